@@ -1,0 +1,46 @@
+"""Bytes and text from servers, made safe to print.
+
+A banner can hold terminal escapes, bidirectional overrides and worse. Nothing that a server sent reaches a
+record, a terminal or a log unless it went through here. The result is printable ASCII plus those printable
+non-ASCII characters that cannot move the cursor or reorder text; all else becomes a visible escape of the
+form \\x1b or \\u202e, and a backslash is doubled so that the original can be told from its escape.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories never printed: controls, format characters (bidi), surrogates, unassigned, separators."""
+
+
+def escape_bytes(data: bytes, limit: int | None = None) -> str:
+    """Return `data` as printable text. Valid UTF-8 is read as such, any other byte becomes \\xNN.
+
+    With `limit`, at most that many bytes are shown and an ellipsis says that there was more.
+    """
+    cut = limit is not None and len(data) > limit
+    text = (data[:limit] if cut else data).decode("utf-8", "surrogateescape")
+    return escape_text(text) + ("..." if cut else "")
+
+
+def escape_text(text: str) -> str:
+    """Return `text` with every character that is unsafe to print replaced by a visible escape."""
+    if text.isascii() and text.isprintable() and "\\" not in text:
+        return text
+    return "".join(_escape_character(character) for character in text)
+
+
+def _escape_character(character: str) -> str:
+    code = ord(character)
+    if character == "\\":
+        return "\\\\"
+    if 0x20 <= code < 0x7F:
+        return character
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8 (surrogateescape)
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100 and unicodedata.category(character) in _UNSAFE:
+        return f"\\x{code:02x}"
+    if unicodedata.category(character) in _UNSAFE or unicodedata.category(character).startswith("M"):
+        return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return character

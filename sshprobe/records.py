@@ -1,0 +1,299 @@
+"""The records: what was observed of a host, what a profile says of it, and the lines of a sweep.
+
+Rules:
+
+1. An `Observation` holds facts only: what the server sent and how far we got. `None` means "not observed";
+   an empty list means "observed, and empty". The two are never mixed.
+2. A `HostRecord` is an observation plus the verdicts passed on it. It can be graded again from itself.
+3. Names follow RFC 4253. Fields are only ever added within a major version of `SCHEMA`.
+4. All text that came from a server is escaped (`sshprobe.escape`) before it is put here.
+
+All types are frozen `msgspec.Struct`s: `msgspec.json.encode` writes them, `msgspec.json.decode` validates.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+SCHEMA = "1.0"
+"""Version of the record format, "major.minor"."""
+
+Status = Literal[
+    "ok",
+    "partial",
+    "refused",
+    "unreachable",
+    "timeout",
+    "reset",
+    "dns_error",
+    "not_ssh",
+    "ssh1_only",
+    "throttled",
+    "protocol_error",
+    "excluded",
+]
+"""How a host ended. `ok`: every question got an answer or a definite refusal."""
+
+Stage = Literal["resolve", "connect", "identification", "kexinit", "key_exchange", "authentication", "done"]
+"""The last stage that was entered, in the order in which they come."""
+
+Depth = Literal["lists", "keys", "full"]
+"""How much was asked: the name-lists; and host keys; and group-exchange moduli and authentication methods."""
+
+Severity = Literal["critical", "high", "medium", "low", "note"]
+"""How much a finding matters. A note costs nothing."""
+
+SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "note")
+"""All severities, worst first."""
+
+Grade = Literal["A+", "A", "B", "C", "D", "F"]
+
+GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C", "D", "F")
+"""All letters, best first."""
+
+Category = Literal["protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication"]
+
+
+class Identification(msgspec.Struct, frozen=True, kw_only=True):
+    """The identification string (RFC 4253 section 4.2), without its line end, escaped."""
+
+    raw: str
+    protocol: str
+    """"2.0", "1.99", "1.5"."""
+    software: str
+    version: str | None = None
+    """The part of `software` after its first "_" or "-" that begins with a digit, if any: "9.2p1"."""
+    comments: str | None = None
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """The certificate part of an OpenSSH `*-cert-v01@openssh.com` host key (PROTOCOL.certkeys)."""
+
+    serial: int
+    kind: str
+    """"host", "user" or the number."""
+    key_id: str
+    principals: list[str]
+    valid_after: int
+    """Seconds since 1970-01-01 UTC; 0 is "always"."""
+    valid_before: int
+    """Seconds since 1970-01-01 UTC; 18446744073709551615 is "forever"."""
+    critical_options: list[str]
+    extensions: list[str]
+    ca_type: str
+    ca_bits: int | None
+    ca_fingerprint: str
+    signature_algorithm: str
+    ca_signature_verified: bool | None
+    """None where the CA's key type is one we cannot verify with."""
+
+
+class HostKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One host key that the server presented in a key exchange."""
+
+    type: str
+    """The type named in the key blob: "ssh-rsa", "ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"."""
+    bits: int | None
+    """Size in bits as `ssh-keygen -l` counts it; None for a type that we cannot decode."""
+    fingerprint: str
+    """"SHA256:" and unpadded base64, as OpenSSH prints it. Of a certificate: of the key inside it."""
+    blob: str
+    """The public key blob in base64."""
+    signature_verified: bool | None
+    """True: the server proved that it holds the key. False: its proof was wrong. None: could not be checked."""
+    signature_algorithm: str
+    """The name the server signed with: "rsa-sha2-512". Of a refused signature: the name that was negotiated."""
+    kex_algorithm: str
+    """The key exchange in which the key was seen."""
+    certificate: Certificate | None = None
+
+
+class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
+    """One group-exchange request (RFC 4419) and what came back. Sizes are in bits."""
+
+    algorithm: str
+    min: int
+    n: int
+    max: int
+    modulus_bits: int | None
+    """Bits of the prime sent. None: no group came."""
+    refused: bool
+    """True: the server closed or objected instead of sending a group."""
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything seen of one host: one address and port.
+
+    Name-lists hold the names in the server's order, escaped. All are None until the server's KEXINIT was read.
+    """
+
+    schema: str = SCHEMA
+    target: str
+    """What the user named."""
+    host: str
+    """The host name or address that `target` meant."""
+    address: str | None
+    """The address that was connected to. None where no name was resolved."""
+    port: int
+    status: Status
+    error: str | None = None
+    """One line for people: what ended the conversation, where `status` is not "ok"."""
+    stage: Stage = "done"
+    depth: Depth = "full"
+    started_at: str
+    """RFC 3339, UTC."""
+    duration_ms: float
+    connections: int
+    """TCP connections that were opened to the address."""
+    lines_before_identification: list[str] = []
+    identification: Identification | None = None
+    kex_algorithms: list[str] | None = None
+    server_host_key_algorithms: list[str] | None = None
+    encryption_algorithms_client_to_server: list[str] | None = None
+    encryption_algorithms_server_to_client: list[str] | None = None
+    mac_algorithms_client_to_server: list[str] | None = None
+    mac_algorithms_server_to_client: list[str] | None = None
+    compression_algorithms_client_to_server: list[str] | None = None
+    compression_algorithms_server_to_client: list[str] | None = None
+    languages_client_to_server: list[str] | None = None
+    languages_server_to_client: list[str] | None = None
+    first_kex_packet_follows: bool | None = None
+    host_keys: list[HostKey] | None = None
+    """None: not asked for (depth "lists") or never reached."""
+    group_exchange: list[GroupExchange] | None = None
+    """None: not asked. Empty: the server offers no group exchange."""
+    extensions: dict[str, str] | None = None
+    """EXT_INFO (RFC 8308), names and values, escaped: "server-sig-algs". None: not observed."""
+    authentication_user: str | None = None
+    """The user name for whom the methods were asked."""
+    authentication_methods: list[str] | None = None
+    """What the server lists after a "none" request. None: not asked or not answered."""
+    authentication_none_accepted: bool | None = None
+    """True: "none" logged us in. The connection was closed at once."""
+    authentication_banner: str | None = None
+    hassh_server: str | None = None
+    """MD5 over four name-lists, for clustering (HASSH)."""
+    strict_kex: bool | None = None
+    post_quantum_kex: bool | None = None
+    warnings: list[str] = []
+    """Oddities that change no verdict by themselves: lists that differ between connections, say."""
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a finding does to the score: points taken off, a cap on the result, or neither."""
+
+    points: int = 0
+    cap: int | None = None
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One difference that matters. One per algorithm."""
+
+    id: str
+    """Stable, "category.reason": "kex.weak". `sshprobe explain ID` says more."""
+    severity: Severity
+    category: Category
+    algorithm: str | None
+    """The algorithm, key type or method that it is about, if it is about one."""
+    message: str
+    expected: str
+    observed: str
+    effect: Effect
+    remediation: str | None
+    references: list[str]
+    deviation: bool
+    """True: this differs from the profile, and alone makes `compliant` false."""
+
+
+class CategoryScore(msgspec.Struct, frozen=True, kw_only=True):
+    """One category alone: 100 less the points of its findings, at least 0."""
+
+    score: int
+    findings: int
+    """Findings above "note"."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one profile says of one observation."""
+
+    profile: str
+    profile_version: str
+    compliant: bool | None
+    """None: nothing differs, but something that the profile needs was not observed."""
+    not_observed: list[str]
+    """What the profile needs and was not observed, in words."""
+    raw_score: int
+    """100 less all points, at least 0; before the cap."""
+    cap: int | None
+    """The lowest cap of any finding."""
+    cap_reasons: list[str]
+    """Ids of the findings that set `cap`, with their algorithm: "kex.weak diffie-hellman-group1-sha1"."""
+    score: int
+    """The smaller of `raw_score` and `cap`."""
+    grade: Grade
+    categories: dict[str, CategoryScore]
+    findings: list[Finding]
+    """Worst first, then by category and algorithm."""
+
+
+class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="type"):
+    """A line of a sweep: the observation of one host and the verdicts on it."""
+
+    verdicts: list[Verdict] = []
+
+
+class ProfileReference(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile that a sweep was graded against."""
+
+    id: str
+    version: str
+
+
+class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):
+    """The first line of a sweep."""
+
+    schema: str = SCHEMA
+    tool: str
+    """"sshprobe 0.1.0"."""
+    arguments: list[str]
+    profiles: list[ProfileReference]
+    started_at: str
+
+
+class SharedKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One host key seen on more than one address."""
+
+    fingerprint: str
+    type: str
+    hosts: list[str]
+    """"address:port", sorted."""
+
+
+class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", tag_field="type"):
+    """The last line of a sweep."""
+
+    schema: str = SCHEMA
+    hosts: int
+    statuses: dict[str, int]
+    grades: dict[str, dict[str, int]]
+    """Profile id to letter to hosts."""
+    compliant: dict[str, dict[str, int]]
+    """Profile id to "true", "false", "null" to hosts."""
+    shared_host_keys: list[SharedKey]
+    connections: int
+    duration_ms: float
+    interrupted: bool = False
+
+
+Record = SweepRecord | HostRecord | SummaryRecord
+"""Any line of the native format (`--format jsonl`)."""
+
+
+class SweepDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The same as one document (`--format json`)."""
+
+    sweep: SweepRecord
+    hosts: list[HostRecord]
+    summary: SummaryRecord

@@ -1,0 +1,1 @@
+"""SSH transport, sans-IO: bytes in, events out."""

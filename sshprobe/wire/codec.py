@@ -1,0 +1,127 @@
+"""The data types of RFC 4251 section 5, read and written.
+
+A `Reader` walks over one payload and never past its end: a length that claims more than is there raises
+`RemoteProtocolError` and allocates nothing.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.limits import NAME_LENGTH, NAME_LIST_NAMES
+
+_UINT32 = struct.Struct(">I")
+_UINT64 = struct.Struct(">Q")
+
+
+class Reader:
+    """Reads the fields of `data` in order. `what` names the thing in error messages: "KEXINIT", "host key"."""
+
+    __slots__ = ("_at", "_data", "_what")
+
+    def __init__(self, data: bytes, what: str) -> None:
+        self._data = data
+        self._at = 0
+        self._what = what
+
+    @property
+    def remaining(self) -> int:
+        """Bytes not yet read."""
+        return len(self._data) - self._at
+
+    def take(self, count: int, field: str) -> bytes:
+        """Read `count` bytes as they are."""
+        end = self._at + count
+        if end > len(self._data):
+            raise RemoteProtocolError(f"{self._what} ends within {field}")
+        piece = self._data[self._at : end]
+        self._at = end
+        return piece
+
+    def byte(self, field: str) -> int:
+        """Read a byte (0 to 255)."""
+        return self.take(1, field)[0]
+
+    def boolean(self, field: str) -> bool:
+        """Read a boolean; any value but 0 is true."""
+        return self.byte(field) != 0
+
+    def uint32(self, field: str) -> int:
+        """Read an unsigned 32-bit integer."""
+        return int(_UINT32.unpack(self.take(4, field))[0])
+
+    def uint64(self, field: str) -> int:
+        """Read an unsigned 64-bit integer."""
+        return int(_UINT64.unpack(self.take(8, field))[0])
+
+    def string(self, field: str) -> bytes:
+        """Read a string: a length and as many bytes."""
+        return self.take(self.uint32(field), field)
+
+    def mpint(self, field: str) -> int:
+        """Read a multiple precision integer. Non-minimal encodings are accepted, as OpenSSH does not send them."""
+        return int.from_bytes(self.string(field), "big", signed=True)
+
+    def name_list(self, field: str) -> tuple[bytes, ...]:
+        """Read a name-list as it stands: duplicates and empty names are kept, because the server sent them."""
+        return split_names(self.string(field), f"{field} of {self._what}")
+
+    def rest(self) -> bytes:
+        """Read all that is left."""
+        return self.take(self.remaining, "the rest")
+
+    def end(self) -> None:
+        """Raise `RemoteProtocolError` if anything is left."""
+        if self.remaining:
+            raise RemoteProtocolError(f"{self._what} has {self.remaining} bytes too many")
+
+
+def split_names(raw: bytes, what: str) -> tuple[bytes, ...]:
+    """Split the body of a name-list. Raises `RemoteProtocolError` past the limits on number and length."""
+    if not raw:
+        return ()
+    if raw.count(b",") >= NAME_LIST_NAMES:
+        raise RemoteProtocolError(f"{what} has more than {NAME_LIST_NAMES} names")
+    names = tuple(raw.split(b","))
+    if max(map(len, names)) > NAME_LENGTH:
+        raise RemoteProtocolError(f"{what} has a name of more than {NAME_LENGTH} bytes")
+    return names
+
+
+def byte(value: int) -> bytes:
+    """Encode a byte."""
+    return bytes((value,))
+
+
+def boolean(value: bool) -> bytes:
+    """Encode a boolean."""
+    return b"\x01" if value else b"\x00"
+
+
+def uint32(value: int) -> bytes:
+    """Encode an unsigned 32-bit integer."""
+    return _UINT32.pack(value)
+
+
+def uint64(value: int) -> bytes:
+    """Encode an unsigned 64-bit integer."""
+    return _UINT64.pack(value)
+
+
+def string(value: bytes) -> bytes:
+    """Encode a string."""
+    return _UINT32.pack(len(value)) + value
+
+
+def mpint(value: int) -> bytes:
+    """Encode a multiple precision integer in the fewest bytes (RFC 4251 section 5)."""
+    if value == 0:
+        return b"\x00\x00\x00\x00"
+    magnitude = value if value > 0 else ~value  # -128 fits one byte, 128 does not
+    return string(value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
+
+
+def name_list(names: tuple[bytes, ...] | list[bytes]) -> bytes:
+    """Encode a name-list."""
+    return string(b",".join(names))
