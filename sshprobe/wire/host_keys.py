@@ -1,0 +1,221 @@
+"""Host key blobs: which type, how many bits, which fingerprint, and what a verifier needs.
+
+Formats: RFC 4253 section 6.6 (RSA, DSA), RFC 5656 section 3.1 (ECDSA), RFC 8709 section 4 (Ed25519, Ed448),
+OpenSSH's PROTOCOL.u2f (keys that live in a security key) and PROTOCOL.certkeys (certificates). Only the form is
+checked here, with nothing but integers and lengths; `sshprobe.wire.signatures` does the cryptography.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from sshprobe.wire.certificates import Certificate, read_certificate
+from sshprobe.wire.codec import Reader, string
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.limits import NAME_LENGTH
+
+
+@dataclass(frozen=True, slots=True)
+class RSAParameters:
+    """Exponent and modulus, both positive."""
+
+    e: int
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class DSAParameters:
+    """Domain and public value, all positive."""
+
+    p: int
+    q: int
+    g: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class ECDSAParameters:
+    """A point in the encoding of SEC 1 section 2.3.3: of the right length, not known to be on the curve."""
+
+    curve: str
+    """"nistp256", "nistp384", "nistp521"."""
+    point: bytes
+    application: bytes | None = None
+    """Of a key in a security key: what it is for, usually b"ssh:"."""
+
+
+@dataclass(frozen=True, slots=True)
+class EdDSAParameters:
+    """The public key of RFC 8032: 32 bytes (Ed25519) or 57 (Ed448)."""
+
+    curve: str
+    """"Ed25519", "Ed448"."""
+    public_key: bytes
+    application: bytes | None = None
+    """Of a key in a security key: what it is for, usually b"ssh:"."""
+
+
+Parameters = RSAParameters | DSAParameters | ECDSAParameters | EdDSAParameters
+
+
+@dataclass(frozen=True, slots=True)
+class HostKey:
+    """One public key as a server sent it (K_S in RFC 4253 section 8)."""
+
+    type: str
+    """The name in the blob; what is not printable ASCII is escaped."""
+    type_name: bytes
+    """The name in the blob as it was sent."""
+    bits: int | None
+    """The size as `ssh-keygen -l` counts it; None of a type that we do not know."""
+    blob: bytes = field(repr=False)
+    """All of it, as received."""
+    plain_blob: bytes = field(repr=False)
+    """Of a certificate the blob of the key inside, else `blob`."""
+    parameters: Parameters | None
+    """None of a type that we do not know."""
+    certificate: Certificate | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """ "SHA256:" and unpadded base64, as `ssh-keygen -l` prints it, over `plain_blob`."""
+        return "SHA256:" + base64.b64encode(hashlib.sha256(self.plain_blob).digest()).rstrip(b"=").decode("ascii")
+
+
+def parse_host_key(blob: bytes) -> HostKey:
+    """Read a public key blob, with or without a certificate.
+
+    A type that we do not know is kept without bits and parameters. Raises `RemoteProtocolError` where a type that
+    we do know is malformed: truncated, too long, a number that is not positive, a curve that is not its type's.
+    """
+    return _parse(blob, "host key")
+
+
+def host_key_family(algorithm_name: str) -> str:
+    """Return the one name for all the host key algorithms that use the same key.
+
+    The family of "rsa-sha2-512" is "ssh-rsa" (RFC 8332 section 3), that of a name that we do not know is itself.
+    """
+    return _FAMILIES.get(algorithm_name, algorithm_name)
+
+
+def expected_blob_type(algorithm_name: str) -> str | None:
+    """Return the type that the key blob of a negotiated algorithm must name; None if we do not know the algorithm."""
+    family = host_key_family(algorithm_name)
+    name = family.encode("ascii", "backslashreplace")
+    return family if name in _READERS or name in _CERTIFICATES else None
+
+
+def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKey:
+    reader = Reader(blob, what)
+    type_name = reader.string("its type")
+    if not 0 < len(type_name) <= NAME_LENGTH:
+        raise RemoteProtocolError(f"{what} has a type name of {len(type_name)} bytes")
+    if b"-cert-v0" in type_name and not may_be_certificate:
+        raise RemoteProtocolError(f"{what} is itself a certificate")
+    plain_type = _CERTIFICATES.get(type_name, type_name)
+    read = _READERS.get(plain_type)
+    if read is None:
+        return HostKey(_printable(type_name), type_name, None, blob, blob, None)
+    is_certificate = plain_type is not type_name
+    nonce = reader.string("nonce") if is_certificate else b""
+    start = len(blob) - reader.remaining
+    parameters, bits = read(reader)
+    plain_blob, certificate = blob, None
+    if is_certificate:
+        plain_blob = string(plain_type) + blob[start : len(blob) - reader.remaining]
+        certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
+    else:
+        reader.end()
+    return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
+
+
+def _parse_ca_key(blob: bytes) -> HostKey:
+    # Chained certificates are forbidden (PROTOCOL.certkeys); this also ends the recursion.
+    return _parse(blob, "CA key", may_be_certificate=False)
+
+
+def _printable(name: bytes) -> str:
+    """Write an ASCII name with whatever else it holds as \\xNN, and a backslash doubled."""
+    return "".join("\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name)
+
+
+def _positive(reader: Reader, field_name: str) -> int:
+    value = reader.mpint(field_name)
+    if value <= 0:
+        raise RemoteProtocolError(f"key has a {field_name} that is not positive")
+    return value
+
+
+def _read_rsa(reader: Reader) -> tuple[Parameters, int]:
+    e = _positive(reader, "RSA exponent")
+    n = _positive(reader, "RSA modulus")
+    return RSAParameters(e, n), n.bit_length()
+
+
+def _read_dsa(reader: Reader) -> tuple[Parameters, int]:
+    p, q, g, y = (_positive(reader, f"DSA {name}") for name in ("p", "q", "g", "y"))
+    return DSAParameters(p, q, g, y), p.bit_length()
+
+
+def _read_ecdsa(reader: Reader, *, curve: str, bits: int, in_security_key: bool = False) -> tuple[Parameters, int]:
+    if reader.string("curve name") != curve.encode("ascii"):
+        raise RemoteProtocolError(f"key has a curve that is not the {curve} of its type")
+    point = reader.string("point")
+    coordinate = (bits + 7) // 8
+    # RFC 5656 section 3.1 allows point compression; OpenSSH does not use it.
+    lengths = {b"\x04": 1 + 2 * coordinate, b"\x02": 1 + coordinate, b"\x03": 1 + coordinate}
+    if len(point) != lengths.get(point[:1]):
+        raise RemoteProtocolError(f"key has a malformed point for {curve}")
+    application = reader.string("application") if in_security_key else None
+    return ECDSAParameters(curve, point, application), bits
+
+
+def _read_eddsa(
+    reader: Reader, *, curve: str, length: int, bits: int, in_security_key: bool = False
+) -> tuple[Parameters, int]:
+    public_key = reader.string("public key")
+    if len(public_key) != length:
+        raise RemoteProtocolError(f"key has {len(public_key)} bytes of {curve} public key instead of {length}")
+    application = reader.string("application") if in_security_key else None
+    return EdDSAParameters(curve, public_key, application), bits
+
+
+_read_nistp256 = partial(_read_ecdsa, curve="nistp256", bits=256)
+_read_ed25519 = partial(_read_eddsa, curve="Ed25519", length=32, bits=256)
+
+_READERS: dict[bytes, Callable[[Reader], tuple[Parameters, int]]] = {
+    b"ssh-rsa": _read_rsa,
+    b"ssh-dss": _read_dsa,
+    b"ecdsa-sha2-nistp256": _read_nistp256,
+    b"ecdsa-sha2-nistp384": partial(_read_ecdsa, curve="nistp384", bits=384),
+    b"ecdsa-sha2-nistp521": partial(_read_ecdsa, curve="nistp521", bits=521),
+    b"ssh-ed25519": _read_ed25519,
+    b"ssh-ed448": partial(_read_eddsa, curve="Ed448", length=57, bits=448),
+    b"sk-ssh-ed25519@openssh.com": partial(_read_ed25519, in_security_key=True),
+    b"sk-ecdsa-sha2-nistp256@openssh.com": partial(_read_nistp256, in_security_key=True),
+}
+"""How the fields behind the type name (and, in a certificate, the nonce) are read."""
+
+_CERTIFICATES: dict[bytes, bytes] = {
+    plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in _READERS
+} | {b"rsa-sha2-256-cert-v01@openssh.com": b"ssh-rsa", b"rsa-sha2-512-cert-v01@openssh.com": b"ssh-rsa"}
+"""Certificate type to the type of the key inside. The two names for RSA are algorithms that no blob should hold."""
+
+_FAMILIES: dict[str, str] = {
+    "rsa-sha2-256": "ssh-rsa",
+    "rsa-sha2-512": "ssh-rsa",
+    "rsa-sha2-256-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
+    "rsa-sha2-512-cert-v01@openssh.com": "ssh-rsa-cert-v01@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com": "sk-ecdsa-sha2-nistp256@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com": "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+} | {
+    # SSH Communications Security's names, from before RFC 8332.
+    f"{plain}-{digest}@ssh.com": plain
+    for plain in ("ssh-rsa", "ssh-dss")
+    for digest in ("sha224", "sha256", "sha384", "sha512")
+}
