@@ -19,7 +19,7 @@ from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # Python refuses to print the largest numbers
 class RSAParameters:
     """Exponent and modulus, both positive."""
 
@@ -27,7 +27,7 @@ class RSAParameters:
     n: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # Python refuses to print the largest numbers
 class DSAParameters:
     """Domain and public value, all positive."""
 

@@ -48,6 +48,15 @@ _DIGEST_INFO = {
 }
 """The DER in front of the digest (RFC 8017 section 9.2, note 1)."""
 
+_ED25519_FIELD = 2**255 - 19
+_ED448_FIELD = 2**448 - 2**224 - 1
+_ED25519_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = {
+    "Ed25519": {0, 1, _ED25519_FIELD - 1, _ED25519_ORDER_8, _ED25519_FIELD - _ED25519_ORDER_8},
+    "Ed448": {0, 1, _ED448_FIELD - 1},
+}
+"""The y of every point whose order divides the cofactor: y(2P) = 0 gives d * y**4 + 2 * y**2 - 1 = 0 on Ed25519."""
+
 _OTHER_FORMATS = frozenset(
     {
         "ssh-dss",
@@ -166,6 +175,8 @@ def _verify_dsa(key: DSAParameters, raw: bytes, data: bytes) -> bool | None:
 
     if len(raw) != 40:  # r and s of 160 bits each, whatever q is (RFC 4253 section 6.6)
         return False
+    if not 1 < key.y < key.p - 1:  # not a DSA key (FIPS 186-4 section 4.1): with y = 1 anyone can sign
+        return False
     r, s = int.from_bytes(raw[:20], "big"), int.from_bytes(raw[20:], "big")
     try:
         group = dsa.DSAParameterNumbers(key.p, key.q, key.g)
@@ -209,6 +220,8 @@ def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
     from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+    if _has_small_order(key):
+        return False
     public_key: Ed448PublicKey | Ed25519PublicKey
     try:
         if key.curve == "Ed448":
@@ -220,6 +233,16 @@ def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
     except ValueError:
         return False
     return _holds(lambda: public_key.verify(raw, data))
+
+
+def _has_small_order(key: EdDSAParameters) -> bool:
+    """Say whether `key` is one that no private key leads to, and for which anyone can sign."""
+    if key.curve == "Ed448":
+        field, bits = _ED448_FIELD, 455
+    else:
+        field, bits = _ED25519_FIELD, 255
+    y = int.from_bytes(key.public_key, "little") & ((1 << bits) - 1)  # without the sign of x
+    return y % field in _SMALL_ORDER[key.curve]
 
 
 def _holds(check: Callable[[], None]) -> bool | None:
