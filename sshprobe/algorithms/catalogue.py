@@ -1,0 +1,147 @@
+"""Entries of the catalogue and how they are found.
+
+The tables in `data/` have one header line; columns are the fields of `Algorithm`, an empty cell is "not
+known" or "does not apply". They are read on first use, one class at a time.
+
+Sources: RFC texts and drafts named in each entry; the OpenSSH columns were computed from `myproposal.h` and
+the algorithm tables of the source at every release tag from 3.0 to 10.5 ("6.2+" since 6.2, "3.0..6.6" from
+and to, "3.0" meaning 3.0 or older). Strength in bits follows NIST SP 800-57 Part 1 Rev. 5, Table 2; sizes
+between its rows are interpolated.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from functools import cache, lru_cache
+from typing import Literal, get_args
+
+import msgspec
+
+Class = Literal["kex", "host_key", "cipher", "mac", "compression"]
+"""A class of algorithms that is negotiated by name (RFC 4253 section 7.1)."""
+
+CLASSES: tuple[Class, ...] = get_args(Class)
+
+
+class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one name. Which fields apply depends on `category`; the others are empty."""
+
+    category: str
+    name: str
+    """As on the wire. GSS-API key exchanges end in "-*": the mechanism is left out."""
+    family: str = ""
+    """kex: "ecdh", "dh", "dh-gex", "gss-dh", "ml-kem+ecdh" ...; host_key: "rsa", "ecdsa", "ed25519" ...;
+    cipher: the primitive, "AES"; mac: the construction's base, "HMAC"."""
+    group: str = ""
+    """kex: the group, curve or KEM: "MODP-2048", "X25519"."""
+    curve: str = ""
+    """host_key: the curve, where the name fixes one."""
+    bits: int | None = None
+    """kex, host_key: strength against a classical computer; None: the peer chooses (group exchange, RSA).
+    cipher: effective key bits. mac: bits of the tag. None: not known."""
+    hash: str = ""
+    """kex: the exchange hash; host_key: the signature hash; mac: the hash in it. "sha1", "sha256" ..."""
+    post_quantum: str = "no"
+    """kex, host_key: "no", "hybrid", "pure", or "experimental" (a KEM that was never standardised)."""
+    forward_secrecy: str = ""
+    """kex: "yes", or "if-fresh" where it needs a transient key that is not used again."""
+    format: str = ""
+    """host_key: "plain", "openssh-cert", "x509", "pgp", "spki"."""
+    hardware: str = ""
+    """host_key: "yes" for keys of a FIDO token."""
+    block_bits: int | None = None
+    """cipher: 0 for a stream cipher."""
+    mode: str = ""
+    """cipher: "cbc", "ctr", "gcm", "poly1305", "stream" ..., empty where the name states none."""
+    aead: str = ""
+    """cipher: "yes" or "no"."""
+    construction: str = ""
+    """mac: "etm" (encrypt then MAC), "e&m" (RFC 4253), "aead" (the cipher protects)."""
+    before_authentication: str = ""
+    """compression: "yes" if it starts before the user is known."""
+    alias_of: str = ""
+    """The name under which this same algorithm is counted."""
+    standing: str = ""
+    """Empty, or "withdrawn", "bogus" (a mistake in some software), "experimental", "unreviewed", "obsolete"."""
+    references: str = ""
+    rfc9142: str = ""
+    """kex: the word in RFC 9142, Table 12."""
+    openssh_in_code: str = ""
+    """Releases of OpenSSH that know the name."""
+    openssh_default: str = ""
+    """Releases whose server offers it by default."""
+    notes: str = ""
+
+
+@cache
+def _table(category: str) -> dict[str, Algorithm]:
+    data = pkgutil.get_data("sshprobe.algorithms", f"data/{category}.tsv")
+    assert data is not None
+    lines = data.decode("utf-8").splitlines()
+    columns = lines[0].split("\t")
+    table: dict[str, Algorithm] = {}
+    for line in lines[1:]:
+        known: dict[str, str | int] = {}
+        for column, cell in zip(columns, line.split("\t"), strict=True):
+            if cell:
+                known[column] = int(cell) if column in ("bits", "block_bits") else cell
+        table[str(known["name"])] = Algorithm(category=category, **known)  # type: ignore[arg-type]
+    return table
+
+
+def _family_name(name: str) -> str:
+    # RFC 4462 section 2.1: the base64 of a mechanism may hold "/" and "+" but never "-".
+    return f"{name.rpartition('-')[0]}-*" if name.startswith("gss-") else name
+
+
+@lru_cache(maxsize=4096)
+def lookup(category: Class, name: str) -> Algorithm | None:
+    """The entry of this very name (aliases have their own), or None for an unknown one.
+
+    Names are case-sensitive (RFC 4251 section 6). `gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g==` finds
+    `gss-group14-sha256-*`.
+    """
+    table = _table(category)
+    found = table.get(name)
+    if found is None and category == "kex":
+        return table.get(_family_name(name))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def canonical(category: Class, name: str) -> str:
+    """The one name under which an algorithm and its aliases are counted. An unknown name is its own."""
+    entry = lookup(category, name)
+    return name if entry is None else entry.alias_of or entry.name
+
+
+def is_marker(name: str) -> bool:
+    """Whether the name is no algorithm but a signal in the list of key exchanges, such as `ext-info-s`."""
+    return name in _table("marker")
+
+
+def names(category: Class) -> list[str]:
+    """All names of a class, sorted without regard to case."""
+    return list(_table(category))
+
+
+def in_openssh(releases: str, version: str | None) -> bool | None:
+    """Whether an OpenSSH release is among `releases` (a cell of an OpenSSH column).
+
+    `version` is that of the identification string, "9.2p1". None: no version to compare.
+    """
+    if not releases:
+        return False
+    if version is None:
+        return None
+    asked = _release(version)
+    if releases.endswith("+"):
+        return asked >= _release(releases[:-1])
+    first, _, last = releases.partition("..")
+    return _release(first) <= asked <= _release(last or first)
+
+
+def _release(version: str) -> tuple[int, int]:
+    found = re.match(r"(\d+)(?:\.(\d+))?", version)
+    return (0, 0) if found is None else (int(found[1]), int(found[2] or 0))
