@@ -1,0 +1,124 @@
+"""The mixed fleet of `sshprobe demo`: real servers of different quality on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.lab.dropbear import DropbearServer, find_dropbear
+from sshprobe.lab.openssh import MOZILLA_MODERN, MOZILLA_MODERN_KEYS, WEAK, OpenSSHServer, find_openssh
+from sshprobe.lab.paramiko_server import ParamikoServer
+from sshprobe.lab.process import find_program
+from sshprobe.lab.server import LabServer
+from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
+
+
+@dataclass(frozen=True, slots=True)
+class MissingServer:
+    """A server that is not installed here. `package` is Debian's, `left_out` what the fleet or the tests go without."""
+
+    name: str
+    package: str
+    left_out: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is not installed (Debian: {self.package}): without {self.left_out}"
+
+
+def missing_servers() -> list[MissingServer]:
+    """What of the lab is not installed on this machine."""
+    missing = []
+    if not _openssh():
+        missing.append(
+            MissingServer("OpenSSH", "openssh-server", "OpenSSH as it comes, OpenSSH as Mozilla Modern, a weak OpenSSH")
+        )
+    if not find_openssh(minimum=(9, 8)):
+        missing.append(
+            MissingServer("OpenSSH 10", "openssh-server of bookworm-backports", "a server with PerSourcePenalties")
+        )
+    if find_dropbear() is None:
+        missing.append(MissingServer("Dropbear", "dropbear-bin", "Dropbear as it comes"))
+    if find_tinyssh() is None:
+        missing.append(MissingServer("TinySSH", "tinysshd", "TinySSH as it comes"))
+    return missing
+
+
+def _openssh() -> bool:
+    return bool(find_openssh()) and find_program("ssh-keygen") is not None
+
+
+def loopback_addresses(count: int) -> list[str]:
+    """`count` loopback addresses: 127.0.0.11 and on where the system answers on all of 127.0.0.0/8, as Linux does.
+
+    Elsewhere (macOS) 127.0.0.1, `count` times.
+    """
+    addresses = [f"127.0.0.{11 + number}" for number in range(count)]
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.bind((addresses[-1], 0))
+    except OSError:
+        return ["127.0.0.1"] * count
+    return addresses
+
+
+def demo_fleet() -> list[LabServer]:
+    """The servers of the demo, not yet started: six of asyncssh and paramiko, and what is installed beside them."""
+    fleet: list[LabServer] = [
+        AsyncSSHServer("hardened"),
+        AsyncSSHServer("default"),
+        AsyncSSHServer("small-key"),
+        AsyncSSHServer("dated"),
+        AsyncSSHServer("legacy"),
+        ParamikoServer(),
+    ]
+    if _openssh():
+        sshds = find_openssh()
+        fleet.append(OpenSSHServer(sshds[0], name="openssh-default", description="OpenSSH as it comes"))
+        modern = OpenSSHServer(
+            sshds[0],
+            config_lines=MOZILLA_MODERN,
+            host_keys=MOZILLA_MODERN_KEYS,
+            minimum_modulus_bits=3072,
+            name="openssh-mozilla-modern",
+            description="OpenSSH configured as Mozilla Modern",
+        )
+        weak = OpenSSHServer(
+            sshds[0],
+            config_lines=WEAK,
+            host_keys=("rsa:1024", "ecdsa"),
+            name="openssh-weak",
+            description="OpenSSH with SHA-1, CBC and a 1024-bit RSA key",
+        )
+        fleet += [modern, weak]
+        fleet += [
+            OpenSSHServer(sshd, name=f"openssh-{sshd.version[0]}.{sshd.version[1]}", description="a newer OpenSSH")
+            for sshd in sshds[1:]
+        ]
+    if find_dropbear() is not None:
+        fleet.append(DropbearServer(description="Dropbear as it comes"))
+    if find_tinyssh() is not None:
+        fleet.append(TinySSHServer(description="TinySSH as it comes"))
+    for server, address in zip(fleet, loopback_addresses(len(fleet)), strict=True):
+        server.host = address
+    return fleet
+
+
+@asynccontextmanager
+async def running(servers: Sequence[LabServer]) -> AsyncIterator[Sequence[LabServer]]:
+    """Start all `servers` at once and stop them all at the end. One that does not start stops the others again.
+
+    Raises LabError of the first that did not start.
+    """
+    outcomes = await asyncio.gather(*(server.__aenter__() for server in servers), return_exceptions=True)
+    started = [one for one, outcome in zip(servers, outcomes, strict=True) if not isinstance(outcome, BaseException)]
+    try:
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        yield servers
+    finally:
+        await asyncio.gather(*(server.__aexit__(None, None, None) for server in started))

@@ -1,0 +1,243 @@
+"""OpenSSH's sshd: the system's, or a newer one unpacked beside it into `.servers/`.
+
+Ready means: the log says "Server listening". No connection is made to find out, because from OpenSSH 9.8 on each
+one costs its source a penalty, and because tests count the connections in the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sshprobe.lab.process import ServerProcess, find_program, free_port, run_tool
+from sshprobe.lab.server import HostKey, LabError, LabServer
+
+_PRIVILEGE_SEPARATION = Path("/run/sshd")
+_SYSTEM_MODULI = (Path("/etc/ssh/moduli"), Path("/etc/moduli"))
+
+# https://infosec.mozilla.org/guidelines/openssh.html, "Modern (OpenSSH 6.7+)"; its moduli advice (3071 bits and more)
+# is OpenSSHServer(minimum_modulus_bits=3072).
+MOZILLA_MODERN = (
+    "KexAlgorithms curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,"
+    "diffie-hellman-group-exchange-sha256",
+    "Ciphers chacha20-poly1305@openssh.com,aes256-gcm@openssh.com,aes128-gcm@openssh.com,"
+    "aes256-ctr,aes192-ctr,aes128-ctr",
+    "MACs hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com,umac-128-etm@openssh.com,"
+    "hmac-sha2-512,hmac-sha2-256,umac-128@openssh.com",
+    "AuthenticationMethods publickey",
+)
+MOZILLA_MODERN_KEYS = ("ed25519", "rsa:3072", "ecdsa")
+
+# What OpenSSH still has and no longer offers by itself.
+WEAK = (
+    "KexAlgorithms diffie-hellman-group1-sha1,diffie-hellman-group14-sha1,diffie-hellman-group-exchange-sha1",
+    "Ciphers 3des-cbc,aes128-cbc,aes256-cbc,aes128-ctr",
+    "MACs hmac-md5,hmac-sha1,hmac-sha1-96,umac-64@openssh.com",
+    "HostKeyAlgorithms +ssh-rsa",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSSH:
+    """An sshd on this machine: its `path` and `version` (9, 2). `root` is the folder of one that is unpacked."""
+
+    path: Path
+    version: tuple[int, int]
+    root: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A host certificate to be made for the host key `key` (as in `host_keys`), signed by a CA key of the lab's own.
+
+    `validity` is in ssh-keygen's words (`-V`): "-1d:+52w", "always:forever".
+    """
+
+    key: str = "ed25519"
+    principals: Sequence[str] = ("lab.example.org",)
+    serial: int = 1
+    identity: str = "sshprobe lab"
+    validity: str = "-1d:+52w"
+
+
+def _checkout() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    # Old versions know no -V, say so, and name themselves in the usage line.
+    done = subprocess.run([path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    found = re.search(r"OpenSSH_(\d+)\.(\d+)", done.stderr + done.stdout)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def find_openssh(*, minimum: tuple[int, int] = (0, 0), below: tuple[int, int] = (999, 0)) -> list[OpenSSH]:
+    """The sshds on this machine, the system's first, then those in the checkout's `.servers/`.
+
+    Kept are versions with `minimum` <= version < `below`.
+    """
+    candidates: list[tuple[Path, Path | None]] = []
+    system = find_program("sshd")
+    if system is not None:
+        candidates.append((system, None))
+    for root in sorted((_checkout() / ".servers").glob("openssh*")):
+        if (root / "usr/sbin/sshd").exists():
+            candidates.append((root / "usr/sbin/sshd", root))
+    found = []
+    for path, folder in candidates:
+        version = _version(path)
+        if version is not None and minimum <= version < below:
+            found.append(OpenSSH(path, version, folder))
+    return found
+
+
+class OpenSSHServer(LabServer):
+    """`sshd -D -e` with a folder, a configuration and host keys of its own. Runs as root or as an ordinary user.
+
+    `binary`: which sshd (default: the first that `find_openssh` finds). `config_lines`: sshd_config lines; the lab's
+    own lines stand before them, and sshd takes the first of two: nobody can log in, whatever they say. `host_keys`:
+    "type[:bits]" in ssh-keygen's words, or a Path of a private key to use. `certificates`: host certificates to
+    make. `moduli`: a moduli file of yours; `minimum_modulus_bits`: the system's moduli from that size on
+    (None for both: the system's as they are). `log_level`: sshd's LogLevel; "Connection from" needs VERBOSE.
+    """
+
+    def __init__(
+        self,
+        binary: OpenSSH | Path | str | None = None,
+        *,
+        config_lines: Iterable[str] = (),
+        host_keys: Sequence[str | Path] = ("rsa", "ecdsa", "ed25519"),
+        certificates: Sequence[Certificate] = (),
+        moduli: Path | None = None,
+        minimum_modulus_bits: int | None = None,
+        log_level: str = "VERBOSE",
+        host: str = "127.0.0.1",
+        name: str = "openssh",
+        description: str = "OpenSSH",
+    ) -> None:
+        super().__init__(name, description, host)
+        if log_level in ("QUIET", "FATAL", "ERROR"):
+            raise ValueError(f"at LogLevel {log_level} sshd does not say when it is ready")
+        self.binary = binary
+        self.config_lines = tuple(config_lines)
+        self.key_specs = tuple(host_keys)
+        self.certificate_specs = tuple(certificates)
+        self.moduli = moduli
+        self.minimum_modulus_bits = minimum_modulus_bits
+        self.log_level = log_level
+        self._process: ServerProcess | None = None
+        self._last_log = ""
+
+    def _choose(self) -> OpenSSH:
+        if isinstance(self.binary, OpenSSH):
+            return self.binary
+        if self.binary is None:
+            found = find_openssh()
+            if not found:
+                raise LabError("OpenSSH's sshd is not installed (Debian: openssh-server)")
+            return found[0]
+        path = Path(self.binary).resolve()  # sshd executes itself again and refuses a relative path
+        version = _version(path)
+        if version is None:
+            raise LabError(f"`{path}` does not say that it is OpenSSH's sshd")
+        return OpenSSH(path, version)
+
+    async def _start(self, directory: Path) -> None:
+        sshd = self._choose()
+        lines = await asyncio.to_thread(self._config, sshd, directory)
+        config = directory / "sshd_config"
+        for attempt in range(3):
+            self.port = free_port(self.host)
+            config.write_text("\n".join([f"ListenAddress {self.host}:{self.port}", *lines]) + "\n")
+            log_file = directory / f"log{attempt}"
+            self._process = ServerProcess([sshd.path, "-D", "-e", "-f", config], log_file)
+            self.pid = self._process.pid
+            try:
+                await self._process.wait_for_line(f"Server listening on {self.host} port {self.port}.")
+                return
+            except LabError:
+                if "Address already in use" not in self._process.log() or attempt == 2:
+                    raise
+                await self._process.stop()
+
+    def _config(self, sshd: OpenSSH, directory: Path) -> list[str]:
+        if os.geteuid() == 0:
+            _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+        lines = [
+            f"PidFile {directory}/pid",
+            f"LogLevel {self.log_level}",
+            # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and
+            # nobody but root is even considered. Root has to be: `none` for a user that is not allowed costs
+            # the client a larger penalty, and that would not be how a server in use treats it.
+            "UsePAM no",
+            "AuthorizedKeysFile none",
+            "PermitEmptyPasswords no",
+            "PermitRootLogin no",
+            "AllowUsers root",
+        ]
+        if sshd.root is not None and sshd.version >= (9, 8):
+            lines.append(f"SshdSessionPath {sshd.root}/usr/lib/openssh/sshd-session")
+        if sshd.root is not None and sshd.version >= (10, 0):
+            lines.append(f"SshdAuthPath {sshd.root}/usr/lib/openssh/sshd-auth")
+        keys: dict[str, tuple[Path, HostKey]] = {}
+        for number, spec in enumerate(self.key_specs):
+            private = spec if isinstance(spec, Path) else make_key(spec, directory / f"host_key_{number}")
+            keys[str(spec)] = private, HostKey.from_file(private.with_name(private.name + ".pub"))
+            lines.append(f"HostKey {private}")
+        self.host_keys = [public for _, public in keys.values()]
+        self.certificates = [self._certify(wanted, keys[wanted.key][0], directory) for wanted in self.certificate_specs]
+        lines += [f"HostCertificate {certificate.path}" for certificate in self.certificates]
+        moduli = self.moduli
+        if moduli is None and self.minimum_modulus_bits is not None:
+            moduli = directory / "moduli"
+            moduli.write_text(long_moduli(self.minimum_modulus_bits))
+        if moduli is not None:
+            lines.append(f"ModuliFile {moduli}")
+        return [*lines, *self.config_lines]
+
+    def _certify(self, wanted: Certificate, private: Path, directory: Path) -> HostKey:
+        authority = directory / "authority"
+        if not authority.exists():
+            make_key("ed25519", authority)
+        public = private.with_name(private.name + ".pub")
+        options = ["-h", "-I", wanted.identity, "-z", str(wanted.serial), "-V", wanted.validity]
+        if wanted.principals:
+            options += ["-n", ",".join(wanted.principals)]
+        run_tool("ssh-keygen", "-q", "-s", authority, *options, public)
+        return HostKey.from_file(private.with_name(private.name + "-cert.pub"))
+
+    async def _stop(self) -> None:
+        if self._process is not None:
+            await self._process.stop()
+            self._last_log = self._process.log()
+            self._process = None
+
+    def log(self) -> str:
+        """Standard error of sshd so far; it stays readable after the end."""
+        return self._last_log if self._process is None else self._process.log()
+
+    def connections(self) -> int:
+        """Connections that sshd began to serve; one it refuses ("drop connection") is not among them."""
+        return len(re.findall(r"^Connection from ", self.log(), re.MULTILINE))
+
+
+def make_key(spec: str, path: Path) -> Path:
+    """Make a private key at `path` (and `path.pub`). `spec`: "rsa", "rsa:2048", "ecdsa:384", "ed25519", "dsa"."""
+    kind, _, bits = spec.partition(":")
+    size = ["-b", bits] if bits else []
+    run_tool("ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "lab", "-f", path)
+    return path
+
+
+def long_moduli(bits: int) -> str:
+    """The lines of the system's moduli file whose modulus has at least `bits` bits (moduli(5) writes one less)."""
+    for path in _SYSTEM_MODULI:
+        if path.exists():
+            lines = (line.split() for line in path.read_text("ascii").splitlines() if not line.startswith("#"))
+            return "".join(" ".join(line) + "\n" for line in lines if len(line) == 7 and int(line[4]) >= bits - 1)
+    raise LabError("no moduli file on this machine (Debian: openssh-server)")
