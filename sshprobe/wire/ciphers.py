@@ -1,0 +1,236 @@
+"""Packets after NEWKEYS: the ciphers and MACs we can speak, enough to read one answer from any server in use.
+
+Four framings (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5 and PROTOCOL.chacha20poly1305):
+
+    cipher then MAC over the plain text ("E&M"): the length is encrypted with the first block
+    encrypt-then-MAC (-etm@openssh.com): the length is in clear, the MAC is checked first
+    AES-GCM: the length is in clear and authenticated
+    ChaCha20-Poly1305: the length has a cipher key of its own
+
+A name that is not here is not a defect: such a server is asked by asyncssh (`sshprobe.probe.fallback`).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES, ChaCha20
+from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
+from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.framing import Opener, Sealer, check_packet_length, padded, strip_padding
+from sshprobe.wire.suites import CIPHERS, MACS, MacSpec
+
+BAD_MAC = "a packet with a wrong MAC"
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionKeys:
+    """What key derivation gives for one direction (RFC 4253 section 7.2), each as long as the names need."""
+
+    iv: bytes
+    key: bytes
+    mac_key: bytes
+
+
+def make_opener(cipher: str, mac: str, keys: DirectionKeys) -> Opener:
+    """Return the reader of packets encrypted with `cipher` and, if that is no AEAD, `mac`."""
+    return _make(cipher, mac, keys, encrypting=False)
+
+
+def make_sealer(cipher: str, mac: str, keys: DirectionKeys) -> Sealer:
+    """Return the writer of packets encrypted with `cipher` and, if that is no AEAD, `mac`."""
+    return _make(cipher, mac, keys, encrypting=True)
+
+
+class _Framing(Opener, Sealer, Protocol):
+    pass
+
+
+def _make(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> _Framing:
+    spec = CIPHERS[cipher]
+    if spec.mode == "chacha20-poly1305":
+        return _ChaCha(keys.key)
+    if spec.mode == "gcm":
+        return _Gcm(keys.key, keys.iv)
+    algorithm: Any = TripleDES(keys.key) if spec.primitive == "3des" else AES(keys.key)
+    mode = CTR(keys.iv) if spec.mode == "ctr" else CBC(keys.iv)
+    context = Cipher(algorithm, mode).encryptor() if encrypting else Cipher(algorithm, mode).decryptor()
+    tag = _Tag(MACS[mac], keys.mac_key)
+    return (_EncryptThenMac if tag.spec.encrypt_then_mac else _EncryptAndMac)(context, spec.block, tag)
+
+
+class _Tag:
+    """An HMAC over the sequence number and a packet."""
+
+    __slots__ = ("_key", "spec")
+
+    def __init__(self, spec: MacSpec, key: bytes) -> None:
+        self.spec = spec
+        self._key = key
+
+    def over(self, sequence: int, data: bytes) -> bytes:
+        digest = hmac.digest(self._key, sequence.to_bytes(4, "big") + data, self.spec.hash)
+        return digest[: self.spec.tag]
+
+
+class _EncryptAndMac:
+    """RFC 4253 section 6.4: the MAC is over the packet before encryption."""
+
+    __slots__ = ("_block", "_context", "_head", "_tag")
+
+    def __init__(self, context: CipherContext, block: int, tag: _Tag) -> None:
+        self._context = context
+        self._block = block
+        self._tag = tag
+        self._head = b""  # the first block of the packet being read, decrypted once
+
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+        block = self._block
+        if not self._head:
+            if len(buffer) < block:
+                return None
+            self._head = self._context.update(bytes(buffer[:block]))
+        length = int.from_bytes(self._head[:4], "big")
+        check_packet_length(length, block, counted=4)
+        end = 4 + length
+        if len(buffer) < end + self._tag.spec.tag:
+            return None
+        packet = self._head + self._context.update(bytes(buffer[block:end]))
+        tag = bytes(buffer[end : end + self._tag.spec.tag])
+        del buffer[: end + self._tag.spec.tag]
+        self._head = b""
+        if not hmac.compare_digest(tag, self._tag.over(sequence, packet)):
+            raise RemoteProtocolError(BAD_MAC)
+        return strip_padding(packet[4:])
+
+    def seal(self, payload: bytes, sequence: int) -> bytes:
+        body = padded(payload, self._block, counted=4)
+        packet = len(body).to_bytes(4, "big") + body
+        return self._context.update(packet) + self._tag.over(sequence, packet)
+
+
+class _EncryptThenMac:
+    """OpenSSH PROTOCOL 1.5: the length in clear, the MAC over it and the encrypted rest."""
+
+    __slots__ = ("_block", "_context", "_tag")
+
+    def __init__(self, context: CipherContext, block: int, tag: _Tag) -> None:
+        self._context = context
+        self._block = block
+        self._tag = tag
+
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+        if len(buffer) < 4:
+            return None
+        length = int.from_bytes(buffer[:4], "big")
+        check_packet_length(length, self._block, counted=0)
+        end = 4 + length
+        if len(buffer) < end + self._tag.spec.tag:
+            return None
+        packet = bytes(buffer[:end])
+        tag = bytes(buffer[end : end + self._tag.spec.tag])
+        del buffer[: end + self._tag.spec.tag]
+        if not hmac.compare_digest(tag, self._tag.over(sequence, packet)):
+            raise RemoteProtocolError(BAD_MAC)
+        return strip_padding(self._context.update(packet[4:]))
+
+    def seal(self, payload: bytes, sequence: int) -> bytes:
+        body = padded(payload, self._block, counted=0)
+        packet = len(body).to_bytes(4, "big") + self._context.update(body)
+        return packet + self._tag.over(sequence, packet)
+
+
+class _Gcm:
+    """RFC 5647 section 7 as OpenSSH names it: a 4-byte fixed part of the nonce and an 8-byte counter."""
+
+    __slots__ = ("_aead", "_counter", "_fixed")
+
+    TAG = 16
+    BLOCK = 16
+
+    def __init__(self, key: bytes, iv: bytes) -> None:
+        self._aead = AESGCM(key)
+        self._fixed = iv[:4]
+        self._counter = int.from_bytes(iv[4:12], "big")
+
+    def _nonce(self) -> bytes:
+        nonce = self._fixed + self._counter.to_bytes(8, "big")
+        self._counter = (self._counter + 1) % 2**64
+        return nonce
+
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+        if len(buffer) < 4:
+            return None
+        length = int.from_bytes(buffer[:4], "big")
+        check_packet_length(length, self.BLOCK, counted=0)
+        end = 4 + length + self.TAG
+        if len(buffer) < end:
+            return None
+        clear, sealed = bytes(buffer[:4]), bytes(buffer[4:end])
+        del buffer[:end]
+        try:
+            body = self._aead.decrypt(self._nonce(), sealed, clear)
+        except InvalidTag:
+            raise RemoteProtocolError(BAD_MAC) from None
+        return strip_padding(body)
+
+    def seal(self, payload: bytes, sequence: int) -> bytes:
+        body = padded(payload, self.BLOCK, counted=0)
+        clear = len(body).to_bytes(4, "big")
+        return clear + self._aead.encrypt(self._nonce(), body, clear)
+
+
+class _ChaCha:
+    """OpenSSH PROTOCOL.chacha20poly1305: two keys, the sequence number is the nonce."""
+
+    __slots__ = ("_length", "_main")
+
+    TAG = 16
+    BLOCK = 8
+
+    def __init__(self, key: bytes) -> None:
+        self._main: Callable[[int, int], CipherContext] = _chacha20(key[:32])
+        self._length: Callable[[int, int], CipherContext] = _chacha20(key[32:])
+
+    def _tag_key(self, sequence: int) -> bytes:
+        return self._main(0, sequence).update(bytes(32))
+
+    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+        if len(buffer) < 4:
+            return None
+        length = int.from_bytes(self._length(0, sequence).update(bytes(buffer[:4])), "big")
+        check_packet_length(length, self.BLOCK, counted=0)
+        end = 4 + length
+        if len(buffer) < end + self.TAG:
+            return None
+        packet, tag = bytes(buffer[:end]), bytes(buffer[end : end + self.TAG])
+        del buffer[: end + self.TAG]
+        try:
+            Poly1305.verify_tag(self._tag_key(sequence), packet, tag)
+        except InvalidSignature:
+            raise RemoteProtocolError(BAD_MAC) from None
+        return strip_padding(self._main(1, sequence).update(packet[4:]))
+
+    def seal(self, payload: bytes, sequence: int) -> bytes:
+        body = padded(payload, self.BLOCK, counted=0)
+        packet = self._length(0, sequence).update(len(body).to_bytes(4, "big")) + self._main(1, sequence).update(body)
+        return packet + Poly1305.generate_tag(self._tag_key(sequence), packet)
+
+
+def _chacha20(key: bytes) -> Callable[[int, int], CipherContext]:
+    """Return a maker of ChaCha20 streams: the original layout, 64-bit little-endian counter, 64-bit nonce."""
+
+    def stream(counter: int, sequence: int) -> CipherContext:
+        nonce = counter.to_bytes(8, "little") + sequence.to_bytes(8, "big")
+        return Cipher(ChaCha20(key, nonce), mode=None).encryptor()
+
+    return stream

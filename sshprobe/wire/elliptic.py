@@ -1,0 +1,167 @@
+"""Exchanges of one string each way: ECDH (RFC 5656, 8731) and its hybrids with a post-quantum KEM (RFC 10042, 9941).
+
+    30 Q_C, 31 K_S Q_S signature
+
+ECDH encodes K as mpint. The hybrids join both secrets, hash them and encode the digest as string; their public
+strings are the KEM part followed by the curve part.
+
+sntrup761 is not computed: any 1158 bytes are a public key to the server, which then shows its host key. The secret
+stays unknown and the signature unverified.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Protocol
+
+from cryptography.exceptions import InvalidKey
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey, X448PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from sshprobe.wire.codec import Reader, byte, mpint, string
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.key_exchange import KeyExchange, Reply, Step
+
+ECDH_INIT = 30
+ECDH_REPLY = 31
+
+_BAD_POINT = "the server's public value is not a point on the curve"
+
+
+class _Curve(Protocol):
+    """Our half on one curve. `size` is the length of a public value in bytes."""
+
+    size: int
+    public: bytes
+
+    def secret(self, theirs: bytes) -> bytes:
+        """Return the shared secret as the curve's fixed-length octets. Raises `RemoteProtocolError`."""
+
+
+class _Montgomery:
+    """X25519 and X448 (RFC 7748)."""
+
+    def __init__(self, *, wide: bool) -> None:
+        self._wide = wide
+        self._private: X448PrivateKey | X25519PrivateKey = (
+            X448PrivateKey.generate() if wide else X25519PrivateKey.generate()
+        )
+        self.public = self._private.public_key().public_bytes_raw()
+        self.size = len(self.public)
+
+    def secret(self, theirs: bytes) -> bytes:
+        try:
+            if isinstance(self._private, X448PrivateKey):
+                return self._private.exchange(X448PublicKey.from_public_bytes(theirs))
+            return self._private.exchange(X25519PublicKey.from_public_bytes(theirs))
+        except (ValueError, InvalidKey):  # a wrong length, or all zeros come out (RFC 8731 section 3)
+            raise RemoteProtocolError(_BAD_POINT) from None
+
+
+class _Nist:
+    """The NIST curves, with uncompressed points (RFC 5656 section 3.1)."""
+
+    _CURVES: dict[str, type[ec.EllipticCurve]] = {  # noqa: RUF012 - a constant table
+        "nistp256": ec.SECP256R1,
+        "nistp384": ec.SECP384R1,
+        "nistp521": ec.SECP521R1,
+    }
+
+    def __init__(self, name: str) -> None:
+        self._curve = self._CURVES[name]()
+        self._private = ec.generate_private_key(self._curve)
+        numbers = self._private.public_key().public_numbers()
+        octets = (self._curve.key_size + 7) // 8
+        self.public = b"\x04" + numbers.x.to_bytes(octets, "big") + numbers.y.to_bytes(octets, "big")
+        self.size = len(self.public)
+
+    def secret(self, theirs: bytes) -> bytes:
+        try:
+            point = ec.EllipticCurvePublicKey.from_encoded_point(self._curve, theirs)
+            return self._private.exchange(ec.ECDH(), point)
+        except ValueError:
+            raise RemoteProtocolError(_BAD_POINT) from None
+
+
+def _curve(name: str) -> _Curve:
+    if name in ("x25519", "x448"):
+        return _Montgomery(wide=name == "x448")
+    return _Nist(name)
+
+
+class _Kem(Protocol):
+    """Our half of a key encapsulation."""
+
+    public: bytes
+    ciphertext_size: int
+
+    def secret(self, ciphertext: bytes) -> bytes | None:
+        """Return the shared secret, or None where we cannot compute it."""
+
+
+class _MlKem:
+    """ML-KEM (FIPS 203)."""
+
+    def __init__(self, name: str) -> None:
+        from cryptography.hazmat.primitives.asymmetric import mlkem
+
+        wide = name == "mlkem1024"
+        self._private = (mlkem.MLKEM1024PrivateKey if wide else mlkem.MLKEM768PrivateKey).generate()
+        self.public = self._private.public_key().public_bytes_raw()
+        self.ciphertext_size = 1568 if wide else 1088
+
+    def secret(self, ciphertext: bytes) -> bytes:
+        return self._private.decapsulate(ciphertext)
+
+
+class _Sntrup761:
+    """A public key for the server to encapsulate to, and nothing more."""
+
+    def __init__(self) -> None:
+        self.public = os.urandom(1158)
+        self.ciphertext_size = 1039
+
+    def secret(self, ciphertext: bytes) -> None:
+        return None
+
+
+class CurveExchange(KeyExchange):
+    """An exchange of one string each way. `detail`: "x25519", "mlkem768+nistp256", "sntrup761+x25519"."""
+
+    def __init__(self, name: str, hash_name: str, detail: str) -> None:
+        super().__init__(name, hash_name)
+        kem, _, curve = detail.rpartition("+")
+        self._curve = _curve(curve)
+        self._kem: _Kem | None = None
+        if kem:
+            self._kem = _Sntrup761() if kem == "sntrup761" else _MlKem(kem)
+        self._ours = (self._kem.public if self._kem else b"") + self._curve.public
+
+    def start(self) -> bytes:
+        """Return KEX_ECDH_INIT."""
+        return byte(ECDH_INIT) + string(self._ours)
+
+    def receive(self, payload: bytes) -> Step:
+        """Take KEX_ECDH_REPLY."""
+        reader = Reader(payload, "KEX_ECDH_REPLY")
+        if reader.byte("message number") != ECDH_REPLY:
+            raise RemoteProtocolError(f"message {payload[0]} where KEX_ECDH_REPLY had to come")
+        host_key = reader.string("K_S")
+        theirs = reader.string("Q_S")
+        signature = reader.string("signature")
+        reader.end()
+        return Reply(host_key, signature, string(self._ours) + string(theirs), self._secret(theirs))
+
+    def _secret(self, theirs: bytes) -> bytes | None:
+        if self._kem is None:
+            return mpint(int.from_bytes(self._curve.secret(theirs), "big"))
+        cut = self._kem.ciphertext_size
+        if len(theirs) != cut + self._curve.size:
+            raise RemoteProtocolError("the server's public value has the wrong length")
+        classical = self._curve.secret(theirs[cut:])
+        quantum = self._kem.secret(theirs[:cut])
+        if quantum is None:
+            return None
+        return string(hashlib.new(self.exchange_hash, quantum + classical).digest())

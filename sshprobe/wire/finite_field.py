@@ -1,0 +1,123 @@
+"""Diffie-Hellman over finite fields: fixed groups (RFC 4253, 8268) and group exchange (RFC 4419).
+
+`cryptography` deprecates these, and half of what a scanner meets is too old for it, so this is plain `pow()`. The
+exponent is short (256 bits), which is sound for safe primes and beyond doubt for a session that carries no secret.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from sshprobe.wire.codec import Reader, byte, mpint, uint32
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.groups import GENERATOR, group
+from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Step
+from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
+
+KEXDH_INIT = 30
+KEXDH_REPLY = 31
+GEX_REQUEST_OLD = 30
+GEX_GROUP = 31
+GEX_INIT = 32
+GEX_REPLY = 33
+GEX_REQUEST = 34
+
+EXPONENT_BITS = 256
+
+
+def _expect(payload: bytes, number: int, what: str) -> Reader:
+    reader = Reader(payload, what)
+    if reader.byte("message number") != number:
+        raise RemoteProtocolError(f"message {payload[0]} where {what} had to come")
+    return reader
+
+
+class _Shares:
+    """Our half of one exchange in one group."""
+
+    def __init__(self, modulus: int, generator: int) -> None:
+        self._modulus = modulus
+        self._exponent = secrets.randbits(EXPONENT_BITS) | 1 << (EXPONENT_BITS - 1)
+        self.e = pow(generator, self._exponent, modulus)
+
+    def secret(self, f: int) -> bytes:
+        """Return K as mpint. Values outside [2, p-2] are refused (RFC 4253 section 8 says [1, p-1])."""
+        if not 1 < f < self._modulus - 1:
+            raise RemoteProtocolError("the server's public value is out of range")
+        return mpint(pow(f, self._exponent, self._modulus))
+
+
+class GroupNExchange(KeyExchange):
+    """A fixed group: 30 e, 31 K_S f signature."""
+
+    def __init__(self, name: str, hash_name: str, group_name: str) -> None:
+        super().__init__(name, hash_name)
+        self._shares = _Shares(group(group_name), GENERATOR)
+
+    def start(self) -> bytes:
+        """Return KEXDH_INIT."""
+        return byte(KEXDH_INIT) + mpint(self._shares.e)
+
+    def receive(self, payload: bytes) -> Step:
+        """Take KEXDH_REPLY."""
+        reader = _expect(payload, KEXDH_REPLY, "KEXDH_REPLY")
+        host_key = reader.string("K_S")
+        f = reader.mpint("f")
+        signature = reader.string("signature")
+        reader.end()
+        return Reply(host_key, signature, mpint(self._shares.e) + mpint(f), self._shares.secret(f))
+
+
+class GroupExchange(KeyExchange):
+    """Group exchange: 34 min n max, 31 p g, 32 e, 33 K_S f signature.
+
+    A server that answers 34 with UNIMPLEMENTED gets the form of before RFC 4419, 30 n, in the same connection.
+    """
+
+    def __init__(self, name: str, hash_name: str, request: GroupExchangeRequest, *, old: bool = False) -> None:
+        super().__init__(name, hash_name)
+        self._request = request
+        self._old = old
+        self._shares: _Shares | None = None
+        self._hashed = b""
+
+    def start(self) -> bytes:
+        """Return KEX_DH_GEX_REQUEST, or its old form."""
+        if self._old:
+            return byte(GEX_REQUEST_OLD) + uint32(self._request.n)
+        return byte(GEX_REQUEST) + self._sizes()
+
+    def unimplemented(self) -> bytes | None:
+        """Fall back to the old form, once."""
+        if self._old or self._shares is not None:
+            return None
+        self._old = True
+        return self.start()
+
+    def _sizes(self) -> bytes:
+        return uint32(self._request.min) + uint32(self._request.n) + uint32(self._request.max)
+
+    def receive(self, payload: bytes) -> Step:
+        """Take KEX_DH_GEX_GROUP, then KEX_DH_GEX_REPLY."""
+        if self._shares is None:
+            return self._group(payload)
+        reader = _expect(payload, GEX_REPLY, "KEX_DH_GEX_REPLY")
+        host_key = reader.string("K_S")
+        f = reader.mpint("f")
+        signature = reader.string("signature")
+        reader.end()
+        return Reply(host_key, signature, self._hashed + mpint(f), self._shares.secret(f))
+
+    def _group(self, payload: bytes) -> Step:
+        reader = _expect(payload, GEX_GROUP, "KEX_DH_GEX_GROUP")
+        modulus = reader.mpint("p")
+        generator = reader.mpint("g")
+        reader.end()
+        if modulus <= 3 or modulus % 2 == 0 or not 1 < generator < modulus - 1:
+            return GroupChosen(modulus, generator, None, "the server's group is no group: an even or tiny modulus")
+        if modulus.bit_length() > max(self._request.max, GROUP_EXCHANGE_MODULUS_BITS):
+            return GroupChosen(modulus, generator, None, "the server's modulus is larger than what we asked for")
+        self._shares = _Shares(modulus, generator)
+        sizes = uint32(self._request.n) if self._old else self._sizes()
+        self._hashed = sizes + mpint(modulus) + mpint(generator) + mpint(self._shares.e)
+        return GroupChosen(modulus, generator, byte(GEX_INIT) + mpint(self._shares.e))

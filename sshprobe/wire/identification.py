@@ -1,0 +1,99 @@
+"""The identification string (RFC 4253 section 4.2) and the lines that may come before it.
+
+Grammar, as the RFC has it:
+
+    SSH-protoversion-softwareversion SP comments CR LF
+
+What servers in use do beyond it, and we accept: a bare LF (OpenSSH 7.4 and every "1.99"), no comments, an empty
+softwareversion, control bytes and NUL anywhere. What a line before it may not do is begin with "SSH-".
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from sshprobe.wire.limits import BYTES_BEFORE_IDENTIFICATION, IDENTIFICATION_LINE, LINES_BEFORE_IDENTIFICATION
+
+_GRAMMAR = re.compile(rb"SSH-(?P<protocol>[0-9]+\.[0-9]+)-(?P<software>[^ ]*)(?: (?P<comments>.*))?", re.DOTALL)
+
+_OURS = re.compile(rb"SSH-2\.0-[!-,.-~]+(?: [ -~]*)?")
+"""What we may send: printable US-ASCII, and no "-" in softwareversion."""
+
+_DROPPED_BY_SSHD = (re.compile(rb"SSH-2\.0-Probe-"), re.compile(rb".*SSH_Version_Mapper"))
+"""sshd closes on these before its KEXINIT ("probed from", "scanned from": compat.c, SSH_BUG_PROBE/SCANNER)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """An identification string. All fields are bytes as sent; `raw` is without the line end."""
+
+    raw: bytes
+    protocol: bytes
+    """b"2.0", b"1.99", b"1.5"."""
+    software: bytes
+    comments: bytes | None
+
+    @property
+    def speaks_2(self) -> bool:
+        """True for 2.x, and for 1.99, which means 2.0 with the old protocol beside it (section 5.1)."""
+        return self.protocol == b"1.99" or self.protocol.startswith(b"2.")
+
+
+def parse_identification(line: bytes) -> Identification:
+    """Parse one line without its line end. Raises `RemoteProtocolError` if it is no identification."""
+    match = _GRAMMAR.fullmatch(line)
+    if match is None:
+        raise RemoteProtocolError("malformed identification")
+    return Identification(line, match["protocol"], match["software"], match["comments"])
+
+
+def check_client_identification(line: bytes) -> None:
+    """Raise `LocalProtocolError` unless `line` (without line end) is one that a server will talk to.
+
+    255 bytes with CR LF (RFC 4253 section 4.2), printable US-ASCII, and none of the names that OpenSSH's sshd
+    takes for a port scanner and drops before its KEXINIT.
+    """
+    if len(line) > 253:
+        raise LocalProtocolError("an identification is at most 253 characters long")
+    if _OURS.fullmatch(line) is None:
+        raise LocalProtocolError(
+            'an identification is "SSH-2.0-name comment": printable ASCII, and no "-" or space in the name'
+        )
+    if any(pattern.match(line) for pattern in _DROPPED_BY_SSHD):
+        raise LocalProtocolError("sshd closes the connection on this identification: it takes it for a port scanner")
+
+
+class IdentificationReader:
+    """Splits what comes before the first packet into lines. Linear in the bytes, whatever their segmentation."""
+
+    __slots__ = ("_bytes", "_lines", "_searched")
+
+    def __init__(self) -> None:
+        self._searched = 0
+        self._lines = 0
+        self._bytes = 0
+
+    def next_line(self, buffer: bytearray) -> bytes | None:
+        """Take one line off the front of `buffer`, without CR LF. None: there is no whole line yet.
+
+        Raises `LimitExceeded` for a line or a number of lines that no server sends.
+        """
+        end = buffer.find(b"\n", self._searched)
+        if end < 0:
+            if len(buffer) > IDENTIFICATION_LINE:
+                raise LimitExceeded(f"a line of more than {IDENTIFICATION_LINE} bytes before the identification")
+            self._searched = len(buffer)
+            return None
+        if end > IDENTIFICATION_LINE:
+            raise LimitExceeded(f"a line of more than {IDENTIFICATION_LINE} bytes before the identification")
+        line = bytes(buffer[:end]).removesuffix(b"\r")
+        del buffer[: end + 1]
+        self._searched = 0
+        if not line.startswith(b"SSH-"):
+            self._lines += 1
+            self._bytes += end + 1
+            if self._lines > LINES_BEFORE_IDENTIFICATION or self._bytes > BYTES_BEFORE_IDENTIFICATION:
+                raise LimitExceeded("endless lines before the identification")
+        return line

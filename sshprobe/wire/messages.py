@@ -1,0 +1,183 @@
+"""The messages of RFC 4253, 4252 and 8308 that a client meets before it logs in, as values.
+
+`parse` takes a whole payload, message number included, and raises `RemoteProtocolError` on any that is not exactly
+one such message. `encode` gives a payload.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from sshprobe.wire.codec import Reader, boolean, byte, name_list, string, uint32
+from sshprobe.wire.errors import RemoteProtocolError
+
+DISCONNECT = 1
+IGNORE = 2
+UNIMPLEMENTED = 3
+DEBUG = 4
+SERVICE_REQUEST = 5
+SERVICE_ACCEPT = 6
+EXT_INFO = 7
+KEXINIT = 20
+NEWKEYS = 21
+KEX_FIRST = 30
+"""30 to 49 belong to the key exchange method in use (RFC 4250 section 4.1.2)."""
+KEX_LAST = 49
+USERAUTH_REQUEST = 50
+USERAUTH_FAILURE = 51
+USERAUTH_SUCCESS = 52
+USERAUTH_BANNER = 53
+
+DISCONNECT_BY_APPLICATION = 11
+"""The quietest ending that was measured: two INFO lines, and no line that fail2ban counts in its normal mode."""
+
+NAME_LISTS = (
+    "kex_algorithms",
+    "server_host_key_algorithms",
+    "encryption_algorithms_client_to_server",
+    "encryption_algorithms_server_to_client",
+    "mac_algorithms_client_to_server",
+    "mac_algorithms_server_to_client",
+    "compression_algorithms_client_to_server",
+    "compression_algorithms_server_to_client",
+    "languages_client_to_server",
+    "languages_server_to_client",
+)
+"""The ten name-lists of KEXINIT, in their order (RFC 4253 section 7.1)."""
+
+EXT_INFO_CLIENT = b"ext-info-c"
+STRICT_KEX_CLIENT = b"kex-strict-c-v00@openssh.com"
+STRICT_KEX_SERVER = b"kex-strict-s-v00@openssh.com"
+
+MAX_EXTENSIONS = 64
+"""EXT_INFO entries read. OpenSSH sends four."""
+
+
+def _open(payload: bytes, number: int, what: str) -> Reader:
+    reader = Reader(payload, what)
+    if reader.byte("message number") != number:
+        raise RemoteProtocolError(f"not a {what}")
+    return reader
+
+
+@dataclass(frozen=True, slots=True)
+class KexInit:
+    """SSH_MSG_KEXINIT (RFC 4253 section 7.1). Names are bytes as sent, in their order."""
+
+    cookie: bytes
+    """16 random bytes."""
+    kex_algorithms: tuple[bytes, ...]
+    server_host_key_algorithms: tuple[bytes, ...]
+    encryption_algorithms_client_to_server: tuple[bytes, ...]
+    encryption_algorithms_server_to_client: tuple[bytes, ...]
+    mac_algorithms_client_to_server: tuple[bytes, ...]
+    mac_algorithms_server_to_client: tuple[bytes, ...]
+    compression_algorithms_client_to_server: tuple[bytes, ...]
+    compression_algorithms_server_to_client: tuple[bytes, ...]
+    languages_client_to_server: tuple[bytes, ...] = ()
+    languages_server_to_client: tuple[bytes, ...] = ()
+    first_kex_packet_follows: bool = False
+    reserved: int = 0
+
+    number: ClassVar[int] = KEXINIT
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload. What `reserved` holds is kept and not judged: the RFC reserves it for extension."""
+        reader = _open(payload, KEXINIT, "KEXINIT")
+        cookie = reader.take(16, "cookie")
+        kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc = [
+            reader.name_list(field) for field in NAME_LISTS
+        ]
+        follows = reader.boolean("first_kex_packet_follows")
+        reserved = reader.uint32("reserved")
+        reader.end()
+        return cls(
+            cookie, kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc, follows, reserved
+        )
+
+    def encode(self) -> bytes:
+        """Return the payload."""
+        lists = b"".join(name_list(getattr(self, field)) for field in NAME_LISTS)
+        tail = boolean(self.first_kex_packet_follows) + uint32(self.reserved)
+        return byte(KEXINIT) + self.cookie + lists + tail
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """SSH_MSG_DISCONNECT (RFC 4253 section 11.1)."""
+
+    code: int
+    description: bytes
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload. Old servers leave the language tag out, so what follows is not read."""
+        reader = _open(payload, DISCONNECT, "DISCONNECT")
+        return cls(reader.uint32("reason code"), reader.string("description"))
+
+    def encode(self) -> bytes:
+        """Return the payload, with an empty language tag."""
+        return byte(DISCONNECT) + uint32(self.code) + string(self.description) + string(b"")
+
+
+@dataclass(frozen=True, slots=True)
+class ExtInfo:
+    """SSH_MSG_EXT_INFO (RFC 8308 section 2.3): names and values in their order."""
+
+    extensions: tuple[tuple[bytes, bytes], ...]
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload."""
+        reader = _open(payload, EXT_INFO, "EXT_INFO")
+        count = reader.uint32("nr-extensions")
+        if count > MAX_EXTENSIONS:
+            raise RemoteProtocolError(f"EXT_INFO announces more than {MAX_EXTENSIONS} extensions")
+        pairs = tuple((reader.string("extension-name"), reader.string("extension-value")) for _ in range(count))
+        reader.end()
+        return cls(pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class UserauthFailure:
+    """SSH_MSG_USERAUTH_FAILURE (RFC 4252 section 5.1)."""
+
+    methods: tuple[bytes, ...]
+    partial_success: bool
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload."""
+        reader = _open(payload, USERAUTH_FAILURE, "USERAUTH_FAILURE")
+        failure = cls(reader.name_list("authentications that can continue"), reader.boolean("partial success"))
+        reader.end()
+        return failure
+
+
+@dataclass(frozen=True, slots=True)
+class UserauthBanner:
+    """SSH_MSG_USERAUTH_BANNER (RFC 4252 section 5.4)."""
+
+    message: bytes
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload. The language tag is not read."""
+        return cls(_open(payload, USERAUTH_BANNER, "USERAUTH_BANNER").string("message"))
+
+
+def service_request(name: bytes) -> bytes:
+    """Return the payload of SSH_MSG_SERVICE_REQUEST (RFC 4253 section 10)."""
+    return byte(SERVICE_REQUEST) + string(name)
+
+
+def userauth_none_request(user: bytes) -> bytes:
+    """Return the payload of a USERAUTH_REQUEST with the method "none" (RFC 4252 section 5.2)."""
+    return byte(USERAUTH_REQUEST) + string(user) + string(b"ssh-connection") + string(b"none")
+
+
+def unimplemented(sequence_number: int) -> bytes:
+    """Return the payload of SSH_MSG_UNIMPLEMENTED (RFC 4253 section 11.4)."""
+    return byte(UNIMPLEMENTED) + uint32(sequence_number)

@@ -1,0 +1,104 @@
+"""Which ciphers and MACs we can speak, and which of them to choose with a server. Data only, no cryptography."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sshprobe.wire.messages import KexInit
+
+
+@dataclass(frozen=True, slots=True)
+class CipherSpec:
+    """A cipher: sizes in bytes."""
+
+    primitive: Literal["aes", "3des", "chacha20"]
+    mode: Literal["ctr", "cbc", "gcm", "chacha20-poly1305"]
+    key: int
+    iv: int
+    block: int
+
+    @property
+    def aead(self) -> bool:
+        """True if no MAC is negotiated beside it in effect."""
+        return self.mode in ("gcm", "chacha20-poly1305")
+
+
+@dataclass(frozen=True, slots=True)
+class MacSpec:
+    """An HMAC: `hash` as hashlib names it, sizes in bytes."""
+
+    hash: str
+    key: int
+    tag: int
+    encrypt_then_mac: bool
+
+
+CIPHERS: dict[str, CipherSpec] = {
+    "aes128-gcm@openssh.com": CipherSpec("aes", "gcm", 16, 12, 16),
+    "aes256-gcm@openssh.com": CipherSpec("aes", "gcm", 32, 12, 16),
+    "chacha20-poly1305@openssh.com": CipherSpec("chacha20", "chacha20-poly1305", 64, 0, 8),
+    "aes128-ctr": CipherSpec("aes", "ctr", 16, 16, 16),
+    "aes192-ctr": CipherSpec("aes", "ctr", 24, 16, 16),
+    "aes256-ctr": CipherSpec("aes", "ctr", 32, 16, 16),
+    "aes128-cbc": CipherSpec("aes", "cbc", 16, 16, 16),
+    "aes192-cbc": CipherSpec("aes", "cbc", 24, 16, 16),
+    "aes256-cbc": CipherSpec("aes", "cbc", 32, 16, 16),
+    "rijndael-cbc@lysator.liu.se": CipherSpec("aes", "cbc", 32, 16, 16),
+    "3des-cbc": CipherSpec("3des", "cbc", 24, 8, 8),
+}
+"""In our order of preference: what is cheap and sound first. The session carries no secret either way."""
+
+
+def _macs() -> dict[str, MacSpec]:
+    macs = {}
+    for etm in (True, False):
+        for name, hash_name, key, tag in (
+            ("hmac-sha2-256", "sha256", 32, 32),
+            ("hmac-sha2-512", "sha512", 64, 64),
+            ("hmac-sha1", "sha1", 20, 20),
+            ("hmac-sha1-96", "sha1", 20, 12),
+            ("hmac-md5", "md5", 16, 16),
+            ("hmac-md5-96", "md5", 16, 12),
+        ):
+            macs[f"{name}-etm@openssh.com" if etm else name] = MacSpec(hash_name, key, tag, etm)
+    return macs
+
+
+MACS: dict[str, MacSpec] = _macs()
+"""In our order of preference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One name for each direction. `mac_*` is "" where the cipher is an AEAD and a server may offer no MAC at all."""
+
+    encryption_client_to_server: str
+    encryption_server_to_client: str
+    mac_client_to_server: str
+    mac_server_to_client: str
+
+
+def choose_suite(server: KexInit) -> Suite | None:
+    """Return what we can speak with `server`, or None: no cipher or MAC of ours, or compression forced on us."""
+    if not (
+        b"none" in server.compression_algorithms_client_to_server
+        and b"none" in server.compression_algorithms_server_to_client
+    ):
+        return None
+    to_server = _direction(server.encryption_algorithms_client_to_server, server.mac_algorithms_client_to_server)
+    to_client = _direction(server.encryption_algorithms_server_to_client, server.mac_algorithms_server_to_client)
+    if to_server is None or to_client is None:
+        return None
+    return Suite(to_server[0], to_client[0], to_server[1], to_client[1])
+
+
+def _direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...]) -> tuple[str, str] | None:
+    mac = next((name for name in MACS if name.encode() in macs), None)
+    for name, spec in CIPHERS.items():
+        if name.encode() in ciphers:
+            if spec.aead:
+                return name, mac or ""
+            if mac is not None:
+                return name, mac
+    return None

@@ -1,0 +1,422 @@
+"""One connection of an SSH client up to the answer to a "none" request, sans-IO: bytes in, events out.
+
+How it runs. The caller hands over what the network gave with `receive_data` (and `receive_eof`), takes events with
+`next_event` until that returns `NEED_DATA`, and sends whatever `data_to_send` returns. The states:
+
+    IDENTIFICATION  lines come, then the identification
+    KEXINIT         packets come; the server's KEXINIT is awaited. Ours is not sent: sshd needs only our identification
+    CHOOSING        the server's lists are known; the caller decides: `start_key_exchange` or `disconnect`
+    KEY_EXCHANGE    our KEXINIT names one method and one host key algorithm, so nothing is left to negotiate
+    KEYED           the host key was shown. The caller may `disconnect` in clear, before our NEWKEYS (the quietest
+                    ending there is), or `request_authentication_methods`
+    SERVICE, AUTH   encrypted: EXT_INFO is read, one "none" request is answered
+    CLOSED          nothing is sent or read any more
+
+Rules:
+
+1. Errors of the server raise `RemoteProtocolError` from `next_event`, once; the transport is CLOSED then.
+2. Misuse raises `LocalProtocolError`.
+3. IGNORE, DEBUG, UNIMPLEMENTED and DISCONNECT are taken wherever they may come. Under strict key exchange (OpenSSH
+   PROTOCOL 1.10, both sides willing) they may not come before NEWKEYS, and sequence numbers restart there.
+4. At most `byte_limit` bytes are read. What a server sends decides neither our memory nor our time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from sshprobe.wire import messages as msg
+from sshprobe.wire.codec import byte, string
+from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
+from sshprobe.wire.events import (
+    AuthenticationBanner,
+    AuthenticationFailed,
+    AuthenticationSucceeded,
+    ConnectionClosed,
+    DisconnectReceived,
+    Event,
+    ExtensionsReceived,
+    GroupReceived,
+    HostKeyReceived,
+    IdentificationReceived,
+    KexInitReceived,
+    LineReceived,
+    NewKeysReceived,
+)
+from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
+from sshprobe.wire.host_keys import expected_blob_type, parse_host_key
+from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
+from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Send, new_key_exchange
+from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
+from sshprobe.wire.messages import KexInit
+from sshprobe.wire.suites import CIPHERS, MACS, Suite
+
+if TYPE_CHECKING:
+    from sshprobe.wire.ciphers import DirectionKeys
+
+
+class NEED_DATA:
+    """Sentinel: `next_event` has nothing until more bytes come, or until the caller decides."""
+
+
+class State(Enum):
+    """See the module's docstring."""
+
+    IDENTIFICATION = auto()
+    KEXINIT = auto()
+    CHOOSING = auto()
+    KEY_EXCHANGE = auto()
+    KEYED = auto()
+    SERVICE = auto()
+    AUTH = auto()
+    CLOSED = auto()
+
+
+class ClientTransport:
+    """One connection. `identification` is ours, without line end; it is the first thing to send."""
+
+    def __init__(self, identification: bytes, *, byte_limit: int = CONNECTION_BYTES) -> None:
+        check_client_identification(identification)
+        self.state = State.IDENTIFICATION
+        self._ours = identification
+        self._theirs = b""
+        self._out = bytearray(identification + b"\r\n")
+        self._in = bytearray()
+        self._eof = False
+        self._byte_limit = byte_limit
+        self._bytes_read = 0
+        self._lines = IdentificationReader()
+        self._opener: Opener = PlainOpener()
+        self._sealer: Sealer = PlainSealer()
+        self._received = 0  # sequence number of the next packet to come, modulo 2**32
+        self._sent = 0
+        self._server_kexinit: KexInit | None = None
+        self._server_kexinit_payload = b""
+        self._client_kexinit_payload = b""
+        self._kex: KeyExchange | None = None
+        self._host_key_algorithm = ""
+        self._suite: Suite | None = None
+        self._strict = False
+        self._skip_guess = False
+        self._secret: bytes | None = None
+        self._exchange_hash = b""
+        self._server_newkeys = False
+        self._authentication_packets = 0
+        self._user = b""
+
+    # -- what the caller does ------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the network. Raises `LimitExceeded` past the byte limit."""
+        self._bytes_read += len(data)
+        if self._bytes_read > self._byte_limit:
+            self.state = State.CLOSED
+            raise LimitExceeded(f"more than {self._byte_limit} bytes in one connection")
+        self._in += data
+
+    def receive_eof(self) -> None:
+        """The server closed its side."""
+        self._eof = True
+
+    def data_to_send(self) -> bytes:
+        """Return what has to be sent now, and forget it."""
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    @property
+    def can_encrypt(self) -> bool:
+        """True once a host key came in an exchange that lets us go on encrypted."""
+        return self.state is State.KEYED and self._secret is not None and self._suite is not None
+
+    def start_key_exchange(
+        self, kex: str, host_key_algorithm: str, *, suite: Suite | None, request: GroupExchangeRequest | None = None
+    ) -> None:
+        """Send our KEXINIT and the first message of the method `kex`.
+
+        With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
+        """
+        server = self._server_kexinit
+        if self.state is not State.CHOOSING or server is None:
+            raise LocalProtocolError("no key exchange can start now")
+        kex_name, key_name = kex.encode(), host_key_algorithm.encode()
+        ours = _client_kexinit(server, kex_name, key_name, suite)
+        self._kex = new_key_exchange(kex, request)
+        self._host_key_algorithm = host_key_algorithm
+        self._suite = suite
+        self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms
+        if self._strict and self._received != 1:
+            raise self._fail("something came before KEXINIT under strict key exchange")
+        # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
+        right = server.kex_algorithms[:1] == (kex_name,) and server.server_host_key_algorithms[:1] == (key_name,)
+        self._skip_guess = server.first_kex_packet_follows and not right
+        self._client_kexinit_payload = ours.encode()
+        self._send(self._client_kexinit_payload)
+        self._send(self._kex.start())
+        self.state = State.KEY_EXCHANGE
+
+    def request_authentication_methods(self, user: bytes) -> None:
+        """Go on encrypted and ask, with one "none" request, how `user` may log in."""
+        if not self.can_encrypt:
+            raise LocalProtocolError("this exchange gave no keys to go on with")
+        self._user = user
+        self._send(byte(msg.NEWKEYS))
+        self._sealer = self._make_sealer()
+        if self._strict:
+            self._sent = 0
+        self._send(msg.service_request(b"ssh-userauth"))
+        self.state = State.SERVICE
+
+    def disconnect(self, description: bytes) -> None:
+        """Say goodbye with reason 11 (by application), in clear unless we went on encrypted, and close."""
+        if self.state in (State.IDENTIFICATION, State.CLOSED):
+            self.state = State.CLOSED  # no packet can be sent before the identifications are exchanged
+            return
+        self._send(msg.Disconnect(msg.DISCONNECT_BY_APPLICATION, description).encode())
+        self.state = State.CLOSED
+
+    def next_event(self) -> Event | type[NEED_DATA]:
+        """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` for what breaks the protocol."""
+        while self.state is not State.CLOSED:
+            if self.state is State.CHOOSING or (self.state is State.KEYED and self._server_newkeys):
+                return NEED_DATA  # what follows can only be read once the caller has decided
+            try:
+                event = self._next_line() if self.state is State.IDENTIFICATION else self._next_packet()
+            except RemoteProtocolError:
+                self.state = State.CLOSED
+                raise
+            if event is not None:
+                return event
+            if self._progress:
+                continue
+            if not self._eof:
+                return NEED_DATA
+            self.state = State.CLOSED
+            return ConnectionClosed(bytes(self._in))
+        return NEED_DATA
+
+    # -- bytes to lines and packets ------------------------------------------------------------------------------
+
+    _progress = False  # whether the last step took something off the buffer
+
+    def _next_line(self) -> Event | None:
+        line = self._lines.next_line(self._in)
+        self._progress = line is not None
+        if line is None:
+            return None
+        if not line.startswith(b"SSH-"):
+            return LineReceived(line)
+        identification = parse_identification(line)
+        self._theirs = line
+        self.state = State.KEXINIT if identification.speaks_2 else State.CLOSED
+        return IdentificationReceived(identification)
+
+    def _next_packet(self) -> Event | None:
+        payload = self._opener.open(self._in, self._received)
+        self._progress = payload is not None
+        if payload is None:
+            return None
+        sequence, self._received = self._received, (self._received + 1) % 2**32
+        return self._handle(payload, sequence)
+
+    def _send(self, payload: bytes) -> None:
+        self._out += self._sealer.seal(payload, self._sent)
+        self._sent = (self._sent + 1) % 2**32
+
+    def _fail(self, message: str) -> RemoteProtocolError:
+        self.state = State.CLOSED
+        return RemoteProtocolError(message)
+
+    # -- packets to events ---------------------------------------------------------------------------------------
+
+    def _handle(self, payload: bytes, sequence: int) -> Event | None:
+        number = payload[0]
+        if number == msg.DISCONNECT:
+            disconnect = msg.Disconnect.parse(payload)
+            self.state = State.CLOSED
+            return DisconnectReceived(disconnect.code, disconnect.description)
+        if self._strict and not self._server_newkeys and number < msg.KEXINIT:
+            raise RemoteProtocolError(f"message {number} during strict key exchange")
+        if number == msg.UNIMPLEMENTED:
+            self._server_lacks()
+            return None
+        if number in (msg.IGNORE, msg.DEBUG):
+            return None
+        if self.state is State.KEXINIT:
+            return self._server_kexinit_came(payload)
+        if self.state in (State.KEY_EXCHANGE, State.KEYED):
+            return self._key_exchange_message(payload)
+        return self._authentication_message(payload, sequence)
+
+    def _server_lacks(self) -> None:
+        other = self._kex.unimplemented() if self._kex and self.state is State.KEY_EXCHANGE else None
+        if other is not None:
+            self._send(other)
+        elif self.state is not State.KEXINIT:
+            raise RemoteProtocolError("the server does not implement what was sent")
+
+    def _server_kexinit_came(self, payload: bytes) -> Event:
+        if payload[0] != msg.KEXINIT:
+            raise RemoteProtocolError(f"message {payload[0]} where KEXINIT had to come")
+        self._server_kexinit = KexInit.parse(payload)
+        self._server_kexinit_payload = payload
+        self.state = State.CHOOSING
+        return KexInitReceived(self._server_kexinit)
+
+    def _key_exchange_message(self, payload: bytes) -> Event | None:
+        assert self._kex is not None  # both states are entered through start_key_exchange
+        number = payload[0]
+        if self._skip_guess:
+            self._skip_guess = False
+            return None
+        if self.state is State.KEYED:
+            if number != msg.NEWKEYS:
+                raise RemoteProtocolError(f"message {number} where NEWKEYS had to come")
+            return self._newkeys_came()
+        if not msg.KEX_FIRST <= number <= msg.KEX_LAST:
+            raise RemoteProtocolError(f"message {number} during key exchange")
+        step = self._kex.receive(payload)
+        if isinstance(step, Send):
+            self._send(step.payload)
+            return None
+        if isinstance(step, GroupChosen):
+            if step.payload is None:
+                self.state = State.CLOSED
+            else:
+                self._send(step.payload)
+            return GroupReceived(step.modulus, step.generator, step.fault)
+        assert isinstance(step, Reply)
+        return self._reply_came(step)
+
+    def _reply_came(self, reply: Reply) -> Event:
+        assert self._kex is not None
+        host_key = parse_host_key(reply.host_key)
+        expected = expected_blob_type(self._host_key_algorithm)
+        if expected is not None and host_key.type != expected:
+            raise RemoteProtocolError("the server sent a host key of another type than was asked for")
+        verified = None
+        if reply.secret is not None:
+            from sshprobe.wire.signatures import verify  # brings cryptography in
+
+            hashed = b"".join(
+                (
+                    string(self._ours),
+                    string(self._theirs),
+                    string(self._client_kexinit_payload),
+                    string(self._server_kexinit_payload),
+                    string(reply.host_key),
+                    reply.public,
+                    reply.secret,
+                )
+            )
+            self._exchange_hash = hashlib.new(self._kex.exchange_hash, hashed).digest()
+            self._secret = reply.secret
+            verified = verify(host_key, self._host_key_algorithm, reply.signature, self._exchange_hash)
+        self.state = State.KEYED
+        return HostKeyReceived(host_key, verified, self._host_key_algorithm, self._kex.name)
+
+    def _newkeys_came(self) -> Event:
+        if self._server_newkeys:
+            raise RemoteProtocolError("a second NEWKEYS")
+        self._server_newkeys = True
+        if self._secret is not None and self._suite is not None:
+            self._opener = self._make_opener()
+        if self._strict:
+            self._received = 0
+        return NewKeysReceived()
+
+    def _authentication_message(self, payload: bytes, sequence: int) -> Event | None:
+        number = payload[0]
+        if number == msg.NEWKEYS:
+            return self._newkeys_came()
+        if not self._server_newkeys:
+            raise RemoteProtocolError(f"message {number} where NEWKEYS had to come")
+        self._authentication_packets += 1
+        if self._authentication_packets > AUTHENTICATION_PACKETS:
+            raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
+        if number == msg.EXT_INFO:
+            return ExtensionsReceived(msg.ExtInfo.parse(payload).extensions)
+        if number == msg.SERVICE_ACCEPT and self.state is State.SERVICE:
+            self._send(msg.userauth_none_request(self._user))
+            self.state = State.AUTH
+            return None
+        if self.state is State.AUTH:
+            if number == msg.USERAUTH_FAILURE:
+                return AuthenticationFailed(msg.UserauthFailure.parse(payload).methods)
+            if number == msg.USERAUTH_SUCCESS:
+                return AuthenticationSucceeded()
+        if number == msg.USERAUTH_BANNER:
+            return AuthenticationBanner(msg.UserauthBanner.parse(payload).message)
+        if number == msg.KEXINIT:
+            raise RemoteProtocolError("the server wants new keys before it answers")
+        self._send(msg.unimplemented(sequence))
+        return None
+
+    # -- keys (RFC 4253 section 7.2) -----------------------------------------------------------------------------
+
+    def _derive(self, letter: bytes, size: int) -> bytes:
+        assert self._kex is not None
+        assert self._secret is not None
+        name, prefix = self._kex.exchange_hash, self._secret + self._exchange_hash
+        # This is the first exchange, so its hash is the session identifier too.
+        key = hashlib.new(name, prefix + letter + self._exchange_hash).digest()
+        while len(key) < size:
+            key += hashlib.new(name, prefix + key).digest()
+        return key[:size]
+
+    def _make_opener(self) -> Opener:
+        from sshprobe.wire.ciphers import make_opener
+
+        assert self._suite is not None
+        cipher, mac = self._suite.encryption_server_to_client, self._suite.mac_server_to_client
+        return make_opener(cipher, mac, self._direction_keys(cipher, mac, b"BDF"))
+
+    def _make_sealer(self) -> Sealer:
+        from sshprobe.wire.ciphers import make_sealer
+
+        assert self._suite is not None
+        cipher, mac = self._suite.encryption_client_to_server, self._suite.mac_client_to_server
+        return make_sealer(cipher, mac, self._direction_keys(cipher, mac, b"ACE"))
+
+    def _direction_keys(self, cipher: str, mac: str, letters: bytes) -> DirectionKeys:
+        from sshprobe.wire.ciphers import DirectionKeys
+
+        spec = CIPHERS[cipher]
+        mac_size = 0 if spec.aead else MACS[mac].key
+        iv, key, mac_key = (
+            self._derive(letters[at : at + 1], size) for at, size in enumerate((spec.iv, spec.key, mac_size))
+        )
+        return DirectionKeys(iv, key, mac_key)
+
+
+def _client_kexinit(server: KexInit, kex: bytes, host_key: bytes, suite: Suite | None) -> KexInit:
+    """Return a KEXINIT that leaves nothing to negotiate."""
+    if suite is not None:
+        names = (
+            suite.encryption_client_to_server.encode(),
+            suite.encryption_server_to_client.encode(),
+            suite.mac_client_to_server.encode(),
+            suite.mac_server_to_client.encode(),
+        )
+    else:
+        names = (b"", b"", b"", b"")
+    encryption_out, encryption_in, mac_out, mac_in = names
+    compression = (b"none",) if suite is not None else ()
+    return KexInit(
+        cookie=os.urandom(16),
+        kex_algorithms=(kex, msg.EXT_INFO_CLIENT, msg.STRICT_KEX_CLIENT),
+        server_host_key_algorithms=(host_key,),
+        encryption_algorithms_client_to_server=_one(encryption_out, server.encryption_algorithms_client_to_server),
+        encryption_algorithms_server_to_client=_one(encryption_in, server.encryption_algorithms_server_to_client),
+        mac_algorithms_client_to_server=_one(mac_out, server.mac_algorithms_client_to_server),
+        mac_algorithms_server_to_client=_one(mac_in, server.mac_algorithms_server_to_client),
+        compression_algorithms_client_to_server=compression or server.compression_algorithms_client_to_server[:1],
+        compression_algorithms_server_to_client=compression or server.compression_algorithms_server_to_client[:1],
+    )
+
+
+def _one(ours: bytes, theirs: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return (ours,) if ours else theirs[:1]
