@@ -1,0 +1,81 @@
+"""Names to addresses, and the ways in which a network says no."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import Literal
+
+Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
+"""How a connection failed. "local": this machine is out of something (files, ports, buffers); not the host's doing."""
+
+_LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN})
+_RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+
+
+class NetworkError(Exception):
+    """A connection could not be made, or broke. `str()` is one line for people."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        self.failure: Failure = failure
+        super().__init__(message)
+
+
+def network_error(error: OSError) -> NetworkError:
+    """Sort an `OSError` of a socket into a `NetworkError`."""
+    words = error.strerror or str(error) or type(error).__name__
+    if error.errno == errno.ECONNREFUSED:
+        return NetworkError("refused", "connection refused")
+    if error.errno in _RESET or isinstance(error, ConnectionResetError):
+        return NetworkError("reset", "connection reset")
+    if error.errno == errno.ETIMEDOUT:
+        return NetworkError("timeout", "connection timed out")
+    if error.errno in _LOCAL:
+        return NetworkError("local", f"this machine: {words.lower()}")
+    return NetworkError("unreachable", words.lower())
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An IP address to dial, as text, with its family (`socket.AF_INET` or `socket.AF_INET6`)."""
+
+    ip: str
+    family: int
+
+
+def literal(host: str) -> Address | None:
+    """Return the address that `host` spells, or None if it is a name."""
+    try:
+        ip = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    return Address(host, socket.AF_INET if ip.version == 4 else socket.AF_INET6)
+
+
+async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:
+    """Return the addresses of `host` in the resolver's order, without duplicates; at least one.
+
+    `family` keeps one of `socket.AF_INET` and `socket.AF_INET6`. Raises `NetworkError` ("dns_error").
+    """
+    known = literal(host)
+    if known is not None:
+        if family is not None and known.family != family:
+            raise NetworkError("dns_error", "an address of the other IP version")
+        return [known]
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout):
+            answers = await loop.getaddrinfo(host, None, family=family or 0, type=socket.SOCK_STREAM)
+    except TimeoutError:
+        raise NetworkError("dns_error", f"no answer from the resolver within {timeout:g} s") from None
+    except socket.gaierror as error:
+        raise NetworkError("dns_error", (error.strerror or "no such name").lower()) from None
+    except (UnicodeError, OSError) as error:
+        raise NetworkError("dns_error", str(error).lower()) from None
+    found = dict.fromkeys(Address(str(answer[4][0]), int(answer[0])) for answer in answers)
+    if not found:
+        raise NetworkError("dns_error", "the name has no address")
+    return list(found)

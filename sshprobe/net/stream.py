@@ -1,0 +1,135 @@
+"""One TCP connection as a stream of bytes, with a deadline on every wait and a bound on what is held.
+
+A thin `asyncio.Protocol`: no task, no queue. Reading is paused while more than `HIGH_WATER` bytes wait to be taken,
+so a peer that floods fills its own send buffer and not our memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from sshprobe.net.dial import Address, NetworkError, network_error
+
+HIGH_WATER = 65_536
+"""Bytes held before reading is paused."""
+
+LINGER_BYTES = 65_536
+"""Bytes thrown away while waiting for the peer to close."""
+
+
+class Stream(asyncio.Protocol):
+    """A connection made by `open_stream`. One reader at a time."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._eof = False
+        self._error: NetworkError | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._transport: asyncio.Transport | None = None
+        self._paused = False
+
+    # -- asyncio.Protocol ----------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Hold what came and wake the reader."""
+        self._buffer += data
+        if len(self._buffer) > HIGH_WATER and self._transport is not None and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> bool:
+        """Keep our side open: the peer's half-close is an event like any other."""
+        self._eof = True
+        self._wake()
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Remember how it ended."""
+        self._eof = True
+        if isinstance(exc, OSError):
+            self._error = network_error(exc)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # -- for the caller ------------------------------------------------------------------------------------------
+
+    async def receive(self, deadline: float) -> bytes:
+        """Return what has come, at least one byte; b"" at the end of the stream.
+
+        `deadline` is a time of the running loop's clock. Raises `NetworkError` ("timeout" past it, "reset").
+        """
+        if not self._buffer and not self._eof:
+            loop = asyncio.get_running_loop()
+            self._waiter = loop.create_future()
+            timer = loop.call_at(deadline, self._wake)
+            try:
+                await self._waiter
+            finally:
+                timer.cancel()
+                self._waiter = None
+            if not self._buffer and not self._eof:
+                raise NetworkError("timeout", "no answer in time")
+        if not self._buffer and self._error is not None:
+            raise self._error
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Send `data`. What we send is small, so nothing waits for it. Does nothing once the connection is lost."""
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+    async def finish(self, linger: float) -> None:
+        """Send what is left, close our side, and wait up to `linger` seconds for the peer to close its side.
+
+        Closing with bytes unread would send a reset, which can overtake our goodbye; and a server counts the
+        connection until it has seen its end.
+        """
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        try:
+            if transport.can_write_eof():
+                transport.write_eof()
+            deadline = asyncio.get_running_loop().time() + linger
+            thrown_away = 0
+            while thrown_away < LINGER_BYTES:
+                data = await self.receive(deadline)
+                if not data:
+                    break
+                thrown_away += len(data)
+        except (NetworkError, OSError):
+            pass  # it is over either way
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once, whatever is unsent or unread."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
+    """Connect to `address` within `timeout` seconds. Raises `NetworkError`."""
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout):
+            _, stream = await loop.create_connection(Stream, address.ip, port, family=address.family)
+    except TimeoutError:
+        raise NetworkError("timeout", f"no connection within {timeout:g} s") from None
+    except OSError as error:
+        raise network_error(error) from None
+    return stream
