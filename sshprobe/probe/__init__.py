@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""One host: which questions, in how few connections, and what was observed."""

@@ -1,0 +1,177 @@
+"""One connection: the wire's events and the network's bytes brought together, one question after the other.
+
+A `Conversation` turns every way in which a connection can end early into one exception, `Ended`, that carries the
+status a record gets for it. It knows deadlines; it does not know why the questions are asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from sshprobe.escape import escape_bytes
+from sshprobe.net import Address, NetworkError, Stream, open_stream
+from sshprobe.records import Status
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.events import (
+    AuthenticationBanner,
+    AuthenticationFailed,
+    AuthenticationSucceeded,
+    ConnectionClosed,
+    DisconnectReceived,
+    Event,
+    ExtensionsReceived,
+    GroupReceived,
+    HostKeyReceived,
+    IdentificationReceived,
+    KexInitReceived,
+    LineReceived,
+)
+from sshprobe.wire.identification import Identification
+from sshprobe.wire.messages import KexInit
+from sshprobe.wire.transport import NEED_DATA, ClientTransport
+
+THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
+"""What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
+
+TOO_MANY_CONNECTIONS = 12
+"""SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253 section 11.1)."""
+
+ERROR_TEXT = 200
+"""Bytes of a server's words quoted in an error."""
+
+
+class Ended(Exception):
+    """The connection is over before its question was answered. `str()` is one line for people."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        self.status: Status = status
+        super().__init__(message)
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came beside the answers that were waited for."""
+
+    lines: list[bytes]
+    extensions: tuple[tuple[bytes, bytes], ...] | None = None
+    banner: bytes | None = None
+    group: GroupReceived | None = None
+
+
+class Conversation:
+    """One connection to one address. Ask in order: `identification`, `kexinit`, `host_key`, `methods`."""
+
+    def __init__(self, stream: Stream, transport: ClientTransport, timeout: float, host_deadline: float) -> None:
+        self._stream = stream
+        self._transport = transport
+        self._timeout = timeout
+        self._host_deadline = host_deadline
+        self._deadline = host_deadline
+        self._awaited = ""
+        self._closed = False
+        self.answers = Answers([])
+
+    @property
+    def transport(self) -> ClientTransport:
+        """The wire's side, to start exchanges on."""
+        return self._transport
+
+    async def identification(self) -> Identification:
+        """Wait for the server's identification."""
+        while True:
+            event = await self._next("an identification")
+            if isinstance(event, LineReceived):
+                self.answers.lines.append(event.line)
+                if event.line.rstrip() in THROTTLED_LINES:
+                    raise Ended("throttled", f'the server says "{escape_bytes(event.line.rstrip())}"')
+            elif isinstance(event, IdentificationReceived):
+                return event.identification
+
+    async def kexinit(self) -> KexInit:
+        """Wait for the server's lists."""
+        while True:
+            event = await self._next("KEXINIT")
+            if isinstance(event, KexInitReceived):
+                return event.kexinit
+
+    async def host_key(self) -> HostKeyReceived:
+        """Wait for the server's host key; a group that comes before it is put into `answers`."""
+        while True:
+            event = await self._next("the key exchange")
+            if isinstance(event, GroupReceived):
+                self.answers.group = event
+                if event.fault is not None:
+                    raise Ended("protocol_error", event.fault)
+            elif isinstance(event, HostKeyReceived):
+                return event
+
+    async def methods(self, user: str) -> tuple[bytes, ...] | None:
+        """Ask for the authentication methods of `user`; None means that "none" logged us in."""
+        self._transport.request_authentication_methods(user.encode())
+        while True:
+            event = await self._next("the authentication methods")
+            if isinstance(event, ExtensionsReceived):
+                self.answers.extensions = (self.answers.extensions or ()) + event.extensions
+            elif isinstance(event, AuthenticationBanner):
+                self.answers.banner = (self.answers.banner or b"") + event.message
+            elif isinstance(event, AuthenticationFailed):
+                return event.methods
+            elif isinstance(event, AuthenticationSucceeded):
+                return None
+
+    async def goodbye(self, description: bytes, linger: float) -> None:
+        """End the connection as quietly as it can be ended. Safe to call in any state."""
+        if not self._closed:
+            self._transport.disconnect(description)
+            self._stream.send(self._transport.data_to_send())
+        await self._stream.finish(linger)
+
+    async def _next(self, awaited: str) -> Event:
+        """Return the next event, within the deadline of this question. Raises `Ended`."""
+        loop = asyncio.get_running_loop()
+        if awaited != self._awaited:
+            self._awaited = awaited
+            self._deadline = min(loop.time() + self._timeout, self._host_deadline)
+        try:
+            while True:
+                event = self._transport.next_event()
+                self._stream.send(self._transport.data_to_send())
+                if not isinstance(event, Event):
+                    assert event is NEED_DATA
+                    data = await self._stream.receive(self._deadline)
+                    if data:
+                        self._transport.receive_data(data)
+                    else:
+                        self._transport.receive_eof()
+                    continue
+                if isinstance(event, DisconnectReceived):
+                    raise self._disconnected(event)
+                if isinstance(event, ConnectionClosed):
+                    raise Ended("reset", f"the server closed the connection before {awaited}")
+                return event
+        except NetworkError as error:
+            if error.failure == "timeout":
+                raise Ended("timeout", f"no answer in time: {awaited}") from None
+            self._closed = True
+            raise Ended("reset", f"{error} before {awaited}") from None
+        except RemoteProtocolError as error:
+            raise Ended("protocol_error", str(error)) from None
+
+    def _disconnected(self, event: DisconnectReceived) -> Ended:
+        self._closed = True
+        words = escape_bytes(event.description, ERROR_TEXT)
+        status: Status = "throttled" if event.code == TOO_MANY_CONNECTIONS else "reset"
+        return Ended(status, f'the server disconnected with reason {event.code}: "{words}"')
+
+
+async def open_conversation(
+    address: Address, port: int, transport: ClientTransport, *, connect_timeout: float, timeout: float, deadline: float
+) -> Conversation:
+    """Connect, and send our identification. Raises `NetworkError`."""
+    remaining = deadline - asyncio.get_running_loop().time()
+    if remaining <= 0:
+        raise NetworkError("timeout", "out of time for this host")
+    stream = await open_stream(address, port, timeout=min(connect_timeout, remaining))
+    stream.send(transport.data_to_send())
+    return Conversation(stream, transport, timeout, deadline)

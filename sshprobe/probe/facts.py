@@ -1,0 +1,164 @@
+"""What has been learnt of one host so far, and the `Observation` made of it.
+
+Everything from the wire is escaped here, once, on its way into the record.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from sshprobe.algorithms import lookup
+from sshprobe.escape import escape_bytes
+from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
+from sshprobe.wire import identification as wire_identification
+from sshprobe.wire import messages
+from sshprobe.wire.events import HostKeyReceived
+from sshprobe.wire.messages import KexInit
+
+LINES_KEPT = 20
+"""Lines before the identification that go into the record."""
+
+TEXT_KEPT = 4096
+"""Bytes of a banner or a line that go into the record."""
+
+_VERSION = re.compile(r"[_-](\d\S*)")
+
+
+@dataclass(slots=True)
+class Facts:
+    """Mutable while the host is asked. Fields are those of `sshprobe.records.Observation`."""
+
+    lines: list[str] = field(default_factory=list)
+    identification: Identification | None = None
+    kexinit: KexInit | None = None
+    host_keys: list[HostKey] = field(default_factory=list)
+    group_exchange: list[GroupExchange] = field(default_factory=list)
+    extensions: dict[str, str] | None = None
+    authentication_methods: list[str] | None = None
+    none_accepted: bool | None = None
+    banner: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def saw_line(self, line: bytes) -> None:
+        """Keep a line before the identification."""
+        if len(self.lines) < LINES_KEPT:
+            self.lines.append(escape_bytes(line, TEXT_KEPT))
+
+    def saw_identification(self, seen: wire_identification.Identification) -> None:
+        """Keep the identification. The first one stays: some servers make a new comment for every connection."""
+        if self.identification is None:
+            software = escape_bytes(seen.software, TEXT_KEPT)
+            version = _VERSION.search(software)
+            self.identification = Identification(
+                raw=escape_bytes(seen.raw, TEXT_KEPT),
+                protocol=escape_bytes(seen.protocol),
+                software=software,
+                version=version[1] if version else None,
+                comments=None if seen.comments is None else escape_bytes(seen.comments, TEXT_KEPT),
+            )
+
+    def saw_kexinit(self, kexinit: KexInit) -> None:
+        """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers."""
+        if self.kexinit is None:
+            self.kexinit = kexinit
+            return
+        for name in messages.NAME_LISTS:
+            if getattr(kexinit, name) != getattr(self.kexinit, name):
+                self.warn(f"{name} differs between connections to this address")
+
+    def saw_host_key(self, event: HostKeyReceived) -> None:
+        """Keep a host key, once."""
+        key = event.host_key
+        blob = base64.b64encode(key.blob).decode("ascii")
+        if any(known.blob == blob for known in self.host_keys):
+            return
+        self.host_keys.append(
+            HostKey(
+                type=key.type,
+                bits=key.bits,
+                fingerprint=key.fingerprint,
+                blob=blob,
+                signature_verified=event.signature_verified,
+                signature_algorithm=event.signature_algorithm,
+                kex_algorithm=event.kex_algorithm,
+                certificate=_certificate(event),
+            )
+        )
+
+    def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
+        """Keep EXT_INFO."""
+        found = {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in pairs}
+        self.extensions = {**(self.extensions or {}), **found}
+
+    def warn(self, message: str) -> None:
+        """Keep an oddity, once."""
+        if message not in self.warnings:
+            self.warnings.append(message)
+
+    # -- what follows from the lists -----------------------------------------------------------------------------
+
+    def lists(self) -> dict[str, list[str] | None]:
+        """Return the ten name-lists by their record names, each None if no KEXINIT was read."""
+        return {name: names(getattr(self.kexinit, name)) if self.kexinit else None for name in messages.NAME_LISTS}
+
+    def hassh_server(self) -> str | None:
+        """Return the MD5 of four lists that fingerprints a server's software and configuration (HASSH, 2018)."""
+        if self.kexinit is None:
+            return None
+        joined = b";".join(
+            b",".join(names)
+            for names in (
+                self.kexinit.kex_algorithms,
+                self.kexinit.encryption_algorithms_server_to_client,
+                self.kexinit.mac_algorithms_server_to_client,
+                self.kexinit.compression_algorithms_server_to_client,
+            )
+        )
+        return hashlib.md5(joined, usedforsecurity=False).hexdigest()
+
+    def strict_kex(self) -> bool | None:
+        """Return whether the server offers strict key exchange."""
+        return messages.STRICT_KEX_SERVER in self.kexinit.kex_algorithms if self.kexinit else None
+
+    def post_quantum_kex(self) -> bool | None:
+        """Return whether any key exchange offered resists a quantum computer."""
+        if self.kexinit is None:
+            return None
+        return any(is_post_quantum(name) for name in names(self.kexinit.kex_algorithms))
+
+
+def is_post_quantum(kex: str) -> bool:
+    """Return whether a key exchange name stands for a settled post-quantum method, hybrid or pure."""
+    algorithm = lookup("kex", kex)
+    return algorithm is not None and algorithm.post_quantum in ("hybrid", "pure")
+
+
+def names(raw: tuple[bytes, ...]) -> list[str]:
+    """Return a name-list as text, safe to print."""
+    return [escape_bytes(name) for name in raw]
+
+
+def _certificate(event: HostKeyReceived) -> Certificate | None:
+    certificate = event.host_key.certificate
+    if certificate is None:
+        return None
+    from sshprobe.wire.signatures import verify_certificate
+
+    return Certificate(
+        serial=certificate.serial,
+        kind=certificate.kind_name,
+        key_id=escape_bytes(certificate.key_id, TEXT_KEPT),
+        principals=[escape_bytes(principal) for principal in certificate.principals],
+        valid_after=certificate.valid_after,
+        valid_before=certificate.valid_before,
+        critical_options=[escape_bytes(name) for name, _ in certificate.critical_options],
+        extensions=[escape_bytes(name) for name, _ in certificate.extensions],
+        ca_type=certificate.ca_key.type,
+        ca_bits=certificate.ca_key.bits,
+        ca_fingerprint=certificate.ca_key.fingerprint,
+        signature_algorithm=escape_bytes(certificate.signature_algorithm),
+        ca_signature_verified=verify_certificate(certificate),
+    )

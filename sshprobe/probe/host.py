@@ -1,0 +1,379 @@
+"""Asking one host: as many connections as the plan needs, one after the other, and the `Observation` of it.
+
+Never more than one connection to an address at a time, and the next one only after the server closed the last. What
+was learnt stays learnt: a `HostProbe` that was throttled can be run again later and goes on with what is missing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from sshprobe.escape import escape_bytes
+from sshprobe.net import Address, NetworkError, resolve
+from sshprobe.probe.conversation import Conversation, Ended, open_conversation
+from sshprobe.probe.facts import Facts
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.plan import (
+    Exchange,
+    Progress,
+    authentication_needs_fallback,
+    next_exchange,
+    pending_families,
+)
+from sshprobe.records import GroupExchange, Observation, Stage, Status
+from sshprobe.wire.key_exchange import METHODS
+from sshprobe.wire.transport import ClientTransport
+
+ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
+"""Statuses after which no further connection is made in this run."""
+
+
+class HostProbe:
+    """One host: the first of `addresses` that takes a connection."""
+
+    def __init__(self, target: str, host: str, port: int, addresses: Sequence[Address], options: ProbeOptions) -> None:
+        self.target = target
+        self.host = host
+        self.port = port
+        self.facts = Facts()
+        self._addresses = list(addresses)
+        self._address: Address | None = addresses[0] if len(addresses) == 1 else None
+        self._options = options
+        self._progress = Progress()
+        self._connections = 0
+        self._started_at = datetime.now(UTC)
+        self._elapsed = 0.0
+        self._status: Status = "ok"
+        self._error: str | None = None
+        self._stage: Stage = "connect"
+        self._identified = False  # some connection got as far as the identification
+        self._last_start = 0.0
+        self._deadline = 0.0
+
+    @property
+    def throttled(self) -> bool:
+        """True if the server told us to come back later: `run` may be called once more after a pause."""
+        return self._status == "throttled"
+
+    @property
+    def local_trouble(self) -> bool:
+        """True if this machine, not the host, was short of something."""
+        return self._local
+
+    _local = False
+
+    async def run(self) -> Observation:
+        """Ask until everything is answered, given up or out of time. Never raises for what the host does."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._deadline = started + self._options.host_timeout
+        self._status, self._error, self._local = "ok", None, False
+        try:
+            while await self._one_connection():
+                pass
+            await self._fallback()
+        except Ended as ended:
+            self._status, self._error = ended.status, str(ended)
+        except NetworkError as error:
+            self._local = error.failure == "local"
+            self._status = "unreachable" if error.failure == "local" else error.failure
+            self._error = str(error)
+        self._elapsed += loop.time() - started
+        return self.observation()
+
+    # -- connections ---------------------------------------------------------------------------------------------
+
+    async def _one_connection(self) -> bool:
+        """Make one connection and ask what the plan says. Returns whether there is more to ask."""
+        await self._pace()
+        conversation = await self._connect()
+        exchange: Exchange | None = None
+        try:
+            await self._identify(conversation)
+            self._stage = _later(self._stage, "kexinit")
+            kexinit = await conversation.kexinit()
+            self.facts.saw_kexinit(kexinit)
+            exchange = next_exchange(kexinit, self._progress, self._options.wanted)
+            if exchange is not None:
+                await self._exchange(conversation, exchange)
+        except Ended as ended:
+            self._sort_out(ended, exchange)
+        finally:
+            await conversation.goodbye(self._options.goodbye, self._options.linger)
+        return self._more_to_ask()
+
+    async def _identify(self, conversation: Conversation) -> None:
+        self._stage = _later(self._stage, "identification")
+        try:
+            identification = await conversation.identification()
+        except Ended as ended:
+            raise self._no_identification(ended, conversation.answers.lines) from None
+        finally:
+            if not self._identified:
+                for line in conversation.answers.lines:
+                    self.facts.saw_line(line)
+        self._identified = True
+        self.facts.saw_identification(identification)
+        if not identification.speaks_2:
+            raise Ended("ssh1_only", "the server speaks SSH-1 only")
+
+    def _no_identification(self, ended: Ended, lines: list[bytes]) -> Ended:
+        """Sort out what a connection without an identification means."""
+        if ended.status == "throttled":
+            return ended
+        if self._identified and ended.status == "reset":
+            return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
+        if lines and ended.status in ("reset", "protocol_error"):
+            return Ended("not_ssh", f'no SSH identification; it sent "{escape_bytes(lines[0], 80)}"')
+        return ended
+
+    async def _exchange(self, conversation: Conversation, exchange: Exchange) -> None:
+        self._stage = _later(self._stage, "key_exchange")
+        request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
+        try:
+            conversation.transport.start_key_exchange(
+                exchange.kex, exchange.host_key_algorithm, suite=exchange.suite, request=request
+            )
+            event = await conversation.host_key()
+        finally:
+            if exchange.group_exchange:
+                self._saw_group(conversation, exchange)
+        self.facts.saw_host_key(event)
+        self._progress.answered.add(exchange.family)
+        if exchange.suite is not None and conversation.transport.can_encrypt:
+            self._stage = _later(self._stage, "authentication")
+            await self._authentication(conversation)
+
+    def _saw_group(self, conversation: Conversation, exchange: Exchange) -> None:
+        group, request = conversation.answers.group, self._options.group_request
+        self._progress.groups[exchange.kex] = "refused" if group is None else "answered"
+        self.facts.group_exchange.append(
+            GroupExchange(
+                algorithm=exchange.kex,
+                min=request.min,
+                n=request.n,
+                max=request.max,
+                modulus_bits=None if group is None else group.modulus.bit_length(),
+                refused=group is None,
+            )
+        )
+
+    async def _authentication(self, conversation: Conversation) -> None:
+        try:
+            methods = await conversation.methods(self._options.auth_user)
+        except Ended as ended:
+            self._progress.authentication_failed()
+            self.facts.warn(f"authentication methods: {ended}")
+            return
+        finally:
+            if conversation.answers.extensions is not None:
+                self.facts.saw_extensions(conversation.answers.extensions)
+            if conversation.answers.banner is not None:
+                self.facts.banner = escape_bytes(conversation.answers.banner, 4096)
+        self._progress.authentication = "answered"
+        self.facts.none_accepted = methods is None
+        self.facts.authentication_methods = [escape_bytes(name) for name in methods or ()]
+
+    # -- what comes next -----------------------------------------------------------------------------------------
+
+    def _sort_out(self, ended: Ended, exchange: Exchange | None) -> None:
+        """Give up the host, or note that one exchange failed and go on."""
+        if exchange is None or ended.status in ENDS_THE_HOST:
+            raise ended
+        self._progress.failed(exchange, str(ended))
+        if exchange.suite is not None and not exchange.group_exchange:
+            self._progress.authentication_failed()
+
+    def _more_to_ask(self) -> bool:
+        if self.facts.kexinit is None:
+            return False
+        if next_exchange(self.facts.kexinit, self._progress, self._options.wanted) is None:
+            return False
+        if self._connections >= self._options.max_connections:
+            raise Ended("partial", f"stopped after {self._connections} connections")
+        return True
+
+    async def _fallback(self) -> None:
+        """Ask for the authentication methods through asyncssh if we could not."""
+        kexinit, options = self.facts.kexinit, self._options
+        if kexinit is None or not authentication_needs_fallback(kexinit, self._progress, options.wanted):
+            return
+        from sshprobe.probe.fallback import FallbackError, authentication_methods
+
+        assert self._address is not None  # lists came from it
+        await self._pace()
+        self._connections += 1
+        self._stage = _later(self._stage, "authentication")
+        remaining = self._deadline - asyncio.get_running_loop().time()
+        try:
+            methods = await authentication_methods(
+                self._address,
+                self.port,
+                kexinit,
+                user=options.auth_user,
+                client_id=options.client_id,
+                timeout=min(options.timeout, remaining),
+            )
+        except FallbackError as error:
+            self._progress.authentication = "failed"
+            self.facts.warn(f"authentication methods: {error}")
+            return
+        self._progress.authentication = "answered"
+        self.facts.none_accepted = methods is None
+        self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
+
+    async def _pace(self) -> None:
+        """Keep the rate at which a server's penalties never add up."""
+        loop = asyncio.get_running_loop()
+        if self._connections >= self._options.burst:
+            await asyncio.sleep(max(0.0, self._last_start + self._options.pace - loop.time()))
+        self._last_start = loop.time()
+
+    async def _connect(self) -> Conversation:
+        """Connect to the address that answered, or to the first that does. Raises `NetworkError`."""
+        candidates = [self._address] if self._address is not None else self._addresses
+        failure: NetworkError | None = None
+        for address in candidates:
+            transport = ClientTransport(self._options.client_id)
+            self._connections += 1
+            try:
+                conversation = await open_conversation(
+                    address,
+                    self.port,
+                    transport,
+                    connect_timeout=self._options.connect_timeout,
+                    timeout=self._options.timeout,
+                    deadline=self._deadline,
+                )
+            except NetworkError as error:
+                failure = failure or error
+                if self._identified and error.failure in ("refused", "reset"):
+                    raise Ended("throttled", f"{error}, after earlier connections") from None
+                continue
+            self._address = address
+            return conversation
+        assert failure is not None  # there is at least one candidate
+        if len(candidates) > 1:
+            raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
+        raise failure
+
+    # -- the record ----------------------------------------------------------------------------------------------
+
+    def observation(self) -> Observation:
+        """Return what is known now."""
+        facts, wanted = self.facts, self._options.wanted
+        status, error = self._final_status()
+        lists = facts.lists()
+        asked = facts.kexinit is not None
+        return Observation(
+            target=self.target,
+            host=self.host,
+            address=self._address.ip if self._address else self._addresses[0].ip,
+            port=self.port,
+            status=status,
+            error=error,
+            stage="done" if status == "ok" else self._stage,
+            depth=self._options.depth,
+            started_at=self._started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            duration_ms=round(self._elapsed * 1000, 1),
+            connections=self._connections,
+            lines_before_identification=facts.lines,
+            identification=facts.identification,
+            kex_algorithms=lists["kex_algorithms"],
+            server_host_key_algorithms=lists["server_host_key_algorithms"],
+            encryption_algorithms_client_to_server=lists["encryption_algorithms_client_to_server"],
+            encryption_algorithms_server_to_client=lists["encryption_algorithms_server_to_client"],
+            mac_algorithms_client_to_server=lists["mac_algorithms_client_to_server"],
+            mac_algorithms_server_to_client=lists["mac_algorithms_server_to_client"],
+            compression_algorithms_client_to_server=lists["compression_algorithms_client_to_server"],
+            compression_algorithms_server_to_client=lists["compression_algorithms_server_to_client"],
+            languages_client_to_server=lists["languages_client_to_server"],
+            languages_server_to_client=lists["languages_server_to_client"],
+            first_kex_packet_follows=facts.kexinit.first_kex_packet_follows if facts.kexinit else None,
+            host_keys=facts.host_keys if wanted.host_keys and asked else None,
+            group_exchange=facts.group_exchange if wanted.group_exchange and asked else None,
+            extensions=facts.extensions,
+            authentication_user=self._options.auth_user if wanted.authentication else None,
+            authentication_methods=facts.authentication_methods,
+            authentication_none_accepted=facts.none_accepted,
+            authentication_banner=facts.banner,
+            hassh_server=facts.hassh_server(),
+            strict_kex=facts.strict_kex(),
+            post_quantum_kex=facts.post_quantum_kex(),
+            warnings=facts.warnings,
+        )
+
+    def _final_status(self) -> tuple[Status, str | None]:
+        """Return the status of the record: "ok" only if every question was answered or definitely refused."""
+        missing = self._missing()
+        if self._status == "ok":
+            return ("partial", missing) if missing else ("ok", None)
+        if self._status in ("ssh1_only", "not_ssh"):
+            return self._status, self._error
+        if self.facts.kexinit is not None or (
+            self.facts.identification is not None and self._status != "protocol_error"
+        ):
+            return "partial", self._error
+        return self._status, self._error
+
+    def _missing(self) -> str | None:
+        if self.facts.kexinit is None:
+            return None
+        wanted, progress = self._options.wanted, self._progress
+        words = [
+            f"no {family} host key: {reason}"
+            for family, reason in progress.failures.items()
+            if family not in progress.answered
+        ]
+        if wanted.host_keys and not words:
+            words = [f"no {family} host key" for family in pending_families(self.facts.kexinit, progress)]
+        if wanted.authentication and progress.authentication != "answered":
+            words.append("no authentication methods")
+        return "; ".join(words) or None
+
+
+_STAGES: tuple[Stage, ...] = (
+    "resolve",
+    "connect",
+    "identification",
+    "kexinit",
+    "key_exchange",
+    "authentication",
+    "done",
+)
+
+
+def _later(one: Stage, other: Stage) -> Stage:
+    return max(one, other, key=_STAGES.index)
+
+
+async def unresolved(target: str, host: str, port: int, error: NetworkError, options: ProbeOptions) -> Observation:
+    """Return the record of a name that has no address."""
+    return Observation(
+        target=target,
+        host=host,
+        address=None,
+        port=port,
+        status="dns_error",
+        error=str(error),
+        stage="resolve",
+        depth=options.depth,
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        duration_ms=0.0,
+        connections=0,
+    )
+
+
+async def probes(
+    target: str, host: str, port: int, options: ProbeOptions, *, family: int | None, all_addresses: bool
+) -> list[HostProbe]:
+    """Resolve `host` and return what to run: one probe, or with `all_addresses` one for each address.
+
+    Raises `NetworkError` ("dns_error").
+    """
+    addresses = await resolve(host, family=family, timeout=options.connect_timeout)
+    if all_addresses:
+        return [HostProbe(target, host, port, [address], options) for address in addresses]
+    return [HostProbe(target, host, port, addresses, options)]

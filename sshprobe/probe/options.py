@@ -1,0 +1,45 @@
+"""How one host is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sshprobe.probe.plan import Wanted
+from sshprobe.records import Depth
+from sshprobe.wire.key_exchange import GroupExchangeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeOptions:
+    """All times are in seconds."""
+
+    client_id: bytes
+    """Our identification string, without line end."""
+    depth: Depth = "full"
+    auth_methods: bool = True
+    auth_user: str = "root"
+    connect_timeout: float = 5.0
+    timeout: float = 10.0
+    """For each question: the identification, the lists, one key exchange, the authentication methods."""
+    host_timeout: float = 60.0
+    """For everything that is asked of the host together."""
+    max_connections: int = 12
+    """Below the 16 that a stock OpenSSH >= 9.8 takes from one source in a burst (PerSourcePenalties)."""
+    burst: int = 5
+    """Connections made one right after the other; each later one is a second after the one before, the rate at which
+    those penalties never add up."""
+    pace: float = 1.0
+    linger: float = 1.0
+    """How long the server gets to close its side after our goodbye."""
+    group_request: GroupExchangeRequest = GroupExchangeRequest()  # noqa: RUF009 - frozen
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the plan has to cover."""
+        full = self.depth == "full"
+        return Wanted(host_keys=self.depth != "lists", group_exchange=full, authentication=full and self.auth_methods)
+
+    @property
+    def goodbye(self) -> bytes:
+        """What the operator reads in the server's log beside "Received disconnect"."""
+        return b"sshprobe: done"

@@ -1,0 +1,179 @@
+"""Which questions go into which connection. A pure function of what is known so far; it opens nothing.
+
+Why it is a plan. One connection yields one host key and at most one group; no server allows a second exchange before
+login. But the server's lists arrive before we must choose, and one exchange can answer several questions: a host key,
+the smallest group-exchange modulus, and, once it is encrypted, the authentication methods. So the least number of
+connections is the number of host keys, or one where only lists are asked.
+
+Rules:
+
+1. RSA is one key under several names: it is asked for once, by rsa-sha2-512 first, SHA-1 last.
+2. The authentication methods ride on the first exchange that leads to encryption.
+3. Group exchange carries a host key too. It goes to the second host key if there is one, because some servers offer
+   it and hang up on any request (paramiko, ssh2 for Node): then the first connection has not been wasted.
+4. What failed is tried once more, another way. What failed twice is left, and the record says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sshprobe.wire.host_keys import host_key_family
+from sshprobe.wire.key_exchange import METHODS, Method
+from sshprobe.wire.messages import KexInit
+from sshprobe.wire.suites import Suite, choose_suite
+
+ATTEMPTS = 2
+"""Exchanges tried for one host key."""
+
+_RSA_ORDER = ("rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to find out besides the lists."""
+
+    host_keys: bool
+    group_exchange: bool
+    authentication: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What one connection does after the server's KEXINIT."""
+
+    kex: str
+    host_key_algorithm: str
+    family: str
+    group_exchange: bool
+    """Ask for a group; `kex` is a group-exchange method."""
+    suite: Suite | None
+    """Go on encrypted with this and ask for the authentication methods; None: stop after the host key."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What has been asked of one host so far, and what came of it."""
+
+    answered: set[str] = field(default_factory=set)
+    """Host key families that were shown."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """Family to what ended its last attempt."""
+    attempts: dict[str, int] = field(default_factory=dict)
+    tried: set[tuple[str, str]] = field(default_factory=set)
+    """Pairs of method and host key algorithm that failed."""
+    groups: dict[str, Literal["answered", "refused"]] = field(default_factory=dict)
+    """Group-exchange method to its outcome."""
+    authentication: Literal["open", "answered", "failed"] = "open"
+    authentication_attempts: int = 0
+
+    def failed(self, exchange: Exchange, reason: str) -> None:
+        """Note that `exchange` ended before the host key, or before a group where one was asked for."""
+        if exchange.group_exchange and self.groups.get(exchange.kex) != "answered":
+            self.groups[exchange.kex] = "refused"  # the method's failure, not the key's
+            return
+        self.attempts[exchange.family] = self.attempts.get(exchange.family, 0) + 1
+        self.failures[exchange.family] = reason
+        self.tried.add((exchange.kex, exchange.host_key_algorithm))
+
+    def authentication_failed(self) -> None:
+        """Note that the encrypted part gave no answer. It gets one more try."""
+        self.authentication_attempts += 1
+        if self.authentication_attempts >= ATTEMPTS:
+            self.authentication = "failed"
+
+
+def families(server: KexInit) -> dict[str, list[str]]:
+    """Return the host keys that `server` offers: family to the names to ask for it by, best first."""
+    offered: dict[str, list[str]] = {}
+    for raw in server.server_host_key_algorithms:
+        name = printable_name(raw)
+        if name and name != "null":
+            offered.setdefault(host_key_family(name), []).append(name)
+    for names in offered.values():
+        names.sort(key=lambda name: _RSA_ORDER.index(name) if name in _RSA_ORDER else len(_RSA_ORDER))
+    return offered
+
+
+def pending_families(server: KexInit, progress: Progress) -> list[str]:
+    """Return the host keys that are offered, not seen yet, and not given up."""
+    return [
+        family
+        for family in families(server)
+        if family not in progress.answered and progress.attempts.get(family, 0) < ATTEMPTS
+    ]
+
+
+def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchange | None:
+    """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
+    offered = families(server)
+    pending = pending_families(server, progress) if wanted.host_keys else []
+    methods = _shared_methods(server)
+    plain = [method for method in methods if method.kind != "gex" and method.verifiable]
+    groups = [method for method in methods if method.kind == "gex"]
+    suite = _suite(server, progress, wanted) if plain or groups else None
+    group = _group(groups, progress, wanted)
+    if not offered or not methods or not (pending or suite or group):
+        return None
+    if group is not None and suite is not None and len(pending) > 1:
+        group = None  # rule 3
+    if not pending and group is not None and "answered" in progress.groups.values():
+        group = None  # a second group-exchange method is worth no connection of its own
+        if suite is None:
+            return None
+    family = pending[0] if pending else _carrier(offered, progress)
+    method, algorithm = _pair(
+        group, plain + groups + [m for m in methods if not m.verifiable], offered[family], progress
+    )
+    if not method.verifiable:
+        suite = None
+    return Exchange(method.name, algorithm, family, group_exchange=group is not None, suite=suite)
+
+
+def _shared_methods(server: KexInit) -> list[Method]:
+    offered = set(server.kex_algorithms)
+    return [method for name, method in METHODS.items() if name.encode() in offered]
+
+
+def _suite(server: KexInit, progress: Progress, wanted: Wanted) -> Suite | None:
+    if not wanted.authentication or progress.authentication != "open":
+        return None
+    return choose_suite(server)
+
+
+def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> Method | None:
+    if not wanted.group_exchange or "refused" in progress.groups.values():
+        return None
+    return next((method for method in groups if method.name not in progress.groups), None)
+
+
+def _carrier(offered: dict[str, list[str]], progress: Progress) -> str:
+    """Return a host key to ask for although it is known, because an exchange needs one: one that worked."""
+    return next((family for family in offered if family in progress.answered), next(iter(offered)))
+
+
+def _pair(group: Method | None, methods: list[Method], names: list[str], progress: Progress) -> tuple[Method, str]:
+    """Return the first pair of method and name that has not failed; the first pair if all have."""
+    candidates = [group] if group is not None else methods
+    for name in names:
+        for method in candidates:
+            if (method.name, name) not in progress.tried:
+                return method, name
+    return candidates[0], names[0]
+
+
+def authentication_needs_fallback(server: KexInit, progress: Progress, wanted: Wanted) -> bool:
+    """True if the methods are still wanted and we cannot speak the server's ciphers or exchanges ourselves."""
+    if not wanted.authentication or progress.authentication != "open":
+        return False
+    return choose_suite(server) is None or not any(method.verifiable for method in _shared_methods(server))
+
+
+def printable_name(raw: bytes) -> str | None:
+    """Return a name as text, or None if it is not one that can be sent back: US-ASCII without a comma."""
+    try:
+        name = raw.decode("ascii")
+    except UnicodeDecodeError:
+        return None
+    return name if name.isprintable() and name and "," not in name else None
