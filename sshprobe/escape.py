@@ -28,13 +28,22 @@ def escape_text(text: str) -> str:
     """Return `text` with every character that is unsafe to print replaced by a visible escape."""
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
+    return "".join("\\\\" if character == "\\" else _escape_character(character) for character in text)
+
+
+def escape_unprintable(text: str) -> str:
+    """Return `text` with what is unsafe to print escaped, and every backslash left alone.
+
+    For the last step before a terminal: text in a record is escaped already (and comes out of this as it was),
+    but a records file can come from anywhere and hold anything.
+    """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_escape_character(character) for character in text)
 
 
 def _escape_character(character: str) -> str:
     code = ord(character)
-    if character == "\\":
-        return "\\\\"
     if 0x20 <= code < 0x7F:
         return character
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was not UTF-8 (surrogateescape)

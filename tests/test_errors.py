@@ -1,0 +1,7 @@
+from sshprobe.errors import InputError
+
+
+def test_the_message_says_where() -> None:
+    assert str(InputError("is wrong")) == "is wrong"
+    assert str(InputError("is wrong", source="targets.txt")) == "targets.txt: is wrong"
+    assert str(InputError("is wrong", source="targets.txt", line=17)) == "targets.txt:17: is wrong"
