@@ -1,1 +1,11 @@
-"""Placeholder."""
+"""What to scan: hosts, networks, ranges and files of them as a lazy stream, and what must never be contacted.
+
+All syntax is checked before the first target comes out; nothing is expanded before it is asked for. A /8 costs
+as much memory as one host.
+"""
+
+from sshprobe.targets.exclusions import Exclusions
+from sshprobe.targets.specification import Target
+from sshprobe.targets.stream import TargetStream, parse_targets
+
+__all__ = ["Exclusions", "Target", "TargetStream", "parse_targets"]

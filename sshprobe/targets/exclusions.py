@@ -1,0 +1,97 @@
+"""What must not be contacted, whoever named it as a target."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from ipaddress import IPv6Address, ip_address
+from typing import IO
+
+from sshprobe.errors import InputError
+from sshprobe.targets.sources import read_words
+from sshprobe.targets.specification import HostSpec, RangeSpec, parse_specification, quote
+
+_MAPPED = 0xFFFF << 32
+"""::ffff:0:0/96, where IPv6 holds the IPv4 addresses (RFC 4291 section 2.5.5.2)."""
+
+
+class Exclusions:
+    """Addresses, networks, ranges and host names that are left alone.
+
+    A network is excluded whole, its first and last address included. A name excludes that name and not the
+    addresses it may resolve to; so ask `covers` twice: with the name, and with each address before connecting.
+    """
+
+    def __init__(self, specs: Iterable[HostSpec | RangeSpec] = ()) -> None:
+        self._names: set[str] = set()
+        intervals: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        for spec in specs:
+            if isinstance(spec, RangeSpec):
+                intervals[spec.version].append((spec.first, spec.last))
+            elif (number := _number(spec.host)) is not None:
+                intervals[number[0]].append((number[1], number[1]))
+            else:
+                self._names.add(spec.host)
+        self._intervals = {version: _merge(each) for version, each in intervals.items()}
+
+    def __bool__(self) -> bool:
+        return bool(self._names) or any(firsts for firsts, _ in self._intervals.values())
+
+    @classmethod
+    def parse(
+        cls, words: Iterable[str] = (), *, files: Iterable[str] = (), stdin: IO[bytes] | None = None
+    ) -> Exclusions:
+        """Read what the user wants left alone.
+
+        Raises:
+            InputError: something is malformed or names a port, or a file is unreadable or empty.
+        """
+        return cls(
+            _parse(word.text, word.source, word.line) for word in read_words(words, files, stdin, what="exclusion")
+        )
+
+    def covers(self, host: str) -> bool:
+        """Say whether `host`, a name or an address, is excluded."""
+        number = _number(host)
+        if number is None:
+            return host.lower().removesuffix(".") in self._names
+        version, value = number
+        return self._within(version, value) or (version == 4 and self._within(6, _MAPPED + value))
+
+    def _within(self, version: int, value: int) -> bool:
+        firsts, lasts = self._intervals[version]
+        index = bisect_right(firsts, value) - 1
+        return index >= 0 and value <= lasts[index]
+
+
+def _parse(text: str, source: str | None, line: int | None) -> HostSpec | RangeSpec:
+    spec = parse_specification(text, source=source, line=line)
+    if spec.port is not None:
+        raise InputError(f"{quote(text)} excludes one port: exclude the host", source=source, line=line)
+    if isinstance(spec, RangeSpec) and "/" in text and spec.version == 4:
+        prefix = int(text.partition("/")[2])
+        if prefix <= 30:  # the two addresses that a sweep leaves out are not to be contacted either
+            return RangeSpec(text, 4, spec.first - 1, spec.last + 1, None)
+    return spec
+
+
+def _number(host: str) -> tuple[int, int] | None:
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:  # ::ffff:192.0.2.1 reaches 192.0.2.1
+        return 4, int(address.ipv4_mapped)
+    return address.version, int(address)
+
+
+def _merge(intervals: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    firsts: list[int] = []
+    lasts: list[int] = []
+    for first, last in sorted(intervals):
+        if lasts and first <= lasts[-1] + 1:
+            lasts[-1] = max(lasts[-1], last)
+        else:
+            firsts.append(first)
+            lasts.append(last)
+    return firsts, lasts

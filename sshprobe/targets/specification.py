@@ -1,0 +1,193 @@
+"""One word of a user, read: a host, a network or a range of addresses, and the port.
+
+Forms: `host`, `host:port`, `192.0.2.1`, `192.0.2.1:port`, `2001:db8::1`, `[2001:db8::1]:port`, `192.0.2.0/24`,
+`2001:db8::/120`, `192.0.2.10-20`, `192.0.2.10-192.0.2.20`; networks and ranges take a port the same way.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_text
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+"""RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
+
+_RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
+_NUMBERS = re.compile(r"[\d.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One host and port to scan."""
+
+    text: str
+    """What the user named: for a host out of a network, the network."""
+    host: str
+    """A host name in ASCII (IDNA where it was not) or an address."""
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class HostSpec:
+    """A host name or one address."""
+
+    text: str
+    host: str
+    port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeSpec:
+    """All addresses from `first` to `last`, both included, of one IP version (4 or 6)."""
+
+    text: str
+    version: int
+    first: int
+    last: int
+    port: int | None
+
+
+Spec = HostSpec | RangeSpec
+
+
+def parse_specification(text: str, *, source: str | None = None, line: int | None = None) -> Spec:
+    """Read one target. `source` and `line` say where it stood, for the error.
+
+    Raises:
+        InputError: `text` is none of the forms above; the message quotes it and says why.
+    """
+    try:
+        return _parse(text)
+    except _Malformed as error:
+        raise InputError(f"{quote(text)} {error}", source=source, line=line) from None
+
+
+def quote(text: str) -> str:
+    """Return `text` in double quotes for a message: escaped, and cut where it is long."""
+    return f'"{escape_text(text if len(text) <= 80 else text[:77] + "...")}"'
+
+
+class _Malformed(ValueError):
+    """Why a text is no target, as the rest of a sentence that begins with the text."""
+
+
+def _parse(text: str) -> Spec:
+    if not text:
+        raise _Malformed("is no host: it is empty")
+    if "://" in text:
+        raise _Malformed("is no host: leave out the scheme")
+    if "@" in text:
+        raise _Malformed("is no host: leave out the user name")
+    if any(character.isspace() for character in text):
+        raise _Malformed("is no host: it holds white space")
+    host, port = _split_port(text)
+    if "/" in host:
+        return _parse_network(text, host, port)
+    if _RANGE.fullmatch(host):
+        return _parse_range(text, host, port)
+    return HostSpec(text, _parse_host(host), port)
+
+
+def _split_port(text: str) -> tuple[str, int | None]:
+    if text.startswith("["):
+        host, bracket, rest = text[1:].partition("]")
+        if not bracket:
+            raise _Malformed('is no host: "]" is missing')
+        if ":" not in host:
+            raise _Malformed("is no host: brackets are for an IPv6 address")
+        if not rest:
+            return host, None
+        if not rest.startswith(":"):
+            raise _Malformed('is no host: only ":port" can follow "]"')
+        return host, _parse_port(rest[1:])
+    if text.count(":") == 1:
+        host, _, port = text.partition(":")
+        if not host:
+            raise _Malformed("names no host before its port")
+        return host, _parse_port(port)
+    return text, None
+
+
+def _parse_port(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise _Malformed(f"has no port: {quote(text)} is no number" if text else 'has no port after its ":"')
+    # A number of a million digits is refused by its length, before int() works on it.
+    if len(text) > 5 or not 1 <= int(text) <= 65535:
+        raise _Malformed("has no such port: ports are 1 to 65535")
+    return int(text)
+
+
+def _parse_network(text: str, host: str, port: int | None) -> RangeSpec:
+    address, _, prefix = host.partition("/")
+    try:
+        version = ip_address(address).version
+    except ValueError:
+        raise _Malformed(f"is no network: {quote(address)} is no address") from None
+    if "%" in address:
+        raise _Malformed("is no network: a network has no zone")
+    longest = 32 if version == 4 else 128
+    if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 3 and int(prefix) <= longest):
+        raise _Malformed(f"is no network: the prefix of an IPv{version} network is 0 to {longest}")
+    network = ip_network(f"{address}/{int(prefix)}", strict=False)
+    first, last = int(network.network_address), int(network.broadcast_address)
+    if version == 4 and network.prefixlen <= 30:  # RFC 3021: a /31 has neither a network nor a broadcast address
+        first, last = first + 1, last - 1
+    return RangeSpec(text, version, first, last, port)
+
+
+def _parse_range(text: str, host: str, port: int | None) -> RangeSpec:
+    left, _, right = host.partition("-")
+    if "." not in right:
+        right = f"{left.rpartition('.')[0]}.{right}"
+    ends = []
+    for end in (left, right):
+        try:
+            ends.append(int(IPv4Address(end)))
+        except ValueError:
+            raise _Malformed(f"is no range: {quote(end)} is no IPv4 address") from None
+    first, last = ends
+    if last < first:
+        raise _Malformed("is no range: it ends before it begins")
+    return RangeSpec(text, 4, first, last, port)
+
+
+def _parse_host(host: str) -> str:
+    if ":" in host:
+        try:
+            return str(IPv6Address(host))
+        except ValueError:
+            raise _Malformed("is no IPv6 address") from None
+    if _NUMBERS.fullmatch(host) and host.isascii():
+        try:
+            return str(IPv4Address(host))
+        except ValueError:
+            raise _Malformed("is no IPv4 address: that is four numbers of 0 to 255") from None
+    return parse_host_name(host)
+
+
+def parse_host_name(name: str) -> str:
+    """Return a host name as the resolver takes it: ASCII, lower case, no final dot."""
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode("ascii")  # RFC 3490
+        except UnicodeError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise _Malformed(f"is no host name: it has no IDNA form ({escape_text(reason)})") from None
+    name = name.lower().removesuffix(".")
+    if len(name) > 253:
+        raise _Malformed("is no host name: it is longer than 253 characters")
+    labels = name.split(".")
+    for label in labels:
+        if not label:
+            raise _Malformed("is no host name: a part between its dots is empty")
+        if len(label) > 63:
+            raise _Malformed("is no host name: a part between its dots is longer than 63 characters")
+        if not _LABEL.fullmatch(label):
+            raise _Malformed("is no host name: its parts are letters, digits and inner hyphens")
+    if labels[-1].isdigit():
+        raise _Malformed("is no host name: its last part is a number")
+    return name

@@ -1,0 +1,207 @@
+import io
+import itertools
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_unprintable
+from sshprobe.targets import Target, parse_targets
+from sshprobe.targets.stream import _Intervals
+
+
+def expand(*words: str, port: int = 22) -> list[tuple[str, int]]:
+    return [(target.host, target.port) for target in parse_targets(words, port=port)]
+
+
+@pytest.mark.parametrize(
+    ("word", "host", "port"),
+    [
+        ("web1.example.org", "web1.example.org", 22),
+        ("WEB1.Example.org.", "web1.example.org", 22),
+        ("web1:2222", "web1", 2222),
+        ("my_host", "my_host", 22),
+        ("192.0.2.1", "192.0.2.1", 22),
+        ("192.0.2.1:65535", "192.0.2.1", 65535),
+        ("[2001:db8::1]:2200", "2001:db8::1", 2200),
+        ("[2001:db8::1]", "2001:db8::1", 22),
+        ("2001:DB8:0::1", "2001:db8::1", 22),
+        ("fe80::1%eth0", "fe80::1%eth0", 22),
+        ("bücher.example", "xn--bcher-kva.example", 22),
+        ("1st.example", "1st.example", 22),
+        ("10.0.0.1-5.example.org", "10.0.0.1-5.example.org", 22),
+    ],
+)
+def test_one_host(word: str, host: str, port: int) -> None:
+    assert list(parse_targets([word], port=22)) == [Target(word, host, port)]
+
+
+@pytest.mark.parametrize(
+    ("word", "hosts"),
+    [
+        ("192.0.2.0/30", ["192.0.2.1", "192.0.2.2"]),
+        ("192.0.2.7/30", ["192.0.2.5", "192.0.2.6"]),
+        ("192.0.2.0/31", ["192.0.2.0", "192.0.2.1"]),
+        ("192.0.2.9/32", ["192.0.2.9"]),
+        ("2001:db8::/126", ["2001:db8::", "2001:db8::1", "2001:db8::2", "2001:db8::3"]),
+        ("192.0.2.254-255", ["192.0.2.254", "192.0.2.255"]),
+        ("192.0.2.255-192.0.3.1", ["192.0.2.255", "192.0.3.0", "192.0.3.1"]),
+        ("192.0.2.4-4", ["192.0.2.4"]),
+    ],
+)
+def test_networks_and_ranges(word: str, hosts: list[str]) -> None:
+    assert expand(word) == [(host, 22) for host in hosts]
+    assert all(target.text == word for target in parse_targets([word]))
+
+
+def test_a_network_takes_a_port() -> None:
+    assert expand("192.0.2.0/31:2222", "[2001:db8::/127]:23", "192.0.2.8-8:24") == [
+        ("192.0.2.0", 2222),
+        ("192.0.2.1", 2222),
+        ("2001:db8::", 23),
+        ("2001:db8::1", 23),
+        ("192.0.2.8", 24),
+    ]
+
+
+@given(st.integers(20, 32), st.integers(0, 2**32 - 1))
+def test_a_network_is_what_the_standard_library_says_it_is(prefix: int, address: int) -> None:
+    network = ip_network((address, prefix), strict=False)
+    assert [host for host, _ in expand(str(network))] == [str(host) for host in network.hosts()]
+
+
+def test_a_huge_network_is_never_expanded_ahead() -> None:
+    stream = parse_targets(["10.0.0.0/8", "2001:db8::/32"])
+    assert [target.host for target in itertools.islice(stream, 2)] == ["10.0.0.1", "10.0.0.2"]
+    assert stream.total == 2**24 - 2 + 2**96
+
+
+def test_a_host_named_twice_comes_once() -> None:
+    assert expand(
+        "192.0.2.5", "192.0.2.4/30", "192.0.2.6", "192.0.2.0/29", "192.0.2.5:23", "Web", "web.", "WEB:22"
+    ) == [
+        ("192.0.2.5", 22),
+        ("192.0.2.6", 22),
+        *((f"192.0.2.{last}", 22) for last in (1, 2, 3, 4)),
+        ("192.0.2.5", 23),
+        ("web", 22),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=12))
+def test_intervals_are_a_set(pairs: list[tuple[int, int]]) -> None:
+    intervals, seen = _Intervals(), set[int]()
+    for first, length in pairs:
+        wanted = set(range(first, first + length + 1)) - seen
+        new = [value for low, high in intervals.add(first, first + length) for value in range(low, high + 1)]
+        assert new == sorted(wanted)
+        seen |= wanted
+        assert {value for value in range(60) if value in intervals} == seen
+
+
+MALFORMED = {
+    "": "is empty",
+    "10.0.0.0/99": "is no network: the prefix of an IPv4 network is 0 to 32",
+    "10.0.0.0/": "is no network: the prefix",
+    "10.0.0.0/-1": "is no network: the prefix",
+    "10.0.0.0/255.255.255.0": "is no network: the prefix",
+    "2001:db8::/129": "is no network: the prefix of an IPv6 network is 0 to 128",
+    "web/24": 'is no network: "web" is no address',
+    "300.1.1.1": "is no IPv4 address",
+    "10.0.0": "is no IPv4 address",
+    "10.0.0.1.5": "is no IPv4 address",
+    "010.0.0.1": "is no IPv4 address",
+    "10.0.0.9-3": "ends before it begins",
+    "10.0.0.9-300": "is no IPv4 address",
+    "10.0.0.9-1.2": "is no IPv4 address",
+    "host:0": "ports are 1 to 65535",
+    "host:65536": "ports are 1 to 65535",
+    "host:" + "9" * 5000: "ports are 1 to 65535",
+    "host:ssh": '"ssh" is no number',
+    "host:": 'no port after its ":"',
+    "host:٣": "is no number",
+    ":22": "names no host",
+    "[2001:db8::1": '"]" is missing',
+    "[2001:db8::1]22": 'only ":port"',
+    "[host]:22": "brackets are for an IPv6 address",
+    "2001:db8::1::2": "is no IPv6 address",
+    "1:2:3": "is no IPv6 address",
+    "root@host": "leave out the user name",
+    "ssh://host": "leave out the scheme",
+    "two hosts": "white space",
+    "a..b": "is empty",
+    ".": "is no IPv4 address",
+    "-host": "inner hyphens",
+    "host-": "inner hyphens",
+    "ho$t": "letters, digits",
+    "a" * 64: "longer than 63",
+    ".".join(["a" * 60] * 5): "longer than 253",
+    "example.123": "its last part is a number",
+    "bü..example": "is no host name",
+    "\u202ehost": "is no host name",
+}
+
+
+@pytest.mark.parametrize("word", MALFORMED)
+def test_malformed(word: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_targets(["ok.example", word])
+    assert MALFORMED[word] in str(caught.value)
+    assert str(caught.value).startswith('"')
+    assert "\n" not in str(caught.value)
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_a_target_or_a_clear_error(text: str) -> None:
+    message = ""
+    try:
+        parse_targets(["ok", text])
+    except InputError as error:
+        message = str(error)
+    assert escape_unprintable(message) == message
+
+
+def test_files(tmp_path: Path) -> None:
+    file = tmp_path / "targets.txt"
+    file.write_bytes("\ufeff# ours\n\nweb1   # the old one\r\n10.0.0.0/31\n  web2:2222".encode())
+    assert [(t.host, t.port) for t in parse_targets(["first"], files=[str(file)], port=24)] == [
+        ("first", 24),
+        ("web1", 24),
+        ("10.0.0.0", 24),
+        ("10.0.0.1", 24),
+        ("web2", 2222),
+    ]
+
+
+def test_standard_input_is_read_once() -> None:
+    stream = parse_targets(["-", "-", "c"], files=["-"], stdin=io.BytesIO(b"a\nb\n"))
+    assert [target.host for target in stream] == ["a", "b", "c"]
+
+
+def test_errors_of_files_name_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "targets.txt"
+
+    def error(data: bytes) -> str:
+        file.write_bytes(data)
+        with pytest.raises(InputError) as caught:
+            parse_targets(["fine"], files=[str(file)])
+        return str(caught.value).removeprefix(str(tmp_path) + "/")
+
+    assert error(b"\n" * 16 + b"10.0.0.0/99\n") == (
+        'targets.txt:17: "10.0.0.0/99" is no network: the prefix of an IPv4 network is 0 to 32'
+    )
+    assert error(b"web1\nweb2\x00\xff\n") == "targets.txt:2: is not UTF-8 text"
+    assert error(b"# nothing\n\n") == "targets.txt: holds no target"
+    assert error(b"") == "targets.txt: holds no target"
+    file.unlink()
+    with pytest.raises(InputError, match=r"targets\.txt: cannot be read: No such file"):
+        parse_targets([], files=[str(file)])
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
+        parse_targets([], files=[str(tmp_path)])
+    with pytest.raises(InputError, match="standard input: holds no target"):
+        parse_targets(["-"], stdin=io.BytesIO(b""))
+    with pytest.raises(InputError, match="no target"):
+        parse_targets([])
