@@ -1,0 +1,76 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+import jsonschema
+import msgspec
+import pytest
+from sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
+
+from sshprobe.records import GRADES, SEVERITIES, Grade, HostRecord, Record, Severity, SummaryRecord
+from sshprobe.report.summary import SummaryBuilder
+
+ROOT = Path(__file__).parents[1]
+CAPTURES = sorted(
+    path.stem for path in (ROOT / "tests/captures").glob("*.json") if "kex_algorithms" in path.read_text()
+)
+
+
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    schema = json.loads((ROOT / "docs/record.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+def summary() -> SummaryRecord:
+    builder = SummaryBuilder()
+    for address in ("192.0.2.1", "192.0.2.2"):
+        builder.add(judged(captured("openssh-debian12-9.2p1", address), WANTING))
+    return builder.build(duration_ms=1.0)
+
+
+def test_the_schema_is_what_the_types_say() -> None:
+    run = subprocess.run([sys.executable, ROOT / "scripts/schema", "--check"], capture_output=True, check=False)
+    assert (run.returncode, run.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_records_of_real_servers_fit_the_schema(name: str, validator: Any) -> None:
+    record = judged(captured(name), CLEAN, WANTING)
+    data = msgspec.json.encode(record)
+    validator.validate(json.loads(data))
+    assert msgspec.json.decode(data, type=Record) == record
+
+
+def test_every_kind_of_record_fits_the_schema(validator: Any) -> None:
+    hosts = [debian12(), failed("dns_error", "no such name")]
+    records: list[Record] = [HEADER, *hosts, summary()]
+    lines = [json.loads(msgspec.json.encode(record)) for record in records]
+    for line in lines:
+        validator.validate(line)
+    validator.validate({"sweep": lines[0], "hosts": lines[1:-1], "summary": lines[-1]})
+
+
+def test_what_is_no_record_does_not_fit(validator: Any) -> None:
+    line = json.loads(msgspec.json.encode(debian12()))
+    for wrong in ({}, {**line, "status": "fine"}, {**line, "type": "sweep"}, {**line, "port": "22"}, [line]):
+        assert not validator.is_valid(wrong)
+
+
+def test_not_observed_and_empty_stay_apart() -> None:
+    record = failed("timeout", None)
+    decoded = msgspec.json.decode(msgspec.json.encode(record), type=Record)
+    assert isinstance(decoded, HostRecord)
+    assert decoded.kex_algorithms is None
+    assert decoded.warnings == []
+    data = json.loads(msgspec.json.encode(msgspec.structs.replace(record, kex_algorithms=[])))
+    assert data["kex_algorithms"] == []
+    assert data["mac_algorithms_client_to_server"] is None
+
+
+def test_scales_hold_every_value() -> None:
+    assert set(GRADES) == set(get_args(Grade))
+    assert set(SEVERITIES) == set(get_args(Severity))
