@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.errors import InputError
@@ -67,6 +67,7 @@ def test_a_network_takes_a_port() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.integers(20, 32), st.integers(0, 2**32 - 1))
 def test_a_network_is_what_the_standard_library_says_it_is(prefix: int, address: int) -> None:
     network = ip_network((address, prefix), strict=False)
@@ -91,6 +92,7 @@ def test_a_host_named_twice_comes_once() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=12))
 def test_intervals_are_a_set(pairs: list[tuple[int, int]]) -> None:
     intervals, seen = _Intervals(), set[int]()
@@ -154,6 +156,7 @@ def test_malformed(word: str) -> None:
     assert "\n" not in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_target_or_a_clear_error(text: str) -> None:
     message = ""

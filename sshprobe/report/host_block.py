@@ -1,0 +1,173 @@
+"""One host as a block of text: the answer first, then why, then what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.records import Finding, Grade, HostKey, HostRecord, Verdict
+from sshprobe.report.host_details import finding_details, observation_details, verdict_details
+from sshprobe.report.terminal import Terminal, printable
+from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
+
+CATEGORY_WORDS = {
+    "protocol": "protocol",
+    "kex": "kex",
+    "group_exchange": "group",
+    "host_key": "key",
+    "cipher": "cipher",
+    "mac": "mac",
+    "compression": "zip",
+    "authentication": "auth",
+}
+
+_SHOWN_FINDINGS = 12
+_SHOWN_NOTES = 3
+
+
+class Advice(Protocol):
+    """What to change and what that reaches, as `sshprobe.grading.remedy` computes it."""
+
+    @property
+    def lines(self) -> list[str]:
+        """Lines for /etc/ssh/sshd_config."""
+
+    @property
+    def commands(self) -> list[str]:
+        """Shell commands."""
+
+    @property
+    def grade(self) -> Grade:
+        """The letter that is reached."""
+
+    @property
+    def score(self) -> int:
+        """The score that is reached."""
+
+    @property
+    def left(self) -> list[str]:
+        """What these changes cannot mend, in words."""
+
+
+def host_block(
+    record: HostRecord, terminal: Terminal, *, remedies: Mapping[str, Advice] | None = None, verbose: bool = False
+) -> str:
+    """Return the block of one host, its last line ended.
+
+    `remedies` maps profile ids to what helps. The short form has the findings of the first verdict and the one line
+    of each other; `verbose` has everything that was seen and said.
+    """
+    record = printable(record)
+    lines = _head(record, terminal)
+    for index, verdict in enumerate(record.verdicts):
+        if index and not verbose:
+            break
+        if index:
+            lines += ["", f"  {terminal.paint(verdict.profile, 'bold')}"]
+        lines += _findings(verdict, terminal, verbose=verbose)
+        if verbose:
+            lines += verdict_details(verdict, terminal)
+        advice = (remedies or {}).get(verdict.profile)
+        if advice is not None:
+            lines += _remedy(advice, verdict)
+    if verbose:
+        lines += ["", *observation_details(record, terminal)]
+    lines += _foot(record, terminal, verbose=verbose)
+    return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _head(record: HostRecord, terminal: Terminal) -> list[str]:
+    place = endpoint(record.host, record.port)
+    left = f"{place}  {software(record.identification)}".rstrip()
+    if not record.verdicts:
+        lines = [f"{terminal.paint(place, 'bold')}{left.removeprefix(place)}  {terminal.paint(status(record), 'red')}"]
+        return lines + (terminal.wrap(record.error, indent="  ") if record.error else [])
+    answers = [f"{verdict.profile}: {compliance(verdict)}" for verdict in record.verdicts]
+    room = max(terminal.width - max(map(len, answers)) - 11, 20)
+    if len(left) > room:
+        lines, column = [terminal.paint(left, "bold")], 2
+    else:
+        lines, column = [], max(min(room, 66), len(left) + 2)
+    for verdict, answer in zip(record.verdicts, answers, strict=True):
+        lead = " " * column if lines else terminal.paint(left, "bold") + " " * (column - len(left))
+        lines.append(f"{lead}{terminal.grade(f'{verdict.grade:<2}', verdict.grade)} {verdict.score:>3}   {answer}")
+    if record.status != "ok":
+        reason = f"{status(record)}: {record.error}" if record.error else status(record)
+        lines += terminal.wrap(f"{reason}. Not everything was seen.", indent="  ")
+    return lines
+
+
+def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
+    serious = [finding for finding in verdict.findings if finding.severity != "note"]
+    notes = [finding for finding in verdict.findings if finding.severity == "note"]
+    if not verbose:
+        serious, notes = serious[:_SHOWN_FINDINGS], notes[:_SHOWN_NOTES]
+    shown = [*serious, *notes]
+    lines = [""]
+    widths = (
+        max((len(CATEGORY_WORDS[finding.category]) for finding in shown), default=0),
+        min(max((len(finding.algorithm or "") for finding in shown), default=0), 40),
+    )
+    for finding in shown:
+        lines += _finding(finding, widths, terminal)
+        if verbose:
+            lines += finding_details(finding, terminal)
+    hidden = len(verdict.findings) - len(shown)
+    if hidden:
+        lines.append(f"  {hidden} more with -v")
+    if verdict.compliant is None and verdict.not_observed:
+        lines += terminal.wrap(f"not observed: {', '.join(verdict.not_observed)}", indent="    ", first="  ")
+    return lines if len(lines) > 1 else []
+
+
+def _finding(finding: Finding, widths: tuple[int, int], terminal: Terminal) -> list[str]:
+    category_width, name_width = widths
+    name = finding.algorithm or ""
+    lead = f"  {finding.severity:<8}  {CATEGORY_WORDS[finding.category]:<{category_width}}  {name:<{name_width}}  "
+    indent = " " * (14 + category_width + name_width)
+    if len(lead) > terminal.width // 2:
+        indent = " " * 12
+    first, *rest = terminal.wrap(finding.message, indent=indent, first=lead)
+    coloured = terminal.severity(first[:10], finding.severity) + first[10:]
+    return [coloured, *rest]
+
+
+def _remedy(advice: Advice, verdict: Verdict) -> list[str]:
+    if not (advice.lines or advice.commands or advice.left):
+        return []
+    better = (advice.grade, advice.score) != (verdict.grade, verdict.score)
+    goal = f"To reach {advice.grade} ({advice.score})" if better else "To match the profile"
+    lines = [""]
+    # Never wrapped: sshd_config and the shell take a line as it is.
+    if advice.lines:
+        lines.append(f"  {goal}, in /etc/ssh/sshd_config:")
+        lines += [f"    {escape_unprintable(line)}" for line in advice.lines]
+    if advice.commands:
+        lines.append("  And run:" if advice.lines else f"  {goal}, run:")
+        lines += [f"    {escape_unprintable(command)}" for command in advice.commands]
+    if advice.left:
+        lines.append("  This leaves:" if advice.lines or advice.commands else "  No setting mends:")
+        lines += [f"    {escape_unprintable(line)}" for line in advice.left]
+    return lines
+
+
+def _foot(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[str]:
+    if not record.connections:
+        return []
+    text = f"{count(record.connections, 'connection')}, {seconds(record.duration_ms)}."
+    if record.address is not None and record.address != record.host:
+        text = f"{record.address}, {text}"
+    keys = record.host_keys or []
+    if keys and not verbose:
+        first, *others = sorted(keys, key=lambda key: key.type != "ssh-ed25519")
+        text += f" {first.type} {first.fingerprint} {verified(first)}"
+        text += f", {len(others)} more with -v" if others else ""
+    return ["", *terminal.wrap(text, indent="  ")]
+
+
+def verified(key: HostKey) -> str:
+    """Return whether the server proved that it holds the key, in words."""
+    return {True: "verified", False: "NOT verified: its signature is wrong", None: "not checked"}[
+        key.signature_verified
+    ]

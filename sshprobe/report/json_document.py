@@ -1,0 +1,32 @@
+"""A sweep as one JSON document: {"sweep": {}, "hosts": [], "summary": {}}. Hosts are not held in memory."""
+
+from __future__ import annotations
+
+from typing import IO
+
+import msgspec
+
+from sshprobe.records import HostRecord, SummaryRecord, SweepRecord
+
+
+class JsonDocumentWriter:
+    """Writes the document piece by piece, one host a line; it is whole after `summary`."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._encoder = msgspec.json.Encoder()
+        self._separator = b"\n"
+
+    def header(self, record: SweepRecord) -> None:
+        """Begin the document."""
+        self._stream.write(b'{"sweep":' + self._encoder.encode(record) + b',\n"hosts":[')
+
+    def host(self, record: HostRecord) -> None:
+        """Add one host."""
+        self._stream.write(self._separator + self._encoder.encode(record))
+        self._separator = b",\n"
+
+    def summary(self, record: SummaryRecord) -> None:
+        """End the document."""
+        self._stream.write(b'\n],\n"summary":' + self._encoder.encode(record) + b"}\n")
+        self._stream.flush()

@@ -1,0 +1,137 @@
+"""Records read back: lines (the native format) or one document, told apart by how the file begins."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from sshprobe.errors import InputError
+from sshprobe.records import SCHEMA, Record, SweepDocument
+
+_DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
+
+
+def read_records(names: Iterable[str], *, stdin: IO[bytes] | None = None) -> Iterator[Record]:
+    """Yield the records of all files, in order. `-` is `stdin`.
+
+    Everything is read and checked before the first record comes out, and read again for yielding: a broken file
+    gives an error and never half a report, and a large one does not fill the memory.
+
+    Raises:
+        InputError: a file cannot be read, or something in it is no record; the message names the file and line.
+    """
+    names = list(names)
+    if not names:
+        raise InputError("no records: name a file of them, or `-` for standard input")
+    with contextlib.ExitStack() as checking:
+        sources = [checking.enter_context(contextlib.closing(_Source(name, stdin))) for name in names]
+        for source in sources:
+            if not sum(1 for _ in source.records()):
+                raise InputError("holds no records", source=source.name)
+        opened = checking.pop_all()
+    return _all_records(sources, opened)
+
+
+def _all_records(sources: list[_Source], opened: contextlib.ExitStack) -> Iterator[Record]:
+    with opened:
+        for source in sources:
+            yield from source.records()
+
+
+class _Source:
+    def __init__(self, name: str, stdin: IO[bytes] | None) -> None:
+        self.name = "standard input" if name == "-" else name
+        try:
+            if name == "-":
+                if stdin is None:
+                    raise InputError("is closed", source=self.name)
+                self._stream: IO[bytes] = _spool(stdin)
+                return
+            self._stream = Path(name).open("rb")  # noqa: SIM115 - read twice, then closed by close()
+            if not self._stream.seekable():
+                with self._stream as pipe:
+                    self._stream = _spool(pipe)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
+        except ValueError as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError("is no file name", source=name) from None
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def records(self) -> Iterator[Record]:
+        try:
+            self._stream.seek(0)
+            first = self._stream.readline()
+            self._stream.seek(0)
+            if _is_document(first):
+                yield from self._document(self._stream.read())
+            else:
+                yield from self._lines()
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
+
+    def _lines(self) -> Iterator[Record]:
+        decoder = msgspec.json.Decoder(Record)
+        for number, line in enumerate(self._stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                record: Record = decoder.decode(line)
+            except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+                raise InputError(f"is no record: {_one_line(error)}", source=self.name, line=number) from None
+            self._check_schema(record, number)
+            yield record
+
+    def _document(self, data: bytes) -> Iterator[Record]:
+        try:
+            document = msgspec.json.decode(data, type=SweepDocument)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            found = re.search(r"\(byte (\d+)\)", str(error))
+            line = data.count(b"\n", 0, int(found[1])) + 1 if found else None
+            raise InputError(f"is no document of records: {_one_line(error)}", source=self.name, line=line) from None
+        records: list[Record] = [document.sweep, *document.hosts, document.summary]
+        for record in records:
+            self._check_schema(record, None)
+            yield record
+
+    def _check_schema(self, record: Record, line: int | None) -> None:
+        major = record.schema.partition(".")[0]
+        ours = SCHEMA.partition(".")[0]
+        if major != ours:
+            raise InputError(
+                f"has records of schema {record.schema[:20]!r}, this version reads {ours}.x",
+                source=self.name,
+                line=line,
+            )
+
+
+def _spool(stream: IO[bytes]) -> IO[bytes]:
+    """Copy what can be read only once to where it can be read twice."""
+    spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by _Source.close()
+    shutil.copyfileobj(stream, spool)
+    return spool
+
+
+def _is_document(first_line: bytes) -> bool:
+    try:
+        value = msgspec.json.decode(first_line)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _DOCUMENT.match(first_line) is not None
+    return isinstance(value, dict) and "type" not in value and not value.keys().isdisjoint({"sweep", "hosts"})
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = str(error).splitlines()[0]
+    return text[:1].lower() + text[1:200]

@@ -1,0 +1,78 @@
+"""The terminal as the reports see it: a width, and colour or none. And the gate that all text passes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.records import GRADES, Grade, HostRecord, Severity
+
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
+
+_GRADE_COLOURS: dict[Grade, str] = dict(
+    zip(GRADES, ("green", "green", "green", "yellow", "yellow", "red"), strict=True)
+)
+_SEVERITY_COLOURS: dict[Severity, str] = {
+    "critical": "magenta",
+    "high": "red",
+    "medium": "yellow",
+    "low": "cyan",
+    "note": "dim",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """What the output can show. Colour only underlines what the words say already."""
+
+    width: int = 100
+    """Columns. Long lists are wrapped to it; lines to paste never are."""
+    colour: bool = False
+
+    def paint(self, text: str, style: str) -> str:
+        """Return `text` in `style` ("bold", "red", ...), as it is where there is no colour."""
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
+
+    def grade(self, text: str, grade: Grade) -> str:
+        """Return `text` in the colour of a letter."""
+        return self.paint(text, _GRADE_COLOURS[grade])
+
+    def severity(self, text: str, severity: Severity) -> str:
+        """Return `text` in the colour of a severity."""
+        return self.paint(text, _SEVERITY_COLOURS[severity])
+
+    def wrap(self, text: str, *, indent: str, first: str | None = None) -> list[str]:
+        """Return `text` as lines that fit the width, the first led by `first` and the others by `indent`."""
+        lead = indent if first is None else first
+        room = max(self.width, len(indent) + 20)
+        return textwrap.wrap(
+            text, room, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+        ) or [lead.rstrip()]
+
+    def wrap_list(self, items: Iterable[str], *, indent: str, first: str | None = None) -> list[str]:
+        """Return `items`, separated by commas, as lines that fit the width."""
+        return self.wrap(", ".join(items) or "(empty)", indent=indent, first=first)
+
+
+def printable(record: HostRecord) -> HostRecord:
+    """Return `record` with no character in it that could act on a terminal.
+
+    Records of our own scans are escaped when they are made and come back equal. A records file can come from
+    anywhere, so each human format calls this once, on the whole record: no field can be forgotten.
+    """
+    return msgspec.convert(_printable(msgspec.to_builtins(record)), HostRecord)
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return escape_unprintable(value)
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    if isinstance(value, dict):
+        return {_printable(key): _printable(item) for key, item in value.items()}
+    return value

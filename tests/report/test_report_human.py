@@ -1,0 +1,188 @@
+import unicodedata
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, judged
+
+from sshprobe.records import Grade, HostRecord
+from sshprobe.report.host_block import host_block
+from sshprobe.report.summary import SummaryBuilder
+from sshprobe.report.table import FleetTable
+from sshprobe.report.terminal import Terminal, printable
+
+
+@dataclass
+class Help:
+    lines: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    grade: Grade = "A"
+    score: int = 93
+    left: list[str] = field(default_factory=list)
+
+
+def test_one_host() -> None:
+    remedy = Help(["MACs -hmac-sha1,hmac-sha1-etm@openssh.com", "AuthenticationMethods publickey"])
+    assert host_block(debian12(), Terminal(), remedies={"mozilla-modern": remedy}) == (
+        """\
+web1.example.org:22  OpenSSH 9.2p1 (Debian 12)              C   61   mozilla-modern: not compliant
+
+  high      mac   hmac-sha1                      SHA-1; offered in both directions
+  medium    kex   diffie-hellman-group14-sha256  2048-bit group; the profile asks for 3072
+  medium    auth  password                       the profile wants publickey alone
+  note      kex   sntrup761x25519-sha512         not in the profile, stronger than it asks
+
+  To reach A (93), in /etc/ssh/sshd_config:
+    MACs -hmac-sha1,hmac-sha1-etm@openssh.com
+    AuthenticationMethods publickey
+
+  192.0.2.1, 3 connections, 0.4 s. ssh-ed25519 SHA256:bQZ8+ZIFwIO1a2lYHa3b1FMAcYdBzPT5S88UzEmMcdo
+  verified, 2 more with -v
+"""
+    )
+
+
+def test_lines_to_paste_are_never_wrapped() -> None:
+    line = "KexAlgorithms " + ",".join(["sntrup761x25519-sha512@openssh.com"] * 9)
+    assert f"    {line}\n" in host_block(debian12(), Terminal(60), remedies={"mozilla-modern": Help([line], [line])})
+
+
+def test_everything_with_v() -> None:
+    other = msgspec.structs.replace(WANTING, profile="alibaba-ecs")
+    block = host_block(judged(debian12(), WANTING, other), Terminal(), verbose=True)
+    for name in LISTS:
+        assert f"  {name}\n" in block
+        for algorithm in getattr(debian12(), name):
+            assert algorithm in block
+    for key in debian12().host_keys or ():
+        assert key.fingerprint in block
+    for text in ("mac.weak", "RFC 9142", "capped at 61 by mac.weak hmac-sha1", "alibaba-ecs", "1024/1024/8192", "root"):
+        assert text in block
+    assert all(len(line) <= 100 for line in block.splitlines())
+
+
+def test_a_host_without_an_answer() -> None:
+    assert host_block(failed("refused", "connection refused"), Terminal()) == (
+        "192.0.2.200:22  refused\n  connection refused\n\n  1 connection, 5.0 s.\n"
+    )
+
+
+def test_a_partial_host_says_so() -> None:
+    record = msgspec.structs.replace(debian12(), status="partial", error="the host key exchange timed out")
+    assert "partial: the host key exchange timed out. Not everything was seen." in host_block(record, Terminal())
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    import re
+
+    plain, coloured = (host_block(debian12(), Terminal(colour=colour)) for colour in (False, True))
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain != coloured
+
+
+def fleet() -> list[HostRecord]:
+    return [
+        judged(captured("openssh-debian12-9.2p1", "192.0.2.10"), WANTING),
+        judged(captured("openssh-debian12-9.2p1", "192.0.2.9"), WANTING),
+        judged(captured("openssh-9.9p2", "192.0.2.1"), CLEAN, msgspec.structs.replace(CLEAN, profile="alibaba-ecs")),
+        failed("refused", "connection refused"),
+        failed("not_ssh", "HTTP/1.1 400 Bad Request", "192.0.2.201"),
+    ]
+
+
+def render(records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None) -> str:
+    table, summary = FleetTable(terminal or Terminal()), SummaryBuilder()
+    for record in records:
+        table.add(record)
+        summary.add(record)
+    return table.render(summary.build(duration_ms=1500), verbose=verbose)
+
+
+def test_a_sweep() -> None:
+    text = render(fleet())
+    assert [line.split()[0:3] for line in text.splitlines()[:6]] == [
+        ["grade", "score", "host"],
+        ["C", "61", "192.0.2.9"],
+        ["C", "61", "192.0.2.10"],
+        ["A+", "100", "192.0.2.1"],
+        ["-", "192.0.2.200", "refused:"],
+        ["-", "192.0.2.201", "not"],
+    ]
+    assert "hmac-sha1" in text.splitlines()[1]
+    assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
+    assert "5 targets: 1 not ssh, 3 ok, 1 refused. 11 connections in 1.5 s." in text
+    assert "3 SSH servers, 2 not compliant with mozilla-modern." in text
+    assert "3 host keys are shared by 2 machines." in text
+    assert "Most common: diffie-hellman-group14-sha256 on 2, hmac-sha1 on 2, password on 2." in text
+    coloured = render(fleet(), terminal=Terminal(colour=True))
+    assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text
+
+
+def test_many_silent_hosts_are_counted_and_listed_with_v() -> None:
+    records = [*fleet(), *(failed("timeout", None, f"192.0.2.{last}") for last in range(100, 130))]
+    assert "192.0.2.117" not in render(records)
+    assert "31 targets did not answer; list them with -v." in render(records)
+    assert "192.0.2.117" in render(records, verbose=True)
+
+
+def test_order_changes_nothing() -> None:
+    assert render(fleet()) == render(fleet()[::-1])
+
+
+def test_nothing_at_all() -> None:
+    assert "0 targets" in render([])
+
+
+# Records files can come from anywhere: no control byte of any field reaches the terminal.
+
+HOSTILE = st.text(
+    st.sampled_from("ab \x1b[2J\x07\r\n\t\x00\x85\u202e\u2028\\é") | st.characters(codec="utf-8"), max_size=12
+)
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (Union, UnionType):
+        return st.one_of([values(each) for each in arguments])
+    if origin is list:
+        return st.lists(values(arguments[0]), max_size=2)
+    if origin is dict:
+        return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=2)
+    if kind is str:
+        return HOSTILE
+    if kind is int:
+        return st.integers(-(2**63), 2**64 - 1)
+    if kind is float:
+        return st.floats(allow_nan=False, allow_infinity=False)
+    if kind is bool or kind is type(None):
+        return st.sampled_from([True, False] if kind is bool else [None])
+    hints = get_type_hints(kind)
+    fields = {name: values(hints[name]) for name in kind.__struct_fields__}
+    return st.fixed_dictionaries(fields).map(lambda each: kind(**each))
+
+
+@settings(max_examples=200, deadline=None)
+@given(values(HostRecord), st.lists(HOSTILE, max_size=2), st.integers(1, 200))
+def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[str], width: int) -> None:
+    help_ = Help(advice, advice, left=advice)
+    remedies = {verdict.profile: help_ for verdict in record.verdicts}
+    terminal = Terminal(width)
+    text = host_block(record, terminal, remedies=remedies) + host_block(record, terminal, verbose=True)
+    text += render([record, record], terminal=terminal) + render([record], verbose=True)
+    unsafe = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not [c for c in text if c != "\n" and unicodedata.category(c) in unsafe]
+    assert printable(printable(record)) == printable(record)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_banner_cannot_forge_a_line(verbose: bool) -> None:
+    record = msgspec.structs.replace(debian12(), authentication_banner="x\nA+ 100 all is well\r", error="\x1b]0;t\x07")
+    text = host_block(record, Terminal(), verbose=verbose)
+    assert "\nA+" not in text
+    assert "\x1b" not in text
