@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
 import asyncssh
 import pytest
@@ -16,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.codec import byte, mpint, string, uint32
+from sshprobe.wire.codec import Reader, byte, mpint, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.host_keys import parse_host_key
 from sshprobe.wire.limits import RSA_MODULUS_BITS
@@ -139,6 +141,32 @@ def test_right_and_wrong(algorithm: str) -> None:
         assert verify(key, algorithm, signature[:cut], DATA) is False
     assert verify(key, algorithm, signature + b"\x00", DATA) is False
     assert verify(key, algorithm, signature, b"") is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm"),
+    [
+        ("rsa", "rsa-sha2-512"),
+        ("ecdsa -b 256", "ecdsa-sha2-nistp256"),
+        ("ecdsa -b 384", "ecdsa-sha2-nistp384"),
+        ("ecdsa -b 521", "ecdsa-sha2-nistp521"),
+        ("ed25519", "ssh-ed25519"),
+    ],
+)
+def test_signatures_of_openssh(tmp_path: Path, kind: str, algorithm: str) -> None:
+    path, message = tmp_path / "key", tmp_path / "message"
+    message.write_bytes(b"hello")
+    subprocess.run(["ssh-keygen", "-q", "-t", *kind.split(), "-N", "", "-f", path], check=True, capture_output=True)
+    subprocess.run(["ssh-keygen", "-Y", "sign", "-f", path, "-n", "file", message], check=True, capture_output=True)
+    armored = (tmp_path / "message.sig").read_text().splitlines()[1:-1]
+    reader = Reader(base64.b64decode("".join(armored)), "SSHSIG")  # OpenSSH's PROTOCOL.sshsig
+    assert reader.take(10, "magic and version") == b"SSHSIG" + uint32(1)
+    key = parse_host_key(reader.string("public key"))
+    namespace, reserved, digest, signature = (reader.string("field") for _ in range(4))
+    hashed = hashlib.new(digest.decode(), b"hello").digest()
+    data = b"SSHSIG" + string(namespace) + string(reserved) + string(digest) + string(hashed)
+    assert verify(key, algorithm, signature, data) is True
+    assert verify(key, algorithm, signature, data + b"\x00") is False
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
