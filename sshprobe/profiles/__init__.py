@@ -1,0 +1,34 @@
+"""Recommended profiles: data in TOML, their types, and the loader that checks them. See `docs/profiles.md`."""
+
+from __future__ import annotations
+
+from sshprobe.profiles.load import available_profiles, builtin_profile_text, load_profile, parse_profile
+from sshprobe.profiles.model import (
+    FORBIDDING_WORDS,
+    WORDS,
+    AlgorithmRule,
+    AuthenticationRule,
+    Explained,
+    GroupExchangeRule,
+    HostKeyRule,
+    MinimumBits,
+    Profile,
+    ProtocolRule,
+)
+
+__all__ = [
+    "FORBIDDING_WORDS",
+    "WORDS",
+    "AlgorithmRule",
+    "AuthenticationRule",
+    "Explained",
+    "GroupExchangeRule",
+    "HostKeyRule",
+    "MinimumBits",
+    "Profile",
+    "ProtocolRule",
+    "available_profiles",
+    "builtin_profile_text",
+    "load_profile",
+    "parse_profile",
+]

@@ -1,0 +1,203 @@
+"""Reads profiles and says in one line, with file, line and field, what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
+from sshprobe.errors import InputError
+from sshprobe.profiles.model import FORBIDDING_WORDS, WORDS, Profile
+
+Place = tuple[str | int, ...]
+"""Where in a document: ("kex", "allowed", 2)."""
+
+SECTIONS = (*CLASSES, "protocol", "group_exchange", "authentication")
+
+
+def available_profiles() -> list[str]:
+    """Ids of the built-in profiles, sorted."""
+    return sorted(path.stem for path in _directory().glob("*.toml"))
+
+
+def builtin_profile_text(id: str) -> str:
+    """The TOML of a built-in profile. Raises `InputError` for an unknown id."""
+    if id not in available_profiles():
+        raise InputError(f"unknown profile `{id}`: know {', '.join(available_profiles())}, or a file")
+    return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """A built-in profile by its id, or a user's by its path.
+
+    Raises `InputError`, one line "FILE:LINE: field: what is wrong". A name that the catalogue does not know is
+    no error: see `Profile.unknown_names`.
+    """
+    if name_or_path in available_profiles():
+        return parse_profile(builtin_profile_text(name_or_path), source=f"{name_or_path}.toml")
+    path = Path(name_or_path)
+    if not path.suffix and len(path.parts) < 2 and not path.exists():
+        builtin_profile_text(name_or_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise InputError("not UTF-8 text", source=name_or_path, line=line) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read the profile: {reason}", source=name_or_path) from None
+    return parse_profile(text, source=name_or_path)
+
+
+def parse_profile(text: str, *, source: str) -> Profile:
+    """The profile in `text`; `source` names it in errors. Raises `InputError`."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise InputError(f"not TOML: {message[0].lower()}{message[1:]}", source=source, line=line) from None
+    reader = _Reader(text, source)
+    try:
+        profile = msgspec.convert(document, Profile)
+    except msgspec.ValidationError as error:
+        reader.fail_as(str(error))
+    _check(profile, reader)
+    return profile
+
+
+def _directory() -> Path:
+    installed = Path(__file__).parent.parent / "_profiles"
+    return installed if installed.is_dir() else Path(__file__).parents[2] / "profiles"
+
+
+class _Reader:
+    """Finds lines of a TOML text again, which `tomllib` does not keep."""
+
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
+        self.lines = text.splitlines()
+        self.places: dict[Place, int] = {}
+        table: Place = ()
+        entries: dict[Place, int] = {}
+        key = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
+        dotted = rf"{key}(?:\s*\.\s*{key})*"
+        for number, line in enumerate(self.lines, 1):
+            if header := re.match(rf"\s*(\[\[?)\s*({dotted})\s*\]", line):
+                table = _parts(header[2])
+                if header[1] == "[[":
+                    entries[table] = entries.get(table, -1) + 1
+                    table = (*table, entries[table])
+                self.places.setdefault(table, number)
+            elif assignment := re.match(rf"\s*({dotted})\s*=", line):
+                self.places.setdefault(table + _parts(assignment[1]), number)
+
+    def line(self, place: Place, value: str | None = None) -> int:
+        """The line of a key or table; of `value` where it stands in an array of more than one line."""
+        for length in range(len(place), 0, -1):
+            start = self.places.get(place[:length])
+            if start is not None:
+                if value is not None:
+                    for number in range(start, len(self.lines) + 1):
+                        if f'"{value}"' in self.lines[number - 1] or f"'{value}'" in self.lines[number - 1]:
+                            return number
+                return start
+        return 1
+
+    def fail(self, place: Place, message: str, value: str | None = None) -> NoReturn:
+        field = ".".join(str(part) for part in place if isinstance(part, str))
+        raise InputError(f"{field}: {message}", source=self.source, line=self.line(place, value)) from None
+
+    def fail_as(self, error: str) -> NoReturn:
+        """Turn an error of msgspec, "Expected `str`, got `int` - at `$.kex.where`", into ours."""
+        message, _, path = error.partition(" - at ")
+        parts = re.findall(r"\.([\w-]+)|\[(\d+)\]", path)
+        place: Place = tuple(int(index) if index else name for name, index in parts)
+        if unknown := re.search(r"unknown field `(.*)`", message):
+            self.fail((*place, unknown[1]), "unknown field")
+        if missing := re.search(r"missing required field `(.*)`", message):
+            self.fail((*place, missing[1]), "is missing")
+        self.fail(place, f"{message[0].lower()}{message[1:]}")
+
+
+def _parts(dotted: str) -> Place:
+    return tuple(part.strip("\"'") for part in re.findall(r"""\s*("[^"]*"|'[^']*'|[\w-]+)\s*""", dotted))
+
+
+def _check(profile: Profile, reader: _Reader) -> None:
+    """What types cannot say. Raises `InputError` for the first thing wrong."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", profile.id):
+        reader.fail(("id",), f"`{profile.id}` is not made of lower-case letters, digits, `.`, `_` and `-`")
+    if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", profile.date):
+        reader.fail(("date",), f"`{profile.date}` is not YYYY, YYYY-MM or YYYY-MM-DD")
+    for field in ("title", "version", "source"):
+        if not getattr(profile, field).strip():
+            reader.fail((field,), "is empty")
+    if all(getattr(profile, section) is None for section in SECTIONS):
+        raise InputError(f"names nothing to check: none of {', '.join(SECTIONS)}", source=reader.source, line=1)
+    for category in CLASSES:
+        _check_algorithms(profile, category, reader)
+    if profile.group_exchange is not None:
+        _check_bits(profile.group_exchange.min_bits, ("group_exchange", "min_bits"), reader)
+    if profile.host_key is not None:
+        for family in ("rsa", "dsa"):
+            bits = getattr(profile.host_key.min_bits, family)
+            if bits is not None:
+                _check_bits(bits, ("host_key", "min_bits", family), reader)
+    if profile.protocol is not None:
+        _check_names(profile.protocol.allowed, ("protocol", "allowed"), reader)
+    if profile.authentication is not None:
+        _check_names(profile.authentication.allowed, ("authentication", "allowed"), reader)
+        for name in profile.authentication.recommended:
+            if name not in profile.authentication.allowed:
+                reader.fail(("authentication", "recommended"), f"`{name}` is not among `allowed`", name)
+    seen: set[str] = set()
+    for index, item in enumerate(profile.explained):
+        if item.id in seen:
+            reader.fail(("explained", index, "id"), f"`{item.id}` is there twice")
+        seen.add(item.id)
+
+
+def _check_algorithms(profile: Profile, category: Class, reader: _Reader) -> None:
+    rule = profile.algorithms(category)
+    if rule is None:
+        return
+    place: Place = (category, "allowed")
+    _check_names(rule.allowed, place, reader)
+    for name in rule.allowed:
+        if is_marker(name):
+            reader.fail(place, f"`{name}` is a marker and not an algorithm", name)
+    allowed = {canonical(category, name) for name in rule.allowed}
+    for name in rule.recommended:
+        if canonical(category, name) not in allowed:
+            reader.fail((category, "recommended"), f"`{name}` is not among `allowed`", name)
+    words: dict[str, str] = {}
+    for name, word in rule.words.items():
+        place = (category, "words", name)
+        if word not in WORDS:
+            reader.fail(place, f"`{word}` is none of {', '.join(WORDS)}")
+        same = canonical(category, name)
+        if word in FORBIDDING_WORDS and same in allowed:
+            reader.fail(place, f"`{word}`, but `{category}.allowed` has it")
+        if words.setdefault(same, word) != word:
+            reader.fail(place, f"`{word}`, but another name of the same algorithm has `{words[same]}`")
+
+
+def _check_names(names: tuple[str, ...], place: Place, reader: _Reader) -> None:
+    if not names:
+        reader.fail(place, "is empty, which nothing could meet")
+    for index, name in enumerate(names):
+        if not re.fullmatch(r"[!-+\--~]+", name):
+            reader.fail(place, f"`{name}` is no name: printable ASCII without blank and comma", name)
+        if name in names[:index]:
+            reader.fail(place, f"`{name}` is there twice", name)
+
+
+def _check_bits(bits: int, place: Place, reader: _Reader) -> None:
+    if not 1024 <= bits <= 16384:
+        reader.fail(place, f"{bits} is not between 1024 and 16384 bits")
