@@ -7,11 +7,12 @@ was learnt stays learnt: a `HostProbe` that was throttled can be run again later
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sshprobe.escape import escape_bytes
-from sshprobe.net import Address, NetworkError, resolve
+from sshprobe.net import Address, NetworkError
 from sshprobe.probe.conversation import Conversation, Ended, open_conversation
 from sshprobe.probe.facts import Facts
 from sshprobe.probe.options import ProbeOptions
@@ -22,9 +23,11 @@ from sshprobe.probe.plan import (
     next_exchange,
     pending_families,
 )
-from sshprobe.records import GroupExchange, Observation, Stage, Status
+from sshprobe.records import Depth, GroupExchange, Observation, Stage, Status
 from sshprobe.wire.key_exchange import METHODS
 from sshprobe.wire.transport import ClientTransport
+
+_log = logging.getLogger("sshprobe")
 
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
@@ -47,13 +50,19 @@ class HostProbe:
         self._elapsed = 0.0
         self._status: Status = "ok"
         self._error: str | None = None
+        self._local = False
         self._stage: Stage = "connect"
         self._identified = False  # some connection got as far as the identification
         self._last_start = 0.0
         self._deadline = 0.0
 
     @property
-    def throttled(self) -> bool:
+    def address(self) -> str:
+        """The address that is talked to, or talked to first."""
+        return (self._address or self._addresses[0]).ip
+
+    @property
+    def come_back_later(self) -> bool:
         """True if the server told us to come back later: `run` may be called once more after a pause."""
         return self._status == "throttled"
 
@@ -61,8 +70,6 @@ class HostProbe:
     def local_trouble(self) -> bool:
         """True if this machine, not the host, was short of something."""
         return self._local
-
-    _local = False
 
     async def run(self) -> Observation:
         """Ask until everything is answered, given up or out of time. Never raises for what the host does."""
@@ -80,6 +87,10 @@ class HostProbe:
             self._local = error.failure == "local"
             self._status = "unreachable" if error.failure == "local" else error.failure
             self._error = str(error)
+        except Exception as error:
+            # A bug of ours met by one host must not cost the others their records, nor pass as an answer.
+            _log.exception("internal error while asking %s port %d", self.host, self.port)
+            self._status, self._error = "protocol_error", f"internal error: {type(error).__name__}"
         self._elapsed += loop.time() - started
         return self.observation()
 
@@ -276,7 +287,7 @@ class HostProbe:
             error=error,
             stage="done" if status == "ok" else self._stage,
             depth=self._options.depth,
-            started_at=self._started_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            started_at=rfc3339(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
             connections=self._connections,
             lines_before_identification=facts.lines,
@@ -349,31 +360,23 @@ def _later(one: Stage, other: Stage) -> Stage:
     return max(one, other, key=_STAGES.index)
 
 
-async def unresolved(target: str, host: str, port: int, error: NetworkError, options: ProbeOptions) -> Observation:
-    """Return the record of a name that has no address."""
+def not_asked(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
+    """Return the record of a target to which no connection was made: "dns_error" or "excluded"."""
     return Observation(
         target=target,
         host=host,
         address=None,
         port=port,
-        status="dns_error",
-        error=str(error),
+        status=status,
+        error=error,
         stage="resolve",
-        depth=options.depth,
-        started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        depth=depth,
+        started_at=rfc3339(datetime.now(UTC)),
         duration_ms=0.0,
         connections=0,
     )
 
 
-async def probes(
-    target: str, host: str, port: int, options: ProbeOptions, *, family: int | None, all_addresses: bool
-) -> list[HostProbe]:
-    """Resolve `host` and return what to run: one probe, or with `all_addresses` one for each address.
-
-    Raises `NetworkError` ("dns_error").
-    """
-    addresses = await resolve(host, family=family, timeout=options.connect_timeout)
-    if all_addresses:
-        return [HostProbe(target, host, port, [address], options) for address in addresses]
-    return [HostProbe(target, host, port, addresses, options)]
+def rfc3339(moment: datetime) -> str:
+    """Return a UTC time as records have it: "2026-11-21T10:19:51.613Z"."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

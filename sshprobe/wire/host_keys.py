@@ -95,6 +95,18 @@ def parse_host_key(blob: bytes) -> HostKey:
     return _parse(blob, "host key")
 
 
+def parse_unknown_host_key(blob: bytes, algorithm_name: str) -> HostKey:
+    """Keep the blob of a host key algorithm that we do not know, under the name it was asked for by.
+
+    Most blobs begin with their type's name; some formats (DER of the old x509v3 drafts) do not.
+    """
+    try:
+        return parse_host_key(blob)
+    except RemoteProtocolError:
+        name = algorithm_name.encode("ascii", "backslashreplace")
+        return HostKey(_printable(name), name, None, blob, blob, None)
+
+
 def host_key_family(algorithm_name: str) -> str:
     """Return the one name for all the host key algorithms that use the same key.
 

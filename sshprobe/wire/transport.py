@@ -47,7 +47,13 @@ from sshprobe.wire.events import (
     NewKeysReceived,
 )
 from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
-from sshprobe.wire.host_keys import expected_blob_type, parse_host_key
+from sshprobe.wire.host_keys import (
+    HostKey,
+    expected_blob_type,
+    host_key_family,
+    parse_host_key,
+    parse_unknown_host_key,
+)
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Send, new_key_exchange
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
@@ -293,10 +299,7 @@ class ClientTransport:
 
     def _reply_came(self, reply: Reply) -> Event:
         assert self._kex is not None
-        host_key = parse_host_key(reply.host_key)
-        expected = expected_blob_type(self._host_key_algorithm)
-        if expected is not None and host_key.type != expected:
-            raise RemoteProtocolError("the server sent a host key of another type than was asked for")
+        host_key = self._parse_host_key(reply.host_key)
         verified = None
         if reply.secret is not None:
             from sshprobe.wire.signatures import verify  # brings cryptography in
@@ -317,6 +320,15 @@ class ClientTransport:
             verified = verify(host_key, self._host_key_algorithm, reply.signature, self._exchange_hash)
         self.state = State.KEYED
         return HostKeyReceived(host_key, verified, self._host_key_algorithm, self._kex.name)
+
+    def _parse_host_key(self, blob: bytes) -> HostKey:
+        expected = expected_blob_type(self._host_key_algorithm)
+        if expected is None:
+            return parse_unknown_host_key(blob, self._host_key_algorithm)
+        host_key = parse_host_key(blob)
+        if host_key_family(host_key.type) != expected:
+            raise RemoteProtocolError("the server sent a host key of another type than was asked for")
+        return host_key
 
     def _newkeys_came(self) -> Event:
         if self._server_newkeys:
