@@ -1,0 +1,44 @@
+# Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fmt bench venv
+
+PYTHON ?= python3
+export PYTHON
+BIN := .venv/bin
+# Words for pytest, e.g. `make test ARGS="tests/wire -x"`.
+ARGS ?=
+
+help: ## Show this
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+demo: ## Start a mixed fleet of real SSH servers on loopback, scan and grade it; see demo-output/
+	@scripts/venv
+	@$(BIN)/sshprobe demo --output demo-output
+
+test: ## Run the tests, with the real servers installed first where that is possible
+	@scripts/venv test
+	@scripts/install-servers
+	$(BIN)/python -m pytest $(ARGS)
+
+check: ## Lint, formatting, types, the one-way street between the rooms, the committed JSON Schema
+	@scripts/venv test check
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@if [ -x scripts/schema ]; then echo scripts/schema --check; PATH="$(CURDIR)/$(BIN):$$PATH" scripts/schema --check; fi
+
+fmt: ## Format the code and apply the safe fixes of the linter
+	@scripts/venv check
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: ## Run the benchmarks
+	@scripts/venv test
+	@if [ ! -x bench/run ]; then echo "error: there is no bench/run to run" >&2; exit 1; fi
+	@scripts/install-servers
+	PATH="$(CURDIR)/$(BIN):$$PATH" bench/run
+
+venv: ## Make .venv with everything for development
+	@scripts/venv test check
