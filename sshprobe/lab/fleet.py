@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
@@ -111,14 +111,13 @@ def demo_fleet() -> list[LabServer]:
 async def running(servers: Sequence[LabServer]) -> AsyncIterator[Sequence[LabServer]]:
     """Start all `servers` at once and stop them all at the end. One that does not start stops the others again.
 
-    Raises LabError of the first that did not start.
+    Raises the error (LabError) of the first that did not start.
     """
-    outcomes = await asyncio.gather(*(server.__aenter__() for server in servers), return_exceptions=True)
-    started = [one for one, outcome in zip(servers, outcomes, strict=True) if not isinstance(outcome, BaseException)]
-    try:
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+    async with AsyncExitStack() as started:
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for server in servers:
+                    starting.create_task(started.enter_async_context(server))
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
         yield servers
-    finally:
-        await asyncio.gather(*(server.__aexit__(None, None, None) for server in started))

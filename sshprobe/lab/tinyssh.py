@@ -20,7 +20,8 @@ def find_tinyssh() -> Path | None:
 
 
 class TinySSHServer(LabServer):
-    """`tinysshd` behind an accept loop. It has one Ed25519 host key and knows no passwords at all.
+    """`tinysshd` behind an accept loop. It has one Ed25519 host key and knows no passwords at all
+    (a user's own authorized key would be let in, as the user).
 
     `options` are further words for tinysshd: "-s"/"-S" (classic algorithms on/off), "-p"/"-P" (post-quantum on/off).
     `pid` is None: the listener is this process; its children are tinysshd's.

@@ -10,6 +10,7 @@ import pytest
 from sshprobe.lab import LabError, fleet
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from sshprobe.lab.fleet import demo_fleet, loopback_addresses, missing_servers, running
+from sshprobe.lab.paramiko_server import ParamikoServer
 
 pytestmark = pytest.mark.live
 
@@ -63,6 +64,31 @@ async def test_one_that_does_not_start_stops_the_others() -> None:
         await body()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection(good.host, good.port)
+
+
+class _NeverReady(ParamikoServer):
+    async def _start(self, directory: Path) -> None:
+        await super()._start(directory)
+        await asyncio.Event().wait()
+
+
+async def test_a_cancellation_while_they_start_stops_all() -> None:
+    ready, never = AsyncSSHServer("hardened"), _NeverReady()
+
+    async def body() -> None:
+        async with running([ready, never]):
+            pytest.fail("the context was entered")
+
+    task = asyncio.create_task(body())
+    async with asyncio.timeout(20):
+        while not (ready.port and never.port):  # noqa: ASYNC110  the servers announce nothing else
+            await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    for server in (ready, never):
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(server.host, server.port)
 
 
 def test_loopback_addresses() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -298,3 +300,32 @@ async def test_each_preset_shows_its_host_keys_to_a_client(preset: str) -> None:
             )
             assert seen is not None
             assert seen.get_fingerprint() == key.fingerprint
+
+
+async def test_it_ends_when_we_are_killed_without_a_chance_to_clean_up() -> None:
+    _openssh()
+    need_program("setpriv", "util-linux")
+    program = (
+        "import asyncio\n"
+        "from sshprobe.lab.openssh import OpenSSHServer\n"
+        "async def main():\n"
+        "    async with OpenSSHServer(host_keys=('ed25519',)) as server:\n"
+        "        print(server.pid, server.directory, flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
+    assert process.stdout is not None
+    words = (await process.stdout.readline()).split()
+    pid, directory = int(words[0]), words[1].decode()
+    try:
+        assert is_alive(pid)
+        process.kill()
+        await process.wait()
+        async with asyncio.timeout(20):
+            while is_alive(pid):  # noqa: ASYNC110  the kernel tells nobody but its parent, and that is dead
+                await asyncio.sleep(0.01)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
