@@ -23,7 +23,7 @@ class TinySSHServer(LabServer):
     """`tinysshd` behind an accept loop. It has one Ed25519 host key and knows no passwords at all
     (a user's own authorized key would be let in, as the user).
 
-    `options` are further words for tinysshd: "-s"/"-S" (classic algorithms on/off), "-p"/"-P" (post-quantum on/off).
+    `options` are further words for tinysshd: "-S" (no curve25519), "-P" (no post-quantum).
     `pid` is None: the listener is this process; its children are tinysshd's.
     """
 
