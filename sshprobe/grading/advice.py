@@ -1,0 +1,224 @@
+"""What to change, in the words of the server's own configuration where that is OpenSSH's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, weakness, weakness_of
+from sshprobe.grading.checks import is_terrapin, minimum_bits
+from sshprobe.grading.lists import WORDS, offers
+from sshprobe.grading.score import Judgement
+from sshprobe.profiles import Profile
+from sshprobe.records import Observation
+
+KEYWORDS: dict[Class, tuple[str, str]] = {
+    "kex": ("KexAlgorithms", "5.7+"),
+    "host_key": ("HostKeyAlgorithms", "7.0+"),
+    "cipher": ("Ciphers", "3.0+"),
+    "mac": ("MACs", "3.0+"),
+    "compression": ("Compression", "4.2+"),
+}
+"""sshd_config keyword of each class, and the releases of OpenSSH that know it (release notes; sshd_config(5))."""
+
+METHODS = {
+    "password": "PasswordAuthentication no",
+    "hostbased": "HostbasedAuthentication no",
+    "gssapi-with-mic": "GSSAPIAuthentication no",
+    "gssapi-keyex": "GSSAPIAuthentication no",
+}
+CHACHA20 = "chacha20-poly1305@openssh.com"
+
+
+class Context(msgspec.Struct, frozen=True):
+    """What advice depends on: the server's software, and which algorithms cost something."""
+
+    observation: Observation
+    profile: Profile
+    costly: dict[str, frozenset[str]]
+    """By class, canonical names that should go."""
+
+    @classmethod
+    def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
+        """The context for the judgements of one observation."""
+        costly: dict[str, set[str]] = {category: set() for category in CLASSES}
+        for judgement in judgements:
+            if judgement.category in costly and judgement.algorithm and judgement.severity != "note":
+                kind = judgement.id.partition(".")[2]
+                if kind in ("forbidden", "unlisted", "stronger", "weak"):
+                    category: Class = judgement.category  # type: ignore[assignment]
+                    costly[category].add(canonical(category, judgement.algorithm))
+        listed = {(j.id, j.algorithm) for j in judgements}
+        if ("host_key.weak", "ssh-rsa") in listed and in_openssh("7.2+", openssh_version(observation)) is False:
+            # Before 7.2 an RSA key signs with SHA-1 or not at all: where the profile lets it pass, it stays.
+            costly["host_key"].discard("ssh-rsa")
+        if is_terrapin(observation):
+            _end_terrapin(observation, costly)
+        return cls(observation, profile, {name: frozenset(names) for name, names in costly.items()})
+
+
+def is_openssh(observation: Observation) -> bool:
+    """Whether the server says that it is OpenSSH."""
+    found = observation.identification
+    return found is not None and found.software.startswith("OpenSSH")
+
+
+def openssh_version(observation: Observation) -> str | None:
+    """The version of OpenSSH that the identification names. Of a distribution's it says nothing of the patches."""
+    found = observation.identification
+    return found.version if found is not None and is_openssh(observation) else None
+
+
+def has_keyword(context: Context, category: Class) -> bool:
+    """Whether this release of OpenSSH has the option for a class. A release that hides itself is taken as recent."""
+    return in_openssh(KEYWORDS[category][1], openssh_version(context.observation)) is not False
+
+
+def remaining(context: Context, category: Class) -> list[str]:
+    """The names left when the costly ones go, in the server's order; else those of the profile that it knows."""
+    costly = context.costly[category]
+    kept = [
+        name
+        for same, offer in offers(context.observation, category).items()
+        if same not in costly
+        for name in offer.names
+    ]
+    rule = context.profile.algorithms(category)
+    if kept or rule is None or category == "host_key":
+        return kept
+    version = openssh_version(context.observation)
+    return [name for name in rule.allowed if weakness_of(category, name) is None and _is_known(category, name, version)]
+
+
+def config_line(context: Context, category: Class) -> str | None:
+    """The sshd_config line that leaves the remaining algorithms, or None where there is none to write."""
+    if category == "compression":
+        return "Compression delayed" if has_keyword(context, category) else None
+    names = remaining(context, category)
+    if not names or not has_keyword(context, category):
+        return None
+    return f"{KEYWORDS[category][0]} {','.join(names)}"
+
+
+def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
+    """sshd_config lines after which `methods` are no longer offered."""
+    rule = context.profile.authentication
+    version = openssh_version(context.observation)
+    if rule is not None and rule.allowed == ("publickey",) and in_openssh("6.2+", version) is not False:
+        return ["AuthenticationMethods publickey"]
+    lines: list[str] = []
+    for method in methods:
+        if method == "keyboard-interactive":
+            old = in_openssh("8.7+", version) is False
+            line = "ChallengeResponseAuthentication no" if old else "KbdInteractiveAuthentication no"
+        else:
+            line = METHODS.get(method, "")
+        if line and line not in lines:
+            lines.append(line)
+    return lines
+
+
+def moduli_command(bits: int) -> str:
+    """A shell command that leaves only moduli of `bits` and more.
+
+    It writes in place, which keeps owner, mode and label, and not at all if nothing would be left. The fifth field
+    of moduli(5) holds the bits less one.
+    """
+    file, kept = "/etc/ssh/moduli", "/etc/ssh/moduli.kept"
+    return f"awk '$5 >= {bits - 1}' {file} > {kept} && test -s {kept} && cat {kept} > {file}; rm -f {kept}"
+
+
+def rsa_key_commands(bits: int) -> list[str]:
+    """Shell commands that replace the RSA host key. Clients that know the old one must be told."""
+    file = "/etc/ssh/ssh_host_rsa_key"
+    return [
+        f"ssh-keygen -q -t rsa -b {bits} -N '' -C '' -f {file}.new",
+        f"mv {file}.new {file} && mv {file}.new.pub {file}.pub",
+    ]
+
+
+def rsa_key_bits(profile: Profile) -> int:
+    """The size for a new RSA host key: what the profile asks, at least 3072."""
+    return max(3072, minimum_bits(profile, "rsa") or 0)
+
+
+def advise(judgement: Judgement, context: Context) -> str | None:
+    """One line for people: a line of sshd_config, a command, or plain words. None where nothing need be done."""
+    kind = judgement.id.partition(".")[2]
+    openssh = is_openssh(context.observation)
+    if judgement.severity == "note":
+        if judgement.id == "kex.no_post_quantum":
+            return (
+                "update to OpenSSH 9.9 or later, or offer sntrup761x25519-sha512@openssh.com (8.5 or later)"
+                if openssh
+                else "offer mlkem768x25519-sha256 or sntrup761x25519-sha512"
+            )
+        return None
+    if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
+        category: Class = judgement.category
+        line = config_line(context, category) if openssh else None
+        if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
+            return line
+        since = _since(context, category) if openssh and line is None else ""
+        return f"take {judgement.algorithm} out of the server's {WORDS[category]}{since}"
+    return _advise_otherwise(judgement, context, openssh)
+
+
+def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> str:
+    match judgement.id:
+        case "group_exchange.modulus":
+            rule = context.profile.group_exchange
+            least = max(2048, 0 if rule is None else rule.min_bits)
+            return moduli_command(least) if openssh else f"use moduli of {least} bits or more"
+        case "host_key.size":
+            if openssh and judgement.algorithm == "ssh-rsa":
+                return " && ".join(rsa_key_commands(rsa_key_bits(context.profile)))
+            return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
+        case "host_key.unproven":
+            return "find out who answers here: a faulty server, or someone in between without the key"
+        case "protocol.ssh1":
+            return "Protocol 2" if openssh else "switch SSH-1 off"
+        case "authentication.none_accepted":
+            return "PermitEmptyPasswords no" if openssh else "give every account a credential"
+        case "authentication.unlisted":
+            lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
+            return "; ".join(lines) or f"switch {judgement.algorithm} off"
+        case "kex.terrapin":
+            line = config_line(context, "cipher") if openssh else None
+            if line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
+                return f"update to OpenSSH 9.6 or later, or {line}"
+            return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
+        case _:
+            return f"change what the server shows to {judgement.expected}"
+
+
+def _since(context: Context, category: Class) -> str:
+    """With which release it can be done, where this one cannot."""
+    keyword, since = KEYWORDS[category]
+    if not has_keyword(context, category):
+        if category == "host_key":
+            return ": leave out its HostKey line"
+        return f": needs OpenSSH {since[:-1]} or later, which has {keyword}"
+    rule = context.profile.algorithms(category)
+    entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
+    first = {e.openssh_in_code[:-1] for e in entries if e and weakness(e) is None and e.openssh_in_code.endswith("+")}
+    if not first:
+        return ""
+    version = min(first, key=lambda text: tuple(map(int, text.split("."))))
+    return f": needs OpenSSH {version} or later, which has others"
+
+
+def _is_known(category: Class, name: str, version: str | None) -> bool:
+    entry = lookup(category, name)
+    return entry is not None and in_openssh(entry.openssh_in_code, version) is True
+
+
+def _end_terrapin(observation: Observation, costly: dict[str, set[str]]) -> None:
+    # Without strict key exchange the vulnerable ciphers must go, if others are left.
+    found = offers(observation, "cipher")
+    ending = {
+        same for same, offer in found.items() if same == CHACHA20 or any(name.endswith("-cbc") for name in offer.names)
+    }
+    if set(found) - costly["cipher"] - ending:
+        costly["cipher"] |= ending

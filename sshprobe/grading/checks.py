@@ -1,0 +1,300 @@
+"""Judges what is no list of algorithms: protocol, host keys, moduli, authentication, and lists taken together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshprobe.algorithms import lookup
+from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.profiles import Profile
+from sshprobe.records import GroupExchange, HostKey, Observation
+
+SAFE_MODULUS_BITS = 2048
+"""RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
+
+STRICT_KEX = "kex-strict-s-v00@openssh.com"
+
+
+def judge_protocol(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`protocol.ssh1` and `protocol.unlisted` (RFC 4253 section 5.1: "1.99" speaks both)."""
+    protocol = protocol_of(observation)
+    if protocol is None:
+        return
+    allowed = None if profile.protocol is None else profile.protocol.allowed
+    listed = allowed is None or protocol in allowed
+    expected = "2.0" if allowed is None else ", ".join(allowed)
+    where = () if profile.protocol is None else (profile.protocol.where,)
+    if protocol.startswith("1."):
+        both = protocol == "1.99"
+        yield Judgement(
+            id="protocol.ssh1",
+            severity="high" if both else "critical",
+            category="protocol",
+            algorithm=None,
+            message="speaks SSH-1 besides SSH-2" if both else "speaks SSH-1 only",
+            expected=expected,
+            observed=protocol,
+            references=(*where, "RFC 4253 section 5", "OpenSSH 7.4 release notes"),
+            deviation=not listed,
+        )
+    elif not listed:
+        yield Judgement(
+            id="protocol.unlisted",
+            severity="low",
+            category="protocol",
+            message="a protocol version that the profile does not name",
+            expected=expected,
+            observed=protocol,
+            references=where,
+            deviation=True,
+        )
+
+
+def protocol_of(observation: Observation) -> str | None:
+    """The protocol version that was seen; a server that is known to be SSH-1 only counts as "1.5"."""
+    if observation.identification is not None:
+        return observation.identification.protocol
+    return "1.5" if observation.status == "ssh1_only" else None
+
+
+def offers_group_exchange(observation: Observation) -> bool:
+    """Whether a group exchange is in the list of key exchanges."""
+    return any(
+        entry.family in GROUP_EXCHANGE_FAMILIES
+        for name in observation.kex_algorithms or ()
+        if (entry := lookup("kex", name)) is not None
+    )
+
+
+def smallest_modulus(exchanges: list[GroupExchange] | None, least: int) -> int | None:
+    """The smallest modulus in bits that answers count for.
+
+    An answer above `least` counts only where a smaller one was welcome (`n` below `least`): otherwise it says
+    nothing of the smallest. One forced small by a `max` below `least` counts only below 2048: OpenSSH up to 9.9
+    answers such a request with a built-in 2048-bit group, however clean its moduli file.
+    """
+    counted: list[int] = []
+    for exchange in exchanges or ():
+        bits = exchange.modulus_bits
+        if bits is None:
+            continue
+        if bits >= least:
+            if exchange.n < least or bits < exchange.n:
+                counted.append(bits)
+        elif exchange.max >= least or bits < SAFE_MODULUS_BITS:
+            counted.append(bits)
+    return min(counted, default=None)
+
+
+def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`group_exchange.modulus`. A refusal or no answer is no finding: it was not observed."""
+    if not offers_group_exchange(observation):
+        return
+    rule = profile.group_exchange
+    least = SAFE_MODULUS_BITS if rule is None else rule.min_bits
+    bits = smallest_modulus(observation.group_exchange, least)
+    if bits is None or bits >= max(least, SAFE_MODULUS_BITS):
+        return
+    small = bits < SAFE_MODULUS_BITS
+    yield Judgement(
+        id="group_exchange.modulus",
+        severity="high" if small else "low",
+        category="group_exchange",
+        message=f"{bits}-bit modulus; "
+        + (f"the profile asks for {least}" if bits < least else "less than 2048 is weak"),
+        expected=f"{max(least, SAFE_MODULUS_BITS)} bits or more" if small else f"{least} bits or more",
+        observed=f"{bits} bits",
+        references=(*(() if rule is None else (rule.where,)), "RFC 8270", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
+        deviation=rule is not None and bits < rule.min_bits,
+    )
+
+
+def missing_group_exchange(profile: Profile, observation: Observation) -> Iterator[str]:
+    """In words, the modulus where the profile bounds it, it is in use, and no answer counts."""
+    rule = profile.group_exchange
+    if rule is None or not offers_group_exchange(observation):
+        return
+    if smallest_modulus(observation.group_exchange, rule.min_bits) is None:
+        yield "the smallest group-exchange modulus"
+
+
+def minimum_bits(profile: Profile, family: str) -> int | None:
+    """The least size of a host key of a family, where the profile states one."""
+    if profile.host_key is None:
+        return None
+    return {"rsa": profile.host_key.min_bits.rsa, "dsa": profile.host_key.min_bits.dsa}.get(family)
+
+
+def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
+    where = () if profile.host_key is None else (profile.host_key.where,)
+    seen: set[tuple[str, str]] = set()
+    # Smallest first: of two keys of one type the finding is about the smaller.
+    for key in sorted(observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
+        for judged in _judge_host_key(profile, key, where):
+            if (judged.id, key.type) not in seen:
+                seen.add((judged.id, key.type))
+                yield judged
+
+
+def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> Iterator[Judgement]:
+    if key.signature_verified is False:
+        yield Judgement(
+            id="host_key.unproven",
+            severity="high",
+            category="host_key",
+            algorithm=key.type,
+            message="the server did not prove that it holds this key",
+            expected="a signature of this key over the exchange hash",
+            observed=f"a wrong signature ({key.signature_algorithm})",
+            references=("RFC 4253 section 8",),
+        )
+        return
+    if key.signature_verified is None:
+        yield Judgement(
+            id="host_key.unverified",
+            severity="note",
+            category="host_key",
+            algorithm=key.type,
+            message="its signature could not be checked in the key exchange that the server offers",
+            expected="a signature of this key over the exchange hash",
+            observed=f"not checked ({key.kex_algorithm})",
+            references=("RFC 4253 section 8",),
+        )
+    entry = lookup("host_key", key.type)
+    if entry is None or key.bits is None:
+        return
+    own = minimum_bits(profile, entry.family)
+    small = entry.family == "rsa" and key.bits < SAFE_MODULUS_BITS
+    if small or (own is not None and key.bits < own):
+        least = max(own or 0, SAFE_MODULUS_BITS) if small else own
+        yield Judgement(
+            id="host_key.size",
+            severity="high" if small else "low",
+            category="host_key",
+            algorithm=key.type,
+            message=f"{key.bits} bits; "
+            + (f"the profile asks for {own}" if own and key.bits < own else "less than 2048 is weak"),
+            expected=f"{least} bits or more",
+            observed=f"{key.bits} bits",
+            references=(*where, "NIST SP 800-131A Rev. 2"),
+            deviation=own is not None and key.bits < own,
+        )
+
+
+def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[str]:
+    """In words, the keys whose size the profile bounds and that were not seen, and those without proof."""
+    if profile.host_key is None:
+        return
+    sized: set[tuple[str, str]] = set()
+    for key in observation.host_keys or ():
+        entry = lookup("host_key", key.type)
+        if key.signature_verified is False:
+            yield f"proof of the {key.type} host key"
+        elif entry is not None and key.bits is not None:
+            sized.add((entry.family, entry.format))
+    wanted: set[tuple[str, str]] = set()
+    for name in observation.server_host_key_algorithms or ():
+        entry = lookup("host_key", name)
+        if entry is not None and minimum_bits(profile, entry.family) is not None:
+            wanted.add((entry.family, entry.format))
+    for family, format in sorted(wanted - sized):
+        yield f"size of the {family.upper()} host key" + ("" if format == "plain" else f" ({format})")
+
+
+def judge_authentication(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`authentication.none_accepted`, `.unlisted` and `.missing` (RFC 4252 section 5.2)."""
+    rule = profile.authentication
+    if observation.authentication_none_accepted:
+        yield Judgement(
+            id="authentication.none_accepted",
+            severity="critical",
+            category="authentication",
+            algorithm="none",
+            message="logs in without any credential",
+            expected="a refusal",
+            observed=f"success for {observation.authentication_user or 'the user asked'}",
+            references=("RFC 4252 section 5.2",),
+            deviation=True,
+        )
+    methods = observation.authentication_methods
+    if rule is None or methods is None:
+        return
+    for method in sorted({method for method in methods if method} - set(rule.allowed)):
+        yield Judgement(
+            id="authentication.unlisted",
+            severity="medium",
+            category="authentication",
+            algorithm=method,
+            message=f"the profile wants {' or '.join(rule.allowed)} alone",
+            expected=", ".join(rule.allowed),
+            observed=method,
+            references=(rule.where,),
+            deviation=True,
+        )
+    for method in rule.recommended:
+        if method not in methods:
+            yield Judgement(
+                id="authentication.missing",
+                severity="note",
+                category="authentication",
+                algorithm=method,
+                message="recommended, but not listed for this user",
+                expected=method,
+                observed="not listed",
+                references=(rule.where,),
+            )
+
+
+def missing_authentication(profile: Profile, observation: Observation) -> Iterator[str]:
+    """In words, the methods where the profile names them and no answer was seen."""
+    if profile.authentication is not None and observation.authentication_methods is None:
+        yield "authentication methods"
+
+
+def is_terrapin(observation: Observation) -> bool:
+    """CVE-2023-48795 exactly as its authors test for it, with the lists of the first KEXINIT.
+
+    No strict key exchange, and ChaCha20-Poly1305 in either direction, or a CBC cipher together with an
+    encrypt-then-MAC in one and the same direction.
+    """
+    if observation.kex_algorithms is None or STRICT_KEX in observation.kex_algorithms:
+        return False
+    directions = (
+        (observation.encryption_algorithms_client_to_server, observation.mac_algorithms_client_to_server),
+        (observation.encryption_algorithms_server_to_client, observation.mac_algorithms_server_to_client),
+    )
+    for ciphers, macs in directions:
+        if any(name in ("chacha20-poly1305@openssh.com", "chacha20-poly1305") for name in ciphers or ()):
+            return True
+        if any(name.endswith("-cbc") for name in ciphers or ()) and any(
+            name.endswith("-etm@openssh.com") for name in macs or ()
+        ):
+            return True
+    return False
+
+
+def judge_together(observation: Observation) -> Iterator[Judgement]:
+    """`kex.terrapin` and `kex.no_post_quantum`: neither guide knows them, so neither is a deviation."""
+    if is_terrapin(observation):
+        yield Judgement(
+            id="kex.terrapin",
+            severity="medium",
+            category="kex",
+            message="Terrapin: packets at the start of a connection can be cut off unseen",
+            expected=f"{STRICT_KEX}, or neither ChaCha20-Poly1305 nor CBC with encrypt-then-MAC",
+            observed="no strict key exchange",
+            references=("CVE-2023-48795", "https://terrapin-attack.com"),
+        )
+    if observation.kex_algorithms is not None and not has_post_quantum(observation.kex_algorithms):
+        yield Judgement(
+            id="kex.no_post_quantum",
+            severity="note",
+            category="kex",
+            message="no post-quantum key exchange: recorded traffic may be read later",
+            expected="mlkem768x25519-sha256 or sntrup761x25519-sha512",
+            observed="none offered",
+            references=("RFC 10042", "RFC 9941"),
+            cap=NO_POST_QUANTUM_CAP,
+        )

@@ -1,0 +1,127 @@
+"""One observation, one profile, one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshprobe.algorithms import CLASSES
+from sshprobe.grading.advice import Context, advise
+from sshprobe.grading.checks import (
+    judge_authentication,
+    judge_group_exchange,
+    judge_host_keys,
+    judge_protocol,
+    judge_together,
+    missing_authentication,
+    missing_group_exchange,
+    missing_host_keys,
+    offers_group_exchange,
+    protocol_of,
+)
+from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
+from sshprobe.grading.score import Judgement, by_category, order, total
+from sshprobe.profiles import Profile
+from sshprobe.records import Category, Finding, Observation, Verdict
+
+
+def is_gradeable(observation: Observation) -> bool:
+    """Whether there is enough to judge: the server's lists, or the fact that it speaks SSH-1 only.
+
+    A host that could not be reached has a status and no grade.
+    """
+    if observation.status == "ssh1_only":
+        return True
+    return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in CLASSES)
+
+
+def grade(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
+    """Judge what was observed of a host against a profile.
+
+    Depends on its arguments and the catalogue, and on nothing else. `strict`: an algorithm that the profile does
+    not name is a deviation even if it is no weaker. An observation that is not `is_gradeable` scores 0 by a cap
+    that says so, and is never compliant: callers leave its verdicts out.
+    """
+    gradeable = is_gradeable(observation)
+    judgements = judge(observation, profile, strict=strict)
+    missing = list(not_observed(observation, profile))
+    if not gradeable and not missing:
+        missing = ["anything"]
+    context = Context.of(observation, profile, judgements)
+    findings = [_finding(judgement, context) for judgement in judgements]
+    score = total(findings, gradeable=gradeable)
+    compliant: bool | None = True
+    if any(finding.deviation for finding in findings):
+        compliant = False
+    elif missing:
+        compliant = None
+    return Verdict(
+        profile=profile.id,
+        profile_version=profile.version,
+        compliant=compliant,
+        not_observed=missing,
+        raw_score=score.raw_score,
+        cap=score.cap,
+        cap_reasons=score.cap_reasons,
+        score=score.score,
+        grade=score.grade,
+        categories=by_category(findings, _judged(observation)),
+        findings=findings,
+    )
+
+
+def judge(observation: Observation, profile: Profile, *, strict: bool) -> list[Judgement]:
+    """All judgements, worst first."""
+    found: list[Judgement] = [*judge_protocol(profile, observation)]
+    for category in CLASSES:
+        found += (
+            judge_algorithms(profile, category, offers(observation, category), strict=strict)
+            if is_observed(observation, category)
+            else ()
+        )
+    found += judge_group_exchange(profile, observation)
+    found += judge_host_keys(profile, observation)
+    found += judge_authentication(profile, observation)
+    found += judge_together(observation)
+    return sorted(found, key=order)
+
+
+def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
+    """In words, what the profile needs and was not seen."""
+    if profile.protocol is not None and protocol_of(observation) is None:
+        yield "identification"
+    for category in CLASSES:
+        if profile.algorithms(category) is not None:
+            yield from missing_lists(observation, category)
+    if profile.group_exchange is not None and observation.kex_algorithms is None and profile.kex is None:
+        yield "key exchange methods"
+    yield from missing_group_exchange(profile, observation)
+    yield from missing_host_keys(profile, observation)
+    yield from missing_authentication(profile, observation)
+
+
+def _finding(judgement: Judgement, context: Context) -> Finding:
+    return Finding(
+        id=judgement.id,
+        severity=judgement.severity,
+        category=judgement.category,
+        algorithm=judgement.algorithm,
+        message=judgement.message,
+        expected=judgement.expected,
+        observed=judgement.observed,
+        effect=judgement.effect,
+        remediation=advise(judgement, context),
+        references=list(dict.fromkeys(judgement.references)),
+        deviation=judgement.deviation,
+    )
+
+
+def _judged(observation: Observation) -> Iterator[Category]:
+    if protocol_of(observation) is not None:
+        yield "protocol"
+    for category in CLASSES:
+        if is_observed(observation, category):
+            yield category
+            if category == "kex" and offers_group_exchange(observation) and observation.group_exchange:
+                yield "group_exchange"
+    if observation.authentication_methods is not None or observation.authentication_none_accepted is not None:
+        yield "authentication"

@@ -1,0 +1,233 @@
+"""Judges the name-lists of a KEXINIT: one judgement per algorithm, both directions together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from sshprobe.algorithms import Class, Weakness, canonical, is_marker, lookup, weakness_of
+from sshprobe.grading.score import Judgement
+from sshprobe.grading.strength import is_as_strong, weakest_bits
+from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
+from sshprobe.records import SEVERITIES, Observation, Severity
+
+FIELDS: dict[Class, tuple[tuple[str, str], ...]] = {
+    "kex": (("", "kex_algorithms"),),
+    "host_key": (("", "server_host_key_algorithms"),),
+    "cipher": (
+        ("client to server", "encryption_algorithms_client_to_server"),
+        ("server to client", "encryption_algorithms_server_to_client"),
+    ),
+    "mac": (
+        ("client to server", "mac_algorithms_client_to_server"),
+        ("server to client", "mac_algorithms_server_to_client"),
+    ),
+    "compression": (
+        ("client to server", "compression_algorithms_client_to_server"),
+        ("server to client", "compression_algorithms_server_to_client"),
+    ),
+}
+"""Direction and field of `Observation` for each class of algorithms."""
+
+WORDS: dict[Class, str] = {
+    "kex": "key exchange methods",
+    "host_key": "host key algorithms",
+    "cipher": "ciphers",
+    "mac": "MACs",
+    "compression": "compression methods",
+}
+
+_RECOMMENDING = ("MUST", "SHOULD+", "SHOULD")
+
+
+class Offer(msgspec.Struct):
+    """One algorithm as a server offers it, by whatever names and in whatever direction."""
+
+    names: list[str]
+    directions: list[str]
+
+    @property
+    def name(self) -> str:
+        """The one that stands for it: the shortest, which leaves out a vendor's "@..."."""
+        return min(self.names, key=lambda name: (len(name), name))
+
+    def observed(self) -> str:
+        """For people: the names, and the direction if it is but one of two."""
+        text = ", ".join(sorted(self.names))
+        return f"{text} ({self.directions[0]} only)" if len(self.directions) == 1 and self.directions[0] else text
+
+
+def offers(observation: Observation, category: Class) -> dict[str, Offer]:
+    """The algorithms of one class by canonical name, in the server's order. Markers and empty names are left out."""
+    found: dict[str, Offer] = {}
+    for direction, field in FIELDS[category]:
+        for name in getattr(observation, field) or ():
+            if not name or is_marker(name):
+                continue
+            offer = found.setdefault(canonical(category, name), Offer([], []))
+            if name not in offer.names:
+                offer.names.append(name)
+            if direction not in offer.directions:
+                offer.directions.append(direction)
+    return found
+
+
+def is_observed(observation: Observation, category: Class) -> bool:
+    """Whether any list of the class was seen."""
+    return any(getattr(observation, field) is not None for _, field in FIELDS[category])
+
+
+def missing_lists(observation: Observation, category: Class) -> Iterator[str]:
+    """In words, the lists of a class that were not seen, or that leave nothing to negotiate."""
+    for direction, field in FIELDS[category]:
+        names = getattr(observation, field)
+        what = f"{WORDS[category]} {direction}".strip()
+        if names is None:
+            yield what
+        elif category != "compression" and not any(name and not is_marker(name) for name in names):
+            if category == "mac" and _all_aead(observation, direction):
+                continue
+            yield f"{what}: the list is empty"
+
+
+def judge_algorithms(
+    profile: Profile, category: Class, found: dict[str, Offer], *, strict: bool
+) -> Iterator[Judgement]:
+    """Judge every algorithm of `found`, and name the recommended ones that are missing."""
+    rule = profile.algorithms(category)
+    if rule is None:
+        for offer in found.values():
+            # The profile says nothing of this class; weak is weak all the same.
+            weak = _weakness(category, offer)
+            if weak is not None:
+                yield _weak(category, offer, weak)
+        return
+    words = {canonical(category, name): word for name, word in rule.words.items()}
+    allowed = {canonical(category, name) for name in rule.allowed}
+    for same, offer in found.items():
+        word = words.get(same)
+        judged = (
+            _judge_allowed(category, offer)
+            if word not in FORBIDDING_WORDS and (word is not None or same in allowed)
+            else _judge_other(profile, rule, category, offer, word, strict)
+        )
+        if judged is not None:
+            yield judged
+    yield from _missing(category, rule, found)
+
+
+def _judge_allowed(category: Class, offer: Offer) -> Judgement | None:
+    weak = _weakness(category, offer)
+    # A name that the catalogue does not know, but a profile lists, is a company's own.
+    return None if weak is None or weak.reason == "unknown" else _weak(category, offer, weak)
+
+
+def _judge_other(
+    profile: Profile, rule: AlgorithmRule, category: Class, offer: Offer, word: str | None, strict: bool
+) -> Judgement:
+    weak = _weakness(category, offer)
+    if word is not None:
+        return Judgement(
+            id=f"{category}.forbidden",
+            severity=_worse("medium", weak),
+            category=category,
+            algorithm=offer.name,
+            message=f"{word} in the profile" + ("" if weak is None else f"; {weak.words}"),
+            expected=f"{word}: not offered",
+            observed=offer.observed(),
+            references=(rule.where, *_references(weak)),
+            deviation=True,
+        )
+    if is_as_strong(profile, category, offer.name):
+        return Judgement(
+            id=f"{category}.stronger",
+            severity="low" if strict else "note",
+            category=category,
+            algorithm=offer.name,
+            message="not in the profile, but no weaker than it asks",
+            expected=_one_of(rule),
+            observed=offer.observed(),
+            references=(rule.where,),
+            deviation=strict,
+        )
+    return Judgement(
+        id=f"{category}.unlisted",
+        severity=_worse("low", weak),
+        category=category,
+        algorithm=offer.name,
+        message=_why_unlisted(profile, category, offer, weak),
+        expected=_one_of(rule),
+        observed=offer.observed(),
+        references=(rule.where, *_references(weak)),
+        deviation=True,
+    )
+
+
+def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
+    return Judgement(
+        id=f"{category}.weak",
+        severity=weak.severity,
+        category=category,
+        algorithm=offer.name,
+        message=weak.words,
+        expected="not offered, although the profile lets it pass",
+        observed=offer.observed(),
+        references=weak.references,
+    )
+
+
+def _missing(category: Class, rule: AlgorithmRule, found: dict[str, Offer]) -> Iterator[Judgement]:
+    present = set(found)
+    # One name of a key type stands for the type.
+    families = {entry.family for name in found if category == "host_key" and (entry := lookup("host_key", name))}
+    gss = any(name.startswith("gss-") for name in found)
+    wanted = [*rule.recommended, *(name for name, word in rule.words.items() if word in _RECOMMENDING)]
+    for same in dict.fromkeys(canonical(category, name) for name in wanted):
+        entry = lookup(category, same)
+        if same in present or (entry is not None and entry.family in families):
+            continue
+        if weakness_of(category, same) is not None or (same.startswith("gss-") and not gss):
+            # Nobody should add a weak algorithm, nor GSS-API where it is not in use.
+            continue
+        yield Judgement(
+            id=f"{category}.missing",
+            severity="note",
+            category=category,
+            algorithm=same,
+            message="recommended, but not offered: some clients may fail",
+            expected=same,
+            observed="not offered",
+            references=(rule.where,),
+        )
+
+
+def _why_unlisted(profile: Profile, category: Class, offer: Offer, weak: Weakness | None) -> str:
+    if weak is not None:
+        return f"{weak.words}; not in the profile"
+    entry, least = lookup(category, offer.name), weakest_bits(profile, category)
+    if entry is not None and entry.bits is not None and least is not None and entry.bits < least:
+        return f"{entry.bits} bits; the profile asks for {least}"
+    return "not in the profile, and not known to be as strong"
+
+
+def _weakness(category: Class, offer: Offer) -> Weakness | None:
+    return weakness_of(category, offer.name)
+
+
+def _references(weak: Weakness | None) -> tuple[str, ...]:
+    return () if weak is None else weak.references
+
+
+def _worse(severity: Severity, weak: Weakness | None) -> Severity:
+    return severity if weak is None else min(severity, weak.severity, key=SEVERITIES.index)
+
+
+def _one_of(rule: AlgorithmRule) -> str:
+    return f"one of {', '.join(rule.allowed)}"
+
+
+def _all_aead(observation: Observation, direction: str) -> bool:
+    ciphers = getattr(observation, dict(FIELDS["cipher"])[direction])
+    entries = [lookup("cipher", name) for name in ciphers or ()]
+    return bool(entries) and all(entry is not None and entry.aead == "yes" for entry in entries)

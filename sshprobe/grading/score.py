@@ -1,0 +1,101 @@
+"""Points, caps and letters. `docs/grading.md` has the same numbers, and a test holds the two together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from sshprobe.records import SEVERITIES, Category, CategoryScore, Effect, Finding, Grade, Severity
+
+POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low": 4, "note": 0}
+"""What one finding takes off."""
+
+CAPS: dict[Severity, int] = {"critical": 10, "high": 54, "medium": 89}
+"""What one finding limits the score to, so that many good answers cannot hide a bad one."""
+
+NO_POST_QUANTUM_CAP = 97
+"""Without a post-quantum key exchange there is no A+: what is recorded today can be read later."""
+
+UNGRADEABLE_CAP = 0
+"""Nothing was observed that could be judged."""
+
+LETTERS: tuple[tuple[int, Grade], ...] = ((98, "A+"), (90, "A"), (70, "B"), (55, "C"), (40, "D"), (0, "F"))
+"""The least score of each letter."""
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding before its effect and its remediation are known. Fields as in `Finding`."""
+
+    id: str
+    severity: Severity
+    category: Category
+    algorithm: str | None = None
+    message: str
+    expected: str
+    observed: str
+    references: tuple[str, ...] = ()
+    deviation: bool = False
+    cap: int | None = None
+    """In place of the cap of the severity."""
+
+    @property
+    def effect(self) -> Effect:
+        """Points and cap."""
+        cap = CAPS.get(self.severity) if self.cap is None else self.cap
+        return Effect(points=POINTS[self.severity], cap=cap)
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of a verdict. Fields as in `Verdict`."""
+
+    raw_score: int
+    cap: int | None
+    cap_reasons: list[str]
+    score: int
+    grade: Grade
+
+
+def letter(score: int) -> Grade:
+    """The letter of a score from 0 to 100."""
+    return next(grade for least, grade in LETTERS if score >= least)
+
+
+def total(findings: Iterable[Finding], *, gradeable: bool = True) -> Score:
+    """Points, cap and letter of all findings together."""
+    points = 0
+    cap: int | None = None if gradeable else UNGRADEABLE_CAP
+    reasons: list[str] = [] if gradeable else ["nothing observed"]
+    for finding in findings:
+        points += finding.effect.points
+        limit = finding.effect.cap
+        if limit is not None and (cap is None or limit <= cap):
+            if limit != cap:
+                reasons = []
+            cap = limit
+            reasons.append(finding.id if finding.algorithm is None else f"{finding.id} {finding.algorithm}")
+    raw = max(0, 100 - points)
+    score = raw if cap is None else min(raw, cap)
+    return Score(raw_score=raw, cap=cap, cap_reasons=reasons, score=score, grade=letter(score))
+
+
+def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict[str, CategoryScore]:
+    """The score of each category of which something was observed."""
+    scores: dict[str, CategoryScore] = {}
+    for category in judged:
+        own = [finding for finding in findings if finding.category == category]
+        scores[category] = CategoryScore(
+            score=max(0, 100 - sum(finding.effect.points for finding in own)),
+            findings=sum(finding.severity != "note" for finding in own),
+        )
+    return scores
+
+
+def order(judgement: Judgement) -> tuple[int, str, str, str]:
+    """Sorts worst first, then by category, algorithm and id."""
+    return (
+        SEVERITIES.index(judgement.severity),
+        judgement.category,
+        judgement.algorithm or "",
+        judgement.id,
+    )

@@ -1,0 +1,93 @@
+"""Whether an algorithm that a profile does not name is at least as strong as the weakest one it allows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sshprobe.algorithms import Algorithm, Class, lookup, weakness_of
+from sshprobe.profiles import AlgorithmRule, Profile
+
+GROUP_EXCHANGE_FAMILIES = ("dh-gex", "gss-dh-gex")
+
+REVIEWED_CIPHERS = ("AES", "ChaCha20-Poly1305", "Camellia", "Serpent", "Twofish")
+"""Primitives with years of public analysis and no attack that matters."""
+
+_MODE_RANKS = {"gcm": 3, "poly1305": 3, "ocb": 3, "ctr": 2}
+_CONSTRUCTION_RANKS = {"etm": 2, "aead": 2, "e&m": 1}
+_MODULUS_STRENGTHS = ((8192, 200), (7680, 192), (6144, 176), (4096, 152), (3072, 128), (2048, 112), (1024, 80))
+
+
+def modulus_strength(bits: int) -> int:
+    """Bits of strength of a finite-field or RSA modulus (NIST SP 800-57 Part 1 Rev. 5, Table 2)."""
+    return next((strength for least, strength in _MODULUS_STRENGTHS if bits >= least), 0)
+
+
+def has_post_quantum(names: Iterable[str]) -> bool:
+    """Whether a list of key exchanges has a hybrid of a standard KEM (ML-KEM, sntrup761) and a sound curve."""
+    return any(_is_post_quantum(name) for name in names)
+
+
+def is_as_strong(profile: Profile, category: Class, name: str) -> bool:
+    """Whether `name` is at least as strong as the weakest that `profile` allows. An unknown name never is."""
+    rule = profile.algorithms(category)
+    entry = lookup(category, name)
+    if rule is None or entry is None or weakness_of(category, name) is not None:
+        return False
+    if category == "kex":
+        return entry.forward_secrecy == "yes" and (_is_post_quantum(name) or _reaches(entry, "kex", rule, profile))
+    if category == "host_key":
+        # A certificate or a token's key of an allowed type is that type with something more.
+        return entry.family in _families(rule) or _reaches(entry, "host_key", rule, profile)
+    if category == "cipher":
+        return (
+            entry.family in REVIEWED_CIPHERS
+            and _reaches(entry, "cipher", rule, profile)
+            and _rank(entry, _MODE_RANKS, entry.mode)
+            >= min((_rank(a, _MODE_RANKS, a.mode) for a in _entries("cipher", rule)), default=9)
+        )
+    if category == "mac":
+        return _reaches(entry, "mac", rule, profile) and _rank(entry, _CONSTRUCTION_RANKS, entry.construction) >= min(
+            (_rank(a, _CONSTRUCTION_RANKS, a.construction) for a in _entries("mac", rule)), default=9
+        )
+    return True
+
+
+def weakest_bits(profile: Profile, category: Class) -> int | None:
+    """Strength of the weakest algorithm that a profile allows; None where none of known strength is."""
+    rule = profile.algorithms(category)
+    if rule is None:
+        return None
+    known = [_bits(entry, profile) for entry in _entries(category, rule)]
+    return min((bits for bits in known if bits is not None), default=None)
+
+
+def _is_post_quantum(name: str) -> bool:
+    entry = lookup("kex", name)
+    return entry is not None and entry.post_quantum == "hybrid" and weakness_of("kex", name) is None
+
+
+def _entries(category: Class, rule: AlgorithmRule) -> list[Algorithm]:
+    found = (lookup(category, name) for name in rule.allowed)
+    return [entry for entry in found if entry is not None]
+
+
+def _families(rule: AlgorithmRule) -> set[str]:
+    return {entry.family for entry in _entries("host_key", rule)} - {"none"}
+
+
+def _bits(entry: Algorithm, profile: Profile) -> int | None:
+    if entry.family in GROUP_EXCHANGE_FAMILIES and profile.group_exchange is not None:
+        return modulus_strength(profile.group_exchange.min_bits)
+    if entry.category == "host_key" and entry.family == "rsa" and profile.host_key is not None:
+        least = profile.host_key.min_bits.rsa
+        return None if least is None else modulus_strength(least)
+    return entry.bits
+
+
+def _reaches(entry: Algorithm, category: Class, rule: AlgorithmRule, profile: Profile) -> bool:
+    least, own = weakest_bits(profile, category), _bits(entry, profile)
+    return least is not None and own is not None and own >= least
+
+
+def _rank(entry: Algorithm, ranks: dict[str, int], key: str) -> int:
+    return ranks.get(key, 0)
