@@ -28,6 +28,7 @@ METHODS = {
     "gssapi-with-mic": "GSSAPIAuthentication no",
     "gssapi-keyex": "GSSAPIAuthentication no",
 }
+NO_GSS = "GSSAPIKeyExchange no"
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
@@ -96,6 +97,8 @@ def config_line(context: Context, category: Class) -> str | None:
     if category == "compression":
         return "Compression delayed" if has_keyword(context, category) else None
     names = remaining(context, category)
+    # GSS-API methods have options of their own: KexAlgorithms refuses their names.
+    names = [name for name in names if not name.startswith("gss-")]
     if not names or not has_keyword(context, category):
         return None
     return f"{KEYWORDS[category][0]} {','.join(names)}"
@@ -157,6 +160,8 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         return None
     if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
         category: Class = judgement.category
+        if openssh and (judgement.algorithm or "").startswith("gss-"):
+            return NO_GSS
         line = config_line(context, category) if openssh else None
         if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
             return line

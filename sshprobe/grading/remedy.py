@@ -6,6 +6,7 @@ import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup
 from sshprobe.grading.advice import (
+    NO_GSS,
     Context,
     authentication_lines,
     config_line,
@@ -60,12 +61,16 @@ def remedy(observation: Observation, profile: Profile, *, strict: bool = False) 
         if not context.costly[category]:
             continue
         line = config_line(context, category)
+        gss = category == "kex" and any(name.startswith("gss-") for name in context.costly[category])
+        if gss:
+            lines += ["# without key exchange by GSS-API", NO_GSS]
         if category == "host_key" and not has_keyword(context, category):
             lines_, after = _host_key_lines(context, after)
             lines += lines_
         elif line is not None:
             lines += [f"# without {', '.join(sorted(_gone(context, category)))}", line]
-            after = _with_list(after, category, remaining(context, category))
+            names = remaining(context, category)
+            after = _with_list(after, category, [name for name in names if not (gss and name.startswith("gss-"))])
     after = _mend_authentication(context, before, after, lines)
     after = _mend_sizes(profile, before, after, commands)
     promised = grade(after, profile, strict=strict)

@@ -40,7 +40,7 @@ def load_profile(name_or_path: str) -> Profile:
     if name_or_path in available_profiles():
         return parse_profile(builtin_profile_text(name_or_path), source=f"{name_or_path}.toml")
     path = Path(name_or_path)
-    if not path.suffix and len(path.parts) < 2 and not path.exists():
+    if not name_or_path or (not path.suffix and len(path.parts) < 2 and not path.exists()):
         builtin_profile_text(name_or_path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,0 +1,216 @@
+"""The built-in profiles say what the guides say, and the loader says what is wrong with a user's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sshprobe.errors import InputError
+from sshprobe.profiles import Profile, available_profiles, builtin_profile_text, load_profile, parse_profile
+
+GUIDES = ("alibaba-ecs", "mozilla-intermediate", "mozilla-modern")
+SECTIONS = ("protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "authentication")
+
+SMALL = """\
+id = "ours"
+title = "Ours"
+version = "1"
+date = "2026-11-21"
+source = "the wiki"
+
+[cipher]
+where = "page 1"
+allowed = [
+    "aes256-ctr",
+    "aes256-gcm@openssh.com",
+]
+
+[host_key]
+where = "page 2"
+allowed = ["rsa-sha2-512"]
+
+[host_key.min_bits]
+rsa = 4096
+
+[kex]
+where = "page 3"
+allowed = ["curve25519-sha256"]
+
+[kex.words]
+"diffie-hellman-group1-sha1" = "MUST NOT"
+
+[[explained]]
+id = "1"
+recommendation = "PermitRootLogin no"
+where = "page 4"
+why = "login"
+explanation = "not seen"
+"""
+
+
+def test_the_guides_are_built_in() -> None:
+    assert set(GUIDES) <= set(available_profiles())
+    for id in GUIDES:
+        profile = load_profile(id)
+        assert profile.id == id
+        assert profile.unknown_names == ()
+        assert profile.protocol is not None
+        assert profile.protocol.allowed == ("2.0",)
+        assert profile.kex is not None
+        assert "curve25519-sha256@libssh.org" in profile.kex.allowed
+
+
+def _lists(profile: Profile) -> dict[str, set[str]]:
+    found = {}
+    for section in ("kex", "host_key", "cipher", "mac"):
+        rule = getattr(profile, section)
+        found[section] = set(rule.allowed)
+    return found
+
+
+def test_intermediate_allows_what_modern_allows() -> None:
+    modern, intermediate = _lists(load_profile("mozilla-modern")), _lists(load_profile("mozilla-intermediate"))
+    for section, names in modern.items():
+        assert names <= intermediate[section]
+
+
+@pytest.mark.parametrize(
+    ("id", "modulus", "rsa"),
+    [("mozilla-modern", 3072, 3072), ("mozilla-intermediate", 2048, 2048), ("alibaba-ecs", 2048, None)],
+)
+def test_sizes(id: str, modulus: int, rsa: int | None) -> None:
+    profile = load_profile(id)
+    assert profile.group_exchange is not None
+    assert profile.group_exchange.min_bits == modulus
+    assert profile.host_key is not None
+    assert profile.host_key.min_bits.rsa == rsa
+
+
+def test_the_words_of_the_alibaba_table() -> None:
+    kex = load_profile("alibaba-ecs").kex
+    assert kex is not None
+    assert kex.words == {
+        "curve25519-sha256": "SHOULD",
+        "diffie-hellman-group-exchange-sha1": "MUST NOT",
+        "diffie-hellman-group1-sha1": "MUST NOT",
+        "diffie-hellman-group14-sha1": "SHOULD-",
+        "diffie-hellman-group14-sha256": "MUST",
+        "diffie-hellman-group16-sha512": "SHOULD",
+        "ecdh-sha2-nistp256": "SHOULD",
+        "ecdh-sha2-nistp384": "SHOULD",
+        "gss-gex-sha1-*": "MUST NOT",
+        "gss-group1-sha1-*": "MUST NOT",
+        "gss-group14-sha1-*": "SHOULD",
+        "gss-group14-sha256-*": "SHOULD",
+        "gss-group16-sha512-*": "SHOULD",
+        "rsa1024-sha1": "MUST NOT",
+    }
+
+
+def _recommendations() -> list[tuple[str, str]]:
+    lines = (Path(__file__).parent / "recommendations.tsv").read_text().splitlines()[1:]
+    return [(line.split("\t")[0], line.split("\t")[1]) for line in lines]
+
+
+def test_the_list_of_recommendations_is_whole() -> None:
+    ids = {id for id, _ in _recommendations()}
+    assert ids == {f"A{number}" for number in range(1, 40)} | {f"B{number}" for number in range(1, 31)}
+
+
+@pytest.mark.parametrize(("id", "profile"), _recommendations())
+def test_every_recommendation_is_checked_or_explained(id: str, profile: str) -> None:
+    loaded = load_profile(profile)
+    covered = {id for section in SECTIONS for id in getattr(loaded, section).covers}
+    explained = {item.id for item in loaded.explained}
+    assert (id in covered) != (id in explained)
+
+
+def test_nothing_is_explained_or_checked_that_is_not_in_the_list() -> None:
+    listed = set(_recommendations())
+    for profile in map(load_profile, GUIDES):
+        for section in SECTIONS:
+            assert {(id, profile.id) for id in getattr(profile, section).covers} <= listed
+        assert {(item.id, profile.id) for item in profile.explained} <= listed
+
+
+def test_errors_of_the_guides_are_corrected_in_the_open() -> None:
+    modern, alibaba = builtin_profile_text("mozilla-modern"), builtin_profile_text("alibaba-ecs")
+    assert "nistp512" in modern
+    assert "nistp512" not in "".join(line for line in modern.splitlines() if not line.startswith("#"))
+    assert "ssh-dss is listed by the guide" in alibaba
+    assert "14 rows although the guide says 13" in alibaba
+
+
+def test_a_users_profile(tmp_path: Path) -> None:
+    file = tmp_path / "ours.toml"
+    file.write_text(SMALL.replace('"aes256-ctr"', '"aes256-acme@example.com"'))
+    profile = load_profile(str(file))
+    assert profile.id == "ours"
+    assert profile.unknown_names == ("cipher: aes256-acme@example.com",)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ('title = "Ours"', 'title "Ours"', 2, "not TOML: expected '=' after a key in a key/value pair"),
+        ('title = "Ours"\n', "", 1, "title: is missing"),
+        ('title = "Ours"', 'title = ""', 2, "title: is empty"),
+        ('version = "1"', "version = 1", 3, "version: expected `str`, got `int`"),
+        ('date = "2026-11-21"', 'date = "today"', 4, "date: `today` is not YYYY, YYYY-MM or YYYY-MM-DD"),
+        ('id = "ours"', 'id = "Ours!"', 1, "id: `Ours!` is not made of lower-case letters"),
+        ('source = "the wiki"', 'sauce = "the wiki"', 5, "sauce: unknown field"),
+        ('where = "page 1"\n', "", 7, "cipher.where: is missing"),
+        (
+            '    "aes256-gcm@openssh.com"',
+            '    "aes256-gcm @openssh.com"',
+            11,
+            "cipher.allowed: `aes256-gcm @o",
+        ),
+        ('    "aes256-gcm@openssh.com"', '    "ext-info-s"', 11, "cipher.allowed: `ext-info-s` is a marker"),
+        (
+            'where = "page 1"',
+            'where = "page 1"\nrecommended = ["aes128-ctr"]',
+            9,
+            "cipher.recommended: `aes128",
+        ),
+        ("rsa = 4096", "rsa = 4", 19, "host_key.min_bits.rsa: 4 is not between 1024 and 16384 bits"),
+        ("rsa = 4096", 'rsa = "big"', 19, "host_key.min_bits.rsa: expected `int | null`, got `str`"),
+        ("rsa = 4096", "ecdsa = 256", 19, "host_key.min_bits.ecdsa: unknown field"),
+        ('allowed = ["rsa-sha2-512"]', "allowed = []", 16, "host_key.allowed: is empty"),
+        ('"MUST NOT"', '"MUSTNT"', 26, "kex.words.diffie-hellman-group1-sha1: `MUSTNT` is none of MUST"),
+        (
+            '"diffie-hellman-group1-sha1" =',
+            '"curve25519-sha256@libssh.org" =',
+            26,
+            "kex.words.curve25519-sha256@libssh.org: `MUST NOT`, but",
+        ),
+        ('why = "login"', 'why = "because"', 32, "explained.why: invalid enum value 'because'"),
+    ],
+)
+def test_an_error_is_one_line_with_file_line_and_field(old: str, new: str, line: int, message: str) -> None:
+    assert old in SMALL
+    with pytest.raises(InputError) as caught:
+        parse_profile(SMALL.replace(old, new, 1), source="ours.toml")
+    assert str(caught.value).startswith(f"ours.toml:{line}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_profile_that_checks_nothing_is_an_error() -> None:
+    with pytest.raises(InputError, match=r"ours\.toml:1: names nothing to check"):
+        parse_profile(SMALL[: SMALL.index("[cipher]")], source="ours.toml")
+
+
+def test_unreadable_profiles(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="unknown profile `nope`: know alibaba-ecs, mozilla-intermediate"):
+        load_profile("nope")
+    with pytest.raises(InputError, match=r"none\.toml: cannot read the profile: No such file"):
+        load_profile(str(tmp_path / "none.toml"))
+    with pytest.raises(InputError, match="cannot read the profile: Is a directory"):
+        load_profile(str(tmp_path))
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b'id = "x"\ntitle = "\xff"\n')
+    with pytest.raises(InputError, match=r"binary\.toml:2: not UTF-8 text"):
+        load_profile(str(binary))
+    with pytest.raises(InputError, match="unknown profile ``"):
+        load_profile("")
