@@ -273,7 +273,7 @@ class HostProbe:
     # -- the record ----------------------------------------------------------------------------------------------
 
     def observation(self) -> Observation:
-        """Return what is known now."""
+        """Return what is known now. Nothing in it changes when the probe goes on."""
         facts, wanted = self.facts, self._options.wanted
         status, error = self._final_status()
         lists = facts.lists()
@@ -290,7 +290,7 @@ class HostProbe:
             started_at=rfc3339(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
             connections=self._connections,
-            lines_before_identification=facts.lines,
+            lines_before_identification=list(facts.lines),
             identification=facts.identification,
             kex_algorithms=lists["kex_algorithms"],
             server_host_key_algorithms=lists["server_host_key_algorithms"],
@@ -303,8 +303,8 @@ class HostProbe:
             languages_client_to_server=lists["languages_client_to_server"],
             languages_server_to_client=lists["languages_server_to_client"],
             first_kex_packet_follows=facts.kexinit.first_kex_packet_follows if facts.kexinit else None,
-            host_keys=facts.host_keys if wanted.host_keys and asked else None,
-            group_exchange=facts.group_exchange if wanted.group_exchange and asked else None,
+            host_keys=list(facts.host_keys) if wanted.host_keys and asked else None,
+            group_exchange=list(facts.group_exchange) if wanted.group_exchange and asked else None,
             extensions=facts.extensions,
             authentication_user=self._options.auth_user if wanted.authentication else None,
             authentication_methods=facts.authentication_methods,
@@ -313,7 +313,7 @@ class HostProbe:
             hassh_server=facts.hassh_server(),
             strict_kex=facts.strict_kex(),
             post_quantum_kex=facts.post_quantum_kex(),
-            warnings=facts.warnings,
+            warnings=list(facts.warnings),
         )
 
     def _final_status(self) -> tuple[Status, str | None]:
