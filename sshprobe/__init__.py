@@ -1,3 +1,63 @@
-"""Asks SSH servers what they offer and grades the answers against recommended profiles."""
+"""Asks SSH servers what they offer and grades the answers against recommended profiles.
+
+    import sshprobe
+
+    async with sshprobe.Scanner(profiles=[sshprobe.load_profile("mozilla-modern")]) as scanner:
+        async for record in scanner.scan(["192.0.2.7"]):
+            print(record.host, record.status, record.verdicts)
+
+    verdict = sshprobe.grade(record, sshprobe.load_profile("alibaba-ecs"))
+
+Names are imported when they are first used: `import sshprobe` alone loads nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sshprobe.errors import InputError
+    from sshprobe.grading import grade
+    from sshprobe.profiles import Profile, available_profiles, load_profile
+    from sshprobe.records import Finding, HostRecord, Observation, Verdict
+    from sshprobe.scanner import Scanner
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Finding",
+    "HostRecord",
+    "InputError",
+    "Observation",
+    "Profile",
+    "Scanner",
+    "Verdict",
+    "available_profiles",
+    "grade",
+    "load_profile",
+]
+
+_HOMES = {
+    "Finding": "sshprobe.records",
+    "HostRecord": "sshprobe.records",
+    "InputError": "sshprobe.errors",
+    "Observation": "sshprobe.records",
+    "Profile": "sshprobe.profiles",
+    "Scanner": "sshprobe.scanner",
+    "Verdict": "sshprobe.records",
+    "available_profiles": "sshprobe.profiles",
+    "grade": "sshprobe.grading",
+    "load_profile": "sshprobe.profiles",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

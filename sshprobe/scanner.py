@@ -1,0 +1,175 @@
+"""The public way to scan: targets in, records out.
+
+    async with Scanner(profiles=[load_profile("mozilla-modern")]) as scanner:
+        async for record in scanner.scan(["192.0.2.7", "198.51.100.0/30"]):
+            print(record.host, record.status, [verdict.grade for verdict in record.verdicts])
+
+Facts first, judgement second: each host is asked once, and its observation is graded against every profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from types import TracebackType
+from typing import Literal, Self
+
+import msgspec
+
+import sshprobe
+from sshprobe.errors import InputError
+from sshprobe.grading import grade, is_gradeable
+from sshprobe.net import NetworkError, resolve
+from sshprobe.probe.host import HostProbe, not_asked
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.profiles import Profile
+from sshprobe.records import Depth, HostRecord, Observation
+from sshprobe.sweep import Job, Progress, Sweep
+from sshprobe.targets import Exclusions, Target, parse_targets
+from sshprobe.wire.errors import LocalProtocolError
+from sshprobe.wire.identification import check_client_identification
+
+DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
+"""Who we say we are. sshd drops names that its own scanner filter knows; this is none of them."""
+
+
+class Scanner:
+    """Scans hosts and grades what it saw. Use it as an async context manager; one `scan` at a time.
+
+    All times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together.
+    `rate` limits how many hosts are started a second. `family` is `socket.AF_INET` or `socket.AF_INET6`.
+
+    Raises `InputError` for a `client_id` that a server would drop, or a number that is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        profiles: Sequence[Profile] = (),
+        strict: bool = False,
+        depth: Depth = "full",
+        auth_methods: bool = True,
+        auth_user: str = "root",
+        client_id: str | None = None,
+        connect_timeout: float = 5.0,
+        timeout: float = 10.0,
+        host_timeout: float = 60.0,
+        concurrency: int = 100,
+        rate: float | None = None,
+        throttle_wait: float = 20.0,
+        all_addresses: bool = False,
+        family: int | None = None,
+        exclude: Exclusions | None = None,
+    ) -> None:
+        for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout), ("host_timeout", host_timeout)):
+            if value <= 0:
+                raise InputError(f"{name} must be more than 0 seconds")
+        if concurrency < 1 or (rate is not None and rate <= 0) or throttle_wait < 0:
+            raise InputError("concurrency and rate must be more than 0, throttle_wait not less")
+        if not auth_user:
+            raise InputError("auth_user must not be empty")
+        self._profiles = tuple(profiles)
+        self._strict = strict
+        self._options = ProbeOptions(
+            client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
+            depth=depth,
+            auth_methods=auth_methods,
+            auth_user=auth_user,
+            connect_timeout=connect_timeout,
+            timeout=timeout,
+            host_timeout=host_timeout,
+        )
+        self._all_addresses = all_addresses
+        self._family = family
+        self._exclude = exclude or Exclusions()
+        self._sweep: Sweep[Target, Observation] = Sweep(
+            self._jobs, concurrency=concurrency, rate=rate, throttle_wait=throttle_wait
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def progress(self) -> Progress:
+        """How far the scan is."""
+        return self._sweep.progress
+
+    def stop(self) -> None:
+        """Start no new host; those under way are finished and still come out of `scan`."""
+        self._sweep.stop()
+
+    async def scan(self, targets: Iterable[Target | str]) -> AsyncIterator[HostRecord]:
+        """Yield one record for every host, as hosts finish. Never raises for what a server does.
+
+        Strings are read as the command line reads them: "host", "host:port", "[v6]:port", "192.0.2.0/24". Raises
+        `InputError` before anything is contacted if one is malformed.
+        """
+        async for observation in self._sweep.run(_as_targets(targets)):
+            yield self.graded(observation)
+
+    def graded(self, observation: Observation) -> HostRecord:
+        """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""
+        verdicts = []
+        if is_gradeable(observation):
+            verdicts = [grade(observation, profile, strict=self._strict) for profile in self._profiles]
+        return HostRecord(**msgspec.structs.asdict(observation), verdicts=verdicts)
+
+    async def _jobs(self, target: Target) -> list[Job[Observation]]:
+        """Resolve one target into probes."""
+        if self._exclude.covers(target.host):
+            return [self._not_asked(target, "excluded", "excluded by the user")]
+        try:
+            addresses = await resolve(target.host, family=self._family, timeout=self._options.connect_timeout)
+        except NetworkError as error:
+            return [self._not_asked(target, "dns_error", str(error))]
+        allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
+        if not allowed:
+            return [self._not_asked(target, "excluded", "excluded by the user")]
+        groups = [[address] for address in allowed] if self._all_addresses else [allowed]
+        return [HostProbe(target.text, target.host, target.port, group, self._options) for group in groups]
+
+    def _not_asked(self, target: Target, status: Literal["excluded", "dns_error"], error: str) -> Job[Observation]:
+        return _Known(not_asked(target.text, target.host, target.port, self._options.depth, status, error))
+
+
+class _Known:
+    """A job whose result is known without talking to anyone."""
+
+    come_back_later = False
+    local_trouble = False
+
+    def __init__(self, observation: Observation) -> None:
+        self._observation = observation
+        self.address = f"{id(self)}"  # nobody's
+
+    async def run(self) -> Observation:
+        return self._observation
+
+
+def _client_identification(text: str) -> bytes:
+    try:
+        line = text.encode("ascii")
+        check_client_identification(line)
+    except (LocalProtocolError, UnicodeEncodeError) as error:
+        words = str(error) if isinstance(error, LocalProtocolError) else "an identification is printable ASCII"
+        raise InputError(words, source="client id") from None
+    return line
+
+
+def _as_targets(targets: Iterable[Target | str]) -> Iterable[Target]:
+    """Let lazy streams of targets through as they are; read strings as the command line does."""
+    if isinstance(targets, str):
+        targets = [targets]
+    if isinstance(targets, Sequence):
+        strings = [target for target in targets if isinstance(target, str)]
+        ready = [target for target in targets if isinstance(target, Target)]
+        return [*ready, *(parse_targets(strings, files=(), port=22, stdin=None) if strings else ())]
+    return (target if isinstance(target, Target) else _one(target) for target in targets)
+
+
+def _one(text: str) -> Target:
+    return next(iter(parse_targets([text], files=(), port=22, stdin=None)))
