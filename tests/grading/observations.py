@@ -1,0 +1,125 @@
+"""Observations for the tests: of captured servers, and of one set up exactly as a guide says."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sshprobe.records import GroupExchange, HostKey, Identification, Observation
+
+CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))
+STRICT = "kex-strict-s-v00@openssh.com"
+_TYPES = {"RSA": "ssh-rsa", "ED25519": "ssh-ed25519", "DSA": "ssh-dss"}
+
+
+def identification(raw: str) -> Identification:
+    found = re.fullmatch(r"SSH-([^-]+)-(\S+)(?: (.*))?", raw)
+    assert found is not None
+    version = re.search(r"[_-](\d\S*)", found[2])
+    return Identification(
+        raw=raw, protocol=found[1], software=found[2], version=version[1] if version else None, comments=found[3]
+    )
+
+
+def host_key(type: str, bits: int | None, verified: bool | None = True) -> HostKey:
+    return HostKey(
+        type=type,
+        bits=bits,
+        fingerprint=f"SHA256:{type}",
+        blob="",
+        signature_verified=verified,
+        signature_algorithm=type,
+        kex_algorithm="curve25519-sha256",
+    )
+
+
+def modulus(bits: int | None, *, min: int = 1024, n: int = 1024, max: int = 8192) -> GroupExchange:
+    return GroupExchange(
+        algorithm="diffie-hellman-group-exchange-sha256",
+        min=min,
+        n=n,
+        max=max,
+        modulus_bits=bits,
+        refused=bits is None,
+    )
+
+
+def modern(**changes: Any) -> Observation:
+    """OpenSSH 9.2 with the lists of Mozilla Modern, to the letter. `changes` replace fields."""
+    ciphers = [
+        "chacha20-poly1305@openssh.com",
+        "aes256-gcm@openssh.com",
+        "aes128-gcm@openssh.com",
+        "aes256-ctr",
+        "aes192-ctr",
+        "aes128-ctr",
+    ]
+    macs = [
+        "hmac-sha2-512-etm@openssh.com",
+        "hmac-sha2-256-etm@openssh.com",
+        "umac-128-etm@openssh.com",
+        "hmac-sha2-512",
+        "hmac-sha2-256",
+        "umac-128@openssh.com",
+    ]
+    observed = Observation(
+        target="server.example",
+        host="server.example",
+        address="192.0.2.1",
+        port=22,
+        status="ok",
+        started_at="2026-11-21T00:00:00Z",
+        duration_ms=300.0,
+        connections=3,
+        identification=identification("SSH-2.0-OpenSSH_9.2p1"),
+        kex_algorithms=[
+            "curve25519-sha256@libssh.org",
+            "ecdh-sha2-nistp521",
+            "ecdh-sha2-nistp384",
+            "ecdh-sha2-nistp256",
+            "diffie-hellman-group-exchange-sha256",
+            STRICT,
+        ],
+        server_host_key_algorithms=["ssh-ed25519", "rsa-sha2-512", "rsa-sha2-256", "ecdsa-sha2-nistp256"],
+        encryption_algorithms_client_to_server=ciphers,
+        encryption_algorithms_server_to_client=list(ciphers),
+        mac_algorithms_client_to_server=macs,
+        mac_algorithms_server_to_client=list(macs),
+        compression_algorithms_client_to_server=["none", "zlib@openssh.com"],
+        compression_algorithms_server_to_client=["none", "zlib@openssh.com"],
+        host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 3072), host_key("ecdsa-sha2-nistp256", 256)],
+        group_exchange=[modulus(3072)],
+        authentication_methods=["publickey"],
+        authentication_none_accepted=False,
+    )
+    return msgspec.structs.replace(observed, **changes)
+
+
+def both(ciphers_or_macs: str, names: list[str]) -> dict[str, list[str]]:
+    """The two fields of a class, client to server and server to client."""
+    return {
+        f"{ciphers_or_macs}_algorithms_client_to_server": names,
+        f"{ciphers_or_macs}_algorithms_server_to_client": list(names),
+    }
+
+
+def captured(path: Path) -> Observation:
+    """What a full scan of a captured server sees, with passwords on as every one of them has by default."""
+    truth = json.loads(path.read_text())
+    smallest = (truth.get("moduli_detail") or {}).get("smallest_group_sent")
+    exchange = any("group-exchange" in name for name in truth["kex_algorithms"])
+    lists = {field: names for field, names in truth.items() if "_algorithms" in field}
+    keys = [
+        host_key(_TYPES.get(key["type"], key["algorithm"]), key["bits"]) for key in truth["host_keys"] if key["offered"]
+    ]
+    return modern(
+        identification=identification(truth["identification"]),
+        host_keys=keys,
+        group_exchange=[modulus(smallest)] if exchange else [],
+        authentication_methods=["publickey", "password"],
+        **lists,
+    )

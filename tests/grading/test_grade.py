@@ -1,0 +1,404 @@
+"""The clauses of a verdict, one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable
+from sshprobe.profiles import builtin_profile_text, load_profile, parse_profile
+from sshprobe.records import Finding, Observation, Verdict
+from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
+
+MODERN, INTERMEDIATE, ALIBABA = map(load_profile, ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs"))
+
+LETTERS = {
+    # capture: letter under mozilla-modern, mozilla-intermediate, alibaba-ecs
+    "asyncssh-2.24.1": "F F F",
+    "conch-26.10.0": "F F F",
+    "dropbear-2022.83": "C C C",
+    "dropbear-2025.89": "B B B",
+    "openssh-5.3p1": "F F F",
+    "openssh-5.3p1-ssh1": "F F F",
+    "openssh-6.7p1": "F F F",
+    "openssh-7.4p1": "F D D",
+    "openssh-9.9p2": "C B B",
+    "openssh-debian11-8.4p1": "C C C",
+    "openssh-debian12-9.2p1": "C B B",
+    "openssh-debian13-10.0p2": "B B B",
+    "paramiko-5.1.0": "F F F",
+    "proftpd-1.3.8": "F F F",
+    "tinysshd-20230101": "B B B",
+    "tinysshd-20250501": "B B B",
+}
+
+
+def kex(*names: str) -> dict[str, Any]:
+    found = modern().kex_algorithms
+    assert found is not None
+    return {"kex_algorithms": [*names, *found]}
+
+
+def ciphers(*names: str) -> dict[str, Any]:
+    found = modern().encryption_algorithms_client_to_server
+    assert found is not None
+    return dict(both("encryption", [*found, *names]))
+
+
+def macs(*names: str) -> dict[str, Any]:
+    found = modern().mac_algorithms_client_to_server
+    assert found is not None
+    return dict(both("mac", [*found, *names]))
+
+
+def only(verdict: Verdict, id: str) -> Finding:
+    found = [finding for finding in verdict.findings if finding.id == id]
+    assert len(found) == 1, [finding.id for finding in verdict.findings]
+    return found[0]
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_letters_of_the_captured_servers(path: Any) -> None:
+    observation = captured(path)
+    letters = [grade(observation, profile).grade for profile in (MODERN, INTERMEDIATE, ALIBABA)]
+    assert " ".join(letters) == LETTERS[path.stem]
+
+
+def test_exactly_mozilla_modern_is_compliant_with_grade_a() -> None:
+    verdict = grade(modern(), MODERN)
+    assert (verdict.compliant, verdict.score, verdict.grade) == (True, 97, "A")
+    assert verdict.not_observed == []
+    assert (verdict.raw_score, verdict.cap, verdict.cap_reasons) == (100, 97, ["kex.no_post_quantum"])
+    assert [finding.id for finding in verdict.findings] == ["kex.no_post_quantum"]
+    assert grade(modern(), INTERMEDIATE).compliant is True
+
+
+def test_a_post_quantum_hybrid_is_a_note_and_makes_a_plus() -> None:
+    verdict = grade(modern(**kex("mlkem768x25519-sha256")), MODERN)
+    assert (verdict.compliant, verdict.score, verdict.grade, verdict.cap) == (True, 100, "A+", None)
+    found = only(verdict, "kex.stronger")
+    assert (found.severity, found.deviation, found.effect.points, found.effect.cap) == ("note", False, 0, None)
+
+
+def test_strict_makes_it_a_deviation() -> None:
+    verdict = grade(modern(**kex("mlkem768x25519-sha256")), MODERN, strict=True)
+    assert (verdict.compliant, verdict.score) == (False, 96)
+    found = only(verdict, "kex.stronger")
+    assert (found.severity, found.deviation, found.effect.points) == ("low", True, 4)
+    assert grade(modern(), MODERN, strict=True).compliant is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "id", "algorithm", "severity"),
+    [
+        (kex("diffie-hellman-group14-sha256"), "kex.unlisted", "diffie-hellman-group14-sha256", "low"),
+        (kex("diffie-hellman-group14-sha1"), "kex.unlisted", "diffie-hellman-group14-sha1", "medium"),
+        (kex("diffie-hellman-group1-sha1"), "kex.unlisted", "diffie-hellman-group1-sha1", "high"),
+        (kex("rsa2048-sha256"), "kex.unlisted", "rsa2048-sha256", "low"),
+        (kex("quantum-magic@example.com"), "kex.unlisted", "quantum-magic@example.com", "low"),
+        (ciphers("aes128-cbc"), "cipher.unlisted", "aes128-cbc", "medium"),
+        (ciphers("3des-cbc"), "cipher.unlisted", "3des-cbc", "medium"),
+        (ciphers("arcfour"), "cipher.unlisted", "arcfour", "high"),
+        (ciphers("none"), "cipher.unlisted", "none", "critical"),
+        (ciphers("seed-ctr@ssh.com"), "cipher.unlisted", "seed-ctr@ssh.com", "low"),
+        (macs("hmac-sha1"), "mac.unlisted", "hmac-sha1", "low"),
+        (macs("umac-64-etm@openssh.com"), "mac.unlisted", "umac-64-etm@openssh.com", "low"),
+        (macs("hmac-md5"), "mac.unlisted", "hmac-md5", "medium"),
+        (macs("none"), "mac.unlisted", "none", "critical"),
+        ({"server_host_key_algorithms": ["ssh-dss", "ssh-ed25519"]}, "host_key.unlisted", "ssh-dss", "high"),
+        ({"group_exchange": [modulus(2048)]}, "group_exchange.modulus", None, "low"),
+        ({"group_exchange": [modulus(1024)]}, "group_exchange.modulus", None, "high"),
+        ({"host_keys": [host_key("ssh-rsa", 2048)]}, "host_key.size", "ssh-rsa", "low"),
+        ({"host_keys": [host_key("ssh-rsa", 1024)]}, "host_key.size", "ssh-rsa", "high"),
+        ({"authentication_methods": ["publickey", "password"]}, "authentication.unlisted", "password", "medium"),
+        ({"authentication_none_accepted": True}, "authentication.none_accepted", "none", "critical"),
+        ({"identification": identification("SSH-1.99-OpenSSH_5.3")}, "protocol.ssh1", None, "high"),
+    ],
+)
+def test_each_single_deviation_is_found_and_named(
+    changes: dict[str, Any], id: str, algorithm: str | None, severity: str
+) -> None:
+    verdict = grade(modern(**changes), MODERN)
+    deviations = [finding for finding in verdict.findings if finding.deviation]
+    assert [(finding.id, finding.algorithm) for finding in deviations] == [(id, algorithm)]
+    found = deviations[0]
+    assert found.severity == severity
+    assert verdict.compliant is False
+    assert verdict.score < grade(modern(), MODERN).score
+    assert found.expected
+    assert found.observed
+    assert found.references
+    assert found.remediation
+
+
+@pytest.mark.parametrize(
+    ("changes", "id"),
+    [
+        (kex("diffie-hellman-group16-sha512"), "kex.stronger"),
+        (kex("sntrup761x25519-sha512@openssh.com"), "kex.stronger"),
+        (kex("curve448-sha512"), "kex.stronger"),
+        (ciphers("aes192-gcm@openssh.com"), "cipher.stronger"),
+        (ciphers("camellia256-ctr"), "cipher.stronger"),
+        (macs("hmac-sha2-384"), "mac.stronger"),
+        ({"server_host_key_algorithms": ["ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519"]}, "host_key.stronger"),
+        ({"server_host_key_algorithms": ["ssh-ed448", "ssh-ed25519"]}, "host_key.stronger"),
+        ({"server_host_key_algorithms": ["ssh-mldsa44-ed25519@openssh.com", "ssh-ed25519"]}, "host_key.stronger"),
+        ({"server_host_key_algorithms": ["sk-ssh-ed25519@openssh.com", "ssh-ed25519"]}, "host_key.stronger"),
+    ],
+)
+def test_at_least_as_strong_costs_nothing_and_leaves_the_host_compliant(changes: dict[str, Any], id: str) -> None:
+    verdict = grade(modern(**changes), MODERN)
+    assert only(verdict, id).severity == "note"
+    assert verdict.compliant is True
+    assert verdict.raw_score == 100
+
+
+def test_aliases_are_one_algorithm_and_one_finding() -> None:
+    verdict = grade(modern(**macs("hmac-ripemd160", "hmac-ripemd160@openssh.com")), MODERN)
+    found = only(verdict, "mac.unlisted")
+    assert found.algorithm == "hmac-ripemd160"
+    assert found.observed == "hmac-ripemd160, hmac-ripemd160@openssh.com"
+    assert verdict.raw_score == 96
+    assert grade(modern(**kex("curve25519-sha256")), MODERN, strict=True).compliant is True
+
+
+def test_pseudo_algorithms_are_never_judged() -> None:
+    changed = modern(**kex("ext-info-s", "kexguess2@matt.ucc.asn.au"))
+    assert grade(changed, MODERN, strict=True) == grade(modern(), MODERN, strict=True)
+
+
+def test_one_direction_is_named() -> None:
+    names = [*(modern().mac_algorithms_client_to_server or []), "hmac-sha1"]
+    verdict = grade(modern(mac_algorithms_server_to_client=names), MODERN)
+    assert only(verdict, "mac.unlisted").observed == "hmac-sha1 (server to client only)"
+
+
+def test_a_missing_recommended_algorithm_is_a_compatibility_note() -> None:
+    verdict = grade(modern(kex_algorithms=["curve25519-sha256", STRICT]), MODERN)
+    missing = [finding for finding in verdict.findings if finding.id == "kex.missing"]
+    assert [finding.algorithm for finding in missing] == [
+        "diffie-hellman-group-exchange-sha256",
+        "ecdh-sha2-nistp256",
+        "ecdh-sha2-nistp384",
+        "ecdh-sha2-nistp521",
+    ]
+    assert {(finding.severity, finding.effect.points, finding.deviation) for finding in missing} == {("note", 0, False)}
+    assert (verdict.compliant, verdict.raw_score) == (True, 100)
+
+
+def test_weak_is_weak_even_where_a_guide_lists_it() -> None:
+    keys = ["rsa-sha2-512", "ssh-dss"]
+    verdict = grade(modern(server_host_key_algorithms=keys), ALIBABA)
+    found = only(verdict, "host_key.weak")
+    assert (found.algorithm, found.severity, found.deviation) == ("ssh-dss", "high", False)
+    assert verdict.cap == 54
+    assert verdict.cap_reasons == ["host_key.weak ssh-dss"]
+    assert not any(finding.deviation and finding.category == "host_key" for finding in verdict.findings)
+
+
+def test_the_words_of_the_alibaba_table() -> None:
+    verdict = grade(modern(**kex("diffie-hellman-group-exchange-sha1")), ALIBABA)
+    found = only(verdict, "kex.forbidden")
+    assert found.message.startswith("MUST NOT in the profile")
+    assert (found.deviation, found.severity) == (True, "medium")
+    for name in ("diffie-hellman-group14-sha256", "diffie-hellman-group16-sha512", "ecdh-sha2-nistp384"):
+        found_for_it = [f for f in grade(modern(**kex(name)), ALIBABA, strict=True).findings if f.algorithm == name]
+        assert found_for_it == []
+    weak = grade(modern(**kex("diffie-hellman-group14-sha1")), ALIBABA)
+    assert only(weak, "kex.weak").deviation is False
+    assert weak.compliant is True
+    gss = grade(modern(**kex("gss-gex-sha1-toWM5Slw5Ew8Mqkay+al2g==")), ALIBABA)
+    assert only(gss, "kex.forbidden").remediation == "GSSAPIKeyExchange no"
+    assert "diffie-hellman-group14-sha256" in {finding.algorithm for finding in verdict.findings}
+
+
+def test_a_password_alone_is_not_what_alibaba_recommends() -> None:
+    assert grade(modern(), ALIBABA).compliant is True
+    verdict = grade(modern(authentication_methods=["publickey", "password"]), ALIBABA)
+    assert only(verdict, "authentication.unlisted").algorithm == "password"
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"identification": None}, "identification"),
+        ({"kex_algorithms": None}, "key exchange methods"),
+        ({"server_host_key_algorithms": None}, "host key algorithms"),
+        ({"encryption_algorithms_client_to_server": None}, "ciphers client to server"),
+        ({"encryption_algorithms_server_to_client": None}, "ciphers server to client"),
+        ({"mac_algorithms_client_to_server": None}, "MACs client to server"),
+        ({"mac_algorithms_server_to_client": None}, "MACs server to client"),
+        ({"host_keys": None}, "size of the RSA host key"),
+        ({"host_keys": [host_key("ssh-ed25519", 256)]}, "size of the RSA host key"),
+        ({"host_keys": [host_key("ssh-rsa", None)]}, "size of the RSA host key"),
+        ({"host_keys": [host_key("ssh-rsa", 3072, verified=False)]}, "size of the RSA host key"),
+        ({"group_exchange": None}, "the smallest group-exchange modulus"),
+        ({"group_exchange": []}, "the smallest group-exchange modulus"),
+        ({"group_exchange": [modulus(None)]}, "the smallest group-exchange modulus"),
+        ({"group_exchange": [modulus(4096, min=2048, n=4096)]}, "the smallest group-exchange modulus"),
+        ({"group_exchange": [modulus(2048, min=2048, n=2048, max=2048)]}, "the smallest group-exchange modulus"),
+        ({"authentication_methods": None}, "authentication methods"),
+        (both("encryption", []), "ciphers client to server: the list is empty"),
+    ],
+)
+def test_what_was_not_observed_never_passes_and_never_fails(changes: dict[str, Any], missing: str) -> None:
+    verdict = grade(modern(**changes), MODERN)
+    assert verdict.compliant is None
+    assert missing in verdict.not_observed
+    assert not any(finding.deviation for finding in verdict.findings)
+
+
+def test_a_key_that_could_not_be_verified_still_has_a_size() -> None:
+    verdict = grade(modern(host_keys=[host_key("ssh-rsa", 3072, verified=None)]), MODERN)
+    assert verdict.compliant is True
+    assert only(verdict, "host_key.unverified").severity == "note"
+
+
+def test_a_key_without_proof_is_high_and_never_a_pass() -> None:
+    verdict = grade(modern(host_keys=[host_key("ssh-ed25519", 256, verified=False), host_key("ssh-rsa", 4096)]), MODERN)
+    assert only(verdict, "host_key.unproven").severity == "high"
+    assert verdict.compliant is None
+    assert "proof of the ssh-ed25519 host key" in verdict.not_observed
+
+
+def test_the_modulus_matters_only_where_group_exchange_is_offered() -> None:
+    verdict = grade(modern(kex_algorithms=["curve25519-sha256", STRICT], group_exchange=[modulus(1024)]), MODERN)
+    assert verdict.compliant is True
+
+
+@pytest.mark.parametrize(
+    ("changes", "vulnerable"),
+    [
+        ({}, False),
+        ({"kex_algorithms": ["curve25519-sha256"]}, True),
+        ({"kex_algorithms": ["curve25519-sha256"], **both("encryption", ["aes256-gcm@openssh.com"])}, False),
+        (
+            {
+                "kex_algorithms": ["curve25519-sha256"],
+                "encryption_algorithms_client_to_server": ["aes128-cbc"],
+                "encryption_algorithms_server_to_client": ["aes128-ctr"],
+                "mac_algorithms_client_to_server": ["hmac-sha2-256"],
+                "mac_algorithms_server_to_client": ["hmac-sha2-256-etm@openssh.com"],
+            },
+            False,
+        ),
+        (
+            {
+                "kex_algorithms": ["curve25519-sha256"],
+                "encryption_algorithms_client_to_server": ["aes128-cbc"],
+                "encryption_algorithms_server_to_client": ["aes128-ctr"],
+                "mac_algorithms_client_to_server": ["hmac-sha2-256-etm@openssh.com"],
+                "mac_algorithms_server_to_client": ["hmac-sha2-256"],
+            },
+            True,
+        ),
+    ],
+)
+def test_terrapin_per_direction(changes: dict[str, Any], vulnerable: bool) -> None:
+    verdict = grade(modern(**changes), MODERN)
+    found = [finding for finding in verdict.findings if finding.id == "kex.terrapin"]
+    assert bool(found) is vulnerable
+    for finding in found:
+        assert (finding.severity, finding.deviation) == ("medium", False)
+
+
+def test_raw_score_cap_and_reasons_are_apart() -> None:
+    verdict = grade(modern(**ciphers("arcfour", "arcfour256")), MODERN)
+    assert (verdict.raw_score, verdict.cap, verdict.score) == (50, 54, 50)
+    one = grade(modern(**ciphers("arcfour")), MODERN)
+    assert (one.raw_score, one.cap, one.score, one.grade) == (75, 54, 54, "D")
+    assert one.cap_reasons == ["cipher.unlisted arcfour"]
+    assert one.categories["cipher"].score == 75
+    assert one.categories["cipher"].findings == 1
+    assert one.categories["mac"].score == 100
+
+
+def test_none_accepted_is_an_f() -> None:
+    verdict = grade(modern(authentication_none_accepted=True, authentication_methods=None), MODERN)
+    assert (verdict.grade, verdict.cap, verdict.compliant) == ("F", 10, False)
+
+
+def _bare(**changes: Any) -> Observation:
+    return msgspec.structs.replace(
+        Observation(
+            target="x",
+            host="x",
+            address=None,
+            port=22,
+            status="refused",
+            started_at="2026-11-21T00:00:00Z",
+            duration_ms=1.0,
+            connections=1,
+        ),
+        **changes,
+    )
+
+
+def test_a_host_that_could_not_be_reached_is_not_gradeable_and_never_passes() -> None:
+    assert not is_gradeable(_bare())
+    assert not is_gradeable(_bare(status="ok"))
+    assert not is_gradeable(modern(status="throttled"))
+    assert is_gradeable(modern(status="partial"))
+    minimal = parse_profile(
+        'id="m"\ntitle="m"\nversion="1"\ndate="2026"\nsource="s"\n[authentication]\nwhere="w"\nallowed=["publickey"]\n',
+        source="m.toml",
+    )
+    for profile in (MODERN, minimal):
+        verdict = grade(_bare(), profile)
+        assert verdict.compliant is None
+        assert (verdict.score, verdict.grade, verdict.cap_reasons) == (0, "F", ["nothing observed"])
+
+
+def test_ssh1_only_is_gradeable_and_an_f() -> None:
+    observation = _bare(status="ssh1_only", identification=identification("SSH-1.5-OpenSSH_5.3"))
+    assert is_gradeable(observation)
+    verdict = grade(observation, MODERN)
+    assert (verdict.grade, verdict.compliant) == ("F", False)
+    assert only(verdict, "protocol.ssh1").severity == "critical"
+    assert grade(_bare(status="ssh1_only"), MODERN).grade == "F"
+
+
+def test_what_a_profile_does_not_name_is_judged_by_weakness_alone() -> None:
+    text = builtin_profile_text("mozilla-modern")
+    without = parse_profile(text[: text.index("[mac]")] + text[text.index("[authentication]") :], source="x.toml")
+    verdict = grade(modern(**macs("hmac-md5", "hmac-sha2-384")), without)
+    assert verdict.compliant is True
+    assert [finding.id for finding in verdict.findings if finding.category == "mac"] == ["mac.weak"]
+    zlib = both("compression", ["none", "zlib"])
+    assert only(grade(modern(**zlib), MODERN), "compression.weak").deviation is False
+
+
+def test_an_unknown_name_that_a_profile_lists_is_allowed() -> None:
+    text = builtin_profile_text("mozilla-modern").replace(
+        '"aes128-ctr",\n', '"aes128-ctr",\n    "acme@example.com",\n', 1
+    )
+    own = parse_profile(text, source="own.toml")
+    assert own.unknown_names == ("cipher: acme@example.com",)
+    assert grade(modern(**ciphers("acme@example.com")), own).compliant is True
+    assert grade(modern(**ciphers("acme@example.com")), MODERN).compliant is False
+
+
+def test_findings_are_sorted_worst_first() -> None:
+    for path in CAPTURES:
+        findings = grade(captured(path), MODERN).findings
+        ranks = [["critical", "high", "medium", "low", "note"].index(finding.severity) for finding in findings]
+        assert ranks == sorted(ranks)
+
+
+def test_every_finding_is_explained() -> None:
+    seen = set()
+    observations = [captured(path) for path in CAPTURES]
+    observations += [modern(**kex("gss-gex-sha1-toWM5Slw5Ew8Mqkay+al2g==")), modern(authentication_none_accepted=True)]
+    for observation in observations:
+        for profile in (MODERN, INTERMEDIATE, ALIBABA):
+            for strict in (False, True):
+                seen |= {finding.id for finding in grade(observation, profile, strict=strict).findings}
+    assert seen <= set(finding_ids())
+    assert len(seen) > 15
+    for id in finding_ids():
+        text = explain_finding(id)
+        assert all((text.title, text.meaning, text.why, text.references))
+    with pytest.raises(ValueError, match="unknown finding `nope`"):
+        explain_finding("nope")
