@@ -70,7 +70,8 @@ class FleetTable:
         rows.sort(key=lambda row: row.order)
         headers = ["grade", "score", "host", "software", "worst", *self._profiles[1:]]
         cells = [[*row.cells, *[""] * (len(headers) - len(row.cells))] for row in rows]
-        table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, preserve_whitespace=True)
+        align = ["left", "right", *["left"] * (len(headers) - 2)]
+        table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if rows else None)
         lines = [line.rstrip() for line in table.splitlines()]
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
