@@ -1,0 +1,137 @@
+"""`sshprobe demo`: real servers of different quality on loopback, swept, graded and stopped again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.options import DEFAULT_PROFILE, terminal
+from sshprobe.cli.output import SweepOutput, block_with_advice
+from sshprobe.cli.scan import run, sweep
+from sshprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.lab.server import LabServer
+    from sshprobe.profiles import Profile
+    from sshprobe.records import HostRecord, SummaryRecord
+    from sshprobe.report.terminal import Terminal
+
+
+@click.command()
+@click.option(
+    "--output", metavar="DIR", default="demo-output", show_default=True, help="Where to leave what was found."
+)
+def demo(output: str) -> int:
+    """Start a small mixed fleet on loopback, sweep it, show the report.
+
+    The records and the report are left in a folder. No machine but this one is contacted.
+    """
+    from sshprobe.cli.header import sweep_header
+    from sshprobe.profiles import available_profiles, load_profile
+    from sshprobe.report.files import appending_lines, replacing
+    from sshprobe.report.jsonl import JsonLinesWriter
+    from sshprobe.report.terminal import Terminal
+
+    names = sorted(available_profiles(), key=lambda name: (name != DEFAULT_PROFILE, name))
+    profiles = [load_profile(name) for name in names]
+    folder = Path(output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no file name"
+        raise InputError(f"cannot be made: {reason}", source=output) from None
+    with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:
+        report = DemoReport(profiles)
+        sink = SweepOutput(JsonLinesWriter(records), report, ())
+        sink.header(sweep_header(profiles))
+        interrupted = run(_sweep_fleet(profiles, sink, report))
+        sys.stdout.write(report.text(terminal()))
+        file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
+    click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")
+    return exit_code(interrupted=interrupted, graded=sink.graded, failed=False)
+
+
+async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: DemoReport) -> bool:
+    from sshprobe.lab.fleet import demo_fleet, missing_servers
+    from sshprobe.lab.server import LabError
+    from sshprobe.scanner import Scanner
+    from sshprobe.targets import Target
+
+    print("Starting servers on loopback ...", file=sys.stderr, flush=True)
+    async with contextlib.AsyncExitStack() as stack:
+        fleet = demo_fleet()
+        outcomes = await asyncio.gather(*map(stack.enter_async_context, fleet), return_exceptions=True)
+        for server, outcome in zip(fleet, outcomes, strict=True):
+            if isinstance(outcome, LabError):
+                report.absent.append(f"{server.name} did not start: {' '.join(str(outcome).split())}")
+            elif isinstance(outcome, BaseException):
+                raise outcome
+            else:
+                report.servers.append(server)
+        report.absent += map(str, missing_servers())
+        print(f"Sweeping {len(report.servers)} servers ...", file=sys.stderr, flush=True)
+        start = time.monotonic()
+        targets = [Target(server.name, server.host, server.port) for server in report.servers]
+        interrupted = await sweep(Scanner(profiles=profiles), targets, sink)
+        sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
+        report.note_endpoints()
+    return interrupted
+
+
+class DemoReport:
+    """What the demo shows: the servers, the table, and the block of the worst host."""
+
+    def __init__(self, profiles: Sequence[Profile]) -> None:
+        self._profiles = profiles
+        self._hosts: list[HostRecord] = []
+        self._summary: SummaryRecord | None = None
+        self._endpoints: list[str] = []
+        self.servers: list[LabServer] = []
+        self.absent: list[str] = []
+        """Why servers are not in the fleet."""
+
+    def host(self, record: HostRecord) -> None:
+        """Take one host."""
+        self._hosts.append(record)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Take the end."""
+        self._summary = summary
+
+    def note_endpoints(self) -> None:
+        """Write down where the servers listen, before they stop and forget it."""
+        from sshprobe.report.words import endpoint
+
+        rows = [(endpoint(server.host, server.port), server.name, server.description) for server in self.servers]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
+        self._endpoints = [f"  {place:<{widths[0]}}  {name:<{widths[1]}}  {what}" for place, name, what in rows]
+
+    def text(self, terminal: Terminal) -> str:
+        """Return the report for one kind of output."""
+        from sshprobe.escape import escape_unprintable
+        from sshprobe.report.table import FleetTable
+        from sshprobe.report.words import count
+
+        lines = [f"{count(len(self._endpoints), 'server')} on loopback:", *self._endpoints]
+        if self.absent:
+            lines += ["Not in the fleet:", *(f"  {each}" for each in self.absent)]
+        text = "\n".join(map(escape_unprintable, lines)) + "\n"
+        table = FleetTable(terminal)
+        for record in self._hosts:
+            table.add(record)
+        if self._summary is not None:
+            text += "\n" + table.render(self._summary)
+        graded = [record for record in self._hosts if record.verdicts]
+        if graded:
+            worst = min(graded, key=lambda record: (record.verdicts[0].score, record.host, record.port))
+            text += "\nThe worst of them:\n\n"
+            text += block_with_advice(worst, terminal, self._profiles[:1], strict=False)
+        return text

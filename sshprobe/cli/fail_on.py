@@ -1,0 +1,47 @@
+"""`--fail-on`: what in a record makes the exit code 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sshprobe.records import HostRecord
+
+_SEVERITIES = ("critical", "high", "medium", "low")
+_GRADES = ("A+", "A", "B", "C", "D", "F")
+_COMPLIANCE = "noncompliant"
+
+
+class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """Reads a threshold: a severity, a letter, or `noncompliant`. Its value is the word as we spell it."""
+
+    name = "threshold"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the threshold that `value` names."""
+        text = str(value)
+        known = {word.lower(): word for word in (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE)}
+        if text.lower() not in known:
+            self.fail(f"{text!r} is none of {', '.join(known.values())}", param, ctx)
+        return known[text.lower()]
+
+
+def reached(threshold: str, record: HostRecord) -> bool:
+    """Say whether one host reaches a threshold under any of its verdicts.
+
+    A severity: a finding of at least that severity. A letter: that letter or a worse one. `noncompliant`: a verdict
+    that is not "compliant: true", one that could not be decided included, and an SSH server that could not be judged.
+    A host where no SSH server answered reaches none.
+    """
+    if threshold == _COMPLIANCE:
+        unjudged = not record.verdicts and (
+            record.identification is not None or record.status in ("partial", "throttled", "protocol_error")
+        )
+        return unjudged or any(verdict.compliant is not True for verdict in record.verdicts)
+    if threshold in _GRADES:
+        worst = _GRADES.index(threshold)
+        return any(_GRADES.index(verdict.grade) >= worst for verdict in record.verdicts)
+    severities = _SEVERITIES[: _SEVERITIES.index(threshold) + 1]
+    return any(finding.severity in severities for verdict in record.verdicts for finding in verdict.findings)

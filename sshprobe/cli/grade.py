@@ -1,0 +1,92 @@
+"""`sshprobe grade`: judge saved records again. Nothing is asked of a server."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.options import grading_options, load_profiles, output_options, terminal
+
+if TYPE_CHECKING:
+    from sshprobe.records import HostRecord, Record, SweepRecord
+
+
+@click.command()
+@click.argument("records", metavar="RECORDS...", nargs=-1)
+@grading_options
+@output_options
+def grade(
+    records: tuple[str, ...],
+    profile_names: tuple[str, ...],
+    strict: bool,
+    thresholds: tuple[str, ...],
+    format_: str | None,
+    output: str | None,
+    verbose: bool,
+) -> int:
+    """Grade saved records again, offline.
+
+    RECORDS are files that `sshprobe scan` wrote, as lines or as one JSON document, or - for standard input.
+    """
+    import msgspec
+
+    from sshprobe.cli.header import TOOL, references, sweep_header
+    from sshprobe.cli.output import BLOCKS_UP_TO, open_output
+    from sshprobe.grading import grade as judge
+    from sshprobe.grading import is_gradeable
+    from sshprobe.report.reading import read_records
+
+    profiles = load_profiles(profile_names)
+    saved = SavedSweeps(read_records(records, stdin=sys.stdin.buffer))
+    hosts = saved.hosts()
+    first_hosts = list(itertools.islice(hosts, BLOCKS_UP_TO + 1))
+    with open_output(
+        format_,
+        output,
+        terminal=terminal(),
+        profiles=profiles,
+        thresholds=thresholds,
+        strict=strict,
+        verbose=verbose,
+        blocks=len(first_hosts) <= BLOCKS_UP_TO,
+    ) as sink:
+        if saved.header is None:
+            sink.header(sweep_header(profiles))
+        else:
+            sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles)))
+        for record in itertools.chain(first_hosts, hosts):
+            gradeable = is_gradeable(record)
+            verdicts = [judge(record, profile, strict=strict) for profile in profiles] if gradeable else []
+            sink.host(msgspec.structs.replace(record, verdicts=verdicts))
+        sink.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
+    return exit_code(interrupted=False, graded=sink.graded, failed=sink.failed)
+
+
+class SavedSweeps:
+    """The hosts of saved sweeps, one after the other, and what their other records say."""
+
+    def __init__(self, records: Iterator[Record]) -> None:
+        self._records = records
+        self.header: SweepRecord | None = None
+        """The first header: when the sweep was made, and how."""
+        self.duration_ms = 0.0
+        """Of all sweeps together."""
+        self.interrupted = False
+
+    def hosts(self) -> Iterator[HostRecord]:
+        """Yield the hosts."""
+        from sshprobe.records import HostRecord, SweepRecord
+
+        for record in self._records:
+            if isinstance(record, HostRecord):
+                yield record
+            elif isinstance(record, SweepRecord):
+                self.header = self.header or record
+            else:
+                self.duration_ms += record.duration_ms
+                self.interrupted = self.interrupted or record.interrupted

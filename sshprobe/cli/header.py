@@ -1,0 +1,36 @@
+"""The first record of a sweep."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sshprobe import __version__
+from sshprobe.escape import escape_unprintable
+
+if TYPE_CHECKING:
+    from sshprobe.profiles import Profile
+    from sshprobe.records import ProfileReference, SweepRecord
+
+TOOL = f"sshprobe {__version__}"
+
+
+def sweep_header(profiles: Sequence[Profile]) -> SweepRecord:
+    """Return the header of a sweep that starts now, with the arguments of this process."""
+    from sshprobe.records import SweepRecord
+
+    return SweepRecord(
+        tool=TOOL,
+        arguments=[escape_unprintable(argument) for argument in sys.argv[1:]],
+        profiles=references(profiles),
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+    )
+
+
+def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
+    """Return how records name profiles."""
+    from sshprobe.records import ProfileReference
+
+    return [ProfileReference(id=profile.id, version=profile.version) for profile in profiles]

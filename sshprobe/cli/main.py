@@ -1,0 +1,78 @@
+"""The entry point: the list of commands, and errors as one line on standard error."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from sshprobe import __version__
+from sshprobe.cli.exit_codes import ExitCode
+from sshprobe.cli.group import Interrupted, LazyCommand, LazyGroup, ReaderGone
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_unprintable
+
+COMMANDS = {
+    "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),
+    "grade": LazyCommand("sshprobe.cli.grade:grade", "Grade saved records again, offline."),
+    "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show or check recommended profiles."),
+    "explain": LazyCommand("sshprobe.cli.explain:explain", "Say what an algorithm or a finding is."),
+    "demo": LazyCommand("sshprobe.cli.demo:demo", "Sweep a small mixed fleet on loopback and show the report."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy_commands=COMMANDS,
+    invoke_without_command=True,
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 fine, 1 --fail-on was reached, 2 wrong usage or input, 3 nothing could be scanned, "
+    "130 interrupted.",
+)
+@click.version_option(__version__, prog_name="sshprobe", message="%(prog)s %(version)s")
+@click.pass_context
+def sshprobe(context: click.Context) -> None:
+    """Ask SSH servers what they offer and grade the answers against recommended profiles."""
+    if context.invoked_subcommand is None:
+        raise click.UsageError("no command: see `sshprobe --help`")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code. Never raises for what a user can do wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter gets its escape, not a traceback
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = sshprobe.main(
+            args=None if arguments is None else list(arguments), prog_name="sshprobe", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return int(code or 0)
+    except InputError as error:
+        return _fail(str(error))
+    except click.ClickException as error:
+        return _fail(_first_small(error.format_message()))
+    except (Interrupted, click.Abort, KeyboardInterrupt):
+        return ExitCode.INTERRUPTED
+    except (ReaderGone, BrokenPipeError):
+        # The interpreter flushes standard output once more when it ends: give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitCode.READER_GONE
+    except OSError as error:  # a full disk, mostly
+        name = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{name}{error.strerror or error}")
+
+
+def _fail(message: str) -> int:
+    line = escape_unprintable(" ".join(message.split("\n")))
+    print(f"error: {line}", file=sys.stderr)
+    return ExitCode.USAGE
+
+
+def _first_small(text: str) -> str:
+    """Return a message of click in our voice: no capital at its start, no full stop at its end."""
+    text = " ".join(text.split())
+    return text[:1].lower() + text[1:].removesuffix(".")

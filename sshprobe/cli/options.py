@@ -1,0 +1,139 @@
+"""Options that several commands share, and the types that check their values."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sshprobe.cli.fail_on import FailOn
+from sshprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.profiles import Profile
+    from sshprobe.report.terminal import Terminal
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT_PROFILE = "mozilla-modern"
+
+
+class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A number above 0 and at most `largest`: seconds, or a rate."""
+
+    def __init__(self, name: str, largest: float, *, zero: bool = False) -> None:
+        self.name = name
+        self._largest = largest
+        self._zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number that `value` names."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number", param, ctx)
+        # NaN compares false with everything, so it must fail the test and not pass one.
+        if not (math.isfinite(number) and (number > 0 or (self._zero and number == 0)) and number <= self._largest):
+            low = "0 or more" if self._zero else "above 0"
+            self.fail(f"{value!r} is not {low} and at most {self._largest:g}", param, ctx)
+        return number
+
+
+class UserName(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A user name that can be sent to a server."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        text = str(value)
+        if not text:
+            self.fail("a user name cannot be empty", param, ctx)
+        if not text.isprintable() or len(text.encode("utf-8", "replace")) > 255:
+            self.fail("a user name is at most 255 printable characters", param, ctx)
+        return text
+
+
+SECONDS = PositiveNumber("seconds", 86_400)
+WAIT = PositiveNumber("seconds", 86_400, zero=True)
+RATE = PositiveNumber("rate", 1_000_000)
+
+
+def grading_options(command: Command) -> Command:
+    """Add --profile, --strict and --fail-on."""
+    for option in (
+        click.option(
+            "--fail-on",
+            "thresholds",
+            type=FailOn(),
+            multiple=True,
+            help="Exit with 1 if a host has a finding of this severity (critical, high, medium, low) or above, this "
+            "grade (A, B, C, D, F) or a worse one, or is not shown to comply (noncompliant). Repeatable.",
+        ),
+        click.option("--strict", is_flag=True, help="What a profile does not list is a deviation, stronger or not."),
+        click.option(
+            "--profile",
+            "profile_names",
+            metavar="ID|FILE",
+            multiple=True,
+            default=(DEFAULT_PROFILE,),
+            show_default=True,
+            help="Profile to grade against. Repeatable: one verdict each, the first decides the order.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def output_options(command: Command) -> Command:
+    """Add --format, -o and -v."""
+    for option in (
+        click.option("-v", "--verbose", is_flag=True, help="Show everything that was seen of every host."),
+        click.option(
+            "-o",
+            "--output",
+            "output",
+            metavar="FILE",
+            help="Write records to FILE and the report to standard output.",
+        ),
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(["table", "json", "jsonl"]),
+            help="Of standard output or, with -o, of FILE. Default: table; for FILE by its suffix, or jsonl.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def load_profiles(names: tuple[str, ...]) -> list[Profile]:
+    """Return the profiles named, each once.
+
+    Raises:
+        InputError: one is unknown or broken, or two different ones have the same id.
+    """
+    from sshprobe.profiles import load_profile
+
+    profiles: dict[str, Profile] = {}
+    for name in dict.fromkeys(names):
+        profile = load_profile(name)
+        if profile.id in profiles and profiles[profile.id] != profile:
+            raise InputError(f"two profiles have the id `{profile.id}`", source=name)
+        profiles[profile.id] = profile
+    return list(profiles.values())
+
+
+def terminal() -> Terminal:
+    """Return what standard output can show: colour only on a terminal, and never with NO_COLOR."""
+    from sshprobe.report.terminal import Terminal
+
+    is_terminal = sys.stdout.isatty()
+    colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = shutil.get_terminal_size((100, 24)).columns if is_terminal or "COLUMNS" in os.environ else 100
+    return Terminal(max(width, 40), colour)

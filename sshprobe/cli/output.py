@@ -1,0 +1,186 @@
+"""Where a sweep goes while it runs: records to a file or standard output, the report to people."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import IO, TYPE_CHECKING, Protocol
+
+from sshprobe.cli.fail_on import reached
+
+if TYPE_CHECKING:
+    from sshprobe.profiles import Profile
+    from sshprobe.records import HostRecord, SummaryRecord, SweepRecord
+    from sshprobe.report.jsonl import RecordWriter
+    from sshprobe.report.terminal import Terminal
+
+BLOCKS_UP_TO = 8
+"""With more hosts than this, only -v shows a block of each."""
+
+
+class Audience(Protocol):
+    """Shows a sweep to people."""
+
+    def host(self, record: HostRecord) -> None:
+        """Take one host."""
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Take the end."""
+
+
+class SweepOutput:
+    """Takes hosts as they finish: writes them, shows them, counts them."""
+
+    def __init__(
+        self,
+        writer: RecordWriter | None,
+        audience: Audience | None,
+        thresholds: Sequence[str],
+    ) -> None:
+        from sshprobe.report.summary import SummaryBuilder
+
+        self._writer = writer
+        self._audience = audience
+        self._thresholds = thresholds
+        self.summary = SummaryBuilder()
+        self.graded = 0
+        self.failed = False
+        """Whether a host reached a `--fail-on`."""
+
+    def header(self, record: SweepRecord) -> None:
+        """Begin."""
+        if self._writer is not None:
+            self._writer.header(record)
+
+    def host(self, record: HostRecord) -> None:
+        """Take one host."""
+        self.summary.add(record)
+        self.graded += bool(record.verdicts)
+        self.failed = self.failed or any(reached(threshold, record) for threshold in self._thresholds)
+        if self._writer is not None:
+            self._writer.host(record)
+        if self._audience is not None:
+            self._audience.host(record)
+
+    def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
+        """End with the summary."""
+        summary = self.summary.build(duration_ms=duration_ms, interrupted=interrupted)
+        if self._writer is not None:
+            self._writer.summary(summary)
+        if self._audience is not None:
+            self._audience.finish(summary)
+
+
+class Human:
+    """Prints blocks as hosts finish and the table at the end, to standard output and, if given, into a file."""
+
+    def __init__(
+        self,
+        terminal: Terminal,
+        profiles: Sequence[Profile],
+        *,
+        strict: bool,
+        verbose: bool,
+        blocks: bool,
+        copy_to: IO[bytes] | None = None,
+        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        from sshprobe.report.table import FleetTable
+
+        self._terminal = terminal
+        self._profiles = profiles if verbose else profiles[:1]
+        self._strict = strict
+        self._verbose = verbose
+        self._blocks = blocks or verbose
+        self._copy_to = copy_to
+        self._pause = pause
+        self._hosts = 0
+        self._table = FleetTable(terminal)
+        self._plain_table = FleetTable(type(terminal)())
+
+    def host(self, record: HostRecord) -> None:
+        """Show one host."""
+        from sshprobe.report.terminal import Terminal
+
+        self._hosts += 1
+        self._table.add(record)
+        if self._copy_to is not None:
+            self._plain_table.add(record)
+        if self._blocks:
+            gap = "\n" if self._hosts > 1 else ""
+            with self._pause():
+                sys.stdout.write(gap + self._block(record, self._terminal))
+                sys.stdout.flush()
+            if self._copy_to is not None:
+                self._copy_to.write((gap + self._block(record, Terminal())).encode("utf-8", "backslashreplace"))
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Show the fleet, unless it is one host whose block says it all."""
+        if self._hosts == 1 and self._blocks and not summary.interrupted:
+            return
+        gap = "\n" if self._blocks and self._hosts else ""
+        sys.stdout.write(gap + self._table.render(summary, verbose=self._verbose))
+        sys.stdout.flush()
+        if self._copy_to is not None:
+            text = gap + self._plain_table.render(summary, verbose=self._verbose)
+            self._copy_to.write(text.encode("utf-8", "backslashreplace"))
+
+    def _block(self, record: HostRecord, terminal: Terminal) -> str:
+        return block_with_advice(record, terminal, self._profiles, strict=self._strict, verbose=self._verbose)
+
+
+def block_with_advice(
+    record: HostRecord, terminal: Terminal, profiles: Sequence[Profile], *, strict: bool, verbose: bool = False
+) -> str:
+    """Return the block of one host with what to change under each of `profiles`."""
+    from sshprobe.grading import remedy
+    from sshprobe.report.host_block import host_block
+
+    judged = {verdict.profile for verdict in record.verdicts}
+    remedies = {each.id: remedy(record, each, strict=strict) for each in profiles if each.id in judged}
+    return host_block(record, terminal, remedies=remedies, verbose=verbose)
+
+
+@contextlib.contextmanager
+def open_output(
+    format_: str | None,
+    name: str | None,
+    *,
+    terminal: Terminal,
+    profiles: Sequence[Profile],
+    thresholds: Sequence[str],
+    strict: bool,
+    verbose: bool,
+    blocks: bool,
+    pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Iterator[SweepOutput]:
+    """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    from sshprobe.report.files import appending_lines, replacing
+    from sshprobe.report.json_document import JsonDocumentWriter
+    from sshprobe.report.jsonl import JsonLinesWriter
+
+    if name is not None and format_ is None:
+        format_ = "json" if name.lower().endswith(".json") else "jsonl"
+    with contextlib.ExitStack() as stack:
+        writer: RecordWriter | None = None
+        copy_to: IO[bytes] | None = None
+        if format_ == "jsonl":
+            stream = sys.stdout.buffer if name is None else stack.enter_context(appending_lines(name))
+            writer = JsonLinesWriter(stream)
+        elif format_ == "json":
+            stream = sys.stdout.buffer if name is None else stack.enter_context(replacing(name))
+            writer = JsonDocumentWriter(stream)
+        elif name is not None:
+            copy_to = stack.enter_context(replacing(name))
+        human = None
+        if writer is None or name is not None:
+            human = Human(
+                terminal, profiles, strict=strict, verbose=verbose, blocks=blocks, copy_to=copy_to, pause=pause
+            )
+        yield SweepOutput(writer, human, thresholds)

@@ -1,0 +1,100 @@
+"""`sshprobe profiles`: list, show and check recommended profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sshprobe.cli.options import terminal
+
+if TYPE_CHECKING:
+    from sshprobe.report.terminal import Terminal
+
+
+@click.group(invoke_without_command=True, no_args_is_help=False)
+@click.pass_context
+def profiles(context: click.Context) -> None:
+    """List, show or check recommended profiles."""
+    if context.invoked_subcommand is None:
+        raise click.UsageError("no command: `sshprobe profiles` takes `list`, `show` or `check`")
+
+
+@profiles.command("list")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def list_(format_: str) -> None:
+    """List the built-in profiles."""
+    from sshprobe.profiles import available_profiles, load_profile
+
+    found = [load_profile(name) for name in available_profiles()]
+    if format_ == "json":
+        import msgspec
+
+        rows = [{name: getattr(each, name) for name in ("id", "version", "date", "title", "source")} for each in found]
+        click.echo(msgspec.json.format(msgspec.json.encode(rows)))
+        return
+    from tabulate import tabulate
+
+    cells = [[each.id, each.version, each.date, each.title] for each in found]
+    click.echo(tabulate(cells, ["id", "version", "date", "title"], tablefmt="plain", disable_numparse=True))
+
+
+@profiles.command()
+@click.argument("name", metavar="ID|FILE")
+@click.option("--format", "format_", type=click.Choice(["table", "json", "toml"]), default="table", show_default=True)
+def show(name: str, format_: str) -> None:
+    """Show what a profile recommends."""
+    import msgspec
+
+    from sshprobe.profiles import available_profiles, builtin_profile_text, load_profile
+
+    profile = load_profile(name)  # a broken file is an error in every format
+    if format_ == "json":
+        click.echo(msgspec.json.format(msgspec.json.encode(profile)))
+    elif format_ == "toml":
+        from pathlib import Path
+
+        from sshprobe.escape import escape_unprintable
+
+        built_in = name in available_profiles()
+        text = builtin_profile_text(name) if built_in else Path(name).read_text(encoding="utf-8")
+        click.echo("\n".join(escape_unprintable(line.expandtabs()) for line in text.splitlines()))
+    else:
+        click.echo("\n".join(fields(msgspec.to_builtins(profile), terminal())))
+
+
+@profiles.command()
+@click.argument("files", metavar="FILE...", nargs=-1)
+def check(files: tuple[str, ...]) -> None:
+    """Check profiles of your own: exit 0, or 2 and what is wrong, with its line."""
+    from sshprobe.escape import escape_unprintable
+    from sshprobe.profiles import load_profile
+
+    if not files:
+        raise click.UsageError("no profile to check: name a file")
+    checked = [(file, load_profile(file)) for file in files]
+    for file, profile in checked:
+        click.echo(escape_unprintable(f"{file}: ok ({profile.id}, {profile.version})"))
+        for name in profile.unknown_names:
+            click.echo(escape_unprintable(f"{file}: note: `{name}` is not in the catalogue"))
+
+
+def fields(value: dict[str, Any], terminal: Terminal, indent: str = "") -> list[str]:
+    """Return a mapping as lines "name  value", wrapped; what is empty is left out."""
+    from sshprobe.escape import escape_unprintable
+
+    lines: list[str] = []
+    plain = {name: each for name, each in value.items() if each not in (None, "", [], (), {})}
+    width = max((len(name) for name, each in plain.items() if not isinstance(each, dict)), default=0) + 2
+    for name, each in plain.items():
+        label = f"{indent}{escape_unprintable(name)}"
+        if isinstance(each, dict):
+            lines += ["", terminal.paint(label, "bold"), *fields(each, terminal, indent + "  ")]
+        elif isinstance(each, (list, tuple)) and each and isinstance(each[0], dict):
+            for item in each:
+                lines += ["", terminal.paint(label, "bold"), *fields(item, terminal, indent + "  ")]
+        else:
+            text = ", ".join(map(str, each)) if isinstance(each, (list, tuple)) else str(each)
+            text = escape_unprintable(" ".join(text.split()))
+            lines += terminal.wrap(text, indent=f"{indent}{'':<{width}}", first=f"{label:<{width + len(indent)}}")
+    return lines

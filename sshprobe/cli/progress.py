@@ -1,0 +1,117 @@
+"""One live line on standard error while a sweep runs; a plain one now and then where that is no terminal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from sshprobe.report.summary import SummaryBuilder
+    from sshprobe.scanner import Scanner
+
+_PLAIN_INTERVAL = 10.0
+"""Seconds between lines in a log."""
+
+
+class SweepProgress:
+    """Shows how far a sweep is. Silent unless told to show."""
+
+    def __init__(self, scanner: Scanner, total: int, *, shown: bool) -> None:
+        self._scanner = scanner
+        self._total = total
+        self._shown = shown
+        self._start = 0.0
+        self._live: Live | None = None
+        self._summary: SummaryBuilder | None = None
+
+    @contextlib.contextmanager
+    def showing(self, summary: SummaryBuilder) -> Iterator[None]:
+        """Show progress during the block; `summary` is what has been counted so far."""
+        self._summary = summary
+        self._start = time.monotonic()
+        if not self._shown:
+            yield
+        elif sys.stderr.isatty():
+            with self._on_terminal():
+                yield
+        else:
+            with self._in_log():
+                yield
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Take the live line away while something else is printed."""
+        if self._live is None:
+            yield
+            return
+        self._live.stop()
+        try:
+            yield
+        finally:
+            self._live.start()
+
+    def line(self) -> str:
+        """Return "612 of 1,024   298 ssh   71/s   6 s left   A 201  B 60"."""
+        done = self._scanner.progress.done
+        parts = [f"{done:,} of {self._total:,}"]
+        if self._summary is not None:
+            parts.append(f"{sum(self._first_grades().values()):,} ssh")
+        elapsed = time.monotonic() - self._start
+        if done and elapsed > 1:
+            rate = done / elapsed
+            left = max(self._total - done, 0) / rate
+            parts += [f"{rate:,.0f}/s", f"{left:,.0f} s left" if left < 100 else f"{left / 60:,.0f} min left"]
+        grades = "  ".join(f"{letter} {number}" for letter, number in sorted(self._first_grades().items()))
+        return "   ".join([*parts, grades] if grades else parts)
+
+    def _first_grades(self) -> dict[str, int]:
+        # Read from the thread that draws while the sweep counts: copies, never a live iteration.
+        profiles = [] if self._summary is None else list(self._summary.grades.values())
+        return dict(profiles[0]) if profiles else {}
+
+    @contextlib.contextmanager
+    def _on_terminal(self) -> Iterator[None]:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        self._live = Live(
+            console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))),
+            get_renderable=lambda: Text(self.line(), no_wrap=True, overflow="ellipsis"),
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        try:
+            with self._live:
+                yield
+        finally:
+            self._live = None
+
+    @contextlib.contextmanager
+    def _in_log(self) -> Iterator[None]:
+        ended = threading.Event()
+
+        def write() -> None:
+            while not ended.wait(_PLAIN_INTERVAL):
+                print(self.line(), file=sys.stderr, flush=True)
+
+        thread = threading.Thread(target=write, name="progress", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+
+def sweep_progress(scanner: Scanner, *, total: int, wanted: bool) -> SweepProgress:
+    """Return the progress of a sweep of `total` targets at most: shown if it is wanted and there is more than one."""
+    return SweepProgress(scanner, total, shown=wanted and total > 1)

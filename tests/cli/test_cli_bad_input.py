@@ -1,0 +1,148 @@
+"""Bad input: one line on standard error that names it, exit 2, no standard output, nothing written or scanned."""
+
+import io
+import os
+import select
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sshprobe.cli import main
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A server on loopback that must never be contacted."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+@pytest.fixture
+def run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], listener: socket.socket
+) -> Run:
+    """Run a command in an empty folder; "HERE" in its arguments is the server that must not be contacted."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: bytes = b"") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        here = f"127.0.0.1:{listener.getsockname()[1]}"
+        code = main([argument.replace("HERE", here) for argument in arguments])
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+FILES = {
+    "malformed.txt": b"# hosts\n\n10.0.0.0/99\n",
+    "empty.txt": b"",
+    "comments.txt": b"# nothing\n",
+    "binary.txt": b"web1\n\xff\xfe\x00\n",
+    "broken.toml": b'id = "mine"\ntitle = \n',
+    "wrong.toml": b'id = "mine"\ntitle = "t"\nversion = "1"\ndate = "2026"\nsource = "s"\n[kex]\n'
+    b'where = "w"\nallowed = [1]\n',
+    "broken.jsonl": b'{"type":"host"\n',
+    "empty.jsonl": b"",
+    "wrong.jsonl": b'{"type":"host","status":"fine"}\n',
+    "broken.json": b'{"sweep":\n {"type": "sweep",\n }}',
+}
+
+BAD: dict[str, tuple[list[str], str]] = {
+    "no command": ([], "no command"),
+    "an unknown command": (["scna"], "unknown command `scna`: did you mean `scan`?"),
+    "an unknown option": (["--colour"], "--colour"),
+    "no target": (["scan"], "no target"),
+    "an empty target": (["scan", "HERE", ""], "it is empty"),
+    "port 0": (["scan", "HERE", "web:0"], '"web:0" has no such port: ports are 1 to 65535'),
+    "port 65536": (["scan", "HERE", "web:65536"], "ports are 1 to 65535"),
+    "--port 0": (["scan", "HERE", "--port", "0"], "0 is not in the range 1<=x<=65535"),
+    "--port 70000": (["scan", "HERE", "-p", "70000"], "70000"),
+    "--port ssh": (["scan", "HERE", "-p", "ssh"], "'ssh'"),
+    "a missing target file": (["scan", "HERE", "-f", "none.txt"], "none.txt: cannot be read: No such file"),
+    "a folder as target file": (["scan", "HERE", "-f", "."], ".: cannot be read: Is a directory"),
+    "an empty target file": (["scan", "HERE", "-f", "empty.txt"], "empty.txt: holds no target"),
+    "a target file of comments": (["scan", "HERE", "-f", "comments.txt"], "comments.txt: holds no target"),
+    "a malformed line": (
+        ["scan", "HERE", "-f", "malformed.txt"],
+        'malformed.txt:3: "10.0.0.0/99" is no network: the prefix of an IPv4 network is 0 to 32',
+    ),
+    "a binary target file": (["scan", "HERE", "-f", "binary.txt"], "binary.txt:2: is not UTF-8 text"),
+    "empty standard input": (["scan", "HERE", "-"], "standard input: holds no target"),
+    "a malformed network": (["scan", "HERE", "10.0.0.0/33"], '"10.0.0.0/33" is no network'),
+    "a malformed range": (["scan", "HERE", "10.0.0.9-1"], '"10.0.0.9-1" is no range'),
+    "a malformed address": (["scan", "HERE", "300.0.0.1"], '"300.0.0.1" is no IPv4 address'),
+    "a malformed IPv6 address": (["scan", "HERE", "[::1"], '"[::1" is no host'),
+    "a malformed name": (["scan", "HERE", "we$b"], '"we$b" is no host name'),
+    "a control byte in a name": (["scan", "HERE", "we\x1b[31mb"], "we\\x1b[31mb"),
+    "a missing exclude file": (["scan", "HERE", "--exclude-file", "none.txt"], "none.txt: cannot be read"),
+    "an empty exclude file": (["scan", "HERE", "--exclude-file", "empty.txt"], "empty.txt: holds no exclusion"),
+    "a malformed exclude": (["scan", "HERE", "--exclude", "10.0.0.0/99"], '"10.0.0.0/99" is no network'),
+    "a malformed line of excludes": (["scan", "HERE", "--exclude-file", "malformed.txt"], "malformed.txt:3: "),
+    "an unknown profile": (["scan", "HERE", "--profile", "mozila"], "mozila"),
+    "a broken profile": (["scan", "HERE", "--profile", "broken.toml"], "broken.toml:2: "),
+    "a profile with a wrong field": (["scan", "HERE", "--profile", "wrong.toml"], "wrong.toml:8: kex.allowed"),
+    "a missing profile file": (["scan", "HERE", "--profile", "./none.toml"], "none.toml"),
+    "an unknown format": (["scan", "HERE", "--format", "xml"], "'xml'"),
+    "an unknown depth": (["scan", "HERE", "--depth", "deep"], "'deep'"),
+    "an unknown threshold": (["scan", "HERE", "--fail-on", "E"], "'E' is none of critical, high"),
+    "no timeout": (["scan", "HERE", "--timeout", "0"], "'0' is not above 0"),
+    "a negative timeout": (["scan", "HERE", "--connect-timeout", "-1"], "'-1' is not above 0"),
+    "NaN as timeout": (["scan", "HERE", "--host-timeout", "nan"], "'nan' is not above 0"),
+    "an endless timeout": (["scan", "HERE", "--host-timeout", "inf"], "'inf' is not above 0"),
+    "no rate": (["scan", "HERE", "--rate", "0"], "'0' is not above 0"),
+    "a rate in words": (["scan", "HERE", "--rate", "fast"], "'fast' is no number"),
+    "a negative wait": (["scan", "HERE", "--throttle-wait", "-1"], "'-1' is not 0 or more"),
+    "no concurrency": (["scan", "HERE", "-c", "0"], "0 is not in the range"),
+    "an empty user": (["scan", "HERE", "--auth-user", ""], "a user name cannot be empty"),
+    "a user with a control byte": (["scan", "HERE", "--auth-user", "ro\not"], "printable"),
+    "both versions of IP": (["scan", "HERE", "-4", "-6"], "exclude each other"),
+    "an option without value": (["scan", "HERE", "--rate"], "--rate"),
+    "an output folder that is missing": (["scan", "HERE", "-o", "none/out.jsonl"], "none/out.jsonl: cannot be written"),
+    "an output that is a folder": (["scan", "HERE", "-o", "."], ".: cannot be written"),
+    "a document in a missing folder": (["scan", "HERE", "-o", "none/out.json"], "none/out.json: cannot be written"),
+    "no records": (["grade"], "no records"),
+    "a missing records file": (["grade", "none.jsonl"], "none.jsonl: cannot be read: No such file"),
+    "an empty records file": (["grade", "empty.jsonl"], "empty.jsonl: holds no records"),
+    "a broken records file": (["grade", "broken.jsonl"], "broken.jsonl:1: is no record"),
+    "a wrong record": (["grade", "wrong.jsonl"], "wrong.jsonl:1: is no record"),
+    "a broken document": (["grade", "broken.json", "--format", "json"], "broken.json:3: is no document of records"),
+    "no records on standard input": (["grade", "-"], "standard input: holds no records"),
+    "an unknown name to explain": (["explain", "hmac-sha"], "`hmac-sha` is no algorithm and no finding"),
+    "nothing to explain": (["explain"], "missing argument"),
+    "an unknown profile to show": (["profiles", "show", "mozila"], "mozila"),
+    "a broken profile to check": (["profiles", "check", "broken.toml"], "broken.toml:2: "),
+    "a broken profile to show": (["profiles", "show", "broken.toml", "--format", "toml"], "broken.toml:2: "),
+    "no profile to check": (["profiles", "check"], "no profile to check"),
+    "no command of profiles": (["profiles"], "no command"),
+    "an output folder of the demo that is a file": (["demo", "--output", "empty.txt"], "empty.txt: cannot be made"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_input(what: str, run: Run, tmp_path: Path, listener: socket.socket) -> None:
+    for name, data in FILES.items():
+        (tmp_path / name).write_bytes(data)
+    arguments, message = BAD[what]
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert err[:-1].isprintable()
+    assert sorted(os.listdir(tmp_path)) == sorted(FILES)  # noqa: PTH208 - nothing was written
+    assert all((tmp_path / name).read_bytes() == data for name, data in FILES.items())
+    assert not select.select([listener], [], [], 0)[0], "a connection was opened"
+
+
+def test_bad_input_leaves_old_output_alone(run: Run, tmp_path: Path) -> None:
+    for name in ("out.jsonl", "out.json"):
+        (tmp_path / name).write_bytes(b"precious")
+        assert run("scan", "HERE", "10.0.0.0/99", "-o", name)[0] == 2
+        assert run("grade", "none.jsonl", "-o", name)[0] == 2
+        assert (tmp_path / name).read_bytes() == b"precious"

@@ -1,0 +1,224 @@
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from sample_records import HEADER, captured, debian12, failed
+
+from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.fail_on import reached
+from sshprobe.cli.main import COMMANDS
+from sshprobe.records import HostRecord, Record
+
+HEAVY = ("asyncio", "asyncssh", "cryptography", "msgspec", "paramiko", "rich", "tabulate", "uvloop")
+
+
+def sshprobe(
+    *arguments: str, cwd: Path, stdin: bytes = b"", env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), **(env or {})}
+    command = [sys.executable, "-W", "error", "-m", "sshprobe", *arguments]
+    return subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, env=environment, check=False)
+
+
+def write(path: Path, hosts: Sequence[HostRecord]) -> None:
+    records: list[Record] = [HEADER, *hosts]
+    path.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    names = ("openssh-debian12-9.2p1", "openssh-5.3p1", "dropbear-2022.83", "tinysshd-20230101")
+    hosts = [captured(name, f"192.0.2.{last}") for last, name in enumerate(names, start=1)]
+    write(tmp_path / "saved.jsonl", [*hosts, failed("timeout", "no answer")])
+    return tmp_path
+
+
+@pytest.mark.parametrize("argument", ["--version", "--help"])
+def test_light_commands_import_nothing_heavy(argument: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from sshprobe.cli import main\n"
+        f"assert main([{argument!r}]) == 0\n"
+        f"loaded = {{name.partition('.')[0] for name in sys.modules}} & set({HEAVY!r})\n"
+        "assert not loaded, loaded\n"
+    )
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env={**os.environ, "PYTHONPATH": str(root)}, check=False
+    )
+    assert run.returncode == 0, run.stderr.decode()
+
+
+def test_help_lists_every_command_with_its_own_words(tmp_path: Path) -> None:
+    out = sshprobe("--help", cwd=tmp_path).stdout.decode()
+    for name, lazy in COMMANDS.items():
+        assert lazy.help in out
+        run = sshprobe(name, "--help", cwd=tmp_path)
+        assert (run.returncode, run.stderr) == (0, b"")
+        assert "-h, --help" in run.stdout.decode()
+
+
+def test_grade_for_people(saved: Path) -> None:
+    run = sshprobe("grade", "saved.jsonl", cwd=saved)
+    assert (run.returncode, run.stderr) == (0, b"")
+    out = run.stdout.decode()
+    assert "192.0.2.1:22  OpenSSH 9.2p1 (Debian 12)" in out
+    assert ["grade", "score", "host", "software", "worst"] in [line.split() for line in out.splitlines()]
+    assert "5 targets: 4 ok, 1 timeout." in out
+    assert "\x1b" not in out
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl"])
+def test_grade_for_machines(format_: str, saved: Path) -> None:
+    arguments = ("--profile", "mozilla-modern", "--profile", "alibaba-ecs", "--format", format_)
+    run = sshprobe("grade", "saved.jsonl", *arguments, cwd=saved)
+    assert (run.returncode, run.stderr) == (0, b"")
+    lines = [json.loads(line) for line in run.stdout.splitlines()] if format_ == "jsonl" else []
+    document = {"sweep": lines[0], "hosts": lines[1:-1], "summary": lines[-1]} if lines else json.loads(run.stdout)
+    assert document["sweep"]["started_at"] == HEADER.started_at
+    assert [profile["id"] for profile in document["sweep"]["profiles"]] == ["mozilla-modern", "alibaba-ecs"]
+    assert [len(host["verdicts"]) for host in document["hosts"]] == [2, 2, 2, 2, 0]
+    assert document["summary"]["statuses"] == {"ok": 4, "timeout": 1}
+    # What was written can be graded again, and then it is the same.
+    (saved / "again").write_bytes(run.stdout)
+    assert sshprobe("grade", "again", *arguments, cwd=saved).stdout == run.stdout
+    assert sshprobe("grade", "-", *arguments, cwd=saved, stdin=run.stdout).stdout == run.stdout
+
+
+def test_output_file_and_report(saved: Path) -> None:
+    shown = sshprobe("grade", "saved.jsonl", cwd=saved).stdout
+    lines = sshprobe("grade", "saved.jsonl", "--format", "jsonl", cwd=saved).stdout
+    document = sshprobe("grade", "saved.jsonl", "--format", "json", cwd=saved).stdout
+    for name, extra, content in (
+        ("a.jsonl", (), lines),
+        ("a.json", (), document),
+        ("a.out", (), lines),
+        ("b.out", ("--format", "json"), document),
+        ("report.txt", ("--format", "table"), shown),
+    ):
+        run = sshprobe("grade", "saved.jsonl", "-o", name, *extra, cwd=saved)
+        assert (run.returncode, run.stdout) == (0, shown)
+        assert (saved / name).read_bytes() == content
+
+
+def test_many_hosts_are_a_table_and_blocks_with_v(tmp_path: Path) -> None:
+    write(tmp_path / "many.jsonl", [captured("openssh-9.9p2", f"192.0.2.{last}") for last in range(1, 20)])
+    short = sshprobe("grade", "many.jsonl", cwd=tmp_path).stdout.decode()
+    assert "mac_algorithms_client_to_server" not in short
+    assert "connections, 0.4 s" not in short
+    long = sshprobe("grade", "many.jsonl", "-v", cwd=tmp_path).stdout.decode()
+    assert long.count("mac_algorithms_client_to_server") == 19
+
+
+def test_hostile_records_do_not_reach_the_terminal(tmp_path: Path) -> None:
+    evil = "\x1b]0;owned\x07\n\u202e\x9b2J"
+    record = msgspec.structs.replace(debian12(), verdicts=[], warnings=[evil], authentication_banner=evil)
+    record = msgspec.structs.replace(record, kex_algorithms=[evil, *(record.kex_algorithms or [])], error=evil)
+    write(tmp_path / "evil.jsonl", [record, failed("reset", evil)])
+    for arguments in ((), ("-v",)):
+        out = sshprobe("grade", "evil.jsonl", *arguments, cwd=tmp_path).stdout.decode()
+        assert not set("\x1b\x07\x9b\u202e") & set(out)
+        assert "owned" in out
+
+
+def test_nothing_to_grade_is_3(tmp_path: Path) -> None:
+    write(tmp_path / "r.jsonl", [failed("refused", "connection refused")])
+    assert sshprobe("grade", "r.jsonl", "--fail-on", "noncompliant", cwd=tmp_path).returncode == 3
+
+
+def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:
+    write(tmp_path / "r.jsonl", [failed("reset", "größe")])
+    run = sshprobe("grade", "r.jsonl", cwd=tmp_path, env={"PYTHONIOENCODING": "ascii"})
+    assert run.returncode == 3
+    assert b"gr\\xf6\\xdfe" in run.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error(saved: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    root = Path(__file__).parents[2]
+    command = [sys.executable, "-m", "sshprobe", "grade", "saved.jsonl", "-v"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    try:
+        run = subprocess.run(command, cwd=saved, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
+    finally:
+        os.close(writer)
+    assert (run.returncode, run.stderr) == (141, b"")
+
+
+def test_profiles(tmp_path: Path) -> None:
+    out = sshprobe("profiles", "list", cwd=tmp_path).stdout.decode()
+    ids = [line.split()[0] for line in out.splitlines()[1:]]
+    assert {"mozilla-modern", "mozilla-intermediate", "alibaba-ecs"} <= set(ids)
+    assert [
+        each["id"] for each in json.loads(sshprobe("profiles", "list", "--format", "json", cwd=tmp_path).stdout)
+    ] == ids
+    for id_ in ids:
+        assert (
+            f"id         {id_}".split() == sshprobe("profiles", "show", id_, cwd=tmp_path).stdout.decode().split()[:2]
+        )
+        assert json.loads(sshprobe("profiles", "show", id_, "--format", "json", cwd=tmp_path).stdout)["id"] == id_
+        toml = sshprobe("profiles", "show", id_, "--format", "toml", cwd=tmp_path).stdout
+        (tmp_path / "mine.toml").write_bytes(toml)
+        run = sshprobe("profiles", "check", "mine.toml", cwd=tmp_path)
+        assert (run.returncode, run.stderr) == (0, b"")
+        assert run.stdout.decode().startswith(f"mine.toml: ok ({id_}, ")
+        # A profile of one's own works as the built-in one does.
+        write(tmp_path / "r.jsonl", [captured("openssh-9.9p2")])
+        mine, built_in = (
+            sshprobe("grade", "r.jsonl", "--profile", name, cwd=tmp_path).stdout for name in ("mine.toml", id_)
+        )
+        assert mine == built_in != b""
+
+
+def test_explain(tmp_path: Path) -> None:
+    for name in ("hmac-sha1", "ssh-ed25519", "diffie-hellman-group14-sha256", "aes128-cbc", "zlib"):
+        run = sshprobe("explain", name, cwd=tmp_path)
+        assert (run.returncode, run.stderr) == (0, b"")
+        assert name in run.stdout.decode()
+
+
+def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+    from sshprobe.grading import finding_ids
+
+    for id_ in finding_ids():
+        assert main(["explain", id_]) == 0
+        assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    ("grade", "severities", "compliant", "thresholds"),
+    [
+        ("A+", [], True, "A+"),
+        ("A", ["note"], True, "A+ A"),
+        ("B", ["low"], None, "A+ A B low noncompliant"),
+        ("C", ["medium", "low"], False, "A+ A B C low medium noncompliant"),
+        ("F", ["critical"], False, "A+ A B C D F low medium high critical noncompliant"),
+    ],
+)
+def test_fail_on(grade: str, severities: list[str], compliant: bool | None, thresholds: str) -> None:
+    from sample_records import CLEAN, finding, judged
+
+    findings = [finding("mac.weak", severity, "hmac-sha1", "weak") for severity in severities]
+    verdict = msgspec.structs.replace(CLEAN, grade=grade, findings=findings, compliant=compliant)
+    record = judged(captured("openssh-9.9p2"), CLEAN, verdict)
+    known = ["A+", "A", "B", "C", "D", "F", "low", "medium", "high", "critical", "noncompliant"]
+    assert [each for each in known if reached(each, record)] == thresholds.split()
+
+
+def test_a_server_that_could_not_be_judged_is_not_shown_to_comply() -> None:
+    assert reached("noncompliant", failed("throttled", None))
+    assert not reached("noncompliant", failed("refused", None))
+
+
+def test_exit_codes() -> None:
+    assert exit_code(interrupted=False, graded=1, failed=False) == 0
+    assert exit_code(interrupted=False, graded=1, failed=True) == 1
+    assert exit_code(interrupted=False, graded=0, failed=True) == 3
+    assert exit_code(interrupted=True, graded=0, failed=True) == 130
