@@ -7,10 +7,10 @@ from typing import Any, get_args
 import jsonschema
 import msgspec
 import pytest
-from sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
 
 from sshprobe.records import GRADES, SEVERITIES, Grade, HostRecord, Record, Severity, SummaryRecord
 from sshprobe.report.summary import SummaryBuilder
+from tests.sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
 
 ROOT = Path(__file__).parents[1]
 CAPTURES = sorted(

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from sample_records import HEADER, captured, debian12, failed
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fail_on import reached
 from sshprobe.cli.main import COMMANDS
 from sshprobe.records import HostRecord, Record
+from tests.sample_records import HEADER, captured, debian12, failed
 
 HEAVY = ("asyncio", "asyncssh", "cryptography", "msgspec", "paramiko", "rich", "tabulate", "uvloop")
 
@@ -203,7 +203,7 @@ def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_fail_on(grade: str, severities: list[str], compliant: bool | None, thresholds: str) -> None:
-    from sample_records import CLEAN, finding, judged
+    from tests.sample_records import CLEAN, finding, judged
 
     findings = [finding("mac.weak", severity, "hmac-sha1", "weak") for severity in severities]
     verdict = msgspec.structs.replace(CLEAN, grade=grade, findings=findings, compliant=compliant)

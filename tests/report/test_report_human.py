@@ -7,13 +7,13 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, judged
 
 from sshprobe.records import Grade, HostRecord
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import FleetTable
 from sshprobe.report.terminal import Terminal, printable
+from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, judged
 
 
 @dataclass

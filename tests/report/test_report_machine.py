@@ -13,7 +13,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
 
 from sshprobe.errors import InputError
 from sshprobe.records import HostRecord, Record, SummaryRecord
@@ -22,6 +21,7 @@ from sshprobe.report.json_document import JsonDocumentWriter
 from sshprobe.report.jsonl import JsonLinesWriter, RecordWriter
 from sshprobe.report.reading import read_records
 from sshprobe.report.summary import SummaryBuilder
+from tests.sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
 
 HOSTS = [debian12(), failed("timeout", "no answer"), judged(captured("dropbear-2022.83", "192.0.2.7"), CLEAN)]
 
