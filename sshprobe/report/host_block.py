@@ -24,6 +24,7 @@ CATEGORY_WORDS = {
 
 _SHOWN_FINDINGS = 12
 _SHOWN_NOTES = 3
+_SHOWN_LEFT = 4
 
 
 class Advice(Protocol):
@@ -44,6 +45,10 @@ class Advice(Protocol):
     @property
     def score(self) -> int:
         """The score that is reached."""
+
+    @property
+    def compliant(self) -> bool | None:
+        """Whether the profile is met then."""
 
     @property
     def left(self) -> list[str]:
@@ -70,7 +75,7 @@ def host_block(
             lines += verdict_details(verdict, terminal)
         advice = (remedies or {}).get(verdict.profile)
         if advice is not None:
-            lines += _remedy(advice, verdict)
+            lines += _remedy(advice, verdict, terminal, verbose=verbose)
     if verbose:
         lines += ["", *observation_details(record, terminal)]
     lines += _foot(record, terminal, verbose=verbose)
@@ -99,21 +104,20 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
 
 
 def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
-    serious = [finding for finding in verdict.findings if finding.severity != "note"]
-    notes = [finding for finding in verdict.findings if finding.severity == "note"]
+    groups = _grouped(verdict.findings, apart=verbose)
+    serious = [group for group in groups if group[0].severity != "note"]
+    notes = [group for group in groups if group[0].severity == "note"]
     if not verbose:
         serious, notes = serious[:_SHOWN_FINDINGS], notes[:_SHOWN_NOTES]
     shown = [*serious, *notes]
+    category_width = max((len(CATEGORY_WORDS[group[0].category]) for group in shown), default=0)
+    name_width = min(max((len(_names(group)) for group in shown), default=0), 38)
     lines = [""]
-    widths = (
-        max((len(CATEGORY_WORDS[finding.category]) for finding in shown), default=0),
-        min(max((len(finding.algorithm or "") for finding in shown), default=0), 40),
-    )
-    for finding in shown:
-        lines += _finding(finding, widths, terminal)
+    for group in shown:
+        lines += _finding(group, category_width, name_width, terminal)
         if verbose:
-            lines += finding_details(finding, terminal)
-    hidden = len(verdict.findings) - len(shown)
+            lines += finding_details(group[0], terminal)
+    hidden = len(verdict.findings) - sum(map(len, shown))
     if hidden:
         lines.append(f"  {hidden} more with -v")
     if verdict.compliant is None and verdict.not_observed:
@@ -121,23 +125,38 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
     return lines if len(lines) > 1 else []
 
 
-def _finding(finding: Finding, widths: tuple[int, int], terminal: Terminal) -> list[str]:
-    category_width, name_width = widths
-    name = finding.algorithm or ""
-    lead = f"  {finding.severity:<8}  {CATEGORY_WORDS[finding.category]:<{category_width}}  {name:<{name_width}}  "
-    indent = " " * (14 + category_width + name_width)
-    if len(lead) > terminal.width // 2:
+def _grouped(findings: list[Finding], *, apart: bool) -> list[list[Finding]]:
+    """Put findings that say the same of several algorithms on one line, at the place of the first."""
+    groups: dict[object, list[Finding]] = {}
+    for number, finding in enumerate(findings):
+        key = number if apart else (finding.severity, finding.category, finding.message)
+        groups.setdefault(key, []).append(finding)
+    return list(groups.values())
+
+
+def _names(group: list[Finding]) -> str:
+    name = group[0].algorithm or ""
+    return name if len(group) == 1 else f"{name} +{len(group) - 1}"
+
+
+def _finding(group: list[Finding], category_width: int, name_width: int, terminal: Terminal) -> list[str]:
+    finding = group[0]
+    category = CATEGORY_WORDS[finding.category]
+    lead = f"  {finding.severity:<8}  {category:<{category_width}}  {_names(group):<{name_width}}  "
+    indent = " " * (16 + category_width + name_width)
+    if terminal.width - len(indent) < 30:
         indent = " " * 12
     first, *rest = terminal.wrap(finding.message, indent=indent, first=lead)
-    coloured = terminal.severity(first[:10], finding.severity) + first[10:]
-    return [coloured, *rest]
+    return [terminal.severity(first[:10], finding.severity) + first[10:], *rest]
 
 
-def _remedy(advice: Advice, verdict: Verdict) -> list[str]:
+def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
     if not (advice.lines or advice.commands or advice.left):
         return []
-    better = (advice.grade, advice.score) != (verdict.grade, verdict.score)
-    goal = f"To reach {advice.grade} ({advice.score})" if better else "To match the profile"
+    if (advice.grade, advice.score) != (verdict.grade, verdict.score):
+        goal = f"To reach {advice.grade} ({advice.score})"
+    else:
+        goal = "To match the profile" if advice.compliant else "To come closer to the profile"
     lines = [""]
     # Never wrapped: sshd_config and the shell take a line as it is.
     if advice.lines:
@@ -146,9 +165,13 @@ def _remedy(advice: Advice, verdict: Verdict) -> list[str]:
     if advice.commands:
         lines.append("  And run:" if advice.lines else f"  {goal}, run:")
         lines += [f"    {escape_unprintable(command)}" for command in advice.commands]
-    if advice.left:
-        lines.append("  This leaves:" if advice.lines or advice.commands else "  No setting mends:")
-        lines += [f"    {escape_unprintable(line)}" for line in advice.left]
+    shown = advice.left if verbose else advice.left[:_SHOWN_LEFT]
+    if shown:
+        lines.append("  This leaves:" if advice.lines or advice.commands else "  To change by hand:")
+    for line in shown:
+        lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
+    if len(advice.left) > len(shown):
+        lines.append(f"    {len(advice.left) - len(shown)} more with -v")
     return lines
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sshprobe.escape import escape_unprintable
@@ -86,8 +87,10 @@ class FleetTable:
         return "\n".join([*(lines if rows else []), "", *wrapped]) + "\n"
 
     def _sentences(self, summary: SummaryRecord) -> list[str]:
-        statuses = ", ".join(f"{number:,} {_words(name)}" for name, number in summary.statuses.items())
-        time = f"{count(summary.connections, 'connection')} in {seconds(summary.duration_ms)}"
+        statuses = ", ".join(f"{number:,} {_words(name)}" for name, number in _most(summary.statuses))
+        time = count(summary.connections, "connection")
+        if summary.duration_ms:  # records that were cut off have no summary to say it
+            time += f" in {seconds(summary.duration_ms)}"
         sentences = [f"{count(summary.hosts, 'target')}: {statuses}. {time}."]
         answer = f"{count(self._servers, 'SSH server')}"
         if self._profiles:
@@ -102,9 +105,13 @@ class FleetTable:
             answer += f" {count(keys, 'host key is', 'host keys are')} shared by {count(len(machines), 'machine')}."
         sentences.append(answer)
         if self._common:
-            common = sorted(self._common.items(), key=lambda item: (-item[1], item[0]))[:3]
+            common = _most(self._common)[:3]
             sentences.append(f"Most common: {', '.join(f'{name} on {number:,}' for name, number in common)}.")
         return sentences
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def _words(name: str) -> str:

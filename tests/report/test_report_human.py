@@ -13,7 +13,7 @@ from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import FleetTable
 from sshprobe.report.terminal import Terminal, printable
-from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, judged
+from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
 
 
 @dataclass
@@ -22,6 +22,7 @@ class Help:
     commands: list[str] = field(default_factory=list)
     grade: Grade = "A"
     score: int = 93
+    compliant: bool | None = True
     left: list[str] = field(default_factory=list)
 
 
@@ -44,6 +45,28 @@ web1.example.org:22  OpenSSH 9.2p1 (Debian 12)              C   61   mozilla-mod
   verified, 2 more with -v
 """
     )
+
+
+def test_findings_that_say_the_same_share_a_line() -> None:
+    names = ["aes128-cbc", "aes192-cbc", "aes256-cbc"]
+    findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    assert "  medium    cipher  aes128-cbc +2  CBC\n" in host_block(record, Terminal())
+    assert all(f"  {name}  CBC\n" in host_block(record, Terminal(), verbose=True) for name in names)
+
+
+def test_what_a_remedy_reaches_and_leaves() -> None:
+    def words(help_: Help, *, verbose: bool = False) -> str:
+        return host_block(debian12(), Terminal(), remedies={"mozilla-modern": help_}, verbose=verbose)
+
+    left = [f"thing {number}" for number in range(9)]
+    assert "To reach A (93), in /etc" in words(Help(["MACs x"]))
+    assert "To match the profile, in /etc" in words(Help(["MACs x"], grade="C", score=61))
+    assert "To come closer to the profile, run:" in words(Help([], ["run"], "C", 61, False))
+    assert "This leaves:\n    thing 0\n" in words(Help(["MACs x"], left=left))
+    assert "To change by hand:\n    thing 0\n" in words(Help(left=left))
+    assert "5 more with -v" in words(Help(left=left))
+    assert "thing 8" in words(Help(left=left), verbose=True)
 
 
 def test_lines_to_paste_are_never_wrapped() -> None:
@@ -114,7 +137,7 @@ def test_a_sweep() -> None:
     ]
     assert "hmac-sha1" in text.splitlines()[1]
     assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
-    assert "5 targets: 1 not ssh, 3 ok, 1 refused. 11 connections in 1.5 s." in text
+    assert "5 targets: 3 ok, 1 not ssh, 1 refused. 11 connections in 1.5 s." in text
     assert "3 SSH servers, 2 not compliant with mozilla-modern." in text
     assert "3 host keys are shared by 2 machines." in text
     assert "Most common: diffie-hellman-group14-sha256 on 2, hmac-sha1 on 2, password on 2." in text
