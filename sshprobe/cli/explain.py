@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import difflib
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sshprobe.cli.options import terminal
 from sshprobe.cli.profiles import fields
 from sshprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.algorithms import Algorithm
 
 
 @click.command()
@@ -24,16 +28,49 @@ def explain(name: str) -> None:
     from sshprobe.grading import explain_finding, finding_ids
 
     ids = finding_ids()
-    found = [(category, entry) for category in CLASSES if (entry := lookup(category, name)) is not None]
-    if name in ids:
-        click.echo("\n".join(fields(msgspec.to_builtins(explain_finding(name)), terminal())))
-    for category, entry in found:
-        known = msgspec.to_builtins(entry)
-        known["category"] = category
-        click.echo("\n".join(fields(known, terminal())))
+    found = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
     if not found and name not in ids:
-        known_names = {*ids, *(each for category in CLASSES for each in names(category))}
-        close = difflib.get_close_matches(name.lower(), sorted(known_names), n=3, cutoff=0.6)
+        known = {*ids, *(each for category in CLASSES for each in names(category))}
+        close = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")
+    blocks = [msgspec.to_builtins(explain_finding(name))] if name in ids else []
+    blocks += [_algorithm(entry) for entry in found]
+    click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
+
+
+def _algorithm(entry: Algorithm) -> dict[str, Any]:
+    """Return what is known of an algorithm, what is wrong with it, and what the profiles say of it."""
+    import msgspec
+
+    from sshprobe.algorithms import weakness
+
+    weak = weakness(entry)
+    return {
+        "name": entry.name,
+        "category": entry.category,
+        "weakness": f"{weak.severity}: {weak.words}" if weak is not None else "none known",
+        "says": ", ".join(weak.references) if weak is not None else "",
+        **msgspec.to_builtins(entry),
+        "profiles": _opinions(entry),
+    }
+
+
+def _opinions(entry: Algorithm) -> dict[str, str]:
+    from sshprobe.algorithms import CLASSES, canonical
+    from sshprobe.profiles import available_profiles, load_profile
+
+    opinions = {}
+    for profile in map(load_profile, available_profiles()):
+        for category in CLASSES:
+            rule = profile.algorithms(category) if category == entry.category else None
+            if rule is None:
+                continue
+            name = canonical(category, entry.name)
+            words = [word for each, word in rule.words.items() if canonical(category, each) == name]
+            recommended = name in {canonical(category, each) for each in rule.recommended}
+            allowed = name in {canonical(category, each) for each in rule.allowed}
+            opinion = "recommended" if recommended else "allowed" if allowed else "not listed"
+            opinions[profile.id] = f"{', '.join(words[:1] or [opinion])} ({rule.where})"
+    return opinions

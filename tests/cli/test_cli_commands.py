@@ -181,6 +181,11 @@ def test_explain(tmp_path: Path) -> None:
         run = sshprobe("explain", name, cwd=tmp_path)
         assert (run.returncode, run.stderr) == (0, b"")
         assert name in run.stdout.decode()
+        assert "mozilla-modern" in run.stdout.decode() or name == "zlib"
+    out = " ".join(sshprobe("explain", "hmac-sha1", cwd=tmp_path).stdout.decode().split())
+    assert "weakness low: SHA-1" in out
+    assert "mozilla-modern not listed (" in out
+    assert "weakness none known" in " ".join(sshprobe("explain", "ssh-ed25519", cwd=tmp_path).stdout.decode().split())
 
 
 def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
