@@ -1,0 +1,321 @@
+"""What holds for every observation and every profile."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+import msgspec
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names
+from sshprobe.grading import grade, remedy
+from sshprobe.grading.lists import FIELDS
+from sshprobe.profiles import (
+    AlgorithmRule,
+    AuthenticationRule,
+    GroupExchangeRule,
+    HostKeyRule,
+    MinimumBits,
+    Profile,
+    ProtocolRule,
+    load_profile,
+)
+from sshprobe.records import GRADES, Finding, GroupExchange, HostKey, Observation, Verdict
+from tests.grading.observations import host_key, identification, modern, modulus
+
+BUILT_IN = [load_profile(id) for id in ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")]
+METHODS = ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "odd@example.com"]
+MARKERS = ["ext-info-s", "kex-strict-s-v00@openssh.com", "kexguess2@matt.ucc.asn.au"]
+SOFTWARE = [
+    "SSH-2.0-OpenSSH_9.2p1 Debian-2",
+    "SSH-2.0-OpenSSH_10.0",
+    "SSH-2.0-OpenSSH_6.7",
+    "SSH-1.99-OpenSSH_5.3",
+    "SSH-2.0-OpenSSH",
+    "SSH-2.0-dropbear_2022.83",
+]
+
+
+def pool(category: Class) -> list[str]:
+    """Names of the catalogue as a server would send them, and some that nobody knows."""
+    known = [f"{name[:-1]}toWM5Slw5Ew8Mqkay+al2g==" if name.endswith("-*") else name for name in names(category)]
+    return [*known, "unknown@example.com", "rot13"]
+
+
+POOLS = {category: pool(category) for category in CLASSES}
+# Mostly what servers really offer, so that good and bad meet.
+COMMON = {
+    category: [name for name in POOLS[category] if (entry := lookup(category, name)) and entry.openssh_in_code]
+    for category in CLASSES
+}
+
+
+def name_lists(category: Class) -> st.SearchStrategy[list[str]]:
+    few = st.lists(st.sampled_from(COMMON[category]), max_size=6, unique=True)
+    return st.tuples(few, st.lists(st.sampled_from(POOLS[category]), max_size=3)).map(lambda pair: [*pair[0], *pair[1]])
+
+
+HOST_KEYS = st.lists(
+    st.builds(
+        host_key,
+        st.sampled_from(["ssh-rsa", "ssh-ed25519", "ssh-dss", "ssh-rsa-cert-v01@openssh.com", "odd@example.com"]),
+        st.sampled_from([None, 1024, 2048, 3072, 4096]),
+        st.sampled_from([True, True, None, False]),
+    ),
+    max_size=4,
+)
+EXCHANGES = st.lists(
+    st.builds(
+        modulus,
+        st.sampled_from([None, 1024, 1536, 2048, 3072, 8192]),
+        n=st.sampled_from([1024, 2048, 4096]),
+        max=st.sampled_from([2048, 8192]),
+    ),
+    max_size=2,
+)
+
+
+@st.composite
+def observations(draw: st.DrawFn) -> Observation:
+    changes: dict[str, object] = {
+        field: draw(st.none() | name_lists(category) if draw(st.integers(0, 9)) == 0 else name_lists(category))
+        for category in CLASSES
+        for _, field in FIELDS[category]
+    }
+    if draw(st.booleans()):
+        for category in ("cipher", "mac"):
+            (_, one), (_, other) = FIELDS[category]
+            changes[other] = changes[one]
+    if changes["kex_algorithms"] is not None:
+        changes["kex_algorithms"] = [
+            *msgspec.convert(changes["kex_algorithms"], list[str]),
+            *draw(st.lists(st.sampled_from(MARKERS), unique=True)),
+        ]
+    return modern(
+        **changes,
+        identification=draw(st.none() | st.sampled_from(SOFTWARE).map(identification)),
+        host_keys=draw(st.none() | HOST_KEYS),
+        group_exchange=draw(st.none() | EXCHANGES),
+        authentication_methods=draw(st.none() | st.lists(st.sampled_from(METHODS), unique=True)),
+        authentication_none_accepted=draw(st.sampled_from([None, False, False, True])),
+    )
+
+
+@st.composite
+def generated_profiles(draw: st.DrawFn) -> Profile:
+    def rule(category: Class) -> AlgorithmRule | None:
+        if draw(st.integers(0, 5)) == 0:
+            return None
+        allowed = tuple(draw(st.lists(st.sampled_from(POOLS[category]), min_size=1, max_size=8, unique=True)))
+        same = {canonical(category, name) for name in allowed}
+        words = {
+            name: draw(st.sampled_from(["MUST", "SHOULD", "MAY", "SHOULD NOT", "MUST NOT"]))
+            for name in draw(st.lists(st.sampled_from(POOLS[category]), max_size=4))
+            if canonical(category, name) == name and name not in same
+        }
+        recommended = allowed[:2]
+        if category == "host_key":
+            bits = MinimumBits(rsa=draw(st.sampled_from([None, 2048, 3072])), dsa=draw(st.sampled_from([None, 2048])))
+            return HostKeyRule(where="w", allowed=allowed, recommended=recommended, words=words, min_bits=bits)
+        return AlgorithmRule(where="w", allowed=allowed, recommended=recommended, words=words)
+
+    host_keys = rule("host_key")
+    return Profile(
+        id="generated",
+        title="generated",
+        version="1",
+        date="2026",
+        source="hypothesis",
+        protocol=draw(st.sampled_from([None, ProtocolRule(where="w", allowed=("2.0",))])),
+        kex=rule("kex"),
+        host_key=host_keys if isinstance(host_keys, HostKeyRule) else None,
+        cipher=rule("cipher"),
+        mac=rule("mac"),
+        compression=rule("compression"),
+        group_exchange=draw(
+            st.sampled_from([None, *(GroupExchangeRule(where="w", min_bits=bits) for bits in (1024, 2048, 3072))])
+        ),
+        authentication=draw(st.sampled_from([None, AuthenticationRule(where="w", allowed=("publickey", "password"))])),
+    )
+
+
+PROFILES = st.sampled_from(BUILT_IN) | generated_profiles()
+
+
+def better_or_equal(one: Verdict, other: Verdict) -> bool:
+    return one.score >= other.score and GRADES.index(one.grade) <= GRADES.index(other.grade)
+
+
+def without_advice(verdict: Verdict) -> tuple[Verdict, list[Finding]]:
+    findings = [msgspec.structs.replace(finding, remediation=None) for finding in verdict.findings]
+    return msgspec.structs.replace(verdict, findings=[]), findings
+
+
+@given(st.lists(observations(), min_size=2, max_size=4), PROFILES, st.booleans(), st.randoms(use_true_random=False))
+@settings(max_examples=100, deadline=None)
+def test_the_verdict_depends_on_nothing_else(
+    hosts: list[Observation], profile: Profile, strict: bool, shuffler: random.Random
+) -> None:
+    """On observation, profile and catalogue: not on other hosts, their order, or an earlier call."""
+    before = msgspec.json.encode(hosts)
+    first = [grade(host, profile, strict=strict) for host in hosts]
+    order = list(range(len(hosts)))
+    shuffler.shuffle(order)
+    again: dict[int, Verdict] = {}
+    for index in order:
+        again[index] = grade(hosts[index], profile, strict=strict)
+        remedy(hosts[index], profile, strict=strict)
+    assert [again[index] for index in range(len(hosts))] == first
+    assert msgspec.json.encode(hosts) == before
+    copied = msgspec.json.decode(before, type=list[Observation])
+    assert [grade(host, profile, strict=strict) for host in copied] == first
+
+
+@given(observations(), PROFILES, st.booleans(), st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_the_order_of_names_changes_nothing(
+    observation: Observation, profile: Profile, strict: bool, shuffler: random.Random
+) -> None:
+    def shuffled(items: Sequence[str] | Sequence[HostKey] | Sequence[GroupExchange] | None) -> object:
+        return None if items is None else shuffler.sample(items, len(items))
+
+    fields = [field for category in CLASSES for _, field in FIELDS[category]]
+    fields += ["host_keys", "group_exchange", "authentication_methods"]
+    changed = msgspec.structs.replace(observation, **{name: shuffled(getattr(observation, name)) for name in fields})
+    one, other = grade(observation, profile, strict=strict), grade(changed, profile, strict=strict)
+    assert sorted(one.not_observed) == sorted(other.not_observed)
+    one, other = (msgspec.structs.replace(verdict, not_observed=[]) for verdict in (one, other))
+    assert without_advice(one) == without_advice(other)
+
+
+@given(observations(), PROFILES, st.booleans(), st.sampled_from(CLASSES), st.data())
+@settings(max_examples=400, deadline=None)
+def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
+    observation: Observation, profile: Profile, strict: bool, category: Class, data: st.DataObject
+) -> None:
+    """And removing one never lowers it: read from right to left."""
+    name = data.draw(st.sampled_from(POOLS[category]))
+    fields = [field for _, field in FIELDS[category] if getattr(observation, field) is not None]
+    assume(fields)
+    chosen = data.draw(st.lists(st.sampled_from(fields), min_size=1, unique=True))
+    place = data.draw(st.integers(0, 10))
+    changes = {}
+    for field in chosen:
+        old = getattr(observation, field)
+        changes[field] = [*old[:place], name, *old[place:]]
+    more = msgspec.structs.replace(observation, **changes)
+    verdict = grade(more, profile, strict=strict)
+    forbidden = any(
+        finding.deviation
+        and finding.category == category
+        and finding.algorithm is not None
+        and canonical(category, finding.algorithm) == canonical(category, name)
+        for finding in verdict.findings
+    )
+    assume(forbidden)
+    assert verdict.compliant is False
+    assert better_or_equal(grade(observation, profile, strict=strict), verdict)
+
+
+@given(st.sampled_from(BUILT_IN), st.booleans(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, data: st.DataObject) -> None:
+    """The same from a server that is otherwise as the guide wants it: there the caps matter most."""
+    category = data.draw(st.sampled_from(CLASSES))
+    name = data.draw(st.sampled_from(POOLS[category]))
+    extra = data.draw(st.sampled_from([[], ["mlkem768x25519-sha256"]]))
+    good = modern(kex_algorithms=[*extra, *(modern().kex_algorithms or [])])
+    more = msgspec.structs.replace(good, **{field: [*getattr(good, field), name] for _, field in FIELDS[category]})
+    before, after = grade(good, profile, strict=strict), grade(more, profile, strict=strict)
+    if after.compliant is False and before.compliant is True:
+        assert better_or_equal(before, after)
+        assert after.score < before.score
+
+
+def needed(observation: Observation, profile: Profile) -> list[str]:
+    """Fields of the observation that the profile needs."""
+    fields = [field for category in CLASSES if profile.algorithms(category) for _, field in FIELDS[category]]
+    if profile.protocol is not None:
+        fields.append("identification")
+    if profile.authentication is not None:
+        fields.append("authentication_methods")
+    if profile.group_exchange is not None and any(
+        (entry := lookup("kex", name)) and entry.family in ("dh-gex", "gss-dh-gex")
+        for name in observation.kex_algorithms or ()
+    ):
+        fields.append("group_exchange")
+    if profile.host_key is not None:
+        bounds = {"rsa": profile.host_key.min_bits.rsa, "dsa": profile.host_key.min_bits.dsa}
+        if any(
+            (entry := lookup("host_key", name)) and bounds.get(entry.family) is not None
+            for name in observation.server_host_key_algorithms or ()
+        ):
+            fields.append("host_keys")
+    return fields
+
+
+@st.composite
+def compliant(draw: st.DrawFn, profile: Profile) -> Observation:
+    """Any part of what a built-in profile allows."""
+    changes: dict[str, object] = {}
+    for category in CLASSES:
+        rule = profile.algorithms(category)
+        if rule is not None:
+            allowed = draw(st.lists(st.sampled_from(rule.allowed), min_size=1, unique=True))
+            changes.update({field: allowed for _, field in FIELDS[category]})
+    return modern(**changes)
+
+
+@given(st.sampled_from(BUILT_IN), st.booleans(), st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_missing_observation_never_yields_compliant_true(profile: Profile, strict: bool, data: st.DataObject) -> None:
+    whole = data.draw(compliant(profile))
+    assert grade(whole, profile, strict=strict).compliant is True
+    for field in needed(whole, profile):
+        verdict = grade(msgspec.structs.replace(whole, **{field: None}), profile, strict=strict)
+        assert verdict.compliant is None, field
+        assert verdict.not_observed
+
+
+@given(observations(), PROFILES, st.booleans(), st.data())
+@settings(max_examples=200, deadline=None)
+def test_nor_does_it_for_any_other_server(
+    observation: Observation, profile: Profile, strict: bool, data: st.DataObject
+) -> None:
+    fields = needed(observation, profile)
+    assume(fields)
+    field = data.draw(st.sampled_from(fields))
+    verdict = grade(msgspec.structs.replace(observation, **{field: None}), profile, strict=strict)
+    assert verdict.compliant is not True
+    assert verdict.compliant is False or verdict.not_observed
+
+
+@given(observations(), PROFILES, st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_the_numbers_of_a_verdict_add_up(observation: Observation, profile: Profile, strict: bool) -> None:
+    verdict = grade(observation, profile, strict=strict)
+    assert verdict.raw_score == max(0, 100 - sum(finding.effect.points for finding in verdict.findings))
+    caps = [finding.effect.cap for finding in verdict.findings if finding.effect.cap is not None]
+    assert verdict.cap in (min(caps, default=None), 0)
+    assert verdict.score == (verdict.raw_score if verdict.cap is None else min(verdict.raw_score, verdict.cap))
+    assert len({(finding.id, finding.algorithm) for finding in verdict.findings}) == len(verdict.findings)
+    if any(finding.deviation for finding in verdict.findings):
+        assert verdict.compliant is False
+    for finding in verdict.findings:
+        assert finding.severity != "note" or finding.effect.points == 0
+        assert "\n" not in (finding.remediation or "")
+
+
+@given(observations(), PROFILES, st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_a_remedy_never_makes_it_worse(observation: Observation, profile: Profile, strict: bool) -> None:
+    before, after = grade(observation, profile, strict=strict), remedy(observation, profile, strict=strict)
+    assert after.score >= before.score
+    if before.compliant is not False:
+        assert after.compliant is not False
+    keywords = [line.split()[0] for line in after.lines if not line.startswith(("#", "HostKey "))]
+    assert len(keywords) == len(set(keywords)), "one line per keyword"
+    for line in after.lines:
+        assert "-" not in [word[0] for word in line.split()[1:] if not line.startswith("#")]
