@@ -194,8 +194,6 @@ class HostProbe:
         if exchange is None or ended.status in ENDS_THE_HOST:
             raise ended
         self._progress.failed(exchange, str(ended))
-        if exchange.suite is not None and not exchange.group_exchange:
-            self._progress.authentication_failed()
 
     def _more_to_ask(self) -> bool:
         if self.facts.kexinit is None:

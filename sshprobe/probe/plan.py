@@ -73,6 +73,9 @@ class Progress:
         if exchange.group_exchange and self.groups.get(exchange.kex) != "answered":
             self.groups[exchange.kex] = "refused"  # the method's failure, not the key's
             return
+        if exchange.family in self.answered or self.attempts.get(exchange.family, 0) >= ATTEMPTS:
+            self.authentication_failed()  # nothing but the methods was asked
+            return
         self.attempts[exchange.family] = self.attempts.get(exchange.family, 0) + 1
         self.failures[exchange.family] = reason
         self.tried.add((exchange.kex, exchange.host_key_algorithm))
