@@ -1,0 +1,160 @@
+"""Streams over real sockets: deadlines, ends, resets and floods."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing
+
+import pytest
+
+from sshprobe.net import Address, NetworkError, Stream, open_stream, resolve
+from sshprobe.net.stream import HIGH_WATER
+
+LOOPBACK = Address("127.0.0.1", socket.AF_INET)
+
+Peer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def connected(peer: Peer) -> AsyncIterator[Stream]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await peer(reader, writer)
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    stream = await open_stream(LOOPBACK, server.sockets[0].getsockname()[1], timeout=5)
+    try:
+        yield stream
+    finally:
+        stream.abort()
+        server.close()
+        await server.wait_closed()
+
+
+def soon(seconds: float = 5.0) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
+async def test_bytes_come_and_end() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hello")
+        assert await reader.readexactly(3) == b"you"
+        writer.write(b"bye")
+
+    async with connected(peer) as stream:
+        assert await stream.receive(soon()) == b"hello"
+        stream.send(b"you")
+        assert await stream.receive(soon()) == b"bye"
+        assert await stream.receive(soon()) == b""
+        assert await stream.receive(soon()) == b""
+
+
+async def test_a_deadline_is_a_timeout() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with connected(peer) as stream:
+        with pytest.raises(NetworkError) as caught:
+            await stream.receive(soon(0.05))
+        assert caught.value.failure == "timeout"
+
+
+async def test_a_reset_is_a_reset() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    async with connected(peer) as stream:
+        with pytest.raises(NetworkError) as caught:
+            await stream.receive(soon())
+        assert caught.value.failure == "reset"
+
+
+async def test_a_flood_is_not_held() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(bytes(HIGH_WATER))
+            await writer.drain()
+
+    async with connected(peer) as stream:
+        await asyncio.sleep(0.3)
+        first = await stream.receive(soon())
+        # one read of the event loop may come on top of the mark
+        assert len(first) <= HIGH_WATER + 256 * 1024
+        assert await stream.receive(soon())  # reading was resumed
+
+
+async def test_finish_waits_for_the_other_side() -> None:
+    ended = asyncio.Event()
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b"goodbye"  # our half-close, with all that was sent before it
+        ended.set()
+
+    async with connected(peer) as stream:
+        stream.send(b"goodbye")
+        await stream.finish(5)
+        assert ended.is_set()
+
+
+async def test_finish_does_not_wait_for_ever() -> None:
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        while True:  # never closes, and never stops talking
+            writer.write(b"more")
+            await writer.drain()
+            await asyncio.sleep(0.001)
+
+    async with connected(peer) as stream:
+        await stream.finish(0.05)
+
+
+async def test_nobody_there_is_refused() -> None:
+    with closing(socket.socket()) as placeholder:
+        placeholder.bind(("127.0.0.1", 0))
+        with pytest.raises(NetworkError) as caught:
+            await open_stream(LOOPBACK, placeholder.getsockname()[1], timeout=5)
+    assert caught.value.failure == "refused"
+
+
+async def test_a_silent_address_times_out() -> None:
+    """A listener whose queue is full drops every further SYN, as a dead address does."""
+    with closing(socket.socket()) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = [socket.socket() for _ in range(4)]
+        try:
+            for filler in fillers:
+                filler.setblocking(False)
+                filler.connect_ex(listener.getsockname())
+            with pytest.raises(NetworkError) as caught:
+                await open_stream(LOOPBACK, listener.getsockname()[1], timeout=0.2)
+        finally:
+            for filler in fillers:
+                filler.close()
+    assert caught.value.failure == "timeout"
+
+
+async def test_literals_are_not_looked_up() -> None:
+    assert await resolve("127.0.0.1", family=None, timeout=5) == [LOOPBACK]
+    assert await resolve("::1", family=None, timeout=5) == [Address("::1", socket.AF_INET6)]
+    with pytest.raises(NetworkError):
+        await resolve("::1", family=socket.AF_INET, timeout=5)
+
+
+async def test_localhost_is_found() -> None:
+    assert LOOPBACK in await resolve("localhost", family=socket.AF_INET, timeout=5)
+
+
+@pytest.mark.parametrize("name", ["no-such-name.invalid", "x" * 70 + ".invalid"])
+async def test_a_name_without_address_is_a_dns_error(name: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        await resolve(name, family=None, timeout=5)
+    assert caught.value.failure == "dns_error"

@@ -1,0 +1,153 @@
+"""Every job ends in exactly one result, whatever the other side and this machine do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from sshprobe.sweep import Job, Sweep
+from sshprobe.sweep import engine as sweep_engine
+
+
+class Conversation:
+    """A job that takes a few turns of the event loop and keeps count of who talks at the same time."""
+
+    talking: Counter[str] = Counter()  # noqa: RUF012 - shared on purpose
+    most: Counter[str] = Counter()  # noqa: RUF012
+
+    def __init__(self, name: str, address: str, *, throttled: int = 0, local: int = 0) -> None:
+        self.name = name
+        self.address = address
+        self.runs = 0
+        self._throttled = throttled
+        self._local = local
+
+    @property
+    def come_back_later(self) -> bool:
+        return self.runs <= self._throttled
+
+    @property
+    def local_trouble(self) -> bool:
+        return self.runs <= self._local
+
+    async def run(self) -> str:
+        self.runs += 1
+        for key in (self.address, "all"):
+            self.talking[key] += 1
+            self.most[key] = max(self.most[key], self.talking[key])
+        for _ in range(5):
+            await asyncio.sleep(0)
+        for key in (self.address, "all"):
+            self.talking[key] -= 1
+        return f"{self.name}#{self.runs}"
+
+
+@pytest.fixture(autouse=True)
+def _nobody_talks() -> None:
+    Conversation.talking.clear()
+    Conversation.most.clear()
+
+
+async def each(job: Conversation) -> list[Job[str]]:
+    return [job]
+
+
+def sweep(concurrency: int = 10, throttle_wait: float = 0.0) -> Sweep[Conversation, str]:
+    return Sweep(each, concurrency=concurrency, throttle_wait=throttle_wait)
+
+
+async def test_every_target_has_one_result() -> None:
+    targets = [Conversation(str(number), str(number)) for number in range(500)]
+    results = [result async for result in sweep().run(targets)]
+    assert sorted(results) == sorted(f"{number}#1" for number in range(500))
+    assert Conversation.most["all"] <= 10
+
+
+async def test_one_address_is_never_talked_to_twice_at_once() -> None:
+    targets = [Conversation(str(number), str(number % 3)) for number in range(60)]
+    results = [result async for result in sweep(30).run(targets)]
+    assert len(results) == 60
+    assert [Conversation.most[str(address)] for address in range(3)] == [1, 1, 1]
+    assert Conversation.most["all"] == 3
+
+
+async def test_the_throttled_are_asked_once_more_after_all_others() -> None:
+    targets = [Conversation(str(number), str(number), throttled=1 if number < 3 else 0) for number in range(50)]
+    results = [result async for result in sweep().run(targets)]
+    assert len(results) == 50
+    assert sorted(results[-3:]) == ["0#2", "1#2", "2#2"]
+
+
+async def test_who_is_still_throttled_is_not_asked_a_third_time() -> None:
+    job = Conversation("a", "a", throttled=9)
+    engine = sweep()
+    assert [result async for result in engine.run([job])] == ["a#2"]
+    assert engine.progress.waiting == 0
+
+
+async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
+    targets = [Conversation("short", "1", local=2), Conversation("long", "2", local=99)]
+    results = {result async for result in sweep().run(targets)}
+    assert results == {"short#3", "long#4"}
+
+
+async def test_targets_are_taken_as_they_are_needed() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Conversation]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield Conversation(str(taken), str(taken))
+
+    seen = 0
+    results = sweep(4).run(endless())
+    async for _ in results:
+        seen += 1
+        assert taken <= seen + 4 + 4 + 1  # those under way, those waiting to be read, one being taken
+        if seen == 200:
+            break
+    await results.aclose()  # type: ignore[attr-defined]
+    before = taken
+    await asyncio.sleep(0.01)
+    assert taken == before  # closing the iterator ended the workers
+
+
+async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
+    targets = [Conversation(str(number), str(number), throttled=number == 0) for number in range(1000)]
+    engine = sweep(5, throttle_wait=3600)
+    results = []
+    async for result in engine.run(targets):
+        results.append(result)
+        if len(results) == 20:
+            engine.stop()
+    assert 20 <= len(results) <= 40
+    assert "0#1" in results
+    assert len(results) == engine.progress.started == engine.progress.done
+
+
+async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> None:
+    async def two(job: Conversation) -> list[Job[str]]:
+        return [job, Conversation(f"{job.name}'", job.address)]
+
+    engine: Sweep[Conversation, str] = Sweep(two, concurrency=4)
+    results = [result async for result in engine.run([Conversation("a", "a"), Conversation("b", "b")])]
+    assert sorted(results) == ["a#1", "a'#1", "b#1", "b'#1"]
+
+
+async def test_a_bug_in_a_job_is_not_swallowed() -> None:
+    class Broken(Conversation):
+        async def run(self) -> str:
+            raise RuntimeError("bug")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        _ = [result async for result in sweep().run([Broken("a", "a")])]
+    assert caught.group_contains(RuntimeError, match="bug")
+
+
+async def test_no_targets() -> None:
+    assert [result async for result in sweep().run([])] == []
