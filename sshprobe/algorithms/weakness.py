@@ -68,7 +68,7 @@ RULES: tuple[Rule, ...] = (
         "short-strength",
         "kex host_key",
         "80 bits of strength or less, within reach of precomputation",
-        ("RFC 9142 section 3.4", "https://weakdh.org"),
+        ("RFC 9142", "https://weakdh.org"),
         lambda a: a.family != "dsa" and _at_most(80)(a),
     ),
     _rule("high", "rc4", "cipher", "RC4, whose output is biased", ("RFC 8758",), lambda a: a.family == "RC4"),
@@ -93,7 +93,7 @@ RULES: tuple[Rule, ...] = (
         "short-tag",
         "mac",
         "a tag of 32 bits or less, forged by trying",
-        ("RFC 4418 section 6.1",),
+        ("RFC 4418 section 6",),
         lambda a: a.family != "none" and _at_most(32)(a),
     ),
     _rule(
@@ -117,7 +117,7 @@ RULES: tuple[Rule, ...] = (
         "sha1-exchange",
         "kex",
         "SHA-1 as exchange hash",
-        ("RFC 9142 section 1.1", "CVE-2015-7575"),
+        ("RFC 9142", "CVE-2015-7575"),
         lambda a: a.hash == "sha1",
     ),
     _rule(
@@ -190,7 +190,7 @@ RULES: tuple[Rule, ...] = (
         "truncated",
         "mac",
         "a tag of less than 128 bits",
-        ("RFC 4418 section 6.1", "NIST SP 800-107 Rev. 1 section 5.3"),
+        ("RFC 4418 section 6", "NIST SP 800-107 Rev. 1 section 5.3"),
         lambda a: a.family != "none" and a.bits is not None and a.bits < 128,
     ),
     _rule(

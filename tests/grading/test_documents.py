@@ -1,0 +1,86 @@
+"""What the documents say is what the code does: the tables are read from the files and computed again."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sshprobe.algorithms import RULES
+from sshprobe.grading import CAPS, POINTS, grade
+from sshprobe.grading.score import LETTERS
+from sshprobe.profiles import load_profile, parse_profile
+from sshprobe.records import SEVERITIES
+from tests.grading.observations import CAPTURES, captured
+
+DOCS = Path(__file__).parents[2] / "docs"
+GRADING = (DOCS / "grading.md").read_text()
+PROFILES = (DOCS / "profiles.md").read_text()
+
+
+def table(text: str, header: str) -> list[list[str]]:
+    """The cells of the table under `header`, without back-quotes."""
+    _, _, rest = text.partition(f"{header}\n")
+    assert rest, header
+    rows = []
+    for line in rest.splitlines()[1:]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip().replace("`", "") for cell in line.strip("|").split("|")])
+    return rows
+
+
+def test_points_and_caps() -> None:
+    rows = table(GRADING, "| severity | points | cap |")
+    expected = [[name, str(POINTS[name]), str(CAPS.get(name, ""))] for name in SEVERITIES]
+    assert rows == expected
+
+
+def test_letters() -> None:
+    assert table(GRADING, "| grade | least score |") == [[letter, str(least)] for least, letter in LETTERS]
+
+
+def test_rules_of_weakness() -> None:
+    rows = table(GRADING, "| severity | rule | classes | words | references |")
+    assert rows == [
+        [
+            rule.weakness.severity,
+            rule.weakness.reason,
+            ", ".join(rule.categories),
+            rule.weakness.words,
+            ", ".join(rule.weakness.references),
+        ]
+        for rule in RULES
+    ]
+
+
+def test_the_worked_example() -> None:
+    rows = table(GRADING, "| severity | finding | algorithm | points | cap | deviation |")
+    path = next(path for path in CAPTURES if path.stem == "openssh-debian12-9.2p1")
+    verdict = grade(captured(path), load_profile("mozilla-modern"))
+    assert rows == [
+        [
+            finding.severity,
+            finding.id,
+            finding.algorithm or "",
+            str(finding.effect.points),
+            "" if finding.effect.cap is None else str(finding.effect.cap),
+            "yes" if finding.deviation else "no",
+        ]
+        for finding in verdict.findings
+    ]
+    result = dict(table(GRADING, "\n| | |"))
+    by_hand = 100 - sum(int(row[3]) for row in rows)
+    assert result["raw score"].endswith(f"= {by_hand}")
+    assert by_hand == verdict.raw_score
+    assert result["cap"] == f"{verdict.cap}, by {verdict.cap_reasons[0]}"
+    assert result["score"] == str(verdict.score) == str(min(by_hand, min(int(row[4]) for row in rows if row[4])))
+    assert result["grade"] == verdict.grade
+    assert result["compliant"] == str(verdict.compliant).lower()
+
+
+def test_the_example_of_a_profile_is_one() -> None:
+    found = re.search(r"```toml\n(.*?)```", PROFILES, re.DOTALL)
+    assert found is not None
+    profile = parse_profile(found[1], source="profiles.md")
+    assert profile.id == "example-2026"
+    assert profile.unknown_names == ()
