@@ -126,6 +126,7 @@ def names(category: Class) -> list[str]:
     return list(_table(category))
 
 
+@lru_cache(maxsize=4096)
 def in_openssh(releases: str, version: str | None) -> bool | None:
     """Whether an OpenSSH release is among `releases` (a cell of an OpenSSH column).
 

@@ -39,6 +39,8 @@ class Context(msgspec.Struct, frozen=True):
     profile: Profile
     costly: dict[str, frozenset[str]]
     """By class, canonical names that should go."""
+    lines: dict[str, str | None]
+    """By class, the line of sshd_config that leaves the rest. Empty for other software."""
 
     @classmethod
     def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
@@ -56,7 +58,10 @@ class Context(msgspec.Struct, frozen=True):
             costly["host_key"].discard("ssh-rsa")
         if is_terrapin(observation):
             _end_terrapin(observation, costly)
-        return cls(observation, profile, {name: frozenset(names) for name, names in costly.items()})
+        context = cls(observation, profile, {name: frozenset(names) for name, names in costly.items()}, {})
+        if is_openssh(observation):
+            context.lines.update({name: config_line(context, name) for name in CLASSES if costly[name]})
+        return context
 
 
 def is_openssh(observation: Observation) -> bool:
@@ -95,7 +100,9 @@ def remaining(context: Context, category: Class) -> list[str]:
 def config_line(context: Context, category: Class) -> str | None:
     """The sshd_config line that leaves the remaining algorithms, or None where there is none to write."""
     if category == "compression":
-        return "Compression delayed" if has_keyword(context, category) else None
+        # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
+        value = "no" if "zlib@openssh.com" in context.costly[category] else "delayed"
+        return f"Compression {value}" if has_keyword(context, category) else None
     names = remaining(context, category)
     # GSS-API methods have options of their own: KexAlgorithms refuses their names.
     names = [name for name in names if not name.startswith("gss-")]
@@ -162,7 +169,7 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         category: Class = judgement.category
         if openssh and (judgement.algorithm or "").startswith("gss-"):
             return NO_GSS
-        line = config_line(context, category) if openssh else None
+        line = context.lines.get(category)
         if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
             return line
         since = _since(context, category) if openssh and line is None else ""
@@ -190,7 +197,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
             return "; ".join(lines) or f"switch {judgement.algorithm} off"
         case "kex.terrapin":
-            line = config_line(context, "cipher") if openssh else None
+            line = context.lines.get("cipher")
             if line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
                 return f"update to OpenSSH 9.6 or later, or {line}"
             return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")

@@ -207,7 +207,8 @@ def _why_unlisted(profile: Profile, category: Class, offer: Offer, weak: Weaknes
         return f"{weak.words}; not in the profile"
     entry, least = lookup(category, offer.name), weakest_bits(profile, category)
     if entry is not None and entry.bits is not None and least is not None and entry.bits < least:
-        return f"{entry.bits} bits; the profile asks for {least}"
+        group = f"{entry.group[5:]}-bit group, " if entry.group.startswith("MODP-") else ""
+        return f"{group}{entry.bits} bits of strength; the profile asks for {least}"
     return "not in the profile, and not known to be as strong"
 
 

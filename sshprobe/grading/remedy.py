@@ -9,7 +9,6 @@ from sshprobe.grading.advice import (
     NO_GSS,
     Context,
     authentication_lines,
-    config_line,
     has_keyword,
     is_openssh,
     moduli_command,
@@ -60,7 +59,7 @@ def remedy(observation: Observation, profile: Profile, *, strict: bool = False) 
     for category in CLASSES:
         if not context.costly[category]:
             continue
-        line = config_line(context, category)
+        line = context.lines.get(category)
         gss = category == "kex" and any(name.startswith("gss-") for name in context.costly[category])
         if gss:
             lines += ["# without key exchange by GSS-API", NO_GSS]
@@ -69,7 +68,7 @@ def remedy(observation: Observation, profile: Profile, *, strict: bool = False) 
             lines += lines_
         elif line is not None:
             lines += [f"# without {', '.join(sorted(_gone(context, category)))}", line]
-            names = remaining(context, category)
+            names = ["none"] if line == "Compression no" else remaining(context, category)
             after = _with_list(after, category, [name for name in names if not (gss and name.startswith("gss-"))])
     after = _mend_authentication(context, before, after, lines)
     after = _mend_sizes(profile, before, after, commands)
@@ -102,7 +101,7 @@ def _gone(context: Context, category: Class) -> set[str]:
 def _with_list(observation: Observation, category: Class, names: list[str]) -> Observation:
     changes: dict[str, object] = {}
     for _, field in FIELDS[category]:
-        if category == "compression":
+        if category == "compression" and names != ["none"]:
             old = getattr(observation, field) or []
             changes[field] = list(dict.fromkeys("zlib@openssh.com" if name == "zlib" else name for name in old))
         elif getattr(observation, field) is not None:
