@@ -402,3 +402,38 @@ def test_every_finding_is_explained() -> None:
         assert all((text.title, text.meaning, text.why, text.references))
     with pytest.raises(ValueError, match="unknown finding `nope`"):
         explain_finding("nope")
+
+
+def test_the_smallest_of_several_moduli_counts() -> None:
+    verdict = grade(modern(group_exchange=[modulus(8192), modulus(1024), modulus(None)]), MODERN)
+    assert only(verdict, "group_exchange.modulus").observed == "1024 bits"
+    forced = modern(group_exchange=[modulus(4096), modulus(2048, min=2048, n=2048, max=2048)])
+    assert grade(forced, MODERN).compliant is True
+
+
+def test_the_smallest_of_several_keys_of_a_type_counts() -> None:
+    verdict = grade(modern(host_keys=[host_key("ssh-rsa", 4096), host_key("ssh-rsa", 1024)]), MODERN)
+    assert only(verdict, "host_key.size").observed == "1024 bits"
+
+
+def test_a_certificate_has_a_size_of_its_own() -> None:
+    names = ["rsa-sha2-512", "rsa-sha2-512-cert-v01@openssh.com"]
+    verdict = grade(modern(server_host_key_algorithms=names), MODERN)
+    assert verdict.compliant is None
+    assert verdict.not_observed == ["size of the RSA host key (openssh-cert)"]
+    seen = [host_key("ssh-rsa", 3072), host_key("ssh-rsa-cert-v01@openssh.com", 2048)]
+    small = grade(modern(server_host_key_algorithms=names, host_keys=seen), MODERN)
+    assert only(small, "host_key.size").algorithm == "ssh-rsa-cert-v01@openssh.com"
+
+
+def test_a_mac_list_may_be_empty_where_every_cipher_protects_itself() -> None:
+    aead = both("encryption", ["aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"])
+    assert grade(modern(**aead, **both("mac", [])), MODERN).compliant is True
+    assert grade(modern(**both("mac", [])), MODERN).compliant is None
+
+
+def test_a_certificate_is_as_strong_as_its_key_type() -> None:
+    names = ["ssh-ed25519", "ssh-dss-cert-v01@openssh.com", "ecdsa-sha2-nistp256-cert-v01@openssh.com"]
+    verdict = grade(modern(server_host_key_algorithms=names), MODERN)
+    assert only(verdict, "host_key.unlisted").algorithm == "ssh-dss-cert-v01@openssh.com"
+    assert only(verdict, "host_key.stronger").algorithm == "ecdsa-sha2-nistp256-cert-v01@openssh.com"

@@ -191,7 +191,7 @@ def test_the_order_of_names_changes_nothing(
 
 
 @given(observations(), PROFILES, st.booleans(), st.sampled_from(CLASSES), st.data())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
     observation: Observation, profile: Profile, strict: bool, category: Class, data: st.DataObject
 ) -> None:
@@ -220,7 +220,7 @@ def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
 
 
 @given(st.sampled_from(BUILT_IN), st.booleans(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, data: st.DataObject) -> None:
     """The same from a server that is otherwise as the guide wants it: there the caps matter most."""
     category = data.draw(st.sampled_from(CLASSES))
@@ -280,7 +280,7 @@ def test_a_missing_observation_never_yields_compliant_true(profile: Profile, str
 
 
 @given(observations(), PROFILES, st.booleans(), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_nor_does_it_for_any_other_server(
     observation: Observation, profile: Profile, strict: bool, data: st.DataObject
 ) -> None:
@@ -309,7 +309,7 @@ def test_the_numbers_of_a_verdict_add_up(observation: Observation, profile: Prof
 
 
 @given(observations(), PROFILES, st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_remedy_never_makes_it_worse(observation: Observation, profile: Profile, strict: bool) -> None:
     before, after = grade(observation, profile, strict=strict), remedy(observation, profile, strict=strict)
     assert after.score >= before.score

@@ -136,3 +136,9 @@ def test_other_lines() -> None:
     assert "GSSAPIKeyExchange no" in three.lines
     assert not any("gss-" in line for line in three.lines if not line.startswith("#"))
     assert three.compliant is True
+
+
+def test_compression() -> None:
+    early = remedy(modern(**both("compression", ["none", "zlib", "zlib@openssh.com"])), MODERN)
+    assert "Compression delayed" in early.lines
+    assert early.score == 97
