@@ -11,6 +11,7 @@ import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
 from sshprobe.errors import InputError
+from sshprobe.escape import escape_text
 from sshprobe.profiles.model import FORBIDDING_WORDS, WORDS, Profile
 
 Place = tuple[str | int, ...]
@@ -27,7 +28,7 @@ def available_profiles() -> list[str]:
 def builtin_profile_text(id: str) -> str:
     """The TOML of a built-in profile. Raises `InputError` for an unknown id."""
     if id not in available_profiles():
-        raise InputError(f"unknown profile `{id}`: know {', '.join(available_profiles())}, or a file")
+        raise InputError(f"unknown profile `{escape_text(id)}`: know {', '.join(available_profiles())}, or a file")
     return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
 
 
@@ -63,6 +64,7 @@ def parse_profile(text: str, *, source: str) -> Profile:
         line = int(found[1]) if found else text.count("\n") + 1
         raise InputError(f"not TOML: {message[0].lower()}{message[1:]}", source=source, line=line) from None
     reader = _Reader(text, source)
+    _check_printable(document, (), reader)
     try:
         profile = msgspec.convert(document, Profile)
     except msgspec.ValidationError as error:
@@ -111,7 +113,7 @@ class _Reader:
 
     def fail(self, place: Place, message: str, value: str | None = None) -> NoReturn:
         field = ".".join(str(part) for part in place if isinstance(part, str))
-        raise InputError(f"{field}: {message}", source=self.source, line=self.line(place, value)) from None
+        raise InputError(escape_text(f"{field}: {message}"), source=self.source, line=self.line(place, value)) from None
 
     def fail_as(self, error: str) -> NoReturn:
         """Turn an error of msgspec, "Expected `str`, got `int` - at `$.kex.where`", into ours."""
@@ -127,6 +129,19 @@ class _Reader:
 
 def _parts(dotted: str) -> Place:
     return tuple(part.strip("\"'") for part in re.findall(r"""\s*("[^"]*"|'[^']*'|[\w-]+)\s*""", dotted))
+
+
+def _check_printable(value: object, place: Place, reader: _Reader) -> None:
+    """Texts of a profile go into findings and on to terminals: one line each, nothing unprintable."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_printable(key, place, reader)
+            _check_printable(item, (*place, key), reader)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            _check_printable(item, (*place, index), reader)
+    elif isinstance(value, str) and not value.isprintable():
+        reader.fail(place or (value,), "has a line end or another character that cannot be printed")
 
 
 def _check(profile: Profile, reader: _Reader) -> None:
