@@ -146,7 +146,8 @@ def _host_key_lines(context: Context, observation: Observation) -> tuple[list[st
     gone = sorted(set(observation.server_host_key_algorithms or ()) - set(names))
     if not gone:
         return [], observation
-    return [f"# without {', '.join(gone)}", *lines], _with_list(observation, "host_key", names)
+    comment = f"# without {', '.join(gone)}: take every other HostKey line out, they add up"
+    return [comment, *lines], _with_list(observation, "host_key", names)
 
 
 def _with_protocol_2(observation: Observation) -> Observation:
