@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import click
 
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.options import grading_options, load_profiles, output_options, terminal
+from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
 
 if TYPE_CHECKING:
     from sshprobe.records import HostRecord, Record, SweepRecord
@@ -42,7 +41,7 @@ def grade(
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)
-    saved = SavedSweeps(read_records(records, stdin=sys.stdin.buffer))
+    saved = SavedSweeps(read_records(records, stdin=standard_input()))
     hosts = saved.hosts()
     first_hosts = list(itertools.islice(hosts, BLOCKS_UP_TO + 1))
     with open_output(

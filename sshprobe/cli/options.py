@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -127,6 +127,12 @@ def load_profiles(names: tuple[str, ...]) -> list[Profile]:
             raise InputError(f"two profiles have the id `{profile.id}`", source=name)
         profiles[profile.id] = profile
     return list(profiles.values())
+
+
+def standard_input() -> IO[bytes] | None:
+    """Return standard input as bytes; None where the process was started without one."""
+    stream: TextIO | None = sys.stdin
+    return None if stream is None else stream.buffer
 
 
 def terminal() -> Terminal:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import contextlib
+import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -19,6 +20,7 @@ from sshprobe.cli.options import (
     grading_options,
     load_profiles,
     output_options,
+    standard_input,
     terminal,
 )
 
@@ -107,8 +109,8 @@ def scan(
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
     profiles = load_profiles(profile_names)
-    stream = parse_targets(targets, files=files, port=port, stdin=sys.stdin.buffer)
-    exclusions = Exclusions.parse(exclude, files=exclude_file, stdin=sys.stdin.buffer)
+    stream = parse_targets(targets, files=files, port=port, stdin=standard_input())
+    exclusions = Exclusions.parse(exclude, files=exclude_file, stdin=standard_input())
     scanner = Scanner(
         profiles=profiles,
         strict=strict,
@@ -147,17 +149,33 @@ def scan(
 
 
 async def sweep(scanner: Scanner, targets: Iterable[Target], sink: SweepOutput) -> bool:
-    """Scan all targets into `sink`. Returns whether Ctrl-C ended it early; what finished before is kept."""
+    """Scan all targets into `sink`. Returns whether Ctrl-C or SIGTERM ended it early; what finished before is kept."""
+    task = asyncio.current_task()
+    assert task is not None
     async with scanner:
         try:
-            async for record in scanner.scan(targets):
-                sink.host(record)
+            with _terminating(task):
+                async for record in scanner.scan(targets):
+                    sink.host(record)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            assert task is not None
             task.uncancel()
             return True
     return False
+
+
+@contextlib.contextmanager
+def _terminating(task: asyncio.Task[Any]) -> Iterator[None]:
+    """Let SIGTERM, as `docker stop` sends it, end `task` as Ctrl-C does."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    except NotImplementedError:  # Windows
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

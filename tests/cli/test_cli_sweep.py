@@ -45,7 +45,10 @@ def test_every_target_gets_a_record(closed_port: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.json"])
-def test_ctrl_c_ends_with_what_there_is(name: str, silent: socket.socket, closed_port: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_with_what_there_is(
+    name: str, number: signal.Signals, silent: socket.socket, closed_port: int, tmp_path: Path
+) -> None:
     targets = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{silent.getsockname()[1]}"]
     # A shell without job control starts background work with SIGINT ignored, and a child inherits that.
     with subprocess.Popen(
@@ -58,7 +61,7 @@ def test_ctrl_c_ends_with_what_there_is(name: str, silent: socket.socket, closed
     ) as process:
         connection, _ = silent.accept()
         with connection:
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == b""
@@ -104,3 +107,21 @@ def test_colour_is_for_terminals_without_no_color(closed_port: int, tmp_path: Pa
             os.close(theirs)
         assert (b"\x1b[" in out) is coloured
         assert b"refused" in out
+
+
+def test_no_standard_input_is_an_error_only_where_it_is_read(closed_port: int, tmp_path: Path) -> None:
+    for target, code, error in ((f"127.0.0.1:{closed_port}", 3, b""), ("-", 2, b"error: standard input is closed\n")):
+        run = subprocess.run(
+            ["sh", "-c", 'exec "$@" <&-', "sh", *SCAN, target],
+            capture_output=True,
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            check=False,
+        )
+        assert (run.returncode, run.stderr) == (code, error)
+
+
+def test_a_process_without_output_still_has_its_exit_code(closed_port: int, tmp_path: Path) -> None:
+    shell = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *SCAN]
+    for target, code in ((f"127.0.0.1:{closed_port}", 3), ("10.0.0.0/99", 2)):
+        assert subprocess.run([*shell, target], cwd=tmp_path, env=ENVIRONMENT, check=False).returncode == code
