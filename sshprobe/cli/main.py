@@ -60,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (Interrupted, click.Abort, KeyboardInterrupt):
         return ExitCode.INTERRUPTED
     except (ReaderGone, BrokenPipeError):
-        # The interpreter flushes standard output once more when it ends: give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _give_up_standard_output()
         return ExitCode.READER_GONE
     except OSError as error:  # a full disk, mostly
+        _give_up_standard_output()
         name = f"{error.filename}: " if error.filename else ""
         return _fail(f"{name}{error.strerror or error}")
 
@@ -75,7 +75,12 @@ def _open_standard_descriptors() -> None:
     os.close(number)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - lives as long as we
+
+
+def _give_up_standard_output() -> None:
+    """Send what is left in the buffer nowhere: the interpreter flushes it once more when it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(message: str) -> int:

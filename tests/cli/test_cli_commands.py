@@ -151,6 +151,20 @@ def test_a_reader_that_goes_away_is_no_error(saved: Path) -> None:
     assert (run.returncode, run.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("arguments", ["> /dev/full", "-o /dev/full", "--format json > /dev/full"])
+def test_a_full_disk_is_one_line(arguments: str, saved: Path) -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.run(
+        f"{sys.executable} -m sshprobe grade saved.jsonl {arguments}",
+        shell=True,
+        cwd=saved,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (2, b"error: No space left on device\n")
+
+
 def test_profiles(tmp_path: Path) -> None:
     out = sshprobe("profiles", "list", cwd=tmp_path).stdout.decode()
     ids = [line.split()[0] for line in out.splitlines()[1:]]
