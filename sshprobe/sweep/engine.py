@@ -112,8 +112,12 @@ class Sweep(Generic[T, R]):
                 async with asyncio.TaskGroup() as group:
                     for _ in range(self._concurrency):
                         group.create_task(_coroutine(work))
-            finally:
+            except asyncio.CancelledError:
+                raise  # whoever read the results is gone, so nothing may be put for them
+            except BaseException:
                 await results.put(None)
+                raise
+            await results.put(None)
 
         task = asyncio.create_task(all_of_them())
         try:

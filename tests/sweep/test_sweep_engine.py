@@ -151,3 +151,12 @@ async def test_a_bug_in_a_job_is_not_swallowed() -> None:
 
 async def test_no_targets() -> None:
     assert [result async for result in sweep().run([])] == []
+
+
+async def test_closing_early_does_not_wait_for_a_reader() -> None:
+    results = sweep(1).run([Conversation("a", "a"), Conversation("b", "b"), Conversation("c", "c")])
+    async for _ in results:
+        await asyncio.sleep(0.01)  # the next result fills the queue
+        break
+    async with asyncio.timeout(5):
+        await results.aclose()  # type: ignore[attr-defined]
