@@ -105,6 +105,7 @@ class ClientTransport:
         self._kex: KeyExchange | None = None
         self._host_key_algorithm = ""
         self._suite: Suite | None = None
+        self._before_kexinit = False  # whether other packets came before it: a breach if we go on strictly
         self._strict = False
         self._skip_guess = False
         self._secret: bytes | None = None
@@ -154,8 +155,9 @@ class ClientTransport:
         self._host_key_algorithm = host_key_algorithm
         self._suite = suite
         self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms
-        if self._strict and self._received != 1:
-            raise self._fail("something came before KEXINIT under strict key exchange")
+        if self._strict and self._before_kexinit:
+            self.state = State.KEY_EXCHANGE
+            return  # nothing is sent to a server that breaks the rules it asks for; `next_event` says so
         # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
         right = server.kex_algorithms[:1] == (kex_name,) and server.server_host_key_algorithms[:1] == (key_name,)
         self._skip_guess = server.first_kex_packet_follows and not right
@@ -186,6 +188,8 @@ class ClientTransport:
 
     def next_event(self) -> Event | type[NEED_DATA]:
         """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` for what breaks the protocol."""
+        if self._strict and self.state is State.KEY_EXCHANGE and self._before_kexinit:
+            raise self._fail(RemoteProtocolError("something came before KEXINIT under strict key exchange"))
         while self.state is not State.CLOSED:
             if self.state is State.CHOOSING or (self.state is State.KEYED and self._server_newkeys):
                 return NEED_DATA  # what follows can only be read once the caller has decided
@@ -232,9 +236,9 @@ class ClientTransport:
         self._out += self._sealer.seal(payload, self._sent)
         self._sent = (self._sent + 1) % 2**32
 
-    def _fail(self, message: str) -> RemoteProtocolError:
+    def _fail(self, error: RemoteProtocolError) -> RemoteProtocolError:
         self.state = State.CLOSED
-        return RemoteProtocolError(message)
+        return error
 
     # -- packets to events ---------------------------------------------------------------------------------------
 
@@ -269,6 +273,7 @@ class ClientTransport:
             raise RemoteProtocolError(f"message {payload[0]} where KEXINIT had to come")
         self._server_kexinit = KexInit.parse(payload)
         self._server_kexinit_payload = payload
+        self._before_kexinit = self._received != 1
         self.state = State.CHOOSING
         return KexInitReceived(self._server_kexinit)
 

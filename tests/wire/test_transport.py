@@ -356,6 +356,13 @@ def test_no_encrypted_part_without_keys() -> None:
 # -- strict key exchange (OpenSSH PROTOCOL 1.10) -----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("message", [IGNORED, DEBUGGING, unimplemented_message(0)])
+def test_strict_nothing_before_kexinit(message: bytes) -> None:
+    play = Playbook() << client_sends(CLIENT + b"\r\n") >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    play = play >> server_sends(message, kexinit()) << KexInitReceived  # the lists are facts all the same
+    (play >> client_starts() << breaks("something came before KEXINIT under strict key exchange")).done()
+
+
 @pytest.mark.parametrize("message", [IGNORED, DEBUGGING, unimplemented_message(1), b"\x07" + u32(0), ACCEPTED])
 def test_strict_nothing_between(message: bytes) -> None:
     play = opened() >> client_starts() << client_sends(KEXINIT, 30)
