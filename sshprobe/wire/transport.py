@@ -94,6 +94,7 @@ class ClientTransport:
         self._eof = False
         self._byte_limit = byte_limit
         self._bytes_read = 0
+        self._overflow = False
         self._lines = IdentificationReader()
         self._opener: Opener = PlainOpener()
         self._sealer: Sealer = PlainSealer()
@@ -117,12 +118,11 @@ class ClientTransport:
     # -- what the caller does ------------------------------------------------------------------------------------
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes from the network. Raises `LimitExceeded` past the byte limit."""
-        self._bytes_read += len(data)
-        if self._bytes_read > self._byte_limit:
-            self.state = State.CLOSED
-            raise LimitExceeded(f"more than {self._byte_limit} bytes in one connection")
-        self._in += data
+        """Take bytes from the network. Past the byte limit they are dropped: `next_event` raises when it gets there."""
+        room = self._byte_limit - self._bytes_read
+        self._in += data[:room]
+        self._bytes_read += min(len(data), room)
+        self._overflow = self._overflow or len(data) > room
 
     def receive_eof(self) -> None:
         """The server closed its side."""
@@ -202,6 +202,8 @@ class ClientTransport:
                 return event
             if self._progress:
                 continue
+            if self._overflow:
+                raise self._fail(LimitExceeded(f"more than {self._byte_limit} bytes in one connection"))
             if not self._eof:
                 return NEED_DATA
             self.state = State.CLOSED

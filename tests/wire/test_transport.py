@@ -614,6 +614,31 @@ def test_public_value_out_of_range(f: int) -> None:
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("pieces", [None, 1000, 65536])
+def test_byte_budget(pieces: int | None) -> None:
+    """What came before the flood is told, in whatever pieces it came."""
+    play = Playbook(pieces=pieces) << client_sends(CLIENT + b"\r\n")
+    server = packet(relaxed())
+    flood = packet(IGNORED) * (CONNECTION_BYTES // len(packet(IGNORED)))
+    play = play >> raw(b"SSH-2.0-x\r\n" + server + flood) << IdentificationReceived << KexInitReceived
+    (play >> client_starts() << breaks(f"more than {CONNECTION_BYTES} bytes") << client_sends(KEXINIT, 30)).done()
+    assert len(play.client._in) <= CONNECTION_BYTES
+
+
+def test_byte_budget_to_the_byte() -> None:
+    data = b"SSH-2.0-x\r\n" + packet(IGNORED)
+    play = Playbook(byte_limit=len(data)) << client_sends(CLIENT + b"\r\n") >> raw(data) << IdentificationReceived
+    (play >> raw(b"") >> raw(b"x") << breaks(f"more than {len(data)} bytes")).done()
+    play = Playbook(byte_limit=len(data) - 1) << client_sends(CLIENT + b"\r\n") >> raw(data)
+    (play << IdentificationReceived << breaks("more than")).done()
+
+
+def test_nothing_more_is_held_once_it_is_over() -> None:
+    play = opened(byte_limit=4096) >> client_leaves() << client_sends(1)
+    (play >> raw(b"x" * 100_000)).done()
+    assert len(play.client._in) <= 4096
+
+
 @pytest.mark.parametrize("length", [PACKET_LENGTH + 1, 2**32 - 1])
 def test_endless_packet(length: int) -> None:
     play = Playbook() << client_sends(CLIENT + b"\r\n") >> server_line(b"SSH-2.0-x") << IdentificationReceived
