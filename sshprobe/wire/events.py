@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sshprobe.wire.host_keys import HostKey
 from sshprobe.wire.identification import Identification
@@ -39,8 +39,8 @@ class KexInitReceived(Event):
 class GroupReceived(Event):
     """The group of a group exchange. `fault` says why it is not used, where it is not: the connection is over then."""
 
-    modulus: int
-    generator: int
+    modulus: int = field(repr=False)  # Python refuses to print the largest numbers
+    generator: int = field(repr=False)
     fault: str | None
 
 

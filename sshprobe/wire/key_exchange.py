@@ -14,7 +14,7 @@ Sessions carry no secret, so cheap choices are right ones: short exponents, one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sshprobe.wire.errors import LocalProtocolError
 
@@ -38,8 +38,8 @@ class GroupChosen(Step):
     `fault` then says why, for people.
     """
 
-    modulus: int
-    generator: int
+    modulus: int = field(repr=False)  # Python refuses to print the largest numbers
+    generator: int = field(repr=False)
     payload: bytes | None
     fault: str | None = None
 

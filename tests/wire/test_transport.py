@@ -592,6 +592,33 @@ def test_unimplemented_after_the_group() -> None:
     (play >> server_sends(unimplemented_message(2)) << breaks("does not implement what was sent")).done()
 
 
+@pytest.mark.parametrize(
+    ("modulus", "generator", "fault"),
+    [
+        (0, 2, "no group"),
+        (3, 2, "no group"),
+        (24, 5, "no group"),
+        (23, 0, "no group"),
+        (23, 1, "no group"),
+        (23, 22, "no group"),
+        (23, 23, "no group"),
+        ((1 << 8192) | 1, 2, "larger than what we asked for"),
+        ((1 << 100_000) | 1, 2, "larger than what we asked for"),
+    ],
+    ids=[0, 3, 24, "g0", "g1", "g22", "g23", "8193 bits", "100001 bits"],
+)
+def test_group_that_is_none(modulus: int, generator: int, fault: str) -> None:
+    play = opened(payload=kexinit(**GEX_LISTS)) >> client_starts(GEX) << client_sends(KEXINIT, 34)
+    play.feed(packet(b"\x1f" + number(modulus) + number(generator)))
+    event = play.events.pop()
+    assert isinstance(event, GroupReceived)
+    assert (event.modulus, event.generator) == (modulus, generator)
+    assert fault in str(event.fault)
+    assert fault in repr(event)  # the numbers are not in it: Python refuses to print the largest
+    assert play.client.state is State.CLOSED
+    (play >> server_sends(GROUP)).done()
+
+
 def test_largest_group_is_used() -> None:
     play = opened(payload=kexinit(**GEX_LISTS)) >> client_starts(GEX) << client_sends(KEXINIT, 34)
     modulus = (1 << 8191) | 1
