@@ -1,0 +1,69 @@
+"""Talks to a real server over loopback, with nothing of ours but the wire between a socket and the test."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from sshprobe.wire.events import AuthenticationFailed, ConnectionClosed, Event, HostKeyReceived, KexInitReceived
+from sshprobe.wire.key_exchange import GroupExchangeRequest
+from sshprobe.wire.suites import Suite
+from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
+
+E = TypeVar("E", bound=Event)
+Meddler = Callable[[bytes, ClientTransport], bytes]
+"""Stands in the middle: gets what the client sends and gives what the server gets."""
+
+
+async def interview(
+    server: tuple[str, int],
+    kex: str,
+    key: str,
+    *,
+    suite: Suite | None = None,
+    request: GroupExchangeRequest | None = None,
+    pieces: int = 65536,
+    meddler: Meddler | None = None,
+) -> list[Event]:
+    """All events of a conversation that ends with the host key, or, with a `suite`, with the authentication methods."""
+    reader, writer = await asyncio.open_connection(*server)
+    client = ClientTransport(b"SSH-2.0-interview")
+    events: list[Event] = []
+    try:
+        async with asyncio.timeout(30):
+            while client.state is not State.CLOSED:
+                event = client.next_event()
+                data = client.data_to_send()
+                writer.write(meddler(data, client) if meddler else data)
+                if isinstance(event, Event):
+                    events.append(event)
+                    if isinstance(event, KexInitReceived):
+                        client.start_key_exchange(kex, key, suite=suite, request=request)
+                    elif isinstance(event, HostKeyReceived) and client.can_encrypt:
+                        client.request_authentication_methods(b"root")
+                    elif isinstance(event, HostKeyReceived | AuthenticationFailed):
+                        client.disconnect(b"thank you")
+                    continue
+                assert event is NEED_DATA
+                if data := await reader.read(pieces):
+                    client.receive_data(data)
+                else:
+                    client.receive_eof()
+            writer.write(client.data_to_send())
+            while await reader.read(65536):
+                pass
+    finally:
+        writer.close()
+        try:
+            await writer.wait_closed()
+        except ConnectionError:
+            pass  # a server may close with our goodbye unread
+    assert not any(isinstance(event, ConnectionClosed) for event in events), events
+    return events
+
+
+def only(events: list[Event], kind: type[E]) -> E:
+    """The one event of this kind."""
+    (event,) = [event for event in events if isinstance(event, kind)]
+    return event
