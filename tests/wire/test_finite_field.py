@@ -1,0 +1,131 @@
+"""Diffie-Hellman and group exchange as machines: what a server may answer. Real servers: test_key_exchange.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from sshprobe.wire.codec import Reader
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.finite_field import EXPONENT_BITS, GroupExchange, GroupNExchange
+from sshprobe.wire.groups import group
+from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Send
+from tests.wire.playbook import number, text, u32
+
+P1 = group("group1")
+
+
+def negative(value: int) -> bytes:
+    """An mpint of a number below zero."""
+    return text(value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def test_the_secret_is_shared() -> None:
+    run = GroupNExchange("diffie-hellman-group1-sha1", "sha1", "group1")
+    e = Reader(run.start()[1:], "KEXDH_INIT").mpint("e")
+    assert 1 < e < P1 - 1
+    y = 0xC0FFEE
+    f = pow(2, y, P1)
+    step = run.receive(b"\x1f" + text(b"key") + number(f) + text(b"signature"))
+    assert step == Reply(b"key", b"signature", number(e) + number(f), number(pow(e, y, P1)))
+
+
+def test_exponents_are_short_and_not_the_same() -> None:
+    runs = [GroupNExchange("x", "sha1", "group1") for _ in range(4)]
+    assert len({run.start() for run in runs}) == 4
+    assert all(run._shares._exponent.bit_length() == EXPONENT_BITS for run in runs)
+
+
+OUT_OF_RANGE = [number(0), number(1), number(P1 - 1), number(P1), number(P1 + 1), number(P1 << 64), negative(-1)]
+
+
+@pytest.mark.parametrize("f", [*OUT_OF_RANGE, negative(-P1)], ids=range(8))
+def test_f_out_of_range(f: bytes) -> None:
+    run = GroupNExchange("diffie-hellman-group1-sha1", "sha1", "group1")
+    with pytest.raises(RemoteProtocolError, match="public value is out of range"):
+        run.receive(b"\x1f" + text(b"key") + f + text(b"signature"))
+
+
+def chosen(run: KeyExchange, modulus: int = 23, generator: int = 5) -> GroupChosen:
+    step = run.receive(b"\x1f" + number(modulus) + number(generator))
+    assert isinstance(step, GroupChosen)
+    return step
+
+
+@pytest.mark.parametrize("f", [number(0), number(1), number(22), number(23), negative(-5)], ids=range(5))
+def test_f_out_of_the_range_of_the_chosen_group(f: bytes) -> None:
+    run = GroupExchange("x", "sha256", GroupExchangeRequest())
+    chosen(run)
+    with pytest.raises(RemoteProtocolError, match="public value is out of range"):
+        run.receive(b"\x21" + text(b"key") + f + text(b"signature"))
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_is_hashed_is_what_was_asked(old: bool) -> None:
+    request = GroupExchangeRequest(1024, 3072, 8192)
+    run = GroupExchange("x", "sha256", request)
+    assert run.start() == b"\x22" + u32(1024) + u32(3072) + u32(8192)
+    if old:
+        assert run.unimplemented() == b"\x1e" + u32(3072)
+        assert run.unimplemented() is None
+    step = chosen(run)
+    assert (step.modulus, step.generator, step.fault) == (23, 5, None)
+    assert step.payload is not None
+    e = Reader(step.payload[1:], "KEX_DH_GEX_INIT").mpint("e")
+    reply = run.receive(b"\x21" + text(b"key") + number(6) + text(b"signature"))
+    assert isinstance(reply, Reply)
+    sizes = u32(3072) if old else u32(1024) + u32(3072) + u32(8192)
+    assert reply.public == sizes + number(23) + number(5) + number(e) + number(6)
+    assert run.unimplemented() is None
+
+
+def test_default_request_is_the_one_that_finds_the_smallest_group() -> None:
+    assert GroupExchange("x", "sha1", GroupExchangeRequest()).start() == b"\x22" + u32(1024) + u32(1024) + u32(8192)
+
+
+@pytest.mark.parametrize("generator", [number(0), number(1), negative(-2), number(1 << 300)], ids=range(4))
+@pytest.mark.parametrize("modulus", [number(0), number(1), number(2), negative(-23), number(1 << 2047)], ids=range(5))
+def test_faulty_groups(modulus: bytes, generator: bytes) -> None:
+    run = GroupExchange("x", "sha1", GroupExchangeRequest())
+    step = run.receive(b"\x1f" + modulus + generator)
+    assert isinstance(step, GroupChosen)
+    assert step.payload is None
+    assert step.fault
+
+
+def test_a_larger_group_than_the_maximum_is_used_where_we_can_calculate_with_it() -> None:
+    """A server that ignores the maximum is told by the size that is recorded, not by a failure."""
+    step = chosen(GroupExchange("x", "sha1", GroupExchangeRequest(1024, 1024, 2048)), (1 << 3071) | 1, 2)
+    assert step.payload is not None
+
+
+def test_truncated_anywhere() -> None:
+    reply = text(b"key") + number(6) + text(b"signature")
+    for end in range(len(reply)):
+        run = GroupExchange("x", "sha1", GroupExchangeRequest())
+        chosen(run)
+        with pytest.raises(RemoteProtocolError, match="KEX_DH_GEX_REPLY ends within"):
+            run.receive(b"\x21" + reply[:end])
+        with pytest.raises(RemoteProtocolError, match="KEXDH_REPLY ends within"):
+            GroupNExchange("x", "sha1", "group1").receive(b"\x1f" + reply[:end])
+    sizes = number(23) + number(5)
+    for end in range(len(sizes)):
+        with pytest.raises(RemoteProtocolError, match="KEX_DH_GEX_GROUP ends within"):
+            GroupExchange("x", "sha1", GroupExchangeRequest()).receive(b"\x1f" + sizes[:end])
+    with pytest.raises(RemoteProtocolError, match="KEX_DH_GEX_GROUP has 1 bytes too many"):
+        GroupExchange("x", "sha1", GroupExchangeRequest()).receive(b"\x1f" + sizes + b"\x00")
+
+
+@pytest.mark.parametrize("message", [30, 32, 33, 34, 49])
+def test_another_message(message: int) -> None:
+    with pytest.raises(RemoteProtocolError, match=f"message {message} where KEX_DH_GEX_GROUP had to come"):
+        GroupExchange("x", "sha1", GroupExchangeRequest()).receive(bytes((message,)) + bytes(20))
+    run = GroupExchange("x", "sha1", GroupExchangeRequest())
+    chosen(run)
+    if message != 33:
+        with pytest.raises(RemoteProtocolError, match=f"message {message} where KEX_DH_GEX_REPLY had to come"):
+            run.receive(bytes((message,)) + bytes(20))
+
+
+def test_steps_are_of_a_kind() -> None:
+    """Nothing here asks for a plain `Send`: the transport takes one all the same."""
+    assert not isinstance(chosen(GroupExchange("x", "sha1", GroupExchangeRequest())), Send)
