@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH, NAME_LIST_NAMES
 
 _UINT32 = struct.Struct(">I")
@@ -78,14 +78,14 @@ class Reader:
 
 
 def split_names(raw: bytes, what: str) -> tuple[bytes, ...]:
-    """Split the body of a name-list. Raises `RemoteProtocolError` past the limits on number and length."""
+    """Split the body of a name-list. Raises `LimitExceeded` past the limits on number and length."""
     if not raw:
         return ()
     if raw.count(b",") >= NAME_LIST_NAMES:
-        raise RemoteProtocolError(f"{what} has more than {NAME_LIST_NAMES} names")
+        raise LimitExceeded(f"{what} has more than {NAME_LIST_NAMES} names")
     names = tuple(raw.split(b","))
     if max(map(len, names)) > NAME_LENGTH:
-        raise RemoteProtocolError(f"{what} has a name of more than {NAME_LENGTH} bytes")
+        raise LimitExceeded(f"{what} has a name of more than {NAME_LENGTH} bytes")
     return names
 
 

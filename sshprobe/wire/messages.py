@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from sshprobe.wire.codec import Reader, boolean, byte, name_list, string, uint32
-from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 
 DISCONNECT = 1
 IGNORE = 2
@@ -134,7 +134,7 @@ class ExtInfo:
         reader = _open(payload, EXT_INFO, "EXT_INFO")
         count = reader.uint32("nr-extensions")
         if count > MAX_EXTENSIONS:
-            raise RemoteProtocolError(f"EXT_INFO announces more than {MAX_EXTENSIONS} extensions")
+            raise LimitExceeded(f"EXT_INFO announces more than {MAX_EXTENSIONS} extensions")
         pairs = tuple((reader.string("extension-name"), reader.string("extension-value")) for _ in range(count))
         reader.end()
         return cls(pairs)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire import messages as msg
-from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH, NAME_LIST_NAMES
 from sshprobe.wire.messages import NAME_LISTS, Disconnect, ExtInfo, KexInit, UserauthBanner, UserauthFailure
 from tests.wire.playbook import KEXINIT_LISTS, disconnect_message, kexinit, text, u32
@@ -86,7 +86,7 @@ def test_name_lists_are_kept_as_sent(field: str, raw: bytes, expected: tuple[byt
 
 
 def test_a_million_names() -> None:
-    with pytest.raises(RemoteProtocolError, match=f"kex_algorithms of KEXINIT has more than {NAME_LIST_NAMES} names"):
+    with pytest.raises(LimitExceeded, match=f"kex_algorithms of KEXINIT has more than {NAME_LIST_NAMES} names"):
         KexInit.parse(kexinit(kex_algorithms=b"a," * 1_000_000))
     most = b",".join([b"a"] * NAME_LIST_NAMES)
     assert len(KexInit.parse(kexinit(kex_algorithms=most)).kex_algorithms) == NAME_LIST_NAMES
@@ -96,7 +96,7 @@ def test_a_million_names() -> None:
 
 def test_an_endless_name() -> None:
     assert KexInit.parse(kexinit(kex_algorithms=b"x" * NAME_LENGTH)).kex_algorithms == (b"x" * NAME_LENGTH,)
-    with pytest.raises(RemoteProtocolError, match="a name of more than 1024 bytes"):
+    with pytest.raises(LimitExceeded, match="a name of more than 1024 bytes"):
         KexInit.parse(kexinit(kex_algorithms=b"a," + b"x" * (NAME_LENGTH + 1)))
 
 
@@ -120,6 +120,11 @@ def test_ext_info_with_another_count(count: int) -> None:
         ExtInfo.parse(b"\x07" + u32(count) + (text(b"a") + text(b"b")) * 2)
     with pytest.raises(RemoteProtocolError, match="EXT_INFO has 16 bytes too many"):
         ExtInfo.parse(b"\x07" + u32(0) + text(b"abcd") + text(b"efgh"))
+
+
+def test_ext_info_without_end() -> None:
+    with pytest.raises(LimitExceeded, match="more than 64 extensions"):
+        ExtInfo.parse(b"\x07" + u32(65) + (text(b"a") + text(b"b")) * 65)
 
 
 def test_userauth_failure() -> None:
