@@ -1,0 +1,124 @@
+"""The command against real servers, in every output format."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import msgspec
+
+from sshprobe.lab.server import LabServer
+from sshprobe.records import HostRecord, Record, SummaryRecord, SweepDocument, SweepRecord
+from tests.live.conftest import StartAsyncSSH, StartOpenSSH
+
+
+async def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-W",
+        "error",
+        "-m",
+        "sshprobe",
+        *arguments,
+        cwd=cwd,
+        env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+def target(server: LabServer) -> str:
+    return f"{server.host}:{server.port}"
+
+
+async def test_one_host(openssh: StartOpenSSH, tmp_path: Path) -> None:
+    server = await openssh()
+    code, out, err = await run("scan", target(server), cwd=tmp_path)
+    assert (code, err) == (0, "")
+    first = out.splitlines()[0]
+    assert first.startswith(f"{target(server)}  OpenSSH 9.2p1")
+    assert first.endswith("mozilla-modern: not compliant")
+    assert "in /etc/ssh/sshd_config:" in out
+    assert "    AuthenticationMethods publickey" in out.splitlines()
+    assert "3 connections" in out
+
+
+async def test_several_hosts_worst_first(openssh: StartOpenSSH, asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+    good, bad = await asyncssh_server("hardened"), await asyncssh_server("legacy")
+    middle = await openssh()
+    code, out, err = await run("scan", target(good), target(bad), target(middle), "-o", "records.jsonl", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    rows = [line for line in out.splitlines() if line[:2].strip() in ("A", "B", "C", "D", "F", "A+")]
+    assert [target(server) in row for server, row in zip((bad, middle, good), rows, strict=True)] == [True] * 3
+    lines = (tmp_path / "records.jsonl").read_bytes().splitlines()
+    records = [msgspec.json.decode(line, type=Record) for line in lines]
+    assert isinstance(records[0], SweepRecord)
+    assert isinstance(records[-1], SummaryRecord)
+    hosts = [record for record in records if isinstance(record, HostRecord)]
+    assert {host.target for host in hosts} == {target(server) for server in (good, bad, middle)}
+    # and again, offline, against another profile
+    code, out, err = await run("grade", "records.jsonl", "--profile", "alibaba-ecs", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert "alibaba-ecs" in out
+
+
+async def test_machine_formats_are_pure(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+    server = await asyncssh_server("default")
+    code, out, err = await run("scan", target(server), "--format", "json", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    document = msgspec.json.decode(out.encode(), type=SweepDocument)
+    assert [host.status for host in document.hosts] == ["ok"]
+    code, out, err = await run(
+        "scan",
+        target(server),
+        "--format",
+        "jsonl",
+        "--profile",
+        "mozilla-modern",
+        "--profile",
+        "alibaba-ecs",
+        cwd=tmp_path,
+    )
+    assert (code, err) == (0, "")
+    header, host, summary = (json.loads(line) for line in out.splitlines())
+    assert [header["type"], host["type"], summary["type"]] == ["sweep", "host", "summary"]
+    assert [verdict["profile"] for verdict in host["verdicts"]] == ["mozilla-modern", "alibaba-ecs"]
+
+
+async def test_fail_on(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+    good, bad = await asyncssh_server("hardened"), await asyncssh_server("legacy")
+    assert (await run("scan", target(bad), "--fail-on", "high", cwd=tmp_path))[0] == 1
+    assert (await run("scan", target(bad), "--fail-on", "D", cwd=tmp_path))[0] == 1
+    assert (await run("scan", target(bad), "--fail-on", "noncompliant", cwd=tmp_path))[0] == 1
+    assert (await run("scan", target(good), "--fail-on", "high", cwd=tmp_path))[0] == 0
+    assert (await run("scan", target(good), "--fail-on", "noncompliant", cwd=tmp_path))[0] == 0
+    not_asked = await run("scan", target(good), "--no-auth-methods", "--fail-on", "noncompliant", cwd=tmp_path)
+    assert not_asked[0] == 1
+
+
+async def test_a_name_that_does_not_resolve_is_a_record(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+    server = await asyncssh_server("hardened")
+    code, out, _ = await run("scan", target(server), "no-such-name.invalid", "--format", "jsonl", cwd=tmp_path)
+    assert code == 0
+    hosts = {record["target"]: record for record in map(json.loads, out.splitlines()) if record["type"] == "host"}
+    assert hosts["no-such-name.invalid"]["status"] == "dns_error"
+    assert hosts["no-such-name.invalid"]["verdicts"] == []
+    assert hosts[target(server)]["status"] == "ok"
+
+
+async def test_all_addresses_and_excludes(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+    server = await asyncssh_server("hardened")
+    code, out, _ = await run("scan", f"localhost:{server.port}", "--all-addresses", "--format", "jsonl", cwd=tmp_path)
+    hosts = {record["address"]: record for record in map(json.loads, out.splitlines()) if record["type"] == "host"}
+    assert code == 0
+    assert hosts["127.0.0.1"]["status"] == "ok"
+    code, out, _ = await run("scan", target(server), "--exclude", "127.0.0.0/8", "--format", "jsonl", cwd=tmp_path)
+    assert code == 3
+    assert json.loads(out.splitlines()[1])["status"] == "excluded"
+    assert server.connections() == hosts["127.0.0.1"]["connections"]
