@@ -9,6 +9,7 @@ Facts first, judgement second: each host is asked once, and its observation is g
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Literal, Self
@@ -36,7 +37,8 @@ class Scanner:
     """Scans hosts and grades what it saw. Use it as an async context manager; one `scan` at a time.
 
     All times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together.
-    `rate` limits how many hosts are started a second. `family` is `socket.AF_INET` or `socket.AF_INET6`.
+    `rate` limits how many hosts are started a second. `family` is the IP version to use of names that have both: 4, 6,
+    or None for either.
 
     Raises `InputError` for a `client_id` that a server would drop, or a number that is out of range.
     """
@@ -57,7 +59,7 @@ class Scanner:
         rate: float | None = None,
         throttle_wait: float = 20.0,
         all_addresses: bool = False,
-        family: int | None = None,
+        family: Literal[4, 6] | None = None,
         exclude: Exclusions | None = None,
     ) -> None:
         for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout), ("host_timeout", host_timeout)):
@@ -79,7 +81,7 @@ class Scanner:
             host_timeout=host_timeout,
         )
         self._all_addresses = all_addresses
-        self._family = family
+        self._family = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
         self._exclude = exclude or Exclusions()
         self._sweep: Sweep[Target, Observation] = Sweep(
             self._jobs, concurrency=concurrency, rate=rate, throttle_wait=throttle_wait
@@ -108,8 +110,9 @@ class Scanner:
         Strings are read as the command line reads them: "host", "host:port", "[v6]:port", "192.0.2.0/24". Raises
         `InputError` before anything is contacted if one is malformed.
         """
-        async for observation in self._sweep.run(_as_targets(targets)):
-            yield self.graded(observation)
+        async for outcome in self._sweep.run(_as_targets(targets)):
+            for observation in outcome.results:
+                yield self.graded(observation)
 
     def graded(self, observation: Observation) -> HostRecord:
         """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""
@@ -139,12 +142,12 @@ class Scanner:
 class _Known:
     """A job whose result is known without talking to anyone."""
 
+    address = ""  # nobody's
     come_back_later = False
-    local_trouble = False
+    local_trouble = None
 
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
-        self.address = f"{id(self)}"  # nobody's
 
     async def run(self) -> Observation:
         return self._observation

@@ -67,9 +67,9 @@ class HostProbe:
         return self._status == "throttled"
 
     @property
-    def local_trouble(self) -> bool:
-        """True if this machine, not the host, was short of something."""
-        return self._local
+    def local_trouble(self) -> str | None:
+        """What this machine, not the host, was short of, if that is why the last run failed."""
+        return self._error if self._local else None
 
     async def run(self) -> Observation:
         """Ask until everything is answered, given up or out of time. Never raises for what the host does."""

@@ -1,13 +1,14 @@
-"""Running many jobs, each of which talks to one address.
+"""Running many jobs on one event loop, each of which talks to one address.
 
 Rules:
 
-1. Every job ends in exactly one result, and results come as jobs finish.
-2. At most one job talks to an address at a time; at most `concurrency` jobs run; at most `rate` are started a second.
+1. Every target ends in exactly one outcome: the results of all its jobs. Outcomes come as targets finish.
+2. At most one job talks to an address at a time; at most `concurrency` jobs run; at most `rate` targets are started a
+   second, evenly and not in bursts.
 3. A job that was told to come back later does so once, after all others and not before `throttle_wait` is over.
-4. A job that failed because this machine was short of something is run again, more slowly; only when that goes on is
-   its result taken as it is.
-5. Memory follows `concurrency`, not the number of targets: they are taken from the iterator one by one.
+4. A job that failed because this machine was short of something is run again, more slowly; nothing new is started
+   meanwhile. Only when that goes on is its result taken as it is.
+5. Memory follows `concurrency` and the number of throttled hosts, not the number of targets.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 R_co = TypeVar("R_co", covariant=True)
@@ -31,15 +32,15 @@ class Job(Protocol[R_co]):
 
     @property
     def address(self) -> str:
-        """What must not be talked to twice at the same time."""
+        """What must not be talked to twice at the same time; "" for nobody."""
 
     @property
     def come_back_later(self) -> bool:
         """After a run: the other side asked for a pause."""
 
     @property
-    def local_trouble(self) -> bool:
-        """After a run: it failed for want of something on this machine."""
+    def local_trouble(self) -> str | None:
+        """After a run: what this machine was short of, if that is why it failed."""
 
     async def run(self) -> R_co:
         """Run, or go on after a pause. Never raises for what the other side does."""
@@ -52,18 +53,30 @@ class Progress:
     started: int = 0
     """Targets taken."""
     done: int = 0
-    """Results given."""
+    """Targets finished."""
     waiting: int = 0
-    """Jobs put off for a second try."""
+    """Targets put off for a second try."""
 
     @property
     def pending(self) -> int:
-        """Targets started and not done; a target may have more than one result."""
-        return max(0, self.started - self.done)
+        """Targets started and not done."""
+        return self.started - self.done
+
+
+@dataclass(slots=True)
+class Outcome(Generic[T, R]):
+    """What came of one target."""
+
+    target: T
+    results: list[R] = field(default_factory=list)
 
 
 class Sweep(Generic[T, R]):
-    """One sweep. `expand` turns a target into jobs, at least one; it may resolve names."""
+    """One sweep. `expand` turns a target into jobs, at least one; it may resolve names.
+
+    `trouble` is told, in words, when this machine is short of something and the sweep pauses for it. `deferred` is told
+    of each target that is put off to the end.
+    """
 
     def __init__(
         self,
@@ -72,6 +85,8 @@ class Sweep(Generic[T, R]):
         concurrency: int,
         rate: float | None = None,
         throttle_wait: float = 20.0,
+        trouble: Callable[[str], None] | None = None,
+        deferred: Callable[[T], None] | None = None,
     ) -> None:
         self.progress = Progress()
         self._expand = expand
@@ -79,33 +94,38 @@ class Sweep(Generic[T, R]):
         self._interval = 1 / rate if rate else 0.0
         self._next_start = 0.0
         self._throttle_wait = throttle_wait
+        self._trouble = trouble
+        self._deferred = deferred
         self._stopped = asyncio.Event()
+        self._calm = asyncio.Event()  # cleared while this machine is short of something
+        self._calm.set()
         self._addresses: dict[str, tuple[asyncio.Lock, int]] = {}
-        self._later: list[tuple[float, Job[R], R]] = []
+        self._later: list[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]] = []
 
     def stop(self) -> None:
         """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
         self._stopped.set()
 
-    async def run(self, targets: Iterable[T]) -> AsyncIterator[R]:
-        """Yield every result. Closing the iterator early cancels what runs."""
-        source = iter(targets)
-        results: asyncio.Queue[R | None] = asyncio.Queue(maxsize=self._concurrency)
-        async with self._workers(results, lambda: self._drain(source, results)):
-            while (result := await results.get()) is not None:
+    async def run(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncIterator[Outcome[T, R]]:
+        """Yield the outcome of every target. Closing the iterator early cancels what runs."""
+        source = targets if isinstance(targets, AsyncIterator) else _as_async(targets)
+        one_at_a_time = asyncio.Lock()
+        outcomes: asyncio.Queue[Outcome[T, R] | None] = asyncio.Queue(maxsize=self._concurrency)
+        async with self._workers(outcomes, lambda: self._first_tries(source, one_at_a_time, outcomes)):
+            while (outcome := await outcomes.get()) is not None:
                 self.progress.done += 1
-                yield result
+                yield outcome
         later, self._later = iter(self._later), []
-        async with self._workers(results, lambda: self._second_tries(later, results)):
-            while (result := await results.get()) is not None:
+        async with self._workers(outcomes, lambda: self._second_tries(later, outcomes)):
+            while (outcome := await outcomes.get()) is not None:
                 self.progress.done += 1
-                yield result
+                yield outcome
 
     @asynccontextmanager
     async def _workers(
-        self, results: asyncio.Queue[R | None], work: Callable[[], Awaitable[None]]
+        self, outcomes: asyncio.Queue[Outcome[T, R] | None], work: Callable[[], Awaitable[None]]
     ) -> AsyncIterator[None]:
-        """Run `concurrency` workers; put None into `results` when all are done; re-raise what one raised."""
+        """Run `concurrency` workers; put None into `outcomes` when all are done; re-raise what one raised."""
 
         async def all_of_them() -> None:
             try:
@@ -113,11 +133,11 @@ class Sweep(Generic[T, R]):
                     for _ in range(self._concurrency):
                         group.create_task(_coroutine(work))
             except asyncio.CancelledError:
-                raise  # whoever read the results is gone, so nothing may be put for them
+                raise  # whoever read the outcomes is gone, so nothing may be put for them
             except BaseException:
-                await results.put(None)
+                await outcomes.put(None)
                 raise
-            await results.put(None)
+            await outcomes.put(None)
 
         task = asyncio.create_task(all_of_them())
         try:
@@ -127,41 +147,75 @@ class Sweep(Generic[T, R]):
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _drain(self, source: Iterable[T], results: asyncio.Queue[R | None]) -> None:
+    async def _first_tries(
+        self, source: AsyncIterator[T], one_at_a_time: asyncio.Lock, outcomes: asyncio.Queue[Outcome[T, R] | None]
+    ) -> None:
         """Take targets until there are none: one worker."""
-        for target in source:
-            if self._stopped.is_set():
-                return
+        while True:
+            async with one_at_a_time:
+                if self._stopped.is_set():
+                    return
+                await self._calm.wait()
+                await self._keep_rate()
+                try:
+                    target = await anext(source)
+                except StopAsyncIteration:
+                    return
             self.progress.started += 1
-            await self._keep_rate()
+            outcome: Outcome[T, R] = Outcome(target)
+            put_off = []
             for job in await self._expand(target):
-                await self._first_try(job, results)
+                result = await self._run(job)
+                if job.come_back_later and not self._stopped.is_set():
+                    put_off.append((job, result))
+                else:
+                    outcome.results.append(result)
+            if put_off:
+                self.progress.waiting += 1
+                self._later.append((asyncio.get_running_loop().time() + self._throttle_wait, outcome, put_off))
+                if self._deferred is not None:
+                    self._deferred(target)
+            else:
+                await outcomes.put(outcome)
 
-    async def _first_try(self, job: Job[R], results: asyncio.Queue[R | None]) -> None:
-        result = await self._run(job)
-        if job.come_back_later and not self._stopped.is_set():
-            self.progress.waiting += 1
-            self._later.append((asyncio.get_running_loop().time() + self._throttle_wait, job, result))
-            return
-        await results.put(result)
-
-    async def _second_tries(self, later: Iterable[tuple[float, Job[R], R]], results: asyncio.Queue[R | None]) -> None:
-        for not_before, job, result in later:
+    async def _second_tries(
+        self,
+        later: Iterable[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]],
+        outcomes: asyncio.Queue[Outcome[T, R] | None],
+    ) -> None:
+        for not_before, outcome, put_off in later:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(not_before):
                     await self._stopped.wait()
+            for job, result in put_off:
+                outcome.results.append(result if self._stopped.is_set() else await self._run(job))
             self.progress.waiting -= 1
-            await results.put(result if self._stopped.is_set() else await self._run(job))
+            await outcomes.put(outcome)
 
     async def _run(self, job: Job[R]) -> R:
+        if not job.address:
+            return await job.run()
         async with self._alone(job.address):
             result = await job.run()
             for pause in LOCAL_PAUSES:
-                if not job.local_trouble or self._stopped.is_set():
+                trouble = job.local_trouble
+                if trouble is None or self._stopped.is_set():
                     break
-                await asyncio.sleep(pause)
+                await self._wait_out(trouble, pause)
                 result = await job.run()
             return result
+
+    async def _wait_out(self, trouble: str, pause: float) -> None:
+        """Pause the sweep: nothing new is started until one pause is over."""
+        if self._calm.is_set() and self._trouble is not None:
+            self._trouble(trouble)
+        self._calm.clear()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._stopped.wait()
+        finally:
+            self._calm.set()
 
     @asynccontextmanager
     async def _alone(self, address: str) -> AsyncIterator[None]:
@@ -188,3 +242,8 @@ class Sweep(Generic[T, R]):
 
 async def _coroutine(work: Callable[[], Awaitable[None]]) -> None:
     await work()
+
+
+async def _as_async(targets: Iterable[T]) -> AsyncIterator[T]:
+    for target in targets:
+        yield target

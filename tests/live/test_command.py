@@ -122,3 +122,15 @@ async def test_all_addresses_and_excludes(asyncssh_server: StartAsyncSSH, tmp_pa
     assert code == 3
     assert json.loads(out.splitlines()[1])["status"] == "excluded"
     assert server.connections() == hosts["127.0.0.1"]["connections"]
+
+
+async def test_ip_versions_of_a_name(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+    server = await asyncssh_server("hardened")
+    name = f"localhost:{server.port}"
+    _, out, _ = await run("scan", name, "-4", "--depth", "lists", "--format", "jsonl", cwd=tmp_path)
+    record = json.loads(out.splitlines()[1])
+    assert (record["status"], record["address"]) == ("ok", "127.0.0.1")
+    _, out, _ = await run("scan", name, "-6", "--depth", "lists", "--format", "jsonl", cwd=tmp_path)
+    record = json.loads(out.splitlines()[1])
+    assert record["address"] in ("::1", None)  # None: a machine without IPv6
+    assert record["status"] != "ok"

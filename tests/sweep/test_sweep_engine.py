@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 
@@ -30,8 +30,8 @@ class Conversation:
         return self.runs <= self._throttled
 
     @property
-    def local_trouble(self) -> bool:
-        return self.runs <= self._local
+    def local_trouble(self) -> str | None:
+        return "no buffer space" if self.runs <= self._local else None
 
     async def run(self) -> str:
         self.runs += 1
@@ -59,16 +59,20 @@ def sweep(concurrency: int = 10, throttle_wait: float = 0.0) -> Sweep[Conversati
     return Sweep(each, concurrency=concurrency, throttle_wait=throttle_wait)
 
 
+async def results_of(engine: Sweep[Conversation, str], targets: Iterable[Conversation]) -> list[str]:
+    return [result async for outcome in engine.run(targets) for result in outcome.results]
+
+
 async def test_every_target_has_one_result() -> None:
     targets = [Conversation(str(number), str(number)) for number in range(500)]
-    results = [result async for result in sweep().run(targets)]
+    results = await results_of(sweep(), targets)
     assert sorted(results) == sorted(f"{number}#1" for number in range(500))
     assert Conversation.most["all"] <= 10
 
 
 async def test_one_address_is_never_talked_to_twice_at_once() -> None:
     targets = [Conversation(str(number), str(number % 3)) for number in range(60)]
-    results = [result async for result in sweep(30).run(targets)]
+    results = await results_of(sweep(30), targets)
     assert len(results) == 60
     assert [Conversation.most[str(address)] for address in range(3)] == [1, 1, 1]
     assert Conversation.most["all"] == 3
@@ -76,7 +80,7 @@ async def test_one_address_is_never_talked_to_twice_at_once() -> None:
 
 async def test_the_throttled_are_asked_once_more_after_all_others() -> None:
     targets = [Conversation(str(number), str(number), throttled=1 if number < 3 else 0) for number in range(50)]
-    results = [result async for result in sweep().run(targets)]
+    results = await results_of(sweep(), targets)
     assert len(results) == 50
     assert sorted(results[-3:]) == ["0#2", "1#2", "2#2"]
 
@@ -84,15 +88,17 @@ async def test_the_throttled_are_asked_once_more_after_all_others() -> None:
 async def test_who_is_still_throttled_is_not_asked_a_third_time() -> None:
     job = Conversation("a", "a", throttled=9)
     engine = sweep()
-    assert [result async for result in engine.run([job])] == ["a#2"]
+    assert await results_of(engine, [job]) == ["a#2"]
     assert engine.progress.waiting == 0
 
 
 async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     targets = [Conversation("short", "1", local=2), Conversation("long", "2", local=99)]
-    results = {result async for result in sweep().run(targets)}
-    assert results == {"short#3", "long#4"}
+    said: list[str] = []
+    engine: Sweep[Conversation, str] = Sweep(each, concurrency=10, trouble=said.append)
+    assert set(await results_of(engine, targets)) == {"short#3", "long#4"}
+    assert set(said) == {"no buffer space"}
 
 
 async def test_targets_are_taken_as_they_are_needed() -> None:
@@ -121,8 +127,8 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
     targets = [Conversation(str(number), str(number), throttled=number == 0) for number in range(1000)]
     engine = sweep(5, throttle_wait=3600)
     results = []
-    async for result in engine.run(targets):
-        results.append(result)
+    async for outcome in engine.run(targets):
+        results += outcome.results
         if len(results) == 20:
             engine.stop()
     assert 20 <= len(results) <= 40
@@ -135,8 +141,9 @@ async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> Non
         return [job, Conversation(f"{job.name}'", job.address)]
 
     engine: Sweep[Conversation, str] = Sweep(two, concurrency=4)
-    results = [result async for result in engine.run([Conversation("a", "a"), Conversation("b", "b")])]
+    results = await results_of(engine, [Conversation("a", "a"), Conversation("b", "b")])
     assert sorted(results) == ["a#1", "a'#1", "b#1", "b'#1"]
+    assert engine.progress.done == 2
 
 
 async def test_a_bug_in_a_job_is_not_swallowed() -> None:
@@ -145,12 +152,12 @@ async def test_a_bug_in_a_job_is_not_swallowed() -> None:
             raise RuntimeError("bug")
 
     with pytest.raises(ExceptionGroup) as caught:
-        _ = [result async for result in sweep().run([Broken("a", "a")])]
+        _ = await results_of(sweep(), [Broken("a", "a")])
     assert caught.group_contains(RuntimeError, match="bug")
 
 
 async def test_no_targets() -> None:
-    assert [result async for result in sweep().run([])] == []
+    assert await results_of(sweep(), []) == []
 
 
 async def test_closing_early_does_not_wait_for_a_reader() -> None:
