@@ -656,6 +656,11 @@ def test_byte_budget_to_the_byte() -> None:
     data = b"SSH-2.0-x\r\n" + packet(IGNORED)
     play = Playbook(byte_limit=len(data)) << client_sends(CLIENT + b"\r\n") >> raw(data) << IdentificationReceived
     (play >> raw(b"") >> raw(b"x") << breaks(f"more than {len(data)} bytes")).done()
+    play = Playbook(byte_limit=len(data) - 1)
+    play.client.receive_data(data)
+    play.client.receive_data(b"")  # what was past the limit stays so
+    play._collect()
+    (play << client_sends(CLIENT + b"\r\n") << IdentificationReceived << breaks("more than")).done()
     play = Playbook(byte_limit=len(data) - 1) << client_sends(CLIENT + b"\r\n") >> raw(data)
     (play << IdentificationReceived << breaks("more than")).done()
 
