@@ -1,7 +1,7 @@
 """Key exchange methods, each a small machine: payloads in, steps out.
 
 A method is driven by the transport: `start()` gives our first payload, `receive()` takes each payload numbered 30 to
-49 and returns a `Step`: something to send, a group that the server chose, or the server's reply. The reply carries
+49 and returns a `Step`: a group that the server chose, with our answer to it, or the server's reply. The reply carries
 what the exchange hash needs (RFC 4253 section 8): the method's own public fields, and the shared secret in the
 encoding that the method's document asks for.
 
@@ -22,13 +22,6 @@ from sshprobe.wire.errors import LocalProtocolError
 @dataclass(frozen=True, slots=True)
 class Step:
     """What came of one payload."""
-
-
-@dataclass(frozen=True, slots=True)
-class Send(Step):
-    """Send `payload` and wait for the next."""
-
-    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ from sshprobe.wire.host_keys import (
     parse_unknown_host_key,
 )
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
-from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Send, new_key_exchange
+from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, new_key_exchange
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
@@ -292,9 +292,6 @@ class ClientTransport:
         if not msg.KEX_FIRST <= number <= msg.KEX_LAST:
             raise RemoteProtocolError(f"message {number} during key exchange")
         step = self._kex.receive(payload)
-        if isinstance(step, Send):
-            self._send(step.payload)
-            return None
         if isinstance(step, GroupChosen):
             if step.payload is None:
                 self.state = State.CLOSED

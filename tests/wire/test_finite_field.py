@@ -8,7 +8,7 @@ from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.finite_field import EXPONENT_BITS, GroupExchange, GroupNExchange
 from sshprobe.wire.groups import group
-from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Send
+from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply
 from tests.wire.playbook import number, text, u32
 
 P1 = group("group1")
@@ -124,8 +124,3 @@ def test_another_message(message: int) -> None:
     if message != 33:
         with pytest.raises(RemoteProtocolError, match=f"message {message} where KEX_DH_GEX_REPLY had to come"):
             run.receive(bytes((message,)) + bytes(20))
-
-
-def test_steps_are_of_a_kind() -> None:
-    """Nothing here asks for a plain `Send`: the transport takes one all the same."""
-    assert not isinstance(chosen(GroupExchange("x", "sha1", GroupExchangeRequest())), Send)
