@@ -10,9 +10,9 @@ Facts first, judgement second: each host is asked once, and its observation is g
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import msgspec
 
@@ -29,6 +29,8 @@ from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 
+T = TypeVar("T")
+
 DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
 """Who we say we are. sshd drops names that its own scanner filter knows; this is none of them."""
 
@@ -38,7 +40,7 @@ class Scanner:
 
     All times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together.
     `rate` limits how many hosts are started a second. `family` is the IP version to use of names that have both: 4, 6,
-    or None for either.
+    or None for either. `trouble` is told when this machine is short of something and the scan pauses for it.
 
     Raises `InputError` for a `client_id` that a server would drop, or a number that is out of range.
     """
@@ -61,6 +63,7 @@ class Scanner:
         all_addresses: bool = False,
         family: Literal[4, 6] | None = None,
         exclude: Exclusions | None = None,
+        trouble: Callable[[str], None] | None = None,
     ) -> None:
         for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout), ("host_timeout", host_timeout)):
             if value <= 0:
@@ -83,9 +86,11 @@ class Scanner:
         self._all_addresses = all_addresses
         self._family = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
         self._exclude = exclude or Exclusions()
-        self._sweep: Sweep[Target, Observation] = Sweep(
-            self._jobs, concurrency=concurrency, rate=rate, throttle_wait=throttle_wait
-        )
+        self._trouble = trouble
+        self._concurrency = concurrency
+        self._rate = rate
+        self._throttle_wait = throttle_wait
+        self._sweep: Sweep[Target, Observation] = self.sweep(self.jobs)
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,6 +99,23 @@ class Scanner:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def sweep(
+        self,
+        expand: Callable[[T], Awaitable[Sequence[Job[Observation]]]],
+        *,
+        deferred: Callable[[T], None] | None = None,
+        trouble: Callable[[str], None] | None = None,
+    ) -> Sweep[T, Observation]:
+        """Return a sweep with this scanner's pace over whatever `expand` turns into jobs."""
+        return Sweep(
+            expand,
+            concurrency=self._concurrency,
+            rate=self._rate,
+            throttle_wait=self._throttle_wait,
+            deferred=deferred,
+            trouble=trouble or self._trouble,
+        )
 
     @property
     def progress(self) -> Progress:
@@ -121,7 +143,7 @@ class Scanner:
             verdicts = [grade(observation, profile, strict=self._strict) for profile in self._profiles]
         return HostRecord(**msgspec.structs.asdict(observation), verdicts=verdicts)
 
-    async def _jobs(self, target: Target) -> list[Job[Observation]]:
+    async def jobs(self, target: Target) -> list[Job[Observation]]:
         """Resolve one target into probes."""
         if self._exclude.covers(target.host):
             return [self._not_asked(target, "excluded", "excluded by the user")]

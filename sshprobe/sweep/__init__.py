@@ -1,5 +1,7 @@
-"""Many hosts: concurrency, pacing, order and second tries. Knows neither what is asked nor how it is judged."""
+"""Many hosts: concurrency, pacing, order, second tries, processes. Knows neither what is asked nor how it is judged."""
 
 from sshprobe.sweep.engine import Job, Outcome, Progress, Sweep
+from sshprobe.sweep.pool import Pool, PoolError
+from sshprobe.sweep.worker import Numbered, fastest_loop, serve
 
-__all__ = ["Job", "Outcome", "Progress", "Sweep"]
+__all__ = ["Job", "Numbered", "Outcome", "Pool", "PoolError", "Progress", "Sweep", "fastest_loop", "serve"]

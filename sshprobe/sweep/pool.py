@@ -1,0 +1,221 @@
+"""One sweep over several processes: targets go out in batches, results come back in one stream.
+
+Rules:
+
+1. Every target gives exactly one result. It is this process's until a worker has answered for it; a worker that dies
+   is replaced, and what it had not answered is done again. Answers are whole, so nothing is given twice.
+2. A target always goes to the worker that its route names. Who routes by address keeps "one connection at a time to an
+   address" true over all workers.
+3. What is under way is bounded: `window` targets for each worker, and a batch waiting in this process.
+4. A target that was under way in `DEATHS` dying workers is given up, with the result of `lost`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, Generic, TypeVar
+
+from sshprobe.sweep.engine import Progress
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+BATCH = 64
+"""Targets sent at once."""
+
+DEATHS = 3
+"""Workers that may die under a target before it is taken for the reason."""
+
+BARREN = 10
+"""Workers that may die in a row without an answer before the pool gives up: it is not the targets."""
+
+AHEAD = 1024
+"""Targets read ahead for workers that are busy, so that one slow worker does not idle the others."""
+
+TICK = 0.2
+"""Seconds after which a waiting parent looks whether it was stopped."""
+
+
+class PoolError(RuntimeError):
+    """Workers cannot be kept alive."""
+
+
+@dataclass(slots=True)
+class _Slot(Generic[T]):
+    """One worker, and its successors."""
+
+    process: SpawnProcess
+    connection: Connection
+    pending: deque[tuple[int, T]] = field(default_factory=deque)
+    """Routed here, not sent yet."""
+    under_way: dict[int, T] = field(default_factory=dict)
+    """Sent and not answered."""
+    deferred: set[int] = field(default_factory=set)
+    """Of those: put off by the worker to the end, so that they take no room."""
+    barren: int = 0
+    """Workers of this slot that died in a row without an answer."""
+    ended: bool = False
+    """The worker was told that nothing more comes."""
+    closed: bool = False
+    """It is gone, and nothing is left for it to do."""
+
+    def room(self, window: int) -> int:
+        return window - (len(self.under_way) - len(self.deferred))
+
+
+class Pool(Generic[T, R]):
+    """`workers` processes, each running `serve(connection)`; see `sshprobe.sweep.worker` for what that does."""
+
+    def __init__(
+        self,
+        serve: Callable[[Connection], None],
+        *,
+        workers: int,
+        window: int,
+        lost: Callable[[T], R],
+        trouble: Callable[[str], None] | None = None,
+    ) -> None:
+        self.progress = Progress()
+        self._serve = serve
+        self._window = window
+        self._lost = lost
+        self._trouble = trouble
+        self._context = multiprocessing.get_context("spawn")
+        self._stopping = False
+        self._deaths: Counter[int] = Counter()
+        self._next_number = 0
+        self._slots: list[_Slot[T]] = [self._start() for _ in range(workers)]
+
+    # -- for the caller ------------------------------------------------------------------------------------------
+
+    def run(self, targets: Iterator[T], route: Callable[[T], int]) -> Iterator[R]:
+        """Yield the result of every target, in the order in which they come. Ends all workers at the end."""
+        try:
+            source: Iterator[T] | None = targets
+            while True:
+                if source is not None and (self._stopping or not self._read(source, route)):
+                    source = None
+                for slot in self._slots:
+                    self._feed(slot, last=source is None)
+                if source is None and all(slot.closed for slot in self._slots):
+                    return
+                yield from self._listen()
+        finally:
+            self.kill()
+
+    def stop(self) -> None:
+        """Start nothing new; what is under way is finished and still comes out of `run`."""
+        self._stopping = True
+        for slot in self._slots:
+            self.progress.started -= len(slot.pending)
+            slot.pending.clear()
+            self._tell(slot, ("stop", None))
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        for slot in self._slots:
+            slot.process.terminate()
+        for slot in self._slots:
+            slot.process.join()
+            slot.connection.close()
+
+    # -- targets out ---------------------------------------------------------------------------------------------
+
+    def _read(self, source: Iterator[T], route: Callable[[T], int]) -> bool:
+        """Take targets while a worker wants some. Returns False at their end."""
+        while any(len(slot.pending) < min(BATCH, slot.room(self._window)) for slot in self._slots):
+            if any(len(slot.pending) >= AHEAD for slot in self._slots):
+                return True
+            try:
+                target = next(source)
+            except StopIteration:
+                return False
+            self._slots[route(target) % len(self._slots)].pending.append((self._next_number, target))
+            self._next_number += 1
+            self.progress.started += 1
+        return True
+
+    def _feed(self, slot: _Slot[T], *, last: bool) -> None:
+        while slot.pending and (room := min(BATCH, slot.room(self._window))) > 0:
+            batch = [slot.pending.popleft() for _ in range(min(room, len(slot.pending)))]
+            slot.under_way.update(batch)
+            self._tell(slot, ("targets", batch))
+        if last and not slot.pending and not slot.ended and not slot.closed:
+            slot.ended = True
+            self._tell(slot, ("end", None))
+
+    def _tell(self, slot: _Slot[T], message: tuple[str, Any]) -> None:
+        try:
+            slot.connection.send(message)
+        except OSError:
+            pass  # it died; `_listen` finds out and sends all of it again
+
+    # -- results in ----------------------------------------------------------------------------------------------
+
+    def _listen(self) -> Iterator[R]:
+        connections = {slot.connection: slot for slot in self._slots if not slot.closed}
+        for ready in wait(list(connections), timeout=TICK):
+            assert isinstance(ready, Connection)
+            slot = connections[ready]
+            try:
+                kind, data = ready.recv()
+            except (EOFError, OSError):
+                yield from self._died(slot)
+                continue
+            if kind == "results":
+                for number, result in data:
+                    if slot.under_way.pop(number, None) is None:
+                        continue
+                    slot.barren = 0
+                    self._deaths.pop(number, None)
+                    if number in slot.deferred:
+                        slot.deferred.discard(number)
+                        self.progress.waiting -= 1
+                    self.progress.done += 1
+                    yield result
+            elif kind == "deferred":
+                slot.deferred.add(data)
+                self.progress.waiting += 1
+            elif kind == "trouble" and self._trouble is not None:
+                self._trouble(data)
+
+    def _died(self, slot: _Slot[T]) -> Iterator[R]:
+        """Replace a worker, and give what it had not answered to its successor."""
+        slot.process.join()
+        slot.connection.close()
+        again = list(slot.under_way.items())
+        self.progress.waiting -= len(slot.deferred)
+        slot.under_way.clear()
+        slot.deferred.clear()
+        if self._stopping or (slot.ended and not again):
+            self.progress.started -= len(again)
+            slot.closed = True
+            return
+        slot.barren += 1
+        if slot.barren > BARREN:
+            raise PoolError(f"worker processes end at once, with exit code {slot.process.exitcode}")
+        slot.ended = False
+        slot.process, slot.connection = self._new_process()
+        for number, target in again:
+            self._deaths[number] += 1
+            if self._deaths[number] < DEATHS:
+                slot.pending.append((number, target))
+                continue
+            del self._deaths[number]
+            self.progress.done += 1
+            yield self._lost(target)
+
+    def _start(self) -> _Slot[T]:
+        return _Slot(*self._new_process())
+
+    def _new_process(self) -> tuple[SpawnProcess, Connection]:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=self._serve, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        return process, ours

@@ -1,0 +1,127 @@
+"""A worker process of a `Pool`: one event loop, targets from a connection, results back over it.
+
+Messages from the pool: ("targets", [(number, target), ...]), ("end", None): no more come, ("stop", None): start nothing
+new. To the pool: ("results", [(number, result), ...]), ("deferred", number), ("trouble", words).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+T_contra = TypeVar("T_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+FLUSH_RESULTS = 64
+"""Results sent at once."""
+
+FLUSH_SECONDS = 0.05
+"""How long a result may wait for others to travel with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered(Generic[T]):
+    """A target, and the number by which its result is sent back."""
+
+    number: int
+    target: T
+
+
+class Runner(Protocol[T, R_co]):
+    """What a worker runs."""
+
+    def outcomes(
+        self,
+        targets: AsyncIterator[Numbered[T]],
+        *,
+        deferred: Callable[[Numbered[T]], None],
+        trouble: Callable[[str], None],
+    ) -> AsyncIterator[tuple[int, R_co]]:
+        """Yield the number and result of every target."""
+
+    def stop(self) -> None:
+        """Start nothing new."""
+
+
+def serve(connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -> None:
+    """Run until the pool says that nothing more comes, or is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides what it means
+    with asyncio.Runner(loop_factory=fastest_loop()) as loop_runner:
+        loop_runner.run(_Worker(connection, make_runner).run())
+
+
+def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory where there is one; None is asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+class _Worker:
+    def __init__(self, connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -> None:
+        self._connection = connection
+        self._runner = make_runner()
+        self._inbox: asyncio.Queue[Numbered[Any] | None] = asyncio.Queue()
+        self._results: list[tuple[int, Any]] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        # daemon: a blocked recv must not keep a worker alive that has nothing left to do
+        threading.Thread(target=self._receive, args=(loop,), daemon=True).start()
+        outcomes = self._runner.outcomes(
+            self._targets(),
+            deferred=lambda numbered: self._connection.send(("deferred", numbered.number)),
+            trouble=lambda words: self._connection.send(("trouble", words)),
+        )
+        async for number, result in outcomes:
+            self._results.append((number, result))
+            if len(self._results) >= FLUSH_RESULTS:
+                self._flush()
+            elif self._timer is None:
+                self._timer = loop.call_later(FLUSH_SECONDS, self._flush)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._results:
+            self._connection.send(("results", self._results))
+            self._results = []
+
+    async def _targets(self) -> AsyncIterator[Numbered[Any]]:
+        while (numbered := await self._inbox.get()) is not None:
+            yield numbered
+
+    def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run in a thread: hand over what the pool sends."""
+        try:
+            while True:
+                kind, data = self._connection.recv()
+                if kind == "targets":
+                    for number, target in data:
+                        loop.call_soon_threadsafe(self._inbox.put_nowait, Numbered(number, target))
+                elif kind == "stop":
+                    loop.call_soon_threadsafe(self._runner.stop)
+                elif kind == "end":
+                    loop.call_soon_threadsafe(self._inbox.put_nowait, None)
+        except (EOFError, OSError):
+            # The pool is gone, perhaps by kill -9: whatever is under way is of use to nobody.
+            loop.call_soon_threadsafe(_leave)
+        except RuntimeError:
+            pass  # the loop has ended
+
+
+def _leave() -> None:
+    raise SystemExit(1)

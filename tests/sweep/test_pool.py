@@ -1,0 +1,123 @@
+"""Several processes, one stream: every target once, whatever dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sshprobe.sweep import Pool, PoolError
+from tests.sweep.crashing import dies_at_once, squares
+
+
+def pool_of(
+    workers: int,
+    *,
+    window: int = 20,
+    crash: int | None = None,
+    crashed: Path | None = None,
+    later: frozenset[int] = frozenset(),
+) -> Pool[int, int]:
+    return Pool(
+        partial(squares, crash=crash, crashed=crashed, later=later),
+        workers=workers,
+        window=window,
+        lost=lambda number: -number,
+    )
+
+
+def modulo(number: int) -> int:
+    return number
+
+
+def test_every_target_gives_one_result() -> None:
+    pool = pool_of(2)
+    assert sorted(pool.run(iter(range(1000)), modulo)) == [number**2 for number in range(1000)]
+    assert (pool.progress.started, pool.progress.done, pool.progress.waiting) == (1000, 1000, 0)
+
+
+def test_nothing_to_do() -> None:
+    assert list(pool_of(2).run(iter(()), modulo)) == []
+
+
+def test_what_is_put_off_comes_last_and_takes_no_room() -> None:
+    later = frozenset(range(0, 100, 2))
+    results = list(pool_of(1, window=10, later=later).run(iter(range(200)), modulo))
+    assert sorted(results) == [number**2 for number in range(200)]
+    assert {number**2 for number in later} == set(results[-50:])
+
+
+def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_given_twice() -> None:
+    pool = pool_of(2)
+    results = []
+    for result in pool.run(iter(range(2000)), modulo):
+        results.append(result)
+        if len(results) in (100, 700):
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+    assert sorted(results) == [number**2 for number in range(2000)]
+
+
+def test_a_target_that_kills_once_is_done_again(tmp_path: Path) -> None:
+    pool = pool_of(2, crash=77, crashed=tmp_path / "crashed")
+    assert sorted(pool.run(iter(range(300)), modulo)) == [number**2 for number in range(300)]
+
+
+def test_a_target_that_always_kills_is_given_up_and_costs_its_neighbours_nothing() -> None:
+    results = sorted(pool_of(2, window=1, crash=77).run(iter(range(100)), modulo))
+    assert results == sorted([-77, *(number**2 for number in range(100) if number != 77)])
+
+
+def test_stop_ends_with_what_is_under_way() -> None:
+    taken = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    pool = pool_of(2)
+    results = []
+    for result in pool.run(endless(), modulo):
+        results.append(result)
+        if len(results) == 50:
+            pool.stop()
+    assert 50 <= len(results) <= taken < 1000
+    assert len(results) == len(set(results)) == pool.progress.done == pool.progress.started
+
+
+def test_targets_are_read_as_they_are_needed() -> None:
+    taken = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    pool = pool_of(2)
+    for seen, _ in enumerate(pool.run(endless(), modulo)):
+        assert taken <= seen + 2 * (20 + 64) + 64
+        if seen == 500:
+            break
+    pool.kill()
+
+
+def test_workers_that_cannot_live_are_said_so() -> None:
+    pool: Pool[int, int] = Pool(dies_at_once, workers=1, window=10, lost=lambda number: -number)
+    with pytest.raises(PoolError, match="exit code 7"):
+        # each target is given up after three deaths; the pool itself gives up before it has gone through them all
+        list(pool.run(iter(range(100_000)), modulo))
+
+
+def test_no_process_is_left() -> None:
+    for _ in pool_of(2).run(iter(range(50)), modulo):
+        break
+    assert all(not child.is_alive() for child in multiprocessing.active_children())
