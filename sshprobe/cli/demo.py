@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options import DEFAULT_PROFILE, terminal
 from sshprobe.cli.output import SweepOutput, block_with_advice
-from sshprobe.cli.scan import run, sweep
 from sshprobe.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def demo(output: str) -> int:
         report = DemoReport(profiles)
         sink = SweepOutput(JsonLinesWriter(records), report, ())
         sink.header(sweep_header(profiles))
-        interrupted = run(_sweep_fleet(profiles, sink, report))
+        interrupted = on_loop(_sweep_fleet(profiles, sink, report))
         sys.stdout.write(report.text(terminal()))
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
     click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")
@@ -80,7 +80,7 @@ async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: D
         print(f"Sweeping {len(report.servers)} servers ...", file=sys.stderr, flush=True)
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
-        interrupted = await sweep(Scanner(profiles=profiles), targets, sink)
+        interrupted = await scan_here(Scanner(profiles=profiles), targets, sink.host)
         sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
         report.note_endpoints()
     return interrupted

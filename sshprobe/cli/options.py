@@ -61,7 +61,7 @@ class UserName(click.ParamType):  # type: ignore[type-arg] # generic only since 
 
 SECONDS = PositiveNumber("seconds", 86_400)
 WAIT = PositiveNumber("seconds", 86_400, zero=True)
-RATE = PositiveNumber("rate", 1_000_000)
+RATE = PositiveNumber("rate", 1_000_000, zero=True)
 
 
 def grading_options(command: Command) -> Command:

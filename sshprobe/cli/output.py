@@ -54,13 +54,17 @@ class SweepOutput:
         if self._writer is not None:
             self._writer.header(record)
 
-    def host(self, record: HostRecord) -> None:
-        """Take one host."""
+    def host(self, record: HostRecord, line: bytes | None = None) -> None:
+        """Take one host; `line` is it encoded, if it is."""
+        if self._writer is not None:
+            self._writer.host(record, line)
+        self.replay(record)
+
+    def replay(self, record: HostRecord) -> None:
+        """Count and show a host that is written already."""
         self.summary.add(record)
         self.graded += bool(record.verdicts)
         self.failed = self.failed or any(reached(threshold, record) for threshold in self._thresholds)
-        if self._writer is not None:
-            self._writer.host(record)
         if self._audience is not None:
             self._audience.host(record)
 
@@ -154,9 +158,12 @@ def open_output(
     strict: bool,
     verbose: bool,
     blocks: bool,
+    keep: int = 0,
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[SweepOutput]:
     """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
+
+    `keep`: bytes at the beginning of a file of lines that stay.
 
     Raises:
         InputError: the file cannot be written.
@@ -171,7 +178,7 @@ def open_output(
         writer: RecordWriter | None = None
         copy_to: IO[bytes] | None = None
         if format_ == "jsonl":
-            stream = sys.stdout.buffer if name is None else stack.enter_context(appending_lines(name))
+            stream = sys.stdout.buffer if name is None else stack.enter_context(appending_lines(name, keep))
             writer = JsonLinesWriter(stream)
         elif format_ == "json":
             stream = sys.stdout.buffer if name is None else stack.enter_context(replacing(name))

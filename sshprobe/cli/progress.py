@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.live import Live
 
     from sshprobe.report.summary import SummaryBuilder
-    from sshprobe.scanner import Scanner
+    from sshprobe.sweep import Progress
 
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""
@@ -23,10 +23,12 @@ _PLAIN_INTERVAL = 10.0
 class SweepProgress:
     """Shows how far a sweep is. Silent unless told to show."""
 
-    def __init__(self, scanner: Scanner, total: int, *, shown: bool) -> None:
-        self._scanner = scanner
+    def __init__(self, counters: Progress, total: int, *, shown: bool, interval: float | None = None) -> None:
+        self._counters = counters
         self._total = total
         self._shown = shown
+        self._lines_only = interval is not None
+        self._interval = interval or _PLAIN_INTERVAL
         self._start = 0.0
         self._live: Live | None = None
         self._summary: SummaryBuilder | None = None
@@ -38,7 +40,7 @@ class SweepProgress:
         self._start = time.monotonic()
         if not self._shown:
             yield
-        elif sys.stderr.isatty():
+        elif sys.stderr.isatty() and not self._lines_only:
             with self._on_terminal():
                 yield
         else:
@@ -57,9 +59,14 @@ class SweepProgress:
         finally:
             self._live.start()
 
+    def say(self, words: str) -> None:
+        """Print one line of words, past the live line."""
+        with self.pause():
+            print(words, file=sys.stderr, flush=True)
+
     def line(self) -> str:
         """Return "612 of 1,024   298 ssh   71/s   6 s left   A 201  B 60"."""
-        done = self._scanner.progress.done
+        done = self._counters.done
         parts = [f"{done:,} of {self._total:,}"]
         if self._summary is not None:
             parts.append(f"{sum(self._first_grades().values()):,} ssh")
@@ -68,6 +75,8 @@ class SweepProgress:
             rate = done / elapsed
             left = max(self._total - done, 0) / rate
             parts += [f"{rate:,.0f}/s", f"{left:,.0f} s left" if left < 100 else f"{left / 60:,.0f} min left"]
+        if self._counters.waiting:
+            parts.append(f"{self._counters.waiting:,} to ask again")
         grades = "  ".join(f"{letter} {number}" for letter, number in sorted(self._first_grades().items()))
         return "   ".join([*parts, grades] if grades else parts)
 
@@ -100,7 +109,7 @@ class SweepProgress:
         ended = threading.Event()
 
         def write() -> None:
-            while not ended.wait(_PLAIN_INTERVAL):
+            while not ended.wait(self._interval):
                 print(self.line(), file=sys.stderr, flush=True)
 
         thread = threading.Thread(target=write, name="progress", daemon=True)
@@ -112,6 +121,9 @@ class SweepProgress:
             thread.join()
 
 
-def sweep_progress(scanner: Scanner, *, total: int, wanted: bool) -> SweepProgress:
-    """Return the progress of a sweep of `total` targets at most: shown if it is wanted and there is more than one."""
-    return SweepProgress(scanner, total, shown=wanted and total > 1)
+def sweep_progress(counters: Progress, *, total: int, wanted: bool, stats: float | None = None) -> SweepProgress:
+    """Return the progress of a sweep of `total` targets at most: shown if it is wanted and there is more than one.
+
+    `stats`: seconds between plain lines, for logs; then no live line is drawn.
+    """
+    return SweepProgress(counters, total, shown=(wanted and total > 1) or stats is not None, interval=stats)

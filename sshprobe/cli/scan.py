@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,13 +19,23 @@ from sshprobe.cli.options import (
     standard_input,
     terminal,
 )
+from sshprobe.errors import InputError
+from sshprobe.platform import allow_open_sockets, cores
 
 if TYPE_CHECKING:
-    from sshprobe.cli.output import SweepOutput
-    from sshprobe.scanner import Scanner
-    from sshprobe.targets import Target
+    from collections.abc import Callable, Sequence
 
-Result = TypeVar("Result")
+    from sshprobe.cli.driving import Drive
+    from sshprobe.profiles import Profile
+    from sshprobe.report.resuming import Resumption
+
+PARALLEL_FROM = 4096
+"""Targets from which on several processes are worth their start."""
+
+FAST_CONCURRENCY = 2000
+FAST_CONNECT_TIMEOUT = 2.0
+DEFAULT_RATE = 200.0
+"""Hosts started a second unless told otherwise: what the translation tables of a home router survive."""
 
 
 @click.command()
@@ -52,11 +58,17 @@ Result = TypeVar("Result")
 @click.option("-4", "ipv4", is_flag=True, help="Use IPv4 addresses of names only.")
 @click.option("-6", "ipv6", is_flag=True, help="Use IPv6 addresses of names only.")
 @click.option("--all-addresses", is_flag=True, help="Scan every address of a name, not the first that answers.")
+@click.option("-c", "--concurrency", type=click.IntRange(1, 100_000), help="Hosts at once.  [default: 100]")
+@click.option("--rate", type=RATE, metavar="N", help="Hosts started a second; 0 is no limit.  [default: 200]")
+@click.option("--connect-timeout", type=SECONDS, help="Seconds to connect.  [default: 5]")
 @click.option(
-    "-c", "--concurrency", type=click.IntRange(1, 100_000), default=100, show_default=True, help="Hosts at once."
+    "--fast",
+    is_flag=True,
+    help=f"For a wired network: concurrency {FAST_CONCURRENCY}, no rate limit, {FAST_CONNECT_TIMEOUT:g} s to connect.",
 )
-@click.option("--rate", type=RATE, metavar="N", help="At most N new connections a second.")
-@click.option("--connect-timeout", type=SECONDS, default=5.0, show_default=True, help="Seconds to connect.")
+@click.option(
+    "--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core for large sweeps, else 1]"
+)
 @click.option("--timeout", type=SECONDS, default=10.0, show_default=True, help="Seconds for one question.")
 @click.option("--host-timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one host.")
 @click.option(
@@ -67,6 +79,10 @@ Result = TypeVar("Result")
     help="Seconds before a throttling host is asked again.",
 )
 @output_options
+@click.option(
+    "--resume", metavar="FILE", help="Go on with the sweep whose records are in FILE: what it holds is not done again."
+)
+@click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="No progress on standard error.")
 def scan(
     targets: tuple[str, ...],
@@ -84,15 +100,19 @@ def scan(
     ipv4: bool,
     ipv6: bool,
     all_addresses: bool,
-    concurrency: int,
+    concurrency: int | None,
     rate: float | None,
-    connect_timeout: float,
+    connect_timeout: float | None,
+    fast: bool,
+    workers: int | None,
     timeout: float,
     host_timeout: float,
     throttle_wait: float,
     format_: str | None,
     output: str | None,
     verbose: bool,
+    resume: str | None,
+    stats: float | None,
     no_progress: bool,
 ) -> int:
     """Probe SSH servers and grade them.
@@ -103,89 +123,95 @@ def scan(
     from sshprobe.cli.header import sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.progress import sweep_progress
-    from sshprobe.scanner import Scanner
     from sshprobe.targets import Exclusions, parse_targets
 
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
+    if resume is not None and (output is not None or format_ not in (None, "jsonl")):
+        raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
     profiles = load_profiles(profile_names)
     stream = parse_targets(targets, files=files, port=port, stdin=standard_input())
     exclusions = Exclusions.parse(exclude, files=exclude_file, stdin=standard_input())
-    scanner = Scanner(
-        profiles=profiles,
-        strict=strict,
-        depth=depth,
-        auth_methods=not no_auth_methods,
-        auth_user=auth_user,
-        client_id=client_id,
-        connect_timeout=connect_timeout,
-        timeout=timeout,
-        host_timeout=host_timeout,
-        concurrency=concurrency,
-        rate=rate,
-        throttle_wait=throttle_wait,
-        all_addresses=all_addresses,
-        family=4 if ipv4 else 6 if ipv6 else None,
-        exclude=exclusions,
-    )
-    progress = sweep_progress(scanner, total=stream.total, wanted=not no_progress)
+    said: list[Callable[[str], None]] = []
+    settings: dict[str, Any] = {
+        "profiles": profiles,
+        "strict": strict,
+        "depth": depth,
+        "auth_methods": not no_auth_methods,
+        "auth_user": auth_user,
+        "client_id": client_id,
+        "connect_timeout": connect_timeout or (FAST_CONNECT_TIMEOUT if fast else 5.0),
+        "timeout": timeout,
+        "host_timeout": host_timeout,
+        "concurrency": concurrency or (FAST_CONCURRENCY if fast else 100),
+        "rate": (None if fast else DEFAULT_RATE) if rate is None else rate or None,
+        "throttle_wait": throttle_wait,
+        "all_addresses": all_addresses,
+        "family": 4 if ipv4 else 6 if ipv6 else None,
+        "exclude": exclusions,
+        "trouble": lambda words: said[0](f"{words}: pausing"),
+    }
+    if workers is None:
+        workers = cores() if stream.total >= PARALLEL_FROM else 1
+    notice = fit_to_limits(settings, workers)
+    drive = new_drive(settings, workers)
+    progress = sweep_progress(drive.progress, total=stream.total, wanted=not no_progress, stats=stats)
+    said.append(progress.say)
+    done = read_resumed(resume, profiles, all_addresses=all_addresses)
     with open_output(
-        format_,
-        output,
+        "jsonl" if resume is not None else format_,
+        output if resume is None else resume,
         terminal=terminal(),
         profiles=profiles,
         thresholds=thresholds,
         strict=strict,
         verbose=verbose,
         blocks=stream.total <= BLOCKS_UP_TO,
+        keep=0 if done is None else done.size,
         pause=progress.pause,
     ) as sink:
-        sink.header(sweep_header(profiles))
+        if notice:
+            progress.say(notice)
+        if done is None or not done.size:
+            sink.header(sweep_header(profiles))
+        else:
+            done.replay(sink.replay)
         start = time.monotonic()
+        left = (target for target in stream if done is None or (target.host, target.port) not in done)
         with progress.showing(sink.summary):
-            interrupted = run(sweep(scanner, stream, sink))
+            interrupted = drive.run(left, sink.host, progress.say)
         sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
 
 
-async def sweep(scanner: Scanner, targets: Iterable[Target], sink: SweepOutput) -> bool:
-    """Scan all targets into `sink`. Returns whether Ctrl-C or SIGTERM ended it early; what finished before is kept."""
-    task = asyncio.current_task()
-    assert task is not None
-    async with scanner:
-        try:
-            with _terminating(task):
-                async for record in scanner.scan(targets):
-                    sink.host(record)
-        except asyncio.CancelledError:
-            task.uncancel()
-            return True
-    return False
+def new_drive(settings: dict[str, Any], workers: int) -> Drive:
+    """Return what runs the sweep. Raises `InputError` for settings that cannot be used."""
+    from sshprobe.cli.driving import OneProcess, SeveralProcesses
+
+    return OneProcess(settings) if workers == 1 else SeveralProcesses(settings, workers)
 
 
-@contextlib.contextmanager
-def _terminating(task: asyncio.Task[Any]) -> Iterator[None]:
-    """Let SIGTERM, as `docker stop` sends it, end `task` as Ctrl-C does."""
-    loop = asyncio.get_running_loop()
-    try:
-        loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    except NotImplementedError:  # Windows
-        yield
-        return
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(signal.SIGTERM)
+def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:
+    """Raise the limit on open files as far as it is needed, and lower the concurrency to what it takes."""
+    wanted: int = settings["concurrency"]
+    each = -(-wanted // workers)
+    allowed = allow_open_sockets(each)
+    if allowed >= each:
+        return None
+    settings["concurrency"] = allowed * workers
+    return f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files does not allow more"
 
 
-def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Run `work` on uvloop where there is one. Ctrl-C cancels it once, and a second time ends it at once."""
-    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
-    try:
-        import uvloop
-    except ImportError:  # Windows
-        pass
-    else:
-        factory = uvloop.new_event_loop
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(work)
+def read_resumed(name: str | None, profiles: Sequence[Profile], *, all_addresses: bool) -> Resumption | None:
+    """Read the sweep to go on with. Raises `InputError` if it is none, or was graded against other profiles."""
+    if name is None:
+        return None
+    from sshprobe.report.resuming import Resumption
+
+    done = Resumption(name, all_addresses=all_addresses)
+    if done.header is not None:
+        before = [(profile.id, profile.version) for profile in done.header.profiles]
+        if before != [(profile.id, profile.version) for profile in profiles]:
+            words = ", ".join(identifier for identifier, _ in before) or "no profile"
+            raise InputError(f"was graded against {words}: name the same with `--profile`", source=name)
+    return done

@@ -50,14 +50,18 @@ def replacing(name: str) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def appending_lines(name: str) -> Iterator[IO[bytes]]:
-    """Open a file that is written line by line as results come, empty at first.
+def appending_lines(name: str, keep: int = 0) -> Iterator[IO[bytes]]:
+    """Open a file that is written line by line as results come, after its first `keep` bytes; the rest is cut off.
 
     Raises:
         InputError: the file cannot be written.
     """
     try:
-        stream = Path(name).open("wb")  # noqa: SIM115 - closed below, and an error of the block is not ours to map
+        # Not SIM115: it is closed below, and an error of the block is not ours to map.
+        stream = Path(name).open("r+b" if keep else "wb")  # noqa: SIM115
+        if keep:
+            stream.truncate(keep)
+            stream.seek(keep)
     except (OSError, ValueError) as error:
         raise _unwritable(name, error) from None
     with stream:

@@ -21,9 +21,9 @@ class JsonDocumentWriter:
         """Begin the document."""
         self._stream.write(b'{"sweep":' + self._encoder.encode(record) + b',\n"hosts":[')
 
-    def host(self, record: HostRecord) -> None:
+    def host(self, record: HostRecord, line: bytes | None = None) -> None:
         """Add one host."""
-        self._stream.write(self._separator + self._encoder.encode(record))
+        self._stream.write(self._separator + (self._encoder.encode(record) if line is None else line))
         self._separator = b",\n"
 
     def summary(self, record: SummaryRecord) -> None:

@@ -15,8 +15,8 @@ class RecordWriter(Protocol):
     def header(self, record: SweepRecord) -> None:
         """Write what is known before the first host."""
 
-    def host(self, record: HostRecord) -> None:
-        """Write one host."""
+    def host(self, record: HostRecord, line: bytes | None = None) -> None:
+        """Write one host. `line` is the record as it is encoded already, if it is."""
 
     def summary(self, record: SummaryRecord) -> None:
         """Write the end."""
@@ -33,9 +33,10 @@ class JsonLinesWriter:
         """Write the first line."""
         self._write(record)
 
-    def host(self, record: HostRecord) -> None:
+    def host(self, record: HostRecord, line: bytes | None = None) -> None:
         """Write the line of one host."""
-        self._write(record)
+        self._stream.write((self._encoder.encode(record) if line is None else line) + b"\n")
+        self._stream.flush()
 
     def summary(self, record: SummaryRecord) -> None:
         """Write the last line."""

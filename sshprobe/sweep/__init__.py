@@ -2,6 +2,6 @@
 
 from sshprobe.sweep.engine import Job, Outcome, Progress, Sweep
 from sshprobe.sweep.pool import Pool, PoolError
-from sshprobe.sweep.worker import Numbered, fastest_loop, serve
+from sshprobe.sweep.worker import Numbered, serve
 
-__all__ = ["Job", "Numbered", "Outcome", "Pool", "PoolError", "Progress", "Sweep", "fastest_loop", "serve"]
+__all__ = ["Job", "Numbered", "Outcome", "Pool", "PoolError", "Progress", "Sweep", "serve"]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar
 
+from sshprobe.platform import loop_factory
+
 T = TypeVar("T")
 R = TypeVar("R")
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -53,18 +55,8 @@ class Runner(Protocol[T, R_co]):
 def serve(connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -> None:
     """Run until the pool says that nothing more comes, or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides what it means
-    with asyncio.Runner(loop_factory=fastest_loop()) as loop_runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as loop_runner:
         loop_runner.run(_Worker(connection, make_runner).run())
-
-
-def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's factory where there is one; None is asyncio's own."""
-    try:
-        import uvloop
-    except ImportError:  # Windows
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 class _Worker:

@@ -95,7 +95,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a negative timeout": (["scan", "HERE", "--connect-timeout", "-1"], "'-1' is not above 0"),
     "NaN as timeout": (["scan", "HERE", "--host-timeout", "nan"], "'nan' is not above 0"),
     "an endless timeout": (["scan", "HERE", "--host-timeout", "inf"], "'inf' is not above 0"),
-    "no rate": (["scan", "HERE", "--rate", "0"], "'0' is not above 0"),
+    "no rate": (["scan", "HERE", "--rate", "-1"], "'-1' is not 0 or more"),
     "a rate in words": (["scan", "HERE", "--rate", "fast"], "'fast' is no number"),
     "a negative wait": (["scan", "HERE", "--throttle-wait", "-1"], "'-1' is not 0 or more"),
     "no concurrency": (["scan", "HERE", "-c", "0"], "0 is not in the range"),

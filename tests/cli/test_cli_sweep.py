@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,34 +47,42 @@ def test_every_target_gets_a_record(closed_port: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["out.jsonl", "out.json"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_with_what_there_is(
-    name: str, number: signal.Signals, silent: socket.socket, closed_port: int, tmp_path: Path
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupt_ends_with_what_there_is(
+    name: str, number: signal.Signals, times: int, silent: socket.socket, closed_port: int, tmp_path: Path
 ) -> None:
-    targets = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{silent.getsockname()[1]}"]
+    """Once: the host under way is finished. Twice: it is given up. What was not begun has no record."""
+    targets = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{silent.getsockname()[1]}", f"127.0.0.2:{closed_port}"]
+    patience = "3" if times == 1 else "300"
     # A shell without job control starts background work with SIGINT ignored, and a child inherits that.
     with subprocess.Popen(
-        [*SCAN, *targets, "-o", name, "-c", "1"],
+        [*SCAN, *targets, "-o", name, "-c", "1", "--timeout", patience, "--host-timeout", patience],
         cwd=tmp_path,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, "NO_PROGRESS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     ) as process:
+        assert process.stderr is not None
         try:
             connection, _ = silent.accept()
             with connection:
                 process.send_signal(number)
-                out, err = process.communicate(timeout=60)
+                err = process.stderr.readline()
+                if times == 2:
+                    process.send_signal(number)
+                out, rest = process.communicate(timeout=60)
         finally:
             process.kill()  # a sweep that does not end must not hold up the tests
     assert process.returncode == 130
-    assert err == b""
+    assert err + rest == b"interrupted: finishing the hosts under way; once more stops at once\n"
     assert b"Interrupted: the rest was not scanned." in out
     data = (tmp_path / name).read_bytes()
     document = json.loads(data) if name == "out.json" else None
     summary = document["summary"] if document else json.loads(data.splitlines()[-1])
     assert summary["interrupted"] is True
     assert summary["type"] == "summary"
+    assert summary["statuses"] == ({"refused": 1, "timeout": 1} if times == 1 else {"refused": 1})
     assert os.listdir(tmp_path) == [name]  # noqa: PTH208 - no temporary file is left
 
 
@@ -128,3 +137,77 @@ def test_a_process_without_output_still_has_its_exit_code(closed_port: int, tmp_
     shell = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *SCAN]
     for target, code in ((f"127.0.0.1:{closed_port}", 3), ("10.0.0.0/99", 2)):
         assert subprocess.run([*shell, target], cwd=tmp_path, env=ENVIRONMENT, check=False).returncode == code
+
+
+def read(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_killed_sweep_is_resumed_and_every_target_has_one_record(
+    workers: str, closed_port: int, tmp_path: Path
+) -> None:
+    """kill -9 at whatever moment it hits, several times over, then to the end."""
+    path = tmp_path / "out.jsonl"
+    network = f"127.0.8.0/22:{closed_port}"
+    command = [*SCAN, network, "--workers", workers, "--rate", "400", "--depth", "lists"]
+    environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
+    sizes = []
+    for attempt in range(3):
+        output = ["-o", path.name] if attempt == 0 else ["--resume", path.name]
+        with subprocess.Popen([*command, *output], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
+            before = path.stat().st_size if attempt else 0
+            while process.poll() is None and (not path.exists() or path.stat().st_size < before + 60_000):
+                time.sleep(0.01)
+            process.kill()
+        sizes.append(path.stat().st_size)
+    assert sizes == sorted(sizes)
+    run = subprocess.run(
+        [*command, "--resume", path.name], cwd=tmp_path, env=environment, capture_output=True, check=False
+    )
+    assert (run.returncode, run.stderr) == (3, b"")
+    records = read(path)
+    hosts = [record["host"] for record in records if record["type"] == "host"]
+    assert len(hosts) == len(set(hosts)) == 1022
+    assert [record["type"] for record in records[:1] + records[-1:]] == ["sweep", "summary"]
+    assert records[-1]["statuses"] == {"refused": 1022}
+    assert records[-1]["interrupted"] is False
+
+
+def test_resuming_what_is_complete_does_nothing_again(closed_port: int, tmp_path: Path) -> None:
+    command = [*SCAN, f"127.0.0.0/29:{closed_port}"]
+    environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
+    subprocess.run([*command, "-o", "out.jsonl"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    before = read(tmp_path / "out.jsonl")
+    subprocess.run([*command, "--resume", "out.jsonl"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    after = read(tmp_path / "out.jsonl")
+    assert after[:-1] == before[:-1]
+    assert after[-1]["statuses"] == before[-1]["statuses"]
+
+
+def test_resuming_against_other_profiles_is_refused(closed_port: int, tmp_path: Path) -> None:
+    target = f"127.0.0.1:{closed_port}"
+    subprocess.run([*SCAN, target, "-o", "out.jsonl"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+    before = (tmp_path / "out.jsonl").read_bytes()
+    run = subprocess.run(
+        [*SCAN, target, "--profile", "alibaba-ecs", "--resume", "out.jsonl"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    assert run.returncode == 2
+    assert run.stderr == b"error: out.jsonl: was graded against mozilla-modern: name the same with `--profile`\n"
+    assert (tmp_path / "out.jsonl").read_bytes() == before
+
+
+def test_stats_are_lines_on_standard_error(silent: socket.socket, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [*SCAN, f"127.0.0.1:{silent.getsockname()[1]}", "--stats", "0.2", "--timeout", "1", "--format", "jsonl"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    assert run.stderr.splitlines()[0].startswith(b"0 of 1")
+    assert len(run.stdout.splitlines()) == 3

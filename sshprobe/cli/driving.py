@@ -1,0 +1,129 @@
+"""Running a sweep from the command line: in this process or in several, and what Ctrl-C does to it.
+
+Ctrl-C (or SIGTERM) once: no new hosts, those under way are finished. Twice: stop at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from sshprobe.platform import loop_factory, on_interrupt
+
+if TYPE_CHECKING:
+    from sshprobe.records import HostRecord
+    from sshprobe.scanner import Scanner
+    from sshprobe.sweep import Progress
+    from sshprobe.targets import Target
+
+Result = TypeVar("Result")
+
+INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at once"
+
+Take = Callable[["HostRecord", bytes | None], None]
+"""Takes a record, and its line where it is encoded already."""
+
+
+class Drive(Protocol):
+    """A sweep that is ready to go."""
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+
+    def run(self, targets: Iterator[Target], take: Take, say: Callable[[str], None]) -> bool:
+        """Scan all targets. Returns whether it was interrupted; what finished before was taken."""
+
+
+class OneProcess:
+    """A sweep on this process's event loop."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        from sshprobe.scanner import Scanner
+
+        self._scanner = Scanner(**settings)
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self._scanner.progress
+
+    def run(self, targets: Iterator[Target], take: Take, say: Callable[[str], None]) -> bool:
+        """See `Drive`."""
+        return on_loop(scan_here(self._scanner, targets, take, say))
+
+
+async def scan_here(
+    scanner: Scanner, targets: Iterable[Target], take: Take, say: Callable[[str], None] = lambda words: None
+) -> bool:
+    """Scan all targets on the running loop. Returns whether Ctrl-C or SIGTERM ended it early."""
+    task = asyncio.current_task()
+    assert task is not None
+    interrupts = 0
+
+    def interrupted() -> None:
+        nonlocal interrupts
+        interrupts += 1
+        if interrupts == 1:
+            scanner.stop()
+            say(INTERRUPTED)
+        else:
+            task.cancel()
+
+    async with scanner:
+        try:
+            with on_interrupt(interrupted):
+                async for record in scanner.scan(targets):
+                    take(record, None)
+        except asyncio.CancelledError:
+            if not interrupts:
+                raise
+            task.uncancel()
+    return interrupts > 0
+
+
+def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work` on the fastest loop there is."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(work)
+
+
+class SeveralProcesses:
+    """A sweep over worker processes."""
+
+    def __init__(self, settings: dict[str, Any], workers: int) -> None:
+        from sshprobe.parallel import scan_pool
+
+        trouble = settings.pop("trouble")
+        self._pool = scan_pool(settings, workers=workers, trouble=trouble)
+        self._interrupts = 0
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return self._pool.progress
+
+    def run(self, targets: Iterator[Target], take: Take, say: Callable[[str], None]) -> bool:
+        """See `Drive`."""
+        from sshprobe.parallel import records_of, route
+
+        def interrupted() -> None:
+            self._interrupts += 1
+            if self._interrupts == 1:
+                self._pool.stop()
+                say(INTERRUPTED)
+            else:
+                raise _StopAtOnce
+
+        try:
+            with on_interrupt(interrupted):
+                for record, line in records_of(self._pool.run(targets, route)):
+                    take(record, line)
+        except _StopAtOnce:
+            self._pool.kill()
+        return self._interrupts > 0
+
+
+class _StopAtOnce(BaseException):
+    """The second Ctrl-C. Not an Exception: nothing between here and there may take it for a failure of its own."""

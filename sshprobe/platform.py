@@ -1,0 +1,86 @@
+"""What differs between Linux, macOS and Windows, and what is done where something is not there.
+
+Nothing else in the package asks which system it runs on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+RESERVED_FILES = 64
+"""Descriptors kept for everything that is no target: files, pipes, the event loop, the resolver."""
+
+WINDOWS_SOCKETS = 8192
+"""Sockets we open at most where there is no limit to ask for (Windows)."""
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory where there is a uvloop; None is asyncio's own (Windows)."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def allow_open_sockets(wanted: int) -> int:
+    """Raise this process's limit on open files as far as it may and `wanted` sockets need; return how many it takes.
+
+    The soft limit is 256 on macOS and 1024 on most Linux systems; the hard one is far above.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return min(wanted, WINDOWS_SOCKETS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + RESERVED_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        best = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (best, hard))
+            soft = best
+        except (ValueError, OSError):
+            pass  # macOS refuses more than its kernel's own limit, which it does not tell
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    return max(1, min(wanted, soft - RESERVED_FILES))
+
+
+def cores() -> int:
+    """Return the number of processors that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def on_interrupt(handler: Callable[[], None]) -> Iterator[None]:
+    """Call `handler`, in the main thread, for each Ctrl-C and SIGTERM during the block.
+
+    Works with and without an event loop; without one only between two steps of Python.
+    """
+    try:
+        loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
+    except RuntimeError:
+        loop = None
+
+    def called(number: int, frame: FrameType | None) -> None:
+        if loop is None:
+            handler()
+        else:
+            loop.call_soon_threadsafe(handler)
+
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(number, called) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, previous in zip(numbers, before, strict=True):
+            signal.signal(number, previous)
