@@ -50,7 +50,7 @@ def _algorithm(entry: Algorithm) -> dict[str, Any]:
     return {
         "name": entry.name,
         "category": entry.category,
-        "weakness": f"{weak.severity}: {weak.words}" if weak is not None else "none known",
+        "weakness": f"{weak.severity}: {weak.words}: {weak.why}" if weak is not None else "none known",
         "says": ", ".join(weak.references) if weak is not None else "",
         **msgspec.to_builtins(entry),
         "profiles": _opinions(entry),

@@ -99,14 +99,16 @@ def test_markers_and_unknown_names() -> None:
         ("cipher", "arcfour128", "high", "rc4"),
         ("cipher", "des-cbc", "high", "short-key"),
         ("cipher", "acss@openssh.org", "high", "short-key"),
-        ("cipher", "aes256-cbc", "medium", "mode"),
+        ("cipher", "aes256-cbc", "medium", "cbc"),
+        ("cipher", "twofish-cfb", "medium", "mode"),
+        ("cipher", "twofish-ecb", "high", "ecb"),
         ("cipher", "3des-ctr", "medium", "64-bit-block"),
         ("cipher", "grasshopper-ctr128", "low", "unreviewed"),
         ("host_key", "ssh-dss", "high", "dsa"),
         ("host_key", "ssh-rsa", "medium", "sha1-signature"),
         ("host_key", "ssh-rsa-cert-v01@openssh.com", "medium", "sha1-signature"),
         ("host_key", "null", "medium", "no-host-key"),
-        ("mac", "hmac-md5-96", "high", "md5-truncated"),
+        ("mac", "hmac-md5-96", "medium", "md5"),
         ("mac", "umac-32@openssh.com", "high", "short-tag"),
         ("mac", "hmac-md5", "medium", "md5"),
         ("mac", "hmac-sha1-96", "medium", "sha1-truncated"),
@@ -188,3 +190,10 @@ def test_no_name_of_a_captured_server_is_unknown(path: Path) -> None:
 )
 def test_releases_of_openssh(releases: str, version: str | None, known: bool | None) -> None:
     assert in_openssh(releases, version) is known
+
+
+def test_words_of_a_weakness_fit_a_table() -> None:
+    """What is longer belongs to `explain`."""
+    for rule in RULES:
+        assert len(rule.weakness.words) <= 30, rule.weakness.words
+        assert rule.weakness.why

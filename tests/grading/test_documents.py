@@ -40,13 +40,14 @@ def test_letters() -> None:
 
 
 def test_rules_of_weakness() -> None:
-    rows = table(GRADING, "| severity | rule | classes | words | references |")
+    rows = table(GRADING, "| severity | rule | classes | words | why | references |")
     assert rows == [
         [
             rule.weakness.severity,
             rule.weakness.reason,
             ", ".join(rule.categories),
             rule.weakness.words,
+            rule.weakness.why,
             ", ".join(rule.weakness.references),
         ]
         for rule in RULES
