@@ -28,6 +28,8 @@ METHODS = {
     "gssapi-with-mic": "GSSAPIAuthentication no",
     "gssapi-keyex": "GSSAPIAuthentication no",
 }
+PUBLIC_KEYS = "PubkeyAuthentication yes"
+ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
@@ -52,9 +54,8 @@ class Context(msgspec.Struct, frozen=True):
                 if kind in ("forbidden", "unlisted", "stronger", "weak"):
                     category: Class = judgement.category  # type: ignore[assignment]
                     costly[category].add(canonical(category, judgement.algorithm))
-        listed = {(j.id, j.algorithm) for j in judgements}
-        if ("host_key.weak", "ssh-rsa") in listed and in_openssh("7.2+", openssh_version(observation)) is False:
-            # Before 7.2 an RSA key signs with SHA-1 or not at all: where the profile lets it pass, it stays.
+        if any(_signs_with_sha1_only(observation, judgement) for judgement in judgements):
+            # Where the profile lets it pass, it stays.
             costly["host_key"].discard("ssh-rsa")
         if is_terrapin(observation):
             _end_terrapin(observation, costly)
@@ -112,12 +113,18 @@ def config_line(context: Context, category: Class) -> str | None:
 
 
 def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
-    """sshd_config lines after which `methods` are no longer offered."""
+    """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
     rule = context.profile.authentication
     version = openssh_version(context.observation)
-    if rule is not None and rule.allowed == ("publickey",) and in_openssh("6.2+", version) is not False:
-        return ["AuthenticationMethods publickey"]
+    allowed = set() if rule is None else set(rule.allowed)
     lines: list[str] = []
+    if not allowed & set(context.observation.authentication_methods or ()):
+        # Where it is off, `AuthenticationMethods publickey` would lock everybody out.
+        if "publickey" not in allowed:
+            return []
+        lines.append(PUBLIC_KEYS)
+    if allowed == {"publickey"} and in_openssh("6.2+", version) is not False:
+        return [*lines, ONLY_PUBLIC_KEYS]
     for method in methods:
         if method == "keyboard-interactive":
             old = in_openssh("8.7+", version) is False
@@ -172,6 +179,8 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         line = context.lines.get(category)
         if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
             return line
+        if _signs_with_sha1_only(context.observation, judgement):
+            return "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2"
         since = _since(context, category) if openssh and line is None else ""
         return f"take {judgement.algorithm} out of the server's {WORDS[category]}{since}"
     return _advise_otherwise(judgement, context, openssh)
@@ -208,9 +217,12 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
 def _since(context: Context, category: Class) -> str:
     """With which release it can be done, where this one cannot."""
     keyword, since = KEYWORDS[category]
+    if category == "host_key":
+        if not remaining(context, category):
+            # Without any host key sshd does not start.
+            return ": make a key of another type first"
+        return "" if has_keyword(context, category) else ": leave out its HostKey line"
     if not has_keyword(context, category):
-        if category == "host_key":
-            return ": leave out its HostKey line"
         return f": needs OpenSSH {since[:-1]} or later, which has {keyword}"
     rule = context.profile.algorithms(category)
     entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
@@ -219,6 +231,12 @@ def _since(context: Context, category: Class) -> str:
         return ""
     version = min(first, key=lambda text: tuple(map(int, text.split("."))))
     return f": needs OpenSSH {version} or later, which has others"
+
+
+def _signs_with_sha1_only(observation: Observation, judgement: Judgement) -> bool:
+    """Whether it is about an RSA key of OpenSSH before 7.2, which signs with SHA-1 or not at all."""
+    old = in_openssh("7.2+", openssh_version(observation)) is False
+    return (judgement.id, judgement.algorithm) == ("host_key.weak", "ssh-rsa") and old
 
 
 def _is_known(category: Class, name: str, version: str | None) -> bool:

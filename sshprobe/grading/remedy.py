@@ -7,6 +7,8 @@ import msgspec
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup
 from sshprobe.grading.advice import (
     NO_GSS,
+    ONLY_PUBLIC_KEYS,
+    PUBLIC_KEYS,
     Context,
     authentication_lines,
     has_keyword,
@@ -161,17 +163,19 @@ def _mend_authentication(context: Context, before: Verdict, after: Observation, 
     unlisted = [finding.algorithm or "" for finding in before.findings if finding.id == "authentication.unlisted"]
     if after.authentication_none_accepted:
         lines += ["# no login without a credential", "PermitEmptyPasswords no"]
-        after = msgspec.structs.replace(after, authentication_none_accepted=False)
+        # What it then lists was never seen, and is not promised.
+        seen = after.authentication_methods or None
+        after = msgspec.structs.replace(after, authentication_none_accepted=False, authentication_methods=seen)
     added = authentication_lines(context, unlisted) if unlisted else []
     if not added:
         return after
     lines += [f"# without {', '.join(unlisted)}: have your public key in place before you apply it", *added]
     methods = after.authentication_methods or []
-    if added == ["AuthenticationMethods publickey"]:
+    if ONLY_PUBLIC_KEYS in added:
         # The first step of the one chain is all that a server then lists.
         return msgspec.structs.replace(after, authentication_methods=["publickey"])
     gone = [method for method in unlisted if authentication_lines(context, [method])]
-    kept = [method for method in methods if method not in gone]
+    kept = [method for method in methods if method not in gone] + (["publickey"] if PUBLIC_KEYS in added else [])
     return msgspec.structs.replace(after, authentication_methods=kept)
 
 

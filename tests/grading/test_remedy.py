@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
 from sshprobe.grading import grade, remedy
-from sshprobe.profiles import load_profile
+from sshprobe.profiles import AuthenticationRule, load_profile
 from tests.grading.observations import CAPTURES, both, captured, host_key, identification, modern, modulus
 
 MODERN, ALIBABA = load_profile("mozilla-modern"), load_profile("alibaba-ecs")
@@ -142,3 +143,34 @@ def test_compression() -> None:
     early = remedy(modern(**both("compression", ["none", "zlib", "zlib@openssh.com"])), MODERN)
     assert "Compression delayed" in early.lines
     assert early.score == 97
+
+
+def test_nobody_is_locked_out() -> None:
+    """`AuthenticationMethods publickey` with public keys off refuses everybody."""
+    found = remedy(modern(authentication_methods=["password"]), MODERN)
+    assert found.lines[-2:] == ["PubkeyAuthentication yes", "AuthenticationMethods publickey"]
+    assert found.compliant is True
+    old = remedy(
+        modern(authentication_methods=["password"], identification=identification("SSH-2.0-OpenSSH_5.3")), MODERN
+    )
+    assert old.lines[-2:] == ["PubkeyAuthentication yes", "PasswordAuthentication no"]
+    hosts = msgspec.structs.replace(MODERN, authentication=AuthenticationRule(where="w", allowed=("hostbased",)))
+    left = remedy(modern(authentication_methods=["password"]), hosts)
+    assert (left.lines, left.compliant) == ([], False)
+
+
+def test_the_last_host_key_is_not_taken_away() -> None:
+    dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
+    assert remedy(dsa, MODERN).lines == []
+    assert "make a key of another type first" in " ".join(remedy(dsa, MODERN).left)
+    rsa = modern(
+        server_host_key_algorithms=["ssh-rsa"], identification=identification("SSH-2.0-OpenSSH_5.3"), host_keys=[]
+    )
+    (finding,) = (finding for finding in grade(rsa, MODERN).findings if finding.id == "host_key.weak")
+    assert finding.remediation == "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2"
+
+
+def test_methods_that_a_login_hid_are_not_promised() -> None:
+    found = remedy(modern(authentication_methods=[], authentication_none_accepted=True), MODERN)
+    assert "PermitEmptyPasswords no" in found.lines
+    assert found.compliant is None
