@@ -196,6 +196,8 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             if openssh and judgement.algorithm == "ssh-rsa":
                 return " && ".join(rsa_key_commands(rsa_key_bits(context.profile)))
             return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
+        case "host_key.authority":
+            return f"sign the {judgement.algorithm} anew by {judgement.expected}"
         case "host_key.unproven":
             return "find out who answers here: a faulty server, or someone in between without the key"
         case "protocol.ssh1":

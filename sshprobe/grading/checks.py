@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import lookup
+from sshprobe.algorithms import lookup, weakness_of
 from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import Profile
-from sshprobe.records import GroupExchange, HostKey, Observation
+from sshprobe.records import GroupExchange, HostKey, Observation, Severity
 
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
@@ -127,7 +127,7 @@ def minimum_bits(profile: Profile, family: str) -> int | None:
 
 
 def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
+    """`host_key.size`, `.authority`, `.unproven` and `.unverified`, one of each per key type."""
     where = () if profile.host_key is None else (profile.host_key.where,)
     seen: set[tuple[str, str]] = set()
     # Smallest first: of two keys of one type the finding is about the smaller.
@@ -136,6 +136,38 @@ def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judg
             if (judged.id, key.type) not in seen:
                 seen.add((judged.id, key.type))
                 yield judged
+
+
+def _judge_authority(key: HostKey) -> Iterator[Judgement]:
+    """Who signed the certificate, and how: whoever can do the same can make certificates for every host."""
+    certificate = key.certificate
+    if certificate is None:
+        return
+    entry = lookup("host_key", certificate.ca_type)
+    bits = certificate.ca_bits
+    weak = weakness_of("host_key", certificate.signature_algorithm)
+    authority = f"{certificate.ca_type}{'' if bits is None else f' of {bits} bits'}"
+    severity: Severity = "high"
+    if certificate.ca_signature_verified is False:
+        words = "its certificate has a wrong signature"
+    elif entry is not None and entry.family == "rsa" and bits is not None and bits < SAFE_MODULUS_BITS:
+        words = f"its certificate is signed by a CA key of {bits} bits"
+    elif entry is not None and entry.family == "dsa":
+        words = "its certificate is signed by a DSA key"
+    elif weak is not None:
+        words, severity = f"its certificate is signed with {certificate.signature_algorithm}", weak.severity
+    else:
+        return
+    yield Judgement(
+        id="host_key.authority",
+        severity=severity,
+        category="host_key",
+        algorithm=key.type,
+        message=words,
+        expected="a CA key of 2048 bits or more that signs with SHA-2",
+        observed=f"{authority}, {certificate.signature_algorithm}",
+        references=("OpenSSH PROTOCOL.certkeys", *(weak.references if weak else ("NIST SP 800-131A Rev. 2",))),
+    )
 
 
 def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> Iterator[Judgement]:
@@ -162,6 +194,7 @@ def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> I
             observed=f"not checked ({key.kex_algorithm})",
             references=("RFC 4253 section 8",),
         )
+    yield from _judge_authority(key)
     entry = lookup("host_key", key.type)
     if entry is None or key.bits is None:
         return
@@ -192,7 +225,8 @@ def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[st
         entry = lookup("host_key", key.type)
         if key.signature_verified is False:
             yield f"proof of the {key.type} host key"
-        elif entry is not None and key.bits is not None:
+        elif entry is not None and key.bits is not None and key.signature_verified:
+            # A key without its proof is a claim, as any server can show any key.
             sized.add((entry.family, entry.format))
     wanted: set[tuple[str, str]] = set()
     for name in observation.server_host_key_algorithms or ():

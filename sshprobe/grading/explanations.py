@@ -90,6 +90,14 @@ _OTHERS: tuple[FindingText, ...] = (
         references=("NIST SP 800-131A Rev. 2", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
     ),
     FindingText(
+        id="host_key.authority",
+        title="A certificate of a weak authority",
+        meaning="The certificate of the host key has a wrong signature, or one by a CA key that is small, DSA or signs "
+        "with SHA-1.",
+        why="Who can sign as the CA can make a certificate for every host that its clients trust.",
+        references=("OpenSSH PROTOCOL.certkeys", "NIST SP 800-131A Rev. 2"),
+    ),
+    FindingText(
         id="host_key.unproven",
         title="A host key without proof",
         meaning="The server showed a host key, and its signature over the exchange hash was wrong.",
@@ -101,7 +109,7 @@ _OTHERS: tuple[FindingText, ...] = (
         id="host_key.unverified",
         title="A host key whose signature could not be checked",
         meaning="The server offers no key exchange that this tool can finish, so the key was seen but not proven.",
-        why="It says nothing against the server.",
+        why="It says nothing against the server, but without its proof the size of a key was not observed.",
         references=("RFC 4253 section 8",),
     ),
     FindingText(

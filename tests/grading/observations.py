@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from sshprobe.records import GroupExchange, HostKey, Identification, Observation
+from sshprobe.records import Certificate, GroupExchange, HostKey, Identification, Observation
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))
 STRICT = "kex-strict-s-v00@openssh.com"
@@ -35,6 +35,26 @@ def host_key(type: str, bits: int | None, verified: bool | None = True) -> HostK
         signature_algorithm=type,
         kex_algorithm="curve25519-sha256",
     )
+
+
+def certified(type: str, bits: int | None, **changes: Any) -> HostKey:
+    """A host key with a sound certificate; `changes` replace fields of the certificate."""
+    sound = Certificate(
+        serial=1,
+        kind="host",
+        key_id="host",
+        principals=["server.example"],
+        valid_after=0,
+        valid_before=2**64 - 1,
+        critical_options=[],
+        extensions=[],
+        ca_type="ssh-rsa",
+        ca_bits=3072,
+        ca_fingerprint="SHA256:ca",
+        signature_algorithm="rsa-sha2-512",
+        ca_signature_verified=True,
+    )
+    return msgspec.structs.replace(host_key(type, bits), certificate=msgspec.structs.replace(sound, **changes))
 
 
 def modulus(bits: int | None, *, min: int = 1024, n: int = 1024, max: int = 8192) -> GroupExchange:

@@ -10,7 +10,17 @@ import pytest
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable
 from sshprobe.profiles import builtin_profile_text, load_profile, parse_profile
 from sshprobe.records import Finding, Observation, Verdict
-from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
+from tests.grading.observations import (
+    CAPTURES,
+    STRICT,
+    both,
+    captured,
+    certified,
+    host_key,
+    identification,
+    modern,
+    modulus,
+)
 
 MODERN, INTERMEDIATE, ALIBABA = map(load_profile, ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs"))
 
@@ -250,12 +260,6 @@ def test_what_was_not_observed_never_passes_and_never_fails(changes: dict[str, A
     assert not any(finding.deviation for finding in verdict.findings)
 
 
-def test_a_key_that_could_not_be_verified_still_has_a_size() -> None:
-    verdict = grade(modern(host_keys=[host_key("ssh-rsa", 3072, verified=None)]), MODERN)
-    assert verdict.compliant is True
-    assert only(verdict, "host_key.unverified").severity == "note"
-
-
 def test_a_key_without_proof_is_high_and_never_a_pass() -> None:
     verdict = grade(modern(host_keys=[host_key("ssh-ed25519", 256, verified=False), host_key("ssh-rsa", 4096)]), MODERN)
     assert only(verdict, "host_key.unproven").severity == "high"
@@ -437,3 +441,33 @@ def test_a_certificate_is_as_strong_as_its_key_type() -> None:
     verdict = grade(modern(server_host_key_algorithms=names), MODERN)
     assert only(verdict, "host_key.unlisted").algorithm == "ssh-dss-cert-v01@openssh.com"
     assert only(verdict, "host_key.stronger").algorithm == "ecdsa-sha2-nistp256-cert-v01@openssh.com"
+
+
+@pytest.mark.parametrize(
+    ("certificate", "severity"),
+    [
+        ({"ca_bits": 1024}, "high"),
+        ({"ca_signature_verified": False}, "high"),
+        ({"ca_type": "ssh-dss", "ca_bits": 1024, "signature_algorithm": "ssh-dss"}, "high"),
+        ({"signature_algorithm": "ssh-rsa"}, "medium"),
+        ({"ca_signature_verified": None, "ca_type": "odd", "signature_algorithm": "odd@example.com"}, "low"),
+    ],
+)
+def test_a_certificate_is_no_better_than_its_authority(certificate: dict[str, Any], severity: str) -> None:
+    name = "ssh-ed25519-cert-v01@openssh.com"
+    offered = {"server_host_key_algorithms": [name, "ssh-ed25519"]}
+    good = grade(modern(**offered, host_keys=[certified(name, 256)]), MODERN)
+    assert "host_key.authority" not in {finding.id for finding in good.findings}
+    verdict = grade(modern(**offered, host_keys=[certified(name, 256, **certificate)]), MODERN)
+    assert only(verdict, "host_key.authority").severity == severity
+    assert verdict.score < good.score
+
+
+def test_the_size_of_a_key_without_proof_was_not_observed() -> None:
+    verdict = grade(modern(host_keys=[host_key("ssh-rsa", 4096, None)]), MODERN)
+    assert verdict.compliant is None
+    assert verdict.not_observed == ["size of the RSA host key"]
+    assert only(verdict, "host_key.unverified").severity == "note"
+    small = grade(modern(host_keys=[host_key("ssh-rsa", 1024, None)]), MODERN)
+    assert only(small, "host_key.size").severity == "high"
+    assert small.compliant is False
