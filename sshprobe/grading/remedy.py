@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, is_marker, lookup
+from sshprobe.algorithms import CLASSES, Class, lookup
 from sshprobe.grading.advice import (
     NO_GSS,
     ONLY_PUBLIC_KEYS,
@@ -20,9 +22,17 @@ from sshprobe.grading.advice import (
 )
 from sshprobe.grading.checks import offers_group_exchange
 from sshprobe.grading.grade import grade, judge
+from sshprobe.grading.hypothetical import (
+    with_a_refusal_of_none,
+    with_larger_keys,
+    with_moduli,
+    with_names,
+    with_protocol_2,
+)
 from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.plain_words import plain_advice
 from sshprobe.profiles import Profile
-from sshprobe.records import Finding, Grade, HostKey, Observation, Verdict
+from sshprobe.records import Finding, Grade, Observation, Verdict
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
 
@@ -34,6 +44,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     """Ready lines of sshd_config, comments among them. Empty: nothing to change there."""
     commands: list[str]
     """Shell commands for root: moduli, host keys."""
+    advice: list[str]
+    """For software other than OpenSSH, in plain words: one line for each matter."""
     grade: Grade
     score: int
     compliant: bool | None
@@ -46,18 +58,19 @@ def remedy(observation: Observation, profile: Profile, *, strict: bool = False) 
     """What to change, with the verdict on the observation as it will then be.
 
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
-    software all is `left`, in words.
+    software there is advice in plain words.
     """
-    if not is_openssh(observation):
-        return _settle([], [], grade(observation, profile, strict=strict))
     context = Context.of(observation, profile, judge(observation, profile, strict=strict))
     before = grade(observation, profile, strict=strict)
+    if not is_openssh(observation):
+        advice, after = plain_advice(context, before)
+        return _settle(grade(after, profile, strict=strict), advice=advice)
     lines: list[str] = []
     commands: list[str] = []
     after = observation
     if any(finding.id == "protocol.ssh1" for finding in before.findings) and observation.kex_algorithms is not None:
         lines += ["# SSH-1 off", "Protocol 2"]
-        after = _with_protocol_2(after)
+        after = with_protocol_2(after)
     for category in CLASSES:
         if not context.costly[category]:
             continue
@@ -70,18 +83,22 @@ def remedy(observation: Observation, profile: Profile, *, strict: bool = False) 
             lines += lines_
         elif line is not None:
             lines += [f"# without {', '.join(sorted(_gone(context, category)))}", line]
-            names = ["none"] if line == "Compression no" else remaining(context, category)
-            after = _with_list(after, category, [name for name in names if not (gss and name.startswith("gss-"))])
+            names = [name for name in remaining(context, category) if not (gss and name.startswith("gss-"))]
+            compression = category == "compression"
+            after = _with_compression(after, line) if compression else with_names(after, category, names)
     after = _mend_authentication(context, before, after, lines)
     after = _mend_sizes(profile, before, after, commands)
     promised = grade(after, profile, strict=strict)
-    return _settle([FIRST, *lines] if lines else [], commands, promised)
+    return _settle(promised, lines=[FIRST, *lines] if lines else [], commands=commands)
 
 
-def _settle(lines: list[str], commands: list[str], promised: Verdict) -> Remedy:
+def _settle(
+    promised: Verdict, *, lines: Sequence[str] = (), commands: Sequence[str] = (), advice: Sequence[str] = ()
+) -> Remedy:
     return Remedy(
-        lines=lines,
-        commands=commands,
+        lines=list(lines),
+        commands=list(commands),
+        advice=list(advice),
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,
@@ -100,34 +117,14 @@ def _gone(context: Context, category: Class) -> set[str]:
     return {name for offer in found for name in offer.names if name not in kept}
 
 
-def _with_list(observation: Observation, category: Class, names: list[str]) -> Observation:
-    changes: dict[str, object] = {}
-    for _, field in FIELDS[category]:
-        if category == "compression" and names != ["none"]:
-            old = getattr(observation, field) or []
-            changes[field] = list(dict.fromkeys("zlib@openssh.com" if name == "zlib" else name for name in old))
-        elif getattr(observation, field) is not None:
-            markers = [name for name in getattr(observation, field) if is_marker(name)]
-            changes[field] = [*names, *markers]
-    changed = msgspec.structs.replace(observation, **changes)
-    return _without_keys(changed) if category == "host_key" else changed
-
-
-def _without_keys(observation: Observation) -> Observation:
-    """Drop the host keys that no offered algorithm uses any more."""
-    used = {
-        (entry.family, entry.format)
-        for name in observation.server_host_key_algorithms or ()
-        if (entry := lookup("host_key", name)) is not None
-    }
-
-    def is_used(key: HostKey) -> bool:
-        entry = lookup("host_key", key.type)
-        return entry is None or (entry.family, entry.format) in used
-
-    if observation.host_keys is None:
-        return observation
-    return msgspec.structs.replace(observation, host_keys=[key for key in observation.host_keys if is_used(key)])
+def _with_compression(observation: Observation, line: str) -> Observation:
+    if line == "Compression no":
+        return with_names(observation, "compression", ["none"])
+    for _, field in FIELDS["compression"]:
+        old = getattr(observation, field) or []
+        names = list(dict.fromkeys("zlib@openssh.com" if name == "zlib" else name for name in old))
+        observation = msgspec.structs.replace(observation, **{field: names})
+    return observation
 
 
 def _host_key_lines(context: Context, observation: Observation) -> tuple[list[str], Observation]:
@@ -149,23 +146,14 @@ def _host_key_lines(context: Context, observation: Observation) -> tuple[list[st
     if not gone:
         return [], observation
     comment = f"# without {', '.join(gone)}: take every other HostKey line out, they add up"
-    return [comment, *lines], _with_list(observation, "host_key", names)
-
-
-def _with_protocol_2(observation: Observation) -> Observation:
-    found = observation.identification
-    assert found is not None
-    mended = msgspec.structs.replace(found, protocol="2.0", raw=found.raw.replace("SSH-1.99-", "SSH-2.0-", 1))
-    return msgspec.structs.replace(observation, identification=mended)
+    return [comment, *lines], with_names(observation, "host_key", names)
 
 
 def _mend_authentication(context: Context, before: Verdict, after: Observation, lines: list[str]) -> Observation:
     unlisted = [finding.algorithm or "" for finding in before.findings if finding.id == "authentication.unlisted"]
     if after.authentication_none_accepted:
         lines += ["# no login without a credential", "PermitEmptyPasswords no"]
-        # What it then lists was never seen, and is not promised.
-        seen = after.authentication_methods or None
-        after = msgspec.structs.replace(after, authentication_none_accepted=False, authentication_methods=seen)
+        after = with_a_refusal_of_none(after)
     added = authentication_lines(context, unlisted) if unlisted else []
     if not added:
         return after
@@ -184,19 +172,9 @@ def _mend_sizes(profile: Profile, before: Verdict, after: Observation, commands:
     if ("group_exchange.modulus", None) in ids and offers_group_exchange(after):
         least = max(2048, 0 if profile.group_exchange is None else profile.group_exchange.min_bits)
         commands.append(moduli_command(least))
-        exchanges = [
-            msgspec.structs.replace(exchange, modulus_bits=max(exchange.modulus_bits, least))
-            if exchange.modulus_bits is not None
-            else exchange
-            for exchange in after.group_exchange or ()
-        ]
-        after = msgspec.structs.replace(after, group_exchange=exchanges)
+        after = with_moduli(after, least)
     if ("host_key.size", "ssh-rsa") in ids and any(key.type == "ssh-rsa" for key in after.host_keys or ()):
         bits = rsa_key_bits(profile)
         commands += rsa_key_commands(bits)
-        keys = [
-            msgspec.structs.replace(key, bits=bits) if key.type == "ssh-rsa" and (key.bits or 0) < bits else key
-            for key in after.host_keys or ()
-        ]
-        after = msgspec.structs.replace(after, host_keys=keys)
+        after = with_larger_keys(after, "ssh-rsa", bits)
     return after

@@ -39,6 +39,10 @@ class Advice(Protocol):
         """Shell commands."""
 
     @property
+    def advice(self) -> list[str]:
+        """What to change on software other than OpenSSH, in words."""
+
+    @property
     def grade(self) -> Grade:
         """The letter that is reached."""
 
@@ -151,7 +155,7 @@ def _finding(group: list[Finding], category_width: int, name_width: int, termina
 
 
 def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
-    if not (advice.lines or advice.commands or advice.left):
+    if not (advice.lines or advice.commands or advice.advice or advice.left):
         return []
     if (advice.grade, advice.score) != (verdict.grade, verdict.score):
         goal = f"To reach {advice.grade} ({advice.score})"
@@ -165,9 +169,13 @@ def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, verbose: bo
     if advice.commands:
         lines.append("  And run:" if advice.lines else f"  {goal}, run:")
         lines += [f"    {escape_unprintable(command)}" for command in advice.commands]
+    if advice.advice:
+        lines.append(f"  To change on this server, {goal[0].lower()}{goal[1:]}:")
+        for line in advice.advice:
+            lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
     shown = advice.left if verbose else advice.left[:_SHOWN_LEFT]
     if shown:
-        lines.append("  This leaves:" if advice.lines or advice.commands else "  To change by hand:")
+        lines.append("  This leaves:" if advice.lines or advice.commands or advice.advice else "  To change by hand:")
     for line in shown:
         lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
     if len(advice.left) > len(shown):

@@ -77,12 +77,44 @@ def test_what_an_old_release_cannot_do_is_said_with_the_one_that_can() -> None:
     assert "HostKey /etc/ssh/ssh_host_rsa_key" in found.lines
 
 
-def test_no_lines_for_software_other_than_openssh() -> None:
+def test_plain_words_for_software_other_than_openssh() -> None:
     found = remedy(captured(_capture("dropbear-2022.83")), MODERN)
-    verdict = grade(captured(_capture("dropbear-2022.83")), MODERN)
-    assert (found.lines, found.commands) == ([], [])
-    assert (found.grade, found.score, found.compliant) == (verdict.grade, verdict.score, False)
-    assert "authentication.unlisted password: the profile wants publickey alone; switch password off" in found.left
+    assert (found.lines, found.commands, found.left) == ([], [], [])
+    assert found.advice == [
+        "Dropbear's algorithms are fixed when it is compiled (localoptions.h): build it anew or update",
+        "key exchange methods: take out diffie-hellman-group14-sha256, diffie-hellman-group14-sha1",
+        "host key algorithms: take out ssh-rsa",
+        "MACs: take out hmac-sha1",
+        "host key: replace the 2048-bit ssh-rsa key by one of 3072 bits or more",
+        "authentication: switch password off",
+    ]
+    assert (found.grade, found.score, found.compliant) == ("A", 97, True)
+
+
+def test_what_other_software_cannot_mend_is_left() -> None:
+    found = remedy(captured(_capture("tinysshd-20230101")), MODERN)
+    assert found.advice == ["authentication: switch password off"]
+    (left,) = found.left
+    assert left.endswith("update to a server with strict key exchange")
+    assert found.grade == "B"
+
+
+def test_the_last_of_a_list_is_replaced_and_not_taken_out() -> None:
+    """A server without any cipher, host key or way to log in is of no use to anybody."""
+    other = modern(
+        identification=identification("SSH-2.0-Other_1.0"),
+        server_host_key_algorithms=["ssh-dss"],
+        host_keys=[host_key("ssh-dss", 1024)],
+        authentication_methods=["password"],
+        **both("encryption", ["3des-cbc"]),
+    )
+    found = remedy(other, MODERN)
+    assert found.advice == [
+        "host key algorithms: offer ssh-ed25519 in place of ssh-dss",
+        "ciphers: offer chacha20-poly1305@openssh.com or aes256-gcm@openssh.com in place of 3des-cbc",
+        "authentication: allow publickey, then switch password off",
+    ]
+    assert (found.compliant, found.left) == (True, [])
 
 
 def test_a_small_rsa_key_is_replaced() -> None:

@@ -24,6 +24,7 @@ class Help:
     score: int = 93
     compliant: bool | None = True
     left: list[str] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
 
 
 def test_one_host() -> None:
@@ -65,6 +66,8 @@ def test_what_a_remedy_reaches_and_leaves() -> None:
     assert "To come closer to the profile, run:" in words(Help([], ["run"], "C", 61, False))
     assert "This leaves:\n    thing 0\n" in words(Help(["MACs x"], left=left))
     assert "To change by hand:\n    thing 0\n" in words(Help(left=left))
+    server = words(Help(advice=["MACs: take out hmac-sha1"], left=left))
+    assert "  To change on this server, to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
     assert "5 more with -v" in words(Help(left=left))
     assert "thing 8" in words(Help(left=left), verbose=True)
 

@@ -1,0 +1,80 @@
+"""Observations as they will be when something was changed: what a remedy promises is graded from these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import msgspec
+
+from sshprobe.algorithms import Class, canonical, is_marker, lookup
+from sshprobe.grading.lists import FIELDS
+from sshprobe.records import HostKey, Observation
+
+
+def with_names(observation: Observation, category: Class, names: Sequence[str]) -> Observation:
+    """Offer exactly `names` in every list of a class that was seen. Markers stay, keys out of use go."""
+    return _with_lists(observation, category, lambda old: [*names, *(name for name in old if is_marker(name))])
+
+
+def without_names(observation: Observation, category: Class, gone: Collection[str]) -> Observation:
+    """Offer no algorithm of the canonical names `gone`, in either direction."""
+    return _with_lists(
+        observation, category, lambda old: [name for name in old if canonical(category, name) not in gone]
+    )
+
+
+def with_protocol_2(observation: Observation) -> Observation:
+    """Speak SSH-2 alone, where the identification said 1.99."""
+    found = observation.identification
+    assert found is not None
+    mended = msgspec.structs.replace(found, protocol="2.0", raw=found.raw.replace("SSH-1.99-", "SSH-2.0-", 1))
+    return msgspec.structs.replace(observation, identification=mended)
+
+
+def with_moduli(observation: Observation, least: int) -> Observation:
+    """Use no group of fewer bits than `least`."""
+    exchanges = [
+        msgspec.structs.replace(exchange, modulus_bits=max(exchange.modulus_bits, least))
+        if exchange.modulus_bits is not None
+        else exchange
+        for exchange in observation.group_exchange or ()
+    ]
+    return msgspec.structs.replace(observation, group_exchange=exchanges)
+
+
+def with_larger_keys(observation: Observation, type: str, bits: int) -> Observation:
+    """Show no key of a type with fewer bits than `bits`."""
+    keys = [
+        msgspec.structs.replace(key, bits=bits) if key.type == type and (key.bits or 0) < bits else key
+        for key in observation.host_keys or ()
+    ]
+    return msgspec.structs.replace(observation, host_keys=keys)
+
+
+def with_a_refusal_of_none(observation: Observation) -> Observation:
+    """Refuse "none". What it then lists was never seen, and is not promised."""
+    seen = observation.authentication_methods or None
+    return msgspec.structs.replace(observation, authentication_none_accepted=False, authentication_methods=seen)
+
+
+def _with_lists(observation: Observation, category: Class, change: Callable[[list[str]], list[str]]) -> Observation:
+    changes = {field: change(old) for _, field in FIELDS[category] if (old := getattr(observation, field)) is not None}
+    changed = msgspec.structs.replace(observation, **changes)
+    return _without_keys(changed) if category == "host_key" else changed
+
+
+def _without_keys(observation: Observation) -> Observation:
+    """Drop the host keys that no offered algorithm uses any more."""
+    used = {
+        (entry.family, entry.format)
+        for name in observation.server_host_key_algorithms or ()
+        if (entry := lookup("host_key", name)) is not None
+    }
+
+    def is_used(key: HostKey) -> bool:
+        entry = lookup("host_key", key.type)
+        return entry is None or (entry.family, entry.format) in used
+
+    if observation.host_keys is None:
+        return observation
+    return msgspec.structs.replace(observation, host_keys=[key for key in observation.host_keys if is_used(key)])
