@@ -14,6 +14,8 @@ from sshprobe.algorithms.catalogue import (
     in_openssh,
     is_marker,
     lookup,
+    marker,
+    marker_names,
     names,
 )
 from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness, weakness_of
@@ -29,6 +31,8 @@ __all__ = [
     "in_openssh",
     "is_marker",
     "lookup",
+    "marker",
+    "marker_names",
     "names",
     "weakness",
     "weakness_of",

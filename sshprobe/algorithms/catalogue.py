@@ -118,7 +118,17 @@ def canonical(category: Class, name: str) -> str:
 
 def is_marker(name: str) -> bool:
     """Whether the name is no algorithm but a signal in the list of key exchanges, such as `ext-info-s`."""
-    return name in _table("marker")
+    return marker(name) is not None
+
+
+def marker(name: str) -> Algorithm | None:
+    """The entry of a marker, or None for a name that is none. Its `category` is "marker"."""
+    return _table("marker").get(name)
+
+
+def marker_names() -> list[str]:
+    """All markers."""
+    return list(_table("marker"))
 
 
 def names(category: Class) -> list[str]:

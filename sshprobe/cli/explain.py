@@ -24,20 +24,34 @@ def explain(name: str) -> None:
     """
     import msgspec
 
-    from sshprobe.algorithms import CLASSES, lookup, names
+    from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
     from sshprobe.grading import explain_finding, finding_ids
 
     ids = finding_ids()
     found = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
-    if not found and name not in ids:
-        known = {*ids, *(each for category in CLASSES for each in names(category))}
+    signal = marker(name)
+    if not found and signal is None and name not in ids:
+        known = {*ids, *marker_names(), *(each for category in CLASSES for each in names(category))}
         close = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")
     blocks = [msgspec.to_builtins(explain_finding(name))] if name in ids else []
     blocks += [_algorithm(entry) for entry in found]
+    blocks += [] if signal is None else [_marker(signal)]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
+
+
+def _marker(entry: Algorithm) -> dict[str, Any]:
+    """Return what is known of a marker. It is never negotiated, so nothing is wrong with it and no profile has it."""
+    return {
+        "name": entry.name,
+        "category": "marker: a signal in the list of key exchanges, no algorithm; never judged as one",
+        "notes": entry.notes,
+        "references": entry.references,
+        "openssh_in_code": entry.openssh_in_code,
+        "openssh_default": entry.openssh_default,
+    }
 
 
 def _algorithm(entry: Algorithm) -> dict[str, Any]:

@@ -202,6 +202,16 @@ def test_explain(tmp_path: Path) -> None:
     assert "weakness none known" in " ".join(sshprobe("explain", "ssh-ed25519", cwd=tmp_path).stdout.decode().split())
 
 
+@pytest.mark.parametrize("name", ["kex-strict-s-v00@openssh.com", "ext-info-s", "kexguess2@matt.ucc.asn.au"])
+def test_markers_are_explained_as_what_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["explain", name]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"name {name} category marker: a signal" in out
+    assert "weakness" not in out
+
+
 def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
     from sshprobe.grading import finding_ids
