@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _SEVERITIES = ("critical", "high", "medium", "low")
 _GRADES = ("A+", "A", "B", "C", "D", "F")
 _COMPLIANCE = "noncompliant"
+_UNJUDGED = ("partial", "throttled", "protocol_error")
 
 
 class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
@@ -32,14 +33,16 @@ def reached(threshold: str, record: HostRecord) -> bool:
     """Say whether one host reaches a threshold under any of its verdicts.
 
     A severity: a finding of at least that severity. A letter: that letter or a worse one. `noncompliant`: a verdict
-    that is not "compliant: true", one that could not be decided included, and an SSH server that could not be judged.
-    A host where no SSH server answered reaches none.
+    that is not "compliant: true", one that could not be decided included, and a server that took a connection and
+    could not be judged. A host where nobody answered, or something other than SSH, reaches none.
     """
     if threshold == _COMPLIANCE:
-        unjudged = not record.verdicts and (
-            record.identification is not None or record.status in ("partial", "throttled", "protocol_error")
-        )
-        return unjudged or any(verdict.compliant is not True for verdict in record.verdicts)
+        # A connection that was taken and then nothing, or closed: sshd under load or with a ban looks so.
+        answered = record.identification is not None or record.stage not in ("resolve", "connect")
+        unjudged = (answered and record.status != "not_ssh") or record.status in _UNJUDGED
+        if not record.verdicts:
+            return unjudged
+        return any(verdict.compliant is not True for verdict in record.verdicts)
     if threshold in _GRADES:
         worst = _GRADES.index(threshold)
         return any(_GRADES.index(verdict.grade) >= worst for verdict in record.verdicts)

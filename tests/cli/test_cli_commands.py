@@ -244,6 +244,12 @@ def test_fail_on(grade: str, severities: list[str], compliant: bool | None, thre
 def test_a_server_that_could_not_be_judged_is_not_shown_to_comply() -> None:
     assert reached("noncompliant", failed("throttled", None))
     assert not reached("noncompliant", failed("refused", None))
+    assert not reached("noncompliant", failed("timeout", None))
+    for status in ("reset", "timeout", "not_ssh"):
+        taken = msgspec.structs.replace(failed(status, None), stage="identification")
+        assert reached("noncompliant", taken) is (status != "not_ssh")
+    blank = msgspec.structs.replace(failed("ok", None), stage="done")
+    assert reached("noncompliant", blank), "a record made by hand, without lists"
 
 
 def test_exit_codes() -> None:
