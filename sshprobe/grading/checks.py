@@ -128,7 +128,8 @@ def minimum_bits(profile: Profile, family: str) -> int | None:
 
 def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
     """`host_key.size`, `.authority`, `.unproven` and `.unverified`, one of each per key type."""
-    where = () if profile.host_key is None else (profile.host_key.where,)
+    rule = profile.host_key
+    where = () if rule is None else (rule.min_bits.where or rule.where,)
     seen: set[tuple[str, str]] = set()
     # Smallest first: of two keys of one type the finding is about the smaller.
     for key in sorted(observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):

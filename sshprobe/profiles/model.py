@@ -38,6 +38,8 @@ class MinimumBits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     rsa: int | None = None
     dsa: int | None = None
+    where: str | None = None
+    """Where the sizes are from, if that is not the section's `where`: findings about a size cite it."""
 
 
 class HostKeyRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_fields=True):

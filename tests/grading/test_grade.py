@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable
-from sshprobe.profiles import builtin_profile_text, load_profile, parse_profile
+from sshprobe.profiles import Profile, builtin_profile_text, load_profile, parse_profile
 from sshprobe.records import Finding, Observation, Verdict
 from tests.grading.observations import (
     CAPTURES,
@@ -471,3 +471,11 @@ def test_the_size_of_a_key_without_proof_was_not_observed() -> None:
     small = grade(modern(host_keys=[host_key("ssh-rsa", 1024, None)]), MODERN)
     assert only(small, "host_key.size").severity == "high"
     assert small.compliant is False
+
+
+@pytest.mark.parametrize("profile", [MODERN, INTERMEDIATE])
+def test_a_size_that_the_guide_does_not_state_is_not_put_into_its_mouth(profile: Profile) -> None:
+    found = only(grade(modern(host_keys=[host_key("ssh-rsa", 1024)]), profile), "host_key.size")
+    assert found.references[0].startswith("inference of sshprobe")
+    assert profile.host_key is not None
+    assert profile.host_key.where not in found.references
