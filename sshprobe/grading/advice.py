@@ -10,6 +10,7 @@ from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, w
 from sshprobe.grading.checks import is_terrapin, minimum_bits
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.profiles import Profile
 from sshprobe.records import Observation
 
@@ -95,7 +96,12 @@ def remaining(context: Context, category: Class) -> list[str]:
     if kept or rule is None or category == "host_key":
         return kept
     version = openssh_version(context.observation)
-    return [name for name in rule.allowed if weakness_of(category, name) is None and _is_known(category, name, version)]
+    names = [
+        name for name in rule.allowed if weakness_of(category, name) is None and _is_known(category, name, version)
+    ]
+    # The moduli of a group exchange that was not offered were not seen either.
+    fixed = [name for name in names if (e := lookup(category, name)) and e.family not in GROUP_EXCHANGE_FAMILIES]
+    return fixed or names
 
 
 def config_line(context: Context, category: Class) -> str | None:
