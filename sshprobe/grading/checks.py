@@ -283,9 +283,14 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
 
 
 def missing_authentication(profile: Profile, observation: Observation) -> Iterator[str]:
-    """In words, the methods where the profile names them and no answer was seen."""
-    if profile.authentication is not None and observation.authentication_methods is None:
+    """In words, the methods where the profile names them and no answer was seen, or one without any."""
+    if profile.authentication is None:
+        return
+    if observation.authentication_methods is None:
         yield "authentication methods"
+    elif not any(observation.authentication_methods) and not observation.authentication_none_accepted:
+        # sshd with `AuthenticationMethods none` answers so, and lets others in without a password.
+        yield "authentication methods: the list is empty"
 
 
 def is_terrapin(observation: Observation) -> bool:

@@ -479,3 +479,10 @@ def test_a_size_that_the_guide_does_not_state_is_not_put_into_its_mouth(profile:
     assert found.references[0].startswith("inference of sshprobe")
     assert profile.host_key is not None
     assert profile.host_key.where not in found.references
+
+
+@pytest.mark.parametrize("methods", [[], [""]])
+def test_an_empty_list_of_methods_says_nothing(methods: list[str]) -> None:
+    verdict = grade(modern(authentication_methods=methods), MODERN)
+    assert verdict.compliant is None
+    assert verdict.not_observed == ["authentication methods: the list is empty"]
