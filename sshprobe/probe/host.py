@@ -120,7 +120,7 @@ class HostProbe:
         try:
             identification = await conversation.identification()
         except Ended as ended:
-            raise self._no_identification(ended, conversation.answers.lines) from None
+            raise self._no_identification(ended, conversation) from None
         finally:
             if not self._identified:
                 for line in conversation.answers.lines:
@@ -130,14 +130,19 @@ class HostProbe:
         if not identification.speaks_2:
             raise Ended("ssh1_only", "the server speaks SSH-1 only")
 
-    def _no_identification(self, ended: Ended, lines: list[bytes]) -> Ended:
+    def _no_identification(self, ended: Ended, conversation: Conversation) -> Ended:
         """Sort out what a connection without an identification means."""
+        lines, unread = conversation.answers.lines, conversation.transport.unread
         if ended.status == "throttled":
             return ended
         if self._identified and ended.status == "reset":
             return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
-        if lines and ended.status in ("reset", "protocol_error"):
-            return Ended("not_ssh", f'no SSH identification; it sent "{escape_bytes(lines[0], 80)}"')
+        if unread and b"SSH-".startswith(unread[:4]):
+            return ended  # an identification that was begun
+        if lines or unread:
+            # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
+            said = next((line for line in lines if line.strip()), unread)
+            return Ended("not_ssh", f'no SSH identification; it sent "{escape_bytes(said, 80)}"')
         return ended
 
     async def _exchange(self, conversation: Conversation, exchange: Exchange) -> None:

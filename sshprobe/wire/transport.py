@@ -135,6 +135,11 @@ class ClientTransport:
         return data
 
     @property
+    def unread(self) -> bytes:
+        """What has come and makes no whole line or packet yet."""
+        return bytes(self._in)
+
+    @property
     def can_encrypt(self) -> bool:
         """True once a host key came in an exchange that lets us go on encrypted."""
         return self.state is State.KEYED and self._secret is not None and self._suite is not None
