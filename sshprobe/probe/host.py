@@ -127,8 +127,10 @@ class HostProbe:
                     self.facts.saw_line(line)
         self._identified = True
         self.facts.saw_identification(identification)
-        if not identification.speaks_2:
+        if identification.protocol.startswith(b"1.") and not identification.speaks_2:
             raise Ended("ssh1_only", "the server speaks SSH-1 only")
+        if not identification.speaks_2:
+            raise Ended("protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only")
 
     def _no_identification(self, ended: Ended, conversation: Conversation) -> Ended:
         """Sort out what a connection without an identification means."""
