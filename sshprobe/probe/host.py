@@ -326,11 +326,10 @@ class HostProbe:
         missing = self._missing()
         if self._status == "ok":
             return ("partial", missing) if missing else ("ok", None)
-        if self._status in ("ssh1_only", "not_ssh"):
-            return self._status, self._error
-        if self.facts.kexinit is not None or (
-            self.facts.identification is not None and self._status != "protocol_error"
-        ):
+        if self.facts.kexinit is not None:
+            return "partial", self._error
+        # Without lists, these say more than that an identification was seen.
+        if self.facts.identification is not None and self._status not in ("ssh1_only", "throttled", "protocol_error"):
             return "partial", self._error
         return self._status, self._error
 
