@@ -28,7 +28,9 @@ from sshprobe.wire.events import (
     LineReceived,
 )
 from sshprobe.wire.identification import Identification
+from sshprobe.wire.key_exchange import GroupExchangeRequest
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
 THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
@@ -60,7 +62,10 @@ class Answers:
 
 
 class Conversation:
-    """One connection to one address. Ask in order: `identification`, `kexinit`, `host_key`, `methods`."""
+    """One connection to one address. Ask in order: `identification`, `kexinit`, `host_key`, `methods`.
+
+    `start_key_exchange` comes before `host_key`.
+    """
 
     def __init__(self, stream: Stream, transport: ClientTransport, timeout: float, host_deadline: float) -> None:
         self._stream = stream
@@ -74,7 +79,7 @@ class Conversation:
 
     @property
     def transport(self) -> ClientTransport:
-        """The wire's side, to start exchanges on."""
+        """The wire's side, to look at."""
         return self._transport
 
     async def identification(self) -> Identification:
@@ -94,6 +99,15 @@ class Conversation:
             event = await self._next("KEXINIT")
             if isinstance(event, KexInitReceived):
                 return event.kexinit
+
+    def start_key_exchange(
+        self, kex: str, host_key_algorithm: str, *, suite: Suite | None, request: GroupExchangeRequest | None
+    ) -> None:
+        """Answer the server's lists. See `ClientTransport.start_key_exchange`."""
+        try:
+            self._transport.start_key_exchange(kex, host_key_algorithm, suite=suite, request=request)
+        except RemoteProtocolError as error:
+            raise Ended("protocol_error", str(error)) from None
 
     async def host_key(self) -> HostKeyReceived:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""

@@ -151,7 +151,7 @@ class HostProbe:
         self._stage = _later(self._stage, "key_exchange")
         request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
         try:
-            conversation.transport.start_key_exchange(
+            conversation.start_key_exchange(
                 exchange.kex, exchange.host_key_algorithm, suite=exchange.suite, request=request
             )
             event = await conversation.host_key()

@@ -14,7 +14,8 @@ How it runs. The caller hands over what the network gave with `receive_data` (an
 
 Rules:
 
-1. Errors of the server raise `RemoteProtocolError` from `next_event`, once; the transport is CLOSED then.
+1. Errors of the server raise `RemoteProtocolError` from `next_event`, once; the transport is CLOSED then. One error
+   shows only when the caller has decided, and comes from `start_key_exchange`.
 2. Misuse raises `LocalProtocolError`.
 3. IGNORE, DEBUG, UNIMPLEMENTED and DISCONNECT are taken wherever they may come. Under strict key exchange (OpenSSH
    PROTOCOL 1.10, both sides willing) they may not come before NEWKEYS, and sequence numbers restart there.
