@@ -1,0 +1,108 @@
+"""Every hostile server gets its status, costs what it may, and harms none of the hosts swept with it.
+
+The servers of one table are swept all at once, together with three good ones, by one `Scanner`. Each server is then
+looked at by a test of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+
+from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.profiles import load_profile
+from sshprobe.records import HostRecord
+from sshprobe.scanner import Scanner
+from tests.hostile import cases_packets, cases_strangers
+from tests.hostile.case import Case
+from tests.hostile.server import ScriptedServer
+
+TABLES: dict[str, list[Case]] = {
+    "strangers": cases_strangers.CASES,
+    "packets": cases_packets.CASES,
+}
+
+GOOD_HOSTS = ("127.0.2.1", "127.0.2.2", "127.0.2.3")
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What came of one sweep."""
+
+    records: dict[str, HostRecord]
+    """By target."""
+    count: Counter[str]
+    servers: dict[str, ScriptedServer]
+    """By the name of the case."""
+    good: list[AsyncSSHServer]
+
+
+@cache
+def swept(table: str) -> Swept:
+    return asyncio.run(_sweep(TABLES[table]))
+
+
+async def _sweep(cases: list[Case]) -> Swept:
+    async with AsyncExitStack() as running:
+        good = [await running.enter_async_context(AsyncSSHServer("hardened", host=host)) for host in GOOD_HOSTS]
+        servers = {
+            case.name: await running.enter_async_context(ScriptedServer(f"127.0.1.{at}", case.script))
+            for at, case in enumerate(cases, 1)
+        }
+        targets = [f"{server.host}:{server.port}" for server in (*servers.values(), *good)]
+        records, count = {}, Counter[str]()
+        scanner = Scanner(
+            profiles=[load_profile("mozilla-modern")],
+            connect_timeout=2,
+            timeout=1,
+            host_timeout=8,
+            throttle_wait=0.1,
+            concurrency=len(targets),
+        )
+        async with asyncio.timeout(90), scanner:  # far more than it takes
+            async for record in scanner.scan(targets):
+                records[record.target] = record
+                count[record.target] += 1
+    return Swept(records, count, servers, good)
+
+
+@pytest.mark.parametrize(
+    ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
+)
+def test_a_hostile_server(table: str, case: Case) -> None:
+    result = swept(table)
+    server = result.servers[case.name]
+    record = result.records[f"{server.host}:{server.port}"]
+    said = " ".join([record.error or "", *record.warnings])
+    assert not server.faults
+    assert (record.status, said) == (case.status, said)
+    assert case.error in said
+    assert "internal error" not in said
+    assert said.isprintable()
+    assert case.stage in (None, record.stage)
+    assert case.also is None or case.also(record)
+    for verdict in record.verdicts:
+        assert (verdict.compliant is True) == case.compliant
+    assert 1 <= server.connections <= case.connections
+    assert server.most_at_once == 1
+    assert server.bytes_accepted <= case.bytes_accepted
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_others_in_the_sweep_are_unharmed(table: str) -> None:
+    result = swept(table)
+    assert set(result.count.values()) == {1}
+    assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
+    for server in result.good:
+        record = result.records[f"{server.host}:{server.port}"]
+        assert (record.status, record.error, record.warnings) == ("ok", None, [])
+        assert {key.fingerprint for key in record.host_keys or ()} == set(server.fingerprints.values())
+        assert all(key.signature_verified for key in record.host_keys or ())
+        assert record.authentication_methods == ["publickey"]
+        assert [verdict.compliant for verdict in record.verdicts] == [True]
+        assert record.connections == server.connections() == 2
