@@ -118,7 +118,7 @@ class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     max: int
     modulus_bits: int | None
-    """Bits of the prime sent. None: no group came."""
+    """Bits of the prime sent. None: no group came, or none that can be used: a warning says why."""
     refused: bool
     """True: the server closed or objected instead of sending a group."""
 

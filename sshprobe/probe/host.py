@@ -166,14 +166,19 @@ class HostProbe:
 
     def _saw_group(self, conversation: Conversation, exchange: Exchange) -> None:
         group, request = conversation.answers.group, self._options.group_request
-        self._progress.groups[exchange.kex] = "refused" if group is None else "answered"
+        bits = None
+        if group is not None and group.fault is None:
+            bits = group.modulus.bit_length()
+        elif group is not None:  # what is no group has no size that a check could pass on
+            self.facts.warn(f"{exchange.kex}: {group.fault} ({group.modulus.bit_length()} bits)")
+        self._progress.groups[exchange.kex] = "refused" if bits is None else "answered"
         self.facts.group_exchange.append(
             GroupExchange(
                 algorithm=exchange.kex,
                 min=request.min,
                 n=request.n,
                 max=request.max,
-                modulus_bits=None if group is None else group.modulus.bit_length(),
+                modulus_bits=bits,
                 refused=group is None,
             )
         )
