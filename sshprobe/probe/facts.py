@@ -70,11 +70,13 @@ class Facts:
                 self.warn(f"{name} differs between connections to this address")
 
     def saw_host_key(self, event: HostKeyReceived) -> None:
-        """Keep a host key, once."""
+        """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
         key = event.host_key
         blob = base64.b64encode(key.blob).decode("ascii")
         if any(known.blob == blob for known in self.host_keys):
             return
+        if any(known.type == key.type for known in self.host_keys):
+            self.warn(f"the {key.type} host key differs between connections to this address")
         self.host_keys.append(
             HostKey(
                 type=key.type,

@@ -100,7 +100,7 @@ class Peer:
         self.turn = server.connections
         self.host_key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(server.host.encode()).digest())
         self.lists = Lists()
-        self.theirs = b""
+        self.theirs = self.their_kexinit = b""
         self.secret: bytes = b""
         self.hash: bytes = b""
         self.sent = self.received = 0
@@ -200,13 +200,20 @@ class Peer:
         self.secret = secret
         self.hash = hashlib.new(digest, b"".join(map(text, fields)) + public + secret).digest()
 
+    def chosen(self, at: int = 0) -> str:
+        """The client's only key exchange (0), or its only host key algorithm (1)."""
+        data = self.their_kexinit[17:]
+        for _ in range(at):
+            data = data[4 + int.from_bytes(data[:4], "big") :]
+        return data[4 : 4 + int.from_bytes(data[:4], "big")].split(b",")[0].decode()
+
     async def exchange(
         self, *, blob: bytes | None = None, sign: Callable[[Peer], bytes] | None = None, point: bytes | None = None
     ) -> None:
         """curve25519-sha256, with another host key blob, signature or public value where one is given."""
-        await self.agree()
-        init = await self.read()
-        theirs = init[5:]
+        if not self.their_kexinit:
+            await self.agree()
+        theirs = (await self.read())[5:]
         private = X25519PrivateKey.generate()
         ours = private.public_key().public_bytes_raw() if point is None else point
         shared = private.exchange(X25519PublicKey.from_public_bytes(theirs))
@@ -214,6 +221,17 @@ class Peer:
         self.hashed(blob, text(theirs) + text(ours), number(int.from_bytes(shared, "big")))
         signature = self.signature() if sign is None else sign(self)
         await self.packet(b"\x1f" + text(blob) + text(ours) + text(signature))
+
+    async def group_exchange(self, p: int, g: int = 2, f: int | None = None) -> None:
+        """diffie-hellman-group-exchange-sha256 in a group of our choice, with a public value of our choice."""
+        request = (await self.read())[1:]
+        await self.packet(b"\x1f" + number(p) + number(g))
+        e = int.from_bytes((await self.read())[5:], "big")
+        y = int.from_bytes(os.urandom(32), "big")
+        f = pow(g, y, p) if f is None else f
+        public = request + number(p) + number(g) + number(e) + number(f)
+        self.hashed(self.key_blob(), public, number(pow(e, y, p)))
+        await self.packet(b"\x21" + text(self.key_blob()) + number(f) + text(self.signature()))
 
     async def newkeys(self) -> None:
         """NEWKEYS both ways: encrypted from here on."""

@@ -18,13 +18,24 @@ from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.profiles import load_profile
 from sshprobe.records import HostRecord
 from sshprobe.scanner import Scanner
-from tests.hostile import cases_packets, cases_strangers
+from tests.hostile import (
+    cases_connections,
+    cases_encrypted,
+    cases_key_exchange,
+    cases_packets,
+    cases_stages,
+    cases_strangers,
+)
 from tests.hostile.case import Case
 from tests.hostile.server import ScriptedServer
 
 TABLES: dict[str, list[Case]] = {
     "strangers": cases_strangers.CASES,
     "packets": cases_packets.CASES,
+    "key exchange": cases_key_exchange.CASES,
+    "encrypted": cases_encrypted.CASES,
+    "stages": cases_stages.CASES,
+    "connections": cases_connections.CASES,
 }
 
 GOOD_HOSTS = ("127.0.2.1", "127.0.2.2", "127.0.2.3")
@@ -54,7 +65,8 @@ async def _sweep(cases: list[Case]) -> Swept:
             case.name: await running.enter_async_context(ScriptedServer(f"127.0.1.{at}", case.script))
             for at, case in enumerate(cases, 1)
         }
-        targets = [f"{server.host}:{server.port}" for server in (*servers.values(), *good)]
+        targets = [f"{server.host}:{server.port}" for server in servers.values()]
+        targets += [f"{server.host}:{server.port}" for server in good]
         records, count = {}, Counter[str]()
         scanner = Scanner(
             profiles=[load_profile("mozilla-modern")],
