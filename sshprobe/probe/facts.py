@@ -34,6 +34,9 @@ class Facts:
     lines: list[str] = field(default_factory=list)
     identification: Identification | None = None
     kexinit: KexInit | None = None
+    """The first."""
+    later_names: dict[str, list[bytes]] = field(default_factory=dict)
+    """Name-list to what later KEXINITs named beyond the first."""
     host_keys: list[HostKey] = field(default_factory=list)
     group_exchange: list[GroupExchange] = field(default_factory=list)
     extensions: dict[str, str] | None = None
@@ -61,13 +64,19 @@ class Facts:
             )
 
     def saw_kexinit(self, kexinit: KexInit) -> None:
-        """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers."""
+        """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
+
+        What only later ones name is kept too: a weak name that was offered once must not pass unseen.
+        """
         if self.kexinit is None:
             self.kexinit = kexinit
             return
         for name in messages.NAME_LISTS:
-            if getattr(kexinit, name) != getattr(self.kexinit, name):
+            first, now = getattr(self.kexinit, name), getattr(kexinit, name)
+            if now != first:
                 self.warn(f"{name} differs between connections to this address")
+                kept = self.later_names.setdefault(name, [])
+                kept += [other for other in dict.fromkeys(now) if other not in first and other not in kept]
 
     def saw_host_key(self, event: HostKeyReceived) -> None:
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
@@ -103,8 +112,16 @@ class Facts:
     # -- what follows from the lists -----------------------------------------------------------------------------
 
     def lists(self) -> dict[str, list[str] | None]:
-        """Return the ten name-lists by their record names, each None if no KEXINIT was read."""
-        return {name: names(getattr(self.kexinit, name)) if self.kexinit else None for name in messages.NAME_LISTS}
+        """Return the ten name-lists by their record names, each None if no KEXINIT was read.
+
+        In the order of the first KEXINIT, and behind its names those that only later ones had.
+        """
+        if self.kexinit is None:
+            return dict.fromkeys(messages.NAME_LISTS)
+        return {
+            name: names((*getattr(self.kexinit, name), *self.later_names.get(name, ())))
+            for name in messages.NAME_LISTS
+        }
 
     def hassh_server(self) -> str | None:
         """Return the MD5 of four lists that fingerprints a server's software and configuration (HASSH, 2018)."""
