@@ -11,7 +11,8 @@ Rules:
 2. The authentication methods ride on the first exchange that leads to encryption.
 3. Group exchange carries a host key too. It goes to the second host key if there is one, because some servers offer
    it and hang up on any request (paramiko, ssh2 for Node): then the first connection has not been wasted.
-4. What failed is tried once more, another way. What failed twice is left, and the record says so.
+4. What failed is tried once more, another way. What failed twice is left, and the record says so. The methods ride
+   on an exchange, so they are left too where every exchange failed.
 """
 
 from __future__ import annotations
@@ -116,6 +117,8 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     plain = [method for method in methods if method.kind != "gex" and method.verifiable]
     groups = [method for method in methods if method.kind == "gex"]
     suite = _suite(server, progress, wanted) if plain or groups else None
+    if wanted.host_keys and not pending and not progress.answered:
+        suite = None  # no exchange ever got as far as a host key: rule 4
     group = _group(groups, progress, wanted)
     if not offered or not methods or not (pending or suite or group):
         return None
