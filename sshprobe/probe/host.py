@@ -113,7 +113,8 @@ class HostProbe:
             self._sort_out(ended, exchange)
         finally:
             await conversation.goodbye(self._options.goodbye, self._options.linger)
-        return self._more_to_ask()
+        # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
+        return exchange is not None and self._more_to_ask()
 
     async def _identify(self, conversation: Conversation) -> None:
         self._stage = _later(self._stage, "identification")
