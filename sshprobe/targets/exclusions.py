@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import IO
 
 from sshprobe.errors import InputError
+from sshprobe.targets.intervals import Intervals, holds, merge
 from sshprobe.targets.sources import read_words
-from sshprobe.targets.specification import HostSpec, RangeSpec, parse_specification, quote
+from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, parse_specification, quote
 
 _MAPPED = 0xFFFF << 32
 """::ffff:0:0/96, where IPv6 holds the IPv4 addresses (RFC 4291 section 2.5.5.2)."""
+_MAPPED_LAST = _MAPPED + 2**32 - 1
 
 
 class Exclusions:
@@ -22,17 +23,24 @@ class Exclusions:
     addresses it may resolve to; so ask `covers` twice: with the name, and with each address before connecting.
     """
 
-    def __init__(self, specs: Iterable[HostSpec | RangeSpec] = ()) -> None:
+    def __init__(self, specs: Iterable[Spec] = ()) -> None:
         self._names: set[str] = set()
         intervals: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
         for spec in specs:
-            if isinstance(spec, RangeSpec):
-                intervals[spec.version].append((spec.first, spec.last))
+            if not isinstance(spec, HostSpec):
+                intervals[spec.version] += spec.intervals()
             elif (number := _number(spec.host)) is not None:
                 intervals[number[0]].append((number[1], number[1]))
             else:
                 self._names.add(spec.host)
-        self._intervals = {version: _merge(each) for version, each in intervals.items()}
+        # An IPv4 address and its mapped form are one host, so each family is closed under both.
+        version4 = intervals[4] + [
+            (max(first, _MAPPED) - _MAPPED, min(last, _MAPPED_LAST) - _MAPPED)
+            for first, last in intervals[6]
+            if first <= _MAPPED_LAST and last >= _MAPPED
+        ]
+        version6 = intervals[6] + [(_MAPPED + first, _MAPPED + last) for first, last in intervals[4]]
+        self._intervals: dict[int, Intervals] = {4: merge(version4), 6: merge(version6)}
 
     def __bool__(self) -> bool:
         return bool(self._names) or any(firsts for firsts, _ in self._intervals.values())
@@ -55,16 +63,14 @@ class Exclusions:
         number = _number(host)
         if number is None:
             return host.lower().removesuffix(".") in self._names
-        version, value = number
-        return self._within(version, value) or (version == 4 and self._within(6, _MAPPED + value))
+        return holds(self._intervals[number[0]], number[1])
 
-    def _within(self, version: int, value: int) -> bool:
-        firsts, lasts = self._intervals[version]
-        index = bisect_right(firsts, value) - 1
-        return index >= 0 and value <= lasts[index]
+    def intervals(self, version: int) -> Intervals:
+        """Return the excluded addresses of one IP version (4 or 6)."""
+        return self._intervals[version]
 
 
-def _parse(text: str, source: str | None, line: int | None) -> HostSpec | RangeSpec:
+def _parse(text: str, source: str | None, line: int | None) -> Spec:
     spec = parse_specification(text, source=source, line=line)
     if spec.port is not None:
         raise InputError(f"{quote(text)} excludes one port: exclude the host", source=source, line=line)
@@ -83,15 +89,3 @@ def _number(host: str) -> tuple[int, int] | None:
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:  # ::ffff:192.0.2.1 reaches 192.0.2.1
         return 4, int(address.ipv4_mapped)
     return address.version, int(address)
-
-
-def _merge(intervals: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    firsts: list[int] = []
-    lasts: list[int] = []
-    for first, last in sorted(intervals):
-        if lasts and first <= lasts[-1] + 1:
-            lasts[-1] = max(lasts[-1], last)
-        else:
-            firsts.append(first)
-            lasts.append(last)
-    return firsts, lasts

@@ -1,23 +1,29 @@
 """One word of a user, read: a host, a network or a range of addresses, and the port.
 
 Forms: `host`, `host:port`, `192.0.2.1`, `192.0.2.1:port`, `2001:db8::1`, `[2001:db8::1]:port`, `192.0.2.0/24`,
-`2001:db8::/120`, `192.0.2.10-20`, `192.0.2.10-192.0.2.20`; networks and ranges take a port the same way.
+`2001:db8::/120`, `192.0.2.10-20`, `192.0.2.10-192.0.2.20`, `10.0.1-5.*`; networks and ranges take a port the same way.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from sshprobe.errors import InputError
-from sshprobe.escape import escape_text
+from sshprobe.escape import escape_text, escape_unprintable
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 """RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
 
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
+_PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
+
+MAX_PIECES = 65_536
+"""The most intervals that one pattern may fall into: "10.*.*.1" does, and "*.*.*.1" would be 16 million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,54 @@ class RangeSpec:
     last: int
     port: int | None
 
+    def intervals(self) -> Iterator[tuple[int, int]]:
+        """Yield (first, last)."""
+        yield self.first, self.last
 
-Spec = HostSpec | RangeSpec
+
+@dataclass(frozen=True, slots=True)
+class PatternSpec:
+    """IPv4 addresses with a range in any of their four numbers: "10.0.1-5.*"."""
+
+    text: str
+    numbers: tuple[tuple[int, int], ...]
+    """The lowest and the highest value of each of the four numbers."""
+    port: int | None
+
+    @property
+    def version(self) -> int:
+        """Return the IP version, 4."""
+        return 4
+
+    @property
+    def pieces(self) -> int:
+        """Return how many intervals it falls into."""
+        count = 1
+        for low, high in self.numbers[: self._last_free()]:
+            count *= high - low + 1
+        return count
+
+    def intervals(self) -> Iterator[tuple[int, int]]:
+        """Yield (first, last) of each interval, in ascending order."""
+        free = self._last_free()
+        low, high = self.numbers[free]
+        below = 256 ** (3 - free)
+        for front in itertools.product(*(range(first, last + 1) for first, last in self.numbers[:free])):
+            start = 0
+            for number in front:
+                start = start * 256 + number
+            start *= 256
+            yield (start + low) * below, (start + high + 1) * below - 1
+
+    def _last_free(self) -> int:
+        """Return the place after which every number is 0 to 255, so that addresses follow one another."""
+        free = 3
+        while free and self.numbers[free] == (0, 255):
+            free -= 1
+        return free
+
+
+Spec = HostSpec | RangeSpec | PatternSpec
 
 
 def parse_specification(text: str, *, source: str | None = None, line: int | None = None) -> Spec:
@@ -66,6 +118,32 @@ def parse_specification(text: str, *, source: str | None = None, line: int | Non
         raise InputError(f"{quote(text)} {error}", source=source, line=line) from None
 
 
+def host_specification(
+    host: str, port: int | None = None, *, text: str | None = None, source: str | None = None, line: int | None = None
+) -> HostSpec:
+    """Return one host that another program named: a name or an address alone, its port apart.
+
+    `text` is what the user knows it by, where that is something else; it is escaped.
+
+    Raises:
+        InputError: `host` is neither a name nor an address.
+    """
+    try:
+        name = _parse_host(host) if host else ""
+        if not name:
+            raise _Malformed("is no host: it is empty")
+    except _Malformed as error:
+        raise InputError(f"{quote(host)} {error}", source=source, line=line) from None
+    if not text:
+        text = name if port is None else endpoint(name, port)
+    return HostSpec(escape_unprintable(text), name, port)
+
+
+def endpoint(host: str, port: int) -> str:
+    """Return "host:port", an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def quote(text: str) -> str:
     """Return `text` in double quotes for a message: escaped, and cut where it is long."""
     return f'"{escape_text(text if len(text) <= 80 else text[:77] + "...")}"'
@@ -78,17 +156,23 @@ class _Malformed(ValueError):
 def _parse(text: str) -> Spec:
     if not text:
         raise _Malformed("is no host: it is empty")
+    if _NUMBERS.fullmatch(text):  # most lines of a long list
+        return HostSpec(text, _parse_host(text), None)
     if "://" in text:
         raise _Malformed("is no host: leave out the scheme")
     if "@" in text:
         raise _Malformed("is no host: leave out the user name")
-    if any(character.isspace() for character in text):
+    if text.split() != [text]:
         raise _Malformed("is no host: it holds white space")
     host, port = _split_port(text)
     if "/" in host:
         return _parse_network(text, host, port)
     if _RANGE.fullmatch(host):
         return _parse_range(text, host, port)
+    if _PATTERN.fullmatch(host) and ("-" in host or "*" in host):
+        return _parse_pattern(text, host, port)
+    if "*" in host:
+        raise _Malformed('is no range: "*" stands for one of the four numbers of an IPv4 address')
     return HostSpec(text, _parse_host(host), port)
 
 
@@ -153,6 +237,24 @@ def _parse_range(text: str, host: str, port: int | None) -> RangeSpec:
     if last < first:
         raise _Malformed("is no range: it ends before it begins")
     return RangeSpec(text, 4, first, last, port)
+
+
+def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
+    numbers = []
+    for part in host.split("."):
+        low, dash, high = ("0", "-", "255") if part == "*" else part.partition("-")
+        if not dash:
+            high = low
+        for number in (low, high):
+            if not number.isascii() or len(number) > 3 or int(number) > 255 or (number[0] == "0" and number != "0"):
+                raise _Malformed(f"is no range: {quote(number)} is no number of 0 to 255")
+        if int(high) < int(low):
+            raise _Malformed(f"is no range: {quote(part)} ends before it begins")
+        numbers.append((int(low), int(high)))
+    spec = PatternSpec(text, tuple(numbers), port)
+    if spec.pieces > MAX_PIECES:
+        raise _Malformed(f"falls into {spec.pieces:,} pieces: at most {MAX_PIECES:,} can be held")
+    return spec
 
 
 def _parse_host(host: str) -> str:

@@ -1,106 +1,99 @@
-"""Targets as a stream: everything is read and checked first, then expanded one by one, each host once."""
+"""Targets as a stream: everything is read and checked first, then expanded one by one, each host and port once."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
-from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import IO
+from collections.abc import Iterable, Iterator, Sequence
+from typing import IO, Self
 
 from sshprobe.errors import InputError
-from sshprobe.targets.sources import read_words
-from sshprobe.targets.specification import HostSpec, Spec, Target, parse_specification
+from sshprobe.targets.exclusions import Exclusions
+from sshprobe.targets.inventories import read_inventory
+from sshprobe.targets.permutation import Permutation
+from sshprobe.targets.sources import STANDARD_INPUT, read_words
+from sshprobe.targets.space import TargetSpace
+from sshprobe.targets.specification import Spec, Target, parse_specification
 
 
 def parse_targets(
-    arguments: Iterable[str], *, files: Iterable[str] = (), port: int = 22, stdin: IO[bytes] | None = None
+    arguments: Iterable[str],
+    *,
+    files: Iterable[str] = (),
+    inventories: Iterable[str] = (),
+    inventory_format: str | None = None,
+    more: Iterable[Spec] = (),
+    port: int | Sequence[int] = 22,
+    stdin: IO[bytes] | None = None,
+    seed: int | None = None,
 ) -> TargetStream:
-    """Read all targets that the user named and return them as a lazy stream, in the order given.
+    """Read all targets that the user named and return them as a lazy stream.
 
-    `port` is for those that name none. `-` among `arguments` or `files` is `stdin`. A host and port that was named
-    twice, be it inside a network, comes once. Nothing is resolved here.
+    `port`, one or several, is for those that name none. `-` among `arguments`, `files` or `inventories` is `stdin`.
+    `inventories` are files that other programs wrote: `inventory_format` says which, otherwise their content does.
+    `more` are targets that were read elsewhere. A host and port that was named twice, be it inside a network, comes
+    once. Nothing is resolved here.
+
+    With a `seed` (0 or more) the order is a permutation of all targets, the same for the same targets and seed. Without
+    one, addresses come in ascending order, those that name no port first, and names after them in the order given.
 
     Raises:
         InputError: something is malformed, a file is unreadable or empty, or there is no target at all.
     """
-    specs = [
-        parse_specification(word.text, source=word.source, line=word.line)
-        for word in read_words(arguments, files, stdin, what="target")
-    ]
-    if not specs:
+    arguments, files, inventories = list(arguments), list(files), list(inventories)
+    if STANDARD_INPUT in inventories and [*arguments, *files, *inventories].count(STANDARD_INPUT) > 1:
+        raise InputError("is an inventory and can be read only once", source="standard input")
+    notices: list[str] = []
+
+    def specs() -> Iterator[Spec]:
+        for word in read_words(arguments, files, stdin, what="target"):
+            yield parse_specification(word.text, source=word.source, line=word.line)
+        for name in inventories:
+            yield from read_inventory(name, format_=inventory_format, stdin=stdin, ports=ports, notices=notices)
+        yield from more
+
+    ports = (port,) if isinstance(port, int) else tuple(port)
+    space = TargetSpace(specs(), ports)
+    if not space.total:
         raise InputError("no target: name a host, a network or, with `-f`, a file of them")
-    return TargetStream(specs, port)
+    return TargetStream(space, seed=seed, notices=notices)
 
 
 class TargetStream(Iterator[Target]):
-    """The targets of a sweep, expanded as they are asked for."""
+    """The targets of a sweep, made as they are asked for. It costs as much memory as the words that named them."""
 
-    def __init__(self, specs: list[Spec], port: int) -> None:
-        self._targets = _expand(specs, port)
-        self.total = sum(1 if isinstance(spec, HostSpec) else spec.last - spec.first + 1 for spec in specs)
-        """How many targets there are at most: those named twice are counted twice."""
+    def __init__(
+        self,
+        space: TargetSpace,
+        *,
+        seed: int | None = None,
+        notices: Sequence[str] = (),
+        positions: range | None = None,
+    ) -> None:
+        self._space = space
+        self._order = None if seed is None else Permutation(space.total, seed)
+        self._range = range(space.total) if positions is None else positions
+        self._positions = iter(self._range)
+        self.seed = seed
+        self.notices = list(notices)
+        """What was left out of inventories, and why, in lines for people."""
+        self.total = max(0, -((self._range.start - self._range.stop) // self._range.step))
+        """How many targets the stream has from its beginning to its end, exactly."""
 
     def __next__(self) -> Target:
-        return next(self._targets)
+        return self.at(next(self._positions))
 
+    def at(self, position: int) -> Target:
+        """Return the target that comes at `position` of the whole order. Raises IndexError where there is none."""
+        return self._space[position if self._order is None else self._order[position]]
 
-def _expand(specs: list[Spec], default_port: int) -> Iterator[Target]:
-    names: set[tuple[str, int]] = set()
-    ranges: dict[tuple[int, int], _Intervals] = {}
-    for spec in specs:
-        port = spec.port or default_port
-        if isinstance(spec, HostSpec):
-            number = _number(spec.host)
-            covered = number is not None and number[1] in ranges.get((number[0], port), ())
-            if not covered and (spec.host, port) not in names:
-                names.add((spec.host, port))
-                yield Target(spec.text, spec.host, port)
-        else:
-            intervals = ranges.setdefault((spec.version, port), _Intervals())
-            make = IPv4Address if spec.version == 4 else IPv6Address
-            for first, last in intervals.add(spec.first, spec.last):
-                for value in range(first, last + 1):
-                    host = str(make(value))
-                    if (host, port) not in names:
-                        yield Target(spec.text, host, port)
+    def shard(self, number: int, of: int) -> Self:
+        """Return a stream of every `of`-th target, from `number` (0 to `of` - 1) on: together they are this stream."""
+        return type(self)(
+            self._space,
+            seed=self.seed,
+            notices=self.notices,
+            positions=range(number, self._space.total, of),
+        )
 
-
-def _number(host: str) -> tuple[int, int] | None:
-    """Return the IP version and value of an address; None of a name, and of an address with a zone."""
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return None
-    return None if "%" in host else (address.version, int(address))
-
-
-class _Intervals:
-    """Numbers that were seen, as disjoint intervals in order: small, however large the networks are."""
-
-    def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
-
-    def __contains__(self, value: int) -> bool:
-        index = bisect_right(self._firsts, value) - 1
-        return index >= 0 and value <= self._lasts[index]
-
-    def add(self, first: int, last: int) -> list[tuple[int, int]]:
-        """Add the numbers from `first` to `last` and return, as intervals, those that were not there before."""
-        new = []
-        low = max(bisect_right(self._firsts, first) - 1, 0)
-        while low < len(self._firsts) and self._lasts[low] < first:
-            low += 1
-        high, position = low, first
-        while high < len(self._firsts) and self._firsts[high] <= last:
-            if position < self._firsts[high]:
-                new.append((position, self._firsts[high] - 1))
-            position = max(position, self._lasts[high] + 1)
-            high += 1
-        if position <= last:
-            new.append((position, last))
-        merged_first = min([first, *self._firsts[low : low + 1]]) if high > low else first
-        merged_last = max(last, self._lasts[high - 1]) if high > low else last
-        self._firsts[low:high] = [merged_first]
-        self._lasts[low:high] = [merged_last]
-        return new
+    def count(self, exclusions: Exclusions) -> int:
+        """Return how many targets of the whole space are not excluded. A name is one, whatever it resolves to."""
+        return self._space.count(exclusions)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 from sshprobe.targets import Target, parse_targets
-from sshprobe.targets.stream import _Intervals
+from sshprobe.targets.intervals import holds, merge, outside
 
 
 def expand(*words: str, port: int = 22) -> list[tuple[str, int]]:
@@ -59,11 +59,11 @@ def test_networks_and_ranges(word: str, hosts: list[str]) -> None:
 
 def test_a_network_takes_a_port() -> None:
     assert expand("192.0.2.0/31:2222", "[2001:db8::/127]:23", "192.0.2.8-8:24") == [
-        ("192.0.2.0", 2222),
-        ("192.0.2.1", 2222),
         ("2001:db8::", 23),
         ("2001:db8::1", 23),
         ("192.0.2.8", 24),
+        ("192.0.2.0", 2222),
+        ("192.0.2.1", 2222),
     ]
 
 
@@ -84,24 +84,20 @@ def test_a_host_named_twice_comes_once() -> None:
     assert expand(
         "192.0.2.5", "192.0.2.4/30", "192.0.2.6", "192.0.2.0/29", "192.0.2.5:23", "Web", "web.", "WEB:22"
     ) == [
-        ("192.0.2.5", 22),
-        ("192.0.2.6", 22),
-        *((f"192.0.2.{last}", 22) for last in (1, 2, 3, 4)),
+        *((f"192.0.2.{last}", 22) for last in (1, 2, 3, 4, 5, 6)),
         ("192.0.2.5", 23),
         ("web", 22),
     ]
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=12))
-def test_intervals_are_a_set(pairs: list[tuple[int, int]]) -> None:
-    intervals, seen = _Intervals(), set[int]()
-    for first, length in pairs:
-        wanted = set(range(first, first + length + 1)) - seen
-        new = [value for low, high in intervals.add(first, first + length) for value in range(low, high + 1)]
-        assert new == sorted(wanted)
-        seen |= wanted
-        assert {value for value in range(60) if value in intervals} == seen
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=12), st.integers(0, 60), st.integers(0, 60))
+def test_intervals_are_a_set(pairs: list[tuple[int, int]], first: int, length: int) -> None:
+    intervals = merge((first, first + length) for first, length in pairs)
+    values = {value for low, size in pairs for value in range(low, low + size + 1)}
+    assert {value for value in range(60) if holds(intervals, value)} == values
+    left = [value for low, high in outside(intervals, first, first + length) for value in range(low, high + 1)]
+    assert left == sorted(set(range(first, first + length + 1)) - values)
 
 
 MALFORMED = {
@@ -171,10 +167,10 @@ def test_files(tmp_path: Path) -> None:
     file = tmp_path / "targets.txt"
     file.write_bytes("\ufeff# ours\n\nweb1   # the old one\r\n10.0.0.0/31\n  web2:2222".encode())
     assert [(t.host, t.port) for t in parse_targets(["first"], files=[str(file)], port=24)] == [
-        ("first", 24),
-        ("web1", 24),
         ("10.0.0.0", 24),
         ("10.0.0.1", 24),
+        ("first", 24),
+        ("web1", 24),
         ("web2", 2222),
     ]
 

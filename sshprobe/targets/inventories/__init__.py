@@ -1,0 +1,77 @@
+"""Targets out of files that other programs wrote: one module for each family of formats.
+
+A reader takes a `Source` and yields what it names, checked. What cannot be a target (a hashed name, a closed port) is
+counted by its reason and left out; what is malformed is an `InputError` that names the file and the line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from typing import IO
+
+from sshprobe.errors import InputError
+from sshprobe.targets.inventories import json_values, lists, nmap, openssh, scan_lists
+from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.specification import Spec
+
+_READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
+    "nmap": nmap.read,
+    "masscan": scan_lists.read_masscan,
+    "naabu": json_values.read_naabu,
+    "httpx": json_values.read_httpx,
+    "zmap": scan_lists.read_zmap,
+    "ansible": json_values.read_ansible,
+    "ssh-config": openssh.read_config,
+    "known-hosts": openssh.read_known_hosts,
+    "list": lists.read,
+}
+
+FORMATS: Sequence[str] = tuple(_READERS)
+"""The names that `read_inventory` takes as `format_`."""
+
+
+def read_inventory(
+    name: str, *, format_: str | None, stdin: IO[bytes] | None, ports: Sequence[int], notices: list[str]
+) -> Iterator[Spec]:
+    """Yield the targets of one file; `-` is `stdin`. Without `format_`, one of `FORMATS`, the content says what it is.
+
+    `ports` are those of the sweep. A line for people is added to `notices` for each reason to leave something out.
+
+    Raises:
+        InputError: the file cannot be read, is malformed, or names no target.
+    """
+    with closing(Source.open(name, stdin, ports)) as source:
+        reader = _READERS[format_] if format_ is not None else _detect(source.head())
+        empty = True
+        try:
+            for spec in reader(source):
+                empty = False
+                yield spec
+        except UnicodeDecodeError:
+            raise InputError("is not UTF-8 text", source=source.name) from None
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=source.name) from None
+        left_out = [f"{count:,} left out: {reason}" for reason, count in source.left_out.items()]
+        if empty:
+            raise InputError("; ".join(["holds no target", *left_out]), source=source.name)
+        notices += [f"{source.name}: {line}" for line in left_out]
+
+
+def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
+    """Tell the format by the first bytes of a file."""
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if begin == b"<":
+        return nmap.read
+    if begin in (b"{", b"["):
+        return json_values.read
+    lines = [line.strip() for line in head.decode("utf-8", "replace").splitlines()]
+    if scan_lists.is_masscan(lines):
+        return scan_lists.read_masscan
+    if scan_lists.is_zmap(lines):
+        return scan_lists.read_zmap
+    if openssh.is_config(lines):
+        return openssh.read_config
+    if openssh.is_known_hosts(lines):
+        return openssh.read_known_hosts
+    return lists.read

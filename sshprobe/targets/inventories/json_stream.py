@@ -1,0 +1,74 @@
+"""JSON objects out of a file, one by one: lines, the elements of one array, or one large object."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from sshprobe.targets.inventories.source import Source
+
+_CHUNK = 65_536
+_BETWEEN = re.compile(r"[\s,]*")
+_FINISHED = re.compile(r"\{\s*finished\s*:\s*1\s*\}")
+"""How masscan up to 1.0.4 ended its list: no JSON, but its comma before it must not be an error either."""
+
+
+def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield (line, object). Objects may follow one another or be the elements of one array; commas may be too many.
+
+    The file is read as far as the next object needs it.
+
+    Raises:
+        InputError: what stands there is no JSON object, or the array is cut off.
+    """
+    text = source.text()
+    decoder = json.JSONDecoder()
+    buffer, position, line, in_array, closed = "", 0, 1, False, False
+    while True:
+        skipped = _BETWEEN.match(buffer, position)
+        assert skipped is not None
+        line += buffer.count("\n", position, skipped.end())
+        position = skipped.end()
+        if position == len(buffer):
+            buffer, position = text.read(_CHUNK), 0
+            if not buffer:
+                break
+        elif closed:
+            raise source.error('is no JSON: something follows its "]"', line)
+        elif buffer[position] == "[" and not in_array:
+            in_array, position = True, position + 1
+        elif buffer[position] == "]" and in_array:
+            closed, position = True, position + 1
+        elif finished := _FINISHED.match(buffer, position):
+            position = finished.end()
+        else:
+            try:
+                value, end = decoder.raw_decode(buffer, position)
+            except json.JSONDecodeError as error:
+                # Twice as much each time: one object as large as the file is parsed a few times and not a thousand.
+                more = text.read(max(_CHUNK, len(buffer) - position))
+                if not more:
+                    at = line + _lines_before(buffer[position : error.pos])
+                    raise source.error(f"is no JSON: {_words(error)}", at) from None
+                buffer, position = buffer[position:] + more, 0
+                continue
+            except (RecursionError, ValueError):  # a ValueError is a number of thousands of digits
+                raise source.error("is no JSON that can be read: it is nested too deeply or too large", line) from None
+            if not isinstance(value, dict):
+                raise source.error("is no inventory: a JSON object belongs here", line)
+            yield line, value
+            line += buffer.count("\n", position, end)
+            position = end
+    if in_array and not closed:
+        raise source.error('is cut off: its "]" is missing', line)
+
+
+def _lines_before(text: str) -> int:
+    # An object that is cut off ends where its last byte is, not where the next line begins.
+    return text.rstrip().count("\n")
+
+
+def _words(error: json.JSONDecodeError) -> str:
+    return error.msg[:1].lower() + error.msg[1:]

@@ -1,0 +1,123 @@
+"""nmap's XML (`nmap -oX`; the elements as in nmap.dtd of nmap 7.95).
+
+Every open TCP port that nmap calls ssh is a target, by its number or because `-sV` asked it, and every other open port
+that is one of the sweep's own. The rest of what a host has open is left alone: an identification string sent to a
+database or a printer does harm. A host that is up and whose ports were not scanned (`-sn`) is a target without a port.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from sshprobe.escape import escape_text
+from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.specification import HostSpec, Spec
+
+_CHUNK = 65_536
+OTHER_PORTS = "open ports that nmap does not call ssh (name them with `-p`)"
+
+
+def read(source: Source) -> Iterator[Spec]:
+    """Yield the targets of an nmap report, as it is read."""
+    parser = expat.ParserCreate()
+    handler = _Handler(source, parser)
+    ended = False
+    while not ended:
+        data = source.stream.read(_CHUNK)
+        ended = not data
+        try:
+            parser.Parse(data, ended)
+        except expat.ExpatError as error:
+            raise source.error(f"is no XML: {expat.ErrorString(error.code)}", error.lineno) from None
+        yield from handler.found
+        handler.found.clear()
+
+
+@dataclass(slots=True)
+class _Host:
+    line: int
+    up: bool = True
+    address: str | None = None
+    name: str | None = None
+    scanned: bool = False
+    ports: list[tuple[str, str | None]] = field(default_factory=list)
+    """Open TCP ports and the service that nmap names."""
+
+
+class _Handler:
+    """Collects the targets of the hosts whose elements have ended."""
+
+    def __init__(self, source: Source, parser: expat.XMLParserType) -> None:
+        self.found: list[HostSpec] = []
+        self._source = source
+        self._parser = parser
+        self._rooted = False
+        self._host: _Host | None = None
+        self._open_port: str | None = None
+        self._service: str | None = None
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        # Nothing is ever fetched, and what could swell (entities) cannot be declared. nmap itself declares nothing.
+        parser.StartDoctypeDeclHandler = self._doctype
+        parser.EntityDeclHandler = self._declaration
+
+    def _doctype(self, _name: str, _system: str | None, _public: str | None, has_declarations: bool | int) -> None:
+        if has_declarations:
+            self._declaration()
+
+    def _declaration(self, *_: object) -> None:
+        line = self._parser.CurrentLineNumber
+        raise self._source.error("declares entities or elements of its own, which nmap does not", line)
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if not self._rooted:
+            self._rooted = True
+            if name != "nmaprun":
+                raise self._source.error(
+                    f"is no nmap XML: it begins with <{escape_text(name[:40])}>", self._parser.CurrentLineNumber
+                )
+        if name == "host":
+            self._host = _Host(self._parser.CurrentLineNumber)
+            return
+        host = self._host
+        if host is None:
+            return
+        if name == "status":
+            host.up = attributes.get("state") == "up"
+        elif name == "address" and attributes.get("addrtype") in ("ipv4", "ipv6"):
+            host.address = host.address or attributes.get("addr", "")
+        elif name == "hostname" and attributes.get("type") == "user":
+            host.name = host.name or attributes.get("name")
+        elif name == "ports":
+            host.scanned = True
+        elif name == "port":
+            self._open_port = attributes.get("portid", "") if attributes.get("protocol") == "tcp" else None
+            self._service = None
+        elif name == "state" and attributes.get("state") != "open":
+            self._open_port = None
+        elif name == "service":
+            self._service = attributes.get("name")
+
+    def _end(self, name: str) -> None:
+        host = self._host
+        if host is None:
+            return
+        if name == "port" and self._open_port is not None:
+            host.ports.append((self._open_port, self._service))
+            self._open_port = None
+        elif name == "host":
+            self._host = None
+            if host.up:
+                self._targets(host)
+
+    def _targets(self, host: _Host) -> None:
+        if not host.scanned:
+            self.found.append(self._source.host(host.address, text=host.name, line=host.line))
+        for port, service in host.ports:
+            spec = self._source.host(host.address, port, text=host.name, line=host.line)
+            if service == "ssh" or spec.port in self._source.ports:
+                self.found.append(spec)
+            else:
+                self._source.left_out[OTHER_PORTS] += 1

@@ -1,0 +1,253 @@
+"""All targets of a sweep as one numbered space, each host and port in it once, none of them expanded.
+
+What the user named becomes intervals of addresses. Those that name no port are one class (they are scanned on every
+port of the sweep), those that name one are a class for each port, and names are kept apart. Each class is sorted once
+and its overlaps are cut away; what the first class covers is cut out of the classes of the sweep's ports. What is left
+is disjoint: no target needs to be remembered while the sweep runs, and the number of targets is exact before it.
+
+Memory follows the length of what the user wrote and not what it stands for: 16 bytes for an IPv4 interval, be it a
+single address or a /8, somewhat more for an IPv6 one, and a string for a name.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import pairwise
+
+from sshprobe.targets.exclusions import Exclusions
+from sshprobe.targets.intervals import outside
+from sshprobe.targets.specification import HostSpec, Spec, Target, endpoint
+
+_TEXT_IS_HOST = 0
+_TEXT_IS_ENDPOINT = 1
+_FIRST_TEXT = 2
+"""What the user named is mostly the address itself: these numbers say so, higher ones are places in a table."""
+
+
+class TargetSpace:
+    """The targets, numbered from 0 to `total` - 1: addresses of each class in ascending order, then names."""
+
+    def __init__(self, specs: Iterable[Spec], ports: Sequence[int]) -> None:
+        """Take `specs`; those that name no port are scanned on each of `ports`."""
+        collected = _Collected()
+        for spec in specs:
+            collected.add(spec)
+        self._texts = list(collected.texts)
+        self._blocks = list(collected.blocks(tuple(dict.fromkeys(ports))))
+        self._starts = [0]
+        for block in self._blocks:
+            self._starts.append(self._starts[-1] + block.size)
+        self.total = self._starts.pop()
+        """How many targets there are: pairs of a host and a port."""
+
+    def __getitem__(self, index: int) -> Target:
+        """Return one target. Raises IndexError where there is none."""
+        if not 0 <= index < self.total:
+            raise IndexError(index)
+        number = bisect_right(self._starts, index) - 1
+        return self._blocks[number].target(index - self._starts[number], self._texts)
+
+    def count(self, exclusions: Exclusions) -> int:
+        """Return how many targets are not excluded. A name is one, whatever it resolves to."""
+        return sum(block.count(exclusions) for block in self._blocks) if exclusions else self.total
+
+
+@dataclass(slots=True)
+class _Addresses:
+    """Disjoint intervals of addresses, each on all of `ports`."""
+
+    version: int
+    ports: tuple[int, ...]
+    firsts: MutableSequence[int]
+    starts: MutableSequence[int]
+    """How many addresses come before each interval."""
+    texts: array[int]
+    addresses: int
+
+    @property
+    def size(self) -> int:
+        return self.addresses * len(self.ports)
+
+    def target(self, index: int, texts: Sequence[str]) -> Target:
+        offset, which = divmod(index, len(self.ports))
+        interval = bisect_right(self.starts, offset) - 1
+        value = self.firsts[interval] + offset - self.starts[interval]
+        if self.version == 4:  # str(IPv4Address(value)), in a third of its time
+            host = f"{value >> 24}.{value >> 16 & 255}.{value >> 8 & 255}.{value & 255}"
+        else:
+            host = str(IPv6Address(value))
+        port, text = self.ports[which], self.texts[interval]
+        if text >= _FIRST_TEXT:
+            return Target(texts[text - _FIRST_TEXT], host, port)
+        return Target(host if text == _TEXT_IS_HOST else endpoint(host, port), host, port)
+
+    def intervals(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (first, last, text) of each."""
+        for number, first in enumerate(self.firsts):
+            end = self.starts[number + 1] if number + 1 < len(self.starts) else self.addresses
+            yield first, first + end - self.starts[number] - 1, self.texts[number]
+
+    def count(self, exclusions: Exclusions) -> int:
+        excluded = exclusions.intervals(self.version)
+        left = sum(
+            high - low + 1 for first, last, _ in self.intervals() for low, high in outside(excluded, first, last)
+        )
+        return left * len(self.ports)
+
+
+@dataclass(slots=True)
+class _Names:
+    """Host names, each on all of `ports`."""
+
+    ports: tuple[int, ...]
+    hosts: list[str]
+    texts: dict[str, int]
+    """Of those hosts that the user named by another text."""
+
+    @property
+    def size(self) -> int:
+        return len(self.hosts) * len(self.ports)
+
+    def target(self, index: int, texts: Sequence[str]) -> Target:
+        number, which = divmod(index, len(self.ports))
+        host = self.hosts[number]
+        text = self.texts.get(host, _TEXT_IS_HOST)
+        return Target(host if text == _TEXT_IS_HOST else texts[text - _FIRST_TEXT], host, self.ports[which])
+
+    def count(self, exclusions: Exclusions) -> int:
+        return sum(not exclusions.covers(host) for host in self.hosts) * len(self.ports)
+
+
+@dataclass(slots=True)
+class _Pile:
+    """Intervals of one class as they were named: they can overlap and are in no order."""
+
+    firsts: MutableSequence[int]
+    lasts: MutableSequence[int]
+    texts: array[int] = field(default_factory=lambda: array("I"))
+
+    @classmethod
+    def of(cls, version: int) -> _Pile:
+        # 128 bits fit no array.
+        return cls(array("I"), array("I")) if version == 4 else cls([], [])
+
+    def add(self, first: int, last: int, text: int) -> None:
+        self.firsts.append(first)
+        self.lasts.append(last)
+        self.texts.append(text)
+
+    def disjoint(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (first, last, text), in order and without overlaps: where two meet, the one that begins first stays."""
+        firsts, lasts, texts = self.firsts, self.lasts, self.texts
+        order: Iterable[int] = range(len(firsts))
+        if any(left > right for left, right in pairwise(firsts)):
+            order = sorted(order, key=firsts.__getitem__)
+        covered = -1
+        for number in order:
+            first, last = max(firsts[number], covered + 1), lasts[number]
+            if first <= last:
+                covered = last
+                yield first, last, texts[number]
+
+
+class _Collected:
+    """What the user named, by class. The port None stands for all ports of the sweep."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, int] = {}
+        self._piles: dict[tuple[int, int | None], _Pile] = {}
+        self._names: dict[int | None, dict[str, int]] = {}
+
+    def add(self, spec: Spec) -> None:
+        if isinstance(spec, HostSpec):
+            number = _number(spec.host)
+            if number is None:
+                text = _TEXT_IS_HOST if spec.text == spec.host else self._text(spec.text)
+                self._names.setdefault(spec.port, {}).setdefault(spec.host, text)
+                return
+            version, value = number
+            if spec.text == spec.host:
+                text = _TEXT_IS_HOST
+            elif spec.port is not None and spec.text == endpoint(spec.host, spec.port):
+                text = _TEXT_IS_ENDPOINT
+            else:
+                text = self._text(spec.text)
+            self._pile(version, spec.port).add(value, value, text)
+        else:
+            pile, text = self._pile(spec.version, spec.port), self._text(spec.text)
+            for first, last in spec.intervals():
+                pile.add(first, last, text)
+
+    def blocks(self, ports: tuple[int, ...]) -> Iterator[_Addresses | _Names]:
+        # Ports of the sweep come first: what they cover is cut out of the classes of explicit ports.
+        covered: dict[int, tuple[Sequence[int], Sequence[int]]] = {}
+        for (version, port), pile in sorted(self._piles.items(), key=lambda item: (item[0][1] or 0, item[0][0])):
+            if port is None:
+                block = _block(version, ports, pile.disjoint())
+                covered[version] = (block.firsts, [last for _, last, _ in block.intervals()])
+            else:
+                parts = pile.disjoint()
+                if port in ports and version in covered:
+                    parts = _without(parts, covered[version])
+                block = _block(version, (port,), parts)
+            if block.size:
+                yield block
+        everywhere = self._names.pop(None, {})
+        yield from _name_blocks(everywhere, ports)
+        for port, names in sorted(self._names.items(), key=lambda item: item[0] or 0):
+            if port is not None:
+                left = {host: text for host, text in names.items() if port not in ports or host not in everywhere}
+                yield from _name_blocks(left, (port,))
+
+    def _pile(self, version: int, port: int | None) -> _Pile:
+        pile = self._piles.get((version, port))
+        if pile is None:
+            pile = self._piles[version, port] = _Pile.of(version)
+        return pile
+
+    def _text(self, text: str) -> int:
+        return self.texts.setdefault(text, len(self.texts) + _FIRST_TEXT)
+
+
+def _without(
+    parts: Iterable[tuple[int, int, int]], covered: tuple[Sequence[int], Sequence[int]]
+) -> Iterator[tuple[int, int, int]]:
+    for first, last, text in parts:
+        for low, high in outside(covered, first, last):
+            yield low, high, text
+
+
+def _block(version: int, ports: tuple[int, ...], parts: Iterable[tuple[int, int, int]]) -> _Addresses:
+    """Make a block of disjoint intervals in order; neighbours that the user named by the same text become one."""
+    firsts: MutableSequence[int] = array("I") if version == 4 else []
+    starts: MutableSequence[int] = array("Q") if version == 4 else []
+    texts = array("I")
+    count, end = 0, -2
+    for first, last, text in parts:
+        if first != end + 1 or text != texts[-1]:
+            firsts.append(first)
+            starts.append(count)
+            texts.append(text)
+        count += last - first + 1
+        end = last
+    return _Addresses(version, ports, firsts, starts, texts, count)
+
+
+def _name_blocks(names: dict[str, int], ports: tuple[int, ...]) -> Iterator[_Names]:
+    if names:
+        yield _Names(ports, list(names), {host: text for host, text in names.items() if text != _TEXT_IS_HOST})
+
+
+def _number(host: str) -> tuple[int, int] | None:
+    """Return the IP version and value of an address; None of a name, and of an address with a zone."""
+    if host[-1:].isalpha() and ":" not in host:  # quick, for long lists of names
+        return None
+    try:
+        address: IPv4Address | IPv6Address = ip_address(host)
+    except ValueError:
+        return None
+    return None if "%" in host else (address.version, int(address))
