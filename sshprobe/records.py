@@ -260,6 +260,8 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     arguments: list[str]
     profiles: list[ProfileReference]
     started_at: str
+    seed: int | None = None
+    """What the order of the hosts was drawn from: `--seed` with it and the same targets gives the same order."""
 
 
 class SharedKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 TOOL = f"sshprobe {__version__}"
 
 
-def sweep_header(profiles: Sequence[Profile]) -> SweepRecord:
-    """Return the header of a sweep that starts now, with the arguments of this process."""
+def sweep_header(profiles: Sequence[Profile], *, seed: int | None = None) -> SweepRecord:
+    """Return the header of a sweep that starts now, with the arguments of this process. `seed` is that of its order."""
     from sshprobe.records import SweepRecord
 
     return SweepRecord(
@@ -26,6 +26,7 @@ def sweep_header(profiles: Sequence[Profile]) -> SweepRecord:
         arguments=[escape_unprintable(argument) for argument in sys.argv[1:]],
         profiles=references(profiles),
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        seed=seed,
     )
 
 

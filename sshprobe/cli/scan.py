@@ -19,6 +19,7 @@ from sshprobe.cli.options import (
     standard_input,
     terminal,
 )
+from sshprobe.cli.target_options import ChosenTargets, target_options
 from sshprobe.errors import InputError
 from sshprobe.platform import allow_open_sockets, cores
 
@@ -39,11 +40,7 @@ DEFAULT_RATE = 200.0
 
 
 @click.command()
-@click.argument("targets", metavar="TARGET...", nargs=-1)
-@click.option("-f", "--file", "files", metavar="FILE", multiple=True, help="Targets, one a line; - is standard input.")
-@click.option("-p", "--port", type=click.IntRange(1, 65535), default=22, show_default=True, help="Where none is named.")
-@click.option("--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name.")
-@click.option("--exclude-file", metavar="FILE", multiple=True, help="The same, one a line.")
+@target_options
 @grading_options
 @click.option(
     "--depth",
@@ -85,11 +82,7 @@ DEFAULT_RATE = 200.0
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="No progress on standard error.")
 def scan(
-    targets: tuple[str, ...],
-    files: tuple[str, ...],
-    port: int,
-    exclude: tuple[str, ...],
-    exclude_file: tuple[str, ...],
+    chosen: ChosenTargets,
     profile_names: tuple[str, ...],
     strict: bool,
     thresholds: tuple[str, ...],
@@ -117,21 +110,22 @@ def scan(
 ) -> int:
     """Probe SSH servers and grade them.
 
-    TARGET is a host, host:port, [v6]:port, a network (10.0.0.0/24), a range (10.0.0.5-9), or - for standard input.
-    Everything is checked before the first connection is opened.
+    TARGET is a host, host:port, [v6]:port, a network (10.0.0.0/24), a range (10.0.0.5-9, 10.0.1-5.*), or - for standard
+    input. Everything is checked before the first connection is opened.
     """
     from sshprobe.cli.header import sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.progress import sweep_progress
-    from sshprobe.targets import Exclusions, parse_targets
 
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
     if resume is not None and (output is not None or format_ not in (None, "jsonl")):
         raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
     profiles = load_profiles(profile_names)
-    stream = parse_targets(targets, files=files, port=port, stdin=standard_input())
-    exclusions = Exclusions.parse(exclude, files=exclude_file, stdin=standard_input())
+    stream, exclusions = chosen.read(stdin=standard_input())
+    if chosen.count_only:
+        click.echo(stream.count(exclusions))
+        return 0
     said: list[Callable[[str], None]] = []
     settings: dict[str, Any] = {
         "profiles": profiles,
@@ -173,7 +167,7 @@ def scan(
         if notice:
             progress.say(notice)
         if done is None or not done.size:
-            sink.header(sweep_header(profiles))
+            sink.header(sweep_header(profiles, seed=stream.seed))
         else:
             done.replay(sink.replay)
         start = time.monotonic()

@@ -1,0 +1,181 @@
+"""What to scan, as options: where targets come from, what is left alone, in which order."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_unprintable
+
+if TYPE_CHECKING:
+    from sshprobe.targets import Exclusions, TargetStream
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LARGE_SWEEP = 65_536
+"""More targets than this are scanned only with `--yes`: as many as a /16 has addresses."""
+
+_INVENTORY_FORMATS = ("nmap", "masscan", "naabu", "httpx", "zmap", "ansible", "ssh-config", "known-hosts", "list")
+"""Those of `sshprobe.targets`, which is imported only when something is scanned. A test holds the two together."""
+
+_STATUSES = (
+    *("ok", "partial", "refused", "unreachable", "timeout", "reset", "dns_error"),
+    *("not_ssh", "ssh1_only", "throttled", "protocol_error", "excluded"),
+)
+_GRADES = ("A+", "A", "B", "C", "D", "F")
+
+
+class Ports(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """Ports and ranges of them: "22,2222,8000-8010"."""
+
+    name = "ports"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the ports, each once, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        ports: dict[int, None] = {}
+        for part in str(value).split(","):
+            low, dash, high = part.strip().partition("-")
+            ends = (low, high) if dash else (low, low)
+            if not all(end.isascii() and end.isdigit() for end in ends):
+                self.fail(f"{part!r} is no port and no range of ports", param, ctx)
+            if any(len(end) > 5 or not 1 <= int(end) <= 65535 for end in ends):
+                self.fail(f"{part!r} is no such port: ports are 1 to 65535", param, ctx)
+            if int(ends[1]) < int(ends[0]):
+                self.fail(f"{part!r} ends before it begins", param, ctx)
+            ports.update(dict.fromkeys(range(int(ends[0]), int(ends[1]) + 1)))
+        return tuple(ports)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenTargets:
+    """The values of all these options."""
+
+    targets: tuple[str, ...]
+    files: tuple[str, ...]
+    inventories: tuple[str, ...]
+    inventory_format: str | None
+    records: tuple[str, ...]
+    statuses: tuple[Any, ...]
+    grades: tuple[Any, ...]
+    ports: tuple[int, ...]
+    exclude: tuple[str, ...]
+    exclude_files: tuple[str, ...]
+    seed: int | None
+    count_only: bool
+    yes: bool
+
+    def read(self, *, stdin: IO[bytes] | None) -> tuple[TargetStream, Exclusions]:
+        """Read and check everything, say on standard error what was left out, and return what is to be scanned.
+
+        Raises:
+            InputError: something is malformed, there is no target, or there are more than `--yes` is needed for.
+        """
+        from sshprobe.targets import Exclusions, parse_targets, targets_of_records
+
+        if self.inventory_format and not self.inventories:
+            raise click.UsageError("`--inventory-format` needs `--inventory`")
+        if (self.statuses or self.grades) and not self.records:
+            raise click.UsageError("`--status` and `--grade` need `--from-records`")
+        if (*self.targets, *self.files, *self.inventories).count("-") and "-" in self.records:
+            raise InputError("standard input cannot be targets and records at once")
+        more = []
+        if self.records:
+            from sshprobe.report.reading import read_records
+
+            more.append(
+                targets_of_records(read_records(self.records, stdin=stdin), statuses=self.statuses, grades=self.grades)
+            )
+        stream = parse_targets(
+            self.targets,
+            files=self.files,
+            inventories=self.inventories,
+            inventory_format=self.inventory_format,
+            more=(spec for specs in more for spec in specs),
+            port=self.ports,
+            stdin=stdin,
+            # 32 bits: short enough to be typed, and there are more orders than anyone will run.
+            seed=secrets.randbits(32) if self.seed is None else self.seed,
+        )
+        exclusions = Exclusions.parse(self.exclude, files=self.exclude_files, stdin=stdin)
+        if not (self.yes or self.count_only):
+            number = stream.count(exclusions)
+            if number > LARGE_SWEEP:
+                raise InputError(
+                    f"these are {number:,} targets: more than {LARGE_SWEEP:,} are scanned only with `--yes`"
+                )
+        for notice in stream.notices:
+            print(f"note: {escape_unprintable(notice)}", file=sys.stderr)
+        return stream, exclusions
+
+
+_OPTIONS = (
+    click.argument("targets", metavar="TARGET...", nargs=-1),
+    click.option(
+        "-f", "--file", "files", metavar="FILE", multiple=True, help="Targets, one a line; - is standard input."
+    ),
+    click.option(
+        "--inventory",
+        "inventories",
+        metavar="FILE",
+        multiple=True,
+        help="Targets out of a file of nmap (XML), masscan, naabu, httpx, zmap, ansible-inventory (JSON), an "
+        "ssh_config or known_hosts. What it is, its content says.",
+    ),
+    click.option(
+        "--inventory-format", type=click.Choice(_INVENTORY_FORMATS), help="What the content does not say rightly."
+    ),
+    click.option(
+        "--from-records", "records", metavar="FILE", multiple=True, help="The hosts of an earlier sweep, again."
+    ),
+    click.option(
+        "--status", "statuses", type=click.Choice(_STATUSES), multiple=True, help="Of the records: hosts that ended so."
+    ),
+    click.option(
+        "--grade", "grades", type=click.Choice(_GRADES), multiple=True, help="Of the records: hosts graded so."
+    ),
+    click.option(
+        "-p",
+        "--port",
+        "ports",
+        type=Ports(),
+        default="22",
+        show_default=True,
+        metavar="PORTS",
+        help="Where none is named: one, or several as in 22,2222,8000-8010.",
+    ),
+    click.option(
+        "--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name."
+    ),
+    click.option("--exclude-file", "exclude_files", metavar="FILE", multiple=True, help="The same, one a line."),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**53 - 1),  # what every reader of JSON takes for a whole number
+        help="Draw the order from this number; the records name the one that was used.",
+    ),
+    click.option(
+        "--count", "count_only", is_flag=True, help="Print how many hosts and ports would be contacted, and stop."
+    ),
+    click.option("--yes", is_flag=True, help=f"Scan more than {LARGE_SWEEP:,} targets."),
+)
+
+
+def target_options(command: Command) -> Command:
+    """Add them all, and give `command` their values as `chosen`, one `ChosenTargets`."""
+
+    @functools.wraps(command)
+    def with_chosen(*arguments: Any, **values: Any) -> Any:
+        chosen = {name: values.pop(name) for name in ChosenTargets.__slots__}
+        return command(*arguments, chosen=ChosenTargets(**chosen), **values)
+
+    for option in reversed(_OPTIONS):
+        option(with_chosen)
+    return with_chosen  # type: ignore[return-value] # it takes other arguments, which click does not mind
