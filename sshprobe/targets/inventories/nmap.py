@@ -1,4 +1,4 @@
-"""nmap's XML (`nmap -oX`; the elements as in nmap.dtd of nmap 7.95).
+"""nmap's XML (`nmap -oX`; the elements as in nmap.dtd of nmap 7.93).
 
 Every open TCP port that nmap calls ssh is a target, by its number or because `-sV` asked it, and every other open port
 that is one of the sweep's own. The rest of what a host has open is left alone: an identification string sent to a
