@@ -121,6 +121,10 @@ class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
     """Bits of the prime sent. None: no group came, or none that can be used: a warning says why."""
     refused: bool
     """True: the server closed or objected instead of sending a group."""
+    modulus: str | None = None
+    """The prime sent, in upper-case hex as moduli(5) writes it. None: no group came, or one above 8192 bits."""
+    generator: str | None = None
+    """The generator sent, in hex. None: no group came, or it has more than 8192 bits."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -271,6 +275,43 @@ class SharedKey(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     hosts: list[str]
     """"address:port", sorted."""
+    agree: bool | None = None
+    """True: the hosts agree in their identification and in every key that was seen of two of them. They are one
+    machine under several addresses, or clones of one image. False: they differ, so they are several machines.
+    None: in records of before this field."""
+
+
+class SharedPrime(msgspec.Struct, frozen=True, kw_only=True):
+    """A prime that the moduli of two or more RSA host keys have in common: all their private keys are known."""
+
+    bits: int
+    fingerprints: list[str]
+    """The keys, sorted."""
+    hosts: list[str]
+    """"address:port" of all that have one of them, sorted."""
+
+
+class WeakKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A host key that is weak by itself."""
+
+    fingerprint: str
+    type: str
+    bits: int | None
+    findings: list[str]
+    """Ids of findings, sorted: "host_key.roca"."""
+    hosts: list[str]
+    """"address:port", sorted."""
+
+
+class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host keys of many hosts say together. Keys whose signature was wrong are left out."""
+
+    shared_host_keys: list[SharedKey]
+    shared_primes: list[SharedPrime] | None
+    """None: not looked for."""
+    weak_keys: list[WeakKey]
+    known_keys_checked: bool
+    """Whether the keys were looked up in a list of keys whose private half is known."""
 
 
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", tag_field="type"):
@@ -287,6 +328,12 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     connections: int
     duration_ms: float
     interrupted: bool = False
+    shared_primes: list[SharedPrime] | None = None
+    """None: not looked for."""
+    weak_keys: dict[str, int] | None = None
+    """Id of a finding, such as "host_key.roca", to distinct host keys. None: not looked for."""
+    known_keys_checked: bool = False
+    """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
 
 
 Record = SweepRecord | HostRecord | SummaryRecord

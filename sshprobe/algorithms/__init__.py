@@ -18,6 +18,7 @@ from sshprobe.algorithms.catalogue import (
     marker_names,
     names,
 )
+from sshprobe.algorithms.groups import KnownGroup, known_group
 from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness, weakness_of
 
 __all__ = [
@@ -25,11 +26,13 @@ __all__ = [
     "RULES",
     "Algorithm",
     "Class",
+    "KnownGroup",
     "Rule",
     "Weakness",
     "canonical",
     "in_openssh",
     "is_marker",
+    "known_group",
     "lookup",
     "marker",
     "marker_names",

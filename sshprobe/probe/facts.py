@@ -16,6 +16,7 @@ from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import HostKeyReceived
+from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
 
 LINES_KEPT = 20
@@ -158,6 +159,11 @@ def is_post_quantum(kex: str) -> bool:
 def names(raw: tuple[bytes, ...]) -> list[str]:
     """Return a name-list as text, safe to print."""
     return [escape_bytes(name) for name in raw]
+
+
+def hexadecimal(number: int) -> str | None:
+    """Return a number of a group as moduli(5) writes it, or None for one so large that no group has it."""
+    return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 
 def _certificate(event: HostKeyReceived) -> Certificate | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from sshprobe.escape import escape_bytes
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.conversation import Conversation, Ended, open_conversation
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.facts import Facts, hexadecimal
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.plan import (
     Exchange,
@@ -181,6 +181,8 @@ class HostProbe:
                 max=request.max,
                 modulus_bits=bits,
                 refused=group is None,
+                modulus=None if group is None else hexadecimal(group.modulus),
+                generator=None if group is None else hexadecimal(group.generator),
             )
         )
 

@@ -1,0 +1,265 @@
+"""What the host keys of many hosts say together: keys and primes that they share, and keys that are weak.
+
+Facts are kept while records go by, and no record is: of a host its address, its software and which keys it has; of
+each distinct key its fingerprint and, if it is RSA, its modulus.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from sshprobe.grading.batch_gcd import HAS_GMP, shared_factors
+from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, weaknesses_of
+from sshprobe.grading.known_keys import KnownKeys
+from sshprobe.grading.score import Judgement
+from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey
+
+MODULI_WITHOUT_GMPY2 = 10_000
+"""With more RSA keys than this, shared primes are looked for only if gmpy2 is installed: it would take minutes."""
+
+FINDINGS = {
+    "malformed": "host_key.malformed",
+    "close_primes": "host_key.close_primes",
+    "roca": "host_key.roca",
+    "exponent": "host_key.exponent",
+    "small_exponent": "host_key.exponent",
+    "known": "host_key.known",
+}
+"""Weakness to the id of its finding."""
+
+
+class KeyFacts(NamedTuple):
+    """What is kept of a distinct host key."""
+
+    digest: bytes
+    """SHA-256 of the plain blob: the fingerprint."""
+    type: str
+    bits: int | None
+    modulus: bytes
+    """Big-endian; empty for other types than RSA, and for what is no product of two large primes."""
+    weaknesses: tuple[str, ...]
+
+    @property
+    def fingerprint(self) -> str:
+        """As OpenSSH prints it."""
+        return "SHA256:" + base64.b64encode(self.digest).rstrip(b"=").decode("ascii")
+
+
+class HostFacts(NamedTuple):
+    """What is kept of a host."""
+
+    address: str
+    port: int
+    software: str
+    """The identification; empty where none was seen."""
+    keys: tuple[KeyFacts, ...]
+
+    @property
+    def endpoint(self) -> str:
+        """ "192.0.2.1:22", with brackets around an IPv6 address."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+class FleetFacts:
+    """Takes hosts as they go by and keeps the facts. Iterating gives the `HostFacts`, those with keys alone."""
+
+    def __init__(self, known: KnownKeys | None = None) -> None:
+        self.known = known
+        self._hosts: list[HostFacts] = []
+        self._keys: dict[bytes, KeyFacts] = {}
+        self._software: dict[str, str] = {}
+
+    def __iter__(self) -> Iterator[HostFacts]:
+        return iter(self._hosts)
+
+    def add(self, observation: Observation) -> None:
+        """Keep the facts of one host."""
+        keys = [self._fact(key) for key in observation.host_keys or () if is_counted(key)]
+        if keys:
+            said = "" if observation.identification is None else observation.identification.raw
+            software = self._software.setdefault(said, said)
+            address = observation.address or observation.host
+            self._hosts.append(HostFacts(address, observation.port, software, tuple(dict.fromkeys(keys))))
+
+    def _fact(self, key: HostKey) -> KeyFacts:
+        digest = _digest(key.fingerprint)
+        found = self._keys.get(digest)
+        if found is None or key.type < found.type:  # plain before certificate, whichever comes first
+            found = _key_facts(key, digest, self.known)
+            self._keys[digest] = found
+        return found
+
+    def report(self) -> FleetReport:
+        """Return what they say together."""
+        return fleet_findings(self._hosts, known_keys_checked=self.known is not None)
+
+
+def is_counted(key: HostKey) -> bool:
+    """Whether a key says anything of the host: one whose signature was wrong may be anybody's."""
+    return key.signature_verified is not False
+
+
+def _digest(fingerprint: str) -> bytes:
+    text = fingerprint.removeprefix("SHA256:")
+    found = decoded(text + "=" * (-len(text) % 4))
+    return found if len(found) == 32 else fingerprint.encode("utf-8", "replace")
+
+
+def _key_facts(key: HostKey, digest: bytes, known: KnownKeys | None) -> KeyFacts:
+    blob = decoded(key.blob)
+    rsa = rsa_key(blob)
+    modulus = b""
+    if rsa is not None and is_well_formed(rsa.n):
+        modulus = rsa.n.to_bytes((rsa.n.bit_length() + 7) // 8, "big")
+    weaknesses: tuple[str, ...] = weaknesses_of(key.blob)
+    if known is not None and plain_blob(blob) in known:
+        weaknesses = (*weaknesses, "known")
+    return KeyFacts(digest, key.type, key.bits, modulus, weaknesses)
+
+
+def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = False) -> FleetReport:
+    """Say what the keys of hosts say together; neither the order of hosts nor a repeated host changes it."""
+    places: defaultdict[bytes, dict[str, HostFacts]] = defaultdict(dict)
+    keys: dict[bytes, KeyFacts] = {}
+    for host in hosts:
+        for key in host.keys:
+            keys[key.digest] = min(keys.get(key.digest, key), key)
+            places[key.digest][host.endpoint] = host
+    shared = [
+        SharedKey(
+            fingerprint=keys[digest].fingerprint,
+            type=keys[digest].type,
+            hosts=sorted(found),
+            agree=agree(found.values()),
+        )
+        for digest, found in places.items()
+        if len({host.address for host in found.values()}) > 1
+    ]
+    weak = [
+        WeakKey(
+            fingerprint=key.fingerprint,
+            type=key.type,
+            bits=key.bits,
+            findings=sorted({FINDINGS[weakness] for weakness in key.weaknesses}),
+            hosts=sorted(places[digest]),
+        )
+        for digest, key in keys.items()
+        if key.weaknesses
+    ]
+    return FleetReport(
+        shared_host_keys=sorted(shared, key=lambda each: (-len(each.hosts), each.fingerprint)),
+        shared_primes=_shared_primes(keys, {digest: set(found) for digest, found in places.items()}),
+        weak_keys=sorted(weak, key=lambda each: (-len(each.hosts), each.fingerprint)),
+        known_keys_checked=known_keys_checked,
+    )
+
+
+def agree(hosts: Iterable[HostFacts]) -> bool:
+    """Whether hosts may be one machine, or clones: nothing that was seen of two of them differs.
+
+    Compared are identifications, where both have one, and keys of the same type. A key type that was seen of one
+    host alone is no difference: the other may not have been asked.
+    """
+    software: set[str] = set()
+    by_type: dict[str, set[bytes]] = {}
+    for host in hosts:
+        if host.software:
+            software.add(host.software)
+        own: defaultdict[str, set[bytes]] = defaultdict(set)
+        for key in host.keys:
+            own[key.type].add(key.digest)
+        for type_, digests in own.items():
+            if by_type.setdefault(type_, digests) != digests:
+                return False
+    return len(software) < 2
+
+
+def _shared_primes(keys: dict[bytes, KeyFacts], places: dict[bytes, set[str]]) -> list[SharedPrime] | None:
+    by_modulus: defaultdict[bytes, list[KeyFacts]] = defaultdict(list)
+    for key in keys.values():
+        if key.modulus:
+            by_modulus[key.modulus].append(key)
+    if len(by_modulus) > MODULI_WITHOUT_GMPY2 and not HAS_GMP:
+        return None
+    moduli = sorted(by_modulus)
+    found = [
+        SharedPrime(
+            bits=factor.bit_length(),
+            fingerprints=sorted(key.fingerprint for index in where for key in by_modulus[moduli[index]]),
+            hosts=sorted({place for i in where for key in by_modulus[moduli[i]] for place in places[key.digest]}),
+        )
+        for factor, where in shared_factors([int.from_bytes(modulus, "big") for modulus in moduli]).items()
+    ]
+    return sorted(found, key=lambda each: (-len(each.fingerprints), each.fingerprints))
+
+
+class FleetIndex:
+    """Finds what a `FleetReport` says of one host."""
+
+    def __init__(self, report: FleetReport) -> None:
+        self._shared = {each.fingerprint: each for each in report.shared_host_keys}
+        self._primes: defaultdict[str, list[SharedPrime]] = defaultdict(list)
+        for prime in report.shared_primes or ():
+            for fingerprint in prime.fingerprints:
+                self._primes[fingerprint].append(prime)
+        self._known = {each.fingerprint for each in report.weak_keys if "host_key.known" in each.findings}
+
+    def judge(self, observation: Observation) -> Iterator[Judgement]:
+        """`host_key.shared_prime`, `.known` and `.shared`: at most one of each per key type."""
+        seen: set[tuple[str, str]] = set()
+        for key in sorted(observation.host_keys or (), key=lambda key: (key.type, key.fingerprint)):
+            if is_counted(key):
+                for judged in self._judge_key(key, observation):
+                    if (judged.id, key.type) not in seen:
+                        seen.add((judged.id, key.type))
+                        yield judged
+
+    def _judge_key(self, key: HostKey, observation: Observation) -> Iterator[Judgement]:
+        own = HostFacts(observation.address or observation.host, observation.port, "", ()).endpoint
+        for prime in self._primes.get(key.fingerprint, ()):
+            others = [place for place in prime.hosts if place != own]
+            yield Judgement(
+                id="host_key.shared_prime",
+                severity="critical",
+                category="host_key",
+                algorithm=key.type,
+                message="shares a prime with another RSA key: anyone who has both can compute the private keys",
+                expected="primes that no other key has",
+                observed=f"a prime also in a key of {_few(others)}" if others else "a prime also in another of its keys",
+                references=("https://factorable.net", "USENIX Security 2012, Mining Your Ps and Qs"),
+            )
+        if key.fingerprint in self._known:
+            yield Judgement(
+                id="host_key.known",
+                severity="critical",
+                category="host_key",
+                algorithm=key.type,
+                message="on the list of keys whose private half is known",
+                expected="a key of its own",
+                observed=key.fingerprint,
+                references=("CVE-2008-0166",),
+            )
+        shared = self._shared.get(key.fingerprint)
+        if shared is not None and own in shared.hosts:
+            others = [place for place in shared.hosts if place != own]
+            yield Judgement(
+                id="host_key.shared",
+                severity="note" if shared.agree else "medium",
+                category="host_key",
+                algorithm=key.type,
+                message="the same key on other addresses that agree in everything seen: one machine, or clones of one image"
+                if shared.agree
+                else "the same key on other machines: each of them can pass for this one",
+                expected="a key of its own",
+                observed=f"also on {_few(others)}",
+                references=("RFC 4251 section 4.1", "NISTIR 7966"),
+            )
+
+
+def _few(places: list[str]) -> str:
+    shown = ", ".join(places[:3])
+    return shown if len(places) <= 3 else f"{shown} and {len(places) - 3} more"
+

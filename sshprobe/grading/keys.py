@@ -1,0 +1,140 @@
+"""What is wrong with one host key by itself: RSA moduli and exponents that make the private key easy to find.
+
+Works on the blob of a record alone. Records of a fleet repeat their keys, so answers are kept by blob.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from sshprobe.grading.roca import is_roca
+
+Weakness = Literal["malformed", "close_primes", "roca", "exponent", "small_exponent"]
+
+STANDARD_EXPONENT = 65537
+"""The least public exponent that FIPS 186-5 (appendix A.1.1: above 2^16) allows."""
+
+FERMAT_ROUNDS = 300
+"""Steps of Fermat's factoring. Ordinary primes would need more than there are atoms in the world."""
+
+_SMALL_PRIMES = math.prod(n for n in range(2, 1000) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+
+
+class RSAKey(NamedTuple):
+    """A public key (RFC 8017 section 3.1)."""
+
+    e: int
+    n: int
+
+
+def rsa_key(blob: bytes) -> RSAKey | None:
+    """Read the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (OpenSSH's PROTOCOL.certkeys).
+
+    None for other types, and for what is no whole key.
+    """
+    fields = strings(blob, 4)
+    if not fields or fields[0] not in _NUMBERS_AT:
+        return None
+    numbers = fields[_NUMBERS_AT[fields[0]] :][:2]
+    if len(numbers) < 2:
+        return None
+    e, n = (int.from_bytes(number, "big", signed=True) for number in numbers)
+    return RSAKey(e, n) if e > 0 and n > 0 else None
+
+
+_NUMBERS_AT = {
+    b"ssh-rsa": 1,
+    b"ssh-rsa-cert-v01@openssh.com": 2,
+    b"rsa-sha2-256-cert-v01@openssh.com": 2,
+    b"rsa-sha2-512-cert-v01@openssh.com": 2,
+}
+"""Which field e is. In a certificate a nonce stands before it."""
+
+
+def strings(blob: bytes, most: int) -> list[bytes]:
+    """Return the strings (RFC 4251 section 5) that a blob begins with, at most so many; none that is cut short."""
+    found: list[bytes] = []
+    start = 0
+    while start + 4 <= len(blob) and len(found) < most:
+        end = start + 4 + int.from_bytes(blob[start : start + 4], "big")
+        if end > len(blob):
+            break
+        found.append(blob[start + 4 : end])
+        start = end
+    return found
+
+
+def plain_blob(blob: bytes) -> bytes:
+    """Return the blob of the RSA key inside a certificate; any other blob as it is."""
+    fields = strings(blob, 4)
+    if len(fields) == 4 and _NUMBERS_AT.get(fields[0]) == 2:
+        return b"".join(len(field).to_bytes(4, "big") + field for field in (b"ssh-rsa", *fields[2:]))
+    return blob
+
+
+def decoded(blob: str) -> bytes:
+    """Return the bytes of a blob in base64 as records hold it; nothing where it is none."""
+    try:
+        return base64.b64decode(blob, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+@lru_cache(maxsize=4096)
+def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
+    """What is wrong with the host key of a record, given its `blob`. Empty for a type other than RSA."""
+    key = rsa_key(decoded(blob))
+    return () if key is None else rsa_weaknesses(key)
+
+
+def rsa_weaknesses(key: RSAKey) -> tuple[Weakness, ...]:
+    """What is wrong with an RSA key, worst first.
+
+    - "malformed": the modulus is even or has another factor below 1000: no product of two large primes;
+    - "close_primes": a few steps of Fermat's method factor it (CVE-2022-26320);
+    - "roca": made by a faulty library (CVE-2017-15361);
+    - "exponent": 1, even, or not below the modulus: no RSA key at all, or one that everybody can sign with;
+    - "small_exponent": below 65537.
+    """
+    found: list[Weakness] = []
+    if not is_well_formed(key.n):
+        found.append("malformed")
+    elif has_close_primes(key.n):
+        found.append("close_primes")
+    if key.e < 3 or key.e % 2 == 0 or key.e >= key.n:
+        found.append("exponent")
+    elif key.e < STANDARD_EXPONENT:
+        found.append("small_exponent")
+    if is_roca(key.n):
+        found.append("roca")
+    return tuple(found)
+
+
+def is_well_formed(n: int) -> bool:
+    """Whether a modulus has no factor below 1000."""
+    return math.gcd(n % _SMALL_PRIMES, _SMALL_PRIMES) == 1
+
+
+def has_close_primes(n: int, rounds: int = FERMAT_ROUNDS) -> bool:
+    """Whether `rounds` steps of Fermat's method factor an odd n: n = a^2 - b^2 with a just above its root."""
+    a = math.isqrt(n)
+    if a * a == n:
+        return True
+    a += 1
+    square = a * a - n
+    for _ in range(rounds):
+        # Squares end in few ways: most are refused by their last bits.
+        if _SQUARES_MOD_256 >> (square & 255) & 1:
+            root = math.isqrt(square)
+            if root * root == square:
+                return a - root > 1
+        square += 2 * a + 1
+        a += 1
+    return False
+
+
+_SQUARES_MOD_256 = sum({1 << (x * x % 256) for x in range(256)})

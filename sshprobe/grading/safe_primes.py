@@ -1,0 +1,74 @@
+"""Whether the group of a group exchange is one: a safe prime and a generator in range (RFC 4419 section 3).
+
+In such a group no computation in a small subgroup helps. Numbers that are known to be safe primes are looked up; others
+are tested once and remembered. gmpy2 makes that about ten times faster, if it is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from functools import lru_cache
+from typing import Literal
+
+from sshprobe.algorithms import known_group
+
+try:
+    from gmpy2 import powmod as _power
+except ImportError:
+    _power = pow
+
+Kind = Literal["safe", "unsafe", "composite"]
+
+LARGEST_BITS = 8192
+"""The largest modulus that is tested: the largest that we ask for."""
+
+_ROUNDS = 2
+_SMALL_PRIMES = math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
+
+
+@lru_cache(maxsize=1024)
+def kind_of_modulus(p: int) -> Kind | None:
+    """Say whether p is a safe prime, a prime with a composite (p-1)/2, or composite. None: too large to be tested.
+
+    "safe" is a matter of overwhelming probability: p and (p-1)/2 pass the test of Miller and Rabin, to bases that
+    follow from p, so that the answer is always the same. Who makes up a number to deceive this test gains nothing:
+    the server sees what is sent through it anyway.
+    """
+    if known_group(p) is not None:
+        return "safe"
+    if p.bit_length() > LARGEST_BITS:
+        return None
+    if p < 5 or p % 2 == 0 or _has_small_factor(p) or not _passes(p, 2):
+        return "composite"
+    q = p >> 1
+    # If q is prime, 2^(p-1) = 1 modulo p proves p (Pocklington): one base is enough for p.
+    if q % 2 == 0 or _has_small_factor(q) or not all(_passes(q, base) for base in _bases(q)):
+        return "unsafe"
+    return "safe"
+
+
+def _has_small_factor(n: int) -> bool:
+    shared = math.gcd(n % _SMALL_PRIMES, _SMALL_PRIMES)
+    return shared not in (1, n)
+
+
+def _bases(n: int) -> list[int]:
+    size = n.bit_length() // 8 + 8
+    digest = hashlib.shake_256(n.to_bytes(size, "big")).digest(size * _ROUNDS)
+    return [int.from_bytes(digest[size * i : size * (i + 1)], "big") % (n - 3) + 2 for i in range(_ROUNDS)]
+
+
+def _passes(n: int, base: int) -> bool:
+    """One round of Miller and Rabin on an odd n."""
+    if n <= 3:
+        return n >= 2
+    twos = ((n - 1) & -(n - 1)).bit_length() - 1
+    x = int(_power(base, (n - 1) >> twos, n))
+    if x in (1, n - 1):
+        return True
+    for _ in range(twos - 1):
+        x = x * x % n
+        if x == n - 1:
+            return True
+    return False
