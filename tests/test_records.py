@@ -8,6 +8,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from sshprobe.grading import FleetFacts
 from sshprobe.records import GRADES, SEVERITIES, Grade, HostRecord, Record, Severity, SummaryRecord
 from sshprobe.report.summary import SummaryBuilder
 from tests.sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
@@ -26,10 +27,12 @@ def validator() -> Any:
 
 
 def summary() -> SummaryRecord:
-    builder = SummaryBuilder()
+    builder, facts = SummaryBuilder(), FleetFacts()
     for address in ("192.0.2.1", "192.0.2.2"):
-        builder.add(judged(captured("openssh-debian12-9.2p1", address), WANTING))
-    return builder.build(duration_ms=1.0)
+        host = judged(captured("openssh-debian12-9.2p1", address), WANTING)
+        builder.add(host)
+        facts.add(host)
+    return builder.build(duration_ms=1.0, fleet=facts.report())
 
 
 def test_the_schema_is_what_the_types_say() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.fleet_options import fleet_facts, take_hosts, weak_keys_option
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("records", metavar="RECORDS...", nargs=-1)
 @grading_options
+@weak_keys_option
 @output_options
 def grade(
     records: tuple[str, ...],
+    weak_keys: tuple[str, ...],
     profile_names: tuple[str, ...],
     strict: bool,
     thresholds: tuple[str, ...],
@@ -28,7 +31,7 @@ def grade(
     output: str | None,
     verbose: bool,
 ) -> int:
-    """Grade saved records again, offline.
+    """Grade saved records again, offline, and with what their host keys say together.
 
     RECORDS are files that `sshprobe scan` wrote, as lines or as one JSON document, or - for standard input.
     """
@@ -36,12 +39,15 @@ def grade(
 
     from sshprobe.cli.header import TOOL, references, sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
+    from sshprobe.grading import FleetIndex, is_gradeable
     from sshprobe.grading import grade as judge
-    from sshprobe.grading import is_gradeable
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)
-    saved = SavedSweeps(read_records(records, stdin=standard_input()))
+    facts = fleet_facts(weak_keys)
+    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=take_hosts(facts)))
+    report = facts.report()
+    fleet = FleetIndex(report)
     hosts = saved.hosts()
     first_hosts = list(itertools.islice(hosts, BLOCKS_UP_TO + 1))
     with open_output(
@@ -53,6 +59,7 @@ def grade(
         strict=strict,
         verbose=verbose,
         blocks=len(first_hosts) <= BLOCKS_UP_TO,
+        fleet=report,
     ) as sink:
         if saved.header is None:
             sink.header(sweep_header(profiles))
@@ -60,7 +67,7 @@ def grade(
             sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles)))
         for record in itertools.chain(first_hosts, hosts):
             gradeable = is_gradeable(record)
-            verdicts = [judge(record, profile, strict=strict) for profile in profiles] if gradeable else []
+            verdicts = [judge(record, each, strict=strict, fleet=fleet) for each in profiles] if gradeable else []
             sink.host(msgspec.structs.replace(record, verdicts=verdicts))
         sink.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
     return exit_code(interrupted=False, graded=sink.graded, failed=sink.failed)

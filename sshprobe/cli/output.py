@@ -11,8 +11,9 @@ from typing import IO, TYPE_CHECKING, Protocol
 from sshprobe.cli.fail_on import reached
 
 if TYPE_CHECKING:
+    from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
-    from sshprobe.records import HostRecord, SummaryRecord, SweepRecord
+    from sshprobe.records import FleetReport, HostRecord, SummaryRecord, SweepRecord
     from sshprobe.report.jsonl import RecordWriter
     from sshprobe.report.terminal import Terminal
 
@@ -38,13 +39,18 @@ class SweepOutput:
         writer: RecordWriter | None,
         audience: Audience | None,
         thresholds: Sequence[str],
+        fleet: FleetReport | None = None,
     ) -> None:
+        from sshprobe.grading import FleetFacts
         from sshprobe.report.summary import SummaryBuilder
 
         self._writer = writer
         self._audience = audience
         self._thresholds = thresholds
         self.summary = SummaryBuilder()
+        self._fleet = fleet
+        """What is known of all hosts before the first; else it is found out while they go by."""
+        self._facts = FleetFacts()
         self.graded = 0
         self.failed = False
         """Whether a host reached a `--fail-on`."""
@@ -63,6 +69,8 @@ class SweepOutput:
     def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
         self.summary.add(record)
+        if self._fleet is None:
+            self._facts.add(record)
         self.graded += bool(record.verdicts)
         self.failed = self.failed or any(reached(threshold, record) for threshold in self._thresholds)
         if self._audience is not None:
@@ -70,7 +78,9 @@ class SweepOutput:
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary."""
-        summary = self.summary.build(duration_ms=duration_ms, interrupted=interrupted)
+        summary = self.summary.build(
+            duration_ms=duration_ms, interrupted=interrupted, fleet=self._fleet or self._facts.report()
+        )
         if self._writer is not None:
             self._writer.summary(summary)
         if self._audience is not None:
@@ -89,6 +99,7 @@ class Human:
         verbose: bool,
         blocks: bool,
         copy_to: IO[bytes] | None = None,
+        fleet: FleetIndex | None = None,
         pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         from sshprobe.report.table import FleetTable
@@ -99,6 +110,7 @@ class Human:
         self._verbose = verbose
         self._blocks = blocks or verbose
         self._copy_to = copy_to
+        self._fleet = fleet
         self._pause = pause
         self._hosts = 0
         self._table = FleetTable(terminal)
@@ -132,18 +144,26 @@ class Human:
             self._copy_to.write(text.encode("utf-8", "backslashreplace"))
 
     def _block(self, record: HostRecord, terminal: Terminal) -> str:
-        return block_with_advice(record, terminal, self._profiles, strict=self._strict, verbose=self._verbose)
+        return block_with_advice(
+            record, terminal, self._profiles, strict=self._strict, verbose=self._verbose, fleet=self._fleet
+        )
 
 
 def block_with_advice(
-    record: HostRecord, terminal: Terminal, profiles: Sequence[Profile], *, strict: bool, verbose: bool = False
+    record: HostRecord,
+    terminal: Terminal,
+    profiles: Sequence[Profile],
+    *,
+    strict: bool,
+    verbose: bool = False,
+    fleet: FleetIndex | None = None,
 ) -> str:
     """Return the block of one host with what to change under each of `profiles`."""
     from sshprobe.grading import remedy
     from sshprobe.report.host_block import host_block
 
     judged = {verdict.profile for verdict in record.verdicts}
-    remedies = {each.id: remedy(record, each, strict=strict) for each in profiles if each.id in judged}
+    remedies = {each.id: remedy(record, each, strict=strict, fleet=fleet) for each in profiles if each.id in judged}
     return host_block(record, terminal, remedies=remedies, verbose=verbose)
 
 
@@ -159,15 +179,18 @@ def open_output(
     verbose: bool,
     blocks: bool,
     keep: int = 0,
+    fleet: FleetReport | None = None,
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> Iterator[SweepOutput]:
     """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
 
     `keep`: bytes at the beginning of a file of lines that stay.
+    `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
 
     Raises:
         InputError: the file cannot be written.
     """
+    from sshprobe.grading import FleetIndex
     from sshprobe.report.files import appending_lines, replacing
     from sshprobe.report.json_document import JsonDocumentWriter
     from sshprobe.report.jsonl import JsonLinesWriter
@@ -186,8 +209,16 @@ def open_output(
         elif name is not None:
             copy_to = stack.enter_context(replacing(name))
         human = None
+        index = None if fleet is None else FleetIndex(fleet)
         if writer is None or name is not None:
             human = Human(
-                terminal, profiles, strict=strict, verbose=verbose, blocks=blocks, copy_to=copy_to, pause=pause
+                terminal,
+                profiles,
+                strict=strict,
+                verbose=verbose,
+                blocks=blocks,
+                copy_to=copy_to,
+                fleet=index,
+                pause=pause,
             )
-        yield SweepOutput(writer, human, thresholds)
+        yield SweepOutput(writer, human, thresholds, fleet)

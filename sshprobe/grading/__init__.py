@@ -6,7 +6,10 @@ How a score comes about is in `docs/grading.md`; what each finding means, in `ex
 from __future__ import annotations
 
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
+from sshprobe.grading.findings import key_findings
+from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
 from sshprobe.grading.grade import grade, is_gradeable
+from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.remedy import Remedy, remedy
 from sshprobe.grading.score import CAPS, POINTS, letter
 
@@ -14,11 +17,16 @@ __all__ = [
     "CAPS",
     "POINTS",
     "FindingText",
+    "FleetFacts",
+    "FleetIndex",
+    "KnownKeys",
     "Remedy",
     "explain_finding",
     "finding_ids",
+    "fleet_findings",
     "grade",
     "is_gradeable",
+    "key_findings",
     "letter",
     "remedy",
 ]

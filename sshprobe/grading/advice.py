@@ -204,6 +204,14 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
         case "host_key.authority":
             return f"sign the {judgement.algorithm} anew by {judgement.expected}"
+        case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
+            return _new_key(judgement, context, openssh)
+        case "host_key.shared" | "host_key.shared_prime" | "host_key.known":
+            return _new_key(judgement, context, openssh)
+        case "group_exchange.not_safe_prime" | "group_exchange.generator":
+            return "replace the moduli file by that of the vendor or by a new one" + (
+                " (ssh-keygen -M generate, then -M screen)" if openssh else ""
+            )
         case "host_key.unproven":
             return "find out who answers here: a faulty server, or someone in between without the key"
         case "protocol.ssh1":
@@ -220,6 +228,12 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
         case _:
             return f"change what the server shows to {judgement.expected}"
+
+
+def _new_key(judgement: Judgement, context: Context, openssh: bool) -> str:
+    if openssh and judgement.algorithm == "ssh-rsa":
+        return " && ".join(rsa_key_commands(rsa_key_bits(context.profile)))
+    return f"make a new {judgement.algorithm} host key" + (", one on each machine" if "shared" in judgement.id else "")
 
 
 def _since(context: Context, category: Class) -> str:

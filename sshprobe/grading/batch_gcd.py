@@ -75,7 +75,7 @@ def _remainder(a: Any, b: Any) -> Any:
 
 
 def _divide(a: int, b: int) -> tuple[int, int]:
-    """divmod of numbers from 0 on, by halves (Burnikel and Ziegler 1998): as fast as the multiplication is."""
+    """Divmod of numbers from 0 on, by halves (Burnikel and Ziegler 1998): as fast as the multiplication is."""
     width = b.bit_length()
     mask = (1 << width) - 1
     parts = []

@@ -13,6 +13,9 @@ from sshprobe.records import GroupExchange, HostKey, Observation, Severity
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
 
+FACTORED_BITS = 1024
+"""RSA moduli of up to 829 bits have been factored (RSA-250, 2020); 512 bits cost less than a meal."""
+
 STRICT_KEX = "kex-strict-s-v00@openssh.com"
 
 
@@ -205,7 +208,7 @@ def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> I
         least = max(own or 0, SAFE_MODULUS_BITS) if small else own
         yield Judgement(
             id="host_key.size",
-            severity="high" if small else "low",
+            severity=("critical" if key.bits < FACTORED_BITS else "high") if small else "low",
             category="host_key",
             algorithm=key.type,
             message=f"{key.bits} bits; "

@@ -98,6 +98,88 @@ _OTHERS: tuple[FindingText, ...] = (
         references=("OpenSSH PROTOCOL.certkeys", "NIST SP 800-131A Rev. 2"),
     ),
     FindingText(
+        id="group_exchange.not_safe_prime",
+        title="A group that is no safe prime",
+        meaning="The modulus of a group exchange, p, is not prime, or (p-1)/2 is not.",
+        why="In other groups logarithms can be taken in small parts. A composite modulus may be a back door for "
+        "who knows its factors.",
+        references=("RFC 4419 section 3", "CVE-2016-0701"),
+    ),
+    FindingText(
+        id="group_exchange.generator",
+        title="A generator out of range",
+        meaning="The generator of a group exchange is below 2 or above p-2.",
+        why="All secrets made with it are among one or two numbers that anyone can write down.",
+        references=("RFC 4419 section 3",),
+    ),
+    FindingText(
+        id="group_exchange.standard_group",
+        title="A group of an RFC in a group exchange",
+        meaning="Asked for a group, the server sent one of RFC 2409 or RFC 3526. OpenSSH does so where its moduli "
+        "file is missing or holds nothing that fits.",
+        why="It costs nothing: the groups are sound from 2048 bits on. But who took small moduli out of the file "
+        "may have taken out all.",
+        references=("RFC 3526", "moduli(5)"),
+    ),
+    FindingText(
+        id="host_key.malformed",
+        title="An RSA modulus with a small factor",
+        meaning="The modulus is even, or divisible by another number below 1000.",
+        why="It is no product of two large primes. What is left of it may be easy to factor, and with the factors "
+        "anyone can pass for the server.",
+        references=("RFC 8017 section 3.1", "FIPS 186-5 appendix A.1"),
+    ),
+    FindingText(
+        id="host_key.close_primes",
+        title="An RSA key with primes close together",
+        meaning="A few hundred steps of the method of Fermat (1643) factor the modulus.",
+        why="Anyone can compute the private key within a second, and pass for the server. Some printers made such "
+        "keys.",
+        references=("CVE-2022-26320", "FIPS 186-5 appendix A.1.3"),
+    ),
+    FindingText(
+        id="host_key.roca",
+        title="ROCA: an RSA key of a faulty library",
+        meaning="The modulus has the form that a library in chips of Infineon gave its keys. Of other moduli one in "
+        "2^155 has it.",
+        why="Such keys can be factored: one of 1024 bits for the price of a meal, one of 2048 bits for that of a car.",
+        references=("CVE-2017-15361",),
+    ),
+    FindingText(
+        id="host_key.exponent",
+        title="An RSA key with a poor exponent",
+        meaning="The public exponent is 1, even or larger than the modulus, or it is below 65537.",
+        why="With an exponent of 1 everybody can sign. Small ones such as 3 have been enough to forge signatures "
+        "where software checked them carelessly; with software that checks them well they do no harm.",
+        references=("FIPS 186-5 appendix A.1.1", "CVE-2006-4339"),
+    ),
+    FindingText(
+        id="host_key.known",
+        title="A host key whose private half is known",
+        meaning="The key is on the list that was given with --weak-keys.",
+        why="Debian's OpenSSL of 2006 to 2008 could make only some 32,768 keys of each kind, and devices are sold "
+        "with one key for all. Who has the list can pass for the server.",
+        references=("CVE-2008-0166",),
+    ),
+    FindingText(
+        id="host_key.shared",
+        title="A host key that other machines have too",
+        meaning="The same key was seen on other addresses of the sweep. It is a note where these agree in every key "
+        "and in their identification: that may be one machine under several addresses, or clones of one "
+        "image, and which cannot be told from outside.",
+        why="Who breaks into one of the machines can pass for all of them. Clones of an image also share what "
+        "else was made before the image was taken.",
+        references=("RFC 4251 section 4.1", "NISTIR 7966"),
+    ),
+    FindingText(
+        id="host_key.shared_prime",
+        title="An RSA key that shares a prime with another",
+        meaning="The modulus has a prime in common with that of another key of the sweep.",
+        why="The greatest common divisor of the two is that prime, and gives both private keys to anyone who has "
+        "seen both. It happens where keys are made at the first start, before there is any randomness.",
+        references=("https://factorable.net", "USENIX Security 2012, Mining Your Ps and Qs"),
+    ),
+    FindingText(
         id="host_key.unproven",
         title="A host key without proof",
         meaning="The server showed a host key, and its signature over the exchange hash was wrong.",

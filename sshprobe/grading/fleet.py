@@ -126,7 +126,7 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
     keys: dict[bytes, KeyFacts] = {}
     for host in hosts:
         for key in host.keys:
-            keys[key.digest] = min(keys.get(key.digest, key), key)
+            keys[key.digest] = min(keys.get(key.digest, key), key, key=lambda each: each.type)
             places[key.digest][host.endpoint] = host
     shared = [
         SharedKey(
@@ -228,7 +228,9 @@ class FleetIndex:
                 algorithm=key.type,
                 message="shares a prime with another RSA key: anyone who has both can compute the private keys",
                 expected="primes that no other key has",
-                observed=f"a prime also in a key of {_few(others)}" if others else "a prime also in another of its keys",
+                observed=f"a prime also in a key of {_few(others)}"
+                if others
+                else "a prime also in another of its keys",
                 references=("https://factorable.net", "USENIX Security 2012, Mining Your Ps and Qs"),
             )
         if key.fingerprint in self._known:
@@ -250,7 +252,7 @@ class FleetIndex:
                 severity="note" if shared.agree else "medium",
                 category="host_key",
                 algorithm=key.type,
-                message="the same key on other addresses that agree in everything seen: one machine, or clones of one image"
+                message="the same key on addresses that agree in all that was seen: one machine, or clones of one image"
                 if shared.agree
                 else "the same key on other machines: each of them can pass for this one",
                 expected="a key of its own",
@@ -262,4 +264,3 @@ class FleetIndex:
 def _few(places: list[str]) -> str:
     shown = ", ".join(places[:3])
     return shown if len(places) <= 3 else f"{shown} and {len(places) - 3} more"
-

@@ -18,6 +18,8 @@ from sshprobe.grading.checks import (
     offers_group_exchange,
     protocol_of,
 )
+from sshprobe.grading.fleet import FleetIndex
+from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.profiles import Profile
@@ -34,15 +36,18 @@ def is_gradeable(observation: Observation) -> bool:
     return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in CLASSES)
 
 
-def grade(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
+def grade(
+    observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
+) -> Verdict:
     """Judge what was observed of a host against a profile.
 
     Depends on its arguments and the catalogue, and on nothing else. `strict`: an algorithm that the profile does
-    not name is a deviation even if it is no weaker. An observation that is not `is_gradeable` scores 0 by a cap
-    that says so, and is never compliant: callers leave its verdicts out.
+    not name is a deviation even if it is no weaker. `fleet` adds what follows from the keys of other hosts. An
+    observation that is not `is_gradeable` scores 0 by a cap that says so, and is never compliant: callers leave its
+    verdicts out.
     """
     gradeable = is_gradeable(observation)
-    judgements = judge(observation, profile, strict=strict)
+    judgements = judge(observation, profile, strict=strict, fleet=fleet)
     missing = list(not_observed(observation, profile))
     if not gradeable and not missing:
         missing = ["anything"]
@@ -69,7 +74,9 @@ def grade(observation: Observation, profile: Profile, *, strict: bool = False) -
     )
 
 
-def judge(observation: Observation, profile: Profile, *, strict: bool) -> list[Judgement]:
+def judge(
+    observation: Observation, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None
+) -> list[Judgement]:
     """All judgements, worst first."""
     found: list[Judgement] = [*judge_protocol(profile, observation)]
     for category in CLASSES:
@@ -79,7 +86,10 @@ def judge(observation: Observation, profile: Profile, *, strict: bool) -> list[J
             else ()
         )
     found += judge_group_exchange(profile, observation)
+    found += judge_groups(observation)
     found += judge_host_keys(profile, observation)
+    found += judge_keys(observation)
+    found += () if fleet is None else fleet.judge(observation)
     found += judge_authentication(profile, observation)
     found += judge_together(observation)
     return sorted(found, key=order)

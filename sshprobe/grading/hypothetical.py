@@ -34,18 +34,20 @@ def with_protocol_2(observation: Observation) -> Observation:
 def with_moduli(observation: Observation, least: int) -> Observation:
     """Use no group of fewer bits than `least`."""
     exchanges = [
-        msgspec.structs.replace(exchange, modulus_bits=max(exchange.modulus_bits, least))
-        if exchange.modulus_bits is not None
-        else exchange
+        exchange
+        if exchange.modulus_bits is None or exchange.modulus_bits >= least
+        else msgspec.structs.replace(exchange, modulus_bits=least, modulus=None, generator=None)
         for exchange in observation.group_exchange or ()
     ]
     return msgspec.structs.replace(observation, group_exchange=exchanges)
 
 
-def with_larger_keys(observation: Observation, type: str, bits: int) -> Observation:
-    """Show no key of a type with fewer bits than `bits`."""
+def with_new_keys(observation: Observation, type: str, bits: int) -> Observation:
+    """Show new keys of a type, of `bits` or more. Of a new key nothing is known: no blob, no fingerprint."""
     keys = [
-        msgspec.structs.replace(key, bits=bits) if key.type == type and (key.bits or 0) < bits else key
+        msgspec.structs.replace(key, bits=max(bits, key.bits or 0), blob="", fingerprint="")
+        if key.type == type and key.signature_verified is not False
+        else key
         for key in observation.host_keys or ()
     ]
     return msgspec.structs.replace(observation, host_keys=keys)

@@ -11,9 +11,9 @@ from sshprobe.grading.advice import Context, rsa_key_bits
 from sshprobe.grading.checks import minimum_bits, offers_group_exchange
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
-    with_larger_keys,
     with_moduli,
     with_names,
+    with_new_keys,
     with_protocol_2,
     without_names,
 )
@@ -107,7 +107,7 @@ def _sizes(context: Context, before: Verdict, after: Observation) -> Iterator[Ch
         keys = [key for key in after.host_keys or () if key.type == type]
         if finding.id == "host_key.size" and entry is not None and entry.family == "rsa" and keys:
             bits = rsa_key_bits(context.profile)
-            after = with_larger_keys(after, type, bits)
+            after = with_new_keys(after, type, bits)
             small = min(key.bits or 0 for key in keys)
             yield f"host key: replace the {small}-bit {type} key by one of {bits} bits or more", after
 

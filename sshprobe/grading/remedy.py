@@ -21,12 +21,13 @@ from sshprobe.grading.advice import (
     rsa_key_commands,
 )
 from sshprobe.grading.checks import offers_group_exchange
+from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.grade import grade, judge
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
-    with_larger_keys,
     with_moduli,
     with_names,
+    with_new_keys,
     with_protocol_2,
 )
 from sshprobe.grading.lists import FIELDS, offers
@@ -35,6 +36,19 @@ from sshprobe.profiles import Profile
 from sshprobe.records import Finding, Grade, Observation, Verdict
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
+
+
+NEW_KEY = (
+    "host_key.size",
+    "host_key.malformed",
+    "host_key.close_primes",
+    "host_key.roca",
+    "host_key.exponent",
+    "host_key.known",
+    "host_key.shared",
+    "host_key.shared_prime",
+)
+"""What a new host key mends."""
 
 
 class Remedy(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,17 +68,19 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     """What this cannot mend, one finding a line."""
 
 
-def remedy(observation: Observation, profile: Profile, *, strict: bool = False) -> Remedy:
+def remedy(
+    observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
+) -> Remedy:
     """What to change, with the verdict on the observation as it will then be.
 
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
     software there is advice in plain words.
     """
     context = Context.of(observation, profile, judge(observation, profile, strict=strict))
-    before = grade(observation, profile, strict=strict)
+    before = grade(observation, profile, strict=strict, fleet=fleet)
     if not is_openssh(observation):
         advice, after = plain_advice(context, before)
-        return _settle(grade(after, profile, strict=strict), advice=advice)
+        return _settle(grade(after, profile, strict=strict, fleet=fleet), advice=advice)
     lines: list[str] = []
     commands: list[str] = []
     after = observation
@@ -88,7 +104,7 @@ def remedy(observation: Observation, profile: Profile, *, strict: bool = False) 
             after = _with_compression(after, line) if compression else with_names(after, category, names)
     after = _mend_authentication(context, before, after, lines)
     after = _mend_sizes(profile, before, after, commands)
-    promised = grade(after, profile, strict=strict)
+    promised = grade(after, profile, strict=strict, fleet=fleet)
     return _settle(promised, lines=[FIRST, *lines] if lines else [], commands=commands)
 
 
@@ -173,8 +189,9 @@ def _mend_sizes(profile: Profile, before: Verdict, after: Observation, commands:
         least = max(2048, 0 if profile.group_exchange is None else profile.group_exchange.min_bits)
         commands.append(moduli_command(least))
         after = with_moduli(after, least)
-    if ("host_key.size", "ssh-rsa") in ids and any(key.type == "ssh-rsa" for key in after.host_keys or ()):
+    replaced = any((id, "ssh-rsa") in ids for id in NEW_KEY)
+    if replaced and any(key.type == "ssh-rsa" for key in after.host_keys or ()):
         bits = rsa_key_bits(profile)
         commands += rsa_key_commands(bits)
-        after = with_larger_keys(after, "ssh-rsa", bits)
+        after = with_new_keys(after, "ssh-rsa", bits)
     return after

@@ -120,8 +120,7 @@ class Facts:
         if self.kexinit is None:
             return dict.fromkeys(messages.NAME_LISTS)
         return {
-            name: names((*getattr(self.kexinit, name), *self.later_names.get(name, ())))
-            for name in messages.NAME_LISTS
+            name: names((*getattr(self.kexinit, name), *self.later_names.get(name, ()))) for name in messages.NAME_LISTS
         }
 
     def hassh_server(self) -> str | None:

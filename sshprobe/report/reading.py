@@ -6,7 +6,7 @@ import contextlib
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -18,11 +18,14 @@ from sshprobe.records import SCHEMA, Record, SweepDocument
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
 
-def read_records(names: Iterable[str], *, stdin: IO[bytes] | None = None) -> Iterator[Record]:
+def read_records(
+    names: Iterable[str], *, stdin: IO[bytes] | None = None, first_pass: Callable[[Record], None] | None = None
+) -> Iterator[Record]:
     """Yield the records of all files, in order. `-` is `stdin`.
 
     Everything is read and checked before the first record comes out, and read again for yielding: a broken file
-    gives an error and never half a report, and a large one does not fill the memory.
+    gives an error and never half a report, and a large one does not fill the memory. `first_pass` gets every record
+    while they are checked, before this returns: what it learns of all hosts can be said of each.
 
     Raises:
         InputError: a file cannot be read, or something in it is no record; the message names the file and line.
@@ -33,7 +36,12 @@ def read_records(names: Iterable[str], *, stdin: IO[bytes] | None = None) -> Ite
     with contextlib.ExitStack() as checking:
         sources = [checking.enter_context(contextlib.closing(_Source(name, stdin))) for name in names]
         for source in sources:
-            if not sum(1 for _ in source.records()):
+            empty = True
+            for record in source.records():
+                empty = False
+                if first_pass is not None:
+                    first_pass(record)
+            if empty:
                 raise InputError("holds no records", source=source.name)
         opened = checking.pop_all()
     return _all_records(sources, opened)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
+from sshprobe.report.fleet_words import key_sentences
 from sshprobe.report.terminal import Terminal, printable
 from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
 
@@ -99,10 +100,7 @@ class FleetTable:
             if words.get("null"):
                 answer += f", {words['null']:,} with compliance unknown"
         answer += "."
-        if summary.shared_host_keys:
-            keys = len(summary.shared_host_keys)
-            machines = {place.rpartition(":")[0] for key in summary.shared_host_keys for place in key.hosts}
-            answer += f" {count(keys, 'host key is', 'host keys are')} shared by {count(len(machines), 'machine')}."
+        answer = " ".join([answer, *key_sentences(summary)])
         sentences.append(answer)
         if self._common:
             common = _most(self._common)[:3]

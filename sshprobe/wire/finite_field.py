@@ -114,7 +114,12 @@ class GroupExchange(KeyExchange):
         generator = reader.mpint("g")
         reader.end()
         if modulus <= 3 or modulus % 2 == 0 or not 1 < generator < modulus - 1:
-            return GroupChosen(modulus, generator, None, "the server's group is no group: an even or tiny modulus, or a generator out of range")
+            return GroupChosen(
+                modulus,
+                generator,
+                None,
+                "the server's group is no group: an even or tiny modulus, or a generator out of range",
+            )
         if modulus.bit_length() > max(self._request.max, GROUP_EXCHANGE_MODULUS_BITS):
             return GroupChosen(modulus, generator, None, "the server's modulus is larger than what we asked for")
         self._shares = _Shares(modulus, generator)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sshprobe.grading import FleetFacts
 from sshprobe.records import Grade, HostRecord
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
@@ -121,11 +122,12 @@ def fleet() -> list[HostRecord]:
 
 
 def render(records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None) -> str:
-    table, summary = FleetTable(terminal or Terminal()), SummaryBuilder()
+    table, summary, facts = FleetTable(terminal or Terminal()), SummaryBuilder(), FleetFacts()
     for record in records:
+        facts.add(record)
         table.add(record)
         summary.add(record)
-    return table.render(summary.build(duration_ms=1500), verbose=verbose)
+    return table.render(summary.build(duration_ms=1500, fleet=facts.report()), verbose=verbose)
 
 
 def test_a_sweep() -> None:
@@ -142,7 +144,7 @@ def test_a_sweep() -> None:
     assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
     assert "5 targets: 3 ok, 1 not ssh, 1 refused. 11 connections in 1.5 s." in text
     assert "3 SSH servers, 2 not compliant with mozilla-modern." in text
-    assert "3 host keys are shared by 2 machines." in text
+    assert "3 host keys are on 2 addresses that agree in all that was seen" in text
     assert "Most common: diffie-hellman-group14-sha256 on 2, hmac-sha1 on 2, password on 2." in text
     coloured = render(fleet(), terminal=Terminal(colour=True))
     assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.errors import InputError
+from sshprobe.grading import FleetFacts
 from sshprobe.records import HostRecord, Record, SummaryRecord
 from sshprobe.report.files import appending_lines, replacing
 from sshprobe.report.json_document import JsonDocumentWriter
@@ -27,10 +28,11 @@ HOSTS = [debian12(), failed("timeout", "no answer"), judged(captured("dropbear-2
 
 
 def summary(hosts: list[HostRecord]) -> SummaryRecord:
-    builder = SummaryBuilder()
+    builder, facts = SummaryBuilder(), FleetFacts()
     for host in hosts:
         builder.add(host)
-    return builder.build(duration_ms=10.0)
+        facts.add(host)
+    return builder.build(duration_ms=10.0, fleet=facts.report())
 
 
 def write(writer: RecordWriter, hosts: list[HostRecord]) -> list[Record]:

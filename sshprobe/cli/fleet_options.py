@@ -1,0 +1,60 @@
+"""What commands that look at all hosts together need: the lists of known keys, and the facts of a first pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sshprobe.cli.options import Command
+from sshprobe.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.grading import FleetFacts
+    from sshprobe.records import Record
+
+
+def weak_keys_option(command: Command) -> Command:
+    """Add --weak-keys."""
+    return click.option(
+        "--weak-keys",
+        "weak_keys",
+        metavar="FILE",
+        multiple=True,
+        help="List of keys whose private half is known: of openssh-blacklist or badkeys, or fingerprints. Repeatable; "
+        "without one, keys are not checked for that.",
+    )(command)
+
+
+def fleet_facts(weak_keys: tuple[str, ...]) -> FleetFacts:
+    """Return what collects the facts of hosts, with the lists read.
+
+    Raises:
+        InputError: a list cannot be read, or is none.
+    """
+    from sshprobe.grading import FleetFacts, KnownKeys
+
+    if not weak_keys:
+        return FleetFacts()
+    known = KnownKeys()
+    for name in weak_keys:
+        try:
+            data = Path(name).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no file name"
+            raise InputError(f"cannot be read: {reason}", source=name) from None
+        known.add(data, source=name)
+    return FleetFacts(known)
+
+
+def take_hosts(facts: FleetFacts) -> Callable[[Record], None]:
+    """Return what gives the hosts of a first pass over records to `facts`."""
+    from sshprobe.records import HostRecord
+
+    def take(record: Record) -> None:
+        if isinstance(record, HostRecord):
+            facts.add(record)
+
+    return take

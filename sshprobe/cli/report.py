@@ -1,0 +1,83 @@
+"""`sshprobe report`: what the hosts of saved records have in common. Nothing is asked of a server."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sshprobe.cli.exit_codes import ExitCode
+from sshprobe.cli.fleet_options import fleet_facts, take_hosts, weak_keys_option
+from sshprobe.cli.options import standard_input, terminal
+
+if TYPE_CHECKING:
+    from sshprobe.records import FleetReport, Severity
+    from sshprobe.report.by_algorithm import ByAlgorithm
+    from sshprobe.report.by_host import ByHost
+    from sshprobe.report.by_key import ByKey
+
+
+@click.command()
+@click.argument("records", metavar="RECORDS...", nargs=-1)
+@click.option(
+    "--by",
+    type=click.Choice(["host", "algorithm", "key"]),
+    default="host",
+    show_default=True,
+    help="Findings on the keys of each host, which algorithm is offered by which hosts, or which key is on which.",
+)
+@weak_keys_option
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option("-v", "--verbose", is_flag=True, help="Every host and every key in the table, not a few.")
+def report(records: tuple[str, ...], by: str, weak_keys: tuple[str, ...], format_: str, verbose: bool) -> int:
+    """Say what the hosts of saved records have in common.
+
+    Host keys on several machines, RSA keys that share a prime, weak keys and groups, and who offers which algorithm.
+    RECORDS are files that `sshprobe scan` wrote, or - for standard input.
+    """
+    import msgspec
+
+    from sshprobe.cli.grade import SavedSweeps
+    from sshprobe.report.reading import read_records
+    from sshprobe.report.summary import SummaryBuilder
+
+    facts = fleet_facts(weak_keys)
+    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=take_hosts(facts)))
+    fleet = facts.report()
+    view, builder = _view(by, fleet), SummaryBuilder()
+    for record in saved.hosts():
+        builder.add(record)
+        view.add(record)
+    summary = builder.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
+    if format_ == "json":
+        sys.stdout.write(msgspec.json.encode(view.document(summary)).decode("utf-8") + "\n")
+    else:
+        sys.stdout.write(view.table(summary, terminal(), verbose=verbose))
+    return ExitCode.OK
+
+
+def _view(by: str, fleet: FleetReport) -> ByAlgorithm | ByHost | ByKey:
+    if by == "algorithm":
+        from sshprobe.report.by_algorithm import ByAlgorithm
+
+        return ByAlgorithm(_assess)
+    if by == "key":
+        from sshprobe.report.by_key import ByKey
+
+        return ByKey(fleet)
+    from sshprobe.grading import FleetIndex, key_findings
+    from sshprobe.report.by_host import ByHost
+
+    index = FleetIndex(fleet)
+    return ByHost(lambda record: key_findings(record, index))
+
+
+def _assess(category: Any, name: str) -> tuple[Severity | None, str]:
+    """Say how weak an algorithm is, and why."""
+    from sshprobe.algorithms import is_marker, weakness_of
+
+    if is_marker(name):
+        return None, "a signal, no algorithm"
+    weakness = weakness_of(category, name)
+    return (None, "") if weakness is None else (weakness.severity, weakness.words)

@@ -1,0 +1,29 @@
+"""Findings that need no profile: those on the keys and groups of a host, and on what it shares with others."""
+
+from __future__ import annotations
+
+from sshprobe.grading.fleet import FleetIndex
+from sshprobe.grading.key_checks import judge_groups, judge_keys
+from sshprobe.grading.score import order
+from sshprobe.records import Finding, Observation
+
+
+def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
+    """Return what `grade` finds on keys and groups whatever the profile, worst first, without advice."""
+    found = [*judge_groups(observation), *judge_keys(observation), *fleet.judge(observation)]
+    return [
+        Finding(
+            id=judged.id,
+            severity=judged.severity,
+            category=judged.category,
+            algorithm=judged.algorithm,
+            message=judged.message,
+            expected=judged.expected,
+            observed=judged.observed,
+            effect=judged.effect,
+            remediation=None,
+            references=list(judged.references),
+            deviation=False,
+        )
+        for judged in sorted(found, key=order)
+    ]

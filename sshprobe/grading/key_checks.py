@@ -1,0 +1,136 @@
+"""Judges the numbers in host keys and groups, whatever a profile says: none of these findings is a deviation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sshprobe.algorithms import known_group
+from sshprobe.grading.checks import offers_group_exchange
+from sshprobe.grading.keys import Weakness, weaknesses_of
+from sshprobe.grading.safe_primes import LARGEST_BITS, kind_of_modulus
+from sshprobe.grading.score import Judgement, order
+from sshprobe.records import GroupExchange, Observation
+
+_WEAKNESSES: dict[Weakness, dict[str, Any]] = {
+    "malformed": {
+        "id": "host_key.malformed",
+        "severity": "critical",
+        "message": "the modulus has a factor below 1000: it is no product of two large primes",
+        "expected": "the product of two large primes",
+        "observed": "a small factor",
+        "references": ("RFC 8017 section 3.1", "FIPS 186-5 appendix A.1"),
+    },
+    "close_primes": {
+        "id": "host_key.close_primes",
+        "severity": "critical",
+        "message": "its primes lie so close together that Fermat's method factors it at once",
+        "expected": "primes that differ in their first 100 bits",
+        "observed": "primes next to each other",
+        "references": ("CVE-2022-26320", "FIPS 186-5 appendix A.1.3"),
+    },
+    "roca": {
+        "id": "host_key.roca",
+        "severity": "high",
+        "message": "ROCA: made by a faulty library, which leaves its modulus easy to factor",
+        "expected": "a key made by other software",
+        "observed": "a modulus of the form that the library makes",
+        "references": ("CVE-2017-15361",),
+    },
+    "exponent": {
+        "id": "host_key.exponent",
+        "severity": "critical",
+        "message": "its exponent is none: 1, even, or not below the modulus",
+        "expected": "65537",
+        "observed": "1, an even or an oversized exponent",
+        "references": ("RFC 8017 section 3.1",),
+    },
+    "small_exponent": {
+        "id": "host_key.exponent",
+        "severity": "low",
+        "message": "a small exponent, unsafe with software that checks signatures carelessly",
+        "expected": "65537 or more",
+        "observed": "less than 65537",
+        "references": ("FIPS 186-5 appendix A.1.1", "CVE-2006-4339"),
+    },
+}
+
+
+def judge_keys(observation: Observation) -> Iterator[Judgement]:
+    """`host_key.malformed`, `.close_primes`, `.roca` and `.exponent`, one of each per key type, the worst.
+
+    A key that the server did not prove to hold is not judged, but for an exponent with which nobody could.
+    """
+    found = [
+        Judgement(category="host_key", algorithm=key.type, **_WEAKNESSES[weakness])
+        for key in observation.host_keys or ()
+        for weakness in weaknesses_of(key.blob)
+        if key.signature_verified is not False or weakness == "exponent"
+    ]
+    yield from _one_of_each(found)
+
+
+def judge_groups(observation: Observation) -> Iterator[Judgement]:
+    """`group_exchange.not_safe_prime`, `.generator` and `.standard_group`, at most one of each, the worst."""
+    if offers_group_exchange(observation):
+        found = [judged for exchange in observation.group_exchange or () for judged in _judge_group(exchange)]
+        yield from _one_of_each(found)
+
+
+def _one_of_each(found: list[Judgement]) -> Iterator[Judgement]:
+    seen: set[tuple[str, str | None]] = set()
+    for judged in sorted(found, key=lambda each: (*order(each), each.observed)):
+        if (judged.id, judged.algorithm) not in seen:
+            seen.add((judged.id, judged.algorithm))
+            yield judged
+
+
+def _judge_group(exchange: GroupExchange) -> Iterator[Judgement]:
+    p = _number(exchange.modulus)
+    if p is None:
+        return
+    kind = "composite" if p < 5 else kind_of_modulus(p)
+    if kind in ("composite", "unsafe"):
+        yield Judgement(
+            id="group_exchange.not_safe_prime",
+            severity="high" if kind == "composite" else "medium",
+            category="group_exchange",
+            message="the modulus is not prime: secrets made with it can be computed from its factors"
+            if kind == "composite"
+            else "the modulus is prime but (p-1)/2 is not: secrets may leak in small subgroups",
+            expected="a safe prime",
+            observed=f"{p.bit_length()} bits, {'not prime' if kind == 'composite' else 'no safe prime'}",
+            references=("RFC 4419 section 3", "CVE-2016-0701"),
+        )
+    g = _number(exchange.generator)
+    if g is not None and not 1 < g < p - 1:
+        yield Judgement(
+            id="group_exchange.generator",
+            severity="high",
+            category="group_exchange",
+            message="the generator is out of range: anyone can compute the secret",
+            expected="between 2 and p-2",
+            observed="out of that range",
+            references=("RFC 4419 section 3", "RFC 4253 section 8"),
+        )
+    group = known_group(p) if p > 0 else None
+    if group is not None and group.name:
+        yield Judgement(
+            id="group_exchange.standard_group",
+            severity="note",
+            category="group_exchange",
+            message=f"the fixed {group.name} of {group.references}, as a server without a moduli file sends it",
+            expected="a group of the server's moduli file",
+            observed=group.name,
+            references=(group.references, "moduli(5)"),
+        )
+
+
+def _number(text: str | None) -> int | None:
+    """Read a number in hex. Records can come from anywhere: what is none, or is too long, was not observed."""
+    if text is None or len(text) > LARGEST_BITS // 4 + 2:
+        return None
+    try:
+        return int(text, 16)
+    except ValueError:
+        return None

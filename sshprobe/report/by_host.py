@@ -1,0 +1,80 @@
+"""What the keys and groups of each host are wanting in, and what they share with other hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.records import Finding, HostRecord, Status, SummaryRecord
+from sshprobe.report.fleet_table import fleet_table, place_of
+from sshprobe.report.terminal import Terminal
+from sshprobe.report.words import software
+
+
+class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
+    """One host and its findings on keys and groups."""
+
+    host: str
+    """"address:port"."""
+    target: str
+    status: Status
+    software: str
+    grades: dict[str, str]
+    """Profile id to letter, as in the records."""
+    findings: list[Finding]
+    """Worst first."""
+
+
+class HostReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`sshprobe report --by host --format json`."""
+
+    by: str = "host"
+    hosts: list[HostFindings]
+    """Those with findings."""
+    summary: SummaryRecord
+
+
+class ByHost:
+    """Takes hosts one by one; keeps those with findings."""
+
+    def __init__(self, findings: Callable[[HostRecord], list[Finding]]) -> None:
+        self._find = findings
+        self._hosts: list[HostFindings] = []
+
+    def add(self, record: HostRecord) -> None:
+        """Take one host."""
+        found = self._find(record)
+        if found:
+            self._hosts.append(
+                HostFindings(
+                    host=place_of(record),
+                    target=record.target,
+                    status=record.status,
+                    software=software(record.identification),
+                    grades={verdict.profile: verdict.grade for verdict in record.verdicts},
+                    findings=found,
+                )
+            )
+
+    def document(self, summary: SummaryRecord) -> HostReport:
+        """Return the report for programs."""
+        return HostReport(hosts=self._hosts, summary=summary)
+
+    def table(self, summary: SummaryRecord, terminal: Terminal, *, verbose: bool = False) -> str:
+        """Return the report for people: findings above a note, and with `verbose` all."""
+        rows = [
+            [
+                host.host,
+                finding.severity,
+                finding.id,
+                escape_unprintable(finding.algorithm or ""),
+                escape_unprintable(finding.observed),
+            ]
+            for host in self._hosts
+            for finding in host.findings
+            if finding.severity != "note" or verbose
+        ]
+        headers = ["host", "severity", "finding", "key", "observed"]
+        return fleet_table([*headers], [[escape_unprintable(cell) for cell in row] for row in rows], summary, terminal)

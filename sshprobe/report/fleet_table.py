@@ -1,0 +1,50 @@
+"""What the reports over a fleet have in common: how a host is named, the table, the sentences under it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.records import HostRecord, SummaryRecord
+from sshprobe.report.fleet_words import key_sentences, unchecked_sentences
+from sshprobe.report.terminal import Terminal
+from sshprobe.report.words import count, endpoint
+
+_SHOWN = 3
+
+
+def place_of(record: HostRecord) -> str:
+    """Return "address:port", as summaries name hosts; the name where no address was found."""
+    return endpoint(record.address or record.host, record.port)
+
+
+def few(hosts: Sequence[str], *, verbose: bool) -> str:
+    """Return hosts for a cell: all of them with `verbose`, else the first and how many more."""
+    shown = hosts if verbose else hosts[:_SHOWN]
+    more = len(hosts) - len(shown)
+    return escape_unprintable(", ".join(shown)) + (f" and {more:,} more" if more else "")
+
+
+def fleet_table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    summary: SummaryRecord,
+    terminal: Terminal,
+    *,
+    right: Sequence[int] = (),
+) -> str:
+    """Return a table and what there is to say of all hosts, its last line ended. Cells are printable already."""
+    from tabulate import tabulate
+
+    lines: list[str] = []
+    if rows:
+        align = ["right" if column in right else "left" for column in range(len(headers))]
+        table = tabulate(
+            rows, headers, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True
+        )
+        lines = [*(line.rstrip() for line in table.splitlines()), ""]
+    servers = sum(number for status, number in summary.statuses.items() if status in ("ok", "partial"))
+    words = [f"{count(summary.hosts, 'target')}, {count(servers, 'SSH server')}.", *key_sentences(summary)]
+    for sentence in (" ".join(words), *unchecked_sentences(summary)):
+        lines += terminal.wrap(sentence, indent="")
+    return "\n".join(lines) + "\n"
