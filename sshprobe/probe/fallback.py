@@ -1,38 +1,48 @@
 """Authentication methods through asyncssh, for a server that shares none of our ciphers or key exchanges.
 
 asyncssh still speaks the whole legacy range (arcfour, blowfish, cast128, rsa1024-sha1, zlib). It opens a connection
-of its own, sends one "none" request and nothing else: no key, no password, no file of the user is read.
+of its own, sends one "none" request and nothing else: no key, no password, no file of the user is read. Its bytes
+come through `_Bounded`, because asyncssh reads for as long as a server sends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import warnings
+from collections.abc import Callable
+from typing import Any, cast
 
 from sshprobe.net import Address
+from sshprobe.wire.limits import CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 
 
 class FallbackError(Exception):
     """asyncssh got no answer either. `str()` is one line for people, with nothing from the server in it."""
 
+    def __init__(self, message: str, *, connected: bool = True) -> None:
+        self.connected = connected
+        """Whether a connection was tried."""
+        super().__init__(message)
+
 
 async def authentication_methods(
     address: Address, port: int, server: KexInit, *, user: str, client_id: bytes, timeout: float
 ) -> list[str] | None:
     """Return the methods that `user` may use; None means that "none" logged us in. Raises `FallbackError`."""
+    connector = _Connector(address)
     with warnings.catch_warnings():
         # asyncssh's finite-field exchanges, and its old ciphers, warn of cryptography's plans for them.
         warnings.simplefilter("ignore")
         import asyncssh
 
         try:
+            kex = _both(server.kex_algorithms, asyncssh.kex.get_kex_algs())
+            host_keys = _both(server.server_host_key_algorithms, asyncssh.public_key.get_public_key_algs())
             options = asyncssh.SSHClientConnectionOptions(
                 config=None,
                 known_hosts=None,
                 agent_path=None,
-                client_version=client_id.removeprefix(b"SSH-2.0-").decode("ascii"),
-                kex_algs=_both(server.kex_algorithms, asyncssh.kex.get_kex_algs()),
                 encryption_algs=_both(
                     server.encryption_algorithms_client_to_server, asyncssh.encryption.get_encryption_algs()
                 ),
@@ -40,24 +50,90 @@ async def authentication_methods(
                 compression_algs=_both(
                     server.compression_algorithms_client_to_server, asyncssh.compression.get_compression_algs()
                 ),
-                server_host_key_algs=_both(
-                    server.server_host_key_algorithms, asyncssh.public_key.get_public_key_algs()
-                ),
                 username=user,
             )
+        except ValueError as error:
+            raise FallbackError(f"asyncssh cannot ask: {error}", connected=False) from None
+        try:
             async with asyncio.timeout(timeout):
+                # What this function takes itself, it does not take from `options`.
                 methods = await asyncssh.get_server_auth_methods(
-                    address.ip, port, username=user, config=None, options=options
+                    address.ip,
+                    port,
+                    username=user,
+                    tunnel=cast(Any, connector),  # its type is private, and all that is called is this one method
+                    client_version=client_id.removeprefix(b"SSH-2.0-").decode("ascii"),
+                    kex_algs=kex,
+                    server_host_key_algs=host_keys,
+                    config=None,
+                    options=options,
                 )
-        except (asyncssh.Error, OSError, ValueError) as error:
-            # TimeoutError is an OSError.
-            raise FallbackError(f"asyncssh could not ask: {type(error).__name__}") from None
+        except Exception as error:  # what a server sends may raise anything there
+            words = f"more than {CONNECTION_BYTES} bytes" if connector.exceeded else type(error).__name__
+            raise FallbackError(f"asyncssh could not ask: {words}") from None
     return None if list(methods) == ["none"] else list(methods)
+
+
+class _Bounded(asyncio.Protocol):
+    """Hands on to asyncssh what comes, up to `CONNECTION_BYTES`; then the connection is over."""
+
+    def __init__(self, inner: asyncio.Protocol) -> None:
+        self._inner = inner
+        self._transport: asyncio.BaseTransport | None = None
+        self._bytes = 0
+        self.exceeded = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._bytes += len(data)
+        if self._bytes <= CONNECTION_BYTES:
+            self._inner.data_received(data)
+        elif not self.exceeded:
+            self.exceeded = True
+            cast(asyncio.Transport, self._transport).abort()
+
+    def eof_received(self) -> bool | None:
+        return self._inner.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._inner.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._inner.resume_writing()
+
+
+class _Connector:
+    """What asyncssh calls a tunnel: it makes the connection in its place."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._bounded: _Bounded | None = None
+
+    @property
+    def exceeded(self) -> bool:
+        """Whether the server sent more than we read."""
+        return self._bounded is not None and self._bounded.exceeded
+
+    async def create_connection(
+        self, factory: Callable[[], asyncio.Protocol], host: str, port: int
+    ) -> tuple[asyncio.BaseTransport, asyncio.Protocol]:
+        """Connect `factory()` to `host`, with the bound between them. Raises `OSError`."""
+        inner = factory()
+        self._bounded = bounded = _Bounded(inner)
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_connection(lambda: bounded, host, port, family=self._address.family)
+        return transport, inner
 
 
 def _both(server: tuple[bytes, ...], ours: list[bytes]) -> list[str]:
     """Return what both sides speak, in the server's order. Raises `ValueError` if that is nothing."""
     names = [name.decode("ascii") for name in server if name in ours]
     if not names:
-        raise ValueError("nothing in common")
+        raise ValueError("it shares no method, cipher or MAC with the server either")
     return names

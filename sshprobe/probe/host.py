@@ -228,7 +228,6 @@ class HostProbe:
 
         assert self._address is not None  # lists came from it
         await self._pace()
-        self._connections += 1
         self._stage = _later(self._stage, "authentication")
         remaining = self._deadline - asyncio.get_running_loop().time()
         try:
@@ -241,9 +240,11 @@ class HostProbe:
                 timeout=min(options.timeout, remaining),
             )
         except FallbackError as error:
+            self._connections += error.connected
             self._progress.authentication = "failed"
             self.facts.warn(f"authentication methods: {error}")
             return
+        self._connections += 1
         self._progress.authentication = "answered"
         self.facts.none_accepted = methods is None
         self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]

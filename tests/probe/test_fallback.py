@@ -1,0 +1,25 @@
+"""A server with nothing that we speak is asked by asyncssh."""
+
+from __future__ import annotations
+
+from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
+from tests.live.asking import ask
+
+# asyncssh speaks all of these, and none of them unless it is told to.
+ANCIENT = Preset(
+    "a server of 1999",
+    host_keys=("ssh-rsa:1024",),
+    kex=("diffie-hellman-group1-sha1",),
+    ciphers=("arcfour", "blowfish-cbc"),
+    macs=("hmac-md5",),
+    compression=("none",),
+    options={"signature_algs": ["ssh-rsa"]},
+)
+
+
+async def test_an_ancient_server_tells_its_methods() -> None:
+    async with AsyncSSHServer(ANCIENT) as server:
+        observation = await ask(server)
+    assert (observation.status, observation.error, observation.warnings) == ("ok", None, [])
+    assert observation.authentication_methods == ["publickey", "password"]
+    assert observation.connections == server.connections() == 2
