@@ -87,6 +87,9 @@ class Facts:
             return
         if any(known.type == key.type for known in self.host_keys):
             self.warn(f"the {key.type} host key differs between connections to this address")
+        certificate = _certificate(event)
+        if certificate is not None and certificate.ca_signature_verified is False:
+            self.warn(f"the CA's signature of the {key.type} host key is wrong")
         self.host_keys.append(
             HostKey(
                 type=key.type,
@@ -96,7 +99,7 @@ class Facts:
                 signature_verified=event.signature_verified,
                 signature_algorithm=event.signature_algorithm,
                 kex_algorithm=event.kex_algorithm,
-                certificate=_certificate(event),
+                certificate=certificate,
             )
         )
 
