@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sshprobe.records import HostRecord, Stage, Status
 from tests.hostile.server import Script
 
-KERNEL_BUFFERS = 4 * 1024 * 1024
+KERNEL_BUFFERS = 1024 * 1024
 """What a kernel may take from a flooding server for a client that has long stopped reading."""
 
 

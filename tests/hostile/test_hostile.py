@@ -101,6 +101,7 @@ def test_a_hostile_server(table: str, case: Case) -> None:
     for verdict in record.verdicts:
         assert (verdict.compliant is True) == case.compliant
     assert 1 <= server.connections <= case.connections
+    assert server.connections == record.connections
     assert server.most_at_once == 1
     assert server.bytes_accepted <= case.bytes_accepted
 

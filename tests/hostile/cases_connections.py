@@ -1,0 +1,129 @@
+"""Servers that are in order for one connection and something else in the next."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from sshprobe.records import HostRecord
+from tests.hostile.case import Case
+from tests.hostile.server import Peer, Script
+
+
+def one_then(rest: Script) -> Script:
+    """In the first connection everything but an RSA host key, which is asked for in the second."""
+
+    async def script(peer: Peer) -> None:
+        peer.lists.keys = ["ssh-ed25519", "rsa-sha2-512"]
+        if peer.turn == 1:
+            await peer.serve()
+        else:
+            await rest(peer)
+
+    return script
+
+
+def twice(change: Script) -> Script:
+    """Fails when asked for the methods, so that all of it is asked a second time; then `change` comes first."""
+
+    async def script(peer: Peer) -> None:
+        if peer.turn == 1:
+            await peer.serve("newkeys")
+        else:
+            await change(peer)
+            await peer.serve()
+
+    return script
+
+
+async def _closes(peer: Peer) -> None:
+    pass
+
+
+async def _resets(peer: Peer) -> None:
+    peer.reset()
+
+
+async def _penalty(peer: Peer) -> None:
+    await peer.raw(b"Not allowed at this time\r\n")
+
+
+async def _http(peer: Peer) -> None:
+    await peer.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+async def _ssh1(peer: Peer) -> None:
+    await peer.identify(b"SSH-1.5-old")
+    await peer.hang()
+
+
+async def _hangs(peer: Peer) -> None:
+    await peer.hang()
+
+
+async def _other_key(peer: Peer) -> None:
+    peer.host_key = Ed25519PrivateKey.generate()
+
+
+async def _weak_lists(peer: Peer) -> None:
+    peer.lists.kex = [*peer.lists.kex, "diffie-hellman-group1-sha1"]
+    peer.lists.ciphers = [*peer.lists.ciphers, "3des-cbc"]
+
+
+async def _no_keys(peer: Peer) -> None:
+    peer.lists.keys = []
+
+
+async def max_startups_once(peer: Peer) -> None:
+    if peer.turn == 1:
+        await peer.raw(b"Exceeded MaxStartups\r\n")
+    else:
+        await peer.serve()
+
+
+async def every_other_dropped(peer: Peer) -> None:
+    peer.lists.keys = ["ssh-ed25519", "rsa-sha2-512"]
+    if peer.turn % 2:
+        await peer.serve()
+
+
+async def answers_nothing_but_lists(peer: Peer) -> None:
+    peer.lists.keys = ["ssh-ed25519", "rsa-sha2-512", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ssh-dss"]
+    await peer.serve("propose")
+
+
+def both_keys_warned(record: HostRecord) -> bool:
+    return len(record.host_keys or ()) == 2
+
+
+AFTER = "after earlier"
+
+CASES = [
+    Case("answers only the first connection", one_then(_closes), "partial", AFTER, connections=3),
+    Case("resets all but the first connection", one_then(_resets), "partial", AFTER, connections=3),
+    Case(
+        "silent in all but the first connection",
+        one_then(_hangs),
+        "partial",
+        "no answer in time: an ident",
+        connections=2,
+    ),
+    Case(
+        "penalty after the first connection", one_then(_penalty), "partial", "Not allowed at this time", connections=3
+    ),
+    Case("HTTP after the first connection", one_then(_http), "partial", AFTER, connections=3),
+    Case("SSH-1 after the first connection", one_then(_ssh1), "partial", "SSH-1 only", connections=2),
+    Case("MaxStartups once", max_startups_once, "ok", connections=2, compliant=True),
+    Case("every other connection dropped", every_other_dropped, "partial", connections=6),
+    Case("five host keys and no answers", answers_nothing_but_lists, "partial", "no ssh-dss host key", connections=12),
+    Case(
+        "a host key that changes",
+        twice(_other_key),
+        "ok",
+        "ssh-ed25519 host key differs",
+        compliant=True,
+        connections=2,
+        also=both_keys_warned,
+    ),
+    Case("lists that get worse", twice(_weak_lists), "ok", "differs between connections", connections=2),
+    Case("host keys that are gone", twice(_no_keys), "partial", "differs between connections", connections=2),
+]
