@@ -20,6 +20,9 @@ import msgspec
 SCHEMA = "1.0"
 """Version of the record format, "major.minor"."""
 
+LISTS_DIFFER = "differs between connections to this address"
+"""How a warning ends that names a list: more than one server answers there, and one verdict cannot be for all."""
+
 Status = Literal[
     "ok",
     "partial",
@@ -182,7 +185,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     strict_kex: bool | None = None
     post_quantum_kex: bool | None = None
     warnings: list[str] = []
-    """Oddities that change no verdict by themselves: lists that differ between connections, say."""
+    """Oddities. None costs points; one that ends in `LISTS_DIFFER` leaves `compliant` null at best."""
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
-from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
+from sshprobe.records import LISTS_DIFFER, Certificate, GroupExchange, HostKey, Identification
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import HostKeyReceived
@@ -75,7 +75,7 @@ class Facts:
         for name in messages.NAME_LISTS:
             first, now = getattr(self.kexinit, name), getattr(kexinit, name)
             if now != first:
-                self.warn(f"{name} differs between connections to this address")
+                self.warn(f"{name} {LISTS_DIFFER}")
                 kept = self.later_names.setdefault(name, [])
                 kept += [other for other in dict.fromkeys(now) if other not in first and other not in kept]
 

@@ -8,8 +8,10 @@ import msgspec
 import pytest
 
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable
+from sshprobe.probe.facts import Facts
 from sshprobe.profiles import Profile, builtin_profile_text, load_profile, parse_profile
 from sshprobe.records import Finding, Observation, Verdict
+from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import (
     CAPTURES,
     STRICT,
@@ -486,3 +488,13 @@ def test_an_empty_list_of_methods_says_nothing(methods: list[str]) -> None:
     verdict = grade(modern(authentication_methods=methods), MODERN)
     assert verdict.compliant is None
     assert verdict.not_observed == ["authentication methods: the list is empty"]
+
+
+def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
+    facts = Facts()
+    for cipher in (b"aes128-ctr", b"3des-cbc"):
+        lists = {name: (cipher,) if "encryption" in name else () for name in NAME_LISTS}
+        facts.saw_kexinit(KexInit(cookie=bytes(16), **lists))  # type: ignore[arg-type]
+    verdict = grade(modern(warnings=facts.warnings), MODERN)
+    assert verdict.compliant is None
+    assert "differ between connections" in verdict.not_observed[0]
