@@ -29,6 +29,9 @@ from sshprobe.wire.transport import ClientTransport
 
 _log = logging.getLogger("sshprobe")
 
+SMALL_GROUP = 2048
+"""Bits below which a modulus is too small for every profile (RFC 8270)."""
+
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
 
@@ -167,12 +170,13 @@ class HostProbe:
 
     def _saw_group(self, conversation: Conversation, exchange: Exchange) -> None:
         group, request = conversation.answers.group, self._options.group_request
-        bits = None
-        if group is not None and group.fault is None:
-            bits = group.modulus.bit_length()
-        elif group is not None:  # what is no group has no size that a check could pass on
-            self.facts.warn(f"{exchange.kex}: {group.fault} ({group.modulus.bit_length()} bits)")
-        self._progress.groups[exchange.kex] = "refused" if bits is None else "answered"
+        bits = None if group is None else group.modulus.bit_length()
+        if group is not None and group.fault is not None:
+            self.facts.warn(f"{exchange.kex}: {group.fault} ({bits} bits)")
+            if group.modulus.bit_length() >= SMALL_GROUP:
+                bits = None  # what is no group has no size that could pass; a small one is small all the same
+        sound = group is not None and group.fault is None
+        self._progress.groups[exchange.kex] = "answered" if sound else "refused"
         self.facts.group_exchange.append(
             GroupExchange(
                 algorithm=exchange.kex,
