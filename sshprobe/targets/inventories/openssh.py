@@ -15,12 +15,19 @@ PATTERNS = "patterns, which name no host"
 HASHED = "hashed host names, which cannot be read"
 REVOKED = "lines of certificate authorities and revoked keys"
 INCLUDE = "`Include`, which is not followed: name those files too"
-MATCH_EXEC = "`Match exec`, which is not run"
+MATCH = "`Match` blocks that ask for more than the host (`exec` is never run): their settings are not used"
 
 _SETTING = re.compile(r"(\w+)(?:\s*=\s*|\s+)(\S.*)")
 _CONFIG_LINE = re.compile(r"(host|match|include)(\s*=\s*|\s+)\S", re.IGNORECASE)
 _READ = frozenset({"host", "match", "hostname", "port", "proxyjump", "proxycommand"})
 """The only keywords that paramiko gets to see: others (CanonicalizeHostname, %l in ControlPath) make it ask the DNS."""
+
+_ON_HOST = frozenset({"host", "originalhost", "localuser"})
+_ALONE = frozenset({"all", "canonical", "final"})
+"""Criteria of `Match` that are evaluated, those with and those without an argument. paramiko runs the command of `exec`
+and takes any criterion that it does not know as met, so it gets to see no other."""
+
+_NOTHING = "Host !*"
 
 _KEY_TYPE = re.compile(r"(ssh-|ecdsa-sha2-|sk-ssh-|sk-ecdsa-)\S+|\d+")
 """The second field of a line; a number is the size of an SSH-1 key."""
@@ -49,10 +56,11 @@ def read_config(source: Source) -> Iterator[Spec]:
             source.left_out[INCLUDE] += 1
         if keyword not in _READ:
             continue
-        if keyword == "match" and re.search(r"\bexec\b", value, re.IGNORECASE):
-            source.left_out[MATCH_EXEC] += 1
-            line = "Host !*"  # matches nothing, so its settings are nobody's
         try:
+            if keyword == "match":
+                line = _match_on_host(value)
+                if line == _NOTHING:
+                    source.left_out[MATCH] += 1
             SSHConfig().parse(io.StringIO(line))
             words = shlex.split(value) if keyword == "host" else []
         except (ConfigParseError, ValueError):
@@ -75,6 +83,28 @@ def read_config(source: Source) -> Iterator[Spec]:
             source.left_out[BEHIND_JUMP] += 1
         else:
             yield source.host(settings["hostname"], settings.get("port"), text=name, line=number)
+
+
+def _match_on_host(criteria: str) -> str:
+    """Return a `Match` line for paramiko, or one that matches nothing if it asks for more than the host.
+
+    Raises:
+        ValueError: an argument is missing, or a quote.
+    """
+    words = iter(shlex.split(criteria))
+    kept: list[str] = []
+    for word in words:
+        criterion = word.lower()  # paramiko knows them in lower case only
+        kept.append(criterion)
+        if criterion.removeprefix("!") in _ALONE:
+            continue
+        if criterion.removeprefix("!") not in _ON_HOST:
+            return _NOTHING
+        argument = next(words, None)
+        if argument is None:
+            raise ValueError(criterion)
+        kept.append(argument)
+    return f"Match {shlex.join(kept)}"
 
 
 def is_known_hosts(lines: Sequence[str]) -> bool:
