@@ -212,6 +212,7 @@ def test_zmap(folder: Folder) -> None:
 
 
 def test_a_list_is_what_a_file_of_targets_is(folder: Folder) -> None:
+    assert folder.read("[2001:db8::1]:23\n") == [("[2001:db8::1]:23", "2001:db8::1", 23)]
     assert folder.read("# ours\nweb1:2222  # old\n192.0.2.0/31\n") == [
         ("192.0.2.0/31", "192.0.2.0", 22),
         ("192.0.2.0/31", "192.0.2.1", 22),
@@ -275,7 +276,7 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
         ("[\n\n{]", ":3: is no JSON"),
         ('[\n{"ip": "192.0.2.1", "ports": [{"port": 22}]},\n', ':3: is cut off: its "]" is missing'),
         ('{"ip": "192.0.2.1", "ports": [{"port": 22}]}\n{"ip": "192.0.2.1", "por', ":2: is no JSON"),
-        ("[1]", ":1: is no inventory: a JSON object belongs here"),
+        ('["web1"]', ":1: is no inventory: a JSON object belongs here"),
         ("[] {}", ':1: is no JSON: something follows its "]"'),
         ("[]", ": holds no target"),
         ("[[[{}]]]", ":1: is no inventory"),

@@ -6,6 +6,7 @@ counted by its reason and left out; what is malformed is an `InputError` that na
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import IO
@@ -29,6 +30,9 @@ _READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
 
 FORMATS: Sequence[str] = tuple(_READERS)
 """The names that `read_inventory` takes as `format_`."""
+
+_JSON = re.compile(rb"""\{|\[\s*([\[{\]"]|$)""")
+"""An object or a list of something. "[web1]:2222" of known_hosts and "[2001:db8::1]:22" of a list are neither."""
 
 
 def read_inventory(
@@ -60,10 +64,10 @@ def read_inventory(
 
 def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
     """Tell the format by the first bytes of a file."""
-    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
-    if begin == b"<":
+    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if begin.startswith(b"<"):
         return nmap.read
-    if begin in (b"{", b"["):
+    if _JSON.match(begin):
         return json_values.read
     lines = [line.strip() for line in head.decode("utf-8", "replace").splitlines()]
     if scan_lists.is_masscan(lines):
