@@ -128,7 +128,7 @@ def _judge_group(exchange: GroupExchange) -> Iterator[Judgement]:
 
 def _number(text: str | None) -> int | None:
     """Read a number in hex. Records can come from anywhere: what is none, or is too long, was not observed."""
-    if text is None or len(text) > LARGEST_BITS // 4 + 2:
+    if text is None or not text.isascii() or len(text) > LARGEST_BITS // 4 + 2:
         return None
     try:
         return int(text, 16)

@@ -24,6 +24,9 @@ LARGEST_BITS = 8192
 """The largest modulus that is tested: the largest that we ask for."""
 
 _ROUNDS = 2
+_ALL_OF_THEM = 2000**2
+"""Below this a number without a factor below 2000 is prime."""
+
 _SMALL_PRIMES = math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
 
 
@@ -49,11 +52,14 @@ def kind_of_modulus(p: int) -> Kind | None:
 
 
 def _has_small_factor(n: int) -> bool:
-    shared = math.gcd(n % _SMALL_PRIMES, _SMALL_PRIMES)
-    return shared not in (1, n)
+    if n < _ALL_OF_THEM:
+        return any(n % d == 0 for d in range(2, math.isqrt(n) + 1))
+    return math.gcd(n % _SMALL_PRIMES, _SMALL_PRIMES) != 1
 
 
 def _bases(n: int) -> list[int]:
+    if n < _ALL_OF_THEM:
+        return []
     size = n.bit_length() // 8 + 8
     digest = hashlib.shake_256(n.to_bytes(size, "big")).digest(size * _ROUNDS)
     return [int.from_bytes(digest[size * i : size * (i + 1)], "big") % (n - 3) + 2 for i in range(_ROUNDS)]
@@ -61,8 +67,6 @@ def _bases(n: int) -> list[int]:
 
 def _passes(n: int, base: int) -> bool:
     """One round of Miller and Rabin on an odd n."""
-    if n <= 3:
-        return n >= 2
     twos = ((n - 1) & -(n - 1)).bit_length() - 1
     x = int(_power(base, (n - 1) >> twos, n))
     if x in (1, n - 1):

@@ -1,0 +1,247 @@
+"""What hosts have in common: shared keys and primes, known keys, and how it reaches the hosts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import random
+from typing import Any
+
+import asyncssh
+import msgspec
+import pytest
+
+from sshprobe.errors import InputError
+from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, grade, key_findings, remedy
+from sshprobe.profiles import load_profile
+from sshprobe.records import FleetReport, HostKey, Observation
+from sshprobe.wire.host_keys import parse_host_key
+from tests.grading.observations import identification, modern
+from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
+
+MODERN = load_profile("mozilla-modern")
+
+
+def real_key(kind: str, **size: int) -> HostKey:
+    key = parse_host_key(asyncssh.generate_private_key(kind, **size).public_data)
+    return HostKey(
+        type=key.type,
+        bits=key.bits,
+        fingerprint=key.fingerprint,
+        blob=base64.b64encode(key.blob).decode("ascii"),
+        signature_verified=True,
+        signature_algorithm=kind,
+        kex_algorithm="curve25519-sha256",
+    )
+
+
+def host(address: str, *keys: HostKey, port: int = 22, **changes: Any) -> Observation:
+    return modern(address=address, host=address, target=address, port=port, host_keys=list(keys), **changes)
+
+
+def report(hosts: list[Observation], known: KnownKeys | None = None) -> FleetReport:
+    facts = FleetFacts(known)
+    for each in hosts:
+        facts.add(each)
+    return facts.report()
+
+
+ED, OTHER_ED, THIRD_ED = (real_key("ssh-ed25519") for _ in range(3))
+EC = real_key("ecdsa-sha2-nistp256")
+RSA = rsa_host_key(prime(1024) * prime(1024))
+
+
+def test_one_key_on_machines_that_differ() -> None:
+    hosts = [host("192.0.2.1", ED, RSA), host("192.0.2.2", OTHER_ED, RSA), host("192.0.2.3", THIRD_ED)]
+    found = report(hosts)
+    (shared,) = found.shared_host_keys
+    assert (shared.fingerprint, shared.type, shared.agree) == (RSA.fingerprint, "ssh-rsa", False)
+    assert shared.hosts == ["192.0.2.1:22", "192.0.2.2:22"]
+    assert (found.shared_primes, found.weak_keys, found.known_keys_checked) == ([], [], False)
+    index = FleetIndex(found)
+    for each, severities in zip(hosts, (["medium"], ["medium"], []), strict=True):
+        assert [f.severity for f in key_findings(each, index)] == severities
+
+
+def test_one_machine_under_two_addresses_or_a_clone() -> None:
+    hosts = [host("192.0.2.1", ED, RSA), host("2001:db8::1", ED, RSA)]
+    assert [(key.agree, key.hosts) for key in report(hosts).shared_host_keys] == [
+        (True, ["192.0.2.1:22", "[2001:db8::1]:22"])
+    ] * 2
+    assert {f.severity for f in key_findings(hosts[0], FleetIndex(report(hosts)))} == {"note"}
+    # A type that was seen of one alone is no difference; another identification is one.
+    assert [key.agree for key in report([hosts[0], host("192.0.2.2", ED, EC)]).shared_host_keys] == [True]
+    newer = host("192.0.2.2", ED, identification=identification("SSH-2.0-OpenSSH_9.9p2"))
+    assert [key.agree for key in report([hosts[0], newer]).shared_host_keys] == [False]
+    unseen = host("192.0.2.2", ED, identification=None)
+    assert [key.agree for key in report([hosts[0], unseen]).shared_host_keys] == [True]
+
+
+def test_two_ports_of_one_address_are_one_machine() -> None:
+    assert report([host("192.0.2.1", ED), host("192.0.2.1", ED, port=2222)]).shared_host_keys == []
+    assert report([host("192.0.2.1", ED), host("192.0.2.1", ED)]).shared_host_keys == []
+
+
+def test_what_was_not_proven_is_not_counted() -> None:
+    liar = msgspec.structs.replace(ED, signature_verified=False)
+    found = report([host("192.0.2.1", ED), host("192.0.2.2", liar)])
+    assert found.shared_host_keys == []
+    both = [host("192.0.2.1", ED), host("192.0.2.3", ED)]
+    index = FleetIndex(report(both))
+    assert key_findings(host("192.0.2.2", liar), index) == []
+
+
+def test_primes_that_keys_share() -> None:
+    p = prime(512)
+    keys = [rsa_host_key(p * prime(512)) for _ in range(2)] + [rsa_host_key(prime(512) * prime(512)) for _ in range(9)]
+    hosts = [host(f"192.0.2.{i}", key) for i, key in enumerate(keys)] + [host("198.51.100.1", keys[0])]
+    found = report(hosts)
+    assert found.shared_primes is not None
+    (shared,) = found.shared_primes
+    assert shared.bits == 512
+    assert shared.fingerprints == sorted(key.fingerprint for key in keys[:2])
+    assert shared.hosts == ["192.0.2.0:22", "192.0.2.1:22", "198.51.100.1:22"]
+    index = FleetIndex(found)
+    verdict = grade(hosts[1], MODERN, fleet=index)
+    (finding,) = [f for f in verdict.findings if f.id == "host_key.shared_prime"]
+    assert (finding.severity, finding.observed) == (
+        "critical",
+        "a prime also in a key of 192.0.2.0:22, 198.51.100.1:22",
+    )
+    assert (verdict.grade, verdict.cap) == ("F", 10)
+    assert grade(hosts[1], MODERN).score > verdict.score
+    mended = remedy(hosts[1], MODERN, fleet=index)
+    assert mended.commands[0].startswith("ssh-keygen -q -t rsa -b 3072")
+    assert mended.score > verdict.score
+    assert not any("shared_prime" in line for line in mended.left)
+    assert [f for f in grade(hosts[5], MODERN, fleet=index).findings if f.id.startswith("host_key.s")] == [
+        f for f in grade(hosts[5], MODERN).findings if f.id.startswith("host_key.s")
+    ]
+    assert str(p) not in str(found)
+
+
+def test_the_order_of_hosts_changes_nothing() -> None:
+    p = prime(256)
+    keys = [ED, RSA, rsa_host_key(p * prime(256)), rsa_host_key(p * prime(256)), EC]
+    hosts = [host(f"192.0.2.{i % 5}", keys[i % 5], keys[i % 3], port=22 + i % 2) for i in range(10)]
+    first = report(hosts)
+    assert first.shared_host_keys
+    assert first.shared_primes
+    source = random.Random(1)
+    for _ in range(20):
+        assert report(source.sample(hosts, len(hosts))) == first
+        assert report(hosts + hosts) == first
+
+
+def test_weak_keys_are_listed_once_with_all_their_hosts() -> None:
+    weak = rsa_host_key(roca_prime(512) * roca_prime(512), 3)
+    found = report([host("192.0.2.1", weak), host("192.0.2.2", weak), host("192.0.2.3", RSA)])
+    (key,) = found.weak_keys
+    assert (key.fingerprint, key.bits) == (weak.fingerprint, 1024)
+    assert key.findings == ["host_key.exponent", "host_key.roca"]
+    assert key.hosts == ["192.0.2.1:22", "192.0.2.2:22"]
+
+
+def numbers_as_badkeys_hashes_them() -> dict[str, tuple[HostKey, int]]:
+    """By hand from asyncssh's own view of the keys: modulus, y, x and the key."""
+    found = {}
+    for kind in ("ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp521", "ssh-ed25519"):
+        private = asyncssh.generate_private_key(kind, **({"key_size": 1024} if kind == "ssh-rsa" else {}))
+        public = private.convert_to_public().pyca_key
+        if kind == "ssh-rsa":
+            number = public.public_numbers().n
+        elif kind == "ssh-dss":
+            number = public.public_numbers().y
+        elif kind == "ssh-ed25519":
+            number = int.from_bytes(public.public_bytes_raw(), "big")
+        else:
+            number = public.public_numbers().x
+        key = parse_host_key(private.public_data)
+        record = HostKey(
+            type=key.type,
+            bits=key.bits,
+            fingerprint=key.fingerprint,
+            blob=base64.b64encode(key.blob).decode("ascii"),
+            signature_verified=True,
+            signature_algorithm=kind,
+            kex_algorithm="curve25519-sha256",
+        )
+        found[kind] = (record, number)
+    return found
+
+
+def test_the_block_list_of_badkeys() -> None:
+    keys = numbers_as_badkeys_hashes_them()
+    digests = [
+        hashlib.sha256(number.to_bytes((number.bit_length() + 7) // 8, "big")).digest()[:15] + b"\x02"
+        for _, number in keys.values()
+    ]
+    noise = [random.Random(i).randbytes(16) for i in range(500)]
+    known = KnownKeys()
+    known.add(b"".join(sorted([*digests, *noise])), source="blocklist.dat")
+    assert len(known) == 505
+    for key, _ in keys.values():
+        assert base64.b64decode(key.blob) in known
+    assert base64.b64decode(ED.blob) not in known
+    assert base64.b64decode(RSA.blob) not in known
+
+
+@pytest.mark.parametrize("form", ["openssh-blacklist", "fingerprints"])
+def test_lists_of_lines(form: str) -> None:
+    blob = base64.b64decode(RSA.blob)
+    if form == "openssh-blacklist":
+        line = hashlib.md5(blob, usedforsecurity=False).hexdigest()[12:]
+    else:
+        line = f"2048 {RSA.fingerprint} root@host (RSA)"
+    known = KnownKeys()
+    known.add(f"# a comment\n\n{line}\n".encode(), source="list")
+    found = report([host("192.0.2.1", RSA, ED)], known)
+    assert found.known_keys_checked
+    assert [key.findings for key in found.weak_keys] == [["host_key.known"]]
+    verdict = grade(host("192.0.2.1", RSA, ED), MODERN, fleet=FleetIndex(found))
+    assert [f.severity for f in verdict.findings if f.id == "host_key.known"] == ["critical"]
+    assert report([host("192.0.2.1", ED)], known).weak_keys == []
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"# nothing\n",
+        b"no key\n",
+        b"0123456789abcdef0123 and more\n",
+        bytes(range(32)) * 3,
+        b"\xff" * 16 + bytes(16),
+    ]
+    + [b"\x00" * 15],
+)
+def test_what_is_no_list_is_said(data: bytes) -> None:
+    with pytest.raises(InputError, match="^list"):
+        KnownKeys().add(data, source="list")
+
+
+def test_too_many_keys_without_gmpy2_are_said_not_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    from sshprobe.grading import fleet
+
+    monkeypatch.setattr(fleet, "MODULI_WITHOUT_GMPY2", 2)
+    monkeypatch.setattr(fleet, "HAS_GMP", False)
+    hosts = [host(f"192.0.2.{i}", rsa_host_key(prime(256) * prime(256))) for i in range(3)]
+    assert report(hosts).shared_primes is None
+    assert report(hosts[:2]).shared_primes == []
+
+
+def test_every_host_is_found_again_by_its_finding() -> None:
+    """What the report lists is what the hosts get, and nothing else."""
+    p = prime(256)
+    keys = [ED, OTHER_ED, EC, RSA, rsa_host_key(p * prime(256)), rsa_host_key(p * prime(256))]
+    source = random.Random(3)
+    hosts = [host(f"192.0.2.{i}", *source.sample(keys, source.randrange(4))) for i in range(30)]
+    found = report(hosts)
+    index = FleetIndex(found)
+    marked = {(each.address, f.id) for each in hosts for f in key_findings(each, index) if "shared" in f.id}
+    shared = itertools.chain.from_iterable(key.hosts for key in found.shared_host_keys)
+    primes = itertools.chain.from_iterable(each.hosts for each in found.shared_primes or ())
+    assert marked == {(place[:-3], "host_key.shared") for place in shared} | {
+        (place[:-3], "host_key.shared_prime") for place in primes
+    }

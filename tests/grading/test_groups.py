@@ -1,0 +1,115 @@
+"""Groups of a group exchange: safe primes, and what is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sshprobe.algorithms import groups, known_group
+from sshprobe.grading import grade
+from sshprobe.grading.safe_primes import kind_of_modulus
+from sshprobe.profiles import load_profile
+from sshprobe.records import GroupExchange, Observation
+from sshprobe.wire.groups import group
+from tests.grading.observations import modern, modulus
+from tests.grading.rsa_keys import is_prime, prime
+
+MODERN = load_profile("mozilla-modern")
+NAMES = ("group1", "group5", "group14", "group15", "group16", "group17", "group18")
+
+
+def sent(p: int, g: int = 2) -> GroupExchange:
+    return msgspec.structs.replace(modulus(p.bit_length()), modulus=f"{p:X}", generator=f"{g:X}")
+
+
+def ids(observation: Observation) -> dict[str, str]:
+    found = grade(observation, MODERN).findings
+    return {f.id: f.severity for f in found if f.id.startswith("group_exchange.")}
+
+
+def safe_prime(bits: int) -> int:
+    while True:
+        q = prime(bits - 1)
+        if is_prime(2 * q + 1):
+            return 2 * q + 1
+
+
+def test_the_groups_of_the_rfcs_are_known() -> None:
+    for name in NAMES:
+        found = known_group(group(name))
+        assert found is not None
+        assert (found.name, found.bits) == (name, group(name).bit_length())
+        assert kind_of_modulus(group(name)) == "safe"
+        assert known_group(group(name) + 2) is None
+
+
+def test_the_table_of_known_groups() -> None:
+    table = groups._table()
+    assert len(table) > 400
+    assert all(len(digest) == 32 and int(digest, 16) for digest in table)
+    assert {entry.name for entry in table.values()} == {*NAMES, ""}
+
+
+def test_the_moduli_of_this_machine_are_known() -> None:
+    path = Path("/etc/ssh/moduli")
+    lines = [line.split() for line in path.read_text().splitlines() if line[:1] != "#"] if path.exists() else []
+    known = [known_group(int(line[6], 16)) for line in lines if int(line[4]) < 4096]
+    # A newer release has others; those of Debian 12 and 13 are all there.
+    assert all(known) or not any(known)
+
+
+@pytest.mark.parametrize("bits", [64, 160, 256])
+def test_safe_primes_and_others(bits: int) -> None:
+    p = safe_prime(bits)
+    assert kind_of_modulus(p) == "safe"
+    assert kind_of_modulus(p * safe_prime(bits)) == "composite"
+    assert kind_of_modulus(p + 1) == "composite"
+    other = prime(bits)
+    while is_prime(other >> 1):
+        other = prime(bits)
+    assert kind_of_modulus(other) == "unsafe"
+
+
+def test_small_numbers_by_hand() -> None:
+    found = {n: kind_of_modulus(n) for n in range(1, 3000)}
+    safe = [n for n, kind in found.items() if kind == "safe"]
+    primes = [n for n in range(5, 3000) if is_prime(n)]
+    assert safe == [n for n in primes if is_prime(n >> 1)]
+    assert [n for n, kind in found.items() if kind != "composite"] == primes
+
+
+def test_a_prime_of_dsa_is_no_safe_prime() -> None:
+    q = prime(160)
+    k = 1 << 863
+    while not is_prime(2 * k * q + 1):
+        k += 1
+    assert ids(modern(group_exchange=[sent(2 * k * q + 1)])) == {
+        "group_exchange.modulus": "high",
+        "group_exchange.not_safe_prime": "medium",
+    }
+
+
+def test_findings() -> None:
+    p = group("group15")
+    assert ids(modern(group_exchange=[sent(p)])) == {"group_exchange.standard_group": "note"}
+    assert ids(modern(group_exchange=[sent(p + 2)])) == {"group_exchange.not_safe_prime": "high"}
+    assert ids(modern(group_exchange=[sent(p + 1)])) == {"group_exchange.not_safe_prime": "high"}
+    for g in (0, 1, p - 1, p):
+        assert ids(modern(group_exchange=[sent(p, g)]))["group_exchange.generator"] == "high"
+    without = [name for name in modern().kex_algorithms or [] if "group-exchange" not in name]
+    assert ids(modern(group_exchange=[sent(p + 2)], kex_algorithms=without)) == {}
+    worst = ids(modern(group_exchange=[sent(p), sent(p + 2)]))
+    assert worst == {"group_exchange.not_safe_prime": "high", "group_exchange.standard_group": "note"}
+
+
+@pytest.mark.parametrize("text", [None, "", "no hex", "-", "F" * 5000, "\u0661"])
+def test_what_is_no_number_was_not_observed(text: str | None) -> None:
+    exchange = msgspec.structs.replace(modulus(3072), modulus=text, generator=text)
+    assert ids(modern(group_exchange=[exchange])) == {}
+
+
+def test_a_negative_modulus_is_no_prime() -> None:
+    exchange = msgspec.structs.replace(modulus(3072), modulus="-7", generator="2")
+    assert "group_exchange.not_safe_prime" in ids(modern(group_exchange=[exchange]))

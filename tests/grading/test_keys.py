@@ -1,0 +1,170 @@
+"""Keys that are weak by themselves, against keys made so, and against hundreds of good ones."""
+
+from __future__ import annotations
+
+import base64
+import math
+
+import asyncssh
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sshprobe.grading import grade
+from sshprobe.grading.keys import RSAKey, has_close_primes, plain_blob, rsa_key, rsa_weaknesses, weaknesses_of
+from sshprobe.grading.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
+from sshprobe.profiles import load_profile
+from sshprobe.records import Finding, Verdict
+from sshprobe.wire.codec import mpint, string
+from tests.grading.observations import modern
+from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_blob, rsa_host_key
+
+MODERN = load_profile("mozilla-modern")
+
+
+def only(verdict: Verdict, id: str) -> Finding:
+    (found,) = [finding for finding in verdict.findings if finding.id == id]
+    return found
+
+
+def test_the_numbers_of_roca() -> None:
+    assert len(PRIMES) == 39
+    assert PRIMES[-1] == 167
+    assert ORDER == 2454106387091158800
+    assert pow(GENERATOR, ORDER, M) == 1
+    assert all(pow(GENERATOR, ORDER // p, M) != 1 for p in (2, 3, 5, 7, 11, 13, 17, 23, 29, 37, 41, 53, 83))
+    assert sorted(_TELLING) == [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157]
+
+
+@pytest.mark.parametrize("bits", [512, 1024, 2048])
+def test_keys_made_as_the_faulty_library_makes_them(bits: int) -> None:
+    p, q = roca_prime(bits // 2), roca_prime(bits // 2)
+    assert is_roca(p * q)
+    assert rsa_weaknesses(RSAKey(65537, p * q)) == ("roca",)
+    assert not is_roca(p * prime(bits // 2))
+
+
+@given(st.integers(0, ORDER - 1), st.integers(0, 2**300))
+def test_every_power_of_the_generator_and_what_is_next_to_it(exponent: int, k: int) -> None:
+    element = pow(GENERATOR, exponent, M)
+    assert is_roca(k * M + element)
+    assert not is_roca(k * M + element * 2)
+    assert not is_roca(k * M + M - element) or pow(-1, 1, M) == pow(GENERATOR, ORDER // 2, M)
+
+
+def test_the_exact_test_is_stricter_than_the_seventeen_primes() -> None:
+    """A residue that lies in the subgroup modulo each prime, with exponents that do not fit together."""
+    found = 0
+    for number in range(2000):
+        residue = 0
+        for index, p in enumerate(PRIMES):
+            wanted = 1 if p == 2 else pow(GENERATOR, (number * 7919 + index * 104729) % (p - 1), p)
+            residue += wanted * (M // p) * pow(M // p, -1, p)
+        residue %= M
+        assert all(residue % p in reached for p, reached in _TELLING.items())
+        found += is_roca(residue)
+    assert found == 0
+
+
+def test_hundreds_of_good_keys_give_nothing() -> None:
+    primes = [prime(512) for _ in range(30)]
+    for i, p in enumerate(primes):
+        for q in primes[:i]:
+            assert rsa_weaknesses(RSAKey(65537, p * q)) == ()
+    for bits in (1024, 2048, 3072):
+        numbers = rsa.generate_private_key(65537, bits).public_key().public_numbers()
+        assert rsa_weaknesses(RSAKey(numbers.e, numbers.n)) == ()
+
+
+def test_close_primes() -> None:
+    p = prime(1024)
+    near = next_prime(p + 2)
+    assert rsa_weaknesses(RSAKey(65537, p * near)) == ("close_primes",)
+    assert rsa_weaknesses(RSAKey(65537, p * p)) == ("close_primes",)
+    # (q - p)^2 / (8 sqrt(n)) steps are needed: at the bound it is found, well beyond it is not.
+    for steps, found in ((100, True), (290, True), (400, False), (10**6, False)):
+        q = next_prime(p + math.isqrt(8 * steps * p))
+        assert has_close_primes(p * q) is found
+    assert not has_close_primes(next_prime(1 << 256))
+
+
+@pytest.mark.parametrize(
+    ("e", "expected"),
+    [
+        (1, ("exponent",)),
+        (2, ("exponent",)),
+        (65536, ("exponent",)),
+        (3, ("small_exponent",)),
+        (35, ("small_exponent",)),
+    ]
+    + [(65537, ()), (2**64 + 13, ())],
+)
+def test_exponents(e: int, expected: tuple[str, ...]) -> None:
+    assert rsa_weaknesses(RSAKey(e, prime(512) * prime(512))) == expected
+
+
+def test_small_factors() -> None:
+    p, q = prime(512), prime(512)
+    for factor in (2, 3, 997):
+        assert rsa_weaknesses(RSAKey(65537, factor * p * q)) == ("malformed",)
+    assert rsa_weaknesses(RSAKey(65537, 1009 * p * q)) == ()
+
+
+def test_blobs() -> None:
+    n = prime(512) * prime(512)
+    plain = base64.b64decode(rsa_blob(n))
+    certificate = string(b"ssh-rsa-cert-v01@openssh.com") + string(bytes(32)) + plain[11:] + bytes(30)
+    assert rsa_key(plain) == rsa_key(certificate) == RSAKey(65537, n)
+    assert plain_blob(certificate) == plain_blob(plain) == plain
+    for cut in range(len(plain) - 1):
+        assert rsa_key(plain[:cut]) is None
+    assert rsa_key(string(b"ssh-rsa") + mpint(-3) + mpint(n)) is None
+    assert rsa_key(string(b"ssh-ed25519") + string(bytes(32))) is None
+    assert [weaknesses_of(text) for text in ("", "not base64!", "AAAA", "\u00e9")] == [()] * 4
+    real = asyncssh.generate_private_key("ssh-rsa", key_size=1024).public_data
+    assert rsa_key(real) is not None
+
+
+@pytest.mark.parametrize(
+    ("n", "e", "id", "severity", "grade_"),
+    [
+        (roca_prime(1024) * roca_prime(1024), 65537, "host_key.roca", "high", "D"),
+        (prime(1536) * 4, 65537, "host_key.malformed", "critical", "F"),
+        (prime(1024) ** 2, 65537, "host_key.close_primes", "critical", "F"),
+        (prime(1024) * prime(1024), 1, "host_key.exponent", "critical", "F"),
+        (prime(1536) * prime(1536), 3, "host_key.exponent", "low", "A"),
+    ],
+)
+def test_findings(n: int, e: int, id: str, severity: str, grade_: str) -> None:
+    observation = modern(host_keys=[rsa_host_key(n, e)])
+    verdict = grade(observation, MODERN)
+    found = only(verdict, id)
+    assert (found.severity, found.algorithm, found.deviation) == (severity, "ssh-rsa", False)
+    assert found.remediation is not None
+    assert found.remediation.startswith("ssh-keygen -q -t rsa")
+    assert verdict.grade == grade_
+    from sshprobe.grading import remedy
+
+    mended = remedy(observation, MODERN)
+    assert mended.commands[0].startswith("ssh-keygen")
+    assert mended.score > verdict.score
+
+
+def test_a_key_that_was_not_proven_is_not_judged_but_for_its_exponent() -> None:
+    unproven = rsa_host_key(roca_prime(1024) * roca_prime(1024), verified=False)
+    assert {f.id for f in grade(modern(host_keys=[unproven]), MODERN).findings} >= {"host_key.unproven"}
+    assert "host_key.roca" not in {f.id for f in grade(modern(host_keys=[unproven]), MODERN).findings}
+    anyone = rsa_host_key(prime(1024) * prime(1024), 1, verified=False)
+    assert only(grade(modern(host_keys=[anyone]), MODERN), "host_key.exponent").severity == "critical"
+
+
+def test_the_worst_of_several_keys_of_a_type_counts() -> None:
+    small, none = rsa_host_key(prime(1024) * prime(1024), 3), rsa_host_key(prime(1536) * prime(1536), 2)
+    for keys in ([small, none], [none, small]):
+        assert only(grade(modern(host_keys=keys), MODERN), "host_key.exponent").severity == "critical"
+
+
+def test_a_modulus_that_has_been_factored_is_critical() -> None:
+    verdict = grade(modern(host_keys=[rsa_host_key(prime(256) * prime(256))]), MODERN)
+    assert only(verdict, "host_key.size").severity == "critical"
