@@ -23,8 +23,8 @@ from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 MODERN = load_profile("mozilla-modern")
 
 
-def real_key(kind: str, **size: int) -> HostKey:
-    key = parse_host_key(asyncssh.generate_private_key(kind, **size).public_data)
+def real_key(kind: str) -> HostKey:
+    key = parse_host_key(asyncssh.generate_private_key(kind).public_data)
     return HostKey(
         type=key.type,
         bits=key.bits,
@@ -138,7 +138,7 @@ def test_weak_keys_are_listed_once_with_all_their_hosts() -> None:
     weak = rsa_host_key(roca_prime(512) * roca_prime(512), 3)
     found = report([host("192.0.2.1", weak), host("192.0.2.2", weak), host("192.0.2.3", RSA)])
     (key,) = found.weak_keys
-    assert (key.fingerprint, key.bits) == (weak.fingerprint, 1024)
+    assert (key.fingerprint, key.bits) == (weak.fingerprint, weak.bits)
     assert key.findings == ["host_key.exponent", "host_key.roca"]
     assert key.hosts == ["192.0.2.1:22", "192.0.2.2:22"]
 
@@ -147,8 +147,8 @@ def numbers_as_badkeys_hashes_them() -> dict[str, tuple[HostKey, int]]:
     """By hand from asyncssh's own view of the keys: modulus, y, x and the key."""
     found = {}
     for kind in ("ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp521", "ssh-ed25519"):
-        private = asyncssh.generate_private_key(kind, **({"key_size": 1024} if kind == "ssh-rsa" else {}))
-        public = private.convert_to_public().pyca_key
+        private = asyncssh.generate_private_key(kind)
+        public: Any = private.convert_to_public().pyca_key
         if kind == "ssh-rsa":
             number = public.public_numbers().n
         elif kind == "ssh-dss":
@@ -213,11 +213,11 @@ def test_lists_of_lines(form: str) -> None:
         b"0123456789abcdef0123 and more\n",
         bytes(range(32)) * 3,
         b"\xff" * 16 + bytes(16),
-    ]
-    + [b"\x00" * 15],
+        bytes(15),
+    ],
 )
 def test_what_is_no_list_is_said(data: bytes) -> None:
-    with pytest.raises(InputError, match="^list"):
+    with pytest.raises(InputError, match=r"^list"):
         KnownKeys().add(data, source="list")
 
 
