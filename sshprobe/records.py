@@ -20,9 +20,6 @@ import msgspec
 SCHEMA = "1.0"
 """Version of the record format, "major.minor"."""
 
-LISTS_DIFFER = "differs between connections to this address"
-"""How a warning ends that names a list: more than one server answers there, and one verdict cannot be for all."""
-
 Status = Literal[
     "ok",
     "partial",
@@ -184,8 +181,11 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """MD5 over four name-lists, for clustering (HASSH)."""
     strict_kex: bool | None = None
     post_quantum_kex: bool | None = None
+    several_servers: bool = False
+    """True: connections to this address met different lists or host keys, as behind a load balancer. The lists are
+    those of all of them, but others may answer there that were never met, so `compliant` is null at best."""
     warnings: list[str] = []
-    """Oddities. None costs points; one that ends in `LISTS_DIFFER` leaves `compliant` null at best."""
+    """Oddities that change no verdict by themselves."""
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

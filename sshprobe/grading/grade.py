@@ -23,7 +23,7 @@ from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.profiles import Profile
-from sshprobe.records import LISTS_DIFFER, Category, Finding, Observation, Verdict
+from sshprobe.records import Category, Finding, Observation, Verdict
 
 
 def is_gradeable(observation: Observation) -> bool:
@@ -107,9 +107,8 @@ def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
     yield from missing_group_exchange(profile, observation)
     yield from missing_host_keys(profile, observation)
     yield from missing_authentication(profile, observation)
-    if any(warning.endswith(LISTS_DIFFER) for warning in observation.warnings):
-        # The lists of the first connection are judged; behind a load balancer others may be worse.
-        yield "the other servers at this address: the lists differ between connections"
+    if observation.several_servers:
+        yield "the other servers at this address: connections met different ones"
 
 
 def _finding(judgement: Judgement, context: Context) -> Finding:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
-from sshprobe.records import LISTS_DIFFER, Certificate, GroupExchange, HostKey, Identification
+from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import HostKeyReceived
@@ -44,6 +44,7 @@ class Facts:
     authentication_methods: list[str] | None = None
     none_accepted: bool | None = None
     banner: str | None = None
+    several_servers: bool = False
     warnings: list[str] = field(default_factory=list)
 
     def saw_line(self, line: bytes) -> None:
@@ -75,7 +76,8 @@ class Facts:
         for name in messages.NAME_LISTS:
             first, now = getattr(self.kexinit, name), getattr(kexinit, name)
             if now != first:
-                self.warn(f"{name} {LISTS_DIFFER}")
+                self.several_servers = True
+                self.warn(f"{name} differs between connections to this address")
                 kept = self.later_names.setdefault(name, [])
                 kept += [other for other in dict.fromkeys(now) if other not in first and other not in kept]
 
@@ -86,6 +88,7 @@ class Facts:
         if any(known.blob == blob for known in self.host_keys):
             return
         if any(known.type == key.type for known in self.host_keys):
+            self.several_servers = True
             self.warn(f"the {key.type} host key differs between connections to this address")
         certificate = _certificate(event)
         if certificate is not None and certificate.ca_signature_verified is False:

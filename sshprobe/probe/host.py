@@ -331,6 +331,7 @@ class HostProbe:
             hassh_server=facts.hassh_server(),
             strict_kex=facts.strict_kex(),
             post_quantum_kex=facts.post_quantum_kex(),
+            several_servers=facts.several_servers,
             warnings=list(facts.warnings),
         )
 

@@ -495,6 +495,6 @@ def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
     for cipher in (b"aes128-ctr", b"3des-cbc"):
         lists = {name: (cipher,) if "encryption" in name else () for name in NAME_LISTS}
         facts.saw_kexinit(KexInit(cookie=bytes(16), **lists))  # type: ignore[arg-type]
-    verdict = grade(modern(warnings=facts.warnings), MODERN)
+    verdict = grade(modern(several_servers=facts.several_servers), MODERN)
     assert verdict.compliant is None
-    assert "differ between connections" in verdict.not_observed[0]
+    assert "connections met different ones" in verdict.not_observed[0]

@@ -120,7 +120,6 @@ CASES = [
         twice(_other_key),
         "ok",
         "ssh-ed25519 host key differs",
-        compliant=True,
         connections=2,
         also=both_keys_warned,
     ),
