@@ -45,6 +45,8 @@ class KeyFacts(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """As OpenSSH prints it."""
+        if len(self.digest) != 32:
+            return self.digest.rstrip(b"\0").decode("utf-8")
         return "SHA256:" + base64.b64encode(self.digest).rstrip(b"=").decode("ascii")
 
 
@@ -105,7 +107,8 @@ def is_counted(key: HostKey) -> bool:
 def _digest(fingerprint: str) -> bytes:
     text = fingerprint.removeprefix("SHA256:")
     found = decoded(text + "=" * (-len(text) % 4))
-    return found if len(found) == 32 else fingerprint.encode("utf-8", "replace")
+    # Records can come from anywhere: a text that is no SHA-256 is kept as it is, longer than one.
+    return found if len(found) == 32 else fingerprint.encode("utf-8", "replace").ljust(33, b"\0")
 
 
 def _key_facts(key: HostKey, digest: bytes, known: KnownKeys | None) -> KeyFacts:

@@ -23,7 +23,9 @@ from sshprobe.profiles import (
     load_profile,
 )
 from sshprobe.records import GRADES, Finding, GroupExchange, HostKey, Observation, Verdict
+from sshprobe.wire.groups import group
 from tests.grading.observations import host_key, identification, modern, modulus
+from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 
 BUILT_IN = [load_profile(id) for id in ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")]
 METHODS = ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "odd@example.com"]
@@ -66,7 +68,25 @@ HOST_KEYS = st.lists(
     ),
     max_size=4,
 )
-EXCHANGES = st.lists(
+# Keys and groups with numbers that are weak in every way, and good ones.
+_P, _Q = prime(256), prime(256)
+HOST_KEYS |= st.lists(
+    st.builds(
+        rsa_host_key,
+        st.sampled_from([_P * _Q, _P * _P, 2 * _P, _P * prime(256), roca_prime(256) * roca_prime(256)]),
+        st.sampled_from([1, 2, 3, 65537]),
+        verified=st.sampled_from([True, True, None, False]),
+    ),
+    max_size=3,
+)
+_MODULI = [group("group14"), group("group14") + 2, group("group1"), prime(128), 7 * _P]
+
+
+def sent_group(p: int, g: int) -> GroupExchange:
+    return msgspec.structs.replace(modulus(p.bit_length()), modulus=f"{p:X}", generator=f"{g:X}")
+
+
+EXCHANGES = st.lists(st.builds(sent_group, st.sampled_from(_MODULI), st.sampled_from([1, 2, 5]))) | st.lists(
     st.builds(
         modulus,
         st.sampled_from([None, 1024, 1536, 2048, 3072, 8192]),
