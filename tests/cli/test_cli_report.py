@@ -1,0 +1,137 @@
+"""`sshprobe report` and what `sshprobe grade` says of many hosts."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sshprobe.records import HostRecord
+from tests.cli.test_cli_commands import sshprobe, write
+from tests.grading.rsa_keys import prime, rsa_host_key
+from tests.sample_records import captured, failed
+
+P = prime(1024)
+KEYS = [rsa_host_key(P * prime(1024)), rsa_host_key(P * prime(1024)), rsa_host_key(prime(1024) * prime(1024))]
+
+
+def with_keys(address: str, *keys: Any, name: str = "openssh-debian12-9.2p1") -> HostRecord:
+    return msgspec.structs.replace(captured(name, address), host_keys=list(keys))
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    hosts = [
+        with_keys("192.0.2.1", KEYS[0]),
+        with_keys("192.0.2.2", KEYS[1]),
+        with_keys("192.0.2.3", KEYS[2]),
+        with_keys("192.0.2.4", KEYS[2], name="openssh-9.9p2"),
+        failed("timeout", "no answer"),
+    ]
+    write(tmp_path / "saved.jsonl", hosts)
+    return tmp_path
+
+
+def test_by_host(saved: Path) -> None:
+    run = sshprobe("report", "saved.jsonl", cwd=saved)
+    assert (run.returncode, run.stderr) == (0, b"")
+    lines = run.stdout.decode().splitlines()
+    assert lines[0].split() == ["host", "severity", "finding", "key", "observed"]
+    assert [line.split()[:3] for line in lines[1:5]] == [
+        ["192.0.2.1:22", "critical", "host_key.shared_prime"],
+        ["192.0.2.2:22", "critical", "host_key.shared_prime"],
+        ["192.0.2.3:22", "medium", "host_key.shared"],
+        ["192.0.2.4:22", "medium", "host_key.shared"],
+    ]
+    text = " ".join(run.stdout.decode().split())
+    assert "5 targets, 4 SSH servers. 1 host key is shared by 2 machines. 2 RSA keys share a prime." in text
+    assert "Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys." in text
+
+
+def test_by_key(saved: Path) -> None:
+    out = sshprobe("report", "saved.jsonl", "--by", "key", cwd=saved).stdout.decode()
+    assert [line.split()[0] for line in out.splitlines()[1:4]] == [
+        KEYS[2].fingerprint,
+        *sorted([KEYS[0].fingerprint, KEYS[1].fingerprint]),
+    ]
+    assert "192.0.2.3:22, 192.0.2.4:22" in out
+    document = json.loads(sshprobe("report", "saved.jsonl", "--by", "key", "--format", "json", cwd=saved).stdout)
+    assert [key["findings"] for key in document["keys"]] == [["host_key.shared"], *[["host_key.shared_prime"]] * 2]
+    assert document["summary"]["type"] == "summary"
+    assert len(document["summary"]["shared_primes"]) == 1
+
+
+def test_by_algorithm(saved: Path) -> None:
+    out = sshprobe("report", "saved.jsonl", "--by", "algorithm", cwd=saved).stdout.decode()
+    rows = {tuple(line.split()[:2]): line for line in out.splitlines() if line}
+    assert rows["kex", "curve25519-sha256"].endswith("  192.0.2.1:22, 192.0.2.2:22, 192.0.2.3:22 and 1 more")
+    assert rows["mac", "hmac-sha1"].split()[2:4] == ["4", "low"]
+    run = sshprobe("report", "saved.jsonl", "--by", "algorithm", "--format", "json", cwd=saved)
+    uses = {(use["category"], use["algorithm"]): use for use in json.loads(run.stdout)["algorithms"]}
+    assert uses["kex", "mlkem768x25519-sha256"]["hosts"] == ["192.0.2.4:22"]
+    assert uses["mac", "hmac-sha1"]["severity"] == "low"
+    assert uses["kex", "kex-strict-s-v00@openssh.com"]["weakness"] == "a signal, no algorithm"
+
+
+def test_grade_adds_what_hosts_share(saved: Path) -> None:
+    run = sshprobe("grade", "saved.jsonl", "--format", "jsonl", cwd=saved)
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    grades = [host["verdicts"][0]["grade"] for host in records[1:-1] if host["verdicts"]]
+    assert grades[:2] == ["F", "F"]
+    assert "F" not in grades[2:]
+    assert records[-1]["weak_keys"] == {}
+    # and from standard input, which can be read but once
+    again = sshprobe("grade", "-", "--format", "jsonl", cwd=saved, stdin=(saved / "saved.jsonl").read_bytes())
+    assert again.stdout == run.stdout
+    table = " ".join(sshprobe("grade", "saved.jsonl", cwd=saved).stdout.decode().split())
+    assert "1 host key is shared by 2 machines. 2 RSA keys share a prime." in table
+
+
+@pytest.mark.parametrize("command", ["grade", "report"])
+def test_a_list_of_known_keys(command: str, saved: Path) -> None:
+    tail = hashlib.md5(base64.b64decode(KEYS[2].blob), usedforsecurity=False).hexdigest()[12:]
+    (saved / "blacklist.RSA-2048").write_text(f"# openssh-blacklist\n{tail}\n")
+    run = sshprobe(command, "saved.jsonl", "--weak-keys", "blacklist.RSA-2048", "-v", cwd=saved)
+    assert (run.returncode, run.stderr) == (0, b"")
+    text = " ".join(run.stdout.decode().split())
+    assert "host_key.known" in text or "private half is known" in text
+    assert "1 host key is on a list of known keys." in text
+    assert "not checked; give a list" not in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no records: name a file of them, or `-` for standard input"),
+        (["missing.jsonl"], "missing.jsonl: cannot be read: No such file or directory"),
+        (["saved.jsonl", "--weak-keys", "missing"], "missing: cannot be read: No such file or directory"),
+        (["saved.jsonl", "--weak-keys", "saved.jsonl"], "saved.jsonl:1: is no key"),
+        (["saved.jsonl", "--by", "colour"], "invalid value for '--by'"),
+    ],
+)
+def test_what_is_wrong_is_one_line(arguments: list[str], message: str, saved: Path) -> None:
+    run = sshprobe("report", *arguments, cwd=saved)
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert run.stderr.startswith(f"error: {message}".encode())
+    assert run.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("by", ["host", "algorithm", "key"])
+def test_hostile_records_act_on_no_terminal(by: str, tmp_path: Path) -> None:
+    bad = "\x1b[2J\u202e\nx"
+    key = msgspec.structs.replace(KEYS[2], type=bad, fingerprint=bad, blob=bad)
+    hosts = [
+        msgspec.structs.replace(with_keys(address, key), kex_algorithms=[bad], target=bad)
+        for address in (f"1{bad}", f"2{bad}")
+    ]
+    write(tmp_path / "bad.jsonl", hosts)
+    for extra in ([], ["-v"]):
+        out = sshprobe("report", "bad.jsonl", "--by", by, *extra, cwd=tmp_path).stdout.decode()
+        assert "\x1b" not in out
+        assert "\u202e" not in out
+    assert json.loads(sshprobe("report", "bad.jsonl", "--by", by, "--format", "json", cwd=tmp_path).stdout)
