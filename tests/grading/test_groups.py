@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import groups, known_group
-from sshprobe.grading import grade
+from sshprobe.grading import grade, safe_primes
 from sshprobe.grading.safe_primes import kind_of_modulus
+from sshprobe.probe.facts import hexadecimal
 from sshprobe.profiles import load_profile
 from sshprobe.records import GroupExchange, Observation
 from sshprobe.wire.groups import group
@@ -52,12 +53,27 @@ def test_the_table_of_known_groups() -> None:
     assert {entry.name for entry in table.values()} == {*NAMES, ""}
 
 
-def test_the_moduli_of_this_machine_are_known() -> None:
+def test_real_moduli_are_safe() -> None:
+    """Those of this machine's OpenSSH, if it has any; of releases whose moduli are not in the table a few."""
     path = Path("/etc/ssh/moduli")
     lines = [line.split() for line in path.read_text().splitlines() if line[:1] != "#"] if path.exists() else []
-    known = [known_group(int(line[6], 16)) for line in lines if int(line[4]) < 4096]
-    # A newer release has others; those of Debian 12 and 13 are all there.
-    assert all(known) or not any(known)
+    for line in [line for line in lines if line[4:5] == ["2047"]][:3]:
+        assert kind_of_modulus(int(line[6], 16)) == "safe"
+
+
+def test_the_test_of_primes_agrees_with_the_table() -> None:
+    """The same groups by computation, without looking them up."""
+    for name in ("group1", "group14"):
+        p = group(name)
+        assert safe_primes._passes(p, 2)
+        assert all(safe_primes._passes(p >> 1, base) for base in safe_primes._bases(p >> 1))
+
+
+def test_what_a_record_keeps_of_a_group() -> None:
+    assert (hexadecimal(group("group14")) or "")[:16] == "F" * 16
+    assert (hexadecimal(5), hexadecimal(-10)) == ("5", "-A")
+    assert hexadecimal(1 << 8191) is not None
+    assert hexadecimal(1 << 8192) is None
 
 
 @pytest.mark.parametrize("bits", [64, 160, 256])
