@@ -92,13 +92,10 @@ def test_close_primes() -> None:
 @pytest.mark.parametrize(
     ("e", "expected"),
     [
-        (1, ("exponent",)),
-        (2, ("exponent",)),
-        (65536, ("exponent",)),
-        (3, ("small_exponent",)),
-        (35, ("small_exponent",)),
-    ]
-    + [(65537, ()), (2**64 + 13, ())],
+        *((e, ("exponent",)) for e in (1, 2, 65536)),
+        *((e, ("small_exponent",)) for e in (3, 35)),
+        *((e, ()) for e in (65537, 2**64 + 13)),
+    ],
 )
 def test_exponents(e: int, expected: tuple[str, ...]) -> None:
     assert rsa_weaknesses(RSAKey(e, prime(512) * prime(512))) == expected
