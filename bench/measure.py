@@ -6,6 +6,7 @@ import os
 import signal
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "bench" / "build"
+CLIENTS = ROOT / "bench" / "clients"
+RECORDS = BUILD / "records.jsonl"
+
+
+def say(text: str) -> None:
+    """Say on standard error what is being done."""
+    print(text, file=sys.stderr, flush=True)
 
 
 class BenchError(RuntimeError):
@@ -71,7 +79,7 @@ def run_client(command: Sequence[str | Path], *, limit: float = 300, sample_memo
 
 
 def memory_of(pid: int) -> float:
-    """Resident memory of `pid` and its descendants in MB; shared pages are counted in each (so it is an upper bound)."""
+    """Resident memory of `pid` and its descendants in MB; shared pages count in each of them."""
     total, queue = 0.0, [pid]
     while queue:
         one = queue.pop()
@@ -88,7 +96,10 @@ def memory_of(pid: int) -> float:
 
 @dataclass
 class Client:
-    """A client to be measured. `command(hosts)` is what to run for so many; `verify(stdout, hosts)` raises BenchError."""
+    """A client to be measured.
+
+    `command(hosts)` is what to run for so many hosts; `verify(stdout, hosts)` raises BenchError unless it did its work.
+    """
 
     name: str
     hosts: int

@@ -11,10 +11,9 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+from bench.measure import BUILD, ROOT, BenchError
 from sshprobe.lab.openssh import OpenSSHServer
 from sshprobe.lab.process import ServerProcess, free_port
-
-from bench.measure import BUILD, ROOT, BenchError
 
 CAPTURES = sorted((ROOT / "tests" / "captures").glob("*.bin"))
 ADDRESSES_PER_SSHD = 16
@@ -72,7 +71,10 @@ class Responder:
 
 
 class RealServers:
-    """Real sshds of this machine with the same three host keys; each listens on 15 addresses of 127.1.0.0/16 (and one the lab chose)."""
+    """Real sshds of this machine with the same three host keys.
+
+    Each listens on 15 addresses of 127.1.0.0/16, and one more that the lab wants.
+    """
 
     def __init__(self, servers: list[OpenSSHServer], targets: list[list[str]]) -> None:
         self._servers = servers

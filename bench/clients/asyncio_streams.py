@@ -1,6 +1,6 @@
 """asyncio's streams on its own event loop, as one would write it in ten minutes: the lists of many hosts.
 
-    asyncio_streams.py PORT FIRST HOSTS CONCURRENCY
+Usage: asyncio_streams.py PORT FIRST HOSTS CONCURRENCY
 """
 
 from __future__ import annotations

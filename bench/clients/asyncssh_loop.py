@@ -1,6 +1,6 @@
 """asyncssh asked for what `sshprobe --depth full` asks: a key of each type, and the authentication methods.
 
-    asyncssh_loop.py HOST:PORT...
+Usage: asyncssh_loop.py HOST:PORT...
 """
 
 from __future__ import annotations

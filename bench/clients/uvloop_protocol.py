@@ -1,6 +1,6 @@
 """A bare asyncio.Protocol on uvloop: the lists of many hosts, and nothing done with them but a cached parse.
 
-    uvloop_protocol.py PORT FIRST HOSTS CONCURRENCY
+Usage: uvloop_protocol.py PORT FIRST HOSTS CONCURRENCY
 
 What Python cannot go below without leaving asyncio. The conversation is that of bench/floor.c.
 """
