@@ -74,9 +74,9 @@ def lists_clients(hosts: int, concurrency: int, port: Callable[[], int]) -> list
         clients.append(
             Client(
                 "nmap --script ssh2-enum-algos",
-                max(16, hosts // 12),
+                max(16, hosts // 32),
                 lambda count: [
-                    *("nmap", "-n", "-Pn", "-sT", "-T4", "--min-hostgroup", "512", "--script", "+ssh2-enum-algos"),
+                    *("nmap", "-n", "-Pn", "-sT", "--min-hostgroup", "256", "--script", "+ssh2-enum-algos"),
                     *("-p", str(port()), "-oX", "-", "-iL", target_list(count)),
                 ],
                 functools.partial(occurs, 'script id="ssh2-enum-algos"'),
