@@ -264,15 +264,18 @@ class HostProbe:
         """Connect to the address that answered, or to the first that does. Raises `NetworkError`."""
         candidates = [self._address] if self._address is not None else self._addresses
         failure: NetworkError | None = None
-        for address in candidates:
+        loop = asyncio.get_running_loop()
+        for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
             transport = ClientTransport(self._options.client_id)
-            self._connections += 1
+            connect_timeout = self._options.connect_timeout
+            if left > 1:  # leave time for those that come after it
+                connect_timeout = min(connect_timeout, (self._deadline - loop.time()) / (left + 1))
             try:
                 conversation = await open_conversation(
                     address,
                     self.port,
                     transport,
-                    connect_timeout=self._options.connect_timeout,
+                    connect_timeout=connect_timeout,
                     timeout=self._options.timeout,
                     deadline=self._deadline,
                 )
@@ -281,6 +284,7 @@ class HostProbe:
                 if self._identified and error.failure in ("refused", "reset"):
                     raise Ended("throttled", f"{error}, after earlier connections") from None
                 continue
+            self._connections += 1
             self._address = address
             return conversation
         assert failure is not None  # there is at least one candidate
