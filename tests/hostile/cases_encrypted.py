@@ -254,7 +254,7 @@ CASES = [
     ),
     Case(
         "IGNORE for ever, encrypted",
-        behind("newkeys", flooding_with(b"\x02" + text(""))),
+        behind("newkeys", flooding_with(b"\x02" + text(bytes(2000)))),
         "partial",
         "more than 131072 bytes",
         connections=2,

@@ -71,8 +71,8 @@ async def _sweep(cases: list[Case]) -> Swept:
         scanner = Scanner(
             profiles=[load_profile("mozilla-modern")],
             connect_timeout=2,
-            timeout=1,
-            host_timeout=8,
+            timeout=1.5,
+            host_timeout=20,
             throttle_wait=0.1,
             concurrency=len(targets),
         )
