@@ -40,7 +40,21 @@ def lists_clients(hosts: int, concurrency: int, port: Callable[[], int]) -> list
 
     def scan(count: int, *options: str) -> list[str]:
         where = f"{FIRST}-{address(count - 1)}" if count > 1 else FIRST
-        common = [*SSHPROBE, "--depth", "lists", "-c", str(concurrency), "-p", str(port()), *consent(count), where]
+        common = [
+            *SSHPROBE,
+            "--depth",
+            "lists",
+            "--rate",
+            "0",
+            "--workers",
+            "1",
+            "-c",
+            str(concurrency),
+            "-p",
+            str(port()),
+            *consent(count),
+            where,
+        ]
         if "jsonl" in options:
             return ["sh", "-c", 'exec "$@" >"$0"', str(RECORDS), *common, *options]
         return [*common, "-o", str(RECORDS), *options]

@@ -1,25 +1,51 @@
 """The same scan over several processes: each worker scans, grades and encodes; this process only merges lines.
 
-A target's records come back together, encoded, so that a worker that dies leaves either all of them or none.
+A target's records come back together, encoded, so that a worker that dies leaves either all of them or none. Verdicts
+are most of a record and the same for many hosts: a worker sends each kind of them once, and their number afterwards.
 """
 
 from __future__ import annotations
 
+import os
 import zlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from sshprobe.judging import KEPT, Judge, line_of
 from sshprobe.probe.host import not_asked
-from sshprobe.records import HostRecord, Observation
+from sshprobe.records import Depth, HostRecord, Observation, Verdict
 from sshprobe.scanner import Scanner
 from sshprobe.sweep import Job, Numbered, Pool, serve
 from sshprobe.targets import Target
 
-Lines = list[bytes]
-"""The records of one target, each a line of JSON without its end."""
+V = TypeVar("V")
+
+Verdicts = tuple[int, int, bytes | None]
+"""Worker, number of a kind of verdicts, and those encoded when this is the first time that they are sent."""
+
+Parts = list[tuple[bytes, Verdicts]]
+"""The records of one target: the head of each line (`sshprobe.judging`) and its verdicts."""
+
+
+class _Recent(Generic[V]):
+    """What was used last, up to `KEPT`. Both ends of a connection put the same numbers in the same order, so what one
+    has forgotten the other has too."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, V] = OrderedDict()
+
+    def get(self, number: int) -> V | None:
+        return self._kept.get(number)
+
+    def put(self, number: int, value: V) -> None:
+        self._kept[number] = value
+        self._kept.move_to_end(number)
+        if len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
 
 
 class ScanRunner:
@@ -28,6 +54,8 @@ class ScanRunner:
     def __init__(self, settings: dict[str, Any]) -> None:
         self._scanner = Scanner(**settings)
         self._stop: Callable[[], None] | None = None
+        self._identity = os.getpid()
+        self._sent: _Recent[bool] = _Recent()
 
     async def outcomes(
         self,
@@ -35,16 +63,19 @@ class ScanRunner:
         *,
         deferred: Callable[[Numbered[Target]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[tuple[int, Lines]]:
-        """Yield the number and the lines of every target."""
+    ) -> AsyncIterator[tuple[int, Parts]]:
+        """Yield the number and the records of every target."""
         sweep = self._scanner.sweep(self._jobs, deferred=deferred, trouble=trouble)
         self._stop = sweep.stop
-        encoder = msgspec.json.Encoder()
         async for outcome in sweep.run(targets):
-            yield (
-                outcome.target.number,
-                [encoder.encode(self._scanner.graded(observation)) for observation in outcome.results],
-            )
+            yield outcome.target.number, [self._parts(observation) for observation in outcome.results]
+
+    def _parts(self, observation: Observation) -> tuple[bytes, Verdicts]:
+        judge = self._scanner.judge
+        judged = judge.judged(observation)
+        known = self._sent.get(judged.number) is not None
+        self._sent.put(judged.number, True)
+        return judge.head(observation), (self._identity, judged.number, None if known else judged.encoded)
 
     def stop(self) -> None:
         """Start nothing new."""
@@ -55,7 +86,7 @@ class ScanRunner:
         return await self._scanner.jobs(numbered.target)
 
 
-def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None]) -> Pool[Target, Lines]:
+def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None]) -> Pool[Target, Parts]:
     """Return a pool that scans. `settings` are for all workers together: concurrency and rate are shared out.
 
     Raises `InputError` as `Scanner` does, before any process is started.
@@ -78,16 +109,25 @@ def route(target: Target) -> int:
     return zlib.crc32(target.host.lower().encode())
 
 
-def records_of(results: Iterator[Lines]) -> Iterator[tuple[HostRecord, bytes]]:
+def records_of(results: Iterator[Parts]) -> Iterator[tuple[HostRecord, bytes]]:
     """Yield each record with its line."""
-    decoder = msgspec.json.Decoder(HostRecord)
-    for lines in results:
-        for line in lines:
-            yield decoder.decode(line), line
+    decode_record = msgspec.json.Decoder(HostRecord).decode
+    decode_verdicts = msgspec.json.Decoder(list[Verdict]).decode
+    workers: dict[int, _Recent[tuple[bytes, list[Verdict]]]] = {}
+    for parts in results:
+        for head, (worker, number, encoded) in parts:
+            recent = workers.setdefault(worker, _Recent())
+            found = recent.get(number)
+            if found is None:
+                assert encoded is not None  # both sides forget in the same order
+                found = encoded, decode_verdicts(encoded)
+            recent.put(number, found)
+            encoded, verdicts = found
+            record = msgspec.structs.replace(decode_record(line_of(head, b"[]")), verdicts=verdicts)
+            yield record, line_of(head, encoded)
 
 
-def _lost(depth: Any, target: Target) -> Lines:
-    observation = not_asked(
-        target.text, target.host, target.port, depth, "protocol_error", "internal error: the scanner died on this host"
-    )
-    return [msgspec.json.encode(HostRecord(**msgspec.structs.asdict(observation)))]
+def _lost(depth: Depth, target: Target) -> Parts:
+    error = "internal error: the scanner died on this host"
+    observation = not_asked(target.text, target.host, target.port, depth, "protocol_error", error)
+    return [(Judge((), strict=False).head(observation), (0, 0, b"[]"))]

@@ -14,11 +14,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
-import msgspec
-
 import sshprobe
 from sshprobe.errors import InputError
-from sshprobe.grading import grade, is_gradeable
+from sshprobe.judging import Judge, line_of, record_of
 from sshprobe.net import NetworkError, resolve
 from sshprobe.probe.host import HostProbe, not_asked
 from sshprobe.probe.options import ProbeOptions
@@ -72,8 +70,8 @@ class Scanner:
             raise InputError("concurrency and rate must be more than 0, throttle_wait not less")
         if not auth_user:
             raise InputError("auth_user must not be empty")
-        self._profiles = tuple(profiles)
-        self._strict = strict
+        self.judge = Judge(profiles, strict=strict)
+        """Grades what is seen."""
         self._options = ProbeOptions(
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
             depth=depth,
@@ -136,12 +134,17 @@ class Scanner:
             for observation in outcome.results:
                 yield self.graded(observation)
 
+    async def scan_lines(self, targets: Iterable[Target]) -> AsyncIterator[tuple[HostRecord, bytes]]:
+        """Yield each record with its line of JSON, for those who write both."""
+        async for outcome in self._sweep.run(targets):
+            for observation in outcome.results:
+                judged = self.judge.judged(observation)
+                line = line_of(self.judge.head(observation), judged.encoded)
+                yield record_of(observation, judged), line
+
     def graded(self, observation: Observation) -> HostRecord:
         """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""
-        verdicts = []
-        if is_gradeable(observation):
-            verdicts = [grade(observation, profile, strict=self._strict) for profile in self._profiles]
-        return HostRecord(**msgspec.structs.asdict(observation), verdicts=verdicts)
+        return record_of(observation, self.judge.judged(observation))
 
     async def jobs(self, target: Target) -> list[Job[Observation]]:
         """Resolve one target into probes."""

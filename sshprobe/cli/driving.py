@@ -74,8 +74,8 @@ async def scan_here(
     async with scanner:
         try:
             with on_interrupt(interrupted):
-                async for record in scanner.scan(targets):
-                    take(record, None)
+                async for record, line in scanner.scan_lines(targets):
+                    take(record, line)
         except asyncio.CancelledError:
             if not interrupts:
                 raise
