@@ -113,8 +113,8 @@ class Human:
         self._fleet = fleet
         self._pause = pause
         self._hosts = 0
-        self._table = FleetTable(terminal)
-        self._plain_table = FleetTable(type(terminal)())
+        self._table = FleetTable(terminal, verbose=verbose)
+        self._plain_table = FleetTable(type(terminal)(), verbose=verbose)
 
     def host(self, record: HostRecord) -> None:
         """Show one host."""
@@ -137,10 +137,10 @@ class Human:
         if self._hosts == 1 and self._blocks and not summary.interrupted:
             return
         gap = "\n" if self._blocks and self._hosts else ""
-        sys.stdout.write(gap + self._table.render(summary, verbose=self._verbose))
+        sys.stdout.write(gap + self._table.render(summary))
         sys.stdout.flush()
         if self._copy_to is not None:
-            text = gap + self._plain_table.render(summary, verbose=self._verbose)
+            text = gap + self._plain_table.render(summary)
             self._copy_to.write(text.encode("utf-8", "backslashreplace"))
 
     def _block(self, record: HostRecord, terminal: Terminal) -> str:

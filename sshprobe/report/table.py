@@ -13,8 +13,17 @@ from sshprobe.report.fleet_words import key_sentences
 from sshprobe.report.terminal import Terminal, printable
 from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
 
+SHOWN = 100
+"""Hosts in the table, the worst. What is kept follows this, and not the number of hosts."""
+
+SHOWN_VERBOSE = 1000
+"""The same with -v, and as many that did not answer."""
+
 _SHOWN_SILENT = 10
 """Hosts that did not answer are listed up to this many, and beyond it only counted."""
+
+_COUNTED_NAMES = 4096
+"""Names in the count of what is most common. Servers can make names up, so there has to be an end to it."""
 
 _SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
 _NUMBERS = re.compile(r"(\d+)")
@@ -27,21 +36,63 @@ class _Row:
     cells: tuple[str, ...]
 
 
-class FleetTable:
-    """Takes hosts as they finish, keeps one row of each, and prints them at the end."""
+class _First:
+    """Keeps the rows that come first, `limit` of them; counts all."""
 
-    def __init__(self, terminal: Terminal) -> None:
-        self._terminal = terminal
+    def __init__(self, limit: int) -> None:
+        self.count = 0
+        self._limit = limit
         self._rows: list[_Row] = []
-        self._silent: list[_Row] = []
+        self._bar: tuple[object, ...] | None = None
+        """No row from here on will be among the first."""
+
+    def add(self, row: _Row) -> None:
+        """Keep one more, and sort out now and then: cheaper than a heap, and as flat."""
+        self._rows.append(row)
+        if len(self._rows) >= 2 * self._limit:
+            self._rows = self.rows()
+            self._bar = self._rows[-1].order
+
+    def wants(self, *order: object) -> bool:
+        """Say whether a row whose order begins so can be among the first."""
+        return self._bar is None or order < self._bar
+
+    def rows(self) -> list[_Row]:
+        """Return them in order."""
+        return sorted(self._rows, key=lambda row: (row.order, row.cells))[: self._limit]
+
+
+class FleetTable:
+    """Takes hosts as they finish, keeps a row of the worst of them, and prints those at the end."""
+
+    def __init__(self, terminal: Terminal, *, verbose: bool = False) -> None:
+        self._terminal = terminal
+        self._verbose = verbose
+        self._rows = _First(SHOWN_VERBOSE if verbose else SHOWN)
+        self._silent = _First(SHOWN_VERBOSE if verbose else _SHOWN_SILENT)
         self._profiles: list[str] = []
         self._servers = 0
         self._common: Counter[str] = Counter()
 
     def add(self, record: HostRecord) -> None:
         """Add one host. Its first verdict decides its place; each further profile has its own column."""
-        record = printable(record)
         self._servers += record.identification is not None
+        rows = self._silent if record.status in _SILENT and not record.verdicts else self._rows
+        rows.count += 1
+        for each in record.verdicts:
+            if each.profile not in self._profiles:
+                self._profiles.append(each.profile)
+        if record.verdicts:
+            self._count_findings(record.verdicts[0])
+            wanted = rows.wants(0, record.verdicts[0].score)
+        elif rows is self._silent and not self._verbose:
+            wanted = rows.count <= _SHOWN_SILENT  # more than that are not listed at all
+        else:
+            wanted = rows.wants(1)
+        if wanted:
+            rows.add(self._row(printable(record), record))
+
+    def _row(self, record: HostRecord, raw: HostRecord) -> _Row:
         place = endpoint(record.host, record.port)
         if record.port == 22:
             place = record.host
@@ -49,28 +100,27 @@ class FleetTable:
             reason = status(record)
             if record.error:
                 reason += f": {record.error}"
-            row = _Row((1, _natural(place)), None, ("-", "", place, software(record.identification), _cut(reason, 50)))
-            (self._silent if record.status in _SILENT else self._rows).append(row)
-            return
-        verdict, *others = record.verdicts
-        for each in record.verdicts:
-            if each.profile not in self._profiles:
-                self._profiles.append(each.profile)
-        self._common.update({f.algorithm or f.id for f in verdict.findings if f.severity != "note"})
+            return _Row((1, _natural(place)), None, ("-", "", place, software(record.identification), _cut(reason, 50)))
+        verdict, *_ = record.verdicts
         if record.status != "ok":
             place += f" ({status(record)})"
-        answers = {each.profile: f"{each.grade} {each.score}" for each in others}
+        answers = {each.profile: f"{each.grade} {each.score}" for each in raw.verdicts[1:]}
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
         cells = (verdict.grade, str(verdict.score), place, _cut(software(record.identification), 34), _worst(verdict))
-        self._rows.append(_Row((0, verdict.score, _natural(place)), verdict.grade, cells + further))
+        return _Row((0, verdict.score, _natural(place)), verdict.grade, cells + further)
 
-    def render(self, summary: SummaryRecord, *, verbose: bool = False) -> str:
+    def _count_findings(self, verdict: Verdict) -> None:
+        self._common.update({f.algorithm or f.id for f in verdict.findings if f.severity != "note"})
+        if len(self._common) > _COUNTED_NAMES:
+            self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))
+
+    def render(self, summary: SummaryRecord) -> str:
         """Return the table and the sentences under it."""
         from tabulate import tabulate
 
-        rows = self._rows + (self._silent if verbose or len(self._silent) <= _SHOWN_SILENT else [])
-        rows.sort(key=lambda row: row.order)
-        headers = ["grade", "score", "host", "software", "worst", *self._profiles[1:]]
+        silent = self._silent.rows() if self._verbose or self._silent.count <= _SHOWN_SILENT else []
+        rows = sorted([*self._rows.rows(), *silent], key=lambda row: row.order)
+        headers = ["grade", "score", "host", "software", "worst", *map(escape_unprintable, self._profiles[1:])]
         cells = [[*row.cells, *[""] * (len(headers) - len(row.cells))] for row in rows]
         align = ["left", "right", *["left"] * (len(headers) - 2)]
         table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if rows else None)
@@ -78,14 +128,30 @@ class FleetTable:
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
                 lines[index] = self._terminal.grade(lines[index][:2], row.grade) + lines[index][2:]
-        hidden = len(self._rows) + len(self._silent) - len(rows)
         sentences = self._sentences(summary)
-        if hidden:
-            sentences.append(f"{count(hidden, 'target')} did not answer; list them with -v.")
+        sentences += self._hidden(self._rows.count - (len(rows) - len(silent)), self._silent.count - len(silent))
         if summary.interrupted:
             sentences.append("Interrupted: the rest was not scanned.")
         wrapped = [line for sentence in sentences for line in self._terminal.wrap(sentence, indent="")]
         return "\n".join([*(lines if rows else []), "", *wrapped]) + "\n"
+
+    def _hidden(self, answered: int, silent: int) -> list[str]:
+        """Say what the table leaves out, and where it is."""
+        sentences = []
+        upto = "" if self._verbose else f"list up to {SHOWN_VERBOSE:,} with -v; "
+        if answered:
+            more = count(answered, "more host is", "more hosts are")
+            sentences.append(f"{more} not in the table, none worse than these: {upto}`-o FILE` records all.")
+        if silent:
+            more = "more " if self._verbose else ""
+            short = f"{count(silent, f'{more}target')} did not answer"
+            if self._verbose:
+                sentences.append(f"{short}; `-o FILE` records all.")
+            elif silent <= SHOWN_VERBOSE:
+                sentences.append(f"{short}; list them with -v.")
+            else:
+                sentences.append(f"{short}; {upto}`-o FILE` records all.")
+        return sentences
 
     def _sentences(self, summary: SummaryRecord) -> list[str]:
         statuses = ", ".join(f"{number:,} {_words(name)}" for name, number in _most(summary.statuses))
@@ -96,7 +162,7 @@ class FleetTable:
         answer = f"{count(self._servers, 'SSH server')}"
         if self._profiles:
             words = summary.compliant.get(self._profiles[0], {})
-            answer += f", {words.get('false', 0):,} not compliant with {self._profiles[0]}"
+            answer += f", {words.get('false', 0):,} not compliant with {escape_unprintable(self._profiles[0])}"
             if words.get("null"):
                 answer += f", {words['null']:,} with compliance unknown"
         answer += "."
@@ -104,7 +170,8 @@ class FleetTable:
         sentences.append(answer)
         if self._common:
             common = _most(self._common)[:3]
-            sentences.append(f"Most common: {', '.join(f'{name} on {number:,}' for name, number in common)}.")
+            named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in common)
+            sentences.append(f"Most common: {named}.")
         return sentences
 
 

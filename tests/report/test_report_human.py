@@ -12,7 +12,7 @@ from sshprobe.grading import FleetFacts
 from sshprobe.records import Grade, HostRecord
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
-from sshprobe.report.table import FleetTable
+from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable
 from sshprobe.report.terminal import Terminal, printable
 from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
 
@@ -122,12 +122,12 @@ def fleet() -> list[HostRecord]:
 
 
 def render(records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None) -> str:
-    table, summary, facts = FleetTable(terminal or Terminal()), SummaryBuilder(), FleetFacts()
+    table, summary, facts = FleetTable(terminal or Terminal(), verbose=verbose), SummaryBuilder(), FleetFacts()
     for record in records:
         facts.add(record)
         table.add(record)
         summary.add(record)
-    return table.render(summary.build(duration_ms=1500, fleet=facts.report()), verbose=verbose)
+    return table.render(summary.build(duration_ms=1500, fleet=facts.report()))
 
 
 def test_a_sweep() -> None:
@@ -155,6 +155,44 @@ def test_many_silent_hosts_are_counted_and_listed_with_v() -> None:
     assert "192.0.2.117" not in render(records)
     assert "31 targets did not answer; list them with -v." in render(records)
     assert "192.0.2.117" in render(records, verbose=True)
+
+
+def scored(number: int) -> list[HostRecord]:
+    """Return `number` hosts with every score from 0 to 99, mixed."""
+    hosts = []
+    for index in range(number):
+        verdict = msgspec.structs.replace(WANTING, score=index * 37 % 100)
+        hosts.append(judged(captured("dropbear-2022.83", f"10.0.{index // 256}.{index % 256}"), verdict))
+    return hosts
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(False, SHOWN), (True, SHOWN_VERBOSE)])
+def test_of_a_large_fleet_the_worst_are_listed_and_all_are_counted(verbose: bool, shown: int) -> None:
+    hosts = scored(2300)
+    text = render(hosts, verbose=verbose)
+    rows = [line.split() for line in text.splitlines() if line.startswith("C ")]
+    every = sorted((host.verdicts[0].score, [int(part) for part in host.host.split(".")]) for host in hosts)
+    assert [(int(row[1]), [int(part) for part in row[2].split(".")]) for row in rows] == every[:shown]
+    words = " ".join(text.split())
+    assert "2,300 targets: 2,300 ok." in words
+    assert "hmac-sha1 on 2,300" in words
+    assert f"{2300 - shown:,} more hosts are not in the table, none worse than these:" in words
+    assert ("list up to 1,000 with -v; `-o FILE` records all." in words) is not verbose
+    assert render(hosts[::-1], verbose=verbose) == text
+
+
+def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
+    table = FleetTable(Terminal())
+    summary = SummaryBuilder()
+    for index in range(6000):
+        made_up = finding("kex.unknown", "low", f"mine-{index}@example.org", "unknown")
+        findings = [made_up, *WANTING.findings]
+        record = judged(captured("dropbear-2022.83"), msgspec.structs.replace(WANTING, findings=findings))
+        table.add(record)
+        summary.add(record)
+    assert len(table._common) <= 4096
+    text = table.render(summary.build(duration_ms=1500))
+    assert "Most common: diffie-hellman-group14-sha256 on 6,000, hmac-sha1 on 6,000, password on 6,000." in text
 
 
 def test_order_changes_nothing() -> None:

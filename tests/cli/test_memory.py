@@ -1,0 +1,72 @@
+"""What a sweep keeps in memory follows what it finds, not how many addresses it tries."""
+
+import tracemalloc
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sshprobe.cli.output import Human, SweepOutput
+from sshprobe.records import HostRecord
+from sshprobe.report.jsonl import JsonLinesWriter
+from sshprobe.report.terminal import Terminal
+from tests.sample_records import WANTING, captured, failed, judged
+
+
+def dead(number: int) -> HostRecord:
+    return failed(
+        ("timeout", "refused", "unreachable")[number % 3],
+        "no answer",
+        f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+    )
+
+
+def tarpit(number: int) -> HostRecord:
+    return failed("protocol_error", f"a line of {number} bytes", dead(number).host)
+
+
+@pytest.mark.parametrize(("verbose", "more"), [(False, 50_000), (True, 20_000)])
+def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more: int) -> None:
+    """A few thousand, and then many times as many: what is held stays where it was."""
+    with Path("/dev/null").open("wb") as null:
+        human = Human(Terminal(), [], strict=False, verbose=verbose, blocks=False)
+        human._blocks = False  # -v would print each
+        sink = SweepOutput(JsonLinesWriter(null), human, ())
+
+        def feed(numbers: range) -> int:
+            for number in numbers:
+                sink.host(dead(number))
+                if number % 10 == 0:
+                    sink.host(tarpit(number))
+            return tracemalloc.get_traced_memory()[0]
+
+        tracemalloc.start()
+        try:
+            feed(range(3000))
+            few = feed(range(3000, 4000))
+            many = feed(range(4000, 4000 + more))
+        finally:
+            tracemalloc.stop()
+    # Up to twice as many rows as are shown are kept before they are sorted out; a row is about 1 kB.
+    assert many - few < (1_500_000 if verbose else 300_000)
+    assert sink.summary.hosts == 4400 + more + more // 10
+
+
+def test_servers_leave_a_row_of_the_worst_and_their_keys() -> None:
+    """Without keys (`--depth lists`) a server leaves nothing but counts."""
+    human = Human(Terminal(), [], strict=False, verbose=False, blocks=False)
+    sink = SweepOutput(None, human, ())
+    template = judged(captured("dropbear-2022.83"), WANTING)
+
+    def feed(numbers: range) -> int:
+        for number in numbers:
+            sink.host(msgspec.structs.replace(template, host=dead(number).host, host_keys=None))
+        return tracemalloc.get_traced_memory()[0]
+
+    tracemalloc.start()
+    try:
+        few = feed(range(1000))
+        many = feed(range(1000, 10_000))
+    finally:
+        tracemalloc.stop()
+    assert many - few < 300_000
