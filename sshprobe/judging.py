@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import msgspec
 
@@ -40,7 +41,7 @@ NOT_JUDGED = frozenset(
 KEPT = 1024
 """Kinds of observation whose verdicts are kept: about 20 kB each at most."""
 
-_JUDGED = tuple(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED)
+_judged_fields = attrgetter(*(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,9 @@ class Judged:
     verdicts: list[Verdict]
     encoded: bytes
     """`verdicts` in JSON."""
+
+
+_UNJUDGED = Judged(0, [], b"[]")
 
 
 class Judge:
@@ -67,7 +71,7 @@ class Judge:
 
     def judged(self, observation: Observation) -> Judged:
         """Return the verdicts on an observation; none if it cannot be judged."""
-        key = self._key([getattr(observation, field) for field in _JUDGED])
+        key = self._key(_judged_fields(observation))
         found = self._known.get(key)
         if found is not None:
             self._known.move_to_end(key)
@@ -84,7 +88,7 @@ class Judge:
 
     def head(self, observation: Observation) -> bytes:
         """Return the line of a host up to its verdicts: with them and "}" it is whole."""
-        return self._encode(_as_record(observation, []))[: -len("[]}")]
+        return self._encode(record_of(observation, _UNJUDGED))[: -len("[]}")]
 
 
 def line_of(head: bytes, encoded: bytes) -> bytes:
@@ -94,10 +98,4 @@ def line_of(head: bytes, encoded: bytes) -> bytes:
 
 def record_of(observation: Observation, judged: Judged) -> HostRecord:
     """Return the record of an observation and its verdicts, which it shares with others: they are not to be changed."""
-    return _as_record(observation, judged.verdicts)
-
-
-def _as_record(observation: Observation, verdicts: list[Verdict]) -> HostRecord:
-    return HostRecord(
-        **{field: getattr(observation, field) for field in Observation.__struct_fields__}, verdicts=verdicts
-    )
+    return HostRecord(**msgspec.structs.asdict(observation), verdicts=judged.verdicts)

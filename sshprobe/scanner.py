@@ -148,13 +148,15 @@ class Scanner:
 
     async def jobs(self, target: Target) -> list[Job[Observation]]:
         """Resolve one target into probes."""
-        if self._exclude.covers(target.host):
+        if self._exclude and self._exclude.covers(target.host):
             return [self._not_asked(target, "excluded", "excluded by the user")]
         try:
             addresses = await resolve(target.host, family=self._family, timeout=self._options.connect_timeout)
         except NetworkError as error:
             return [self._not_asked(target, "dns_error", str(error))]
-        allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
+        allowed = addresses
+        if self._exclude:
+            allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
         if not allowed:
             return [self._not_asked(target, "excluded", "excluded by the user")]
         groups = [[address] for address in allowed] if self._all_addresses else [allowed]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import ipaddress
 import socket
 from dataclasses import dataclass
 from typing import Literal
@@ -48,11 +47,13 @@ class Address:
 
 def literal(host: str) -> Address | None:
     """Return the address that `host` spells, or None if it is a name."""
-    try:
-        ip = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return Address(host, socket.AF_INET if ip.version == 4 else socket.AF_INET6)
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+        except (OSError, ValueError):
+            continue
+        return Address(host, family)
+    return None
 
 
 async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:

@@ -9,6 +9,7 @@ import base64
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
@@ -126,23 +127,20 @@ class Facts:
         if self.kexinit is None:
             return dict.fromkeys(messages.NAME_LISTS)
         return {
-            name: names((*getattr(self.kexinit, name), *self.later_names.get(name, ()))) for name in messages.NAME_LISTS
+            name: names(getattr(self.kexinit, name)) + names(tuple(self.later_names.get(name, ())))
+            for name in messages.NAME_LISTS
         }
 
     def hassh_server(self) -> str | None:
         """Return the MD5 of four lists that fingerprints a server's software and configuration (HASSH, 2018)."""
         if self.kexinit is None:
             return None
-        joined = b";".join(
-            b",".join(names)
-            for names in (
-                self.kexinit.kex_algorithms,
-                self.kexinit.encryption_algorithms_server_to_client,
-                self.kexinit.mac_algorithms_server_to_client,
-                self.kexinit.compression_algorithms_server_to_client,
-            )
+        return _hassh(
+            self.kexinit.kex_algorithms,
+            self.kexinit.encryption_algorithms_server_to_client,
+            self.kexinit.mac_algorithms_server_to_client,
+            self.kexinit.compression_algorithms_server_to_client,
         )
-        return hashlib.md5(joined, usedforsecurity=False).hexdigest()
 
     def strict_kex(self) -> bool | None:
         """Return whether the server offers strict key exchange."""
@@ -152,7 +150,7 @@ class Facts:
         """Return whether any key exchange offered resists a quantum computer."""
         if self.kexinit is None:
             return None
-        return any(is_post_quantum(name) for name in names(self.kexinit.kex_algorithms))
+        return _any_post_quantum(self.kexinit.kex_algorithms)
 
 
 def is_post_quantum(kex: str) -> bool:
@@ -163,7 +161,23 @@ def is_post_quantum(kex: str) -> bool:
 
 def names(raw: tuple[bytes, ...]) -> list[str]:
     """Return a name-list as text, safe to print."""
-    return [escape_bytes(name) for name in raw]
+    return list(_escaped(raw))
+
+
+@lru_cache(maxsize=1024)  # fleets offer the same lists again and again
+def _escaped(raw: tuple[bytes, ...]) -> tuple[str, ...]:
+    return tuple(map(escape_bytes, raw))
+
+
+@lru_cache(maxsize=1024)
+def _hassh(*lists: tuple[bytes, ...]) -> str:
+    joined = b";".join(map(b",".join, lists))
+    return hashlib.md5(joined, usedforsecurity=False).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _any_post_quantum(kex_algorithms: tuple[bytes, ...]) -> bool:
+    return any(map(is_post_quantum, _escaped(kex_algorithms)))
 
 
 def hexadecimal(number: int) -> str | None:

@@ -111,6 +111,8 @@ def pending_families(server: KexInit, progress: Progress) -> list[str]:
 
 def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchange | None:
     """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
+    if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):
+        return None
     offered = families(server)
     pending = pending_families(server, progress) if wanted.host_keys else []
     methods = _shared_methods(server)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
 from sshprobe.report.fleet_words import key_sentences
-from sshprobe.report.terminal import Terminal, printable
+from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
 
 SHOWN = 100
@@ -90,9 +90,10 @@ class FleetTable:
         else:
             wanted = rows.wants(1)
         if wanted:
-            rows.add(self._row(printable(record), record))
+            rows.add(self._row(record))
 
-    def _row(self, record: HostRecord, raw: HostRecord) -> _Row:
+    def _row(self, record: HostRecord) -> _Row:
+        # Only what is shown is made printable: a record is much larger, and there are many.
         place = endpoint(record.host, record.port)
         if record.port == 22:
             place = record.host
@@ -100,14 +101,15 @@ class FleetTable:
             reason = status(record)
             if record.error:
                 reason += f": {record.error}"
-            return _Row((1, _natural(place)), None, ("-", "", place, software(record.identification), _cut(reason, 50)))
+            silent = ("-", "", place, software(record.identification), _cut(reason, 50))
+            return _Row((1, _natural(place)), None, _printable_cells(silent))
         verdict, *_ = record.verdicts
         if record.status != "ok":
             place += f" ({status(record)})"
-        answers = {each.profile: f"{each.grade} {each.score}" for each in raw.verdicts[1:]}
+        answers = {each.profile: f"{each.grade} {each.score}" for each in record.verdicts[1:]}
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
         cells = (verdict.grade, str(verdict.score), place, _cut(software(record.identification), 34), _worst(verdict))
-        return _Row((0, verdict.score, _natural(place)), verdict.grade, cells + further)
+        return _Row((0, verdict.score, _natural(place)), verdict.grade, _printable_cells(cells + further))
 
     def _count_findings(self, verdict: Verdict) -> None:
         self._common.update({f.algorithm or f.id for f in verdict.findings if f.severity != "note"})
@@ -177,6 +179,10 @@ class FleetTable:
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _printable_cells(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(escape_unprintable, cells))
 
 
 def _words(name: str) -> str:

@@ -7,6 +7,7 @@ one such message. `encode` gives a payload.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from sshprobe.wire.codec import Reader, boolean, byte, name_list, string, uint32
@@ -87,12 +88,8 @@ class KexInit:
         """Parse a payload. What `reserved` holds is kept and not judged: the RFC reserves it for extension."""
         reader = _open(payload, KEXINIT, "KEXINIT")
         cookie = reader.take(16, "cookie")
-        kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc = [
-            reader.name_list(field) for field in NAME_LISTS
-        ]
-        follows = reader.boolean("first_kex_packet_follows")
-        reserved = reader.uint32("reserved")
-        reader.end()
+        lists, follows, reserved = _kexinit_after_cookie(reader.rest())
+        kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc = lists
         return cls(
             cookie, kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc, follows, reserved
         )
@@ -102,6 +99,17 @@ class KexInit:
         lists = b"".join(name_list(getattr(self, field)) for field in NAME_LISTS)
         tail = boolean(self.first_kex_packet_follows) + uint32(self.reserved)
         return byte(KEXINIT) + self.cookie + lists + tail
+
+
+@lru_cache(maxsize=256)  # most servers of a fleet send one of a few; an entry is at most a packet
+def _kexinit_after_cookie(body: bytes) -> tuple[tuple[tuple[bytes, ...], ...], bool, int]:
+    """Return the ten name-lists, first_kex_packet_follows and the reserved field."""
+    reader = Reader(body, "KEXINIT")
+    lists = tuple(reader.name_list(field) for field in NAME_LISTS)
+    follows = reader.boolean("first_kex_packet_follows")
+    reserved = reader.uint32("reserved")
+    reader.end()
+    return lists, follows, reserved
 
 
 @dataclass(frozen=True, slots=True)
