@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 RESERVED_FILES = 64
@@ -58,6 +59,18 @@ def cores() -> int:
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def config_directory() -> Path:
+    """Return where a user's settings of all programs are: $XDG_CONFIG_HOME, %APPDATA% on Windows, else ~/.config.
+
+    macOS has ~/.config too: that is where command line programs look there. Raises `RuntimeError` without a home.
+    """
+    chosen = os.environ.get("XDG_CONFIG_HOME", "")
+    if Path(chosen).is_absolute():  # a relative one is to be ignored, says the XDG Base Directory Specification
+        return Path(chosen)
+    roaming = os.environ.get("APPDATA") if sys.platform == "win32" else None
+    return Path(roaming) if roaming else Path.home() / ".config"
 
 
 @contextmanager

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import os
 from typing import Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 
 class LazyCommand(NamedTuple):
@@ -43,6 +45,9 @@ class LazyGroup(click.Group):
         module, _, name = lazy.place.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
+        for option in command.params:
+            if isinstance(option, click.Option) and option.allow_from_autoenv:
+                name_variable(option, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -68,3 +73,25 @@ class LazyGroup(click.Group):
             raise ReaderGone from None
         except KeyboardInterrupt:
             raise Interrupted from None
+
+
+def name_variable(option: click.Option, command: str) -> None:
+    """Let an option come from the environment too: `--fail-on` of `scan` from SSHPROBE_SCAN_FAIL_ON.
+
+    click's own automatic names are those of our variables, not those that users see.
+    """
+    seen = next((name[2:] for name in option.opts if name.startswith("--")), option.name or "")
+    name = f"SSHPROBE_{command}_{seen}".upper().replace("-", "_")
+    others = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
+    option.envvar = [name, *(other for other in others if other != name)]
+
+
+def variable_of(error: click.BadParameter) -> str | None:
+    """Return the environment variable whose value is wrong, if it came from one."""
+    option, context = error.param, error.ctx
+    if context is None or option is None or option.name is None:
+        return None
+    if context.get_parameter_source(option.name) is not ParameterSource.ENVIRONMENT:
+        return None
+    names = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
+    return next((name for name in names if os.environ.get(name)), None)

@@ -11,7 +11,7 @@ import click
 
 from sshprobe import __version__
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.group import Interrupted, LazyCommand, LazyGroup, ReaderGone
+from sshprobe.cli.group import Interrupted, LazyCommand, LazyGroup, ReaderGone, variable_of
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 
@@ -56,6 +56,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(code or 0)
     except InputError as error:
         return _fail(str(error))
+    except click.BadParameter as error:
+        variable = variable_of(error)
+        if variable is not None:
+            return _fail(f"{variable}: {_first_small(error.message)}")
+        return _fail(_first_small(error.format_message()))
     except click.ClickException as error:
         return _fail(_first_small(error.format_message()))
     except (Interrupted, click.Abort, KeyboardInterrupt):

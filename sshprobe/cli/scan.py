@@ -19,6 +19,7 @@ from sshprobe.cli.options import (
     standard_input,
     terminal,
 )
+from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import ChosenTargets, target_options
 from sshprobe.errors import InputError
 from sshprobe.platform import allow_open_sockets, cores
@@ -39,7 +40,7 @@ DEFAULT_RATE = 200.0
 """Hosts started a second unless told otherwise: what the translation tables of a home router survive."""
 
 
-@click.command()
+@click.command(cls=SavableCommand)
 @target_options
 @grading_options
 @click.option(
@@ -81,6 +82,7 @@ DEFAULT_RATE = 200.0
 )
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="No progress on standard error.")
+@saved_options
 def scan(
     chosen: ChosenTargets,
     profile_names: tuple[str, ...],
@@ -107,6 +109,7 @@ def scan(
     resume: str | None,
     stats: float | None,
     no_progress: bool,
+    save_as: str | None,
 ) -> int:
     """Probe SSH servers and grade them.
 
@@ -122,7 +125,15 @@ def scan(
     if resume is not None and (output is not None or format_ not in (None, "jsonl")):
         raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
     profiles = load_profiles(profile_names)
+    new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
+    if new_table is not None and not chosen.any_named:
+        check_without_targets(chosen, client_id)
+        new_table.write()
+        return 0
     stream, exclusions = chosen.read(stdin=standard_input())
+    if new_table is not None:
+        check_client_id(client_id)
+        new_table.write()
     if chosen.count_only:
         click.echo(stream.count(exclusions))
         return 0
@@ -176,6 +187,20 @@ def scan(
             interrupted = drive.run(left, sink.host, progress.say)
         sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
+
+
+def check_client_id(client_id: str | None) -> None:
+    """Raise `InputError` for one that a server would drop."""
+    from sshprobe.scanner import Scanner
+
+    Scanner(client_id=client_id)
+
+
+def check_without_targets(chosen: ChosenTargets, client_id: str | None) -> None:
+    """Raise what a scan with these options would raise, whatever its targets."""
+    chosen.check()
+    chosen.exclusions(stdin=standard_input())
+    check_client_id(client_id)
 
 
 def new_drive(settings: dict[str, Any], workers: int) -> Drive:

@@ -73,18 +73,33 @@ class ChosenTargets:
     count_only: bool
     yes: bool
 
+    @property
+    def any_named(self) -> bool:
+        """Whether there is a word or a file of targets at all."""
+        return bool(self.targets or self.files or self.inventories or self.records)
+
+    def check(self) -> None:
+        """Raise `click.UsageError` for options that make no sense without others."""
+        if self.inventory_format and not self.inventories:
+            raise click.UsageError("`--inventory-format` needs `--inventory`")
+        if (self.statuses or self.grades) and not self.records:
+            raise click.UsageError("`--status` and `--grade` need `--from-records`")
+
+    def exclusions(self, *, stdin: IO[bytes] | None) -> Exclusions:
+        """Read what is to be left alone. Raises `InputError`."""
+        from sshprobe.targets import Exclusions
+
+        return Exclusions.parse(self.exclude, files=self.exclude_files, stdin=stdin)
+
     def read(self, *, stdin: IO[bytes] | None) -> tuple[TargetStream, Exclusions]:
         """Read and check everything, say on standard error what was left out, and return what is to be scanned.
 
         Raises:
             InputError: something is malformed, there is no target, or there are more than `--yes` is needed for.
         """
-        from sshprobe.targets import Exclusions, parse_targets, targets_of_records
+        from sshprobe.targets import parse_targets, targets_of_records
 
-        if self.inventory_format and not self.inventories:
-            raise click.UsageError("`--inventory-format` needs `--inventory`")
-        if (self.statuses or self.grades) and not self.records:
-            raise click.UsageError("`--status` and `--grade` need `--from-records`")
+        self.check()
         if (*self.targets, *self.files, *self.inventories).count("-") and "-" in self.records:
             raise InputError("standard input cannot be targets and records at once")
         more = []
@@ -105,7 +120,7 @@ class ChosenTargets:
             # 32 bits: short enough to be typed, and there are more orders than anyone will run.
             seed=secrets.randbits(32) if self.seed is None else self.seed,
         )
-        exclusions = Exclusions.parse(self.exclude, files=self.exclude_files, stdin=stdin)
+        exclusions = self.exclusions(stdin=stdin)
         if not (self.yes or self.count_only):
             number = stream.count(exclusions)
             if number > LARGE_SWEEP:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -56,14 +56,8 @@ def load_profile(name_or_path: str) -> Profile:
 
 def parse_profile(text: str, *, source: str) -> Profile:
     """The profile in `text`; `source` names it in errors. Raises `InputError`."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message, _, place = str(error).partition(" (at ")
-        found = re.match(r"line (\d+)", place)
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise InputError(f"not TOML: {message[0].lower()}{message[1:]}", source=source, line=line) from None
-    reader = _Reader(text, source)
+    document = toml_document(text, source=source)
+    reader = TomlText(text, source)
     _check_printable(document, (), reader)
     try:
         profile = msgspec.convert(document, Profile)
@@ -73,12 +67,23 @@ def parse_profile(text: str, *, source: str) -> Profile:
     return profile
 
 
+def toml_document(text: str, *, source: str) -> dict[str, Any]:
+    """The document in `text`. Raises `InputError` naming the line where it is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message, _, place = str(error).partition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        line = int(found[1]) if found else text.count("\n") + 1
+        raise InputError(f"not TOML: {message[0].lower()}{message[1:]}", source=source, line=line) from None
+
+
 def _directory() -> Path:
     installed = Path(__file__).parent.parent / "_profiles"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "profiles"
 
 
-class _Reader:
+class TomlText:
     """Finds lines of a TOML text again, which `tomllib` does not keep."""
 
     def __init__(self, text: str, source: str) -> None:
@@ -112,6 +117,7 @@ class _Reader:
         return 1
 
     def fail(self, place: Place, message: str, value: str | None = None) -> NoReturn:
+        """Raise the `InputError` of a place."""
         field = ".".join(str(part) for part in place if isinstance(part, str))
         raise InputError(escape_text(f"{field}: {message}"), source=self.source, line=self.line(place, value)) from None
 
@@ -131,7 +137,7 @@ def _parts(dotted: str) -> Place:
     return tuple(part.strip("\"'") for part in re.findall(r"""\s*("[^"]*"|'[^']*'|[\w-]+)\s*""", dotted))
 
 
-def _check_printable(value: object, place: Place, reader: _Reader) -> None:
+def _check_printable(value: object, place: Place, reader: TomlText) -> None:
     """Texts of a profile go into findings and on to terminals: one line each, nothing unprintable."""
     if isinstance(value, dict):
         for key, item in value.items():
@@ -144,7 +150,7 @@ def _check_printable(value: object, place: Place, reader: _Reader) -> None:
         reader.fail(place or (value,), "has a line end or another character that cannot be printed")
 
 
-def _check(profile: Profile, reader: _Reader) -> None:
+def _check(profile: Profile, reader: TomlText) -> None:
     """What types cannot say. Raises `InputError` for the first thing wrong."""
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", profile.id):
         reader.fail(("id",), f"`{profile.id}` is not made of lower-case letters, digits, `.`, `_` and `-`")
@@ -178,7 +184,7 @@ def _check(profile: Profile, reader: _Reader) -> None:
         seen.add(item.id)
 
 
-def _check_algorithms(profile: Profile, category: Class, reader: _Reader) -> None:
+def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> None:
     rule = profile.algorithms(category)
     if rule is None:
         return
@@ -203,7 +209,7 @@ def _check_algorithms(profile: Profile, category: Class, reader: _Reader) -> Non
             reader.fail(place, f"`{word}`, but another name of the same algorithm has `{words[same]}`")
 
 
-def _check_names(names: tuple[str, ...], place: Place, reader: _Reader) -> None:
+def _check_names(names: tuple[str, ...], place: Place, reader: TomlText) -> None:
     if not names:
         reader.fail(place, "is empty, which nothing could meet")
     for index, name in enumerate(names):
@@ -213,6 +219,6 @@ def _check_names(names: tuple[str, ...], place: Place, reader: _Reader) -> None:
             reader.fail(place, f"`{name}` is there twice", name)
 
 
-def _check_bits(bits: int, place: Place, reader: _Reader) -> None:
+def _check_bits(bits: int, place: Place, reader: TomlText) -> None:
     if not 1024 <= bits <= 16384:
         reader.fail(place, f"{bits} is not between 1024 and 16384 bits")

@@ -1,0 +1,310 @@
+"""Options that are saved under a name, in the user's `config.toml`, and used again: one table `[COMMAND.NAME]` each.
+
+The command line comes before the environment, that before what is saved, and that before defaults, with three
+exceptions for what would surprise: exclusions add up, options that stand for each other displace each other, and a
+saved `--yes` was said of the saved targets alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_unprintable
+from sshprobe.platform import config_directory
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "help"})
+"""Parameters that are of one run only."""
+
+ADDED = ("exclude", "exclude_files")
+"""Who is not to be contacted is not contacted, wherever that was said."""
+
+_FROM = ("targets", "files", "inventories", "records")
+_META = "sshprobe.saved"
+
+
+class Displacement(NamedTuple):
+    """If one of `by` is given, those of `what` count no more that were given in a weaker place."""
+
+    by: tuple[str, ...]
+    what: tuple[str, ...]
+
+
+DISPLACEMENTS = (
+    Displacement(_FROM, (*_FROM, "inventory_format", "statuses", "grades")),
+    Displacement(("resume",), ("output", "format_")),
+    Displacement(("output",), ("resume", "format_")),
+    Displacement(("ipv4",), ("ipv6",)),
+    Displacement(("ipv6",), ("ipv4",)),
+)
+
+
+def saved_options(command: Command) -> Command:
+    """Add --saved and --save-as to a `SavableCommand`, which is given the name to save as, if any, as `save_as`."""
+    command = click.option(
+        "--save-as",
+        metavar="NAME",
+        allow_from_autoenv=False,
+        help="Save these options and targets, for `--saved NAME`; then scan, if there is a target.",
+    )(command)
+    return click.option(
+        "--saved",
+        metavar="NAME",
+        is_eager=True,
+        expose_value=False,
+        callback=_use_saved,
+        help="Use what was saved as NAME; what is given here comes first.",
+    )(command)
+
+
+class SavableCommand(click.Command):
+    """A command whose options can come from a saved table."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and settle what comes from where."""
+        given: dict[str, Any] = dict(self.make_parser(ctx).parse_args(args=list(args))[0])
+        rest = super().parse_args(ctx, args)
+        saved: dict[str, Any] = ctx.meta.get(_META, {})
+        parameters = {param.name: param for param in self.params if param.name}
+        if not ctx.params.get("targets") and saved.get("targets"):
+            ctx.params["targets"] = tuple(saved["targets"])
+            ctx.set_parameter_source("targets", ParameterSource.DEFAULT_MAP)
+        for name in ADDED:
+            param = parameters[name]
+            places = [given.get(name), param.value_from_envvar(ctx), saved.get(name)]
+            # No place of its own is a sentinel of click, which differs between its versions.
+            ctx.params[name] = tuple(value for place in places if isinstance(place, (list, tuple)) for value in place)
+        _displace(ctx, parameters)
+        ctx.meta[_META] = {
+            _key(param): _worth_saving(param, ctx.params[name], given.get(name), saved.get(name))
+            for name, param in parameters.items()
+            if name not in NOT_SAVED
+            and (_rank(ctx, name) in (_COMMAND_LINE, _SAVED) or (name in ADDED and name in saved))
+        }
+        return rest
+
+
+_COMMAND_LINE, _ENVIRONMENT, _SAVED, _DEFAULT = range(4)
+
+
+def _rank(ctx: click.Context, name: str) -> int:
+    """Return where a value comes from, the strongest place first; what says no counts as not given."""
+    value = ctx.params.get(name)
+    if value is None or value is False or value == ():
+        return _DEFAULT
+    ranks = {
+        ParameterSource.COMMANDLINE: _COMMAND_LINE,
+        ParameterSource.ENVIRONMENT: _ENVIRONMENT,
+        ParameterSource.DEFAULT_MAP: _SAVED,
+    }
+    source = ctx.get_parameter_source(name)
+    return _DEFAULT if source is None else ranks.get(source, _DEFAULT)
+
+
+def _displace(ctx: click.Context, parameters: dict[str, click.Parameter]) -> None:
+    def leave_out(name: str) -> None:
+        param = parameters[name]
+        several = param.nargs == -1 or param.multiple
+        ctx.params[name] = () if several else False if getattr(param, "is_flag", False) else None
+        ctx.set_parameter_source(name, ParameterSource.DEFAULT)
+
+    if _rank(ctx, "yes") == _SAVED and min(_rank(ctx, name) for name in _FROM) < _SAVED:
+        leave_out("yes")
+    for by, what in DISPLACEMENTS:
+        strongest = min(_rank(ctx, name) for name in by)
+        for name in what:
+            if strongest < _rank(ctx, name) < _DEFAULT:
+                leave_out(name)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def config_file() -> Path:
+    """Return where tables are saved. Raises `InputError` if there is no home folder."""
+    try:
+        return config_directory() / "sshprobe" / "config.toml"
+    except RuntimeError:
+        raise InputError("there is no home folder for saved options: set XDG_CONFIG_HOME") from None
+
+
+def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
+    if name is None or ctx.resilient_parsing:
+        return
+    path = config_file()
+    command = ctx.command.name or ""
+    file = _ConfigFile(path)
+    tables = file.tables(command)
+    if name not in tables:
+        known = f"know {', '.join(map(repr, tables))}" if tables else f"`sshprobe {command} --save-as NAME` saves some"
+        raise InputError(escape_unprintable(f"nothing is saved as {name!r}: {known}"), source=str(path))
+    parameters = {_key(each): each for each in ctx.command.params if each.name not in NOT_SAVED}
+    values = {}
+    for key, value in tables[name].items():
+        if key not in parameters:
+            close = difflib.get_close_matches(key, parameters, n=1)
+            hint = f": did you mean `{close[0]}`?" if close else ""
+            file.fail((command, name, key), f"no such option{hint}")
+        try:
+            values[str(parameters[key].name)] = _checked(parameters[key], value, ctx)
+        except click.BadParameter as error:
+            file.fail((command, name, key), error.message.removesuffix("."))
+    ctx.meta[_META] = values
+    ctx.default_map = {key: value for key, value in values.items() if key != "targets"}
+
+
+def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
+    """Return a value of TOML as the command line would give it. Raises `click.BadParameter`."""
+    found: Any
+    if getattr(param, "is_flag", False):
+        if not isinstance(value, bool):
+            raise click.BadParameter("is true or false")
+        return value
+    if param.multiple or param.nargs == -1:
+        if not isinstance(value, list) or not all(_is_word(each) for each in value):
+            raise click.BadParameter("is a list of strings")
+        found = [str(each) for each in value]
+    else:
+        if not _is_word(value):
+            raise click.BadParameter("is a string or a number")
+        found = str(value)
+    param.type_cast_value(ctx, found)
+    return found
+
+
+def _is_word(value: object) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+
+
+class _ConfigFile:
+    """The file as it is; one that does not exist is empty. Raises `InputError` naming the line that is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        from sshprobe.profiles.load import TomlText, toml_document
+
+        self.path = path
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
+        try:
+            self.text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise InputError("is not UTF-8 text", source=str(path), line=line) from None
+        self._document = toml_document(self.text, source=str(path))
+        self._lines = TomlText(self.text, str(path))
+
+    def tables(self, command: str) -> dict[str, dict[str, Any]]:
+        """Return the tables of one command, by their names."""
+        found: dict[str, dict[str, Any]] = self._document.get(command, {})
+        if not isinstance(found, dict):
+            self.fail((command,), "is no table")
+        for name, table in found.items():
+            if not isinstance(table, dict):
+                self.fail((command, name), "is no table")
+        return found
+
+    def line(self, *place: str) -> int:
+        """Return where something is."""
+        return self._lines.line(place)
+
+    def fail(self, place: tuple[str, ...], message: str) -> NoReturn:
+        """Raise the `InputError` of a place in the file."""
+        self._lines.fail(place, message)
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+class NewTable:
+    """What is to be saved: checked when it is made, written by `write`.
+
+    Raises `InputError`: the name cannot be one, or is taken; the file is no TOML.
+    """
+
+    def __init__(self, ctx: click.Context, name: str) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise InputError(f"`--save-as` takes a name of letters, digits, - and _, not {escape_unprintable(name)!r}")
+        self._name = name
+        command = ctx.command.name or ""
+        self._file = _ConfigFile(config_file())
+        if name in self._file.tables(command):
+            raise InputError(
+                f"`{name}` is saved already: take the table out that begins here, or choose another name",
+                source=str(self._file.path),
+                line=self._file.line(command, name),
+            )
+        lines = [f"[{command}.{name}]", *(f"{key} = {_toml(value)}" for key, value in ctx.meta[_META].items())]
+        gap = "\n" * (0 if not self._file.text else 1 if self._file.text.endswith("\n") else 2)
+        self._addition = gap + "\n".join(lines) + "\n"
+        self._check(command)
+
+    def _check(self, command: str) -> None:
+        """Never make a file that cannot be read again: `scan = {}` in it allows no table of ours."""
+        from sshprobe.profiles.load import toml_document
+
+        try:
+            self._addition.encode("utf-8")
+        except UnicodeEncodeError:
+            raise InputError("what is no UTF-8 text cannot be saved") from None
+        try:
+            toml_document(self._file.text + self._addition, source=str(self._file.path))
+        except InputError:
+            raise InputError(
+                f"no table can be added to `{command}`", source=str(self._file.path), line=self._file.line(command)
+            ) from None
+
+    def write(self) -> None:
+        """Add the table at the end of the file, and say so on standard error. Raises `InputError`."""
+        path = self._file.path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("ab") as stream:
+                stream.write(self._addition.encode("utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot be written: {error.strerror}", source=str(path)) from None
+        print(f"saved as `{self._name}` in {escape_unprintable(str(path))}", file=sys.stderr, flush=True)
+
+
+def _key(param: click.Parameter) -> str:
+    """Return how a parameter is called in the file: as on the command line."""
+    return next((name[2:] for name in param.opts if name.startswith("--")), param.name or "")
+
+
+def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) -> Any:
+    """Return what to write: words as they were given, but numbers and flags as such."""
+    if param.name in ADDED:
+        return [*_words(given), *_words(saved)]
+    if isinstance(value, (bool, int, float)):
+        return value
+    words = given if isinstance(given, (str, list, tuple)) and given else saved
+    return words if isinstance(words, str) else list(words)
+
+
+def _words(values: Any) -> Iterable[str]:
+    return values if isinstance(values, (list, tuple)) else ()
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return str(int(value)) if value == int(value) else repr(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    # JSON escapes what TOML wants escaped, except one character.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
