@@ -124,7 +124,7 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
     hidden = len(verdict.findings) - sum(map(len, shown))
     if hidden:
         lines.append(f"  {hidden} more with -v")
-    if verdict.compliant is None and verdict.not_observed:
+    if verdict.not_observed and not verbose:  # with -v it stands below, with the score
         lines += terminal.wrap(f"not observed: {', '.join(verdict.not_observed)}", indent="    ", first="  ")
     return lines if len(lines) > 1 else []
 

@@ -103,6 +103,14 @@ def test_a_partial_host_says_so() -> None:
     assert "partial: the host key exchange timed out. Not everything was seen." in host_block(record, Terminal())
 
 
+@pytest.mark.parametrize("compliant", [False, None])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_was_not_observed_is_said_once(compliant: bool | None, verbose: bool) -> None:
+    verdict = msgspec.structs.replace(WANTING, compliant=compliant, not_observed=["authentication methods"])
+    block = host_block(judged(debian12(), verdict), Terminal(), verbose=verbose)
+    assert block.count("not observed: authentication methods") == 1
+
+
 def test_colour_adds_nothing_but_colour() -> None:
     import re
 
