@@ -20,7 +20,7 @@ SHOWN_VERBOSE = 1000
 """The same with -v, and as many that did not answer."""
 
 _SHOWN_SILENT = 10
-"""Hosts that did not answer are listed up to this many, and beyond it only counted."""
+"""Hosts that did not answer or were excluded are listed up to this many, and beyond it only counted."""
 
 _COUNTED_NAMES = 4096
 """Names in the count of what is most common. Servers can make names up, so there has to be an end to it."""
@@ -70,6 +70,7 @@ class FleetTable:
         self._verbose = verbose
         self._rows = _First(SHOWN_VERBOSE if verbose else SHOWN)
         self._silent = _First(SHOWN_VERBOSE if verbose else _SHOWN_SILENT)
+        self._excluded = 0
         self._profiles: list[str] = []
         self._servers = 0
         self._common: Counter[str] = Counter()
@@ -79,6 +80,7 @@ class FleetTable:
         self._servers += record.identification is not None
         rows = self._silent if record.status in _SILENT and not record.verdicts else self._rows
         rows.count += 1
+        self._excluded += record.status == "excluded"
         for each in record.verdicts:
             if each.profile not in self._profiles:
                 self._profiles.append(each.profile)
@@ -135,7 +137,7 @@ class FleetTable:
         if summary.interrupted:
             sentences.append("Interrupted: the rest was not scanned.")
         wrapped = [line for sentence in sentences for line in self._terminal.wrap(sentence, indent="")]
-        return "\n".join([*(lines if rows else []), "", *wrapped]) + "\n"
+        return "\n".join([*([*lines, ""] if rows else []), *wrapped]) + "\n"
 
     def _hidden(self, answered: int, silent: int) -> list[str]:
         """Say what the table leaves out, and where it is."""
@@ -145,8 +147,7 @@ class FleetTable:
             more = count(answered, "more host is", "more hosts are")
             sentences.append(f"{more} not in the table, none worse than these: {upto}`-o FILE` records all.")
         if silent:
-            more = "more " if self._verbose else ""
-            short = f"{count(silent, f'{more}target')} did not answer"
+            short = self._quiet_words(silent)
             if self._verbose:
                 sentences.append(f"{short}; `-o FILE` records all.")
             elif silent <= SHOWN_VERBOSE:
@@ -154,6 +155,15 @@ class FleetTable:
             else:
                 sentences.append(f"{short}; {upto}`-o FILE` records all.")
         return sentences
+
+    def _quiet_words(self, hidden: int) -> str:
+        if self._verbose:  # excluded ones may be among those that are listed
+            return f"{count(hidden, 'more target')} did not answer or {'was' if hidden == 1 else 'were'} excluded"
+        silent = hidden - self._excluded
+        excluded = f"{self._excluded:,} {'was' if self._excluded == 1 else 'were'} excluded"
+        if not silent:
+            return f"{count(self._excluded, 'target was', 'targets were')} excluded"
+        return f"{count(silent, 'target')} did not answer" + (f", {excluded}" if self._excluded else "")
 
     def _sentences(self, summary: SummaryRecord) -> list[str]:
         statuses = ", ".join(f"{number:,} {_words(name)}" for name, number in _most(summary.statuses))

@@ -203,6 +203,16 @@ def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
     assert "Most common: diffie-hellman-group14-sha256 on 6,000, hmac-sha1 on 6,000, password on 6,000." in text
 
 
+def test_what_was_excluded_was_not_asked() -> None:
+    excluded = [failed("excluded", None, f"192.0.2.{last}") for last in range(100, 112)]
+    silent = [failed("timeout", None, f"192.0.2.{last}") for last in range(130, 150)]
+    assert "21 targets did not answer, 12 were excluded; list them with -v." in render([*fleet(), *silent, *excluded])
+    alone = render(excluded)
+    assert "\n12 targets were excluded; list them with -v.\n" in alone
+    assert "did not answer" not in alone
+    assert alone.startswith("12 targets: 12 excluded.")
+
+
 def test_order_changes_nothing() -> None:
     assert render(fleet()) == render(fleet()[::-1])
 
