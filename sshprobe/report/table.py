@@ -26,6 +26,9 @@ _COUNTED_NAMES = 4096
 """Names in the count of what is most common. Servers can make names up, so there has to be an end to it."""
 
 _SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
+_OF_A_NAME = frozenset({"forbidden", "unlisted", "weak"})
+"""Findings for which the algorithm's name says enough: that it is offered is the fault."""
+
 _NUMBERS = re.compile(r"(\d+)")
 
 
@@ -203,7 +206,12 @@ def _worst(verdict: Verdict) -> str:
     finding = next((each for each in verdict.findings if each.severity != "note"), None)
     if finding is None:
         return compliance(verdict)
-    return _cut(finding.algorithm or finding.message, 50)
+    if finding.algorithm is None:
+        return _cut(finding.message, 50)
+    if finding.id.rpartition(".")[2] in _OF_A_NAME:
+        return _cut(finding.algorithm, 50)
+    # "ssh-rsa" alone would be taken for the algorithm where a short key is meant.
+    return _cut(f"{finding.algorithm}: {finding.message}", 50)
 
 
 def _cut(text: str, limit: int) -> str:

@@ -203,6 +203,20 @@ def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
     assert "Most common: diffie-hellman-group14-sha256 on 6,000, hmac-sha1 on 6,000, password on 6,000." in text
 
 
+@pytest.mark.parametrize(
+    ("id_", "algorithm", "worst"),
+    [
+        ("host_key.weak", "ssh-rsa", "ssh-rsa"),
+        ("host_key.size", "ssh-rsa", "ssh-rsa: 1024 bits; the profile asks for 3072"),
+        ("group_exchange.modulus", None, "1024 bits; the profile asks for 3072"),
+    ],
+)
+def test_the_worst_of_a_host_tells_a_short_key_from_an_algorithm(id_: str, algorithm: str | None, worst: str) -> None:
+    found = [finding(id_, "high", algorithm, "1024 bits; the profile asks for 3072")]
+    text = render([judged(debian12(), msgspec.structs.replace(WANTING, findings=found))])
+    assert text.splitlines()[1].endswith(f"  {worst}")
+
+
 def test_what_was_excluded_was_not_asked() -> None:
     excluded = [failed("excluded", None, f"192.0.2.{last}") for last in range(100, 112)]
     silent = [failed("timeout", None, f"192.0.2.{last}") for last in range(130, 150)]
