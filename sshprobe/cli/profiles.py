@@ -63,7 +63,7 @@ def show(name: str, format_: str) -> None:
         click.echo("\n".join(fields(msgspec.to_builtins(profile), terminal())))
 
 
-@profiles.command()
+@profiles.command(short_help="Check profiles of your own.")
 @click.argument("files", metavar="FILE...", nargs=-1)
 def check(files: tuple[str, ...]) -> None:
     """Check profiles of your own: exit 0, or 2 and what is wrong, with its line."""
