@@ -89,7 +89,8 @@ def fields(value: dict[str, Any], terminal: Terminal, indent: str = "") -> list[
     for name, each in plain.items():
         label = f"{indent}{escape_unprintable(name)}"
         if isinstance(each, dict):
-            lines += ["", terminal.paint(label, "bold"), *fields(each, terminal, indent + "  ")]
+            inner = fields(each, terminal, indent + "  ")
+            lines += ["", terminal.paint(label, "bold"), *inner] if inner else []
         elif isinstance(each, (list, tuple)) and each and isinstance(each[0], dict):
             for item in each:
                 lines += ["", terminal.paint(label, "bold"), *fields(item, terminal, indent + "  ")]

@@ -190,6 +190,14 @@ def test_profiles(tmp_path: Path) -> None:
         assert mine == built_in != b""
 
 
+def test_a_section_of_a_profile_with_nothing_in_it_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    for id_, there in (("mozilla-modern", True), ("alibaba-ecs", False)):
+        assert main(["profiles", "show", id_]) == 0
+        assert ("\n  min_bits\n" in capsys.readouterr().out) is there
+
+
 def test_explain(tmp_path: Path) -> None:
     for name in ("hmac-sha1", "ssh-ed25519", "diffie-hellman-group14-sha256", "aes128-cbc", "zlib"):
         run = sshprobe("explain", name, cwd=tmp_path)
