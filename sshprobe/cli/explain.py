@@ -28,7 +28,9 @@ def explain(name: str) -> None:
     from sshprobe.grading import explain_finding, finding_ids
 
     ids = finding_ids()
-    found = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
+    known_as = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
+    # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
+    found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
     signal = marker(name)
     if not found and signal is None and name not in ids:
         known = {*ids, *marker_names(), *(each for category in CLASSES for each in names(category))}

@@ -210,6 +210,17 @@ def test_explain(tmp_path: Path) -> None:
     assert "weakness none known" in " ".join(sshprobe("explain", "ssh-ed25519", cwd=tmp_path).stdout.decode().split())
 
 
+def test_a_name_in_the_wrong_list_is_explained_only_if_it_is_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["explain", "chacha20-poly1305@openssh.com"]) == 0
+    out = capsys.readouterr().out
+    assert "bogus" not in out
+    assert out.count("category ") == 1
+    assert main(["explain", "kexAlgoDH1SHA1"]) == 0
+    assert "bogus" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("name", ["kex-strict-s-v00@openssh.com", "ext-info-s", "kexguess2@matt.ucc.asn.au"])
 def test_markers_are_explained_as_what_they_are(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
