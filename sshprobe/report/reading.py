@@ -96,7 +96,8 @@ class _Source:
             try:
                 record: Record = decoder.decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-                raise InputError(f"is no record: {_one_line(error)}", source=self.name, line=number) from None
+                words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
+                raise InputError(f"is no record: {words}", source=self.name, line=number) from None
             self._check_schema(record, number)
             yield record
 

@@ -87,7 +87,8 @@ def line(record: Record) -> bytes:
 BROKEN = {
     b"": "records: holds no records",
     b"\n\n": "records: holds no records",
-    b"hello\n": "records:1: is no record: ",
+    b"hello\n": "records:1: is no record: a record is a JSON object",
+    b"192.0.2.1:22\n": "records:1: is no record: a record is a JSON object",
     b"\x00\xff": "records:1: is no record: ",
     b"{}\n": "records:1: is no record: object missing required field `type`",
     b'{"type":"host"}\n': "records:1: is no record: object missing required field",
