@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def explain(name: str) -> None:
     """Say what an algorithm or a finding is.
 
-    The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding from a report.
+    The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
+    `sshprobe scan -v` and `sshprobe grade -v` show.
     """
     import msgspec
 
