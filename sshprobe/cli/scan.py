@@ -124,6 +124,8 @@ def scan(
         raise click.UsageError("`-4` and `-6` exclude each other")
     if resume is not None and (output is not None or format_ not in (None, "jsonl")):
         raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
+    if resume is not None and chosen.count_only:
+        raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
     profiles = load_profiles(profile_names)
     new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
     if new_table is not None and not chosen.any_named:

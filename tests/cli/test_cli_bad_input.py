@@ -95,6 +95,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "an unknown status": (["scan", "HERE", "--from-records", "empty.jsonl", "--status", "dead"], "'dead'"),
     "an unknown grade": (["scan", "HERE", "--from-records", "empty.jsonl", "--grade", "E"], "'E'"),
     "nothing to count": (["scan", "--count"], "no target"),
+    "what is left of a sweep, to count": (
+        ["scan", "HERE", "--count", "--resume", "r.jsonl"],
+        "those of `--resume` too",
+    ),
     "a malformed target to count": (["scan", "--count", "10.0.0.0/99"], "is no network"),
     "a missing target file": (["scan", "HERE", "-f", "none.txt"], "none.txt: cannot be read: No such file"),
     "a folder as target file": (["scan", "HERE", "-f", "."], ".: cannot be read: Is a directory"),
