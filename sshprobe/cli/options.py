@@ -73,7 +73,8 @@ def grading_options(command: Command) -> Command:
             type=FailOn(),
             multiple=True,
             help="Exit with 1 if a host has a finding of this severity (critical, high, medium, low) or above, this "
-            "grade (A, B, C, D, F) or a worse one, or is not shown to comply (noncompliant). Repeatable.",
+            "grade (A, B, C, D, F) or a worse one, or is not shown to comply (noncompliant). A target "
+            "that takes no connection or speaks no SSH reaches none. Repeatable.",
         ),
         click.option("--strict", is_flag=True, help="What a profile does not list is a deviation, stronger or not."),
         click.option(
@@ -99,7 +100,7 @@ def output_options(command: Command) -> Command:
             "--output",
             "output",
             metavar="FILE",
-            help="Write records to FILE and the report to standard output.",
+            help="Write records to FILE, in place of what it holds, and the report to standard output.",
         ),
         click.option(
             "--format",

@@ -78,7 +78,9 @@ DEFAULT_RATE = 200.0
 )
 @output_options
 @click.option(
-    "--resume", metavar="FILE", help="Go on with the sweep whose records are in FILE: what it holds is not done again."
+    "--resume",
+    metavar="FILE",
+    help="Go on with the sweep whose records are in FILE, given the same targets: what it holds is not done again.",
 )
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="No progress on standard error.")

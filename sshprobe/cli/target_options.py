@@ -146,7 +146,9 @@ _OPTIONS = (
         "ssh_config or known_hosts. What it is, its content says.",
     ),
     click.option(
-        "--inventory-format", type=click.Choice(_INVENTORY_FORMATS), help="What the content does not say rightly."
+        "--inventory-format",
+        type=click.Choice(_INVENTORY_FORMATS),
+        help="What the inventories are, where their content does not tell.",
     ),
     click.option(
         "--from-records", "records", metavar="FILE", multiple=True, help="The hosts of an earlier sweep, again."
