@@ -131,7 +131,13 @@ def finding_details(finding: Finding, terminal: Terminal) -> list[str]:
 def verdict_details(verdict: Verdict, terminal: Terminal) -> list[str]:
     """Return the lines that explain a score: points, cap with its reasons, each category."""
     lines = [""]
-    cap = "no cap" if verdict.cap is None else f"capped at {verdict.cap} by {', '.join(verdict.cap_reasons)}"
+    reasons = ", ".join(verdict.cap_reasons)
+    if verdict.cap is None:
+        cap = "no cap"
+    elif verdict.cap < verdict.raw_score:
+        cap = f"capped at {verdict.cap} by {reasons}"
+    else:
+        cap = f"not above the cap of {verdict.cap} by {reasons}"
     text = f"{verdict.profile} {verdict.profile_version}: {verdict.raw_score} before caps, {cap}, score {verdict.score}"
     lines += terminal.wrap(text, indent="    ", first="  ")
     categories = [f"{name} {each.score}" for name, each in verdict.categories.items()]

@@ -92,6 +92,14 @@ def test_everything_with_v() -> None:
     assert all(len(line) <= 100 for line in block.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("raw", "words"), [(62, "62 before caps, capped at 61 by"), (61, "61 before caps, not above the cap of 61 by")]
+)
+def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> None:
+    record = judged(debian12(), msgspec.structs.replace(WANTING, raw_score=raw, cap=61))
+    assert words in host_block(record, Terminal(), verbose=True)
+
+
 def test_a_host_without_an_answer() -> None:
     assert host_block(failed("refused", "connection refused"), Terminal()) == (
         "192.0.2.200:22  refused\n  connection refused\n\n  1 connection, 5.0 s.\n"
