@@ -183,7 +183,7 @@ class FleetTable:
         answer += "."
         answer = " ".join([answer, *key_sentences(summary)])
         sentences.append(answer)
-        if self._common:
+        if self._common and self._servers > 1:
             common = _most(self._common)[:3]
             named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in common)
             sentences.append(f"Most common: {named}.")

@@ -166,6 +166,10 @@ def test_a_sweep() -> None:
     assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text
 
 
+def test_nothing_is_common_to_one_server() -> None:
+    assert "Most common" not in render([debian12(), failed("timeout", None, "192.0.2.9")])
+
+
 def test_many_silent_hosts_are_counted_and_listed_with_v() -> None:
     records = [*fleet(), *(failed("timeout", None, f"192.0.2.{last}") for last in range(100, 130))]
     assert "192.0.2.117" not in render(records)
