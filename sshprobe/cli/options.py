@@ -91,6 +91,13 @@ def grading_options(command: Command) -> Command:
     return command
 
 
+def _no_dash(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    # `-` is standard input elsewhere; here it would be a file of that name.
+    if value == "-":
+        raise click.UsageError("`-o -` is no file: for records on standard output use `--format` without `-o`")
+    return value
+
+
 def output_options(command: Command) -> Command:
     """Add --format, -o and -v."""
     for option in (
@@ -100,6 +107,7 @@ def output_options(command: Command) -> Command:
             "--output",
             "output",
             metavar="FILE",
+            callback=_no_dash,
             help="Write records to FILE, in place of what it holds, and the report to standard output.",
         ),
         click.option(

@@ -140,6 +140,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "both versions of IP": (["scan", "HERE", "-4", "-6"], "exclude each other"),
     "an option without value": (["scan", "HERE", "--rate"], "--rate"),
     "an output folder that is missing": (["scan", "HERE", "-o", "none/out.jsonl"], "none/out.jsonl: cannot be written"),
+    "standard output as the output": (["scan", "HERE", "-o", "-"], "`-o -` is no file"),
     "an output that is a folder": (["scan", "HERE", "-o", "."], ".: cannot be written"),
     "a document in a missing folder": (["scan", "HERE", "-o", "none/out.json"], "none/out.json: cannot be written"),
     "no records": (["grade"], "no records"),
