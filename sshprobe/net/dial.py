@@ -37,6 +37,20 @@ def network_error(error: OSError) -> NetworkError:
     return NetworkError("unreachable", words.lower())
 
 
+def has_source_address(address: Address) -> bool:
+    """Whether this machine has an address from which `address` can be reached. Nothing is sent.
+
+    Tells the two meanings of EADDRNOTAVAIL apart: all ports are taken, which passes, or there is no IPv6 here. A UDP
+    socket has ports of its own.
+    """
+    try:
+        with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
+            probe.connect((address.ip, 9))
+    except OSError as error:
+        return error.errno != errno.EADDRNOTAVAIL
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """An IP address to dial, as text, with its family (`socket.AF_INET` or `socket.AF_INET6`)."""

@@ -7,9 +7,10 @@ so a peer that floods fills its own send buffer and not our memory.
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import cast
 
-from sshprobe.net.dial import Address, NetworkError, network_error
+from sshprobe.net.dial import Address, NetworkError, has_source_address, network_error
 
 HIGH_WATER = 65_536
 """Bytes held before reading is paused."""
@@ -131,5 +132,7 @@ async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
     except TimeoutError:
         raise NetworkError("timeout", f"no connection within {timeout:g} s") from None
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL and not has_source_address(address):
+            raise NetworkError("unreachable", "this machine has no address to reach it from") from None
         raise network_error(error) from None
     return stream
