@@ -6,14 +6,15 @@ Rules:
 2. At most one job talks to an address at a time; at most `concurrency` jobs run; at most `rate` targets are started a
    second, evenly and not in bursts.
 3. A job that was told to come back later does so once, after all others and not before `throttle_wait` is over.
-4. A job that failed because this machine was short of something is run again, more slowly; nothing new is started
-   meanwhile. Only when that goes on is its result taken as it is.
+4. A job that failed because this machine was short of something is run again after a pause in which nothing new is
+   started, and as many jobs at once as did not fail. Only after several tries is its result taken as it is.
 5. Memory follows `concurrency` and the number of throttled hosts, not the number of targets.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -71,6 +72,53 @@ class Outcome(Generic[T, R]):
     results: list[R] = field(default_factory=list)
 
 
+class Turns:
+    """How many jobs may run at once: `most`, and fewer after this machine was short of something.
+
+    The number goes down to those that ran when one failed, and up by one each time that as many have gone well.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._allowed = most
+        self._running = 0
+        self._went_well = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether nothing was short lately."""
+        return self._allowed == self._most
+
+    async def take(self) -> None:
+        """Wait for a turn."""
+        while self._running >= self._allowed:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+        self._running += 1
+
+    def give_back(self, *, trouble: bool) -> None:
+        """End a turn."""
+        self._running -= 1
+        if not trouble and self._allowed < self._most:
+            self._went_well += 1
+            if self._went_well >= self._allowed:
+                self._went_well = 0
+                self._allowed += 1
+        for _ in range(self._allowed - self._running):
+            while self._waiting and self._waiting[0].done():
+                self._waiting.popleft()  # its job was cancelled
+            if not self._waiting:
+                break
+            self._waiting.popleft().set_result(None)
+
+    def fewer(self) -> None:
+        """Allow as many as run now: they got what the one that failed did not get."""
+        self._allowed = max(1, min(self._allowed, self._running))
+        self._went_well = 0
+
+
 class Sweep(Generic[T, R]):
     """One sweep. `expand` turns a target into jobs, at least one; it may resolve names.
 
@@ -99,6 +147,8 @@ class Sweep(Generic[T, R]):
         self._stopped = asyncio.Event()
         self._calm = asyncio.Event()  # cleared while this machine is short of something
         self._calm.set()
+        self._turns = Turns(concurrency)
+        self._told: set[str] = set()
         self._addresses: dict[str, tuple[asyncio.Lock, int]] = {}
         self._later: list[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]] = []
 
@@ -196,24 +246,33 @@ class Sweep(Generic[T, R]):
         if not job.address:
             return await job.run()
         async with self._alone(job.address):
-            result = await job.run()
+            result = await self._in_turn(job)
             for pause in LOCAL_PAUSES:
                 trouble = job.local_trouble
-                if trouble is None or self._stopped.is_set():
+                if trouble is None:
                     break
+                self._turns.fewer()
                 await self._wait_out(trouble, pause)
-                result = await job.run()
+                result = await self._in_turn(job)
             return result
+
+    async def _in_turn(self, job: Job[R]) -> R:
+        await self._turns.take()
+        try:
+            return await job.run()
+        finally:
+            self._turns.give_back(trouble=job.local_trouble is not None)
 
     async def _wait_out(self, trouble: str, pause: float) -> None:
         """Pause the sweep: nothing new is started until one pause is over."""
-        if self._calm.is_set() and self._trouble is not None:
+        if self._turns.unlimited:
+            self._told.clear()
+        if self._trouble is not None and trouble not in self._told:
+            self._told.add(trouble)
             self._trouble(trouble)
         self._calm.clear()
         try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._stopped.wait()
+            await asyncio.sleep(pause)
         finally:
             self._calm.set()
 

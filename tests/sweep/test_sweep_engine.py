@@ -101,6 +101,34 @@ async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.Monkey
     assert set(said) == {"no buffer space"}
 
 
+async def test_what_three_can_have_at_once_sixty_get_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who finds nothing left waits until others are done, and not only for so many pauses."""
+    monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
+    taken = 0
+
+    class Greedy(Conversation):
+        local_trouble: str | None = None
+
+        async def run(self) -> str:
+            nonlocal taken
+            self.runs += 1
+            if taken == 3:
+                self.local_trouble = "too many open files"
+                return "none left"
+            self.local_trouble = None
+            taken += 1
+            for _ in range(100):
+                await asyncio.sleep(0)
+            taken -= 1
+            return self.name
+
+    said: list[str] = []
+    engine: Sweep[Conversation, str] = Sweep(each, concurrency=30, trouble=said.append)
+    results = await results_of(engine, [Greedy(str(number), str(number)) for number in range(60)])
+    assert sorted(results, key=int) == [str(number) for number in range(60)]
+    assert said == ["too many open files"]
+
+
 async def test_targets_are_taken_as_they_are_needed() -> None:
     taken = 0
 

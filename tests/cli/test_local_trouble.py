@@ -1,0 +1,160 @@
+"""This machine runs out of something while it sweeps: it says so, slows down, and blames no host."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from sshprobe.net.dial import network_error
+from sshprobe.records import HostRecord
+from sshprobe.scanner import Scanner
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
+
+LOWERED = """
+import os, resource, sys
+from sshprobe.cli import main, driving
+spare = int(sys.argv.pop(1))
+if spare:
+    # The limit falls when the sweep begins, so that nothing could foresee it.
+    scan_here = driving.scan_here
+    async def lowered(*arguments):
+        limit = len(os.listdir("/dev/fd")) - 1 + spare  # listing them takes one
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        return await scan_here(*arguments)
+    driving.scan_here = lowered
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def sweep(*arguments: str, limit: int = 0, spare: int = 0, cwd: Path) -> tuple[list[dict[str, object]], list[str]]:
+    """Run a scan with a hard limit on open files, and return its host records and its words."""
+
+    def set_limit() -> None:
+        if limit:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+
+    run = subprocess.run(
+        [sys.executable, "-W", "error", "-c", LOWERED, str(spare), "scan", *arguments, "--format", "jsonl"],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+        preexec_fn=set_limit,
+    )
+    records = [json.loads(line) for line in run.stdout.splitlines()]
+    assert records, run.stderr.decode()
+    assert records[-1]["type"] == "summary"
+    return [record for record in records if record["type"] == "host"], run.stderr.decode().splitlines()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_low_limit_is_said_and_kept(workers: int, closed_port: int, tmp_path: Path) -> None:
+    options = ["-c", "500", "--rate", "0", "--workers", str(workers)]
+    records, words = sweep(f"127.0.0.0/24:{closed_port}", *options, limit=40, cwd=tmp_path)
+    assert Counter(record["status"] for record in records) == {"refused": 254}
+    assert words == [
+        f"concurrency lowered from 500 to {workers}: the limit on open files does not allow more",
+    ]
+
+
+@pytest.mark.parametrize("spare", [4, 12, 59])
+def test_too_few_files_in_the_middle_of_a_sweep_are_no_hosts_fault(spare: int, tmp_path: Path) -> None:
+    """Servers that keep their connections for a while, so that files are short for as long."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
+        place = f"127.0.0.0/26:{silent.getsockname()[1]}"
+        # Accepted by the kernel, and never answered: 127.0.0.1 is the only address where it listens.
+        refused_and_silent, words = sweep(place, "-c", "60", "--rate", "0", "--timeout", "1", spare=spare, cwd=tmp_path)
+    assert Counter(record["status"] for record in refused_and_silent) == {"refused": 61, "timeout": 1}
+    assert not [word for word in words if "too many open files" not in word.lower()]
+    assert len(words) <= 1
+
+
+async def test_hosts_that_wait_for_files_wait_for_their_turn() -> None:
+    """Thirty silent hosts and files for a few: each gets its time, although all together wait longer than one may."""
+    with socket.create_server(("0.0.0.0", 0), backlog=1024) as silent:
+        port = silent.getsockname()[1]
+        said: list[str] = []
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        used = len(os.listdir("/dev/fd"))  # noqa: PTH208 - at once
+        scanner = Scanner(concurrency=30, timeout=0.3, trouble=said.append)
+        records: list[HostRecord] = []
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (used + 8, before[1]))
+            async with scanner:
+                async for record in scanner.scan([f"127.0.0.0/27:{port}"]):
+                    records.append(record)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert Counter((record.status, record.stage) for record in records) == {("timeout", "identification"): 30}
+    assert said == ["this machine: too many open files"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN],
+    ids=lambda code: errno.errorcode[code],
+)
+def test_what_this_machine_is_short_of_is_local(code: int) -> None:
+    error = network_error(OSError(code, os.strerror(code)))
+    assert error.failure == "local"
+    assert str(error) == f"this machine: {os.strerror(code).lower()}"
+
+
+PORTS = """
+import asyncio, socket
+from sshprobe.net.dial import Address, NetworkError
+from sshprobe.net.stream import open_stream
+from sshprobe.platform import loop_factory
+
+async def main():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        kept = []
+        try:
+            for _ in range(8):
+                kept.append(await open_stream(Address("127.0.0.1", socket.AF_INET), port, timeout=5))
+        except NetworkError as error:
+            print(len(kept), error.failure, error, sep="|")
+        for stream in kept:
+            stream.abort()
+
+with asyncio.Runner(loop_factory=loop_factory()) as runner:
+    runner.run(main())
+"""
+
+
+def test_no_ports_left() -> None:
+    """In a network namespace of its own, which has four ports."""
+    shell = 'ip link set lo up && echo "40000 40003" > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"'
+    run = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", PORTS],
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=False,
+    )
+    if run.returncode and b"Traceback" not in run.stderr:
+        pytest.skip(
+            "needs `unshare --user --net` and `ip` (packages util-linux, iproute2), and a kernel that allows it"
+        )
+    assert run.returncode == 0, run.stderr.decode()
+    # One of the four is the server's own port, or it has none of them: then there are four connections.
+    number, failure, words = run.stdout.decode().strip().split("|")
+    assert number in ("3", "4")
+    assert (failure, words) == ("local", "this machine: cannot assign requested address")
