@@ -39,6 +39,9 @@ THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 TOO_MANY_CONNECTIONS = 12
 """SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253 section 11.1)."""
 
+SILENT_LINGER = 0.1
+"""Seconds that a server which let a deadline pass gets to close its side."""
+
 ERROR_TEXT = 200
 """Bytes of a server's words quoted in an error."""
 
@@ -74,6 +77,7 @@ class Conversation:
         self._host_deadline = host_deadline
         self._deadline = host_deadline
         self._awaited = ""
+        self._silent = False
         self._closed = False
         self.answers = Answers([])
 
@@ -139,7 +143,8 @@ class Conversation:
         if not self._closed:
             self._transport.disconnect(description)
             self._stream.send(self._transport.data_to_send())
-        await self._stream.finish(linger)
+        # Who was silent so far will not close in time either.
+        await self._stream.finish(min(linger, SILENT_LINGER) if self._silent else linger)
 
     async def _next(self, awaited: str) -> Event:
         """Return the next event, within the deadline of this question. Raises `Ended`."""
@@ -166,7 +171,8 @@ class Conversation:
                 return event
         except NetworkError as error:
             if error.failure == "timeout":
-                raise Ended("timeout", f"no answer in time: {awaited}") from None
+                self._silent = True
+                raise Ended("timeout", f"timed out waiting for {awaited}") from None
             self._closed = True
             raise Ended("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:

@@ -159,6 +159,8 @@ def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, verbose: bo
         return []
     if (advice.grade, advice.score) != (verdict.grade, verdict.score):
         goal = f"To reach {advice.grade} ({advice.score})"
+        if verdict.not_observed:
+            goal += ", as far as was seen"
     else:
         goal = "To match the profile" if advice.compliant else "To come closer to the profile"
     lines = [""]

@@ -104,7 +104,7 @@ CASES = [
         "silent in all but the first connection",
         one_then(_hangs),
         "partial",
-        "no answer in time: an ident",
+        "timed out waiting for an ident",
         connections=2,
     ),
     Case(

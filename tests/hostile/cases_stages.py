@@ -43,8 +43,8 @@ async def _disconnects(peer: Peer) -> None:
 
 
 ENDINGS: list[tuple[str, Callable[[Peer], Awaitable[None]], str]] = [
-    ("silent", _silent, "no answer in time: {}"),
-    ("a byte at a time", _drips, "no answer in time: {}"),
+    ("silent", _silent, "timed out waiting for {}"),
+    ("a byte at a time", _drips, "timed out waiting for {}"),
     ("closed", _closes, "before {}"),
     ("half-closed", Peer.half_close, "closed the connection before {}"),
     ("reset", _resets, "connection reset before {}"),

@@ -151,7 +151,7 @@ CASES = [
     Case("malformed identification", malformed_identification, "protocol_error", "malformed identification"),
     Case("a proxy that accepts and closes", accepts_and_closes, "reset", "before an identification", "identification"),
     Case("reset at once", accepts_and_resets, "reset", "", "identification"),
-    Case("silence", silent, "timeout", "no answer in time: an identification", "identification"),
+    Case("silence", silent, "timeout", "timed out waiting for an identification", "identification"),
     Case("half-closed at once", half_closed, "reset", "closed the connection", "identification"),
     Case("MaxStartups, said", max_startups, "throttled", "Exceeded MaxStartups", connections=2),
     Case("penalty of OpenSSH 10", penalty, "throttled", "Not allowed at this time", connections=2),
