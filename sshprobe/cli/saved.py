@@ -12,15 +12,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterable
-from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 from click.core import ParameterSource
 
+from sshprobe.cli.config_file import ConfigFile, config_file
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
-from sshprobe.platform import config_directory
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -131,20 +130,12 @@ def _displace(ctx: click.Context, parameters: dict[str, click.Parameter]) -> Non
 # -- reading ---------------------------------------------------------------------------------------------------------
 
 
-def config_file() -> Path:
-    """Return where tables are saved. Raises `InputError` if there is no home folder."""
-    try:
-        return config_directory() / "sshprobe" / "config.toml"
-    except RuntimeError:
-        raise InputError("there is no home folder for saved options: set XDG_CONFIG_HOME") from None
-
-
 def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> None:
     if name is None or ctx.resilient_parsing:
         return
     path = config_file()
     command = ctx.command.name or ""
-    file = _ConfigFile(path)
+    file = ConfigFile(path)
     tables = file.tables(command)
     if name not in tables:
         known = f"know {', '.join(map(repr, tables))}" if tables else f"`sshprobe {command} --save-as NAME` saves some"
@@ -187,46 +178,6 @@ def _is_word(value: object) -> bool:
     return isinstance(value, (str, int, float)) and not isinstance(value, bool)
 
 
-class _ConfigFile:
-    """The file as it is; one that does not exist is empty. Raises `InputError` naming the line that is wrong."""
-
-    def __init__(self, path: Path) -> None:
-        from sshprobe.profiles.load import TomlText, toml_document
-
-        self.path = path
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
-            data = b""
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
-        try:
-            self.text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise InputError("is not UTF-8 text", source=str(path), line=line) from None
-        self._document = toml_document(self.text, source=str(path))
-        self._lines = TomlText(self.text, str(path))
-
-    def tables(self, command: str) -> dict[str, dict[str, Any]]:
-        """Return the tables of one command, by their names."""
-        found: dict[str, dict[str, Any]] = self._document.get(command, {})
-        if not isinstance(found, dict):
-            self.fail((command,), "is no table")
-        for name, table in found.items():
-            if not isinstance(table, dict):
-                self.fail((command, name), "is no table")
-        return found
-
-    def line(self, *place: str) -> int:
-        """Return where something is."""
-        return self._lines.line(place)
-
-    def fail(self, place: tuple[str, ...], message: str) -> NoReturn:
-        """Raise the `InputError` of a place in the file."""
-        self._lines.fail(place, message)
-
-
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 
@@ -241,7 +192,7 @@ class NewTable:
             raise InputError(f"`--save-as` takes a name of letters, digits, - and _, not {escape_unprintable(name)!r}")
         self._name = name
         command = ctx.command.name or ""
-        self._file = _ConfigFile(config_file())
+        self._file = ConfigFile(config_file())
         if name in self._file.tables(command):
             raise InputError(
                 f"`{name}` is saved already: take the table out that begins here, or choose another name",

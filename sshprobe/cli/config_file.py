@@ -1,0 +1,57 @@
+"""The file in which options are saved: where it is, what is in it, and on which line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+
+from sshprobe.errors import InputError
+from sshprobe.platform import config_directory
+
+
+def config_file() -> Path:
+    """Return where tables are saved. Raises `InputError` if there is no home folder."""
+    try:
+        return config_directory() / "sshprobe" / "config.toml"
+    except RuntimeError:
+        raise InputError("there is no home folder for saved options: set XDG_CONFIG_HOME") from None
+
+
+class ConfigFile:
+    """The file as it is; one that does not exist is empty. Raises `InputError` naming the line that is wrong."""
+
+    def __init__(self, path: Path) -> None:
+        from sshprobe.profiles.load import TomlText, toml_document
+
+        self.path = path
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
+        try:
+            self.text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise InputError("is not UTF-8 text", source=str(path), line=line) from None
+        self._document = toml_document(self.text, source=str(path))
+        self._lines = TomlText(self.text, str(path))
+
+    def tables(self, command: str) -> dict[str, dict[str, Any]]:
+        """Return the tables of one command, by their names."""
+        found: dict[str, dict[str, Any]] = self._document.get(command, {})
+        if not isinstance(found, dict):
+            self.fail((command,), "is no table")
+        for name, table in found.items():
+            if not isinstance(table, dict):
+                self.fail((command, name), "is no table")
+        return found
+
+    def line(self, *place: str) -> int:
+        """Return where something is."""
+        return self._lines.line(place)
+
+    def fail(self, place: tuple[str, ...], message: str) -> NoReturn:
+        """Raise the `InputError` of a place in the file."""
+        self._lines.fail(place, message)
