@@ -25,8 +25,9 @@ from sshprobe.wire.codec import byte, mpint, name_list, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import Event, HostKeyReceived, KexInitReceived
 from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
+from sshprobe.wire.key_derivation import Secrets
 from sshprobe.wire.limits import CONNECTION_BYTES, IDENTIFICATION_LINE, PACKET_LENGTH
-from sshprobe.wire.suites import choose_suite
+from sshprobe.wire.suites import Suite, choose_suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
 
 METHODS = (
@@ -60,10 +61,12 @@ SMALL = (
 class _WithoutKeys(ClientTransport):
     """Stays in clear after NEWKEYS."""
 
-    def _make_opener(self) -> Opener:
+    @staticmethod
+    def _make_opener(suite: Suite, secrets: Secrets) -> Opener:
         return PlainOpener()
 
-    def _make_sealer(self) -> Sealer:
+    @staticmethod
+    def _make_sealer(suite: Suite, secrets: Secrets) -> Sealer:
         return PlainSealer()
 
 
