@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sshprobe.judging import KEPT, Judge, line_of
-from sshprobe.probe.host import not_asked
+from sshprobe.probe.unasked import not_asked
 from sshprobe.records import Depth, HostRecord, Observation, Verdict
 from sshprobe.scanner import Scanner
 from sshprobe.sweep import Job, Numbered, Pool, serve

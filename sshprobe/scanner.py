@@ -18,8 +18,9 @@ import sshprobe
 from sshprobe.errors import InputError
 from sshprobe.judging import Judge, line_of, record_of
 from sshprobe.net import NetworkError, resolve
-from sshprobe.probe.host import HostProbe, not_asked
+from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile
 from sshprobe.records import Depth, HostRecord, Observation
 from sshprobe.sweep import Job, Progress, Sweep

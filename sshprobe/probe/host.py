@@ -21,9 +21,10 @@ from sshprobe.probe.plan import (
     Progress,
     authentication_needs_fallback,
     next_exchange,
-    pending_families,
+    unanswered,
 )
-from sshprobe.records import Depth, GroupExchange, Observation, Stage, Status
+from sshprobe.probe.unasked import rfc3339
+from sshprobe.records import GroupExchange, Observation, Stage, Status
 from sshprobe.wire.key_exchange import METHODS
 from sshprobe.wire.transport import ClientTransport
 
@@ -341,7 +342,9 @@ class HostProbe:
 
     def _final_status(self) -> tuple[Status, str | None]:
         """Return the status of the record: "ok" only if every question was answered or definitely refused."""
-        missing = self._missing()
+        missing = None
+        if self.facts.kexinit is not None:
+            missing = unanswered(self.facts.kexinit, self._progress, self._options.wanted)
         if self._status == "ok":
             return ("partial", missing) if missing else ("ok", None)
         if self.facts.kexinit is not None:
@@ -350,21 +353,6 @@ class HostProbe:
         if self.facts.identification is not None and self._status not in ("ssh1_only", "throttled", "protocol_error"):
             return "partial", self._error
         return self._status, self._error
-
-    def _missing(self) -> str | None:
-        if self.facts.kexinit is None:
-            return None
-        wanted, progress = self._options.wanted, self._progress
-        words = [
-            f"no {family} host key: {reason}"
-            for family, reason in progress.failures.items()
-            if family not in progress.answered
-        ]
-        if wanted.host_keys and not words:
-            words = [f"no {family} host key" for family in pending_families(self.facts.kexinit, progress)]
-        if wanted.authentication and progress.authentication != "answered":
-            words.append("no authentication methods")
-        return "; ".join(words) or None
 
 
 _STAGES: tuple[Stage, ...] = (
@@ -380,25 +368,3 @@ _STAGES: tuple[Stage, ...] = (
 
 def _later(one: Stage, other: Stage) -> Stage:
     return max(one, other, key=_STAGES.index)
-
-
-def not_asked(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
-    """Return the record of a target to which no connection was made: "dns_error" or "excluded"."""
-    return Observation(
-        target=target,
-        host=host,
-        address=None,
-        port=port,
-        status=status,
-        error=error,
-        stage="resolve",
-        depth=depth,
-        started_at=rfc3339(datetime.now(UTC)),
-        duration_ms=0.0,
-        connections=0,
-    )
-
-
-def rfc3339(moment: datetime) -> str:
-    """Return a UTC time as records have it: "2026-11-21T10:19:51.613Z"."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

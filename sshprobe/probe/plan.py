@@ -109,6 +109,20 @@ def pending_families(server: KexInit, progress: Progress) -> list[str]:
     ]
 
 
+def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | None:
+    """Return in words what is wanted and was not answered when nothing more is asked; None if all was."""
+    words = [
+        f"no {family} host key: {reason}"
+        for family, reason in progress.failures.items()
+        if family not in progress.answered
+    ]
+    if wanted.host_keys and not words:
+        words = [f"no {family} host key" for family in pending_families(server, progress)]
+    if wanted.authentication and progress.authentication != "answered":
+        words.append("no authentication methods")
+    return "; ".join(words) or None
+
+
 def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchange | None:
     """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
     if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):

@@ -44,7 +44,6 @@ class _Montgomery:
     """X25519 and X448 (RFC 7748)."""
 
     def __init__(self, *, wide: bool) -> None:
-        self._wide = wide
         self._private: X448PrivateKey | X25519PrivateKey = (
             X448PrivateKey.generate() if wide else X25519PrivateKey.generate()
         )

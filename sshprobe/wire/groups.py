@@ -30,14 +30,6 @@ def group(name: str) -> int:
     return (1 << bits) - (1 << (bits - 64)) - 1 + ((_pi(bits - 130) + constant) << 64)
 
 
-def name_of(modulus: int) -> str | None:
-    """Return the name of the group that has this prime, if it is one of these."""
-    for name, (bits, _) in _FORMULA.items():
-        if modulus.bit_length() == bits and group(name) == modulus:
-            return name
-    return None
-
-
 @cache
 def _pi(bits: int) -> int:
     """Return floor(2^bits * pi), by Machin's formula with 64 guard bits."""

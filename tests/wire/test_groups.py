@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncssh.kex_dh
 import pytest
 
-from sshprobe.wire.groups import GENERATOR, group, name_of
+from sshprobe.wire.groups import GENERATOR, group
 
 PRINTED = {
     # RFC 2409 section 6.2
@@ -52,10 +52,3 @@ def test_shape(name: str, bits: int) -> None:
     if bits <= 4096:
         q = (p - 1) // 2
         assert pow(3, q - 1, q) == 1
-    assert name_of(p) == name
-
-
-def test_a_modulus_that_is_none_of_them() -> None:
-    assert name_of(group("group14") + 2) is None
-    assert name_of(23) is None
-    assert name_of(0) is None
