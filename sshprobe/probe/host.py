@@ -282,6 +282,9 @@ class HostProbe:
                 )
             except NetworkError as error:
                 failure = failure or error
+                if error.failure == "reset":  # a connection that was refused is "refused": this one was taken first
+                    self._connections += 1
+                    self._stage = _later(self._stage, "identification")
                 if self._identified and error.failure in ("refused", "reset"):
                     raise Ended("throttled", f"{error}, after earlier connections") from None
                 continue
