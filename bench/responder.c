@@ -1,14 +1,14 @@
 /*
  * Canned SSH server: every address of 127.0.0.0/8 is a host.
  *
- *   responder --port N [--sets N] [--delay MS] [--seconds N] CAPTURE...
+ *   responder --port N [--sets N] [--delay MS] [--hostile N] [--seconds N] CAPTURE...
  *
  * Waits for the client's identification line, sends the bytes of one capture (an identification and a KEXINIT of a real
  * server, with a cookie and padding of its own for each connection), reads until the client closes, closes.
  *
  * Which capture a host sends follows from its address. --sets N (default: as many as captures) makes N different
  * KEXINITs of them by rotating the names inside their lists, which keeps every length. --delay waits that long before
- * it answers. It ends on SIGTERM, SIGINT, or after --seconds (default 900), so that none is ever left behind.
+ * it answers. --hostile N makes one address of N misbehave (hostile.h). It ends on SIGTERM, SIGINT, or after --seconds (default 900), so that none is ever left behind.
  * Several may share a port (SO_REUSEPORT).
  *
  * Safety. Linux delivers all of 127.0.0.0/8 only to a socket bound to INADDR_ANY, which would listen on every other
@@ -31,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hostile.h"
+
 enum { MAX_FILES = 65536, MAX_CAPTURES = 64, MAX_ANSWER = 8192, EVENTS = 512 };
 
 struct answer {
@@ -40,8 +42,11 @@ struct answer {
 
 struct connection {
     uint32_t host;
-    uint8_t state; /* 0: free, 1: waits for an identification, 2: waits for its time, 3: answered */
+    uint8_t state; /* 0: free, 1: waits for an identification, 2: waits for its time, 3: answered, 4: misbehaves */
     uint32_t generation;
+    const struct hostile *hostile;
+    size_t sent; /* of its text */
+    int seconds;
 };
 
 struct waiting {
@@ -53,8 +58,12 @@ struct waiting {
 static struct answer captures[MAX_CAPTURES], *answers;
 static size_t capture_count, set_count;
 static struct connection connections[MAX_FILES];
-static struct waiting queue[MAX_FILES]; /* the delay is the same for all, so it is first in, first out */
-static size_t queue_head, queue_length;
+struct queue { /* the delay is the same for all of a queue, so it is first in, first out */
+    struct waiting items[MAX_FILES];
+    size_t head, length;
+};
+static struct queue delayed, each_second;
+static int poll_fd;
 static volatile sig_atomic_t ended;
 static uint64_t random_state = 88172645463325252u;
 
@@ -134,6 +143,25 @@ static void make_sets(void) {
     }
 }
 
+/* Returns 0 if the queue is full. */
+static int put(struct queue *queue, int fd, int64_t delay) {
+    if (queue->length == MAX_FILES) return 0;
+    queue->items[(queue->head + queue->length++) % MAX_FILES] =
+        (struct waiting){fd, connections[fd].generation, now_ms() + delay};
+    return 1;
+}
+
+/* The next connection whose time has come, or -1. One that is gone since is skipped. */
+static int take(struct queue *queue) {
+    while (queue->length && queue->items[queue->head].due <= now_ms()) {
+        struct waiting *first = &queue->items[queue->head];
+        queue->head = (queue->head + 1) % MAX_FILES;
+        queue->length--;
+        if (connections[first->fd].state && connections[first->fd].generation == first->generation) return first->fd;
+    }
+    return -1;
+}
+
 static void hang_up(int fd) {
     connections[fd].state = 0;
     connections[fd].generation++;
@@ -149,17 +177,90 @@ static void send_answer(int fd) {
     if (send(fd, a->bytes, a->length, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)a->length) hang_up(fd);
 }
 
+static int is_letter(unsigned char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
+
+/* The lists of a capture with letters of our own: names and a software that nobody else has, of the same lengths. */
+static void send_own_lists(int fd) {
+    struct answer a = answers[connections[fd].host % set_count];
+    size_t line = (size_t)((unsigned char *)memchr(a.bytes, '\n', a.length) - a.bytes);
+    for (size_t i = 8; i < line; i++) /* behind "SSH-2.0-" */
+        if (is_letter(a.bytes[i])) a.bytes[i] = (unsigned char)('a' + next_random() % 26);
+    size_t at = a.cookie + 16;
+    for (int list = 0; list < 10; list++) {
+        size_t length = be32(a.bytes + at);
+        for (size_t i = at + 4; i < at + 4 + length; i++)
+            if (is_letter(a.bytes[i])) a.bytes[i] = (unsigned char)('a' + next_random() % 26);
+        at += 4 + length;
+    }
+    send(fd, a.bytes, a.length, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Send as much of the text as is taken; returns 0 if the client is gone. */
+static int send_text(int fd) {
+    struct connection *c = &connections[fd];
+    const struct hostile *h = c->hostile;
+    size_t most = h->then == DRIP ? (size_t)h->seconds : h->length;
+    for (;;) {
+        size_t count = h->length - c->sent < most ? h->length - c->sent : most;
+        if (count) {
+            ssize_t done = send(fd, h->text + c->sent, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+            if (done < 0) return errno == EAGAIN;
+            c->sent += (size_t)done;
+        }
+        if (h->then == FLOOD && c->sent == h->length) c->sent = h->length - h->tail;
+        if (h->then == DRIP && c->sent == h->length) c->sent = 0;
+        if (h->then != FLOOD) return 1;
+    }
+}
+
+static void do_last(int fd) {
+    struct linger at_once = {1, 0};
+    switch (connections[fd].hostile->then) {
+    case RESET: setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); /* fall through */
+    case CLOSE: hang_up(fd); break;
+    case HALF_CLOSE: shutdown(fd, SHUT_WR); break;
+    default: break;
+    }
+}
+
+/* The first thing that it does, and all of it unless there is something to wait for. */
+static void misbehave(int fd) {
+    const struct hostile *h = connections[fd].hostile;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT, .data.fd = fd};
+    connections[fd].state = 4;
+    connections[fd].sent = 0;
+    connections[fd].seconds = h->seconds;
+    if (h->then == OWN_LISTS) send_own_lists(fd);
+    else if (!send_text(fd)) hang_up(fd);
+    else if (h->then == FLOOD) epoll_ctl(poll_fd, EPOLL_CTL_MOD, fd, &event);
+    else if (h->then == DRIP || h->seconds) put(&each_second, fd, 1000);
+    else do_last(fd);
+}
+
+static void second_later(int fd) {
+    if (connections[fd].hostile->then == DRIP) {
+        if (send_text(fd)) put(&each_second, fd, 1000);
+        else hang_up(fd);
+    } else if (--connections[fd].seconds) {
+        put(&each_second, fd, 1000);
+    } else {
+        do_last(fd);
+    }
+}
+
 int main(int argc, char **argv) {
+    uint32_t one_of = 0;
     int port = 0, delay = 0, seconds = 900;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--port") && i + 1 < argc) port = atoi(argv[++i]);
         else if (!strcmp(argv[i], "--sets") && i + 1 < argc) set_count = strtoul(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--delay") && i + 1 < argc) delay = atoi(argv[++i]);
+        else if (!strcmp(argv[i], "--hostile") && i + 1 < argc) one_of = (uint32_t)strtoul(argv[++i], NULL, 10);
         else if (!strcmp(argv[i], "--seconds") && i + 1 < argc) seconds = atoi(argv[++i]);
         else load(argv[i]);
     }
     if (port < 1 || port > 65535 || !capture_count || set_count > 100000) {
-        fprintf(stderr, "usage: responder --port N [--sets N] [--delay MS] [--seconds N] CAPTURE...\n");
+        fprintf(stderr, "usage: responder --port N [--sets N] [--delay MS] [--hostile N] [--seconds N] CAPTURE...\n");
         return 2;
     }
     if (!set_count) set_count = capture_count;
@@ -183,21 +284,21 @@ int main(int argc, char **argv) {
     if (bind(listener, (struct sockaddr *)&address, sizeof address)) die("bind");
     if (listen(listener, 65535)) die("listen");
 
-    int poll = epoll_create1(EPOLL_CLOEXEC);
+    poll_fd = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[EVENTS];
-    if (poll < 0 || epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event)) die("epoll");
+    if (poll_fd < 0 || epoll_ctl(poll_fd, EPOLL_CTL_ADD, listener, &event)) die("epoll");
     printf("listening on port %d, %zu sets\n", port, set_count);
     fflush(stdout);
 
     uint64_t accepted = 0;
     int64_t end = now_ms() + (int64_t)seconds * 1000;
     while (!ended && now_ms() < end) {
-        int wait = 500;
-        if (queue_length) {
-            int64_t left = queue[queue_head].due - now_ms();
-            wait = left < 0 ? 0 : left < 500 ? (int)left : 500;
+        int64_t wait = 500;
+        for (struct queue *queue = &delayed; queue; queue = queue == &delayed ? &each_second : NULL) {
+            int64_t left = queue->length ? queue->items[queue->head].due - now_ms() : wait;
+            wait = left < 0 ? 0 : left < wait ? left : wait;
         }
-        int ready = epoll_wait(poll, events, EVENTS, wait);
+        int ready = epoll_wait(poll_fd, events, EVENTS, (int)wait);
         for (int i = 0; i < ready; i++) {
             int fd = events[i].data.fd;
             if (fd == listener) {
@@ -214,11 +315,18 @@ int main(int argc, char **argv) {
                     }
                     accepted++;
                     connections[client].state = 1;
-                    connections[client].host = ntohl(host.sin_addr.s_addr);
+                    uint32_t number = connections[client].host = ntohl(host.sin_addr.s_addr);
                     event.events = EPOLLIN;
                     event.data.fd = client;
-                    epoll_ctl(poll, EPOLL_CTL_ADD, client, &event);
+                    epoll_ctl(poll_fd, EPOLL_CTL_ADD, client, &event);
+                    int is_hostile = one_of && number % one_of == one_of - 1;
+                    connections[client].hostile = is_hostile ? &hostiles[number / one_of % HOSTILES] : NULL;
+                    if (is_hostile && !connections[client].hostile->waits) misbehave(client);
                 }
+                continue;
+            }
+            if (connections[fd].state == 4 && events[i].events & EPOLLOUT && !send_text(fd)) {
+                hang_up(fd);
                 continue;
             }
             unsigned char buffer[8192];
@@ -226,24 +334,18 @@ int main(int argc, char **argv) {
             if (got == 0 || (got < 0 && errno != EAGAIN)) {
                 hang_up(fd);
             } else if (got > 0 && connections[fd].state == 1 && memchr(buffer, '\n', (size_t)got)) {
-                if (!delay) {
+                if (connections[fd].hostile) {
+                    misbehave(fd);
+                } else if (!delay) {
                     send_answer(fd);
-                } else if (queue_length == MAX_FILES) {
-                    hang_up(fd);
                 } else {
                     connections[fd].state = 2;
-                    queue[(queue_head + queue_length++) % MAX_FILES] =
-                        (struct waiting){fd, connections[fd].generation, now_ms() + delay};
+                    if (!put(&delayed, fd, delay)) hang_up(fd);
                 }
             }
         }
-        while (queue_length && queue[queue_head].due <= now_ms()) {
-            struct waiting *first = &queue[queue_head];
-            if (connections[first->fd].state == 2 && connections[first->fd].generation == first->generation)
-                send_answer(first->fd);
-            queue_head = (queue_head + 1) % MAX_FILES;
-            queue_length--;
-        }
+        for (int fd; (fd = take(&delayed)) >= 0;) send_answer(fd);
+        for (int fd; (fd = take(&each_second)) >= 0;) second_later(fd);
     }
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);

@@ -25,7 +25,8 @@ def build() -> None:
     BUILD.mkdir(exist_ok=True)
     for name in ("responder", "floor"):
         source, program = ROOT / "bench" / f"{name}.c", BUILD / name
-        if program.exists() and program.stat().st_mtime > source.stat().st_mtime:
+        newest = max(path.stat().st_mtime for path in (source, *source.parent.glob("*.h")))
+        if program.exists() and program.stat().st_mtime > newest:
             continue
         try:
             subprocess.run(["cc", "-O2", "-Wall", "-Wextra", "-o", str(program), str(source)], check=True)
@@ -36,8 +37,11 @@ def build() -> None:
 class Responder:
     """One run against the canned responder. `port`; after the `with`: `accepted`, and `cpu` in seconds."""
 
-    def __init__(self, *, sets: int = 0, delay_ms: int = 0, processes: int = 1) -> None:
+    def __init__(
+        self, *, sets: int = 0, delay_ms: int = 0, processes: int = 1, hostile: int = 0, seconds: int = 900
+    ) -> None:
         self.sets, self.delay_ms, self.processes = sets, delay_ms, processes
+        self.hostile, self.seconds = hostile, seconds
         self.port = 0
         self.accepted = 0
         self.cpu = 0.0
@@ -46,6 +50,7 @@ class Responder:
     async def __aenter__(self) -> Responder:
         self.port = free_port("127.0.0.1")
         command: list[str | Path] = [BUILD / "responder", "--port", str(self.port), "--delay", str(self.delay_ms)]
+        command += ["--hostile", str(self.hostile), "--seconds", str(self.seconds)]
         if self.sets:
             command += ["--sets", str(self.sets)]
         try:
