@@ -12,7 +12,6 @@ between its rows are interpolated.
 from __future__ import annotations
 
 import pkgutil
-import re
 from functools import cache, lru_cache
 from typing import Literal, get_args
 
@@ -116,6 +115,31 @@ def canonical(category: Class, name: str) -> str:
     return name if entry is None else entry.alias_of or entry.name
 
 
+def aliases(entry: Algorithm) -> list[str]:
+    """The other names of the same algorithm."""
+    same = entry.alias_of or entry.name
+    table = _table(entry.category).values()
+    return [each.name for each in table if same in (each.name, each.alias_of) and each.name != entry.name]
+
+
+class Mechanism(msgspec.Struct, frozen=True):
+    """A GSS-API mechanism, as the end of a key exchange's name tells it (RFC 4462 section 2.1)."""
+
+    digest: str
+    """Base64 of the MD5 of the DER of the OID."""
+    mechanism: str
+    oid: str
+
+
+def mechanism(name: str) -> Mechanism | None:
+    """The mechanism in the name of a GSS-API key exchange, or None for an unknown one and any other name."""
+    data = pkgutil.get_data("sshprobe.algorithms", "data/mechanism.tsv")
+    assert data is not None
+    digest = name.rpartition("-")[2] if name.startswith("gss-") else ""
+    rows = (line.split("\t") for line in data.decode("ascii").splitlines()[1:])
+    return next((Mechanism(*row) for row in rows if row[0] == digest), None)
+
+
 def is_marker(name: str) -> bool:
     """Whether the name is no algorithm but a signal in the list of key exchanges, such as `ext-info-s`."""
     return marker(name) is not None
@@ -134,25 +158,3 @@ def marker_names() -> list[str]:
 def names(category: Class) -> list[str]:
     """All names of a class, sorted without regard to case."""
     return list(_table(category))
-
-
-@lru_cache(maxsize=4096)
-def in_openssh(releases: str, version: str | None) -> bool | None:
-    """Whether an OpenSSH release is among `releases` (a cell of an OpenSSH column).
-
-    `version` is that of the identification string, "9.2p1". None: no version to compare.
-    """
-    if not releases:
-        return False
-    if version is None:
-        return None
-    asked = _release(version)
-    if releases.endswith("+"):
-        return asked >= _release(releases[:-1])
-    first, _, last = releases.partition("..")
-    return _release(first) <= asked <= _release(last or first)
-
-
-def _release(version: str) -> tuple[int, int]:
-    found = re.match(r"(\d+)(?:\.(\d+))?", version)
-    return (0, 0) if found is None else (int(found[1]), int(found[2] or 0))

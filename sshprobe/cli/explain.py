@@ -40,7 +40,7 @@ def explain(name: str) -> None:
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")
     blocks = [msgspec.to_builtins(explain_finding(name))] if name in ids else []
-    blocks += [_algorithm(entry) for entry in found]
+    blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if signal is None else [_marker(signal)]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
 
@@ -52,26 +52,35 @@ def _marker(entry: Algorithm) -> dict[str, Any]:
         "category": "marker: a signal in the list of key exchanges, no algorithm; never judged as one",
         "notes": entry.notes,
         "references": entry.references,
-        "openssh_in_code": entry.openssh_in_code,
-        "openssh_default": entry.openssh_default,
+        "facts": _facts(entry),
     }
 
 
-def _algorithm(entry: Algorithm) -> dict[str, Any]:
+def _algorithm(entry: Algorithm, asked: str) -> dict[str, Any]:
     """Return what is known of an algorithm, what is wrong with it, and what the profiles say of it."""
-    import msgspec
+    from sshprobe.algorithms import aliases, mechanism, weakness
 
-    from sshprobe.algorithms import weakness
-
-    weak = weakness(entry)
+    weak, by = weakness(entry), mechanism(asked)
     return {
         "name": entry.name,
+        "also named": aliases(entry),
         "category": entry.category,
         "weakness": f"{weak.severity}: {weak.words}: {weak.why}" if weak is not None else "none known",
         "says": ", ".join(weak.references) if weak is not None else "",
-        **msgspec.to_builtins(entry),
+        "mechanism": "" if by is None else f"{by.mechanism} ({by.oid})",
+        "standing": entry.standing,
+        "notes": entry.notes,
+        "references": entry.references,
+        "facts": _facts(entry),
         "profiles": _opinions(entry),
     }
+
+
+def _facts(entry: Algorithm) -> dict[str, str]:
+    """Return every claim of the catalogue, each with who says so."""
+    from sshprobe.algorithms import claims
+
+    return {claim.what: f"{claim.value} [{claim.source}]" for claim in claims(entry)}
 
 
 def _opinions(entry: Algorithm) -> dict[str, str]:
