@@ -41,15 +41,35 @@ def list_(format_: str) -> None:
 
 @profiles.command()
 @click.argument("name", metavar="ID|FILE")
-@click.option("--format", "format_", type=click.Choice(["table", "json", "toml"]), default="table", show_default=True)
-def show(name: str, format_: str) -> None:
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "toml", "sshd_config", "ssh_config"]),
+    default="table",
+    show_default=True,
+    help="sshd_config and ssh_config: lines for OpenSSH's server or client.",
+)
+@click.option(
+    "--openssh",
+    "release",
+    metavar="X.Y",
+    help="The release of OpenSSH that the lines are for. Default: the newest that we know.",
+)
+def show(name: str, format_: str, release: str | None) -> None:
     """Show what a profile recommends."""
     import msgspec
 
     from sshprobe.profiles import available_profiles, builtin_profile_text, load_profile
 
+    if release is not None and format_ not in ("sshd_config", "ssh_config"):
+        raise click.UsageError("`--openssh` is for `--format sshd_config` and `--format ssh_config`")
     profile = load_profile(name)  # a broken file is an error in every format
-    if format_ == "json":
+    if format_ in ("sshd_config", "ssh_config"):
+        from sshprobe.grading.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
+
+        written = sshd_config if format_ == "sshd_config" else ssh_config
+        click.echo("\n".join(written(profile, NEWEST_OPENSSH if release is None else release)))
+    elif format_ == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(profile)))
     elif format_ == "toml":
         from pathlib import Path

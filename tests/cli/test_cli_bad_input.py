@@ -155,6 +155,15 @@ BAD: dict[str, tuple[list[str], str]] = {
     "an unknown profile to show": (["profiles", "show", "mozila"], "mozila"),
     "a broken profile to check": (["profiles", "check", "broken.toml"], "broken.toml:2: "),
     "a broken profile to show": (["profiles", "show", "broken.toml", "--format", "toml"], "broken.toml:2: "),
+    "a release of OpenSSH that is none": (
+        ["profiles", "show", "mozilla-modern", "--format", "sshd_config", "--openssh", "nine"],
+        "`nine` is no release of OpenSSH",
+    ),
+    "a release that cannot meet a profile": (
+        ["profiles", "show", "mozilla-modern", "--format", "sshd_config", "--openssh", "5.3"],
+        "sshd of OpenSSH 5.3 cannot meet mozilla-modern: it has no KexAlgorithms",
+    ),
+    "a release where none is asked": (["profiles", "show", "mozilla-modern", "--openssh", "9.2"], "`--openssh` is for"),
     "no profile to check": (["profiles", "check"], "no profile to check"),
     "no command of profiles": (["profiles"], "no command"),
     "an output folder of the demo that is a file": (["demo", "--output", "empty.txt"], "empty.txt: cannot be made"),

@@ -190,6 +190,17 @@ def test_profiles(tmp_path: Path) -> None:
         assert mine == built_in != b""
 
 
+def test_a_profile_as_configuration(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["profiles", "show", "mozilla-modern", "--format", "sshd_config", "--openssh", "9.2p1"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("# mozilla-modern 2022-07, for OpenSSH 9.2: ")
+    assert "\nAuthenticationMethods publickey\n" in out
+    assert main(["profiles", "show", "mozilla-modern", "--format", "ssh_config"]) == 0
+    assert "\nRequiredRSASize 3072\n" in capsys.readouterr().out
+
+
 def test_a_section_of_a_profile_with_nothing_in_it_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 

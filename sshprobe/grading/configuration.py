@@ -1,0 +1,304 @@
+"""A profile as lines of OpenSSH's own configuration, for the release asked for: only what that release knows.
+
+Which release knows a name says the catalogue; the keywords are from the release notes and the manual pages of
+sshd_config(5) and ssh_config(5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, names, weakness_of
+from sshprobe.errors import InputError
+from sshprobe.grading.advice import (
+    KEYWORDS,
+    METHODS,
+    ONLY_PUBLIC_KEYS,
+    PUBLIC_KEYS,
+    moduli_command,
+    rsa_key_bits,
+    rsa_key_commands,
+)
+from sshprobe.grading.lists import WORDS
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
+from sshprobe.profiles import Profile
+
+OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.5"
+"""The releases whose source the catalogue was computed from."""
+
+_SINCE: dict[Class, str] = {**{category: since for category, (_, since) in KEYWORDS.items()}, "host_key": "3.0+"}
+"""Releases of the client that know the keyword of a class. HostKeyAlgorithms is older there."""
+
+_CHALLENGE, _KEYBOARD = "ChallengeResponseAuthentication no", "KbdInteractiveAuthentication no"
+
+
+def check_release(version: str) -> str:
+    """Return a release of OpenSSH that the catalogue knows: "9.2" of "9.2p1". Raises `InputError` for another."""
+    number = version.partition("p")[0]
+    known = number.replace(".", "", 1).isdecimal() and number.isascii() and "." in number[1:-1]
+    if not known or not (
+        in_openssh(f"{OLDEST_OPENSSH}..{NEWEST_OPENSSH}", number)  # both ends included
+    ):
+        raise InputError(f"`{version}` is no release of OpenSSH that we know: {OLDEST_OPENSSH} to {NEWEST_OPENSSH}")
+    return number
+
+
+def sshd_config(profile: Profile, version: str) -> list[str]:
+    """Lines of sshd_config(5), each after a comment with its place in the document.
+
+    `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot do what the profile demands: fewer lines
+    than the profile has would pass for all of it.
+    """
+    release = check_release(version)
+    lines: list[str] = []
+    problems: list[str] = []
+    if profile.protocol is not None:
+        lines += _protocol(profile, release, "7.3", problems)
+    for category in CLASSES:
+        if profile.algorithms(category) is None:
+            continue
+        if category == "compression":
+            lines += _server_compression(profile, release, problems)
+        elif category == "host_key" and in_openssh(KEYWORDS["host_key"][1], release) is False:
+            lines += _host_key_files(profile, release, problems)
+        else:
+            written = list(_names_line(profile, category, release, KEYWORDS[category][1], problems))
+            if category == "host_key":
+                written[-1:-1] = ["# have a host key of one of these types in place before you apply it"]
+            lines += written
+        if category == "kex":
+            lines += _moduli(profile, release)
+        elif category == "host_key":
+            lines += _rsa_host_key(profile, release)
+    if profile.kex is None and profile.group_exchange is not None:
+        lines += _moduli(profile, release)
+    lines += _server_authentication(profile, release, problems)
+    head = "Put these lines first in sshd_config: of two lines with one keyword sshd takes the first."
+    return _settled(profile, release, lines, problems, head=head, program="sshd")
+
+
+def ssh_config(profile: Profile, version: str) -> list[str]:
+    """The same for a client, as lines of ssh_config(5)."""
+    release = check_release(version)
+    lines: list[str] = []
+    problems: list[str] = []
+    if profile.protocol is not None:
+        lines += _protocol(profile, release, "7.5", problems)
+    for category in CLASSES:
+        rule = profile.algorithms(category)
+        if rule is None:
+            continue
+        if category == "compression":
+            # The client names zlib@openssh.com and zlib, or "none" first: only "no" leaves anything out for sure.
+            if set(rule.allowed) == {"none"}:
+                lines += [*_place(rule.where), "Compression no"]
+            elif "none" not in rule.allowed:
+                problems.append(f"the client offers `none`, which the profile does not allow ({rule.where})")
+            continue
+        lines += _names_line(profile, category, release, _SINCE[category], problems)
+        if category == "kex" and profile.group_exchange is not None:
+            lines += _place(profile.group_exchange.where)
+            lines.append(f"# {profile.group_exchange.min_bits}-bit groups: ssh has no option for the least size")
+        if category == "host_key":
+            lines += _required_rsa_size(profile, release)
+    lines += _client_authentication(profile, release, problems)
+    head = "Put these lines first in ssh_config: of two lines with one keyword ssh takes the first."
+    return _settled(profile, release, ["Host *", *lines], problems, head=head, program="ssh")
+
+
+def _settled(
+    profile: Profile, release: str, lines: list[str], problems: list[str], *, head: str, program: str
+) -> list[str]:
+    if problems:
+        raise InputError(f"{program} of OpenSSH {release} cannot meet {profile.id}: {'; '.join(problems)}")
+    if not any(not line.startswith(("#", "Host ")) for line in lines):
+        raise InputError(f"{profile.id} has nothing that a line for {program} of OpenSSH {release} could say")
+    return [f"# {profile.id} {profile.version}, for OpenSSH {release}: {profile.source}", f"# {head}", *lines]
+
+
+def _place(where: str) -> list[str]:
+    return [f"# {where}"]
+
+
+def _known(profile: Profile, category: Class, release: str) -> list[str]:
+    """The names that the profile allows and the release knows, in the profile's order.
+
+    Where it knows an algorithm by another name only, that name stands for it.
+    """
+    rule = profile.algorithms(category)
+    assert rule is not None
+    found: list[str] = []
+    for name in rule.allowed:
+        # GSS-API methods have options of their own: KexAlgorithms refuses their names.
+        if name.startswith("gss-"):
+            continue
+        if _knows(category, name, release):
+            found.append(name)
+        else:
+            same = canonical(category, name)
+            found += [
+                other
+                for other in names(category)
+                if canonical(category, other) == same and _knows(category, other, release)
+            ]
+    return list(dict.fromkeys(found))
+
+
+def _knows(category: Class, name: str, release: str) -> bool:
+    entry = lookup(category, name)
+    return entry is not None and in_openssh(entry.openssh_in_code, release) is True
+
+
+def _names_line(
+    profile: Profile, category: Class, release: str, keyword_since: str, problems: list[str]
+) -> Iterator[str]:
+    rule = profile.algorithms(category)
+    assert rule is not None
+    keyword = KEYWORDS[category][0]
+    if in_openssh(keyword_since, release) is False:
+        problems.append(f"it has no {keyword}, which came with {keyword_since[:-1]} ({rule.where})")
+        return
+    found = _known(profile, category, release)
+    if not found:
+        problems.append(f"it knows none of the profile's {WORDS[category]} ({rule.where})")
+        return
+    yield from _place(rule.where)
+    written = {canonical(category, name) for name in found}
+    left_out = [name for name in rule.allowed if canonical(category, name) not in written]
+    if left_out:
+        yield f"# not in OpenSSH {release}: {', '.join(left_out)}"
+    yield from _weak(category, found)
+    yield f"{keyword} {','.join(found)}"
+
+
+def _weak(category: Class, found: list[str]) -> Iterator[str]:
+    for name in found:
+        weak = weakness_of(category, name)
+        if weak is not None and weak.reason != "unknown":
+            yield f"# {name} is weak, although the profile lets it pass: {weak.words}"
+
+
+def _protocol(profile: Profile, release: str, last: str, problems: list[str]) -> list[str]:
+    assert profile.protocol is not None
+    if "2.0" not in profile.protocol.allowed:
+        problems.append(f"it cannot be held to protocol {', '.join(profile.protocol.allowed)}")
+        return []
+    # Later releases have no SSH-1 and take the keyword for a deprecated one.
+    if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST_OPENSSH}..{last}", release) is not True:
+        return []
+    return [*_place(profile.protocol.where), "Protocol 2"]
+
+
+def _server_compression(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    rule = profile.compression
+    assert rule is not None
+    allowed = set(rule.allowed)
+    if "none" not in allowed:
+        problems.append(f"it always offers the compression `none`, which the profile does not allow ({rule.where})")
+        return []
+    delayed = in_openssh(KEYWORDS["compression"][1], release) is not False
+    if "zlib@openssh.com" in allowed and delayed:
+        return [*_place(rule.where), "Compression delayed"]
+    return [*_place(rule.where), "Compression no"]
+
+
+def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    """Before 7.0 sshd has no HostKeyAlgorithms: a key type is offered where there is a HostKey line."""
+    rule = profile.host_key
+    assert rule is not None
+    found = _known(profile, "host_key", release)
+    families = dict.fromkeys(
+        entry.family for name in found if (entry := lookup("host_key", name)) is not None and entry.format == "plain"
+    )
+    if not families:
+        problems.append(f"it knows none of the profile's {WORDS['host_key']} ({rule.where})")
+        return []
+    return [
+        *_place(rule.where),
+        *_weak("host_key", [name for name in found if name in ("ssh-rsa", "ssh-dss")]),
+        "# take every other HostKey line out, they add up, and have one of these keys in place before you apply it",
+        *(f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families),
+    ]
+
+
+def _moduli(profile: Profile, release: str) -> list[str]:
+    rule = profile.group_exchange
+    if rule is None:
+        return []
+    if profile.kex is not None and not any(
+        (entry := lookup("kex", name)) is not None and entry.family in GROUP_EXCHANGE_FAMILIES
+        for name in _known(profile, "kex", release)
+    ):
+        return []
+    return [*_place(rule.where), f"# run: {moduli_command(rule.min_bits)}"]
+
+
+def _rsa_host_key(profile: Profile, release: str) -> list[str]:
+    rule = profile.host_key
+    assert rule is not None
+    least = rule.min_bits.rsa
+    if least is None or not any("rsa" in name for name in _known(profile, "host_key", release)):
+        return []
+    # Not RequiredRSASize (9.1): it refuses the users' own keys too, of which the profile says nothing.
+    return [
+        *_place(rule.min_bits.where or rule.where),
+        f"# an RSA host key of {least} bits or more; to replace a smaller one, run:",
+        *(f"# {command}" for command in rsa_key_commands(rsa_key_bits(profile))),
+    ]
+
+
+def _required_rsa_size(profile: Profile, release: str) -> list[str]:
+    rule = profile.host_key
+    assert rule is not None
+    if rule.min_bits.rsa is None:
+        return []
+    line = f"RequiredRSASize {rule.min_bits.rsa}"
+    if in_openssh("9.1+", release) is not True:
+        line = f"# {line}: needs OpenSSH 9.1 or later"
+    # Of the client it bounds the servers' keys and the user's own.
+    return [*_place(rule.min_bits.where or rule.where), line]
+
+
+def _server_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    rule = profile.authentication
+    if rule is None:
+        return []
+    allowed = set(rule.allowed)
+    off = _switched_off(allowed, release)
+    known = {"publickey", "keyboard-interactive", *METHODS}
+    if not allowed & known:
+        problems.append(f"it has none of the methods {', '.join(rule.allowed)} ({rule.where})")
+        return []
+    lines = [*_place(rule.where)]
+    if "publickey" not in allowed:
+        return [*lines, "PubkeyAuthentication no", *off]
+    lines += ["# have your public key in place before you apply it", PUBLIC_KEYS]
+    if allowed == {"publickey"} and in_openssh("6.2+", release):
+        return [*lines, ONLY_PUBLIC_KEYS]
+    return lines + off
+
+
+def _client_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    rule = profile.authentication
+    if rule is None:
+        return []
+    allowed = [name for name in rule.allowed if name in {"publickey", "keyboard-interactive", *METHODS}]
+    if not allowed:
+        problems.append(f"it has none of the methods {', '.join(rule.allowed)} ({rule.where})")
+        return []
+    keys = [] if "publickey" in allowed else ["PubkeyAuthentication no"]
+    return [
+        *_place(rule.where),
+        f"PreferredAuthentications {','.join(allowed)}",
+        *keys,
+        *_switched_off(set(allowed), release),
+    ]
+
+
+def _switched_off(allowed: set[str], release: str) -> list[str]:
+    lines = [line for method, line in METHODS.items() if method not in allowed]
+    if "gssapi-with-mic" in allowed or "gssapi-keyex" in allowed:
+        lines = [line for line in lines if not line.startswith("GSSAPI")]
+    if "keyboard-interactive" not in allowed:
+        lines.append(_KEYBOARD if in_openssh("8.7+", release) else _CHALLENGE)
+    return [line for line in dict.fromkeys(lines) if not line.startswith("GSSAPI") or in_openssh("3.7+", release)]

@@ -1,0 +1,151 @@
+"""Profiles as lines of sshd_config and ssh_config: what each release gets, and what it is told it cannot have."""
+
+from __future__ import annotations
+
+import pytest
+
+from sshprobe.algorithms import CLASSES, in_openssh, lookup
+from sshprobe.errors import InputError
+from sshprobe.grading.advice import KEYWORDS
+from sshprobe.grading.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
+from sshprobe.profiles import Profile, available_profiles, load_profile, parse_profile
+
+RELEASES = ("5.7", "6.6", "7.1", "7.3", "8.0", "8.4", "9.2", "9.9", NEWEST_OPENSSH)
+
+HEAD = 'id = "ours"\ntitle = "Ours"\nversion = "1"\ndate = "2026"\nsource = "the wiki"\n'
+
+
+def profile_of(text: str) -> Profile:
+    return parse_profile(HEAD + text, source="ours.toml")
+
+
+def settings(lines: list[str]) -> dict[str, str]:
+    """Keyword to value, without comments."""
+    given = [line.split(maxsplit=1) for line in lines if not line.startswith(("#", "HostKey "))]
+    found = dict(given)
+    assert len(found) == len(given)
+    return found
+
+
+@pytest.mark.parametrize("id", available_profiles())
+@pytest.mark.parametrize("release", RELEASES)
+def test_only_what_the_release_knows_and_the_profile_allows(id: str, release: str) -> None:
+    profile = load_profile(id)
+    for write in (sshd_config, ssh_config):
+        try:
+            found = settings(write(profile, release))
+        except InputError:
+            continue
+        for category in CLASSES:
+            rule = profile.algorithms(category)
+            value = found.get(KEYWORDS[category][0])
+            if category == "compression" or rule is None or value is None:
+                continue
+            for name in value.split(","):
+                entry = lookup(category, name)
+                assert entry is not None
+                assert in_openssh(entry.openssh_in_code, release) is True
+                same = {each for other in rule.allowed if (each := lookup(category, other))}
+                assert (entry.alias_of or entry.name) in {each.alias_of or each.name for each in same}
+
+
+def test_every_line_has_its_place_in_the_document() -> None:
+    lines = sshd_config(load_profile("mozilla-modern"), "9.2")
+    kex = lines.index(
+        "KexAlgorithms curve25519-sha256@libssh.org,ecdh-sha2-nistp521,ecdh-sha2-nistp384,ecdh-sha2-nistp256,"
+        "diffie-hellman-group-exchange-sha256"
+    )
+    assert lines[kex - 1] == "# OpenSSH server > Configuration > Modern: KexAlgorithms"
+    assert any(line.startswith("# run: awk '$5 >= 3071'") for line in lines)
+    assert "# ssh-rsa is weak, although the profile lets it pass: signatures over SHA-1" in lines
+    assert lines[0].startswith("# mozilla-modern 2022-07, for OpenSSH 9.2: ")
+
+
+ONE_EACH = """
+[authentication]
+where = "p"
+allowed = ["publickey", "gssapi-with-mic"]
+[protocol]
+where = "p"
+allowed = ["2.0"]
+[host_key]
+where = "p"
+allowed = ["ssh-ed25519", "rsa-sha2-256", "ssh-rsa"]
+min_bits.rsa = 3072
+[compression]
+where = "p"
+allowed = ["none", "zlib@openssh.com"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("release", "present", "absent"),
+    [
+        ("6.6", ["HostKey /etc/ssh/ssh_host_rsa_key", "Protocol 2"], "HostKeyAlgorithms"),
+        ("7.1", ["HostKeyAlgorithms ssh-ed25519,ssh-rsa", "Protocol 2"], "HostKey "),
+        ("7.2", ["HostKeyAlgorithms ssh-ed25519,rsa-sha2-256,ssh-rsa", "Protocol 2"], "HostKey "),
+        ("7.4", ["ChallengeResponseAuthentication no"], "Protocol"),
+        ("8.6", ["ChallengeResponseAuthentication no", "PasswordAuthentication no"], "KbdInteractive"),
+        ("8.7", ["KbdInteractiveAuthentication no", "Compression delayed"], "ChallengeResponse"),
+        ("9.1", ["PubkeyAuthentication yes", "HostbasedAuthentication no"], "RequiredRSASize"),
+    ],
+)
+def test_keywords_of_the_server_by_release(release: str, present: list[str], absent: str) -> None:
+    lines = [line for line in sshd_config(profile_of(ONE_EACH), release) if not line.startswith("#")]
+    assert set(present) <= set(lines)
+    assert not any(line.startswith(absent) for line in lines)
+    assert not any(line.startswith("GSSAPI") for line in lines)
+
+
+def test_keywords_of_the_client_by_release() -> None:
+    new, old = ssh_config(profile_of(ONE_EACH), "9.1"), ssh_config(profile_of(ONE_EACH), "9.0")
+    assert "RequiredRSASize 3072" in new
+    assert "# RequiredRSASize 3072: needs OpenSSH 9.1 or later" in old
+    assert "PreferredAuthentications publickey,gssapi-with-mic" in new
+    assert "HostKeyAlgorithms ssh-ed25519,ssh-rsa" in ssh_config(profile_of(ONE_EACH), "6.6")
+    assert new[2] == "Host *"
+
+
+def test_a_release_with_another_name_for_it_gets_that_name() -> None:
+    profile = profile_of('[kex]\nwhere = "p"\nallowed = ["sntrup761x25519-sha512", "mlkem768x25519-sha256"]\n')
+    lines = sshd_config(profile, "9.2")
+    assert lines[-1] == "KexAlgorithms sntrup761x25519-sha512@openssh.com"
+    assert "# not in OpenSSH 9.2: mlkem768x25519-sha256" in lines
+
+
+@pytest.mark.parametrize(
+    ("text", "release", "message"),
+    [
+        ('[kex]\nwhere = "p"\nallowed = ["mlkem768x25519-sha256"]', "9.2", "knows none of the profile's key exchange"),
+        ('[kex]\nwhere = "p"\nallowed = ["diffie-hellman-group14-sha1"]', "5.3", "has no KexAlgorithms, which came"),
+        ('[host_key]\nwhere = "p"\nallowed = ["rsa-sha2-512"]', "6.6", "knows none of the profile's host key"),
+        ('[compression]\nwhere = "p"\nallowed = ["zlib@openssh.com"]', "9.2", "always offers the compression `none`"),
+        ('[authentication]\nwhere = "p"\nallowed = ["smartcard@example.com"]', "9.2", "has none of the methods smart"),
+        ('[protocol]\nwhere = "p"\nallowed = ["1.5"]', "9.2", "cannot be held to protocol 1.5"),
+        ('[protocol]\nwhere = "p"\nallowed = ["2.0"]', "9.2", "nothing that a line for sshd of OpenSSH 9.2 could say"),
+    ],
+)
+def test_what_a_release_cannot_do_is_said_and_nothing_printed(text: str, release: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        sshd_config(profile_of(text), release)
+
+
+def test_all_that_a_release_cannot_do_is_said_at_once() -> None:
+    with pytest.raises(InputError, match=r"has no KexAlgorithms.*; it knows none of the profile's MACs"):
+        sshd_config(load_profile("mozilla-modern"), "5.3")
+
+
+@pytest.mark.parametrize("version", ["", "9", "9.", "2.9", "11.0", "nine", "9.2.1", "٩.٢", "9.2 "])
+def test_a_release_that_is_none(version: str) -> None:
+    with pytest.raises(InputError, match=r"is no release of OpenSSH that we know: 3\.0 to"):
+        sshd_config(load_profile("mozilla-modern"), version)
+
+
+def test_the_newest_release_is_that_of_the_catalogue() -> None:
+    from sshprobe.algorithms import names
+
+    cells = [
+        entry.openssh_in_code for category in CLASSES for name in names(category) if (entry := lookup(category, name))
+    ]
+    first = {tuple(map(int, cell.rstrip("+").split("..")[0].split("."))) for cell in cells if cell}
+    assert max(first) <= tuple(map(int, NEWEST_OPENSSH.split(".")))

@@ -1,0 +1,76 @@
+"""What `profiles show --format sshd_config` prints: real sshds take it, and a host so configured is compliant."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sshprobe.errors import InputError
+from sshprobe.grading import grade
+from sshprobe.grading.configuration import ssh_config, sshd_config
+from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh, make_key
+from sshprobe.profiles import Profile, available_profiles, load_profile
+from tests.installed import need, need_program
+from tests.live.asking import ask
+
+SSHDS = find_openssh()
+
+
+def release(sshd: OpenSSH) -> str:
+    return ".".join(map(str, sshd.version))
+
+
+def lines_for(profile: Profile, version: str) -> list[str]:
+    try:
+        return sshd_config(profile, version)
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize("id", available_profiles())
+@pytest.mark.parametrize("index", range(2))
+def test_sshd_takes_the_lines(id: str, index: int, tmp_path: Path) -> None:
+    need(len(SSHDS) > index, f"OpenSSH's sshd, number {index + 1}", "openssh-server")
+    sshd = SSHDS[index]
+    key = make_key("ed25519", tmp_path / "key")
+    file = tmp_path / "sshd_config"
+    file.write_text("\n".join([f"HostKey {key}", *lines_for(load_profile(id), release(sshd))]) + "\n")
+    session = [] if sshd.root is None else ["-o", f"SshdSessionPath={sshd.root}/usr/lib/openssh/sshd-session"]
+    done = subprocess.run([sshd.path, "-t", "-f", file, *session], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("id", available_profiles())
+def test_ssh_takes_the_lines(id: str, tmp_path: Path) -> None:
+    ssh = need_program("ssh", "openssh-client")
+    found = subprocess.run([ssh, "-V"], capture_output=True, text=True).stderr
+    version = found.removeprefix("OpenSSH_").partition("p")[0]
+    file = tmp_path / "ssh_config"
+    try:
+        file.write_text("\n".join(ssh_config(load_profile(id), version)) + "\n")
+    except InputError as error:
+        pytest.skip(str(error))
+    done = subprocess.run([ssh, "-T", "-G", "-F", file, "server.example"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    effective = dict(line.split(maxsplit=1) for line in done.stdout.splitlines() if " " in line)
+    for line in file.read_text().splitlines():
+        keyword, _, value = line.partition(" ")
+        if keyword in ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms"):
+            assert effective[keyword.lower()] == value
+
+
+@pytest.mark.parametrize("id", available_profiles())
+@pytest.mark.parametrize("index", range(2))
+async def test_a_host_so_configured_is_compliant(id: str, index: int) -> None:
+    need(len(SSHDS) > index, f"OpenSSH's sshd, number {index + 1}", "openssh-server")
+    profile = load_profile(id)
+    lines = lines_for(profile, release(SSHDS[index]))
+    keys = ("ed25519", "rsa:3072", "ecdsa")
+    rule = profile.group_exchange
+    moduli = None if rule is None else rule.min_bits
+    async with OpenSSHServer(SSHDS[index], config_lines=lines, host_keys=keys, minimum_modulus_bits=moduli) as server:
+        observation = await ask(server)
+    verdict = grade(observation, profile)
+    assert (verdict.compliant, [finding.id for finding in verdict.findings if finding.deviation]) == (True, [])
