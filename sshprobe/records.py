@@ -256,6 +256,8 @@ class ProfileReference(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     version: str
+    extends: list[str] = []
+    """The profiles that it is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):

@@ -21,7 +21,8 @@ class ConfigFile:
     """The file as it is; one that does not exist is empty. Raises `InputError` naming the line that is wrong."""
 
     def __init__(self, path: Path) -> None:
-        from sshprobe.profiles.load import TomlText, toml_document
+        from sshprobe.profiles.load import toml_document
+        from sshprobe.profiles.text import TomlText
 
         self.path = path
         try:

@@ -34,4 +34,6 @@ def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
     """Return how records name profiles."""
     from sshprobe.records import ProfileReference
 
-    return [ProfileReference(id=profile.id, version=profile.version) for profile in profiles]
+    return [
+        ProfileReference(id=profile.id, version=profile.version, extends=list(profile.extends)) for profile in profiles
+    ]

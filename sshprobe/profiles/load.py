@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text
+from sshprobe.profiles.extending import DEEPEST, extended
 from sshprobe.profiles.model import FORBIDDING_WORDS, WORDS, Profile
-
-Place = tuple[str | int, ...]
-"""Where in a document: ("kex", "allowed", 2)."""
+from sshprobe.profiles.text import Place, TomlText
 
 SECTIONS = (*CLASSES, "protocol", "group_exchange", "authentication")
 
@@ -38,8 +37,22 @@ def load_profile(name_or_path: str) -> Profile:
     Raises `InputError`, one line "FILE:LINE: field: what is wrong". A name that the catalogue does not know is
     no error: see `Profile.unknown_names`.
     """
+    return _load(name_or_path, ())
+
+
+def parse_profile(text: str, *, source: str) -> Profile:
+    """The profile in `text`; `source` names it in errors, and the folder that `extends` starts from.
+
+    Raises `InputError`.
+    """
+    return _parse(text, source, (source,))
+
+
+def _load(name_or_path: str, extending: tuple[str, ...]) -> Profile:
+    """`extending`: the files that led here by `extends`, outermost first."""
     if name_or_path in available_profiles():
-        return parse_profile(builtin_profile_text(name_or_path), source=f"{name_or_path}.toml")
+        source = f"{name_or_path}.toml"
+        return _parse(builtin_profile_text(name_or_path), source, (*extending, source))
     path = Path(name_or_path)
     if not name_or_path or (not path.suffix and len(path.parts) < 2 and not path.exists()):
         builtin_profile_text(name_or_path)
@@ -51,20 +64,38 @@ def load_profile(name_or_path: str) -> Profile:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"cannot read the profile: {reason}", source=name_or_path) from None
-    return parse_profile(text, source=name_or_path)
+    return _parse(text, name_or_path, (*extending, name_or_path))
 
 
-def parse_profile(text: str, *, source: str) -> Profile:
-    """The profile in `text`; `source` names it in errors. Raises `InputError`."""
+def _parse(text: str, source: str, extending: tuple[str, ...]) -> Profile:
     document = toml_document(text, source=source)
     reader = TomlText(text, source)
     _check_printable(document, (), reader)
+    if "extends" in document:
+        document = extended(_base(document["extends"], reader, extending), document, reader)
     try:
         profile = msgspec.convert(document, Profile)
     except msgspec.ValidationError as error:
         reader.fail_as(str(error))
     _check(profile, reader)
     return profile
+
+
+def _base(name: object, reader: TomlText, extending: tuple[str, ...]) -> Profile:
+    """The profile that another extends: a built-in one, or a file named from the folder of that other."""
+    place = ("extends",)
+    if not isinstance(name, str):
+        reader.fail(place, f"expected `str`, got `{type(name).__name__}`")
+    if len(extending) > DEEPEST:
+        reader.fail(place, f"more than {DEEPEST} profiles extend one another")
+    if name in available_profiles():
+        return _load(name, extending)
+    path = Path(reader.source).parent / name
+    if not name or "\0" in name or not path.is_file():
+        reader.fail(place, f"`{name}` is no built-in profile and no file beside this one")
+    if any(path.resolve() == Path(each).resolve() for each in extending):
+        reader.fail(place, f"`{name}` leads back to itself")
+    return _load(str(path), extending)
 
 
 def toml_document(text: str, *, source: str) -> dict[str, Any]:
@@ -81,60 +112,6 @@ def toml_document(text: str, *, source: str) -> dict[str, Any]:
 def _directory() -> Path:
     installed = Path(__file__).parent.parent / "_profiles"
     return installed if installed.is_dir() else Path(__file__).parents[2] / "profiles"
-
-
-class TomlText:
-    """Finds lines of a TOML text again, which `tomllib` does not keep."""
-
-    def __init__(self, text: str, source: str) -> None:
-        self.source = source
-        self.lines = text.splitlines()
-        self.places: dict[Place, int] = {}
-        table: Place = ()
-        entries: dict[Place, int] = {}
-        key = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
-        dotted = rf"{key}(?:\s*\.\s*{key})*"
-        for number, line in enumerate(self.lines, 1):
-            if header := re.match(rf"\s*(\[\[?)\s*({dotted})\s*\]", line):
-                table = _parts(header[2])
-                if header[1] == "[[":
-                    entries[table] = entries.get(table, -1) + 1
-                    table = (*table, entries[table])
-                self.places.setdefault(table, number)
-            elif assignment := re.match(rf"\s*({dotted})\s*=", line):
-                self.places.setdefault(table + _parts(assignment[1]), number)
-
-    def line(self, place: Place, value: str | None = None) -> int:
-        """The line of a key or table; of `value` where it stands in an array of more than one line."""
-        for length in range(len(place), 0, -1):
-            start = self.places.get(place[:length])
-            if start is not None:
-                if value is not None:
-                    for number in range(start, len(self.lines) + 1):
-                        if f'"{value}"' in self.lines[number - 1] or f"'{value}'" in self.lines[number - 1]:
-                            return number
-                return start
-        return 1
-
-    def fail(self, place: Place, message: str, value: str | None = None) -> NoReturn:
-        """Raise the `InputError` of a place."""
-        field = ".".join(str(part) for part in place if isinstance(part, str))
-        raise InputError(escape_text(f"{field}: {message}"), source=self.source, line=self.line(place, value)) from None
-
-    def fail_as(self, error: str) -> NoReturn:
-        """Turn an error of msgspec, "Expected `str`, got `int` - at `$.kex.where`", into ours."""
-        message, _, path = error.partition(" - at ")
-        parts = re.findall(r"\.([\w-]+)|\[(\d+)\]", path)
-        place: Place = tuple(int(index) if index else name for name, index in parts)
-        if unknown := re.search(r"unknown field `(.*)`", message):
-            self.fail((*place, unknown[1]), "unknown field")
-        if missing := re.search(r"missing required field `(.*)`", message):
-            self.fail((*place, missing[1]), "is missing")
-        self.fail(place, f"{message[0].lower()}{message[1:]}")
-
-
-def _parts(dotted: str) -> Place:
-    return tuple(part.strip("\"'") for part in re.findall(r"""\s*("[^"]*"|'[^']*'|[\w-]+)\s*""", dotted))
 
 
 def _check_printable(value: object, place: Place, reader: TomlText) -> None:

@@ -95,6 +95,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     date: str
     """Of the edition: "2022", "2022-07" or "2022-07-14"."""
     source: str
+    extends: tuple[str, ...] = ()
+    """The profiles that this one is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
     protocol: ProtocolRule | None = None
     kex: AlgorithmRule | None = None
     group_exchange: GroupExchangeRule | None = None

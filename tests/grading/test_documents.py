@@ -80,8 +80,10 @@ def test_the_worked_example() -> None:
 
 
 def test_the_example_of_a_profile_is_one() -> None:
-    found = re.search(r"```toml\n(.*?)```", PROFILES, re.DOTALL)
-    assert found is not None
-    profile = parse_profile(found[1], source="profiles.md")
-    assert profile.id == "example-2026"
-    assert profile.unknown_names == ()
+    found = [
+        parse_profile(text, source="profiles.md")
+        for text in re.findall(r"```toml\n(.*?)```", PROFILES, re.DOTALL)
+        if text.startswith("id = ")
+    ]
+    assert [profile.id for profile in found] == ["example-2026", "example-web"]
+    assert [profile.unknown_names for profile in found] == [(), ()]

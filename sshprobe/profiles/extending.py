@@ -1,0 +1,154 @@
+"""`extends`: a company's profile as another one with changes. What may be changed is in `docs/profiles.md`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.profiles.model import FORBIDDING_WORDS, Profile
+
+if TYPE_CHECKING:
+    from sshprobe.profiles.text import TomlText
+
+DEEPEST = 8
+"""Profiles may extend each other so often."""
+
+OWN = ("id", "title", "version", "date", "source")
+"""What is never taken over: a profile with changes is another profile."""
+
+ADDED = ("explained",)
+"""Arrays of tables that add up."""
+
+
+class _ListEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section that has no `allowed` and so edits that of the other profile."""
+
+    where: str | None = None
+    covers: tuple[str, ...] | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class _RecommendingEdit(_ListEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    recommended: tuple[str, ...] | None = None
+
+
+class _AlgorithmEdit(_RecommendingEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    words: dict[str, str] = {}
+
+
+class _HostKeyEdit(_AlgorithmEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    min_bits: dict[str, int | str] = {}
+
+
+class _GroupExchangeEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    where: str | None = None
+    covers: tuple[str, ...] | None = None
+    min_bits: int | None = None
+
+
+_EDITS: dict[str, type[msgspec.Struct]] = {
+    **dict.fromkeys(CLASSES, _AlgorithmEdit),
+    "host_key": _HostKeyEdit,
+    "protocol": _ListEdit,
+    "authentication": _RecommendingEdit,
+    "group_exchange": _GroupExchangeEdit,
+}
+
+
+def extended(base: Profile, own: dict[str, Any], reader: TomlText) -> dict[str, Any]:
+    """Return the document of `base` with the changes of the document `own`.
+
+    Raises `InputError` for a change that changes nothing, or that is none.
+    """
+    document: dict[str, Any] = {
+        name: value
+        for name, value in msgspec.to_builtins(base).items()
+        if name not in OWN and name != "extends" and value is not None
+    }
+    document["extends"] = [f"{base.id} {base.version}", *base.extends]
+    for name, value in own.items():
+        if name == "extends":
+            continue
+        if name in ADDED and isinstance(value, list):
+            document[name] = [*document.get(name, ()), *value]
+        elif name in _EDITS and isinstance(value, dict) and "allowed" not in value and name in document:
+            document[name] = _edited(name, document[name], value, base, own, reader)
+        elif name in _EDITS and isinstance(value, dict) and value.keys() & {"add", "remove"} and "allowed" not in value:
+            reader.fail((name,), f"{base.id} has no such section to change: give it `where` and `allowed`")
+        else:
+            document[name] = value
+    return document
+
+
+def _edited(
+    section: str, old: dict[str, Any], value: dict[str, Any], base: Profile, own: dict[str, Any], reader: TomlText
+) -> dict[str, Any]:
+    try:
+        edit: Any = msgspec.convert(value, _EDITS[section])
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        reader.fail_as(f"{message} - at `$.{section}{path.strip('`').removeprefix('$')}`")
+    new = dict(old)
+    # What was changed is no longer what the other document says there.
+    new["where"] = edit.where or f"{old['where']}; changed by {own.get('id', 'this profile')}"
+    if edit.covers is not None:
+        new["covers"] = list(edit.covers)
+    if section == "group_exchange":
+        return new if edit.min_bits is None else {**new, "min_bits": edit.min_bits}
+    if getattr(edit, "recommended", None) is not None:
+        new["recommended"] = list(edit.recommended)
+    if section in CLASSES:
+        _edit_algorithms(section, new, edit, base, reader)
+    else:
+        _edit_names(section, new, edit, base, reader)
+    if section == "host_key":
+        new["min_bits"] = {
+            name: size for name, size in {**old["min_bits"], **edit.min_bits}.items() if size is not None
+        }
+        if edit.min_bits and "where" not in edit.min_bits:
+            new["min_bits"].pop("where", None)
+    return new
+
+
+def _edit_names(section: str, new: dict[str, Any], edit: Any, base: Profile, reader: TomlText) -> None:
+    for name in edit.remove:
+        if name not in new["allowed"]:
+            reader.fail((section, "remove"), f"{base.id} does not allow `{name}`", name)
+    for name in edit.add:
+        if name in new["allowed"]:
+            reader.fail((section, "add"), f"{base.id} allows `{name}` already", name)
+    new["allowed"] = [name for name in new["allowed"] if name not in edit.remove] + list(edit.add)
+    if "recommended" in new:
+        new["recommended"] = [name for name in new["recommended"] if name not in edit.remove]
+
+
+def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profile, reader: TomlText) -> None:
+    def same(name: str) -> str:
+        return canonical(section, name)
+
+    own_words = {same(name): word for name, word in edit.words.items()}
+    words = {name: word for name, word in new["words"].items() if same(name) not in own_words}
+    allowed = {same(name) for name in new["allowed"]}
+    allowed_by_word = {same(name) for name, word in words.items() if word not in FORBIDDING_WORDS}
+    forbidden = {same(name): word for name, word in words.items() if word in FORBIDDING_WORDS}
+    for name in edit.add:
+        if same(name) in allowed:
+            reader.fail((section, "add"), f"{base.id} allows `{name}` already", name)
+        if same(name) in forbidden:
+            word = forbidden[same(name)]
+            reader.fail((section, "add"), f"`{name}` is {word} in {base.id}: give it a word of yours as well", name)
+    for name in edit.remove:
+        if same(name) not in allowed | allowed_by_word:
+            reader.fail((section, "remove"), f"{base.id} does not allow `{name}`", name)
+    # Only left out, one that is no weaker than the rest would still pass as "stronger".
+    gone = {same(name) for name in edit.remove}
+    words = {name: word for name, word in words.items() if same(name) not in gone}
+    words.update({name: "MUST NOT" for name in edit.remove if same(name) not in own_words})
+    gone |= {name for name, word in own_words.items() if word in FORBIDDING_WORDS}
+    new["words"] = {**words, **edit.words}
+    for field in ("allowed", "recommended"):
+        new[field] = [name for name in new[field] if same(name) not in gone]
+    new["allowed"] += edit.add
