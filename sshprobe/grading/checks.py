@@ -105,7 +105,7 @@ def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator
         severity="high" if small else "low",
         category="group_exchange",
         message=f"{bits}-bit modulus; "
-        + (f"the profile asks for {least}" if bits < least else "less than 2048 is weak"),
+        + (f"the profile asks for {least}" if rule is not None and bits < least else "less than 2048 is weak"),
         expected=f"{max(least, SAFE_MODULUS_BITS)} bits or more" if small else f"{least} bits or more",
         observed=f"{bits} bits",
         references=(*(() if rule is None else (rule.where,)), "RFC 8270", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),

@@ -274,6 +274,13 @@ def test_the_modulus_matters_only_where_group_exchange_is_offered() -> None:
     assert verdict.compliant is True
 
 
+def test_a_small_modulus_is_weak_where_no_profile_asks_for_more() -> None:
+    silent = msgspec.structs.replace(MODERN, group_exchange=None)
+    found = only(grade(modern(group_exchange=[modulus(1024)]), silent), "group_exchange.modulus")
+    assert found.message == "1024-bit modulus; less than 2048 is weak"
+    assert found.deviation is False
+
+
 @pytest.mark.parametrize(
     ("changes", "vulnerable"),
     [
