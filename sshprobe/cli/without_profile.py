@@ -1,0 +1,50 @@
+"""What is said of hosts and names whatever a profile asks: for formats that have no profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sshprobe.algorithms import is_marker, lookup, marker, weakness_of
+from sshprobe.grading import FleetIndex, grade
+from sshprobe.profiles import Profile
+from sshprobe.records import Finding, HostRecord
+from sshprobe.report.ssh_audit import AlgorithmNotes
+
+ASKS_NOTHING = Profile(id="none", title="Nothing asked", version="1", date="2026", source="sshprobe")
+"""Against it only what is weak by itself is found."""
+
+
+def findings_of(record: HostRecord, *, fleet: FleetIndex | None = None) -> list[Finding]:
+    """Return what is found of a host without any profile, worst first."""
+    return grade(record, ASKS_NOTHING, fleet=fleet).findings
+
+
+def describe(category: Any, name: str) -> AlgorithmNotes:
+    """Return the weakness of an algorithm, and facts of the catalogue, in words."""
+    if is_marker(name):
+        entry = marker(name)
+        return AlgorithmNotes(facts=("a signal, no algorithm", *((entry.notes,) if entry and entry.notes else ())))
+    weakness = weakness_of(category, name)
+    facts = tuple(_facts(category, name))
+    if weakness is None:
+        return AlgorithmNotes(facts=facts)
+    return AlgorithmNotes(severity=weakness.severity, weakness=f"{weakness.words}: {weakness.why}", facts=facts)
+
+
+def _facts(category: Any, name: str) -> Iterator[str]:
+    entry = lookup(category, name)
+    if entry is None:
+        return
+    if entry.openssh_in_code:
+        yield _in_openssh(entry.openssh_in_code)
+    if entry.rfc9142:
+        yield f"RFC 9142: {entry.rfc9142}"
+    if entry.post_quantum in ("hybrid", "pure"):
+        yield "holds against quantum computers"
+
+
+def _in_openssh(releases: str) -> str:
+    first, _, last = releases.removesuffix("+").partition("..")
+    since = "3.0 or earlier" if first == "3.0" else first  # the catalogue begins there
+    return f"in OpenSSH since {since}" if releases.endswith("+") else f"in OpenSSH from {since} to {last or first}"

@@ -1,0 +1,231 @@
+"""`sshprobe report --format ssh-audit`: its shape, its words, and who imports it. See also tests/live/test_peers.py."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sshprobe.cli.without_profile import describe, findings_of
+from sshprobe.records import Certificate, GroupExchange, HostRecord
+from sshprobe.report.ssh_audit import ssh_audit_document
+from tests.cli.test_cli_commands import sshprobe, write
+from tests.grading.rsa_keys import prime, rsa_host_key
+from tests.report.importers import defect_dojo, secure_code_box
+from tests.sample_records import CAPTURES, captured, failed
+
+NAMES = sorted(path.stem for path in CAPTURES.glob("*.json"))
+
+
+def document(record: HostRecord) -> dict[str, Any]:
+    return ssh_audit_document(record, describe, findings_of(record))
+
+
+def entry(found: dict[str, Any], list_: str, name: str) -> dict[str, Any]:
+    (one,) = (each for each in found[list_] if each["algorithm"] == name)
+    return dict(one)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_capture_has_its_lists_and_can_be_imported(name: str) -> None:
+    record = captured(name)
+    found = document(record)
+    assert [each["algorithm"] for each in found["kex"]] == record.kex_algorithms
+    assert [each["algorithm"] for each in found["key"]] == record.server_host_key_algorithms
+    assert [each["algorithm"] for each in found["enc"]] == record.encryption_algorithms_server_to_client
+    assert [each["algorithm"] for each in found["mac"]] == record.mac_algorithms_server_to_client
+    assert found["compression"] == record.compression_algorithms_server_to_client
+    assert found["banner"]["raw"] == record.identification.raw if record.identification else False
+    assert found["target"] == "192.0.2.1:22"
+    imported = defect_dojo(found)
+    assert {(each.host, each.port) for each in imported} <= {("192.0.2.1", "22")}
+    # What we call weak in the lists that DefectDojo reads is a finding there, and nothing is that we do not.
+    weak = {
+        each["algorithm"]
+        for list_, category in (("kex", "kex"), ("key", "host_key"), ("mac", "mac"))
+        for each in found[list_]
+        if describe(category, each["algorithm"]).severity
+    }
+    assert weak <= {each.title.rpartition("_")[2] for each in imported}
+    recommended = {word for _, _, names in secure_code_box(found) for word in names}
+    assert weak <= recommended
+
+
+def test_words_and_levels() -> None:
+    found = document(captured("openssh-5.3p1"))
+    group1 = entry(found, "kex", "diffie-hellman-group1-sha1")["notes"]
+    assert group1["fail"] == [
+        "80 bits of strength or less: within reach of states, by precomputation where many share a group (high)"
+    ]
+    assert "in OpenSSH since 3.0 or earlier" in group1["info"]
+    assert "RFC 9142: SHOULD NOT" in group1["info"]
+    assert entry(found, "mac", "hmac-sha1")["notes"]["warn"][0].endswith("(low)")
+    assert entry(found, "enc", "aes128-ctr")["notes"] == {"info": ["in OpenSSH since 3.7"]}
+    assert {"name": "hmac-sha1", "notes": ""} in found["recommendations"]["warning"]["del"]["mac"]
+    assert found["additional_notes"] == ["no post-quantum key exchange (note)"]
+    assert found["cves"] == []
+
+
+def test_terrapin_is_on_what_makes_it_work() -> None:
+    terrapin = "Terrapin: no strict key exchange (medium)"
+    found = document(captured("openssh-6.7p1"))
+    assert terrapin in found["additional_notes"]
+    assert terrapin in entry(found, "enc", "chacha20-poly1305@openssh.com")["notes"]["warn"]
+    assert {"name": "chacha20-poly1305@openssh.com", "notes": ""} in found["recommendations"]["warning"]["del"]["enc"]
+    # No CBC cipher is offered: encrypt-then-MAC alone is sound.
+    assert all(terrapin not in each["notes"].get("warn", ()) for each in found["mac"])
+    strict = document(captured("openssh-9.9p2"))
+    assert terrapin not in strict["additional_notes"]
+    assert entry(strict, "enc", "chacha20-poly1305@openssh.com")["notes"].keys() == {"info"}
+
+
+def test_terrapin_by_cbc_is_looked_for_in_each_direction() -> None:
+    record = msgspec.structs.replace(
+        captured("openssh-5.3p1"),
+        encryption_algorithms_client_to_server=["aes128-cbc", "aes128-ctr"],
+        encryption_algorithms_server_to_client=["aes256-cbc", "aes128-ctr"],
+        mac_algorithms_client_to_server=["hmac-sha2-256-etm@openssh.com"],
+        mac_algorithms_server_to_client=["hmac-sha2-512"],
+    )
+    found = document(record)
+    terrapin = "Terrapin: no strict key exchange (medium)"
+    assert terrapin in entry(found, "enc", "aes128-cbc")["notes"]["warn"]
+    assert terrapin not in entry(found, "enc", "aes256-cbc")["notes"]["warn"]
+    assert entry(found, "enc", "aes128-cbc")["notes"]["info"][-1] == "client to server only"
+    assert entry(found, "mac", "hmac-sha2-512")["notes"]["info"][-1] == "server to client only"
+    assert terrapin in entry(found, "mac", "hmac-sha2-256-etm@openssh.com")["notes"]["warn"]
+
+
+def test_keys_and_groups() -> None:
+    key = rsa_host_key(prime(512) * prime(512))
+    certified = msgspec.structs.replace(
+        rsa_host_key(prime(1024) * prime(1024)),
+        type="ssh-rsa-cert-v01@openssh.com",
+        certificate=Certificate(
+            serial=1,
+            kind="host",
+            key_id="",
+            principals=[],
+            valid_after=0,
+            valid_before=2**64 - 1,
+            critical_options=[],
+            extensions=[],
+            ca_type="ssh-rsa",
+            ca_bits=1024,
+            ca_fingerprint="SHA256:x",
+            signature_algorithm="rsa-sha2-512",
+            ca_signature_verified=True,
+        ),
+    )
+    sizes = [
+        GroupExchange(
+            algorithm="diffie-hellman-group-exchange-sha256", min=1024, n=n, max=8192, modulus_bits=bits, refused=False
+        )
+        for n, bits in ((1024, 1536), (2048, 2048))
+    ]
+    record = msgspec.structs.replace(
+        captured("openssh-debian12-9.2p1"),
+        host_keys=[key, certified],
+        group_exchange=sizes,
+        server_host_key_algorithms=["rsa-sha2-512", "ssh-ed25519", "rsa-sha2-512-cert-v01@openssh.com"],
+    )
+    found = document(record)
+    rsa = entry(found, "key", "rsa-sha2-512")
+    assert rsa["keysize"] == key.bits
+    assert any(text.startswith(f"{key.bits} bits; less than 2048 is weak") for text in rsa["notes"]["fail"])
+    assert entry(found, "key", "ssh-ed25519").keys() == {"algorithm", "notes"}
+    certificate = entry(found, "key", "rsa-sha2-512-cert-v01@openssh.com")
+    assert (certificate["keysize"], certificate["ca_algorithm"], certificate["casize"]) == (2048, "ssh-rsa", 1024)
+    assert any("CA key of 1024 bits" in text for text in certificate["notes"]["fail"])
+    exchange = entry(found, "kex", "diffie-hellman-group-exchange-sha256")
+    assert exchange["keysize"] == 1536
+    assert exchange["notes"]["fail"] == ["1536-bit modulus; less than 2048 is weak (high)"]
+    change = found["recommendations"]["critical"]["chg"]
+    assert change["kex"] == [{"name": exchange["algorithm"], "notes": "increase modulus size to 3072 bits or larger"}]
+    assert [each["name"] for each in change["key"]] == ["rsa-sha2-512"]
+    # Fingerprints are of keys: none of a certificate.
+    assert [(each["hostkey"], each["hash_alg"]) for each in found["fingerprints"]] == [
+        ("ssh-rsa", "SHA256"),
+        ("ssh-rsa", "MD5"),
+    ]
+    assert found["fingerprints"][0]["hash"] == key.fingerprint.removeprefix("SHA256:")
+
+
+def test_what_was_not_seen_is_left_out_and_never_empty() -> None:
+    record = msgspec.structs.replace(
+        failed("ssh1_only", "SSH-1 only"), identification=captured("openssh-5.3p1").identification
+    )
+    found = document(record)
+    assert set(found) == {"banner", "target", "cves", "recommendations", "additional_notes"}
+    lists_only = msgspec.structs.replace(captured("openssh-9.9p2"), host_keys=None, group_exchange=None)
+    found = document(lists_only)
+    assert found["fingerprints"] == []
+    assert not any("keysize" in each for list_ in ("kex", "key") for each in found[list_])
+
+
+def test_one_host_is_an_object_and_several_are_a_list(tmp_path: Path) -> None:
+    write(tmp_path / "one.jsonl", [captured("openssh-5.3p1")])
+    several = [captured("openssh-5.3p1"), failed("timeout", "no answer"), captured("dropbear-2022.83", "192.0.2.2")]
+    write(tmp_path / "several.jsonl", several)
+    write(tmp_path / "silent.jsonl", [failed("timeout", "no answer")])
+    run = sshprobe("report", "one.jsonl", "--format", "ssh-audit", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (0, b"")
+    assert json.loads(run.stdout)["target"] == "192.0.2.1:22"
+    run = sshprobe("report", "several.jsonl", "--format", "ssh-audit", cwd=tmp_path)
+    assert [each["target"] for each in json.loads(run.stdout)] == ["192.0.2.1:22", "192.0.2.2:22"]
+    assert run.stderr == b"1 host is left out: nothing was seen of SSH there\n"
+    run = sshprobe("report", "silent.jsonl", "--format", "ssh-audit", cwd=tmp_path)
+    assert (run.returncode, json.loads(run.stdout)) == (0, [])
+    run = sshprobe("report", "one.jsonl", "--format", "ssh-audit", "--by", "key", cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert run.stderr.startswith(b"error: `--format ssh-audit`")
+
+
+def test_what_hosts_share_is_said_of_each(tmp_path: Path) -> None:
+    p = prime(1024)
+    hosts = [
+        msgspec.structs.replace(
+            captured("openssh-debian12-9.2p1", f"192.0.2.{number}"), host_keys=[rsa_host_key(p * prime(1024))]
+        )
+        for number in (1, 2)
+    ]
+    write(tmp_path / "saved.jsonl", hosts)
+    found = json.loads(sshprobe("report", "saved.jsonl", "--format", "ssh-audit", cwd=tmp_path).stdout)
+    for each in found:
+        assert any("(critical)" in text for text in entry(each, "key", "rsa-sha2-512")["notes"]["fail"])
+
+
+def test_hostile_text_stays_valid_json_and_acts_on_no_terminal(tmp_path: Path) -> None:
+    bad = '\x1b[2J\u202e"}],\n\\u0000\x00x'
+    key = msgspec.structs.replace(
+        rsa_host_key(prime(512) * prime(512)), type=bad, fingerprint=bad, blob=base64.b64encode(b"x").decode() + "!"
+    )
+    good = captured("openssh-5.3p1")
+    assert good.identification is not None
+    identification = msgspec.structs.replace(good.identification, raw=bad, protocol=bad, software=bad, comments=bad)
+    names = [bad, "chacha20-poly1305@openssh.com", "aes128-cbc"]
+    record = msgspec.structs.replace(
+        good,
+        host=bad,
+        identification=identification,
+        kex_algorithms=names,
+        server_host_key_algorithms=names,
+        encryption_algorithms_client_to_server=names,
+        encryption_algorithms_server_to_client=[*names, *names],
+        mac_algorithms_server_to_client=[f"{bad}-etm@openssh.com"],
+        host_keys=[key],
+    )
+    write(tmp_path / "bad.jsonl", [record, msgspec.structs.replace(record, identification=None)])
+    run = sshprobe("report", "bad.jsonl", "--format", "ssh-audit", cwd=tmp_path)
+    assert run.returncode == 0
+    first, second = json.loads(run.stdout)
+    assert len(first["kex"]) == 3
+    assert second["banner"] == {"raw": "", "protocol": None, "software": None, "comments": None}
+    assert "\x1b" not in str(first)
+    for byte in (b"\x1b", b"\\u001b", "\u202e".encode(), b'\\u202e"'):
+        assert byte not in run.stdout
+    assert run.stdout.count(b"\n") == 1
