@@ -170,13 +170,13 @@ def advise(judgement: Judgement, context: Context) -> str | None:
     """One line for people: a line of sshd_config, a command, or plain words. None where nothing need be done."""
     kind = judgement.id.partition(".")[2]
     openssh = is_openssh(context.observation)
+    if judgement.id == "kex.no_post_quantum":
+        return (
+            "update to OpenSSH 9.9 or later, or offer sntrup761x25519-sha512@openssh.com (8.5 or later)"
+            if openssh
+            else "offer mlkem768x25519-sha256 or sntrup761x25519-sha512"
+        )
     if judgement.severity == "note":
-        if judgement.id == "kex.no_post_quantum":
-            return (
-                "update to OpenSSH 9.9 or later, or offer sntrup761x25519-sha512@openssh.com (8.5 or later)"
-                if openssh
-                else "offer mlkem768x25519-sha256 or sntrup761x25519-sha512"
-            )
         return None
     if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
         category: Class = judgement.category
@@ -225,9 +225,15 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             line = context.lines.get("cipher")
             if line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
                 return f"update to OpenSSH 9.6 or later, or {line}"
-            return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
+            return _update_for_strict_kex(openssh)
+        case "kex.no_strict_kex":
+            return _update_for_strict_kex(openssh)
         case _:
             return f"change what the server shows to {judgement.expected}"
+
+
+def _update_for_strict_kex(openssh: bool) -> str:
+    return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
 
 
 def _new_key(judgement: Judgement, context: Context, openssh: bool) -> str:

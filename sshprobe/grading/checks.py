@@ -27,7 +27,7 @@ def judge_protocol(profile: Profile, observation: Observation) -> Iterator[Judge
     allowed = None if profile.protocol is None else profile.protocol.allowed
     listed = allowed is None or protocol in allowed
     expected = "2.0" if allowed is None else ", ".join(allowed)
-    where = () if profile.protocol is None else (profile.protocol.where,)
+    where = () if profile.protocol is None else (profile.cite(profile.protocol),)
     if protocol.startswith("1."):
         both = protocol == "1.99"
         yield Judgement(
@@ -108,7 +108,11 @@ def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator
         + (f"the profile asks for {least}" if rule is not None and bits < least else "less than 2048 is weak"),
         expected=f"{max(least, SAFE_MODULUS_BITS)} bits or more" if small else f"{least} bits or more",
         observed=f"{bits} bits",
-        references=(*(() if rule is None else (rule.where,)), "RFC 8270", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
+        references=(
+            *(() if rule is None else (profile.cite(rule),)),
+            "RFC 8270",
+            "NIST SP 800-57 Part 1 Rev. 5, Table 2",
+        ),
         deviation=rule is not None and bits < rule.min_bits,
     )
 
@@ -132,7 +136,7 @@ def minimum_bits(profile: Profile, family: str) -> int | None:
 def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
     """`host_key.size`, `.authority`, `.unproven` and `.unverified`, one of each per key type."""
     rule = profile.host_key
-    where = () if rule is None else (rule.min_bits.where or rule.where,)
+    where = () if rule is None else (profile.cite(rule, where=rule.min_bits.where or ""),)
     seen: set[tuple[str, str]] = set()
     # Smallest first: of two keys of one type the finding is about the smaller.
     for key in sorted(observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
@@ -268,7 +272,7 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
             message=f"the profile wants {' or '.join(rule.allowed)} alone",
             expected=", ".join(rule.allowed),
             observed=method,
-            references=(rule.where,),
+            references=(profile.cite(rule),),
             deviation=True,
         )
     for method in rule.recommended:
@@ -281,7 +285,7 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
                 message="recommended, but not listed for this user",
                 expected=method,
                 observed="not listed",
-                references=(rule.where,),
+                references=(profile.cite(rule),),
             )
 
 
@@ -318,9 +322,13 @@ def is_terrapin(observation: Observation) -> bool:
     return False
 
 
-def judge_together(observation: Observation) -> Iterator[Judgement]:
-    """`kex.terrapin` and `kex.no_post_quantum`: neither guide knows them, so neither is a deviation."""
+def judge_together(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`kex.terrapin`, `kex.no_strict_kex` and `kex.no_post_quantum`: deviations where the profile requires it."""
+    names = observation.kex_algorithms
+    required = () if profile.kex is None else profile.kex.require
+    where = () if profile.kex is None else (profile.cite(profile.kex),)
     if is_terrapin(observation):
+        demanded = "strict-kex" in required or "no-terrapin" in required
         yield Judgement(
             id="kex.terrapin",
             severity="medium",
@@ -328,16 +336,30 @@ def judge_together(observation: Observation) -> Iterator[Judgement]:
             message="Terrapin: no strict key exchange",
             expected=f"{STRICT_KEX}, or neither ChaCha20-Poly1305 nor CBC with encrypt-then-MAC",
             observed="no strict key exchange",
-            references=("CVE-2023-48795", "https://terrapin-attack.com"),
+            references=(*(where if demanded else ()), "CVE-2023-48795", "https://terrapin-attack.com"),
+            deviation=demanded,
         )
-    if observation.kex_algorithms is not None and not has_post_quantum(observation.kex_algorithms):
+    elif names is not None and STRICT_KEX not in names and "strict-kex" in required:
+        yield Judgement(
+            id="kex.no_strict_kex",
+            severity="low",
+            category="kex",
+            message="no strict key exchange, which the profile requires",
+            expected=STRICT_KEX,
+            observed="no strict key exchange",
+            references=(*where, "OpenSSH PROTOCOL 1.9", "CVE-2023-48795"),
+            deviation=True,
+        )
+    if names is not None and not has_post_quantum(names):
+        demanded = "post-quantum" in required
         yield Judgement(
             id="kex.no_post_quantum",
-            severity="note",
+            severity="low" if demanded else "note",
             category="kex",
-            message="no post-quantum key exchange",
+            message="no post-quantum key exchange" + (", which the profile requires" if demanded else ""),
             expected="mlkem768x25519-sha256 or sntrup761x25519-sha512",
             observed="none offered",
-            references=("RFC 10042", "RFC 9941"),
+            references=(*(where if demanded else ()), "RFC 10042", "RFC 9941"),
+            deviation=demanded,
             cap=NO_POST_QUANTUM_CAP,
         )

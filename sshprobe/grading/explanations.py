@@ -226,11 +226,19 @@ _OTHERS: tuple[FindingText, ...] = (
         references=("CVE-2023-48795", "https://terrapin-attack.com"),
     ),
     FindingText(
+        id="kex.no_strict_kex",
+        title="No strict key exchange, which the profile requires",
+        meaning="The server lacks kex-strict-s-v00@openssh.com. What it offers today is not open to Terrapin.",
+        why="One line of configuration that switches ChaCha20-Poly1305 on opens it. Strict key exchange has been in "
+        "OpenSSH since 9.6, and most distributions have put it into older releases.",
+        references=("OpenSSH PROTOCOL 1.9", "CVE-2023-48795", "https://terrapin-attack.com"),
+    ),
+    FindingText(
         id="kex.no_post_quantum",
         title="No post-quantum key exchange",
         meaning="None of the key exchange methods is a hybrid with ML-KEM or sntrup761.",
-        why="Traffic recorded today can be read when large quantum computers exist. It takes no points, but there is "
-        "no A+ without it.",
+        why="Traffic recorded today can be read when large quantum computers exist. There is no A+ without it. It "
+        "takes no points, unless the profile requires it: then it is a deviation.",
         references=("RFC 10042", "RFC 9941"),
     ),
 )

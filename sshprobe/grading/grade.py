@@ -44,8 +44,9 @@ def grade(
     Depends on its arguments and the catalogue, and on nothing else. `strict`: an algorithm that the profile does
     not name is a deviation even if it is no weaker. `fleet` adds what follows from the keys of other hosts. An
     observation that is not `is_gradeable` scores 0 by a cap that says so, and is never compliant: callers leave its
-    verdicts out.
+    verdicts out. Raises `InputError` for a profile of clients.
     """
+    profile.need_server()
     gradeable = is_gradeable(observation)
     judgements = judge(observation, profile, strict=strict, fleet=fleet)
     missing = list(not_observed(observation, profile))
@@ -91,7 +92,7 @@ def judge(
     found += judge_keys(observation)
     found += () if fleet is None else fleet.judge(observation)
     found += judge_authentication(profile, observation)
-    found += judge_together(observation)
+    found += judge_together(profile, observation)
     return sorted(found, key=order)
 
 

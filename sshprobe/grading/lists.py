@@ -107,20 +107,21 @@ def judge_algorithms(
     allowed = {canonical(category, name) for name in rule.allowed}
     for same, offer in found.items():
         word = words.get(same)
+        named = word is not None or same in allowed
         judged = (
-            _judge_allowed(category, offer)
-            if word not in FORBIDDING_WORDS and (word is not None or same in allowed)
+            _judge_allowed(category, offer, named=named)
+            if word not in FORBIDDING_WORDS and (named or rule.others == "allowed")
             else _judge_other(profile, rule, category, offer, word, strict)
         )
         if judged is not None:
             yield judged
-    yield from _missing(category, rule, found)
+    yield from _missing(profile, category, rule, found)
 
 
-def _judge_allowed(category: Class, offer: Offer) -> Judgement | None:
+def _judge_allowed(category: Class, offer: Offer, *, named: bool) -> Judgement | None:
     weak = _weakness(category, offer)
     # A name that the catalogue does not know, but a profile lists, is a company's own.
-    return None if weak is None or weak.reason == "unknown" else _weak(category, offer, weak)
+    return None if weak is None or (named and weak.reason == "unknown") else _weak(category, offer, weak)
 
 
 def _judge_other(
@@ -136,7 +137,7 @@ def _judge_other(
             message=f"{word} in the profile" + ("" if weak is None else f"; {weak.words}"),
             expected=f"{word}: not offered",
             observed=offer.observed(),
-            references=(rule.where, *_references(weak)),
+            references=(_cite(profile, rule, category, offer.name), *_references(weak)),
             deviation=True,
         )
     if is_as_strong(profile, category, offer.name):
@@ -148,7 +149,7 @@ def _judge_other(
             message="not in the profile, but no weaker than it asks",
             expected=_one_of(rule),
             observed=offer.observed(),
-            references=(rule.where,),
+            references=(profile.cite(rule),),
             deviation=strict,
         )
     return Judgement(
@@ -159,9 +160,14 @@ def _judge_other(
         message=_why_unlisted(profile, category, offer, weak),
         expected=_one_of(rule),
         observed=offer.observed(),
-        references=(rule.where, *_references(weak)),
+        references=(profile.cite(rule), *_references(weak)),
         deviation=True,
     )
+
+
+def _cite(profile: Profile, rule: AlgorithmRule, category: Class, name: str) -> str:
+    same = canonical(category, name)
+    return profile.cite(rule, next((each for each in rule.places if canonical(category, each) == same), ""))
 
 
 def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
@@ -177,7 +183,7 @@ def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
     )
 
 
-def _missing(category: Class, rule: AlgorithmRule, found: dict[str, Offer]) -> Iterator[Judgement]:
+def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict[str, Offer]) -> Iterator[Judgement]:
     present = set(found)
     # One name of a key type stands for the type.
     families = {entry.family for name in found if category == "host_key" and (entry := lookup("host_key", name))}
@@ -198,7 +204,7 @@ def _missing(category: Class, rule: AlgorithmRule, found: dict[str, Offer]) -> I
             message="recommended, but not offered: some clients may fail",
             expected=same,
             observed="not offered",
-            references=(rule.where,),
+            references=(_cite(profile, rule, category, same),),
         )
 
 

@@ -37,6 +37,11 @@ class _RecommendingEdit(_ListEdit, frozen=True, kw_only=True, forbid_unknown_fie
 
 class _AlgorithmEdit(_RecommendingEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
     words: dict[str, str] = {}
+    others: str | None = None
+
+
+class _KexEdit(_AlgorithmEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    require: tuple[str, ...] | None = None
 
 
 class _HostKeyEdit(_AlgorithmEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +56,7 @@ class _GroupExchangeEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
 _EDITS: dict[str, type[msgspec.Struct]] = {
     **dict.fromkeys(CLASSES, _AlgorithmEdit),
+    "kex": _KexEdit,
     "host_key": _HostKeyEdit,
     "protocol": _ListEdit,
     "authentication": _RecommendingEdit,
@@ -98,8 +104,11 @@ def _edited(
         new["covers"] = list(edit.covers)
     if section == "group_exchange":
         return new if edit.min_bits is None else {**new, "min_bits": edit.min_bits}
-    if getattr(edit, "recommended", None) is not None:
-        new["recommended"] = list(edit.recommended)
+    for field in ("recommended", "require"):
+        if getattr(edit, field, None) is not None:
+            new[field] = list(getattr(edit, field))
+    if getattr(edit, "others", None) is not None:
+        new["others"] = edit.others
     if section in CLASSES:
         _edit_algorithms(section, new, edit, base, reader)
     else:
@@ -149,6 +158,8 @@ def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profi
     words.update({name: "MUST NOT" for name in edit.remove if same(name) not in own_words})
     gone |= {name for name, word in own_words.items() if word in FORBIDDING_WORDS}
     new["words"] = {**words, **edit.words}
+    changed = {*gone, *own_words}
+    new["places"] = {name: place for name, place in new["places"].items() if same(name) not in changed}
     for field in ("allowed", "recommended"):
         new[field] = [name for name in new[field] if same(name) not in gone]
     new["allowed"] += edit.add

@@ -13,10 +13,8 @@ from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
-from sshprobe.profiles.model import FORBIDDING_WORDS, WORDS, Profile
+from sshprobe.profiles.model import FORBIDDING_WORDS, SECTIONS, WORDS, HostKeyRule, KexRule, MinimumBits, Profile
 from sshprobe.profiles.text import Place, TomlText
-
-SECTIONS = (*CLASSES, "protocol", "group_exchange", "authentication")
 
 
 def available_profiles() -> list[str]:
@@ -166,7 +164,13 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
     if rule is None:
         return
     place: Place = (category, "allowed")
-    _check_names(rule.allowed, place, reader)
+    if rule.others == "deviation" or rule.allowed:
+        _check_names(rule.allowed, place, reader)
+    demands = bool(rule.allowed) or any(word in FORBIDDING_WORDS for word in rule.words.values())
+    demands |= isinstance(rule, KexRule) and bool(rule.require)
+    demands |= isinstance(rule, HostKeyRule) and rule.min_bits != MinimumBits()
+    if not demands:
+        reader.fail((category, "others"), "all is allowed and nothing forbidden: the section demands nothing")
     for name in rule.allowed:
         if is_marker(name):
             reader.fail(place, f"`{name}` is a marker and not an algorithm", name)
@@ -184,6 +188,9 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
             reader.fail(place, f"`{word}`, but `{category}.allowed` has it")
         if words.setdefault(same, word) != word:
             reader.fail(place, f"`{word}`, but another name of the same algorithm has `{words[same]}`")
+    for name in rule.places:
+        if name not in rule.allowed and name not in rule.words:
+            reader.fail((category, "places", name), "is not among `allowed` and `words`")
 
 
 def _check_names(names: tuple[str, ...], place: Place, reader: TomlText) -> None:

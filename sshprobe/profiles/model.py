@@ -11,26 +11,49 @@ from typing import Literal
 import msgspec
 
 from sshprobe.algorithms import Class, lookup
+from sshprobe.errors import InputError
 
 WORDS = ("MUST", "SHOULD+", "SHOULD", "SHOULD-", "MAY", "SHOULD NOT", "MUST NOT")
 """The words of RFC 2119 as RFC 8247 and RFC 9142 use them, strongest recommendation first."""
 
 FORBIDDING_WORDS = ("SHOULD NOT", "MUST NOT")
 
+SECTIONS = ("protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication")
+
+NOT_VERIFIED = "not verified"
+"""Follows a place that was not checked in the document itself."""
+
 Why = Literal["login", "client", "intrusive", "obsolete", "error"]
+
+Requirement = Literal["post-quantum", "strict-kex", "no-terrapin"]
+"""What a profile can ask of a server's list of key exchanges as a whole."""
 
 
 class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One class of algorithms: `[kex]`, `[cipher]`, `[mac]`, `[compression]`."""
+    """One class of algorithms: `[cipher]`, `[mac]`, `[compression]`, and more of it in `[kex]` and `[host_key]`."""
 
     where: str
+    places: dict[str, str] = {}
+    """Name to the place of that very entry, where the document has one nearer than `where`."""
     covers: tuple[str, ...] = ()
-    allowed: tuple[str, ...]
+    unverified: str = ""
+    """What of this section was not checked against the document itself."""
+    allowed: tuple[str, ...] = ()
     """Names as on the wire; an alias stands for its algorithm, "gss-group16-sha512-*" for every mechanism."""
+    others: Literal["deviation", "allowed"] = "deviation"
+    """What the section does not name: a deviation unless as strong, or, where a document only forbids, allowed."""
     recommended: tuple[str, ...] = ()
     """Those of `allowed` whose absence is worth a note."""
     words: dict[str, str] = {}
     """Name to one of `WORDS`. A forbidding word is a deviation that cites it; any other allows the name."""
+
+
+class KexRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[kex]`: key exchange methods, and what their list must have."""
+
+    require: tuple[Requirement, ...] = ()
+    """"post-quantum": a hybrid of ML-KEM or sntrup761. "strict-kex": strict key exchange. "no-terrapin": strict key
+    exchange where a cipher is offered that needs it (CVE-2023-48795)."""
 
 
 class MinimumBits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,6 +76,7 @@ class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
     where: str
     covers: tuple[str, ...] = ()
+    unverified: str = ""
     min_bits: int
 
 
@@ -61,6 +85,7 @@ class ProtocolRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     where: str
     covers: tuple[str, ...] = ()
+    unverified: str = ""
     allowed: tuple[str, ...]
 
 
@@ -69,8 +94,12 @@ class AuthenticationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     where: str
     covers: tuple[str, ...] = ()
+    unverified: str = ""
     allowed: tuple[str, ...]
     recommended: tuple[str, ...] = ()
+
+
+Rule = AlgorithmRule | GroupExchangeRule | ProtocolRule | AuthenticationRule
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -89,6 +118,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """One edition of a document of recommendations."""
 
     id: str
+    kind: Literal["server", "client"] = "server"
+    """Whom the document is about. A scan sees servers, so only their profiles can be graded against."""
     title: str
     version: str
     """The edition."""
@@ -97,8 +128,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     source: str
     extends: tuple[str, ...] = ()
     """The profiles that this one is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
+    verified: str = ""
+    """What the entries were checked against, and when."""
+    unverified: str = ""
+    """What was not checked against the document itself, for the whole profile."""
     protocol: ProtocolRule | None = None
-    kex: AlgorithmRule | None = None
+    kex: KexRule | None = None
     group_exchange: GroupExchangeRule | None = None
     host_key: HostKeyRule | None = None
     cipher: AlgorithmRule | None = None
@@ -111,6 +146,26 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """The section of one class of algorithms."""
         rule: AlgorithmRule | None = getattr(self, category)
         return rule
+
+    def cite(self, rule: Rule, name: str = "", *, where: str = "") -> str:
+        """The place that a finding about `name` cites; it says so where that was not checked in the document."""
+        place = where or (rule.places.get(name, rule.where) if isinstance(rule, AlgorithmRule) else rule.where)
+        return f"{place} ({NOT_VERIFIED})" if rule.unverified or self.unverified else place
+
+    @property
+    def not_verified(self) -> str:
+        """All that was not checked against the document, in one line. Empty: nothing."""
+        rules = {name: getattr(self, name) for name in SECTIONS}
+        sections = [f"[{name}]: {rule.unverified}" for name, rule in rules.items() if rule and rule.unverified]
+        return "; ".join(filter(None, (self.unverified, *sections)))
+
+    def need_server(self) -> None:
+        """Raise `InputError` for a profile of clients, against which no server can be graded."""
+        if self.kind == "client":
+            raise InputError(
+                f"profile `{self.id}` says what a client should offer, and a scan sees servers: "
+                f"`sshprobe profiles show {self.id}` prints it"
+            )
 
     @property
     def unknown_names(self) -> tuple[str, ...]:

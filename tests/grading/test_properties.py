@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 import msgspec
 from hypothesis import assume, given, settings
@@ -17,11 +18,13 @@ from sshprobe.profiles import (
     AuthenticationRule,
     GroupExchangeRule,
     HostKeyRule,
+    KexRule,
     MinimumBits,
     Profile,
     ProtocolRule,
     load_profile,
 )
+from sshprobe.profiles.model import Requirement
 from sshprobe.records import GRADES, Finding, GroupExchange, HostKey, Observation, Verdict
 from sshprobe.wire.groups import group
 from tests.grading.observations import host_key, identification, modern, modulus
@@ -129,6 +132,7 @@ def generated_profiles(draw: st.DrawFn) -> Profile:
         if draw(st.integers(0, 5)) == 0:
             return None
         allowed = tuple(draw(st.lists(st.sampled_from(POOLS[category]), min_size=1, max_size=8, unique=True)))
+        others: Literal["deviation", "allowed"] = draw(st.sampled_from(["deviation", "deviation", "allowed"]))
         same = {canonical(category, name) for name in allowed}
         words = {
             name: draw(st.sampled_from(["MUST", "SHOULD", "MAY", "SHOULD NOT", "MUST NOT"]))
@@ -138,10 +142,17 @@ def generated_profiles(draw: st.DrawFn) -> Profile:
         recommended = allowed[:2]
         if category == "host_key":
             bits = MinimumBits(rsa=draw(st.sampled_from([None, 2048, 3072])), dsa=draw(st.sampled_from([None, 2048])))
-            return HostKeyRule(where="w", allowed=allowed, recommended=recommended, words=words, min_bits=bits)
-        return AlgorithmRule(where="w", allowed=allowed, recommended=recommended, words=words)
+            return HostKeyRule(
+                where="w", allowed=allowed, others=others, recommended=recommended, words=words, min_bits=bits
+            )
+        if category == "kex":
+            require = tuple(draw(st.sets(st.sampled_from(get_args(Requirement)))))
+            return KexRule(
+                where="w", allowed=allowed, others=others, recommended=recommended, words=words, require=require
+            )
+        return AlgorithmRule(where="w", allowed=allowed, others=others, recommended=recommended, words=words)
 
-    host_keys = rule("host_key")
+    host_keys, exchanges = rule("host_key"), rule("kex")
     return Profile(
         id="generated",
         title="generated",
@@ -149,7 +160,7 @@ def generated_profiles(draw: st.DrawFn) -> Profile:
         date="2026",
         source="hypothesis",
         protocol=draw(st.sampled_from([None, ProtocolRule(where="w", allowed=("2.0",))])),
-        kex=rule("kex"),
+        kex=exchanges if isinstance(exchanges, KexRule) else None,
         host_key=host_keys if isinstance(host_keys, HostKeyRule) else None,
         cipher=rule("cipher"),
         mac=rule("mac"),

@@ -94,6 +94,27 @@ def test_a_section_with_allowed_replaces_the_whole() -> None:
     assert (ours.cipher.allowed, ours.cipher.recommended, ours.cipher.where) == (("aes256-ctr",), (), "page 4")
 
 
+def test_what_a_list_must_have_can_be_asked_for_and_places_go_with_their_names(tmp_path: Path) -> None:
+    base = tmp_path / "base.toml"
+    base.write_text(
+        HEAD.replace('extends = "mozilla-modern"\n', "")
+        + """
+[kex]
+where = "page 1"
+allowed = ["curve25519-sha256", "ecdh-sha2-nistp256"]
+places = { "curve25519-sha256" = "line 3", "ecdh-sha2-nistp256" = "line 4" }
+"""
+    )
+    text = HEAD.replace("mozilla-modern", "base.toml") + (
+        '[kex]\nremove = ["ecdh-sha2-nistp256"]\nrequire = ["post-quantum"]\nothers = "allowed"\n'
+    )
+    ours = parse_profile(text, source=str(tmp_path / "ours.toml"))
+    assert ours.kex is not None
+    assert ours.kex.require == ("post-quantum",)
+    assert ours.kex.others == "allowed"
+    assert ours.kex.places == {"curve25519-sha256": "line 3"}, "the other document did not forbid it"
+
+
 def test_what_cannot_be_checked_adds_up() -> None:
     entry = '[[explained]]\nid = "ours-1"\nrecommendation = "r"\nwhere = "w"\nwhy = "login"\nexplanation = "e"\n'
     ours = parse_profile(HEAD + entry, source="ours.toml")

@@ -193,6 +193,26 @@ def test_a_users_profile(tmp_path: Path) -> None:
             26,
             "kex.words.curve25519-sha256@libssh.org: `MUST NOT`, but",
         ),
+        ('allowed = ["curve25519-sha256"]', "", 21, "kex.allowed: is empty, which nothing could meet"),
+        ('allowed = ["rsa-sha2-512"]', 'others = "deviate"', 16, "host_key.others: invalid enum value 'deviate'"),
+        (
+            'allowed = ["curve25519-sha256"]\n\n[kex.words]\n"diffie-hellman-group1-sha1" = "MUST NOT"',
+            'others = "allowed"',
+            23,
+            "kex.others: all is allowed and nothing forbidden",
+        ),
+        (
+            'where = "page 3"',
+            'where = "page 3"\nrequire = ["quantum"]',
+            23,
+            "kex.require: invalid enum value 'quantum'",
+        ),
+        (
+            "[kex.words]",
+            '[kex.places]\n"ecdh-sha2-nistp256" = "page 4"\n[kex.words]',
+            26,
+            "kex.places.ecdh-sha2-nistp256: is not among `allowed` and `words`",
+        ),
         ('why = "login"', 'why = "because"', 32, "explained.why: invalid enum value 'because'"),
     ],
 )
