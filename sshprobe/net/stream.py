@@ -19,6 +19,10 @@ LINGER_BYTES = 65_536
 """Bytes thrown away while waiting for the peer to close."""
 
 
+LATE = 0.1
+"""Seconds by which the end of a wait may come late before it is doubted."""
+
+
 class Stream(asyncio.Protocol):
     """A connection made by `open_stream`. One reader at a time."""
 
@@ -126,9 +130,14 @@ class Stream(asyncio.Protocol):
 async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
     """Connect to `address` within `timeout` seconds. Raises `NetworkError`."""
     loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout
     try:
-        async with asyncio.timeout(timeout):
-            _, stream = await loop.create_connection(Stream, address.ip, port, family=address.family)
+        async with asyncio.timeout(None) as limit:
+            timer = loop.call_at(deadline, _time_is_up, limit, deadline)
+            try:
+                _, stream = await loop.create_connection(Stream, address.ip, port, family=address.family)
+            finally:
+                timer.cancel()
     except TimeoutError:
         raise NetworkError("timeout", f"no connection within {timeout:g} s") from None
     except OSError as error:
@@ -136,3 +145,14 @@ async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
             raise NetworkError("unreachable", "this machine has no address to reach it from") from None
         raise network_error(error) from None
     return stream
+
+
+def _time_is_up(limit: asyncio.Timeout, deadline: float) -> None:
+    """End what `limit` limits; if this comes late, only after as much time as was lost.
+
+    Late means that this process did not run: it was stopped, or got no CPU. uvloop looks at its timers before its
+    sockets, so the connection may have been made long ago, and it is not the host that took too long.
+    """
+    now = asyncio.get_running_loop().time()
+    late = now - deadline
+    limit.reschedule(now + late if late > LATE else now)

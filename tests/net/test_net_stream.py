@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from typing import Any
 
 import pytest
 
 from sshprobe.net import Address, NetworkError, Stream, open_stream, resolve
 from sshprobe.net.stream import HIGH_WATER
+from sshprobe.platform import loop_factory
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
 
@@ -158,3 +161,45 @@ async def test_a_name_without_address_is_a_dns_error(name: str) -> None:
     with pytest.raises(NetworkError) as caught:
         await resolve(name, family=None, timeout=5)
     assert caught.value.failure == "dns_error"
+
+
+def on_our_loop(work: Coroutine[Any, Any, bytes]) -> bytes:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(work)
+
+
+def test_a_process_that_overslept_a_deadline_looks_whether_an_answer_is_there() -> None:
+    """As after Ctrl-Z, or without CPU: the peer answered in time, and only we did not look."""
+
+    async def ask(listener: socket.socket) -> bytes:
+        stream = await open_stream(LOOPBACK, listener.getsockname()[1], timeout=5)
+        with listener.accept()[0] as server, closing_stream(stream):
+
+            def oversleep() -> None:
+                server.send(b"in time")
+                time.sleep(0.6)
+
+            asyncio.get_running_loop().call_later(0.05, oversleep)
+            return await stream.receive(soon(0.2))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert on_our_loop(ask(listener)) == b"in time"
+
+
+def test_a_process_that_overslept_a_connection_looks_whether_it_was_made() -> None:
+    async def connect(port: int) -> bytes:
+        asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, time.sleep, 0.6)
+        connecting = asyncio.create_task(open_stream(LOOPBACK, port, timeout=0.2))
+        with closing_stream(await connecting) as stream:
+            return b"connected" if stream is connecting.result() else b""
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert on_our_loop(connect(listener.getsockname()[1])) == b"connected"
+
+
+@contextmanager
+def closing_stream(stream: Stream) -> Iterator[Stream]:
+    try:
+        yield stream
+    finally:
+        stream.abort()
