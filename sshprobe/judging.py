@@ -11,12 +11,16 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Generic, TypeVar
 
 import msgspec
 
 from sshprobe.grading import grade, is_gradeable
 from sshprobe.profiles import Profile
 from sshprobe.records import HostRecord, Observation, Verdict
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 NOT_JUDGED = frozenset(
     {
@@ -39,7 +43,11 @@ NOT_JUDGED = frozenset(
 """Fields of an observation that no verdict depends on."""
 
 KEPT = 1024
-"""Kinds of observation whose verdicts are kept: about 20 kB each at most."""
+"""Kinds of observation whose verdicts are kept, at most."""
+
+KEPT_BYTES = 4 * 1024 * 1024
+"""And at most so many bytes of them in JSON, whose objects take about three times as many again. A kind of a common
+server has 10 kB under one profile; a server that makes names up can bring it to megabytes."""
 
 _judged_fields = attrgetter(*(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED))
 
@@ -58,13 +66,42 @@ class Judged:
 _UNJUDGED = Judged(0, [], b"[]")
 
 
+class Recent(Generic[K, V]):
+    """What was used last, up to `KEPT` and `KEPT_BYTES`; always the last one.
+
+    Two that are asked and given the same in the same order hold the same.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def get(self, key: K) -> V | None:
+        """Return what was put under `key`, if it is still there; that counts as a use of it."""
+        found = self._kept.get(key)
+        if found is None:
+            return None
+        self._kept.move_to_end(key)
+        return found[0]
+
+    def put(self, key: K, value: V, size: int) -> None:
+        """Keep `value`, of `size` bytes, under a key that is not there; forget what was not used for longest."""
+        self._kept[key] = value, size
+        self._bytes += size
+        while len(self._kept) > 1 and (len(self._kept) > KEPT or self._bytes > KEPT_BYTES):
+            self._bytes -= self._kept.popitem(last=False)[1][1]
+
+
 class Judge:
-    """Grades against `profiles`. One for a sweep; keeps the verdicts of the `KEPT` kinds that were met last."""
+    """Grades against `profiles`. One for a sweep; keeps the verdicts of the kinds that were met last."""
 
     def __init__(self, profiles: Sequence[Profile], *, strict: bool) -> None:
         self._profiles = tuple(profiles)
         self._strict = strict
-        self._known: OrderedDict[bytes, Judged] = OrderedDict()
+        self._known: Recent[bytes, Judged] = Recent()
         self._made = 0
         self._key = msgspec.msgpack.Encoder().encode
         self._encode = msgspec.json.Encoder().encode
@@ -74,16 +111,13 @@ class Judge:
         key = self._key(_judged_fields(observation))
         found = self._known.get(key)
         if found is not None:
-            self._known.move_to_end(key)
             return found
         verdicts: list[Verdict] = []
         if is_gradeable(observation):
             verdicts = [grade(observation, profile, strict=self._strict) for profile in self._profiles]
         self._made += 1
         judged = Judged(self._made, verdicts, self._encode(verdicts))
-        self._known[key] = judged
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
+        self._known.put(key, judged, len(key) + len(judged.encoded))
         return judged
 
     def head(self, observation: Observation) -> bytes:

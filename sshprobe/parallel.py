@@ -8,44 +8,24 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
-from sshprobe.judging import KEPT, Judge, line_of
+from sshprobe.judging import Judge, Recent, line_of
 from sshprobe.probe.unasked import not_asked
 from sshprobe.records import Depth, HostRecord, Observation, Verdict
 from sshprobe.scanner import Scanner
 from sshprobe.sweep import Job, Numbered, Pool, serve
 from sshprobe.targets import Target
 
-V = TypeVar("V")
-
 Verdicts = tuple[int, int, bytes | None]
 """Worker, number of a kind of verdicts, and those encoded when this is the first time that they are sent."""
 
 Parts = list[tuple[bytes, Verdicts]]
 """The records of one target: the head of each line (`sshprobe.judging`) and its verdicts."""
-
-
-class _Recent(Generic[V]):
-    """What was used last, up to `KEPT`. Both ends of a connection put the same numbers in the same order, so what one
-    has forgotten the other has too."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[int, V] = OrderedDict()
-
-    def get(self, number: int) -> V | None:
-        return self._kept.get(number)
-
-    def put(self, number: int, value: V) -> None:
-        self._kept[number] = value
-        self._kept.move_to_end(number)
-        if len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
 
 
 class ScanRunner:
@@ -55,7 +35,8 @@ class ScanRunner:
         self._scanner = Scanner(**settings)
         self._stop: Callable[[], None] | None = None
         self._identity = os.getpid()
-        self._sent: _Recent[bool] = _Recent()
+        self._sent: Recent[int, bool] = Recent()
+        """What the other side holds: it puts the same, in the same order."""
 
     async def outcomes(
         self,
@@ -74,7 +55,8 @@ class ScanRunner:
         judge = self._scanner.judge
         judged = judge.judged(observation)
         known = self._sent.get(judged.number) is not None
-        self._sent.put(judged.number, True)
+        if not known:
+            self._sent.put(judged.number, True, len(judged.encoded))
         return judge.head(observation), (self._identity, judged.number, None if known else judged.encoded)
 
     def stop(self) -> None:
@@ -113,15 +95,15 @@ def records_of(results: Iterator[Parts]) -> Iterator[tuple[HostRecord, bytes]]:
     """Yield each record with its line."""
     decode_record = msgspec.json.Decoder(HostRecord).decode
     decode_verdicts = msgspec.json.Decoder(list[Verdict]).decode
-    workers: dict[int, _Recent[tuple[bytes, list[Verdict]]]] = {}
+    workers: dict[int, Recent[int, tuple[bytes, list[Verdict]]]] = {}
     for parts in results:
         for head, (worker, number, encoded) in parts:
-            recent = workers.setdefault(worker, _Recent())
+            recent = workers.setdefault(worker, Recent())
             found = recent.get(number)
             if found is None:
                 assert encoded is not None  # both sides forget in the same order
                 found = encoded, decode_verdicts(encoded)
-            recent.put(number, found)
+                recent.put(number, found, len(encoded))
             encoded, verdicts = found
             record = msgspec.structs.replace(decode_record(line_of(head, b"[]")), verdicts=verdicts)
             yield record, line_of(head, encoded)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.grading import grade
-from sshprobe.judging import KEPT, NOT_JUDGED, Judge, line_of, record_of
+from sshprobe.judging import KEPT, KEPT_BYTES, NOT_JUDGED, Judge, Recent, line_of, record_of
 from sshprobe.profiles import load_profile
 from sshprobe.records import HostRecord, Observation
 from tests.grading.observations import captured as captured_from
@@ -87,4 +87,23 @@ def test_what_is_kept_is_bounded() -> None:
     judge = Judge(PROFILES[:1], strict=False)
     numbers = {judge.judged(modern(authentication_user=f"user{number}")).number for number in range(KEPT + 50)}
     assert len(numbers) == KEPT + 50
-    assert len(judge._known) == KEPT
+    assert len(judge._known) <= KEPT
+
+
+def test_large_verdicts_are_kept_by_their_size() -> None:
+    """A server that makes names up has a finding for each of them, and its next connection brings others."""
+    judge = Judge(PROFILES[:1], strict=False)
+    made_up = [[f"{letter}{number:06}@example.org" for number in range(400)] for letter in "abcdefghijklmnopqrstuvwxyz"]
+    sizes = [len(judge.judged(modern(mac_algorithms_client_to_server=names)).encoded) for names in made_up]
+    assert sum(sizes) > KEPT_BYTES
+    assert max(sizes) <= judge._known._bytes <= KEPT_BYTES
+    assert len(judge._known) < len(made_up)
+
+
+def test_one_that_is_larger_than_all_that_may_be_kept_is_kept_alone() -> None:
+    recent: Recent[str, int] = Recent()
+    recent.put("small", 1, 10)
+    recent.put("huge", 2, KEPT_BYTES + 1)
+    assert (recent.get("small"), recent.get("huge"), len(recent)) == (None, 2, 1)
+    recent.put("small", 3, 10)
+    assert (recent.get("small"), recent.get("huge"), recent._bytes) == (3, None, 10)
