@@ -73,8 +73,9 @@ def grading_options(command: Command) -> Command:
             type=FailOn(),
             multiple=True,
             help="Exit with 1 if a host has a finding of this severity (critical, high, medium, low) or above, this "
-            "grade (A, B, C, D, F) or a worse one, or is not shown to comply (noncompliant). A target "
-            "that takes no connection or speaks no SSH reaches none. Repeatable.",
+            "grade (A, B, C, D, F) or a worse one, or is not shown to comply (noncompliant). A server that answers and "
+            "cannot be judged reaches all of them; a target that takes no connection or speaks no SSH, none. "
+            "Repeatable.",
         ),
         click.option("--strict", is_flag=True, help="What a profile does not list is a deviation, stronger or not."),
         click.option(

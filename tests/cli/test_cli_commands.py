@@ -271,15 +271,16 @@ def test_fail_on(grade: str, severities: list[str], compliant: bool | None, thre
     assert [each for each in known if reached(each, record)] == thresholds.split()
 
 
-def test_a_server_that_could_not_be_judged_is_not_shown_to_comply() -> None:
-    assert reached("noncompliant", failed("throttled", None))
-    assert not reached("noncompliant", failed("refused", None))
-    assert not reached("noncompliant", failed("timeout", None))
+@pytest.mark.parametrize("threshold", ["noncompliant", "critical", "low", "F", "A"])
+def test_a_server_that_could_not_be_judged_does_not_pass(threshold: str) -> None:
+    assert reached(threshold, failed("throttled", None))
+    assert not reached(threshold, failed("refused", None))
+    assert not reached(threshold, failed("timeout", None))
     for status in ("reset", "timeout", "not_ssh"):
         taken = msgspec.structs.replace(failed(status, None), stage="identification")
-        assert reached("noncompliant", taken) is (status != "not_ssh")
+        assert reached(threshold, taken) is (status != "not_ssh")
     blank = msgspec.structs.replace(failed("ok", None), stage="done")
-    assert reached("noncompliant", blank), "a record made by hand, without lists"
+    assert reached(threshold, blank), "a record made by hand, without lists"
 
 
 def test_exit_codes() -> None:
