@@ -40,7 +40,8 @@ _OF_LISTS: tuple[tuple[str, str, str, str], ...] = (
         "Not in the profile, but no weaker than it asks",
         "Among the {} that the server offers is one that the profile does not list, but that is at least as strong "
         "as the weakest it lists: often one newer than the profile.",
-        "It costs nothing and leaves the host compliant. With --strict it is a deviation.",
+        "It costs nothing and leaves the host compliant. With --strict, or where the profile has a closed list, it is "
+        "a deviation.",
     ),
     (
         "weak",

@@ -141,12 +141,14 @@ def _judge_other(
             deviation=True,
         )
     if is_as_strong(profile, category, offer.name):
+        strict = strict or rule.others == "forbidden"
         return Judgement(
             id=f"{category}.stronger",
             severity="low" if strict else "note",
             category=category,
             algorithm=offer.name,
-            message="not in the profile, but no weaker than it asks",
+            message="not in the profile, but no weaker than it asks"
+            + (", which allows no other" if rule.others == "forbidden" else ""),
             expected=_one_of(rule),
             observed=offer.observed(),
             references=(profile.cite(rule),),

@@ -164,7 +164,7 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
     if rule is None:
         return
     place: Place = (category, "allowed")
-    if rule.others == "deviation" or rule.allowed:
+    if rule.others != "allowed" or rule.allowed:
         _check_names(rule.allowed, place, reader)
     demands = bool(rule.allowed) or any(word in FORBIDDING_WORDS for word in rule.words.values())
     demands |= isinstance(rule, KexRule) and bool(rule.require)

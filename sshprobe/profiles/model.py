@@ -40,8 +40,8 @@ class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What of this section was not checked against the document itself."""
     allowed: tuple[str, ...] = ()
     """Names as on the wire; an alias stands for its algorithm, "gss-group16-sha512-*" for every mechanism."""
-    others: Literal["deviation", "allowed"] = "deviation"
-    """What the section does not name: a deviation unless as strong, or, where a document only forbids, allowed."""
+    others: Literal["as-strong", "allowed", "forbidden"] = "as-strong"
+    """What the section does not name passes if it is as strong, or always (a document that only forbids), or never."""
     recommended: tuple[str, ...] = ()
     """Those of `allowed` whose absence is worth a note."""
     words: dict[str, str] = {}

@@ -30,6 +30,7 @@ from sshprobe.wire.groups import group
 from tests.grading.observations import host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 
+Others = Literal["as-strong", "allowed", "forbidden"]
 BUILT_IN = [load_profile(id) for id in ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")]
 METHODS = ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "odd@example.com"]
 MARKERS = ["ext-info-s", "kex-strict-s-v00@openssh.com", "kexguess2@matt.ucc.asn.au"]
@@ -132,7 +133,7 @@ def generated_profiles(draw: st.DrawFn) -> Profile:
         if draw(st.integers(0, 5)) == 0:
             return None
         allowed = tuple(draw(st.lists(st.sampled_from(POOLS[category]), min_size=1, max_size=8, unique=True)))
-        others: Literal["deviation", "allowed"] = draw(st.sampled_from(["deviation", "deviation", "allowed"]))
+        others: Others = draw(st.sampled_from(["as-strong", "as-strong", "allowed", "forbidden"]))
         same = {canonical(category, name) for name in allowed}
         words = {
             name: draw(st.sampled_from(["MUST", "SHOULD", "MAY", "SHOULD NOT", "MUST NOT"]))

@@ -102,6 +102,18 @@ def test_a_section_that_only_forbids() -> None:
     assert deviations(verdict) == [("kex.forbidden", "medium")]
 
 
+def test_a_closed_list() -> None:
+    closed = profile(allowed=("ecdh-sha2-nistp256",), others="forbidden")
+    verdict = grade(modern(kex_algorithms=["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]), closed)
+    assert deviations(verdict) == [("kex.stronger", "low")]
+    assert finding(verdict, "kex.stronger").message.endswith("which allows no other")
+    after = remedy(modern(kex_algorithms=["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]), closed)
+    assert after.compliant is True
+    assert "KexAlgorithms ecdh-sha2-nistp256" in after.lines
+    open_ = profile(allowed=("ecdh-sha2-nistp256",), others="as-strong")
+    assert grade(modern(kex_algorithms=["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]), open_).compliant is True
+
+
 def test_an_unknown_name_of_a_profile_is_a_companys_own() -> None:
     named = profile(allowed=("rot13@example.com",))
     verdict = grade(modern(kex_algorithms=["rot13@example.com", STRICT]), named)
