@@ -96,9 +96,14 @@ class Recent(Generic[K, V]):
 
 
 class Judge:
-    """Grades against `profiles`. One for a sweep; keeps the verdicts of the kinds that were met last."""
+    """Grades against `profiles`. One for a sweep; keeps the verdicts of the kinds that were met last.
+
+    Raises `InputError` for a profile of clients.
+    """
 
     def __init__(self, profiles: Sequence[Profile], *, strict: bool) -> None:
+        for profile in profiles:
+            profile.need_server()
         self._profiles = tuple(profiles)
         self._strict = strict
         self._known: Recent[bytes, Judged] = Recent()

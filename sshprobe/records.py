@@ -251,13 +251,15 @@ class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="
     verdicts: list[Verdict] = []
 
 
-class ProfileReference(msgspec.Struct, frozen=True, kw_only=True):
+class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A profile that a sweep was graded against."""
 
     id: str
     version: str
     extends: list[str] = []
     """The profiles that it is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
+    unverified: str = ""
+    """What of the profile was not checked against the document that it is of. Left out where all was."""
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):

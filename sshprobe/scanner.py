@@ -41,7 +41,8 @@ class Scanner:
     `rate` limits how many hosts are started a second. `family` is the IP version to use of names that have both: 4, 6,
     or None for either. `trouble` is told when this machine is short of something and the scan pauses for it.
 
-    Raises `InputError` for a `client_id` that a server would drop, or a number that is out of range.
+    Raises `InputError` for a `client_id` that a server would drop, a profile of clients, or a number that is out
+    of range.
     """
 
     def __init__(

@@ -35,5 +35,8 @@ def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
     from sshprobe.records import ProfileReference
 
     return [
-        ProfileReference(id=profile.id, version=profile.version, extends=list(profile.extends)) for profile in profiles
+        ProfileReference(
+            id=profile.id, version=profile.version, extends=list(profile.extends), unverified=profile.not_verified
+        )
+        for profile in profiles
     ]

@@ -126,13 +126,14 @@ def load_profiles(names: tuple[str, ...]) -> list[Profile]:
     """Return the profiles named, each once.
 
     Raises:
-        InputError: one is unknown or broken, or two different ones have the same id.
+        InputError: one is unknown, broken or of clients, or two different ones have the same id.
     """
     from sshprobe.profiles import load_profile
 
     profiles: dict[str, Profile] = {}
     for name in dict.fromkeys(names):
         profile = load_profile(name)
+        profile.need_server()
         if profile.id in profiles and profiles[profile.id] != profile:
             raise InputError(f"two profiles have the id `{profile.id}`", source=name)
         profiles[profile.id] = profile

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, Protocol
 
 from sshprobe.cli.fail_on import reached
+from sshprobe.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
@@ -106,6 +107,7 @@ class Human:
 
         self._terminal = terminal
         self._profiles = profiles if verbose else profiles[:1]
+        self._unverified = {each.id: each.not_verified for each in profiles if each.not_verified}
         self._strict = strict
         self._verbose = verbose
         self._blocks = blocks or verbose
@@ -133,20 +135,37 @@ class Human:
                 self._copy_to.write((gap + self._block(record, Terminal())).encode("utf-8", "backslashreplace"))
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Show the fleet, unless it is one host whose block says it all."""
-        if self._hosts == 1 and self._blocks and not summary.interrupted:
-            return
-        gap = "\n" if self._blocks and self._hosts else ""
-        sys.stdout.write(gap + self._table.render(summary))
+        """Show the fleet, unless it is one host whose block says it all; then what was not verified of the profiles."""
+        if self._hosts != 1 or not self._blocks or summary.interrupted:
+            gap = "\n" if self._blocks and self._hosts else ""
+            self._write(gap + self._table.render(summary))
+            if self._copy_to is not None:
+                self._copy(gap + self._plain_table.render(summary))
+        if self._unverified and self._hosts:
+            from sshprobe.report.terminal import Terminal
+
+            self._write(_not_verified(self._unverified, self._terminal))
+            self._copy(_not_verified(self._unverified, Terminal()))
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
         sys.stdout.flush()
+
+    def _copy(self, text: str) -> None:
         if self._copy_to is not None:
-            text = gap + self._plain_table.render(summary)
             self._copy_to.write(text.encode("utf-8", "backslashreplace"))
 
     def _block(self, record: HostRecord, terminal: Terminal) -> str:
         return block_with_advice(
             record, terminal, self._profiles, strict=self._strict, verbose=self._verbose, fleet=self._fleet
         )
+
+
+def _not_verified(profiles: Mapping[str, str], terminal: Terminal) -> str:
+    lines = [
+        line for id, what in profiles.items() for line in terminal.wrap(f"{id}, not verified: {what}", indent="  ")
+    ]
+    return "\n" + "\n".join(map(escape_unprintable, lines)) + "\n"
 
 
 def block_with_advice(

@@ -9,6 +9,7 @@ import click
 from sshprobe.cli.options import terminal
 
 if TYPE_CHECKING:
+    from sshprobe.profiles import Profile
     from sshprobe.report.terminal import Terminal
 
 
@@ -25,18 +26,25 @@ def profiles(context: click.Context) -> None:
 def list_(format_: str) -> None:
     """List the built-in profiles."""
     from sshprobe.profiles import available_profiles, load_profile
+    from sshprobe.profiles.stock import FAMILY, stock_range
 
     found = [load_profile(name) for name in available_profiles()]
     if format_ == "json":
         import msgspec
 
-        rows = [{name: getattr(each, name) for name in ("id", "version", "date", "title", "source")} for each in found]
+        names = ("id", "kind", "version", "date", "title", "source", "verified")
+        rows = [{name: getattr(each, name) for name in names} | {"unverified": each.not_verified} for each in found]
         click.echo(msgspec.json.format(msgspec.json.encode(rows)))
         return
     from tabulate import tabulate
 
-    cells = [[each.id, each.version, each.date, each.title] for each in found]
+    cells = [[each.id, each.version, each.date, each.title + _remark(each)] for each in found]
+    cells.append([FAMILY, stock_range(), "", "what that release of OpenSSH offers by default"])
     click.echo(tabulate(cells, ["id", "version", "date", "title"], tablefmt="plain", disable_numparse=True))
+
+
+def _remark(profile: Profile) -> str:
+    return " (not wholly verified)" if profile.not_verified else ""
 
 
 @profiles.command()
@@ -59,7 +67,7 @@ def show(name: str, format_: str, release: str | None) -> None:
     """Show what a profile recommends."""
     import msgspec
 
-    from sshprobe.profiles import available_profiles, builtin_profile_text, load_profile
+    from sshprobe.profiles import builtin_profile_text, is_built_in, load_profile
 
     if release is not None and format_ not in ("sshd_config", "ssh_config"):
         raise click.UsageError("`--openssh` is for `--format sshd_config` and `--format ssh_config`")
@@ -76,8 +84,7 @@ def show(name: str, format_: str, release: str | None) -> None:
 
         from sshprobe.escape import escape_unprintable
 
-        built_in = name in available_profiles()
-        text = builtin_profile_text(name) if built_in else Path(name).read_text(encoding="utf-8")
+        text = builtin_profile_text(name) if is_built_in(name) else Path(name).read_text(encoding="utf-8")
         click.echo("\n".join(escape_unprintable(line.expandtabs()) for line in text.splitlines()))
     else:
         click.echo("\n".join(fields(msgspec.to_builtins(profile), terminal())))

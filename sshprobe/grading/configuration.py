@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, names, weakness_of
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, marker, names, weakness_of
 from sshprobe.errors import InputError
 from sshprobe.grading.advice import (
+    CHACHA20,
     KEYWORDS,
     METHODS,
     ONLY_PUBLIC_KEYS,
@@ -19,15 +20,24 @@ from sshprobe.grading.advice import (
     rsa_key_bits,
     rsa_key_commands,
 )
+from sshprobe.grading.checks import STRICT_KEX
 from sshprobe.grading.lists import WORDS
-from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
-from sshprobe.profiles import Profile
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.profiles import FORBIDDING_WORDS, Profile
 
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.5"
 """The releases whose source the catalogue was computed from."""
 
 _SINCE: dict[Class, str] = {**{category: since for category, (_, since) in KEYWORDS.items()}, "host_key": "3.0+"}
 """Releases of the client that know the keyword of a class. HostKeyAlgorithms is older there."""
+
+NO_LINE = "no line is needed"
+"""Begins the comment where a profile only forbids, and the release offers nothing of it."""
+
+_REMOVING = "7.5+"
+"""Releases that take "-name,name": their default less those names."""
+
+_POST_QUANTUM = "8.5"
 
 _CHALLENGE, _KEYBOARD = "ChallengeResponseAuthentication no", "KbdInteractiveAuthentication no"
 
@@ -49,6 +59,8 @@ def sshd_config(profile: Profile, version: str) -> list[str]:
     `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot do what the profile demands: fewer lines
     than the profile has would pass for all of it.
     """
+    if profile.kind == "client":
+        raise InputError(f"{profile.id} is about clients: `--format ssh_config` prints its lines")
     release = check_release(version)
     lines: list[str] = []
     problems: list[str] = []
@@ -111,7 +123,7 @@ def _settled(
 ) -> list[str]:
     if problems:
         raise InputError(f"{program} of OpenSSH {release} cannot meet {profile.id}: {'; '.join(problems)}")
-    if not any(not line.startswith(("#", "Host ")) for line in lines):
+    if not any(not line.startswith(("#", "Host ")) or line.startswith(f"# {NO_LINE}") for line in lines):
         raise InputError(f"{profile.id} has nothing that a line for {program} of OpenSSH {release} could say")
     return [f"# {profile.id} {profile.version}, for OpenSSH {release}: {profile.source}", f"# {head}", *lines]
 
@@ -123,10 +135,13 @@ def _place(where: str) -> list[str]:
 def _known(profile: Profile, category: Class, release: str) -> list[str]:
     """The names that the profile allows and the release knows, in the profile's order.
 
-    Where it knows an algorithm by another name only, that name stands for it.
+    Where it knows an algorithm by another name only, that name stands for it. Of a profile that only forbids: what the
+    release offers by default, less what is forbidden.
     """
     rule = profile.algorithms(category)
     assert rule is not None
+    if rule.others == "allowed" and not rule.allowed:
+        return [name for name in _by_default(category, release) if not _is_forbidden(profile, category, name, release)]
     found: list[str] = []
     for name in rule.allowed:
         # GSS-API methods have options of their own: KexAlgorithms refuses their names.
@@ -162,6 +177,17 @@ def _names_line(
     if not found:
         problems.append(f"it knows none of the profile's {WORDS[category]} ({rule.where})")
         return
+    if category == "kex":
+        yield from _required(profile, found, release, problems)
+    if rule.others == "allowed" and not rule.allowed:
+        gone = [name for name in _by_default(category, release) if name not in found]
+        if not gone:
+            yield from (*_place(rule.where), f"# {NO_LINE}: OpenSSH {release} offers nothing of that by default")
+            return
+        if in_openssh(_REMOVING, release):
+            # What is left keeps sshd's own order of preference.
+            yield from (*_place(rule.where), *_weak(category, found), f"{keyword} -{','.join(gone)}")
+            return
     yield from _place(rule.where)
     written = {canonical(category, name) for name in found}
     left_out = [name for name in rule.allowed if canonical(category, name) not in written]
@@ -169,6 +195,41 @@ def _names_line(
         yield f"# not in OpenSSH {release}: {', '.join(left_out)}"
     yield from _weak(category, found)
     yield f"{keyword} {','.join(found)}"
+
+
+def _required(profile: Profile, found: list[str], release: str, problems: list[str]) -> Iterator[str]:
+    """What the profile asks of the list of key exchanges as a whole. No line of a configuration brings it about."""
+    rule = profile.kex
+    assert rule is not None
+    if "post-quantum" in rule.require and not has_post_quantum(found):
+        problems.append(f"it has no post-quantum key exchange, which came with {_POST_QUANTUM} ({rule.where})")
+    if "strict-kex" in rule.require and not _has_strict_kex(release):
+        yield "# strict key exchange came with OpenSSH 9.6, and with most distributions' patches of older releases"
+
+
+def _has_strict_kex(release: str) -> bool:
+    entry = marker(STRICT_KEX)
+    assert entry is not None
+    return in_openssh(entry.openssh_in_code, release) is True
+
+
+def _by_default(category: Class, release: str) -> list[str]:
+    """What this release offers without a line of configuration, in the order of the alphabet."""
+    return [
+        name
+        for name in names(category)
+        if (entry := lookup(category, name)) is not None and in_openssh(entry.openssh_default, release) is True
+    ]
+
+
+def _is_forbidden(profile: Profile, category: Class, name: str, release: str) -> bool:
+    rule = profile.algorithms(category)
+    assert rule is not None
+    same = canonical(category, name)
+    if any(word in FORBIDDING_WORDS and canonical(category, other) == same for other, word in rule.words.items()):
+        return True
+    needs_strict = profile.kex is not None and "no-terrapin" in profile.kex.require and not _has_strict_kex(release)
+    return category == "cipher" and needs_strict and same == CHACHA20
 
 
 def _weak(category: Class, found: list[str]) -> Iterator[str]:

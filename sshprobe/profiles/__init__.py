@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from sshprobe.profiles.load import available_profiles, builtin_profile_text, load_profile, parse_profile
+from sshprobe.profiles.load import (
+    available_profiles,
+    builtin_profile_text,
+    is_built_in,
+    load_profile,
+    parse_profile,
+)
 from sshprobe.profiles.model import (
     FORBIDDING_WORDS,
     WORDS,
@@ -31,6 +37,7 @@ __all__ = [
     "ProtocolRule",
     "available_profiles",
     "builtin_profile_text",
+    "is_built_in",
     "load_profile",
     "parse_profile",
 ]

@@ -14,18 +14,27 @@ from sshprobe.errors import InputError
 from sshprobe.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
 from sshprobe.profiles.model import FORBIDDING_WORDS, SECTIONS, WORDS, HostKeyRule, KexRule, MinimumBits, Profile
+from sshprobe.profiles.stock import FAMILY, is_stock, stock_profile_text
 from sshprobe.profiles.text import Place, TomlText
 
 
 def available_profiles() -> list[str]:
-    """Ids of the built-in profiles, sorted."""
+    """Ids of the built-in profiles that have a file, sorted. `openssh-X.Y` there is besides, for every release."""
     return sorted(path.stem for path in _directory().glob("*.toml"))
+
+
+def is_built_in(id: str) -> bool:
+    """Whether an id is that of a built-in profile, in a file or of the family `openssh-X.Y`."""
+    return is_stock(id) or id in available_profiles()
 
 
 def builtin_profile_text(id: str) -> str:
     """The TOML of a built-in profile. Raises `InputError` for an unknown id."""
+    if is_stock(id):
+        return stock_profile_text(id)
     if id not in available_profiles():
-        raise InputError(f"unknown profile `{escape_text(id)}`: know {', '.join(available_profiles())}, or a file")
+        known = ", ".join([*available_profiles(), FAMILY])
+        raise InputError(f"unknown profile `{escape_text(id)}`: know {known}, or a file")
     return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
 
 
@@ -48,7 +57,7 @@ def parse_profile(text: str, *, source: str) -> Profile:
 
 def _load(name_or_path: str, extending: tuple[str, ...]) -> Profile:
     """`extending`: the files that led here by `extends`, outermost first."""
-    if name_or_path in available_profiles():
+    if is_built_in(name_or_path):
         source = f"{name_or_path}.toml"
         return _parse(builtin_profile_text(name_or_path), source, (*extending, source))
     path = Path(name_or_path)
@@ -86,7 +95,7 @@ def _base(name: object, reader: TomlText, extending: tuple[str, ...]) -> Profile
         reader.fail(place, f"expected `str`, got `{type(name).__name__}`")
     if len(extending) > DEEPEST:
         reader.fail(place, f"more than {DEEPEST} profiles extend one another")
-    if name in available_profiles():
+    if is_built_in(name):
         return _load(name, extending)
     path = Path(reader.source).parent / name
     if not name or "\0" in name or not path.is_file():

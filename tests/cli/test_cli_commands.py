@@ -169,19 +169,24 @@ def test_profiles(tmp_path: Path) -> None:
     out = sshprobe("profiles", "list", cwd=tmp_path).stdout.decode()
     ids = [line.split()[0] for line in out.splitlines()[1:]]
     assert {"mozilla-modern", "mozilla-intermediate", "alibaba-ecs"} <= set(ids)
-    assert [
-        each["id"] for each in json.loads(sshprobe("profiles", "list", "--format", "json", cwd=tmp_path).stdout)
-    ] == ids
-    for id_ in ids:
-        assert (
-            f"id         {id_}".split() == sshprobe("profiles", "show", id_, cwd=tmp_path).stdout.decode().split()[:2]
-        )
+    listed = json.loads(sshprobe("profiles", "list", "--format", "json", cwd=tmp_path).stdout)
+    assert [*(each["id"] for each in listed), "openssh-X.Y"] == ids
+    # What was not verified is said in both.
+    doubted = {each["id"] for each in listed if each["unverified"]}
+    assert doubted == {line.split()[0] for line in out.splitlines() if line.endswith("(not wholly verified)")}
+    assert doubted >= {"bsi-tr-02102-4", "cis-debian-12"}
+    for id_ in ("alibaba-ecs", "bsi-tr-02102-4", "sshprobe-2026", "mozilla-client-modern", "openssh-9.2"):
+        shown = sshprobe("profiles", "show", id_, cwd=tmp_path).stdout.decode()
+        assert shown.split()[:2] == ["id", id_]
+        assert ("unverified" in shown) == (id_ in doubted)
         assert json.loads(sshprobe("profiles", "show", id_, "--format", "json", cwd=tmp_path).stdout)["id"] == id_
         toml = sshprobe("profiles", "show", id_, "--format", "toml", cwd=tmp_path).stdout
         (tmp_path / "mine.toml").write_bytes(toml)
         run = sshprobe("profiles", "check", "mine.toml", cwd=tmp_path)
         assert (run.returncode, run.stderr) == (0, b"")
         assert run.stdout.decode().startswith(f"mine.toml: ok ({id_}, ")
+        if "client" in id_:
+            continue
         # A profile of one's own works as the built-in one does.
         write(tmp_path / "r.jsonl", [captured("openssh-9.9p2")])
         mine, built_in = (
@@ -199,6 +204,41 @@ def test_a_profile_as_configuration(capsys: pytest.CaptureFixture[str]) -> None:
     assert "\nAuthenticationMethods publickey\n" in out
     assert main(["profiles", "show", "mozilla-modern", "--format", "ssh_config"]) == 0
     assert "\nRequiredRSASize 3072\n" in capsys.readouterr().out
+
+
+def test_a_profile_of_clients_grades_no_server(tmp_path: Path) -> None:
+    write(tmp_path / "r.jsonl", [captured("openssh-9.9p2")])
+    for command in (("grade", "r.jsonl"), ("scan", "127.0.0.1")):
+        run = sshprobe(*command, "--profile", "mozilla-client-modern", cwd=tmp_path)
+        assert (run.returncode, run.stdout) == (2, b"")
+        assert run.stderr.decode().splitlines() == [
+            "error: profile `mozilla-client-modern` says what a client should offer, and a scan sees servers: "
+            "`sshprobe profiles show mozilla-client-modern` prints it"
+        ]
+
+
+def test_what_was_not_verified_is_said_once_a_report(tmp_path: Path) -> None:
+    write(tmp_path / "r.jsonl", [captured("openssh-9.9p2"), captured("openssh-6.7p1")])
+    wanted = ("--profile", "mozilla-modern", "--profile", "bsi-tr-02102-4")
+    report = sshprobe("grade", "r.jsonl", *wanted, "-v", "-o", "report.json", cwd=tmp_path).stdout.decode()
+    assert report.count("bsi-tr-02102-4, not verified: the text of the BSI was not read") == 1
+    assert "mozilla-modern, not verified" not in report
+    assert "(not verified)" in report
+    sweep = json.loads((tmp_path / "report.json").read_text())["sweep"]
+    modern, bsi = sweep["profiles"]
+    assert "unverified" not in modern
+    assert bsi["unverified"].startswith("the text of the BSI was not read")
+    plain = sshprobe("grade", "r.jsonl", "--profile", "mozilla-modern", "-v", cwd=tmp_path).stdout.decode()
+    assert "not verified" not in plain
+
+
+def test_there_is_a_profile_of_every_release_of_openssh(tmp_path: Path) -> None:
+    run = sshprobe("profiles", "show", "openssh-11.0", cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert run.stderr == (
+        b"error: unknown profile `openssh-11.0`: there is one for each release of portable OpenSSH, "
+        b"openssh-3.0 to openssh-10.5\n"
+    )
 
 
 def test_a_section_of_a_profile_with_nothing_in_it_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:

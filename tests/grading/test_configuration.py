@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.algorithms import CLASSES, in_openssh, lookup
+from sshprobe.algorithms import CLASSES, canonical, in_openssh, lookup
 from sshprobe.errors import InputError
 from sshprobe.grading.advice import KEYWORDS
 from sshprobe.grading.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
-from sshprobe.profiles import Profile, available_profiles, load_profile, parse_profile
+from sshprobe.profiles import FORBIDDING_WORDS, Profile, available_profiles, load_profile, parse_profile
 
 RELEASES = ("5.7", "6.6", "7.1", "7.3", "8.0", "8.4", "9.2", "9.9", NEWEST_OPENSSH)
 
@@ -41,12 +41,19 @@ def test_only_what_the_release_knows_and_the_profile_allows(id: str, release: st
             value = found.get(KEYWORDS[category][0])
             if category == "compression" or rule is None or value is None:
                 continue
+            forbidden = {canonical(category, name) for name, word in rule.words.items() if word in FORBIDDING_WORDS}
+            if value.startswith("-"):
+                taken = {canonical(category, name) for name in value[1:].split(",")}
+                assert rule.others == "allowed"
+                assert taken <= forbidden | {"chacha20-poly1305@openssh.com"}
+                continue
             for name in value.split(","):
                 entry = lookup(category, name)
                 assert entry is not None
                 assert in_openssh(entry.openssh_in_code, release) is True
-                same = {each for other in rule.allowed if (each := lookup(category, other))}
-                assert (entry.alias_of or entry.name) in {each.alias_of or each.name for each in same}
+                same = canonical(category, name)
+                assert same not in forbidden
+                assert rule.others == "allowed" or same in {canonical(category, other) for other in rule.allowed}
 
 
 def test_every_line_has_its_place_in_the_document() -> None:
@@ -149,3 +156,27 @@ def test_the_newest_release_is_that_of_the_catalogue() -> None:
     ]
     first = {tuple(map(int, cell.rstrip("+").split("..")[0].split("."))) for cell in cells if cell}
     assert max(first) <= tuple(map(int, NEWEST_OPENSSH.split(".")))
+
+
+def test_a_profile_that_only_forbids_takes_away_from_the_defaults_of_the_release() -> None:
+    cis = load_profile("cis-debian-12")
+    old, strict = (settings(sshd_config(cis, release)) for release in ("9.2", "9.6"))
+    assert old["MACs"] == strict["MACs"] == "-umac-128-etm@openssh.com,umac-64-etm@openssh.com,umac-64@openssh.com"
+    assert old["Ciphers"] == "-chacha20-poly1305@openssh.com", "without strict key exchange, Terrapin"
+    assert "Ciphers" not in strict
+    assert "KexAlgorithms" not in old
+    before = settings(sshd_config(cis, "7.4"))
+    assert "hmac-sha2-256-etm@openssh.com" in before["MACs"].split(","), "7.4 does not know -names"
+
+
+def test_nothing_to_write_is_said() -> None:
+    lines = sshd_config(load_profile("rfc9142"), "10.0")
+    assert all(line.startswith("#") for line in lines)
+    assert sum(line.startswith("# no line is needed") for line in lines) == 2
+
+
+def test_a_profile_of_clients_is_no_configuration_of_a_server() -> None:
+    with pytest.raises(InputError, match="is about clients"):
+        sshd_config(load_profile("mozilla-client-modern"), "9.2")
+    with pytest.raises(InputError, match=r"no post-quantum key exchange, which came with 8\.5"):
+        sshd_config(load_profile("sshprobe-2026"), "8.4")
