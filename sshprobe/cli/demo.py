@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sshprobe.report.terminal import Terminal
 
 
+GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
+"""Judged besides the default: each has a column in the table, and more would not fit."""
+
+
 @click.command()
 @click.option(
     "--output", metavar="DIR", default="demo-output", show_default=True, help="Where to leave what was found."
@@ -35,13 +39,12 @@ def demo(output: str) -> int:
     The records and the report are left in a folder. No machine but this one is contacted.
     """
     from sshprobe.cli.header import sweep_header
-    from sshprobe.profiles import available_profiles, load_profile
+    from sshprobe.profiles import load_profile
     from sshprobe.report.files import appending_lines, replacing
     from sshprobe.report.jsonl import JsonLinesWriter
     from sshprobe.report.terminal import Terminal
 
-    names = sorted(available_profiles(), key=lambda name: (name != DEFAULT_PROFILE, name))
-    profiles = [load_profile(name) for name in names]
+    profiles = [load_profile(name) for name in dict.fromkeys((DEFAULT_PROFILE, *GUIDES))]
     folder = Path(output)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -97,6 +97,8 @@ def _opinions(entry: Algorithm) -> dict[str, str]:
             words = [word for each, word in rule.words.items() if canonical(category, each) == name]
             recommended = name in {canonical(category, each) for each in rule.recommended}
             allowed = name in {canonical(category, each) for each in rule.allowed}
-            opinion = "recommended" if recommended else "allowed" if allowed else "not listed"
-            opinions[profile.id] = f"{', '.join(words[:1] or [opinion])} ({rule.where})"
+            others = "not named, which passes" if rule.others == "allowed" else "not listed"
+            opinion = "recommended" if recommended else "allowed" if allowed else others
+            place = next((each for each in rule.places if canonical(category, each) == name), "")
+            opinions[profile.id] = f"{', '.join(words[:1] or [opinion])} ({profile.cite(rule, place)})"
     return opinions

@@ -14,7 +14,16 @@ REVIEWED_CIPHERS = ("AES", "ChaCha20-Poly1305", "Camellia", "Serpent", "Twofish"
 
 _MODE_RANKS = {"gcm": 3, "poly1305": 3, "ocb": 3, "ctr": 2}
 _CONSTRUCTION_RANKS = {"etm": 2, "aead": 2, "e&m": 1}
-_MODULUS_STRENGTHS = ((8192, 200), (7680, 192), (6144, 176), (4096, 152), (3072, 128), (2048, 112), (1024, 80))
+_MODULUS_STRENGTHS = (
+    (8192, 200),
+    (7680, 192),
+    (6144, 176),
+    (4096, 152),
+    (3072, 128),
+    (3000, 120),  # BSI TR-02102-1, which asks no more
+    (2048, 112),
+    (1024, 80),
+)
 
 
 def modulus_strength(bits: int) -> int:

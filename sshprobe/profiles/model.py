@@ -150,7 +150,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def cite(self, rule: Rule, name: str = "", *, where: str = "") -> str:
         """The place that a finding about `name` cites; it says so where that was not checked in the document."""
         place = where or (rule.places.get(name, rule.where) if isinstance(rule, AlgorithmRule) else rule.where)
-        return f"{place} ({NOT_VERIFIED})" if rule.unverified or self.unverified else place
+        return f"{place} [{NOT_VERIFIED}]" if rule.unverified or self.unverified else place
 
     @property
     def not_verified(self) -> str:

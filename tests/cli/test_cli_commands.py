@@ -223,7 +223,7 @@ def test_what_was_not_verified_is_said_once_a_report(tmp_path: Path) -> None:
     report = sshprobe("grade", "r.jsonl", *wanted, "-v", "-o", "report.json", cwd=tmp_path).stdout.decode()
     assert report.count("bsi-tr-02102-4, not verified: the text of the BSI was not read") == 1
     assert "mozilla-modern, not verified" not in report
-    assert "(not verified)" in report
+    assert "[not verified]" in report
     sweep = json.loads((tmp_path / "report.json").read_text())["sweep"]
     modern, bsi = sweep["profiles"]
     assert "unverified" not in modern

@@ -130,10 +130,10 @@ def test_places_and_what_was_not_verified_are_cited() -> None:
     doubted = msgspec.structs.replace(forbidding.kex, unverified="from another's list")
     unsure = msgspec.structs.replace(forbidding, kex=doubted)
     assert unsure.not_verified == "[kex]: from another's list"
-    assert finding(grade(observed, unsure), "kex.forbidden").references[0] == "page 7 (not verified)"
+    assert finding(grade(observed, unsure), "kex.forbidden").references[0] == "page 7 [not verified]"
     unsure = msgspec.structs.replace(forbidding, unverified="all of it")
     assert unsure.not_verified == "all of it"
-    assert finding(grade(observed, unsure), "kex.forbidden").references[0] == "page 7 (not verified)"
+    assert finding(grade(observed, unsure), "kex.forbidden").references[0] == "page 7 [not verified]"
     assert forbidding.not_verified == ""
 
 

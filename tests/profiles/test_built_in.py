@@ -1,0 +1,275 @@
+"""All built-in profiles: every name is known, every entry has its place, and real servers comply as they should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sshprobe.algorithms import CLASSES, canonical, lookup, names
+from sshprobe.errors import InputError
+from sshprobe.grading import grade
+from sshprobe.profiles import (
+    FORBIDDING_WORDS,
+    Profile,
+    available_profiles,
+    builtin_profile_text,
+    load_profile,
+    parse_profile,
+)
+from sshprobe.profiles.model import SECTIONS
+from sshprobe.profiles.stock import RELEASES
+from tests.grading.observations import CAPTURES, captured
+
+FILES = available_profiles()
+STOCK = [f"openssh-{version}" for version in RELEASES]
+# Of what is not public, or says nothing of SSH's names.
+NOT_WHOLLY_VERIFIED = {
+    "bsi-tr-02102-4",
+    "cis-debian-12",
+    "cis-rhel-9",
+    "cis-ubuntu-24.04",
+    "fips-140-3",
+    "pci-dss",
+    "stig-rhel-9",
+}
+
+
+@pytest.mark.parametrize("id", [*FILES, *STOCK])
+def test_every_name_is_in_the_catalogue(id: str) -> None:
+    profile = load_profile(id)
+    assert profile.id == id
+    assert profile.unknown_names == ()
+    for name in SECTIONS:
+        rule = getattr(profile, name)
+        assert rule is None or rule.where.strip()
+    # As text it is a file that could be a user's own.
+    assert parse_profile(builtin_profile_text(id), source="mine.toml") == profile
+
+
+@pytest.mark.parametrize("id", FILES)
+def test_each_says_what_was_verified_and_what_was_not(id: str) -> None:
+    profile = load_profile(id)
+    assert bool(profile.not_verified) == (id in NOT_WHOLLY_VERIFIED)
+    if id not in ("alibaba-ecs", "mozilla-intermediate", "mozilla-modern"):  # these tell it in comments
+        assert profile.verified
+
+
+def test_each_entry_of_our_own_profile_has_its_source() -> None:
+    profile = load_profile("sshprobe-2026")
+    for category in ("kex", "host_key", "cipher", "mac"):
+        rule = profile.algorithms(category)
+        assert rule is not None
+        assert set(rule.places) == set(rule.allowed)
+
+
+def test_our_own_profile_is_what_it_says() -> None:
+    profile = load_profile("sshprobe-2026")
+    assert profile.kex is not None
+    assert set(profile.kex.require) == {"post-quantum", "strict-kex"}
+    assert profile.host_key is not None
+    assert profile.host_key.min_bits.rsa == 3072
+    for category in CLASSES:
+        rule = profile.algorithms(category)
+        assert rule is not None
+        entries = [entry for name in rule.allowed if (entry := lookup(category, name))]
+        assert "sha1" not in {entry.hash for entry in entries}
+        if category != "compression":
+            assert all(entry.bits is None or entry.bits >= 128 for entry in entries)
+
+
+def test_pci_dss_forbids_all_that_is_below_112_bits() -> None:
+    profile = load_profile("pci-dss")
+    for category in ("kex", "host_key", "cipher"):
+        rule = profile.algorithms(category)
+        assert rule is not None
+        forbidden = {name for name, word in rule.words.items() if word in FORBIDDING_WORDS}
+        short = {
+            name
+            for name in names(category)
+            if (entry := lookup(category, name)) and entry.bits is not None and entry.bits < 112
+        }
+        assert forbidden == short | ({"arcfour", "arcfour128", "arcfour256"} if category == "cipher" else set())
+
+
+def test_rfc_9142_has_the_words_of_the_catalogue() -> None:
+    kex = load_profile("rfc9142").kex
+    assert kex is not None
+    for name, word in kex.words.items():
+        entry = lookup("kex", name)
+        assert entry is not None
+        assert entry.rfc9142 == word
+    # And all of them, but for the curves that the table names together as ecdh-sha2-*: MAY.
+    worded = {name for name in names("kex") if (entry := lookup("kex", name)) and entry.rfc9142}
+    assert {name for name in worded - set(kex.words) if not name.startswith("ecdh-sha2-")} == set()
+
+
+@pytest.mark.parametrize("id", ["cis-debian-12", "cis-rhel-9", "cis-ubuntu-24.04"])
+def test_every_recommendation_of_the_section_on_sshd_is_checked_or_explained(id: str) -> None:
+    profile = load_profile(id)
+    rules = [getattr(profile, name) for name in SECTIONS]
+    covered = {number for rule in rules if rule for number in rule.covers if number.startswith("5.1.")}
+    explained = {item.id for item in profile.explained}
+    assert covered | explained == {f"5.1.{number}" for number in range(1, 23)}
+    assert covered & explained == set()
+
+
+def _matrix() -> list[tuple[str, str, str]]:
+    head, *rows = [
+        line.split("\t")
+        for line in (Path(__file__).parent / "compliance.tsv").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    return [(row[0], capture, word) for row in rows for capture, word in zip(head[1:], row[1:], strict=True)]
+
+
+def test_the_matrix_has_every_profile_and_every_capture() -> None:
+    profiles = {profile for profile, _, _ in _matrix()}
+    assert profiles >= {id for id in FILES if load_profile(id).kind == "server"}
+    assert {capture for _, capture, _ in _matrix()} == {path.stem for path in CAPTURES}
+
+
+@pytest.mark.parametrize("id", sorted({profile for profile, _, _ in _matrix()}))
+def test_who_complies_with_it(id: str) -> None:
+    profile = load_profile(id)
+    expected = {capture: word for each, capture, word in _matrix() if each == id}
+    found = {}
+    for path in CAPTURES:
+        observation = msgspec.structs.replace(captured(path), authentication_methods=["publickey"])
+        found[path.stem] = {True: "yes", False: "no", None: "?"}[grade(observation, profile).compliant]
+    assert found == expected
+
+
+CAPTURED_STOCK = [
+    ("5.3", "openssh-5.3p1"),
+    ("5.3", "openssh-5.3p1-ssh1"),  # SSH-1 was on by default up to 5.3
+    ("6.7", "openssh-6.7p1"),
+    ("7.4", "openssh-7.4p1"),
+    ("8.4", "openssh-debian11-8.4p1"),
+    ("9.2", "openssh-debian12-9.2p1"),
+    ("9.9", "openssh-9.9p2"),
+    ("10.0", "openssh-debian13-10.0p2"),
+]
+
+
+@pytest.mark.parametrize(("version", "capture"), CAPTURED_STOCK)
+def test_a_stock_server_complies_with_the_profile_of_its_release(version: str, capture: str) -> None:
+    path = next(path for path in CAPTURES if path.stem == capture)
+    observed = captured(path)
+    profile = load_profile(f"openssh-{version}")
+    verdict = grade(observed, profile)
+    assert verdict.compliant is True
+    # And it has all that the release offers: nothing is missing.
+    assert [finding.algorithm for finding in verdict.findings if finding.id.endswith(".missing")] == []
+    for field in ("encryption_algorithms_server_to_client", "mac_algorithms_server_to_client", "kex_algorithms"):
+        less = msgspec.structs.replace(observed, **{field: getattr(observed, field)[1:]})
+        assert grade(less, profile).compliant is not None
+
+
+@pytest.mark.parametrize(
+    ("version", "field", "name"),
+    [
+        ("9.2", "kex_algorithms", "diffie-hellman-group14-sha1"),
+        ("9.2", "kex_algorithms", "mlkem768x25519-sha256"),  # stronger, and drift all the same
+        ("9.2", "encryption_algorithms_client_to_server", "aes256-cbc"),
+        ("9.2", "mac_algorithms_server_to_client", "hmac-md5"),
+        ("9.2", "compression_algorithms_client_to_server", "zlib"),
+        ("9.2", "server_host_key_algorithms", "ssh-rsa"),
+        ("6.7", "compression_algorithms_client_to_server", "zlib"),  # only with "Compression yes" since 4.2
+    ],
+)
+def test_drift_from_stock(version: str, field: str, name: str) -> None:
+    captures = {"9.2": "openssh-debian12-9.2p1", "6.7": "openssh-6.7p1"}
+    observed = captured(next(path for path in CAPTURES if path.stem == captures[version]))
+    more = msgspec.structs.replace(observed, **{field: [*getattr(observed, field), name]})
+    verdict = grade(more, load_profile(f"openssh-{version}"))
+    assert verdict.compliant is False
+    assert [finding.algorithm for finding in verdict.findings if finding.deviation] == [name]
+
+
+@pytest.mark.parametrize(
+    ("version", "section", "there", "absent"),
+    [
+        ("3.0", "kex", "diffie-hellman-group1-sha1", "diffie-hellman-group14-sha1"),
+        ("3.9", "kex", "diffie-hellman-group14-sha1", "diffie-hellman-group-exchange-sha256"),
+        ("4.1", "compression", "zlib", "zlib@openssh.com"),
+        ("4.2", "compression", "zlib@openssh.com", "zlib"),
+        ("6.6", "cipher", "arcfour", "aes192-gcm@openssh.com"),
+        ("6.7", "cipher", "chacha20-poly1305@openssh.com", "arcfour"),
+        ("6.9", "host_key", "ssh-dss", "rsa-sha2-512"),
+        ("7.0", "host_key", "ssh-ed25519", "ssh-dss"),
+        ("8.7", "host_key", "ssh-rsa", "webauthn-sk-ecdsa-sha2-nistp256@openssh.com"),
+        ("8.8", "host_key", "rsa-sha2-512", "ssh-rsa"),
+        ("8.9", "kex", "sntrup761x25519-sha512@openssh.com", "mlkem768x25519-sha256"),
+        ("9.9", "kex", "diffie-hellman-group14-sha256", "diffie-hellman-group14-sha1"),
+        ("10.0", "kex", "mlkem768x25519-sha256", "diffie-hellman-group14-sha256"),
+        ("10.5", "mac", "hmac-sha1", "hmac-md5"),
+    ],
+)
+def test_what_releases_offer(version: str, section: str, there: str, absent: str) -> None:
+    allowed = getattr(load_profile(f"openssh-{version}"), section).allowed
+    assert there in allowed
+    assert absent not in allowed
+
+
+def test_what_releases_require() -> None:
+    def require(version: str) -> set[str]:
+        kex = load_profile(f"openssh-{version}").kex
+        assert kex is not None
+        return set(kex.require)
+
+    assert require("8.8") == set()
+    assert require("8.9") == {"post-quantum"}
+    assert require("9.6") == {"post-quantum", "strict-kex"}
+
+    def protocols(version: str) -> set[str]:
+        protocol = load_profile(f"openssh-{version}").protocol
+        assert protocol is not None
+        return set(protocol.allowed)
+
+    assert protocols("5.3") == {"1.99", "2.0"}
+    assert protocols("5.4") == {"2.0"}
+
+
+@pytest.mark.parametrize("id", ["openssh-4.8", "openssh-11.0", "openssh-9", "openssh-9.2p1", "openssh-2.9"])
+def test_a_release_that_there_is_not(id: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load_profile(id)
+    assert str(caught.value) == (
+        f"unknown profile `{id}`: there is one for each release of portable OpenSSH, openssh-3.0 to openssh-10.5"
+    )
+
+
+def test_the_catalogue_and_the_releases_agree_on_the_last() -> None:
+    """No release is newer in the catalogue than the last that there is a profile of."""
+    last = max(tuple(map(int, version.split("."))) for version in RELEASES)
+    for category in CLASSES:
+        for name in names(category):
+            entry = lookup(category, name)
+            assert entry is not None
+            for release in entry.openssh_default.rstrip("+").split(".."):
+                assert not release or tuple(map(int, release.split("."))) <= last
+
+
+def _clients() -> list[Profile]:
+    return [profile for profile in map(load_profile, FILES) if profile.kind == "client"]
+
+
+def test_the_clients_lists_are_the_guides() -> None:
+    by_id = {profile.id: profile for profile in _clients()}
+    assert set(by_id) == {"mozilla-client-modern", "mozilla-client-intermediate"}
+    modern, server = by_id["mozilla-client-modern"], load_profile("mozilla-modern")
+    for category in ("kex", "cipher", "mac"):
+        mine, its = modern.algorithms(category), server.algorithms(category)
+        assert mine is not None
+        assert its is not None
+        assert mine.allowed == its.allowed
+    for profile in by_id.values():
+        assert profile.host_key is not None
+        # An RSA key signs with SHA-2 before it signs with SHA-1.
+        allowed = [canonical("host_key", name) for name in profile.host_key.allowed]
+        assert allowed.index("rsa-sha2-512") < allowed.index("ssh-rsa")
+    explained = {item.id: item.explanation for item in server.explained}
+    assert "mozilla-client-modern" in explained["B22"]
+    assert "mozilla-client-" in explained["B21"]
