@@ -1,0 +1,75 @@
+"""A server as it comes complies with the profile of its release, and does not with a line more than that."""
+
+from __future__ import annotations
+
+import pytest
+
+from sshprobe.grading import grade
+from sshprobe.profiles import load_profile
+from sshprobe.records import Observation, Verdict
+from tests.live.asking import ask
+from tests.live.conftest import StartOpenSSH
+
+
+@pytest.fixture(params=["openssh", "openssh10"])
+def start(request: pytest.FixtureRequest) -> StartOpenSSH:
+    """The system's OpenSSH, and one of 10.0 or later."""
+    chosen: StartOpenSSH = request.getfixturevalue(request.param)
+    return chosen
+
+
+def judged(observation: Observation) -> Verdict:
+    """Under the profile of the release that the identification names."""
+    assert observation.identification is not None
+    version = (observation.identification.version or "").partition("p")[0]
+    return grade(observation, load_profile(f"openssh-{version}"))
+
+
+async def test_a_stock_server_complies_with_its_own_release(start: StartOpenSSH) -> None:
+    observation = await ask(await start())
+    assert observation.status == "ok"
+    verdict = judged(observation)
+    assert [finding for finding in verdict.findings if finding.deviation] == []
+    assert verdict.compliant is True
+    # Distributions offer more than upstream only where they are asked to (GSS-API).
+    assert [finding.id for finding in verdict.findings if finding.id.endswith(".missing")] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "finding"),
+    [
+        ("KexAlgorithms +diffie-hellman-group14-sha1", ("kex.unlisted", "diffie-hellman-group14-sha1")),
+        ("Ciphers +aes256-cbc", ("cipher.unlisted", "aes256-cbc")),
+        ("MACs +hmac-md5", ("mac.unlisted", "hmac-md5")),
+        ("HostKeyAlgorithms +ssh-rsa", ("host_key.unlisted", "ssh-rsa")),
+    ],
+)
+async def test_drift_from_stock(start: StartOpenSSH, line: str, finding: tuple[str, str]) -> None:
+    verdict = judged(await ask(await start(config_lines=[line])))
+    assert verdict.compliant is False
+    assert [(each.id, each.algorithm) for each in verdict.findings if each.deviation] == [finding]
+
+
+OUR_LINES = (
+    "MACs hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com,umac-128-etm@openssh.com,"
+    "hmac-sha2-512,hmac-sha2-256,umac-128@openssh.com",
+    "PasswordAuthentication no",
+    "KbdInteractiveAuthentication no",
+)
+
+
+async def test_both_can_meet_our_own_profile(start: StartOpenSSH) -> None:
+    """With a few lines of sshd_config; 9.2 has fixed groups of 2048 bits and small moduli to take out besides."""
+    lines = [*OUR_LINES, "KexAlgorithms -diffie-hellman-group14-sha256"]
+    server = await start(config_lines=lines, host_keys=("rsa:3072", "ecdsa", "ed25519"), minimum_modulus_bits=3072)
+    verdict = grade(await ask(server), load_profile("sshprobe-2026"))
+    assert [(each.id, each.algorithm) for each in verdict.findings if each.deviation] == []
+    assert (verdict.compliant, verdict.grade) == (True, "A+")
+
+
+async def test_neither_meets_it_without_a_post_quantum_exchange(start: StartOpenSSH) -> None:
+    lines = [*OUR_LINES, "KexAlgorithms curve25519-sha256,ecdh-sha2-nistp256"]
+    server = await start(config_lines=lines, host_keys=("ed25519",))
+    verdict = grade(await ask(server), load_profile("sshprobe-2026"))
+    assert [each.id for each in verdict.findings if each.deviation] == ["kex.no_post_quantum"]
+    assert verdict.compliant is False
