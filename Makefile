@@ -21,12 +21,13 @@ test: ## Run the tests, with the real servers installed first where that is poss
 	@scripts/install-servers
 	$(BIN)/python -m pytest $(ARGS)
 
-check: ## Lint, formatting, types, the one-way street between the rooms, the committed JSON Schema
+check: ## Lint, formatting, types, the one-way street between the rooms, the profiles, the committed JSON Schema
 	@scripts/venv test check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/sshprobe profiles check profiles/*.toml
 	@if [ -x scripts/schema ]; then echo scripts/schema --check; PATH="$(CURDIR)/$(BIN):$$PATH" scripts/schema --check; fi
 
 fmt: ## Format the code and apply the safe fixes of the linter
