@@ -269,7 +269,7 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
             severity="medium",
             category="authentication",
             algorithm=method,
-            message=f"the profile wants {' or '.join(rule.allowed)} alone",
+            message=_wanted(rule.allowed),
             expected=", ".join(rule.allowed),
             observed=method,
             references=(profile.cite(rule),),
@@ -287,6 +287,11 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
                 observed="not listed",
                 references=(profile.cite(rule),),
             )
+
+
+def _wanted(methods: tuple[str, ...]) -> str:
+    *others, last = methods
+    return f"the profile wants {', '.join(others)} or {last}" if others else f"the profile wants {last} alone"
 
 
 def missing_authentication(profile: Profile, observation: Observation) -> Iterator[str]:
