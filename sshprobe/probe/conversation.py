@@ -80,6 +80,8 @@ class Conversation:
         self._silent = False
         self._closed = False
         self.answers = Answers([])
+        self.reads = 0
+        """How many times data came."""
 
     @property
     def transport(self) -> ClientTransport:
@@ -160,6 +162,7 @@ class Conversation:
                     assert event is NEED_DATA
                     data = await self._stream.receive(self._deadline)
                     if data:
+                        self.reads += 1
                         self._transport.receive_data(data)
                     else:
                         self._transport.receive_eof()

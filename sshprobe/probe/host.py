@@ -37,6 +37,13 @@ ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only
 """Statuses after which no further connection is made in this run."""
 
 
+TARPIT_READS = 5
+"""Pieces that a server may send in place of an identification before it is likened to a tarpit such as endlessh."""
+
+TARPIT_LINES = 100
+"""The same for whole lines, of a server that sends more than are read."""
+
+
 class HostProbe:
     """One host: the first of `addresses` that takes a connection."""
 
@@ -142,6 +149,10 @@ class HostProbe:
         lines, unread = conversation.answers.lines, conversation.transport.unread
         if ended.status == "throttled":
             return ended
+        if ended.status == "timeout" and conversation.reads >= TARPIT_READS:
+            self.facts.warn("sends a little at a time and never an identification, as a tarpit does")
+        elif ended.status == "protocol_error" and len(lines) >= TARPIT_LINES:
+            self.facts.warn("sends lines without end and never an identification, as a tarpit does")
         if self._identified and ended.status == "reset":
             return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
         if unread and b"SSH-".startswith(unread[:4]):

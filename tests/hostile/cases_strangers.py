@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from sshprobe.records import HostRecord
 from tests.hostile.case import Case, flooding
 from tests.hostile.server import Peer, disconnect_payload, random_bytes
 
@@ -131,13 +132,17 @@ async def null_bytes(peer: Peer) -> None:
     await peer.flood(bytes(4096))
 
 
+def is_likened_to_a_tarpit(record: HostRecord) -> bool:
+    return any("as a tarpit does" in warning for warning in record.warnings)
+
+
 CASES = [
     Case("http", http, "not_ssh", 'it sent "HTTP/1.1 400 Bad Request"'),
     Case("http that keeps the connection", http_keep_alive, "not_ssh", 'it sent "HTTP/1.1 400 Bad Request"'),
     Case("tls", tls_alert, "not_ssh", r'it sent "\x15\x03\x01'),
     Case("tls whose alert holds a line end", tls_alert_with_newline, "not_ssh", r'it sent "\x15\x03\x03'),
     Case("tls that resets after its alert", tls_alert_and_reset, "not_ssh", r'it sent "\x15\x03\x01'),
-    Case("smtp", smtp, "not_ssh", 'it sent "220 mail.example.org ESMTP"'),
+    Case("smtp", smtp, "not_ssh", 'it sent "220 mail.example.org ESMTP"', also=lambda record: record.warnings == []),
     Case("telnet", telnet, "not_ssh", r'it sent "\xff\xfd\x18'),
     Case("mysql", mysql, "not_ssh", 'it sent "J'),
     Case("SSH-1 only", ssh1, "ssh1_only", "speaks SSH-1 only"),
@@ -156,12 +161,20 @@ CASES = [
     Case("MaxStartups, said", max_startups, "throttled", "Exceeded MaxStartups", connections=2),
     Case("penalty of OpenSSH 10", penalty, "throttled", "Not allowed at this time", connections=2),
     Case("too many connections, said by DISCONNECT", too_many_connections, "throttled", "reason 12", connections=2),
-    Case("tarpit", tarpit, "not_ssh", "no SSH identification"),
-    Case("endless lines", endless_lines, "not_ssh", "SSS welcome", bytes_accepted=flooding()),
+    Case("tarpit", tarpit, "not_ssh", "no SSH identification", also=is_likened_to_a_tarpit),
+    Case(
+        "endless lines", endless_lines, "not_ssh", "SSS welcome", bytes_accepted=flooding(), also=is_likened_to_a_tarpit
+    ),
     Case("endless empty lines", endless_empty_lines, "not_ssh", "", bytes_accepted=flooding()),
     Case("an endless line", endless_line, "not_ssh", "SSSS", bytes_accepted=flooding()),
     Case("an endless identification", endless_identification, "protocol_error", "8192", bytes_accepted=flooding()),
-    Case("an identification, a byte at a time and never whole", slow_identification, "timeout", "identification"),
+    Case(
+        "an identification, a byte at a time and never whole",
+        slow_identification,
+        "timeout",
+        "identification",
+        also=is_likened_to_a_tarpit,
+    ),
     Case(
         "terminal escapes before the identification",
         escapes_before_identification,
