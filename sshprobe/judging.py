@@ -2,7 +2,8 @@
 
 A verdict depends on nothing but observation, profile and catalogue (`sshprobe.grading`). So two observations that agree
 in everything but who and when have the same verdicts. What is left out of the comparison is named below, and a test
-holds that `grade` reads none of it.
+holds that `grade` reads none of it. A profile with waivers reads host, address and day: then what these come to
+(`sshprobe.grading.standings`) is compared too.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from sshprobe.grading import grade, is_gradeable
+from sshprobe.grading import grade, is_gradeable, standings
 from sshprobe.profiles import Profile
 from sshprobe.records import HostRecord, Observation, Verdict
 
@@ -40,7 +41,7 @@ NOT_JUDGED = frozenset(
         "warnings",
     }
 )
-"""Fields of an observation that no verdict depends on."""
+"""Fields of an observation that no verdict of a profile without waivers depends on."""
 
 KEPT = 1024
 """Kinds of observation whose verdicts are kept, at most."""
@@ -105,6 +106,7 @@ class Judge:
         for profile in profiles:
             profile.need_server()
         self._profiles = tuple(profiles)
+        self._waiving = tuple(profile for profile in self._profiles if profile.waiver)
         self._strict = strict
         self._known: Recent[bytes, Judged] = Recent()
         self._made = 0
@@ -113,7 +115,7 @@ class Judge:
 
     def judged(self, observation: Observation) -> Judged:
         """Return the verdicts on an observation; none if it cannot be judged."""
-        key = self._key(_judged_fields(observation))
+        key = self._key(_judged_fields(observation)) + self._who_and_when(observation)
         found = self._known.get(key)
         if found is not None:
             return found
@@ -124,6 +126,12 @@ class Judge:
         judged = Judged(self._made, verdicts, self._encode(verdicts))
         self._known.put(key, judged, len(key) + len(judged.encoded))
         return judged
+
+    def _who_and_when(self, observation: Observation) -> bytes:
+        """What verdicts owe to host, address and day: nothing, unless a profile has waivers."""
+        if not self._waiving:
+            return b""
+        return self._key([standings(profile, observation) for profile in self._waiving])
 
     def head(self, observation: Observation) -> bytes:
         """Return the line of a host up to its verdicts: with them and "}" it is whole."""

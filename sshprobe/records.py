@@ -53,7 +53,10 @@ Grade = Literal["A+", "A", "B", "C", "D", "F"]
 GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C", "D", "F")
 """All letters, best first."""
 
-Category = Literal["protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication"]
+Category = Literal[
+    "protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication", "profile"
+]
+"""What a finding is about. "profile": the profile itself, such as a waiver that ran out."""
 
 
 class Identification(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +198,20 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     cap: int | None = None
 
 
+class Waived(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a finding costs nothing: the waiver in the profile that covers it, and what it would cost."""
+
+    reason: str
+    until: str
+    """The last day on which it holds, in UTC: "2027-01-31"."""
+    hosts: str
+    """The pattern of the waiver that the host matches: "10.1.*"."""
+    effect: Effect
+    """What the finding would do to the score."""
+    deviation: bool
+    """Whether it would make `compliant` false."""
+
+
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """One difference that matters. One per algorithm."""
 
@@ -212,6 +229,13 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     references: list[str]
     deviation: bool
     """True: this differs from the profile, and alone makes `compliant` false."""
+    waived: Waived | None = None
+    """Not None: a waiver of the profile covers it. Then it has no effect and is no deviation."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is more than a note and not waived."""
+        return self.severity != "note" and self.waived is None
 
 
 class CategoryScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,7 +243,7 @@ class CategoryScore(msgspec.Struct, frozen=True, kw_only=True):
 
     score: int
     findings: int
-    """Findings above "note"."""
+    """Findings above "note" that are not waived."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,6 +267,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     categories: dict[str, CategoryScore]
     findings: list[Finding]
     """Worst first, then by category and algorithm."""
+    waived: int = 0
+    """How many of `findings` are waived: with any, `compliant` true means compliant with waivers."""
 
 
 class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="type"):
@@ -321,6 +347,17 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the keys were looked up in a list of keys whose private half is known."""
 
 
+class WaivedCount(msgspec.Struct, frozen=True, kw_only=True):
+    """What waivers did in a sweep, under one profile."""
+
+    findings: int
+    """Findings that were waived."""
+    hosts: int
+    """Hosts that have any."""
+    compliant: int
+    """Those of them whose `compliant` is true: without the waivers some would not be."""
+
+
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", tag_field="type"):
     """The last line of a sweep."""
 
@@ -341,6 +378,8 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     """Id of a finding, such as "host_key.roca", to distinct host keys. None: not looked for."""
     known_keys_checked: bool = False
     """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
+    waived: dict[str, WaivedCount] = {}
+    """Profile id to what its waivers did. Profiles under which nothing was waived are left out."""
 
 
 Record = SweepRecord | HostRecord | SummaryRecord

@@ -32,10 +32,10 @@ class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since cl
 def reached(threshold: str, record: HostRecord) -> bool:
     """Say whether one host reaches a threshold under any of its verdicts.
 
-    A severity: a finding of at least that severity. A letter: that letter or a worse one. `noncompliant`: a verdict
-    that is not "compliant: true", one that could not be decided included. A server that took a connection and could
-    not be judged reaches every one: what was not seen passes nothing. A host where nobody answered, or something other
-    than SSH, reaches none.
+    A severity: a finding of at least that severity that is not waived. A letter: that letter or a worse one.
+    `noncompliant`: a verdict that is not "compliant: true", one that could not be decided included. A server that took
+    a connection and could not be judged reaches every one: what was not seen passes nothing. A host where nobody
+    answered, or something other than SSH, reaches none.
     """
     if not record.verdicts:
         # A connection that was taken and then nothing, or closed: sshd under load or with a ban looks so.
@@ -47,4 +47,8 @@ def reached(threshold: str, record: HostRecord) -> bool:
         worst = _GRADES.index(threshold)
         return any(_GRADES.index(verdict.grade) >= worst for verdict in record.verdicts)
     severities = _SEVERITIES[: _SEVERITIES.index(threshold) + 1]
-    return any(finding.severity in severities for verdict in record.verdicts for finding in verdict.findings)
+    return any(
+        finding.severity in severities and finding.waived is None
+        for verdict in record.verdicts
+        for finding in verdict.findings
+    )

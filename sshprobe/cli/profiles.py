@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,8 +103,30 @@ def check(files: tuple[str, ...]) -> None:
     checked = [(file, load_profile(file)) for file in files]
     for file, profile in checked:
         click.echo(escape_unprintable(f"{file}: ok ({profile.id}, {profile.version})"))
-        for name in profile.unknown_names:
-            click.echo(escape_unprintable(f"{file}: note: `{name}` is not in the catalogue"))
+        notes = [f"`{name}` is not in the catalogue" for name in profile.unknown_names]
+        notes += waiver_notes(profile, datetime.now(UTC).date())
+        for note in notes:
+            click.echo(escape_unprintable(f"{file}: note: {note}"))
+
+
+def waiver_notes(profile: Profile, today: date) -> list[str]:
+    """Return what to know of the waivers of a profile: which ran out, mean every host, or waive what nothing finds."""
+    from sshprobe.grading import finding_ids
+    from sshprobe.profiles.host_patterns import host_pattern
+
+    notes = []
+    for waiver in profile.waiver:
+        about = waiver.finding if waiver.algorithm is None else f"{waiver.finding} {waiver.algorithm}"
+        if waiver.finding not in finding_ids():
+            notes.append(f"the waiver of {about} waives nothing: there is no such finding")
+        if waiver.until < today:
+            notes.append(f"the waiver of {about} ran out on {waiver.until}")
+        wide = [text for text in waiver.hosts if host_pattern(text).is_everything]
+        if wide:
+            notes.append(f"the waiver of {about} is for every host: `{wide[0]}`")
+        if waiver.severity == "critical":
+            notes.append(f"the waiver of {about} covers critical findings")
+    return notes
 
 
 def fields(value: dict[str, Any], terminal: Terminal, indent: str = "") -> list[str]:

@@ -12,6 +12,7 @@ from sshprobe.grading.grade import grade, is_gradeable
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.remedy import Remedy, remedy
 from sshprobe.grading.score import CAPS, POINTS, letter
+from sshprobe.grading.waivers import standings
 
 __all__ = [
     "CAPS",
@@ -29,4 +30,5 @@ __all__ = [
     "key_findings",
     "letter",
     "remedy",
+    "standings",
 ]

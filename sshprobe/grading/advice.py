@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, weakness, weakness_of
-from sshprobe.grading.checks import is_terrapin, minimum_bits
+from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
@@ -47,7 +47,9 @@ class Context(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
-        """The context for the judgements of one observation."""
+        """The context for the judgements of one observation. What is waived stays as it is."""
+        profile = _with_waived_methods(profile, judgements)
+        judgements = [judgement for judgement in judgements if judgement.waived is None]
         costly: dict[str, set[str]] = {category: set() for category in CLASSES}
         for judgement in judgements:
             if judgement.category in costly and judgement.algorithm and judgement.severity != "note":
@@ -58,7 +60,7 @@ class Context(msgspec.Struct, frozen=True):
         if any(_signs_with_sha1_only(observation, judgement) for judgement in judgements):
             # Where the profile lets it pass, it stays.
             costly["host_key"].discard("ssh-rsa")
-        if is_terrapin(observation):
+        if any(judgement.id == "kex.terrapin" for judgement in judgements):
             _end_terrapin(observation, costly)
         context = cls(observation, profile, {name: frozenset(names) for name, names in costly.items()}, {})
         if is_openssh(observation):
@@ -221,6 +223,8 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
         case "authentication.unlisted":
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
             return "; ".join(lines) or f"switch {judgement.algorithm} off"
+        case "profile.waiver_expired":
+            return "mend what it covers, or decide anew and change its `until`"
         case "kex.terrapin":
             line = context.lines.get("cipher")
             if line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
@@ -265,6 +269,16 @@ def _signs_with_sha1_only(observation: Observation, judgement: Judgement) -> boo
     """Whether it is about an RSA key of OpenSSH before 7.2, which signs with SHA-1 or not at all."""
     old = in_openssh("7.2+", openssh_version(observation)) is False
     return (judgement.id, judgement.algorithm) == ("host_key.weak", "ssh-rsa") and old
+
+
+def _with_waived_methods(profile: Profile, judgements: Sequence[Judgement]) -> Profile:
+    """The profile for advice: a line must not switch off what the waiver lets stay on."""
+    rule = profile.authentication
+    waived = [each.algorithm for each in judgements if each.waived and each.id == "authentication.unlisted"]
+    if rule is None or not waived:
+        return profile
+    allowed = (*rule.allowed, *(method for method in waived if method))
+    return msgspec.structs.replace(profile, authentication=msgspec.structs.replace(rule, allowed=allowed))
 
 
 def _is_known(category: Class, name: str, version: str | None) -> bool:

@@ -218,6 +218,14 @@ _OTHERS: tuple[FindingText, ...] = (
         references=("RFC 4252 section 5.2", "sshd_config(5) PermitEmptyPasswords"),
     ),
     FindingText(
+        id="profile.waiver_expired",
+        title="A waiver that holds no more",
+        meaning="The profile waives a finding of this host, but the host was seen after the last day of the waiver, or "
+        "the record does not say when. What was waived counts again.",
+        why="A waiver is a promise to look again. Who renews it should know why; most often it was forgotten.",
+        references=("docs/profiles.md, Waivers",),
+    ),
+    FindingText(
         id="kex.terrapin",
         title="Terrapin: no strict key exchange",
         meaning="The server lacks kex-strict-s-v00@openssh.com and offers ChaCha20-Poly1305, or a CBC cipher with "

@@ -22,6 +22,7 @@ from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.score import Judgement, by_category, order, total
+from sshprobe.grading.waivers import waive
 from sshprobe.profiles import Profile
 from sshprobe.records import Category, Finding, Observation, Verdict
 
@@ -41,7 +42,8 @@ def grade(
 ) -> Verdict:
     """Judge what was observed of a host against a profile.
 
-    Depends on its arguments and the catalogue, and on nothing else. `strict`: an algorithm that the profile does
+    Depends on its arguments and the catalogue, and on nothing else; on who the host is and when it was seen only where
+    the profile has waivers. `strict`: an algorithm that the profile does
     not name is a deviation even if it is no weaker. `fleet` adds what follows from the keys of other hosts. An
     observation that is not `is_gradeable` scores 0 by a cap that says so, and is never compliant: callers leave its
     verdicts out. Raises `InputError` for a profile of clients.
@@ -72,13 +74,14 @@ def grade(
         grade=score.grade,
         categories=by_category(findings, _judged(observation)),
         findings=findings,
+        waived=sum(finding.waived is not None for finding in findings),
     )
 
 
 def judge(
     observation: Observation, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None
 ) -> list[Judgement]:
-    """All judgements, worst first."""
+    """All judgements, worst first; those that the profile waives are among them."""
     found: list[Judgement] = [*judge_protocol(profile, observation)]
     for category in CLASSES:
         found += (
@@ -93,7 +96,7 @@ def judge(
     found += () if fleet is None else fleet.judge(observation)
     found += judge_authentication(profile, observation)
     found += judge_together(profile, observation)
-    return sorted(found, key=order)
+    return sorted(waive(profile, observation, found), key=order)
 
 
 def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
@@ -125,6 +128,7 @@ def _finding(judgement: Judgement, context: Context) -> Finding:
         remediation=advise(judgement, context),
         references=list(dict.fromkeys(judgement.references)),
         deviation=judgement.deviation,
+        waived=judgement.waived,
     )
 
 

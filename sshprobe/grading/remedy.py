@@ -77,7 +77,7 @@ def remedy(
     software there is advice in plain words.
     """
     context = Context.of(observation, profile, judge(observation, profile, strict=strict))
-    before = grade(observation, profile, strict=strict, fleet=fleet)
+    before = _without_waived(grade(observation, profile, strict=strict, fleet=fleet))
     if not is_openssh(observation):
         advice, after = plain_advice(context, before)
         return _settle(grade(after, profile, strict=strict, fleet=fleet), advice=advice)
@@ -118,8 +118,13 @@ def _settle(
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,
-        left=[_left(finding) for finding in promised.findings if finding.severity != "note"],
+        left=[_left(finding) for finding in promised.findings if finding.counts],
     )
+
+
+def _without_waived(verdict: Verdict) -> Verdict:
+    """What is waived is not mended: somebody needs it as it is."""
+    return msgspec.structs.replace(verdict, findings=[each for each in verdict.findings if each.waived is None])
 
 
 def _left(finding: Finding) -> str:

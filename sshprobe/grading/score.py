@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sshprobe.records import SEVERITIES, Category, CategoryScore, Effect, Finding, Grade, Severity
+from sshprobe.records import SEVERITIES, Category, CategoryScore, Effect, Finding, Grade, Severity, Waived
 
 POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low": 4, "note": 0}
 """What one finding takes off."""
@@ -38,10 +38,13 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     deviation: bool = False
     cap: int | None = None
     """In place of the cap of the severity."""
+    waived: Waived | None = None
 
     @property
     def effect(self) -> Effect:
         """Points and cap."""
+        if self.waived is not None:
+            return Effect()
         cap = CAPS.get(self.severity) if self.cap is None else self.cap
         return Effect(points=POINTS[self.severity], cap=cap)
 
@@ -86,7 +89,7 @@ def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict
         own = [finding for finding in findings if finding.category == category]
         scores[category] = CategoryScore(
             score=max(0, 100 - sum(finding.effect.points for finding in own)),
-            findings=sum(finding.severity != "note" for finding in own),
+            findings=sum(finding.counts for finding in own),
         )
     return scores
 

@@ -21,6 +21,7 @@ from sshprobe.profiles.model import (
     MinimumBits,
     Profile,
     ProtocolRule,
+    Waiver,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "MinimumBits",
     "Profile",
     "ProtocolRule",
+    "Waiver",
     "available_profiles",
     "builtin_profile_text",
     "is_built_in",

@@ -18,8 +18,8 @@ DEEPEST = 8
 OWN = ("id", "title", "version", "date", "source")
 """What is never taken over: a profile with changes is another profile."""
 
-ADDED = ("explained",)
-"""Arrays of tables that add up."""
+ADDED = ("explained", "waiver")
+"""Arrays of tables that add up, one's own first: so their numbers are those of one's own file."""
 
 
 class _ListEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -79,7 +79,7 @@ def extended(base: Profile, own: dict[str, Any], reader: TomlText) -> dict[str, 
         if name == "extends":
             continue
         if name in ADDED and isinstance(value, list):
-            document[name] = [*document.get(name, ()), *value]
+            document[name] = [*value, *document.get(name, ())]
         elif name in _EDITS and isinstance(value, dict) and "allowed" not in value and name in document:
             document[name] = _edited(name, document[name], value, base, own, reader)
         elif name in _EDITS and isinstance(value, dict) and value.keys() & {"add", "remove"} and "allowed" not in value:

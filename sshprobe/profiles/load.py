@@ -13,7 +13,17 @@ from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
-from sshprobe.profiles.model import FORBIDDING_WORDS, SECTIONS, WORDS, HostKeyRule, KexRule, MinimumBits, Profile
+from sshprobe.profiles.host_patterns import host_pattern
+from sshprobe.profiles.model import (
+    FORBIDDING_WORDS,
+    SECTIONS,
+    WORDS,
+    HostKeyRule,
+    KexRule,
+    MinimumBits,
+    Profile,
+    Waiver,
+)
 from sshprobe.profiles.stock import FAMILY, is_stock, stock_profile_text
 from sshprobe.profiles.text import Place, TomlText
 
@@ -162,10 +172,30 @@ def _check(profile: Profile, reader: TomlText) -> None:
             if name not in profile.authentication.allowed:
                 reader.fail(("authentication", "recommended"), f"`{name}` is not among `allowed`", name)
     seen: set[str] = set()
-    for index, item in enumerate(profile.explained):
+    for index, item in reversed(list(enumerate(profile.explained))):
         if item.id in seen:
             reader.fail(("explained", index, "id"), f"`{item.id}` is there twice")
         seen.add(item.id)
+    for index, waiver in enumerate(profile.waiver):
+        _check_waiver(waiver, ("waiver", index), reader)
+
+
+def _check_waiver(waiver: Waiver, place: Place, reader: TomlText) -> None:
+    if not re.fullmatch(r"[a-z_]+\.[a-z0-9_]+", waiver.finding):
+        reader.fail((*place, "finding"), f"`{waiver.finding}` is no id of a finding, such as mac.unlisted")
+    if waiver.finding.startswith("profile."):
+        reader.fail((*place, "finding"), f"`{waiver.finding}` is about waivers and cannot be waived")
+    for field in ("algorithm", "reason"):
+        value = getattr(waiver, field)
+        if value is not None and not value.strip():
+            reader.fail((*place, field), "is empty")
+    if not waiver.hosts:
+        reader.fail((*place, "hosts"), "is empty: name the hosts, or all of them as `*`")
+    for text in waiver.hosts:
+        try:
+            host_pattern(text)
+        except ValueError as error:
+            reader.fail((*place, "hosts"), f"`{text}` {error}", text)
 
 
 def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> None:

@@ -6,12 +6,14 @@ recommendations it checks (`covers`). A section that is absent demands nothing.
 
 from __future__ import annotations
 
+import datetime
 from typing import Literal
 
 import msgspec
 
 from sshprobe.algorithms import Class, lookup
 from sshprobe.errors import InputError
+from sshprobe.records import Severity
 
 WORDS = ("MUST", "SHOULD+", "SHOULD", "SHOULD-", "MAY", "SHOULD NOT", "MUST NOT")
 """The words of RFC 2119 as RFC 8247 and RFC 9142 use them, strongest recommendation first."""
@@ -114,6 +116,22 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     explanation: str
 
 
+class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[waiver]]`: a finding that is accepted on some hosts, for a reason, until a day."""
+
+    finding: str
+    """Id, "mac.unlisted"."""
+    algorithm: str | None = None
+    """The one that it is about, by any of its names. None: whichever."""
+    hosts: tuple[str, ...]
+    """See `host_patterns`."""
+    reason: str
+    until: datetime.date
+    """The last day on which it holds, in UTC."""
+    severity: Severity = "high"
+    """The worst that it covers: what grew worse since is no longer what was accepted."""
+
+
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One edition of a document of recommendations."""
 
@@ -141,6 +159,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     compression: AlgorithmRule | None = None
     authentication: AuthenticationRule | None = None
     explained: tuple[Explained, ...] = ()
+    waiver: tuple[Waiver, ...] = ()
 
     def algorithms(self, category: Class) -> AlgorithmRule | None:
         """The section of one class of algorithms."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sshprobe.escape import escape_unprintable
 from sshprobe.records import SharedKey, SummaryRecord
 from sshprobe.report.words import count
 
@@ -37,6 +38,16 @@ def key_sentences(summary: SummaryRecord) -> list[str]:
     for id, number in (summary.weak_keys or {}).items():
         one_has, many_have = _WEAK.get(id, (f"has {id}", f"have {id}"))
         sentences.append(f"{count(number, f'host key {one_has}', f'host keys {many_have}')}.")
+    return sentences
+
+
+def waiver_sentences(summary: SummaryRecord) -> list[str]:
+    """Return what was waived, one sentence a profile: nobody should take it for mended."""
+    sentences = []
+    for profile, each in summary.waived.items():
+        findings = f"{count(each.findings, 'finding is', 'findings are')} waived on {count(each.hosts, 'host')}"
+        compliant = f"; {each.compliant:,} of these {'is' if each.compliant == 1 else 'are'} compliant with waivers"
+        sentences.append(f"Under {escape_unprintable(profile)} {findings}{compliant if each.compliant else ''}.")
     return sentences
 
 

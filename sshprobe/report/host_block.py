@@ -20,6 +20,7 @@ CATEGORY_WORDS = {
     "mac": "mac",
     "compression": "zip",
     "authentication": "auth",
+    "profile": "profile",
 }
 
 _SHOWN_FINDINGS = 12
@@ -108,12 +109,13 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
 
 
 def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
-    groups = _grouped(verdict.findings, apart=verbose)
+    waived = [[finding] for finding in verdict.findings if finding.waived is not None]
+    groups = _grouped([finding for finding in verdict.findings if finding.waived is None], apart=verbose)
     serious = [group for group in groups if group[0].severity != "note"]
     notes = [group for group in groups if group[0].severity == "note"]
     if not verbose:
         serious, notes = serious[:_SHOWN_FINDINGS], notes[:_SHOWN_NOTES]
-    shown = [*serious, *notes]
+    shown = [*serious, *notes, *waived]  # what is waived is never cut off
     category_width = max((len(CATEGORY_WORDS[group[0].category]) for group in shown), default=0)
     name_width = min(max((len(_names(group)) for group in shown), default=0), 38)
     lines = [""]
@@ -146,11 +148,16 @@ def _names(group: list[Finding]) -> str:
 def _finding(group: list[Finding], category_width: int, name_width: int, terminal: Terminal) -> list[str]:
     finding = group[0]
     category = CATEGORY_WORDS[finding.category]
-    lead = f"  {finding.severity:<8}  {category:<{category_width}}  {_names(group):<{name_width}}  "
+    word = finding.severity if finding.waived is None else "waived"
+    lead = f"  {word:<8}  {category:<{category_width}}  {_names(group):<{name_width}}  "
     indent = " " * (16 + category_width + name_width)
     if terminal.width - len(indent) < 30:
         indent = " " * 12
-    first, *rest = terminal.wrap(finding.message, indent=indent, first=lead)
+    message = finding.message
+    if finding.waived is not None:
+        message += f"; {finding.severity}, waived for {finding.waived.hosts} until {finding.waived.until}: "
+        message += finding.waived.reason
+    first, *rest = terminal.wrap(message, indent=indent, first=lead)
     return [terminal.severity(first[:10], finding.severity) + first[10:], *rest]
 
 

@@ -112,8 +112,13 @@ def finding_details(finding: Finding, terminal: Terminal) -> list[str]:
     """Return the lines under a finding: what was expected and seen, what it costs, what mends it, who says so."""
     effect = [f"{finding.effect.points} points"] if finding.effect.points else []
     effect += [f"caps the score at {finding.effect.cap}"] if finding.effect.cap is not None else []
+    waived = finding.waived
+    waiver = "" if waived is None else f"{waived.reason} (for {waived.hosts}, until {waived.until})"
+    if waived is not None and waived.effect.points:
+        waiver += f"; without it {waived.effect.points} points"
     rows = (
         ("id", finding.id + ("" if finding.deviation else " (does not affect compliance)")),
+        ("waived", waiver),
         ("expected", finding.expected),
         ("observed", finding.observed),
         ("effect", " and ".join(effect) or "none"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sshprobe.records import GRADES, FleetReport, HostRecord, SummaryRecord
+from sshprobe.records import GRADES, FleetReport, HostRecord, SummaryRecord, WaivedCount
 
 
 class SummaryBuilder:
@@ -15,6 +15,7 @@ class SummaryBuilder:
         self.statuses: Counter[str] = Counter()
         self.grades: dict[str, Counter[str]] = {}
         self._compliant: dict[str, Counter[str]] = {}
+        self._waived: dict[str, Counter[str]] = {}
         self._connections = 0
 
     def add(self, record: HostRecord) -> None:
@@ -26,6 +27,11 @@ class SummaryBuilder:
             self.grades.setdefault(verdict.profile, Counter())[verdict.grade] += 1
             word = {True: "true", False: "false", None: "null"}[verdict.compliant]
             self._compliant.setdefault(verdict.profile, Counter())[word] += 1
+            if verdict.waived:
+                compliant = verdict.compliant is True
+                self._waived.setdefault(verdict.profile, Counter()).update(
+                    findings=verdict.waived, hosts=1, compliant=int(compliant)
+                )
 
     def build(
         self, *, duration_ms: float, interrupted: bool = False, fleet: FleetReport | None = None
@@ -49,6 +55,7 @@ class SummaryBuilder:
             shared_primes=None if fleet is None else fleet.shared_primes,
             weak_keys=None if fleet is None else weak_key_counts(fleet),
             known_keys_checked=fleet is not None and fleet.known_keys_checked,
+            waived={profile: WaivedCount(**found) for profile, found in sorted(self._waived.items())},
         )
 
 

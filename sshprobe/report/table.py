@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
-from sshprobe.report.fleet_words import key_sentences
+from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
 
@@ -111,13 +111,16 @@ class FleetTable:
         verdict, *_ = record.verdicts
         if record.status != "ok":
             place += f" ({status(record)})"
-        answers = {each.profile: f"{each.grade} {each.score}" for each in record.verdicts[1:]}
+        answers = {
+            each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
+            for each in record.verdicts[1:]
+        }
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
         cells = (verdict.grade, str(verdict.score), place, _cut(software(record.identification), 34), _worst(verdict))
         return _Row((0, verdict.score, _natural(place)), verdict.grade, _printable_cells(cells + further))
 
     def _count_findings(self, verdict: Verdict) -> None:
-        self._common.update({f.algorithm or f.id for f in verdict.findings if f.severity != "note"})
+        self._common.update({f.algorithm or f.id for f in verdict.findings if f.counts})
         if len(self._common) > _COUNTED_NAMES:
             self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))
 
@@ -183,6 +186,7 @@ class FleetTable:
         answer += "."
         answer = " ".join([answer, *key_sentences(summary)])
         sentences.append(answer)
+        sentences += waiver_sentences(summary)
         if self._common and self._servers > 1:
             common = _most(self._common)[:3]
             named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in common)
@@ -203,7 +207,11 @@ def _words(name: str) -> str:
 
 
 def _worst(verdict: Verdict) -> str:
-    finding = next((each for each in verdict.findings if each.severity != "note"), None)
+    return _worst_that_counts(verdict) + (f" ({verdict.waived} waived)" if verdict.waived else "")
+
+
+def _worst_that_counts(verdict: Verdict) -> str:
+    finding = next((each for each in verdict.findings if each.counts), None)
     if finding is None:
         return compliance(verdict)
     if finding.algorithm is None:

@@ -30,6 +30,8 @@ def software(identification: Identification | None) -> str:
 
 def compliance(verdict: Verdict) -> str:
     """Return what can be said about the profile as a whole."""
+    if verdict.compliant and verdict.waived:
+        return "compliant with waivers"
     return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
 
 

@@ -241,6 +241,32 @@ def test_there_is_a_profile_of_every_release_of_openssh(tmp_path: Path) -> None:
     )
 
 
+def test_notes_on_waivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    file = tmp_path / "ours.toml"
+    head = 'id = "ours"\ntitle = "Ours"\nversion = "1"\ndate = "2026"\nsource = "s"\nextends = "mozilla-modern"\n'
+    waiver = '[[waiver]]\nfinding = "mac.unlisted"\nhosts = ["10.1.*"]\nreason = "r"\nuntil = 2999-01-01\n'
+    file.write_text(head + waiver)
+    assert main(["profiles", "check", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: ok (ours, 1)\n"
+    changed = waiver.replace("10.1.*", "*").replace("2999", "2001").replace("mac.unlisted", "mac.unlsted")
+    file.write_text(head + changed + 'severity = "critical"\n')
+    assert main(["profiles", "check", str(file)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        f"{file}: note: the waiver of mac.unlsted waives nothing: there is no such finding",
+        f"{file}: note: the waiver of mac.unlsted ran out on 2001-01-01",
+        f"{file}: note: the waiver of mac.unlsted is for every host: `*`",
+        f"{file}: note: the waiver of mac.unlsted covers critical findings",
+    ]
+    assert main(["profiles", "show", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert ["until", "2001-01-01"] in [line.split() for line in out.splitlines()]
+    assert ["extends", "mozilla-modern", "2022-07"] in [line.split() for line in out.splitlines()]
+    assert main(["profiles", "show", str(file), "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["waiver"][0]["until"] == "2001-01-01"
+
+
 def test_a_section_of_a_profile_with_nothing_in_it_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 

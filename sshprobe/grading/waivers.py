@@ -1,0 +1,115 @@
+"""Waivers: findings that a company accepts on some hosts until a day. They stay in the verdict and cost nothing.
+
+The only part of a verdict that depends on who and when: on the host and address of the observation, and on the day it
+was made (`standings`). A profile without waivers has no such part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.grading.score import Judgement
+from sshprobe.profiles import Profile, Waiver
+from sshprobe.profiles.host_patterns import host_pattern
+from sshprobe.records import SEVERITIES, Observation, Waived
+
+_MOMENT = re.compile(
+    r"([1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))"
+    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-6]\d(?:\.\d+)?(?:Z|\+00:00)",
+    re.ASCII,
+)
+"""`Observation.started_at`: RFC 3339, in UTC. Days so written sort as text."""
+
+Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
+"""A waiver by its number in the profile, the pattern that the host matches, and whether it holds."""
+
+
+def standings(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
+    """The waivers for this host: all that a verdict owes to who and when, so that others may keep verdicts by it."""
+    if not profile.waiver:
+        return ()
+    day = _day(observation)
+    found: list[Standing] = []
+    for number, waiver in enumerate(profile.waiver):
+        for text in waiver.hosts:
+            if host_pattern(text).matches(observation.host, observation.address):
+                found.append((number, text, _standing(waiver, day)))
+                break
+    return tuple(found)
+
+
+def waive(profile: Profile, observation: Observation, judgements: Sequence[Judgement]) -> list[Judgement]:
+    """The judgements, those that are waived marked so, and one more for each waiver that holds no more."""
+    ours = standings(profile, observation)
+    if not ours:
+        return list(judgements)
+    found: list[Judgement] = []
+    lapsed: dict[int, Judgement] = {}
+    for judgement in judgements:
+        covering = [standing for standing in ours if _covers(profile.waiver[standing[0]], judgement)]
+        holding = next((standing for standing in covering if standing[2] == "holds"), None)
+        if holding is not None:
+            judgement = _waived(judgement, profile.waiver[holding[0]], holding[1])
+        else:
+            lapsed.update({number: _lapsed(profile.waiver[number], how) for number, _, how in covering})
+        found.append(judgement)
+    return found + list(lapsed.values())
+
+
+def _standing(waiver: Waiver, day: str | None) -> Literal["holds", "ran out", "undated"]:
+    if day is None:
+        return "undated"
+    return "holds" if day <= waiver.until.isoformat() else "ran out"
+
+
+def _day(observation: Observation) -> str | None:
+    """The day in UTC on which it was seen, "2026-11-21"; None where the record does not say it as records do."""
+    found = _MOMENT.fullmatch(observation.started_at)
+    return None if found is None else found[1]
+
+
+def _covers(waiver: Waiver, judgement: Judgement) -> bool:
+    if waiver.finding != judgement.id or SEVERITIES.index(judgement.severity) < SEVERITIES.index(waiver.severity):
+        return False
+    return waiver.algorithm is None or _same(waiver.algorithm, judgement)
+
+
+def _same(algorithm: str, judgement: Judgement) -> bool:
+    if judgement.algorithm is None:
+        return False
+    if judgement.category not in CLASSES:
+        return algorithm == judgement.algorithm
+    category: Class = judgement.category
+    return canonical(category, algorithm) == canonical(category, judgement.algorithm)
+
+
+def _waived(judgement: Judgement, waiver: Waiver, pattern: str) -> Judgement:
+    waived = Waived(
+        reason=waiver.reason,
+        until=waiver.until.isoformat(),
+        hosts=pattern,
+        effect=judgement.effect,
+        deviation=judgement.deviation,
+    )
+    return msgspec.structs.replace(judgement, waived=waived, deviation=False)
+
+
+def _lapsed(waiver: Waiver, how: Literal["holds", "ran out", "undated"]) -> Judgement:
+    about = waiver.finding if waiver.algorithm is None else f"{waiver.finding} {waiver.algorithm}"
+    until = waiver.until.isoformat()
+    words = f"ran out on {until}" if how == "ran out" else "cannot hold: the record does not say when it was made"
+    return Judgement(
+        id="profile.waiver_expired",
+        severity="low",
+        category="profile",
+        algorithm=waiver.algorithm,
+        message=f"the waiver of {about} {words}. It was: {waiver.reason}",
+        expected=f"{about} mended, or a waiver that holds",
+        observed=f"until {until}",
+        references=("docs/profiles.md, Waivers",),
+    )

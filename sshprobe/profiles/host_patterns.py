@@ -1,0 +1,80 @@
+"""Which hosts a waiver is for: "10.1.*", "10.2.0.0/16", "2001:db8::7", "*.lab.example", "*".
+
+What is compared is what the user named and what that resolved to: the host and the address of a record. Nothing that
+a server sends takes part, nor what an inventory calls a host besides the address that it was scanned by.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+EVERY_HOST = "*"
+
+
+class HostPattern:
+    """One pattern. Raises `ValueError` in words for what is none: "is neither ..."."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._network = _network(text)
+        self._name: re.Pattern[str] | None = None
+        if self._network is None and text != EVERY_HOST:
+            name = text.lower().removesuffix(".")
+            # Without a letter it is meant as an address, and none of ours.
+            if not re.fullmatch(r"[a-z0-9_*.-]+", name) or not re.search(r"[a-z]", name):
+                raise ValueError("is neither an address, a network, 10.1.*, a name with or without `*`, nor `*`")
+            self._name = re.compile(".*".join(map(re.escape, name.split("*"))))
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every host of an IP version matches."""
+        return self.text == EVERY_HOST or (self._network is not None and self._network.prefixlen == 0)
+
+    def matches(self, host: str, address: str | None) -> bool:
+        """Whether a host that was named as `host` and reached at `address` is meant.
+
+        A pattern for names never matches an address, nor the other way round.
+        """
+        if self.text == EVERY_HOST:
+            return True
+        if self._network is not None:
+            # The address that was reached counts, even where the host was named by another.
+            reached = _address(host if address is None else address)
+            return reached is not None and reached.version == self._network.version and reached in self._network
+        assert self._name is not None
+        name = host.lower().removesuffix(".")
+        return _address(name) is None and self._name.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def host_pattern(text: str) -> HostPattern:
+    """The pattern of a text, read once. Raises `ValueError`."""
+    return HostPattern(text)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    octets = re.fullmatch(r"((?:\d{1,3}\.){1,3})\*", text, re.ASCII)
+    if octets is not None:
+        known = octets[1].count(".")
+        text = f"{octets[1]}{'.'.join('0' * (4 - known))}/{8 * known}"
+    elif not re.fullmatch(r"[0-9a-fA-F:.]+(/\d{1,3})?", text, re.ASCII):
+        return None
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        if "host bits" in str(error):
+            raise ValueError(f"is no network: it has bits after its prefix: {ip_network(text, strict=False)}") from None
+        if ":" in text or "/" in text or re.fullmatch(r"[\d.]+", text):
+            raise ValueError("is no address and no network") from None
+        return None
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
