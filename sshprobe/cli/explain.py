@@ -13,6 +13,7 @@ from sshprobe.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.algorithms import Algorithm
+    from sshprobe.grading import FindingText
 
 
 @click.command()
@@ -23,8 +24,6 @@ def explain(name: str) -> None:
     The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
     `sshprobe scan -v` and `sshprobe grade -v` show.
     """
-    import msgspec
-
     from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
     from sshprobe.grading import explain_finding, finding_ids
 
@@ -39,10 +38,27 @@ def explain(name: str) -> None:
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")
-    blocks = [msgspec.to_builtins(explain_finding(name))] if name in ids else []
+    blocks = [_finding(explain_finding(name))] if name in ids else []
     blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if signal is None else [_marker(signal)]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
+
+
+def _finding(text: FindingText) -> dict[str, Any]:
+    """Return what a finding means. Its page in docs/findings/ says the same."""
+    return {
+        "id": text.id,
+        "title": text.title,
+        "severity": text.severity,
+        "cost": text.cost,
+        "deviation": text.deviation,
+        "found when": text.when,
+        "meaning": text.meaning,
+        "why": text.why,
+        "to see it": text.see,
+        "to mend it": text.mend,
+        "references": text.references,
+    }
 
 
 def _marker(entry: Algorithm) -> dict[str, Any]:

@@ -359,12 +359,12 @@ def judge_together(profile: Profile, observation: Observation) -> Iterator[Judge
         demanded = "post-quantum" in required
         yield Judgement(
             id="kex.no_post_quantum",
-            severity="low" if demanded else "note",
+            severity="medium" if demanded else "note",
             category="kex",
             message="no post-quantum key exchange" + (", which the profile requires" if demanded else ""),
             expected="mlkem768x25519-sha256 or sntrup761x25519-sha512",
             observed="none offered",
             references=(*(where if demanded else ()), "RFC 10042", "RFC 9941"),
             deviation=demanded,
-            cap=NO_POST_QUANTUM_CAP,
+            cap=None if demanded else NO_POST_QUANTUM_CAP,
         )

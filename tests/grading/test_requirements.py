@@ -49,10 +49,10 @@ GCM_ONLY = {"encryption_algorithms_client_to_server": GCM, "encryption_algorithm
     [
         (["post-quantum"], HYBRID, {}, []),
         (["post-quantum"], ["sntrup761x25519-sha512@openssh.com"], {}, []),
-        (["post-quantum"], PLAIN, {}, [("kex.no_post_quantum", "low")]),
+        (["post-quantum"], PLAIN, {}, [("kex.no_post_quantum", "medium")]),
         # A KEM that was withdrawn, or one without a curve, is no hybrid.
-        (["post-quantum"], ["sntrup4591761x25519-sha512@tinyssh.org"], {}, [("kex.no_post_quantum", "low")]),
-        (["post-quantum"], ["mlkem768-sha256"], {}, [("kex.no_post_quantum", "low")]),
+        (["post-quantum"], ["sntrup4591761x25519-sha512@tinyssh.org"], {}, [("kex.no_post_quantum", "medium")]),
+        (["post-quantum"], ["mlkem768-sha256"], {}, [("kex.no_post_quantum", "medium")]),
         (["strict-kex"], [*PLAIN, STRICT], {}, []),
         (["strict-kex"], PLAIN, {}, [("kex.terrapin", "medium")]),
         (["strict-kex"], PLAIN, GCM_ONLY, [("kex.no_strict_kex", "low")]),

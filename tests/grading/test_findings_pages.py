@@ -1,0 +1,94 @@
+"""Every finding that can be found is explained, has a page, and is what the page says."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sshprobe.grading import CAPS, explain_finding, finding_ids, grade
+from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.records import SEVERITIES
+from tests.grading.observations import CAPTURES, captured
+
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "findings"
+
+
+def ids_in_the_code() -> set[str]:
+    """Each string that some call in `sshprobe.grading` gives as `id=`, or some table as "id"."""
+    found: set[str] = set()
+    for path in (ROOT / "sshprobe" / "grading").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            values: list[ast.expr] = []
+            if isinstance(node, ast.Call):
+                values = [keyword.value for keyword in node.keywords if keyword.arg == "id"]
+            elif isinstance(node, ast.Dict):
+                values = [v for k, v in zip(node.keys, node.values, strict=True) if getattr(k, "value", None) == "id"]
+            for value in values:
+                if isinstance(value, ast.Constant) and "." in str(value.value):
+                    found.add(str(value.value))
+                elif isinstance(value, ast.JoinedStr):
+                    parts = [str(v.value) if isinstance(v, ast.Constant) else "*" for v in value.values]
+                    found.add("".join(parts))
+    return found
+
+
+def test_every_id_in_the_code_is_explained() -> None:
+    ids = set(finding_ids())
+    patterns = {id for id in ids_in_the_code() if id != "*"}
+    assert len(patterns) > 25
+    for pattern in patterns:
+        matching = [id for id in ids if re.fullmatch(re.escape(pattern).replace(r"\*", r"\w+"), id)]
+        assert matching, pattern
+
+
+def test_every_explained_id_is_in_the_code() -> None:
+    patterns = [re.escape(id).replace(r"\*", r"\w+") for id in ids_in_the_code()]
+    named = "".join(path.read_text() for path in (ROOT / "sshprobe" / "grading").glob("*.py"))
+    for id in finding_ids():
+        assert f'"{id}"' in named or any(re.fullmatch(pattern, id) for pattern in patterns), id
+
+
+def test_pages_are_made_from_the_texts() -> None:
+    done = subprocess.run([sys.executable, ROOT / "scripts" / "findings", "--check"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {path.stem for path in PAGES.glob("*.md")} == {*finding_ids(), "README"}
+
+
+@pytest.mark.parametrize("id", finding_ids())
+def test_a_page_says_what_it_should(id: str) -> None:
+    text = explain_finding(id)
+    page = (PAGES / f"{id}.md").read_text()
+    for part in (text.title, text.meaning, text.why, text.see, text.mend, text.severity, text.cost, *text.references):
+        assert part
+        assert part in page
+    assert "{}" not in page
+    assert f"({id}.md)" in (PAGES / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
+def test_findings_are_of_a_severity_that_their_page_names(path: Path) -> None:
+    for profile in map(load_profile, available_profiles()):
+        if profile.kind == "client":
+            continue
+        for finding in grade(captured(path), profile).findings:
+            text = explain_finding(finding.id)
+            if "weakness" not in text.severity:
+                assert re.search(rf"\b{finding.severity}\b", text.severity), finding.id
+            assert finding.effect.cap == CAPS.get(finding.severity, text.cap) or text.cap is None
+            assert finding.deviation is False or text.deviation != "no"
+
+
+def test_costs_are_those_of_the_score() -> None:
+    assert explain_finding("protocol.ssh1").cost == (
+        "critical: 100 points, and a score of 10 at most; high: 25 points, and a score of 54 at most"
+    )
+    assert explain_finding("kex.no_post_quantum").cost == (
+        "medium: 10 points, and a score of 89 at most; note: no points, and a score of 97 at most"
+    )
+    assert all(any(each in explain_finding(id).severity for each in (*SEVERITIES, "weakness")) for id in finding_ids())
