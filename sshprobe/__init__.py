@@ -2,7 +2,7 @@
 
     import sshprobe
 
-    async with sshprobe.Scanner(profiles=[sshprobe.load_profile("mozilla-modern")]) as scanner:
+    async with sshprobe.Scanner(profiles=[sshprobe.load_profile("sshprobe-2026")]) as scanner:
         async for record in scanner.scan(["192.0.2.7"]):
             print(record.host, record.status, record.verdicts)
 

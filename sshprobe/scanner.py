@@ -1,6 +1,6 @@
 """The public way to scan: targets in, records out.
 
-    async with Scanner(profiles=[load_profile("mozilla-modern")]) as scanner:
+    async with Scanner(profiles=[load_profile("sshprobe-2026")]) as scanner:
         async for record in scanner.scan(["192.0.2.7", "198.51.100.0/30"]):
             print(record.host, record.status, [verdict.grade for verdict in record.verdicts])
 
@@ -21,7 +21,7 @@ from sshprobe.net import NetworkError, resolve
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.unasked import not_asked
-from sshprobe.profiles import Profile
+from sshprobe.profiles import Profile, load_profile
 from sshprobe.records import Depth, HostRecord, Observation
 from sshprobe.sweep import Job, Progress, Sweep
 from sshprobe.targets import Exclusions, Target, parse_targets
@@ -37,9 +37,10 @@ DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
 class Scanner:
     """Scans hosts and grades what it saw. Use it as an async context manager; one `scan` at a time.
 
-    All times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together.
-    `rate` limits how many hosts are started a second. `family` is the IP version to use of names that have both: 4, 6,
-    or None for either. `trouble` is told when this machine is short of something and the scan pauses for it.
+    `profiles` are what to grade against: `sshprobe-2026` if None, nothing if empty. All times are in seconds. `timeout`
+    is for each question to a host, `host_timeout` for all of them together. `rate` limits how many hosts are started a
+    second. `family` is the IP version to use of names that have both: 4, 6, or None for either. `trouble` is told when
+    this machine is short of something and the scan pauses for it.
 
     Raises `InputError` for a `client_id` that a server would drop, a profile of clients, or a number that is out
     of range.
@@ -48,7 +49,7 @@ class Scanner:
     def __init__(
         self,
         *,
-        profiles: Sequence[Profile] = (),
+        profiles: Sequence[Profile] | None = None,
         strict: bool = False,
         depth: Depth = "full",
         auth_methods: bool = True,
@@ -72,7 +73,7 @@ class Scanner:
             raise InputError("concurrency and rate must be more than 0, throttle_wait not less")
         if not auth_user:
             raise InputError("auth_user must not be empty")
-        self.judge = Judge(profiles, strict=strict)
+        self.judge = Judge([load_profile()] if profiles is None else profiles, strict=strict)
         """Grades what is seen."""
         self._options = ProbeOptions(
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),

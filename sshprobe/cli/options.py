@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DEFAULT_PROFILE = "mozilla-modern"
+DEFAULT_PROFILE = "sshprobe-2026"
+"""`sshprobe.profiles.DEFAULT_PROFILE`, which would take long to import for `--help`; a test holds them together."""
 
 
 class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5

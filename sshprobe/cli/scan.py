@@ -197,7 +197,7 @@ def check_client_id(client_id: str | None) -> None:
     """Raise `InputError` for one that a server would drop."""
     from sshprobe.scanner import Scanner
 
-    Scanner(client_id=client_id)
+    Scanner(profiles=(), client_id=client_id)
 
 
 def check_without_targets(chosen: ChosenTargets, client_id: str | None) -> None:

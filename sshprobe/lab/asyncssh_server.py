@@ -35,7 +35,8 @@ class Preset:
 PRESETS = {
     "hardened": Preset(
         "asyncssh, post-quantum and elliptic curves only, public keys only",
-        host_keys=("ssh-ed25519", "ssh-rsa:3072"),
+        # asyncssh offers ssh-rsa, SHA-1, wherever there is an RSA key.
+        host_keys=("ssh-ed25519", "ecdsa-sha2-nistp256"),
         kex=("mlkem768x25519-sha256", "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp521"),
         ciphers=("chacha20-poly1305@openssh.com", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com", "aes256-ctr"),
         macs=("hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"),

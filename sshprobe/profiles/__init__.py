@@ -10,6 +10,7 @@ from sshprobe.profiles.load import (
     parse_profile,
 )
 from sshprobe.profiles.model import (
+    DEFAULT_PROFILE,
     FORBIDDING_WORDS,
     WORDS,
     AlgorithmRule,
@@ -25,6 +26,7 @@ from sshprobe.profiles.model import (
 )
 
 __all__ = [
+    "DEFAULT_PROFILE",
     "FORBIDDING_WORDS",
     "WORDS",
     "AlgorithmRule",

@@ -15,6 +15,7 @@ from sshprobe.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
 from sshprobe.profiles.host_patterns import host_pattern
 from sshprobe.profiles.model import (
+    DEFAULT_PROFILE,
     FORBIDDING_WORDS,
     SECTIONS,
     WORDS,
@@ -48,7 +49,7 @@ def builtin_profile_text(id: str) -> str:
     return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
 
 
-def load_profile(name_or_path: str) -> Profile:
+def load_profile(name_or_path: str = DEFAULT_PROFILE) -> Profile:
     """A built-in profile by its id, or a user's by its path.
 
     Raises `InputError`, one line "FILE:LINE: field: what is wrong". A name that the catalogue does not know is

@@ -22,6 +22,9 @@ FORBIDDING_WORDS = ("SHOULD NOT", "MUST NOT")
 
 SECTIONS = ("protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication")
 
+DEFAULT_PROFILE = "sshprobe-2026"
+"""What hosts are graded against where no profile is named."""
+
 NOT_VERIFIED = "not verified"
 """Follows a place that was not checked in the document itself."""
 

@@ -215,7 +215,7 @@ def test_resuming_against_other_profiles_is_refused(closed_port: int, tmp_path: 
         check=False,
     )
     assert run.returncode == 2
-    assert run.stderr == b"error: out.jsonl: was graded against mozilla-modern: name the same with `--profile`\n"
+    assert run.stderr == b"error: out.jsonl: was graded against sshprobe-2026: name the same with `--profile`\n"
     assert (tmp_path / "out.jsonl").read_bytes() == before
 
 

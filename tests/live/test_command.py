@@ -43,9 +43,9 @@ async def test_one_host(openssh: StartOpenSSH, tmp_path: Path) -> None:
     assert (code, err) == (0, "")
     first = out.splitlines()[0]
     assert first.startswith(f"{target(server)}  OpenSSH 9.2p1")
-    assert first.endswith("mozilla-modern: not compliant")
+    assert first.endswith("sshprobe-2026: not compliant")
     assert "in /etc/ssh/sshd_config:" in out
-    assert "    AuthenticationMethods publickey" in out.splitlines()
+    assert "    PasswordAuthentication no" in out.splitlines()
     assert "3 connections" in out
 
 

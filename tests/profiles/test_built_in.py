@@ -8,9 +8,11 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import CLASSES, canonical, lookup, names
+from sshprobe.cli import options
 from sshprobe.errors import InputError
 from sshprobe.grading import grade
 from sshprobe.profiles import (
+    DEFAULT_PROFILE,
     FORBIDDING_WORDS,
     Profile,
     available_profiles,
@@ -77,6 +79,10 @@ def test_our_own_profile_is_what_it_says() -> None:
         assert "sha1" not in {entry.hash for entry in entries}
         if category != "compression":
             assert all(entry.bits is None or entry.bits >= 128 for entry in entries)
+
+
+def test_it_is_the_default() -> None:
+    assert load_profile().id == DEFAULT_PROFILE == options.DEFAULT_PROFILE == "sshprobe-2026"
 
 
 def test_pci_dss_forbids_all_that_is_below_112_bits() -> None:
