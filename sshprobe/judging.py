@@ -41,7 +41,10 @@ NOT_JUDGED = frozenset(
         "warnings",
     }
 )
-"""Fields of an observation that no verdict of a profile without waivers depends on."""
+"""Fields of an observation that no verdict depends on, but for those below, and for profiles with waivers."""
+
+JUDGED_WITH_A_CERTIFICATE = ("started_at", "host")
+"""Whether a certificate is valid depends on when it was seen, and whether it names the host, on the host."""
 
 KEPT = 1024
 """Kinds of observation whose verdicts are kept, at most."""
@@ -51,6 +54,15 @@ KEPT_BYTES = 4 * 1024 * 1024
 server has 10 kB under one profile; a server that makes names up can bring it to megabytes."""
 
 _judged_fields = attrgetter(*(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED))
+_moment_and_name = attrgetter(*JUDGED_WITH_A_CERTIFICATE)
+
+
+def _what_is_judged(observation: Observation) -> tuple[object, ...]:
+    """All that the verdicts on an observation depend on."""
+    fields: tuple[object, ...] = _judged_fields(observation)
+    if any(key.certificate is not None for key in observation.host_keys or ()):
+        fields += _moment_and_name(observation)
+    return fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ class Judge:
 
     def judged(self, observation: Observation) -> Judged:
         """Return the verdicts on an observation; none if it cannot be judged."""
-        key = self._key(_judged_fields(observation)) + self._who_and_when(observation)
+        key = self._key(_what_is_judged(observation)) + self._who_and_when(observation)
         found = self._known.get(key)
         if found is not None:
             return found

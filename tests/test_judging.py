@@ -8,11 +8,20 @@ import msgspec
 import pytest
 
 from sshprobe.grading import grade
-from sshprobe.judging import KEPT, KEPT_BYTES, NOT_JUDGED, Judge, Recent, line_of, record_of
+from sshprobe.judging import (
+    JUDGED_WITH_A_CERTIFICATE,
+    KEPT,
+    KEPT_BYTES,
+    NOT_JUDGED,
+    Judge,
+    Recent,
+    line_of,
+    record_of,
+)
 from sshprobe.profiles import load_profile
 from sshprobe.records import HostRecord, Observation
 from tests.grading.observations import captured as captured_from
-from tests.grading.observations import modern
+from tests.grading.observations import certified, modern
 
 PROFILES = [load_profile("mozilla-modern"), load_profile("alibaba-ecs")]
 
@@ -53,6 +62,33 @@ def test_no_verdict_depends_on_what_is_left_out(field: str, name: str) -> None:
     other = msgspec.structs.replace(observation, **{field: OTHERWISE[field]})
     for profile in PROFILES:
         assert grade(observation, profile) == grade(other, profile)
+
+
+def with_a_certificate() -> Observation:
+    """Of one year, from the start of 2026 on, for one name."""
+    name = "ssh-ed25519-cert-v01@openssh.com"
+    key = certified(name, 256, valid_after=1767225600, valid_before=1798761600, principals=["server.example"])
+    return modern(server_host_key_algorithms=[name, "ssh-ed25519"], host_keys=[key])
+
+
+@pytest.mark.parametrize("field", sorted(NOT_JUDGED - set(JUDGED_WITH_A_CERTIFICATE)))
+def test_nor_does_it_with_a_certificate(field: str) -> None:
+    observation = with_a_certificate()
+    other = msgspec.structs.replace(observation, **{field: OTHERWISE[field]})
+    for profile in PROFILES:
+        assert grade(observation, profile) == grade(other, profile)
+
+
+@pytest.mark.parametrize("field", JUDGED_WITH_A_CERTIFICATE)
+def test_with_a_certificate_the_moment_and_the_name_make_another_kind(field: str) -> None:
+    judge = Judge(PROFILES, strict=False)
+    first = judge.judged(with_a_certificate())
+    assert judge.judged(with_a_certificate()) is first
+    other = msgspec.structs.replace(with_a_certificate(), **{field: OTHERWISE[field]})
+    assert judge.judged(other).verdicts == [grade(other, profile) for profile in PROFILES]
+    assert judge.judged(other).verdicts != first.verdicts
+    plain = judge.judged(modern())
+    assert judge.judged(msgspec.structs.replace(modern(), **{field: OTHERWISE[field]})) is plain
 
 
 def test_the_same_kind_is_judged_once() -> None:

@@ -179,7 +179,7 @@ def advise(judgement: Judgement, context: Context) -> str | None:
             else "offer mlkem768x25519-sha256 or sntrup761x25519-sha512"
         )
     if judgement.severity == "note":
-        return None
+        return _advise_on_a_note(judgement, openssh)
     if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
         category: Class = judgement.category
         if openssh and (judgement.algorithm or "").startswith("gss-"):
@@ -194,6 +194,16 @@ def advise(judgement: Judgement, context: Context) -> str | None:
     return _advise_otherwise(judgement, context, openssh)
 
 
+def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
+    match judgement.id:
+        case "group_exchange.standard_group" if openssh:
+            return "put /etc/ssh/moduli back, or make a new one (ssh-keygen -M generate, then -M screen)"
+        case "host_key.certificate_principals":
+            return f"sign the {judgement.algorithm} anew with {judgement.expected}"
+        case _:
+            return None
+
+
 def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> str:
     match judgement.id:
         case "group_exchange.modulus":
@@ -206,6 +216,16 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
         case "host_key.authority":
             return f"sign the {judgement.algorithm} anew by {judgement.expected}"
+        case "host_key.certificate_principals":
+            return f"sign the {judgement.algorithm} anew with {judgement.expected}"
+        case "host_key.certificate_expired" | "host_key.certificate_not_yet_valid" | "host_key.certificate_kind":
+            return f"sign the {judgement.algorithm} anew, as {judgement.expected}"
+        case "host_key.sha1_only":
+            return (
+                "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2, or add an Ed25519 key (6.5)"
+                if openssh
+                else f"sign with {judgement.expected}"
+            )
         case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
             return _new_key(judgement, context, openssh)
         case "host_key.shared" | "host_key.shared_prime" | "host_key.known":

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import lookup, weakness_of
+from sshprobe.algorithms import lookup
 from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import Profile
-from sshprobe.records import GroupExchange, HostKey, Observation, Severity
+from sshprobe.records import GroupExchange, HostKey, Observation
 
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
 
 FACTORED_BITS = 1024
 """RSA moduli of up to 829 bits have been factored (RSA-250, 2020); 512 bits cost less than a meal."""
-
-STRICT_KEX = "kex-strict-s-v00@openssh.com"
 
 
 def judge_protocol(profile: Profile, observation: Observation) -> Iterator[Judgement]:
@@ -134,7 +132,7 @@ def minimum_bits(profile: Profile, family: str) -> int | None:
 
 
 def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`host_key.size`, `.authority`, `.unproven` and `.unverified`, one of each per key type."""
+    """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
     rule = profile.host_key
     where = () if rule is None else (profile.cite(rule, where=rule.min_bits.where or ""),)
     seen: set[tuple[str, str]] = set()
@@ -144,38 +142,6 @@ def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judg
             if (judged.id, key.type) not in seen:
                 seen.add((judged.id, key.type))
                 yield judged
-
-
-def _judge_authority(key: HostKey) -> Iterator[Judgement]:
-    """Who signed the certificate, and how: whoever can do the same can make certificates for every host."""
-    certificate = key.certificate
-    if certificate is None:
-        return
-    entry = lookup("host_key", certificate.ca_type)
-    bits = certificate.ca_bits
-    weak = weakness_of("host_key", certificate.signature_algorithm)
-    authority = f"{certificate.ca_type}{'' if bits is None else f' of {bits} bits'}"
-    severity: Severity = "high"
-    if certificate.ca_signature_verified is False:
-        words = "its certificate has a wrong signature"
-    elif entry is not None and entry.family == "rsa" and bits is not None and bits < SAFE_MODULUS_BITS:
-        words = f"its certificate is signed by a CA key of {bits} bits"
-    elif entry is not None and entry.family == "dsa":
-        words = "its certificate is signed by a DSA key"
-    elif weak is not None:
-        words, severity = f"its certificate is signed with {certificate.signature_algorithm}", weak.severity
-    else:
-        return
-    yield Judgement(
-        id="host_key.authority",
-        severity=severity,
-        category="host_key",
-        algorithm=key.type,
-        message=words,
-        expected="a CA key of 2048 bits or more that signs with SHA-2",
-        observed=f"{authority}, {certificate.signature_algorithm}",
-        references=("OpenSSH PROTOCOL.certkeys", *(weak.references if weak else ("NIST SP 800-131A Rev. 2",))),
-    )
 
 
 def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> Iterator[Judgement]:
@@ -202,7 +168,6 @@ def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> I
             observed=f"not checked ({key.kex_algorithm})",
             references=("RFC 4253 section 8",),
         )
-    yield from _judge_authority(key)
     entry = lookup("host_key", key.type)
     if entry is None or key.bits is None:
         return
@@ -305,58 +270,12 @@ def missing_authentication(profile: Profile, observation: Observation) -> Iterat
         yield "authentication methods: the list is empty"
 
 
-def is_terrapin(observation: Observation) -> bool:
-    """CVE-2023-48795 exactly as its authors test for it, with the lists of the first KEXINIT.
-
-    No strict key exchange, and ChaCha20-Poly1305 in either direction, or a CBC cipher together with an
-    encrypt-then-MAC in one and the same direction.
-    """
-    if observation.kex_algorithms is None or STRICT_KEX in observation.kex_algorithms:
-        return False
-    directions = (
-        (observation.encryption_algorithms_client_to_server, observation.mac_algorithms_client_to_server),
-        (observation.encryption_algorithms_server_to_client, observation.mac_algorithms_server_to_client),
-    )
-    for ciphers, macs in directions:
-        if any(name in ("chacha20-poly1305@openssh.com", "chacha20-poly1305") for name in ciphers or ()):
-            return True
-        if any(name.endswith("-cbc") for name in ciphers or ()) and any(
-            name.endswith("-etm@openssh.com") for name in macs or ()
-        ):
-            return True
-    return False
-
-
 def judge_together(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`kex.terrapin`, `kex.no_strict_kex` and `kex.no_post_quantum`: deviations where the profile requires it."""
+    """`kex.no_post_quantum`, a deviation where the profile requires it, and `host_key.sha1_only`."""
     names = observation.kex_algorithms
-    required = () if profile.kex is None else profile.kex.require
     where = () if profile.kex is None else (profile.cite(profile.kex),)
-    if is_terrapin(observation):
-        demanded = "strict-kex" in required or "no-terrapin" in required
-        yield Judgement(
-            id="kex.terrapin",
-            severity="medium",
-            category="kex",
-            message="Terrapin: no strict key exchange",
-            expected=f"{STRICT_KEX}, or neither ChaCha20-Poly1305 nor CBC with encrypt-then-MAC",
-            observed="no strict key exchange",
-            references=(*(where if demanded else ()), "CVE-2023-48795", "https://terrapin-attack.com"),
-            deviation=demanded,
-        )
-    elif names is not None and STRICT_KEX not in names and "strict-kex" in required:
-        yield Judgement(
-            id="kex.no_strict_kex",
-            severity="low",
-            category="kex",
-            message="no strict key exchange, which the profile requires",
-            expected=STRICT_KEX,
-            observed="no strict key exchange",
-            references=(*where, "OpenSSH PROTOCOL 1.9", "CVE-2023-48795"),
-            deviation=True,
-        )
     if names is not None and not has_post_quantum(names):
-        demanded = "post-quantum" in required
+        demanded = profile.kex is not None and "post-quantum" in profile.kex.require
         yield Judgement(
             id="kex.no_post_quantum",
             severity="medium" if demanded else "note",
@@ -367,4 +286,16 @@ def judge_together(profile: Profile, observation: Observation) -> Iterator[Judge
             references=(*(where if demanded else ()), "RFC 10042", "RFC 9941"),
             deviation=demanded,
             cap=None if demanded else NO_POST_QUANTUM_CAP,
+        )
+    offered = [name for name in observation.server_host_key_algorithms or () if name]
+    entries = [lookup("host_key", name) for name in offered]
+    if offered and all(entry is not None and entry.hash == "sha1" for entry in entries):
+        yield Judgement(
+            id="host_key.sha1_only",
+            severity="low",
+            category="host_key",
+            message="signs with SHA-1 alone: OpenSSH's client refuses it since 8.8",
+            expected="rsa-sha2-512, rsa-sha2-256, ssh-ed25519 or another over SHA-2",
+            observed=", ".join(sorted(set(offered))),
+            references=("RFC 8332", "OpenSSH 8.8 release notes"),
         )

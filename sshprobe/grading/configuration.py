@@ -20,9 +20,9 @@ from sshprobe.grading.advice import (
     rsa_key_bits,
     rsa_key_commands,
 )
-from sshprobe.grading.checks import STRICT_KEX
 from sshprobe.grading.lists import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.5"

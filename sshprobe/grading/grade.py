@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sshprobe.algorithms import CLASSES
 from sshprobe.grading.advice import Context, advise
+from sshprobe.grading.certificates import judge_certificates
 from sshprobe.grading.checks import (
     judge_authentication,
     judge_group_exchange,
@@ -22,6 +23,7 @@ from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.score import Judgement, by_category, order, total
+from sshprobe.grading.terrapin import judge_terrapin
 from sshprobe.grading.waivers import waive
 from sshprobe.profiles import Profile
 from sshprobe.records import Category, Finding, Observation, Verdict
@@ -92,9 +94,11 @@ def judge(
     found += judge_group_exchange(profile, observation)
     found += judge_groups(observation)
     found += judge_host_keys(profile, observation)
+    found += judge_certificates(observation)
     found += judge_keys(observation)
     found += () if fleet is None else fleet.judge(observation)
     found += judge_authentication(profile, observation)
+    found += judge_terrapin(profile, observation)
     found += judge_together(profile, observation)
     return sorted(waive(profile, observation, found), key=order)
 

@@ -317,6 +317,43 @@ def test_terrapin_per_direction(changes: dict[str, Any], vulnerable: bool) -> No
         assert (finding.severity, finding.deviation) == ("medium", False)
 
 
+def test_terrapin_says_in_which_direction_and_by_what() -> None:
+    one = modern(
+        kex_algorithms=["curve25519-sha256"],
+        encryption_algorithms_client_to_server=["aes256-cbc", "aes128-cbc"],
+        encryption_algorithms_server_to_client=["aes128-ctr"],
+    )
+    found = only(grade(one, MODERN), "kex.terrapin")
+    assert found.message == "Terrapin: no strict key exchange; client to server"
+    assert found.observed == (
+        "client to server: aes128-cbc or aes256-cbc with hmac-sha2-256-etm@openssh.com or "
+        "hmac-sha2-512-etm@openssh.com or umac-128-etm@openssh.com"
+    )
+    two = only(grade(modern(kex_algorithms=["curve25519-sha256"]), MODERN), "kex.terrapin")
+    assert two.message == "Terrapin: no strict key exchange; both directions"
+    assert two.observed == (
+        "client to server: chacha20-poly1305@openssh.com; server to client: chacha20-poly1305@openssh.com"
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["ssh-rsa"], True),
+        (["ssh-rsa", "ssh-dss"], True),
+        (["ssh-rsa", "ssh-rsa-cert-v01@openssh.com"], True),
+        (["ssh-rsa", "rsa-sha2-256"], False),
+        (["ssh-rsa", "ssh-ed25519"], False),
+        (["ssh-rsa", "odd@example.com"], False),
+        ([], False),
+        (None, False),
+    ],
+)
+def test_signatures_over_sha1_alone(names: list[str] | None, found: bool) -> None:
+    verdict = grade(modern(server_host_key_algorithms=names), MODERN)
+    assert ("host_key.sha1_only" in {finding.id for finding in verdict.findings}) is found
+
+
 def test_raw_score_cap_and_reasons_are_apart() -> None:
     verdict = grade(modern(**ciphers("arcfour", "arcfour256")), MODERN)
     assert (verdict.raw_score, verdict.cap, verdict.score) == (50, 54, 50)

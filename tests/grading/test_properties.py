@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names
-from sshprobe.grading import grade, remedy
+from sshprobe.grading import explain_finding, grade, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import (
@@ -31,7 +31,7 @@ from sshprobe.profiles import (
 from sshprobe.profiles.model import Requirement
 from sshprobe.records import GRADES, Finding, GroupExchange, HostKey, Observation, Verdict
 from sshprobe.wire.groups import group
-from tests.grading.observations import STRICT, host_key, identification, modern, modulus
+from tests.grading.observations import STRICT, certified, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 
 Others = Literal["as-strong", "allowed", "forbidden"]
@@ -85,6 +85,20 @@ HOST_KEYS |= st.lists(
         st.sampled_from([_P * _Q, _P * _P, 2 * _P, _P * prime(256), roca_prime(256) * roca_prime(256)]),
         st.sampled_from([1, 2, 3, 65537]),
         verified=st.sampled_from([True, True, None, False]),
+    ),
+    max_size=3,
+)
+HOST_KEYS |= st.lists(
+    st.builds(
+        certified,
+        st.sampled_from(["ssh-rsa-cert-v01@openssh.com", "ssh-ed25519-cert-v01@openssh.com"]),
+        st.sampled_from([1024, 3072]),
+        kind=st.sampled_from(["host", "host", "user"]),
+        principals=st.sampled_from([["server.example"], ["*.example", "other"], []]),
+        valid_after=st.sampled_from([0, 1767225600, 4102444800]),
+        valid_before=st.sampled_from([2**64 - 1, 4102444800, 1767225600]),
+        ca_bits=st.sampled_from([1024, 3072]),
+        signature_algorithm=st.sampled_from(["rsa-sha2-512", "ssh-rsa", "odd"]),
     ),
     max_size=3,
 )
@@ -357,6 +371,7 @@ def test_the_numbers_of_a_verdict_add_up(observation: Observation, profile: Prof
     for finding in verdict.findings:
         assert finding.severity != "note" or finding.effect.points == 0
         assert "\n" not in (finding.remediation or "")
+        assert explain_finding(finding.id).id == finding.id
 
 
 @given(observations(), PROFILES, st.booleans())

@@ -1,0 +1,80 @@
+"""Terrapin, CVE-2023-48795, exactly as its authors define it.
+
+F. Bäumer, M. Brinkmann, J. Schwenk, USENIX Security 2024. Their scanner (RUB-NDS/Terrapin-Scanner, tscanner.go) looks
+at the first KEXINIT: no marker of strict key exchange, and ChaCha20-Poly1305 in a direction, or in one and the same
+direction a CBC cipher and an encrypt-then-MAC. Here each direction is judged by itself, because what can be cut off is
+what flows in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshprobe.grading.score import Judgement
+from sshprobe.profiles import Profile
+from sshprobe.records import Observation
+
+STRICT_KEX = "kex-strict-s-v00@openssh.com"
+
+CHACHA20 = ("chacha20-poly1305@openssh.com", "chacha20-poly1305")
+"""The authors know the first name alone; the second is the same cipher (draft-ietf-sshm-chacha20-poly1305)."""
+
+DIRECTIONS = (
+    ("client to server", "encryption_algorithms_client_to_server", "mac_algorithms_client_to_server"),
+    ("server to client", "encryption_algorithms_server_to_client", "mac_algorithms_server_to_client"),
+)
+
+
+def exposed_directions(observation: Observation) -> dict[str, list[str]]:
+    """Direction to what is attackable in it, in words. Empty: safe, or the key exchanges were not seen."""
+    if observation.kex_algorithms is None or STRICT_KEX in observation.kex_algorithms:
+        return {}
+    found: dict[str, list[str]] = {}
+    for direction, ciphers_field, macs_field in DIRECTIONS:
+        ciphers = getattr(observation, ciphers_field) or ()
+        macs = getattr(observation, macs_field) or ()
+        cbc = sorted({name for name in ciphers if name.endswith("-cbc")})
+        etm = sorted({name for name in macs if name.endswith("-etm@openssh.com")})
+        ways = sorted(set(CHACHA20) & set(ciphers))
+        if cbc and etm:
+            ways.append(f"{' or '.join(cbc)} with {' or '.join(etm)}")
+        if ways:
+            found[direction] = ways
+    return found
+
+
+def is_terrapin(observation: Observation) -> bool:
+    """Whether a direction is exposed."""
+    return bool(exposed_directions(observation))
+
+
+def judge_terrapin(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`kex.terrapin`, and `kex.no_strict_kex` where it does not say so: deviations where the profile requires it."""
+    required = () if profile.kex is None else profile.kex.require
+    where = () if profile.kex is None else (profile.cite(profile.kex),)
+    exposed = exposed_directions(observation)
+    names = observation.kex_algorithms
+    if exposed:
+        directions = "both directions" if len(exposed) == len(DIRECTIONS) else next(iter(exposed))
+        demanded = "strict-kex" in required or "no-terrapin" in required
+        yield Judgement(
+            id="kex.terrapin",
+            severity="medium",
+            category="kex",
+            message=f"Terrapin: no strict key exchange; {directions}",
+            expected=f"{STRICT_KEX}, or neither ChaCha20-Poly1305 nor CBC with encrypt-then-MAC",
+            observed="; ".join(f"{direction}: {', '.join(ways)}" for direction, ways in exposed.items()),
+            references=(*(where if demanded else ()), "CVE-2023-48795", "https://terrapin-attack.com"),
+            deviation=demanded,
+        )
+    elif names is not None and STRICT_KEX not in names and "strict-kex" in required:
+        yield Judgement(
+            id="kex.no_strict_kex",
+            severity="low",
+            category="kex",
+            message="no strict key exchange, which the profile requires",
+            expected=STRICT_KEX,
+            observed="no strict key exchange",
+            references=(*where, "OpenSSH PROTOCOL 1.9", "CVE-2023-48795"),
+            deviation=True,
+        )
