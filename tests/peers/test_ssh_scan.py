@@ -1,0 +1,114 @@
+"""Mozilla's policies in ssh_scan and our profiles of the same guide find the same, but for ssh_scan's known defects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sshprobe.algorithms import Class, canonical, is_marker
+from sshprobe.grading import grade
+from sshprobe.profiles import load_profile
+from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
+from tests.peers.configurations import from_bytes
+from tests.peers.ssh_scan import LISTS, Judged, judge, policies
+
+POLICIES = policies()
+KEX = POLICIES["mozilla-modern"]["kex"]
+CLASSES: dict[str, Class] = {"kex": "kex", "encryption": "cipher", "macs": "mac"}
+EXTRA = Path(__file__).parents[1] / "captures" / "extra"
+SERVERS = {path.stem: captured(path) for path in CAPTURES}
+SERVERS["lshd-2.1"] = from_bytes((EXTRA / "lshd-2.1-bannerfile.bin").read_bytes())
+DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
+
+DEFECTS = ("signals", "stronger", "not nested", "names", "only lists", "one of a list", "silence")
+"""Each has its paragraph in docs/peers.md."""
+
+
+def judged(profile: str, server: str) -> Judged:
+    found = judge(POLICIES[profile], SERVERS[server])
+    assert found is not None
+    return found
+
+
+def ours(profile: str, server: str) -> dict[tuple[Class, str], set[str]]:
+    """(class, kind of finding) to canonical names."""
+    found: dict[tuple[Class, str], set[str]] = {}
+    for finding in grade(SERVERS[server], load_profile(profile)).findings:
+        if finding.category in CLASSES.values() and finding.algorithm is not None:
+            category: Class = finding.category  # type: ignore[assignment]
+            reason = finding.id.partition(".")[2]
+            found.setdefault((category, reason), set()).add(canonical(category, finding.algorithm))
+    return found
+
+
+@pytest.mark.parametrize("profile", POLICIES)
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_same_lists_differ(profile: str, server: str) -> None:
+    theirs, mine = judged(profile, server), ours(profile, server)
+    modern_lists = POLICIES["mozilla-modern"]
+    for list_, category in CLASSES.items():
+        outside = {canonical(category, name) for name in theirs.outside[list_]}
+        signals = {name for name in outside if is_marker(name)}
+        stronger = mine.get((category, "stronger"), set())
+        # Our Intermediate allows what Modern does.
+        nested = {canonical(category, name) for name in modern_lists[list_]} & outside
+        assert nested == set() or profile == "mozilla-intermediate"
+        explained = signals | stronger | nested
+        unlisted = mine.get((category, "unlisted"), set()) | mine.get((category, "forbidden"), set())
+        assert outside - explained == unlisted
+        assert stronger <= outside
+        missing = {canonical(category, name) for name in theirs.missing[list_]}
+        assert missing == mine.get((category, "missing"), set())
+
+
+def test_each_defect_is_met_on_a_captured_server() -> None:
+    modern_outside = {name for server in SERVERS for name in judged("mozilla-modern", server).outside["kex"]}
+    assert "kex-strict-s-v00@openssh.com" in modern_outside  # signals
+    assert "sntrup761x25519-sha512@openssh.com" in modern_outside  # stronger
+    # not nested: Modern to the letter fails Intermediate.
+    to_the_letter = judge(POLICIES["mozilla-intermediate"], modern())
+    assert to_the_letter is not None
+    assert to_the_letter.recommendations == 3
+    assert grade(modern(), load_profile("mozilla-intermediate")).compliant is True
+    # one of a list: one name too many costs as much as many, and as much as one that is missing.
+    macs = POLICIES["mozilla-modern"]["macs"]
+    grades = []
+    for changed in ([*macs, "hmac-sha1"], [*macs, "hmac-md5-96", "none", "hmac-sha1-96"], macs[1:]):
+        found = judge(POLICIES["mozilla-modern"], modern(**both("mac", changed), kex_algorithms=KEX))
+        assert found is not None
+        grades.append(found.grade)
+    assert grades == ["B", "B", "B"]
+    # silence: a server without compression lists is not graded at all.
+    assert judge(POLICIES["mozilla-modern"], modern(compression_algorithms_client_to_server=[])) is None
+    # only lists: neither a small modulus nor a small key is seen.
+    weak = modern(group_exchange=[modulus(1024)], host_keys=[host_key("ssh-rsa", 1024)], kex_algorithms=KEX)
+    found = judge(POLICIES["mozilla-modern"], weak)
+    assert found is not None
+    assert found.grade == "A"
+    assert grade(weak, load_profile("mozilla-modern")).compliant is False
+
+
+def test_names_are_equal_up_to_the_at_sign() -> None:
+    """So a private name that only begins like a sound one passes."""
+    private = modern(kex_algorithms=[*KEX, "ecdh-sha2-nistp256@example.org"])
+    found = judge(POLICIES["mozilla-modern"], private)
+    assert found is not None
+    assert found.outside["kex"] == []
+    verdict = grade(private, load_profile("mozilla-modern"))
+    assert "ecdh-sha2-nistp256@example.org" in {finding.algorithm for finding in verdict.findings if finding.deviation}
+
+
+def test_our_profiles_have_the_lists_of_the_policies() -> None:
+    for name, policy in POLICIES.items():
+        profile = load_profile(name)
+        for list_ in LISTS:
+            rule = profile.algorithms(CLASSES[list_])
+            assert rule is not None
+            assert sorted(rule.recommended) == sorted(policy[list_])
+
+
+def test_each_defect_is_in_the_document() -> None:
+    text = DOCUMENT.read_text()
+    for defect in DEFECTS:
+        assert f"- **{defect}**: " in text
