@@ -21,7 +21,7 @@ test: ## Run the tests, with the real servers installed first where that is poss
 	@scripts/install-servers
 	$(BIN)/python -m pytest $(ARGS)
 
-check: ## Lint, formatting, types, the one-way street, the profiles, the committed JSON Schema and pages on findings
+check: ## Lint, formatting, types, the one-way street, the profiles, and what is generated: schema, pages, scores
 	@scripts/venv test check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -30,6 +30,7 @@ check: ## Lint, formatting, types, the one-way street, the profiles, the committ
 	$(BIN)/sshprobe profiles check profiles/*.toml
 	@if [ -x scripts/schema ]; then echo scripts/schema --check; PATH="$(CURDIR)/$(BIN):$$PATH" scripts/schema --check; fi
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/findings --check
+	@echo scripts/scores --check; $(BIN)/python scripts/scores --check
 
 fmt: ## Format the code and apply the safe fixes of the linter
 	@scripts/venv check

@@ -1,13 +1,39 @@
-"""Servers as observations, from the bytes that they sent."""
+"""Servers as observations: of the bytes that they sent, and of scans that were kept."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from sshprobe.probe.facts import Facts
-from sshprobe.records import Observation
+from sshprobe.records import HostRecord, Observation
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import NAME_LISTS, KexInit
+from tests.grading.observations import CAPTURES, captured
+
+RECORDED = Path(__file__).parent / "configurations.jsonl"
+"""Scans of live servers with the configurations of `tests.peers.recording`, one record a line."""
+
+_TITLES = {
+    "asyncssh-2.24.1": "asyncssh 2.24.1, default",
+    "conch-26.10.0": "Twisted Conch 26.10.0, default",
+    "dropbear-2022.83": "Dropbear 2022.83, default",
+    "dropbear-2025.89": "Dropbear 2025.89, default",
+    "openssh-5.3p1": "OpenSSH 5.3, default",
+    "openssh-5.3p1-ssh1": "OpenSSH 5.3, SSH-1 too",
+    "openssh-6.7p1": "OpenSSH 6.7, default",
+    "openssh-7.4p1": "OpenSSH 7.4, default",
+    "openssh-9.9p2": "OpenSSH 9.9, default",
+    "openssh-debian11-8.4p1": "OpenSSH 8.4 (Debian 11), default",
+    "openssh-debian12-9.2p1": "OpenSSH 9.2 (Debian 12), default",
+    "openssh-debian13-10.0p2": "OpenSSH 10.0 (Debian 13), default",
+    "paramiko-5.1.0": "paramiko 5.1.0, default",
+    "proftpd-1.3.8": "ProFTPD 1.3.8 mod_sftp, default",
+    "tinysshd-20230101": "TinySSH 20230101, default",
+    "tinysshd-20250501": "TinySSH 20250501, default",
+}
 
 
 def from_bytes(data: bytes) -> Observation:
@@ -36,3 +62,21 @@ def from_bytes(data: bytes) -> Observation:
         identification=facts.identification,
         **lists,
     )
+
+
+def configurations() -> dict[str, Observation]:
+    """Every configuration of docs/scores.md by its title: captures, and scans of live servers that were kept.
+
+    Authentication methods are left out everywhere: of the captures they are not known, and ssh-audit does not ask.
+    """
+    found: dict[str, Observation] = {}
+    for path in CAPTURES:
+        title = _TITLES.get(path.stem, path.stem)
+        found[title] = msgspec.structs.replace(
+            captured(path), authentication_methods=None, authentication_none_accepted=None
+        )
+    found["lshd 2.1"] = from_bytes((CAPTURES[0].parent / "extra" / "lshd-2.1-bannerfile.bin").read_bytes())
+    for line in RECORDED.read_bytes().splitlines():
+        record = msgspec.json.decode(line, type=HostRecord)
+        found[record.target] = record
+    return found

@@ -1,0 +1,245 @@
+"""Many configurations in the order of three tools, and how far the orders agree: docs/scores.md."""
+
+from __future__ import annotations
+
+import statistics
+import tomllib
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sshprobe.cli.options import DEFAULT_PROFILE
+from sshprobe.grading import grade
+from sshprobe.profiles import load_profile
+from sshprobe.records import Finding, Verdict
+from tests.peers import ssh_scan
+from tests.peers.configurations import configurations
+
+MEASURED = Path(__file__).parent / "ssh_audit_counts.tsv"
+"""What ssh-audit 3.9.0 said of each configuration: `scripts/scores --measure`."""
+
+DEFENCES: dict[str, str] = tomllib.loads((Path(__file__).parent / "defences.toml").read_text())
+"""Title to why it stands where it does, where a peer puts it elsewhere."""
+
+LISTS = ("kex", "key", "enc", "mac")
+PAIRS_SHOWN = 12
+
+
+class Counts(NamedTuple):
+    """Algorithms that ssh-audit fails, and that it only warns of."""
+
+    fails: int
+    warns: int
+    names: str
+    """Those that it fails."""
+
+
+class Row(NamedTuple):
+    """One configuration as each tool judges it."""
+
+    title: str
+    verdict: Verdict
+    counts: Counts
+    scan: ssh_scan.Judged | None
+
+    @property
+    def scan_score(self) -> int | None:
+        """Of ssh_scan, 0 to 100."""
+        return None if self.scan is None else 100 - 10 * self.scan.recommendations
+
+
+def counts_of(document: dict[str, Any]) -> Counts:
+    """Count what `ssh-audit -j` says."""
+    entries = [entry for list_ in LISTS for entry in document[list_]]
+    failed = [entry["algorithm"] for entry in entries if "fail" in entry["notes"]]
+    warned = [entry for entry in entries if "warn" in entry["notes"] and "fail" not in entry["notes"]]
+    return Counts(len(failed), len(warned), ",".join(failed))
+
+
+def measured() -> dict[str, Counts]:
+    found = {}
+    for line in MEASURED.read_text().splitlines()[1:]:
+        title, fails, warns, names = line.split("\t")
+        found[title] = Counts(int(fails), int(warns), names)
+    return found
+
+
+def rows() -> list[Row]:
+    """All configurations, ours best first; equals by what ssh-audit says, then by title."""
+    profile, counts = load_profile(DEFAULT_PROFILE), measured()
+    policy = ssh_scan.policies()["mozilla-modern"]
+    found = [
+        Row(title, grade(seen, profile), counts[title], ssh_scan.judge(policy, seen))
+        for title, seen in configurations().items()
+    ]
+    return sorted(found, key=lambda row: (-row.verdict.score, row.counts[:2], row.title))
+
+
+def ranks(values: Sequence[Any]) -> list[float]:
+    """Rank 1 is the largest; equals share the mean of their ranks."""
+    order = sorted(values, reverse=True)
+    return [order.index(value) + (order.count(value) + 1) / 2 for value in values]
+
+
+def spearman(one: Sequence[Any], other: Sequence[Any]) -> float:
+    """Correlation of the ranks, -1 to 1."""
+    return statistics.correlation(ranks(one), ranks(other))
+
+
+def kendall(one: Sequence[Any], other: Sequence[Any]) -> float:
+    """Kendall's tau-b, -1 to 1: pairs in the same order less pairs in the opposite, with care for equals."""
+    balance = ties_one = ties_other = 0
+    pairs = list(combinations(zip(one, other, strict=True), 2))
+    for (a, x), (b, y) in pairs:
+        first, second = (a > b) - (a < b), (x > y) - (x < y)
+        balance += first * second
+        ties_one += not first
+        ties_other += not second
+    scale = (len(pairs) - ties_one) * (len(pairs) - ties_other)
+    return float(balance / scale**0.5) if scale else 0.0
+
+
+class Pair(NamedTuple):
+    """Two configurations that we order one way and a peer the other. `gap`: the smaller of the two gaps in ranks."""
+
+    better_here: Row
+    better_there: Row
+    gap: float
+
+
+def opposite_pairs(table: Sequence[Row], ours: Sequence[float], theirs: Sequence[float]) -> list[Pair]:
+    """Largest gap first."""
+    found = []
+    for i, j in combinations(range(len(table)), 2):
+        here, there = ours[j] - ours[i], theirs[j] - theirs[i]
+        if here * there < 0:
+            better, worse = (i, j) if here > 0 else (j, i)
+            found.append(Pair(table[better], table[worse], min(abs(here), abs(there))))
+    return sorted(found, key=lambda pair: (-pair.gap, pair.better_here.title, pair.better_there.title))
+
+
+def why(verdict: Verdict, shown: int = 3) -> str:
+    """The findings that cost most, in a few words."""
+    costly = [each for each in verdict.findings if each.effect.points]
+    words = [f"{_about(each)} ({each.severity})" for each in costly[:shown]]
+    more = len(costly) - shown
+    return ", ".join(words) + (f" and {more} more" if more > 0 else "") if words else "nothing"
+
+
+def _about(finding: Finding) -> str:
+    if finding.algorithm is None:
+        return finding.id
+    listed = finding.id.endswith((".weak", ".unlisted", ".forbidden", ".stronger"))
+    return finding.algorithm if listed else f"{finding.algorithm} {finding.id}"
+
+
+def undefended(table: Sequence[Row]) -> list[str]:
+    """Titles of configurations whose rank is far from a peer's and that have no line in `DEFENCES`."""
+    return sorted({title for title, _ in _far(table)} - set(DEFENCES))
+
+
+_FAR = 4
+"""A rank is far from a peer's by this part of the table."""
+
+
+def _far(table: Sequence[Row]) -> list[tuple[str, str]]:
+    """(title, words) where a peer's rank is a quarter of the table or more away."""
+    found = []
+    ours = ranks([row.verdict.score for row in table])
+    audit = ranks([(-row.counts.fails, -row.counts.warns) for row in table])
+    judged = [index for index, row in enumerate(table) if row.scan_score is not None]
+    scan = dict(zip(judged, ranks([table[index].scan_score for index in judged]), strict=True))
+    among = dict(zip(judged, ranks([table[index].verdict.score for index in judged]), strict=True))
+    for index, row in enumerate(table):
+        words = []
+        if abs(ours[index] - audit[index]) >= len(table) / _FAR:
+            words.append(f"ssh-audit: {audit[index]:g} for our {ours[index]:g}")
+        if index in scan and abs(among[index] - scan[index]) >= len(judged) / _FAR:
+            words.append(f"ssh_scan: {scan[index]:g} for our {among[index]:g}")
+        if words:
+            found.append((row.title, "; ".join(words)))
+    return found
+
+
+def document() -> str:
+    """docs/scores.md."""
+    table = rows()
+    profile = load_profile(DEFAULT_PROFILE)
+    ours = [row.verdict.score for row in table]
+    audit = [(-row.counts.fails, -row.counts.warns) for row in table]
+    both = [row for row in table if row.scan_score is not None]
+    scan = [row.scan_score for row in both]
+    lines = [
+        _HEAD.format(number=len(table), profile=profile.id, version=profile.version),
+        "| | configuration | score | | ssh-audit: fails | warns | ssh_scan | | what costs most here |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for place, row in enumerate(table, start=1):
+        their = ("", "") if row.scan is None else (row.scan.grade, str(row.scan_score))
+        cells = (place, row.title, row.verdict.score, row.verdict.grade, row.counts.fails, row.counts.warns, *their)
+        lines.append(f"| {' | '.join(map(str, cells))} | {why(row.verdict)} |")
+    lines += [
+        "",
+        "## How far the orders agree",
+        "",
+        "1 is the same order, 0 none, -1 the opposite. Equals count as equals.",
+        "",
+        "| | configurations | Spearman | Kendall tau-b |",
+        "|---|---|---|---|",
+    ]
+    for name, one, other in (
+        ("sshprobe and ssh-audit", ours, audit),
+        ("sshprobe and ssh_scan", [row.verdict.score for row in both], scan),
+        ("ssh-audit and ssh_scan", [(-row.counts.fails, -row.counts.warns) for row in both], scan),
+    ):
+        lines.append(f"| {name} | {len(one)} | {spearman(one, other):.2f} | {kendall(one, other):.2f} |")
+    pairs = opposite_pairs(table, ranks(ours), ranks(audit))
+    lines += [
+        "",
+        "## Pairs in opposite order",
+        "",
+        f"{len(pairs)} of {len(table) * (len(table) - 1) // 2} pairs stand in the opposite order at ssh-audit. "
+        f"The {min(PAIRS_SHOWN, len(pairs))} of the largest gaps:",
+        "",
+        "| better here | why not better | better at ssh-audit | why not better |",
+        "|---|---|---|---|",
+    ]
+    for pair in pairs[:PAIRS_SHOWN]:
+        here, there = pair.better_here, pair.better_there
+        lines.append(
+            f"| {here.title}: {here.verdict.score} | ssh-audit fails {_cut(here.counts.names)} "
+            f"| {there.title}: {there.verdict.score} | {why(there.verdict)} |"
+        )
+    lines += [
+        "",
+        "## Differences and why",
+        "",
+        "Configurations whose rank is a quarter of the table or more from a peer's.",
+        "",
+        "| configuration | rank | why ours |",
+        "|---|---|---|",
+        *(f"| {title} | {words} | {DEFENCES.get(title, 'not written yet')} |" for title, words in _far(table)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cut(names: str, shown: int = 4) -> str:
+    parts = names.split(",") if names else []
+    more = len(parts) - shown
+    return (", ".join(parts[:shown]) or "nothing") + (f" and {more} more" if more > 0 else "")
+
+
+_HEAD = """# Scores beside those of peers
+
+<!-- Made by `scripts/scores`; `scripts/scores --check` fails when it is out of date. -->
+
+{number} configurations, ours best first, under the default profile (`{profile}`, {version}): servers as they come, from
+their captured bytes; guides to the letter on a live sshd; and ones that are broken on purpose. Authentication methods
+are left out: ssh-audit does not ask for them.
+
+- ssh-audit 3.9.0 has no score. Its order is by the number of algorithms that it fails, then by those it only warns of.
+  It was run on a server that replays lists, host keys and groups of each (`tests/peers/replay.py`).
+- ssh_scan's grade is by its rules said again (`tests/peers/ssh_scan.py`), policy Mozilla Modern: 100 less 10 for each
+  list with something to change.
+"""

@@ -1,0 +1,120 @@
+"""docs/scores.md: what it stands on, and that it is up to date."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sshprobe.lab.openssh import find_openssh
+from sshprobe.net.dial import literal
+from sshprobe.probe.host import HostProbe
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.wire.messages import NAME_LISTS
+from tests.installed import need, need_program
+from tests.live.peers import need_ssh_audit, ssh_audit
+from tests.peers import recording
+from tests.peers.configurations import configurations
+from tests.peers.replay import ReplayServer
+from tests.peers.scores import (
+    DEFENCES,
+    counts_of,
+    kendall,
+    measured,
+    opposite_pairs,
+    ranks,
+    rows,
+    spearman,
+    undefended,
+)
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATIONS = configurations()
+COUNTS = measured()
+
+LIVE = (
+    "Mozilla Modern on OpenSSH 9.2",
+    "OpenSSH 9.2 with a DSA key",
+    "OpenSSH 9.2 with an RSA key of 1024 bits",
+    "OpenSSH 9.2, old algorithms alone",
+)
+
+
+def test_the_document_is_up_to_date() -> None:
+    command = [sys.executable, str(ROOT / "scripts" / "scores"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_there_are_enough_and_each_is_measured() -> None:
+    assert len(CONFIGURATIONS) >= 15
+    assert set(COUNTS) == set(CONFIGURATIONS)
+    assert {row.verdict.grade for row in rows()} >= {"A", "B", "C", "D", "F"}
+    assert set(DEFENCES) <= set(CONFIGURATIONS)
+
+
+def test_every_great_difference_is_defended() -> None:
+    assert undefended(rows()) == []
+
+
+@pytest.mark.parametrize("title", CONFIGURATIONS)
+async def test_ssh_audit_still_says_what_was_kept(title: str) -> None:
+    need_ssh_audit()
+    async with ReplayServer(CONFIGURATIONS[title]) as server:
+        assert counts_of(await ssh_audit(server.host, server.port)) == COUNTS[title]
+
+
+@pytest.mark.parametrize("title", LIVE)
+async def test_ssh_audit_says_the_same_of_the_replay_and_of_the_server(title: str) -> None:
+    need_ssh_audit()
+    need_program("ssh-keygen", "openssh-client")
+    need(find_openssh(below=(10, 0)), "OpenSSH's sshd", "openssh-server")
+    async with recording.RECORDED[title]() as server:
+        assert counts_of(await ssh_audit(server.host, server.port)) == COUNTS[title]
+
+
+@pytest.mark.parametrize("title", ["OpenSSH 5.3, default", "lshd 2.1", "TinySSH 20230101, default"])
+async def test_what_is_replayed_is_what_was_seen(title: str) -> None:
+    seen = CONFIGURATIONS[title]
+    async with ReplayServer(seen) as server:
+        address = literal(server.host)
+        assert address is not None
+        options = ProbeOptions(client_id=b"SSH-2.0-sshprobe_test", depth="lists")
+        found = await HostProbe("replayed", server.host, server.port, [address], options).run()
+    assert found.identification == seen.identification
+    assert found.lines_before_identification == seen.lines_before_identification
+    for name in NAME_LISTS:
+        # The languages of captures are not kept where there are none.
+        assert getattr(found, name) == (getattr(seen, name) or [])
+
+
+async def test_live_servers_still_give_what_was_recorded() -> None:
+    """One of them, whole: the others are made by the same few lines."""
+    need_program("ssh-keygen", "openssh-client")
+    found = find_openssh(below=(10, 0))
+    need(found, "OpenSSH's sshd", "openssh-server")
+    title = "Mozilla Modern on OpenSSH 9.2"
+    kept, now = CONFIGURATIONS[title], await recording.record(title)
+    if kept.identification != now.identification:
+        pytest.skip(f"recorded from another build than {now.identification and now.identification.raw}")
+    assert now == kept
+
+
+def test_ranks_and_agreement() -> None:
+    assert ranks([10, 30, 20, 20]) == [4, 1, 2.5, 2.5]
+    same, opposite = [1, 2, 3, 4], [4, 3, 2, 1]
+    assert spearman(same, same) == pytest.approx(1)
+    assert spearman(same, opposite) == pytest.approx(-1)
+    assert kendall(same, same) == 1
+    assert kendall(same, opposite) == -1
+    # By hand: of six pairs four agree, one does not, and one is equal in the second.
+    assert kendall([1, 2, 3, 4], [1, 3, 2, 3]) == pytest.approx((4 - 1) / (6 * 5) ** 0.5)
+    assert spearman([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]) == pytest.approx(0.8207826816681233)
+
+
+def test_pairs_in_opposite_order() -> None:
+    table = rows()[:3]
+    (pair,) = opposite_pairs(table, [1, 2, 3], [1, 3, 2])
+    assert (pair.better_here, pair.better_there, pair.gap) == (table[1], table[2], 1)
