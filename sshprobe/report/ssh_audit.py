@@ -112,8 +112,23 @@ def ssh_audit_document(record: HostRecord, describe: Describe, findings: Iterabl
             document[list_] = [_entry(list_, name, record, describe, marks) for name in names]
         document["fingerprints"] = _fingerprints(record.host_keys or ())
     document["recommendations"] = marks.recommendations
-    document["additional_notes"] = marks.additional
+    document["additional_notes"] = [*marks.additional, *_not_seen(record)]
     return document
+
+
+def _not_seen(record: HostRecord) -> Iterator[str]:
+    """Say what nothing is said of: it must not read as a host without fault."""
+    if record.status != "ok":
+        yield f"not all was seen: {record.error or record.status}"
+    if record.kex_algorithms is None:
+        return
+    if record.host_keys is None:
+        yield "host keys were not asked for"
+    groups = [name for name in record.kex_algorithms if _is_group_exchange(name)]
+    if groups and not any(each.modulus_bits for each in record.group_exchange or ()):
+        yield f"the size of the groups of {', '.join(groups)} was not seen"
+    if record.several_servers:
+        yield "several servers answer at this address; others may that were not met"
 
 
 class _Marks:
@@ -156,8 +171,12 @@ def _is_about(finding: Finding, list_: List, name: str) -> bool:
     if finding.category == "host_key":
         return list_ == "key" and name in _names_of(finding.algorithm or "")
     if finding.category == "group_exchange":
-        return list_ == "kex" and ("group-exchange" in name or name.startswith("gss-gex-"))
+        return list_ == "kex" and _is_group_exchange(name)
     return finding.algorithm is not None and _CLASSES[list_] == finding.category and name == finding.algorithm
+
+
+def _is_group_exchange(name: str) -> bool:
+    return "group-exchange" in name or name.startswith("gss-gex-")
 
 
 def _open_to_terrapin(record: HostRecord) -> Iterator[tuple[List, str]]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sshprobe.algorithms import marker_names, names
 from sshprobe.cli.without_profile import describe, findings_of
 from sshprobe.records import Certificate, GroupExchange, HostRecord
 from sshprobe.report.ssh_audit import ssh_audit_document
@@ -165,6 +166,49 @@ def test_what_was_not_seen_is_left_out_and_never_empty() -> None:
     found = document(lists_only)
     assert found["fingerprints"] == []
     assert not any("keysize" in each for list_ in ("kex", "key") for each in found[list_])
+    assert "host keys were not asked for" in found["additional_notes"]
+    half = msgspec.structs.replace(
+        captured("openssh-debian12-9.2p1"),
+        status="partial",
+        error="no answer to the third connection",
+        group_exchange=[],
+        several_servers=True,
+    )
+    assert document(half)["additional_notes"] == [
+        "not all was seen: no answer to the third connection",
+        "the size of the groups of diffie-hellman-group-exchange-sha256 was not seen",
+        "several servers answer at this address; others may that were not met",
+    ]
+    assert document(captured("openssh-9.9p2"))["additional_notes"] == []
+
+
+def test_a_key_without_its_proof_is_a_failure() -> None:
+    record = captured("openssh-9.9p2")
+    keys = [msgspec.structs.replace(key, signature_verified=False) for key in record.host_keys or ()]
+    found = document(msgspec.structs.replace(record, host_keys=keys))
+    assert entry(found, "key", "ssh-ed25519")["notes"]["fail"] == [
+        "the server did not prove that it holds this key (high)"
+    ]
+
+
+def test_every_name_of_the_catalogue_has_notes_that_importers_can_read() -> None:
+    record = msgspec.structs.replace(
+        captured("openssh-9.9p2"),
+        kex_algorithms=[*names("kex"), *marker_names(), "unheard-of"],
+        server_host_key_algorithms=[*names("host_key"), "unheard-of"],
+        encryption_algorithms_server_to_client=[*names("cipher"), "unheard-of"],
+        mac_algorithms_server_to_client=[*names("mac"), "unheard-of"],
+    )
+    found = document(record)
+    for list_ in ("kex", "key", "enc", "mac"):
+        assert entry(found, list_, "unheard-of")["notes"].keys() & {"fail", "warn"}
+        for each in found[list_]:
+            assert each["notes"].keys() <= {"fail", "warn", "info"}
+            assert all(text and "  " not in text for texts in each["notes"].values() for text in texts)
+    assert entry(found, "kex", "kex-strict-s-v00@openssh.com")["notes"].keys() == {"info"}
+    assert entry(found, "enc", "none")["notes"].keys() >= {"fail"}
+    defect_dojo(found)
+    secure_code_box(found)
 
 
 def test_one_host_is_an_object_and_several_are_a_list(tmp_path: Path) -> None:
