@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import subprocess
-from typing import Any
+from typing import Any, Protocol
 
 from sshprobe.lab.server import LabServer
 from sshprobe.net import resolve
@@ -20,12 +20,20 @@ async def ask(server: LabServer, **options: Any) -> Observation:
     return await probe(server, **options).run()
 
 
+async def ask_address(host: str, port: int, **options: Any) -> Observation:
+    return await _probe(host, port, **options).run()
+
+
 def probe(server: LabServer, **options: Any) -> HostProbe:
+    return _probe(server.host, server.port, **options)
+
+
+def _probe(host: str, port: int, **options: Any) -> HostProbe:
     from sshprobe.net.dial import literal
 
-    address = literal(server.host)
+    address = literal(host)
     assert address is not None
-    return HostProbe("target", server.host, server.port, [address], ProbeOptions(client_id=CLIENT_ID, **options))
+    return HostProbe("target", host, port, [address], ProbeOptions(client_id=CLIENT_ID, **options))
 
 
 async def addresses(host: str) -> list[str]:
@@ -64,7 +72,14 @@ _NMAP_FIELDS = {
 }
 
 
-async def nmap_lists(server: LabServer) -> dict[str, list[str]]:
+class Listening(Protocol):
+    """What listens on an address."""
+
+    host: str
+    port: int
+
+
+async def nmap_lists(server: Listening) -> dict[str, list[str]]:
     """The eight lists that nmap's ssh2-enum-algos shows, by our names. It joins directions that are equal."""
     command = ["nmap", "-n", "-Pn", "-v", "-p", str(server.port), "--script", "+ssh2-enum-algos", server.host]
     # in a thread: asyncssh's server lives on this event loop

@@ -7,7 +7,9 @@ import importlib.util
 import json
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from sshprobe.lab.server import LabServer
@@ -40,6 +42,19 @@ async def ssh_audit(host: str, port: int) -> dict[str, Any]:
     assert done.returncode in (0, 2, 3), done.stdout + done.stderr
     document: dict[str, Any] = json.loads(done.stdout)
     return document
+
+
+async def ssh_audit_of_several(servers: Sequence[LabServer]) -> list[dict[str, Any]]:
+    """What `ssh-audit -j -T FILE` prints, in the order of the targets."""
+    need_ssh_audit()
+    names = [f"{server.host}:{server.port}" for server in servers]
+    with tempfile.NamedTemporaryFile("w") as targets:
+        targets.write("\n".join(names))
+        targets.flush()
+        options = ["-j", "--skip-rate-test", "-t", "10", "-T", targets.name]
+        done = await _run(sys.executable, "-m", "ssh_audit", *options)
+    documents: list[dict[str, Any]] = json.loads(done.stdout)
+    return sorted(documents, key=lambda document: names.index(document["target"]))
 
 
 def inventory_of_document(document: dict[str, Any]) -> Inventory:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,10 +20,11 @@ from sshprobe.lab.paramiko_server import ParamikoServer
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from sshprobe.records import HostRecord, Observation
-from sshprobe.report.ssh_audit import ssh_audit_document
+from sshprobe.report.ssh_audit import SSHAuditWriter, ssh_audit_document
+from tests.grading.observations import modern
 from tests.installed import need, need_program
 from tests.live import known_differences as known
-from tests.live.asking import ask
+from tests.live.asking import ask, ask_address, nmap_lists
 from tests.live.known_differences import DIFFERENCES
 from tests.live.peers import (
     Kind,
@@ -31,7 +34,9 @@ from tests.live.peers import (
     need_ssh_audit,
     nmap,
     ssh_audit,
+    ssh_audit_of_several,
 )
+from tests.peers.replay import ReplayServer
 from tests.report.importers import defect_dojo, secure_code_box
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
@@ -175,6 +180,47 @@ async def test_shape_of_certificates(start: Start) -> None:
     ours, theirs = as_ssh_audit(await ask(server)), await ssh_audit(server.host, server.port)
     for document in (ours, theirs):
         assert {".key[].ca_algorithm:str", ".key[].casize:int"} <= shape(document)
+
+
+async def test_lists_that_differ_by_direction(start: Start) -> None:
+    """No server here has them, so one is replayed: nmap sees both directions, ssh-audit that to the client alone."""
+    need_ssh_audit()
+    need_program("nmap", "nmap")
+    seen = modern(
+        encryption_algorithms_client_to_server=["aes128-cbc", "aes128-ctr"],
+        encryption_algorithms_server_to_client=["aes128-ctr", "aes256-ctr"],
+        mac_algorithms_client_to_server=["hmac-sha1"],
+        mac_algorithms_server_to_client=["hmac-sha2-256"],
+        compression_algorithms_client_to_server=["none", "zlib"],
+        compression_algorithms_server_to_client=["none"],
+    )
+    async with ReplayServer(seen) as server:
+        observation = await ask_address(server.host, server.port, depth="lists")
+        by_nmap = await nmap_lists(server)
+        theirs = inventory_of_document(await ssh_audit(server.host, server.port))
+    assert len(by_nmap) == 8
+    for name, names in by_nmap.items():
+        assert getattr(observation, name) == getattr(seen, name) == names
+    assert theirs["encryption_algorithms"] == ["aes128-ctr", "aes256-ctr"]
+    ours = inventory_of_document(as_ssh_audit(observation))
+    assert ours["encryption_algorithms"] == ["aes128-ctr", "aes256-ctr", "aes128-cbc"]
+    assert ours["mac_algorithms"] == ["hmac-sha2-256", "hmac-sha1"]
+    assert ours["compression_algorithms"] == ["none", "zlib"]
+
+
+async def test_several_hosts_are_a_list_there_too(start: Start) -> None:
+    servers = [await start(known.ASYNCSSH), await start(known.SMALL_KEY)]
+    observations = [await ask(server) for server in servers]
+    theirs = await ssh_audit_of_several(servers)
+    stream = io.BytesIO()
+    writer = SSHAuditWriter(stream, describe, findings_of, several=True)
+    for observation in observations:
+        writer.host(as_record(observation))
+    writer.end()
+    ours = json.loads(stream.getvalue())
+    for mine, yours in zip(ours, theirs, strict=True):
+        assert differences(inventory_of_document(mine), inventory_of_document(yours)) == {}
+        assert_same_shape(mine, yours)
 
 
 def test_every_known_difference_is_explained_and_of_a_server_that_is_asked() -> None:

@@ -9,11 +9,9 @@ from pathlib import Path
 import pytest
 
 from sshprobe.lab.openssh import find_openssh
-from sshprobe.net.dial import literal
-from sshprobe.probe.host import HostProbe
-from sshprobe.probe.options import ProbeOptions
 from sshprobe.wire.messages import NAME_LISTS
 from tests.installed import need, need_program
+from tests.live.asking import ask_address
 from tests.live.peers import need_ssh_audit, ssh_audit
 from tests.peers import recording
 from tests.peers.configurations import configurations
@@ -79,10 +77,7 @@ async def test_ssh_audit_says_the_same_of_the_replay_and_of_the_server(title: st
 async def test_what_is_replayed_is_what_was_seen(title: str) -> None:
     seen = CONFIGURATIONS[title]
     async with ReplayServer(seen) as server:
-        address = literal(server.host)
-        assert address is not None
-        options = ProbeOptions(client_id=b"SSH-2.0-sshprobe_test", depth="lists")
-        found = await HostProbe("replayed", server.host, server.port, [address], options).run()
+        found = await ask_address(server.host, server.port, depth="lists")
     assert found.identification == seen.identification
     assert found.lines_before_identification == seen.lines_before_identification
     for name in NAME_LISTS:
