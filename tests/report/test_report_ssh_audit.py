@@ -182,6 +182,13 @@ def test_what_was_not_seen_is_left_out_and_never_empty() -> None:
     assert document(captured("openssh-9.9p2"))["additional_notes"] == []
 
 
+def test_what_is_of_no_algorithm_is_an_additional_note() -> None:
+    old = captured("openssh-5.3p1-ssh1")
+    found = document(msgspec.structs.replace(old, authentication_none_accepted=True))
+    assert "none: logs in without any credential (critical)" in found["additional_notes"]
+    assert "speaks SSH-1 besides SSH-2 (high)" in found["additional_notes"]
+
+
 def test_a_key_without_its_proof_is_a_failure() -> None:
     record = captured("openssh-9.9p2")
     keys = [msgspec.structs.replace(key, signature_verified=False) for key in record.host_keys or ()]
