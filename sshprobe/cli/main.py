@@ -19,7 +19,7 @@ COMMANDS = {
     "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),
     "grade": LazyCommand("sshprobe.cli.grade:grade", "Grade saved records again, offline."),
     "report": LazyCommand("sshprobe.cli.report:report", "Say of saved records what a fleet has in common."),
-    "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show or check recommended profiles."),
+    "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Say what an algorithm or a finding is."),
     "demo": LazyCommand("sshprobe.cli.demo:demo", "Sweep a small mixed fleet on loopback and show the report."),
 }

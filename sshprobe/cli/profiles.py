@@ -1,4 +1,4 @@
-"""`sshprobe profiles`: list, show and check recommended profiles."""
+"""`sshprobe profiles`: list, show, check and make recommended profiles."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sshprobe.cli.options import terminal
+from sshprobe.cli.exit_codes import ExitCode
+from sshprobe.cli.options import UserName, standard_input, terminal
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.profiles import Profile
+    from sshprobe.records import HostRecord, Observation
     from sshprobe.report.terminal import Terminal
 
 
 @click.group(invoke_without_command=True, no_args_is_help=False)
 @click.pass_context
 def profiles(context: click.Context) -> None:
-    """List, show or check recommended profiles."""
+    """List, show, check or make recommended profiles."""
     if context.invoked_subcommand is None:
-        raise click.UsageError("no command: `sshprobe profiles` takes `list`, `show` or `check`")
+        raise click.UsageError("no command: `sshprobe profiles` takes `list`, `show`, `check` or `make`")
 
 
 @profiles.command("list")
@@ -83,8 +87,6 @@ def show(name: str, format_: str, release: str | None) -> None:
     elif format_ == "toml":
         from pathlib import Path
 
-        from sshprobe.escape import escape_unprintable
-
         text = builtin_profile_text(name) if is_built_in(name) else Path(name).read_text(encoding="utf-8")
         click.echo("\n".join(escape_unprintable(line.expandtabs()) for line in text.splitlines()))
     else:
@@ -95,7 +97,6 @@ def show(name: str, format_: str, release: str | None) -> None:
 @click.argument("files", metavar="FILE...", nargs=-1)
 def check(files: tuple[str, ...]) -> None:
     """Check profiles of your own: exit 0, or 2 and what is wrong, with its line."""
-    from sshprobe.escape import escape_unprintable
     from sshprobe.profiles import load_profile
 
     if not files:
@@ -107,6 +108,82 @@ def check(files: tuple[str, ...]) -> None:
         notes += waiver_notes(profile, datetime.now(UTC).date())
         for note in notes:
             click.echo(escape_unprintable(f"{file}: note: {note}"))
+
+
+@profiles.command(short_help="Make a profile of a host that others are to be like.")
+@click.argument("host", metavar="[HOST]", required=False)
+@click.option("--from-records", "records", metavar="FILE", help="Take the host from saved records and ask it nothing.")
+@click.option(
+    "--auth-user", default="root", show_default=True, type=UserName(), help="User whose methods are asked for."
+)
+@click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: made of the host's name.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, in place of what it holds.")
+def make(host: str | None, records: str | None, auth_user: str, id_: str | None, output: str | None) -> int:
+    """Make a profile of a host that others are to be like.
+
+    HOST (host, host:port, [v6]:port) is scanned, or found in saved records. The profile allows exactly what it offers,
+    and a comment says what of that is weak. A host that was not seen in full makes no profile.
+    """
+    from sshprobe.grading import golden_profile
+    from sshprobe.profiles import is_profile_id
+
+    if output == "-":
+        raise click.UsageError("`-o -` is no file: without `-o` the profile goes to standard output")
+    if id_ is not None and not is_profile_id(id_):
+        raise click.UsageError(f"`--id {id_}` is not made of lower-case letters, digits, `.`, `_` and `-`")
+    if records is not None:
+        text = golden_profile(_saved_host(records, host), id_)
+    elif host is None:
+        raise click.UsageError("no host: name one, or saved records with `--from-records FILE`")
+    else:
+        observation = _scanned_host(host, auth_user)
+        try:
+            text = golden_profile(observation, id_)
+        except InputError as error:
+            click.echo(f"error: {escape_unprintable(str(error))}", err=True)
+            return ExitCode.NOTHING_SCANNED
+    if output is None:
+        click.echo(text, nl=False)
+        return ExitCode.OK
+    from sshprobe.report.files import replacing
+
+    with replacing(output) as stream:
+        stream.write(text.encode("utf-8"))
+    return ExitCode.OK
+
+
+def _scanned_host(text: str, auth_user: str) -> Observation:
+    from sshprobe.cli.driving import on_loop
+    from sshprobe.scanner import Scanner
+    from sshprobe.targets import parse_targets
+
+    targets = parse_targets([text])
+    if targets.total != 1:
+        raise InputError(f"names {targets.total:,} hosts: a profile is made of one", source=text)
+
+    async def scan() -> list[HostRecord]:
+        async with Scanner(auth_user=auth_user) as scanner:
+            return [record async for record in scanner.scan(targets)]
+
+    (record,) = on_loop(scan())
+    return record
+
+
+def _saved_host(file: str, host: str | None) -> Observation:
+    from sshprobe.records import HostRecord
+    from sshprobe.report.reading import read_records
+    from sshprobe.report.words import endpoint
+
+    found = [
+        record
+        for record in read_records([file], stdin=standard_input())
+        if isinstance(record, HostRecord)
+        and (host is None or host in (record.target, record.host, endpoint(record.host, record.port)))
+    ]
+    if len(found) != 1:
+        which = "hosts" if host is None else f"records of {host}"
+        raise InputError(f"holds {len(found):,} {which}: name one host", source=file)
+    return found[0]
 
 
 def waiver_notes(profile: Profile, today: date) -> list[str]:
@@ -131,7 +208,6 @@ def waiver_notes(profile: Profile, today: date) -> list[str]:
 
 def fields(value: dict[str, Any], terminal: Terminal, indent: str = "") -> list[str]:
     """Return a mapping as lines "name  value", wrapped; what is empty is left out."""
-    from sshprobe.escape import escape_unprintable
 
     lines: list[str] = []
     plain = {name: each for name, each in value.items() if each not in (None, "", [], (), {})}

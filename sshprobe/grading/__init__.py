@@ -8,6 +8,7 @@ from __future__ import annotations
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
 from sshprobe.grading.findings import key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
+from sshprobe.grading.golden import golden_profile
 from sshprobe.grading.grade import grade, is_gradeable
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.remedy import Remedy, remedy
@@ -25,6 +26,7 @@ __all__ = [
     "explain_finding",
     "finding_ids",
     "fleet_findings",
+    "golden_profile",
     "grade",
     "is_gradeable",
     "key_findings",

@@ -6,6 +6,7 @@ from sshprobe.profiles.load import (
     available_profiles,
     builtin_profile_text,
     is_built_in,
+    is_profile_id,
     load_profile,
     parse_profile,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "available_profiles",
     "builtin_profile_text",
     "is_built_in",
+    "is_profile_id",
     "load_profile",
     "parse_profile",
 ]

@@ -145,9 +145,14 @@ def _check_printable(value: object, place: Place, reader: TomlText) -> None:
         reader.fail(place or (value,), "has a line end or another character that cannot be printed")
 
 
+def is_profile_id(text: str) -> bool:
+    """Whether a profile can have this id."""
+    return re.fullmatch(r"[a-z0-9][a-z0-9._-]*", text) is not None
+
+
 def _check(profile: Profile, reader: TomlText) -> None:
     """What types cannot say. Raises `InputError` for the first thing wrong."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", profile.id):
+    if not is_profile_id(profile.id):
         reader.fail(("id",), f"`{profile.id}` is not made of lower-case letters, digits, `.`, `_` and `-`")
     if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", profile.date):
         reader.fail(("date",), f"`{profile.date}` is not YYYY, YYYY-MM or YYYY-MM-DD")

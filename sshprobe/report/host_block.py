@@ -93,7 +93,10 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
     if not record.verdicts:
         lines = [f"{terminal.paint(place, 'bold')}{left.removeprefix(place)}  {terminal.paint(status(record), 'red')}"]
         return lines + (terminal.wrap(record.error, indent="  ") if record.error else [])
-    answers = [f"{verdict.profile}: {compliance(verdict)}" for verdict in record.verdicts]
+    answers = [
+        f"{verdict.profile}: {compliance(verdict)}" + (f" ({verdict.waived} waived)" if verdict.waived else "")
+        for verdict in record.verdicts
+    ]
     room = max(terminal.width - max(map(len, answers)) - 11, 20)
     if len(left) > room:
         lines, column = [terminal.paint(left, "bold")], 2

@@ -241,6 +241,32 @@ def test_there_is_a_profile_of_every_release_of_openssh(tmp_path: Path) -> None:
     )
 
 
+def test_a_profile_of_a_saved_host(saved: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    records, made = str(saved / "saved.jsonl"), str(saved / "made.toml")
+    for host in ("192.0.2.1", "192.0.2.1:22"):
+        assert main(["profiles", "make", host, "--from-records", records, "-o", made, "--id", "ours"]) == 0
+        assert main(["profiles", "check", made]) == 0
+        assert capsys.readouterr().out == f"{made}: ok (ours, 2026-11-20)\n"
+    assert main(["profiles", "make", "--from-records", records]) == 2
+    assert capsys.readouterr().err.endswith("saved.jsonl: holds 5 hosts: name one host\n")
+    assert main(["profiles", "make", "192.0.2.9", "--from-records", records]) == 2
+    assert capsys.readouterr().err.endswith("holds 0 records of 192.0.2.9: name one host\n")
+
+
+def test_no_profile_of_a_host_that_is_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+    from sshprobe.lab.process import free_port
+
+    made = tmp_path / "made.toml"
+    assert main(["profiles", "make", f"127.0.0.1:{free_port('127.0.0.1')}", "-o", str(made)]) == 3
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "was not observed in full: refused" in captured.err
+    assert not made.exists()
+
+
 def test_notes_on_waivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 

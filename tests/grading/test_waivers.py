@@ -260,7 +260,7 @@ def test_without_waivers_nobody_asks_who_and_when() -> None:
 
 def test_the_block_of_a_host_shows_what_is_waived() -> None:
     text = host_block(record_with(SHA1, waiver()), Terminal(width=200))
-    assert "ours: compliant with waivers" in text
+    assert "ours: compliant with waivers (1 waived)" in text
     (line,) = [line for line in text.splitlines() if "hmac-sha1" in line]
     assert line.split()[:3] == ["waived", "mac", "hmac-sha1"]
     assert line.endswith("low, waived for 192.0.2.* until 2026-11-21: old switches")

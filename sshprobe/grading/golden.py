@@ -1,0 +1,172 @@
+"""A profile made of one host that others are to be like: exactly what it offers, and what of that is weak."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
+from sshprobe.errors import InputError
+from sshprobe.escape import escape_unprintable
+from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
+from sshprobe.grading.grade import grade
+from sshprobe.grading.lists import FIELDS, missing_lists
+from sshprobe.profiles import Profile, parse_profile
+from sshprobe.records import Observation
+
+
+def golden_profile(observation: Observation, id: str | None = None) -> str:
+    """The TOML of a profile that allows what this host offers and nothing weaker, with a comment on all that is weak.
+
+    `id`: of the profile; by default made of the host's name. Raises `InputError`, saying why, for a host that was not
+    observed in full or is no example: the profile that comes out is one that this host complies with, always.
+    """
+    _refuse(observation)
+    lines = [*_head(observation, id), *_protocol(observation)]
+    for category in CLASSES:
+        lines += _algorithms(observation, category)
+        if category == "kex":
+            lines += _group_exchange(observation)
+        elif category == "host_key":
+            lines += _key_sizes(observation)
+    lines += _authentication(observation)
+    text = "\n".join(lines) + "\n"
+    try:
+        profile = parse_profile(text, source="profile")
+    except InputError as error:
+        raise InputError(f"{_place(observation)} cannot be written as a profile: {error.message}") from None
+    verdict = grade(observation, profile)
+    if verdict.not_observed:
+        raise InputError(f"{_place(observation)} was not observed in full: {', '.join(verdict.not_observed)}")
+    if verdict.compliant is not True:
+        wrong = [f"{each.id} {each.algorithm or ''}".strip() for each in verdict.findings if each.deviation]
+        raise InputError(f"{_place(observation)} is no example for others: {', '.join(wrong)}")
+    return "\n".join([*_remarks(observation, profile), text])
+
+
+def _refuse(observation: Observation) -> None:
+    place = _place(observation)
+    if observation.status != "ok":
+        reason = f": {observation.error}" if observation.error else ""
+        raise InputError(f"{place} was not observed in full: {observation.status.replace('_', ' ')}{reason}")
+    if observation.depth != "full":
+        raise InputError(f"{place} was not observed in full: only its {observation.depth} were asked for")
+    if observation.several_servers:
+        raise InputError(f"{place} is several servers: connections met different ones")
+    if observation.authentication_none_accepted:
+        raise InputError(f"{place} is no example for others: it logs in without any credential")
+    for key in observation.host_keys or ():
+        if key.signature_verified is not True:
+            raise InputError(f"{place} was not observed in full: its {key.type} host key was not proven")
+
+
+def _place(observation: Observation) -> str:
+    host = f"[{observation.host}]" if ":" in observation.host else observation.host
+    return f"{host}:{observation.port}"
+
+
+def _quoted(text: str) -> str:
+    # A basic string of TOML has the escapes of JSON; what lies beyond 16 bits stays as it is.
+    return json.dumps(text, ensure_ascii=all(ord(character) < 0x10000 for character in text))
+
+
+def _head(observation: Observation, id: str | None) -> list[str]:
+    day = observation.started_at[:10]
+    made = re.sub(r"[^a-z0-9._-]+", "-", observation.host.lower()).strip("-.") or "host"
+    return [
+        f"id = {_quoted(f'golden-{made}' if id is None else id)}",
+        f"title = {_quoted(f'As {_place(observation)} was')}",
+        f"version = {_quoted(day)}",
+        f"date = {_quoted(day)}",
+        f"source = {_quoted(f'sshprobe profiles make, of {_place(observation)} as seen at {observation.started_at}')}",
+    ]
+
+
+def _where(observation: Observation) -> str:
+    return f"where = {_quoted(f'{_place(observation)} on {observation.started_at[:10]}')}"
+
+
+def _protocol(observation: Observation) -> list[str]:
+    found = observation.identification
+    if found is None:
+        return []
+    weak = "  # weak: speaks SSH-1" if found.protocol.startswith("1.") else ""
+    return ["", "[protocol]", _where(observation), f"allowed = [{_quoted(found.protocol)}]{weak}"]
+
+
+def _algorithms(observation: Observation, category: Class) -> Iterator[str]:
+    missing = list(missing_lists(observation, category))
+    if missing:
+        raise InputError(f"{_place(observation)} was not observed in full: {', '.join(missing)}")
+    lists = [getattr(observation, field) for _, field in FIELDS[category]]
+    names = list(
+        dict.fromkeys(_of_every_mechanism(name) for found in lists for name in found if name and not is_marker(name))
+    )
+    if not names:
+        # AEAD ciphers alone need no MAC: nothing to demand.
+        return
+    yield from ("", f"[{category}]", _where(observation))
+    if len({tuple(found) for found in lists}) > 1:
+        yield "# The two directions differ: this is what either has."
+    yield "allowed = ["
+    for name in names:
+        yield f"    {_quoted(name)},{_comment(category, name)}"
+    yield "]"
+
+
+def _of_every_mechanism(name: str) -> str:
+    entry = lookup("kex", name) if name.startswith("gss-") else None
+    return name if entry is None else entry.name
+
+
+def _comment(category: Class, name: str) -> str:
+    weak = weakness_of(category, name)
+    return "" if weak is None else f"  # weak, {weak.severity}: {weak.words}"
+
+
+def _group_exchange(observation: Observation) -> list[str]:
+    if not offers_group_exchange(observation):
+        return []
+    bits = min((each.modulus_bits for each in observation.group_exchange or () if each.modulus_bits), default=None)
+    if bits is None or smallest_modulus(observation.group_exchange, bits) is None:
+        seen = "no group came" if bits is None else f"{bits} bits came, and less was not asked for"
+        raise InputError(f"{_place(observation)} was not observed in full: its smallest group-exchange modulus: {seen}")
+    weak = f"  # weak, high: less than {SAFE_MODULUS_BITS}" if bits < SAFE_MODULUS_BITS else ""
+    return ["", "[group_exchange]", _where(observation), f"min_bits = {bits}{weak}"]
+
+
+def _key_sizes(observation: Observation) -> list[str]:
+    smallest: dict[str, int] = {}
+    for key in observation.host_keys or ():
+        entry = lookup("host_key", key.type)
+        if entry is not None and entry.family in ("rsa", "dsa") and key.bits is not None:
+            smallest[entry.family] = min(key.bits, smallest.get(entry.family, key.bits))
+    if not smallest:
+        return []
+    weak = f"  # weak: less than {SAFE_MODULUS_BITS}"
+    sizes = (f"{name} = {bits}{weak if bits < SAFE_MODULUS_BITS else ''}" for name, bits in sorted(smallest.items()))
+    return ["", "[host_key.min_bits]", *sizes]
+
+
+def _authentication(observation: Observation) -> list[str]:
+    methods = observation.authentication_methods
+    if not methods:
+        raise InputError(f"{_place(observation)} was not observed in full: its authentication methods")
+    names = ", ".join(_quoted(method) for method in dict.fromkeys(methods) if method)
+    guessed = [method for method in ("password", "keyboard-interactive") if method in methods]
+    remark = (
+        [f"# {' and '.join(guessed)}: passwords can be guessed; most guides want publickey alone"] if guessed else []
+    )
+    return ["", "[authentication]", _where(observation), *remark, f"allowed = [{names}]"]
+
+
+def _remarks(observation: Observation, profile: Profile) -> Iterator[str]:
+    """What a verdict on the host itself finds all the same: to allow it makes nothing stronger."""
+    yield "# What this host offers, no more. Read it before others are held to it."
+    found = [each for each in grade(observation, profile).findings if each.severity != "note"]
+    if found:
+        yield "# Weak, and costs points under this profile too; take out what is not needed:"
+    for each in found:
+        about = each.id if each.algorithm is None else f"{each.id} {each.algorithm}"
+        yield escape_unprintable(f"#   {each.severity}: {about}: {each.message}")
