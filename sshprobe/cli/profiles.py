@@ -116,9 +116,12 @@ def check(files: tuple[str, ...]) -> None:
 @click.option(
     "--auth-user", default="root", show_default=True, type=UserName(), help="User whose methods are asked for."
 )
+@click.option("--exact", is_flag=True, help="Allow no other algorithm, be it stronger.")
 @click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: made of the host's name.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, in place of what it holds.")
-def make(host: str | None, records: str | None, auth_user: str, id_: str | None, output: str | None) -> int:
+def make(
+    host: str | None, records: str | None, auth_user: str, exact: bool, id_: str | None, output: str | None
+) -> int:
     """Make a profile of a host that others are to be like.
 
     HOST (host, host:port, [v6]:port) is scanned, or found in saved records. The profile allows exactly what it offers,
@@ -132,13 +135,13 @@ def make(host: str | None, records: str | None, auth_user: str, id_: str | None,
     if id_ is not None and not is_profile_id(id_):
         raise click.UsageError(f"`--id {id_}` is not made of lower-case letters, digits, `.`, `_` and `-`")
     if records is not None:
-        text = golden_profile(_saved_host(records, host), id_)
+        text = golden_profile(_saved_host(records, host), id_, exact=exact)
     elif host is None:
         raise click.UsageError("no host: name one, or saved records with `--from-records FILE`")
     else:
         observation = _scanned_host(host, auth_user)
         try:
-            text = golden_profile(observation, id_)
+            text = golden_profile(observation, id_, exact=exact)
         except InputError as error:
             click.echo(f"error: {escape_unprintable(str(error))}", err=True)
             return ExitCode.NOTHING_SCANNED

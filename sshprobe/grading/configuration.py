@@ -24,6 +24,7 @@ from sshprobe.grading.lists import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
+from sshprobe.profiles.model import Rule
 
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.5"
 """The releases whose source the catalogue was computed from."""
@@ -32,7 +33,7 @@ _SINCE: dict[Class, str] = {**{category: since for category, (_, since) in KEYWO
 """Releases of the client that know the keyword of a class. HostKeyAlgorithms is older there."""
 
 NO_LINE = "no line is needed"
-"""Begins the comment where a profile only forbids, and the release offers nothing of it."""
+"""Begins the comment where a profile only forbids, and the release knows nothing of it."""
 
 _REMOVING = "7.5+"
 """Releases that take "-name,name": their default less those names."""
@@ -103,13 +104,13 @@ def ssh_config(profile: Profile, version: str) -> list[str]:
         if category == "compression":
             # The client names zlib@openssh.com and zlib, or "none" first: only "no" leaves anything out for sure.
             if set(rule.allowed) == {"none"}:
-                lines += [*_place(rule.where), "Compression no"]
+                lines += [*_place(profile, rule), "Compression no"]
             elif "none" not in rule.allowed:
                 problems.append(f"the client offers `none`, which the profile does not allow ({rule.where})")
             continue
         lines += _names_line(profile, category, release, _SINCE[category], problems)
         if category == "kex" and profile.group_exchange is not None:
-            lines += _place(profile.group_exchange.where)
+            lines += _place(profile, profile.group_exchange)
             lines.append(f"# {profile.group_exchange.min_bits}-bit groups: ssh has no option for the least size")
         if category == "host_key":
             lines += _required_rsa_size(profile, release)
@@ -125,11 +126,14 @@ def _settled(
         raise InputError(f"{program} of OpenSSH {release} cannot meet {profile.id}: {'; '.join(problems)}")
     if not any(not line.startswith(("#", "Host ")) or line.startswith(f"# {NO_LINE}") for line in lines):
         raise InputError(f"{profile.id} has nothing that a line for {program} of OpenSSH {release} could say")
-    return [f"# {profile.id} {profile.version}, for OpenSSH {release}: {profile.source}", f"# {head}", *lines]
+    notes = [f"# not verified: {profile.not_verified}"] if profile.not_verified else []
+    if program == "ssh" and profile.kind == "server":
+        notes.append("# The document is about servers: these are its lists, set on a client.")
+    return [f"# {profile.id} {profile.version}, for OpenSSH {release}: {profile.source}", *notes, f"# {head}", *lines]
 
 
-def _place(where: str) -> list[str]:
-    return [f"# {where}"]
+def _place(profile: Profile, rule: Rule, *, where: str = "") -> list[str]:
+    return [f"# {profile.cite(rule, where=where)}"]
 
 
 def _known(profile: Profile, category: Class, release: str) -> list[str]:
@@ -180,15 +184,20 @@ def _names_line(
     if category == "kex":
         yield from _required(profile, found, release, problems)
     if rule.others == "allowed" and not rule.allowed:
-        gone = [name for name in _by_default(category, release) if name not in found]
+        # Not only of the defaults: the line stands before one that may have added more.
+        gone = [
+            name
+            for name in names(category)
+            if _knows(category, name, release) and _is_forbidden(profile, category, name, release)
+        ]
         if not gone:
-            yield from (*_place(rule.where), f"# {NO_LINE}: OpenSSH {release} offers nothing of that by default")
+            yield from (*_place(profile, rule), f"# {NO_LINE}: OpenSSH {release} knows nothing of that")
             return
         if in_openssh(_REMOVING, release):
             # What is left keeps sshd's own order of preference.
-            yield from (*_place(rule.where), *_weak(category, found), f"{keyword} -{','.join(gone)}")
+            yield from (*_place(profile, rule), *_weak(category, found), f"{keyword} -{','.join(gone)}")
             return
-    yield from _place(rule.where)
+    yield from _place(profile, rule)
     written = {canonical(category, name) for name in found}
     left_out = [name for name in rule.allowed if canonical(category, name) not in written]
     if left_out:
@@ -247,7 +256,7 @@ def _protocol(profile: Profile, release: str, last: str, problems: list[str]) ->
     # Later releases have no SSH-1 and take the keyword for a deprecated one.
     if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST_OPENSSH}..{last}", release) is not True:
         return []
-    return [*_place(profile.protocol.where), "Protocol 2"]
+    return [*_place(profile, profile.protocol), "Protocol 2"]
 
 
 def _server_compression(profile: Profile, release: str, problems: list[str]) -> list[str]:
@@ -259,8 +268,8 @@ def _server_compression(profile: Profile, release: str, problems: list[str]) -> 
         return []
     delayed = in_openssh(KEYWORDS["compression"][1], release) is not False
     if "zlib@openssh.com" in allowed and delayed:
-        return [*_place(rule.where), "Compression delayed"]
-    return [*_place(rule.where), "Compression no"]
+        return [*_place(profile, rule), "Compression delayed"]
+    return [*_place(profile, rule), "Compression no"]
 
 
 def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list[str]:
@@ -275,7 +284,7 @@ def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list
         problems.append(f"it knows none of the profile's {WORDS['host_key']} ({rule.where})")
         return []
     return [
-        *_place(rule.where),
+        *_place(profile, rule),
         *_weak("host_key", [name for name in found if name in ("ssh-rsa", "ssh-dss")]),
         "# take every other HostKey line out, they add up, and have one of these keys in place before you apply it",
         *(f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families),
@@ -291,7 +300,7 @@ def _moduli(profile: Profile, release: str) -> list[str]:
         for name in _known(profile, "kex", release)
     ):
         return []
-    return [*_place(rule.where), f"# run: {moduli_command(rule.min_bits)}"]
+    return [*_place(profile, rule), f"# run: {moduli_command(rule.min_bits)}"]
 
 
 def _rsa_host_key(profile: Profile, release: str) -> list[str]:
@@ -302,7 +311,7 @@ def _rsa_host_key(profile: Profile, release: str) -> list[str]:
         return []
     # Not RequiredRSASize (9.1): it refuses the users' own keys too, of which the profile says nothing.
     return [
-        *_place(rule.min_bits.where or rule.where),
+        *_place(profile, rule, where=rule.min_bits.where or ""),
         f"# an RSA host key of {least} bits or more; to replace a smaller one, run:",
         *(f"# {command}" for command in rsa_key_commands(rsa_key_bits(profile))),
     ]
@@ -317,7 +326,7 @@ def _required_rsa_size(profile: Profile, release: str) -> list[str]:
     if in_openssh("9.1+", release) is not True:
         line = f"# {line}: needs OpenSSH 9.1 or later"
     # Of the client it bounds the servers' keys and the user's own.
-    return [*_place(rule.min_bits.where or rule.where), line]
+    return [*_place(profile, rule, where=rule.min_bits.where or ""), line]
 
 
 def _server_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
@@ -330,7 +339,7 @@ def _server_authentication(profile: Profile, release: str, problems: list[str]) 
     if not allowed & known:
         problems.append(f"it has none of the methods {', '.join(rule.allowed)} ({rule.where})")
         return []
-    lines = [*_place(rule.where)]
+    lines = [*_place(profile, rule)]
     if "publickey" not in allowed:
         return [*lines, "PubkeyAuthentication no", *off]
     lines += ["# have your public key in place before you apply it", PUBLIC_KEYS]
@@ -349,7 +358,7 @@ def _client_authentication(profile: Profile, release: str, problems: list[str]) 
         return []
     keys = [] if "publickey" in allowed else ["PubkeyAuthentication no"]
     return [
-        *_place(rule.where),
+        *_place(profile, rule),
         f"PreferredAuthentications {','.join(allowed)}",
         *keys,
         *_switched_off(set(allowed), release),

@@ -16,16 +16,17 @@ from sshprobe.profiles import Profile, parse_profile
 from sshprobe.records import Observation
 
 
-def golden_profile(observation: Observation, id: str | None = None) -> str:
+def golden_profile(observation: Observation, id: str | None = None, *, exact: bool = False) -> str:
     """The TOML of a profile that allows what this host offers and nothing weaker, with a comment on all that is weak.
 
-    `id`: of the profile; by default made of the host's name. Raises `InputError`, saying why, for a host that was not
-    observed in full or is no example: the profile that comes out is one that this host complies with, always.
+    `id`: of the profile; by default made of the host's name. `exact`: it forbids the rest, be it stronger. Raises
+    `InputError`, saying why, for a host that was not observed in full or is no example: the profile that comes out is
+    one that this host complies with, always.
     """
     _refuse(observation)
     lines = [*_head(observation, id), *_protocol(observation)]
     for category in CLASSES:
-        lines += _algorithms(observation, category)
+        lines += _algorithms(observation, category, exact=exact)
         if category == "kex":
             lines += _group_exchange(observation)
         elif category == "host_key":
@@ -95,7 +96,7 @@ def _protocol(observation: Observation) -> list[str]:
     return ["", "[protocol]", _where(observation), f"allowed = [{_quoted(found.protocol)}]{weak}"]
 
 
-def _algorithms(observation: Observation, category: Class) -> Iterator[str]:
+def _algorithms(observation: Observation, category: Class, *, exact: bool) -> Iterator[str]:
     missing = list(missing_lists(observation, category))
     if missing:
         raise InputError(f"{_place(observation)} was not observed in full: {', '.join(missing)}")
@@ -109,6 +110,8 @@ def _algorithms(observation: Observation, category: Class) -> Iterator[str]:
     yield from ("", f"[{category}]", _where(observation))
     if len({tuple(found) for found in lists}) > 1:
         yield "# The two directions differ: this is what either has."
+    if exact:
+        yield 'others = "forbidden"'
     yield "allowed = ["
     for name in names:
         yield f"    {_quoted(name)},{_comment(category, name)}"

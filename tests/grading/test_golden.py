@@ -67,6 +67,13 @@ def test_a_host_with_less_is_not_compliant(what: str) -> None:
     assert grade(modern(**DIFFERENT[what]), profile).compliant is False
 
 
+def test_an_exact_profile_takes_nothing_for_better() -> None:
+    newer = modern(kex_algorithms=["mlkem768x25519-sha256", *(modern().kex_algorithms or [])])
+    exact = parse_profile(golden_profile(modern(), exact=True), source="made.toml")
+    assert grade(newer, made(modern())).compliant is True
+    assert (grade(modern(), exact).compliant, grade(newer, exact).compliant) == (True, False)
+
+
 def test_what_is_weak_is_never_blessed_in_silence() -> None:
     text = golden_profile(
         modern(
