@@ -231,6 +231,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """True: this differs from the profile, and alone makes `compliant` false."""
     waived: Waived | None = None
     """Not None: a waiver of the profile covers it. Then it has no effect and is no deviation."""
+    hint: bool = False
+    """True: follows from what the server says of itself, and no byte proves it. Costs nothing, ever."""
 
     @property
     def counts(self) -> bool:

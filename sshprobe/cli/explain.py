@@ -13,7 +13,7 @@ from sshprobe.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.algorithms import Algorithm
-    from sshprobe.grading import FindingText
+    from sshprobe.grading import FindingText, VersionHint
 
 
 @click.command()
@@ -25,15 +25,21 @@ def explain(name: str) -> None:
     `sshprobe scan -v` and `sshprobe grade -v` show.
     """
     from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
-    from sshprobe.grading import explain_finding, finding_ids
+    from sshprobe.grading import explain_finding, finding_ids, version_hints
 
     ids = finding_ids()
     known_as = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
     # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
     signal = marker(name)
-    if not found and signal is None and name not in ids:
-        known = {*ids, *marker_names(), *(each for category in CLASSES for each in names(category))}
+    hints = [hint for hint in version_hints() if hint.id == name]
+    if not found and signal is None and name not in ids and not hints:
+        known = {
+            *ids,
+            *marker_names(),
+            *(hint.id for hint in version_hints()),
+            *(each for category in CLASSES for each in names(category)),
+        }
         close = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=0.6)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
@@ -41,6 +47,7 @@ def explain(name: str) -> None:
     blocks = [_finding(explain_finding(name))] if name in ids else []
     blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if signal is None else [_marker(signal)]
+    blocks += [_hint(hint) for hint in hints]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
 
 
@@ -58,6 +65,19 @@ def _finding(text: FindingText) -> dict[str, Any]:
         "to see it": text.see,
         "to mend it": text.mend,
         "references": text.references,
+    }
+
+
+def _hint(hint: VersionHint) -> dict[str, Any]:
+    """Return what is known of a weakness that versions hint at."""
+    first = "" if hint.first == "0" else f"{hint.first} "
+    return {
+        "id": hint.id,
+        "meaning": hint.what,
+        "versions": f"{hint.software} {first}to {hint.last}",
+        "mended in": [hint.fixed, *hint.distributions],
+        "finding": "protocol.version_hint: a hint by the version alone, never verified, and free",
+        "references": hint.references,
     }
 
 

@@ -13,6 +13,7 @@ from sshprobe.grading.grade import grade, is_gradeable
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.remedy import Remedy, remedy
 from sshprobe.grading.score import CAPS, POINTS, letter
+from sshprobe.grading.version_hints import VersionHint, version_hints
 from sshprobe.grading.waivers import standings
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "FleetIndex",
     "KnownKeys",
     "Remedy",
+    "VersionHint",
     "explain_finding",
     "finding_ids",
     "fleet_findings",
@@ -33,4 +35,5 @@ __all__ = [
     "letter",
     "remedy",
     "standings",
+    "version_hints",
 ]

@@ -200,6 +200,10 @@ def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
             return "put /etc/ssh/moduli back, or make a new one (ssh-keygen -M generate, then -M screen)"
         case "host_key.certificate_principals":
             return f"sign the {judgement.algorithm} anew with {judgement.expected}"
+        case "protocol.version_hint":
+            return f"see that the package is up to date: {judgement.expected}"
+        case "protocol.contradiction":
+            return "find out what answers here"
         case _:
             return None
 

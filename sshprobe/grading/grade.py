@@ -19,11 +19,13 @@ from sshprobe.grading.checks import (
     offers_group_exchange,
     protocol_of,
 )
+from sshprobe.grading.contradictions import judge_contradictions
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin
+from sshprobe.grading.version_hints import judge_version
 from sshprobe.grading.waivers import waive
 from sshprobe.profiles import Profile
 from sshprobe.records import Category, Finding, Observation, Verdict
@@ -85,6 +87,8 @@ def judge(
 ) -> list[Judgement]:
     """All judgements, worst first; those that the profile waives are among them."""
     found: list[Judgement] = [*judge_protocol(profile, observation)]
+    found += judge_version(observation)
+    found += judge_contradictions(observation)
     for category in CLASSES:
         found += (
             judge_algorithms(profile, category, offers(observation, category), strict=strict)
@@ -133,6 +137,7 @@ def _finding(judgement: Judgement, context: Context) -> Finding:
         references=list(dict.fromkeys(judgement.references)),
         deviation=judgement.deviation,
         waived=judgement.waived,
+        hint=judgement.hint,
     )
 
 

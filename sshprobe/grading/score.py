@@ -39,6 +39,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     cap: int | None = None
     """In place of the cap of the severity."""
     waived: Waived | None = None
+    hint: bool = False
 
     @property
     def effect(self) -> Effect:

@@ -69,7 +69,7 @@ def modulus(bits: int | None, *, min: int = 1024, n: int = 1024, max: int = 8192
 
 
 def modern(**changes: Any) -> Observation:
-    """OpenSSH 9.2 with the lists of Mozilla Modern, to the letter. `changes` replace fields."""
+    """Debian's OpenSSH 9.2 with the lists of Mozilla Modern, to the letter. `changes` replace fields."""
     ciphers = [
         "chacha20-poly1305@openssh.com",
         "aes256-gcm@openssh.com",
@@ -95,7 +95,7 @@ def modern(**changes: Any) -> Observation:
         started_at="2026-11-21T00:00:00Z",
         duration_ms=300.0,
         connections=3,
-        identification=identification("SSH-2.0-OpenSSH_9.2p1"),
+        identification=identification("SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"),
         kex_algorithms=[
             "curve25519-sha256@libssh.org",
             "ecdh-sha2-nistp521",

@@ -91,4 +91,5 @@ def test_costs_are_those_of_the_score() -> None:
     assert explain_finding("kex.no_post_quantum").cost == (
         "medium: 10 points, and a score of 89 at most; note: no points, and a score of 97 at most"
     )
+    assert explain_finding("protocol.version_hint").cost == "note: no points"
     assert all(any(each in explain_finding(id).severity for each in (*SEVERITIES, "weakness")) for id in finding_ids())

@@ -45,6 +45,9 @@ SOFTWARE = [
     "SSH-2.0-OpenSSH_6.7",
     "SSH-1.99-OpenSSH_5.3",
     "SSH-2.0-OpenSSH",
+    "SSH-2.0-OpenSSH_9.6p1 Ubuntu-3ubuntu13.3",
+    "SSH-2.0-OpenSSH_8.7",
+    "SSH-2.0-libssh_0.8.1",
     "SSH-2.0-dropbear_2022.83",
 ]
 
@@ -372,6 +375,25 @@ def test_the_numbers_of_a_verdict_add_up(observation: Observation, profile: Prof
         assert finding.severity != "note" or finding.effect.points == 0
         assert "\n" not in (finding.remediation or "")
         assert explain_finding(finding.id).id == finding.id
+
+
+@given(observations(), PROFILES, st.booleans())
+@settings(max_examples=120, deadline=None)
+def test_a_hint_decides_nothing(observation: Observation, profile: Profile, strict: bool) -> None:
+    """Neither what a server calls itself, nor what follows from it, moves the score."""
+    verdict = grade(observation, profile, strict=strict)
+    hints = [finding for finding in verdict.findings if finding.hint]
+    assert all(
+        (each.severity, each.deviation, each.effect.points, each.effect.cap) == ("note", False, 0, None)
+        for each in hints
+    )
+    if observation.identification is None:
+        assert not hints
+        return
+    other = msgspec.structs.replace(observation.identification, software="other", version=None, comments=None)
+    unnamed = grade(msgspec.structs.replace(observation, identification=other), profile, strict=strict)
+    assert (unnamed.score, unnamed.cap, unnamed.compliant) == (verdict.score, verdict.cap, verdict.compliant)
+    assert not any(finding.hint for finding in unnamed.findings)
 
 
 @given(observations(), PROFILES, st.booleans())

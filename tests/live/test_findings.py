@@ -126,6 +126,30 @@ async def test_a_small_rsa_key_is_high(openssh: StartOpenSSH) -> None:
     assert (finding.severity, finding.observed) == ("high", "1024 bits")
 
 
+# -- hints -----------------------------------------------------------------------------------------------------------
+
+
+async def test_servers_in_order_are_no_contradiction(openssh: StartOpenSSH) -> None:
+    assert found(await ask(await openssh()), "protocol.contradiction") == []
+
+
+async def test_nor_is_the_newer_openssh(openssh10: StartOpenSSH) -> None:
+    observation = await ask(await openssh10())
+    assert found(observation, "protocol.contradiction") == []
+    assert all(finding.hint for finding in found(observation, "protocol.version_hint"))
+
+
+async def test_a_honeypot_s_lists_under_a_name_of_openssh() -> None:
+    async def script(peer: Peer) -> None:
+        peer.lists.macs = ["hmac-sha2-512", "hmac-sha2-384", "hmac-sha2-256", "hmac-sha1", "hmac-md5"]
+        await peer.identify(b"SSH-2.0-OpenSSH_6.0p1 Debian-4+deb7u2")
+        await peer.serve_from_kexinit()
+
+    (finding,) = found(await ask_script(script), "protocol.contradiction")
+    assert finding.hint
+    assert finding.observed == "offers curve25519-sha256, curve25519-sha256@libssh.org, hmac-sha2-384, ssh-ed25519"
+
+
 # -- what no server in use does any more -----------------------------------------------------------------------------
 
 

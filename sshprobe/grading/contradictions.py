@@ -1,0 +1,80 @@
+"""Signs that a server is not the software that it names: a honeypot, other software in disguise, or a patched build.
+
+Honeypots such as Kippo, Cowrie and HonSSH borrow an identification of OpenSSH and speak through a library (Twisted's
+conch), whose lists betray them: A. Vetterl, R. Clayton, "Bitter Harvest", USENIX WOOT 2018. Only what contradicts the
+catalogue counts. The order of a list does not, nor does what is missing from it: sshd_config sets both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from sshprobe.algorithms import CLASSES, Class, aliases, in_openssh, is_marker, lookup
+from sshprobe.grading.lists import FIELDS
+from sshprobe.grading.score import Judgement
+from sshprobe.grading.terrapin import STRICT_KEX
+from sshprobe.records import Observation
+
+_OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")
+"""The whole name: what goes on behind it, such as "-hpn14v5", is a build with names of its own."""
+
+_BACKPORTED = "5.3"
+"""Red Hat's OpenSSH of this version, in RHEL 6 to 2020, has names of 5.7 and 5.9."""
+
+_ALWAYS_STRICT = "9.6+"
+"""From here on the marker of strict key exchange is in every first KEXINIT, and no option takes it out (kex.c)."""
+
+_SHOWN = 4
+
+
+def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
+    """`protocol.contradiction`: lists that the OpenSSH which the identification names cannot have."""
+    found = observation.identification
+    match = None if found is None else _OPENSSH.fullmatch(found.software)
+    if found is None or match is None or observation.several_servers:
+        return
+    version = match[1]
+    strange = sorted({name for category in CLASSES for name in _strange(observation, category, version)})
+    if strange:
+        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+        observed = f"offers {', '.join(strange[:_SHOWN])}{more}"
+    elif in_openssh(_ALWAYS_STRICT, version) and STRICT_KEX not in (observation.kex_algorithms or (STRICT_KEX,)):
+        observed = f"does not offer {STRICT_KEX}"
+    else:
+        return
+    yield Judgement(
+        id="protocol.contradiction",
+        severity="note",
+        category="protocol",
+        message=f"says OpenSSH {version}, and {observed}, unlike it: a honeypot, other software, or a patched build",
+        expected=f"lists that OpenSSH {version} can have",
+        observed=observed,
+        references=("USENIX WOOT 2018, Bitter Harvest",),
+        hint=True,
+    )
+
+
+def _strange(observation: Observation, category: Class, version: str) -> Iterator[str]:
+    for _, field in FIELDS[category]:
+        for name in getattr(observation, field) or ():
+            if name and not is_marker(name) and _is_strange(category, name, version):
+                yield name
+
+
+@lru_cache(maxsize=4096)
+def _is_strange(category: Class, name: str, version: str) -> bool:
+    """Whether no build of a release that we know of has a name."""
+    _, at, domain = name.partition("@")
+    if name.startswith("gss-") or (at and domain not in ("openssh.com", "libssh.org")):
+        return False  # from a patch, as many distributions have them
+    entry = lookup(category, name)
+    if entry is None:
+        return True
+    known = [lookup(category, each) for each in (name, *aliases(entry))]
+    # An old method under its new name is a small patch: Debian's 9.2 has sntrup761x25519-sha512 without "@openssh.com".
+    releases = [each.openssh_in_code for each in known if each is not None and each.openssh_in_code]
+    if version == _BACKPORTED and releases:
+        return False
+    return not any(in_openssh(each, version) for each in releases)

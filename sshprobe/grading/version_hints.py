@@ -1,0 +1,143 @@
+"""Hints from the version in an identification string: known weaknesses of that release, which no byte here proves.
+
+Distributions mend without raising the version, so a hint looks at the package revision where the comment has one
+(Debian and Ubuntu), and otherwise says that it cannot know. A hint is a note: it never costs a point, a letter or
+compliance. `data/version_hint.tsv` holds the table, with the source of each row.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+import msgspec
+
+from sshprobe.grading.score import Judgement
+from sshprobe.records import Identification, Observation
+
+
+class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
+    """One known weakness of a range of versions of one server."""
+
+    id: str
+    """"CVE-2024-6387"."""
+    software: str
+    """A key of `_SOFTWARE`."""
+    first: str
+    last: str
+    """The first and last version that has it. Where a version leaves parts out that `last` has, it counts as in."""
+    fixed: str
+    """The release that has it no more, in words."""
+    what: str
+    distributions: tuple[str, ...]
+    """Packages that mend it under an older version: "Debian 9.2p1-2+deb12u3"."""
+    references: tuple[str, ...]
+
+
+_SOFTWARE = {
+    # Whole strings: HPN-SSH and OpenSSH_for_Windows count their versions, and mend them, on their own.
+    "OpenSSH": re.compile(r"OpenSSH_(\d+\.\d+(?:p\d+)?)"),
+    "libssh": re.compile(r"libssh[_-](\d+\.\d+\.\d+)"),
+    "Erlang": re.compile(r"Erlang/(\d+(?:\.\d+)+)"),
+}
+
+_PACKAGE = re.compile(r"(Debian|Ubuntu)-(\S+)")
+
+
+def judge_version(observation: Observation) -> Iterator[Judgement]:
+    """`protocol.version_hint`, one for each known weakness. Nothing for software that hides its version."""
+    found = observation.identification
+    if found is None:
+        return
+    for hint, package in _hints(found.software, found.comments):
+        about = "its distributor may have mended it" if package is None else f"{package} mends it"
+        yield Judgement(
+            id="protocol.version_hint",
+            severity="note",
+            category="protocol",
+            algorithm=hint.id,
+            message=f"by the version alone, not verified: {hint.what}; {about}",
+            expected=f"{hint.fixed} or later" + (f", or {package} or later" if package else ""),
+            observed=_observed(found),
+            references=(hint.id, *hint.references),
+            hint=True,
+        )
+
+
+@lru_cache(maxsize=1024)
+def _hints(software: str, comments: str | None) -> tuple[tuple[VersionHint, str | None], ...]:
+    """What fits a server, each with the package that would mend it, if its distributor is known to have one."""
+    for name, pattern in _SOFTWARE.items():
+        match = pattern.fullmatch(software)
+        if match is not None:
+            return tuple(_of_version(name, match[1], comments))
+    return ()
+
+
+def _of_version(software: str, version: str, comments: str | None) -> Iterator[tuple[VersionHint, str | None]]:
+    asked = _numbers(version)
+    package = _PACKAGE.match(comments or "")
+    for hint in version_hints():
+        last = _numbers(hint.last)
+        # "9.9" says no patch level: it may be 9.9p1. "9.7" as a bound takes in every patch level.
+        if hint.software != software or asked < _numbers(hint.first) or asked[: len(last)] > last:
+            continue
+        mending = None if package is None else _mending(hint, package[1], version)
+        if package is not None and mending is not None and compare_revisions(package[2], mending) >= 0:
+            continue
+        yield hint, None if package is None or mending is None else f"{package[1]} {version}-{mending}"
+
+
+def _mending(hint: VersionHint, distribution: str, version: str) -> str | None:
+    """The revision of this version's package with which a distribution mended it; None for not known."""
+    lead = f"{distribution} {version}-"
+    return next((each.removeprefix(lead) for each in hint.distributions if each.startswith(lead)), None)
+
+
+def compare_revisions(one: str, other: str) -> int:
+    """Compare two package revisions as dpkg does (deb-version(7)): below 0, 0 or above 0. "2+deb12u10" is above u3."""
+    ours, theirs = _parts(one), _parts(other)
+    return (ours > theirs) - (ours < theirs)
+
+
+def _parts(revision: str) -> list[tuple[tuple[int, ...], int]]:
+    """Text and number in turns. "~" sorts before the end of the text, and letters before everything else."""
+    parts = re.findall(r"(\D*)(\d*)", revision)
+    return [((*map(_rank, text), 0), int(number or 0)) for text, number in parts]
+
+
+def _rank(character: str) -> int:
+    return -1 if character == "~" else ord(character) if character.isalpha() else ord(character) + 256
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", version)))
+
+
+def _observed(found: Identification) -> str:
+    return found.software if found.comments is None else f"{found.software} {found.comments}"
+
+
+@cache
+def version_hints() -> tuple[VersionHint, ...]:
+    """The whole table."""
+    data = pkgutil.get_data("sshprobe.grading", "data/version_hint.tsv")
+    assert data is not None
+    header, *lines = data.decode("utf-8").splitlines()
+    columns = header.split("\t")
+    rows = (dict(zip(columns, line.split("\t"), strict=True)) for line in lines)
+    return tuple(
+        VersionHint(
+            id=row["id"],
+            software=row["software"],
+            first=row["first"],
+            last=row["last"],
+            fixed=row["fixed"],
+            what=row["what"],
+            distributions=tuple(each for each in row["distributions"].split(", ") if each),
+            references=(row["references"],),
+        )
+        for row in rows
+    )
