@@ -274,7 +274,9 @@ def judge_together(profile: Profile, observation: Observation) -> Iterator[Judge
     """`kex.no_post_quantum`, a deviation where the profile requires it, and `host_key.sha1_only`."""
     names = observation.kex_algorithms
     where = () if profile.kex is None else (profile.cite(profile.kex),)
-    if names is not None and not has_post_quantum(names):
+    # Of several servers at one address each has to have it: the list has what any of them offers.
+    lacking = observation.several_servers and observation.post_quantum_kex is False
+    if names is not None and (lacking or not has_post_quantum(names)):
         demanded = profile.kex is not None and "post-quantum" in profile.kex.require
         yield Judgement(
             id="kex.no_post_quantum",

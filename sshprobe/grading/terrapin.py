@@ -27,7 +27,7 @@ DIRECTIONS = (
 
 def exposed_directions(observation: Observation) -> dict[str, list[str]]:
     """Direction to what is attackable in it, in words. Empty: safe, or the key exchanges were not seen."""
-    if observation.kex_algorithms is None or STRICT_KEX in observation.kex_algorithms:
+    if observation.kex_algorithms is None or _is_strict(observation, observation.kex_algorithms):
         return {}
     found: dict[str, list[str]] = {}
     for direction, ciphers_field, macs_field in DIRECTIONS:
@@ -41,6 +41,11 @@ def exposed_directions(observation: Observation) -> dict[str, list[str]]:
         if ways:
             found[direction] = ways
     return found
+
+
+def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
+    """Of several servers at one address each has to be: the list has what any of them offers."""
+    return STRICT_KEX in kex_algorithms and not (observation.several_servers and observation.strict_kex is False)
 
 
 def is_terrapin(observation: Observation) -> bool:
@@ -67,7 +72,7 @@ def judge_terrapin(profile: Profile, observation: Observation) -> Iterator[Judge
             references=(*(where if demanded else ()), "CVE-2023-48795", "https://terrapin-attack.com"),
             deviation=demanded,
         )
-    elif names is not None and STRICT_KEX not in names and "strict-kex" in required:
+    elif names is not None and not _is_strict(observation, names) and "strict-kex" in required:
         yield Judgement(
             id="kex.no_strict_kex",
             severity="low",

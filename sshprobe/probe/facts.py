@@ -46,6 +46,9 @@ class Facts:
     none_accepted: bool | None = None
     banner: str | None = None
     several_servers: bool = False
+    strict_everywhere: bool = True
+    post_quantum_everywhere: bool = True
+    """Whether each KEXINIT had it. What makes a server safe counts only if all that answer have it."""
     warnings: list[str] = field(default_factory=list)
 
     def saw_line(self, line: bytes) -> None:
@@ -71,6 +74,8 @@ class Facts:
 
         What only later ones name is kept too: a weak name that was offered once must not pass unseen.
         """
+        self.strict_everywhere &= messages.STRICT_KEX_SERVER in kexinit.kex_algorithms
+        self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
         if self.kexinit is None:
             self.kexinit = kexinit
             return
@@ -143,14 +148,12 @@ class Facts:
         )
 
     def strict_kex(self) -> bool | None:
-        """Return whether the server offers strict key exchange."""
-        return messages.STRICT_KEX_SERVER in self.kexinit.kex_algorithms if self.kexinit else None
+        """Return whether the server offers strict key exchange, in every connection."""
+        return self.strict_everywhere if self.kexinit else None
 
     def post_quantum_kex(self) -> bool | None:
-        """Return whether any key exchange offered resists a quantum computer."""
-        if self.kexinit is None:
-            return None
-        return _any_post_quantum(self.kexinit.kex_algorithms)
+        """Return whether any key exchange offered resists a quantum computer, in every connection."""
+        return self.post_quantum_everywhere if self.kexinit else None
 
 
 def is_post_quantum(kex: str) -> bool:

@@ -380,3 +380,25 @@ def test_exit_codes() -> None:
     assert exit_code(interrupted=False, graded=1, failed=True) == 1
     assert exit_code(interrupted=False, graded=0, failed=True) == 3
     assert exit_code(interrupted=True, graded=0, failed=True) == 130
+
+
+def test_a_weakness_that_versions_hint_at_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["explain", "CVE-2024-6387"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "versions OpenSSH 8.5 to 9.7 mended in OpenSSH 9.8, Debian 9.2p1-2+deb12u3" in out
+    assert "never verified" in out
+
+
+def test_explain_says_who_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["explain", "blowfish-cbc"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "OpenSSH since 3.0 or before, removed in 7.6 [OpenSSH source at each release tag: cipher.c]" in out
+    assert "block 64 bits [RFC 4253]" in out
+    assert main(["explain", "gss-group14-sha1-toWM5Slw5Ew8Mqkay+al2g=="]) == 0
+    assert "mechanism Kerberos 5 (1.2.840.113554.1.2.2)" in " ".join(capsys.readouterr().out.split())
+    assert main(["explain", "curve25519-sha256@libssh.org"]) == 0
+    assert "also named curve25519-sha256 " in " ".join(capsys.readouterr().out.split())

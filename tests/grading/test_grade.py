@@ -542,3 +542,27 @@ def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
     verdict = grade(modern(several_servers=facts.several_servers), MODERN)
     assert verdict.compliant is None
     assert "connections met different ones" in verdict.not_observed[0]
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_makes_one_server_safe_does_not_make_the_others_safe(order: tuple[int, int]) -> None:
+    """Behind one address: one of them with strict and post-quantum key exchange, the other without."""
+    methods = [(b"mlkem768x25519-sha256", b"curve25519-sha256", STRICT.encode()), (b"curve25519-sha256",)]
+    facts = Facts()
+    for at in order:
+        lists = {name: (b"chacha20-poly1305@openssh.com",) if "encryption" in name else () for name in NAME_LISTS}
+        facts.saw_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[at]}))  # type: ignore[arg-type]
+    seen = facts.lists()
+    assert STRICT in (seen["kex_algorithms"] or [])
+    observation = modern(
+        **seen,
+        several_servers=facts.several_servers,
+        strict_kex=facts.strict_kex(),
+        post_quantum_kex=facts.post_quantum_kex(),
+    )
+    ids = {finding.id for finding in grade(observation, MODERN).findings}
+    assert {"kex.terrapin", "kex.no_post_quantum"} <= ids
+    alone = Facts()
+    alone.saw_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[0]}))  # type: ignore[arg-type]
+    assert (alone.strict_kex(), alone.post_quantum_kex()) == (True, True)
+    assert (Facts().strict_kex(), Facts().post_quantum_kex()) == (None, None)
