@@ -32,6 +32,7 @@ METHODS = {
 PUBLIC_KEYS = "PubkeyAuthentication yes"
 ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
+NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
@@ -199,7 +200,7 @@ def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
         case "group_exchange.standard_group" if openssh:
             return "put /etc/ssh/moduli back, or make a new one (ssh-keygen -M generate, then -M screen)"
         case "host_key.certificate_principals":
-            return f"sign the {judgement.algorithm} anew with {judgement.expected}"
+            return NEW_CERTIFICATE
         case "protocol.version_hint":
             return f"see that the package is up to date: {judgement.expected}"
         case "protocol.contradiction":
@@ -220,10 +221,8 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
         case "host_key.authority":
             return f"sign the {judgement.algorithm} anew by {judgement.expected}"
-        case "host_key.certificate_principals":
-            return f"sign the {judgement.algorithm} anew with {judgement.expected}"
-        case "host_key.certificate_expired" | "host_key.certificate_not_yet_valid" | "host_key.certificate_kind":
-            return f"sign the {judgement.algorithm} anew, as {judgement.expected}"
+        case id if id.startswith("host_key.certificate_"):
+            return NEW_CERTIFICATE
         case "host_key.sha1_only":
             return (
                 "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2, or add an Ed25519 key (6.5)"
