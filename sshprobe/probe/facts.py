@@ -10,6 +10,8 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
+from typing import ClassVar
 
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
@@ -51,6 +53,8 @@ class Facts:
     """Whether each KEXINIT had it. What makes a server safe counts only if all that answer have it."""
     warnings: list[str] = field(default_factory=list)
 
+    _lists_of: ClassVar = staticmethod(attrgetter(*messages.NAME_LISTS))
+
     def saw_line(self, line: bytes) -> None:
         """Keep a line before the identification."""
         if len(self.lines) < LINES_KEPT:
@@ -78,6 +82,8 @@ class Facts:
         self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
         if self.kexinit is None:
             self.kexinit = kexinit
+            return
+        if self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return
         for name in messages.NAME_LISTS:
             first, now = getattr(self.kexinit, name), getattr(kexinit, name)

@@ -380,5 +380,8 @@ _STAGES: tuple[Stage, ...] = (
 )
 
 
+_RANK = {stage: rank for rank, stage in enumerate(_STAGES)}
+
+
 def _later(one: Stage, other: Stage) -> Stage:
-    return max(one, other, key=_STAGES.index)
+    return other if _RANK[other] > _RANK[one] else one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from sshprobe.probe.plan import Wanted
 from sshprobe.records import Depth
@@ -36,10 +37,15 @@ class ProbeOptions:
     @property
     def wanted(self) -> Wanted:
         """What the plan has to cover."""
-        full = self.depth == "full"
-        return Wanted(host_keys=self.depth != "lists", group_exchange=full, authentication=full and self.auth_methods)
+        return _wanted(self.depth, self.auth_methods)
 
     @property
     def goodbye(self) -> bytes:
         """What the operator reads in the server's log beside "Received disconnect"."""
         return b"sshprobe: done"
+
+
+@cache
+def _wanted(depth: Depth, auth_methods: bool) -> Wanted:
+    full = depth == "full"
+    return Wanted(host_keys=depth != "lists", group_exchange=full, authentication=full and auth_methods)

@@ -17,7 +17,9 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from sshprobe.wire.host_keys import host_key_family
@@ -88,10 +90,15 @@ class Progress:
             self.authentication = "failed"
 
 
-def families(server: KexInit) -> dict[str, list[str]]:
-    """Return the host keys that `server` offers: family to the names to ask for it by, best first."""
+def families(server: KexInit) -> Mapping[str, list[str]]:
+    """Return the host keys that `server` offers: family to the names to ask for it by, best first. Do not change it."""
+    return _families(server.server_host_key_algorithms)
+
+
+@lru_cache(maxsize=256)  # fleets offer the same lists again and again; an entry is at most a packet
+def _families(server_host_key_algorithms: tuple[bytes, ...]) -> dict[str, list[str]]:
     offered: dict[str, list[str]] = {}
-    for raw in server.server_host_key_algorithms:
+    for raw in server_host_key_algorithms:
         name = printable_name(raw)
         if name and name != "null":
             offered.setdefault(host_key_family(name), []).append(name)
@@ -129,7 +136,7 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
         return None
     offered = families(server)
     pending = pending_families(server, progress) if wanted.host_keys else []
-    methods = _shared_methods(server)
+    methods = _shared_methods(server.kex_algorithms)
     plain = [method for method in methods if method.kind != "gex" and method.verifiable]
     groups = [method for method in methods if method.kind == "gex"]
     suite = _suite(server, progress, wanted) if plain or groups else None
@@ -153,9 +160,10 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     return Exchange(method.name, algorithm, family, group_exchange=group is not None, suite=suite)
 
 
-def _shared_methods(server: KexInit) -> list[Method]:
-    offered = set(server.kex_algorithms)
-    return [method for name, method in METHODS.items() if name.encode() in offered]
+@lru_cache(maxsize=256)
+def _shared_methods(kex_algorithms: tuple[bytes, ...]) -> tuple[Method, ...]:
+    offered = set(kex_algorithms)
+    return tuple(method for name, method in METHODS.items() if name.encode() in offered)
 
 
 def _suite(server: KexInit, progress: Progress, wanted: Wanted) -> Suite | None:
@@ -170,7 +178,7 @@ def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> Method |
     return next((method for method in groups if method.name not in progress.groups), None)
 
 
-def _carrier(offered: dict[str, list[str]], progress: Progress) -> str:
+def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
     """Return a host key to ask for although it is known, because an exchange needs one: one that worked."""
     return next((family for family in offered if family in progress.answered), next(iter(offered)))
 
@@ -189,7 +197,8 @@ def authentication_needs_fallback(server: KexInit, progress: Progress, wanted: W
     """True if the methods are still wanted and we cannot speak the server's ciphers or exchanges ourselves."""
     if not wanted.authentication or progress.authentication != "open":
         return False
-    return choose_suite(server) is None or not any(method.verifiable for method in _shared_methods(server))
+    methods = _shared_methods(server.kex_algorithms)
+    return choose_suite(server) is None or not any(method.verifiable for method in methods)
 
 
 def printable_name(raw: bytes) -> str | None:

@@ -57,7 +57,12 @@ class Reader:
 
     def string(self, field: str) -> bytes:
         """Read a string: a length and as many bytes."""
-        return self.take(self.uint32(field), field)
+        start = self._at + 4  # in one step: half of all that is read are strings
+        end = start + int.from_bytes(self._data[self._at : start], "big")
+        if end > len(self._data) or start > len(self._data):
+            raise RemoteProtocolError(f"{self._what} ends within {field}")
+        self._at = end
+        return self._data[start:end]
 
     def mpint(self, field: str) -> int:
         """Read a multiple precision integer. Non-minimal encodings are accepted, as OpenSSH does not send them."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.limits import BYTES_BEFORE_IDENTIFICATION, IDENTIFICATION_LINE, LINES_BEFORE_IDENTIFICATION
@@ -49,6 +50,7 @@ def parse_identification(line: bytes) -> Identification:
     return Identification(line, match["protocol"], match["software"], match["comments"])
 
 
+@lru_cache(maxsize=8)  # one and the same for a whole scan
 def check_client_identification(line: bytes) -> None:
     """Raise `LocalProtocolError` unless `line` (without line end) is one that a server will talk to.
 

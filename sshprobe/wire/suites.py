@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from sshprobe.wire.messages import KexInit
@@ -93,6 +94,7 @@ def choose_suite(server: KexInit) -> Suite | None:
     return Suite(to_server[0], to_client[0], to_server[1], to_client[1])
 
 
+@lru_cache(maxsize=256)  # fleets offer the same lists again and again; an entry is at most a packet
 def _direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...]) -> tuple[str, str] | None:
     mac = next((name for name in MACS if name.encode() in macs), None)
     for name, spec in CIPHERS.items():

@@ -152,7 +152,6 @@ class ClientTransport:
         if self.state is not State.CHOOSING or server is None:
             raise LocalProtocolError("no key exchange can start now")
         kex_name, key_name = kex.encode(), host_key_algorithm.encode()
-        ours = client_kexinit(server, kex_name, key_name, suite)
         self._kex = new_key_exchange(kex, request)
         self._host_key_algorithm = host_key_algorithm
         self._suite = suite
@@ -163,7 +162,7 @@ class ClientTransport:
         # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
         right = server.kex_algorithms[:1] == (kex_name,) and server.server_host_key_algorithms[:1] == (key_name,)
         self._skip_guess = server.first_kex_packet_follows and not right
-        self._client_kexinit_payload = ours.encode()
+        self._client_kexinit_payload = client_kexinit(server, kex_name, key_name, suite)
         self._send(self._client_kexinit_payload)
         self._send(self._kex.start())
         self.state = State.KEY_EXCHANGE
