@@ -25,7 +25,7 @@ from sshprobe.probe.plan import (
 )
 from sshprobe.probe.unasked import rfc3339
 from sshprobe.records import GroupExchange, Observation, Stage, Status
-from sshprobe.wire.key_exchange import METHODS
+from sshprobe.wire.key_exchange import METHODS, KeyPairs
 from sshprobe.wire.transport import ClientTransport
 
 _log = logging.getLogger("sshprobe")
@@ -56,6 +56,7 @@ class HostProbe:
         self._address: Address | None = addresses[0] if len(addresses) == 1 else None
         self._options = options
         self._progress = Progress()
+        self._key_pairs: KeyPairs = {}
         self._connections = 0
         self._started_at = datetime.now(UTC)
         self._elapsed = 0.0
@@ -278,7 +279,7 @@ class HostProbe:
         failure: NetworkError | None = None
         loop = asyncio.get_running_loop()
         for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
-            transport = ClientTransport(self._options.client_id)
+            transport = ClientTransport(self._options.client_id, key_pairs=self._key_pairs)
             connect_timeout = self._options.connect_timeout
             if left > 1:  # leave time for those that come after it
                 connect_timeout = min(connect_timeout, (self._deadline - loop.time()) / (left + 1))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from sshprobe.wire.codec import Reader, byte, mpint, string
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.key_exchange import KeyExchange, Reply, Step
+from sshprobe.wire.key_exchange import KeyExchange, KeyPairs, Reply, Step
 
 ECDH_INIT = 30
 ECDH_REPLY = 31
@@ -30,8 +30,8 @@ ECDH_REPLY = 31
 _BAD_POINT = "the server's public value is not a point on the curve"
 
 
-class _Curve(Protocol):
-    """Our half on one curve. `size` is the length of a public value in bytes."""
+class Curve(Protocol):
+    """Our key pair on one curve. `size` is the length of a public value in bytes."""
 
     size: int
     public: bytes
@@ -44,19 +44,17 @@ class _Montgomery:
     """X25519 and X448 (RFC 7748)."""
 
     def __init__(self, *, wide: bool) -> None:
-        self._private: X448PrivateKey | X25519PrivateKey = (
-            X448PrivateKey.generate() if wide else X25519PrivateKey.generate()
-        )
-        self.public = self._private.public_key().public_bytes_raw()
+        self._private: Any = (X448PrivateKey if wide else X25519PrivateKey).generate()
+        self._read = (X448PublicKey if wide else X25519PublicKey).from_public_bytes
+        self.public: bytes = self._private.public_key().public_bytes_raw()
         self.size = len(self.public)
 
     def secret(self, theirs: bytes) -> bytes:
         try:
-            if isinstance(self._private, X448PrivateKey):
-                return self._private.exchange(X448PublicKey.from_public_bytes(theirs))
-            return self._private.exchange(X25519PublicKey.from_public_bytes(theirs))
+            shared: bytes = self._private.exchange(self._read(theirs))
         except (ValueError, InvalidKey):  # a wrong length, or all zeros come out (RFC 8731 section 3)
             raise RemoteProtocolError(_BAD_POINT) from None
+        return shared
 
 
 class _Nist:
@@ -84,7 +82,7 @@ class _Nist:
             raise RemoteProtocolError(_BAD_POINT) from None
 
 
-def _curve(name: str) -> _Curve:
+def _key_pair(name: str) -> Curve:
     if name in ("x25519", "x448"):
         return _Montgomery(wide=name == "x448")
     return _Nist(name)
@@ -129,10 +127,12 @@ class _Sntrup761:
 class CurveExchange(KeyExchange):
     """An exchange of one string each way. `detail`: "x25519", "mlkem768+nistp256", "sntrup761+x25519"."""
 
-    def __init__(self, name: str, hash_name: str, detail: str) -> None:
+    def __init__(self, name: str, hash_name: str, detail: str, key_pairs: KeyPairs) -> None:
         super().__init__(name, hash_name)
         kem, _, curve = detail.rpartition("+")
-        self._curve = _curve(curve)
+        if curve not in key_pairs:
+            key_pairs[curve] = _key_pair(curve)
+        self._curve = key_pairs[curve]
         self._kem: _Kem | None = None
         if kem:
             self._kem = _Sntrup761() if kem == "sntrup761" else _MlKem(kem)

@@ -15,8 +15,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sshprobe.wire.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from sshprobe.wire.elliptic import Curve
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,18 @@ METHODS: dict[str, Method] = _methods()
 """The methods we speak, in our order of preference: what is cheap for both sides first, what we cannot verify last."""
 
 
-def new_key_exchange(name: str, request: GroupExchangeRequest | None = None) -> KeyExchange:
-    """Return a fresh run of the method `name`. `request` goes with group exchange only."""
+KeyPairs = dict[str, "Curve"]
+"""Curve to our key pair on it. Kept for all connections to one host: what an ephemeral key protects is the secrecy of a
+session, and ours has no secret. That an answer is fresh is proven by the cookies, which are new in each connection."""
+
+
+def new_key_exchange(
+    name: str, request: GroupExchangeRequest | None = None, key_pairs: KeyPairs | None = None
+) -> KeyExchange:
+    """Return a fresh run of the method `name`. `request` goes with group exchange only.
+
+    A key pair on a curve is taken from `key_pairs`, and put there if it is new.
+    """
     method = METHODS.get(name)
     if method is None:
         raise LocalProtocolError(f"no key exchange {name!r} here")
@@ -147,7 +161,7 @@ def new_key_exchange(name: str, request: GroupExchangeRequest | None = None) -> 
     if method.kind in ("ecdh", "hybrid"):
         from sshprobe.wire.elliptic import CurveExchange
 
-        return CurveExchange(name, method.hash, method.detail)
+        return CurveExchange(name, method.hash, method.detail, {} if key_pairs is None else key_pairs)
     from sshprobe.wire.finite_field import GroupExchange, GroupNExchange
 
     if method.kind == "gex":

@@ -55,7 +55,14 @@ from sshprobe.wire.host_keys import (
 )
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.key_derivation import Secrets, opener, sealer
-from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, new_key_exchange
+from sshprobe.wire.key_exchange import (
+    GroupChosen,
+    GroupExchangeRequest,
+    KeyExchange,
+    KeyPairs,
+    Reply,
+    new_key_exchange,
+)
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import client_kexinit
@@ -80,9 +87,14 @@ class State(Enum):
 
 
 class ClientTransport:
-    """One connection. `identification` is ours, without line end; it is the first thing to send."""
+    """One connection. `identification` is ours, without line end; it is the first thing to send.
 
-    def __init__(self, identification: bytes, *, byte_limit: int = CONNECTION_BYTES) -> None:
+    `key_pairs` is what the connections to one host have in common.
+    """
+
+    def __init__(
+        self, identification: bytes, *, byte_limit: int = CONNECTION_BYTES, key_pairs: KeyPairs | None = None
+    ) -> None:
         check_client_identification(identification)
         self.state = State.IDENTIFICATION
         self._ours = identification
@@ -101,6 +113,7 @@ class ClientTransport:
         self._server_kexinit: KexInit | None = None
         self._server_kexinit_payload = b""
         self._client_kexinit_payload = b""
+        self._key_pairs = key_pairs
         self._kex: KeyExchange | None = None
         self._host_key_algorithm = ""
         self._suite: Suite | None = None
@@ -152,7 +165,7 @@ class ClientTransport:
         if self.state is not State.CHOOSING or server is None:
             raise LocalProtocolError("no key exchange can start now")
         kex_name, key_name = kex.encode(), host_key_algorithm.encode()
-        self._kex = new_key_exchange(kex, request)
+        self._kex = new_key_exchange(kex, request, self._key_pairs)
         self._host_key_algorithm = host_key_algorithm
         self._suite = suite
         self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms

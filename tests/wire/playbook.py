@@ -114,7 +114,7 @@ class Playbook:
     """A client transport and what has come of it so far. `pieces`: the size in which the server's bytes arrive."""
 
     def __init__(self, *, pieces: int | None = None, byte_limit: int | None = None) -> None:
-        limit = {} if byte_limit is None else {"byte_limit": byte_limit}
+        limit: dict[str, Any] = {} if byte_limit is None else {"byte_limit": byte_limit}
         self.client = ClientTransport(CLIENT, **limit)
         self.pieces = pieces
         self.events: list[Event | RemoteProtocolError] = []

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.key_exchange import METHODS, KeyExchange, Reply, new_key_exchange
+from sshprobe.wire.key_exchange import METHODS, KeyExchange, KeyPairs, Reply, new_key_exchange
 from tests.wire.playbook import number, text
 
 CURVES = {"nistp256": ec.SECP256R1(), "nistp384": ec.SECP384R1(), "nistp521": ec.SECP521R1()}
@@ -60,6 +60,17 @@ def test_our_public_value(name: str, length: int) -> None:
     first, second = ours(new_key_exchange(name)), ours(new_key_exchange(name))
     assert len(first) == len(second) == length
     assert first != second
+
+
+def test_connections_to_one_host_share_a_key_pair_for_each_curve() -> None:
+    pairs: KeyPairs = {}
+    curve, other, hybrid = "curve25519-sha256", "ecdh-sha2-nistp256", "mlkem768x25519-sha256"
+    values = {name: [ours(new_key_exchange(name, None, pairs)) for _ in range(2)] for name in (curve, other, hybrid)}
+    assert values[curve][0] == values[curve][1] != ours(new_key_exchange(curve, None, {}))
+    assert values[other][0] == values[other][1]
+    assert [value[1184:] for value in values[hybrid]] == values[curve]
+    assert values[hybrid][0] != values[hybrid][1]  # the key of the KEM is new
+    assert list(pairs) == ["x25519", "nistp256"]
 
 
 @pytest.mark.parametrize("form", [PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint])
