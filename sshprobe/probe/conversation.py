@@ -126,9 +126,12 @@ class Conversation:
             elif isinstance(event, HostKeyReceived):
                 return event
 
-    async def methods(self, user: str) -> tuple[bytes, ...] | None:
-        """Ask for the authentication methods of `user`; None means that "none" logged us in."""
-        self._transport.request_authentication_methods(user.encode())
+    async def methods(self, user: str, *, at_once: bool = False) -> tuple[bytes, ...] | None:
+        """Ask for the authentication methods of `user`; None means that "none" logged us in.
+
+        `at_once`: see `ClientTransport.request_authentication_methods`.
+        """
+        self._transport.request_authentication_methods(user.encode(), at_once=at_once)
         while True:
             event = await self._next("the authentication methods")
             if isinstance(event, ExtensionsReceived):

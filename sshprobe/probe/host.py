@@ -33,6 +33,10 @@ _log = logging.getLogger("sshprobe")
 SMALL_GROUP = 2048
 """Bits below which a modulus is too small for every profile (RFC 8270)."""
 
+READS_AHEAD = b"OpenSSH_"
+"""Software that was seen to answer a "none" request which came together with the request for the service. Others get
+the one when they have answered the other; and so does this on a second attempt."""
+
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
 
@@ -64,6 +68,7 @@ class HostProbe:
         self._error: str | None = None
         self._local = False
         self._stage: Stage = "connect"
+        self._takes_what_comes_early = False
         self._identified = False  # some connection got as far as the identification
         self._last_start = 0.0
         self._deadline = 0.0
@@ -139,6 +144,7 @@ class HostProbe:
                 for line in conversation.answers.lines:
                     self.facts.saw_line(line)
         self._identified = True
+        self._takes_what_comes_early = identification.software.startswith(READS_AHEAD)
         self.facts.saw_identification(identification)
         if identification.protocol.startswith(b"1.") and not identification.speaks_2:
             raise Ended("ssh1_only", "the server speaks SSH-1 only")
@@ -205,7 +211,8 @@ class HostProbe:
 
     async def _authentication(self, conversation: Conversation) -> None:
         try:
-            methods = await conversation.methods(self._options.auth_user)
+            at_once = self._takes_what_comes_early and not self._progress.authentication_attempts
+            methods = await conversation.methods(self._options.auth_user, at_once=at_once)
         except Ended as ended:
             self._progress.authentication_failed()
             self.facts.warn(f"authentication methods: {ended}")

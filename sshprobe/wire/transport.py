@@ -124,6 +124,7 @@ class ClientTransport:
         self._server_newkeys = False
         self._authentication_packets = 0
         self._user = b""
+        self._asked = False
 
     # -- what the caller does ------------------------------------------------------------------------------------
 
@@ -180,16 +181,22 @@ class ClientTransport:
         self._send(self._kex.start())
         self.state = State.KEY_EXCHANGE
 
-    def request_authentication_methods(self, user: bytes) -> None:
-        """Go on encrypted and ask, with one "none" request, how `user` may log in."""
+    def request_authentication_methods(self, user: bytes, *, at_once: bool = False) -> None:
+        """Go on encrypted and ask, with one "none" request, how `user` may log in.
+
+        `at_once` sends the request along with the one for the service, and not only when that was accepted.
+        """
         if not self.can_encrypt or self._suite is None or self._secrets is None:
             raise LocalProtocolError("this exchange gave no keys to go on with")
+        self._asked = at_once
         self._user = user
         self._send(byte(msg.NEWKEYS))
         self._sealer = self._make_sealer(self._suite, self._secrets)
         if self._strict:
             self._sent = 0
         self._send(msg.service_request(b"ssh-userauth"))
+        if at_once:
+            self._send(msg.userauth_none_request(user))
         self.state = State.SERVICE
 
     def disconnect(self, description: bytes) -> None:
@@ -370,7 +377,8 @@ class ClientTransport:
         if number == msg.EXT_INFO:
             return ExtensionsReceived(msg.ExtInfo.parse(payload).extensions)
         if number == msg.SERVICE_ACCEPT and self.state is State.SERVICE:
-            self._send(msg.userauth_none_request(self._user))
+            if not self._asked:
+                self._send(msg.userauth_none_request(self._user))
             self.state = State.AUTH
             return None
         if self.state is State.AUTH:

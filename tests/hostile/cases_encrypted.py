@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 
@@ -143,6 +144,21 @@ async def unknown_ciphers_then_garbage(peer: Peer) -> None:
 def nobody(record: HostRecord) -> bool:
     """Nobody was let in, and no methods were made up."""
     return record.authentication_none_accepted is None and record.authentication_methods is None
+
+
+async def drops_what_comes_early(peer: Peer) -> None:
+    """Goes away if the request comes before it has accepted the one for the service; waits for it if not."""
+    await peer.identify(b"SSH-2.0-OpenSSH_0.1")
+    await peer.serve_from_kexinit("newkeys")
+    assert (await peer.read())[:1] == b"\x05"
+    early = asyncio.ensure_future(peer.read())
+    await asyncio.sleep(0.2)
+    if early.done():
+        return
+    await peer.packet(b"\x06" + text("ssh-userauth"))
+    assert (await early)[:1] == b"\x32"
+    await peer.packet(b"\x33" + text("publickey") + b"\x00")
+    await peer.hang()
 
 
 CASES = [
@@ -306,6 +322,15 @@ CASES = [
             record.authentication_none_accepted is True
             and any(finding.id == "authentication.none_accepted" for finding in record.verdicts[0].findings)
         ),
+    ),
+    Case(
+        "called OpenSSH, and drops what comes early",
+        drops_what_comes_early,
+        "ok",
+        "before the authentication methods",
+        connections=2,
+        compliant=True,
+        also=lambda record: record.authentication_methods == ["publickey"],
     ),
     Case("strict key exchange, kept", behind("refuse", Peer.hang, strict=True), "ok", compliant=True),
     Case(

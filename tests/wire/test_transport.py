@@ -181,6 +181,19 @@ def test_the_whole_way(strict: bool, pieces: int | None) -> None:
     play.done()
 
 
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "relaxed"])
+def test_the_request_may_go_with_the_one_for_the_service(strict: bool) -> None:
+    server = ScriptedServer(strict=strict)
+    play = keyed(server) >> raw(server.go_encrypted()) << NewKeysReceived
+    play.client.request_authentication_methods(b"root", at_once=True)
+    play._collect()
+    server.client_newkeys(play)
+    assert server.client_payloads(play) == [bytes((SERVICE_REQUEST,)) + text(b"ssh-userauth"), NONE_REQUEST]
+    play = play >> raw(server.sealed(ACCEPTED))
+    play.done()  # it is not sent again
+    (play >> raw(server.sealed(REFUSED)) << AuthenticationFailed((b"publickey", b"password"))).done()
+
+
 def test_the_signature_is_verified() -> None:
     server = ScriptedServer()
     play = Playbook() << client_sends(CLIENT + b"\r\n") >> raw(server.opening())
