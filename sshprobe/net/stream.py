@@ -27,12 +27,16 @@ class Stream(asyncio.Protocol):
     """A connection made by `open_stream`. One reader at a time."""
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
         self._buffer = bytearray()
         self._eof = False
         self._error: NetworkError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._transport: asyncio.Transport | None = None
         self._paused = False
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     # -- asyncio.Protocol ----------------------------------------------------------------------------------------
 
@@ -59,11 +63,35 @@ class Stream(asyncio.Protocol):
         self._eof = True
         if isinstance(exc, OSError):
             self._error = network_error(exc)
+        self._cancel_timer()
         self._wake()
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
+
+    # One timer for all waits: it is seldom that a deadline comes before the timer of an earlier one would fire.
+
+    def _set_timer(self, deadline: float) -> None:
+        self._deadline = deadline
+        if self._timer is None or deadline < self._timer_at:
+            self._cancel_timer()
+            self._timer_at = deadline
+            self._timer = self._loop.call_at(deadline, self._timer_fired)
+
+    def _timer_fired(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._deadline > self._timer_at:
+            self._set_timer(self._deadline)
+        else:
+            self._wake()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     # -- for the caller ------------------------------------------------------------------------------------------
 
@@ -73,13 +101,11 @@ class Stream(asyncio.Protocol):
         `deadline` is a time of the running loop's clock. Raises `NetworkError` ("timeout" past it, "reset").
         """
         if not self._buffer and not self._eof:
-            loop = asyncio.get_running_loop()
-            self._waiter = loop.create_future()
-            timer = loop.call_at(deadline, self._wake)
+            self._waiter = self._loop.create_future()
+            self._set_timer(deadline)
             try:
                 await self._waiter
             finally:
-                timer.cancel()
                 self._waiter = None
             if not self._buffer and not self._eof:
                 raise NetworkError("timeout", "no answer in time")
@@ -109,7 +135,7 @@ class Stream(asyncio.Protocol):
         try:
             if transport.can_write_eof():
                 transport.write_eof()
-            deadline = asyncio.get_running_loop().time() + linger
+            deadline = self._loop.time() + linger
             thrown_away = 0
             while thrown_away < LINGER_BYTES:
                 data = await self.receive(deadline)
@@ -123,6 +149,7 @@ class Stream(asyncio.Protocol):
 
     def abort(self) -> None:
         """Close at once, whatever is unsent or unread."""
+        self._cancel_timer()
         if self._transport is not None:
             self._transport.abort()
 

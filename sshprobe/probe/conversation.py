@@ -153,28 +153,20 @@ class Conversation:
 
     async def _next(self, awaited: str) -> Event:
         """Return the next event, within the deadline of this question. Raises `Ended`."""
-        loop = asyncio.get_running_loop()
         if awaited != self._awaited:
             self._awaited = awaited
-            self._deadline = min(loop.time() + self._timeout, self._host_deadline)
+            self._deadline = min(asyncio.get_running_loop().time() + self._timeout, self._host_deadline)
         try:
-            while True:
-                event = self._transport.next_event()
+            while not isinstance(event := self._transport.next_event(), Event):
+                assert event is NEED_DATA
+                # Sent when there is nothing left to read: each write wakes the server, and one is enough.
                 self._stream.send(self._transport.data_to_send())
-                if not isinstance(event, Event):
-                    assert event is NEED_DATA
-                    data = await self._stream.receive(self._deadline)
-                    if data:
-                        self.reads += 1
-                        self._transport.receive_data(data)
-                    else:
-                        self._transport.receive_eof()
-                    continue
-                if isinstance(event, DisconnectReceived):
-                    raise self._disconnected(event)
-                if isinstance(event, ConnectionClosed):
-                    raise Ended("reset", f"the server closed the connection before {awaited}")
-                return event
+                data = await self._stream.receive(self._deadline)
+                if data:
+                    self.reads += 1
+                    self._transport.receive_data(data)
+                else:
+                    self._transport.receive_eof()
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True
@@ -183,6 +175,11 @@ class Conversation:
             raise Ended("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:
             raise Ended("protocol_error", str(error)) from None
+        if isinstance(event, DisconnectReceived):
+            raise self._disconnected(event)
+        if isinstance(event, ConnectionClosed):
+            raise Ended("reset", f"the server closed the connection before {awaited}")
+        return event
 
     def _disconnected(self, event: DisconnectReceived) -> Ended:
         self._closed = True

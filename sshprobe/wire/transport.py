@@ -141,6 +141,8 @@ class ClientTransport:
 
     def data_to_send(self) -> bytes:
         """Return what has to be sent now, and forget it."""
+        if not self._out:
+            return b""
         data = bytes(self._out)
         self._out.clear()
         return data

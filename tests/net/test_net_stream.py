@@ -69,6 +69,28 @@ async def test_a_deadline_is_a_timeout() -> None:
         assert caught.value.failure == "timeout"
 
 
+async def test_each_wait_has_a_deadline_of_its_own() -> None:
+    """One timer serves all: it must fire for an earlier deadline after a later one, and not for one that is over."""
+    asked = asyncio.Event()
+
+    async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"first")
+        await asked.wait()
+        await asyncio.sleep(0.3)
+        writer.write(b"second")
+        await reader.read()
+
+    async with connected(peer) as stream:
+        assert await stream.receive(soon(20)) == b"first"
+        with pytest.raises(NetworkError) as caught:
+            await stream.receive(soon(0.05))
+        assert caught.value.failure == "timeout"
+        asked.set()
+        assert await stream.receive(soon(20)) == b"second"
+        with pytest.raises(NetworkError):
+            await stream.receive(soon(0.05))
+
+
 async def test_a_reset_is_a_reset() -> None:
     async def peer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = writer.get_extra_info("socket")
