@@ -48,9 +48,13 @@ def full_clients(servers: RealServers, scale: float) -> list[Client]:
         path.write_text("".join(target + "\n" for target in everything[:count]))
         return str(path)
 
+    def bare(count: int) -> list[str | Path]:
+        return [sys.executable, CLIENTS / "full_epoll.py", "100", *everything[:count]]
+
     few = max(2, round(len(some) * scale))
     loops = min(len(everything), max(4, round(60 * scale)))
     clients = [
+        Client("bare Python, epoll, cryptography, 3 connections", len(everything), bare, number_printed),
         Client(
             "sshprobe --depth full, 2 profiles, -o JSONL",
             len(everything),
