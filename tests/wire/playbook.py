@@ -111,11 +111,13 @@ Expectation = Callable[["Playbook"], None]
 
 
 class Playbook:
-    """A client transport and what has come of it so far. `pieces`: the size in which the server's bytes arrive."""
+    """A client transport and what has come of it so far. `pieces`: the size in which the server's bytes arrive.
 
-    def __init__(self, *, pieces: int | None = None, byte_limit: int | None = None) -> None:
-        limit: dict[str, Any] = {} if byte_limit is None else {"byte_limit": byte_limit}
-        self.client = ClientTransport(CLIENT, **limit)
+    What else is given goes to the transport.
+    """
+
+    def __init__(self, *, pieces: int | None = None, **arguments: Any) -> None:
+        self.client = ClientTransport(CLIENT, **arguments)
         self.pieces = pieces
         self.events: list[Event | RemoteProtocolError] = []
         self.sent = bytearray()

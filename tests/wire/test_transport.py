@@ -27,6 +27,7 @@ from sshprobe.wire.events import (
     LineReceived,
     NewKeysReceived,
 )
+from sshprobe.wire.key_exchange import KeyPairs
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES, PACKET_LENGTH
 from sshprobe.wire.messages import NAME_LISTS
 from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
@@ -241,9 +242,10 @@ def test_wrong_signature(sign: Callable[[bytes], bytes]) -> None:
     assert event.signature_verified is False
 
 
-def test_a_reply_to_another_exchange_proves_nothing() -> None:
+@pytest.mark.parametrize("key_pairs", [None, {}], ids=["two key pairs", "one key pair"])
+def test_a_reply_to_another_exchange_proves_nothing(key_pairs: KeyPairs | None) -> None:
     server = ScriptedServer()
-    first, second = opened(server.line, server.kexinit), opened(server.line, server.kexinit)
+    first, second = (opened(server.line, server.kexinit, key_pairs=key_pairs) for _ in range(2))
     for play in (first, second):
         client_starts()(play)
         play._collect()
