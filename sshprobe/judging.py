@@ -8,20 +8,16 @@ holds that `grade` reads none of it. A profile with waivers reads host, address 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Generic, TypeVar
 
 import msgspec
 
 from sshprobe.grading import grade, is_gradeable, standings
 from sshprobe.profiles import Profile
+from sshprobe.recent import Recent
 from sshprobe.records import HostRecord, Observation, Verdict
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 NOT_JUDGED = frozenset(
     {
@@ -46,22 +42,19 @@ NOT_JUDGED = frozenset(
 JUDGED_WITH_A_CERTIFICATE = ("started_at", "host")
 """Whether a certificate is valid depends on when it was seen, and whether it names the host, on the host."""
 
-KEPT = 1024
-"""Kinds of observation whose verdicts are kept, at most."""
-
-KEPT_BYTES = 4 * 1024 * 1024
-"""And at most so many bytes of them in JSON, whose objects take about three times as many again. A kind of a common
-server has 10 kB under one profile; a server that makes names up can bring it to megabytes."""
-
-_judged_fields = attrgetter(*(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED))
+_judged_fields = attrgetter(
+    *(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED and field != "identification")
+)
+_judged_identification = attrgetter("protocol", "software", "version", "lasting_comments")
 _moment_and_name = attrgetter(*JUDGED_WITH_A_CERTIFICATE)
 
 
 def _what_is_judged(observation: Observation) -> tuple[object, ...]:
     """All that the verdicts on an observation depend on."""
-    fields: tuple[object, ...] = _judged_fields(observation)
+    said = observation.identification
+    fields = (_judged_fields(observation), None if said is None else _judged_identification(said))
     if any(key.certificate is not None for key in observation.host_keys or ()):
-        fields += _moment_and_name(observation)
+        return *fields, _moment_and_name(observation)
     return fields
 
 
@@ -77,35 +70,6 @@ class Judged:
 
 
 _UNJUDGED = Judged(0, [], b"[]")
-
-
-class Recent(Generic[K, V]):
-    """What was used last, up to `KEPT` and `KEPT_BYTES`; always the last one.
-
-    Two that are asked and given the same in the same order hold the same.
-    """
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, key: K) -> V | None:
-        """Return what was put under `key`, if it is still there; that counts as a use of it."""
-        found = self._kept.get(key)
-        if found is None:
-            return None
-        self._kept.move_to_end(key)
-        return found[0]
-
-    def put(self, key: K, value: V, size: int) -> None:
-        """Keep `value`, of `size` bytes, under a key that is not there; forget what was not used for longest."""
-        self._kept[key] = value, size
-        self._bytes += size
-        while len(self._kept) > 1 and (len(self._kept) > KEPT or self._bytes > KEPT_BYTES):
-            self._bytes -= self._kept.popitem(last=False)[1][1]
 
 
 class Judge:
@@ -124,6 +88,11 @@ class Judge:
         self._made = 0
         self._key = msgspec.msgpack.Encoder().encode
         self._encode = msgspec.json.Encoder().encode
+
+    @property
+    def waives(self) -> bool:
+        """Whether verdicts depend on who and when, because a profile has waivers."""
+        return bool(self._waiving)
 
     def judged(self, observation: Observation) -> Judged:
         """Return the verdicts on an observation; none if it cannot be judged."""
@@ -157,4 +126,5 @@ def line_of(head: bytes, encoded: bytes) -> bytes:
 
 def record_of(observation: Observation, judged: Judged) -> HostRecord:
     """Return the record of an observation and its verdicts, which it shares with others: they are not to be changed."""
-    return HostRecord(**msgspec.structs.asdict(observation), verdicts=judged.verdicts)
+    fields = Observation.__struct_fields__
+    return HostRecord(**{name: getattr(observation, name) for name in fields}, verdicts=judged.verdicts)

@@ -1,7 +1,8 @@
 """The same scan over several processes: each worker scans, grades and encodes; this process only merges lines.
 
-A target's records come back together, encoded, so that a worker that dies leaves either all of them or none. Verdicts
-are most of a record and the same for many hosts: a worker sends each kind of them once, and their number afterwards.
+A target's results come back together, so that a worker that dies leaves either all of its records or none. What hosts
+have in common is sent once, and its number afterwards: the template of those that are alike (`sshprobe.kinds`), so that
+of most hosts only their times travel; and of all others the verdicts, which are most of a record.
 """
 
 from __future__ import annotations
@@ -10,22 +11,46 @@ import os
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from sshprobe.judging import Judge, Recent, line_of
+from sshprobe.judging import Judge, Judged, line_of
+from sshprobe.kinds import Alike, Template, Whole
+from sshprobe.net import literal
+from sshprobe.probe.lists import Host, Seen
 from sshprobe.probe.unasked import not_asked
-from sshprobe.records import Depth, HostRecord, Observation, Verdict
-from sshprobe.scanner import Scanner
+from sshprobe.recent import Recent
+from sshprobe.records import Depth, HostRecord, Identification, Verdict
+from sshprobe.scanner import Result, Scanner
 from sshprobe.sweep import Job, Numbered, Pool, serve
 from sshprobe.targets import Target
 
-Verdicts = tuple[int, int, bytes | None]
-"""Worker, number of a kind of verdicts, and those encoded when this is the first time that they are sent."""
+Common = tuple[int, int, Any]
+"""Worker, number of what hosts have in common, and that itself when this is the first time that it is sent."""
 
-Parts = list[tuple[bytes, Verdicts]]
-"""The records of one target: the head of each line (`sshprobe.judging`) and its verdicts."""
+
+class AlikeResult(NamedTuple):
+    """A host that is like others."""
+
+    template: Common
+    """Sent once: the line of the first such host up to its verdicts, and the verdicts encoded."""
+    identification: Identification | None
+    started_at: float
+    duration_ms: float
+
+
+class WholeResult(NamedTuple):
+    """Any other host."""
+
+    head: bytes
+    """Its line up to its verdicts."""
+    verdicts: Common
+    """Sent once: encoded."""
+
+
+Results = list[AlikeResult | WholeResult]
+"""What came of one target."""
 
 
 class ScanRunner:
@@ -35,8 +60,8 @@ class ScanRunner:
         self._scanner = Scanner(**settings)
         self._stop: Callable[[], None] | None = None
         self._identity = os.getpid()
-        self._sent: Recent[int, bool] = Recent()
-        """What the other side holds: it puts the same, in the same order."""
+        self._templates: Recent[int, bool] = Recent()
+        self._verdicts: Recent[int, bool] = Recent()
 
     async def outcomes(
         self,
@@ -44,31 +69,42 @@ class ScanRunner:
         *,
         deferred: Callable[[Numbered[Target]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[tuple[int, Parts]]:
-        """Yield the number and the records of every target."""
-        sweep = self._scanner.sweep(self._jobs, deferred=deferred, trouble=trouble)
+    ) -> AsyncIterator[tuple[int, Results]]:
+        """Yield the number and the results of every target."""
+        sweep = self._scanner.sweep(self._jobs, of=lambda numbered: numbered.target, deferred=deferred, trouble=trouble)
         self._stop = sweep.stop
         async for outcome in sweep.run(targets):
-            yield outcome.target.number, [self._parts(observation) for observation in outcome.results]
+            yield outcome.target.number, [self._packed(result) for result in outcome.results]
 
-    def _parts(self, observation: Observation) -> tuple[bytes, Verdicts]:
-        judge = self._scanner.judge
-        judged = judge.judged(observation)
-        known = self._sent.get(judged.number) is not None
-        if not known:
-            self._sent.put(judged.number, True, len(judged.encoded))
-        return judge.head(observation), (self._identity, judged.number, None if known else judged.encoded)
+    def _packed(self, result: Result) -> AlikeResult | WholeResult:
+        judged = self._scanner.judged(result)
+        if isinstance(judged, Alike):
+            seen = judged.seen
+            return AlikeResult(self._template(seen.kind), seen.identification, seen.started_at, seen.duration_ms)
+        number, encoded = judged.judged.number, judged.judged.encoded
+        if self._verdicts.get(number):
+            return WholeResult(judged.head, (self._identity, number, None))
+        self._verdicts.put(number, True, len(encoded))
+        return WholeResult(judged.head, (self._identity, number, encoded))
+
+    def _template(self, template: Template) -> Common:
+        if self._templates.get(template.number):
+            return self._identity, template.number, None
+        head = self._scanner.judge.head(template.example)
+        encoded = template.judged.encoded
+        self._templates.put(template.number, True, len(head) + len(encoded))
+        return self._identity, template.number, (head, encoded)
 
     def stop(self) -> None:
         """Start nothing new."""
         if self._stop is not None:
             self._stop()
 
-    async def _jobs(self, numbered: Numbered[Target]) -> list[Job[Observation]]:
+    async def _jobs(self, numbered: Numbered[Target]) -> list[Job[Result]]:
         return await self._scanner.jobs(numbered.target)
 
 
-def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None]) -> Pool[Target, Parts]:
+def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None]) -> Pool[Target, Results]:
     """Return a pool that scans. `settings` are for all workers together: concurrency and rate are shared out.
 
     Raises `InputError` as `Scanner` does, before any process is started.
@@ -91,25 +127,61 @@ def route(target: Target) -> int:
     return zlib.crc32(target.host.lower().encode())
 
 
-def records_of(results: Iterator[Parts]) -> Iterator[tuple[HostRecord, bytes]]:
-    """Yield each record with its line."""
-    decode_record = msgspec.json.Decoder(HostRecord).decode
-    decode_verdicts = msgspec.json.Decoder(list[Verdict]).decode
-    workers: dict[int, Recent[int, tuple[bytes, list[Verdict]]]] = {}
-    for parts in results:
-        for head, (worker, number, encoded) in parts:
-            recent = workers.setdefault(worker, Recent())
-            found = recent.get(number)
-            if found is None:
-                assert encoded is not None  # both sides forget in the same order
-                found = encoded, decode_verdicts(encoded)
-                recent.put(number, found, len(encoded))
-            encoded, verdicts = found
-            record = msgspec.structs.replace(decode_record(line_of(head, b"[]")), verdicts=verdicts)
-            yield record, line_of(head, encoded)
+class Unpacker:
+    """Makes of the results of all workers what a `Scanner` in this process would have given."""
+
+    def __init__(self) -> None:
+        self._workers: dict[int, tuple[Recent[int, Template], Recent[int, Judged]]] = {}
+        self._record = msgspec.json.Decoder(HostRecord).decode
+        self._list = msgspec.json.Decoder(list[Verdict]).decode
+
+    def unpacked(self, target: Target, result: AlikeResult | WholeResult) -> Alike | Whole:
+        """Return what came of `target`."""
+        if isinstance(result, AlikeResult):
+            template = self._template(*result.template)
+            address = literal(target.host)
+            assert address is not None  # no name takes the short cut
+            host = Host(target.text, target.host, address, target.port)
+            return Alike(host, Seen(template, result.identification, result.started_at, result.duration_ms))
+        judged = self._judged(*result.verdicts)
+        record = msgspec.structs.replace(self._record(line_of(result.head, b"[]")), verdicts=judged.verdicts)
+        return Whole(record, judged, result.head)
+
+    def _template(self, worker: int, number: int, first: tuple[bytes, bytes] | None) -> Template:
+        templates, _ = self._of(worker)
+        template = templates.get(number)
+        if template is None:
+            assert first is not None  # both sides forget in the same order
+            head, encoded = first
+            judged = Judged(number, self._list(encoded), encoded)
+            template = Template(self._record(line_of(head, b"[]")), judged)
+            templates.put(number, template, len(head) + len(encoded))
+        return template
+
+    def _judged(self, worker: int, number: int, encoded: bytes | None) -> Judged:
+        _, verdicts = self._of(worker)
+        judged = verdicts.get(number)
+        if judged is None:
+            assert encoded is not None  # both sides forget in the same order
+            judged = Judged(number, self._list(encoded), encoded)
+            verdicts.put(number, judged, len(encoded))
+        return judged
+
+    def _of(self, worker: int) -> tuple[Recent[int, Template], Recent[int, Judged]]:
+        known = self._workers.get(worker)
+        if known is None:
+            known = self._workers[worker] = Recent(), Recent()
+        return known
 
 
-def _lost(depth: Depth, target: Target) -> Parts:
+def hosts_of(batches: Iterator[list[tuple[Target, Results]]]) -> Iterator[list[Alike | Whole]]:
+    """Yield what came of the hosts of each batch."""
+    unpacked = Unpacker().unpacked
+    for batch in batches:
+        yield [unpacked(target, result) for target, results in batch for result in results]
+
+
+def _lost(depth: Depth, target: Target) -> Results:
     error = "internal error: the scanner died on this host"
     observation = not_asked(target.text, target.host, target.port, depth, "protocol_error", error)
-    return [(Judge((), strict=False).head(observation), (0, 0, b"[]"))]
+    return [WholeResult(Judge((), strict=False).head(observation), (0, 0, b"[]"))]

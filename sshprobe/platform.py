@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +18,21 @@ from types import FrameType
 
 RESERVED_FILES = 64
 """Descriptors kept for everything that is no target: files, pipes, the event loop, the resolver."""
+
+POLL_READABLE = POLL_FAILED = POLL_ENDED = POLL_EVERYTHING = MORE_COMES = 0
+STREAM_NONBLOCKING: int = socket.SOCK_STREAM
+if sys.platform == "linux":
+    POLL_FAILED = select.EPOLLHUP | select.EPOLLERR
+    """Events of a `poll_set`: a socket has an error, or both sides have ended."""
+    POLL_READABLE = select.EPOLLIN | POLL_FAILED
+    POLL_ENDED = select.EPOLLRDHUP | POLL_FAILED
+    """Nothing comes after what can be read now."""
+    POLL_EVERYTHING = select.EPOLLIN | select.EPOLLOUT | POLL_ENDED | select.EPOLLET
+    """To be told of each change once (edge-triggered)."""
+    STREAM_NONBLOCKING = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
+    """The type of a TCP socket that never waits."""
+    MORE_COMES = socket.MSG_MORE
+    """A flag for send: what follows, or the end, may travel in the same segment."""
 
 WINDOWS_SOCKETS = 8192
 """Sockets we open at most where there is no limit to ask for (Windows)."""
@@ -29,6 +46,16 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
         return None
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
+
+
+def has_poll_set() -> bool:
+    """Whether there is a `poll_set`: on Linux. Elsewhere every connection is one of asyncio's."""
+    return hasattr(select, "epoll")
+
+
+def poll_set() -> select.epoll:
+    """Return a new poll set for many sockets, which itself can be polled: Linux's epoll(7)."""
+    return select.epoll()
 
 
 def allow_open_sockets(wanted: int) -> int:

@@ -59,6 +59,10 @@ Category = Literal[
 """What a finding is about. "profile": the profile itself, such as a waiver that ran out."""
 
 
+RANDOM_COMMENTS = "tinyssh"
+"""How the software begins whose comments are random bytes (tinysshd.c, main_tinysshd)."""
+
+
 class Identification(msgspec.Struct, frozen=True, kw_only=True):
     """The identification string (RFC 4253 section 4.2), without its line end, escaped."""
 
@@ -69,6 +73,11 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None = None
     """The part of `software` after its first "_" or "-" that begins with a digit, if any: "9.2p1"."""
     comments: str | None = None
+
+    @property
+    def lasting_comments(self) -> str | None:
+        """The comments, where they say something of the server: a TinySSH makes new ones for each connection."""
+        return None if self.software.startswith(RANDOM_COMMENTS) else self.comments
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,13 +12,15 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Generic, Literal, Self, TypeVar
 
 import sshprobe
 from sshprobe.errors import InputError
-from sshprobe.judging import Judge, line_of, record_of
-from sshprobe.net import NetworkError, resolve
+from sshprobe.judging import Judge, record_of
+from sshprobe.kinds import Alike, Template, Whole, whole
+from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
 from sshprobe.probe.host import HostProbe
+from sshprobe.probe.lists import Host, ListsAsker, Seen
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
@@ -29,6 +31,9 @@ from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 
 T = TypeVar("T")
+
+Result = Observation | Alike
+"""What a sweep brings of a host: an observation, or that of others who are alike."""
 
 DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
 """Who we say we are. sshd drops names that its own scanner filter knows; this is none of them."""
@@ -75,7 +80,7 @@ class Scanner:
             raise InputError("auth_user must not be empty")
         self.judge = Judge([load_profile()] if profiles is None else profiles, strict=strict)
         """Grades what is seen."""
-        self._options = ProbeOptions(
+        self.options = ProbeOptions(
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
             depth=depth,
             auth_methods=auth_methods,
@@ -91,7 +96,7 @@ class Scanner:
         self._concurrency = concurrency
         self._rate = rate
         self._throttle_wait = throttle_wait
-        self._sweep: Sweep[Target, Observation] = self.sweep(self.jobs)
+        self._sweep: Sweep[Target, Result] = self.sweep(self.jobs, of=lambda target: target)
 
     async def __aenter__(self) -> Self:
         return self
@@ -103,12 +108,14 @@ class Scanner:
 
     def sweep(
         self,
-        expand: Callable[[T], Awaitable[Sequence[Job[Observation]]]],
+        expand: Callable[[T], Awaitable[Sequence[Job[Result]]]],
         *,
+        of: Callable[[T], Target],
         deferred: Callable[[T], None] | None = None,
         trouble: Callable[[str], None] | None = None,
-    ) -> Sweep[T, Observation]:
-        """Return a sweep with this scanner's pace over whatever `expand` turns into jobs."""
+    ) -> Sweep[T, Result]:
+        """Return a sweep with this scanner's pace over whatever `expand` turns into jobs; `of` gives a target."""
+        quick = self.options.depth == "lists" and Dialer.works() and not self.judge.waives
         return Sweep(
             expand,
             concurrency=self._concurrency,
@@ -116,6 +123,7 @@ class Scanner:
             throttle_wait=self._throttle_wait,
             deferred=deferred,
             trouble=trouble or self._trouble,
+            shortcut=_Shortcut(self, of) if quick else None,
         )
 
     @property
@@ -134,27 +142,35 @@ class Scanner:
         `InputError` before anything is contacted if one is malformed.
         """
         async for outcome in self._sweep.run(_as_targets(targets)):
-            for observation in outcome.results:
-                yield self.graded(observation)
+            for result in outcome.results:
+                yield self.graded(result) if isinstance(result, Observation) else result.record()
 
-    async def scan_lines(self, targets: Iterable[Target]) -> AsyncIterator[tuple[HostRecord, bytes]]:
-        """Yield each record with its line of JSON, for those who write both."""
-        async for outcome in self._sweep.run(targets):
-            for observation in outcome.results:
-                judged = self.judge.judged(observation)
-                line = line_of(self.judge.head(observation), judged.encoded)
-                yield record_of(observation, judged), line
+    async def scan_lines(self, targets: Iterable[Target]) -> AsyncIterator[list[Alike | Whole]]:
+        """Yield what came of each host, with its line of JSON, each time all that there is: for those who write."""
+        async for batch in self._sweep.batches(targets):
+            yield [self.judged(result) for outcome in batch for result in outcome.results]
+
+    def judged(self, result: Result) -> Alike | Whole:
+        """Judge what a host was seen to be, unless it was judged with those that are alike."""
+        return whole(result, self.judge) if isinstance(result, Observation) else result
 
     def graded(self, observation: Observation) -> HostRecord:
         """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""
         return record_of(observation, self.judge.judged(observation))
 
-    async def jobs(self, target: Target) -> list[Job[Observation]]:
+    def only_address(self, target: Target) -> Address | None:
+        """Return the address that `target` spells, if it may be asked; None for names, which have to be resolved."""
+        address = literal(target.host)
+        if address is None or "%" in address.ip or self._family not in (None, address.family):
+            return None
+        return None if self._exclude and self._exclude.covers(address.ip) else address
+
+    async def jobs(self, target: Target) -> list[Job[Result]]:
         """Resolve one target into probes."""
         if self._exclude and self._exclude.covers(target.host):
             return [self._not_asked(target, "excluded", "excluded by the user")]
         try:
-            addresses = await resolve(target.host, family=self._family, timeout=self._options.connect_timeout)
+            addresses = await resolve(target.host, family=self._family, timeout=self.options.connect_timeout)
         except NetworkError as error:
             return [self._not_asked(target, "dns_error", str(error))]
         allowed = addresses
@@ -163,10 +179,43 @@ class Scanner:
         if not allowed:
             return [self._not_asked(target, "excluded", "excluded by the user")]
         groups = [[address] for address in allowed] if self._all_addresses else [allowed]
-        return [HostProbe(target.text, target.host, target.port, group, self._options) for group in groups]
+        return [HostProbe(target.text, target.host, target.port, group, self.options) for group in groups]
 
-    def _not_asked(self, target: Target, status: Literal["excluded", "dns_error"], error: str) -> Job[Observation]:
-        return _Known(not_asked(target.text, target.host, target.port, self._options.depth, status, error))
+    def _not_asked(self, target: Target, status: Literal["excluded", "dns_error"], error: str) -> Job[Result]:
+        return _Known(not_asked(target.text, target.host, target.port, self.options.depth, status, error))
+
+
+class _Shortcut(Generic[T]):
+    """How `--depth lists` asks addresses: `sshprobe.probe.lists`, with a template for each kind of host."""
+
+    def __init__(self, scanner: Scanner, of: Callable[[T], Target]) -> None:
+        self._scanner = scanner
+        self._of = of
+        self._asker: ListsAsker[Template] = ListsAsker(
+            scanner.options, lambda observation: Template(observation, scanner.judge.judged(observation))
+        )
+
+    def open(self) -> None:
+        self._asker.dialer.open()
+
+    def close(self) -> None:
+        self._asker.dialer.close()
+
+    def address(self, target: T) -> str | None:
+        address = self._scanner.only_address(self._of(target))
+        return None if address is None else address.ip
+
+    def start(
+        self, target: T, address: str, ended: Callable[[T, str, Result], None], left: Callable[[T, Job[Result]], None]
+    ) -> None:
+        asked = self._of(target)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        host = Host(asked.text, asked.host, Address(address, family), asked.port)
+
+        def seen(what: Seen[Template]) -> None:
+            ended(target, address, Alike(host, what))
+
+        self._asker.start(host, seen, lambda probe: left(target, probe))
 
 
 class _Known:

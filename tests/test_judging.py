@@ -8,21 +8,14 @@ import msgspec
 import pytest
 
 from sshprobe.grading import grade
-from sshprobe.judging import (
-    JUDGED_WITH_A_CERTIFICATE,
-    KEPT,
-    KEPT_BYTES,
-    NOT_JUDGED,
-    Judge,
-    Recent,
-    line_of,
-    record_of,
-)
+from sshprobe.judging import JUDGED_WITH_A_CERTIFICATE, NOT_JUDGED, Judge, line_of, record_of
 from sshprobe.profiles import load_profile
-from sshprobe.records import HostRecord, Observation
+from sshprobe.recent import KEPT, KEPT_BYTES, Recent
+from sshprobe.records import HostRecord, Identification, Observation
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, modern
 
+DEBIAN = Identification(raw="SSH-2.0-OpenSSH_9.2p1", protocol="2.0", software="OpenSSH_9.2p1", version="9.2p1")
 PROFILES = [load_profile("mozilla-modern"), load_profile("alibaba-ecs")]
 
 CAPTURES = Path(__file__).parent / "captures"
@@ -91,6 +84,21 @@ def test_with_a_certificate_the_moment_and_the_name_make_another_kind(field: str
     assert judge.judged(msgspec.structs.replace(modern(), **{field: OTHERWISE[field]})) is plain
 
 
+def test_comments_are_judged_unless_they_are_random() -> None:
+    judge = Judge(PROFILES, strict=False)
+    old, mended = (
+        modern(identification=msgspec.structs.replace(DEBIAN, comments=comments, raw=f"{DEBIAN.raw} {comments}"))
+        for comments in ("Debian-2+deb12u1", "Debian-2+deb12u3")
+    )
+    assert judge.judged(old).verdicts == [grade(old, profile) for profile in PROFILES]
+    assert judge.judged(mended).verdicts == [grade(mended, profile) for profile in PROFILES]
+    assert judge.judged(old).verdicts != judge.judged(mended).verdicts, "regreSSHion is mended in the second"
+    tiny = captured("tinysshd-20250501")
+    assert tiny.identification is not None
+    other = msgspec.structs.replace(tiny.identification, comments="others")
+    assert judge.judged(msgspec.structs.replace(tiny, identification=other)) is judge.judged(tiny)
+
+
 def test_the_same_kind_is_judged_once() -> None:
     judge = Judge(PROFILES, strict=False)
     first = judge.judged(modern())
@@ -132,7 +140,7 @@ def test_large_verdicts_are_kept_by_their_size() -> None:
     made_up = [[f"{letter}{number:06}@example.org" for number in range(400)] for letter in "abcdefghijklmnopqrstuvwxyz"]
     sizes = [len(judge.judged(modern(mac_algorithms_client_to_server=names)).encoded) for names in made_up]
     assert sum(sizes) > KEPT_BYTES
-    assert max(sizes) <= judge._known._bytes <= KEPT_BYTES
+    assert max(sizes) <= judge._known._weight <= KEPT_BYTES
     assert len(judge._known) < len(made_up)
 
 
@@ -142,4 +150,4 @@ def test_one_that_is_larger_than_all_that_may_be_kept_is_kept_alone() -> None:
     recent.put("huge", 2, KEPT_BYTES + 1)
     assert (recent.get("small"), recent.get("huge"), len(recent)) == (None, 2, 1)
     recent.put("small", 3, 10)
-    assert (recent.get("small"), recent.get("huge"), recent._bytes) == (3, None, 10)
+    assert (recent.get("small"), recent.get("huge"), recent._weight) == (3, None, 10)

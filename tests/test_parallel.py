@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import socket
 from typing import Any
 
-from sshprobe.judging import KEPT
-from sshprobe.parallel import ScanRunner, records_of, route, scan_pool
+import msgspec
+
+from sshprobe.kinds import Alike, Template
+from sshprobe.net import Address
+from sshprobe.parallel import AlikeResult, ScanRunner, Unpacker, WholeResult, hosts_of, route, scan_pool
+from sshprobe.probe.lists import Host, Seen
 from sshprobe.profiles import load_profile
+from sshprobe.recent import KEPT
+from sshprobe.records import Observation
 from sshprobe.targets import Target, parse_targets
 from tests.grading.observations import modern
+
+TARGET = Target("192.0.2.0/24", "192.0.2.7", 22)
 
 
 def settings(**changed: Any) -> dict[str, Any]:
@@ -20,12 +27,12 @@ def settings(**changed: Any) -> dict[str, Any]:
 def test_every_host_once_with_a_line_that_is_its_record() -> None:
     pool = scan_pool(settings(), workers=2, trouble=lambda words: None)
     targets = parse_targets(["127.0.0.0/24:9", "localhost:9"])
-    seen = list(records_of(pool.run(iter(targets), route)))
+    seen = [(host.record(), host.line()) for hosts in hosts_of(pool.batches(iter(targets), route)) for host in hosts]
     assert sorted(record.host for record, _ in seen) == sorted(
         ["localhost", *[f"127.0.0.{last}" for last in range(1, 255)]]
     )
     for record, line in seen:
-        assert json.loads(line)["host"] == record.host
+        assert line == msgspec.json.encode(record) + b"\n"
         assert record.status == "refused"
 
 
@@ -35,19 +42,34 @@ def test_one_host_always_goes_to_one_worker() -> None:
     assert len({route(Target("t", f"192.0.2.{last}", 22)) % 2 for last in range(100)}) == 2
 
 
+def kinds_of_hosts(number: int) -> list[Observation]:
+    return [modern(depth="lists", error=f"kind {kind}", authentication_user=f"user{kind}") for kind in range(number)]
+
+
 def test_verdicts_are_sent_once_while_both_sides_remember() -> None:
-    runner = ScanRunner(settings())
-    kinds = [modern(authentication_user=f"user{number}") for number in range(KEPT + 100)]
+    runner, unpacker = ScanRunner(settings()), Unpacker()
+    kinds = kinds_of_hosts(KEPT + 100)
     order = [kinds[0], kinds[0], *kinds, kinds[0], kinds[-1], kinds[0]]
-
-    def results() -> Iterator[Any]:
-        for observation in order:
-            yield [runner._parts(observation)]
-
-    sent = [part[0][1][2] is not None for part in results()]
+    results = [runner._packed(observation) for observation in order]
+    sent = [result.verdicts[2] is not None for result in results if isinstance(result, WholeResult)]
     assert sent[:2] == [True, False]
     assert sent[-3:] == [True, False, False]  # forgotten meanwhile, remembered, remembered
-    runner = ScanRunner(settings())
-    records = [record for record, _ in records_of(results())]
+    records = [unpacker.unpacked(TARGET, result).record() for result in results]
     assert [record.authentication_user for record in records] == [each.authentication_user for each in order]
     assert all(record.verdicts[0].profile == "mozilla-modern" for record in records)
+
+
+def test_a_template_is_sent_once_while_both_sides_remember() -> None:
+    runner, unpacker = ScanRunner(settings()), Unpacker()
+    judge = runner._scanner.judge
+    templates = [Template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
+    order = [templates[0], templates[0], *templates, templates[0], templates[-1], templates[0]]
+    host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)
+    alike = [Alike(host, Seen(template, None, 1e9 + number, 7.5)) for number, template in enumerate(order)]
+    results = [runner._packed(each) for each in alike]
+    sent = [result.template[2] is not None for result in results if isinstance(result, AlikeResult)]
+    assert sent[:2] == [True, False]
+    assert sent[-3:] == [True, False, False]
+    unpacked = [unpacker.unpacked(TARGET, result) for result in results]
+    assert [each.line() for each in unpacked] == [each.line() for each in alike]
+    assert [each.record() for each in unpacked] == [each.record() for each in alike]

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,7 +83,7 @@ async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: D
         print(f"Sweeping {len(report.servers)} servers ...", file=sys.stderr, flush=True)
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
-        interrupted = await scan_here(Scanner(profiles=profiles), targets, sink.host)
+        interrupted = await scan_here(Scanner(profiles=profiles), targets, sink)
         sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
         report.note_endpoints()
     return interrupted
@@ -101,9 +101,9 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def host(self, record: HostRecord) -> None:
+    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
         """Take one host."""
-        self._hosts.append(record)
+        self._hosts.append(record if exact is None else exact())
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""

@@ -21,8 +21,20 @@ Result = TypeVar("Result")
 
 INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at once"
 
-Take = Callable[["HostRecord", bytes | None], None]
-"""Takes a record, and its line where it is encoded already."""
+
+class Sink(Protocol):
+    """Takes what came of hosts."""
+
+    def host(
+        self, record: HostRecord, line: bytes | None = None, exact: Callable[[], HostRecord] | None = None
+    ) -> None:
+        """Take one host. `line` is its record encoded, with a line end, where it is already.
+
+        With `exact`, which gives its record, `record` may be that of a host that is alike (`sshprobe.kinds`).
+        """
+
+    def flush(self) -> None:
+        """Let nothing wait: no other host is there at the moment."""
 
 
 class Drive(Protocol):
@@ -32,8 +44,8 @@ class Drive(Protocol):
     def progress(self) -> Progress:
         """How far it is."""
 
-    def run(self, targets: Iterator[Target], take: Take, say: Callable[[str], None]) -> bool:
-        """Scan all targets. Returns whether it was interrupted; what finished before was taken."""
+    def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
+        """Scan all targets. Returns whether it was interrupted; what finished before is in `sink`."""
 
 
 class OneProcess:
@@ -49,13 +61,13 @@ class OneProcess:
         """How far it is."""
         return self._scanner.progress
 
-    def run(self, targets: Iterator[Target], take: Take, say: Callable[[str], None]) -> bool:
+    def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
         """See `Drive`."""
-        return on_loop(scan_here(self._scanner, targets, take, say))
+        return on_loop(scan_here(self._scanner, targets, sink, say))
 
 
 async def scan_here(
-    scanner: Scanner, targets: Iterable[Target], take: Take, say: Callable[[str], None] = lambda words: None
+    scanner: Scanner, targets: Iterable[Target], sink: Sink, say: Callable[[str], None] = lambda words: None
 ) -> bool:
     """Scan all targets on the running loop. Returns whether Ctrl-C or SIGTERM ended it early."""
     task = asyncio.current_task()
@@ -74,8 +86,10 @@ async def scan_here(
     async with scanner:
         try:
             with on_interrupt(interrupted):
-                async for record, line in scanner.scan_lines(targets):
-                    take(record, line)
+                async for hosts in scanner.scan_lines(targets):
+                    for host in hosts:
+                        sink.host(host.example, host.line(), host.record)
+                    sink.flush()
         except asyncio.CancelledError:
             if not interrupts:
                 raise
@@ -104,9 +118,9 @@ class SeveralProcesses:
         """How far it is."""
         return self._pool.progress
 
-    def run(self, targets: Iterator[Target], take: Take, say: Callable[[str], None]) -> bool:
+    def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
         """See `Drive`."""
-        from sshprobe.parallel import records_of, route
+        from sshprobe.parallel import hosts_of, route
 
         def interrupted() -> None:
             self._interrupts += 1
@@ -118,8 +132,10 @@ class SeveralProcesses:
 
         try:
             with on_interrupt(interrupted):
-                for record, line in records_of(self._pool.run(targets, route)):
-                    take(record, line)
+                for hosts in hosts_of(self._pool.batches(targets, route)):
+                    for host in hosts:
+                        sink.host(host.example, host.line(), host.record)
+                    sink.flush()
         except _StopAtOnce:
             self._pool.kill()
         return self._interrupts > 0

@@ -25,8 +25,8 @@ BLOCKS_UP_TO = 8
 class Audience(Protocol):
     """Shows a sweep to people."""
 
-    def host(self, record: HostRecord) -> None:
-        """Take one host."""
+    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
+        """Take one host, or one that is alike and what gives its record."""
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""
@@ -61,21 +61,28 @@ class SweepOutput:
         if self._writer is not None:
             self._writer.header(record)
 
-    def host(self, record: HostRecord, line: bytes | None = None) -> None:
-        """Take one host; `line` is it encoded, if it is."""
+    def host(
+        self, record: HostRecord, line: bytes | None = None, exact: Callable[[], HostRecord] | None = None
+    ) -> None:
+        """Take one host; `line` is it encoded, if it is. See `sshprobe.cli.driving.Sink` for `exact`."""
         if self._writer is not None:
             self._writer.host(record, line)
-        self.replay(record)
+        self.replay(record, exact)
 
-    def replay(self, record: HostRecord) -> None:
+    def flush(self) -> None:
+        """Write out what was taken so far."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    def replay(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
         """Count and show a host that is written already."""
         self.summary.add(record)
-        if self._fleet is None:
-            self._facts.add(record)
+        if self._fleet is None and record.host_keys:
+            self._facts.add(record if exact is None else exact())
         self.graded += bool(record.verdicts)
         self.failed = self.failed or any(reached(threshold, record) for threshold in self._thresholds)
         if self._audience is not None:
-            self._audience.host(record)
+            self._audience.host(record, exact)
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary."""
@@ -118,15 +125,16 @@ class Human:
         self._table = FleetTable(terminal, verbose=verbose)
         self._plain_table = FleetTable(type(terminal)(), verbose=verbose)
 
-    def host(self, record: HostRecord) -> None:
+    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
         """Show one host."""
-        from sshprobe.report.terminal import Terminal
-
         self._hosts += 1
-        self._table.add(record)
+        self._table.add(record, exact)
         if self._copy_to is not None:
-            self._plain_table.add(record)
+            self._plain_table.add(record, exact)
         if self._blocks:
+            from sshprobe.report.terminal import Terminal
+
+            record = record if exact is None else exact()
             gap = "\n" if self._hosts > 1 else ""
             with self._pause():
                 sys.stdout.write(gap + self._block(record, self._terminal))

@@ -188,7 +188,7 @@ def scan(
         start = time.monotonic()
         left = (target for target in stream if done is None or (target.host, target.port) not in done)
         with progress.showing(sink.summary):
-            interrupted = drive.run(left, sink.host, progress.say)
+            interrupted = drive.run(left, sink, progress.say)
         sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
 

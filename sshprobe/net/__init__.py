@@ -1,6 +1,17 @@
 """Dialling: names to addresses, addresses to byte streams with deadlines. Knows nothing of SSH."""
 
-from sshprobe.net.dial import Address, NetworkError, resolve
-from sshprobe.net.stream import Stream, open_stream
+from sshprobe.net.dial import Address, NetworkError, literal, resolve
+from sshprobe.net.dialer import Connection, Dialer
+from sshprobe.net.stream import Stream, adopt_stream, open_stream
 
-__all__ = ["Address", "NetworkError", "Stream", "open_stream", "resolve"]
+__all__ = [
+    "Address",
+    "Connection",
+    "Dialer",
+    "NetworkError",
+    "Stream",
+    "adopt_stream",
+    "literal",
+    "open_stream",
+    "resolve",
+]

@@ -37,6 +37,18 @@ def network_error(error: OSError) -> NetworkError:
     return NetworkError("unreachable", words.lower())
 
 
+def connect_error(error: OSError, address: Address) -> NetworkError:
+    """Sort an `OSError` of a connect to `address` into a `NetworkError`."""
+    if error.errno == errno.EADDRNOTAVAIL and not has_source_address(address):
+        return NetworkError("unreachable", "this machine has no address to reach it from")
+    return network_error(error)
+
+
+def no_connection_in_time(timeout: float) -> NetworkError:
+    """Return the error of a connect that got no answer within `timeout` seconds."""
+    return NetworkError("timeout", f"no connection within {timeout:g} s")
+
+
 def has_source_address(address: Address) -> bool:
     """Whether this machine has an address from which `address` can be reached. Nothing is sent.
 

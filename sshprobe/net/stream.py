@@ -7,10 +7,10 @@ so a peer that floods fills its own send buffer and not our memory.
 from __future__ import annotations
 
 import asyncio
-import errno
+import socket
 from typing import cast
 
-from sshprobe.net.dial import Address, NetworkError, has_source_address, network_error
+from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
 
 HIGH_WATER = 65_536
 """Bytes held before reading is paused."""
@@ -65,6 +65,11 @@ class Stream(asyncio.Protocol):
             self._error = network_error(exc)
         self._cancel_timer()
         self._wake()
+
+    def broke(self, error: NetworkError) -> None:
+        """Remember that it ended so before it was ours."""
+        self._eof = True
+        self._error = error
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -166,11 +171,29 @@ async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
             finally:
                 timer.cancel()
     except TimeoutError:
-        raise NetworkError("timeout", f"no connection within {timeout:g} s") from None
+        raise no_connection_in_time(timeout) from None
     except OSError as error:
-        if error.errno == errno.EADDRNOTAVAIL and not has_source_address(address):
-            raise NetworkError("unreachable", "this machine has no address to reach it from") from None
-        raise network_error(error) from None
+        raise connect_error(error, address) from None
+    return stream
+
+
+async def adopt_stream(connected: socket.socket, received: bytes, error: NetworkError | None) -> Stream:
+    """Return the stream of a connection that was made, and perhaps ended, elsewhere (`sshprobe.net.dialer`).
+
+    `received` is what came and was not taken yet; with `error`, the connection broke behind it.
+    """
+    stream = Stream()
+    stream.data_received(received)
+    if error is not None:
+        connected.close()
+        stream.broke(error)
+        return stream
+    loop = asyncio.get_running_loop()
+    try:
+        await loop.create_connection(lambda: stream, sock=connected)
+    except OSError as failure:
+        connected.close()
+        stream.broke(network_error(failure))
     return stream
 
 

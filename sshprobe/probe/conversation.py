@@ -7,10 +7,14 @@ status a record gets for it. It knows deadlines; it does not know why the questi
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
 
 from sshprobe.escape import escape_bytes
-from sshprobe.net import Address, NetworkError, Stream, open_stream
+from sshprobe.net import Address, NetworkError, Stream, adopt_stream, open_stream
 from sshprobe.records import Status
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
@@ -35,6 +39,9 @@ from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
 THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 """What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
+
+IDENTIFICATION, KEXINIT = "an identification", "KEXINIT"
+"""What is waited for, in words of a record."""
 
 TOO_MANY_CONNECTIONS = 12
 """SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253 section 11.1)."""
@@ -64,18 +71,42 @@ class Answers:
     group: GroupReceived | None = None
 
 
+@dataclass(slots=True)
+class Begun:
+    """A connection on which our identification was sent, and what came of it so far (`sshprobe.probe.lists`)."""
+
+    socket: socket.socket
+    received: bytes
+    error: NetworkError | None
+    """How it broke, if it did."""
+    started_at: datetime
+    """When the host was begun."""
+    started: float
+    """The same by the loop's clock."""
+    deadlines: dict[str, float]
+    """When the waits end that have begun, by what is waited for."""
+
+
 class Conversation:
     """One connection to one address. Ask in order: `identification`, `kexinit`, `host_key`, `methods`.
 
     `start_key_exchange` comes before `host_key`.
     """
 
-    def __init__(self, stream: Stream, transport: ClientTransport, timeout: float, host_deadline: float) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        transport: ClientTransport,
+        timeout: float,
+        host_deadline: float,
+        deadlines: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
         self._stream = stream
         self._transport = transport
         self._timeout = timeout
         self._host_deadline = host_deadline
         self._deadline = host_deadline
+        self._deadlines = deadlines
         self._awaited = ""
         self._silent = False
         self._closed = False
@@ -91,7 +122,7 @@ class Conversation:
     async def identification(self) -> Identification:
         """Wait for the server's identification."""
         while True:
-            event = await self._next("an identification")
+            event = await self._next(IDENTIFICATION)
             if isinstance(event, LineReceived):
                 self.answers.lines.append(event.line)
                 if event.line.rstrip() in THROTTLED_LINES:
@@ -102,7 +133,7 @@ class Conversation:
     async def kexinit(self) -> KexInit:
         """Wait for the server's lists."""
         while True:
-            event = await self._next("KEXINIT")
+            event = await self._next(KEXINIT)
             if isinstance(event, KexInitReceived):
                 return event.kexinit
 
@@ -155,7 +186,8 @@ class Conversation:
         """Return the next event, within the deadline of this question. Raises `Ended`."""
         if awaited != self._awaited:
             self._awaited = awaited
-            self._deadline = min(asyncio.get_running_loop().time() + self._timeout, self._host_deadline)
+            now = asyncio.get_running_loop().time()
+            self._deadline = min(self._deadlines.get(awaited, now + self._timeout), self._host_deadline)
         try:
             while not isinstance(event := self._transport.next_event(), Event):
                 assert event is NEED_DATA
@@ -198,3 +230,10 @@ async def open_conversation(
     stream = await open_stream(address, port, timeout=min(connect_timeout, remaining))
     stream.send(transport.data_to_send())
     return Conversation(stream, transport, timeout, deadline)
+
+
+async def go_on(begun: Begun, transport: ClientTransport, *, timeout: float, deadline: float) -> Conversation:
+    """Go on with a connection on which our identification was sent."""
+    transport.data_to_send()
+    stream = await adopt_stream(begun.socket, begun.received, begun.error)
+    return Conversation(stream, transport, timeout, deadline, begun.deadlines)

@@ -63,15 +63,7 @@ class Facts:
     def saw_identification(self, seen: wire_identification.Identification) -> None:
         """Keep the identification. The first one stays: some servers make a new comment for every connection."""
         if self.identification is None:
-            software = escape_bytes(seen.software, TEXT_KEPT)
-            version = _VERSION.search(software)
-            self.identification = Identification(
-                raw=escape_bytes(seen.raw, TEXT_KEPT),
-                protocol=escape_bytes(seen.protocol),
-                software=software,
-                version=version[1] if version else None,
-                comments=None if seen.comments is None else escape_bytes(seen.comments, TEXT_KEPT),
-            )
+            self.identification = identification_record(seen)
 
     def saw_kexinit(self, kexinit: KexInit) -> None:
         """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
@@ -160,6 +152,19 @@ class Facts:
     def post_quantum_kex(self) -> bool | None:
         """Return whether any key exchange offered resists a quantum computer, in every connection."""
         return self.post_quantum_everywhere if self.kexinit else None
+
+
+def identification_record(seen: wire_identification.Identification) -> Identification:
+    """Return an identification as records have it."""
+    software = escape_bytes(seen.software, TEXT_KEPT)
+    version = _VERSION.search(software)
+    return Identification(
+        raw=escape_bytes(seen.raw, TEXT_KEPT),
+        protocol=escape_bytes(seen.protocol),
+        software=software,
+        version=version[1] if version else None,
+        comments=None if seen.comments is None else escape_bytes(seen.comments, TEXT_KEPT),
+    )
 
 
 def is_post_quantum(kex: str) -> bool:

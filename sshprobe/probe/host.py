@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import Address, NetworkError
-from sshprobe.probe.conversation import Conversation, Ended, open_conversation
+from sshprobe.probe.conversation import Begun, Conversation, Ended, go_on, open_conversation
 from sshprobe.probe.facts import Facts, hexadecimal
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.plan import (
@@ -25,7 +25,9 @@ from sshprobe.probe.plan import (
 )
 from sshprobe.probe.unasked import rfc3339
 from sshprobe.records import GroupExchange, Observation, Stage, Status
+from sshprobe.wire.identification import MALFORMED, Identification
 from sshprobe.wire.key_exchange import METHODS, KeyPairs
+from sshprobe.wire.messages import KexInit
 from sshprobe.wire.transport import ClientTransport
 
 _log = logging.getLogger("sshprobe")
@@ -49,9 +51,17 @@ TARPIT_LINES = 100
 
 
 class HostProbe:
-    """One host: the first of `addresses` that takes a connection."""
+    """One host: the first of `addresses` that takes a connection; or that to which a connection was `begun`."""
 
-    def __init__(self, target: str, host: str, port: int, addresses: Sequence[Address], options: ProbeOptions) -> None:
+    def __init__(
+        self,
+        target: str,
+        host: str,
+        port: int,
+        addresses: Sequence[Address],
+        options: ProbeOptions,
+        begun: Begun | None = None,
+    ) -> None:
         self.target = target
         self.host = host
         self.port = port
@@ -62,7 +72,8 @@ class HostProbe:
         self._progress = Progress()
         self._key_pairs: KeyPairs = {}
         self._connections = 0
-        self._started_at = datetime.now(UTC)
+        self._begun = begun
+        self._started_at = datetime.now(UTC) if begun is None else begun.started_at
         self._elapsed = 0.0
         self._status: Status = "ok"
         self._error: str | None = None
@@ -91,25 +102,39 @@ class HostProbe:
     async def run(self) -> Observation:
         """Ask until everything is answered, given up or out of time. Never raises for what the host does."""
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = loop.time() if self._begun is None else self._begun.started
         self._deadline = started + self._options.host_timeout
         self._status, self._error, self._local = "ok", None, False
         try:
             while await self._one_connection():
                 pass
             await self._fallback()
-        except Ended as ended:
-            self._status, self._error = ended.status, str(ended)
-        except NetworkError as error:
-            self._local = error.failure == "local"
-            self._status = "unreachable" if error.failure == "local" else error.failure
-            self._error = str(error)
+        except (Ended, NetworkError) as error:
+            self.failed(error)
         except Exception as error:
             # A bug of ours met by one host must not cost the others their records, nor pass as an answer.
             _log.exception("internal error while asking %s port %d", self.host, self.port)
-            self._status, self._error = "protocol_error", f"internal error: {type(error).__name__}"
+            self.failed(error)
         self._elapsed += loop.time() - started
         return self.observation()
+
+    def failed(self, error: Exception) -> None:
+        """Take `error` as the reason why the host gave no more: every way to end has its status here."""
+        self._local = isinstance(error, NetworkError) and error.failure == "local"
+        if isinstance(error, Ended):
+            self._status, self._error = error.status, str(error)
+        elif isinstance(error, NetworkError):
+            self._status = "unreachable" if error.failure == "local" else error.failure
+            self._error = str(error)
+        else:
+            self._status, self._error = "protocol_error", f"internal error: {type(error).__name__}"
+
+    def answered(self, identification: Identification, kexinit: KexInit) -> None:
+        """Take the lists of a server from whom nothing else is wanted, as one connection brought them."""
+        self._connections = 1
+        self._stage = "kexinit"
+        self.facts.saw_identification(identification)
+        self.facts.saw_kexinit(kexinit)
 
     # -- connections ---------------------------------------------------------------------------------------------
 
@@ -162,8 +187,8 @@ class HostProbe:
             self.facts.warn("sends lines without end and never an identification, as a tarpit does")
         if self._identified and ended.status == "reset":
             return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
-        if unread and b"SSH-".startswith(unread[:4]):
-            return ended  # an identification that was begun
+        if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
+            return ended  # an identification that was begun, whatever came with it
         if lines or unread:
             # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
             said = next((line for line in lines if line.strip()), unread)
@@ -282,6 +307,11 @@ class HostProbe:
 
     async def _connect(self) -> Conversation:
         """Connect to the address that answered, or to the first that does. Raises `NetworkError`."""
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            self._connections = 1
+            transport = ClientTransport(self._options.client_id)
+            return await go_on(begun, transport, timeout=self._options.timeout, deadline=self._deadline)
         candidates = [self._address] if self._address is not None else self._addresses
         failure: NetworkError | None = None
         loop = asyncio.get_running_loop()

@@ -23,8 +23,11 @@ class JsonDocumentWriter:
 
     def host(self, record: HostRecord, line: bytes | None = None) -> None:
         """Add one host."""
-        self._stream.write(self._separator + (self._encoder.encode(record) if line is None else line))
+        self._stream.write(self._separator + (self._encoder.encode(record) if line is None else line.rstrip()))
         self._separator = b",\n"
+
+    def flush(self) -> None:
+        """See `RecordWriter`. The document is whole at its end only."""
 
     def summary(self, record: SummaryRecord) -> None:
         """End the document."""

@@ -16,14 +16,21 @@ class RecordWriter(Protocol):
         """Write what is known before the first host."""
 
     def host(self, record: HostRecord, line: bytes | None = None) -> None:
-        """Write one host. `line` is the record as it is encoded already, if it is."""
+        """Write one host. `line` is the record as it is encoded already, with a line end, if it is."""
+
+    def flush(self) -> None:
+        """Let no host wait that was written."""
 
     def summary(self, record: SummaryRecord) -> None:
         """Write the end."""
 
 
 class JsonLinesWriter:
-    """Writes records as lines, each flushed: an interrupted sweep leaves whole lines."""
+    """Writes records as lines: an interrupted sweep leaves whole lines, and perhaps a torn last one.
+
+    A long line goes to the system at once: many of them together are more than a processor's cache, and cost more.
+    Short ones wait in the stream's small buffer for the next, or for `flush`.
+    """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -35,7 +42,10 @@ class JsonLinesWriter:
 
     def host(self, record: HostRecord, line: bytes | None = None) -> None:
         """Write the line of one host."""
-        self._stream.write((self._encoder.encode(record) if line is None else line) + b"\n")
+        self._stream.write(self._encoder.encode(record) + b"\n" if line is None else line)
+
+    def flush(self) -> None:
+        """Hand all lines to the system."""
         self._stream.flush()
 
     def summary(self, record: SummaryRecord) -> None:

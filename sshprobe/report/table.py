@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sshprobe.escape import escape_unprintable
@@ -78,8 +78,11 @@ class FleetTable:
         self._servers = 0
         self._common: Counter[str] = Counter()
 
-    def add(self, record: HostRecord) -> None:
-        """Add one host. Its first verdict decides its place; each further profile has its own column."""
+    def add(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
+        """Add one host. Its first verdict decides its place; each further profile has its own column.
+
+        With `exact`, which gives its record, `record` may be one that differs from it in who and when.
+        """
         self._servers += record.identification is not None
         rows = self._silent if record.status in _SILENT and not record.verdicts else self._rows
         rows.count += 1
@@ -95,7 +98,7 @@ class FleetTable:
         else:
             wanted = rows.wants(1)
         if wanted:
-            rows.add(self._row(record))
+            rows.add(self._row(record if exact is None else exact()))
 
     def _row(self, record: HostRecord) -> _Row:
         # Only what is shown is made printable: a record is much larger, and there are many.

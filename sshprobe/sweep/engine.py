@@ -9,17 +9,21 @@ Rules:
 4. A job that failed because this machine was short of something is run again after a pause in which nothing new is
    started, and as many jobs at once as did not fail. Only after several tries is its result taken as it is.
 5. Memory follows `concurrency` and the number of throttled hosts, not the number of targets.
+
+A target is either expanded into jobs, which run in a task of its own, or goes by a `Shortcut`: then there is no task,
+and callbacks say what came of it. All rules hold for both; whatever is out of the ordinary leaves the short cut as a
+job.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from sshprobe.sweep.turns import Turns
+from sshprobe.sweep.turns import Addresses, Turns
 
 R_co = TypeVar("R_co", covariant=True)
 R = TypeVar("R")
@@ -46,6 +50,25 @@ class Job(Protocol[R_co]):
 
     async def run(self) -> R_co:
         """Run, or go on after a pause. Never raises for what the other side does."""
+
+
+class Shortcut(Protocol[T, R]):  # type: ignore[misc] # invariant: `R` is a result and a parameter of callbacks
+    """A cheaper way to the result of a target, without a task."""
+
+    def open(self) -> None:
+        """Begin, on the running loop."""
+
+    def close(self) -> None:
+        """End, and drop what is under way."""
+
+    def address(self, target: T) -> str | None:
+        """Return the one address that `target` means; None: this target cannot go this way."""
+
+    def start(
+        self, target: T, address: str, ended: Callable[[T, str, R], None], left: Callable[[T, Job[R]], None]
+    ) -> None:
+        """Begin one target. One of two is called, once: `ended` with its address and result, or `left` with a job of
+        that address that goes on."""
 
 
 @dataclass(slots=True)
@@ -89,6 +112,7 @@ class Sweep(Generic[T, R]):
         throttle_wait: float = 20.0,
         trouble: Callable[[str], None] | None = None,
         deferred: Callable[[T], None] | None = None,
+        shortcut: Shortcut[T, R] | None = None,
     ) -> None:
         self.progress = Progress()
         self._expand = expand
@@ -98,13 +122,22 @@ class Sweep(Generic[T, R]):
         self._throttle_wait = throttle_wait
         self._trouble = trouble
         self._deferred = deferred
+        self._shortcut = shortcut
         self._stopped = asyncio.Event()
         self._calm = asyncio.Event()  # cleared while this machine is short of something
         self._calm.set()
         self._turns = Turns(concurrency)
+        self._addresses = Addresses()
         self._told: set[str] = set()
-        self._addresses: dict[str, tuple[asyncio.Lock, int]] = {}
         self._later: list[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]] = []
+        self._tasks: asyncio.TaskGroup | None = None
+        self._under_way = 0
+        """Targets taken that have neither finished nor been put off."""
+        self._finished: list[Outcome[T, R]] = []
+        self._unread = 0
+        """Outcomes in `_finished`, and those that the reader has not come back from."""
+        self._reader: asyncio.Future[None] | None = None
+        self._taker: asyncio.Future[None] | None = None
 
     def stop(self) -> None:
         """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
@@ -112,81 +145,180 @@ class Sweep(Generic[T, R]):
 
     async def run(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncIterator[Outcome[T, R]]:
         """Yield the outcome of every target. Closing the iterator early cancels what runs."""
+        batches = self.batches(targets)
+        try:
+            async for batch in batches:
+                for outcome in batch:
+                    yield outcome
+        finally:
+            await batches.aclose()  # type: ignore[attr-defined] # the generator below
+
+    async def batches(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncIterator[list[Outcome[T, R]]]:
+        """Yield the outcomes of all targets, each time all that there are. Closing it early cancels what runs."""
         source = targets if isinstance(targets, AsyncIterator) else _as_async(targets)
-        one_at_a_time = asyncio.Lock()
-        outcomes: asyncio.Queue[Outcome[T, R] | None] = asyncio.Queue(maxsize=self._concurrency)
-        async with self._workers(outcomes, lambda: self._first_tries(source, one_at_a_time, outcomes)):
-            while (outcome := await outcomes.get()) is not None:
-                self.progress.done += 1
-                yield outcome
-        later, self._later = iter(self._later), []
-        async with self._workers(outcomes, lambda: self._second_tries(later, outcomes)):
-            while (outcome := await outcomes.get()) is not None:
-                self.progress.done += 1
-                yield outcome
+        if self._shortcut is not None:
+            self._shortcut.open()
+        try:
+            async with self._working(self._first_tries(source)) as work:
+                while batch := await self._next_batch(work):
+                    yield batch
+                    self._read(batch)
+            if self._later:
+                async with self._working(self._second_tries()) as work:
+                    while batch := await self._next_batch(work):
+                        yield batch
+                        self._read(batch)
+        finally:
+            if self._shortcut is not None:
+                self._shortcut.close()
+
+    # -- between those who work and who reads -----------------------------------------------------------------------
 
     @asynccontextmanager
-    async def _workers(
-        self, outcomes: asyncio.Queue[Outcome[T, R] | None], work: Callable[[], Awaitable[None]]
-    ) -> AsyncIterator[None]:
-        """Run `concurrency` workers; put None into `outcomes` when all are done; re-raise what one raised."""
+    async def _working(self, work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+        """Run `work` and the tasks that it starts beside the block; re-raise what one raised."""
 
-        async def all_of_them() -> None:
-            try:
-                async with asyncio.TaskGroup() as group:
-                    for _ in range(self._concurrency):
-                        group.create_task(_coroutine(work))
-            except asyncio.CancelledError:
-                raise  # whoever read the outcomes is gone, so nothing may be put for them
-            except BaseException:
-                await outcomes.put(None)
-                raise
-            await outcomes.put(None)
+        async def all_of_it() -> None:
+            async with asyncio.TaskGroup() as self._tasks:
+                await work
 
-        task = asyncio.create_task(all_of_them())
+        task = asyncio.create_task(all_of_it())
+        task.add_done_callback(lambda task: self._wake_reader())
         try:
-            yield
+            yield task
             await task
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def _first_tries(
-        self, source: AsyncIterator[T], one_at_a_time: asyncio.Lock, outcomes: asyncio.Queue[Outcome[T, R] | None]
-    ) -> None:
-        """Take targets until there are none: one worker."""
-        while True:
-            async with one_at_a_time:
-                if self._stopped.is_set():
-                    return
-                await self._calm.wait()
-                await self._keep_rate()
-                try:
-                    target = await anext(source)
-                except StopAsyncIteration:
-                    return
-            self.progress.started += 1
-            outcome: Outcome[T, R] = Outcome(target)
-            put_off = []
-            for job in await self._expand(target):
-                result = await self._run(job)
-                if job.come_back_later and not self._stopped.is_set():
-                    put_off.append((job, result))
-                else:
-                    outcome.results.append(result)
-            if put_off:
-                self.progress.waiting += 1
-                self._later.append((asyncio.get_running_loop().time() + self._throttle_wait, outcome, put_off))
-                if self._deferred is not None:
-                    self._deferred(target)
-            else:
-                await outcomes.put(outcome)
+    async def _next_batch(self, work: asyncio.Task[None]) -> list[Outcome[T, R]]:
+        """Wait for outcomes, and return all that there are; none once `work` has ended."""
+        if not self._finished and not work.done():
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
+        batch, self._finished = self._finished, []
+        return batch
 
-    async def _second_tries(
-        self,
-        later: Iterable[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]],
-        outcomes: asyncio.Queue[Outcome[T, R] | None],
-    ) -> None:
+    def _read(self, batch: list[Outcome[T, R]]) -> None:
+        self._unread -= len(batch)
+        self._wake_taker()
+
+    def _finish(self, outcome: Outcome[T, R]) -> None:
+        self.progress.done += 1
+        self._under_way -= 1
+        self._unread += 1
+        self._finished.append(outcome)
+        self._wake_reader()
+        self._wake_taker()
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None:
+            if not self._reader.done():
+                self._reader.set_result(None)
+            self._reader = None
+
+    def _wake_taker(self) -> None:
+        if self._taker is not None:
+            if not self._taker.done():
+                self._taker.set_result(None)
+            self._taker = None
+
+    async def _changed(self) -> None:
+        """Wait until a target ends or an outcome is read."""
+        self._taker = asyncio.get_running_loop().create_future()
+        await self._taker
+
+    # -- first tries -------------------------------------------------------------------------------------------------
+
+    async def _first_tries(self, source: AsyncIterator[T]) -> None:
+        """Take targets until there are none, and wait for the last of them."""
+        while True:
+            while self._under_way >= self._concurrency or self._under_way + self._unread >= 2 * self._concurrency:
+                await self._changed()
+            if self._stopped.is_set():
+                break
+            if not self._calm.is_set():
+                await self._calm.wait()
+            if self._interval:
+                await self._keep_rate()
+            try:
+                target = await anext(source)
+            except StopAsyncIteration:
+                break
+            self.progress.started += 1
+            self._under_way += 1
+            self._begin(target)
+        while self._under_way:
+            await self._changed()
+
+    def _begin(self, target: T) -> None:
+        shortcut = self._shortcut
+        if shortcut is not None:
+            address = shortcut.address(target)
+            # While this machine is short of something, nothing takes the short cut.
+            if address is not None and self._turns.unlimited and self._addresses.take_now(address):
+                if self._turns.take_now():
+                    shortcut.start(target, address, self._shortcut_ended, self._shortcut_left)
+                    return
+                self._addresses.give_back(address)
+        self._start(self._in_a_task(target))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        self._tasks.create_task(work)
+
+    async def _in_a_task(self, target: T) -> None:
+        outcome: Outcome[T, R] = Outcome(target)
+        put_off: list[tuple[Job[R], R]] = []
+        for job in await self._expand(target):
+            result = await self._run(job)
+            self._sort(job, result, outcome, put_off)
+        self._end(outcome, put_off)
+
+    def _sort(self, job: Job[R], result: R, outcome: Outcome[T, R], put_off: list[tuple[Job[R], R]]) -> None:
+        if job.come_back_later and not self._stopped.is_set():
+            put_off.append((job, result))
+        else:
+            outcome.results.append(result)
+
+    def _end(self, outcome: Outcome[T, R], put_off: list[tuple[Job[R], R]]) -> None:
+        if not put_off:
+            self._finish(outcome)
+            return
+        self.progress.waiting += 1
+        self._later.append((asyncio.get_running_loop().time() + self._throttle_wait, outcome, put_off))
+        if self._deferred is not None:
+            self._deferred(outcome.target)
+        self._under_way -= 1
+        self._wake_taker()
+
+    # -- by the short cut --------------------------------------------------------------------------------------------
+
+    def _shortcut_ended(self, target: T, address: str, result: R) -> None:
+        self._turns.give_back(trouble=False)
+        self._addresses.give_back(address)
+        self._finish(Outcome(target, [result]))
+
+    def _shortcut_left(self, target: T, job: Job[R]) -> None:
+        self._start(self._go_on(target, job))
+
+    async def _go_on(self, target: T, job: Job[R]) -> None:
+        """Run a job that came from the short cut: it has its address and its turn already."""
+        outcome: Outcome[T, R] = Outcome(target)
+        put_off: list[tuple[Job[R], R]] = []
+        self._sort(job, await self._alone(job, in_turn=True), outcome, put_off)
+        self._end(outcome, put_off)
+
+    # -- second tries ------------------------------------------------------------------------------------------------
+
+    async def _second_tries(self) -> None:
+        later, self._later = iter(self._later), []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._concurrency):
+                group.create_task(self._again(later))
+
+    async def _again(self, later: Iterable[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]]) -> None:
+        """Take what was put off until nothing is left: one worker."""
         for not_before, outcome, put_off in later:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(not_before):
@@ -194,24 +326,36 @@ class Sweep(Generic[T, R]):
             for job, result in put_off:
                 outcome.results.append(result if self._stopped.is_set() else await self._run(job))
             self.progress.waiting -= 1
-            await outcomes.put(outcome)
+            self._under_way += 1  # `_finish` takes it off
+            self._finish(outcome)
+
+    # -- one job -----------------------------------------------------------------------------------------------------
 
     async def _run(self, job: Job[R]) -> R:
         if not job.address:
             return await job.run()
-        async with self._alone(job.address):
-            result = await self._in_turn(job)
+        await self._addresses.take(job.address)
+        return await self._alone(job, in_turn=False)
+
+    async def _alone(self, job: Job[R], *, in_turn: bool) -> R:
+        """Run a job whose address nobody else has, and give the address back."""
+        address = job.address
+        try:
+            result = await self._in_turn(job, has_turn=in_turn)
             for pause in LOCAL_PAUSES:
                 trouble = job.local_trouble
                 if trouble is None:
                     break
                 self._turns.fewer()
                 await self._wait_out(trouble, pause)
-                result = await self._in_turn(job)
+                result = await self._in_turn(job, has_turn=False)
             return result
+        finally:
+            self._addresses.give_back(address)
 
-    async def _in_turn(self, job: Job[R]) -> R:
-        await self._turns.take()
+    async def _in_turn(self, job: Job[R], *, has_turn: bool) -> R:
+        if not has_turn:
+            await self._turns.take()
         try:
             return await job.run()
         finally:
@@ -230,31 +374,11 @@ class Sweep(Generic[T, R]):
         finally:
             self._calm.set()
 
-    @asynccontextmanager
-    async def _alone(self, address: str) -> AsyncIterator[None]:
-        lock, users = self._addresses.get(address, (asyncio.Lock(), 0))
-        self._addresses[address] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._addresses[address]
-            if users == 1:
-                del self._addresses[address]
-            else:
-                self._addresses[address] = (lock, users - 1)
-
     async def _keep_rate(self) -> None:
-        if not self._interval:
-            return
         loop = asyncio.get_running_loop()
         start = max(self._next_start, loop.time())
         self._next_start = start + self._interval
         await asyncio.sleep(start - loop.time())
-
-
-async def _coroutine(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
 
 
 async def _as_async(targets: Iterable[T]) -> AsyncIterator[T]:

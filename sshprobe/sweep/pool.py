@@ -45,7 +45,7 @@ class PoolError(RuntimeError):
     """Workers cannot be kept alive."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Slot(Generic[T]):
     """One worker, and its successors."""
 
@@ -95,6 +95,12 @@ class Pool(Generic[T, R]):
 
     def run(self, targets: Iterator[T], route: Callable[[T], int]) -> Iterator[R]:
         """Yield the result of every target, in the order in which they come. Ends all workers at the end."""
+        for batch in self.batches(targets, route):
+            for _, result in batch:
+                yield result
+
+    def batches(self, targets: Iterator[T], route: Callable[[T], int]) -> Iterator[list[tuple[T, R]]]:
+        """Yield every target with its result, those that came together in one list. See `run`."""
         try:
             source: Iterator[T] | None = targets
             while True:
@@ -128,16 +134,19 @@ class Pool(Generic[T, R]):
 
     def _read(self, source: Iterator[T], route: Callable[[T], int]) -> bool:
         """Take targets while a worker wants some. Returns False at their end."""
-        while any(len(slot.pending) < min(BATCH, slot.room(self._window)) for slot in self._slots):
-            if any(len(slot.pending) >= AHEAD for slot in self._slots):
-                return True
-            try:
-                target = next(source)
-            except StopIteration:
+        wanting = [slot for slot in self._slots if len(slot.pending) < min(BATCH, slot.room(self._window))]
+        while wanting:
+            target = next(source, None)
+            if target is None:
                 return False
-            self._slots[route(target) % len(self._slots)].pending.append((self._next_number, target))
+            slot = self._slots[route(target) % len(self._slots)]
+            slot.pending.append((self._next_number, target))
             self._next_number += 1
             self.progress.started += 1
+            if len(slot.pending) >= AHEAD:
+                return True
+            if slot in wanting and len(slot.pending) >= min(BATCH, slot.room(self._window)):
+                wanting.remove(slot)
         return True
 
     def _feed(self, slot: _Slot[T], *, last: bool) -> None:
@@ -157,7 +166,7 @@ class Pool(Generic[T, R]):
 
     # -- results in ----------------------------------------------------------------------------------------------
 
-    def _listen(self) -> Iterator[R]:
+    def _listen(self) -> Iterator[list[tuple[T, R]]]:
         connections = {slot.connection: slot for slot in self._slots if not slot.closed}
         for ready in wait(list(connections), timeout=TICK):
             assert isinstance(ready, Connection)
@@ -165,27 +174,35 @@ class Pool(Generic[T, R]):
             try:
                 kind, data = ready.recv()
             except (EOFError, OSError):
-                yield from self._died(slot)
+                yield self._died(slot)
                 continue
             if kind == "results":
-                for number, result in data:
-                    if slot.under_way.pop(number, None) is None:
-                        continue
-                    slot.barren = 0
-                    self._deaths.pop(number, None)
-                    if number in slot.deferred:
-                        slot.deferred.discard(number)
-                        self.progress.waiting -= 1
-                    self.progress.done += 1
-                    yield result
+                yield self._answered(slot, data)
             elif kind == "deferred":
                 slot.deferred.add(data)
                 self.progress.waiting += 1
             elif kind == "trouble" and self._trouble is not None:
                 self._trouble(data)
 
-    def _died(self, slot: _Slot[T]) -> Iterator[R]:
-        """Replace a worker, and give what it had not answered to its successor."""
+    def _answered(self, slot: _Slot[T], results: list[tuple[int, R]]) -> list[tuple[T, R]]:
+        """Take results off what is under way."""
+        answered = []
+        for number, result in results:
+            target = slot.under_way.pop(number, None)
+            if target is None:
+                continue
+            if self._deaths:
+                self._deaths.pop(number, None)
+            if number in slot.deferred:
+                slot.deferred.discard(number)
+                self.progress.waiting -= 1
+            answered.append((target, result))
+        slot.barren = 0
+        self.progress.done += len(answered)
+        return answered
+
+    def _died(self, slot: _Slot[T]) -> list[tuple[T, R]]:
+        """Replace a worker, and give what it had not answered to its successor. Returns what is given up."""
         slot.process.join()
         slot.connection.close()
         again = list(slot.under_way.items())
@@ -195,12 +212,13 @@ class Pool(Generic[T, R]):
         if self._stopping or (slot.ended and not again):
             self.progress.started -= len(again)
             slot.closed = True
-            return
+            return []
         slot.barren += 1
         if slot.barren > BARREN:
             raise PoolError(f"worker processes end at once, with exit code {slot.process.exitcode}")
         slot.ended = False
         slot.process, slot.connection = self._new_process()
+        given_up = []
         for number, target in again:
             self._deaths[number] += 1
             if self._deaths[number] < DEATHS:
@@ -208,7 +226,8 @@ class Pool(Generic[T, R]):
                 continue
             del self._deaths[number]
             self.progress.done += 1
-            yield self._lost(target)
+            given_up.append((target, self._lost(target)))
+        return given_up
 
     def _start(self) -> _Slot[T]:
         return _Slot(*self._new_process())

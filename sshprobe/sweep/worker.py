@@ -10,9 +10,8 @@ import asyncio
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sshprobe.platform import loop_factory
 
@@ -28,8 +27,7 @@ FLUSH_SECONDS = 0.05
 """How long a result may wait for others to travel with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Numbered(Generic[T]):
+class Numbered(NamedTuple, Generic[T]):
     """A target, and the number by which its result is sent back."""
 
     number: int
@@ -92,6 +90,10 @@ class _Worker:
             self._connection.send(("results", self._results))
             self._results = []
 
+    def _take(self, targets: list[tuple[int, Any]]) -> None:
+        for number, target in targets:
+            self._inbox.put_nowait(Numbered(number, target))
+
     async def _targets(self) -> AsyncIterator[Numbered[Any]]:
         while (numbered := await self._inbox.get()) is not None:
             yield numbered
@@ -102,8 +104,7 @@ class _Worker:
             while True:
                 kind, data = self._connection.recv()
                 if kind == "targets":
-                    for number, target in data:
-                        loop.call_soon_threadsafe(self._inbox.put_nowait, Numbered(number, target))
+                    loop.call_soon_threadsafe(self._take, data)
                 elif kind == "stop":
                     loop.call_soon_threadsafe(self._runner.stop)
                 elif kind == "end":

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import NamedTuple
 
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text, escape_unprintable
@@ -26,8 +27,7 @@ MAX_PIECES = 65_536
 """The most intervals that one pattern may fall into: "10.*.*.1" does, and "*.*.*.1" would be 16 million."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """One host and port to scan."""
 
     text: str

@@ -19,6 +19,9 @@ from sshprobe.wire.limits import BYTES_BEFORE_IDENTIFICATION, IDENTIFICATION_LIN
 
 _GRAMMAR = re.compile(rb"SSH-(?P<protocol>[0-9]+\.[0-9]+)-(?P<software>[^ ]*)(?: (?P<comments>.*))?", re.DOTALL)
 
+MALFORMED = "malformed identification"
+"""What the `RemoteProtocolError` of a line that begins with "SSH-" and is none says."""
+
 _OURS = re.compile(rb"SSH-2\.0-[!-,.-~]+(?: [ -~]*)?")
 """What we may send: printable US-ASCII, and no "-" in softwareversion."""
 
@@ -46,7 +49,7 @@ def parse_identification(line: bytes) -> Identification:
     """Parse one line without its line end. Raises `RemoteProtocolError` if it is no identification."""
     match = _GRAMMAR.fullmatch(line)
     if match is None:
-        raise RemoteProtocolError("malformed identification")
+        raise RemoteProtocolError(MALFORMED)
     return Identification(line, match["protocol"], match["software"], match["comments"])
 
 

@@ -7,16 +7,18 @@ looked at by a test of its own.
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import cache
 
+import msgspec
 import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.profiles import load_profile
-from sshprobe.records import HostRecord
+from sshprobe.records import Depth, HostRecord
 from sshprobe.scanner import Scanner
 from tests.hostile import (
     cases_connections,
@@ -55,10 +57,19 @@ class Swept:
 
 @cache
 def swept(table: str) -> Swept:
-    return asyncio.run(_sweep(TABLES[table]))
+    return asyncio.run(_sweep(TABLES[table], "full"))
 
 
-async def _sweep(cases: list[Case]) -> Swept:
+@cache
+def swept_for_lists(table: str, *, by_the_short_cut: bool) -> Swept:
+    """On the short cut (`sshprobe.probe.lists`), or without: where there is no epoll, there is none."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not by_the_short_cut:
+            patch.delattr(select, "epoll")
+        return asyncio.run(_sweep(TABLES[table], "lists"))
+
+
+async def _sweep(cases: list[Case], depth: Depth) -> Swept:
     async with AsyncExitStack() as running:
         good = [await running.enter_async_context(AsyncSSHServer("hardened", host=host)) for host in GOOD_HOSTS]
         servers = {
@@ -70,6 +81,7 @@ async def _sweep(cases: list[Case]) -> Swept:
         records, count = {}, Counter[str]()
         scanner = Scanner(
             profiles=[load_profile("mozilla-modern")],
+            depth=depth,
             connect_timeout=2,
             timeout=1.5,
             host_timeout=20,
@@ -119,3 +131,38 @@ def test_the_others_in_the_sweep_are_unharmed(table: str) -> None:
         assert record.authentication_methods == ["publickey"]
         assert [verdict.compliant for verdict in record.verdicts] == [True]
         assert record.connections == server.connections() == 2
+
+
+def told_apart(record: HostRecord) -> HostRecord:
+    """A record without who and when, and without how many lines a tarpit sent in its time."""
+    lines = record.lines_before_identification[:1]
+    return msgspec.structs.replace(
+        record, target="", port=0, started_at="", duration_ms=0, lines_before_identification=lines
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
+)
+def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
+    """The short cut says what the usual way says, for no more connections, and lets no server keep us longer."""
+    quick, usual = (swept_for_lists(table, by_the_short_cut=which) for which in (True, False))
+    server = quick.servers[case.name]
+    record = quick.records[f"{server.host}:{server.port}"]
+    other = usual.servers[case.name]
+    assert told_apart(record) == told_apart(usual.records[f"{other.host}:{other.port}"])
+    assert "internal error" not in " ".join([record.error or "", *record.warnings])
+    assert server.connections == other.connections == record.connections
+    assert server.most_at_once == 1
+    assert server.bytes_accepted <= case.bytes_accepted
+    assert record.duration_ms < 5000
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_others_asked_for_their_lists_are_unharmed(table: str) -> None:
+    result = swept_for_lists(table, by_the_short_cut=True)
+    assert set(result.count.values()) == {1}
+    assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
+    for server in result.good:
+        record = result.records[f"{server.host}:{server.port}"]
+        assert (record.status, record.error, record.connections) == ("ok", None, 1)

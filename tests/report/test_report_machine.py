@@ -71,12 +71,13 @@ def test_a_document_written_otherwise_is_read(tmp_path: Path) -> None:
         assert list(read_records([str(tmp_path / "pretty.json")])) == written
 
 
-def test_lines_are_flushed_one_by_one(tmp_path: Path) -> None:
+def test_lines_are_there_once_they_are_flushed(tmp_path: Path) -> None:
     with appending_lines(str(tmp_path / "r.jsonl")) as stream:
         writer = JsonLinesWriter(stream)
         writer.header(HEADER)
         for number, host in enumerate(HOSTS, start=2):
             writer.host(host)
+            writer.flush()
             assert len((tmp_path / "r.jsonl").read_bytes().splitlines()) == number
 
 

@@ -1,0 +1,245 @@
+"""Many TCP connections at once, driven by callbacks: no task, no future and no timer for each.
+
+For conversations so short that what asyncio charges for a connection is most of their cost. A `Dialer` has a poll set
+of its own (`sshprobe.platform.poll_set`: Linux's epoll), which is one descriptor in the loop's: each time that the loop
+finds it readable, all that is ready is handed to the connections in one go. One timer serves all deadlines.
+
+Each socket is in the poll set once, for everything, and edge-triggered: what is ready is read until there is no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+
+from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.platform import (
+    MORE_COMES,
+    POLL_ENDED,
+    POLL_EVERYTHING,
+    POLL_FAILED,
+    POLL_READABLE,
+    STREAM_NONBLOCKING,
+    has_poll_set,
+    poll_set,
+)
+
+_log = logging.getLogger("sshprobe")
+
+READ = 16_384
+"""Bytes read at once."""
+
+EVENTS = 512
+"""Connections served before the loop gets its turn again."""
+
+TICK = 0.02
+"""Seconds between two looks at the deadlines, at least: they are kept no more exactly than that."""
+
+_UNDER_WAY = frozenset({0, errno.EINPROGRESS})
+
+
+class Connection:
+    """One connection of a `Dialer`, which calls the methods that a subclass defines. None of them waits."""
+
+    __slots__ = ("_connected", "_dialer", "_open", "_socket", "address", "deadline", "port", "timeout")
+
+    def __init__(self, dialer: Dialer, address: Address, port: int) -> None:
+        self.address = address
+        self.port = port
+        self.deadline = 0.0
+        """A time of the loop's clock."""
+        self.timeout = 0.0
+        """Seconds to connect."""
+        self._dialer = dialer
+        self._open = False
+        self._connected = False
+
+    # -- for the subclass to define ----------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """It is made."""
+
+    def received(self, data: bytes) -> None:
+        """Something came; b"" at the end of the stream."""
+
+    def broken(self, error: NetworkError) -> None:
+        """It could not be made, or broke. It is closed if it was never made."""
+
+    def expired(self) -> None:
+        """Its deadline is over. One that was not made by then is `broken`."""
+
+    def faulty(self, error: Exception) -> None:
+        """One of the methods above raised: a bug of ours. It is closed."""
+
+    # -- for the subclass to call ------------------------------------------------------------------------------------
+
+    def dial(self, timeout: float, now: float) -> None:
+        """Connect within `timeout` seconds from `now`. One of `connected` and `broken` is called later, or at once."""
+        self.timeout = timeout
+        try:
+            self._socket = made = socket.socket(self.address.family, STREAM_NONBLOCKING)
+        except OSError as error:
+            self.broken(network_error(error))
+            return
+        code = made.connect_ex((self.address.ip, self.port))
+        if code not in _UNDER_WAY:
+            made.close()
+            self.broken(connect_error(OSError(code, os.strerror(code)), self.address))
+            return
+        self._open = True
+        self._dialer.add(made.fileno(), self)
+        self.wait_until(now + timeout)
+
+    def wait_until(self, deadline: float) -> None:
+        """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
+        self.deadline = deadline
+        self._dialer.due_at(deadline)
+
+    def send(self, data: bytes) -> None:
+        """Send a little, which has room in the kernel's buffer of a fresh connection. Raises `OSError`."""
+        if self._socket.send(data) != len(data):
+            raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+
+    def send_last(self, data: bytes) -> None:
+        """Send a little and close our side, both in one segment where the system can. Raises `OSError`."""
+        self._socket.send(data, MORE_COMES)
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close at once, whatever is unsent or unread. Nothing is called any more."""
+        if self._open:
+            self._open = False
+            self._dialer.forget(self._socket.fileno())
+            self._socket.close()
+
+    def leave(self) -> socket.socket:
+        """Return the socket, which goes on without the dialer. Nothing is called any more."""
+        self._open = False
+        self._dialer.release(self._socket.fileno())
+        return self._socket
+
+    # -- for the dialer ----------------------------------------------------------------------------------------------
+
+    def _ready(self, events: int) -> None:
+        made = self._socket
+        if not self._connected:
+            if events & POLL_FAILED:
+                code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if code:
+                    self.close()
+                    self.broken(connect_error(OSError(code, os.strerror(code)), self.address))
+                    return
+            self._connected = True
+            self.connected()
+            if not events & POLL_READABLE:
+                return
+        while self._open:
+            try:
+                data = made.recv(READ)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.broken(network_error(error))
+                return
+            self.received(data)
+            if not data or (len(data) < READ and not events & POLL_ENDED):
+                return
+
+    def _late(self) -> None:
+        if self._connected:
+            self.expired()
+        else:
+            self.close()
+            self.broken(no_connection_in_time(self.timeout))
+
+
+class Dialer:
+    """The connections of one sweep. `open` and `close` it on the running loop."""
+
+    def __init__(self) -> None:
+        self._connections: dict[int, Connection] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = float("inf")
+
+    @staticmethod
+    def works() -> bool:
+        """Whether this system has what it takes."""
+        return has_poll_set()
+
+    def open(self) -> None:
+        """Begin."""
+        self._loop = asyncio.get_running_loop()
+        self._poll = poll_set()
+        self._loop.add_reader(self._poll.fileno(), self._serve)
+
+    def close(self) -> None:
+        """End, and close every connection without a word."""
+        self._loop.remove_reader(self._poll.fileno())
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._connections.values()):
+            connection.close()
+        self._poll.close()
+
+    def time(self) -> float:
+        """Return the loop's time."""
+        return self._loop.time()
+
+    # -- for connections ---------------------------------------------------------------------------------------------
+
+    def add(self, number: int, connection: Connection) -> None:
+        """Watch a socket."""
+        self._poll.register(number, POLL_EVERYTHING)
+        self._connections[number] = connection
+
+    def forget(self, number: int) -> None:
+        """Watch a socket no more that is closed next, which takes it out of the poll set."""
+        del self._connections[number]
+
+    def release(self, number: int) -> None:
+        """Watch a socket no more that stays open."""
+        del self._connections[number]
+        self._poll.unregister(number)
+
+    def due_at(self, deadline: float) -> None:
+        """Look at the deadlines then at the latest."""
+        if deadline < self._due:
+            self._due = deadline
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(max(deadline, self._loop.time() + TICK), self._look)
+
+    # -- callbacks of the loop ---------------------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        # No callback dials: a descriptor that is closed here is not taken again before the next round of events.
+        connections = self._connections
+        for number, events in self._poll.poll(0, EVENTS):
+            connection = connections.get(number)
+            if connection is not None:
+                try:
+                    connection._ready(events)
+                except Exception as error:
+                    self._fault(connection, error)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        self._timer = None
+        self._due = float("inf")
+        for connection in list(self._connections.values()):
+            if connection._open and connection.deadline <= now:
+                try:
+                    connection._late()
+                except Exception as error:
+                    self._fault(connection, error)
+        earliest = min((connection.deadline for connection in self._connections.values()), default=None)
+        if earliest is not None:
+            self.due_at(earliest)
+
+    def _fault(self, connection: Connection, error: Exception) -> None:
+        _log.exception("internal error while asking %s port %d", connection.address.ip, connection.port)
+        connection.close()
+        connection.faulty(error)
