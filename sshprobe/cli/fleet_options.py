@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,3 +59,9 @@ def take_hosts(facts: FleetFacts) -> Callable[[Record], None]:
             facts.add(record)
 
     return take
+
+
+def say_left_out(number: int) -> None:
+    """Say on standard error that records of several sweeps do not all count."""
+    words = "1 record is" if number == 1 else f"{number:,} records are"
+    print(f"note: {words} left out: a later one of the same target counts", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.fleet_options import fleet_facts, take_hosts, weak_keys_option
+from sshprobe.cli.fleet_options import fleet_facts, say_left_out, take_hosts, weak_keys_option
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def grade(
 
     profiles = load_profiles(profile_names)
     facts = fleet_facts(weak_keys)
-    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=take_hosts(facts)))
+    saved = SavedSweeps(
+        read_records(records, stdin=standard_input(), first_pass=take_hosts(facts), left_out=say_left_out)
+    )
     report = facts.report()
     fleet = FleetIndex(report)
     hosts = saved.hosts()

@@ -104,10 +104,15 @@ class ChosenTargets:
             raise InputError("standard input cannot be targets and records at once")
         more = []
         if self.records:
+            from sshprobe.cli.fleet_options import say_left_out
             from sshprobe.report.reading import read_records
 
             more.append(
-                targets_of_records(read_records(self.records, stdin=stdin), statuses=self.statuses, grades=self.grades)
+                targets_of_records(
+                    read_records(self.records, stdin=stdin, left_out=say_left_out),
+                    statuses=self.statuses,
+                    grades=self.grades,
+                )
             )
         stream = parse_targets(
             self.targets,

@@ -13,19 +13,27 @@ from typing import IO
 import msgspec
 
 from sshprobe.errors import InputError
-from sshprobe.records import SCHEMA, Record, SweepDocument
+from sshprobe.records import SCHEMA, Record, SweepDocument, SweepRecord
+from sshprobe.report.latest import Latest
 
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
 
 def read_records(
-    names: Iterable[str], *, stdin: IO[bytes] | None = None, first_pass: Callable[[Record], None] | None = None
+    names: Iterable[str],
+    *,
+    stdin: IO[bytes] | None = None,
+    first_pass: Callable[[Record], None] | None = None,
+    left_out: Callable[[int], None] | None = None,
 ) -> Iterator[Record]:
     """Yield the records of all files, in order. `-` is `stdin`.
 
+    Where several sweeps have records of one target, only those of the latest come (`sshprobe.report.latest`);
+    `left_out` is told how many do not.
+
     Everything is read and checked before the first record comes out, and read again for yielding: a broken file
     gives an error and never half a report, and a large one does not fill the memory. `first_pass` gets every record
-    while they are checked, before this returns: what it learns of all hosts can be said of each.
+    before this returns: what it learns of all hosts can be said of each.
 
     Raises:
         InputError: a file cannot be read, or something in it is no record; the message names the file and line.
@@ -35,22 +43,43 @@ def read_records(
         raise InputError("no records: name a file of them, or `-` for standard input")
     with contextlib.ExitStack() as checking:
         sources = [checking.enter_context(contextlib.closing(_Source(name, stdin))) for name in names]
+        sweeps = 0
         for source in sources:
-            empty = True
-            for record in source.records():
-                empty = False
-                if first_pass is not None:
-                    first_pass(record)
-            if empty:
+            records = -1
+            for records, record in enumerate(source.records()):
+                sweeps += records == 0 or isinstance(record, SweepRecord)
+            if records < 0:
                 raise InputError("holds no records", source=source.name)
+        latest = None
+        if sweeps > 1:
+            latest = Latest()
+            latest.learn(_numbered(sources))
+            if left_out is not None and latest.left_out:
+                left_out(latest.left_out)
+        if first_pass is not None:
+            for record in _records(sources, latest):
+                first_pass(record)
         opened = checking.pop_all()
-    return _all_records(sources, opened)
+    return _all_records(sources, latest, opened)
 
 
-def _all_records(sources: list[_Source], opened: contextlib.ExitStack) -> Iterator[Record]:
+def _all_records(sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack) -> Iterator[Record]:
     with opened:
-        for source in sources:
-            yield from source.records()
+        yield from _records(sources, latest)
+
+
+def _records(sources: list[_Source], latest: Latest | None) -> Iterator[Record]:
+    every = _numbered(sources)
+    return (record for _, record in every) if latest is None else latest.pick(every)
+
+
+def _numbered(sources: list[_Source]) -> Iterator[tuple[int, Record]]:
+    """Yield each record with the number of its sweep: one begins with each file, and with each header in it."""
+    sweep = 0
+    for source in sources:
+        for number, record in enumerate(source.records()):
+            sweep += number == 0 or isinstance(record, SweepRecord)
+            yield sweep, record
 
 
 class _Source:
