@@ -141,7 +141,10 @@ class FleetTable:
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
                 lines[index] = self._terminal.grade(lines[index][:2], row.grade) + lines[index][2:]
-        sentences = self._sentences(summary)
+        sentences = []
+        if len(self._profiles) > 1:
+            sentences.append(f"Grade, score and worst are those of {escape_unprintable(self._profiles[0])}.")
+        sentences += self._sentences(summary)
         sentences += self._hidden(self._rows.count - (len(rows) - len(silent)), self._silent.count - len(silent))
         if summary.interrupted:
             sentences.append("Interrupted: the rest was not scanned.")

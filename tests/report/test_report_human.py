@@ -158,6 +158,8 @@ def test_a_sweep() -> None:
     ]
     assert "hmac-sha1" in text.splitlines()[1]
     assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
+    assert "\nGrade, score and worst are those of mozilla-modern.\n" in text
+    assert "Grade, score" not in render(fleet()[:2])
     assert "5 targets: 3 ok, 1 not ssh, 1 refused. 11 connections in 1.5 s." in text
     assert "3 SSH servers, 2 not compliant with mozilla-modern." in text
     assert "3 host keys are on 2 addresses that agree in all that was seen" in " ".join(text.split())
