@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sshprobe.cli.driving import Drive
     from sshprobe.profiles import Profile
     from sshprobe.report.resuming import Resumption
+    from sshprobe.targets import TargetStream
 
 PARALLEL_FROM = 4096
 """Targets from which on several processes are worth their start."""
@@ -65,7 +66,9 @@ DEFAULT_RATE = 200.0
     help=f"For a wired network: concurrency {FAST_CONCURRENCY}, no rate limit, {FAST_CONNECT_TIMEOUT:g} s to connect.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core for large sweeps, else 1]"
+    "--workers",
+    type=click.IntRange(1, 256),
+    help="Processes.  [default: one a core for large sweeps of addresses, else 1]",
 )
 @click.option("--timeout", type=SECONDS, default=10.0, show_default=True, help="Seconds for one question.")
 @click.option("--host-timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one host.")
@@ -161,7 +164,7 @@ def scan(
         "trouble": lambda words: said[0](f"{words}: pausing"),
     }
     if workers is None:
-        workers = cores() if stream.total >= PARALLEL_FROM else 1
+        workers = usual_workers(stream)
     notice = fit_to_limits(settings, workers)
     drive = new_drive(settings, workers)
     progress = sweep_progress(drive.progress, total=stream.total, wanted=not no_progress, stats=stats)
@@ -212,6 +215,12 @@ def new_drive(settings: dict[str, Any], workers: int) -> Drive:
     from sshprobe.cli.driving import OneProcess, SeveralProcesses
 
     return OneProcess(settings) if workers == 1 else SeveralProcesses(settings, workers)
+
+
+def usual_workers(stream: TargetStream) -> int:
+    """Return how many processes a sweep has unless the user says it."""
+    # What a name resolves to may be a target by itself, and two workers know nothing of each other.
+    return cores() if stream.total >= PARALLEL_FROM and not stream.has_names else 1
 
 
 def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:

@@ -44,6 +44,11 @@ class TargetSpace:
         self.total = self._starts.pop()
         """How many targets there are: pairs of a host and a port."""
 
+    @property
+    def has_names(self) -> bool:
+        """Whether there is a target of which only a resolver knows the address."""
+        return any(isinstance(block, _Names) for block in self._blocks)
+
     def __getitem__(self, index: int) -> Target:
         """Return one target. Raises IndexError where there is none."""
         if not 0 <= index < self.total:

@@ -78,6 +78,11 @@ class TargetStream(Iterator[Target]):
         self.total = max(0, -((self._range.start - self._range.stop) // self._range.step))
         """How many targets the stream has from its beginning to its end, exactly."""
 
+    @property
+    def has_names(self) -> bool:
+        """Whether there is a target of which only a resolver knows the address."""
+        return self._space.has_names
+
     def __next__(self) -> Target:
         return self.at(next(self._positions))
 

@@ -10,8 +10,10 @@ import msgspec
 import pytest
 
 from sshprobe.cli import target_options
+from sshprobe.cli.scan import usual_workers
+from sshprobe.platform import cores
 from sshprobe.records import GRADES, Grade, Record, Status
-from sshprobe.targets import FORMATS
+from sshprobe.targets import FORMATS, parse_targets
 from tests.cli.test_cli_commands import sshprobe
 from tests.sample_records import CLEAN, HEADER, captured, failed, judged
 
@@ -160,3 +162,12 @@ def test_the_help_names_every_format(tmp_path: Path) -> None:
     assert (run.returncode, run.stderr) == (0, b"")
     for name in FORMATS:
         assert name in run.stdout.decode()
+
+
+def test_names_are_asked_by_one_process() -> None:
+    """Two workers do not know that two names, or a name and an address, are one address."""
+    networks = ["10.0.0.0/16", "2001:db8::/112"]
+    assert usual_workers(parse_targets(networks)) == cores()
+    assert usual_workers(parse_targets([*networks, "web1.example.org"])) == 1
+    assert usual_workers(parse_targets([*networks, "web1.example.org:2222"])) == 1
+    assert usual_workers(parse_targets(["10.0.0.0/24"])) == 1
