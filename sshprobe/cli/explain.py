@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sshprobe.cli.options import terminal
+from sshprobe.cli.plain_names import FINDINGS, close_names
 from sshprobe.cli.profiles import fields
 from sshprobe.errors import InputError
 
@@ -22,7 +22,7 @@ def explain(name: str) -> None:
     """Say what an algorithm or a finding is.
 
     The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
-    `sshprobe scan -v` and `sshprobe grade -v` show.
+    `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too.
     """
     from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
     from sshprobe.grading import explain_finding, finding_ids, version_hints
@@ -33,6 +33,8 @@ def explain(name: str) -> None:
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
     signal = marker(name)
     hints = [hint for hint in version_hints() if hint.id == name]
+    if not found and signal is None and not hints:
+        name = FINDINGS.get(name.lower(), name)
     if not found and signal is None and name not in ids and not hints:
         known = {
             *ids,
@@ -40,7 +42,7 @@ def explain(name: str) -> None:
             *(hint.id for hint in version_hints()),
             *(each for category in CLASSES for each in names(category)),
         }
-        close = difflib.get_close_matches(name.lower(), sorted(known), n=3, cutoff=0.6)
+        close = close_names(name, known)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")

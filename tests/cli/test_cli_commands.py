@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sshprobe.cli import plain_names
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fail_on import reached
 from sshprobe.cli.main import COMMANDS
@@ -341,6 +342,30 @@ def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     for id_ in finding_ids():
         assert main(["explain", id_]) == 0
         assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(("word", "finding"), plain_names.FINDINGS.items())
+def test_words_that_a_report_shows_are_explained(word: str, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["explain", word.upper()]) == 0
+    assert " ".join(capsys.readouterr().out.split()).startswith(f"id {finding} ")
+
+
+@pytest.mark.parametrize(
+    ("word", "proposed"),
+    [
+        ("auth", "`authentication.missing` or `authentication.none_accepted` or `authentication.unlisted`"),
+        ("prime", "`host_key.close_primes` or `host_key.shared_prime`"),
+        ("hmac-sha9", "`hmac-sha1`"),
+        ("a", "no name comes close"),
+    ],
+)
+def test_what_may_have_been_meant_is_proposed(word: str, proposed: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    assert main(["explain", word]) == 2
+    assert proposed in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
