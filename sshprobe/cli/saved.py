@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.config_file import ConfigFile, config_file
+from sshprobe.cli.help_groups import GroupedHelp
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 
@@ -67,7 +68,7 @@ def saved_options(command: Command) -> Command:
     )(command)
 
 
-class SavableCommand(click.Command):
+class SavableCommand(GroupedHelp):
     """A command whose options can come from a saved table."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

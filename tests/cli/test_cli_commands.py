@@ -1,17 +1,21 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import msgspec
 import pytest
 
 from sshprobe.cli import plain_names
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fail_on import reached
+from sshprobe.cli.help_groups import HEADINGS
 from sshprobe.cli.main import COMMANDS
+from sshprobe.cli.main import sshprobe as sshprobe_group
 from sshprobe.records import HostRecord, Record
 from tests.sample_records import HEADER, captured, debian12, failed
 
@@ -427,3 +431,26 @@ def test_explain_says_who_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert "mechanism Kerberos 5 (1.2.840.113554.1.2.2)" in " ".join(capsys.readouterr().out.split())
     assert main(["explain", "curve25519-sha256@libssh.org"]) == 0
     assert "also named curve25519-sha256 " in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_help_of_scan_has_every_option_once_and_the_important_ones_first() -> None:
+    command = sshprobe_group.get_command(click.Context(sshprobe_group), "scan")
+    assert command is not None
+    text = command.get_help(click.Context(command, info_name="scan"))
+    headings = re.findall(r"^(\w.*):$", text, re.MULTILINE)
+    assert headings[:2] == ["Most used", "What to scan"]
+    assert "  TARGET..." not in text
+    first = text.partition("Most used:")[2].partition("What to scan:")[0]
+    for option in ("-f, --file", "--profile", "-o, --output", "--fail-on", "--depth"):
+        assert f"\n  {option}" in first
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert len(re.findall(rf"^  (?:-\w, )?{param.opts[-1]}(?![-\w])", text, re.MULTILINE)) == 1, param.opts
+
+
+def test_headings_name_options_that_exist_each_once() -> None:
+    command = sshprobe_group.get_command(click.Context(sshprobe_group), "scan")
+    assert command is not None
+    named = [name for names in HEADINGS.values() for name in names]
+    assert len(named) == len(set(named))
+    assert set(named) <= {param.name for param in command.params}
