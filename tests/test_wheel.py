@@ -1,0 +1,78 @@
+"""The wheel has all that the program needs, and nothing of the checkout has to be near."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from tests.installed import need
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built offline and unpacked: a wheel of pure Python is installed by unpacking it (PEP 427)."""
+    need(importlib.util.find_spec("hatchling"), "hatchling", "python3-hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    done = subprocess.run(build, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    [wheel] = folder.glob("sshprobe-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def run(unpacked: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(unpacked), "PYTHONSAFEPATH": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "sshprobe", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=100, check=False)
+
+
+def test_it_is_the_package_and_nothing_else(unpacked: Path) -> None:
+    assert {path.name.partition("-")[0] for path in unpacked.iterdir()} == {"sshprobe"}
+    inside = {path.relative_to(unpacked / "sshprobe").as_posix() for path in (unpacked / "sshprobe").rglob("*.*")}
+    ours = {path.relative_to(ROOT / "sshprobe").as_posix() for path in (ROOT / "sshprobe").rglob("*.*")}
+    profiles = {f"_profiles/{path.name}" for path in (ROOT / "profiles").glob("*.toml")}
+    assert {path for path in inside if "__pycache__" not in path} == (
+        {path for path in ours if "__pycache__" not in path} | profiles
+    )
+
+
+def test_it_has_its_profiles_and_its_catalogue(unpacked: Path, tmp_path: Path) -> None:
+    where = run(unpacked, tmp_path, "profiles", "list")
+    assert (where.returncode, where.stderr) == (0, "")
+    for path in (ROOT / "profiles").glob("*.toml"):
+        assert path.stem in where.stdout
+    explained = run(unpacked, tmp_path, "explain", "hmac-sha1")
+    assert (explained.returncode, explained.stderr) == (0, "")
+    assert "mozilla-modern" in explained.stdout
+    code = "import sshprobe; print(sshprobe.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(unpacked)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(found.stdout.strip()).is_relative_to(unpacked), "the checkout was used"
+
+
+async def test_it_scans(unpacked: Path, tmp_path: Path) -> None:
+    async with AsyncSSHServer("hardened", host="127.0.4.1") as server:
+        target = f"127.0.4.1:{server.port}"
+        done = await asyncio.to_thread(run, unpacked, tmp_path, "scan", target, "--format", "json", "--workers", "2")
+    assert (done.returncode, done.stderr) == (0, "")
+    [host] = json.loads(done.stdout)["hosts"]
+    assert (host["status"], host["verdicts"][0]["compliant"]) == ("ok", True)
