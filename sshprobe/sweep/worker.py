@@ -17,7 +17,6 @@ from sshprobe.platform import loop_factory
 
 T = TypeVar("T")
 R = TypeVar("R")
-T_contra = TypeVar("T_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 
 FLUSH_RESULTS = 64
