@@ -172,7 +172,7 @@ class Scanner:
         try:
             addresses = await resolve(target.host, family=self._family, timeout=self.options.connect_timeout)
         except NetworkError as error:
-            return [self._not_asked(target, "dns_error", str(error))]
+            return [self._not_asked(target, "unreachable" if error.failure == "local" else "dns_error", str(error))]
         allowed = addresses
         if self._exclude:
             allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
@@ -181,7 +181,9 @@ class Scanner:
         groups = [[address] for address in allowed] if self._all_addresses else [allowed]
         return [HostProbe(target.text, target.host, target.port, group, self.options) for group in groups]
 
-    def _not_asked(self, target: Target, status: Literal["excluded", "dns_error"], error: str) -> Job[Result]:
+    def _not_asked(
+        self, target: Target, status: Literal["excluded", "dns_error", "unreachable"], error: str
+    ) -> Job[Result]:
         return _Known(not_asked(target.text, target.host, target.port, self.options.depth, status, error))
 
 

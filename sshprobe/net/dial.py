@@ -6,10 +6,22 @@ import asyncio
 import errno
 import socket
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
 """How a connection failed. "local": this machine is out of something (files, ports, buffers); not the host's doing."""
+
+LOOKUPS = 4
+"""Names looked up at once: libuv has four threads for it, asyncio five or more."""
+
+RESOLVER_PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds before a resolver that cannot answer now is asked again."""
+
+_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+
+_Answer = tuple[Any, ...]
+"""As `socket.getaddrinfo` gives it: family, type, protocol, canonical name, address."""
 
 _LOCAL = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
@@ -85,24 +97,62 @@ def literal(host: str) -> Address | None:
 async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:
     """Return the addresses of `host` in the resolver's order, without duplicates; at least one.
 
-    `family` keeps one of `socket.AF_INET` and `socket.AF_INET6`. Raises `NetworkError` ("dns_error").
+    `family` keeps one of `socket.AF_INET` and `socket.AF_INET6`. `timeout` is for each question to the resolver; one
+    that cannot answer now is asked again (`RESOLVER_PAUSES`). Raises `NetworkError`: "dns_error", or "local" where
+    this machine was short of something each time.
     """
     known = literal(host)
     if known is not None:
         if family is not None and known.family != family:
             raise NetworkError("dns_error", "an address of the other IP version")
         return [known]
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(timeout):
-            answers = await loop.getaddrinfo(host, None, family=family or 0, type=socket.SOCK_STREAM)
-    except TimeoutError:
-        raise NetworkError("dns_error", f"no answer from the resolver within {timeout:g} s") from None
-    except socket.gaierror as error:
-        raise NetworkError("dns_error", (error.strerror or "no such name").lower()) from None
-    except (UnicodeError, OSError) as error:
-        raise NetworkError("dns_error", str(error).lower()) from None
+    for pause in (*RESOLVER_PAUSES, None):
+        try:
+            answers = await _look_up(host, family or 0, timeout)
+            break
+        except socket.gaierror as error:
+            if pause is None or error.errno not in (socket.EAI_AGAIN, socket.EAI_MEMORY):
+                raise _resolver_error(error) from None
+        except OSError as error:
+            if error.errno not in _LOCAL:
+                raise NetworkError("dns_error", str(error).lower()) from None
+            if pause is None:
+                raise network_error(error) from None
+        except UnicodeError as error:
+            raise NetworkError("dns_error", str(error).lower()) from None
+        await asyncio.sleep(pause)
     found = dict.fromkeys(Address(str(answer[4][0]), int(answer[0])) for answer in answers)
     if not found:
         raise NetworkError("dns_error", "the name has no address")
     return list(found)
+
+
+async def _look_up(host: str, family: int, timeout: float) -> list[_Answer]:
+    """Ask the resolver once. Its time begins when there is a thread to ask in: a queue of ours is no slow resolver."""
+    loop = asyncio.get_running_loop()
+    threads = _threads.setdefault(loop, asyncio.Semaphore(LOOKUPS))
+    await threads.acquire()
+    asking = loop.create_task(loop.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM))
+
+    def ended(asked: asyncio.Task[list[_Answer]]) -> None:
+        threads.release()  # and not before: a thread cannot be taken from a resolver that does not answer
+        if not asked.cancelled():
+            asked.exception()
+
+    asking.add_done_callback(ended)
+    done, _ = await asyncio.wait([asking], timeout=timeout)
+    if not done:
+        raise NetworkError("dns_error", f"no answer from the resolver within {timeout:g} s")
+    return asking.result()
+
+
+def _resolver_error(error: socket.gaierror) -> NetworkError:
+    """Sort an error of the resolver. Without a descriptor for its socket, glibc says "try again" too."""
+    if error.errno == socket.EAI_MEMORY:
+        return NetworkError("local", "this machine: cannot allocate memory")
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
+    except OSError as shortage:
+        if shortage.errno in _LOCAL:
+            return network_error(shortage)
+    return NetworkError("dns_error", (error.strerror or "no such name").lower())

@@ -1,0 +1,112 @@
+"""Names to addresses: our own queue and our own shortages are not the resolver's fault, nor the name's."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from sshprobe.net import Address, NetworkError, dial, resolve
+from sshprobe.scanner import Scanner
+
+ANSWER = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
+FOUND = [Address("192.0.2.1", socket.AF_INET)]
+AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dial, "RESOLVER_PAUSES", (0.01, 0.01))
+
+
+def resolver(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Awaitable[Any]]) -> None:
+    async def getaddrinfo(host: str, *args: object, **kwargs: object) -> Any:
+        return await answer(host)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+
+
+async def test_who_waits_for_a_thread_does_not_wait_for_the_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The resolver is quick, but we have more names than it is asked at once; all together take longer than one may."""
+    asked_now = most = 0
+
+    async def answer(host: str) -> Any:
+        nonlocal asked_now, most
+        asked_now += 1
+        most = max(most, asked_now)
+        await asyncio.sleep(0.1)
+        asked_now -= 1
+        return ANSWER
+
+    resolver(monkeypatch, answer)
+    names = [resolve(f"h{number}.example.test", family=None, timeout=1) for number in range(60)]
+    assert await asyncio.gather(*names) == [FOUND] * 60
+    assert most == dial.LOOKUPS
+
+
+async def test_a_name_that_hangs_is_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(host: str) -> Any:
+        await asyncio.sleep(60 if host.startswith("hangs") else 0)
+        return ANSWER
+
+    resolver(monkeypatch, answer)
+    with pytest.raises(NetworkError, match=r"no answer from the resolver within 0\.2 s"):
+        await resolve("hangs.example.test", family=None, timeout=0.2)
+    assert await resolve("quick.example.test", family=None, timeout=5) == FOUND
+
+
+@pytest.mark.parametrize("trouble", [AGAIN, OSError(errno.EMFILE, "Too many open files")])
+async def test_trouble_that_passes_is_waited_out(trouble: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+    troubles = [trouble, trouble]
+
+    async def answer(host: str) -> Any:
+        if troubles:
+            raise troubles.pop()
+        return ANSWER
+
+    resolver(monkeypatch, answer)
+    assert await resolve("web.example.test", family=None, timeout=5) == FOUND
+
+
+@pytest.mark.parametrize(
+    ("trouble", "asked", "status", "error"),
+    [
+        (AGAIN, 3, "dns_error", "temporary failure in name resolution"),
+        (OSError(errno.EMFILE, "Too many open files"), 3, "unreachable", "this machine: too many open files"),
+        (socket.gaierror(socket.EAI_MEMORY, "Memory"), 3, "unreachable", "this machine: cannot allocate memory"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), 1, "dns_error", "name or service not known"),
+    ],
+)
+async def test_trouble_that_stays_is_recorded_as_what_it_is(
+    trouble: OSError, asked: int, status: str, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 0
+
+    async def answer(host: str) -> Any:
+        nonlocal count
+        count += 1
+        raise trouble
+
+    resolver(monkeypatch, answer)
+    [record] = [record async for record in Scanner().scan(["web.example.test"])]
+    assert (record.status, record.error, count) == (status, error, asked)
+
+
+async def test_a_resolver_without_a_descriptor_is_our_shortage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """glibc says "temporary failure" of it, as of a resolver that is down."""
+
+    async def answer(host: str) -> Any:
+        def none_left(*args: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(socket, "socket", none_left)
+        raise AGAIN
+
+    resolver(monkeypatch, answer)
+    with pytest.raises(NetworkError, match="this machine: too many open files") as caught:
+        await resolve("web.example.test", family=None, timeout=5)
+    assert caught.value.failure == "local"
