@@ -22,6 +22,9 @@ LINGER_BYTES = 65_536
 LATE = 0.1
 """Seconds by which the end of a wait may come late before it is doubted."""
 
+LATE_ROUNDS = 5
+"""Rounds of the loop that a connection may take to be seen by the one who waits for it."""
+
 
 class Stream(asyncio.Protocol):
     """A connection made by `open_stream`. One reader at a time."""
@@ -37,6 +40,11 @@ class Stream(asyncio.Protocol):
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection was made, be it over since."""
+        return self._transport is not None
 
     # -- asyncio.Protocol ----------------------------------------------------------------------------------------
 
@@ -162,14 +170,14 @@ class Stream(asyncio.Protocol):
 async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
     """Connect to `address` within `timeout` seconds. Raises `NetworkError`."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout
+    stream = Stream()
     try:
         async with asyncio.timeout(None) as limit:
-            timer = loop.call_at(deadline, _time_is_up, limit, deadline)
+            patience = _Patience(limit, stream, loop.time() + timeout)
             try:
-                _, stream = await loop.create_connection(Stream, address.ip, port, family=address.family)
+                await loop.create_connection(lambda: stream, address.ip, port, family=address.family)
             finally:
-                timer.cancel()
+                patience.end()
     except TimeoutError:
         raise no_connection_in_time(timeout) from None
     except OSError as error:
@@ -197,12 +205,36 @@ async def adopt_stream(connected: socket.socket, received: bytes, error: Network
     return stream
 
 
-def _time_is_up(limit: asyncio.Timeout, deadline: float) -> None:
-    """End what `limit` limits; if this comes late, only after as much time as was lost.
+class _Patience:
+    """Ends what `limit` limits when a deadline has passed without a connection.
 
-    Late means that this process did not run: it was stopped, or got no CPU. uvloop looks at its timers before its
-    sockets, so the connection may have been made long ago, and it is not the host that took too long.
+    If its timer comes late, this process did not run: it was stopped, or got no CPU. uvloop looks at its timers before
+    its sockets, so the connection may have been made long ago. Then it waits for as long as was lost, and for some
+    rounds of the loop more: each looks at the sockets once.
     """
-    now = asyncio.get_running_loop().time()
-    late = now - deadline
-    limit.reschedule(now + late if late > LATE else now)
+
+    def __init__(self, limit: asyncio.Timeout, stream: Stream, deadline: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._limit = limit
+        self._stream = stream
+        self._deadline = deadline
+        self._timer = self._loop.call_at(deadline, self._time_is_up)
+
+    def end(self) -> None:
+        """Let it be."""
+        self._timer.cancel()
+
+    def _time_is_up(self) -> None:
+        late = self._loop.time() - self._deadline
+        if late > LATE:
+            self._timer = self._loop.call_later(late, self._look_again, LATE_ROUNDS)
+        else:
+            self._look_again(0)
+
+    def _look_again(self, rounds: int) -> None:
+        if self._stream.connected:
+            return  # and whoever waits for it will learn so
+        if rounds:
+            self._timer = self._loop.call_later(0.01, self._look_again, rounds - 1)
+        else:
+            self._limit.reschedule(self._loop.time())
