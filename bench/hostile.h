@@ -25,7 +25,7 @@ static const struct hostile hostiles[] = {
     {"silence", TEXT(""), HOLD, 0, 0, 0},
     {"a byte a second", TEXT("Welcome, and wait a moment. Somebody will be with you before long. "), DRIP, 0, 1, 0},
     {"a line a second", TEXT(LINE), DRIP, 0, sizeof LINE - 1, 0},
-    {"an identification, a byte a second", TEXT(ID), DRIP, 0, 1, 0},
+    {"an identification, a byte a second", TEXT("SSH-2.0-Hostile_1.0 which takes its time, more of it than anyone waits for\r\n"), DRIP, 0, 1, 0},
     {"lines without end", TEXT(LINE), FLOOD, 0, 0, sizeof LINE - 1},
     {"reset at once", TEXT(""), RESET, 0, 0, 0},
     {"reset after the identification", TEXT(ID), RESET, 1, 1, 0},
