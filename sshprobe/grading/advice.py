@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, weakness, weakness_of
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, names, weakness, weakness_of
+from sshprobe.grading.changes import NewKey
 from sshprobe.grading.checks import minimum_bits
+from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
-from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
-from sshprobe.profiles import Profile
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
 from sshprobe.records import Observation
 
 KEYWORDS: dict[Class, tuple[str, str]] = {
@@ -29,6 +31,18 @@ METHODS = {
     "gssapi-with-mic": "GSSAPIAuthentication no",
     "gssapi-keyex": "GSSAPIAuthentication no",
 }
+NEW_KEY = (
+    "host_key.size",
+    "host_key.malformed",
+    "host_key.close_primes",
+    "host_key.roca",
+    "host_key.exponent",
+    "host_key.known",
+    "host_key.shared",
+    "host_key.shared_prime",
+)
+"""What a new host key mends."""
+
 PUBLIC_KEYS = "PubkeyAuthentication yes"
 ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
@@ -45,6 +59,8 @@ class Context(msgspec.Struct, frozen=True):
     """By class, canonical names that should go."""
     lines: dict[str, str | None]
     """By class, the line of sshd_config that leaves the rest. Empty for other software."""
+    wants_post_quantum: bool = False
+    """Whether the profile requires a post-quantum key exchange and there is none."""
 
     @classmethod
     def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
@@ -63,10 +79,18 @@ class Context(msgspec.Struct, frozen=True):
             costly["host_key"].discard("ssh-rsa")
         if any(judgement.id == "kex.terrapin" for judgement in judgements):
             _end_terrapin(observation, costly)
-        context = cls(observation, profile, {name: frozenset(names) for name, names in costly.items()}, {})
+        wants = any(judgement.id == "kex.no_post_quantum" and judgement.deviation for judgement in judgements)
+        gone = {category: frozenset(found) for category, found in costly.items()}
+        context = cls(observation, profile, gone, {}, wants)
         if is_openssh(observation):
-            context.lines.update({name: config_line(context, name) for name in CLASSES if costly[name]})
+            context.lines.update(
+                {category: config_line(context, category) for category in CLASSES if _is_touched(context, category)}
+            )
         return context
+
+
+def _is_touched(context: Context, category: Class) -> bool:
+    return bool(context.costly[category]) or (category == "kex" and context.wants_post_quantum)
 
 
 def is_openssh(observation: Observation) -> bool:
@@ -87,24 +111,106 @@ def has_keyword(context: Context, category: Class) -> bool:
 
 
 def remaining(context: Context, category: Class) -> list[str]:
-    """The names left when the costly ones go, in the server's order; else those of the profile that it knows."""
+    """The names left when the costly ones go, in the server's order.
+
+    Where that leaves nothing, or nothing that the next older release of OpenSSH speaks, names that the profile allows
+    and this release knows join them. Empty: there are none, or a host key has to be made first (`host_key_plan`).
+    """
+    if category == "host_key":
+        found, new = host_key_plan(context)
+        return [] if new is not None else found
+    kept = _kept(context, category)
+    if category == "kex" and context.wants_post_quantum:
+        kept = [*(name for name in _post_quantum(context) if name not in kept), *kept]
+    if category == "compression" or not is_openssh(context.observation):
+        return kept
+    version = openssh_version(context.observation)
+    found = kept or _replacements(context, category)
+    if found and deaf(category, found, version):
+        found = [*found, *(name for name in _replacements(context, category) if name not in found)]
+        # No more than is needed for everyone.
+        while len(found) > len(kept) + 1 and not deaf(category, found[:-1], version):
+            found.pop()
+    if category == "kex" and found and not any(map(proves_keys, found)):
+        found = [*found, *(name for name in _replacements(context, category) if proves_keys(name))][: len(found) + 1]
+    return found if found and not deaf(category, found, version) else []
+
+
+def host_key_plan(context: Context) -> tuple[list[str], str | None]:
+    """The host key algorithms to offer, and the one of them, if any, whose key has to be made first.
+
+    A key that is there and signs another way comes before a new one: the RSA key of ssh-rsa makes rsa-sha2-512 too.
+    """
+    version = openssh_version(context.observation)
+    kept = _kept(context, "host_key")
+    if not is_openssh(context.observation) or (kept and not deaf("host_key", kept, version)):
+        return kept, None
+    sound = _replacements(context, "host_key")
+    there = {_kind_of_key(name) for name in context.observation.server_host_key_algorithms or ()}
+    same = list(dict.fromkeys([*kept, *(name for name in sound if _kind_of_key(name) in there)]))
+    if same and not deaf("host_key", same, version):
+        return same, None
+    for family in ("ed25519", "ecdsa", "rsa"):
+        for name in sound:
+            alike = [other for other in sound if _kind_of_key(other) == _kind_of_key(name)]
+            if _kind_of_key(name)[0] == family and not deaf("host_key", alike, version):
+                return list(dict.fromkeys([*kept, *alike])), name
+    return [], None
+
+
+def _kind_of_key(name: str) -> tuple[str, str]:
+    entry = lookup("host_key", name)
+    return ("", name) if entry is None else (entry.family, entry.curve)
+
+
+def _kept(context: Context, category: Class) -> list[str]:
     costly = context.costly[category]
-    kept = [
+    return [
         name
         for same, offer in offers(context.observation, category).items()
         if same not in costly
         for name in offer.names
     ]
-    rule = context.profile.algorithms(category)
-    if kept or rule is None or category == "host_key":
-        return kept
+
+
+def _forbidden(rule: AlgorithmRule | None, category: Class) -> frozenset[str]:
+    words = {} if rule is None else rule.words
+    return frozenset(canonical(category, name) for name, word in words.items() if word in FORBIDDING_WORDS)
+
+
+def _post_quantum(context: Context) -> list[str]:
+    """The post-quantum exchanges that this release offers by default, or knows if it offers none by default."""
     version = openssh_version(context.observation)
-    names = [
-        name for name in rule.allowed if weakness_of(category, name) is None and _is_known(category, name, version)
-    ]
+    gone = context.costly["kex"] | _forbidden(context.profile.kex, "kex")
+    sound = [name for name in names("kex") if has_post_quantum([name]) and canonical("kex", name) not in gone]
+    entries = [entry for name in sound if (entry := lookup("kex", name)) is not None]
+    default = [entry.name for entry in entries if in_openssh(entry.openssh_default, version)]
+    return default or [entry.name for entry in entries if in_openssh(entry.openssh_in_code, version)]
+
+
+def proves_keys(name: str) -> bool:
+    """Whether a scan computes the exchange, and so can check what the host keys sign."""
+    return not name.startswith("sntrup")
+
+
+def _replacements(context: Context, category: Class) -> list[str]:
+    """Sound names that the profile allows and this release knows; its defaults where the profile does not say."""
+    rule = context.profile.algorithms(category)
+    version = openssh_version(context.observation)
+    gone = context.costly[category] | _forbidden(rule, category)
+    # A document that only forbids allows nothing by name.
+    named = () if rule is None else rule.allowed
+    found = []
+    for name in named or names(category):
+        entry = lookup(category, name)
+        if entry is None or weakness_of(category, name) is not None or canonical(category, name) in gone:
+            continue
+        releases = entry.openssh_in_code if named else entry.openssh_default
+        if in_openssh(releases, version) is True and entry.format in ("", "plain") and entry.hardware != "yes":
+            found.append(name)
     # The moduli of a group exchange that was not offered were not seen either.
-    fixed = [name for name in names if (e := lookup(category, name)) and e.family not in GROUP_EXCHANGE_FAMILIES]
-    return fixed or names
+    fixed = [name for name in found if (e := lookup(category, name)) and e.family not in GROUP_EXCHANGE_FAMILIES]
+    return fixed or found
 
 
 def config_line(context: Context, category: Class) -> str | None:
@@ -113,12 +219,11 @@ def config_line(context: Context, category: Class) -> str | None:
         # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
         value = "no" if "zlib@openssh.com" in context.costly[category] else "delayed"
         return f"Compression {value}" if has_keyword(context, category) else None
-    names = remaining(context, category)
     # GSS-API methods have options of their own: KexAlgorithms refuses their names.
-    names = [name for name in names if not name.startswith("gss-")]
-    if not names or not has_keyword(context, category):
+    left = [name for name in remaining(context, category) if not name.startswith("gss-")]
+    if not left or not has_keyword(context, category):
         return None
-    return f"{KEYWORDS[category][0]} {','.join(names)}"
+    return f"{KEYWORDS[category][0]} {','.join(left)}"
 
 
 def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
@@ -127,12 +232,14 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     version = openssh_version(context.observation)
     allowed = set() if rule is None else set(rule.allowed)
     lines: list[str] = []
-    if not allowed & set(context.observation.authentication_methods or ()):
+    none_left = not allowed & set(context.observation.authentication_methods or ())
+    if none_left:
         # Where it is off, `AuthenticationMethods publickey` would lock everybody out.
         if "publickey" not in allowed:
             return []
         lines.append(PUBLIC_KEYS)
-    if allowed == {"publickey"} and in_openssh("6.2+", version) is not False:
+    # An `AuthenticationMethods password` cannot be seen, and would leave nothing once passwords are off.
+    if (allowed == {"publickey"} or none_left) and in_openssh("6.2+", version) is not False:
         return [*lines, ONLY_PUBLIC_KEYS]
     for method in methods:
         if method == "keyboard-interactive":
@@ -152,16 +259,36 @@ def moduli_command(bits: int) -> str:
     of moduli(5) holds the bits less one.
     """
     file, kept = "/etc/ssh/moduli", "/etc/ssh/moduli.kept"
-    return f"awk '$5 >= {bits - 1}' {file} > {kept} && test -s {kept} && cat {kept} > {file}; rm -f {kept}"
+    none = f"no modulus of {bits} bits in {file}: take the file of a current OpenSSH"
+    return (
+        f"awk '$5 >= {bits - 1}' {file} > {kept}; if test -s {kept}; then cat {kept} > {file}; "
+        f"else echo '{none}' >&2; fi; rm -f {kept}"
+    )
 
 
-def rsa_key_commands(bits: int) -> list[str]:
-    """Shell commands that replace the RSA host key. Clients that know the old one must be told."""
-    file = "/etc/ssh/ssh_host_rsa_key"
-    return [
-        f"ssh-keygen -q -t rsa -b {bits} -N '' -C '' -f {file}.new",
-        f"mv {file}.new {file} && mv {file}.new.pub {file}.pub",
-    ]
+def new_key(type: str, profile: Profile, *, replaces: bool) -> NewKey:
+    """The host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384"."""
+    entry = lookup("host_key", type)
+    family = "ed25519" if entry is None else entry.family
+    bits = {"rsa": rsa_key_bits(profile), "ecdsa": int(type[-3:]) if type[-3:].isdigit() else 256}.get(family)
+    return NewKey(type=family, bits=bits, file=f"/etc/ssh/ssh_host_{family}_key", replaces=replaces)
+
+
+def key_commands(key: NewKey) -> tuple[str, ...]:
+    """Shell commands that make a host key. Clients that know the one that it replaces must be told."""
+    size = "" if key.bits is None else f" -b {key.bits}"
+    make = f"ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {key.file}"
+    if not key.replaces:
+        return (f"test -e {key.file} || {make}",)
+    return (
+        f"{make}.new",
+        f"mv {key.file}.new {key.file} && mv {key.file}.new.pub {key.file}.pub",
+    )
+
+
+def rsa_key_commands(bits: int) -> tuple[str, ...]:
+    """Shell commands that replace the RSA host key by one of `bits`."""
+    return key_commands(NewKey(type="rsa", bits=bits, file="/etc/ssh/ssh_host_rsa_key", replaces=True))
 
 
 def rsa_key_bits(profile: Profile) -> int:
@@ -217,7 +344,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return moduli_command(least) if openssh else f"use moduli of {least} bits or more"
         case "host_key.size":
             if openssh and judgement.algorithm == "ssh-rsa":
-                return " && ".join(rsa_key_commands(rsa_key_bits(context.profile)))
+                return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True)))
             return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
         case "host_key.authority":
             return f"sign the {judgement.algorithm} anew by {judgement.expected}"
@@ -265,7 +392,7 @@ def _update_for_strict_kex(openssh: bool) -> str:
 
 def _new_key(judgement: Judgement, context: Context, openssh: bool) -> str:
     if openssh and judgement.algorithm == "ssh-rsa":
-        return " && ".join(rsa_key_commands(rsa_key_bits(context.profile)))
+        return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True)))
     return f"make a new {judgement.algorithm} host key" + (", one on each machine" if "shared" in judgement.id else "")
 
 
@@ -273,19 +400,39 @@ def _since(context: Context, category: Class) -> str:
     """With which release it can be done, where this one cannot."""
     keyword, since = KEYWORDS[category]
     if category == "host_key":
-        if not remaining(context, category):
+        found, new = host_key_plan(context)
+        if new is not None or not found:
             # Without any host key sshd does not start.
-            return ": make a key of another type first"
+            return ": make a key of another type first" if new is not None else first_release(context, category)
         return "" if has_keyword(context, category) else ": leave out its HostKey line"
     if not has_keyword(context, category):
         return f": needs OpenSSH {since[:-1]} or later, which has {keyword}"
+    return first_release(context, category)
+
+
+def first_release(context: Context, category: Class) -> str:
+    """The first release that has what the profile allows, and that locks no client of the next older one out."""
     rule = context.profile.algorithms(category)
+    version = openssh_version(context.observation)
     entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
-    first = {e.openssh_in_code[:-1] for e in entries if e and weakness(e) is None and e.openssh_in_code.endswith("+")}
-    if not first:
-        return ""
-    version = min(first, key=lambda text: tuple(map(int, text.split("."))))
-    return f": needs OpenSSH {version} or later, which has others"
+    sound = [e for e in entries if e is not None and weakness(e) is None]
+    known = [e for e in sound if in_openssh(e.openssh_in_code, version)]
+    if known:
+        # It could be had here, but no client of the next older release speaks it.
+        names_ = [e.name for e in known]
+        releases = " and ".join(f"OpenSSH {release}" for release in deaf(category, names_, version))
+        first = _first([e.openssh_default for e in sound])
+        return f": what the profile leaves would lock out clients of {releases}" + (
+            f"; they speak it from OpenSSH {first} on" if first else ""
+        )
+    first = _first([e.openssh_in_code for e in sound])
+    return f": needs OpenSSH {first} or later, which has others" if first else ""
+
+
+def _first(releases: Iterable[str]) -> str | None:
+    """The lowest of cells like "6.2+"."""
+    first = {cell[:-1] for cell in releases if cell.endswith("+")}
+    return min(first, key=lambda text: tuple(map(int, text.split("."))), default=None)
 
 
 def _signs_with_sha1_only(observation: Observation, judgement: Judgement) -> bool:
@@ -302,11 +449,6 @@ def _with_waived_methods(profile: Profile, judgements: Sequence[Judgement]) -> P
         return profile
     allowed = (*rule.allowed, *(method for method in waived if method))
     return msgspec.structs.replace(profile, authentication=msgspec.structs.replace(rule, allowed=allowed))
-
-
-def _is_known(category: Class, name: str, version: str | None) -> bool:
-    entry = lookup(category, name)
-    return entry is not None and in_openssh(entry.openssh_in_code, version) is True
 
 
 def _end_terrapin(observation: Observation, costly: dict[str, set[str]]) -> None:

@@ -53,6 +53,32 @@ def with_new_keys(observation: Observation, type: str, bits: int) -> Observation
     return msgspec.structs.replace(observation, host_keys=keys)
 
 
+def with_one_key(observation: Observation, names: Sequence[str], type: str, bits: int) -> Observation:
+    """Offer `names` alone, with a key of `type` that was made for them beside those that fit."""
+    changed = with_names(observation, "host_key", names)
+    if changed.host_keys is None:
+        return changed
+    made = HostKey(
+        type=type,
+        bits=bits,
+        fingerprint="",
+        blob="",
+        signature_verified=True,
+        signature_algorithm=names[0],
+        kex_algorithm="",
+    )
+    return msgspec.structs.replace(changed, host_keys=[*(key for key in changed.host_keys if key.type != type), made])
+
+
+def with_unchecked_keys(observation: Observation) -> Observation:
+    """Show the same keys by exchanges that a scan does not compute: what they sign cannot be checked."""
+    keys = [
+        key if key.signature_verified is False else msgspec.structs.replace(key, signature_verified=None)
+        for key in observation.host_keys or ()
+    ]
+    return observation if not keys else msgspec.structs.replace(observation, host_keys=keys)
+
+
 def with_a_refusal_of_none(observation: Observation) -> Observation:
     """Refuse "none". What it then lists was never seen, and is not promised."""
     seen = observation.authentication_methods or None

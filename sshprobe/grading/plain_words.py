@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
 from sshprobe.grading.advice import Context, rsa_key_bits
-from sshprobe.grading.checks import minimum_bits, offers_group_exchange
+from sshprobe.grading.changes import Change, Step, reasons
+from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
     with_moduli,
@@ -20,60 +22,54 @@ from sshprobe.grading.hypothetical import (
 from sshprobe.grading.lists import FIELDS, WORDS, offers
 from sshprobe.records import Observation, Verdict
 
-COMPILED_IN = {
-    "dropbear": "Dropbear's algorithms are fixed when it is compiled (localoptions.h): build it anew or update",
-    "tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it",
-}
-"""Software that has no options for algorithms, by how its identification begins (dropbear(8), tinysshd(8))."""
-
-Change = tuple[str, Observation]
-"""A line of advice, and the observation when it was followed."""
+COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it"}
+"""Software that has no options for algorithms, by how its identification begins (tinysshd(8))."""
 
 
-def plain_advice(context: Context, before: Verdict) -> tuple[list[str], Observation]:
-    """Lines of advice, and the observation when all of them were followed."""
-    after = context.observation
-    lines: list[str] = []
-    steps: tuple[Callable[[Context, Verdict, Observation], Iterator[Change]], ...] = (
-        _protocol,
-        _algorithms,
-        _sizes,
-        _authentication,
-    )
-    for step in steps:
-        for line, changed in step(context, before, after):
-            lines.append(line)
-            after = changed
+def plain_steps(context: Context, before: Verdict) -> Iterator[Step]:
+    """What to change, in words, and what it comes to."""
+    yield from _protocol(context, before)
+    yield from _algorithms(context, before)
+    yield from _sizes(context, before)
+    yield from _authentication(context, before)
+
+
+def compiled_in(context: Context, steps: list[Step]) -> str | None:
+    """What to say first of software that has no options for the algorithms that are to go."""
     found = context.observation.identification
     software = "" if found is None else found.software.lower()
     about = next((words for name, words in COMPILED_IN.items() if software.startswith(name)), None)
-    if about is not None and any(line.startswith(tuple(WORDS.values())) for line in lines):
-        lines.insert(0, about)
-    return lines, after
+    lists = any(text.startswith(tuple(WORDS.values())) for step in steps for text in step.change.text)
+    return about if lists else None
 
 
-def _protocol(context: Context, before: Verdict, after: Observation) -> Iterator[Change]:
-    if any(finding.id == "protocol.ssh1" for finding in before.findings) and after.kex_algorithms is not None:
-        yield "protocol: switch SSH-1 off", with_protocol_2(after)
+def _words(text: str, why: tuple[str, ...] = ()) -> Change:
+    return Change(kind="words", text=(text,), reasons=why)
 
 
-def _algorithms(context: Context, before: Verdict, after: Observation) -> Iterator[Change]:
+def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
+    found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
+    if found and context.observation.kex_algorithms is not None:
+        yield Step(_words("protocol: switch SSH-1 off", reasons(found)), with_protocol_2)
+
+
+def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
     for category in CLASSES:
         gone = context.costly[category]
-        found = offers(after, category)
+        found = offers(context.observation, category)
         names = [name for same, offer in found.items() if same in gone for name in offer.names]
         if not names:
             continue
-        changed = without_names(after, category, gone)
+        why = reasons((f for f in before.findings if f.category == category and f.severity != "note"), names)
+        changed = without_names(context.observation, category, gone)
         what = f"{WORDS[category]}: "
-        if not _is_empty(changed, category):
-            after = changed
-            yield f"{what}take out {', '.join(names)}", after
-            continue
         others = _others(context, category)
-        if others:
-            after = with_names(after, category, others)
-            yield f"{what}offer {' or '.join(others)} in place of {', '.join(names)}", after
+        if not _is_empty(changed, category):
+            text = f"{what}take out {', '.join(names)}"
+            yield Step(_words(text, why), partial(without_names, category=category, gone=gone))
+        elif others:
+            text = f"{what}offer {' or '.join(others)} in place of {', '.join(names)}"
+            yield Step(_words(text, why), partial(with_names, category=category, names=others))
 
 
 def _is_empty(observation: Observation, category: Class) -> bool:
@@ -95,32 +91,39 @@ def _others(context: Context, category: Class) -> list[str]:
     return fixed[:1] if category == "host_key" else fixed[:2]
 
 
-def _sizes(context: Context, before: Verdict, after: Observation) -> Iterator[Change]:
-    if offers_group_exchange(after) and any(finding.id == "group_exchange.modulus" for finding in before.findings):
+def _sizes(context: Context, before: Verdict) -> Iterator[Step]:
+    found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
+    if found:
         rule = context.profile.group_exchange
         least = max(2048, 0 if rule is None else rule.min_bits)
-        after = with_moduli(after, least)
-        yield f"group exchange: use moduli of {least} bits or more", after
+        text = f"group exchange: use moduli of {least} bits or more"
+        yield Step(_words(text, reasons(found)), partial(with_moduli, least=least))
     for finding in before.findings:
         type = finding.algorithm or ""
         entry = lookup("host_key", type)
-        keys = [key for key in after.host_keys or () if key.type == type]
+        keys = [key for key in context.observation.host_keys or () if key.type == type]
         if finding.id == "host_key.size" and entry is not None and entry.family == "rsa" and keys:
             bits = rsa_key_bits(context.profile)
-            after = with_new_keys(after, type, bits)
             small = min(key.bits or 0 for key in keys)
-            yield f"host key: replace the {small}-bit {type} key by one of {bits} bits or more", after
+            text = f"host key: replace the {small}-bit {type} key by one of {bits} bits or more"
+            yield Step(_words(text, reasons([finding])), partial(with_new_keys, type=type, bits=bits))
 
 
-def _authentication(context: Context, before: Verdict, after: Observation) -> Iterator[Change]:
-    if after.authentication_none_accepted:
-        after = with_a_refusal_of_none(after)
-        yield "authentication: refuse logins without a credential", after
+def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
+    observation = context.observation
+    if observation.authentication_none_accepted:
+        found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
+        yield Step(_words("authentication: refuse logins without a credential", reasons(found)), with_a_refusal_of_none)
     rule = context.profile.authentication
-    unlisted = [finding.algorithm or "" for finding in before.findings if finding.id == "authentication.unlisted"]
+    about = [finding for finding in before.findings if finding.id == "authentication.unlisted"]
+    unlisted = [finding.algorithm or "" for finding in about]
     if rule is None or not unlisted:
         return
-    kept = [method for method in after.authentication_methods or () if method not in unlisted]
+    kept = [method for method in observation.authentication_methods or () if method not in unlisted]
     first = "" if kept else f"allow {rule.allowed[0]}, then "
-    after = msgspec.structs.replace(after, authentication_methods=kept or [rule.allowed[0]])
-    yield f"authentication: {first}switch {', '.join(unlisted)} off", after
+    text = f"authentication: {first}switch {', '.join(unlisted)} off"
+    yield Step(_words(text, reasons(about)), partial(_with_methods, methods=kept or [rule.allowed[0]]))
+
+
+def _with_methods(observation: Observation, methods: list[str]) -> Observation:
+    return msgspec.structs.replace(observation, authentication_methods=methods)

@@ -10,8 +10,9 @@ import pytest
 
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
 from sshprobe.grading import grade, remedy
+from sshprobe.grading.advice import key_commands, new_key
 from sshprobe.profiles import AuthenticationRule, load_profile
-from tests.grading.observations import CAPTURES, both, captured, host_key, identification, modern, modulus
+from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
 MODERN, ALIBABA = load_profile("mozilla-modern"), load_profile("alibaba-ecs")
 
@@ -78,10 +79,10 @@ def test_what_an_old_release_cannot_do_is_said_with_the_one_that_can() -> None:
 
 
 def test_plain_words_for_software_other_than_openssh() -> None:
-    found = remedy(captured(_capture("dropbear-2022.83")), MODERN)
+    other = captured(_capture("dropbear-2022.83"))
+    found = remedy(msgspec.structs.replace(other, identification=identification("SSH-2.0-Other_1.0")), MODERN)
     assert (found.lines, found.commands, found.left) == ([], [], [])
     assert found.advice == [
-        "Dropbear's algorithms are fixed when it is compiled (localoptions.h): build it anew or update",
         "key exchange methods: take out diffie-hellman-group14-sha256, diffie-hellman-group14-sha1",
         "host key algorithms: take out ssh-rsa",
         "MACs: take out hmac-sha1",
@@ -191,10 +192,19 @@ def test_nobody_is_locked_out() -> None:
     assert (left.lines, left.compliant) == ([], False)
 
 
-def test_the_last_host_key_is_not_taken_away() -> None:
+def test_a_key_is_made_before_the_last_one_goes() -> None:
     dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
-    assert remedy(dsa, MODERN).lines == []
-    assert "make a key of another type first" in " ".join(remedy(dsa, MODERN).left)
+    found = remedy(dsa, MODERN)
+    assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_ed25519_key", "HostKeyAlgorithms ssh-ed25519"]
+    (command,) = found.commands
+    assert command.startswith("test -e /etc/ssh/ssh_host_ed25519_key || ssh-keygen -q -t ed25519")
+    assert (found.compliant, found.grade) == (True, "A")
+    # A line for this one finding alone would leave sshd without any host key.
+    (finding,) = (finding for finding in grade(dsa, MODERN).findings if finding.id == "host_key.unlisted")
+    assert "make a key of another type first" in (finding.remediation or "")
+
+
+def test_an_old_rsa_key_signs_with_sha_1_alone() -> None:
     rsa = modern(
         server_host_key_algorithms=["ssh-rsa"], identification=identification("SSH-2.0-OpenSSH_5.3"), host_keys=[]
     )
@@ -206,3 +216,107 @@ def test_methods_that_a_login_hid_are_not_promised() -> None:
     found = remedy(modern(authentication_methods=[], authentication_none_accepted=True), MODERN)
     assert "PermitEmptyPasswords no" in found.lines
     assert found.compliant is None
+
+
+def test_dropbear_is_mended_by_its_own_options() -> None:
+    found = remedy(captured(_capture("dropbear-2022.83")), MODERN)
+    assert [(change.kind, *change.text) for change in found.changes] == [
+        ("localoptions.h", "#define DROPBEAR_DH_GROUP14_SHA256 0"),
+        ("localoptions.h", "#define DROPBEAR_DH_GROUP14_SHA1 0"),
+        ("localoptions.h", "#define DROPBEAR_RSA_SHA1 0"),
+        ("localoptions.h", "#define DROPBEAR_SHA1_HMAC 0"),
+        ("host_key",),
+        ("argument", "-s"),
+    ]
+    assert (found.grade, found.score, found.compliant, found.left) == ("A", 97, True, [])
+    # 2020.81 cannot sign with RSA over SHA-2 alone, and before 2018.76 there is no localoptions.h.
+    older = msgspec.structs.replace(
+        captured(_capture("dropbear-2022.83")), identification=identification("SSH-2.0-dropbear_2020.81")
+    )
+    assert ("#define DROPBEAR_RSA 0",) in [change.text for change in remedy(older, MODERN).changes]
+    oldest = msgspec.structs.replace(older, identification=identification("SSH-2.0-dropbear_2017.75"))
+    assert {change.kind for change in remedy(oldest, MODERN).changes} == {"words"}
+
+
+def test_dropbear_is_given_another_mac_before_its_last_one_goes() -> None:
+    last = modern(identification=identification("SSH-2.0-dropbear_2025.89"), **both("mac", ["hmac-sha1"]))
+    found = remedy(last, MODERN)
+    assert [change.text for change in found.changes if change.kind == "localoptions.h"] == [
+        ("#define DROPBEAR_SHA2_256_HMAC 1",),
+        ("#define DROPBEAR_SHA1_HMAC 0",),
+    ]
+    assert found.compliant is True
+
+
+@pytest.mark.parametrize(
+    ("raw", "names", "older"),
+    [
+        ("SSH-2.0-OpenSSH_10.0p2", ["mlkem768x25519-sha256", "diffie-hellman-group1-sha1"], "9.2"),
+        ("SSH-2.0-OpenSSH_9.2p1", ["sntrup761x25519-sha512@openssh.com", "diffie-hellman-group14-sha1"], "8.4"),
+    ],
+)
+def test_clients_of_the_next_older_release_are_not_locked_out(raw: str, names: list[str], older: str) -> None:
+    found = remedy(modern(identification=identification(raw), kex_algorithms=[*names, STRICT]), MODERN)
+    (line,) = (line for line in found.lines if line.startswith("KexAlgorithms "))
+    left = line.split(" ")[1].split(",")
+    assert left[0] == names[0]
+    assert any((entry := lookup("kex", name)) and in_openssh(entry.openssh_default, older) for name in left)
+    assert found.compliant is True
+
+
+def test_what_would_lock_clients_out_is_said_and_not_done() -> None:
+    """A profile of one post-quantum exchange alone, on a release whose older clients have none."""
+    assert MODERN.kex is not None
+    only = msgspec.structs.replace(MODERN.kex, allowed=("sntrup761x25519-sha512@openssh.com",), recommended=())
+    profile = msgspec.structs.replace(MODERN, kex=only)
+    found = remedy(modern(), profile, strict=True)
+    assert not any(line.startswith("KexAlgorithms") for line in found.lines)
+    assert found.compliant is False
+    words = "would lock out clients of OpenSSH 8.4; they speak it from OpenSSH 8.9 on"
+    assert any(words in line for line in found.left), found.left
+
+
+def test_the_rsa_key_of_ssh_rsa_signs_with_sha_2_too() -> None:
+    sha_1 = modern(server_host_key_algorithms=["ssh-rsa"], host_keys=[host_key("ssh-rsa", 3072)])
+    found = remedy(sha_1, MODERN)
+    assert [line for line in found.lines if not line.startswith("#")] == ["HostKeyAlgorithms rsa-sha2-512,rsa-sha2-256"]
+    assert found.commands == []
+    assert found.compliant is True
+
+
+def test_the_reason_stands_beside_each_line() -> None:
+    found = remedy(captured(_capture("openssh-debian12-9.2p1")), MODERN)
+    assert all(change.reasons for change in found.changes)
+    (macs,) = (change for change in found.changes if change.text and change.text[0].startswith("MACs"))
+    assert macs.reasons == (
+        "hmac-sha1, hmac-sha1-etm@openssh.com: SHA-1; not in the profile",
+        "umac-64-etm@openssh.com, umac-64@openssh.com: a tag of less than 128 bits; not in the profile",
+    )
+
+
+def test_new_keys_of_every_type() -> None:
+    for type, made in (("ssh-ed25519", "-t ed25519 -N"), ("ecdsa-sha2-nistp384", "-t ecdsa -b 384 -N")):
+        key = new_key(type, MODERN, replaces=True)
+        assert made in key_commands(key)[0]
+
+
+def test_an_exchange_that_a_scan_computes_is_left() -> None:
+    """Of sntrup761 alone no signature of a host key could be checked, and nothing could be promised."""
+    found = remedy(
+        modern(
+            identification=identification("SSH-2.0-OpenSSH_10.0p2"),
+            kex_algorithms=["sntrup761x25519-sha512", "diffie-hellman-group14-sha1", STRICT],
+        ),
+        MODERN,
+    )
+    assert "KexAlgorithms sntrup761x25519-sha512,curve25519-sha256@libssh.org" in found.lines
+    assert found.compliant is True
+
+
+def test_ways_in_are_not_left_to_a_chain_that_cannot_be_seen() -> None:
+    """`AuthenticationMethods password`, which does not show, would leave nothing once passwords are off."""
+    both_ways = AuthenticationRule(where="w", allowed=("publickey", "gssapi-with-mic"))
+    profile = msgspec.structs.replace(MODERN, authentication=both_ways)
+    found = remedy(modern(authentication_methods=["password"]), profile)
+    assert found.lines[-2:] == ["PubkeyAuthentication yes", "AuthenticationMethods publickey"]
+    assert found.compliant is True

@@ -1,0 +1,86 @@
+"""Changes on a server: as data for people and machines, each with what it does to an observation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from sshprobe.records import Finding, Observation
+
+Kind = Literal["sshd_config", "moduli", "host_key", "localoptions.h", "argument", "words"]
+"""Where a change is made: a line of sshd_config, the moduli file, a host key file, Dropbear's compile-time options, its
+command line; or only said in words."""
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A host key to be made, in ssh-keygen's or dropbearkey's words."""
+
+    type: str
+    """"rsa", "ecdsa", "ed25519"."""
+    bits: int | None
+    file: str
+    replaces: bool
+    """Whether a key of this file goes. If not, one that is there already is as good."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One change that a server needs."""
+
+    kind: Kind
+    text: tuple[str, ...] = ()
+    """Lines as they are pasted: of sshd_config or localoptions.h, an argument, or words."""
+    commands: tuple[str, ...] = ()
+    """Shell commands for root, to be run before the lines are pasted."""
+    comment: str = ""
+    """What the change is about, in a few words."""
+    reasons: tuple[str, ...] = ()
+    """Why, one matter each, in the words of the findings that it mends."""
+    caution: str = ""
+    """What has to be so before it is applied."""
+    moduli_bits: int | None = None
+    """Of the kind "moduli": the least size that stays."""
+    key: NewKey | None = None
+    """Of the kind "host_key"."""
+
+
+class Step(NamedTuple):
+    """A change and what it makes of an observation."""
+
+    change: Change
+    effect: Callable[[Observation], Observation]
+
+
+def after(observation: Observation, steps: Iterable[Step]) -> Observation:
+    """The observation when all steps were taken."""
+    return reduce(lambda changed, step: step.effect(changed), steps, observation)
+
+
+def needed(steps: Sequence[Step], promise: Callable[[Sequence[Step]], object]) -> list[Step]:
+    """The steps without those that change nothing of the promise: what is left is the smallest set.
+
+    `promise` says what some of the steps come to. No single step of the result can be left out.
+    """
+    kept = list(steps)
+    whole = promise(kept)
+    found = True
+    while found:
+        found = False
+        for step in reversed(kept):
+            others = [other for other in kept if other is not step]
+            if promise(others) == whole:
+                kept, found = others, True
+                break
+    return kept
+
+
+def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> tuple[str, ...]:
+    """The messages of findings, each once, with the algorithms that it is said of; of `names` alone if given."""
+    wanted = None if names is None else set(names)
+    said: dict[str, list[str]] = {}
+    for finding in findings:
+        if wanted is None or finding.algorithm in wanted:
+            said.setdefault(finding.message, []).append(finding.algorithm or "")
+    return tuple(f"{', '.join(filter(None, found))}: {message}".removeprefix(": ") for message, found in said.items())

@@ -1,0 +1,188 @@
+"""The steps that mend Dropbear: options of the compiler, the command line, host keys.
+
+Dropbear has no configuration for algorithms: they are chosen when it is compiled, by definitions in localoptions.h
+that override those of default_options.h (2018.76 and later). The names are those of default_options.h of 2018.76,
+2020.81, 2022.83 and 2025.89; passwords go by `-s` (dropbear(8)).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.grading.advice import NEW_KEY, Context, rsa_key_bits
+from sshprobe.grading.changes import Change, NewKey, Step, reasons
+from sshprobe.grading.hypothetical import with_names, with_new_keys, without_names
+from sshprobe.grading.lists import offers
+from sshprobe.records import Observation, Verdict
+
+FIRST_VERSION = (2018, 76)
+"""The first with localoptions.h; before, options.h itself is edited."""
+
+
+class Definition(NamedTuple):
+    """A definition of default_options.h, the version that brought it, and the algorithms that it is about."""
+
+    name: str
+    since: tuple[int, int]
+    category: Class
+    covers: Callable[[str], bool]
+
+
+def _is(*names: str) -> Callable[[str], bool]:
+    return lambda name: name in names
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    return lambda name: re.fullmatch(pattern, name) is not None
+
+
+_NEWER = (2020, 79)
+DEFINITIONS = (
+    Definition("DROPBEAR_MLKEM768", (2025, 88), "kex", _is("mlkem768x25519-sha256")),
+    Definition("DROPBEAR_SNTRUP761", (2025, 87), "kex", _matches("sntrup761x25519-sha512(@openssh.com)?")),
+    Definition("DROPBEAR_CURVE25519", FIRST_VERSION, "kex", _matches("curve25519-sha256(@libssh.org)?")),
+    Definition("DROPBEAR_ECDH", FIRST_VERSION, "kex", _matches("ecdh-sha2-.*")),
+    Definition("DROPBEAR_DH_GROUP16", FIRST_VERSION, "kex", _is("diffie-hellman-group16-sha512")),
+    Definition("DROPBEAR_DH_GROUP14_SHA256", FIRST_VERSION, "kex", _is("diffie-hellman-group14-sha256")),
+    Definition("DROPBEAR_DH_GROUP14_SHA1", FIRST_VERSION, "kex", _is("diffie-hellman-group14-sha1")),
+    Definition("DROPBEAR_DH_GROUP1", FIRST_VERSION, "kex", _is("diffie-hellman-group1-sha1")),
+    Definition("DROPBEAR_RSA_SHA1", (2022, 82), "host_key", _is("ssh-rsa")),
+    Definition("DROPBEAR_RSA", FIRST_VERSION, "host_key", _is("ssh-rsa", "rsa-sha2-256")),
+    Definition("DROPBEAR_DSS", FIRST_VERSION, "host_key", _is("ssh-dss")),
+    Definition("DROPBEAR_ECDSA", FIRST_VERSION, "host_key", _matches("ecdsa-sha2-.*")),
+    Definition("DROPBEAR_ED25519", _NEWER, "host_key", _is("ssh-ed25519")),
+    Definition("DROPBEAR_ENABLE_CBC_MODE", FIRST_VERSION, "cipher", _matches(".*-cbc")),
+    Definition("DROPBEAR_3DES", FIRST_VERSION, "cipher", _matches("3des-.*")),
+    Definition("DROPBEAR_TWOFISH128", FIRST_VERSION, "cipher", _matches("twofish128-.*")),
+    Definition("DROPBEAR_TWOFISH256", FIRST_VERSION, "cipher", _matches("twofish(256)?-.*")),
+    Definition("DROPBEAR_CHACHA20POLY1305", _NEWER, "cipher", _is("chacha20-poly1305@openssh.com")),
+    Definition("DROPBEAR_ENABLE_GCM_MODE", _NEWER, "cipher", _matches("aes.*-gcm@openssh.com")),
+    Definition("DROPBEAR_AES128", FIRST_VERSION, "cipher", _matches("aes128-.*")),
+    Definition("DROPBEAR_AES256", FIRST_VERSION, "cipher", _matches("aes256-.*")),
+    Definition("DROPBEAR_ENABLE_CTR_MODE", FIRST_VERSION, "cipher", _matches(".*-ctr")),
+    Definition("DROPBEAR_MD5_HMAC", FIRST_VERSION, "mac", _is("hmac-md5")),
+    Definition("DROPBEAR_SHA1_96_HMAC", FIRST_VERSION, "mac", _is("hmac-sha1-96")),
+    Definition("DROPBEAR_SHA1_HMAC", FIRST_VERSION, "mac", _is("hmac-sha1")),
+    Definition("DROPBEAR_SHA2_256_HMAC", FIRST_VERSION, "mac", _is("hmac-sha2-256")),
+    Definition("DROPBEAR_SHA2_512_HMAC", FIRST_VERSION, "mac", _is("hmac-sha2-512")),
+)
+"""Of two that cover a name the first is tried first: it takes less with it."""
+
+ADDED: dict[Class, tuple[tuple[str, tuple[str, ...]], ...]] = {
+    "kex": (("DROPBEAR_CURVE25519", ("curve25519-sha256", "curve25519-sha256@libssh.org")),),
+    "cipher": (("DROPBEAR_ENABLE_GCM_MODE", ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")),),
+    "mac": (("DROPBEAR_SHA2_256_HMAC", ("hmac-sha2-256",)), ("DROPBEAR_SHA2_512_HMAC", ("hmac-sha2-512",))),
+}
+"""What can be compiled in where nothing would be left."""
+
+TAKEN_OUT = "not offered before it is compiled in"
+
+
+def dropbear_version(observation: Observation) -> tuple[int, int] | None:
+    """(2022, 83) of "SSH-2.0-dropbear_2022.83"; None for other software and for one that has no localoptions.h."""
+    found = observation.identification
+    if found is None or not found.software.lower().startswith("dropbear"):
+        return None
+    version = re.match(r"(\d{4})\.(\d{1,4})", found.version or "")
+    if version is None or (int(version[1]), int(version[2])) < FIRST_VERSION:
+        return None
+    return int(version[1]), int(version[2])
+
+
+def dropbear_steps(context: Context, before: Verdict) -> Iterator[Step]:
+    """All steps that may help."""
+    version = dropbear_version(context.observation)
+    assert version is not None
+    for category in CLASSES:
+        yield from _definitions(context, before, category, version)
+    yield from _rsa_key(context, before)
+    yield from _authentication(context, before)
+
+
+def _definitions(context: Context, before: Verdict, category: Class, version: tuple[int, int]) -> Iterator[Step]:
+    found = offers(context.observation, category)
+    offered = [name for offer in found.values() for name in offer.names]
+    costly = [name for name in offered if canonical(category, name) in context.costly[category]]
+    left, taken = list(offered), []
+    known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
+    for name in costly:
+        if name not in left:
+            continue
+        candidates = [each for each in known if each.covers(name)]
+        best = min(candidates, key=lambda each: sum(each.covers(o) and o not in costly for o in left), default=None)
+        if best is not None:
+            taken.append(best)
+            left = [other for other in left if not best.covers(other)]
+    allowed = context.profile.algorithms(category)
+    added: list[str] = []
+    if taken and not left:
+        for name, brings in ADDED.get(category, ()):
+            good = [each for each in brings if allowed is None or each in allowed.allowed]
+            if good and any(each.name == name and each not in taken for each in known):
+                added += good
+                effect = partial(_with_more, category=category, names=good)
+                yield _define(name, 1, effect, (f"{', '.join(good)}: {TAKEN_OUT}",))
+        if not added:
+            return
+    about = [finding for finding in before.findings if finding.category == category and finding.severity != "note"]
+    for each in taken:
+        gone = frozenset(canonical(category, name) for name in offered if each.covers(name))
+        why: tuple[str, ...] = reasons(f for f in about if f.algorithm and canonical(category, f.algorithm) in gone)
+        also = sorted(name for name in offered if each.covers(name) and name not in costly)
+        if also:
+            why = (*why, f"{', '.join(also)}: there is no definition for one without the other")
+        yield _define(each.name, 0, partial(without_names, category=category, gone=gone), why)
+
+
+def _with_more(observation: Observation, *, category: Class, names: Iterable[str]) -> Observation:
+    there = [name for offer in offers(observation, category).values() for name in offer.names]
+    return with_names(observation, category, [*there, *(name for name in names if name not in there)])
+
+
+def _define(name: str, value: int, effect: Callable[[Observation], Observation], why: tuple[str, ...]) -> Step:
+    return Step(Change(kind="localoptions.h", text=(f"#define {name} {value}",), reasons=why), effect)
+
+
+def _rsa_key(context: Context, before: Verdict) -> Iterator[Step]:
+    found = [
+        finding
+        for finding in before.findings
+        if finding.id in NEW_KEY and finding.algorithm == "ssh-rsa" and finding.severity != "note"
+    ]
+    if found and any(key.type == "ssh-rsa" for key in context.observation.host_keys or ()):
+        # dropbearkey takes multiples of 8 up to 4096.
+        bits = rsa_key_bits(context.profile)
+        file = "/etc/dropbear/dropbear_rsa_host_key"
+        key = NewKey(type="rsa", bits=bits, file=file, replaces=True)
+        change = Change(
+            kind="host_key",
+            commands=(f"dropbearkey -t rsa -s {bits} -f {file}.new && mv {file}.new {file}",),
+            reasons=reasons(found),
+            caution="clients that know the old key will warn: tell them the new one",
+            key=key,
+        )
+        yield Step(change, partial(with_new_keys, type="ssh-rsa", bits=bits))
+
+
+def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
+    about = [f for f in before.findings if f.id == "authentication.unlisted" and f.algorithm == "password"]
+    methods = context.observation.authentication_methods or []
+    if about and "publickey" in methods:
+        kept = [method for method in methods if method != "password"]
+        change = Change(
+            kind="argument",
+            text=("-s",),
+            reasons=reasons(about),
+            caution="have your public key in place before you apply it",
+        )
+        yield Step(change, partial(_with_methods, methods=kept))
+
+
+def _with_methods(observation: Observation, *, methods: list[str]) -> Observation:
+    return msgspec.structs.replace(observation, authentication_methods=methods)

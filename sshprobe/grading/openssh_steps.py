@@ -1,0 +1,293 @@
+"""The steps that mend an OpenSSH server: lines of sshd_config, moduli, host keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+import msgspec
+
+from sshprobe.algorithms import CLASSES, Class, canonical, lookup
+from sshprobe.grading.advice import (
+    NEW_KEY,
+    NO_GSS,
+    ONLY_PUBLIC_KEYS,
+    PUBLIC_KEYS,
+    Context,
+    authentication_lines,
+    config_line,
+    has_keyword,
+    host_key_plan,
+    key_commands,
+    moduli_command,
+    new_key,
+    proves_keys,
+    remaining,
+)
+from sshprobe.grading.changes import Change, Step, reasons
+from sshprobe.grading.hypothetical import (
+    with_a_refusal_of_none,
+    with_moduli,
+    with_names,
+    with_new_keys,
+    with_one_key,
+    with_protocol_2,
+    with_unchecked_keys,
+    without_names,
+)
+from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.strength import has_post_quantum
+from sshprobe.records import Finding, Observation, Verdict
+
+YOUR_KEY = "have your public key in place before you apply it"
+TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
+FORGET = "take every other HostKey line out, they add up"
+
+
+def openssh_steps(context: Context, before: Verdict) -> Iterator[Step]:
+    """All steps that may help: `changes.needed` finds out which do."""
+    yield from _protocol(context, before)
+    for category in CLASSES:
+        if category == "kex":
+            yield from _gss(context, before)
+        if category == "host_key" and context.costly["host_key"]:
+            yield from _host_key_algorithms(context, before)
+        elif category == "compression" and context.costly["compression"]:
+            yield from _compression(context, before)
+        elif category in context.lines and config_line(context, category) is not None:
+            yield _list(context, before, category)
+    yield from _authentication(context, before)
+    yield from _moduli(context, before)
+    yield from _new_keys(context, before)
+
+
+def _line(text: str | Iterable[str], effect: partial[Observation], *, comment: str, **more: object) -> Step:
+    lines = (text,) if isinstance(text, str) else tuple(text)
+    return Step(msgspec.structs.replace(Change(kind="sshd_config", text=lines, comment=comment), **more), effect)
+
+
+def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
+    found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
+    if found and context.observation.kex_algorithms is not None:
+        yield _line("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
+
+
+def _gss(context: Context, before: Verdict) -> Iterator[Step]:
+    gone = {name for name in context.costly["kex"] if name.startswith("gss-")}
+    if gone:
+        yield _line(
+            NO_GSS,
+            partial(without_names, category="kex", gone=gone),
+            comment="without key exchange by GSS-API",
+            reasons=_reasons(before, "kex", gone),
+        )
+
+
+def _reasons(before: Verdict, category: Class, gone: Iterable[str]) -> tuple[str, ...]:
+    """Why names go: the findings about them; what goes with none of its own goes for what all lists say together."""
+    same = {canonical(category, name) for name in gone}
+    about = [
+        finding
+        for finding in before.findings
+        if finding.id in (f"{category}.{kind}" for kind in ("forbidden", "unlisted", "stronger", "weak"))
+        and canonical(category, finding.algorithm or "") in same
+    ]
+    found = reasons(finding for finding in about if finding.severity != "note")
+    said = {canonical(category, finding.algorithm or "") for finding in about if finding.severity != "note"}
+    rest = sorted(set(gone) - {name for name in gone if canonical(category, name) in said})
+    terrapin = [finding for finding in before.findings if finding.id == "kex.terrapin"]
+    return (*found, f"{', '.join(rest)}: {terrapin[0].message}") if rest and terrapin else found
+
+
+def _gone(context: Context, category: Class) -> list[str]:
+    kept = set(host_key_plan(context)[0] if category == "host_key" else remaining(context, category))
+    found = offers(context.observation, category).values()
+    return sorted({name for offer in found for name in offer.names if name not in kept})
+
+
+def _added(context: Context, category: Class, names: Iterable[str]) -> tuple[str, ...]:
+    there = {name for offer in offers(context.observation, category).values() for name in offer.names}
+    new = [name for name in names if name not in there]
+    if category == "kex" and context.wants_post_quantum:
+        quantum = [name for name in new if has_post_quantum([name])]
+        new = [name for name in new if name not in quantum]
+        found = (f"{', '.join(quantum)}: added, as the profile requires a post-quantum exchange",) if quantum else ()
+    else:
+        found = ()
+    return (*found, *((f"{', '.join(new)}: added, so that ordinary clients still find one",) if new else ()))
+
+
+def _list(context: Context, before: Verdict, category: Class) -> Step:
+    names = [name for name in remaining(context, category) if not name.startswith("gss-")]
+    gone = [name for name in _gone(context, category) if not name.startswith("gss-")]
+    return _line(
+        config_line(context, category) or "",
+        partial(_with_names, category=category, names=names),
+        comment=f"without {', '.join(gone)}" if gone else "with what the profile requires",
+        reasons=(*_reasons(before, category, gone), *_added(context, category, names)),
+    )
+
+
+def _with_names(observation: Observation, *, category: Class, names: list[str]) -> Observation:
+    # GSS-API methods are not in KexAlgorithms: they stay until their own option goes.
+    gss = [name for name in observation.kex_algorithms or () if name.startswith("gss-")] if category == "kex" else []
+    changed = with_names(observation, category, [*gss, *names])
+    return with_unchecked_keys(changed) if category == "kex" and not any(map(proves_keys, names)) else changed
+
+
+def _compression(context: Context, before: Verdict) -> Iterator[Step]:
+    line = config_line(context, "compression")
+    if line is not None:
+        gone = sorted(context.costly["compression"])
+        yield _line(
+            line,
+            partial(_with_compression, line=line),
+            comment=f"without {', '.join(_gone(context, 'compression'))}",
+            reasons=_reasons(before, "compression", gone),
+        )
+
+
+def _with_compression(observation: Observation, *, line: str) -> Observation:
+    if line == "Compression no":
+        return with_names(observation, "compression", ["none"])
+    for _, field in FIELDS["compression"]:
+        old = getattr(observation, field) or []
+        names = list(dict.fromkeys("zlib@openssh.com" if name == "zlib" else name for name in old))
+        observation = msgspec.structs.replace(observation, **{field: names})
+    return observation
+
+
+def _host_key_algorithms(context: Context, before: Verdict) -> Iterator[Step]:
+    names, made = host_key_plan(context)
+    gone = _gone(context, "host_key")
+    why = _reasons(before, "host_key", gone)
+    if made is not None:
+        yield _made_key(context, names, made, gone, why)
+    elif names and has_keyword(context, "host_key"):
+        effect = partial(with_names, category="host_key", names=names)
+        why = (*why, *_added(context, "host_key", names))
+        line = f"HostKeyAlgorithms {','.join(names)}"
+        yield _line(line, effect, comment=f"without {', '.join(gone)}", reasons=why)
+    elif names:
+        # Before 7.0 there is no HostKeyAlgorithms: a key type goes when its HostKey line goes.
+        families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
+        kept = [name for name in context.observation.server_host_key_algorithms or () if _family(name) in families]
+        out = sorted(set(context.observation.server_host_key_algorithms or ()) - set(kept))
+        if kept and out:
+            yield _line(
+                [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families],
+                partial(with_names, category="host_key", names=kept),
+                comment=f"without {', '.join(out)}: {FORGET}",
+                reasons=(*why, FORGET),
+            )
+
+
+def _family(name: str) -> str:
+    entry = lookup("host_key", name)
+    return "" if entry is None else entry.family
+
+
+def _is_plain(name: str) -> bool:
+    entry = lookup("host_key", name)
+    return entry is not None and entry.format == "plain"
+
+
+def _made_key(context: Context, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
+    """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
+    there = {_family(name) for name in context.observation.server_host_key_algorithms or ()}
+    key = new_key(made, context.profile, replaces=_family(made) in there)
+    families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
+    text = [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families]
+    if has_keyword(context, "host_key"):
+        text.append(f"HostKeyAlgorithms {','.join(names)}")
+    note = () if has_keyword(context, "host_key") else (FORGET,)
+    type = next((name for name in names if name == made and key.type != "rsa"), "ssh-rsa")
+    effect = partial(with_one_key, names=names, type=type, bits=_bits(key.type, key.bits))
+    change = Change(
+        kind="host_key",
+        text=tuple(text),
+        commands=key_commands(key),
+        comment=f"without {', '.join(gone)}" + "".join(f": {words}" for words in note),
+        reasons=(*why, f"{made}: a new key, because no key that is there may stay", *note),
+        caution=TELL_CLIENTS,
+        key=key,
+    )
+    return Step(change, effect)
+
+
+def _bits(family: str, bits: int | None) -> int:
+    return 256 if bits is None or family == "ed25519" else bits
+
+
+def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
+    observation = context.observation
+    if observation.authentication_none_accepted:
+        found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
+        line = "PermitEmptyPasswords no"
+        effect = partial(with_a_refusal_of_none)
+        yield _line(line, effect, comment="no login without a credential", reasons=reasons(found))
+    about = [finding for finding in before.findings if finding.id == "authentication.unlisted"]
+    unlisted = [finding.algorithm or "" for finding in about]
+    if not unlisted:
+        return
+    for line in authentication_lines(context, unlisted):
+        if line == PUBLIC_KEYS:
+            effect = partial(_with_methods, more=["publickey"])
+            why: tuple[str, ...] = ("publickey: off until now, and nothing else is left",)
+        elif line == ONLY_PUBLIC_KEYS:
+            # The first step of the one chain is all that a server then lists.
+            effect = partial(_with_methods, only="publickey")
+            why = reasons(about)
+        else:
+            gone = [method for method in unlisted if line in authentication_lines(context, [method])]
+            effect = partial(_with_methods, gone=gone)
+            why = reasons(about, gone)
+        comment = f"without {', '.join(unlisted)}: {YOUR_KEY}"
+        yield _line(line, effect, comment=comment, reasons=why, caution=YOUR_KEY)
+
+
+def _with_methods(
+    observation: Observation, *, more: Iterable[str] = (), only: str | None = None, gone: Iterable[str] = ()
+) -> Observation:
+    methods = [method for method in observation.authentication_methods or () if method not in set(gone)]
+    methods += [method for method in more if method not in methods]
+    if only is not None:
+        methods = [method for method in methods if method == only]
+    return msgspec.structs.replace(observation, authentication_methods=methods)
+
+
+def _moduli(context: Context, before: Verdict) -> Iterator[Step]:
+    found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
+    if found:
+        rule = context.profile.group_exchange
+        least = max(2048, 0 if rule is None else rule.min_bits)
+        change = Change(
+            kind="moduli",
+            commands=(moduli_command(least),),
+            comment=f"moduli of {least} bits and more",
+            reasons=reasons(found),
+            moduli_bits=least,
+        )
+        yield Step(change, partial(with_moduli, least=least))
+
+
+def _new_keys(context: Context, before: Verdict) -> Iterator[Step]:
+    about: dict[str, list[Finding]] = {}
+    for finding in before.findings:
+        if finding.id in NEW_KEY and finding.severity != "note":
+            about.setdefault(finding.algorithm or "", []).append(finding)
+    for type, found in about.items():
+        if not _is_plain(type) or _family(type) not in ("rsa", "ecdsa", "ed25519"):
+            continue
+        if not any(key.type == type for key in context.observation.host_keys or ()):
+            continue
+        key = new_key(type, context.profile, replaces=True)
+        change = Change(
+            kind="host_key",
+            commands=key_commands(key),
+            comment=f"a new {type} host key",
+            reasons=reasons(found),
+            caution=TELL_CLIENTS,
+            key=key,
+        )
+        yield Step(change, partial(with_new_keys, type=type, bits=_bits(key.type, key.bits)))

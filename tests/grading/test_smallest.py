@@ -1,0 +1,40 @@
+"""A remedy is the smallest set of changes: without any one of them its promise is not kept."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sshprobe.grading import grade, remedy
+from sshprobe.grading.advice import Context, is_openssh
+from sshprobe.grading.changes import Step, after
+from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
+from sshprobe.grading.grade import judge
+from sshprobe.grading.openssh_steps import openssh_steps
+from sshprobe.grading.plain_words import plain_steps
+from sshprobe.profiles import Profile
+from sshprobe.records import Observation
+from tests.grading.test_properties import PROFILES, observations
+
+
+@given(observations(), PROFILES, st.booleans())
+@settings(max_examples=120, deadline=None)
+def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
+    found = remedy(observation, profile, strict=strict)
+    context = Context.of(observation, profile, judge(observation, profile, strict=strict))
+    before = grade(observation, profile, strict=strict)
+    find = openssh_steps if is_openssh(observation) else plain_steps
+    if dropbear_version(observation) is not None:
+        find = dropbear_steps
+    steps = [step for step in find(context, before) if step.change in found.changes]
+    assert [step.change for step in steps] == found.changes
+
+    def outcome(some: list[Step]) -> tuple[object, ...]:
+        verdict = grade(after(observation, some), profile, strict=strict)
+        deviations = {(finding.id, finding.algorithm) for finding in verdict.findings if finding.deviation}
+        return verdict.grade, verdict.score, verdict.compliant, deviations if verdict.compliant is False else set()
+
+    whole = outcome(steps)
+    assert whole[:3] == (found.grade, found.score, found.compliant)
+    for step in steps:
+        assert outcome([other for other in steps if other is not step]) != whole, step.change
