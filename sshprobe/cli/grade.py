@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.fix import fix_format
 from sshprobe.cli.fleet_options import fleet_facts, say_left_out, take_hosts, weak_keys_option
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
 
@@ -28,6 +29,7 @@ def grade(
     strict: bool,
     thresholds: tuple[str, ...],
     format_: str | None,
+    fix: bool,
     output: str | None,
     verbose: bool,
 ) -> int:
@@ -44,6 +46,7 @@ def grade(
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)
+    fixes, format_ = fix_format(fix, format_, profiles, verbose=verbose)
     facts = fleet_facts(weak_keys)
     saved = SavedSweeps(
         read_records(records, stdin=standard_input(), first_pass=take_hosts(facts), left_out=say_left_out)
@@ -62,6 +65,7 @@ def grade(
         verbose=verbose,
         blocks=len(first_hosts) <= BLOCKS_UP_TO,
         fleet=report,
+        fix=fixes,
     ) as sink:
         if saved.header is None:
             sink.header(sweep_header(profiles))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "Most used": ("files", "profile_names", "output", "thresholds", "depth", "fast", "verbose"),
+    "Most used": ("files", "profile_names", "output", "fix", "thresholds", "depth", "fast", "verbose"),
     "What to scan": (
         *("ports", "inventories", "inventory_format", "records", "statuses", "grades"),
         *("exclude", "exclude_files", "ipv4", "ipv6", "all_addresses", "count_only", "seed", "yes"),

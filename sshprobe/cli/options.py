@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from sshprobe.cli.fail_on import FailOn
+from sshprobe.cli.fix import FIX_FORMATS, RECORD_FORMATS
 from sshprobe.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _no_dash(context: click.Context, parameter: click.Parameter, value: str | No
 
 
 def output_options(command: Command) -> Command:
-    """Add --format, -o and -v."""
+    """Add --format, --fix, -o and -v."""
     for option in (
         click.option("-v", "--verbose", is_flag=True, help="Show everything that was seen of every host."),
         click.option(
@@ -115,8 +116,15 @@ def output_options(command: Command) -> Command:
         click.option(
             "--format",
             "format_",
-            type=click.Choice(["table", "json", "jsonl"]),
-            help="Of standard output or, with -o, of FILE. Default: table; for FILE by its suffix, or jsonl.",
+            type=click.Choice([*RECORD_FORMATS, *FIX_FORMATS]),
+            help="Of standard output or, with -o, of FILE: table, json or jsonl. Default: table; for FILE by its "
+            "suffix, or jsonl. The others are of --fix.",
+        ),
+        click.option(
+            "--fix",
+            is_flag=True,
+            help="Print what to change on each host, ready to be pasted, and nothing else: lines of sshd_config and "
+            "commands; with --format a drop-in for sshd_config.d, an Ansible playbook, or Dropbear's localoptions.h.",
         ),
     ):
         command = option(command)

@@ -208,11 +208,13 @@ def open_output(
     keep: int = 0,
     fleet: FleetReport | None = None,
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+    fix: str | None = None,
 ) -> Iterator[SweepOutput]:
     """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
 
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
+    `fix`: standard output gets what mends the hosts, in this format, in place of the report.
 
     Raises:
         InputError: the file cannot be written.
@@ -235,10 +237,14 @@ def open_output(
             writer = JsonDocumentWriter(stream)
         elif name is not None:
             copy_to = stack.enter_context(replacing(name))
-        human = None
+        audience: Audience | None = None
         index = None if fleet is None else FleetIndex(fleet)
-        if writer is None or name is not None:
-            human = Human(
+        if fix is not None:
+            from sshprobe.cli.fix import Fixes
+
+            audience = Fixes(fix, profiles[0], strict=strict, fleet=index)
+        elif writer is None or name is not None:
+            audience = Human(
                 terminal,
                 profiles,
                 strict=strict,
@@ -248,4 +254,4 @@ def open_output(
                 fleet=index,
                 pause=pause,
             )
-        yield SweepOutput(writer, human, thresholds, fleet)
+        yield SweepOutput(writer, audience, thresholds, fleet)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshprobe.cli.exit_codes import exit_code
+from sshprobe.cli.fix import fix_format
 from sshprobe.cli.options import (
     RATE,
     SECONDS,
@@ -109,6 +110,7 @@ def scan(
     host_timeout: float,
     throttle_wait: float,
     format_: str | None,
+    fix: bool,
     output: str | None,
     verbose: bool,
     resume: str | None,
@@ -127,11 +129,12 @@ def scan(
 
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
+    profiles = load_profiles(profile_names)
+    fixes, format_ = fix_format(fix, format_, profiles, verbose=verbose)
     if resume is not None and (output is not None or format_ not in (None, "jsonl")):
         raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
     if resume is not None and chosen.count_only:
         raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
-    profiles = load_profiles(profile_names)
     new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
     if new_table is not None and not chosen.any_named:
         check_without_targets(chosen, client_id)
@@ -181,6 +184,7 @@ def scan(
         blocks=stream.total <= BLOCKS_UP_TO,
         keep=0 if done is None else done.size,
         pause=progress.pause,
+        fix=fixes,
     ) as sink:
         if notice:
             progress.say(notice)

@@ -1,0 +1,78 @@
+"""`--fix`: what to paste on the hosts, and nothing else, on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sshprobe.grading import FleetIndex
+    from sshprobe.profiles import Profile
+    from sshprobe.records import HostRecord, SummaryRecord
+
+FIX_FORMATS = ("sshd_config.d", "ansible", "dropbear")
+RECORD_FORMATS = ("table", "json", "jsonl")
+
+
+def fix_format(
+    fix: bool, format_: str | None, profiles: Sequence[Profile], *, verbose: bool
+) -> tuple[str | None, str | None]:
+    """Return the format of the fix, if one is wanted, and that of the records.
+
+    Raises:
+        click.UsageError: the two were mixed.
+    """
+    if not fix:
+        if format_ in FIX_FORMATS:
+            raise click.UsageError(f"`--format {format_}` is one of `--fix`: add it, or take {_or(RECORD_FORMATS)}")
+        return None, format_
+    if format_ in RECORD_FORMATS:
+        raise click.UsageError(
+            f"`--format {format_}` is none of `--fix`: take {_or(FIX_FORMATS)}, or none; records go to `-o FILE`"
+        )
+    if len(profiles) > 1:
+        raise click.UsageError("`--fix` mends for one profile: name one `--profile`")
+    if verbose:
+        raise click.UsageError("`--fix` prints no report: leave `-v` out")
+    return format_ or "sshd_config", None
+
+
+def _or(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+class Fixes:
+    """Prints at the end what mends the hosts, those alike together."""
+
+    def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
+        from sshprobe.report.fix.plan import Plan
+
+        self._format = format_
+        self._profile = profile
+        self._strict = strict
+        self._fleet = fleet
+        self._plan = Plan()
+
+    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
+        """Take one host. See `sshprobe.cli.driving.Sink` for `exact`."""
+        from sshprobe.grading import remedy
+
+        record = record if exact is None else exact()
+        found = remedy(record, self._profile, strict=self._strict, fleet=self._fleet) if record.verdicts else None
+        self._plan.add(record, found)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Print what was found so far, also of a sweep that was interrupted."""
+        from sshprobe.report.fix import ansible, pasted
+
+        render = {
+            "sshd_config": pasted.sshd_config,
+            "sshd_config.d": pasted.drop_in,
+            "dropbear": pasted.dropbear,
+            "ansible": ansible.playbook,
+        }[self._format]
+        sys.stdout.write(render(self._plan))
+        sys.stdout.flush()

@@ -1,0 +1,160 @@
+"""An Ansible playbook: one play for each group of OpenSSH servers that need the same, of builtin modules alone.
+
+Nothing that a server said is in a value of it: names of hosts are, if they are names or addresses and no pattern, and
+lines and commands that `sshprobe.grading` made. What servers said is in comments, where it can do nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.report.fix.plan import Change, Group, NewKey, Plan, cautions, heading, is_openssh, left, ungraded
+from sshprobe.report.words import endpoint
+
+OF_GROUPS = frozenset({"all", "ungrouped"})
+"""Names that stand for groups in every inventory."""
+
+
+def playbook(plan: Plan) -> str:
+    """Return the playbook."""
+    lines = ["---"]
+    plays = 0
+    for group in plan.groups():
+        if not is_openssh(group):
+            why = "no OpenSSH, which alone has sshd_config"
+            lines += _comment(
+                f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
+                for host, port in group.hosts
+            )
+            continue
+        names = list(dict.fromkeys(host for host, _ in group.hosts if is_inventory_name(host)))
+        lines += _comment([*heading(group), *cautions(group), *left(group)])
+        lines += _comment(
+            f"Left out: {json.dumps(host)} cannot be the name of a host in an inventory."
+            for host, _ in group.hosts
+            if not is_inventory_name(host)
+        )
+        if group.changes and names:
+            lines += [*_play(group, names), ""]
+            plays += 1
+    lines += _comment(ungraded(plan))
+    if not plays:
+        lines.append("[]")
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def is_inventory_name(host: str) -> bool:
+    """Whether a name stands for one host as a pattern of Ansible: no wildcard, no group, no template."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", host) is not None and host not in OF_GROUPS
+    return "%" not in host
+
+
+def _comment(lines: Iterable[str]) -> list[str]:
+    return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
+
+
+def _play(group: Group, names: list[str]) -> Iterator[str]:
+    profile, remedy = group.verdict[0], group.remedy
+    yield f"- name: {_text(f'SSH servers to {remedy.grade} ({remedy.score}) under {profile}')}"
+    yield "  hosts:"
+    yield from (f"    - {_text(name)}" for name in names)
+    yield "  become: true"
+    yield "  gather_facts: true"
+    yield "  # One host first: if it cannot be logged into any more, the play ends there."
+    yield '  serial: [1, "25%"]'
+    yield "  max_fail_percentage: 0"
+    yield "  vars:"
+    yield "    sshd_service: \"{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}\""
+    yield "  tasks:"
+    for change in group.changes:
+        if change.moduli_bits is not None:
+            yield from _indented(_moduli(change, change.moduli_bits))
+    for change in group.changes:
+        if change.key is not None:
+            yield from _indented(_key(change, change.key))
+    yield from _indented(_configuration(group))
+    yield "    - name: Check the configuration"
+    yield "      ansible.builtin.command: /usr/sbin/sshd -t"
+    yield "      changed_when: false"
+    yield "    - name: Restart sshd now"
+    yield "      ansible.builtin.meta: flush_handlers"
+    yield "    - name: Log in anew"
+    yield "      ansible.builtin.meta: reset_connection"
+    yield "    - name: See that a new login works"
+    yield "      ansible.builtin.wait_for_connection:"
+    yield "        timeout: 60"
+    yield "  handlers:"
+    yield "    - name: Restart sshd"
+    yield "      ansible.builtin.service:"
+    yield '        name: "{{ sshd_service }}"'
+    yield "        state: restarted"
+
+
+def _text(text: str) -> str:
+    """A double-quoted scalar: JSON's strings are YAML's. Braces that begin a template are kept from being one."""
+    return json.dumps(re.sub(r"\{(?=[{%#])", "{ ", text))
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (f"    {line}" for line in lines)
+
+
+def _moduli(change: Change, bits: int) -> Iterator[str]:
+    yield from _comment(change.reasons)
+    yield f"- name: Keep moduli of {bits} bits and more alone"
+    yield "  ansible.builtin.shell: |"
+    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit !small }}' /etc/ssh/moduli || exit 0"
+    for command in change.commands:
+        yield f"    {command}"
+    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit small }}' /etc/ssh/moduli && echo changed"
+    yield "  register: sshprobe_moduli"
+    yield "  changed_when: \"'changed' in sshprobe_moduli.stdout\""
+
+
+def _key(change: Change, key: NewKey) -> Iterator[str]:
+    yield from _comment(change.reasons)
+    new = f"{key.file}.new" if key.replaces else key.file
+    size = "" if key.bits is None else f" -b {key.bits}"
+    yield f"- name: Make a new {key.type} host key"
+    yield "  ansible.builtin.shell: |"
+    yield "    set -e"
+    if key.replaces:
+        yield f"    rm -f {new} {new}.pub"
+    yield f"    ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {new}"
+    creates = key.file
+    if key.replaces:
+        # The key that goes stays beside it: that it is there says that this was done.
+        creates = f"{key.file}.before-sshprobe"
+        yield f"    cp -p {key.file} {creates}"
+        yield f"    mv {new} {key.file}"
+        yield f"    mv {new}.pub {key.file}.pub"
+    yield "  args:"
+    yield f"    creates: {creates}"
+    yield "  notify: Restart sshd"
+
+
+def _configuration(group: Group) -> Iterator[str]:
+    changes = [change for change in group.changes if change.text]
+    if not changes:
+        return
+    yield "- name: Put lines first in sshd_config"
+    yield "  ansible.builtin.blockinfile:"
+    yield "    path: /etc/ssh/sshd_config"
+    yield "    insertbefore: BOF"
+    yield "    backup: true"
+    yield "    validate: /usr/sbin/sshd -t -f %s"
+    yield f"    marker: {_text('# {mark} sshprobe')}"
+    yield "    block: |"
+    for change in changes:
+        for line in change.text:
+            yield f"      {line}"
+    yield "  notify: Restart sshd"
+    for change in changes:
+        yield from _comment([f"  {change.text[-1].split()[0]}: {reason}" for reason in change.reasons])

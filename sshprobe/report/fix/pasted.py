@@ -1,0 +1,194 @@
+"""Lines and commands for one terminal after the other: sshd_config, a drop-in of it, or Dropbear's localoptions.h.
+
+All that is no line or command is a comment: the output can be pasted, or written to a file, as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.report.fix.plan import Change, Group, Plan, cautions, heading, is_openssh, left, ungraded, wrapped
+from sshprobe.report.words import endpoint
+
+DROP_IN = "/etc/ssh/sshd_config.d/00-sshprobe.conf"
+CHECK = "sshd -t && { systemctl reload ssh || systemctl reload sshd; }"
+FIRST_LINES = (
+    "First in /etc/ssh/sshd_config: of two lines with one keyword sshd takes the first. "
+    "Look through its Match blocks too: what they say counts before that."
+)
+
+
+def sshd_config(plan: Plan) -> str:
+    """Return what to paste for every group, whatever its software."""
+    blocks = [list(_block(group)) for group in plan.groups()]
+    blocks.append(_comment(ungraded(plan)))
+    return _joined(blocks)
+
+
+def drop_in(plan: Plan) -> str:
+    """Return a file for /etc/ssh/sshd_config.d for every group of OpenSSH servers."""
+    blocks = []
+    for group in plan.groups():
+        if is_openssh(group):
+            blocks.append(list(_drop_in(group)))
+        else:
+            blocks.append(_comment(_other(group, "no OpenSSH, which alone has sshd_config")))
+    blocks.append(_comment(ungraded(plan)))
+    return _joined(blocks)
+
+
+def dropbear(plan: Plan) -> str:
+    """Return definitions for localoptions.h for every group of Dropbear servers."""
+    blocks = []
+    for group in plan.groups():
+        if group.software.lower().startswith("dropbear"):
+            blocks.append(list(_localoptions(group)))
+        else:
+            blocks.append(_c_comment(_other(group, "no Dropbear")))
+    blocks.append(_c_comment(ungraded(plan)))
+    return _joined(blocks)
+
+
+def _joined(blocks: list[list[str]]) -> str:
+    text = "\n\n".join("\n".join(block) for block in blocks if block)
+    return text + "\n" if text else ""
+
+
+def _comment(lines: Iterable[str]) -> list[str]:
+    return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
+
+
+def _other(group: Group, why: str) -> Iterator[str]:
+    for host, port in group.hosts:
+        yield f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
+
+
+def _block(group: Group) -> Iterator[str]:
+    yield from _comment([*heading(group), *cautions(group)])
+    changes = group.changes
+    yield from _commands(changes)
+    if is_openssh(group):
+        yield from _section([change for change in changes if change.text], FIRST_LINES)
+        if changes:
+            yield ""
+            yield from _comment(["Check and reload, then log in once more from a second terminal:"])
+            yield CHECK
+    else:
+        for kind, title in (
+            ("localoptions.h", "In localoptions.h of Dropbear's source, then `make clean` and build it again:"),
+            ("argument", "Arguments of dropbear: DROPBEAR_EXTRA_ARGS in /etc/default/dropbear (Debian)."),
+        ):
+            yield from _section([change for change in changes if change.kind == kind], title)
+        words = [change for change in changes if change.kind == "words"]
+        if words:
+            yield ""
+            yield from _comment(["Change on this server:"])
+            for change in words:
+                yield from _comment(wrapped(change.text[0], indent="    ", first="  "))
+                yield from _comment(f"      {line}" for reason in change.reasons for line in wrapped(reason))
+    yield from _left(group)
+
+
+def _left(group: Group) -> Iterator[str]:
+    lines = _comment(left(group))
+    if lines:
+        yield ""
+        yield from lines
+
+
+def _commands(changes: Iterable[Change]) -> Iterator[str]:
+    first = True
+    for change in changes:
+        if change.commands:
+            if first:
+                yield ""
+                yield from _comment(["As root:"])
+                first = False
+            yield from _reasons(change)
+            yield from map(escape_unprintable, change.commands)
+
+
+def _section(changes: list[Change], title: str) -> Iterator[str]:
+    if changes:
+        yield ""
+        yield from _comment(wrapped(title))
+        for change in changes:
+            yield from _reasons(change)
+            yield from map(escape_unprintable, change.text)
+
+
+def _reasons(change: Change) -> Iterator[str]:
+    for reason in change.reasons:
+        yield from _comment(wrapped(reason, indent="  "))
+
+
+def _drop_in(group: Group) -> Iterator[str]:
+    changes = [change for change in group.changes if change.text]
+    old = not _has_include(group.software)
+    if changes:
+        yield f"# {DROP_IN}"
+    yield from _comment([*heading(group), *cautions(group)])
+    if changes:
+        yield "#"
+        if old:
+            yield from _comment(
+                wrapped("This release has no Include (OpenSSH 8.2 and later): put the lines first in sshd_config.")
+            )
+        else:
+            yield from _comment(
+                wrapped(
+                    f"Save as {DROP_IN}: the first value wins. /etc/ssh/sshd_config has to begin with "
+                    "`Include /etc/ssh/sshd_config.d/*.conf`, as Debian's and Red Hat's do. What a Match block says "
+                    "counts before that."
+                )
+            )
+    commands = [command for change in group.changes for command in change.commands]
+    if commands:
+        yield from _comment(["First, as root:"])
+        for change in group.changes:
+            for command in change.commands:
+                yield from _comment([*change.reasons, f"    {command}"])
+    if group.changes:
+        yield from _comment(["Then check and reload, and log in once more from a second terminal:", f"    {CHECK}"])
+    if changes:
+        yield ""
+    for change in changes:
+        yield from _reasons(change)
+        yield from map(escape_unprintable, change.text)
+    yield from _left(group)
+
+
+def _has_include(software: str) -> bool:
+    found = re.search(r"_(\d+)\.(\d+)", software)
+    return found is None or (int(found[1]), int(found[2])) >= (8, 2)
+
+
+def _c_comment(lines: Iterable[str]) -> list[str]:
+    """Lines of C comments: nothing in them can end one early."""
+    return [f"/* {escape_unprintable(line).replace('*/', '* /')} */" for line in lines]
+
+
+def _localoptions(group: Group) -> Iterator[str]:
+    yield from _c_comment([*heading(group), *cautions(group)])
+    defined = [change for change in group.changes if change.kind == "localoptions.h"]
+    if defined:
+        yield from _c_comment(["localoptions.h, where Dropbear is built; then `make clean` and build it again:"])
+    for change in defined:
+        yield from _c_comment(line for reason in change.reasons for line in wrapped(reason))
+        yield from map(escape_unprintable, change.text)
+    arguments = [change for change in group.changes if change.kind == "argument"]
+    if arguments:
+        words = " ".join(text for change in arguments for text in change.text)
+        yield from _c_comment(line for change in arguments for reason in change.reasons for line in wrapped(reason))
+        yield from _c_comment([f'In /etc/default/dropbear (Debian): DROPBEAR_EXTRA_ARGS="{words}"'])
+        yield from _c_comment(["On OpenWrt: uci set dropbear.@dropbear[0].PasswordAuth=off; uci commit dropbear"])
+    for change in group.changes:
+        if change.commands:
+            yield from _c_comment([*change.reasons, *(f"As root: {command}" for command in change.commands)])
+        if change.kind == "words":
+            yield from _c_comment([*change.reasons, *change.text])
+    if group.changes:
+        yield from _c_comment(["Then start it again, and log in once more from a second terminal."])
+    yield from _c_comment(left(group))

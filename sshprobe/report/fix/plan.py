@@ -1,0 +1,197 @@
+"""Hosts that need the same changes, together."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from sshprobe.escape import escape_unprintable
+from sshprobe.records import Grade, HostRecord, Verdict
+from sshprobe.report.words import count, endpoint, software, status
+
+KEEP_A_SESSION = "Keep a session open until a new login has worked."
+WIDTH = 118
+
+
+class NewKey(Protocol):
+    """A host key to be made, as `sshprobe.grading.changes.NewKey`."""
+
+    @property
+    def type(self) -> str:
+        """ "rsa", "ecdsa", "ed25519"."""
+
+    @property
+    def bits(self) -> int | None:
+        """Its size, where there is a choice."""
+
+    @property
+    def file(self) -> str:
+        """Where it goes."""
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the key that is there goes."""
+
+
+class Change(Protocol):
+    """One change, as `sshprobe.grading.changes.Change`."""
+
+    @property
+    def kind(self) -> str:
+        """Where it is made."""
+
+    @property
+    def text(self) -> tuple[str, ...]:
+        """Lines to paste."""
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """Shell commands for root."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why."""
+
+    @property
+    def caution(self) -> str:
+        """What has to be so before."""
+
+    @property
+    def moduli_bits(self) -> int | None:
+        """The least moduli that stay."""
+
+    @property
+    def key(self) -> NewKey | None:
+        """The key that is made."""
+
+
+class Remedy(Protocol):
+    """What mends a host and what that reaches, as `sshprobe.grading.remedy` computes it."""
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """The smallest set."""
+
+    @property
+    def grade(self) -> Grade:
+        """The letter that is reached."""
+
+    @property
+    def score(self) -> int:
+        """The score that is reached."""
+
+    @property
+    def compliant(self) -> bool | None:
+        """Whether the profile is met then."""
+
+    @property
+    def left(self) -> Sequence[str]:
+        """What cannot be mended, in words."""
+
+
+class Group(NamedTuple):
+    """Hosts of one software that need the same, and what they come to."""
+
+    software: str
+    """The word of the identification: "OpenSSH_9.2p1"; empty where none was seen."""
+    about: str
+    """For people: "OpenSSH 9.2p1 (Debian 12)"."""
+    verdict: tuple[str, Grade, int, bool | None]
+    """Profile, letter, score and compliance before."""
+    remedy: Remedy
+    hosts: list[tuple[str, int]]
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """The changes."""
+        return self.remedy.changes
+
+
+class Plan:
+    """Takes hosts with what mends them, and groups them. Memory grows with the hosts: a name and a port of each."""
+
+    def __init__(self) -> None:
+        self._groups: dict[object, Group] = {}
+        self.ungraded: list[tuple[str, int, str]] = []
+        """Host, port and what became of them."""
+
+    def add(self, record: HostRecord, remedy: Remedy | None) -> None:
+        """Take one host; None: it was not graded."""
+        verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
+        if verdict is None or remedy is None:
+            self.ungraded.append((record.host, record.port, status(record)))
+            return
+        about = software(record.identification)
+        before = (verdict.profile, verdict.grade, verdict.score, verdict.compliant)
+        promise = (remedy.grade, remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
+        key = (about, before, tuple(remedy.changes), promise)
+        name = "" if record.identification is None else record.identification.software
+        group = self._groups.setdefault(key, Group(name, about, before, remedy, []))
+        group.hosts.append((record.host, record.port))
+
+    def groups(self) -> list[Group]:
+        """Those with something to change first, the largest first; hosts in order."""
+        for group in self._groups.values():
+            group.hosts.sort()
+        return sorted(
+            self._groups.values(), key=lambda g: (not g.changes, -len(g.hosts), g.verdict[2], g.about, g.hosts)
+        )
+
+
+def is_openssh(group: Group) -> bool:
+    """Whether the hosts say that they are OpenSSH."""
+    return group.software.startswith("OpenSSH")
+
+
+def answer(compliant: bool | None) -> str:
+    """Compliance in words."""
+    return {True: "compliant", False: "not compliant", None: "not all was seen"}[compliant]
+
+
+def heading(group: Group) -> Iterator[str]:
+    """For whom it is, where they stand, and what it comes to: lines for a comment."""
+    profile, letter, score, compliant = group.verdict
+    names = [endpoint(host, port) for host, port in group.hosts]
+    who = names[0] if len(names) == 1 else f"these {count(len(names), 'host')}"
+    about = f", {group.about}" if group.about else ""
+    yield from wrapped(f"For {who}{about}: {letter} ({score}) under {profile}, {answer(compliant)}.")
+    if len(names) > 1:
+        yield from wrapped(" ".join(names), indent="  ", first="  ")
+    remedy = group.remedy
+    if not remedy.changes:
+        yield "Nothing to change." if not remedy.left else "Nothing that a change of the configuration could mend."
+    else:
+        yield f"With these changes: {remedy.grade} ({remedy.score}), {answer(remedy.compliant)}."
+
+
+def cautions(group: Group) -> Iterator[str]:
+    """What has to be so before anything is applied, each once."""
+    yield from dict.fromkeys(_sentence(change.caution) for change in group.changes if change.caution)
+    if group.changes:
+        yield KEEP_A_SESSION
+
+
+def left(group: Group) -> Iterator[str]:
+    """What stays, for a comment."""
+    if group.remedy.left:
+        yield "This leaves:" if group.changes else "To change by hand:"
+        for line in group.remedy.left:
+            yield from wrapped(line, indent="    ", first="  ")
+
+
+def ungraded(plan: Plan) -> Iterator[str]:
+    """Hosts without a verdict, for a comment."""
+    for host, port, words in plan.ungraded:
+        yield f"Not graded: {endpoint(host, port)}, {words}."
+
+
+def wrapped(text: str, *, indent: str = "", first: str = "") -> list[str]:
+    """Lines of a comment."""
+    return textwrap.wrap(
+        escape_unprintable(text), WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

@@ -1,0 +1,204 @@
+"""`--fix`: what it prints can be pasted as it is, whatever a server or a records file says."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sshprobe.cli import main
+from sshprobe.records import HostRecord, Record
+from sshprobe.report.fix.ansible import is_inventory_name
+from tests.sample_records import HEADER, captured, failed
+
+Run = Callable[..., tuple[int, str, str]]
+FORMATS = ("sshd_config.d", "ansible", "dropbear")
+COMMAND = re.compile(r"(awk|ssh-keygen|mv|test|dropbearkey|sshd -t) .*")
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+        code = main(list(arguments))
+        captured = capfd.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def write(hosts: Sequence[HostRecord]) -> None:
+    records: list[Record] = [HEADER, *hosts]
+    Path("saved.jsonl").write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
+
+
+def fleet() -> list[HostRecord]:
+    names = ("openssh-debian12-9.2p1",) * 3 + ("dropbear-2022.83", "tinysshd-20230101", "openssh-7.4p1")
+    return [captured(name, f"192.0.2.{last}") for last, name in enumerate(names, start=1)]
+
+
+def test_what_can_be_pasted(run: Run) -> None:
+    write([*fleet(), failed("timeout", "no answer")])
+    code, out, err = run("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
+    assert (code, err) == (0, "")
+    assert "# For these 3 hosts, OpenSSH 9.2p1 (Debian 12)" in out
+    assert "#   192.0.2.1:22 192.0.2.2:22 192.0.2.3:22\n" in out
+    assert "# hmac-sha1, hmac-sha1-etm@openssh.com: SHA-1; not in the profile\n" in out
+    assert "#define DROPBEAR_SHA1_HMAC 0\n" in out
+    assert "# Not graded: " in out
+    keywords = ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "AuthenticationMethods")
+    for line in out.splitlines():
+        ready = line.startswith("#") or line in ("", "-s") or line.split()[0] in keywords
+        assert ready or COMMAND.fullmatch(line), line
+    assert out.count("KexAlgorithms ") == 2, "one block for the three that are alike, one for the other release"
+
+
+def test_a_drop_in_is_a_configuration(run: Run) -> None:
+    write(fleet()[:1])
+    code, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "sshd_config.d", "--profile", "mozilla-modern")
+    assert code == 0
+    assert out.startswith("# /etc/ssh/sshd_config.d/00-sshprobe.conf\n")
+    assert "`Include" in out
+    assert "#     sshd -t && " in out
+    lines = [line.split()[0] for line in out.splitlines() if line and not line.startswith("#")]
+    assert lines == ["KexAlgorithms", "MACs", "AuthenticationMethods"]
+    write(fleet()[5:])
+    assert "has no Include (OpenSSH 8.2 and later)" in run("grade", "saved.jsonl", "--fix", "--format", FORMATS[0])[1]
+
+
+def test_definitions_for_dropbear_are_c(run: Run) -> None:
+    write(fleet())
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "dropbear", "--profile", "mozilla-modern")
+    code = re.sub(r"/\*.*?\*/", "", out)
+    assert {line for line in code.splitlines() if line.strip()} == {
+        "#define DROPBEAR_DH_GROUP14_SHA1 0",
+        "#define DROPBEAR_DH_GROUP14_SHA256 0",
+        "#define DROPBEAR_RSA_SHA1 0",
+        "#define DROPBEAR_SHA1_HMAC 0",
+    }
+    assert 'DROPBEAR_EXTRA_ARGS="-s"' in out
+
+
+def test_nothing_to_change_is_said(run: Run) -> None:
+    write(fleet()[4:5])
+    for format_ in FORMATS:
+        assert "Left out: 192.0.2.5:22" in run("grade", "saved.jsonl", "--fix", "--format", format_)[1]
+
+
+def test_records_go_to_the_file_besides(run: Run) -> None:
+    write(fleet())
+    code, out, _ = run("grade", "saved.jsonl", "--fix", "-o", "again.jsonl")
+    assert code == 0
+    assert "KexAlgorithms" in out
+    assert len(Path("again.jsonl").read_text().splitlines()) == len(fleet()) + 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--format", "ansible"), "`--format ansible` is one of `--fix`: add it, or take table, json or jsonl"),
+        (("--format", "sshd_config.d", "-o", "x"), "`--format sshd_config.d` is one of `--fix`"),
+        (("--fix", "--format", "json"), "`--format json` is none of `--fix`: take sshd_config.d, ansible or dropbear"),
+        (("--fix", "-v"), "`--fix` prints no report: leave `-v` out"),
+        (("--fix", "--profile", "mozilla-modern", "--profile", "alibaba-ecs"), "`--fix` mends for one profile"),
+    ],
+)
+@pytest.mark.parametrize("command", [("grade", "saved.jsonl"), ("scan", "127.0.0.1:1")])
+def test_what_does_not_go_together(command: tuple[str, ...], arguments: tuple[str, ...], words: str, run: Run) -> None:
+    write(fleet())
+    code, out, err = run(*command, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
+    assert err.count("\n") == 1
+    assert not Path("x").exists()
+
+
+EVIL = (
+    'x"\n- hosts: all',
+    "{{ lookup('pipe', 'id') }}",
+    "all",
+    "web*",
+    "!web1",
+    "~.*",
+    "a:b",
+    "web1,web2",
+    "-x",
+    "fe80::1%{{ x }}",
+    "web1[0:9]",
+    "*/ #define EVIL 1 /*",
+    "\x1b]0;title\x07",
+    "back\\",
+)
+
+
+def evil() -> list[HostRecord]:
+    """Hosts whose names, lists and software are made to break out of whatever they are printed in."""
+    hosts = []
+    for name in EVIL:
+        for host in (fleet()[0], fleet()[3]):
+            assert host.identification is not None
+            assert host.kex_algorithms is not None
+            kex = [*host.kex_algorithms, name, f"gss-group14-sha1-{name}"]
+            said = msgspec.structs.replace(host.identification, comments=name)
+            hosts.append(msgspec.structs.replace(host, host=name, kex_algorithms=kex, identification=said))
+    return hosts
+
+
+def test_hostile_names_stay_in_comments(run: Run) -> None:
+    write(evil())
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
+    lines = {line for line in out.splitlines() if not line.startswith("#")}
+    write(fleet()[:4])
+    _, good, _ = run("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
+    assert lines - {line for line in good.splitlines() if not line.startswith("#")} == {"GSSAPIKeyExchange no"}
+    assert out.isprintable() or all(line.isprintable() for line in out.splitlines())
+
+    write(evil())
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "dropbear", "--profile", "mozilla-modern")
+    for line in out.splitlines():
+        assert not line or re.fullmatch(r"/\*(?:(?!\*/).)*\*/|#define DROPBEAR_[A-Z0-9_]+ [01]", line), line
+    assert "EVIL 1 /" not in re.sub(r"/\*.*?\*/", "", out)
+
+
+def test_no_hostile_name_is_a_value_of_a_playbook(run: Run) -> None:
+    assert [name for name in EVIL if is_inventory_name(name)] == []
+    assert all(map(is_inventory_name, ("web1.example.org", "192.0.2.1", "2001:db8::1", "web_1-a")))
+    good = msgspec.structs.replace(evil()[2], host="web1.example.org")
+    write([*evil(), good])
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
+    values = "\n".join(line for line in out.splitlines() if not line.lstrip().startswith("#"))
+    assert re.findall(r"\{\{.*?\}\}", values) == [
+        "{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}",
+        "{{ sshd_service }}",
+    ]
+    assert re.findall(r"^    - \"(.*)\"$", values, re.MULTILINE) == ["web1.example.org"]
+    assert [name for name in EVIL if name != "all" and name in values] == []
+    assert "- hosts: all" not in values
+
+
+def test_a_playbook_is_yaml_of_builtin_modules(run: Run) -> None:
+    # pre-commit, of the group `check`, brings it.
+    yaml = pytest.importorskip("yaml")
+    write([*fleet(), *evil()])
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
+    plays = yaml.safe_load(out)
+    assert [play["hosts"] for play in plays] == [["192.0.2.1", "192.0.2.2", "192.0.2.3"], ["192.0.2.6"]]
+    for play in plays:
+        assert [handler["name"] for handler in play["handlers"]] == ["Restart sshd"]
+        for task in (*play["tasks"], *play["handlers"]):
+            modules = set(task) - {"name", "notify", "register", "changed_when", "args"}
+            assert len(modules) == 1
+            assert modules.pop().startswith("ansible.builtin.")
+            assert task.get("notify", "Restart sshd") == "Restart sshd"
+        (block,) = [task["ansible.builtin.blockinfile"] for task in play["tasks"] if "blockinfile" in str(task)]
+        assert block["validate"] == "/usr/sbin/sshd -t -f %s"
+        assert block["block"].startswith(("KexAlgorithms ", "HostKeyAlgorithms "))
+    write([failed("timeout", "no answer")])
+    assert yaml.safe_load(run("grade", "saved.jsonl", "--fix", "--format", "ansible")[1]) == []
