@@ -23,17 +23,22 @@ def find_dropbear() -> Path | None:
 
 
 class DropbearServer(LabServer):
-    """`dropbear -F -E` with host keys of its own: "type[:bits]" in dropbearkey's words (rsa, ecdsa, ed25519, dss).
+    """`dropbear -F -E` with host keys of its own: "type[:bits]" in dropbearkey's words (rsa, ecdsa, ed25519, dss), or
+    a Path of one of its private keys.
 
     `options` are further command line words, such as "-s" (offer no password). Nobody can log in, although passwords
-    and keys are offered: root is refused (`-w`), and so is everyone outside a group that has no members (`-G`).
+    and keys are offered: root is refused (`-w`), and so is everyone outside a group that has no members (`-G`). With
+    `authorized_keys`, a folder that holds a file of this name, its keys log in (`-D`, 2025.87 and later) and no
+    password does. `build`: a folder with `dropbear` and `dropbearkey`, in place of the system's.
     """
 
     def __init__(
         self,
         *,
-        host_keys: Sequence[str] = ("rsa:2048", "ecdsa", "ed25519"),
+        host_keys: Sequence[str | Path] = ("rsa:2048", "ecdsa", "ed25519"),
         options: Sequence[str] = (),
+        build: Path | None = None,
+        authorized_keys: Path | None = None,
         host: str = "127.0.0.1",
         name: str = "dropbear",
         description: str = "Dropbear",
@@ -41,19 +46,24 @@ class DropbearServer(LabServer):
         super().__init__(name, description, host)
         self.key_specs = tuple(host_keys)
         self.options = tuple(options)
+        self.build = build
+        self.authorized_keys = authorized_keys
         self._process: ServerProcess | None = None
         self._last_log = ""
 
     async def _start(self, directory: Path) -> None:
-        program = find_dropbear()
+        program = find_dropbear() if self.build is None else self.build / "dropbear"
         if program is None:
             raise LabError("Dropbear is not installed (Debian: dropbear-bin)")
-        words: list[str | Path] = [program, "-F", "-E", "-m", "-j", "-k", "-w", "-G", _empty_group()]
+        words: list[str | Path] = [program, "-F", "-E", "-m", "-j", "-k"]
+        # Of root, whom keys let in, no password is taken either way (`-g`).
+        words += ["-w", "-G", _empty_group()] if self.authorized_keys is None else ["-g", "-D", self.authorized_keys]
         words += ["-P", directory / "pid", *self.options]
         self.host_keys: list[HostKey] = []
         for number, spec in enumerate(self.key_specs):
             private = directory / f"host_key_{number}"
-            self.host_keys.append(await asyncio.to_thread(_make_key, spec, private, directory))
+            tool = "dropbearkey" if self.build is None else self.build / "dropbearkey"
+            self.host_keys.append(await asyncio.to_thread(_make_key, tool, spec, private, directory))
             words += ["-r", private]
         for attempt in range(3):
             self.port = free_port(self.host)
@@ -84,10 +94,14 @@ class DropbearServer(LabServer):
         return self.log().count("Child connection from ")
 
 
-def _make_key(spec: str, private: Path, directory: Path) -> HostKey:
-    kind, _, bits = spec.partition(":")
-    run_tool("dropbearkey", "-t", kind, *(["-s", bits] if bits else []), "-f", private)
-    shown = run_tool("dropbearkey", "-y", "-f", private)
+def _make_key(tool: str | Path, spec: str | Path, private: Path, directory: Path) -> HostKey:
+    if isinstance(spec, Path):
+        private.write_bytes(spec.read_bytes())
+        private.chmod(0o600)
+    else:
+        kind, _, bits = spec.partition(":")
+        run_tool(tool, "-t", kind, *(["-s", bits] if bits else []), "-f", private)
+    shown = run_tool(tool, "-y", "-f", private)
     for line in shown.splitlines():
         words = line.split()
         if len(words) >= 2 and words[0].startswith(("ssh-", "ecdsa-")):

@@ -7,6 +7,7 @@ one costs its source a penalty, and because tests count the connections in the l
 from __future__ import annotations
 
 import asyncio
+import getpass
 import os
 import re
 import subprocess
@@ -49,6 +50,14 @@ class OpenSSH:
     path: Path
     version: tuple[int, int]
     root: Path | None = None
+
+    @property
+    def client(self) -> Path | None:
+        """The `ssh` of the same package, if it is there."""
+        if self.root is None:
+            return find_program("ssh")
+        path = self.root / "usr/bin/ssh"
+        return path if path.exists() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,14 @@ def find_openssh(*, minimum: tuple[int, int] = (0, 0), below: tuple[int, int] = 
     return found
 
 
+def find_debian(release: int) -> OpenSSH | None:
+    """The sshd of a Debian release as `scripts/install-servers` unpacks it, with its client beside it."""
+    root = _checkout() / ".servers" / f"debian-{release}"
+    path = root / "usr/sbin/sshd"
+    version = _version(path) if path.exists() else None
+    return None if version is None else OpenSSH(path, version, root)
+
+
 class OpenSSHServer(LabServer):
     """`sshd -D -e` with a folder, a configuration and host keys of its own. Runs as root or as an ordinary user.
 
@@ -103,7 +120,8 @@ class OpenSSHServer(LabServer):
     own lines stand before them, and sshd takes the first of two: nobody can log in, whatever they say. `host_keys`:
     "type[:bits]" in ssh-keygen's words, or a Path of a private key to use. `certificates`: host certificates to
     make. `moduli`: a moduli file of yours; `minimum_modulus_bits`: the system's moduli from that size on
-    (None for both: the system's as they are). `log_level`: sshd's LogLevel; "Connection from" needs VERBOSE.
+    (None for both: the system's as they are). `authorized_keys`: a file of public keys that may log in as the user
+    whose process this is; without it nobody may. `log_level`: sshd's LogLevel; "Connection from" needs VERBOSE.
     """
 
     def __init__(
@@ -115,6 +133,7 @@ class OpenSSHServer(LabServer):
         certificates: Sequence[Certificate] = (),
         moduli: Path | None = None,
         minimum_modulus_bits: int | None = None,
+        authorized_keys: Path | None = None,
         log_level: str = "VERBOSE",
         host: str = "127.0.0.1",
         name: str = "openssh",
@@ -129,6 +148,7 @@ class OpenSSHServer(LabServer):
         self.certificate_specs = tuple(certificates)
         self.moduli = moduli
         self.minimum_modulus_bits = minimum_modulus_bits
+        self.authorized_keys = authorized_keys
         self.log_level = log_level
         self._process: ServerProcess | None = None
         self._last_log = ""
@@ -155,7 +175,8 @@ class OpenSSHServer(LabServer):
             self.port = free_port(self.host)
             config.write_text("\n".join([f"ListenAddress {self.host}:{self.port}", *lines]) + "\n")
             log_file = directory / f"log{attempt}"
-            self._process = ServerProcess([sshd.path, "-D", "-e", "-f", config], log_file)
+            words = [*self._with_moduli(sshd), sshd.path, "-D", "-e", "-f", config]
+            self._process = ServerProcess(words, log_file)
             self.pid = self._process.pid
             try:
                 await self._process.wait_for_line(f"Server listening on {self.host} port {self.port}.")
@@ -165,21 +186,20 @@ class OpenSSHServer(LabServer):
                     raise
                 await self._process.stop()
 
+    def _with_moduli(self, sshd: OpenSSH) -> list[str | Path]:
+        """What gives a release before 8.5, which has no ModuliFile, a moduli file of its own: a mount."""
+        if self.moduli is None or sshd.version >= (8, 5):
+            return []
+        if os.geteuid() != 0 or find_program("unshare") is None:
+            raise LabError("a moduli file for OpenSSH before 8.5 takes root, and `unshare`")
+        script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+        system = next(path for path in _SYSTEM_MODULI if path.exists())
+        return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", self.moduli, system]
+
     def _config(self, sshd: OpenSSH, directory: Path) -> list[str]:
         if os.geteuid() == 0:
             _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-        lines = [
-            f"PidFile {directory}/pid",
-            f"LogLevel {self.log_level}",
-            # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and
-            # nobody but root is even considered. Root has to be: `none` for a user that is not allowed costs
-            # the client a larger penalty, and that would not be how a server in use treats it.
-            "UsePAM no",
-            "AuthorizedKeysFile none",
-            "PermitEmptyPasswords no",
-            "PermitRootLogin no",
-            "AllowUsers root",
-        ]
+        lines = [f"PidFile {directory}/pid", f"LogLevel {self.log_level}", *self._who()]
         if sshd.root is not None and sshd.version >= (9, 8):
             lines.append(f"SshdSessionPath {sshd.root}/usr/lib/openssh/sshd-session")
         if sshd.root is not None and sshd.version >= (10, 0):
@@ -196,9 +216,31 @@ class OpenSSHServer(LabServer):
         if moduli is None and self.minimum_modulus_bits is not None:
             moduli = directory / "moduli"
             moduli.write_text(long_moduli(self.minimum_modulus_bits))
-        if moduli is not None:
+        if moduli is not None and sshd.version >= (8, 5):
             lines.append(f"ModuliFile {moduli}")
         return [*lines, *self.config_lines]
+
+    def _who(self) -> list[str]:
+        """Who may log in: by key and as ourselves, or nobody."""
+        if self.authorized_keys is not None:
+            return [
+                "UsePAM no",
+                f"AuthorizedKeysFile {self.authorized_keys}",
+                "StrictModes no",
+                "PermitEmptyPasswords no",
+                "PermitRootLogin prohibit-password",
+                f"AllowUsers {getpass.getuser()}",
+            ]
+        # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and nobody but
+        # root is even considered. Root has to be: `none` for a user that is not allowed costs the client a larger
+        # penalty, and that would not be how a server in use treats it.
+        return [
+            "UsePAM no",
+            "AuthorizedKeysFile none",
+            "PermitEmptyPasswords no",
+            "PermitRootLogin no",
+            "AllowUsers root",
+        ]
 
     def _certify(self, wanted: Certificate, private: Path, directory: Path) -> HostKey:
         authority = directory / "authority"
