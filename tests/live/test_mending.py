@@ -1,0 +1,118 @@
+"""The loop of `--fix`, closed: scan, do what it prints, `sshd -t`, restart, scan again, log in.
+
+Every bad configuration and every profile meets every server. `make live-matrix` runs the whole product of the three.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from sshprobe.grading import grade
+from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_debian, find_openssh, make_key
+from sshprobe.profiles import load_profile
+from tests.installed import need, need_program
+from tests.live.asking import ask
+from tests.live.mending import BAD, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up
+
+VERSIONS = {11: (8, 4), 12: (9, 2), 13: (10, 0)}
+"""Debian release, and its OpenSSH. The version decides which cases there are, so it has to be known beforehand."""
+
+WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
+
+CANNOT = re.compile(
+    r"needs OpenSSH \d+\.\d+ or later|update to .*OpenSSH \d+\.\d+ or later|would lock out clients of OpenSSH"
+)
+"""How a remedy says that this release cannot be made to comply: with the first that can."""
+
+
+def _cases() -> list[tuple[int, str, str]]:
+    cases = []
+    profiles = server_profiles()
+    for release, version in VERSIONS.items():
+        bad = bad_for(version)
+        if WHOLE:
+            cases += [(release, name, profile) for name in bad for profile in profiles]
+        else:
+            length = max(len(bad), len(profiles))
+            cases += [(release, bad[i % len(bad)], profiles[i % len(profiles)]) for i in range(length)]
+    return cases
+
+
+@pytest.fixture(scope="session")
+def releases() -> dict[int, OpenSSH]:
+    """The OpenSSH of each Debian release."""
+    need_program("ssh-keygen", "openssh-client")
+    found = {release: find_debian(release) for release in (11, 13)}
+    system = find_openssh()
+    need(system and system[0].version == VERSIONS[12], "OpenSSH 9.2", "openssh-server of bookworm")
+    for release, sshd in found.items():
+        need(sshd and sshd.version == VERSIONS[release], f"OpenSSH of Debian {release}", "openssh-server, unpacked")
+    return {12: system[0], **{release: sshd for release, sshd in found.items() if sshd is not None}}
+
+
+@pytest.fixture(scope="session")
+def own_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key that logs in."""
+    key = tmp_path_factory.mktemp("own") / "key"
+    return make_key("ed25519", key)
+
+
+@pytest.mark.parametrize(("release", "bad", "profile_id"), _cases())
+async def test_what_is_printed_mends(
+    release: int,
+    bad: str,
+    profile_id: str,
+    releases: dict[int, OpenSSH],
+    own_key: Path,
+    tmp_path: Path,
+    stack: AsyncExitStack,
+) -> None:
+    need(release != 11 or os.geteuid() == 0, "root, for the moduli of OpenSSH 8.4", "none")
+    etc, sshd, profile = tmp_path / "etc", releases[release], load_profile(profile_id)
+    set_up(BAD[bad], etc)
+    keys = [etc / f"ssh_host_{name}_key" for name in BAD[bad].keys]
+    authorized = own_key.with_name("key.pub")
+
+    def server(lines: list[str]) -> OpenSSHServer:
+        return OpenSSHServer(
+            sshd, config_lines=lines, host_keys=keys, moduli=etc / "moduli", authorized_keys=authorized
+        )
+
+    async with server(list(BAD[bad].lines)) as running:
+        before = await ask(running)
+    assert before.status == "ok"
+
+    # A drop-in and pasted lines, in turns: both have to do.
+    as_file = (len(bad) + len(profile_id)) % 2 == 0
+    found, text = printed(before, profile, as_file=as_file)
+    lines = apply(text, etc, as_file=as_file) if found.changes else []
+
+    running = await stack.enter_async_context(server([*lines, *BAD[bad].lines]))
+    config = running.directory / "sshd_config"
+    assert await check(sshd, config) == ""
+    after = await ask(running)
+    assert after.status == "ok"
+    verdict = grade(after, profile)
+    promised = (found.grade, found.score, found.compliant)
+    assert (verdict.grade, verdict.score, verdict.compliant) == promised, [f.id for f in verdict.findings]
+    if found.compliant is not True:
+        deviations = [finding for finding in verdict.findings if finding.deviation]
+        assert deviations
+        for finding in deviations:
+            line = next(
+                line for line in found.left if line.startswith(f"{finding.id} {finding.algorithm or ''}".strip())
+            )
+            assert CANNOT.search(line), line
+            assert "This leaves:" in text or "To change by hand:" in text
+
+    # Where keys were off and the profile does not mind, they stay off: the client has to get as far as being asked.
+    methods = after.authentication_methods or []
+    expected = "in" if "publickey" in methods else f"Permission denied ({','.join(methods)})."
+    assert "publickey" in methods or methods == before.authentication_methods
+    for name, client, options in clients(release, releases):
+        assert (await log_in(client, running, own_key, *options)).endswith(expected), name
