@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fmt bench venv
+.PHONY: help demo test live-matrix check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -10,7 +10,7 @@ BIN := .venv/bin
 ARGS ?=
 
 help: ## Show this
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: ## Start a mixed fleet of real SSH servers on loopback, scan and grade it; see demo-output/
 	@scripts/venv
@@ -20,6 +20,11 @@ test: ## Run the tests, with the real servers installed first where that is poss
 	@scripts/venv test
 	@scripts/install-servers
 	$(BIN)/python -m pytest $(ARGS)
+
+live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes hours
+	@scripts/venv test
+	@scripts/install-servers
+	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_mending.py tests/live/test_mending_dropbear.py $(ARGS)
 
 check: ## Lint, formatting, types, the one-way street, the profiles, and what is generated: schema, pages, scores
 	@scripts/venv test check

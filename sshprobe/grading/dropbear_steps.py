@@ -130,6 +130,8 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
                 yield _define(name, 1, effect, (f"{', '.join(good)}: {TAKEN_OUT}",))
         if not added:
             return
+    if category == "kex" and context.wants_post_quantum:
+        yield from _post_quantum(before, known)
     about = [finding for finding in before.findings if finding.category == category and finding.severity != "note"]
     for each in taken:
         gone = frozenset(canonical(category, name) for name in offered if each.covers(name))
@@ -138,6 +140,16 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
         if also:
             why = (*why, f"{', '.join(also)}: there is no definition for one without the other")
         yield _define(each.name, 0, partial(without_names, category=category, gone=gone), why)
+
+
+def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:
+    """The first hybrid that this version has: ML-KEM of 2025.88, or sntrup761 of 2025.87."""
+    found = [finding for finding in before.findings if finding.id == "kex.no_post_quantum"]
+    for each in known:
+        brings = [name for name in ("mlkem768x25519-sha256", "sntrup761x25519-sha512") if each.covers(name)]
+        if brings:
+            yield _define(each.name, 1, partial(_with_more, category="kex", names=brings), reasons(found))
+            return
 
 
 def _with_more(observation: Observation, *, category: Class, names: Iterable[str]) -> Observation:

@@ -56,8 +56,12 @@ class DropbearServer(LabServer):
         if program is None:
             raise LabError("Dropbear is not installed (Debian: dropbear-bin)")
         words: list[str | Path] = [program, "-F", "-E", "-m", "-j", "-k"]
-        # Of root, whom keys let in, no password is taken either way (`-g`).
-        words += ["-w", "-G", _empty_group()] if self.authorized_keys is None else ["-g", "-D", self.authorized_keys]
+        if self.authorized_keys is None:
+            words += ["-w", "-G", _empty_group()]
+        else:
+            # Every folder of the path has to be closed to others, which /tmp is not: a relative path has none above.
+            # Of root, whom keys let in, no password is taken either way (`-g`).
+            words = ["env", "-C", self.authorized_keys, *words, "-g", "-D", "."]
         words += ["-P", directory / "pid", *self.options]
         self.host_keys: list[HostKey] = []
         for number, spec in enumerate(self.key_specs):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 import re
 import shutil
 import subprocess
@@ -23,6 +24,9 @@ from sshprobe.records import HostRecord, Observation
 from sshprobe.report.fix.pasted import CHECK, drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan
 from sshprobe.wire.groups import group
+
+WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
+"""Every configuration with every profile on every server, in place of each pair of two once (`make live-matrix`)."""
 
 GROUP_1 = "0 2 6 100 1023 2 " + f"{group('group1'):X}"
 """A line of moduli with the group of 1024 bits of RFC 2409."""
@@ -197,15 +201,14 @@ def build_dropbear(source: Path, work: Path, options: str) -> Path:
         shutil.copytree(source, build, symlinks=True)
     (build / "localoptions.h").write_text(options)
     # What make does not see to have changed by localoptions.h alone is rebuilt, but for the two libraries.
-    for object in build.rglob("*.o"):
-        if "libtom" not in str(object):
-            object.unlink()
-    done = subprocess.run(
-        ["make", "-j2", "PROGRAMS=dropbear dropbearkey"], cwd=build, capture_output=True, text=True, check=False
-    )
+    for file in build.rglob("*.o"):
+        if "libtom" not in str(file):
+            file.unlink()
+    words = ["make", "-j2", "PROGRAMS=dropbear"]
+    done = subprocess.run(words, cwd=build, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     programs = work / f"programs-{len(list(work.glob('programs-*')))}"
     programs.mkdir()
-    for name in ("dropbear", "dropbearkey"):
-        shutil.copy2(build / name, programs / name)
+    shutil.copy2(build / "dropbear", programs)
+    shutil.copy2(source / "dropbearkey", programs)
     return programs

@@ -17,12 +17,10 @@ from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_debian, find_opens
 from sshprobe.profiles import load_profile
 from tests.installed import need, need_program
 from tests.live.asking import ask
-from tests.live.mending import BAD, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up
+from tests.live.mending import BAD, WHOLE, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up
 
 VERSIONS = {11: (8, 4), 12: (9, 2), 13: (10, 0)}
 """Debian release, and its OpenSSH. The version decides which cases there are, so it has to be known beforehand."""
-
-WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
 
 CANNOT = re.compile(
     r"needs OpenSSH \d+\.\d+ or later|update to .*OpenSSH \d+\.\d+ or later|would lock out clients of OpenSSH"
