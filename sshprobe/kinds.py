@@ -19,9 +19,9 @@ from typing import NamedTuple
 import msgspec
 
 from sshprobe.judging import Judge, Judged, line_of, record_of
-from sshprobe.probe.lists import Host, Seen
+from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import rfc3339_at
-from sshprobe.records import HostRecord, Observation
+from sshprobe.records import HostRecord, Identification, Observation
 
 _encode = msgspec.json.Encoder().encode
 _FIELDS = HostRecord.__struct_fields__
@@ -59,35 +59,29 @@ class Template:
         self._rest = b"," + _members(record, _between("identification", "verdicts")) + b',"verdicts":'
         self.weight = 1000 + len(self._rest) + len(judged.encoded)
 
-    def line(self, host: Host, seen: Seen[Template]) -> bytes:
+    def line(self, alike: Alike) -> bytes:
         """Return the line of a host of this kind, with its line end."""
+        host = alike.host
         who = _encode(_Who(host.target, host.host, host.address.ip, host.port))
-        when = _encode(_When(rfc3339_at(seen.started_at), seen.duration_ms))
-        said = self._identification if seen.identification is None else _encode(seen.identification)
-        parts = (
-            self._first,
-            who[1:-1],
-            self._between,
-            when[1:-1],
-            self._then,
-            said,
-            self._rest,
-            self.judged.encoded,
-            b"}\n",
+        when = _encode(_When(rfc3339_at(alike.started_at), alike.duration_ms))
+        said = self._identification if alike.identification is None else _encode(alike.identification)
+        verdicts = self.judged.encoded
+        return b"".join(
+            (self._first, who[1:-1], self._between, when[1:-1], self._then, said, self._rest, verdicts, b"}\n")
         )
-        return b"".join(parts)
 
-    def record(self, host: Host, seen: Seen[Template]) -> HostRecord:
+    def record(self, alike: Alike) -> HostRecord:
         """Return the record of a host of this kind. Its lists are those of the example: they are not to be changed."""
+        host, example = alike.host, self.example
         return msgspec.structs.replace(
-            self.example,
+            example,
             target=host.target,
             host=host.host,
             address=host.address.ip,
             port=host.port,
-            started_at=rfc3339_at(seen.started_at),
-            duration_ms=seen.duration_ms,
-            identification=self.example.identification if seen.identification is None else seen.identification,
+            started_at=rfc3339_at(alike.started_at),
+            duration_ms=alike.duration_ms,
+            identification=example.identification if alike.identification is None else alike.identification,
         )
 
 
@@ -95,20 +89,25 @@ class Alike(NamedTuple):
     """What came of one host that went by the short cut."""
 
     host: Host
-    seen: Seen[Template]
+    template: Template
+    identification: Identification | None
+    """Where it is not that of the template."""
+    started_at: float
+    """Seconds since 1970-01-01 UTC."""
+    duration_ms: float
 
     @property
     def example(self) -> HostRecord:
         """See the module."""
-        return self.seen.kind.example
+        return self.template.example
 
     def line(self) -> bytes:
         """Return its line, with its line end."""
-        return self.seen.kind.line(self.host, self.seen)
+        return self.template.line(self)
 
     def record(self) -> HostRecord:
         """Return its record. Its lists are those of others too: they are not to be changed."""
-        return self.seen.kind.record(self.host, self.seen)
+        return self.template.record(self)
 
 
 class Whole(NamedTuple):

@@ -18,7 +18,7 @@ import msgspec
 from sshprobe.judging import Judge, Judged, line_of
 from sshprobe.kinds import Alike, Template, Whole
 from sshprobe.net import literal
-from sshprobe.probe.lists import Host, Seen
+from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
 from sshprobe.recent import Recent
 from sshprobe.records import Depth, HostRecord, Identification, Verdict
@@ -79,8 +79,8 @@ class ScanRunner:
     def _packed(self, result: Result) -> AlikeResult | WholeResult:
         judged = self._scanner.judged(result)
         if isinstance(judged, Alike):
-            seen = judged.seen
-            return AlikeResult(self._template(seen.kind), seen.identification, seen.started_at, seen.duration_ms)
+            _, template, identification, started_at, duration_ms = judged
+            return AlikeResult(self._template(template), identification, started_at, duration_ms)
         number, encoded = judged.judged.number, judged.judged.encoded
         if self._verdicts.get(number):
             return WholeResult(judged.head, (self._identity, number, None))
@@ -142,7 +142,7 @@ class Unpacker:
             address = literal(target.host)
             assert address is not None  # no name takes the short cut
             host = Host(target.text, target.host, address, target.port)
-            return Alike(host, Seen(template, result.identification, result.started_at, result.duration_ms))
+            return Alike(host, template, result.identification, result.started_at, result.duration_ms)
         judged = self._judged(*result.verdicts)
         record = msgspec.structs.replace(self._record(line_of(result.head, b"[]")), verdicts=judged.verdicts)
         return Whole(record, judged, result.head)

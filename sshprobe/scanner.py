@@ -20,12 +20,12 @@ from sshprobe.judging import Judge, record_of
 from sshprobe.kinds import Alike, Template, Whole, whole
 from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
 from sshprobe.probe.host import HostProbe
-from sshprobe.probe.lists import Host, ListsAsker, Seen
+from sshprobe.probe.lists import Host, ListsAsker, ListsProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.records import Depth, HostRecord, Observation
-from sshprobe.sweep import Job, Progress, Sweep
+from sshprobe.records import Depth, HostRecord, Identification, Observation
+from sshprobe.sweep import Job, Progress, Sweep, Way
 from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
@@ -92,6 +92,7 @@ class Scanner:
         self._all_addresses = all_addresses
         self._family = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
         self._exclude = exclude or Exclusions()
+        self._excludes = bool(self._exclude)
         self._trouble = trouble
         self._concurrency = concurrency
         self._rate = rate
@@ -163,7 +164,7 @@ class Scanner:
         address = literal(target.host)
         if address is None or "%" in address.ip or self._family not in (None, address.family):
             return None
-        return None if self._exclude and self._exclude.covers(address.ip) else address
+        return None if self._excludes and self._exclude.covers(address.ip) else address
 
     async def jobs(self, target: Target) -> list[Job[Result]]:
         """Resolve one target into probes."""
@@ -203,21 +204,37 @@ class _Shortcut(Generic[T]):
     def close(self) -> None:
         self._asker.dialer.close()
 
-    def address(self, target: T) -> str | None:
-        address = self._scanner.only_address(self._of(target))
-        return None if address is None else address.ip
+    def way(self, target: T) -> _Way[T] | None:
+        asked = self._of(target)
+        address = self._scanner.only_address(asked)
+        if address is None:
+            return None
+        return _Way(self._asker, Host(asked.text, asked.host, address, asked.port), target)
+
+
+class _Way(ListsProbe[Template], Generic[T]):
+    """One target on the short cut."""
+
+    __slots__ = ("_ended", "_left", "address", "target")
+
+    def __init__(self, asker: ListsAsker[Template], host: Host, target: T) -> None:
+        super().__init__(asker, host)
+        self.target = target
+        self.address = host.address.ip
 
     def start(
-        self, target: T, address: str, ended: Callable[[T, str, Result], None], left: Callable[[T, Job[Result]], None]
+        self, ended: Callable[[Way[T, Result], Result], None], left: Callable[[Way[T, Result], Job[Result]], None]
     ) -> None:
-        asked = self._of(target)
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        host = Host(asked.text, asked.host, Address(address, family), asked.port)
+        self._ended, self._left = ended, left
+        self.begin()
 
-        def seen(what: Seen[Template]) -> None:
-            ended(target, address, Alike(host, what))
+    def ended(
+        self, kind: Template, identification: Identification | None, started_at: float, duration_ms: float
+    ) -> None:
+        self._ended(self, Alike(self.host, kind, identification, started_at, duration_ms))
 
-        self._asker.start(host, seen, lambda probe: left(target, probe))
+    def left(self, probe: HostProbe) -> None:
+        self._left(self, probe)
 
 
 class _Known:

@@ -10,7 +10,7 @@ import msgspec
 from sshprobe.kinds import Alike, Template
 from sshprobe.net import Address
 from sshprobe.parallel import AlikeResult, ScanRunner, Unpacker, WholeResult, hosts_of, route, scan_pool
-from sshprobe.probe.lists import Host, Seen
+from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT
 from sshprobe.records import Observation
@@ -65,7 +65,7 @@ def test_a_template_is_sent_once_while_both_sides_remember() -> None:
     templates = [Template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
     order = [templates[0], templates[0], *templates, templates[0], templates[-1], templates[0]]
     host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)
-    alike = [Alike(host, Seen(template, None, 1e9 + number, 7.5)) for number, template in enumerate(order)]
+    alike = [Alike(host, template, None, 1e9 + number, 7.5) for number, template in enumerate(order)]
     results = [runner._packed(each) for each in alike]
     sent = [result.template[2] is not None for result in results if isinstance(result, AlikeResult)]
     assert sent[:2] == [True, False]

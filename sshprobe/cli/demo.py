@@ -101,9 +101,9 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
-        """Take one host."""
-        self._hosts.append(record if exact is None else exact())
+    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+        """Take hosts."""
+        self._hosts += [host() for host in hosts]
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""

@@ -6,13 +6,13 @@ Ctrl-C (or SIGTERM) once: no new hosts, those under way are finished. Twice: sto
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sshprobe.platform import loop_factory, on_interrupt
 
 if TYPE_CHECKING:
-    from sshprobe.records import HostRecord
+    from sshprobe.cli.output import HostLine
     from sshprobe.scanner import Scanner
     from sshprobe.sweep import Progress
     from sshprobe.targets import Target
@@ -25,16 +25,8 @@ INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at on
 class Sink(Protocol):
     """Takes what came of hosts."""
 
-    def host(
-        self, record: HostRecord, line: bytes | None = None, exact: Callable[[], HostRecord] | None = None
-    ) -> None:
-        """Take one host. `line` is its record encoded, with a line end, where it is already.
-
-        With `exact`, which gives its record, `record` may be that of a host that is alike (`sshprobe.kinds`).
-        """
-
-    def flush(self) -> None:
-        """Let nothing wait: no other host is there at the moment."""
+    def hosts(self, batch: Sequence[HostLine]) -> None:
+        """Take all hosts that there are at the moment."""
 
 
 class Drive(Protocol):
@@ -87,9 +79,7 @@ async def scan_here(
         try:
             with on_interrupt(interrupted):
                 async for hosts in scanner.scan_lines(targets):
-                    for host in hosts:
-                        sink.host(host.example, host.line(), host.record)
-                    sink.flush()
+                    sink.hosts(hosts)
         except asyncio.CancelledError:
             if not interrupts:
                 raise
@@ -122,20 +112,24 @@ class SeveralProcesses:
         """See `Drive`."""
         from sshprobe.parallel import hosts_of, route
 
+        writing = False  # what is written is counted too, whenever the second Ctrl-C comes
+
         def interrupted() -> None:
             self._interrupts += 1
             if self._interrupts == 1:
                 self._pool.stop()
                 say(INTERRUPTED)
-            else:
+            elif not writing:
                 raise _StopAtOnce
 
         try:
             with on_interrupt(interrupted):
                 for hosts in hosts_of(self._pool.batches(targets, route)):
-                    for host in hosts:
-                        sink.host(host.example, host.line(), host.record)
-                    sink.flush()
+                    writing = True
+                    sink.hosts(hosts)
+                    writing = False
+                    if self._interrupts > 1:
+                        raise _StopAtOnce
         except _StopAtOnce:
             self._pool.kill()
         return self._interrupts > 0

@@ -56,13 +56,14 @@ class Fixes:
         self._fleet = fleet
         self._plan = Plan()
 
-    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
-        """Take one host. See `sshprobe.cli.driving.Sink` for `exact`."""
+    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+        """Take hosts whose records `hosts` give; each is like `example` (`sshprobe.kinds`)."""
         from sshprobe.grading import remedy
 
-        record = record if exact is None else exact()
-        found = remedy(record, self._profile, strict=self._strict, fleet=self._fleet) if record.verdicts else None
-        self._plan.add(record, found)
+        for host in hosts:
+            record = host()
+            found = remedy(record, self._profile, strict=self._strict, fleet=self._fleet) if record.verdicts else None
+            self._plan.add(record, found)
 
     def finish(self, summary: SummaryRecord) -> None:
         """Print what was found so far, also of a sweep that was interrupted."""

@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     from sshprobe.report.jsonl import RecordWriter
     from sshprobe.report.terminal import Terminal
 
+
+class HostLine(Protocol):
+    """What came of one host, as it is written and as it is counted (`sshprobe.kinds`)."""
+
+    @property
+    def example(self) -> HostRecord:
+        """A record that agrees with its own in everything but who, when and comments."""
+
+    def line(self) -> bytes:
+        """Return its line, with the line end."""
+
+    def record(self) -> HostRecord:
+        """Return its record."""
+
+
 BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
 
@@ -25,8 +40,8 @@ BLOCKS_UP_TO = 8
 class Audience(Protocol):
     """Shows a sweep to people."""
 
-    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
-        """Take one host, or one that is alike and what gives its record."""
+    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+        """Take hosts whose records `hosts` give; each is like `example` (`sshprobe.kinds`)."""
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""
@@ -61,28 +76,40 @@ class SweepOutput:
         if self._writer is not None:
             self._writer.header(record)
 
-    def host(
-        self, record: HostRecord, line: bytes | None = None, exact: Callable[[], HostRecord] | None = None
-    ) -> None:
-        """Take one host; `line` is it encoded, if it is. See `sshprobe.cli.driving.Sink` for `exact`."""
+    def host(self, record: HostRecord) -> None:
+        """Take one host."""
         if self._writer is not None:
-            self._writer.host(record, line)
-        self.replay(record, exact)
+            self._writer.host(record)
+            self._writer.flush()
+        self.replay(record)
 
-    def flush(self) -> None:
-        """Write out what was taken so far."""
+    def hosts(self, batch: Sequence[HostLine]) -> None:
+        """Take all hosts that there are at the moment. Those that are alike are counted together."""
+        alike: dict[int, list[HostLine]] = {}
+        for host in batch:
+            if self._writer is not None:
+                self._writer.line(host.line())
+            alike.setdefault(id(host.example), []).append(host)
         if self._writer is not None:
             self._writer.flush()
+        for some in alike.values():
+            self._count(some[0].example, [host.record for host in some])
 
-    def replay(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
+    def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
-        self.summary.add(record)
-        if self._fleet is None and record.host_keys:
-            self._facts.add(record if exact is None else exact())
-        self.graded += bool(record.verdicts)
-        self.failed = self.failed or any(reached(threshold, record) for threshold in self._thresholds)
+        self._count(record, [lambda: record])
+
+    def _count(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+        """Count and show hosts that are like `example`."""
+        self.summary.add(example, len(hosts))
+        if self._fleet is None and example.host_keys:
+            for host in hosts:
+                self._facts.add(host())
+        if example.verdicts:
+            self.graded += len(hosts)
+        self.failed = self.failed or any(reached(threshold, example) for threshold in self._thresholds)
         if self._audience is not None:
-            self._audience.host(record, exact)
+            self._audience.hosts(example, hosts)
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary."""
@@ -125,22 +152,24 @@ class Human:
         self._table = FleetTable(terminal, verbose=verbose)
         self._plain_table = FleetTable(type(terminal)(), verbose=verbose)
 
-    def host(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
-        """Show one host."""
-        self._hosts += 1
-        self._table.add(record, exact)
+    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+        """Show hosts; see `Audience`."""
+        self._hosts += len(hosts)
+        self._table.add_alike(example, hosts)
         if self._copy_to is not None:
-            self._plain_table.add(record, exact)
+            self._plain_table.add_alike(example, hosts)
         if self._blocks:
-            from sshprobe.report.terminal import Terminal
+            for number, host in enumerate(hosts, self._hosts - len(hosts)):
+                self._show(host(), "\n" if number else "")
 
-            record = record if exact is None else exact()
-            gap = "\n" if self._hosts > 1 else ""
-            with self._pause():
-                sys.stdout.write(gap + self._block(record, self._terminal))
-                sys.stdout.flush()
-            if self._copy_to is not None:
-                self._copy_to.write((gap + self._block(record, Terminal())).encode("utf-8", "backslashreplace"))
+    def _show(self, record: HostRecord, gap: str) -> None:
+        from sshprobe.report.terminal import Terminal
+
+        with self._pause():
+            sys.stdout.write(gap + self._block(record, self._terminal))
+            sys.stdout.flush()
+        if self._copy_to is not None:
+            self._copy_to.write((gap + self._block(record, Terminal())).encode("utf-8", "backslashreplace"))
 
     def finish(self, summary: SummaryRecord) -> None:
         """Show the fleet, unless it is one host whose block says it all; then what was not verified of the profiles."""

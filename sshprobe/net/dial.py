@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
@@ -75,8 +74,7 @@ def has_source_address(address: Address) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """An IP address to dial, as text, with its family (`socket.AF_INET` or `socket.AF_INET6`)."""
 
     ip: str

@@ -44,10 +44,10 @@ _UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 class Connection:
     """One connection of a `Dialer`, which calls the methods that a subclass defines. None of them waits."""
 
-    __slots__ = ("_connected", "_dialer", "_open", "_socket", "address", "deadline", "port", "timeout")
+    __slots__ = ("_connected", "_dialer", "_open", "_socket", "deadline", "place", "port", "timeout")
 
-    def __init__(self, dialer: Dialer, address: Address, port: int) -> None:
-        self.address = address
+    def __init__(self, dialer: Dialer, place: Address, port: int) -> None:
+        self.place = place
         self.port = port
         self.deadline = 0.0
         """A time of the loop's clock."""
@@ -80,14 +80,14 @@ class Connection:
         """Connect within `timeout` seconds from `now`. One of `connected` and `broken` is called later, or at once."""
         self.timeout = timeout
         try:
-            self._socket = made = socket.socket(self.address.family, STREAM_NONBLOCKING)
+            self._socket = made = socket.socket(self.place.family, STREAM_NONBLOCKING)
         except OSError as error:
             self.broken(network_error(error))
             return
-        code = made.connect_ex((self.address.ip, self.port))
+        code = made.connect_ex((self.place.ip, self.port))
         if code not in _UNDER_WAY:
             made.close()
-            self.broken(connect_error(OSError(code, os.strerror(code)), self.address))
+            self.broken(connect_error(OSError(code, os.strerror(code)), self.place))
             return
         self._open = True
         self._dialer.add(made.fileno(), self)
@@ -130,7 +130,7 @@ class Connection:
                 code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
                     self.close()
-                    self.broken(connect_error(OSError(code, os.strerror(code)), self.address))
+                    self.broken(connect_error(OSError(code, os.strerror(code)), self.place))
                     return
             self._connected = True
             self.connected()
@@ -240,6 +240,6 @@ class Dialer:
             self.due_at(earliest)
 
     def _fault(self, connection: Connection, error: Exception) -> None:
-        _log.exception("internal error while asking %s port %d", connection.address.ip, connection.port)
+        _log.exception("internal error while asking %s port %d", connection.place.ip, connection.port)
         connection.close()
         connection.faulty(error)

@@ -99,17 +99,6 @@ class Host(NamedTuple):
     port: int
 
 
-class Seen(NamedTuple, Generic[K]):
-    """One host, by what it has in common with others and what it has not."""
-
-    kind: K
-    identification: Identification | None
-    """Where it is not that of the kind: the random comments differ."""
-    started_at: float
-    """Seconds since 1970-01-01 UTC."""
-    duration_ms: float
-
-
 class Greeting(NamedTuple):
     """A greeting that is there to its last byte, split."""
 
@@ -165,45 +154,50 @@ def observe(probe: HostProbe, client_id: bytes, greeting: bytes) -> Observation 
 
 
 class ListsProbe(Connection, Generic[K]):
-    """One host on the short cut: `ended` is told what was seen, or `left` who goes on."""
+    """One host on the short cut. A subclass says what becomes of it, in `ended` and `left`: one is called, once."""
 
     __slots__ = (
         "_asker",
         "_buffer",
-        "_ended",
-        "_host",
-        "_identified",
-        "_left",
+        "_identification",
+        "_kind",
         "_lingers",
         "_pieces",
-        "_seen",
         "_started",
-        "_started_at",
         "_thrown_away",
         "_waits",
+        "host",
+        "started_at",
     )
 
-    def __init__(
-        self, asker: ListsAsker[K], host: Host, ended: Callable[[Seen[K]], None], left: Callable[[HostProbe], None]
-    ) -> None:
+    def __init__(self, asker: ListsAsker[K], host: Host) -> None:
         super().__init__(asker.dialer, host.address, host.port)
+        self.host = host
         self._asker = asker
-        self._host = host
-        self._ended = ended
-        self._left = left
-        self._started_at = time.time()
-        self._started = asker.dialer.time()
         self._waits = ""
         self._buffer = b""
         self._pieces = 0
         self._lingers = False
         self._thrown_away = 0
-        self._seen: tuple[K, Identification | None] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        options = self._asker.options
-        self.dial(min(options.connect_timeout, options.host_timeout), self._started)
+    # -- for the subclass to define ----------------------------------------------------------------------------------
+
+    def ended(self, kind: K, identification: Identification | None, started_at: float, duration_ms: float) -> None:
+        """Take what came of the host: it is of `kind`, but for the `identification` if there is one.
+
+        `started_at` is in seconds since 1970-01-01 UTC.
+        """
+
+    def left(self, probe: HostProbe) -> None:
+        """Take who goes on."""
+
+    # -- for the subclass to call ------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin. It may end at once."""
+        self.started_at = time.time()
+        self._started = self._asker.dialer.time()
+        self.dial(self._asker.connect_timeout, self._started)
 
     # -- what the dialer says ----------------------------------------------------------------------------------------
 
@@ -239,8 +233,8 @@ class ListsProbe(Connection, Generic[K]):
         elif self._waits or error.failure == "local":
             self._leave(error)
         else:
-            kind = self._asker.unconnected(self._host, error)
-            self._ended(Seen(kind, None, self._started_at, self._duration()))
+            kind = self._asker.unconnected(self.host, error)
+            self.ended(kind, None, self.started_at, self._duration())
 
     def expired(self) -> None:
         """Leave to the `HostProbe` what silence means, unless all was said."""
@@ -251,9 +245,9 @@ class ListsProbe(Connection, Generic[K]):
 
     def faulty(self, error: Exception) -> None:
         """Cost this host its record, and no other."""
-        probe = self._asker.probe(self._host)
+        probe = self._asker.probe(self.host)
         probe.failed(error)
-        self._ended(Seen(self._asker.kinds.make(probe.observation()), None, self._started_at, self._duration()))
+        self.ended(self._asker.kinds.make(probe.observation()), None, self.started_at, self._duration())
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
@@ -263,11 +257,11 @@ class ListsProbe(Connection, Generic[K]):
         self.wait_until(min(self._asker.dialer.time() + options.timeout, self._started + options.host_timeout))
 
     def _greeted(self, greeting: Greeting) -> None:
-        seen = self._asker.recognised(self._host, greeting, self._buffer)
+        seen = self._asker.recognised(self.host, greeting, self._buffer)
         if seen is None:
             self._leave(None)
             return
-        self._seen = seen
+        self._kind, self._identification = seen
         self._lingers = True
         self._buffer = b""
         try:
@@ -279,22 +273,21 @@ class ListsProbe(Connection, Generic[K]):
 
     def _end(self) -> None:
         self.close()
-        assert self._seen is not None  # it is what made us linger
-        self._ended(Seen(*self._seen, self._started_at, self._duration()))
+        self.ended(self._kind, self._identification, self.started_at, self._duration())
 
     def _leave(self, error: NetworkError | None) -> None:
         if not self._waits:  # nothing was opened
-            self._left(self._asker.probe(self._host))
+            self.left(self._asker.probe(self.host))
             return
         begun = Begun(
             self.leave(),
             self._buffer,
             error,
-            datetime.fromtimestamp(self._started_at, UTC),
+            datetime.fromtimestamp(self.started_at, UTC),
             self._started,
             {self._waits: self.deadline},
         )
-        self._left(self._asker.probe(self._host, begun))
+        self.left(self._asker.probe(self.host, begun))
 
     def _duration(self) -> float:
         return round((self._asker.dialer.time() - self._started) * 1000, 1)
@@ -305,15 +298,12 @@ class ListsAsker(Generic[K]):
 
     def __init__(self, options: ProbeOptions, make: Callable[[Observation], K]) -> None:
         self.options = options
+        self.connect_timeout = min(options.connect_timeout, options.host_timeout)
         self.dialer = Dialer()
         self.kinds = Kinds(make)
         self.identification = options.client_id + b"\r\n"
         farewell = Disconnect(DISCONNECT_BY_APPLICATION, options.goodbye).encode()
         self.goodbye = PlainSealer().seal(farewell, 0)
-
-    def start(self, host: Host, ended: Callable[[Seen[K]], None], left: Callable[[HostProbe], None]) -> None:
-        """Begin one host. One of the two is called, once, later or at once."""
-        ListsProbe(self, host, ended, left).start()
 
     def probe(self, host: Host, begun: Begun | None = None) -> HostProbe:
         """Return who asks a host in the usual way."""

@@ -21,9 +21,13 @@ class JsonDocumentWriter:
         """Begin the document."""
         self._stream.write(b'{"sweep":' + self._encoder.encode(record) + b',\n"hosts":[')
 
-    def host(self, record: HostRecord, line: bytes | None = None) -> None:
+    def host(self, record: HostRecord) -> None:
         """Add one host."""
-        self._stream.write(self._separator + (self._encoder.encode(record) if line is None else line.rstrip()))
+        self.line(self._encoder.encode(record))
+
+    def line(self, line: bytes) -> None:
+        """Add one host whose record is a line already."""
+        self._stream.write(self._separator + line.rstrip(b"\n"))
         self._separator = b",\n"
 
     def flush(self) -> None:

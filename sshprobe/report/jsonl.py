@@ -15,8 +15,11 @@ class RecordWriter(Protocol):
     def header(self, record: SweepRecord) -> None:
         """Write what is known before the first host."""
 
-    def host(self, record: HostRecord, line: bytes | None = None) -> None:
-        """Write one host. `line` is the record as it is encoded already, with a line end, if it is."""
+    def host(self, record: HostRecord) -> None:
+        """Write one host."""
+
+    def line(self, line: bytes) -> None:
+        """Write one host whose record is a line already, with its line end."""
 
     def flush(self) -> None:
         """Let no host wait that was written."""
@@ -40,9 +43,13 @@ class JsonLinesWriter:
         """Write the first line."""
         self._write(record)
 
-    def host(self, record: HostRecord, line: bytes | None = None) -> None:
+    def host(self, record: HostRecord) -> None:
         """Write the line of one host."""
-        self._stream.write(self._encoder.encode(record) + b"\n" if line is None else line)
+        self._stream.write(self._encoder.encode(record) + b"\n")
+
+    def line(self, line: bytes) -> None:
+        """Write a line that is ready."""
+        self._stream.write(line)
 
     def flush(self) -> None:
         """Hand all lines to the system."""

@@ -18,19 +18,19 @@ class SummaryBuilder:
         self._waived: dict[str, Counter[str]] = {}
         self._connections = 0
 
-    def add(self, record: HostRecord) -> None:
-        """Count one host."""
-        self.hosts += 1
-        self.statuses[record.status] += 1
-        self._connections += record.connections
+    def add(self, record: HostRecord, hosts: int = 1) -> None:
+        """Count one host, or several for which `record` stands."""
+        self.hosts += hosts
+        self.statuses[record.status] += hosts
+        self._connections += hosts * record.connections
         for verdict in record.verdicts:
-            self.grades.setdefault(verdict.profile, Counter())[verdict.grade] += 1
+            self.grades.setdefault(verdict.profile, Counter())[verdict.grade] += hosts
             word = {True: "true", False: "false", None: "null"}[verdict.compliant]
-            self._compliant.setdefault(verdict.profile, Counter())[word] += 1
+            self._compliant.setdefault(verdict.profile, Counter())[word] += hosts
             if verdict.waived:
-                compliant = verdict.compliant is True
+                compliant = hosts if verdict.compliant is True else 0
                 self._waived.setdefault(verdict.profile, Counter()).update(
-                    findings=verdict.waived, hosts=1, compliant=int(compliant)
+                    findings=hosts * verdict.waived, hosts=hosts, compliant=compliant
                 )
 
     def build(

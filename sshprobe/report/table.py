@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sshprobe.escape import escape_unprintable
@@ -78,33 +78,36 @@ class FleetTable:
         self._servers = 0
         self._common: Counter[str] = Counter()
 
-    def add(self, record: HostRecord, exact: Callable[[], HostRecord] | None = None) -> None:
-        """Add one host. Its first verdict decides its place; each further profile has its own column.
+    def add(self, record: HostRecord) -> None:
+        """Add one host. Its first verdict decides its place; each further profile has its own column."""
+        self.add_alike(record, [lambda: record])
 
-        With `exact`, which gives its record, `record` may be one that differs from it in who and when.
-        """
-        self._servers += record.identification is not None
-        rows = self._silent if record.status in _SILENT and not record.verdicts else self._rows
-        rows.count += 1
-        self._excluded += record.status == "excluded"
+    def add_alike(self, record: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+        """Add hosts whose records `hosts` give: they differ from `record` in no more than who, when and comments."""
+        number = len(hosts)
+        self._servers += number * (record.identification is not None)
+        self._excluded += number * (record.status == "excluded")
         for each in record.verdicts:
             if each.profile not in self._profiles:
                 self._profiles.append(each.profile)
+        rows = self._silent if record.status in _SILENT and not record.verdicts else self._rows
+        if rows is self._silent and not self._verbose:
+            hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # more than that are not listed at all
+        rows.count += number
+        order: tuple[object, ...] = (1,)
         if record.verdicts:
-            self._count_findings(record.verdicts[0])
-            wanted = rows.wants(0, record.verdicts[0].score)
-        elif rows is self._silent and not self._verbose:
-            wanted = rows.count <= _SHOWN_SILENT  # more than that are not listed at all
-        else:
-            wanted = rows.wants(1)
-        if wanted:
-            rows.add(self._row(record if exact is None else exact()))
+            self._count_findings(record.verdicts[0], number)
+            order = (0, record.verdicts[0].score)
+        for exact in hosts:
+            if not rows.wants(*order):
+                break  # nor are the others
+            one = exact()
+            place = _place(one)
+            if rows.wants(*order, _natural(place)):
+                rows.add(self._row(one, place))
 
-    def _row(self, record: HostRecord) -> _Row:
+    def _row(self, record: HostRecord, place: str) -> _Row:
         # Only what is shown is made printable: a record is much larger, and there are many.
-        place = endpoint(record.host, record.port)
-        if record.port == 22:
-            place = record.host
         if not record.verdicts:
             reason = status(record)
             if record.error:
@@ -112,8 +115,6 @@ class FleetTable:
             silent = ("-", "", place, software(record.identification), _cut(reason, 50))
             return _Row((1, _natural(place)), None, _printable_cells(silent))
         verdict, *_ = record.verdicts
-        if record.status != "ok":
-            place += f" ({status(record)})"
         answers = {
             each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
             for each in record.verdicts[1:]
@@ -122,8 +123,9 @@ class FleetTable:
         cells = (verdict.grade, str(verdict.score), place, _cut(software(record.identification), 34), _worst(verdict))
         return _Row((0, verdict.score, _natural(place)), verdict.grade, _printable_cells(cells + further))
 
-    def _count_findings(self, verdict: Verdict) -> None:
-        self._common.update({f.algorithm or f.id for f in verdict.findings if f.counts})
+    def _count_findings(self, verdict: Verdict, hosts: int) -> None:
+        for name in {f.algorithm or f.id for f in verdict.findings if f.counts}:
+            self._common[name] += hosts
         if len(self._common) > _COUNTED_NAMES:
             self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))
 
@@ -198,6 +200,11 @@ class FleetTable:
             named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in common)
             sentences.append(f"Most common: {named}.")
         return sentences
+
+
+def _place(record: HostRecord) -> str:
+    place = record.host if record.port == 22 else endpoint(record.host, record.port)
+    return f"{place} ({status(record)})" if record.verdicts and record.status != "ok" else place
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -52,7 +52,20 @@ class Job(Protocol[R_co]):
         """Run, or go on after a pause. Never raises for what the other side does."""
 
 
-class Shortcut(Protocol[T, R]):  # type: ignore[misc] # invariant: `R` is a result and a parameter of callbacks
+class Way(Protocol[T, R]):
+    """The short cut of one target to the one address that it means."""
+
+    target: T
+
+    @property
+    def address(self) -> str:
+        """Of a `Job`."""
+
+    def start(self, ended: Callable[[Way[T, R], R], None], left: Callable[[Way[T, R], Job[R]], None]) -> None:
+        """Begin. One of two is called, once: `ended` with the result, or `left` with a job that goes on."""
+
+
+class Shortcut(Protocol[T, R]):
     """A cheaper way to the result of a target, without a task."""
 
     def open(self) -> None:
@@ -61,14 +74,8 @@ class Shortcut(Protocol[T, R]):  # type: ignore[misc] # invariant: `R` is a resu
     def close(self) -> None:
         """End, and drop what is under way."""
 
-    def address(self, target: T) -> str | None:
-        """Return the one address that `target` means; None: this target cannot go this way."""
-
-    def start(
-        self, target: T, address: str, ended: Callable[[T, str, R], None], left: Callable[[T, Job[R]], None]
-    ) -> None:
-        """Begin one target. One of two is called, once: `ended` with its address and result, or `left` with a job of
-        that address that goes on."""
+    def way(self, target: T) -> Way[T, R] | None:
+        """Return how `target` can go; None: not this way. Nothing is begun."""
 
 
 @dataclass(slots=True)
@@ -252,15 +259,14 @@ class Sweep(Generic[T, R]):
             await self._changed()
 
     def _begin(self, target: T) -> None:
-        shortcut = self._shortcut
-        if shortcut is not None:
-            address = shortcut.address(target)
-            # While this machine is short of something, nothing takes the short cut.
-            if address is not None and self._turns.unlimited and self._addresses.take_now(address):
+        # While this machine is short of something, nothing takes the short cut.
+        if self._shortcut is not None and self._turns.unlimited:
+            way = self._shortcut.way(target)
+            if way is not None and self._addresses.take_now(way.address):
                 if self._turns.take_now():
-                    shortcut.start(target, address, self._shortcut_ended, self._shortcut_left)
+                    way.start(self._way_ended, self._way_left)
                     return
-                self._addresses.give_back(address)
+                self._addresses.give_back(way.address)
         self._start(self._in_a_task(target))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -294,13 +300,13 @@ class Sweep(Generic[T, R]):
 
     # -- by the short cut --------------------------------------------------------------------------------------------
 
-    def _shortcut_ended(self, target: T, address: str, result: R) -> None:
+    def _way_ended(self, way: Way[T, R], result: R) -> None:
         self._turns.give_back(trouble=False)
-        self._addresses.give_back(address)
-        self._finish(Outcome(target, [result]))
+        self._addresses.give_back(way.address)
+        self._finish(Outcome(way.target, [result]))
 
-    def _shortcut_left(self, target: T, job: Job[R]) -> None:
-        self._start(self._go_on(target, job))
+    def _way_left(self, way: Way[T, R], job: Job[R]) -> None:
+        self._start(self._go_on(way.target, job))
 
     async def _go_on(self, target: T, job: Job[R]) -> None:
         """Run a job that came from the short cut: it has its address and its turn already."""
