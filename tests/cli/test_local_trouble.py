@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe.net.dial import network_error
-from sshprobe.records import HostRecord
+from sshprobe.records import Depth, HostRecord
 from sshprobe.scanner import Scanner
 
 ROOT = Path(__file__).parents[2]
@@ -74,26 +74,29 @@ def test_a_low_limit_is_said_and_kept(workers: int, closed_port: int, tmp_path: 
     ]
 
 
-@pytest.mark.parametrize("spare", [4, 12, 59])
-def test_too_few_files_in_the_middle_of_a_sweep_are_no_hosts_fault(spare: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("spare", "depth"), [(4, "full"), (12, "full"), (59, "full"), (5, "lists"), (12, "lists")])
+def test_too_few_files_in_the_middle_of_a_sweep_are_no_hosts_fault(spare: int, depth: str, tmp_path: Path) -> None:
     """Servers that keep their connections for a while, so that files are short for as long."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
         place = f"127.0.0.0/26:{silent.getsockname()[1]}"
         # Accepted by the kernel, and never answered: 127.0.0.1 is the only address where it listens.
-        refused_and_silent, words = sweep(place, "-c", "60", "--rate", "0", "--timeout", "1", spare=spare, cwd=tmp_path)
+        refused_and_silent, words = sweep(
+            place, "-c", "60", "--rate", "0", "--timeout", "1", "--depth", depth, spare=spare, cwd=tmp_path
+        )
     assert Counter(record["status"] for record in refused_and_silent) == {"refused": 61, "timeout": 1}
     assert not [word for word in words if "too many open files" not in word.lower()]
     assert len(words) <= 1
 
 
-async def test_hosts_that_wait_for_files_wait_for_their_turn() -> None:
+@pytest.mark.parametrize("depth", ["lists", "full"])
+async def test_hosts_that_wait_for_files_wait_for_their_turn(depth: Depth) -> None:
     """Thirty silent hosts and files for a few: each gets its time, although all together wait longer than one may."""
     with socket.create_server(("0.0.0.0", 0), backlog=1024) as silent:
         port = silent.getsockname()[1]
         said: list[str] = []
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         used = len(os.listdir("/dev/fd"))  # noqa: PTH208 - at once
-        scanner = Scanner(concurrency=30, timeout=0.3, trouble=said.append)
+        scanner = Scanner(concurrency=30, timeout=0.3, depth=depth, trouble=said.append)
         records: list[HostRecord] = []
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (used + 8, before[1]))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import pytest
 
-from sshprobe.sweep import Job, Sweep
+from sshprobe.sweep import Job, Sweep, Way
 from sshprobe.sweep import engine as sweep_engine
 
 
@@ -195,3 +196,117 @@ async def test_closing_early_does_not_wait_for_a_reader() -> None:
         break
     async with asyncio.timeout(5):
         await results.aclose()  # type: ignore[attr-defined]
+
+
+class Shortcut:
+    """Targets whose address is no "long" one take it; callbacks of the loop end them, or leave them as jobs."""
+
+    def __init__(self, *, leave: bool = False) -> None:
+        self.leave = leave
+        self.started = 0
+        self.is_open = False
+        self.handles: list[asyncio.TimerHandle] = []
+
+    def open(self) -> None:
+        self.is_open = True
+
+    def close(self) -> None:
+        self.is_open = False
+        for handle in self.handles:
+            handle.cancel()
+
+    def way(self, target: Conversation) -> Way[Conversation, str] | None:
+        return None if target.address == "long" else ShortWay(self, target)
+
+
+class ShortWay:
+    def __init__(self, shortcut: Shortcut, target: Conversation) -> None:
+        self.shortcut = shortcut
+        self.target = target
+        self.address = target.address
+
+    def start(
+        self,
+        ended: Callable[[Way[Conversation, str], str], None],
+        left: Callable[[Way[Conversation, str], Job[str]], None],
+    ) -> None:
+        target, loop = self.target, asyncio.get_running_loop()
+        assert self.shortcut.is_open
+        self.shortcut.started += 1
+        for key in (self.address, "all"):
+            target.talking[key] += 1
+            target.most[key] = max(target.most[key], target.talking[key])
+
+        def end() -> None:
+            for key in (self.address, "all"):
+                target.talking[key] -= 1
+            if self.shortcut.leave or target.local_trouble is not None or target.come_back_later:
+                left(self, target)
+            else:
+                ended(self, f"{target.name}#short")
+
+        target.runs = 1
+        if target.name.endswith("0"):
+            end()  # at once
+        else:
+            self.shortcut.handles.append(loop.call_later(0.001, end))
+        target.runs = 0
+
+
+def shortened(shortcut: Shortcut, **options: Any) -> Sweep[Conversation, str]:
+    return Sweep(each, concurrency=10, shortcut=shortcut, **options)
+
+
+async def test_the_short_cut_keeps_the_rules() -> None:
+    shortcut = Shortcut()
+    targets = [Conversation(str(number), "long" if number % 5 == 4 else str(number % 5)) for number in range(200)]
+    engine = shortened(shortcut)
+    results = await results_of(engine, targets)
+    assert {result.split("#")[0] for result in results} == {str(number) for number in range(200)}
+    assert len(results) == engine.progress.done == 200
+    assert max(Conversation.most[address] for address in ("0", "1", "2", "3", "long")) == 1
+    assert shortcut.started > 0
+    assert not shortcut.is_open
+
+
+async def test_concurrency_counts_both_ways() -> None:
+    shortcut = Shortcut()
+    await results_of(shortened(shortcut), [Conversation(f"{n}x", str(n)) for n in range(300)])
+    assert Conversation.most["all"] == 10
+    assert shortcut.started == 300
+
+
+@pytest.mark.parametrize("leave", [True, False])
+async def test_what_leaves_the_short_cut_goes_on_as_a_job(leave: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
+    targets = [Conversation(str(number), str(number), throttled=number == 7) for number in range(60)]
+    targets += [Conversation("short", "s", local=2), Conversation("long", "l", local=99)]
+    said: list[str] = []
+    engine = shortened(Shortcut(leave=leave), throttle_wait=0.0, trouble=said.append)
+    results = await results_of(engine, targets)
+    assert len(results) == 62
+    assert results[-1] == "7#2"  # put off to the end
+    assert {"short#3", "long#4"} < set(results)
+    assert set(said) == {"no buffer space"}
+    assert (engine.progress.done, engine.progress.waiting) == (62, 0)
+    assert set(Conversation.most.values()) <= {*range(11)}
+
+
+async def test_stop_lets_the_short_cut_finish_and_closing_drops_it() -> None:
+    shortcut = Shortcut()
+    engine = shortened(shortcut)
+    results = []
+    async for outcome in engine.run(Conversation(f"{n}x", str(n)) for n in range(1000)):
+        results += outcome.results
+        if len(results) == 20:
+            engine.stop()
+    assert 20 <= len(results) == engine.progress.done == engine.progress.started <= 60
+
+    shortcut = Shortcut()
+    running = shortened(shortcut).run(Conversation(f"{n}x", str(n)) for n in range(1000))
+    async for _ in running:
+        break
+    await running.aclose()  # type: ignore[attr-defined]
+    before = shortcut.started
+    await asyncio.sleep(0.02)
+    assert (shortcut.started, shortcut.is_open) == (before, False)
