@@ -194,19 +194,26 @@ class _Shortcut(Generic[T]):
     def __init__(self, scanner: Scanner, of: Callable[[T], Target]) -> None:
         self._scanner = scanner
         self._of = of
+        self._is_open = False
         self._asker: ListsAsker[Template] = ListsAsker(
             scanner.options, lambda observation: Template(observation, scanner.judge.judged(observation))
         )
 
     def open(self) -> None:
-        self._asker.dialer.open()
+        try:
+            self._asker.dialer.open()
+        except OSError:  # not one descriptor is left: then nothing takes the short cut
+            return
+        self._is_open = True
 
     def close(self) -> None:
-        self._asker.dialer.close()
+        if self._is_open:
+            self._is_open = False
+            self._asker.dialer.close()
 
     def way(self, target: T) -> _Way[T] | None:
         asked = self._of(target)
-        address = self._scanner.only_address(asked)
+        address = self._scanner.only_address(asked) if self._is_open else None
         if address is None:
             return None
         return _Way(self._asker, Host(asked.text, asked.host, address, asked.port), target)

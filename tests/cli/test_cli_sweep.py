@@ -47,11 +47,11 @@ def test_every_target_gets_a_record(closed_port: int, tmp_path: Path) -> None:
     assert records[0]["arguments"] == command[len(SCAN) - 1 :]
 
 
-@pytest.mark.parametrize("name", ["out.jsonl", "out.json"])
+@pytest.mark.parametrize(("name", "depth"), [("out.jsonl", "full"), ("out.json", "full"), ("out.jsonl", "lists")])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupt_ends_with_what_there_is(
-    name: str, number: signal.Signals, times: int, silent: socket.socket, closed_port: int, tmp_path: Path
+    name: str, depth: str, number: signal.Signals, times: int, silent: socket.socket, closed_port: int, tmp_path: Path
 ) -> None:
     """Once: the host under way is finished. Twice: it is given up. What was not begun has no record."""
     targets = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{silent.getsockname()[1]}", f"127.0.0.2:{closed_port}"]
@@ -68,6 +68,8 @@ def test_an_interrupt_ends_with_what_there_is(
             str(seed),
             "-o",
             name,
+            "--depth",
+            depth,
             "-c",
             "1",
             "--timeout",
