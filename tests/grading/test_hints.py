@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.algorithms import RELEASES
+from sshprobe.algorithms import CLASSES, RELEASES, in_openssh
 from sshprobe.grading import grade, version_hints
 from sshprobe.grading.version_hints import compare_revisions
 from sshprobe.profiles import load_profile
 from sshprobe.records import Finding, Observation
-from tests.grading.observations import CAPTURES, both, captured, identification, modern
+from tests.grading.observations import CAPTURES, STRICT, both, captured, identification, modern
 
 MODERN = load_profile("mozilla-modern")
 
@@ -231,3 +231,21 @@ def test_several_servers_at_one_address_contradict_nothing() -> None:
         identification=identification("SSH-2.0-OpenSSH_9.6p1"), kex_algorithms=["own-sha256"], several_servers=True
     )
     assert of(mixed, "protocol.contradiction") == []
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_no_release_of_openssh_contradicts_itself(release: str) -> None:
+    """Every release with the lists that it offers by default, as its profile has them."""
+    stock = load_profile(f"openssh-{release}")
+    lists = {category: rule.allowed for category in CLASSES if (rule := stock.algorithms(category)) is not None}
+    assert {"kex", "cipher", "mac"} <= set(lists)
+    strict = [STRICT] if in_openssh("9.6+", release) else []
+    server = modern(
+        identification=identification(f"SSH-2.0-OpenSSH_{release}"),
+        kex_algorithms=[*lists["kex"], *strict],
+        server_host_key_algorithms=list(lists.get("host_key", ())),
+        **both("encryption", list(lists["cipher"])),
+        **both("mac", list(lists["mac"])),
+        **both("compression", list(lists.get("compression", ("none",)))),
+    )
+    assert of(server, "protocol.contradiction") == []
