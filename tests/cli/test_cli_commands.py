@@ -234,7 +234,8 @@ def test_what_was_not_verified_is_said_once_a_report(tmp_path: Path) -> None:
     assert "unverified" not in modern
     assert bsi["unverified"].startswith("the text of the BSI was not read")
     plain = sshprobe("grade", "r.jsonl", "--profile", "mozilla-modern", "-v", cwd=tmp_path).stdout.decode()
-    assert "not verified" not in plain
+    assert "mozilla-modern, not verified" not in plain
+    assert "[not verified]" not in plain
 
 
 def test_there_is_a_profile_of_every_release_of_openssh(tmp_path: Path) -> None:
