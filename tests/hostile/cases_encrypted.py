@@ -152,7 +152,7 @@ async def drops_what_comes_early(peer: Peer) -> None:
     await peer.serve_from_kexinit("newkeys")
     assert (await peer.read())[:1] == b"\x05"
     early = asyncio.ensure_future(peer.read())
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(0.05)  # what came with the packet before it is here already
     if early.done():
         return
     await peer.packet(b"\x06" + text("ssh-userauth"))
@@ -327,10 +327,10 @@ CASES = [
         "called OpenSSH, and drops what comes early",
         drops_what_comes_early,
         "ok",
-        "before the authentication methods",
+        "authentication methods: ",
         connections=2,
         compliant=True,
-        also=lambda record: record.authentication_methods == ["publickey"],
+        also=lambda record: record.authentication_methods == ["publickey"] and record.connections == 2,
     ),
     Case("strict key exchange, kept", behind("refuse", Peer.hang, strict=True), "ok", compliant=True),
     Case(
