@@ -26,7 +26,8 @@ def _exponent(modulus: int, generator: int) -> int:
 
     Nothing rests on its secrecy: we send nothing but a user name, and what proves a host key is the server's signature
     over an exchange hash that holds our fresh cookie and both public values. 12 squarings do for 2048 bits, where 32
-    random bits took four times as long, and 256 half of a whole scan's CPU.
+    random bits took four times as long, and 256 half of a whole scan's CPU. Who sits in between could change what an
+    old server without a curve says of its authentication methods, as he could with 32 bits; its key he cannot forge.
     """
     least = -(-2 * modulus.bit_length() // max(1, generator.bit_length() - 1))
     return 1 << (least - 1).bit_length()
