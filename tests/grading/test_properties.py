@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -375,6 +376,32 @@ def test_the_numbers_of_a_verdict_add_up(observation: Observation, profile: Prof
         assert finding.severity != "note" or finding.effect.points == 0
         assert "\n" not in (finding.remediation or "")
         assert explain_finding(finding.id).id == finding.id
+
+
+MOST: dict[str, tuple[int, int, int]] = {
+    "A+": (0, 0, 0),
+    "A": (0, 0, 2),
+    "B": (0, 3, 7),
+    "C": (0, 4, 11),
+    "D": (2, 6, 15),
+}
+"""Letter to the most findings of high, medium and low severity that it may have (docs/grading.md)."""
+
+
+@given(observations(), PROFILES, st.booleans())
+@settings(max_examples=120, deadline=None)
+def test_a_letter_promises_what_the_document_says(observation: Observation, profile: Profile, strict: bool) -> None:
+    verdict = grade(observation, profile, strict=strict)
+    counts = Counter(finding.severity for finding in verdict.findings if finding.waived is None)
+    if verdict.grade != "F":
+        assert not counts["critical"]
+        high, medium, low = MOST[verdict.grade]
+        assert (counts["high"] <= high, counts["medium"] <= medium, counts["low"] <= low) == (True, True, True)
+    ids = {finding.id for finding in verdict.findings}
+    if verdict.grade == "A+" or (verdict.grade == "A" and profile.id == "sshprobe-2026"):
+        assert "kex.no_post_quantum" not in ids
+    if verdict.grade in ("A+", "A"):
+        assert "kex.terrapin" not in ids
 
 
 @given(observations(), PROFILES, st.booleans())
