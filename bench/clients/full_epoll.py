@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-import secrets
 import select
 import socket
 import sys
@@ -230,5 +229,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    secrets.token_bytes(1)
     sys.exit(main())
