@@ -38,13 +38,16 @@ EVENTS = 512
 TICK = 0.02
 """Seconds between two looks at the deadlines, at least: they are kept no more exactly than that."""
 
+LATE = 0.1
+"""Seconds by which the look at the deadlines may come late before they are doubted."""
+
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 
 class Connection:
     """One connection of a `Dialer`, which calls the methods that a subclass defines. None of them waits."""
 
-    __slots__ = ("_connected", "_dialer", "_open", "_socket", "deadline", "place", "port", "timeout")
+    __slots__ = ("_connected", "_dialer", "_open", "_put_off", "_socket", "deadline", "place", "port", "timeout")
 
     def __init__(self, dialer: Dialer, place: Address, port: int) -> None:
         self.place = place
@@ -56,6 +59,7 @@ class Connection:
         self._dialer = dialer
         self._open = False
         self._connected = False
+        self._put_off = False
 
     # -- for the subclass to define ----------------------------------------------------------------------------------
 
@@ -96,6 +100,7 @@ class Connection:
     def wait_until(self, deadline: float) -> None:
         """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
         self.deadline = deadline
+        self._put_off = False
         self._dialer.due_at(deadline)
 
     def send(self, data: bytes) -> None:
@@ -148,8 +153,12 @@ class Connection:
             if not data or (len(data) < READ and not events & POLL_ENDED):
                 return
 
-    def _late(self) -> None:
-        if self._connected:
+    def _late(self, lost: float) -> None:
+        """Take the end of a wait. `lost`: seconds in which this process did not run; they are given back, once."""
+        if lost > LATE and not self._put_off:
+            self._put_off = True
+            self.deadline = self._dialer.time() + lost
+        elif self._connected:
             self.expired()
         else:
             self.close()
@@ -226,13 +235,17 @@ class Dialer:
                     self._fault(connection, error)
 
     def _look(self) -> None:
+        # A process that was stopped, or got no CPU, sees its timers first: what came meanwhile goes before them.
+        for _ in range(1 + len(self._connections) // EVENTS):
+            self._serve()
         now = self._loop.time()
+        lost = now - self._due
         self._timer = None
         self._due = float("inf")
         for connection in list(self._connections.values()):
             if connection._open and connection.deadline <= now:
                 try:
-                    connection._late()
+                    connection._late(lost)
                 except Exception as error:
                     self._fault(connection, error)
         earliest = min((connection.deadline for connection in self._connections.values()), default=None)

@@ -1,0 +1,160 @@
+"""Many connections by callbacks: made, refused, silent, broken, late; and a process that did not run for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sshprobe.net import Address, Connection, Dialer, NetworkError
+
+LOOPBACK = Address("127.0.0.1", socket.AF_INET)
+
+
+class Recorder(Connection):
+    """Writes down what happens, and closes at the end of the stream."""
+
+    __slots__ = ("bug", "heard", "made", "over")
+
+    def __init__(self, dialer: Dialer, port: int, *, bug: bool = False) -> None:
+        super().__init__(dialer, LOOPBACK, port)
+        self.heard: list[str] = []
+        self.made = asyncio.Event()
+        self.over = asyncio.Event()
+        self.bug = bug
+
+    def connected(self) -> None:
+        self.heard.append("connected")
+        self.made.set()
+        if self.bug:
+            raise RuntimeError("bug")
+        self.wait_until(self._dialer.time() + 0.2)
+
+    def received(self, data: bytes) -> None:
+        self.heard.append(data.decode())
+        if not data:
+            self.end()
+
+    def broken(self, error: NetworkError) -> None:
+        self.heard.append(error.failure)
+        self.end()
+
+    def expired(self) -> None:
+        self.heard.append("expired")
+        self.end()
+
+    def faulty(self, error: Exception) -> None:
+        self.heard.append(f"faulty: {error}")
+        self.end()
+
+    def end(self) -> None:
+        self.close()
+        self.over.set()
+
+
+@pytest.fixture
+async def dialer() -> AsyncIterator[Dialer]:
+    dialer = Dialer()
+    dialer.open()
+    yield dialer
+    dialer.close()
+
+
+@contextmanager
+def listening(backlog: int = 10) -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as server:
+        yield server
+
+
+async def heard(connection: Recorder, timeout: float = 0.2) -> list[str]:
+    connection.dial(timeout, connection._dialer.time())
+    async with asyncio.timeout(10):
+        await connection.over.wait()
+    return connection.heard
+
+
+async def test_refused(dialer: Dialer) -> None:
+    with listening() as server:
+        port = server.getsockname()[1]
+    assert await heard(Recorder(dialer, port)) == ["refused"]
+
+
+async def test_nobody_answers(dialer: Dialer) -> None:
+    with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
+        for each in (filling, more):
+            each.setblocking(False)
+            each.connect_ex(server.getsockname())
+        assert await heard(Recorder(dialer, server.getsockname()[1])) == ["timeout"]
+
+
+async def test_silence(dialer: Dialer) -> None:
+    with listening() as server:
+        assert await heard(Recorder(dialer, server.getsockname()[1])) == ["connected", "expired"]
+
+
+async def test_data_and_end_that_come_together_are_both_seen(dialer: Dialer) -> None:
+    with listening() as server:
+        connection = Recorder(dialer, server.getsockname()[1])
+        connection.dial(5, dialer.time())
+        peer, _ = server.accept()
+        peer.sendall(b"hello")
+        peer.close()
+        async with asyncio.timeout(10):
+            await connection.over.wait()
+    assert connection.heard == ["connected", "hello", ""]
+
+
+async def test_a_bug_costs_one_connection(dialer: Dialer) -> None:
+    with listening() as server:
+        port = server.getsockname()[1]
+        assert await heard(Recorder(dialer, port, bug=True)) == ["connected", "faulty: bug"]
+        assert await heard(Recorder(dialer, port)) == ["connected", "expired"]
+
+
+async def test_what_came_while_this_process_did_not_run_is_in_time(dialer: Dialer) -> None:
+    with listening() as server:
+        connection = Recorder(dialer, server.getsockname()[1])
+        connection.dial(0.1, dialer.time())
+        peer, _ = server.accept()
+        with peer:
+            time.sleep(0.4)  # noqa: ASYNC251 - as if stopped: the timer is late, and the connection long made
+            await connection.made.wait()
+            peer.sendall(b"hello")
+            time.sleep(0.4)  # noqa: ASYNC251
+            await connection.over.wait()
+    assert connection.heard == ["connected", "hello", "expired"]
+
+
+async def test_lost_time_is_given_back_once(dialer: Dialer) -> None:
+    with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
+        for each in (filling, more):
+            each.setblocking(False)
+            each.connect_ex(server.getsockname())
+        connection = Recorder(dialer, server.getsockname()[1])
+        start = dialer.time()
+        connection.dial(0.1, start)
+        time.sleep(0.5)  # noqa: ASYNC251
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert connection.heard == []
+        while not connection.over.is_set():
+            time.sleep(0.15)  # noqa: ASYNC251 - late again each time
+            await asyncio.sleep(0.001)
+            assert dialer.time() - start < 10
+    assert connection.heard == ["timeout"]
+
+
+async def test_closing_drops_everything() -> None:
+    dialer = Dialer()
+    dialer.open()
+    with listening() as server:
+        connections = [Recorder(dialer, server.getsockname()[1]) for _ in range(5)]
+        for connection in connections:
+            connection.dial(0.05, dialer.time())
+        dialer.close()
+        await asyncio.sleep(0.2)
+    assert not any(connection.heard for connection in connections)
