@@ -6,6 +6,7 @@ import asyncio
 import builtins
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from sshprobe import platform
+from sshprobe.net import Dialer
 
 
 @pytest.fixture
@@ -154,3 +156,11 @@ def test_where_settings_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert platform.config_directory() == tmp_path / "Roaming"
     monkeypatch.delenv("APPDATA")
     assert platform.config_directory() == tmp_path / ".config"
+
+
+def test_without_epoll_nothing_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the records are then: tests/probe/test_lists.py."""
+    assert platform.has_poll_set() is (sys.platform == "linux")
+    monkeypatch.delattr(select, "epoll", raising=False)
+    assert not platform.has_poll_set()
+    assert not Dialer.works()
