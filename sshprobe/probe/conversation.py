@@ -77,6 +77,8 @@ class Begun:
 
     socket: socket.socket
     received: bytes
+    reads: int
+    """Pieces in which that came."""
     error: NetworkError | None
     """How it broke, if it did."""
     started_at: datetime
@@ -236,4 +238,6 @@ async def go_on(begun: Begun, transport: ClientTransport, *, timeout: float, dea
     """Go on with a connection on which our identification was sent."""
     transport.data_to_send()
     stream = await adopt_stream(begun.socket, begun.received, begun.error)
-    return Conversation(stream, transport, timeout, deadline, begun.deadlines)
+    conversation = Conversation(stream, transport, timeout, deadline, begun.deadlines)
+    conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
+    return conversation

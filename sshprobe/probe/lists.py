@@ -217,7 +217,7 @@ class ListsProbe(Connection, Generic[K]):
                 self._end()
             return
         buffer = self._buffer = self._buffer + data if self._buffer else data
-        self._pieces += 1
+        self._pieces += bool(data)
         found = split_greeting(buffer) if data and self._pieces <= PIECES else None
         if isinstance(found, Greeting):
             self._greeted(found)
@@ -282,6 +282,7 @@ class ListsProbe(Connection, Generic[K]):
         begun = Begun(
             self.leave(),
             self._buffer,
+            self._pieces,
             error,
             datetime.fromtimestamp(self.started_at, UTC),
             self._started,
