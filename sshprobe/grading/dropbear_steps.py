@@ -8,7 +8,7 @@ that override those of default_options.h (2018.76 and later). The names are thos
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -82,6 +82,7 @@ ADDED: dict[Class, tuple[tuple[str, tuple[str, ...]], ...]] = {
 """What can be compiled in where nothing would be left."""
 
 TAKEN_OUT = "not offered before it is compiled in"
+NOT_BROUGHT = "would come with what is compiled in"
 
 
 def dropbear_version(observation: Observation) -> tuple[int, int] | None:
@@ -109,37 +110,62 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
     found = offers(context.observation, category)
     offered = [name for offer in found.values() for name in offer.names]
     costly = [name for name in offered if canonical(category, name) in context.costly[category]]
-    left, taken = list(offered), []
     known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
-    for name in costly:
-        if name not in left:
-            continue
-        candidates = [each for each in known if each.covers(name)]
-        best = min(candidates, key=lambda each: sum(each.covers(o) and o not in costly for o in left), default=None)
-        if best is not None:
-            taken.append(best)
-            left = [other for other in left if not best.covers(other)]
-    allowed = context.profile.algorithms(category)
-    added: list[str] = []
-    if taken and not left:
-        for name, brings in ADDED.get(category, ()):
-            good = [each for each in brings if allowed is None or each in allowed.allowed]
-            if good and any(each.name == name and each not in taken for each in known):
-                added += good
-                effect = partial(_with_more, category=category, names=good)
-                yield _define(name, 1, effect, (f"{', '.join(good)}: {TAKEN_OUT}",))
-        if not added:
+    taken = _taken(known, offered, costly, ())
+    if taken and not any(not any(each.covers(name) for each in taken) for name in offered):
+        # Nothing would be left: something else is compiled in, and what that needs stays.
+        steps, good, bad = _added(context, category, known)
+        if not good:
             return
+        yield from steps
+        taken = _taken(known, [*offered, *bad], [*costly, *bad], good)
     if category == "kex" and context.wants_post_quantum:
         yield from _post_quantum(before, known)
     about = [finding for finding in before.findings if finding.category == category and finding.severity != "note"]
     for each in taken:
-        gone = frozenset(canonical(category, name) for name in offered if each.covers(name))
+        gone = {canonical(category, name) for name in offered if each.covers(name)}
         why: tuple[str, ...] = reasons(f for f in about if f.algorithm and canonical(category, f.algorithm) in gone)
         also = sorted(name for name in offered if each.covers(name) and name not in costly)
         if also:
             why = (*why, f"{', '.join(also)}: there is no definition for one without the other")
-        yield _define(each.name, 0, partial(without_names, category=category, gone=gone), why)
+        yield _define(each.name, 0, partial(_without, definition=each), why or (NOT_BROUGHT,))
+
+
+def _taken(
+    known: list[Definition], offered: Sequence[str], costly: Sequence[str], kept: Sequence[str]
+) -> list[Definition]:
+    """Definitions that together take all costly names, with as little else as can be, and none of `kept`."""
+    left, taken = list(offered), []
+    for name in costly:
+        candidates = [each for each in known if each.covers(name) and not any(map(each.covers, kept))]
+        best = min(candidates, key=lambda each: sum(each.covers(o) and o not in costly for o in left), default=None)
+        if name in left and best is not None:
+            taken.append(best)
+            left = [other for other in left if not best.covers(other)]
+    return taken
+
+
+def _added(context: Context, category: Class, known: list[Definition]) -> tuple[list[Step], list[str], list[str]]:
+    """Steps that compile something in; of what they bring, the names that the profile allows, and the others."""
+    rule = context.profile.algorithms(category)
+    steps: list[Step] = []
+    good: list[str] = []
+    bad: list[str] = []
+    for name, brings in ADDED.get(category, ()):
+        allowed = [each for each in brings if rule is None or not rule.allowed or each in rule.allowed]
+        if allowed and any(each.name == name for each in known):
+            effect = partial(_with_more, category=category, names=brings)
+            steps.append(_define(name, 1, effect, (f"{', '.join(allowed)}: {TAKEN_OUT}",)))
+            good += allowed
+            bad += [each for each in brings if each not in allowed]
+    return steps, good, bad
+
+
+def _without(observation: Observation, *, definition: Definition) -> Observation:
+    """Offer nothing that a definition is about, whatever was compiled in before."""
+    there = [name for offer in offers(observation, definition.category).values() for name in offer.names]
+    gone = {canonical(definition.category, name) for name in there if definition.covers(name)}
+    return without_names(observation, definition.category, gone)
 
 
 def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:

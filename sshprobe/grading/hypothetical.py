@@ -79,6 +79,13 @@ def with_unchecked_keys(observation: Observation) -> Observation:
     return observation if not keys else msgspec.structs.replace(observation, host_keys=keys)
 
 
+def usable(observation: Observation) -> tuple[bool, ...]:
+    """Of each list of algorithms and of the methods, whether there is anything in it that a client could take."""
+    lists = [getattr(observation, field) for fields in FIELDS.values() for _, field in fields]
+    lists.append(observation.authentication_methods)
+    return tuple(any(name and not is_marker(name) for name in names or ()) for names in lists)
+
+
 def with_a_refusal_of_none(observation: Observation) -> Observation:
     """Refuse "none". What it then lists was never seen, and is not promised."""
     seen = observation.authentication_methods or None

@@ -194,8 +194,8 @@ def _is_plain(name: str) -> bool:
 
 def _made_key(context: Context, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
     """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
-    there = {_family(name) for name in context.observation.server_host_key_algorithms or ()}
-    key = new_key(made, context.profile, replaces=_family(made) in there)
+    # Of a file that is there and was not seen nothing is known: an RSA key may be small, an ECDSA key of another curve.
+    key = new_key(made, context.profile, replaces=_family(made) != "ed25519")
     families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
     text = [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families]
     if has_keyword(context, "host_key"):

@@ -11,6 +11,7 @@ from sshprobe.grading.changes import Change, Step, after, needed
 from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.grade import grade, judge
+from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import compiled_in, plain_steps
 from sshprobe.profiles import Profile
@@ -52,9 +53,13 @@ def remedy(
     def promise(steps: Sequence[Step]) -> Verdict:
         return grade(after(observation, steps), profile, strict=strict, fleet=fleet)
 
+    def outcome(steps: Sequence[Step]) -> object:
+        # What keeps a list from being empty is needed, whatever else stays wrong.
+        return _promised(promise(steps)), usable(after(observation, steps))
+
     openssh = is_openssh(observation)
     find = openssh_steps if openssh else plain_steps if dropbear_version(observation) is None else dropbear_steps
-    steps = needed(list(find(context, before)), lambda some: _promised(promise(some)))
+    steps = needed(list(find(context, before)), outcome)
     promised = promise(steps)
     changes = [step.change for step in steps]
     lines: list[str] = []

@@ -105,7 +105,7 @@ def test_every_option_that_can_be_saved_comes_back_as_it_was(run: Run, values: V
         if isinstance(option.type, click.Choice):
             value = str(option.type.choices[-1])
         needed = {"--inventory-format": ["--inventory", "a"], "--status": ["--from-records", "a"]}
-        needed["--grade"] = needed["--status"]
+        needed |= {"--grade": needed["--status"], "--format": ["--fix"]}
         arguments = [*([spelling] if option.is_flag else [spelling, value]), *needed.get(spelling, ())]
         # With a target more would be read, so the options are saved without one.
         if option.name in ("files", "inventories", "records", "inventory_format", "statuses", "grades"):

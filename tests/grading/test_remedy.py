@@ -320,3 +320,58 @@ def test_ways_in_are_not_left_to_a_chain_that_cannot_be_seen() -> None:
     found = remedy(modern(authentication_methods=["password"]), profile)
     assert found.lines[-2:] == ["PubkeyAuthentication yes", "AuthenticationMethods publickey"]
     assert found.compliant is True
+
+
+def test_a_key_that_was_not_seen_is_made_anew_unless_its_size_is_given() -> None:
+    """What lies in ssh_host_rsa_key of a server that shows no RSA key may be too small."""
+    assert MODERN.host_key is not None
+    rsa = msgspec.structs.replace(MODERN.host_key, allowed=("rsa-sha2-512",), recommended=())
+    profile = msgspec.structs.replace(MODERN, host_key=rsa)
+    dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
+    found = remedy(dsa, profile)
+    assert found.commands[0].startswith("ssh-keygen -q -t rsa -b 3072")
+    assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_rsa_key", "HostKeyAlgorithms rsa-sha2-512"]
+    assert found.compliant is True
+
+
+def test_what_is_compiled_in_for_dropbear_keeps_what_it_needs() -> None:
+    """GCM needs AES: with both AES definitions off, Dropbear does not even compile."""
+    assert MODERN.cipher is not None
+    gcm = msgspec.structs.replace(MODERN.cipher, allowed=("aes256-gcm@openssh.com",), recommended=())
+    profile = msgspec.structs.replace(MODERN, cipher=gcm)
+    other = modern(
+        identification=identification("SSH-2.0-dropbear_2025.89"),
+        **both("encryption", ["aes128-cbc", "aes256-cbc", "aes128-ctr", "aes256-ctr", "3des-cbc"]),
+    )
+    found = remedy(other, profile)
+    assert {change.text[0] for change in found.changes if change.kind == "localoptions.h"} == {
+        "#define DROPBEAR_ENABLE_GCM_MODE 1",
+        "#define DROPBEAR_ENABLE_CBC_MODE 0",
+        "#define DROPBEAR_ENABLE_CTR_MODE 0",
+        "#define DROPBEAR_AES128 0",
+    }
+    assert found.compliant is True
+
+
+def test_what_keeps_people_in_is_not_left_out_because_something_else_stays_wrong() -> None:
+    """Not compliant either way: public keys are switched on all the same before passwords go, and a cipher stays."""
+    terrapin = msgspec.structs.replace(
+        modern(authentication_methods=["password"], kex_algorithms=["diffie-hellman-group1-sha1"]),
+        identification=identification("SSH-2.0-OpenSSH_5.3"),
+    )
+    found = remedy(terrapin, MODERN)
+    assert found.compliant is False
+    assert found.lines[-2:] == ["PubkeyAuthentication yes", "PasswordAuthentication no"]
+
+    assert MODERN.cipher is not None
+    gcm = msgspec.structs.replace(MODERN.cipher, allowed=("aes256-gcm@openssh.com",), recommended=())
+    closed = msgspec.structs.replace(MODERN, cipher=gcm)
+    dropbear = modern(
+        identification=identification("SSH-2.0-dropbear_2025.89"),
+        server_host_key_algorithms=["ssh-dss"],
+        host_keys=[host_key("ssh-dss", 1024)],
+        **both("encryption", ["3des-cbc", "3des-ctr"]),
+    )
+    left = remedy(dropbear, closed)
+    assert left.compliant is False
+    assert "#define DROPBEAR_ENABLE_GCM_MODE 1" in [text for change in left.changes for text in change.text]

@@ -10,6 +10,7 @@ from sshprobe.grading.advice import Context, is_openssh
 from sshprobe.grading.changes import Step, after
 from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
 from sshprobe.grading.grade import judge
+from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import plain_steps
 from sshprobe.profiles import Profile
@@ -30,11 +31,15 @@ def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile
     assert [step.change for step in steps] == found.changes
 
     def outcome(some: list[Step]) -> tuple[object, ...]:
-        verdict = grade(after(observation, some), profile, strict=strict)
+        changed = after(observation, some)
+        verdict = grade(changed, profile, strict=strict)
         deviations = {(finding.id, finding.algorithm) for finding in verdict.findings if finding.deviation}
-        return verdict.grade, verdict.score, verdict.compliant, deviations if verdict.compliant is False else set()
+        left = deviations if verdict.compliant is False else set()
+        return verdict.grade, verdict.score, verdict.compliant, left, usable(changed)
 
     whole = outcome(steps)
     assert whole[:3] == (found.grade, found.score, found.compliant)
+    # Nothing that could be taken before, of a list that had something, is taken from everybody.
+    assert all(now or not was for was, now in zip(usable(observation), usable(after(observation, steps)), strict=True))
     for step in steps:
         assert outcome([other for other in steps if other is not step]) != whole, step.change

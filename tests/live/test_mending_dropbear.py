@@ -158,4 +158,4 @@ async def test_what_is_compiled_mends(
     debian = find_debian(13)
     for client in (debian.client if debian else None, Path(need_program("ssh", "openssh-client"))):
         if client is not None:
-            assert await log_in(client, running, own) == "in"
+            assert await log_in(client, running, own) == "in", running.log()[-800:] + text[-3000:]

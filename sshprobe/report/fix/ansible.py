@@ -132,7 +132,7 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
     if key.replaces:
         # The key that goes stays beside it: that it is there says that this was done.
         creates = f"{key.file}.before-sshprobe"
-        yield f"    cp -p {key.file} {creates}"
+        yield f"    if test -e {key.file}; then cp -p {key.file} {creates}; else : > {creates}; fi"
         yield f"    mv {new} {key.file}"
         yield f"    mv {new}.pub {key.file}.pub"
     yield "  args:"
