@@ -45,8 +45,8 @@ def is_as_strong(profile: Profile, category: Class, name: str) -> bool:
     if category == "kex":
         return entry.forward_secrecy == "yes" and (_is_post_quantum(name) or _reaches(entry, "kex", rule, profile))
     if category == "host_key":
-        # A certificate or a token's key of an allowed type is that type with something more.
-        return entry.family in _families(rule) or _reaches(entry, "host_key", rule, profile)
+        # A certificate or a token's key of an allowed type is that type with something more; a shorter curve is not.
+        return _is_of_allowed_type(entry, rule) or _reaches(entry, "host_key", rule, profile)
     if category == "cipher":
         return (
             entry.family in REVIEWED_CIPHERS
@@ -80,8 +80,10 @@ def _entries(category: Class, rule: AlgorithmRule) -> list[Algorithm]:
     return [entry for entry in found if entry is not None]
 
 
-def _families(rule: AlgorithmRule) -> set[str]:
-    return {entry.family for entry in _entries("host_key", rule)} - {"none"}
+def _is_of_allowed_type(entry: Algorithm, rule: AlgorithmRule) -> bool:
+    alike = [other.bits for other in _entries("host_key", rule) if other.family == entry.family != "none"]
+    least = min((bits for bits in alike if bits is not None), default=None)
+    return bool(alike) and (entry.bits is None or least is None or entry.bits >= least)
 
 
 def _bits(entry: Algorithm, profile: Profile) -> int | None:

@@ -489,6 +489,15 @@ def test_a_certificate_is_as_strong_as_its_key_type() -> None:
     assert only(verdict, "host_key.stronger").algorithm == "ecdsa-sha2-nistp256-cert-v01@openssh.com"
 
 
+@pytest.mark.parametrize("profile", ["mozilla-modern", "sshprobe-2026", "bsi-tr-02102-4", "dev-sec"])
+def test_ecdsa_on_a_shorter_curve_than_any_allowed_is_no_allowed_key(profile: str) -> None:
+    """RFC 5656 has P-224, of 112 bits; these profiles begin with P-256."""
+    observed = modern(server_host_key_algorithms=["ssh-ed25519", "ecdsa-sha2-nistp224"])
+    verdict = grade(observed, load_profile(profile))
+    assert verdict.compliant is False
+    assert only(verdict, "host_key.unlisted").algorithm == "ecdsa-sha2-nistp224"
+
+
 @pytest.mark.parametrize(
     ("certificate", "severity"),
     [
