@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
 from sshprobe.grading import grade, remedy
-from sshprobe.grading.advice import key_commands, new_key
+from sshprobe.grading.advice import key_commands, moduli_command, new_key
 from sshprobe.profiles import AuthenticationRule, load_profile
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
@@ -33,8 +34,23 @@ def test_debian_12_default_to_mozilla_modern() -> None:
         "AuthenticationMethods publickey",
     ]
     assert len(found.commands) == 1
-    assert found.commands[0].startswith("awk '$5 >= 3071' /etc/ssh/moduli > ")
+    assert found.commands[0].startswith("awk '/^[0-9]/ && $5 >= 3071' /etc/ssh/moduli > ")
     assert (found.grade, found.score, found.compliant, found.left) == ("A+", 100, True, [])
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["some are large", "all are small"])
+def test_moduli_are_never_all_taken_out(kept: bool, tmp_path: Path) -> None:
+    """The first line of Debian's file is a comment, and its fifth word sorts behind every number."""
+    file = tmp_path / "moduli"
+    before = "# Time Type Tests Tries Size Generator Modulus\n20220714110357 2 6 100 2047 2 E98F\n"
+    large = "20220714110358 2 6 100 4095 5 E98F\n"
+    file.write_text(before + large * kept)
+    command = moduli_command(3072).replace("/etc/ssh/moduli", str(file))
+    done = subprocess.run(["sh", "-ec", command], capture_output=True, text=True)
+    assert done.returncode == 0
+    assert file.read_text() == (large if kept else before)
+    assert bool(done.stderr) is not kept
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_nothing_to_mend() -> None:
