@@ -12,6 +12,8 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.grade import grade
 from sshprobe.grading.lists import FIELDS, missing_lists
+from sshprobe.grading.strength import has_post_quantum
+from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import Profile, parse_profile
 from sshprobe.records import Observation
 
@@ -112,10 +114,22 @@ def _algorithms(observation: Observation, category: Class, *, exact: bool) -> It
         yield "# The two directions differ: this is what either has."
     if exact:
         yield 'others = "forbidden"'
+    if category == "kex":
+        yield from _required(names, lists[0])
     yield "allowed = ["
     for name in names:
         yield f"    {_quoted(name)},{_comment(category, name)}"
     yield "]"
+
+
+def _required(names: list[str], offered: list[str]) -> Iterator[str]:
+    """What the list has as a whole: without it another server is weaker, be each of its names allowed."""
+    found = [
+        *(["post-quantum"] if has_post_quantum(names) else []),
+        *(["strict-kex"] if STRICT_KEX in offered else []),
+    ]
+    if found:
+        yield f"require = [{', '.join(map(_quoted, found))}]"
 
 
 def _of_every_mechanism(name: str) -> str:

@@ -11,7 +11,7 @@ from sshprobe.errors import InputError
 from sshprobe.grading import golden_profile, grade
 from sshprobe.profiles import Profile, parse_profile
 from sshprobe.records import Observation
-from tests.grading.observations import CAPTURES, both, captured, certified, host_key, modern, modulus
+from tests.grading.observations import CAPTURES, STRICT, both, captured, certified, host_key, modern, modulus
 
 
 def made(observation: Observation) -> Profile:
@@ -56,7 +56,8 @@ DIFFERENT: dict[str, dict[str, Any]] = {
     "a smaller key": {"host_keys": [host_key("ssh-rsa", 2048)]},
     "passwords": {"authentication_methods": ["publickey", "password"]},
     "compression before login": both("compression", ["none", "zlib"]),
-    "a key exchange more": {"kex_algorithms": ["curve25519-sha256", "diffie-hellman-group14-sha256"]},
+    "a key exchange more": {"kex_algorithms": ["curve25519-sha256", "diffie-hellman-group14-sha256", STRICT]},
+    "no strict key exchange": {"kex_algorithms": (modern().kex_algorithms or [])[:-1]},
 }
 
 
@@ -65,6 +66,12 @@ def test_a_host_with_less_is_not_compliant(what: str) -> None:
     profile = made(modern())
     assert grade(modern(), profile).compliant is True
     assert grade(modern(**DIFFERENT[what]), profile).compliant is False
+
+
+def test_a_host_without_the_post_quantum_exchange_of_the_golden_one_is_not_compliant() -> None:
+    quantum = modern(kex_algorithms=["mlkem768x25519-sha256", *(modern().kex_algorithms or [])])
+    assert grade(quantum, made(quantum)).compliant is True
+    assert grade(modern(), made(quantum)).compliant is False
 
 
 def test_an_exact_profile_takes_nothing_for_better() -> None:
