@@ -129,6 +129,12 @@ class HostProbe:
         else:
             self._status, self._error = "protocol_error", f"internal error: {type(error).__name__}"
 
+    def not_connected(self, error: NetworkError) -> None:
+        """Count a connection that was taken and reset before we knew of it: one that was refused is "refused"."""
+        if error.failure == "reset":
+            self._connections += 1
+            self._stage = _later(self._stage, "identification")
+
     def answered(self, identification: Identification, kexinit: KexInit) -> None:
         """Take the lists of a server from whom nothing else is wanted, as one connection brought them."""
         self._connections = 1
@@ -331,9 +337,7 @@ class HostProbe:
                 )
             except NetworkError as error:
                 failure = failure or error
-                if error.failure == "reset":  # a connection that was refused is "refused": this one was taken first
-                    self._connections += 1
-                    self._stage = _later(self._stage, "identification")
+                self.not_connected(error)
                 if self._identified and error.failure in ("refused", "reset"):
                     raise Ended("throttled", f"{error}, after earlier connections") from None
                 continue

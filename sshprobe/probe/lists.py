@@ -316,6 +316,7 @@ class ListsAsker(Generic[K]):
         kind = self.kinds.find(key)
         if kind is None:
             probe = self.probe(host)
+            probe.not_connected(error)
             probe.failed(error)
             kind = self.kinds.learn(key, probe.observation())
         return kind.made

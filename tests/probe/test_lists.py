@@ -14,8 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sshprobe.kinds import Alike
-from sshprobe.probe.lists import PIECES, Greeting, split_greeting
+from sshprobe.cli.fail_on import reached
+from sshprobe.judging import Judge
+from sshprobe.kinds import Alike, Template
+from sshprobe.net import NetworkError, literal
+from sshprobe.net.dial import Failure
+from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
+from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.records import HostRecord
 from sshprobe.scanner import Scanner
@@ -231,6 +236,21 @@ def mutated(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
 def test_whatever_comes_gives_the_same_record(case: tuple[bytes, list[bytes]]) -> None:
     first, pieces = case
     asyncio.run(both_ways(first, pieces))
+
+
+@pytest.mark.parametrize(
+    ("failure", "taken"), [("reset", True), ("refused", False), ("timeout", False), ("unreachable", False)]
+)
+def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Failure, taken: bool) -> None:
+    """As in the usual way: `--fail-on` lets nobody pass who took a connection and could not be judged."""
+    judge = Judge(PROFILES, strict=False)
+    options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")
+    asker = ListsAsker(options, lambda observation: Template(observation, judge.judged(observation)))
+    address = literal(FIRST)
+    assert address is not None
+    kind = asker.unconnected(Host(FIRST, FIRST, address, 22), NetworkError(failure, "connection reset"))
+    assert (kind.example.connections, kind.example.stage) == ((1, "identification") if taken else (0, "connect"))
+    assert reached("critical", kind.example) is taken
 
 
 @pytest.mark.parametrize("greeting", GREETINGS, ids=[path.stem for path in CAPTURES])
