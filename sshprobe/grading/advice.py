@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -48,6 +49,11 @@ ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
 NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
 CHACHA20 = "chacha20-poly1305@openssh.com"
+
+
+_WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
+"""Names that can stand in a line. Others of a server would be read as something else, by sshd ("-name", blanks) or by a
+program that the line goes through (the templates of Ansible), be they waived or not."""
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -170,6 +176,7 @@ def _kept(context: Context, category: Class) -> list[str]:
         for same, offer in offers(context.observation, category).items()
         if same not in costly
         for name in offer.names
+        if _WRITABLE.fullmatch(name)
     ]
 
 

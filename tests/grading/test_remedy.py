@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
 from sshprobe.grading import grade, remedy
 from sshprobe.grading.advice import key_commands, moduli_command, new_key
-from sshprobe.profiles import AuthenticationRule, load_profile
+from sshprobe.profiles import AuthenticationRule, Waiver, load_profile
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
 MODERN, ALIBABA = load_profile("mozilla-modern"), load_profile("alibaba-ecs")
@@ -36,6 +37,17 @@ def test_debian_12_default_to_mozilla_modern() -> None:
     assert len(found.commands) == 1
     assert found.commands[0].startswith("awk '/^[0-9]/ && $5 >= 3071' /etc/ssh/moduli > ")
     assert (found.grade, found.score, found.compliant, found.left) == ("A+", 100, True, [])
+
+
+@pytest.mark.parametrize("name", ["{{ lookup('pipe', 'id') }}", "-curve25519-sha256", "^x", "a b", "x#", "x\\x0ay"])
+def test_what_a_server_calls_its_algorithms_is_no_line_be_it_waived(name: str) -> None:
+    waiver = Waiver(finding="kex.unlisted", hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
+    assert MODERN.kex is not None
+    rule = msgspec.structs.replace(MODERN.kex, words={"diffie-hellman-group1-sha1": "MUST NOT"})
+    observed = modern(kex_algorithms=[name, "diffie-hellman-group1-sha1", *(modern().kex_algorithms or [])])
+    found = remedy(observed, msgspec.structs.replace(MODERN, kex=rule, waiver=(waiver,)))
+    (line,) = [line for line in found.lines if line.startswith("KexAlgorithms ")]
+    assert line == f"KexAlgorithms {','.join((modern().kex_algorithms or [])[:-1])}"
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["some are large", "all are small"])
