@@ -66,6 +66,7 @@ def test_a_drop_in_is_a_configuration(run: Run) -> None:
     assert code == 0
     assert out.startswith("# /etc/ssh/sshd_config.d/00-sshprobe.conf\n")
     assert "`Include" in out
+    assert "put these lines on top of it" in " ".join(out.split())
     assert "#     sshd -t && " in out
     lines = [line.split()[0] for line in out.splitlines() if line and not line.startswith("#")]
     assert lines == ["KexAlgorithms", "MACs", "AuthenticationMethods"]
@@ -183,6 +184,17 @@ def test_no_hostile_name_is_a_value_of_a_playbook(run: Run) -> None:
     assert "- hosts: all" not in values
 
 
+def test_a_playbook_leaves_what_an_earlier_one_mended(run: Run) -> None:
+    """Ansible finds its blocks by their markers: one that says another keyword is another block."""
+    write(fleet()[:1])
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
+    assert re.findall(r"marker: (.*)", out) == [
+        '"# {mark} sshprobe KexAlgorithms"',
+        '"# {mark} sshprobe MACs"',
+        '"# {mark} sshprobe AuthenticationMethods"',
+    ]
+
+
 def test_a_playbook_is_yaml_of_builtin_modules(run: Run) -> None:
     # pre-commit, of the group `check`, brings it.
     yaml = pytest.importorskip("yaml")
@@ -197,8 +209,11 @@ def test_a_playbook_is_yaml_of_builtin_modules(run: Run) -> None:
             assert len(modules) == 1
             assert modules.pop().startswith("ansible.builtin.")
             assert task.get("notify", "Restart sshd") == "Restart sshd"
-        (block,) = [task["ansible.builtin.blockinfile"] for task in play["tasks"] if "blockinfile" in str(task)]
-        assert block["validate"] == "/usr/sbin/sshd -t -f %s"
-        assert block["block"].startswith(("KexAlgorithms ", "HostKeyAlgorithms "))
+        blocks = [task["ansible.builtin.blockinfile"] for task in play["tasks"] if "blockinfile" in str(task)]
+        assert len(blocks) >= 3
+        for block in blocks:
+            assert block["validate"] == "/usr/sbin/sshd -t -f %s"
+            keyword, _ = block["block"].split(maxsplit=1)
+            assert block["marker"] == f"# {{mark}} sshprobe {keyword}"
     write([failed("timeout", "no answer")])
     assert yaml.safe_load(run("grade", "saved.jsonl", "--fix", "--format", "ansible")[1]) == []

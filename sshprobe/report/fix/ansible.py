@@ -141,20 +141,23 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
 
 
 def _configuration(group: Group) -> Iterator[str]:
-    changes = [change for change in group.changes if change.text]
-    if not changes:
-        return
-    yield "- name: Put lines first in sshd_config"
+    for change in group.changes:
+        if change.text:
+            yield from _block(change)
+
+
+def _block(change: Change) -> Iterator[str]:
+    # A block for each matter, by its keyword: what another scan finds later must not put back what this one mends.
+    keyword = change.text[-1].split()[0]
+    yield from _comment(change.reasons)
+    yield f"- name: {_text(f'Put {keyword} first in sshd_config')}"
     yield "  ansible.builtin.blockinfile:"
     yield "    path: /etc/ssh/sshd_config"
     yield "    insertbefore: BOF"
     yield "    backup: true"
     yield "    validate: /usr/sbin/sshd -t -f %s"
-    yield f"    marker: {_text('# {mark} sshprobe')}"
+    yield f"    marker: {_text(f'# {{mark}} sshprobe {keyword}')}"
     yield "    block: |"
-    for change in changes:
-        for line in change.text:
-            yield f"      {line}"
+    for line in change.text:
+        yield f"      {line}"
     yield "  notify: Restart sshd"
-    for change in changes:
-        yield from _comment([f"  {change.text[-1].split()[0]}: {reason}" for reason in change.reasons])

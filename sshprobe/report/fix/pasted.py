@@ -141,7 +141,8 @@ def _drop_in(group: Group) -> Iterator[str]:
                 wrapped(
                     f"Save as {DROP_IN}: the first value wins. /etc/ssh/sshd_config has to begin with "
                     "`Include /etc/ssh/sshd_config.d/*.conf`, as Debian's and Red Hat's do. What a Match block says "
-                    "counts before that."
+                    "counts before that. If the file is there from another time, put these lines on top of it: what "
+                    "it mended would be undone without it."
                 )
             )
     commands = [command for change in group.changes for command in change.commands]
