@@ -7,7 +7,7 @@ of most hosts only their times travel; and of all others the verdicts, which are
 
 from __future__ import annotations
 
-import os
+import secrets
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -59,7 +59,8 @@ class ScanRunner:
     def __init__(self, settings: dict[str, Any]) -> None:
         self._scanner = Scanner(**settings)
         self._stop: Callable[[], None] | None = None
-        self._identity = os.getpid()
+        # Not that of its process: the next one may have the same number, and would be taken to have sent what this did.
+        self._identity = secrets.randbits(63)
         self._templates: Recent[int, bool] = Recent()
         self._verdicts: Recent[int, bool] = Recent()
 

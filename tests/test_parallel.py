@@ -46,6 +46,17 @@ def kinds_of_hosts(number: int) -> list[Observation]:
     return [modern(depth="lists", error=f"kind {kind}", authentication_user=f"user{kind}") for kind in range(number)]
 
 
+def test_what_a_worker_sent_is_not_taken_for_that_of_the_next() -> None:
+    """One that died is replaced, and the system may give its process number again: here both run in one process."""
+    unpacker = Unpacker()
+    good, bad = modern(depth="lists"), modern(depth="lists", mac_algorithms_client_to_server=["hmac-md5"])
+    grades = []
+    for observation in (good, bad):
+        record = unpacker.unpacked(TARGET, ScanRunner(settings())._packed(observation)).record()
+        grades.append(record.verdicts[0].compliant)
+    assert grades == [True, False]
+
+
 def test_verdicts_are_sent_once_while_both_sides_remember() -> None:
     runner, unpacker = ScanRunner(settings()), Unpacker()
     kinds = kinds_of_hosts(KEPT + 100)
