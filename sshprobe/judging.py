@@ -2,7 +2,8 @@
 
 A verdict depends on nothing but observation, profile and catalogue (`sshprobe.grading`). So two observations that agree
 in everything but who and when have the same verdicts. What is left out of the comparison is named below, and a test
-holds that `grade` reads none of it. A profile with waivers reads host, address and day: then what these come to
+holds that `grade` reads none of it. Each host has keys of its own: of a key and of a group, what is found in its
+numbers takes their place. A profile with waivers reads host, address and day: then what these come to
 (`sshprobe.grading.standings`) is compared too.
 """
 
@@ -14,10 +15,10 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading import grade, is_gradeable, standings
+from sshprobe.grading import grade, is_gradeable, judged_group, standings, weaknesses_of
 from sshprobe.profiles import Profile
 from sshprobe.recent import Recent
-from sshprobe.records import HostRecord, Observation, Verdict
+from sshprobe.records import GroupExchange, HostKey, HostRecord, Observation, Verdict
 
 NOT_JUDGED = frozenset(
     {
@@ -42,20 +43,44 @@ NOT_JUDGED = frozenset(
 JUDGED_WITH_A_CERTIFICATE = ("started_at", "host")
 """Whether a certificate is valid depends on when it was seen, and whether it names the host, on the host."""
 
+NUMBERS_OF_KEYS = frozenset({"blob", "fingerprint"})
+"""Fields of a host key in whose place `weaknesses_of` stands, where no other key has its type and none a certificate.
+
+Of two keys of one type the fingerprints say which comes first."""
+
+NUMBERS_OF_GROUPS = frozenset({"modulus", "generator"})
+"""Fields of a group exchange in whose place `judged_group` stands."""
+
+_KEYS_AND_GROUPS = frozenset({"host_keys", "group_exchange"})
+
 _judged_fields = attrgetter(
-    *(field for field in Observation.__struct_fields__ if field not in NOT_JUDGED and field != "identification")
+    *(
+        field
+        for field in Observation.__struct_fields__
+        if field not in NOT_JUDGED | _KEYS_AND_GROUPS and field != "identification"
+    )
 )
 _judged_identification = attrgetter("protocol", "software", "version", "lasting_comments")
+_judged_of_key = attrgetter(*(field for field in HostKey.__struct_fields__ if field not in NUMBERS_OF_KEYS))
+_judged_of_group = attrgetter(*(field for field in GroupExchange.__struct_fields__ if field not in NUMBERS_OF_GROUPS))
 _moment_and_name = attrgetter(*JUDGED_WITH_A_CERTIFICATE)
 
 
 def _what_is_judged(observation: Observation) -> tuple[object, ...]:
     """All that the verdicts on an observation depend on."""
-    said = observation.identification
-    fields = (_judged_fields(observation), None if said is None else _judged_identification(said))
-    if any(key.certificate is not None for key in observation.host_keys or ()):
-        return *fields, _moment_and_name(observation)
-    return fields
+    said, groups, keys = observation.identification, observation.group_exchange, observation.host_keys
+    fields = (
+        _judged_fields(observation),
+        None if said is None else _judged_identification(said),
+        None if groups is None else [(_judged_of_group(group), judged_group(group)) for group in groups],
+    )
+    if not keys:
+        return *fields, keys
+    if any(key.certificate is not None for key in keys):
+        return *fields, keys, _moment_and_name(observation)
+    if len({key.type for key in keys}) < len(keys):
+        return *fields, keys
+    return *fields, [(_judged_of_key(key), weaknesses_of(key.blob)) for key in keys]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,26 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sshprobe.grading import grade
-from sshprobe.judging import JUDGED_WITH_A_CERTIFICATE, NOT_JUDGED, Judge, line_of, record_of
+from sshprobe.judging import (
+    JUDGED_WITH_A_CERTIFICATE,
+    NOT_JUDGED,
+    NUMBERS_OF_GROUPS,
+    NUMBERS_OF_KEYS,
+    Judge,
+    line_of,
+    record_of,
+)
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT, KEPT_BYTES, Recent
-from sshprobe.records import HostRecord, Identification, Observation
+from sshprobe.records import GroupExchange, HostKey, HostRecord, Identification, Observation
+from sshprobe.wire.groups import group
 from tests.grading.observations import captured as captured_from
-from tests.grading.observations import certified, modern
+from tests.grading.observations import certified, host_key, modern, modulus
+from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_host_key
 
 DEBIAN = Identification(raw="SSH-2.0-OpenSSH_9.2p1", protocol="2.0", software="OpenSSH_9.2p1", version="9.2p1")
 PROFILES = [load_profile("mozilla-modern"), load_profile("alibaba-ecs")]
@@ -151,3 +163,142 @@ def test_one_that_is_larger_than_all_that_may_be_kept_is_kept_alone() -> None:
     assert (recent.get("small"), recent.get("huge"), len(recent)) == (None, 2, 1)
     recent.put("small", 3, 10)
     assert (recent.get("small"), recent.get("huge"), recent._weight) == (3, None, 10)
+
+
+def _of_one_size(n: int, e: int = 65537) -> HostKey:
+    key = rsa_host_key(n, e)
+    return msgspec.structs.replace(key, bits=1024)
+
+
+P, Q = prime(512), prime(512)
+RSA_KEYS = [
+    _of_one_size(P * prime(512)),
+    _of_one_size(P * prime(512)),
+    _of_one_size(P * next_prime(P + 2)),
+    _of_one_size(Q * next_prime(Q + 2)),
+    _of_one_size(roca_prime(512) * roca_prime(512)),
+    _of_one_size(3 * prime(1022)),
+    _of_one_size(P * Q, e=1),
+    _of_one_size(P * Q, e=3),
+]
+"""Equal in all but their numbers; two of them sound, two with close primes."""
+
+OTHER_KEYS = [
+    msgspec.structs.replace(host_key(type, 256), fingerprint=f"SHA256:{number}", blob=f"{number:04}")
+    for type in ("ssh-ed25519", "ecdsa-sha2-nistp256")
+    for number in range(3)
+]
+NUMBERS = {
+    "group14": group("group14"),
+    "group15": group("group15"),
+    "prime": prime(512),
+    "another prime": prime(512),
+    "composite": (1 << 512) - 1,
+}
+MODULI = [None, "no number", *(f"{number:X}" for number in NUMBERS.values())]
+
+proofs = st.fixed_dictionaries(
+    {
+        "signature_verified": st.sampled_from([True, False, None]),
+        "signature_algorithm": st.sampled_from(["rsa-sha2-512", "ssh-rsa"]),
+        "bits": st.sampled_from([1024, 3072, None]),
+    }
+)
+keys = st.lists(
+    st.builds(lambda key, proof: msgspec.structs.replace(key, **proof), st.sampled_from(RSA_KEYS + OTHER_KEYS), proofs)
+    | st.sampled_from(RSA_KEYS + OTHER_KEYS),
+    max_size=3,
+)
+groups = st.lists(
+    st.builds(
+        lambda sent, p, g: msgspec.structs.replace(sent, modulus=p, generator=g),
+        st.sampled_from([modulus(2048), modulus(1024), modulus(None)]),
+        st.sampled_from(MODULI),
+        st.sampled_from([None, "2", "5", "1"]),
+    ),
+    max_size=2,
+)
+ONE_FOR_ALL = Judge(PROFILES, strict=False)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.none() | keys, st.none() | groups)
+def test_keys_and_groups_are_judged_by_what_is_found_in_their_numbers(
+    keys: list[HostKey] | None, groups: list[GroupExchange] | None
+) -> None:
+    observation = modern(host_keys=keys, group_exchange=groups)
+    assert ONE_FOR_ALL.judged(observation).verdicts == [grade(observation, profile) for profile in PROFILES]
+
+
+def test_each_outcome_of_a_key_is_another_kind_and_no_other_number_is() -> None:
+    judge = Judge(PROFILES, strict=False)
+    kinds = [judge.judged(modern(host_keys=[key])).number for key in RSA_KEYS]
+    assert kinds[0] == kinds[1]
+    assert kinds[2] == kinds[3]
+    assert len(set(kinds)) == len(RSA_KEYS) - 2
+    assert len({judge.judged(modern(host_keys=[key])).number for key in OTHER_KEYS}) == 2
+
+
+def test_each_outcome_of_a_group_is_another_kind_and_no_other_number_is() -> None:
+    judge = Judge(PROFILES, strict=False)
+
+    def kind(name: str, g: int = 2) -> int:
+        sent = msgspec.structs.replace(modulus(2048), modulus=f"{NUMBERS[name]:X}", generator=f"{g:X}")
+        return judge.judged(modern(group_exchange=[sent])).number
+
+    assert kind("prime") == kind("another prime", 5)
+    assert kind("prime") != kind("prime", 1)
+    assert len({kind(name) for name in ("group14", "group15", "prime", "composite")}) == 4
+
+
+def test_of_two_keys_of_one_type_the_fingerprints_count() -> None:
+    """The first of them by fingerprint is named in the finding."""
+    judge = Judge(PROFILES, strict=False)
+    first, second = (
+        msgspec.structs.replace(key, signature_verified=False, signature_algorithm=name)
+        for key, name in zip(RSA_KEYS, ("rsa-sha2-512", "ssh-rsa"), strict=False)
+    )
+    swapped = [
+        msgspec.structs.replace(one, fingerprint=other.fingerprint) for one, other in ((first, second), (second, first))
+    ]
+    for keys in ([first, second], swapped):
+        observation = modern(host_keys=keys)
+        assert judge.judged(observation).verdicts == [grade(observation, profile) for profile in PROFILES]
+    assert judge.judged(modern(host_keys=swapped)) is not judge.judged(modern(host_keys=[first, second]))
+
+
+OTHER_KEY = {
+    "type": "ssh-dss",
+    "bits": 255,
+    "signature_verified": None,
+    "signature_algorithm": "other",
+    "kex_algorithm": "other",
+    "certificate": certified("ssh-ed25519", 256).certificate,
+}
+OTHER_GROUP = {
+    "algorithm": "diffie-hellman-group-exchange-sha1",
+    "min": 1,
+    "n": 1,
+    "max": 1,
+    "modulus_bits": 1,
+    "refused": True,
+}
+
+
+def test_every_field_of_keys_and_groups_is_kept_or_has_its_finding_in_its_place() -> None:
+    assert set(OTHER_KEY) == set(HostKey.__struct_fields__) - NUMBERS_OF_KEYS
+    assert set(OTHER_GROUP) == set(GroupExchange.__struct_fields__) - NUMBERS_OF_GROUPS
+    judge = Judge(PROFILES, strict=False)
+    key, sent = host_key("ssh-ed25519", 256), modulus(3072)
+    observations = [
+        modern(host_keys=[key], group_exchange=[sent]),
+        modern(host_keys=[], group_exchange=[sent]),
+        modern(host_keys=None, group_exchange=[sent]),
+        modern(host_keys=[key], group_exchange=[]),
+        modern(host_keys=[key], group_exchange=None),
+    ]
+    for field, value in OTHER_KEY.items():
+        observations.append(modern(host_keys=[msgspec.structs.replace(key, **{field: value})], group_exchange=[sent]))
+    for field, value in OTHER_GROUP.items():
+        observations.append(modern(host_keys=[key], group_exchange=[msgspec.structs.replace(sent, **{field: value})]))
+    assert len({judge.judged(each).number for each in observations}) == len(observations)

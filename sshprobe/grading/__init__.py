@@ -10,6 +10,8 @@ from sshprobe.grading.findings import key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
 from sshprobe.grading.golden import golden_profile
 from sshprobe.grading.grade import grade, is_gradeable
+from sshprobe.grading.key_checks import judged_group
+from sshprobe.grading.keys import weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.remedy import Remedy, remedy
 from sshprobe.grading.score import CAPS, POINTS, letter
@@ -31,9 +33,11 @@ __all__ = [
     "golden_profile",
     "grade",
     "is_gradeable",
+    "judged_group",
     "key_findings",
     "letter",
     "remedy",
     "standings",
     "version_hints",
+    "weaknesses_of",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from sshprobe.algorithms import known_group
@@ -73,7 +74,7 @@ def judge_keys(observation: Observation) -> Iterator[Judgement]:
 def judge_groups(observation: Observation) -> Iterator[Judgement]:
     """`group_exchange.not_safe_prime`, `.generator` and `.standard_group`, at most one of each, the worst."""
     if offers_group_exchange(observation):
-        found = [judged for exchange in observation.group_exchange or () for judged in _judge_group(exchange)]
+        found = [judged for exchange in observation.group_exchange or () for judged in judged_group(exchange)]
         yield from _one_of_each(found)
 
 
@@ -85,10 +86,18 @@ def _one_of_each(found: list[Judgement]) -> Iterator[Judgement]:
             yield judged
 
 
-def _judge_group(exchange: GroupExchange) -> Iterator[Judgement]:
+def judged_group(exchange: GroupExchange) -> tuple[Judgement, ...]:
+    """All that is said of the group that an exchange brought. Depends on its modulus and its generator alone."""
     p = _number(exchange.modulus)
-    if p is None:
-        return
+    return () if p is None else _judged_group(p, _number(exchange.generator))
+
+
+@lru_cache(maxsize=256)  # servers take their groups from one of a few lists
+def _judged_group(p: int, g: int | None) -> tuple[Judgement, ...]:
+    return tuple(_judge_group(p, g))
+
+
+def _judge_group(p: int, g: int | None) -> Iterator[Judgement]:
     kind = "composite" if p < 5 else kind_of_modulus(p)
     if kind in ("composite", "unsafe"):
         yield Judgement(
@@ -102,7 +111,6 @@ def _judge_group(exchange: GroupExchange) -> Iterator[Judgement]:
             observed=f"{p.bit_length()} bits, {'not prime' if kind == 'composite' else 'no safe prime'}",
             references=("RFC 4419 section 3", "CVE-2016-0701"),
         )
-    g = _number(exchange.generator)
     if g is not None and not 1 < g < p - 1:
         yield Judgement(
             id="group_exchange.generator",
