@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
 from sshprobe.grading.roca import is_roca
@@ -125,16 +125,25 @@ def has_close_primes(n: int, rounds: int = FERMAT_ROUNDS) -> bool:
     if a * a == n:
         return True
     a += 1
-    square = a * a - n
-    for _ in range(rounds):
-        # Squares end in few ways: most are refused by their last bits.
-        if _SQUARES_MOD_256 >> (square & 255) & 1:
-            root = math.isqrt(square)
-            if root * root == square:
-                return a - root > 1
-        square += 2 * a + 1
-        a += 1
+    steps = (1 << rounds) - 1
+    for m in _SIEVE:
+        steps &= _possible(m, n % m, rounds) >> a % m
+    while steps:
+        nearest = a + (steps & -steps).bit_length() - 1
+        steps &= steps - 1
+        square = nearest * nearest - n
+        root = math.isqrt(square)
+        if root * root == square:
+            return nearest - root > 1
     return False
 
 
-_SQUARES_MOD_256 = sum({1 << (x * x % 256) for x in range(256)})
+_SIEVE = (64, 63, 65, 11, 17, 19, 23, 29, 31)
+"""What is a square is one modulo each of these; of other numbers one in 3000 is."""
+
+
+@cache
+def _possible(m: int, n: int, rounds: int) -> int:
+    """Bit i says whether i * i - n is a square modulo m, for `rounds` numbers from any below m on."""
+    squares = {x * x % m for x in range(m)}
+    return sum(1 << i for i in range(m + rounds) if (i * i - n) % m in squares)

@@ -89,6 +89,29 @@ def test_close_primes() -> None:
     assert not has_close_primes(next_prime(1 << 256))
 
 
+def fermat(n: int, rounds: int) -> bool:
+    """The same without a sieve."""
+    start = math.isqrt(n)
+    if start * start == n:
+        return True
+    for a in range(start + 1, start + 1 + rounds):
+        root = math.isqrt(a * a - n)
+        if root * root == a * a - n:
+            return a - root > 1
+    return False
+
+
+@given(st.integers(1, 2**70).map(lambda n: n | 1), st.integers(1, 40))
+def test_the_sieve_passes_over_no_square(n: int, rounds: int) -> None:
+    assert has_close_primes(n, rounds) is fermat(n, rounds)
+
+
+@given(st.integers(3, 2**80), st.integers(1, 2**22), st.integers(1, 300))
+def test_nor_does_it_where_there_is_one(p: int, apart: int, rounds: int) -> None:
+    n = (p | 1) * (p + 2 * apart | 1)
+    assert has_close_primes(n, rounds) is fermat(n, rounds)
+
+
 @pytest.mark.parametrize(
     ("e", "expected"),
     [
