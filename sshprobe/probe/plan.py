@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
+
 from sshprobe.wire.host_keys import host_key_family
 from sshprobe.wire.key_exchange import METHODS, Method
 from sshprobe.wire.messages import KexInit
@@ -42,8 +44,7 @@ class Wanted:
     authentication: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """What one connection does after the server's KEXINIT."""
 
     kex: str

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
@@ -32,8 +32,7 @@ from sshprobe.wire.suites import CIPHERS, MACS, MacSpec
 BAD_MAC = "a packet with a wrong MAC"
 
 
-@dataclass(frozen=True, slots=True)
-class DirectionKeys:
+class DirectionKeys(msgspec.Struct, frozen=True):
     """What key derivation gives for one direction (RFC 4253 section 7.2), each as long as the names need."""
 
     iv: bytes

@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from sshprobe.wire.host_keys import HostKey
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.messages import KexInit
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """Base of all events."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineReceived(Event):
+class LineReceived(Event, frozen=True):
     """A line before the identification, without its line end."""
 
     line: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class IdentificationReceived(Event):
+class IdentificationReceived(Event, frozen=True):
     """The server's identification. Nothing more comes of a server whose `speaks_2` is false."""
 
     identification: Identification
 
 
-@dataclass(frozen=True, slots=True)
-class KexInitReceived(Event):
+class KexInitReceived(Event, frozen=True):
     """The server's KEXINIT. The transport now waits for `start_key_exchange` or `disconnect`."""
 
     kexinit: KexInit
 
 
-@dataclass(frozen=True, slots=True)
-class GroupReceived(Event):
+class GroupReceived(Event, frozen=True):
     """The group of a group exchange. `fault` says why it is not used, where it is not: the connection is over then."""
 
-    modulus: int = field(repr=False)  # Python refuses to print the largest numbers
-    generator: int = field(repr=False)
+    modulus: int
+    generator: int
     fault: str | None
 
+    def __repr__(self) -> str:
+        return f"GroupReceived({self.modulus.bit_length()} bits, fault={self.fault!r})"  # Python prints no huge numbers
 
-@dataclass(frozen=True, slots=True)
-class HostKeyReceived(Event):
+
+class HostKeyReceived(Event, frozen=True):
     """The server's host key, and whether its signature over the exchange hash proves that it holds it.
 
     `signature_verified` is None where that cannot be told: a key exchange or a key type that we cannot compute.
@@ -57,47 +54,40 @@ class HostKeyReceived(Event):
     kex_algorithm: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewKeysReceived(Event):
+class NewKeysReceived(Event, frozen=True):
     """The server's side is encrypted from here on."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExtensionsReceived(Event):
+class ExtensionsReceived(Event, frozen=True):
     """EXT_INFO (RFC 8308): names and values in their order."""
 
     extensions: tuple[tuple[bytes, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticationBanner(Event):
+class AuthenticationBanner(Event, frozen=True):
     """USERAUTH_BANNER: text that a client shows before login."""
 
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticationFailed(Event):
+class AuthenticationFailed(Event, frozen=True):
     """The "none" request failed, as it should: these methods can continue."""
 
     methods: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class AuthenticationSucceeded(Event):
+class AuthenticationSucceeded(Event, frozen=True):
     """The "none" request logged us in. Disconnect at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class DisconnectReceived(Event):
+class DisconnectReceived(Event, frozen=True):
     """The server ended the conversation and said so."""
 
     code: int
     description: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionClosed(Event):
+class ConnectionClosed(Event, frozen=True):
     """No more bytes come. `leftover` is what did not make a whole line or packet."""
 
     leftover: bytes

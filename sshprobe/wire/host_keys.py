@@ -10,8 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
+
+import msgspec
 
 from sshprobe.wire.certificates import Certificate, read_certificate
 from sshprobe.wire.codec import Reader, string
@@ -19,16 +20,16 @@ from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH
 
 
-@dataclass(frozen=True, slots=True, repr=False)  # Python refuses to print the largest numbers
-class RSAParameters:
+class RSAParameters(msgspec.Struct, frozen=True):
     """Exponent and modulus, both positive."""
 
     e: int
     n: int
 
+    __repr__ = object.__repr__  # Python refuses to print the largest numbers
 
-@dataclass(frozen=True, slots=True, repr=False)  # Python refuses to print the largest numbers
-class DSAParameters:
+
+class DSAParameters(msgspec.Struct, frozen=True):
     """Domain and public value, all positive."""
 
     p: int
@@ -36,9 +37,10 @@ class DSAParameters:
     g: int
     y: int
 
+    __repr__ = object.__repr__  # Python refuses to print the largest numbers
 
-@dataclass(frozen=True, slots=True)
-class ECDSAParameters:
+
+class ECDSAParameters(msgspec.Struct, frozen=True):
     """A point in the encoding of SEC 1 section 2.3.3: of the right length, not known to be on the curve."""
 
     curve: str
@@ -48,8 +50,7 @@ class ECDSAParameters:
     """Of a key in a security key: what it is for, usually b"ssh:"."""
 
 
-@dataclass(frozen=True, slots=True)
-class EdDSAParameters:
+class EdDSAParameters(msgspec.Struct, frozen=True):
     """The public key of RFC 8032: 32 bytes (Ed25519) or 57 (Ed448)."""
 
     curve: str
@@ -62,8 +63,7 @@ class EdDSAParameters:
 Parameters = RSAParameters | DSAParameters | ECDSAParameters | EdDSAParameters
 
 
-@dataclass(frozen=True, slots=True)
-class HostKey:
+class HostKey(msgspec.Struct, frozen=True):
     """One public key as a server sent it (K_S in RFC 4253 section 8)."""
 
     type: str
@@ -72,9 +72,9 @@ class HostKey:
     """The name in the blob as it was sent."""
     bits: int | None
     """The size as `ssh-keygen -l` counts it; None of a type that we do not know."""
-    blob: bytes = field(repr=False)
+    blob: bytes
     """All of it, as received."""
-    plain_blob: bytes = field(repr=False)
+    plain_blob: bytes
     """Of a certificate the blob of the key inside, else `blob`."""
     parameters: Parameters | None
     """None of a type that we do not know."""

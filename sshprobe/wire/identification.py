@@ -11,8 +11,9 @@ softwareversion, control bytes and NUL anywhere. What a line before it may not d
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.limits import BYTES_BEFORE_IDENTIFICATION, IDENTIFICATION_LINE, LINES_BEFORE_IDENTIFICATION
@@ -29,8 +30,7 @@ _DROPPED_BY_SSHD = (re.compile(rb"SSH-2\.0-Probe-"), re.compile(rb".*SSH_Version
 """sshd closes on these before its KEXINIT ("probed from", "scanned from": compat.c, SSH_BUG_PROBE/SCANNER)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Identification:
+class Identification(msgspec.Struct, frozen=True):
     """An identification string. All fields are bytes as sent; `raw` is without the line end."""
 
     raw: bytes
@@ -45,6 +45,7 @@ class Identification:
         return self.protocol == b"1.99" or self.protocol.startswith(b"2.")
 
 
+@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
 def parse_identification(line: bytes) -> Identification:
     """Parse one line without its line end. Raises `RemoteProtocolError` if it is no identification."""
     match = _GRAMMAR.fullmatch(line)

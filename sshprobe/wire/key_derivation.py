@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sshprobe.wire.framing import Opener, Sealer
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
@@ -13,13 +14,15 @@ if TYPE_CHECKING:
     from sshprobe.wire.ciphers import DirectionKeys
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(msgspec.Struct, frozen=True):
     """What an exchange gives: K as it was hashed, H, and the name of the hash."""
 
     hash_name: str
-    secret: bytes = field(repr=False)
-    exchange_hash: bytes = field(repr=False)
+    secret: bytes
+    exchange_hash: bytes
+
+    def __repr__(self) -> str:
+        return f"Secrets({self.hash_name!r})"
 
     def derive(self, letter: bytes, size: int) -> bytes:
         """Return `size` bytes for a letter of the section's table, b"A" to b"F"."""

@@ -14,8 +14,10 @@ Sessions carry no secret, so cheap choices are right ones: short exponents, one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sshprobe.wire.errors import LocalProtocolError
 
@@ -23,26 +25,26 @@ if TYPE_CHECKING:
     from sshprobe.wire.elliptic import Curve
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """What came of one payload."""
 
 
-@dataclass(frozen=True, slots=True)
-class GroupChosen(Step):
+class GroupChosen(Step, frozen=True):
     """The server chose a group (RFC 4419 section 3). `payload` is our answer; None: a group we will not use.
 
     `fault` then says why, for people.
     """
 
-    modulus: int = field(repr=False)  # Python refuses to print the largest numbers
-    generator: int = field(repr=False)
+    modulus: int
+    generator: int
     payload: bytes | None
     fault: str | None = None
 
+    def __repr__(self) -> str:
+        return f"GroupChosen({self.modulus.bit_length()} bits, fault={self.fault!r})"  # Python prints no huge numbers
 
-@dataclass(frozen=True, slots=True)
-class Reply(Step):
+
+class Reply(Step, frozen=True):
     """The server's reply: its host key, its signature, and what goes into the exchange hash."""
 
     host_key: bytes

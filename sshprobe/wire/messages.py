@@ -6,9 +6,10 @@ one such message. `encode` gives a payload.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Self
+
+import msgspec
 
 from sshprobe.wire.codec import Reader, boolean, byte, name_list, string, uint32
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
@@ -62,8 +63,7 @@ def _open(payload: bytes, number: int, what: str) -> Reader:
     return reader
 
 
-@dataclass(frozen=True, slots=True)
-class KexInit:
+class KexInit(msgspec.Struct, frozen=True):
     """SSH_MSG_KEXINIT (RFC 4253 section 7.1). Names are bytes as sent, in their order."""
 
     cookie: bytes
@@ -112,8 +112,7 @@ def _kexinit_after_cookie(body: bytes) -> tuple[tuple[tuple[bytes, ...], ...], b
     return lists, follows, reserved
 
 
-@dataclass(frozen=True, slots=True)
-class Disconnect:
+class Disconnect(msgspec.Struct, frozen=True):
     """SSH_MSG_DISCONNECT (RFC 4253 section 11.1)."""
 
     code: int
@@ -130,8 +129,7 @@ class Disconnect:
         return byte(DISCONNECT) + uint32(self.code) + string(self.description) + string(b"")
 
 
-@dataclass(frozen=True, slots=True)
-class ExtInfo:
+class ExtInfo(msgspec.Struct, frozen=True):
     """SSH_MSG_EXT_INFO (RFC 8308 section 2.3): names and values in their order."""
 
     extensions: tuple[tuple[bytes, bytes], ...]
@@ -148,8 +146,7 @@ class ExtInfo:
         return cls(pairs)
 
 
-@dataclass(frozen=True, slots=True)
-class UserauthFailure:
+class UserauthFailure(msgspec.Struct, frozen=True):
     """SSH_MSG_USERAUTH_FAILURE (RFC 4252 section 5.1)."""
 
     methods: tuple[bytes, ...]
@@ -164,8 +161,7 @@ class UserauthFailure:
         return failure
 
 
-@dataclass(frozen=True, slots=True)
-class UserauthBanner:
+class UserauthBanner(msgspec.Struct, frozen=True):
     """SSH_MSG_USERAUTH_BANNER (RFC 4252 section 5.4)."""
 
     message: bytes
