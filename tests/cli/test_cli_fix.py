@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 from sshprobe.cli import main
 from sshprobe.records import HostRecord, Record
@@ -196,8 +197,6 @@ def test_a_playbook_leaves_what_an_earlier_one_mended(run: Run) -> None:
 
 
 def test_a_playbook_is_yaml_of_builtin_modules(run: Run) -> None:
-    # pre-commit, of the group `check`, brings it.
-    yaml = pytest.importorskip("yaml")
     write([*fleet(), *evil()])
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
     plays = yaml.safe_load(out)
