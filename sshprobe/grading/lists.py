@@ -38,6 +38,7 @@ WORDS: dict[Class, str] = {
     "compression": "compression methods",
 }
 
+_CERTIFICATE = "-cert-v01@openssh.com"
 _RECOMMENDING = ("MUST", "SHOULD+", "SHOULD")
 
 
@@ -107,6 +108,9 @@ def judge_algorithms(
     allowed = {canonical(category, name) for name in rule.allowed}
     for same, offer in found.items():
         word = words.get(same)
+        if word is None and same not in allowed:
+            # A certificate is a key of its type: what forbids the type forbids it too, where it is not named.
+            word = words.get(_without_certificate(same))
         named = word is not None or same in allowed
         judged = (
             _judge_allowed(category, offer, named=named)
@@ -116,6 +120,12 @@ def judge_algorithms(
         if judged is not None:
             yield judged
     yield from _missing(profile, category, rule, found)
+
+
+def _without_certificate(name: str) -> str:
+    """The host key algorithm of the key in an OpenSSH certificate (PROTOCOL.certkeys); other names as they are."""
+    plain = name.removesuffix(_CERTIFICATE)
+    return f"{plain}@openssh.com" if plain != name and plain.startswith(("sk-", "webauthn-")) else plain
 
 
 def _judge_allowed(category: Class, offer: Offer, *, named: bool) -> Judgement | None:

@@ -489,6 +489,22 @@ def test_a_certificate_is_as_strong_as_its_key_type() -> None:
     assert only(verdict, "host_key.stronger").algorithm == "ecdsa-sha2-nistp256-cert-v01@openssh.com"
 
 
+def test_a_certificate_of_a_forbidden_key_type_is_forbidden_unless_named() -> None:
+    assert MODERN.host_key is not None
+    words = {"ssh-ed25519": "MUST NOT", "sk-ecdsa-sha2-nistp256@openssh.com": "SHOULD NOT"}
+    others = tuple(name for name in MODERN.host_key.allowed if name != "ssh-ed25519")
+    certificates = ("ssh-ed25519-cert-v01@openssh.com", "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com")
+    observed = modern(server_host_key_algorithms=["rsa-sha2-512", *certificates])
+
+    def forbidden(*allowed: str) -> set[str | None]:
+        rule = msgspec.structs.replace(MODERN.host_key, words=words, allowed=(*others, *allowed))  # type: ignore[type-var]
+        verdict = grade(observed, msgspec.structs.replace(MODERN, host_key=rule))
+        return {each.algorithm for each in verdict.findings if each.id == "host_key.forbidden" and each.deviation}
+
+    assert forbidden() == set(certificates)
+    assert forbidden(certificates[0]) == {certificates[1]}
+
+
 @pytest.mark.parametrize("profile", ["mozilla-modern", "sshprobe-2026", "bsi-tr-02102-4", "dev-sec"])
 def test_ecdsa_on_a_shorter_curve_than_any_allowed_is_no_allowed_key(profile: str) -> None:
     """RFC 5656 has P-224, of 112 bits; these profiles begin with P-256."""
