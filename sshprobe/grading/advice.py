@@ -32,6 +32,7 @@ METHODS = {
     "gssapi-with-mic": "GSSAPIAuthentication no",
     "gssapi-keyex": "GSSAPIAuthentication no",
 }
+GSS_METHODS = frozenset({"gssapi-with-mic", "gssapi-keyex"})
 NEW_KEY = (
     "host_key.size",
     "host_key.malformed",
@@ -239,11 +240,13 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     version = openssh_version(context.observation)
     allowed = set() if rule is None else set(rule.allowed)
     lines: list[str] = []
-    none_left = not allowed & set(context.observation.authentication_methods or ())
-    if none_left:
-        # Where it is off, `AuthenticationMethods publickey` would lock everybody out.
-        if "publickey" not in allowed:
-            return []
+    left = allowed & set(context.observation.authentication_methods or ())
+    none_left = not left
+    if none_left and "publickey" not in allowed:
+        return []
+    if not left - GSS_METHODS and "publickey" in allowed:
+        # Where it is off, `AuthenticationMethods publickey` would lock everybody out; and many servers list GSS-API
+        # where nobody has a ticket.
         lines.append(PUBLIC_KEYS)
     # An `AuthenticationMethods password` cannot be seen, and would leave nothing once passwords are off.
     if (allowed == {"publickey"} or none_left) and in_openssh("6.2+", version) is not False:
@@ -256,7 +259,7 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
             line = METHODS.get(method, "")
         if line and line not in lines:
             lines.append(line)
-    return lines
+    return [] if lines == [PUBLIC_KEYS] else lines
 
 
 def moduli_command(bits: int) -> str:

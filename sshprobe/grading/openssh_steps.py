@@ -230,20 +230,23 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     unlisted = [finding.algorithm or "" for finding in about]
     if not unlisted:
         return
-    for line in authentication_lines(context, unlisted):
-        if line == PUBLIC_KEYS:
-            effect = partial(_with_methods, more=["publickey"])
-            why: tuple[str, ...] = ("publickey: off until now, and nothing else is left",)
-        elif line == ONLY_PUBLIC_KEYS:
+    lines = authentication_lines(context, unlisted)
+    # In one step with what switches the rest off: it is never left out where nobody could log in without it.
+    before_it, more = ([PUBLIC_KEYS], ["publickey"]) if lines[:1] == [PUBLIC_KEYS] else ([], [])
+    for line in lines[len(before_it) :]:
+        if line == ONLY_PUBLIC_KEYS:
             # The first step of the one chain is all that a server then lists.
-            effect = partial(_with_methods, only="publickey")
+            effect = partial(_with_methods, more=more, only="publickey")
             why = reasons(about)
         else:
             gone = [method for method in unlisted if line in authentication_lines(context, [method])]
-            effect = partial(_with_methods, gone=gone)
+            effect = partial(_with_methods, more=more, gone=gone)
             why = reasons(about, gone)
+        if more:
+            why = ("publickey: off until now, and nothing else is left that is sure to let you in", *why)
         comment = f"without {', '.join(unlisted)}: {YOUR_KEY}"
-        yield _line(line, effect, comment=comment, reasons=why, caution=YOUR_KEY)
+        yield _line([*before_it, line], effect, comment=comment, reasons=why, caution=YOUR_KEY)
+        before_it = []
 
 
 def _with_methods(

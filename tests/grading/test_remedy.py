@@ -220,6 +220,15 @@ def test_nobody_is_locked_out() -> None:
     assert (left.lines, left.compliant) == ([], False)
 
 
+def test_a_list_with_gss_api_is_no_way_in_for_sure() -> None:
+    """Red Hat's servers list it where nobody has a ticket."""
+    ours = load_profile("sshprobe-2026")
+    found = remedy(modern(authentication_methods=["gssapi-keyex", "gssapi-with-mic", "password"]), ours)
+    assert found.lines[-2:] == ["PubkeyAuthentication yes", "PasswordAuthentication no"]
+    found = remedy(modern(authentication_methods=["publickey", "gssapi-with-mic", "password"]), ours)
+    assert "PubkeyAuthentication yes" not in found.lines
+
+
 def test_a_key_is_made_before_the_last_one_goes() -> None:
     dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
     found = remedy(dsa, MODERN)
