@@ -13,7 +13,9 @@ import pytest
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
 from sshprobe.grading import grade, remedy
 from sshprobe.grading.advice import key_commands, moduli_command, new_key
-from sshprobe.profiles import AuthenticationRule, Waiver, load_profile
+from sshprobe.grading.dropbear_steps import ADDED, DEFINITIONS
+from sshprobe.grading.lists import offers
+from sshprobe.profiles import AuthenticationRule, Waiver, available_profiles, load_profile
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
 MODERN, ALIBABA = load_profile("mozilla-modern"), load_profile("alibaba-ecs")
@@ -412,3 +414,22 @@ def test_what_keeps_people_in_is_not_left_out_because_something_else_stays_wrong
     left = remedy(dropbear, closed)
     assert left.compliant is False
     assert "#define DROPBEAR_ENABLE_GCM_MODE 1" in [text for change in left.changes for text in change.text]
+
+
+DROPBEARS = [path for path in CAPTURES if path.stem.startswith("dropbear-20")]
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
+@pytest.mark.parametrize("path", DROPBEARS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("profile", [id for id in available_profiles() if load_profile(id).kind == "server"])
+def test_a_dropbear_built_as_told_has_something_left_of_everything(profile: str, path: Path, strict: bool) -> None:
+    """Whatever else stays wrong, as it does under CNSA: a server that offers no cipher lets nobody in."""
+    loaded, observed = load_profile(profile), captured(path)
+    lines = [line for change in remedy(observed, loaded, strict=strict).changes for line in change.text]
+    on = {line.split()[1] for line in lines if line.startswith("#define") and line.endswith(" 1")}
+    off = {line.split()[1] for line in lines if line.startswith("#define") and line.endswith(" 0")}
+    for category in CLASSES:
+        about = [each for each in DEFINITIONS if each.category == category and each.name in off]
+        names = [name for offer in offers(observed, category).values() for name in offer.names]
+        names += [name for definition, brings in ADDED.get(category, ()) if definition in on for name in brings]
+        assert [name for name in names if not any(each.covers(name) for each in about)], (category, lines)
