@@ -69,5 +69,6 @@ def _span(releases: str) -> tuple[str | None, str | None]:
 
 
 def _release(version: str) -> tuple[int, int]:
-    found = re.match(r"(\d+)(?:\.(\d+))?", version)
+    # A server says what it likes, and `int` refuses thousands of digits: the first nine are more than any release has.
+    found = re.match(r"(\d{1,9})\d*(?:\.(\d{1,9}))?", version)
     return (0, 0) if found is None else (int(found[1]), int(found[2] or 0))

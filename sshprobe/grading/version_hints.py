@@ -43,6 +43,9 @@ _SOFTWARE = {
     "Erlang": re.compile(r"Erlang/(\d+(?:\.\d+)+)"),
 }
 
+DIGITS = 9
+"""Of a number in a version."""
+
 _PACKAGE = re.compile(r"(Debian|Ubuntu)-(\S+)")
 
 
@@ -102,10 +105,13 @@ def compare_revisions(one: str, other: str) -> int:
     return (ours > theirs) - (ours < theirs)
 
 
-def _parts(revision: str) -> list[tuple[tuple[int, ...], int]]:
-    """Text and number in turns. "~" sorts before the end of the text, and letters before everything else."""
-    parts = re.findall(r"(\D*)(\d*)", revision)
-    return [((*map(_rank, text), 0), int(number or 0)) for text, number in parts]
+def _parts(revision: str) -> list[tuple[tuple[int, ...], int, str]]:
+    """Text and number in turns. "~" sorts before the end of the text, and letters before everything else.
+
+    A number is its length and its digits, which sort as it does: it is a server's, and `int` refuses very long ones.
+    """
+    parts = ((text, number.lstrip("0")) for text, number in re.findall(r"(\D*)(\d*)", revision))
+    return [((*map(_rank, text), 0), len(number), number) for text, number in parts]
 
 
 def _rank(character: str) -> int:
@@ -113,7 +119,8 @@ def _rank(character: str) -> int:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(map(int, re.findall(r"\d+", version)))
+    # No release has more digits, and `int` refuses the thousands that a server can send.
+    return tuple(int(number[:DIGITS]) for number in re.findall(r"\d+", version))
 
 
 def _observed(found: Identification) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sshprobe.algorithms import CLASSES, RELEASES, in_openssh
-from sshprobe.grading import grade, version_hints
+from sshprobe.grading import grade, remedy, version_hints
 from sshprobe.grading.version_hints import compare_revisions
 from sshprobe.profiles import load_profile
 from sshprobe.records import Finding, Observation
@@ -249,3 +249,33 @@ def test_no_release_of_openssh_contradicts_itself(release: str) -> None:
         **both("compression", list(lists.get("compression", ("none",)))),
     )
     assert of(server, "protocol.contradiction") == []
+
+
+MANY = "9" * 5000
+"""Digits: fewer than an identification can have, and more than `int` takes."""
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        f"OpenSSH_9.2p1 Debian-2+deb12u{MANY}",
+        f"OpenSSH_{MANY}.2p1",
+        f"OpenSSH_9.{MANY}",
+        f"OpenSSH_9.2p{MANY}",
+        f"libssh_0.{MANY}.1",
+        f"Erlang/{MANY}.1",
+        f"dropbear_2022.{MANY}",
+    ],
+    ids=lambda raw: raw[:30],
+)
+@pytest.mark.parametrize("profile", ["mozilla-modern", "sshprobe-2026"])
+def test_a_version_of_thousands_of_digits_is_judged_as_any_other(raw: str, profile: str) -> None:
+    loaded, observed = load_profile(profile), modern(identification=identification(f"SSH-2.0-{raw}"))
+    assert grade(observed, loaded).score == grade(modern(), loaded).score
+    assert remedy(observed, loaded).grade
+
+
+def test_long_numbers_of_revisions_compare_as_numbers() -> None:
+    assert compare_revisions(f"2+deb12u{MANY}", "2+deb12u3") > 0
+    assert compare_revisions("2+deb12u0003", "2+deb12u3") == 0
+    assert compare_revisions("20240806123000", "9") > 0

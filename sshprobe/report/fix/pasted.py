@@ -162,7 +162,7 @@ def _drop_in(group: Group) -> Iterator[str]:
 
 
 def _has_include(software: str) -> bool:
-    found = re.search(r"_(\d+)\.(\d+)", software)
+    found = re.search(r"_(\d{1,9})\.(\d{1,9})", software)
     return found is None or (int(found[1]), int(found[2])) >= (8, 2)
 
 
