@@ -29,6 +29,7 @@ from sshprobe.sweep import Job, Progress, Sweep, Way
 from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
+from sshprobe.wire.key_exchange import KeyPairs
 
 T = TypeVar("T")
 
@@ -89,6 +90,7 @@ class Scanner:
             timeout=timeout,
             host_timeout=host_timeout,
         )
+        self._key_pairs: KeyPairs = {}
         self._all_addresses = all_addresses
         self._family = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
         self._exclude = exclude or Exclusions()
@@ -180,7 +182,10 @@ class Scanner:
         if not allowed:
             return [self._not_asked(target, "excluded", "excluded by the user")]
         groups = [[address] for address in allowed] if self._all_addresses else [allowed]
-        return [HostProbe(target.text, target.host, target.port, group, self.options) for group in groups]
+        return [
+            HostProbe(target.text, target.host, target.port, group, self.options, key_pairs=self._key_pairs)
+            for group in groups
+        ]
 
     def _not_asked(
         self, target: Target, status: Literal["excluded", "dns_error", "unreachable"], error: str

@@ -65,18 +65,19 @@ class Facts:
         if self.identification is None:
             self.identification = identification_record(seen)
 
-    def saw_kexinit(self, kexinit: KexInit) -> None:
+    def saw_kexinit(self, kexinit: KexInit) -> bool:
         """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
 
-        What only later ones name is kept too: a weak name that was offered once must not pass unseen.
+        What only later ones name is kept too: a weak name that was offered once must not pass unseen. Returns whether
+        these are the same as the first.
         """
         self.strict_everywhere &= messages.STRICT_KEX_SERVER in kexinit.kex_algorithms
         self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
         if self.kexinit is None:
             self.kexinit = kexinit
-            return
+            return True
         if self._lists_of(kexinit) == self._lists_of(self.kexinit):
-            return
+            return True
         for name in messages.NAME_LISTS:
             first, now = getattr(self.kexinit, name), getattr(kexinit, name)
             if now != first:
@@ -84,6 +85,7 @@ class Facts:
                 self.warn(f"{name} differs between connections to this address")
                 kept = self.later_names.setdefault(name, [])
                 kept += [other for other in dict.fromkeys(now) if other not in first and other not in kept]
+        return False
 
     def saw_host_key(self, event: HostKeyReceived) -> None:
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""

@@ -61,6 +61,7 @@ class HostProbe:
         addresses: Sequence[Address],
         options: ProbeOptions,
         begun: Begun | None = None,
+        key_pairs: KeyPairs | None = None,
     ) -> None:
         self.target = target
         self.host = host
@@ -70,7 +71,8 @@ class HostProbe:
         self._address: Address | None = addresses[0] if len(addresses) == 1 else None
         self._options = options
         self._progress = Progress()
-        self._key_pairs: KeyPairs = {}
+        self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
+        self._planned: Exchange | None = None  # what comes next, if the lists are those of the first connection
         self._connections = 0
         self._begun = begun
         self._started_at = datetime.now(UTC) if begun is None else begun.started_at
@@ -153,8 +155,10 @@ class HostProbe:
             await self._identify(conversation)
             self._stage = _later(self._stage, "kexinit")
             kexinit = await conversation.kexinit()
-            self.facts.saw_kexinit(kexinit)
-            exchange = next_exchange(kexinit, self._progress, self._options.wanted)
+            planned, self._planned = self._planned, None
+            if not self.facts.saw_kexinit(kexinit) or planned is None:
+                planned = next_exchange(kexinit, self._progress, self._options.wanted)
+            exchange = planned
             if exchange is not None:
                 await self._exchange(conversation, exchange)
         except Ended as ended:
@@ -268,7 +272,8 @@ class HostProbe:
     def _more_to_ask(self) -> bool:
         if self.facts.kexinit is None:
             return False
-        if next_exchange(self.facts.kexinit, self._progress, self._options.wanted) is None:
+        self._planned = next_exchange(self.facts.kexinit, self._progress, self._options.wanted)
+        if self._planned is None:
             return False
         if self._connections >= self._options.max_connections:
             raise Ended("partial", f"stopped after {self._connections} connections")

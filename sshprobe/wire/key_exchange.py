@@ -145,8 +145,9 @@ METHODS: dict[str, Method] = _methods()
 
 
 KeyPairs = dict[str, "Curve"]
-"""Curve to our key pair on it. Kept for all connections to one host: what an ephemeral key protects is the secrecy of a
-session, and ours has no secret. That an answer is fresh is proven by the cookies, which are new in each connection."""
+"""Curve to our key pair on it. Kept for all connections of a scan: what an ephemeral key protects is the secrecy of a
+session, and ours has no secret. That an answer is fresh is proven by the cookies, which are new in each connection; who
+passes our bytes on to another server can do that with a new key as well."""
 
 
 def new_key_exchange(

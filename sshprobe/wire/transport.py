@@ -89,7 +89,7 @@ class State(Enum):
 class ClientTransport:
     """One connection. `identification` is ours, without line end; it is the first thing to send.
 
-    `key_pairs` is what the connections to one host have in common.
+    `key_pairs` is what the connections of a scan have in common.
     """
 
     def __init__(
