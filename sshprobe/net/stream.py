@@ -40,6 +40,7 @@ class Stream(asyncio.Protocol):
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._patience: _Patience | None = None
 
     @property
     def connected(self) -> bool:
@@ -83,7 +84,8 @@ class Stream(asyncio.Protocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    # One timer for all waits: it is seldom that a deadline comes before the timer of an earlier one would fire.
+    # One timer for all waits, that for the connection too: it is seldom that a deadline comes before the timer of an
+    # earlier one would fire.
 
     def _set_timer(self, deadline: float) -> None:
         self._deadline = deadline
@@ -94,6 +96,8 @@ class Stream(asyncio.Protocol):
 
     def _timer_fired(self) -> None:
         self._timer = None
+        if self._patience is not None:
+            self._patience.time_is_up(self._timer_at)
         if self._waiter is None:
             return
         if self._deadline > self._timer_at:
@@ -105,6 +109,17 @@ class Stream(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def be_patient(self, patience: _Patience, deadline: float) -> None:
+        """Tell `patience` when `deadline` has passed, unless a connection was made and it was told so."""
+        self._patience = patience
+        self._set_timer(deadline)
+
+    def stop_patience(self) -> None:
+        """The wait for the connection is over. Its timer serves the next wait, if there is one."""
+        self._patience = None
+        if not self.connected:
+            self._cancel_timer()
 
     # -- for the caller ------------------------------------------------------------------------------------------
 
@@ -173,11 +188,11 @@ async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
     stream = Stream()
     try:
         async with asyncio.timeout(None) as limit:
-            patience = _Patience(limit, stream, loop.time() + timeout)
+            stream.be_patient(_Patience(limit, stream), loop.time() + timeout)
             try:
                 await loop.create_connection(lambda: stream, address.ip, port, family=address.family)
             finally:
-                patience.end()
+                stream.stop_patience()
     except TimeoutError:
         raise no_connection_in_time(timeout) from None
     except OSError as error:
@@ -213,28 +228,22 @@ class _Patience:
     rounds of the loop more: each looks at the sockets once.
     """
 
-    def __init__(self, limit: asyncio.Timeout, stream: Stream, deadline: float) -> None:
+    def __init__(self, limit: asyncio.Timeout, stream: Stream) -> None:
         self._loop = asyncio.get_running_loop()
         self._limit = limit
         self._stream = stream
-        self._deadline = deadline
-        self._timer = self._loop.call_at(deadline, self._time_is_up)
+        self._rounds: int | None = None
 
-    def end(self) -> None:
-        """Let it be."""
-        self._timer.cancel()
-
-    def _time_is_up(self) -> None:
-        late = self._loop.time() - self._deadline
-        if late > LATE:
-            self._timer = self._loop.call_later(late, self._look_again, LATE_ROUNDS)
-        else:
-            self._look_again(0)
-
-    def _look_again(self, rounds: int) -> None:
+    def time_is_up(self, deadline: float) -> None:
+        """The timer that was set for `deadline` went off."""
         if self._stream.connected:
             return  # and whoever waits for it will learn so
-        if rounds:
-            self._timer = self._loop.call_later(0.01, self._look_again, rounds - 1)
+        late = self._loop.time() - deadline
+        if self._rounds is None and late > LATE:
+            self._rounds = LATE_ROUNDS
+            self._stream.be_patient(self, self._loop.time() + late)
+        elif self._rounds:
+            self._rounds -= 1
+            self._stream.be_patient(self, self._loop.time() + 0.01)
         else:
             self._limit.reschedule(self._loop.time())

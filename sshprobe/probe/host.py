@@ -70,6 +70,7 @@ class HostProbe:
         self._addresses = list(addresses)
         self._address: Address | None = addresses[0] if len(addresses) == 1 else None
         self._options = options
+        self._wanted = options.wanted
         self._progress = Progress()
         self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
         self._planned: Exchange | None = None  # what comes next, if the lists are those of the first connection
@@ -157,7 +158,7 @@ class HostProbe:
             kexinit = await conversation.kexinit()
             planned, self._planned = self._planned, None
             if not self.facts.saw_kexinit(kexinit) or planned is None:
-                planned = next_exchange(kexinit, self._progress, self._options.wanted)
+                planned = next_exchange(kexinit, self._progress, self._wanted)
             exchange = planned
             if exchange is not None:
                 await self._exchange(conversation, exchange)
@@ -272,7 +273,7 @@ class HostProbe:
     def _more_to_ask(self) -> bool:
         if self.facts.kexinit is None:
             return False
-        self._planned = next_exchange(self.facts.kexinit, self._progress, self._options.wanted)
+        self._planned = next_exchange(self.facts.kexinit, self._progress, self._wanted)
         if self._planned is None:
             return False
         if self._connections >= self._options.max_connections:
@@ -282,7 +283,7 @@ class HostProbe:
     async def _fallback(self) -> None:
         """Ask for the authentication methods through asyncssh if we could not."""
         kexinit, options = self.facts.kexinit, self._options
-        if kexinit is None or not authentication_needs_fallback(kexinit, self._progress, options.wanted):
+        if kexinit is None or not authentication_needs_fallback(kexinit, self._progress, self._wanted):
             return
         from sshprobe.probe.fallback import FallbackError, authentication_methods
 
@@ -358,7 +359,7 @@ class HostProbe:
 
     def observation(self) -> Observation:
         """Return what is known now. Nothing in it changes when the probe goes on."""
-        facts, wanted = self.facts, self._options.wanted
+        facts, wanted = self.facts, self._wanted
         status, error = self._final_status()
         lists = facts.lists()
         asked = facts.kexinit is not None
@@ -405,7 +406,7 @@ class HostProbe:
         """Return the status of the record: "ok" only if every question was answered or definitely refused."""
         missing = None
         if self.facts.kexinit is not None:
-            missing = unanswered(self.facts.kexinit, self._progress, self._options.wanted)
+            missing = unanswered(self.facts.kexinit, self._progress, self._wanted)
         if self._status == "ok":
             return ("partial", missing) if missing else ("ok", None)
         if self.facts.kexinit is not None:

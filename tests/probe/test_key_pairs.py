@@ -1,0 +1,22 @@
+"""What the connections of one scan have in common."""
+
+from __future__ import annotations
+
+from sshprobe.probe.host import HostProbe
+from sshprobe.scanner import Scanner
+from sshprobe.targets import parse_targets
+
+
+async def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> None:
+    targets = list(parse_targets(["127.0.0.1", "127.0.0.2"], files=(), port=22, stdin=None))
+    one, another = Scanner(profiles=[]), Scanner(profiles=[])
+    first, second, third = [
+        job
+        for scanner, target in ((one, targets[0]), (one, targets[1]), (another, targets[0]))
+        for job in await scanner.jobs(target)
+    ]
+    assert isinstance(first, HostProbe)
+    assert isinstance(second, HostProbe)
+    assert isinstance(third, HostProbe)
+    assert first._key_pairs is second._key_pairs
+    assert first._key_pairs is not third._key_pairs
