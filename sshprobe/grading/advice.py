@@ -278,11 +278,16 @@ def moduli_command(bits: int) -> str:
 
 
 def new_key(type: str, profile: Profile, *, replaces: bool) -> NewKey:
-    """The host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384"."""
+    """The host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
+
+    One that replaces none has a file of its own, which names its size. Of a file of the usual name that was not seen
+    nothing is known: with a key of another curve, a small one or an empty file sshd would have no host key to use.
+    """
     entry = lookup("host_key", type)
     family = "ed25519" if entry is None else entry.family
     bits = {"rsa": rsa_key_bits(profile), "ecdsa": int(type[-3:]) if type[-3:].isdigit() else 256}.get(family)
-    return NewKey(type=family, bits=bits, file=f"/etc/ssh/ssh_host_{family}_key", replaces=replaces)
+    name = family if replaces else f"{family}_{bits or 256}"
+    return NewKey(type=family, bits=bits, file=f"/etc/ssh/ssh_host_{name}_key", replaces=replaces)
 
 
 def key_commands(key: NewKey) -> tuple[str, ...]:

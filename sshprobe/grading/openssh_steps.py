@@ -194,10 +194,11 @@ def _is_plain(name: str) -> bool:
 
 def _made_key(context: Context, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
     """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
-    # Of a file that is there and was not seen nothing is known: an RSA key may be small, an ECDSA key of another curve.
-    key = new_key(made, context.profile, replaces=_family(made) != "ed25519")
-    families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
-    text = [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families]
+    key = new_key(made, context.profile, replaces=False)
+    there = context.observation.server_host_key_algorithms or ()
+    families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name) and name in there))
+    # Of two keys of one type sshd takes the first.
+    text = [f"HostKey {key.file}", *(f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families)]
     if has_keyword(context, "host_key"):
         text.append(f"HostKeyAlgorithms {','.join(names)}")
     note = () if has_keyword(context, "host_key") else (FORGET,)

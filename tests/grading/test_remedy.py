@@ -234,9 +234,9 @@ def test_a_list_with_gss_api_is_no_way_in_for_sure() -> None:
 def test_a_key_is_made_before_the_last_one_goes() -> None:
     dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
     found = remedy(dsa, MODERN)
-    assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_ed25519_key", "HostKeyAlgorithms ssh-ed25519"]
+    assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_ed25519_256_key", "HostKeyAlgorithms ssh-ed25519"]
     (command,) = found.commands
-    assert command.startswith("test -e /etc/ssh/ssh_host_ed25519_key || ssh-keygen -q -t ed25519")
+    assert command.startswith("test -e /etc/ssh/ssh_host_ed25519_256_key || ssh-keygen -q -t ed25519")
     assert (found.compliant, found.grade) == (True, "A")
     # A line for this one finding alone would leave sshd without any host key.
     (finding,) = (finding for finding in grade(dsa, MODERN).findings if finding.id == "host_key.unlisted")
@@ -361,15 +361,16 @@ def test_ways_in_are_not_left_to_a_chain_that_cannot_be_seen() -> None:
     assert found.compliant is True
 
 
-def test_a_key_that_was_not_seen_is_made_anew_unless_its_size_is_given() -> None:
-    """What lies in ssh_host_rsa_key of a server that shows no RSA key may be too small."""
+def test_a_key_that_was_not_seen_is_left_where_it_lies() -> None:
+    """What lies in ssh_host_rsa_key of a server that shows no RSA key may be too small, or another's."""
     assert MODERN.host_key is not None
     rsa = msgspec.structs.replace(MODERN.host_key, allowed=("rsa-sha2-512",), recommended=())
     profile = msgspec.structs.replace(MODERN, host_key=rsa)
     dsa = modern(server_host_key_algorithms=["ssh-dss"], host_keys=[host_key("ssh-dss", 1024)])
     found = remedy(dsa, profile)
-    assert found.commands[0].startswith("ssh-keygen -q -t rsa -b 3072")
-    assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_rsa_key", "HostKeyAlgorithms rsa-sha2-512"]
+    (command,) = found.commands
+    assert command.startswith("test -e /etc/ssh/ssh_host_rsa_3072_key || ssh-keygen -q -t rsa -b 3072")
+    assert found.lines[-2:] == ["HostKey /etc/ssh/ssh_host_rsa_3072_key", "HostKeyAlgorithms rsa-sha2-512"]
     assert found.compliant is True
 
 

@@ -40,6 +40,8 @@ class Bad:
     keys: Mapping[str, str] = field(default_factory=lambda: {"rsa": "rsa:3072", "ecdsa": "ecdsa", "ed25519": "ed25519"})
     moduli: str = ""
     """Lines that stand before those of the system."""
+    unused: Mapping[str, str] = field(default_factory=dict)
+    """Keys that lie in the folder and that no HostKey names. "": an empty file."""
     since: tuple[int, int] = (0, 0)
     below: tuple[int, int] = (999, 0)
 
@@ -74,6 +76,10 @@ BAD: dict[str, Bad] = {
         ["KexAlgorithms sntrup761x25519-sha512@openssh.com,diffie-hellman-group14-sha1"], since=(8, 5)
     ),
     "one newer exchange": Bad(["KexAlgorithms mlkem768x25519-sha256,diffie-hellman-group14-sha1"], since=(9, 9)),
+    "other keys lie beside Ed25519": Bad(keys={"ed25519": "ed25519"}, unused={"ecdsa": "ecdsa", "rsa": "rsa:1024"}),
+    "an empty file lies beside DSA": Bad(
+        ["HostKeyAlgorithms ssh-dss"], {"dsa": "dsa"}, unused={"ed25519": ""}, below=(10, 0)
+    ),
     "compression and RSA over SHA-1": _of(["Compression yes", "HostKeyAlgorithms +ssh-rsa"]),
 }
 
@@ -93,6 +99,12 @@ def set_up(bad: Bad, etc: Path) -> None:
     etc.mkdir()
     for name, spec in bad.keys.items():
         make_key(spec, etc / f"ssh_host_{name}_key")
+    for name, spec in bad.unused.items():
+        file = etc / f"ssh_host_{name}_key"
+        if spec:
+            make_key(spec, file)
+        else:
+            file.touch(0o600)
     system = Path("/etc/ssh/moduli").read_text("ascii")
     (etc / "moduli").write_text("\n".join(filter(None, (bad.moduli, system))))
 

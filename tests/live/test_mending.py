@@ -28,6 +28,13 @@ CANNOT = re.compile(
 """How a remedy says that this release cannot be made to comply: with the first that can."""
 
 
+ALWAYS = (
+    ("other keys lie beside Ed25519", "cnsa-1.0"),
+    ("an empty file lies beside DSA", "mozilla-modern"),
+)
+"""Where a file that nobody has used for years would lock everybody out."""
+
+
 def _cases() -> list[tuple[int, str, str]]:
     cases = []
     profiles = server_profiles()
@@ -38,7 +45,8 @@ def _cases() -> list[tuple[int, str, str]]:
         else:
             length = max(len(bad), len(profiles))
             cases += [(release, bad[i % len(bad)], profiles[i % len(profiles)]) for i in range(length)]
-    return cases
+            cases += [(release, name, profile) for name, profile in ALWAYS if name in bad]
+    return list(dict.fromkeys(cases))
 
 
 @pytest.fixture(scope="session")
@@ -74,6 +82,7 @@ async def test_what_is_printed_mends(
     etc, sshd, profile = tmp_path / "etc", releases[release], load_profile(profile_id)
     set_up(BAD[bad], etc)
     keys = [etc / f"ssh_host_{name}_key" for name in BAD[bad].keys]
+    unused = {file: file.read_bytes() for file in (etc / f"ssh_host_{name}_key" for name in BAD[bad].unused)}
     authorized = own_key.with_name("key.pub")
 
     def server(lines: list[str]) -> OpenSSHServer:
@@ -89,6 +98,7 @@ async def test_what_is_printed_mends(
     as_file = (len(bad) + len(profile_id)) % 2 == 0
     found, text = printed(before, profile, as_file=as_file)
     lines = apply(text, etc, as_file=as_file) if found.changes else []
+    assert {file: file.read_bytes() for file in unused} == unused, "whose they are is not known"
 
     running = await stack.enter_async_context(server([*lines, *BAD[bad].lines]))
     config = running.directory / "sshd_config"
