@@ -8,7 +8,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from sshprobe.records import Finding, Observation
+from sshprobe.algorithms import Class, canonical
+from sshprobe.records import Finding, Observation, Verdict
 
 Kind = Literal["sshd_config", "moduli", "host_key", "localoptions.h", "argument", "words"]
 """Where a change is made: a line of sshd_config, the moduli file, a host key file, Dropbear's compile-time options, its
@@ -84,3 +85,19 @@ def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> 
         if wanted is None or finding.algorithm in wanted:
             said.setdefault(finding.message, []).append(finding.algorithm or "")
     return tuple(f"{', '.join(filter(None, found))}: {message}".removeprefix(": ") for message, found in said.items())
+
+
+def reasons_to_go(before: Verdict, category: Class, gone: Iterable[str]) -> tuple[str, ...]:
+    """Why names go: the findings about them; what goes with none of its own goes for what all lists say together."""
+    same = {canonical(category, name) for name in gone}
+    about = [
+        finding
+        for finding in before.findings
+        if finding.id in (f"{category}.{kind}" for kind in ("forbidden", "unlisted", "stronger", "weak"))
+        and canonical(category, finding.algorithm or "") in same
+    ]
+    found = reasons(finding for finding in about if finding.severity != "note")
+    said = {canonical(category, finding.algorithm or "") for finding in about if finding.severity != "note"}
+    rest = sorted(set(gone) - {name for name in gone if canonical(category, name) in said})
+    terrapin = [finding for finding in before.findings if finding.id == "kex.terrapin"]
+    return (*found, f"{', '.join(rest)}: {terrapin[0].message}") if rest and terrapin else found

@@ -16,7 +16,7 @@ import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical
 from sshprobe.grading.advice import NEW_KEY, Context, rsa_key_bits
-from sshprobe.grading.changes import Change, NewKey, Step, reasons
+from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers
 from sshprobe.records import Observation, Verdict
@@ -121,10 +121,8 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
         taken = _taken(known, [*offered, *bad], [*costly, *bad], good)
     if category == "kex" and context.wants_post_quantum:
         yield from _post_quantum(before, known)
-    about = [finding for finding in before.findings if finding.category == category and finding.severity != "note"]
     for each in taken:
-        gone = {canonical(category, name) for name in offered if each.covers(name)}
-        why: tuple[str, ...] = reasons(f for f in about if f.algorithm and canonical(category, f.algorithm) in gone)
+        why = reasons_to_go(before, category, [name for name in costly if each.covers(name)])
         also = sorted(name for name in offered if each.covers(name) and name not in costly)
         if also:
             why = (*why, f"{', '.join(also)}: there is no definition for one without the other")

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, canonical, lookup
+from sshprobe.algorithms import CLASSES, Class, lookup
 from sshprobe.grading.advice import (
     NEW_KEY,
     NO_GSS,
@@ -24,7 +24,7 @@ from sshprobe.grading.advice import (
     proves_keys,
     remaining,
 )
-from sshprobe.grading.changes import Change, Step, reasons
+from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
     with_moduli,
@@ -79,24 +79,8 @@ def _gss(context: Context, before: Verdict) -> Iterator[Step]:
             NO_GSS,
             partial(without_names, category="kex", gone=gone),
             comment="without key exchange by GSS-API",
-            reasons=_reasons(before, "kex", gone),
+            reasons=reasons_to_go(before, "kex", gone),
         )
-
-
-def _reasons(before: Verdict, category: Class, gone: Iterable[str]) -> tuple[str, ...]:
-    """Why names go: the findings about them; what goes with none of its own goes for what all lists say together."""
-    same = {canonical(category, name) for name in gone}
-    about = [
-        finding
-        for finding in before.findings
-        if finding.id in (f"{category}.{kind}" for kind in ("forbidden", "unlisted", "stronger", "weak"))
-        and canonical(category, finding.algorithm or "") in same
-    ]
-    found = reasons(finding for finding in about if finding.severity != "note")
-    said = {canonical(category, finding.algorithm or "") for finding in about if finding.severity != "note"}
-    rest = sorted(set(gone) - {name for name in gone if canonical(category, name) in said})
-    terrapin = [finding for finding in before.findings if finding.id == "kex.terrapin"]
-    return (*found, f"{', '.join(rest)}: {terrapin[0].message}") if rest and terrapin else found
 
 
 def _gone(context: Context, category: Class) -> list[str]:
@@ -124,7 +108,7 @@ def _list(context: Context, before: Verdict, category: Class) -> Step:
         config_line(context, category) or "",
         partial(_with_names, category=category, names=names),
         comment=f"without {', '.join(gone)}" if gone else "with what the profile requires",
-        reasons=(*_reasons(before, category, gone), *_added(context, category, names)),
+        reasons=(*reasons_to_go(before, category, gone), *_added(context, category, names)),
     )
 
 
@@ -143,7 +127,7 @@ def _compression(context: Context, before: Verdict) -> Iterator[Step]:
             line,
             partial(_with_compression, line=line),
             comment=f"without {', '.join(_gone(context, 'compression'))}",
-            reasons=_reasons(before, "compression", gone),
+            reasons=reasons_to_go(before, "compression", gone),
         )
 
 
@@ -160,7 +144,7 @@ def _with_compression(observation: Observation, *, line: str) -> Observation:
 def _host_key_algorithms(context: Context, before: Verdict) -> Iterator[Step]:
     names, made = host_key_plan(context)
     gone = _gone(context, "host_key")
-    why = _reasons(before, "host_key", gone)
+    why = reasons_to_go(before, "host_key", gone)
     if made is not None:
         yield _made_key(context, names, made, gone, why)
     elif names and has_keyword(context, "host_key"):

@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
 from sshprobe.grading.advice import Context, rsa_key_bits
-from sshprobe.grading.changes import Change, Step, reasons
+from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
@@ -60,7 +60,7 @@ def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
         names = [name for same, offer in found.items() if same in gone for name in offer.names]
         if not names:
             continue
-        why = reasons((f for f in before.findings if f.category == category and f.severity != "note"), names)
+        why = reasons_to_go(before, category, names)
         changed = without_names(context.observation, category, gone)
         what = f"{WORDS[category]}: "
         others = _others(context, category)

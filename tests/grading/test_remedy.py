@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -275,6 +276,30 @@ def test_dropbear_is_mended_by_its_own_options() -> None:
     assert ("#define DROPBEAR_RSA 0",) in [change.text for change in remedy(older, MODERN).changes]
     oldest = msgspec.structs.replace(older, identification=identification("SSH-2.0-dropbear_2017.75"))
     assert {change.kind for change in remedy(oldest, MODERN).changes} == {"words"}
+
+
+@pytest.mark.parametrize("software", ["dropbear_2022.83", "Other_1.0"])
+def test_a_reason_stands_beside_what_mends_it_alone(software: str) -> None:
+    """A small RSA key is not mended by leaving ssh-rsa out."""
+    observed = msgspec.structs.replace(
+        captured(_capture("dropbear-2022.83")), identification=identification(f"SSH-2.0-{software}")
+    )
+    changes = remedy(observed, MODERN).changes
+    (out,) = (change for change in changes if change.text and re.search("RSA_SHA1|take out ssh-rsa", change.text[0]))
+    assert out.reasons == ("ssh-rsa: signatures over SHA-1",)
+    (key,) = (change for change in changes if "ssh-rsa: 2048 bits" in " ".join(change.reasons))
+    assert key is not out
+
+
+def test_a_cipher_that_goes_for_terrapin_says_so() -> None:
+    terrapin = msgspec.structs.replace(
+        modern(identification=identification("SSH-2.0-dropbear_2022.83")),
+        kex_algorithms=["curve25519-sha256"],
+    )
+    (change,) = (c for c in remedy(terrapin, MODERN).changes if "CHACHA20" in "".join(c.text))
+    assert change.text == ("#define DROPBEAR_CHACHA20POLY1305 0",)
+    (reason,) = change.reasons
+    assert "Terrapin" in reason
 
 
 def test_dropbear_is_given_another_mac_before_its_last_one_goes() -> None:
