@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from sshprobe.cli import main
 from sshprobe.records import HostRecord, Record
 from sshprobe.report.fix.ansible import is_inventory_name
+from tests.installed import need_program
 from tests.sample_records import HEADER, captured, failed
 
 Run = Callable[..., tuple[int, str, str]]
@@ -55,9 +57,8 @@ def test_what_can_be_pasted(run: Run) -> None:
     assert "#define DROPBEAR_SHA1_HMAC 0\n" in out
     assert "# Not graded: " in out
     keywords = ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "AuthenticationMethods")
-    for line in out.splitlines():
-        ready = line.startswith("#") or line in ("", "-s") or line.split()[0] in keywords
-        assert ready or COMMAND.fullmatch(line), line
+    for line in pasted(out):
+        assert line.split()[0] in ("#define", *keywords) or COMMAND.fullmatch(line), line
     assert out.count("KexAlgorithms ") == 2, "one block for the three that are alike, one for the other release"
 
 
@@ -86,6 +87,20 @@ def test_definitions_for_dropbear_are_c(run: Run) -> None:
         "#define DROPBEAR_SHA1_HMAC 0",
     }
     assert 'DROPBEAR_EXTRA_ARGS="-s"' in out
+
+
+def test_options_of_dropbear_are_c_in_either_format(run: Run, tmp_path: Path) -> None:
+    write(fleet()[3:4])
+    words = ("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
+    _, out, _ = run(*words)
+    assert out == run(*words, "--format", "dropbear")[1]
+    assert "\n#define DROPBEAR_SHA1_HMAC 0\n" in out
+    need_program("gcc", "gcc")
+    done = subprocess.run(
+        ["gcc", "-E", "-Werror", "-Wall", "-dM", "-x", "c", "-"], input=out, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "#define DROPBEAR_SHA1_HMAC 0\n" in done.stdout
 
 
 def test_nothing_to_change_is_said(run: Run) -> None:
@@ -153,13 +168,19 @@ def evil() -> list[HostRecord]:
     return hosts
 
 
+def pasted(out: str) -> set[str]:
+    """The lines that are no comment, nor blank."""
+    comment = re.compile(r"#(?!define ).*|/\*(?:(?!\*/).)*\*/|")
+    return {line for line in out.splitlines() if not comment.fullmatch(line)}
+
+
 def test_hostile_names_stay_in_comments(run: Run) -> None:
     write(evil())
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
-    lines = {line for line in out.splitlines() if not line.startswith("#")}
+    lines = pasted(out)
     write(fleet()[:4])
     _, good, _ = run("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
-    assert lines - {line for line in good.splitlines() if not line.startswith("#")} == {"GSSAPIKeyExchange no"}
+    assert lines - pasted(good) == {"GSSAPIKeyExchange no"}
     assert out.isprintable() or all(line.isprintable() for line in out.splitlines())
 
     write(evil())

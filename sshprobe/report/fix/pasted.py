@@ -22,7 +22,8 @@ FIRST_LINES = (
 
 def sshd_config(plan: Plan) -> str:
     """Return what to paste for every group, whatever its software."""
-    blocks = [list(_block(group)) for group in plan.groups()]
+    # Comments of sshd_config would be directives of C's preprocessor.
+    blocks = [list(_localoptions(group) if _is_dropbear(group) else _block(group)) for group in plan.groups()]
     blocks.append(_comment(ungraded(plan)))
     return _joined(blocks)
 
@@ -43,12 +44,16 @@ def dropbear(plan: Plan) -> str:
     """Return definitions for localoptions.h for every group of Dropbear servers."""
     blocks = []
     for group in plan.groups():
-        if group.software.lower().startswith("dropbear"):
+        if _is_dropbear(group):
             blocks.append(list(_localoptions(group)))
         else:
             blocks.append(_c_comment(_other(group, "no Dropbear")))
     blocks.append(_c_comment(ungraded(plan)))
     return _joined(blocks)
+
+
+def _is_dropbear(group: Group) -> bool:
+    return group.software.lower().startswith("dropbear")
 
 
 def _joined(blocks: list[list[str]]) -> str:
@@ -76,11 +81,6 @@ def _block(group: Group) -> Iterator[str]:
             yield from _comment(["Check and reload, then log in once more from a second terminal:"])
             yield CHECK
     else:
-        for kind, title in (
-            ("localoptions.h", "In localoptions.h of Dropbear's source, then `make clean` and build it again:"),
-            ("argument", "Arguments of dropbear: DROPBEAR_EXTRA_ARGS in /etc/default/dropbear (Debian)."),
-        ):
-            yield from _section([change for change in changes if change.kind == kind], title)
         words = [change for change in changes if change.kind == "words"]
         if words:
             yield ""
