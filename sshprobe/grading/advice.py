@@ -66,6 +66,8 @@ class Context(msgspec.Struct, frozen=True):
     """By class, canonical names that should go."""
     lines: dict[str, str | None]
     """By class, the line of sshd_config that leaves the rest. Empty for other software."""
+    waived: dict[str, frozenset[str]]
+    """By class, canonical names that would be costly but for a waiver. They stay, and do not do alone."""
     wants_post_quantum: bool = False
     """Whether the profile requires a post-quantum key exchange and there is none."""
 
@@ -73,14 +75,9 @@ class Context(msgspec.Struct, frozen=True):
     def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
         """The context for the judgements of one observation. What is waived stays as it is."""
         profile = _with_waived_methods(profile, judgements)
+        waived = _named(judgement for judgement in judgements if judgement.waived is not None)
         judgements = [judgement for judgement in judgements if judgement.waived is None]
-        costly: dict[str, set[str]] = {category: set() for category in CLASSES}
-        for judgement in judgements:
-            if judgement.category in costly and judgement.algorithm and judgement.severity != "note":
-                kind = judgement.id.partition(".")[2]
-                if kind in ("forbidden", "unlisted", "stronger", "weak"):
-                    category: Class = judgement.category  # type: ignore[assignment]
-                    costly[category].add(canonical(category, judgement.algorithm))
+        costly = _named(judgements)
         if any(_signs_with_sha1_only(observation, judgement) for judgement in judgements):
             # Where the profile lets it pass, it stays.
             costly["host_key"].discard("ssh-rsa")
@@ -88,12 +85,31 @@ class Context(msgspec.Struct, frozen=True):
             _end_terrapin(observation, costly)
         wants = any(judgement.id == "kex.no_post_quantum" and judgement.deviation for judgement in judgements)
         gone = {category: frozenset(found) for category, found in costly.items()}
-        context = cls(observation, profile, gone, {}, wants)
+        stays = {category: frozenset(found - gone[category]) for category, found in waived.items()}
+        context = cls(observation, profile, gone, {}, stays, wants)
         if is_openssh(observation):
             context.lines.update(
                 {category: config_line(context, category) for category in CLASSES if _is_touched(context, category)}
             )
         return context
+
+
+def _named(judgements: Iterable[Judgement]) -> dict[str, set[str]]:
+    """By class, the canonical names that judgements are against."""
+    found: dict[str, set[str]] = {category: set() for category in CLASSES}
+    for judgement in judgements:
+        if judgement.category in found and judgement.algorithm and judgement.severity != "note":
+            kind = judgement.id.partition(".")[2]
+            if kind in ("forbidden", "unlisted", "stronger", "weak"):
+                category: Class = judgement.category  # type: ignore[assignment]
+                found[category].add(canonical(category, judgement.algorithm))
+    return found
+
+
+def not_waived(context: Context, category: Class, found: Iterable[str]) -> list[str]:
+    """The names of `found` that would stay without a waiver too."""
+    waived = context.waived[category]
+    return [name for name in found if canonical(category, name) not in waived]
 
 
 def _is_touched(context: Context, category: Class) -> bool:
@@ -120,8 +136,9 @@ def has_keyword(context: Context, category: Class) -> bool:
 def remaining(context: Context, category: Class) -> list[str]:
     """The names left when the costly ones go, in the server's order.
 
-    Where that leaves nothing, or nothing that the next older release of OpenSSH speaks, names that the profile allows
-    and this release knows join them. Empty: there are none, or a host key has to be made first (`host_key_plan`).
+    Where that leaves nothing but what is waived, or nothing that the next older release of OpenSSH speaks, names that
+    the profile allows and this release knows join them. Empty: there are none, or a host key has to be made first
+    (`host_key_plan`).
     """
     if category == "host_key":
         found, new = host_key_plan(context)
@@ -132,7 +149,9 @@ def remaining(context: Context, category: Class) -> list[str]:
     if category == "compression" or not is_openssh(context.observation):
         return kept
     version = openssh_version(context.observation)
-    found = kept or _replacements(context, category)
+    found = kept
+    if not not_waived(context, category, kept):
+        found = list(dict.fromkeys([*_replacements(context, category), *kept]))
     if found and deaf(category, found, version):
         found = [*found, *(name for name in _replacements(context, category) if name not in found)]
         # No more than is needed for everyone.
@@ -150,19 +169,20 @@ def host_key_plan(context: Context) -> tuple[list[str], str | None]:
     """
     version = openssh_version(context.observation)
     kept = _kept(context, "host_key")
-    if not is_openssh(context.observation) or (kept and not deaf("host_key", kept, version)):
+    does = bool(kept) and not deaf("host_key", kept, version)
+    if not is_openssh(context.observation) or (does and not_waived(context, "host_key", kept)):
         return kept, None
     sound = _replacements(context, "host_key")
     there = {_kind_of_key(name) for name in context.observation.server_host_key_algorithms or ()}
     same = list(dict.fromkeys([*kept, *(name for name in sound if _kind_of_key(name) in there)]))
-    if same and not deaf("host_key", same, version):
+    if len(same) > len(kept) and not deaf("host_key", same, version):
         return same, None
     for family in ("ed25519", "ecdsa", "rsa"):
         for name in sound:
             alike = [other for other in sound if _kind_of_key(other) == _kind_of_key(name)]
             if _kind_of_key(name)[0] == family and not deaf("host_key", alike, version):
                 return list(dict.fromkeys([*kept, *alike])), name
-    return [], None
+    return kept if does else [], None
 
 
 def _kind_of_key(name: str) -> tuple[str, str]:

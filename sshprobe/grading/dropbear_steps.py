@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical
-from sshprobe.grading.advice import NEW_KEY, Context, rsa_key_bits
+from sshprobe.grading.advice import NEW_KEY, Context, not_waived, rsa_key_bits
 from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers
@@ -112,10 +112,11 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
     costly = [name for name in offered if canonical(category, name) in context.costly[category]]
     known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
     taken = _taken(known, offered, costly, ())
-    if taken and not any(not any(each.covers(name) for each in taken) for name in offered):
-        # Nothing would be left: something else is compiled in, and what that needs stays.
+    left = [name for name in offered if not any(each.covers(name) for each in taken)]
+    if taken and not not_waived(context, category, left):
+        # Nothing would be left, or what is waived alone: something else is compiled in, and what that needs stays.
         steps, good, bad = _added(context, category, known)
-        if not good:
+        if not good and not left:
             return
         yield from steps
         taken = _taken(known, [*offered, *bad], [*costly, *bad], good)

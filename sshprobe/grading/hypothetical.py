@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
@@ -79,11 +79,18 @@ def with_unchecked_keys(observation: Observation) -> Observation:
     return observation if not keys else msgspec.structs.replace(observation, host_keys=keys)
 
 
-def usable(observation: Observation) -> tuple[bool, ...]:
-    """Of each list of algorithms and of the methods, whether there is anything in it that a client could take."""
-    lists = [getattr(observation, field) for fields in FIELDS.values() for _, field in fields]
-    lists.append(observation.authentication_methods)
-    return tuple(any(name and not is_marker(name) for name in names or ()) for names in lists)
+def usable(observation: Observation, waived: Mapping[str, Collection[str]]) -> tuple[int, ...]:
+    """Of each list of algorithms and of the methods, whether there is anything in it that a client could take.
+
+    2: yes; 1: nothing but `waived`, canonical names by class; 0: no.
+    """
+    found = []
+    for category, fields in FIELDS.items():
+        for _, field in fields:
+            there = [name for name in getattr(observation, field) or () if name and not is_marker(name)]
+            sound = any(canonical(category, name) not in waived[category] for name in there)
+            found.append(bool(there) + sound)
+    return (*found, 2 if any(observation.authentication_methods or ()) else 0)
 
 
 def with_a_refusal_of_none(observation: Observation) -> Observation:

@@ -21,6 +21,7 @@ from sshprobe.grading.advice import (
     key_commands,
     moduli_command,
     new_key,
+    not_waived,
     proves_keys,
     remaining,
 )
@@ -42,6 +43,9 @@ from sshprobe.records import Finding, Observation, Verdict
 YOUR_KEY = "have your public key in place before you apply it"
 TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
 FORGET = "take every other HostKey line out, they add up"
+
+
+NOT_ALONE = "so that what is waived is not all that is left"
 
 
 def openssh_steps(context: Context, before: Verdict) -> Iterator[Step]:
@@ -98,7 +102,9 @@ def _added(context: Context, category: Class, names: Iterable[str]) -> tuple[str
         found = (f"{', '.join(quantum)}: added, as the profile requires a post-quantum exchange",) if quantum else ()
     else:
         found = ()
-    return (*found, *((f"{', '.join(new)}: added, so that ordinary clients still find one",) if new else ()))
+    stays = [name for name in names if name in there]
+    why = "so that ordinary clients still find one" if not stays or not_waived(context, category, stays) else NOT_ALONE
+    return (*found, *((f"{', '.join(new)}: added, {why}",) if new else ()))
 
 
 def _list(context: Context, before: Verdict, category: Class) -> Step:
@@ -193,7 +199,11 @@ def _made_key(context: Context, names: list[str], made: str, gone: list[str], wh
         text=tuple(text),
         commands=key_commands(key),
         comment=f"without {', '.join(gone)}" + "".join(f": {words}" for words in note),
-        reasons=(*why, f"{made}: a new key, because no key that is there may stay", *note),
+        reasons=(
+            *why,
+            f"{made}: a new key, {NOT_ALONE if families else 'because no key that is there may stay'}",
+            *note,
+        ),
         caution=TELL_CLIENTS,
         key=key,
     )

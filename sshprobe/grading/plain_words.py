@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
-from sshprobe.grading.advice import Context, rsa_key_bits
+from sshprobe.grading.advice import Context, not_waived, rsa_key_bits
 from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.hypothetical import (
@@ -64,18 +64,20 @@ def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
         changed = without_names(context.observation, category, gone)
         what = f"{WORDS[category]}: "
         others = _others(context, category)
-        if not _is_empty(changed, category):
+        if not _is_empty(context, changed, category, but_for_waived=bool(others)):
             text = f"{what}take out {', '.join(names)}"
             yield Step(_words(text, why), partial(without_names, category=category, gone=gone))
         elif others:
             text = f"{what}offer {' or '.join(others)} in place of {', '.join(names)}"
-            yield Step(_words(text, why), partial(with_names, category=category, names=others))
+            stays = [name for same, offer in found.items() if same not in gone for name in offer.names]
+            yield Step(_words(text, why), partial(with_names, category=category, names=[*others, *stays]))
 
 
-def _is_empty(observation: Observation, category: Class) -> bool:
-    """Whether some list that was seen has nothing left to negotiate."""
+def _is_empty(context: Context, observation: Observation, category: Class, *, but_for_waived: bool) -> bool:
+    """Whether some list that was seen has nothing left to negotiate, or nothing but what is waived."""
     lists = [getattr(observation, field) for _, field in FIELDS[category]]
-    return any(names is not None and all(is_marker(name) for name in names) for names in lists)
+    left = [[name for name in names if not is_marker(name)] for names in lists if names is not None]
+    return any(not (not_waived(context, category, names) if but_for_waived else names) for names in left)
 
 
 def _others(context: Context, category: Class) -> list[str]:

@@ -54,8 +54,8 @@ def remedy(
         return grade(after(observation, steps), profile, strict=strict, fleet=fleet)
 
     def outcome(steps: Sequence[Step]) -> object:
-        # What keeps a list from being empty is needed, whatever else stays wrong.
-        return _promised(promise(steps)), usable(after(observation, steps))
+        # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong.
+        return _promised(promise(steps)), usable(after(observation, steps), context.waived)
 
     openssh = is_openssh(observation)
     find = openssh_steps if openssh else plain_steps if dropbear_version(observation) is None else dropbear_steps

@@ -16,7 +16,7 @@ from sshprobe.grading import grade, remedy
 from sshprobe.grading.advice import key_commands, moduli_command, new_key
 from sshprobe.grading.dropbear_steps import ADDED, DEFINITIONS
 from sshprobe.grading.lists import offers
-from sshprobe.profiles import AuthenticationRule, Waiver, available_profiles, load_profile
+from sshprobe.profiles import AuthenticationRule, Profile, Waiver, available_profiles, load_profile
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
 MODERN, ALIBABA = load_profile("mozilla-modern"), load_profile("alibaba-ecs")
@@ -459,3 +459,45 @@ def test_a_dropbear_built_as_told_has_something_left_of_everything(profile: str,
         names = [name for offer in offers(observed, category).values() for name in offer.names]
         names += [name for definition, brings in ADDED.get(category, ()) if definition in on for name in brings]
         assert [name for name in names if not any(each.covers(name) for each in about)], (category, lines)
+
+
+def _waiving(finding: str, algorithm: str) -> Profile:
+    until = datetime.date(2099, 1, 1)
+    waiver = Waiver(finding=finding, algorithm=algorithm, hosts=("*",), reason="a printer", until=until)
+    return msgspec.structs.replace(MODERN, waiver=(waiver,))
+
+
+@pytest.mark.parametrize(
+    ("software", "expected"),
+    [
+        ("OpenSSH_9.2p1", r"MACs (hmac-sha2-512-etm@openssh.com,.*),hmac-sha1"),
+        ("dropbear_2022.83", "#define DROPBEAR_SHA2_256_HMAC 1"),
+        ("Other_1.0", "MACs: offer .* in place of hmac-md5"),
+    ],
+)
+def test_what_is_waived_is_not_all_that_is_left(software: str, expected: str) -> None:
+    observed = modern(identification=identification(f"SSH-2.0-{software}"), **both("mac", ["hmac-sha1", "hmac-md5"]))
+    found = remedy(observed, _waiving("mac.unlisted", "hmac-sha1"))
+    said = [text for change in found.changes for text in change.text if re.search("mac", text, re.IGNORECASE)]
+    assert any(re.fullmatch(expected, text) for text in said), said
+    assert not any("SHA1_HMAC 0" in text or "hmac-md5," in text for text in said)
+    assert found.compliant is True
+
+
+def test_a_key_is_made_beside_one_that_is_waived() -> None:
+    names = ["ssh-dss", "ecdsa-sha2-nistp256"]
+    assert MODERN.host_key is not None
+    only = msgspec.structs.replace(MODERN.host_key, allowed=("ssh-ed25519",), recommended=(), others="forbidden")
+    profile = msgspec.structs.replace(_waiving("host_key.unlisted", "ssh-dss"), host_key=only)
+    observed = modern(server_host_key_algorithms=names, host_keys=[host_key("ssh-dss", 1024), host_key(names[1], 256)])
+    found = remedy(observed, profile)
+    assert [line for line in found.lines if line.startswith("HostKey")] == [
+        "HostKey /etc/ssh/ssh_host_ed25519_256_key",
+        "HostKey /etc/ssh/ssh_host_dsa_key",
+        "HostKeyAlgorithms ssh-dss,ssh-ed25519",
+    ]
+
+    # A key that is there and signs another way comes first, and what no other could join stays as it is.
+    rsa = modern(server_host_key_algorithms=["ssh-rsa", "ssh-dss"], host_keys=[host_key("ssh-rsa", 3072)])
+    lines = remedy(rsa, _waiving("host_key.weak", "ssh-rsa")).lines
+    assert "HostKeyAlgorithms ssh-rsa,rsa-sha2-512,rsa-sha2-256" in lines
