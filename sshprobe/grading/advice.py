@@ -283,16 +283,16 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
 
 
 def moduli_command(bits: int) -> str:
-    """A shell command that leaves only moduli of `bits` and more.
+    """A shell command that leaves only moduli of `bits` and more, and the file as it first was beside it.
 
     It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left: the first line of
     most files is a comment, whose fifth word is no number and would count as more than any. The fifth field of
     moduli(5) holds the bits less one.
     """
-    file, kept = "/etc/ssh/moduli", "/etc/ssh/moduli.kept"
+    file, kept, backup = "/etc/ssh/moduli", "/etc/ssh/moduli.kept", "/etc/ssh/moduli.sshprobe-backup"
     none = f"no modulus of {bits} bits in {file}: take the file of a current OpenSSH"
     return (
-        f"awk '/^[0-9]/ && $5 >= {bits - 1}' {file} > {kept}; if test -s {kept}; then cat {kept} > {file}; "
+        f"test -e {backup} || cp -p {file} {backup} && awk '/^[0-9]/ && $5 >= {bits - 1}' {file} > {kept}; if test -s {kept}; then cat {kept} > {file}; "
         f"else echo '{none}' >&2; fi; rm -f {kept}"
     )
 

@@ -215,6 +215,7 @@ def test_a_playbook_leaves_what_an_earlier_one_mended(run: Run) -> None:
         '"# {mark} sshprobe MACs"',
         '"# {mark} sshprobe AuthenticationMethods"',
     ]
+    assert "cp -p /etc/ssh/moduli /etc/ssh/moduli.sshprobe-backup" in out
 
 
 def test_a_playbook_is_yaml_of_builtin_modules(run: Run) -> None:
