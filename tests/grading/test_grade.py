@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable
+from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable, remedy
 from sshprobe.probe.facts import Facts
 from sshprobe.profiles import Profile, builtin_profile_text, load_profile, parse_profile
 from sshprobe.records import Finding, Observation, Verdict
@@ -63,6 +63,14 @@ def macs(*names: str) -> dict[str, Any]:
     found = modern().mac_algorithms_client_to_server
     assert found is not None
     return dict(both("mac", [*found, *names]))
+
+
+def of_host_keys(*allowed: str) -> Profile:
+    text = (
+        'id = "example"\ntitle = "Example"\nversion = "1"\ndate = "2026"\nsource = "example"\n'
+        f'[host_key]\nwhere = "page 1"\nallowed = {list(allowed)}\n'
+    )
+    return parse_profile(text, source="example.toml")
 
 
 def only(verdict: Verdict, id: str) -> Finding:
@@ -512,6 +520,37 @@ def test_ecdsa_on_a_shorter_curve_than_any_allowed_is_no_allowed_key(profile: st
     verdict = grade(observed, load_profile(profile))
     assert verdict.compliant is False
     assert only(verdict, "host_key.unlisted").algorithm == "ecdsa-sha2-nistp224"
+
+
+@pytest.mark.parametrize(
+    "allowed", ["ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ecdsa-sha2-nistp384-cert-v01@openssh.com"]
+)
+@pytest.mark.parametrize(
+    "offered",
+    [
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com",
+        "x509v3-ecdsa-sha2-nistp256",
+    ],
+)
+def test_a_list_of_longer_curves_takes_no_p256_in_any_dress(allowed: str, offered: str) -> None:
+    observed = modern(server_host_key_algorithms=[offered], host_keys=[host_key(offered, 256)])
+    longer = of_host_keys(allowed)
+    verdict = grade(observed, longer)
+    assert verdict.compliant is False
+    assert only(verdict, "host_key.unlisted").algorithm == offered
+
+
+@pytest.mark.parametrize("bits", [384, 521])
+def test_the_key_made_in_place_of_p256_is_on_the_curve_that_the_profile_allows(bits: int) -> None:
+    names = ["ecdsa-sha2-nistp256", "ssh-ed25519"]
+    observed = modern(server_host_key_algorithms=names, host_keys=[host_key(name, 256) for name in names])
+    mended = remedy(observed, of_host_keys(f"ecdsa-sha2-nistp{bits}"))
+    assert mended.compliant
+    assert f"HostKeyAlgorithms ecdsa-sha2-nistp{bits}" in mended.lines
+    assert any(f"-t ecdsa -b {bits} " in command for command in mended.commands)
 
 
 @pytest.mark.parametrize(
