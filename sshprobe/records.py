@@ -320,8 +320,9 @@ class SharedKey(msgspec.Struct, frozen=True, kw_only=True):
     hosts: list[str]
     """"address:port", sorted."""
     agree: bool | None = None
-    """True: the hosts agree in their identification and in every key that was seen of two of them. They are one
-    machine under several addresses, or clones of one image. False: they differ, so they are several machines.
+    """True: the hosts agree in all that was seen of two of them: identification, name-lists, extensions, keys, sizes of
+    groups, authentication methods. They are one machine under several addresses, or clones of one image. False:
+    they differ, so they are several machines.
     None: in records of before this field."""
 
 

@@ -1,12 +1,13 @@
 """What the host keys of many hosts say together: keys and primes that they share, and keys that are weak.
 
-Facts are kept while records go by, and no record is: of a host its address, its software and which keys it has; of
-each distinct key its fingerprint and, if it is RSA, its modulus.
+Facts are kept while records go by, and no record is: of a host its address, which keys it has and a digest of what
+else it showed; of each distinct key its fingerprint and, if it is RSA, its modulus.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from typing import NamedTuple
 from sshprobe.grading.batch_gcd import HAS_GMP, shared_factors
 from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
+from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey
 
@@ -29,6 +31,15 @@ FINDINGS = {
     "known": "host_key.known",
 }
 """Weakness to the id of its finding."""
+
+_LISTS = (
+    *(field for fields in FIELDS.values() for _, field in fields),
+    "languages_client_to_server",
+    "languages_server_to_client",
+)
+
+Facets = tuple[tuple[str, bytes], ...]
+"""What else a host showed: a name for what was asked and a digest of the answer, if there was one."""
 
 
 class KeyFacts(NamedTuple):
@@ -55,8 +66,7 @@ class HostFacts(NamedTuple):
 
     address: str
     port: int
-    software: str
-    """The identification; empty where none was seen."""
+    facets: Facets
     keys: tuple[KeyFacts, ...]
 
     @property
@@ -72,7 +82,7 @@ class FleetFacts:
         self.known = known
         self._hosts: list[HostFacts] = []
         self._keys: dict[bytes, KeyFacts] = {}
-        self._software: dict[str, str] = {}
+        self._facets: dict[Facets, Facets] = {}
 
     def __iter__(self) -> Iterator[HostFacts]:
         return iter(self._hosts)
@@ -81,10 +91,10 @@ class FleetFacts:
         """Keep the facts of one host."""
         keys = [self._fact(key) for key in observation.host_keys or () if is_counted(key)]
         if keys:
-            said = "" if observation.identification is None else observation.identification.raw
-            software = self._software.setdefault(said, said)
+            found = facets_of(observation)
+            facets = self._facets.setdefault(found, found)  # most hosts of a fleet are alike
             address = observation.address or observation.host
-            self._hosts.append(HostFacts(address, observation.port, software, tuple(dict.fromkeys(keys))))
+            self._hosts.append(HostFacts(address, observation.port, facets, tuple(dict.fromkeys(keys))))
 
     def _fact(self, key: HostKey) -> KeyFacts:
         digest = _digest(key.fingerprint)
@@ -97,6 +107,33 @@ class FleetFacts:
     def report(self) -> FleetReport:
         """Return what they say together."""
         return fleet_findings(self._hosts, known_keys_checked=self.known is not None)
+
+
+def facets_of(observation: Observation) -> Facets:
+    """Return what one server says alike on each connection, besides its keys: what can tell two machines apart.
+
+    Identification, name-lists, extensions, authentication methods, and the sizes of the groups that came. Left out
+    are banners and what came before the identification, which may hold the time or an address, and the lists of an
+    address where several servers answer.
+    """
+    answers: list[tuple[str, object]] = []
+    said = observation.identification
+    if said is not None:
+        answers.append(("identification", (said.protocol, said.software, said.lasting_comments)))
+    if not observation.several_servers:
+        answers += [(field, getattr(observation, field)) for field in _LISTS]
+        extensions = observation.extensions
+        answers.append(("extensions", None if extensions is None else sorted(extensions.items())))
+    answers.append((f"methods of {observation.authentication_user}", observation.authentication_methods))
+    answers += [
+        (f"{group.algorithm} {group.min} {group.n} {group.max}", group.modulus_bits)
+        for group in observation.group_exchange or ()
+    ]
+    return tuple((name, _short_digest(answer)) for name, answer in answers if answer is not None)
+
+
+def _short_digest(answer: object) -> bytes:
+    return hashlib.blake2b(repr(answer).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def is_counted(key: HostKey) -> bool:
@@ -163,21 +200,21 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
 def agree(hosts: Iterable[HostFacts]) -> bool:
     """Whether hosts may be one machine, or clones: nothing that was seen of two of them differs.
 
-    Compared are identifications, where both have one, and keys of the same type. A key type that was seen of one
-    host alone is no difference: the other may not have been asked.
+    Compared are keys of the same type, and of `facets_of` what both have. What was seen of one host alone is no
+    difference: the other may not have been asked.
     """
-    software: set[str] = set()
+    answers: dict[str, bytes] = {}
     by_type: dict[str, set[bytes]] = {}
     for host in hosts:
-        if host.software:
-            software.add(host.software)
+        if any(answers.setdefault(name, answer) != answer for name, answer in host.facets):
+            return False
         own: defaultdict[str, set[bytes]] = defaultdict(set)
         for key in host.keys:
             own[key.type].add(key.digest)
         for type_, digests in own.items():
             if by_type.setdefault(type_, digests) != digests:
                 return False
-    return len(software) < 2
+    return True
 
 
 def _shared_primes(keys: dict[bytes, KeyFacts], places: dict[bytes, set[str]]) -> list[SharedPrime] | None:
@@ -221,7 +258,7 @@ class FleetIndex:
                         yield judged
 
     def _judge_key(self, key: HostKey, observation: Observation) -> Iterator[Judgement]:
-        own = HostFacts(observation.address or observation.host, observation.port, "", ()).endpoint
+        own = HostFacts(observation.address or observation.host, observation.port, (), ()).endpoint
         for prime in self._primes.get(key.fingerprint, ()):
             others = [place for place in prime.hosts if place != own]
             yield Judgement(

@@ -17,7 +17,7 @@ from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, grade, key_findi
 from sshprobe.profiles import load_profile
 from sshprobe.records import FleetReport, HostKey, Observation
 from sshprobe.wire.host_keys import parse_host_key
-from tests.grading.observations import identification, modern
+from tests.grading.observations import identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 
 MODERN = load_profile("mozilla-modern")
@@ -76,6 +76,45 @@ def test_one_machine_under_two_addresses_or_a_clone() -> None:
     assert [key.agree for key in report([hosts[0], newer]).shared_host_keys] == [False]
     unseen = host("192.0.2.2", ED, identification=None)
     assert [key.agree for key in report([hosts[0], unseen]).shared_host_keys] == [True]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kex_algorithms": ["curve25519-sha256", "diffie-hellman-group1-sha1"]},
+        {"mac_algorithms_server_to_client": ["hmac-md5"]},
+        {"encryption_algorithms_client_to_server": ["aes128-cbc"]},
+        {"server_host_key_algorithms": ["ssh-rsa"]},
+        {"authentication_methods": ["publickey", "password"]},
+        {"group_exchange": [modulus(2048)]},
+        {"extensions": {"server-sig-algs": "ssh-rsa"}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_hosts_that_differ_in_what_they_offer_are_several_machines(changes: dict[str, Any]) -> None:
+    signatures = {"server-sig-algs": "ssh-ed25519"}
+    hosts = [host("192.0.2.1", RSA, extensions=signatures)]
+    hosts.append(msgspec.structs.replace(host("192.0.2.2", RSA, extensions=signatures), **changes))
+    (shared,) = report(hosts).shared_host_keys
+    assert shared.agree is False
+    assert [f.severity for f in key_findings(hosts[0], FleetIndex(report(hosts)))] == ["medium"]
+    # What was not seen of the other is no difference.
+    hosts[1] = msgspec.structs.replace(hosts[1], **dict.fromkeys(changes))
+    assert [key.agree for key in report(hosts).shared_host_keys] == [True]
+
+
+def test_what_changes_from_connection_to_connection_is_no_difference() -> None:
+    comments = [identification(f"SSH-2.0-tinyssh_20230101-1 {each}") for each in ("7LL90qtr", "x1Ab3dEf")]
+    hosts = [host(f"192.0.2.{n}", ED, identification=each) for n, each in enumerate(comments)]
+    assert [key.agree for key in report(hosts).shared_host_keys] == [True]
+    # Behind one address several servers answer: its lists are those of all that were met.
+    both = host("192.0.2.1", ED, kex_algorithms=["curve25519-sha256", "ecdh-sha2-nistp256"], several_servers=True)
+    assert [key.agree for key in report([hosts[0], both]).shared_host_keys] == [False]
+    both = msgspec.structs.replace(both, identification=None)
+    assert [key.agree for key in report([hosts[0], both]).shared_host_keys] == [True]
+    groups = [[msgspec.structs.replace(modulus(3072), modulus=each)] for each in ("0b", "17")]
+    clones = [host(f"192.0.2.{n}", ED, group_exchange=each) for n, each in enumerate(groups)]
+    assert [key.agree for key in report(clones).shared_host_keys] == [True]
 
 
 def test_two_ports_of_one_address_are_one_machine() -> None:
