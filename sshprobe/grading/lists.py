@@ -9,7 +9,7 @@ import msgspec
 from sshprobe.algorithms import Class, Weakness, canonical, is_marker, lookup, weakness_of
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import is_as_strong, weakest_bits
-from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
+from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
 from sshprobe.records import SEVERITIES, Observation, Severity
 
 FIELDS: dict[Class, tuple[tuple[str, str], ...]] = {
@@ -213,7 +213,9 @@ def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict
             severity="note",
             category=category,
             algorithm=same,
-            message="recommended, but not offered: some clients may fail",
+            message="stock has it, not offered here"
+            if is_stock(profile.id)
+            else "recommended, but not offered: some clients may fail",
             expected=same,
             observed="not offered",
             references=(_cite(profile, rule, category, same),),

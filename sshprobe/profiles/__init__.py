@@ -25,6 +25,7 @@ from sshprobe.profiles.model import (
     ProtocolRule,
     Waiver,
 )
+from sshprobe.profiles.stock import is_stock
 
 __all__ = [
     "DEFAULT_PROFILE",
@@ -44,6 +45,7 @@ __all__ = [
     "builtin_profile_text",
     "is_built_in",
     "is_profile_id",
+    "is_stock",
     "load_profile",
     "parse_profile",
 ]

@@ -22,6 +22,7 @@ from sshprobe.profiles import (
 )
 from sshprobe.profiles.model import SECTIONS
 from sshprobe.profiles.stock import RELEASES
+from sshprobe.records import Verdict
 from tests.grading.observations import CAPTURES, captured
 
 FILES = available_profiles()
@@ -192,6 +193,41 @@ def test_drift_from_stock(version: str, field: str, name: str) -> None:
     verdict = grade(more, load_profile(f"openssh-{version}"))
     assert verdict.compliant is False
     assert [finding.algorithm for finding in verdict.findings if finding.deviation] == [name]
+
+
+def test_what_a_server_lacks_of_stock_is_a_note_but_for_two_signs_of_security() -> None:
+    observed = captured(next(path for path in CAPTURES if path.stem == "openssh-9.9p2"))
+    profile = load_profile("openssh-9.9")
+    assert observed.kex_algorithms is not None
+
+    def without(*parts: str) -> Verdict:
+        assert observed.kex_algorithms is not None
+        left = [name for name in observed.kex_algorithms if not any(part in name for part in parts)]
+        return grade(msgspec.structs.replace(observed, kex_algorithms=left), profile)
+
+    less = without("ecdh-sha2-nistp521")
+    assert less.compliant is True
+    (missing,) = [finding for finding in less.findings if finding.id == "kex.missing"]
+    assert (missing.severity, missing.message) == ("note", "stock has it, not offered here")
+    assert without("sntrup761").compliant is True  # one of two
+    for parts, id in ((("sntrup761", "mlkem"), "kex.no_post_quantum"), (("kex-strict",), "kex.terrapin")):
+        assert [finding.id for finding in without(*parts).findings if finding.deviation] == [id]
+
+
+def test_the_documents_say_which_profiles_require_a_post_quantum_exchange() -> None:
+    servers = [id for id in (*FILES, *STOCK) if load_profile(id).kind == "server"]
+    rules = {id: load_profile(id).kex for id in servers}
+    found = [id for id, rule in rules.items() if rule is not None and "post-quantum" in rule.require]
+    assert found == ["sshprobe-2026", *STOCK[STOCK.index("openssh-8.9") :]]
+    strict = [id for id in STOCK if (rule := rules[id]) is not None and "strict-kex" in rule.require]
+    assert strict == STOCK[STOCK.index("openssh-9.6") :]
+    docs = Path(__file__).parents[2] / "docs"
+    grading, profiles = (" ".join((docs / f"{name}.md").read_text().split()) for name in ("grading", "profiles"))
+    assert "of the other built-in ones only stock OpenSSH from 8.9 on requires a post-quantum exchange" in grading
+    assert (
+        "what it lacks is a note. But to lack every post-quantum exchange (stock since 8.9), or the strict one "
+        "(since 9.6), is a deviation" in profiles
+    )
 
 
 @pytest.mark.parametrize(
