@@ -16,16 +16,20 @@ def endpoint(host: str, port: int) -> str:
 
 
 def software(identification: Identification | None) -> str:
-    """Return what the server says it is: "OpenSSH 9.2p1 (Debian 12)". Empty where it said nothing."""
+    """Return what the server says it is: "OpenSSH 9.2p1 (Debian 12)". Empty where it said nothing.
+
+    Comments that a server makes up anew for each connection are no part of it.
+    """
     if identification is None:
         return ""
     name = identification.software
     if identification.version and name.endswith(identification.version):
         name = name.removesuffix(identification.version).rstrip("_-") + " " + identification.version
-    if not identification.comments:
+    comments = identification.lasting_comments
+    if not comments:
         return name
-    debian = _DEBIAN.match(identification.comments)
-    return f"{name} ({f'Debian {debian[1]}' if debian else identification.comments})"
+    debian = _DEBIAN.match(comments)
+    return f"{name} ({f'Debian {debian[1]}' if debian else comments})"
 
 
 def compliance(verdict: Verdict) -> str:

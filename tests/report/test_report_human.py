@@ -106,6 +106,20 @@ def test_a_host_without_an_answer() -> None:
     )
 
 
+def test_random_comments_are_no_software() -> None:
+    """TinySSH makes them up anew for each connection (tinysshd.c)."""
+    blocks = set()
+    for comments in ("7LL90qtr", "x1Ab3dEf"):
+        record = captured("tinysshd-20230101")
+        assert record.identification is not None
+        said = msgspec.structs.replace(record.identification, comments=comments, raw=f"SSH-2.0-tinyssh {comments}")
+        record = judged(msgspec.structs.replace(record, identification=said), CLEAN)
+        blocks |= {host_block(record, Terminal()), render([record])}
+        assert said.raw in host_block(record, Terminal(), verbose=True)  # what was seen stays there to be read
+    assert len(blocks) == 2
+    assert not any("(" in line for block in blocks for line in block.splitlines() if "tinyssh" in line)
+
+
 def test_a_partial_host_says_so() -> None:
     record = msgspec.structs.replace(debian12(), status="partial", error="the host key exchange timed out")
     assert "partial: the host key exchange timed out. Not everything was seen." in host_block(record, Terminal())
