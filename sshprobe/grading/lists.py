@@ -157,8 +157,9 @@ def _judge_other(
             severity="low" if strict else "note",
             category=category,
             algorithm=offer.name,
-            message="not in the profile, but no weaker than it asks"
-            + (", which allows no other" if rule.others == "forbidden" else ""),
+            message="not in the profile's closed list"
+            if rule.others == "forbidden"
+            else "not in the profile, but no weaker than it asks",
             expected=_one_of(rule),
             observed=offer.observed(),
             references=(profile.cite(rule),),

@@ -9,7 +9,7 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import Finding, Grade, HostKey, HostRecord, Verdict
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
 from sshprobe.report.terminal import Terminal, printable
-from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
+from sshprobe.report.words import alike, compliance, count, endpoint, names, seconds, software, status
 
 CATEGORY_WORDS = {
     "protocol": "protocol",
@@ -26,6 +26,8 @@ CATEGORY_WORDS = {
 _SHOWN_FINDINGS = 12
 _SHOWN_NOTES = 3
 _SHOWN_LEFT = 4
+_NAME_WIDTH = 38
+"""A longer name moves its own line out, and no other."""
 
 
 class Advice(Protocol):
@@ -113,17 +115,17 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
 
 def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
     waived = [[finding] for finding in verdict.findings if finding.waived is not None]
-    groups = _grouped([finding for finding in verdict.findings if finding.waived is None], apart=verbose)
+    open_ = [finding for finding in verdict.findings if finding.waived is None]
+    groups = [[finding] for finding in open_] if verbose else alike(open_)
     serious = [group for group in groups if group[0].severity != "note"]
     notes = [group for group in groups if group[0].severity == "note"]
     if not verbose:
         serious, notes = serious[:_SHOWN_FINDINGS], notes[:_SHOWN_NOTES]
     shown = [*serious, *notes, *waived]  # what is waived is never cut off
-    category_width = max((len(CATEGORY_WORDS[group[0].category]) for group in shown), default=0)
-    name_width = min(max((len(_names(group)) for group in shown), default=0), 38)
+    widths = _widths(shown)
     lines = [""]
     for group in shown:
-        lines += _finding(group, category_width, name_width, terminal)
+        lines += _finding(group, widths, terminal)
         if verbose:
             lines += finding_details(group[0], terminal)
     hidden = len(verdict.findings) - sum(map(len, shown))
@@ -134,25 +136,19 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
     return lines if len(lines) > 1 else []
 
 
-def _grouped(findings: list[Finding], *, apart: bool) -> list[list[Finding]]:
-    """Put findings that say the same of several algorithms on one line, at the place of the first."""
-    groups: dict[object, list[Finding]] = {}
-    for number, finding in enumerate(findings):
-        key = number if apart else (finding.severity, finding.category, finding.message)
-        groups.setdefault(key, []).append(finding)
-    return list(groups.values())
+def _widths(groups: list[list[Finding]]) -> tuple[int, int]:
+    """Return how wide the columns of categories and of names have to be."""
+    categories = [len(CATEGORY_WORDS[group[0].category]) for group in groups]
+    found = [len(names(group, _NAME_WIDTH)) for group in groups]
+    return max(categories, default=0), min(max(found, default=0), _NAME_WIDTH)
 
 
-def _names(group: list[Finding]) -> str:
-    name = group[0].algorithm or ""
-    return name if len(group) == 1 else f"{name} +{len(group) - 1}"
-
-
-def _finding(group: list[Finding], category_width: int, name_width: int, terminal: Terminal) -> list[str]:
+def _finding(group: list[Finding], widths: tuple[int, int], terminal: Terminal) -> list[str]:
     finding = group[0]
+    category_width, name_width = widths
     category = CATEGORY_WORDS[finding.category]
     word = finding.severity if finding.waived is None else "waived"
-    lead = f"  {word:<8}  {category:<{category_width}}  {_names(group):<{name_width}}  "
+    lead = f"  {word:<8}  {category:<{category_width}}  {names(group, _NAME_WIDTH):<{name_width}}  "
     indent = " " * (16 + category_width + name_width)
     if terminal.width - len(indent) < 30:
         indent = " " * 12

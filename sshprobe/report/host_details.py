@@ -138,12 +138,13 @@ def verdict_details(verdict: Verdict, terminal: Terminal) -> list[str]:
     lines = [""]
     reasons = ", ".join(verdict.cap_reasons)
     if verdict.cap is None:
-        cap = "no cap"
+        cap = "nothing caps it"
     elif verdict.cap < verdict.raw_score:
         cap = f"capped at {verdict.cap} by {reasons}"
     else:
-        cap = f"not above the cap of {verdict.cap} by {reasons}"
-    text = f"{verdict.profile} {verdict.profile_version}: {verdict.raw_score} before caps, {cap}, score {verdict.score}"
+        cap = f"the cap of {verdict.cap} ({reasons}) takes nothing more"
+    text = f"{verdict.profile} {verdict.profile_version}: score {verdict.score}. "
+    text += f"100 less the points of all findings is {verdict.raw_score}; {cap}"
     lines += terminal.wrap(text, indent="    ", first="  ")
     categories = [f"{name} {each.score}" for name, each in verdict.categories.items()]
     if categories:

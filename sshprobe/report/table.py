@@ -11,7 +11,7 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
-from sshprobe.report.words import compliance, count, endpoint, seconds, software, status
+from sshprobe.report.words import alike, compliance, count, endpoint, names, seconds, software, status
 
 SHOWN = 100
 """Hosts in the table, the worst. What is kept follows this, and not the number of hosts."""
@@ -224,13 +224,14 @@ def _worst(verdict: Verdict) -> str:
 
 
 def _worst_that_counts(verdict: Verdict) -> str:
-    finding = next((each for each in verdict.findings if each.counts), None)
-    if finding is None:
+    worst = next(iter(alike(each for each in verdict.findings if each.counts)), None)
+    if worst is None:
         return compliance(verdict)
+    finding = worst[0]
     if finding.algorithm is None:
         return _cut(finding.message, 50)
     if finding.id.rpartition(".")[2] in _OF_A_NAME:
-        return _cut(finding.algorithm, 50)
+        return _cut(names(worst, 50), 50)
     # "ssh-rsa" alone would be taken for the algorithm where a short key is meant.
     return _cut(f"{finding.algorithm}: {finding.message}", 50)
 

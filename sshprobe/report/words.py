@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 
-from sshprobe.records import HostRecord, Identification, Verdict
+from sshprobe.records import Finding, HostRecord, Identification, Verdict
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
@@ -37,6 +38,33 @@ def compliance(verdict: Verdict) -> str:
     if verdict.compliant and verdict.waived:
         return "compliant with waivers"
     return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
+
+
+def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """Return findings that say the same of several algorithms together, at the place of the first."""
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.severity, finding.category, finding.message), []).append(finding)
+    return list(groups.values())
+
+
+def names(findings: Sequence[Finding], room: int) -> str:
+    """Return the algorithms of findings in at most `room` characters: "aes128-cbc, aes192-cbc +1".
+
+    The first is named in any case. Of authentication methods that is `password`, if it is one: others mean the same
+    and are known to fewer. A finding about the group exchange has no algorithm, and is named so.
+    """
+    found = [finding.algorithm or _NAMELESS.get(finding.category, "") for finding in findings]
+    found.sort(key=lambda name: name != "password")
+    for shown in range(len(found), 1, -1):
+        left = len(found) - shown
+        text = ", ".join(found[:shown]) + (f" +{left}" if left else "")
+        if len(text) <= room:
+            return text
+    return found[0] + (f" +{len(found) - 1}" if len(found) > 1 else "")
+
+
+_NAMELESS = {"group_exchange": "group exchange"}
 
 
 def status(record: HostRecord) -> str:

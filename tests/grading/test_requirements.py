@@ -106,7 +106,7 @@ def test_a_closed_list() -> None:
     closed = profile(allowed=("ecdh-sha2-nistp256",), others="forbidden")
     verdict = grade(modern(kex_algorithms=["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]), closed)
     assert deviations(verdict) == [("kex.stronger", "low")]
-    assert finding(verdict, "kex.stronger").message.endswith("which allows no other")
+    assert finding(verdict, "kex.stronger").message == "not in the profile's closed list"
     after = remedy(modern(kex_algorithms=["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]), closed)
     assert after.compliant is True
     assert "KexAlgorithms ecdh-sha2-nistp256" in after.lines

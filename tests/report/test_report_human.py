@@ -53,8 +53,31 @@ def test_findings_that_say_the_same_share_a_line() -> None:
     names = ["aes128-cbc", "aes192-cbc", "aes256-cbc"]
     findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
-    assert "  medium    cipher  aes128-cbc +2  CBC\n" in host_block(record, Terminal())
+    assert "  medium    cipher  aes128-cbc, aes192-cbc, aes256-cbc  CBC\n" in host_block(record, Terminal())
+    assert "  aes128-cbc, aes192-cbc, aes256-cbc\n" in render([record])
     assert all(f"  {name}  CBC\n" in host_block(record, Terminal(), verbose=True) for name in names)
+
+
+def test_what_has_no_room_is_counted() -> None:
+    names = ["rijndael-cbc@lysator.liu.se", "aes128-cbc", "3des-cbc", "blowfish-cbc"]
+    findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    assert "  rijndael-cbc@lysator.liu.se +3  CBC\n" in host_block(record, Terminal())
+    assert "  rijndael-cbc@lysator.liu.se, aes128-cbc +2\n" in render([record])
+
+
+def test_the_password_is_named_before_what_means_the_same() -> None:
+    names = ["keyboard-interactive", "password"]
+    findings = [finding("authentication.unlisted", "medium", name, "not wanted") for name in names]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    assert "  auth  password, keyboard-interactive  not wanted\n" in host_block(record, Terminal())
+    assert "  password, keyboard-interactive\n" in render([record])
+
+
+def test_a_finding_about_the_group_exchange_is_named() -> None:
+    small = finding("group_exchange.modulus", "low", None, "2048-bit modulus")
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=[small]))
+    assert "  low       group  group exchange  2048-bit modulus\n" in host_block(record, Terminal())
 
 
 def test_what_a_remedy_reaches_and_leaves() -> None:
@@ -87,17 +110,23 @@ def test_everything_with_v() -> None:
             assert algorithm in block
     for key in debian12().host_keys or ():
         assert key.fingerprint in block
-    for text in ("mac.weak", "RFC 9142", "capped at 61 by mac.weak hmac-sha1", "alibaba-ecs", "1024/1024/8192", "root"):
+    for text in ("mac.weak", "RFC 9142", "capped at 61", "alibaba-ecs", "1024/1024/8192", "root"):
         assert text in block
     assert all(len(line) <= 100 for line in block.splitlines())
 
 
 @pytest.mark.parametrize(
-    ("raw", "words"), [(62, "62 before caps, capped at 61 by"), (61, "61 before caps, not above the cap of 61 by")]
+    ("raw", "words"),
+    [
+        (62, "of all findings is 62; capped at 61 by mac.weak hmac-sha1"),
+        (61, "of all findings is 61; the cap of 61 (mac.weak hmac-sha1) takes nothing more"),
+    ],
 )
 def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> None:
     record = judged(debian12(), msgspec.structs.replace(WANTING, raw_score=raw, cap=61))
-    assert words in host_block(record, Terminal(), verbose=True)
+    assert f"mozilla-modern 1: score 61. 100 less the points {words}" in " ".join(
+        host_block(record, Terminal(), verbose=True).split()
+    )
 
 
 def test_a_host_without_an_answer() -> None:
