@@ -67,17 +67,19 @@ def host_block(
 ) -> str:
     """Return the block of one host, its last line ended.
 
-    `remedies` maps profile ids to what helps. The short form has the findings of the first verdict and the one line
-    of each other; `verbose` has everything that was seen and said.
+    `remedies` maps profile ids to what helps. The short form has the findings of the first verdict, and of each other
+    the deviations that are not among them; `verbose` has everything that was seen and said.
     """
     record = printable(record)
     lines = _head(record, terminal)
     for index, verdict in enumerate(record.verdicts):
         if index and not verbose:
-            break
+            lines += _further(verdict, record.verdicts[0], terminal)
+            continue
         if index:
             lines += ["", f"  {terminal.paint(verdict.profile, 'bold')}"]
         lines += _findings(verdict, terminal, verbose=verbose)
+        lines += _let_pass(verdict, terminal)
         if verbose:
             lines += verdict_details(verdict, terminal)
         advice = (remedies or {}).get(verdict.profile)
@@ -113,7 +115,7 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
     return lines
 
 
-def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
+def _shown(verdict: Verdict, *, verbose: bool) -> list[list[Finding]]:
     waived = [[finding] for finding in verdict.findings if finding.waived is not None]
     open_ = [finding for finding in verdict.findings if finding.waived is None]
     groups = [[finding] for finding in open_] if verbose else alike(open_)
@@ -121,7 +123,11 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
     notes = [group for group in groups if group[0].severity == "note"]
     if not verbose:
         serious, notes = serious[:_SHOWN_FINDINGS], notes[:_SHOWN_NOTES]
-    shown = [*serious, *notes, *waived]  # what is waived is never cut off
+    return [*serious, *notes, *waived]  # what is waived is never cut off
+
+
+def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
+    shown = _shown(verdict, verbose=verbose)
     widths = _widths(shown)
     lines = [""]
     for group in shown:
@@ -134,6 +140,36 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
     if verdict.not_observed and not verbose:  # with -v it stands below, with the score
         lines += terminal.wrap(f"not observed: {', '.join(verdict.not_observed)}", indent="    ", first="  ")
     return lines if len(lines) > 1 else []
+
+
+def _further(verdict: Verdict, first: Verdict, terminal: Terminal) -> list[str]:
+    """Say why a host differs from a further profile: what stands above already is only counted."""
+    above = {(each.id, each.algorithm) for group in _shown(first, verbose=False) for each in group if each.counts}
+    deviations = [each for each in verdict.findings if each.deviation and each.waived is None]
+    new = alike(each for each in deviations if (each.id, each.algorithm) not in above)
+    same = len(deviations) - sum(map(len, new))
+    shown = [*new[:_SHOWN_FINDINGS], *([each] for each in verdict.findings if each.waived is not None)]
+    widths = _widths(shown)
+    lines = [line for group in shown for line in _finding(group, widths, terminal)]
+    hidden = sum(map(len, new[_SHOWN_FINDINGS:]))
+    if same:
+        lines.append(f"  {'and ' if new else ''}{count(same, 'deviation')} that {'is' if same == 1 else 'are'} above")
+    if hidden:
+        lines.append(f"  {hidden} more with -v")
+    if verdict.not_observed and verdict.not_observed != first.not_observed:
+        lines += terminal.wrap(f"not observed: {', '.join(verdict.not_observed)}", indent="    ", first="  ")
+    lines += _let_pass(verdict, terminal)
+    return ["", f"  {terminal.paint(verdict.profile, 'bold')}", *lines] if lines else []
+
+
+def _let_pass(verdict: Verdict, terminal: Terminal) -> list[str]:
+    """Say of a host that complies how much of what it offers the profile does not name."""
+    passed = sum(each.id.endswith(".stronger") and each.severity == "note" for each in verdict.findings)
+    if not verdict.compliant or not passed:
+        return []
+    named = "1 algorithm is" if passed == 1 else f"{passed} algorithms are"
+    text = f"{compliance(verdict)}; {named} not listed but no weaker: --strict counts {'it' if passed == 1 else 'them'}"
+    return terminal.wrap(text, indent="    ", first="  ")
 
 
 def _widths(groups: list[list[Finding]]) -> tuple[int, int]:

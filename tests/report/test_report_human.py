@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading import FleetFacts
-from sshprobe.records import Grade, HostRecord
+from sshprobe.records import Effect, Grade, HostRecord, Waived
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable
@@ -127,6 +127,61 @@ def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> 
     assert f"mozilla-modern 1: score 61. 100 less the points {words}" in " ".join(
         host_block(record, Terminal(), verbose=True).split()
     )
+
+
+def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
+    sha1, group14, _, stronger = WANTING.findings
+    md5 = [finding("mac.forbidden", "medium", name, "MUST NOT in the profile") for name in ("hmac-md5", "hmac-md5-96")]
+    cis = msgspec.structs.replace(WANTING, profile="cis-debian-12", findings=[*md5, sha1, stronger])
+    block = host_block(judged(debian12(), WANTING, cis), Terminal())
+    assert (
+        """
+  cis-debian-12
+  medium    mac  hmac-md5, hmac-md5-96  MUST NOT in the profile
+  and 1 deviation that is above
+"""
+        in block
+    )
+    # Nothing new: it is said that the reasons stand above.
+    same = msgspec.structs.replace(cis, findings=[sha1, group14])
+    block = host_block(judged(debian12(), WANTING, same), Terminal())
+    assert "\n  cis-debian-12\n  2 deviations that are above\n" in block
+    # Above is only what is shown there: a long list is cut off.
+    many = [finding("mac.unlisted", "low", f"m{n}", f"no {n}") for n in range(20)]
+    both = [msgspec.structs.replace(each, findings=many) for each in (WANTING, cis)]
+    block = host_block(judged(debian12(), *both), Terminal())
+    assert all(f" m{n} " in block for n in range(20))
+    # One that complies and has nothing to say needs no more than its line at the top.
+    fine = msgspec.structs.replace(CLEAN, profile="cis-debian-12")
+    assert host_block(judged(debian12(), WANTING, fine), Terminal()).count("cis-debian-12") == 1
+
+
+def test_a_further_profile_says_what_was_not_observed_and_what_it_waives() -> None:
+    waived = Waived(reason="old switches", hosts="*", until="2027-01-31", effect=Effect(points=4), deviation=True)
+    accepted = msgspec.structs.replace(finding("mac.unlisted", "low", "hmac-md5", "MD5"), waived=waived)
+    other = msgspec.structs.replace(
+        CLEAN, profile="alibaba-ecs", compliant=None, not_observed=["size of the RSA host key"], findings=[accepted]
+    )
+    block = host_block(judged(debian12(), WANTING, other), Terminal())
+    assert "  alibaba-ecs\n  waived    mac  hmac-md5  MD5; low, waived for * until 2027-01-31: old switches\n" in block
+    assert "\n  not observed: size of the RSA host key\n" in block
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_passes_though_it_is_not_listed_is_counted(verbose: bool) -> None:
+    notes = [finding("kex.stronger", "note", f"kex{n}", "not in the profile") for n in range(6)]
+    passed = msgspec.structs.replace(CLEAN, findings=notes)
+    words = "  compliant; 6 algorithms are not listed but no weaker: --strict counts them\n"
+    assert words in host_block(judged(debian12(), passed), Terminal(), verbose=verbose)
+    further = host_block(judged(debian12(), WANTING, msgspec.structs.replace(passed, profile="dev-sec")), Terminal())
+    assert f"\n  dev-sec\n{words}" in further
+    one = msgspec.structs.replace(CLEAN, findings=notes[:1])
+    assert "1 algorithm is not listed but no weaker: --strict counts it" in host_block(
+        judged(debian12(), one), Terminal()
+    )
+    wanting = msgspec.structs.replace(passed, compliant=False)
+    for verdict in (wanting, CLEAN):
+        assert "--strict" not in host_block(judged(debian12(), verdict), Terminal(), verbose=verbose)
 
 
 def test_a_host_without_an_answer() -> None:
