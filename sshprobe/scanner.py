@@ -10,7 +10,8 @@ Facts first, judgement second: each host is asked once, and its observation is g
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from types import TracebackType
 from typing import Generic, Literal, Self, TypeVar
 
@@ -138,20 +139,22 @@ class Scanner:
         """Start no new host; those under way are finished and still come out of `scan`."""
         self._sweep.stop()
 
-    async def scan(self, targets: Iterable[Target | str]) -> AsyncIterator[HostRecord]:
+    async def scan(self, targets: Iterable[Target | str]) -> AsyncGenerator[HostRecord, None]:
         """Yield one record for every host, as hosts finish. Never raises for what a server does.
 
         Strings are read as the command line reads them: "host", "host:port", "[v6]:port", "192.0.2.0/24". Raises
         `InputError` before anything is contacted if one is malformed.
         """
-        async for outcome in self._sweep.run(_as_targets(targets)):
-            for result in outcome.results:
-                yield self.graded(result) if isinstance(result, Observation) else result.record()
+        async with aclosing(self._sweep.run(_as_targets(targets))) as outcomes:
+            async for outcome in outcomes:
+                for result in outcome.results:
+                    yield self.graded(result) if isinstance(result, Observation) else result.record()
 
-    async def scan_lines(self, targets: Iterable[Target]) -> AsyncIterator[list[Alike | Whole]]:
+    async def scan_lines(self, targets: Iterable[Target]) -> AsyncGenerator[list[Alike | Whole], None]:
         """Yield what came of each host, with its line of JSON, each time all that there is: for those who write."""
-        async for batch in self._sweep.batches(targets):
-            yield [self.judged(result) for outcome in batch for result in outcome.results]
+        async with aclosing(self._sweep.batches(targets)) as batches:
+            async for batch in batches:
+                yield [self.judged(result) for outcome in batch for result in outcome.results]
 
     def judged(self, result: Result) -> Alike | Whole:
         """Judge what a host was seen to be, unless it was judged with those that are alike."""

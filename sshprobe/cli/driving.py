@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sshprobe.platform import loop_factory, on_interrupt
@@ -77,9 +78,11 @@ async def scan_here(
 
     async with scanner:
         try:
+            # Closed here, as the sink may raise: the loop would close all generators at once, and they are nested.
             with on_interrupt(interrupted):
-                async for hosts in scanner.scan_lines(targets):
-                    sink.hosts(hosts)
+                async with aclosing(scanner.scan_lines(targets)) as lines:
+                    async for hosts in lines:
+                        sink.hosts(hosts)
         except asyncio.CancelledError:
             if not interrupts:
                 raise

@@ -18,8 +18,8 @@ job.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -150,17 +150,14 @@ class Sweep(Generic[T, R]):
         """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
         self._stopped.set()
 
-    async def run(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncIterator[Outcome[T, R]]:
+    async def run(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[Outcome[T, R], None]:
         """Yield the outcome of every target. Closing the iterator early cancels what runs."""
-        batches = self.batches(targets)
-        try:
+        async with aclosing(self.batches(targets)) as batches:
             async for batch in batches:
                 for outcome in batch:
                     yield outcome
-        finally:
-            await batches.aclose()  # type: ignore[attr-defined] # the generator below
 
-    async def batches(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncIterator[list[Outcome[T, R]]]:
+    async def batches(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[list[Outcome[T, R]], None]:
         """Yield the outcomes of all targets, each time all that there are. Closing it early cancels what runs."""
         source = targets if isinstance(targets, AsyncIterator) else _as_async(targets)
         if self._shortcut is not None:

@@ -1,5 +1,6 @@
 """The scan command around a sweep: records as they come, progress, Ctrl-C. The servers are sockets that say little."""
 
+import contextlib
 import json
 import os
 import pty
@@ -231,3 +232,38 @@ def test_stats_are_lines_on_standard_error(silent: socket.socket, tmp_path: Path
     )
     assert run.stderr.splitlines()[0].startswith(b"0 of 1")
     assert len(run.stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize("how", [[], ["--workers", "2"], ["--depth", "lists"]], ids=["plain", "workers", "lists"])
+@pytest.mark.parametrize("format_", ["jsonl", "json", "table", "fix"])
+@pytest.mark.parametrize("hosts", [1, 4])
+def test_a_reader_that_goes_away_ends_a_sweep_without_a_word(
+    hosts: int, format_: str, how: list[str], tmp_path: Path
+) -> None:
+    """As `| head -1`: the reader is gone before the last host is written, or with others still under way."""
+    wanted = ["--fix"] if format_ == "fix" else ["--format", format_]
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(socket.create_server((f"127.0.0.{last}", 0))) for last in range(1, hosts + 1)]
+        targets = ["{}:{}".format(*server.getsockname()) for server in servers]
+        process = stack.enter_context(
+            subprocess.Popen(
+                [*SCAN, *targets, *wanted, *how, "--timeout", "300", "--host-timeout", "300"],
+                cwd=tmp_path,
+                env={**ENVIRONMENT, "NO_PROGRESS": "1"},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        )
+        stack.callback(process.kill)
+        connections = []
+        for server in servers:
+            server.settimeout(60)
+            connections.append(stack.enter_context(server.accept()[0]))
+        assert process.stdout is not None
+        process.stdout.close()
+        process.stdout = None
+        for connection in connections if format_ in ("json", "fix") else connections[:2]:  # those two write at the end
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            connection.close()
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err.decode()) == (141, "")

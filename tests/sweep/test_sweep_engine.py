@@ -146,7 +146,7 @@ async def test_targets_are_taken_as_they_are_needed() -> None:
         assert taken <= seen + 4 + 4 + 1  # those under way, those waiting to be read, one being taken
         if seen == 200:
             break
-    await results.aclose()  # type: ignore[attr-defined]
+    await results.aclose()
     before = taken
     await asyncio.sleep(0.01)
     assert taken == before  # closing the iterator ended the workers
@@ -195,7 +195,7 @@ async def test_closing_early_does_not_wait_for_a_reader() -> None:
         await asyncio.sleep(0.01)  # the next result fills the queue
         break
     async with asyncio.timeout(5):
-        await results.aclose()  # type: ignore[attr-defined]
+        await results.aclose()
 
 
 class Shortcut:
@@ -306,7 +306,7 @@ async def test_stop_lets_the_short_cut_finish_and_closing_drops_it() -> None:
     running = shortened(shortcut).run(Conversation(f"{n}x", str(n)) for n in range(1000))
     async for _ in running:
         break
-    await running.aclose()  # type: ignore[attr-defined]
+    await running.aclose()
     before = shortcut.started
     await asyncio.sleep(0.02)
     assert (shortcut.started, shortcut.is_open) == (before, False)
