@@ -12,6 +12,7 @@ from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fix import fix_format
 from sshprobe.cli.fleet_options import fleet_facts, say_left_out, take_hosts, weak_keys_option
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
+from sshprobe.cli.output_file import refuse_inputs
 
 if TYPE_CHECKING:
     from sshprobe.records import HostRecord, Record, SweepRecord
@@ -47,6 +48,7 @@ def grade(
 
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, verbose=verbose)
+    refuse_inputs(output, (*records, *weak_keys, *profile_names))
     facts = fleet_facts(weak_keys)
     saved = SavedSweeps(
         read_records(records, stdin=standard_input(), first_pass=take_hosts(facts), left_out=say_left_out)

@@ -111,7 +111,7 @@ def output_options(command: Command) -> Command:
             "output",
             metavar="FILE",
             callback=_no_dash,
-            help="Write records to FILE, in place of what it holds, and the report to standard output.",
+            help="Write records to FILE, and the report to standard output. What FILE holds is kept as FILE~.",
         ),
         click.option(
             "--format",

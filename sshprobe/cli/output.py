@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, Protocol
 
 from sshprobe.cli.fail_on import reached
+from sshprobe.cli.output_file import note
 from sshprobe.escape import escape_unprintable
 
 if TYPE_CHECKING:
@@ -241,6 +242,8 @@ def open_output(
 ) -> Iterator[SweepOutput]:
     """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
 
+    What the file held before is kept beside it, and standard error told so (`sshprobe.report.files`).
+
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
     `fix`: standard output gets what mends the hosts, in this format, in place of the report.
@@ -258,14 +261,19 @@ def open_output(
     with contextlib.ExitStack() as stack:
         writer: RecordWriter | None = None
         copy_to: IO[bytes] | None = None
+        stream: IO[bytes]
         if format_ == "jsonl":
-            stream = sys.stdout.buffer if name is None else stack.enter_context(appending_lines(name, keep))
+            stream = sys.stdout.buffer
+            if name is not None:
+                stream = stack.enter_context(appending_lines(name, keep, keeping=note))
             writer = JsonLinesWriter(stream)
         elif format_ == "json":
-            stream = sys.stdout.buffer if name is None else stack.enter_context(replacing(name))
+            stream = sys.stdout.buffer
+            if name is not None:
+                stream = stack.enter_context(replacing(name, keeping=note))
             writer = JsonDocumentWriter(stream)
         elif name is not None:
-            copy_to = stack.enter_context(replacing(name))
+            copy_to = stack.enter_context(replacing(name, keeping=note))
         audience: Audience | None = None
         index = None if fleet is None else FleetIndex(fleet)
         if fix is not None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import stat
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options import UserName, standard_input, terminal
+from sshprobe.cli.output_file import refuse_inputs
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 
@@ -85,8 +88,6 @@ def show(name: str, format_: str, release: str | None) -> None:
     elif format_ == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(profile)))
     elif format_ == "toml":
-        from pathlib import Path
-
         text = builtin_profile_text(name) if is_built_in(name) else Path(name).read_text(encoding="utf-8")
         click.echo("\n".join(escape_unprintable(line.expandtabs()) for line in text.splitlines()))
     else:
@@ -118,9 +119,16 @@ def check(files: tuple[str, ...]) -> None:
 )
 @click.option("--exact", is_flag=True, help="Allow no other algorithm, be it stronger.")
 @click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: made of the host's name.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, in place of what it holds.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, which is not there yet.")
+@click.option("--force", is_flag=True, help="Write in place of what FILE holds.")
 def make(
-    host: str | None, records: str | None, auth_user: str, exact: bool, id_: str | None, output: str | None
+    host: str | None,
+    records: str | None,
+    auth_user: str,
+    exact: bool,
+    id_: str | None,
+    output: str | None,
+    force: bool,
 ) -> int:
     """Make a profile of a host that others are to be like.
 
@@ -134,6 +142,10 @@ def make(
         raise click.UsageError("`-o -` is no file: without `-o` the profile goes to standard output")
     if id_ is not None and not is_profile_id(id_):
         raise click.UsageError(f"`--id {id_}` is not made of lower-case letters, digits, `.`, `_` and `-`")
+    if output is not None:
+        refuse_inputs(output, () if records is None else (records,))
+        if not force and _holds_something(output):
+            raise InputError("is there already: name another file with `-o`, or add `--force`", source=output)
     if records is not None:
         text = golden_profile(_saved_host(records, host), id_, exact=exact)
     elif host is None:
@@ -153,6 +165,15 @@ def make(
     with replacing(output) as stream:
         stream.write(text.encode("utf-8"))
     return ExitCode.OK
+
+
+def _holds_something(name: str) -> bool:
+    """Say whether a file may hold somebody's work; what cannot be looked at is found out when it is written."""
+    try:
+        there = Path(name).stat()
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(there.st_mode) and there.st_size > 0
 
 
 def _scanned_host(text: str, auth_user: str) -> Observation:

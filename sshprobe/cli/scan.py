@@ -20,6 +20,7 @@ from sshprobe.cli.options import (
     standard_input,
     terminal,
 )
+from sshprobe.cli.output_file import refuse_inputs
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import ChosenTargets, target_options
 from sshprobe.errors import InputError
@@ -135,6 +136,7 @@ def scan(
         raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
     if resume is not None and chosen.count_only:
         raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
+    refuse_inputs(output, (*chosen.names_of_files(), *profile_names))
     new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
     if new_table is not None and not chosen.any_named:
         check_without_targets(chosen, client_id)

@@ -78,6 +78,11 @@ class ChosenTargets:
         """Whether there is a word or a file of targets at all."""
         return bool(self.targets or self.files or self.inventories or self.records)
 
+    def names_of_files(self) -> list[str]:
+        """Return what is read: the names of files, and `-` where standard input is one."""
+        files = [*self.files, *self.inventories, *self.records, *self.exclude_files]
+        return [*files, *(word for word in self.targets if word == "-")]
+
     def check(self) -> None:
         """Raise `click.UsageError` for options that make no sense without others."""
         if self.inventory_format and not self.inventories:

@@ -252,7 +252,7 @@ def test_a_profile_of_a_saved_host(saved: Path, capsys: pytest.CaptureFixture[st
 
     records, made = str(saved / "saved.jsonl"), str(saved / "made.toml")
     for host in ("192.0.2.1", "192.0.2.1:22"):
-        assert main(["profiles", "make", host, "--from-records", records, "-o", made, "--id", "ours"]) == 0
+        assert main(["profiles", "make", host, "--from-records", records, "-o", made, "--id", "ours", "--force"]) == 0
         assert main(["profiles", "check", made]) == 0
         assert capsys.readouterr().out == f"{made}: ok (ours, 2026-11-20)\n"
     assert main(["profiles", "make", "--from-records", records]) == 2

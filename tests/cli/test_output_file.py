@@ -1,0 +1,208 @@
+"""What `-o` does to a file that is there: nothing is lost without a word, and never what is read."""
+
+import contextlib
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from sshprobe.report.files import replacing
+from tests.cli.test_cli_commands import sshprobe, write
+from tests.sample_records import captured, failed
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(tmp_path / "mon.jsonl", [captured("openssh-debian12-9.2p1", "192.0.2.1"), failed("timeout", "no answer")])
+    return tmp_path
+
+
+@pytest.fixture
+def nobody() -> str:
+    """A place where no server listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (["scan", "--from-records", "mon.jsonl", "--status", "timeout"], "mon.jsonl"),
+        (["scan", "--from-records", "mon.jsonl", "--status", "timeout"], "./link"),
+        (["scan", "--from-records", "mon.jsonl", "--status", "timeout"], "hard"),
+        (["scan", "-f", "hosts.txt"], "hosts.txt"),
+        (["scan", "192.0.2.1", "--exclude-file", "hosts.txt"], "hosts.txt"),
+        (["scan", "--inventory", "hosts.txt"], "hosts.txt"),
+        (["scan", "192.0.2.1", "--profile", "own.toml"], "own.toml"),
+        (["grade", "mon.jsonl"], "mon.jsonl"),
+        (["grade", "mon.jsonl", "--format", "json"], "mon.jsonl"),
+        (["grade", "mon.jsonl", "--format", "table"], "mon.jsonl"),
+        (["profiles", "make", "192.0.2.1", "--from-records", "mon.jsonl", "--force"], "mon.jsonl"),
+    ],
+)
+def test_what_is_read_is_not_written(arguments: Sequence[str], output: str, folder: Path) -> None:
+    (folder / "hosts.txt").write_text("192.0.2.1\n")
+    (folder / "own.toml").write_text(
+        'id = "own"\ntitle = "Own"\nversion = "1"\ndate = "2026"\nsource = "s"\nextends = "mozilla-modern"\n'
+    )
+    (folder / "link").symlink_to("mon.jsonl")
+    (folder / "hard").hardlink_to(folder / "mon.jsonl")
+    before = contents(folder)
+    run = sshprobe(*arguments, "-o", output, cwd=folder)
+    assert run.stderr.decode() == f"error: {output}: is read too: name another file with `-o`\n"
+    assert run.returncode == 2
+    assert contents(folder) == before
+
+
+def test_standard_input_is_read_too(folder: Path) -> None:
+    before = contents(folder)
+    command = [sys.executable, "-m", "sshprobe", "grade", "-", "-o", "mon.jsonl"]
+    with (folder / "mon.jsonl").open("rb") as stream:
+        run = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=stream,
+            capture_output=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            check=False,
+        )
+    assert (run.returncode, contents(folder)) == (2, before)
+    assert run.stderr == b"error: mon.jsonl: is read too: name another file with `-o`\n"
+
+
+def test_the_back_up_is_no_place_for_what_is_read(folder: Path) -> None:
+    (folder / "mon.jsonl~").write_bytes((folder / "mon.jsonl").read_bytes())
+    before = contents(folder)
+    run = sshprobe("scan", "--from-records", "mon.jsonl~", "--status", "timeout", "-o", "mon.jsonl", cwd=folder)
+    assert (run.returncode, contents(folder)) == (2, before)
+    assert run.stderr.startswith(b"error: mon.jsonl: is read, and would be where what it held before is kept:")
+
+
+@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon.txt"])
+def test_what_a_file_held_is_kept_and_that_is_said(name: str, folder: Path, nobody: str) -> None:
+    before = (folder / "mon.jsonl").read_bytes()
+    (folder / "mon.jsonl").rename(folder / name)
+    (folder / name).chmod(0o640)
+    run = sshprobe("scan", nobody, "-o", name, cwd=folder)
+    assert run.returncode == 3
+    assert run.stderr.decode() == f"note: {name} is replaced: its 2 records are in {name}~\n"
+    assert (folder / f"{name}~").read_bytes() == before
+    assert b'"refused"' in (folder / name).read_bytes()
+    assert stat.S_IMODE((folder / name).stat().st_mode) == 0o640
+    again = sshprobe("scan", nobody, "-o", name, cwd=folder)
+    held = "what it held is" if name == "mon.json" else "its 1 record is"
+    assert again.stderr.decode() == f"note: {name} is replaced: {held} in {name}~\n"
+    assert sorted(contents(folder)) == [name, f"{name}~"]
+
+
+def test_a_sweep_that_saw_no_host_does_not_cost_the_back_up(folder: Path, nobody: str) -> None:
+    before = (folder / "mon.jsonl").read_bytes()
+    (folder / "mon.jsonl").rename(folder / "mon.jsonl~")
+    write(folder / "mon.jsonl", [])
+    run = sshprobe("scan", nobody, "-o", "mon.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr) == (3, b"")
+    assert (folder / "mon.jsonl~").read_bytes() == before
+
+
+def test_an_empty_file_and_a_device_hold_nothing(tmp_path: Path, nobody: str) -> None:
+    (tmp_path / "new.jsonl").touch()
+    for name in ("new.jsonl", os.devnull):
+        run = sshprobe("scan", nobody, "-o", name, cwd=tmp_path)
+        assert (run.returncode, run.stderr) == (3, b"")
+    assert list(contents(tmp_path)) == ["new.jsonl"]
+
+
+def test_where_nothing_can_be_kept_the_sweep_goes_on(folder: Path, nobody: str) -> None:
+    (folder / "mon.jsonl~").mkdir()
+    run = sshprobe("scan", nobody, "-o", "mon.jsonl", cwd=folder)
+    assert run.returncode == 3
+    assert run.stderr.startswith(b"note: mon.jsonl is replaced, and its 2 records could not be kept as mon.jsonl~: ")
+    assert b'"refused"' in (folder / "mon.jsonl").read_bytes()
+
+
+def test_a_link_stays_one_and_its_file_is_kept(folder: Path, nobody: str) -> None:
+    (folder / "link").symlink_to("mon.jsonl")
+    before = (folder / "mon.jsonl").read_bytes()
+    run = sshprobe("scan", nobody, "-o", "link", cwd=folder)
+    assert f"its 2 records are in {(folder / 'mon.jsonl').resolve()}~\n" in run.stderr.decode()
+    assert (folder / "link").is_symlink()
+    assert (folder / "mon.jsonl~").read_bytes() == before
+
+
+def test_a_report_that_fails_leaves_file_and_back_up(tmp_path: Path) -> None:
+    path, said = tmp_path / "r.json", list[str]()
+    path.write_bytes(b"old")
+    with contextlib.suppress(RuntimeError), replacing(str(path), keeping=said.append) as stream:
+        stream.write(b"half")
+        raise RuntimeError
+    assert (contents(tmp_path), said) == ({"r.json": b"old"}, [])
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A server that accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(60)
+        yield server
+
+
+def test_a_sweep_that_is_stopped_at_once_costs_nothing(folder: Path, silent: socket.socket) -> None:
+    before = (folder / "mon.jsonl").read_bytes()
+    place = "{}:{}".format(*silent.getsockname())
+    with subprocess.Popen(
+        [sys.executable, "-m", "sshprobe", "scan", place, "-o", "mon.jsonl", "--timeout", "300"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        try:
+            connection, _ = silent.accept()
+            with connection:
+                assert process.stderr is not None
+                assert process.stderr.readline() == b"note: mon.jsonl is replaced: its 2 records are in mon.jsonl~\n"
+                process.send_signal(signal.SIGINT)
+                assert process.stderr.readline().startswith(b"interrupted")
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130
+    assert (folder / "mon.jsonl~").read_bytes() == before
+
+
+def test_saved_options_do_not_overwrite_in_silence(folder: Path, nobody: str) -> None:
+    """A saved `-o`, and other targets on the command line."""
+    before = (folder / "mon.jsonl").read_bytes()
+    env = {"XDG_CONFIG_HOME": str(folder / "config")}
+    sshprobe("scan", "--save-as", "lab", "192.0.2.9", "-o", "mon.jsonl", "--count", cwd=folder, env=env)
+    run = sshprobe("scan", "--saved", "lab", nobody, cwd=folder, env=env)
+    assert run.stderr == b"note: mon.jsonl is replaced: its 2 records are in mon.jsonl~\n"
+    assert (folder / "mon.jsonl~").read_bytes() == before
+
+
+def test_a_profile_that_was_edited_is_replaced_only_by_force(folder: Path) -> None:
+    make = ["profiles", "make", "192.0.2.1", "--from-records", "mon.jsonl", "-o", "golden.toml"]
+    (folder / "golden.toml").touch()  # holds nobody's work
+    assert sshprobe(*make, cwd=folder).returncode == 0
+    made = (folder / "golden.toml").read_text()
+    (folder / "golden.toml").write_text("# edited\n" + made)
+    run = sshprobe(*make, cwd=folder)
+    assert run.returncode == 2
+    assert run.stderr == b"error: golden.toml: is there already: name another file with `-o`, or add `--force`\n"
+    assert (folder / "golden.toml").read_text().startswith("# edited\n")
+    assert sshprobe(*make, "--force", cwd=folder).returncode == 0
+    assert (folder / "golden.toml").read_text() == made
