@@ -292,7 +292,8 @@ def moduli_command(bits: int) -> str:
     file, kept, backup = "/etc/ssh/moduli", "/etc/ssh/moduli.kept", "/etc/ssh/moduli.sshprobe-backup"
     none = f"no modulus of {bits} bits in {file}: take the file of a current OpenSSH"
     return (
-        f"test -e {backup} || cp -p {file} {backup} && awk '/^[0-9]/ && $5 >= {bits - 1}' {file} > {kept}; if test -s {kept}; then cat {kept} > {file}; "
+        f"test -e {backup} || cp -p {file} {backup} && awk '/^[0-9]/ && $5 >= {bits - 1}' {file} > {kept}; "
+        f"if test -s {kept}; then cat {kept} > {file}; "
         f"else echo '{none}' >&2; fi; rm -f {kept}"
     )
 
