@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from sshprobe.profiles import Profile
     from sshprobe.records import HostRecord, SummaryRecord
 
-FIX_FORMATS = ("sshd_config.d", "ansible", "dropbear")
+FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
 RECORD_FORMATS = ("table", "json", "jsonl")
 
 
 def fix_format(
-    fix: bool, format_: str | None, profiles: Sequence[Profile], *, verbose: bool
+    fix: bool, format_: str | None, profiles: Sequence[Profile], *, output: str | None, verbose: bool
 ) -> tuple[str | None, str | None]:
-    """Return the format of the fix, if one is wanted, and that of the records.
+    """Return the format of the fix, if one is wanted, and that of the records, which go to the file `output`.
 
     Raises:
         click.UsageError: the two were mixed.
@@ -32,6 +32,10 @@ def fix_format(
     if format_ in RECORD_FORMATS:
         raise click.UsageError(
             f"`--format {format_}` is none of `--fix`: take {_or(FIX_FORMATS)}, or none; records go to `-o FILE`"
+        )
+    if output is not None and not output.lower().endswith((".json", ".jsonl")):
+        raise click.UsageError(
+            f"`-o {output}` is for records, not for what `--fix` prints: name it .json or .jsonl, or write `> {output}`"
         )
     if len(profiles) > 1:
         raise click.UsageError("`--fix` mends for one profile: name one `--profile`")

@@ -47,7 +47,7 @@ def grade(
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)
-    fixes, format_ = fix_format(fix, format_, profiles, verbose=verbose)
+    fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
     refuse_inputs(output, (*records, *weak_keys, *profile_names))
     facts = fleet_facts(weak_keys)
     saved = SavedSweeps(

@@ -124,7 +124,8 @@ def output_options(command: Command) -> Command:
             "--fix",
             is_flag=True,
             help="Print what to change on each host, ready to be pasted, and nothing else: lines of sshd_config and "
-            "commands; with --format a drop-in for sshd_config.d, an Ansible playbook, or Dropbear's localoptions.h.",
+            "commands, as --format sshd_config; or a drop-in for sshd_config.d, an Ansible playbook, Dropbear's "
+            "localoptions.h. `-o FILE` gets records all the same.",
         ),
     ):
         command = option(command)

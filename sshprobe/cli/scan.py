@@ -131,7 +131,7 @@ def scan(
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
     profiles = load_profiles(profile_names)
-    fixes, format_ = fix_format(fix, format_, profiles, verbose=verbose)
+    fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
     if resume is not None and (output is not None or format_ not in (None, "jsonl")):
         raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
     if resume is not None and chosen.count_only:

@@ -109,6 +109,13 @@ def test_nothing_to_change_is_said(run: Run) -> None:
         assert "Left out: 192.0.2.5:22" in run("grade", "saved.jsonl", "--fix", "--format", format_)[1]
 
 
+def test_the_usual_format_has_a_name(run: Run) -> None:
+    write(fleet())
+    usual = run("grade", "saved.jsonl", "--fix")
+    assert run("grade", "saved.jsonl", "--fix", "--format", "sshd_config") == usual
+    assert "\nKexAlgorithms " in usual[1]
+
+
 def test_records_go_to_the_file_besides(run: Run) -> None:
     write(fleet())
     code, out, _ = run("grade", "saved.jsonl", "--fix", "-o", "again.jsonl")
@@ -122,7 +129,9 @@ def test_records_go_to_the_file_besides(run: Run) -> None:
     [
         (("--format", "ansible"), "`--format ansible` is one of `--fix`: add it, or take table, json or jsonl"),
         (("--format", "sshd_config.d", "-o", "x"), "`--format sshd_config.d` is one of `--fix`"),
-        (("--fix", "--format", "json"), "`--format json` is none of `--fix`: take sshd_config.d, ansible or dropbear"),
+        (("--fix", "--format", "json"), "`--format json` is none of `--fix`: take sshd_config, sshd_config.d,"),
+        (("--format", "sshd_config"), "`--format sshd_config` is one of `--fix`: add it"),
+        (("--fix", "-o", "x"), "`-o x` is for records, not for what `--fix` prints: name it .json or .jsonl"),
         (("--fix", "-v"), "`--fix` prints no report: leave `-v` out"),
         (("--fix", "--profile", "mozilla-modern", "--profile", "alibaba-ecs"), "`--fix` mends for one profile"),
     ],
