@@ -29,6 +29,10 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     """Ready lines of sshd_config, comments among them. Empty: nothing to change there."""
     commands: list[str]
     """Shell commands for root: moduli, host keys."""
+    short_commands: list[str]
+    """Those of them that can stand in a report: they come before the lines."""
+    long_commands: list[str]
+    """What the others are about, in a few words."""
     advice: list[str]
     """For software other than OpenSSH, in plain words: one line for each matter."""
     grade: Grade
@@ -70,10 +74,13 @@ def remedy(
                 comment = f"# {change.comment}"
                 lines += [*([comment] if comment not in lines else []), *change.text]
         commands = [command for change in changes for command in change.commands]
+    long = [change for change in changes if change.moduli_bits is not None] if openssh else []
     return Remedy(
         changes=changes,
         lines=[FIRST, *lines] if lines else [],
         commands=commands,
+        short_commands=[command for command in commands if not any(command in change.commands for change in long)],
+        long_commands=[change.comment for change in long],
         advice=[] if openssh else _advice(compiled_in(context, steps), changes),
         grade=promised.grade,
         score=promised.score,

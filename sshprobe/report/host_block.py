@@ -38,8 +38,12 @@ class Advice(Protocol):
         """Lines for /etc/ssh/sshd_config."""
 
     @property
-    def commands(self) -> list[str]:
-        """Shell commands."""
+    def short_commands(self) -> list[str]:
+        """Shell commands that come before the lines."""
+
+    @property
+    def long_commands(self) -> list[str]:
+        """In a few words, what is done by commands that are too long for a report."""
 
     @property
     def advice(self) -> list[str]:
@@ -84,7 +88,7 @@ def host_block(
             lines += verdict_details(verdict, terminal)
         advice = (remedies or {}).get(verdict.profile)
         if advice is not None:
-            lines += _remedy(advice, verdict, terminal, verbose=verbose)
+            lines += _remedy(advice, verdict, terminal, several=len(record.verdicts) > 1, verbose=verbose)
     if verbose:
         lines += ["", *observation_details(record, terminal)]
     lines += _foot(record, terminal, verbose=verbose)
@@ -196,30 +200,40 @@ def _finding(group: list[Finding], widths: tuple[int, int], terminal: Terminal) 
     return [terminal.severity(first[:10], finding.severity) + first[10:], *rest]
 
 
-def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
-    if not (advice.lines or advice.commands or advice.advice or advice.left):
+def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, several: bool, verbose: bool) -> list[str]:
+    helps = bool(advice.lines or advice.short_commands or advice.long_commands or advice.advice)
+    if not (helps or advice.left):
         return []
+    under = f" under {verdict.profile}" if several else ""
     if (advice.grade, advice.score) != (verdict.grade, verdict.score):
-        goal = f"To reach {advice.grade} ({advice.score})"
+        goal = f"To reach {advice.grade} ({advice.score}){under}"
         if verdict.not_observed:
             goal += ", as far as was seen"
     else:
-        goal = "To match the profile" if advice.compliant else "To come closer to the profile"
+        goal = f"To match {verdict.profile if several else 'the profile'}"
+        if not advice.compliant:
+            goal = f"To come closer to {verdict.profile if several else 'the profile'}"
     lines = [""]
-    # Never wrapped: sshd_config and the shell take a line as it is.
+    # Never wrapped: sshd_config and the shell take a line as it is. A line may need a key that has to be made first.
+    if advice.short_commands:
+        lines.append(f"  {goal}, run:")
+        lines += [f"    {escape_unprintable(command)}" for command in advice.short_commands]
     if advice.lines:
-        lines.append(f"  {goal}, in /etc/ssh/sshd_config:")
+        lines.append(
+            "  Then, in /etc/ssh/sshd_config:" if advice.short_commands else f"  {goal}, in /etc/ssh/sshd_config:"
+        )
         lines += [f"    {escape_unprintable(line)}" for line in advice.lines]
-    if advice.commands:
-        lines.append("  And run:" if advice.lines else f"  {goal}, run:")
-        lines += [f"    {escape_unprintable(command)}" for command in advice.commands]
+    if advice.long_commands:
+        words = f"{', '.join(advice.long_commands)}: --fix prints the command"
+        lead = "And" if advice.short_commands or advice.lines else f"{goal},"
+        lines += terminal.wrap(escape_unprintable(f"{lead} {words}"), indent="    ", first="  ")
     if advice.advice:
         lines.append(f"  To change on this server, {goal[0].lower()}{goal[1:]}:")
         for line in advice.advice:
             lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
     shown = advice.left if verbose else advice.left[:_SHOWN_LEFT]
     if shown:
-        lines.append("  This leaves:" if advice.lines or advice.commands or advice.advice else "  To change by hand:")
+        lines.append("  This leaves:" if helps else "  To change by hand:")
     for line in shown:
         lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
     if len(advice.left) > len(shown):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import FleetFacts
+from sshprobe.grading import FleetFacts, grade, remedy
+from sshprobe.profiles import load_profile
 from sshprobe.records import Effect, Grade, HostRecord, Waived
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
@@ -20,12 +21,13 @@ from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, fail
 @dataclass
 class Help:
     lines: list[str] = field(default_factory=list)
-    commands: list[str] = field(default_factory=list)
+    short_commands: list[str] = field(default_factory=list)
     grade: Grade = "A"
     score: int = 93
     compliant: bool | None = True
     left: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
+    long_commands: list[str] = field(default_factory=list)
 
 
 def test_one_host() -> None:
@@ -94,6 +96,28 @@ def test_what_a_remedy_reaches_and_leaves() -> None:
     assert "  To change on this server, to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
     assert "5 more with -v" in words(Help(left=left))
     assert "thing 8" in words(Help(left=left), verbose=True)
+
+
+def test_long_commands_are_left_to_fix_and_keys_come_before_lines() -> None:
+    small = msgspec.structs.replace(
+        captured("openssh-debian12-9.2p1"), server_host_key_algorithms=["ssh-dss"], host_keys=None
+    )
+    profile = load_profile("mozilla-modern")
+    record = msgspec.structs.replace(small, verdicts=[grade(small, profile)])
+    text = host_block(record, Terminal(), remedies={profile.id: remedy(record, profile)})
+    assert "  And moduli of 3072 bits and more: --fix prints the command\n" in text
+    assert "awk" not in text
+    made, line = text.index(" ssh-keygen -q -t ed25519 "), text.index("    HostKey /etc/ssh/ssh_host_ed25519_256_key\n")
+    assert text.index("To reach ") < made < text.index("  Then, in /etc/ssh/sshd_config:\n") < line
+
+
+def test_of_several_profiles_the_one_that_is_reached_is_named() -> None:
+    record = debian12()
+    other = msgspec.structs.replace(record.verdicts[0], profile="sshprobe-2026")
+    both = msgspec.structs.replace(record, verdicts=[other, *record.verdicts])
+    for help_, words in ((Help(["x"]), "To reach A (93) under"), (Help(["x"], grade="C", score=61), "To match")):
+        text = host_block(both, Terminal(), remedies={"sshprobe-2026": help_})
+        assert f"{words} sshprobe-2026, in /etc" in text
 
 
 def test_lines_to_paste_are_never_wrapped() -> None:
@@ -380,7 +404,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 @settings(max_examples=200, deadline=None)
 @given(values(HostRecord), st.lists(HOSTILE, max_size=2), st.integers(1, 200))
 def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[str], width: int) -> None:
-    help_ = Help(advice, advice, left=advice)
+    help_ = Help(advice, advice, left=advice, long_commands=advice)
     remedies = {verdict.profile: help_ for verdict in record.verdicts}
     terminal = Terminal(width)
     text = host_block(record, terminal, remedies=remedies) + host_block(record, terminal, verbose=True)
