@@ -117,9 +117,10 @@ def _is_touched(context: Context, category: Class) -> bool:
 
 
 def is_openssh(observation: Observation) -> bool:
-    """Whether the server says that it is OpenSSH."""
+    """Whether the server says that it is OpenSSH of a Unix: on Windows there is neither /etc/ssh nor its shell."""
     found = observation.identification
-    return found is not None and found.software.startswith("OpenSSH")
+    software = "" if found is None else found.software
+    return software.startswith("OpenSSH") and not software.startswith("OpenSSH_for_Windows")
 
 
 def openssh_version(observation: Observation) -> str | None:

@@ -26,6 +26,10 @@ COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: u
 """Software that has no options for algorithms, by how its identification begins (tinysshd(8))."""
 
 
+PLACES = {"openssh_for_windows": r"its options are in %ProgramData%\ssh\sshd_config; then: Restart-Service sshd"}
+"""Where to change it (Microsoft's documentation of OpenSSH for Windows, server configuration)."""
+
+
 def plain_steps(context: Context, before: Verdict) -> Iterator[Step]:
     """What to change, in words, and what it comes to."""
     yield from _protocol(context, before)
@@ -34,10 +38,13 @@ def plain_steps(context: Context, before: Verdict) -> Iterator[Step]:
     yield from _authentication(context, before)
 
 
-def compiled_in(context: Context, steps: list[Step]) -> str | None:
-    """What to say first of software that has no options for the algorithms that are to go."""
+def said_first(context: Context, steps: list[Step]) -> str | None:
+    """Where the software has its options, or that it has none for the algorithms that are to go."""
     found = context.observation.identification
     software = "" if found is None else found.software.lower()
+    place = next((words for name, words in PLACES.items() if software.startswith(name)), None)
+    if place is not None:
+        return place if steps else None
     about = next((words for name, words in COMPILED_IN.items() if software.startswith(name)), None)
     lists = any(text.startswith(tuple(WORDS.values())) for step in steps for text in step.change.text)
     return about if lists else None

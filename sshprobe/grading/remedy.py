@@ -13,7 +13,7 @@ from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.grade import grade, judge
 from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
-from sshprobe.grading.plain_words import compiled_in, plain_steps
+from sshprobe.grading.plain_words import plain_steps, said_first
 from sshprobe.profiles import Profile
 from sshprobe.records import Finding, Grade, Observation, Verdict
 
@@ -81,7 +81,7 @@ def remedy(
         commands=commands,
         short_commands=[command for command in commands if not any(command in change.commands for change in long)],
         long_commands=[change.comment for change in long],
-        advice=[] if openssh else _advice(compiled_in(context, steps), changes),
+        advice=[] if openssh else _advice(said_first(context, steps), changes),
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,

@@ -103,6 +103,28 @@ def test_options_of_dropbear_are_c_in_either_format(run: Run, tmp_path: Path) ->
     assert "#define DROPBEAR_SHA1_HMAC 0\n" in done.stdout
 
 
+def test_windows_gets_words_and_no_paths_of_unix(run: Run) -> None:
+    host = captured("openssh-debian12-9.2p1", "192.0.2.9")
+    assert host.identification is not None
+    raw, software = "SSH-2.0-OpenSSH_for_Windows_9.5", "OpenSSH_for_Windows_9.5"
+    said = msgspec.structs.replace(host.identification, raw=raw, software=software, comments=None)
+    keys = [msgspec.structs.replace(key, bits=1024) if key.type == "ssh-rsa" else key for key in host.host_keys or ()]
+    write([msgspec.structs.replace(host, identification=said, host_keys=keys)])
+    for format_ in ("sshd_config", "sshd_config.d", "ansible"):
+        _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", format_, "--profile", "mozilla-modern")
+        assert not [line for line in pasted(out) if line not in ("---", "[]")]
+        assert not re.search(r"/etc/ssh/|awk|ssh-keygen|systemctl", out)
+        if format_ == "sshd_config":
+            assert r"%ProgramData%\ssh\sshd_config" in out
+            assert "MACs: take out umac-64" in " ".join(out.split())
+        else:
+            assert "no /etc/ssh on Windows." in out
+    _, out, _ = run("grade", "saved.jsonl", "--profile", "mozilla-modern")
+    assert "To change on this server" in out
+    assert r"%ProgramData%\ssh\sshd_config" in out
+    assert not re.search(r"/etc/ssh/|awk|ssh-keygen|systemctl", out)
+
+
 def test_nothing_to_change_is_said(run: Run) -> None:
     write(fleet()[4:5])
     for format_ in FORMATS:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.report.fix.plan import Change, Group, NewKey, Plan, cautions, heading, is_openssh, left, ungraded
+from sshprobe.report.fix.plan import Change, Group, NewKey, Plan, cautions, heading, is_openssh, left, not_for, ungraded
 from sshprobe.report.words import endpoint
 
 OF_GROUPS = frozenset({"all", "ungrouped"})
@@ -25,7 +25,7 @@ def playbook(plan: Plan) -> str:
     plays = 0
     for group in plan.groups():
         if not is_openssh(group):
-            why = "no OpenSSH, which alone has sshd_config"
+            why = not_for(group)
             lines += _comment(
                 f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
                 for host, port in group.hosts

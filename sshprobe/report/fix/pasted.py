@@ -9,7 +9,19 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.report.fix.plan import Change, Group, Plan, cautions, heading, is_openssh, left, ungraded, wrapped
+from sshprobe.report.fix.plan import (
+    Change,
+    Group,
+    Plan,
+    cautions,
+    heading,
+    is_openssh,
+    is_windows,
+    left,
+    not_for,
+    ungraded,
+    wrapped,
+)
 from sshprobe.report.words import endpoint
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-sshprobe.conf"
@@ -35,7 +47,7 @@ def drop_in(plan: Plan) -> str:
         if is_openssh(group):
             blocks.append(list(_drop_in(group)))
         else:
-            blocks.append(_comment(_other(group, "no OpenSSH, which alone has sshd_config")))
+            blocks.append(_comment(_other(group, not_for(group))))
     blocks.append(_comment(ungraded(plan)))
     return _joined(blocks)
 
@@ -84,7 +96,8 @@ def _block(group: Group) -> Iterator[str]:
         words = [change for change in changes if change.kind == "words"]
         if words:
             yield ""
-            yield from _comment(["Change on this server:"])
+            where = r"Change in %ProgramData%\ssh\sshd_config, then Restart-Service sshd:"
+            yield from _comment([where if is_windows(group) else "Change on this server:"])
             for change in words:
                 yield from _comment(wrapped(change.text[0], indent="    ", first="  "))
                 yield from _comment(f"      {line}" for reason in change.reasons for line in wrapped(reason))

@@ -140,8 +140,18 @@ class Plan:
 
 
 def is_openssh(group: Group) -> bool:
-    """Whether the hosts say that they are OpenSSH."""
-    return group.software.startswith("OpenSSH")
+    """Whether the hosts say that they are OpenSSH of a Unix."""
+    return group.software.startswith("OpenSSH") and not is_windows(group)
+
+
+def is_windows(group: Group) -> bool:
+    """Whether the hosts say that they are OpenSSH of Windows."""
+    return group.software.startswith("OpenSSH_for_Windows")
+
+
+def not_for(group: Group) -> str:
+    """Why there are no lines for /etc/ssh/sshd_config."""
+    return "no /etc/ssh on Windows" if is_windows(group) else "no OpenSSH, which alone has sshd_config"
 
 
 def answer(compliant: bool | None) -> str:
