@@ -121,11 +121,11 @@ def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, *, several: b
         print(f"{words} left out: nothing was seen of SSH there", file=sys.stderr)
 
 
-def _assess(category: Any, name: str) -> tuple[Severity | None, str]:
-    """Say how weak an algorithm is, and why."""
+def _assess(category: Any, name: str) -> tuple[Severity | None, str, bool]:
+    """Say how weak an algorithm is, why, and whether it is none but a signal."""
     from sshprobe.algorithms import is_marker, weakness_of
 
     if is_marker(name):
-        return None, "a signal, no algorithm"
+        return None, "a signal, no algorithm", True
     weakness = weakness_of(category, name)
-    return (None, "") if weakness is None else (weakness.severity, weakness.words)
+    return (None, "", False) if weakness is None else (weakness.severity, weakness.words, False)

@@ -19,8 +19,8 @@ _FIELDS = {
     "compression": ("compression_algorithms_client_to_server", "compression_algorithms_server_to_client"),
 }
 
-Assess = Callable[[str, str], tuple[Severity | None, str]]
-"""Class and name to the severity of a weakness, if it has one, and words about it."""
+Assess = Callable[[str, str], tuple[Severity | None, str, bool]]
+"""Class and name to the severity of a weakness, if it has one, words about it, and whether it is but a signal."""
 
 
 class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +32,8 @@ class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None
     """Of its weakness. None: it has none."""
     weakness: str
+    signal: bool
+    """It is a signal in the list, such as "kex-strict-s-v00@openssh.com", and no algorithm."""
     hosts: list[str]
     """"address:port", sorted."""
 
@@ -65,23 +67,31 @@ class ByAlgorithm:
         classes = list(_FIELDS)
         uses = []
         for (category, name), hosts in self._hosts.items():
-            severity, words = self._assess(category, name)
+            severity, words, signal = self._assess(category, name)
             uses.append(
-                AlgorithmUse(category=category, algorithm=name, severity=severity, weakness=words, hosts=sorted(hosts))
+                AlgorithmUse(
+                    category=category,
+                    algorithm=name,
+                    severity=severity,
+                    weakness=words,
+                    signal=signal,
+                    hosts=sorted(hosts),
+                )
             )
         uses.sort(key=lambda use: (classes.index(use.category), -len(use.hosts), use.algorithm))
         return AlgorithmReport(algorithms=uses, summary=summary)
 
     def table(self, summary: SummaryRecord, terminal: Terminal, *, verbose: bool = False) -> str:
-        """Return the report for people."""
+        """Return the report for people. Signals in the list of key exchanges stand apart, at the end."""
+        uses = sorted(self.document(summary).algorithms, key=lambda use: use.signal)
         rows = [
             [
-                use.category,
+                "signal" if use.signal else use.category,
                 escape_unprintable(use.algorithm),
                 str(len(use.hosts)),
                 use.severity or "",
                 few(use.hosts, verbose=verbose),
             ]
-            for use in self.document(summary).algorithms
+            for use in uses
         ]
         return fleet_table(["class", "algorithm", "hosts", "weakness", "which"], rows, summary, terminal, right=(2,))

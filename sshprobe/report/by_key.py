@@ -8,6 +8,7 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import FleetReport, HostRecord, SummaryRecord
 from sshprobe.report.fleet_table import few, fleet_table, place_of
 from sshprobe.report.terminal import Terminal
+from sshprobe.report.words import count
 
 
 class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +73,9 @@ class ByKey:
 
     def table(self, summary: SummaryRecord, terminal: Terminal, *, verbose: bool = False) -> str:
         """Return the report for people: keys with findings, and with `verbose` all."""
+        keys = self.document(summary).keys
+        shown = [key for key in keys if key.findings or verbose]
+        hidden = len(keys) - len(shown)
         rows = [
             [
                 escape_unprintable(key.fingerprint),
@@ -81,11 +85,13 @@ class ByKey:
                 ", ".join(_words(id, key.agree) for id in key.findings),
                 few(key.hosts, verbose=verbose),
             ]
-            for key in self.document(summary).keys
-            if key.findings or verbose
+            for key in shown
         ]
         headers = ["fingerprint", "type", "bits", "hosts", "findings", "which"]
-        return fleet_table(headers, rows, summary, terminal, right=(2, 3))
+        sentence = (
+            f"{count(hidden, 'host key')} without a finding: {'it is' if hidden == 1 else 'they are'} listed with -v."
+        )
+        return fleet_table(headers, rows, summary, terminal, right=(2, 3), left_out=sentence if hidden else "")
 
 
 def _words(id: str, agree: bool | None) -> str:

@@ -32,8 +32,12 @@ def fleet_table(
     terminal: Terminal,
     *,
     right: Sequence[int] = (),
+    left_out: str = "",
 ) -> str:
-    """Return a table and what there is to say of all hosts, its last line ended. Cells are printable already."""
+    """Return a table and what there is to say of all hosts, its last line ended. Cells are printable already.
+
+    `left_out` is a sentence on what the table does not have.
+    """
     from tabulate import tabulate
 
     lines: list[str] = []
@@ -45,6 +49,6 @@ def fleet_table(
         lines = [*(line.rstrip() for line in table.splitlines()), ""]
     servers = sum(number for status, number in summary.statuses.items() if status in ("ok", "partial"))
     words = [f"{count(summary.hosts, 'target')}, {count(servers, 'SSH server')}.", *key_sentences(summary)]
-    for sentence in (" ".join(words), *unchecked_sentences(summary)):
+    for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary)):
         lines += terminal.wrap(sentence, indent="")
     return "\n".join(lines) + "\n"

@@ -66,11 +66,28 @@ def test_by_key(saved: Path) -> None:
     assert len(document["summary"]["shared_primes"]) == 1
 
 
+def test_keys_without_a_finding_are_counted_and_listed_with_v(tmp_path: Path) -> None:
+    record = captured("openssh-debian12-9.2p1")
+    assert record.host_keys is not None
+    write(tmp_path / "one.jsonl", [record])
+    out = sshprobe("report", "one.jsonl", "--by", "key", cwd=tmp_path).stdout.decode()
+    assert f"\n{len(record.host_keys)} host keys without a finding: they are listed with -v.\n" in out
+    assert "SHA256:" not in out
+    listed = sshprobe("report", "one.jsonl", "--by", "key", "-v", cwd=tmp_path).stdout.decode()
+    assert listed.count("SHA256:") == len(record.host_keys)
+    assert "without a finding" not in listed
+
+
 def test_by_algorithm(saved: Path) -> None:
     out = sshprobe("report", "saved.jsonl", "--by", "algorithm", cwd=saved).stdout.decode()
     rows = {tuple(line.split()[:2]): line for line in out.splitlines() if line}
     assert rows["kex", "curve25519-sha256"].endswith("  192.0.2.1:22, 192.0.2.2:22, 192.0.2.3:22 and 1 more")
     assert rows["mac", "hmac-sha1"].split()[2:4] == ["4", "low"]
+    # A signal is no algorithm: it stands after all of them.
+    assert ("kex", "kex-strict-s-v00@openssh.com") not in rows
+    names = [row[0] for row in list(rows)[1:]]
+    assert "signal" in names
+    assert set(names[names.index("signal") : names.index("5")]) == {"signal"}
     run = sshprobe("report", "saved.jsonl", "--by", "algorithm", "--format", "json", cwd=saved)
     uses = {(use["category"], use["algorithm"]): use for use in json.loads(run.stdout)["algorithms"]}
     assert uses["kex", "mlkem768x25519-sha256"]["hosts"] == ["192.0.2.4:22"]
