@@ -24,7 +24,8 @@ def describe(category: Any, name: str) -> AlgorithmNotes:
     """Return the weakness of an algorithm, and facts of the catalogue, in words."""
     if is_marker(name):
         entry = marker(name)
-        return AlgorithmNotes(facts=("a signal, no algorithm", *((entry.notes,) if entry and entry.notes else ())))
+        notes = (entry.notes,) if entry and entry.notes else ()
+        return AlgorithmNotes(facts=("a signal, no algorithm", *notes), signal=True)
     weakness = weakness_of(category, name)
     facts = tuple(_facts(category, name))
     if weakness is None:

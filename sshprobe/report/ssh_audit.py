@@ -16,7 +16,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import Finding, HostKey, HostRecord, Severity
+from sshprobe.records import SEVERITIES, Finding, HostKey, HostRecord, Severity
 from sshprobe.report.terminal import printable
 
 List = Literal["kex", "key", "enc", "mac"]
@@ -36,6 +36,8 @@ _RSA = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
 """The names under which one RSA key signs (RFC 8332)."""
 _CERTIFICATE = "-cert-v01@openssh.com"
 
+_STRICT = "all that it offers: update to a release with strict key exchange"
+_OTHERS = "all that it offers: offer a better one, then take it out"
 _LARGER = "increase modulus size to 3072 bits or larger"
 
 
@@ -46,6 +48,8 @@ class AlgorithmNotes(msgspec.Struct, frozen=True, kw_only=True):
     """Of its weakness. None: it has none."""
     weakness: str = ""
     facts: tuple[str, ...] = ()
+    signal: bool = False
+    """It is a signal in a list, and no algorithm that could be agreed on."""
 
 
 Describe = Callable[[str, str], AlgorithmNotes]
@@ -111,6 +115,7 @@ def ssh_audit_document(record: HostRecord, describe: Describe, findings: Iterabl
         for list_, names in offered.items():
             document[list_] = [_entry(list_, name, record, describe, marks) for name in names]
         document["fingerprints"] = _fingerprints(record.host_keys or ())
+        marks.leave_something(record)
     document["recommendations"] = marks.recommendations
     document["additional_notes"] = [*marks.additional, *_not_seen(record)]
     return document
@@ -137,6 +142,10 @@ class _Marks:
     def __init__(self) -> None:
         self.notes: dict[tuple[List, str], list[tuple[Severity, str]]] = {}
         self.additional: list[str] = []
+        self.terrapin: set[tuple[List, str]] = set()
+        """What nothing but Terrapin speaks against."""
+        self.signals: set[str] = set()
+        self._worst: dict[tuple[List, str], int] = {}
         self.recommendations: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
 
     def take(self, finding: Finding, record: HostRecord, offered: dict[List, list[str]]) -> None:
@@ -146,6 +155,7 @@ class _Marks:
         text = escape_unprintable(f"{finding.message} ({finding.severity})")
         if finding.id == "kex.terrapin":
             places = list(_open_to_terrapin(record))
+            self.terrapin.update(places)
         else:
             places = [(list_, name) for list_ in offered for name in offered[list_] if _is_about(finding, list_, name)]
         if not places or finding.id == "kex.terrapin":
@@ -157,6 +167,8 @@ class _Marks:
 
     def recommend(self, list_: List, name: str, severity: Severity, change: str = "") -> None:
         """Recommend to take `name` out of a list or, with `change`, what to do about it."""
+        rank = SEVERITIES.index(severity)
+        self._worst[list_, name] = min(rank, self._worst.get((list_, name), rank))
         level = _level(severity)
         if level == "info":
             return
@@ -165,6 +177,40 @@ class _Marks:
         entries = actions.setdefault("chg" if change else "del", {}).setdefault(list_, [])
         if all(entry["name"] != name for entry in entries):
             entries.append({"name": name, "notes": change})
+
+    def leave_something(self, record: HostRecord) -> None:
+        """Where all of a list would go, say of the best of it what to do first: else nobody could log in."""
+        for list_, fields in _FIELDS.items():
+            gone = {entry["name"] for actions in self.recommendations.values() for entry in _dels(actions, list_)}
+            lists = [[name for name in getattr(record, field) or () if name not in self.signals] for field in fields]
+            last: set[str] = set()
+            for names in lists:
+                if names and gone.issuperset(names):
+                    # What only Terrapin speaks against is sound with strict key exchange; else the least bad stays.
+                    mildest = max(self._worst[list_, name] for name in names)
+                    sound = [name for name in names if (list_, name) in self.terrapin]
+                    last.update(sound or [name for name in names if self._worst[list_, name] == mildest])
+            for words, actions in list(self.recommendations.items()):
+                kept = [entry for entry in _dels(actions, list_) if entry["name"] not in last]
+                for name in (entry["name"] for entry in _dels(actions, list_) if entry["name"] in last):
+                    changes = actions.setdefault("chg", {}).setdefault(list_, [])
+                    change = _STRICT if (list_, name) in self.terrapin else _OTHERS
+                    changes.append({"name": name, "notes": change})
+                self._put(words, list_, kept)
+
+    def _put(self, words: str, list_: List, entries: list[dict[str, str]]) -> None:
+        # An empty list or level is left out: importers take what is there for something to do.
+        actions = self.recommendations[words]
+        if "del" in actions:
+            actions["del"].pop(list_, None)
+            if entries:
+                actions["del"][list_] = entries
+            if not actions["del"]:
+                del actions["del"]
+
+
+def _dels(actions: dict[str, dict[str, list[dict[str, str]]]], list_: List) -> list[dict[str, str]]:
+    return actions.get("del", {}).get(list_, [])
 
 
 def _is_about(finding: Finding, list_: List, name: str) -> bool:
@@ -213,10 +259,13 @@ def _both(record: HostRecord, fields: tuple[str, ...]) -> list[str]:
 
 def _entry(list_: List, name: str, record: HostRecord, describe: Describe, marks: _Marks) -> dict[str, Any]:
     about = describe(_CLASSES[list_], name)
+    if about.signal:
+        marks.signals.add(name)
     texts: dict[str, list[str]] = {}
     if about.severity is not None:
         texts.setdefault(_level(about.severity), []).append(f"{about.weakness} ({about.severity})")
         marks.recommend(list_, name, about.severity)
+        marks.terrapin.discard((list_, name))
     for severity, text in marks.notes.get((list_, name), ()):
         texts.setdefault(_level(severity), []).append(text)
     facts = [*about.facts, *_direction(list_, name, record)]

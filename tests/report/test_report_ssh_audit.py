@@ -52,7 +52,7 @@ def test_every_capture_has_its_lists_and_can_be_imported(name: str) -> None:
         if describe(category, each["algorithm"]).severity
     }
     assert weak <= {each.title.rpartition("_")[2] for each in imported}
-    recommended = {word for _, _, names in secure_code_box(found) for word in names}
+    recommended = {word.partition(" (Note: ")[0] for _, _, names in secure_code_box(found) for word in names}
     assert weak <= recommended
 
 
@@ -71,7 +71,10 @@ def test_words_and_levels() -> None:
     assert "RFC 9142: SHOULD NOT" in group1["info"]
     assert entry(found, "mac", "hmac-sha1")["notes"]["warn"][0].endswith("(low)")
     assert entry(found, "enc", "aes128-ctr")["notes"] == {"info": ["in OpenSSH since 3.7"]}
-    assert {"name": "hmac-sha1", "notes": ""} in found["recommendations"]["warning"]["del"]["mac"]
+    # All of its MACs are weak: the least weak of them is not to go before there is another.
+    change = {"name": "hmac-sha1", "notes": "all that it offers: offer a better one, then take it out"}
+    assert change in found["recommendations"]["warning"]["chg"]["mac"]
+    assert {"name": "hmac-md5", "notes": ""} in found["recommendations"]["warning"]["del"]["mac"]
     assert observed(found) == [
         "signs with SHA-1 alone: OpenSSH's client refuses it since 8.8 (low)",
         "no post-quantum key exchange (note)",
@@ -79,6 +82,57 @@ def test_words_and_levels() -> None:
     # A version hints at weaknesses and proves none: importers are not to count them.
     assert any(note.startswith("CVE-2018-15473: by the version alone") for note in found["additional_notes"])
     assert found["cves"] == []
+
+
+def test_nobody_is_told_to_delete_all_that_there_is() -> None:
+    """A TinySSH of before strict key exchange has one cipher: an update mends it, and deleting it ends all logins."""
+    found = document(captured("tinysshd-20230101"))["recommendations"]
+    change = {
+        "name": "chacha20-poly1305@openssh.com",
+        "notes": "all that it offers: update to a release with strict key exchange",
+    }
+    assert found == {"warning": {"chg": {"enc": [change]}}}
+    # What is weak besides can go all the same.
+    both = ["chacha20-poly1305@openssh.com", "3des-cbc"]
+    record = msgspec.structs.replace(
+        captured("tinysshd-20230101"),
+        encryption_algorithms_client_to_server=both,
+        encryption_algorithms_server_to_client=both,
+    )
+    found = document(record)["recommendations"]
+    assert found["warning"] == {"chg": {"enc": [change]}, "del": {"enc": [{"name": "3des-cbc", "notes": ""}]}}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_is_left_in_every_list(name: str) -> None:
+    record = captured(name)
+    old = msgspec.structs.replace(
+        record,
+        mac_algorithms_client_to_server=["hmac-md5"],  # in one direction alone, and two names in the other
+        mac_algorithms_server_to_client=["hmac-md5", "hmac-sha1"],
+        kex_algorithms=["diffie-hellman-group1-sha1", "kex-strict-s-v00@openssh.com"],
+    )
+    for host in (record, old):
+        found = document(host)["recommendations"]
+        deleted = {
+            (list_, entry["name"])
+            for actions in found.values()
+            for list_, entries in actions.get("del", {}).items()
+            for entry in entries
+        }
+        for list_, field in (
+            ("kex", "kex_algorithms"),
+            ("key", "server_host_key_algorithms"),
+            ("enc", "encryption_algorithms_client_to_server"),
+            ("enc", "encryption_algorithms_server_to_client"),
+            ("mac", "mac_algorithms_client_to_server"),
+            ("mac", "mac_algorithms_server_to_client"),
+        ):
+            algorithms = [each for each in getattr(host, field) if each not in marker_names()]
+            assert any((list_, algorithm) not in deleted for algorithm in algorithms), field
+    assert {"name": "hmac-md5", "notes": "all that it offers: offer a better one, then take it out"} in found[
+        "warning"
+    ]["chg"]["mac"]
 
 
 def test_terrapin_is_on_what_makes_it_work() -> None:
