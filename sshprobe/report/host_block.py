@@ -157,7 +157,8 @@ def _further(verdict: Verdict, first: Verdict, terminal: Terminal) -> list[str]:
     lines = [line for group in shown for line in _finding(group, widths, terminal)]
     hidden = sum(map(len, new[_SHOWN_FINDINGS:]))
     if same:
-        lines.append(f"  {'and ' if new else ''}{count(same, 'deviation')} that {'is' if same == 1 else 'are'} above")
+        words = "finding above is a deviation" if same == 1 else "of the findings above are deviations"
+        lines.append(f"  {same} {words} here too")
     if hidden:
         lines.append(f"  {hidden} more with -v")
     if verdict.not_observed and verdict.not_observed != first.not_observed:

@@ -162,14 +162,14 @@ def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
         """
   cis-debian-12
   medium    mac  hmac-md5, hmac-md5-96  MUST NOT in the profile
-  and 1 deviation that is above
+  1 finding above is a deviation here too
 """
         in block
     )
     # Nothing new: it is said that the reasons stand above.
     same = msgspec.structs.replace(cis, findings=[sha1, group14])
     block = host_block(judged(debian12(), WANTING, same), Terminal())
-    assert "\n  cis-debian-12\n  2 deviations that are above\n" in block
+    assert "\n  cis-debian-12\n  2 of the findings above are deviations here too\n" in block
     # Above is only what is shown there: a long list is cut off.
     many = [finding("mac.unlisted", "low", f"m{n}", f"no {n}") for n in range(20)]
     both = [msgspec.structs.replace(each, findings=many) for each in (WANTING, cis)]
