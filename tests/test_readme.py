@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
+from sshprobe.grading import grade
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.profiles import load_profile
+from sshprobe.report.host_block import host_block
+from sshprobe.report.terminal import Terminal
+from tests.sample_records import captured, judged
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -32,3 +37,16 @@ def test_every_dependency_has_its_line() -> None:
     named = {re.split(r"[>=; ]", requirement)[0] for requirement in project["dependencies"]}
     rows = set(re.findall(r"^\| (\w+) \|", README.read_text(), re.MULTILINE))
     assert named <= rows
+
+
+def test_the_sample_of_a_scan_is_what_is_printed() -> None:
+    """Line by line, up to "..."; on a terminal as wide as the longest of them."""
+    block = README.read_text().partition("    $ sshprobe scan web1.example.org\n")[2].partition("\n      ...\n")[0]
+    sample = [line.removeprefix("    ") for line in block.splitlines()]
+    profile = load_profile()
+    record = captured("openssh-debian12-9.2p1", host="web1.example.org")
+    printed = host_block(judged(record, grade(record, profile)), Terminal(120)).splitlines()
+    # The letter stands further to the right on a wide terminal.
+    assert [" ".join(line.split()) for line in printed[:1]] == [" ".join(line.split()) for line in sample[:1]]
+    assert printed[1 : len(sample)] == sample[1:]
+    assert len(sample) > 5
