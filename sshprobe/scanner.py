@@ -44,19 +44,19 @@ DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
 class Scanner:
     """Scans hosts and grades what it saw. Use it as an async context manager; one `scan` at a time.
 
-    `profiles` are what to grade against: `sshprobe-2026` if None, nothing if empty. All times are in seconds. `timeout`
-    is for each question to a host, `host_timeout` for all of them together. `rate` limits how many hosts are started a
-    second. `family` is the IP version to use of names that have both: 4, 6, or None for either. `trouble` is told when
-    this machine is short of something and the scan pauses for it.
+    `profiles` are what to grade against, loaded or as ids or paths: `sshprobe-2026` if None, nothing if empty. All
+    times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together. `rate`
+    limits how many hosts are started a second. `family` is the IP version to use of names that have both: 4, 6, or None
+    for either. `trouble` is told when this machine is short of something and the scan pauses for it.
 
-    Raises `InputError` for a `client_id` that a server would drop, a profile of clients, or a number that is out
-    of range.
+    Raises `InputError` for a `client_id` that a server would drop, a profile that is unknown or of clients, or a
+    number that is out of range.
     """
 
     def __init__(
         self,
         *,
-        profiles: Sequence[Profile] | None = None,
+        profiles: Sequence[Profile | str] | None = None,
         strict: bool = False,
         depth: Depth = "full",
         auth_methods: bool = True,
@@ -73,6 +73,7 @@ class Scanner:
         exclude: Exclusions | None = None,
         trouble: Callable[[str], None] | None = None,
     ) -> None:
+        """Check all settings; nothing is contacted. See the class for what they are, and what it raises."""
         for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout), ("host_timeout", host_timeout)):
             if value <= 0:
                 raise InputError(f"{name} must be more than 0 seconds")
@@ -80,7 +81,7 @@ class Scanner:
             raise InputError("concurrency and rate must be more than 0, throttle_wait not less")
         if not auth_user:
             raise InputError("auth_user must not be empty")
-        self.judge = Judge([load_profile()] if profiles is None else profiles, strict=strict)
+        self.judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
         """Grades what is seen."""
         self.options = ProbeOptions(
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
@@ -264,6 +265,16 @@ class _Known:
 
     async def run(self) -> Observation:
         return self._observation
+
+
+def _loaded(profiles: Sequence[Profile | str]) -> list[Profile]:
+    if isinstance(profiles, (str, Profile)):
+        raise InputError("profiles is a list of profiles or of their ids")
+    loaded = [load_profile(each) if isinstance(each, str) else each for each in profiles]
+    for each in loaded:
+        if not isinstance(each, Profile):
+            raise InputError(f"a profile is one that `load_profile` gives, or an id, not `{type(each).__name__}`")
+    return loaded
 
 
 def _client_identification(text: str) -> bytes:

@@ -23,7 +23,7 @@ async def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> No
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(example, str(README), "exec"), names)
     async with AsyncSSHServer("legacy") as server:
-        await names["main"]([f"{server.host}:{server.port}"])
+        await names["main"]([f"{server.host}/32:{server.port}"])  # as a network: the lines name the host
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{server.host}:{server.port} F 0 False"
     assert any("high" in line and "diffie-hellman-group1-sha1" in line for line in lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,9 @@ async def test_each_connection_ends_with_the_quietest_line_there_is(openssh: Sta
     assert [":11: sshprobe" in line for line in lines if "Received disconnect" in line] == [True] * 3
     assert len(lines) == 6
     assert all(line.startswith(("Received disconnect from", "Disconnected from")) for line in lines)
+    # The README shows these two to operators.
+    assert re.fullmatch(r"Received disconnect from \S+ port \d+:11: sshprobe: done \[preauth\]", lines[0])
+    assert sum(line.startswith("Disconnected from authenticating user root ") for line in lines) == 1
 
 
 async def test_default_openssh_10_takes_three_connections(openssh10: StartOpenSSH) -> None:
