@@ -262,13 +262,26 @@ def _parse_host(host: str) -> str:
         try:
             return str(IPv6Address(host))
         except ValueError:
-            raise _Malformed("is no IPv6 address") from None
+            meant = with_port(host)
+            hint = "" if meant is None else f": for a port write {meant}"
+            raise _Malformed(f"is no IPv6 address{hint}") from None
     if _NUMBERS.fullmatch(host) and host.isascii():
         try:
             return str(IPv4Address(host))
         except ValueError:
             raise _Malformed("is no IPv4 address: that is four numbers of 0 to 255") from None
     return parse_host_name(host)
+
+
+def with_port(text: str) -> str | None:
+    """Return "[::1]:2222" for "::1:2222", which may have been meant so; None where that cannot be."""
+    host, _, port = text.rpartition(":")
+    try:
+        address = IPv6Address(host)
+        _parse_port(port)
+    except ValueError:
+        return None
+    return f"[{address}]:{port}"
 
 
 def parse_host_name(name: str) -> str:

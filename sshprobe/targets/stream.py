@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Self
 
@@ -11,7 +12,7 @@ from sshprobe.targets.inventories import read_inventory
 from sshprobe.targets.permutation import Permutation
 from sshprobe.targets.sources import STANDARD_INPUT, read_words
 from sshprobe.targets.space import TargetSpace
-from sshprobe.targets.specification import Spec, Target, parse_specification
+from sshprobe.targets.specification import Spec, Target, parse_specification, with_port
 
 
 def parse_targets(
@@ -42,10 +43,14 @@ def parse_targets(
     if STANDARD_INPUT in inventories and [*arguments, *files, *inventories].count(STANDARD_INPUT) > 1:
         raise InputError("is an inventory and can be read only once", source="standard input")
     notices: list[str] = []
+    ambiguous = Counter[str]()
 
     def specs() -> Iterator[Spec]:
         for word in read_words(arguments, files, stdin, what="target"):
             yield parse_specification(word.text, source=word.source, line=word.line)
+            if word.text.count(":") > 1 and (meant := with_port(word.text)) is not None:
+                first = next(iter(ambiguous), f"{word.text} is read as an address: for a port write {meant}")
+                ambiguous[first] += 1
         for name in inventories:
             yield from read_inventory(name, format_=inventory_format, stdin=stdin, ports=ports, notices=notices)
         yield from more
@@ -54,6 +59,8 @@ def parse_targets(
     space = TargetSpace(specs(), ports)
     if not space.total:
         raise InputError("no target: name a host, a network or, with `-f`, a file of them")
+    for notice, times in ambiguous.items():  # the first of them stands for all
+        notices.append(notice + (f" ({times - 1:,} more like it)" if times > 1 else ""))
     return TargetStream(space, seed=seed, notices=notices)
 
 
@@ -74,7 +81,7 @@ class TargetStream(Iterator[Target]):
         self._positions = iter(self._range)
         self.seed = seed
         self.notices = list(notices)
-        """What was left out of inventories, and why, in lines for people."""
+        """What was left out of inventories, and why, and what may have been meant otherwise, in lines for people."""
         self.total = max(0, -((self._range.start - self._range.stop) // self._range.step))
         """How many targets the stream has from its beginning to its end, exactly."""
 

@@ -204,3 +204,13 @@ def test_errors_of_files_name_file_and_line(tmp_path: Path) -> None:
         parse_targets(["-"], stdin=io.BytesIO(b""))
     with pytest.raises(InputError, match="no target"):
         parse_targets([])
+
+
+def test_an_address_that_may_have_been_meant_with_a_port_is_noted() -> None:
+    stream = parse_targets(["2001:db8::1", "2001:db8:1:2:3:4:5:22", "2001:db8::22", "::ffff:192.0.2.1"])
+    assert stream.notices == []
+    stream = parse_targets(["2001:db8::9", "::1:2222", "fe80::1:22"])
+    assert [target.port for target in stream] == [22] * 3
+    assert stream.notices == ["::1:2222 is read as an address: for a port write [::1]:2222 (1 more like it)"]
+    with pytest.raises(InputError, match=r'"::1:22101" is no IPv6 address: for a port write \[::1\]:22101'):
+        parse_targets(["::1:22101"])
