@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,7 +23,8 @@ def explain(name: str) -> None:
     """Say what an algorithm or a finding is.
 
     The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
-    `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too.
+    `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too, and so
+    will the number of a CVE.
     """
     from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
     from sshprobe.grading import explain_finding, finding_ids, version_hints
@@ -32,10 +34,11 @@ def explain(name: str) -> None:
     # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
     signal = marker(name)
-    hints = [hint for hint in version_hints() if hint.id == name]
+    hints = [hint for hint in version_hints() if hint.id == (name.upper() if name.lower().startswith("cve-") else name)]
     if not found and signal is None and not hints:
         name = FINDINGS.get(name.lower(), name)
-    if not found and signal is None and name not in ids and not hints:
+    citing = _citing(name)
+    if not found and signal is None and name not in ids and not hints and not citing:
         known = {
             *ids,
             *marker_names(),
@@ -46,11 +49,22 @@ def explain(name: str) -> None:
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")
-    blocks = [_finding(explain_finding(name))] if name in ids else []
+    blocks = [_finding(text) for text in ([explain_finding(name)] if name in ids else citing)]
     blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if signal is None else [_marker(signal)]
     blocks += [_hint(hint) for hint in hints]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
+
+
+def _citing(name: str) -> list[FindingText]:
+    """Return the findings that cite a CVE, those first that name it first."""
+    from sshprobe.grading import explain_finding, finding_ids
+
+    cve = name.upper()
+    if not re.fullmatch(r"CVE-\d+-\d+", cve):
+        return []
+    found = [text for text in map(explain_finding, sorted(finding_ids())) if cve in text.references]
+    return sorted(found, key=lambda text: text.references.index(cve))
 
 
 def _finding(text: FindingText) -> dict[str, Any]:

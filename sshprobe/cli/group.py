@@ -62,6 +62,8 @@ class LazyGroup(click.Group):
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
             close = difflib.get_close_matches(args[0], self._lazy, n=1)
             hint = f"did you mean `{close[0]}`?" if close else "see `sshprobe --help`"
+            if args[0] == "localhost" or any(mark in args[0] for mark in ".:/["):  # a host, a network
+                hint = f"to scan it, `sshprobe scan {args[0]}`"
             raise click.UsageError(f"unknown command `{args[0]}`: {hint}")
         return super().resolve_command(ctx, args)
 

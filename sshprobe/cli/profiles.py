@@ -96,19 +96,23 @@ def show(name: str, format_: str, release: str | None) -> None:
 
 @profiles.command(short_help="Check profiles of your own.")
 @click.argument("files", metavar="FILE...", nargs=-1)
-def check(files: tuple[str, ...]) -> None:
+@click.option("--strict", is_flag=True, help="Exit with 2 for a note too, such as one about a name that is not known.")
+def check(files: tuple[str, ...], strict: bool) -> ExitCode:
     """Check profiles of your own: exit 0, or 2 and what is wrong, with its line."""
     from sshprobe.profiles import load_profile
 
     if not files:
         raise click.UsageError("no profile to check: name a file")
     checked = [(file, load_profile(file)) for file in files]
+    noted = False
     for file, profile in checked:
         click.echo(escape_unprintable(f"{file}: ok ({profile.id}, {profile.version})"))
         notes = [f"`{name}` is not in the catalogue" for name in profile.unknown_names]
         notes += waiver_notes(profile, datetime.now(UTC).date())
         for note in notes:
             click.echo(escape_unprintable(f"{file}: note: {note}"))
+        noted = noted or bool(notes)
+    return ExitCode.USAGE if strict and noted else ExitCode.OK
 
 
 @profiles.command(short_help="Make a profile of a host that others are to be like.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import tomllib
 from pathlib import Path
@@ -44,8 +45,10 @@ def builtin_profile_text(id: str) -> str:
     if is_stock(id):
         return stock_profile_text(id)
     if id not in available_profiles():
+        close = difflib.get_close_matches(id, available_profiles(), n=1)
         known = ", ".join([*available_profiles(), FAMILY])
-        raise InputError(f"unknown profile `{escape_text(id)}`: know {known}, or a file")
+        hint = f"did you mean `{close[0]}`? `sshprobe profiles list` shows all" if close else f"know {known}, or a file"
+        raise InputError(f"unknown profile `{escape_text(id)}`: {hint}")
     return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
 
 

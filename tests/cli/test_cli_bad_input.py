@@ -55,6 +55,7 @@ FILES = {
 
 BAD: dict[str, tuple[list[str], str]] = {
     "no command": ([], "no command"),
+    "a host as command": (["127.0.7.1"], "unknown command `127.0.7.1`: to scan it, `sshprobe scan 127.0.7.1`"),
     "an unknown command": (["scna"], "unknown command `scna`: did you mean `scan`?"),
     "an unknown option": (["--colour"], "--colour"),
     "no target": (["scan"], "no target"),
@@ -121,6 +122,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a malformed exclude": (["scan", "HERE", "--exclude", "10.0.0.0/99"], '"10.0.0.0/99" is no network'),
     "a malformed line of excludes": (["scan", "HERE", "--exclude-file", "malformed.txt"], "malformed.txt:3: "),
     "an unknown profile": (["scan", "HERE", "--profile", "mozila"], "mozila"),
+    "a misspelt profile": (["scan", "HERE", "--profile", "mozila-modern"], "did you mean `mozilla-modern`?"),
     "a broken profile": (["scan", "HERE", "--profile", "broken.toml"], "broken.toml:2: "),
     "a profile with a wrong field": (["scan", "HERE", "--profile", "wrong.toml"], "wrong.toml:8: kex.allowed"),
     "a missing profile file": (["scan", "HERE", "--profile", "./none.toml"], "none.toml"),

@@ -273,6 +273,30 @@ def test_no_profile_of_a_host_that_is_down(tmp_path: Path, capsys: pytest.Captur
     assert not made.exists()
 
 
+def test_the_day_of_a_waiver_may_stand_in_quotes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    file = tmp_path / "ours.toml"
+    head = 'id = "ours"\ntitle = "Ours"\nversion = "1"\ndate = "2026"\nsource = "s"\nextends = "mozilla-modern"\n'
+    waiver = '[[waiver]]\nfinding = "mac.unlisted"\nhosts = ["10.1.*"]\nreason = "r"\nuntil = "2999-01-01"\n'
+    file.write_text(head + waiver)
+    assert main(["profiles", "check", "--strict", str(file)]) == 0
+    file.write_text(head + waiver.replace("2999-01-01", "2999-1-1"))
+    assert main(["profiles", "check", str(file)]) == 2
+    assert f"{file}:11: waiver.until: " in capsys.readouterr().err
+
+
+def test_a_cve_is_explained_by_the_findings_that_cite_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from sshprobe.cli import main
+
+    for name, first in (("CVE-2023-48795", "kex.terrapin"), ("cve-2017-15361", "host_key.roca")):
+        assert main(["explain", name]) == 0
+        assert capsys.readouterr().out.split()[:2] == ["id", first]
+    assert main(["explain", "cve-2024-6387"]) == 0
+    assert "regreSSHion" in capsys.readouterr().out
+    assert main(["explain", "CVE-1999-1"]) == 2
+
+
 def test_notes_on_waivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
@@ -291,6 +315,8 @@ def test_notes_on_waivers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
         f"{file}: note: the waiver of mac.unlsted is for every host: `*`",
         f"{file}: note: the waiver of mac.unlsted covers critical findings",
     ]
+    assert main(["profiles", "check", "--strict", str(file)]) == 2
+    assert capsys.readouterr().out.count(": note: ") == 4
     assert main(["profiles", "show", str(file)]) == 0
     out = capsys.readouterr().out
     assert ["until", "2001-01-01"] in [line.split() for line in out.splitlines()]
