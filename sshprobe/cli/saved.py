@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.config_file import ConfigFile, config_file
+from sshprobe.cli.fix import RECORD_FORMATS
 from sshprobe.cli.help_groups import GroupedHelp
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
@@ -121,6 +122,12 @@ def _displace(ctx: click.Context, parameters: dict[str, click.Parameter]) -> Non
 
     if _rank(ctx, "yes") == _SAVED and min(_rank(ctx, name) for name in _FROM) < _SAVED:
         leave_out("yes")
+    fix = _rank(ctx, "fix")
+    format_ = _rank(ctx, "format_")
+    if ctx.params["format_"] in RECORD_FORMATS and fix != format_:  # no format of a fix
+        leave_out("fix" if format_ < fix else "format_")
+    if fix != _rank(ctx, "verbose"):
+        leave_out("fix" if _rank(ctx, "verbose") < fix else "verbose")
     for by, what in DISPLACEMENTS:
         strongest = min(_rank(ctx, name) for name in by)
         for name in what:

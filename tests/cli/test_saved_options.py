@@ -293,3 +293,22 @@ def test_every_option_of_every_command_has_a_variable(run: Run) -> None:
         assert f"SSHPROBE_{name}" in names
     assert "SSHPROBE_SCAN_SAVE_AS" not in names
     assert isinstance(group.get_command(click.Context(group), "scan"), SavableCommand)
+
+
+@pytest.mark.parametrize(
+    ("table", "given", "left"),
+    [
+        ("fix = true", ["--format", "json"], {"fix": False, "format_": "json"}),
+        ("fix = true", ["--format", "ansible"], {"fix": True, "format_": "ansible"}),
+        ("fix = true", ["-v"], {"fix": False, "verbose": True}),
+        ('format = "json"', ["--fix"], {"fix": True, "format_": None}),
+        ("verbose = true", ["--fix"], {"fix": True, "verbose": False}),
+        ('fix = true\nformat = "ansible"', [], {"fix": True, "format_": "ansible"}),
+        ('fix = true\nformat = "ansible"', ["--format", "table"], {"fix": False, "format_": "table"}),
+    ],
+)
+def test_what_is_given_displaces_a_saved_fix_and_the_other_way_round(
+    table: str, given: list[str], left: dict[str, object], run: Run, values: Values
+) -> None:
+    write(f'[scan.lab]\ntargets = ["web1"]\n{table}\n')
+    assert left.items() <= values("--saved", "lab", *given).items()
