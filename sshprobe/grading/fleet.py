@@ -32,11 +32,10 @@ FINDINGS = {
 }
 """Weakness to the id of its finding."""
 
-_LISTS = (
-    *(field for fields in FIELDS.values() for _, field in fields),
-    "languages_client_to_server",
-    "languages_server_to_client",
-)
+_LISTS = {
+    "algorithms": tuple(field for fields in FIELDS.values() for _, field in fields),
+    "languages": ("languages_client_to_server", "languages_server_to_client"),
+}
 
 Facets = tuple[tuple[str, bytes], ...]
 """What else a host showed: a name for what was asked and a digest of the answer, if there was one."""
@@ -121,7 +120,9 @@ def facets_of(observation: Observation) -> Facets:
     if said is not None:
         answers.append(("identification", (said.protocol, said.software, said.lasting_comments)))
     if not observation.several_servers:
-        answers += [(field, getattr(observation, field)) for field in _LISTS]
+        for name, fields in _LISTS.items():
+            lists = [getattr(observation, field) for field in fields]  # of one message: all are there, or none
+            answers.append((name, None if None in lists else lists))
         extensions = observation.extensions
         answers.append(("extensions", None if extensions is None else sorted(extensions.items())))
     answers.append((f"methods of {observation.authentication_user}", observation.authentication_methods))
