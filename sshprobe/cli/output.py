@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -36,6 +37,9 @@ class HostLine(Protocol):
 
 BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
+
+NO_LINES = (".csv", ".tsv", ".txt", ".html", ".md", ".xml", ".yaml", ".yml", ".xlsx", ".pdf")
+"""Suffixes of which nobody expects JSON lines."""
 
 
 class Audience(Protocol):
@@ -137,6 +141,7 @@ class Human:
         copy_to: IO[bytes] | None = None,
         fleet: FleetIndex | None = None,
         pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+        in_full: str = "-v",
     ) -> None:
         from sshprobe.report.table import FleetTable
 
@@ -149,13 +154,17 @@ class Human:
         self._copy_to = copy_to
         self._fleet = fleet
         self._pause = pause
+        self._in_full = in_full
+        """What to add, or to run, to see the blocks that are not shown."""
         self._hosts = 0
+        self._judged = False
         self._table = FleetTable(terminal, verbose=verbose)
         self._plain_table = FleetTable(type(terminal)(), verbose=verbose)
 
     def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
         """Show hosts; see `Audience`."""
         self._hosts += len(hosts)
+        self._judged = self._judged or bool(example.verdicts)
         self._table.add_alike(example, hosts)
         if self._copy_to is not None:
             self._plain_table.add_alike(example, hosts)
@@ -179,6 +188,9 @@ class Human:
             self._write(gap + self._table.render(summary))
             if self._copy_to is not None:
                 self._copy(gap + self._plain_table.render(summary))
+        if self._judged and not self._blocks:
+            words = escape_unprintable(f"What was found on each host, and what to change there: `{self._in_full}`.")
+            self._write("\n".join(self._terminal.wrap(words, indent="")) + "\n")
         if self._unverified and self._hosts:
             from sshprobe.report.terminal import Terminal
 
@@ -256,7 +268,12 @@ def open_output(
     from sshprobe.report.json_document import JsonDocumentWriter
     from sshprobe.report.jsonl import JsonLinesWriter
 
+    in_full = "-v"
+    if name is not None and format_ != "table":
+        in_full = f"sshprobe grade {shlex.quote(name)} -v"
     if name is not None and format_ is None:
+        if name.lower().endswith(NO_LINES):
+            note(f"{name} gets records as JSON lines: `--format table` writes the report there")
         format_ = "json" if name.lower().endswith(".json") else "jsonl"
     with contextlib.ExitStack() as stack:
         writer: RecordWriter | None = None
@@ -290,5 +307,6 @@ def open_output(
                 copy_to=copy_to,
                 fleet=index,
                 pause=pause,
+                in_full=in_full,
             )
         yield SweepOutput(writer, audience, thresholds, fleet)

@@ -20,9 +20,9 @@ from sshprobe.cli.options import (
     standard_input,
     terminal,
 )
-from sshprobe.cli.output_file import refuse_inputs
+from sshprobe.cli.output_file import note, refuse_inputs
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
-from sshprobe.cli.target_options import ChosenTargets, target_options
+from sshprobe.cli.target_options import LARGE_SWEEP, ChosenTargets, target_options
 from sshprobe.errors import InputError
 from sshprobe.platform import allow_open_sockets, cores
 
@@ -175,6 +175,8 @@ def scan(
     progress = sweep_progress(drive.progress, total=stream.total, wanted=not no_progress, stats=stats)
     said.append(progress.say)
     done = read_resumed(resume, profiles, all_addresses=all_addresses)
+    if done is not None:
+        say_others(done, stream)
     with open_output(
         "jsonl" if resume is not None else format_,
         output if resume is None else resume,
@@ -238,6 +240,17 @@ def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:
         return None
     settings["concurrency"] = allowed * workers
     return f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files does not allow more"
+
+
+def say_others(done: Resumption, stream: TargetStream) -> None:
+    """Say that a file to go on with holds hosts that are no targets: they are hardly meant to be one sweep."""
+    if stream.total > LARGE_SWEEP:  # as many would take long to look up
+        return
+    known = {(target.host, target.port) for target in map(stream.at, range(stream.total))}
+    others = len(done) - sum(place in done for place in known)
+    if others > 0:
+        words = "1 host that is no target" if others == 1 else f"{others:,} hosts that are no targets"
+        note(f"{done.name} holds {words} now: its sweep had others")
 
 
 def read_resumed(name: str | None, profiles: Sequence[Profile], *, all_addresses: bool) -> Resumption | None:

@@ -206,6 +206,18 @@ def test_resuming_what_is_complete_does_nothing_again(closed_port: int, tmp_path
     assert after[-1]["statuses"] == before[-1]["statuses"]
 
 
+def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) -> None:
+    """The records of both stay in the file: nothing is lost, and nobody is to take them for one sweep unawares."""
+    environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
+    errors = []
+    for network, output in (("127.0.0.0/29", "-o"), ("127.0.0.4/30", "--resume"), ("127.0.0.0/28", "--resume")):
+        command = [*SCAN, f"{network}:{closed_port}", output, "out.jsonl"]
+        run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+        errors.append(run.stderr)
+    assert errors == [b"", b"note: out.jsonl holds 4 hosts that are no targets now: its sweep had others\n", b""]
+    assert len(read(tmp_path / "out.jsonl")) == 16
+
+
 def test_resuming_against_other_profiles_is_refused(closed_port: int, tmp_path: Path) -> None:
     target = f"127.0.0.1:{closed_port}"
     subprocess.run([*SCAN, target, "-o", "out.jsonl"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)

@@ -90,7 +90,7 @@ def test_the_back_up_is_no_place_for_what_is_read(folder: Path) -> None:
     assert run.stderr.startswith(b"error: mon.jsonl: is read, and would be where what it held before is kept:")
 
 
-@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon.txt"])
+@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon.records"])
 def test_what_a_file_held_is_kept_and_that_is_said(name: str, folder: Path, nobody: str) -> None:
     before = (folder / "mon.jsonl").read_bytes()
     (folder / "mon.jsonl").rename(folder / name)
@@ -206,3 +206,31 @@ def test_a_profile_that_was_edited_is_replaced_only_by_force(folder: Path) -> No
     assert (folder / "golden.toml").read_text().startswith("# edited\n")
     assert sshprobe(*make, "--force", cwd=folder).returncode == 0
     assert (folder / "golden.toml").read_text() == made
+
+
+def test_a_suffix_that_is_not_of_json_lines_is_noted(tmp_path: Path, nobody: str) -> None:
+    run = sshprobe("scan", nobody, "-o", "mon.csv", cwd=tmp_path)
+    assert run.stderr == b"note: mon.csv gets records as JSON lines: `--format table` writes the report there\n"
+    assert (tmp_path / "mon.csv").read_bytes().startswith(b'{"type":"sweep",')
+    run = sshprobe("scan", nobody, "--format", "table", "-o", "report.txt", cwd=tmp_path)
+    assert run.stderr == b""
+
+
+def test_a_table_without_blocks_says_how_to_see_them(tmp_path: Path) -> None:
+    hosts = [captured("openssh-debian12-9.2p1", f"192.0.2.{last}") for last in range(1, 10)]
+    write(tmp_path / "many.jsonl", hosts)
+    write(tmp_path / "few.jsonl", hosts[:8])
+    words = "What was found on each host, and what to change there: `"
+    for arguments, command in (
+        (["many.jsonl"], "-v"),
+        (["many.jsonl", "-o", "new file.jsonl"], "sshprobe grade 'new file.jsonl' -v"),
+        (["few.jsonl"], None),
+        (["many.jsonl", "-v"], None),
+    ):
+        out = sshprobe("grade", *arguments, cwd=tmp_path).stdout.decode()
+        assert out.count(words) == (command is not None)
+        if command is not None:
+            assert out.endswith(f"{words}{command}`.\n")
+    hidden = sshprobe("grade", "many.jsonl", "--format", "table", "-o", "r.txt", cwd=tmp_path).stdout.decode()
+    assert hidden.endswith(f"{words}-v`.\n")
+    assert words not in (tmp_path / "r.txt").read_text()
