@@ -86,7 +86,7 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
             profiles=[load_profile("mozilla-modern")],
             depth=depth,
             connect_timeout=2,
-            timeout=1.5,
+            timeout=3,  # a busy machine answers late, too
             host_timeout=20,
             throttle_wait=0.1,
             concurrency=len(targets),
