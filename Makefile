@@ -21,7 +21,7 @@ test: ## Run the tests, with the real servers installed first where that is poss
 	@scripts/install-servers
 	$(BIN)/python -m pytest $(ARGS)
 
-live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes hours
+live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes most of an hour
 	@scripts/venv test
 	@scripts/install-servers
 	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_mending.py tests/live/test_mending_dropbear.py $(ARGS)
