@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import Finding, Grade, HostKey, HostRecord, Verdict
+from sshprobe.records import Finding, HostKey, HostRecord, Verdict
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
+from sshprobe.report.promise import Promise
 from sshprobe.report.terminal import Terminal, printable
 from sshprobe.report.words import alike, compliance, count, endpoint, names, seconds, software, status
 
@@ -30,7 +31,7 @@ _NAME_WIDTH = 38
 """A longer name moves its own line out, and no other."""
 
 
-class Advice(Protocol):
+class Advice(Promise, Protocol):
     """What to change and what that reaches, as `sshprobe.grading.remedy` computes it."""
 
     @property
@@ -48,22 +49,6 @@ class Advice(Protocol):
     @property
     def advice(self) -> list[str]:
         """What to change on software other than OpenSSH, in words."""
-
-    @property
-    def grade(self) -> Grade:
-        """The letter that is reached."""
-
-    @property
-    def score(self) -> int:
-        """The score that is reached."""
-
-    @property
-    def compliant(self) -> bool | None:
-        """Whether the profile is met then."""
-
-    @property
-    def left(self) -> list[str]:
-        """What these changes cannot mend, in words."""
 
 
 def host_block(

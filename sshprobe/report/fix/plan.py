@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, Verdict
+from sshprobe.report.promise import Promise
 from sshprobe.report.words import count, endpoint, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
@@ -66,28 +67,12 @@ class Change(Protocol):
         """The key that is made."""
 
 
-class Remedy(Protocol):
+class Remedy(Promise, Protocol):
     """What mends a host and what that reaches, as `sshprobe.grading.remedy` computes it."""
 
     @property
     def changes(self) -> Sequence[Change]:
         """The smallest set."""
-
-    @property
-    def grade(self) -> Grade:
-        """The letter that is reached."""
-
-    @property
-    def score(self) -> int:
-        """The score that is reached."""
-
-    @property
-    def compliant(self) -> bool | None:
-        """Whether the profile is met then."""
-
-    @property
-    def left(self) -> Sequence[str]:
-        """What cannot be mended, in words."""
 
 
 class Group(NamedTuple):
