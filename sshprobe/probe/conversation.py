@@ -6,15 +6,13 @@ status a record gets for it. It knows deadlines; it does not know why the questi
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 
 from sshprobe.escape import escape_bytes
-from sshprobe.net import Address, NetworkError, Stream, adopt_stream, open_stream
+from sshprobe.net import NetworkError
+from sshprobe.probe.steps import Asking, Finish, Receive
 from sshprobe.records import Status
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
@@ -53,6 +51,9 @@ ERROR_TEXT = 200
 """Bytes of a server's words quoted in an error."""
 
 
+_ENDS = (DisconnectReceived, ConnectionClosed)
+
+
 class Ended(Exception):
     """The connection is over before its question was answered. `str()` is one line for people."""
 
@@ -71,24 +72,6 @@ class Answers:
     group: GroupReceived | None = None
 
 
-@dataclass(slots=True)
-class Begun:
-    """A connection on which our identification was sent, and what came of it so far (`sshprobe.probe.lists`)."""
-
-    socket: socket.socket
-    received: bytes
-    reads: int
-    """Pieces in which that came."""
-    error: NetworkError | None
-    """How it broke, if it did."""
-    started_at: datetime
-    """When the host was begun."""
-    started: float
-    """The same by the loop's clock."""
-    deadlines: dict[str, float]
-    """When the waits end that have begun, by what is waited for."""
-
-
 class Conversation:
     """One connection to one address. Ask in order: `identification`, `kexinit`, `host_key`, `methods`.
 
@@ -97,14 +80,14 @@ class Conversation:
 
     def __init__(
         self,
-        stream: Stream,
         transport: ClientTransport,
+        clock: Callable[[], float],
         timeout: float,
         host_deadline: float,
         deadlines: Mapping[str, float] = MappingProxyType({}),
     ) -> None:
-        self._stream = stream
         self._transport = transport
+        self._clock = clock
         self._timeout = timeout
         self._host_deadline = host_deadline
         self._deadline = host_deadline
@@ -121,10 +104,10 @@ class Conversation:
         """The wire's side, to look at."""
         return self._transport
 
-    async def identification(self) -> Identification:
+    def identification(self) -> Asking[Identification]:
         """Wait for the server's identification."""
         while True:
-            event = await self._next(IDENTIFICATION)
+            event = yield from self._next(IDENTIFICATION)
             if isinstance(event, LineReceived):
                 self.answers.lines.append(event.line)
                 if event.line.rstrip() in THROTTLED_LINES:
@@ -132,10 +115,10 @@ class Conversation:
             elif isinstance(event, IdentificationReceived):
                 return event.identification
 
-    async def kexinit(self) -> KexInit:
+    def kexinit(self) -> Asking[KexInit]:
         """Wait for the server's lists."""
         while True:
-            event = await self._next(KEXINIT)
+            event = yield from self._next(KEXINIT)
             if isinstance(event, KexInitReceived):
                 return event.kexinit
 
@@ -148,10 +131,10 @@ class Conversation:
         except RemoteProtocolError as error:
             raise Ended("protocol_error", str(error)) from None
 
-    async def host_key(self) -> HostKeyReceived:
+    def host_key(self) -> Asking[HostKeyReceived]:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""
         while True:
-            event = await self._next("the key exchange")
+            event = yield from self._next("the key exchange")
             if isinstance(event, GroupReceived):
                 self.answers.group = event
                 if event.fault is not None:
@@ -159,14 +142,14 @@ class Conversation:
             elif isinstance(event, HostKeyReceived):
                 return event
 
-    async def methods(self, user: str, *, at_once: bool = False) -> tuple[bytes, ...] | None:
+    def methods(self, user: str, *, at_once: bool = False) -> Asking[tuple[bytes, ...] | None]:
         """Ask for the authentication methods of `user`; None means that "none" logged us in.
 
         `at_once`: see `ClientTransport.request_authentication_methods`.
         """
         self._transport.request_authentication_methods(user.encode(), at_once=at_once)
         while True:
-            event = await self._next("the authentication methods")
+            event = yield from self._next("the authentication methods")
             if isinstance(event, ExtensionsReceived):
                 self.answers.extensions = (self.answers.extensions or ()) + event.extensions
             elif isinstance(event, AuthenticationBanner):
@@ -176,31 +159,33 @@ class Conversation:
             elif isinstance(event, AuthenticationSucceeded):
                 return None
 
-    async def goodbye(self, description: bytes, linger: float) -> None:
+    def goodbye(self, description: bytes, linger: float) -> Asking[None]:
         """End the connection as quietly as it can be ended. Safe to call in any state."""
+        data = b""
         if not self._closed:
             self._transport.disconnect(description)
-            self._stream.send(self._transport.data_to_send())
+            data = self._transport.data_to_send()
         # Who was silent so far will not close in time either.
-        await self._stream.finish(min(linger, SILENT_LINGER) if self._silent else linger)
+        yield Finish(data, min(linger, SILENT_LINGER) if self._silent else linger)
 
-    async def _next(self, awaited: str) -> Event:
+    def _next(self, awaited: str) -> Asking[Event]:
         """Return the next event, within the deadline of this question. Raises `Ended`."""
         if awaited != self._awaited:
             self._awaited = awaited
-            now = asyncio.get_running_loop().time()
-            self._deadline = min(self._deadlines.get(awaited, now + self._timeout), self._host_deadline)
+            deadline = self._clock() + self._timeout
+            if self._deadlines:
+                deadline = self._deadlines.get(awaited, deadline)
+            self._deadline = min(deadline, self._host_deadline)
+        transport = self._transport
         try:
-            while not isinstance(event := self._transport.next_event(), Event):
-                assert event is NEED_DATA
+            while (event := transport.next_event()) is NEED_DATA:
                 # Sent when there is nothing left to read: each write wakes the server, and one is enough.
-                self._stream.send(self._transport.data_to_send())
-                data = await self._stream.receive(self._deadline)
+                data = yield Receive(transport.data_to_send(), self._deadline)
                 if data:
                     self.reads += 1
-                    self._transport.receive_data(data)
+                    transport.receive_data(data)
                 else:
-                    self._transport.receive_eof()
+                    transport.receive_eof()
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True
@@ -209,35 +194,14 @@ class Conversation:
             raise Ended("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:
             raise Ended("protocol_error", str(error)) from None
-        if isinstance(event, DisconnectReceived):
-            raise self._disconnected(event)
-        if isinstance(event, ConnectionClosed):
-            raise Ended("reset", f"the server closed the connection before {awaited}")
+        if isinstance(event, _ENDS):
+            raise self._ended(event, awaited)
         return event
 
-    def _disconnected(self, event: DisconnectReceived) -> Ended:
+    def _ended(self, event: DisconnectReceived | ConnectionClosed, awaited: str) -> Ended:
+        if isinstance(event, ConnectionClosed):
+            return Ended("reset", f"the server closed the connection before {awaited}")
         self._closed = True
         words = escape_bytes(event.description, ERROR_TEXT)
         status: Status = "throttled" if event.code == TOO_MANY_CONNECTIONS else "reset"
         return Ended(status, f'the server disconnected with reason {event.code}: "{words}"')
-
-
-async def open_conversation(
-    address: Address, port: int, transport: ClientTransport, *, connect_timeout: float, timeout: float, deadline: float
-) -> Conversation:
-    """Connect, and send our identification. Raises `NetworkError`."""
-    remaining = deadline - asyncio.get_running_loop().time()
-    if remaining <= 0:
-        raise NetworkError("timeout", "out of time for this host")
-    stream = await open_stream(address, port, timeout=min(connect_timeout, remaining))
-    stream.send(transport.data_to_send())
-    return Conversation(stream, transport, timeout, deadline)
-
-
-async def go_on(begun: Begun, transport: ClientTransport, *, timeout: float, deadline: float) -> Conversation:
-    """Go on with a connection on which our identification was sent."""
-    transport.data_to_send()
-    stream = await adopt_stream(begun.socket, begun.received, begun.error)
-    conversation = Conversation(stream, transport, timeout, deadline, begun.deadlines)
-    conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
-    return conversation

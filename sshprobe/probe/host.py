@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import Address, NetworkError
-from sshprobe.probe.conversation import Begun, Conversation, Ended, go_on, open_conversation
+from sshprobe.probe.conversation import Conversation, Ended
+from sshprobe.probe.driving import drive
 from sshprobe.probe.facts import Facts, hexadecimal
 from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.outcome import Outcome, without_identification
 from sshprobe.probe.plan import (
     Exchange,
     Progress,
@@ -23,9 +26,10 @@ from sshprobe.probe.plan import (
     next_exchange,
     unanswered,
 )
+from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Elsewhere, Pause, Step
 from sshprobe.probe.unasked import rfc3339
-from sshprobe.records import GroupExchange, Observation, Stage, Status
-from sshprobe.wire.identification import MALFORMED, Identification
+from sshprobe.records import GroupExchange, Observation, Status
+from sshprobe.wire.identification import Identification
 from sshprobe.wire.key_exchange import METHODS, KeyPairs
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.transport import ClientTransport
@@ -41,13 +45,6 @@ the one when they have answered the other; and so does this on a second attempt.
 
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
-
-
-TARPIT_READS = 5
-"""Pieces that a server may send in place of an identification before it is likened to a tarpit such as endlessh."""
-
-TARPIT_LINES = 100
-"""The same for whole lines, of a server that sends more than are read."""
 
 
 class HostProbe:
@@ -76,12 +73,11 @@ class HostProbe:
         self._planned: Exchange | None = None  # what comes next, if the lists are those of the first connection
         self._connections = 0
         self._begun = begun
+        self._left_off: tuple[Asking[Observation], Step] | None = None
+        self._clock: Callable[[], float] = time.monotonic
         self._started_at = datetime.now(UTC) if begun is None else begun.started_at
         self._elapsed = 0.0
-        self._status: Status = "ok"
-        self._error: str | None = None
-        self._local = False
-        self._stage: Stage = "connect"
+        self._outcome = Outcome()
         self._takes_what_comes_early = False
         self._identified = False  # some connection got as far as the identification
         self._last_start = 0.0
@@ -90,91 +86,105 @@ class HostProbe:
     @property
     def address(self) -> str:
         """The address that is talked to, or talked to first."""
-        return (self._address or self._addresses[0]).ip
+        return self.place.ip
+
+    @property
+    def place(self) -> Address:
+        """The same, of its family."""
+        return self._address or self._addresses[0]
 
     @property
     def come_back_later(self) -> bool:
         """True if the server told us to come back later: `run` may be called once more after a pause."""
-        return self._status == "throttled"
+        return self._outcome.status == "throttled"
 
     @property
     def local_trouble(self) -> str | None:
         """What this machine, not the host, was short of, if that is why the last run failed."""
-        return self._error if self._local else None
+        return self._outcome.error if self._outcome.local else None
 
     async def run(self) -> Observation:
         """Ask until everything is answered, given up or out of time. Never raises for what the host does."""
-        loop = asyncio.get_running_loop()
-        started = loop.time() if self._begun is None else self._begun.started
+        left_off, self._left_off = self._left_off, None
+        if left_off is not None:
+            return await drive(*left_off)
+        return await drive(self.asking(asyncio.get_running_loop().time))
+
+    def go_on_from(self, asking: Asking[Observation], step: Step) -> None:
+        """Make `run` go on with what this probe is `asking`, from a step that was not performed."""
+        self._left_off = asking, step
+
+    def asking(self, clock: Callable[[], float]) -> Asking[Observation]:
+        """Ask, step by step. `clock` is that of whoever drives."""
+        self._clock = clock
+        started = clock() if self._begun is None else self._begun.started
         self._deadline = started + self._options.host_timeout
-        self._status, self._error, self._local = "ok", None, False
+        self._outcome.begin()
         try:
-            while await self._one_connection():
+            while (yield from self._one_connection()):
                 pass
-            await self._fallback()
+            yield from self._fallback()
         except (Ended, NetworkError) as error:
-            self.failed(error)
+            self._outcome.failed(error)
         except Exception as error:
             # A bug of ours met by one host must not cost the others their records, nor pass as an answer.
             _log.exception("internal error while asking %s port %d", self.host, self.port)
-            self.failed(error)
-        self._elapsed += loop.time() - started
+            self._outcome.failed(error)
+        self._elapsed += clock() - started
         return self.observation()
 
     def failed(self, error: Exception) -> None:
-        """Take `error` as the reason why the host gave no more: every way to end has its status here."""
-        self._local = isinstance(error, NetworkError) and error.failure == "local"
-        if isinstance(error, Ended):
-            self._status, self._error = error.status, str(error)
-        elif isinstance(error, NetworkError):
-            self._status = "unreachable" if error.failure == "local" else error.failure
-            self._error = str(error)
-        else:
-            self._status, self._error = "protocol_error", f"internal error: {type(error).__name__}"
+        """Take `error` as the reason why the host gave no more."""
+        self._outcome.failed(error)
 
     def not_connected(self, error: NetworkError) -> None:
         """Count a connection that was taken and reset before we knew of it: one that was refused is "refused"."""
         if error.failure == "reset":
             self._connections += 1
-            self._stage = _later(self._stage, "identification")
+            self._outcome.reached("identification")
 
     def answered(self, identification: Identification, kexinit: KexInit) -> None:
         """Take the lists of a server from whom nothing else is wanted, as one connection brought them."""
         self._connections = 1
-        self._stage = "kexinit"
+        self._outcome.reached("kexinit")
         self.facts.saw_identification(identification)
         self.facts.saw_kexinit(kexinit)
 
     # -- connections ---------------------------------------------------------------------------------------------
 
-    async def _one_connection(self) -> bool:
+    def _one_connection(self) -> Asking[bool]:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
-        await self._pace()
-        conversation = await self._connect()
+        yield from self._pace()
+        conversation = yield from self._connect()
         exchange: Exchange | None = None
+        trouble: Ended | None = None
         try:
-            await self._identify(conversation)
-            self._stage = _later(self._stage, "kexinit")
-            kexinit = await conversation.kexinit()
-            planned, self._planned = self._planned, None
-            if not self.facts.saw_kexinit(kexinit) or planned is None:
-                planned = next_exchange(kexinit, self._progress, self._wanted)
-            exchange = planned
+            yield from self._identify(conversation)
+            self._outcome.reached("kexinit")
+            kexinit = yield from conversation.kexinit()
+            exchange = self._exchange_for(kexinit)
             if exchange is not None:
-                await self._exchange(conversation, exchange)
+                yield from self._exchange(conversation, exchange)
         except Ended as ended:
-            self._sort_out(ended, exchange)
-        finally:
-            await conversation.goodbye(self._options.goodbye, self._options.linger)
+            trouble = ended
+        yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+        if trouble is not None:
+            self._sort_out(trouble, exchange)
         # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
         return exchange is not None and self._more_to_ask()
 
-    async def _identify(self, conversation: Conversation) -> None:
-        self._stage = _later(self._stage, "identification")
+    def _exchange_for(self, kexinit: KexInit) -> Exchange | None:
+        planned, self._planned = self._planned, None
+        if self.facts.saw_kexinit(kexinit) and planned is not None:
+            return planned
+        return next_exchange(kexinit, self._progress, self._wanted)
+
+    def _identify(self, conversation: Conversation) -> Asking[None]:
+        self._outcome.reached("identification")
         try:
-            identification = await conversation.identification()
+            identification = yield from conversation.identification()
         except Ended as ended:
-            raise self._no_identification(ended, conversation) from None
+            raise without_identification(ended, conversation, self.facts, after_others=self._identified) from None
         finally:
             if not self._identified:
                 for line in conversation.answers.lines:
@@ -187,41 +197,22 @@ class HostProbe:
         if not identification.speaks_2:
             raise Ended("protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only")
 
-    def _no_identification(self, ended: Ended, conversation: Conversation) -> Ended:
-        """Sort out what a connection without an identification means."""
-        lines, unread = conversation.answers.lines, conversation.transport.unread
-        if ended.status == "throttled":
-            return ended
-        if ended.status == "timeout" and conversation.reads >= TARPIT_READS:
-            self.facts.warn("sends a little at a time and never an identification, as a tarpit does")
-        elif ended.status == "protocol_error" and len(lines) >= TARPIT_LINES:
-            self.facts.warn("sends lines without end and never an identification, as a tarpit does")
-        if self._identified and ended.status == "reset":
-            return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
-        if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
-            return ended  # an identification that was begun, whatever came with it
-        if lines or unread:
-            # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
-            said = next((line for line in lines if line.strip()), unread)
-            return Ended("not_ssh", f'no SSH identification; it sent "{escape_bytes(said, 80)}"')
-        return ended
-
-    async def _exchange(self, conversation: Conversation, exchange: Exchange) -> None:
-        self._stage = _later(self._stage, "key_exchange")
+    def _exchange(self, conversation: Conversation, exchange: Exchange) -> Asking[None]:
+        self._outcome.reached("key_exchange")
         request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
         try:
             conversation.start_key_exchange(
                 exchange.kex, exchange.host_key_algorithm, suite=exchange.suite, request=request
             )
-            event = await conversation.host_key()
+            event = yield from conversation.host_key()
         finally:
             if exchange.group_exchange:
                 self._saw_group(conversation, exchange)
         self.facts.saw_host_key(event)
         self._progress.answered.add(exchange.family)
         if exchange.suite is not None and conversation.transport.can_encrypt:
-            self._stage = _later(self._stage, "authentication")
-            await self._authentication(conversation)
+            self._outcome.reached("authentication")
+            yield from self._authentication(conversation)
 
     def _saw_group(self, conversation: Conversation, exchange: Exchange) -> None:
         group, request = conversation.answers.group, self._options.group_request
@@ -245,10 +236,10 @@ class HostProbe:
             )
         )
 
-    async def _authentication(self, conversation: Conversation) -> None:
+    def _authentication(self, conversation: Conversation) -> Asking[None]:
         try:
             at_once = self._takes_what_comes_early and not self._progress.authentication_attempts
-            methods = await conversation.methods(self._options.auth_user, at_once=at_once)
+            methods = yield from conversation.methods(self._options.auth_user, at_once=at_once)
         except Ended as ended:
             self._progress.authentication_failed()
             self.facts.warn(f"authentication methods: {ended}")
@@ -280,17 +271,19 @@ class HostProbe:
             raise Ended("partial", f"stopped after {self._connections} connections")
         return True
 
-    async def _fallback(self) -> None:
+    def _fallback(self) -> Asking[None]:
         """Ask for the authentication methods through asyncssh if we could not."""
-        kexinit, options = self.facts.kexinit, self._options
-        if kexinit is None or not authentication_needs_fallback(kexinit, self._progress, self._wanted):
-            return
+        kexinit = self.facts.kexinit
+        if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
+            yield from self._pace()
+            self._outcome.reached("authentication")
+            yield Elsewhere(lambda: self._ask_elsewhere(kexinit))
+
+    async def _ask_elsewhere(self, kexinit: KexInit) -> None:
         from sshprobe.probe.fallback import FallbackError, authentication_methods
 
         assert self._address is not None  # lists came from it
-        await self._pace()
-        self._stage = _later(self._stage, "authentication")
-        remaining = self._deadline - asyncio.get_running_loop().time()
+        options = self._options
         try:
             methods = await authentication_methods(
                 self._address,
@@ -298,7 +291,7 @@ class HostProbe:
                 kexinit,
                 user=options.auth_user,
                 client_id=options.client_id,
-                timeout=min(options.timeout, remaining),
+                timeout=min(options.timeout, self._deadline - self._clock()),
             )
         except FallbackError as error:
             self._connections += error.connected
@@ -310,37 +303,36 @@ class HostProbe:
         self.facts.none_accepted = methods is None
         self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
 
-    async def _pace(self) -> None:
+    def _pace(self) -> Asking[None]:
         """Keep the rate at which a server's penalties never add up."""
-        loop = asyncio.get_running_loop()
         if self._connections >= self._options.burst:
-            await asyncio.sleep(max(0.0, self._last_start + self._options.pace - loop.time()))
-        self._last_start = loop.time()
+            early = self._last_start + self._options.pace - self._clock()
+            if early > 0:
+                yield Pause(early)
+        self._last_start = self._clock()
 
-    async def _connect(self) -> Conversation:
+    def _connect(self) -> Asking[Conversation]:
         """Connect to the address that answered, or to the first that does. Raises `NetworkError`."""
+        options = self._options
         if self._begun is not None:
             begun, self._begun = self._begun, None
             self._connections = 1
-            transport = ClientTransport(self._options.client_id)
-            return await go_on(begun, transport, timeout=self._options.timeout, deadline=self._deadline)
+            transport = ClientTransport(options.client_id)
+            transport.data_to_send()  # it was sent
+            yield Adopt(begun)
+            conversation = Conversation(transport, self._clock, options.timeout, self._deadline, begun.deadlines)
+            conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
+            return conversation
         candidates = [self._address] if self._address is not None else self._addresses
         failure: NetworkError | None = None
-        loop = asyncio.get_running_loop()
         for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
-            transport = ClientTransport(self._options.client_id, key_pairs=self._key_pairs)
-            connect_timeout = self._options.connect_timeout
-            if left > 1:  # leave time for those that come after it
-                connect_timeout = min(connect_timeout, (self._deadline - loop.time()) / (left + 1))
+            remaining = self._deadline - self._clock()
+            # Where others come after it, leave time for them.
+            timeout = min(options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
             try:
-                conversation = await open_conversation(
-                    address,
-                    self.port,
-                    transport,
-                    connect_timeout=connect_timeout,
-                    timeout=self._options.timeout,
-                    deadline=self._deadline,
-                )
+                if remaining <= 0:
+                    raise NetworkError("timeout", "out of time for this host")
+                yield Connect(address, self.port, timeout)
             except NetworkError as error:
                 failure = failure or error
                 self.not_connected(error)
@@ -349,7 +341,8 @@ class HostProbe:
                 continue
             self._connections += 1
             self._address = address
-            return conversation
+            transport = ClientTransport(options.client_id, key_pairs=self._key_pairs)
+            return Conversation(transport, self._clock, options.timeout, self._deadline)
         assert failure is not None  # there is at least one candidate
         if len(candidates) > 1:
             raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
@@ -360,7 +353,8 @@ class HostProbe:
     def observation(self) -> Observation:
         """Return what is known now. Nothing in it changes when the probe goes on."""
         facts, wanted = self.facts, self._wanted
-        status, error = self._final_status()
+        missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
+        status, error = self._outcome.final(facts, missing)
         lists = facts.lists()
         asked = facts.kexinit is not None
         return Observation(
@@ -370,7 +364,7 @@ class HostProbe:
             port=self.port,
             status=status,
             error=error,
-            stage="done" if status == "ok" else self._stage,
+            stage="done" if status == "ok" else self._outcome.stage,
             depth=self._options.depth,
             started_at=rfc3339(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
@@ -401,35 +395,3 @@ class HostProbe:
             several_servers=facts.several_servers,
             warnings=list(facts.warnings),
         )
-
-    def _final_status(self) -> tuple[Status, str | None]:
-        """Return the status of the record: "ok" only if every question was answered or definitely refused."""
-        missing = None
-        if self.facts.kexinit is not None:
-            missing = unanswered(self.facts.kexinit, self._progress, self._wanted)
-        if self._status == "ok":
-            return ("partial", missing) if missing else ("ok", None)
-        if self.facts.kexinit is not None:
-            return "partial", self._error
-        # Without lists, these say more than that an identification was seen.
-        if self.facts.identification is not None and self._status not in ("ssh1_only", "throttled", "protocol_error"):
-            return "partial", self._error
-        return self._status, self._error
-
-
-_STAGES: tuple[Stage, ...] = (
-    "resolve",
-    "connect",
-    "identification",
-    "kexinit",
-    "key_exchange",
-    "authentication",
-    "done",
-)
-
-
-_RANK = {stage: rank for rank, stage in enumerate(_STAGES)}
-
-
-def _later(one: Stage, other: Stage) -> Stage:
-    return other if _RANK[other] > _RANK[one] else one

@@ -34,10 +34,11 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from sshprobe.net import Address, Connection, Dialer, NetworkError
 from sshprobe.net.dial import network_error
 from sshprobe.net.stream import LINGER_BYTES
-from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, Begun
+from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
 from sshprobe.probe.facts import identification_record
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.steps import Begun
 from sshprobe.recent import Recent
 from sshprobe.records import RANDOM_COMMENTS, Identification, Observation
 from sshprobe.wire.errors import RemoteProtocolError

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum, auto
+from typing import final
 
 from sshprobe.wire import messages as msg
 from sshprobe.wire.codec import byte, string
@@ -69,6 +70,7 @@ from sshprobe.wire.proposal import client_kexinit
 from sshprobe.wire.suites import Suite
 
 
+@final
 class NEED_DATA:
     """Sentinel: `next_event` has nothing until more bytes come, or until the caller decides."""
 

@@ -1,0 +1,93 @@
+"""How far a host was asked, and why no further: every way to end has its status here."""
+
+from __future__ import annotations
+
+from sshprobe.escape import escape_bytes
+from sshprobe.net import NetworkError
+from sshprobe.probe.conversation import Conversation, Ended
+from sshprobe.probe.facts import Facts
+from sshprobe.records import Stage, Status
+from sshprobe.wire.identification import MALFORMED
+
+TARPIT_READS = 5
+"""Pieces that a server may send in place of an identification before it is likened to a tarpit such as endlessh."""
+
+TARPIT_LINES = 100
+"""The same for whole lines, of a server that sends more than are read."""
+
+_STAGES: tuple[Stage, ...] = (
+    "resolve",
+    "connect",
+    "identification",
+    "kexinit",
+    "key_exchange",
+    "authentication",
+    "done",
+)
+_RANK = {stage: rank for rank, stage in enumerate(_STAGES)}
+
+
+class Outcome:
+    """Of one host, so far."""
+
+    def __init__(self) -> None:
+        self.stage: Stage = "connect"
+        """The furthest that any connection got."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Ask for the first time, or go on: what went wrong before is over."""
+        self.status: Status = "ok"
+        self.error: str | None = None
+        self.local = False
+        """Whether this machine, not the host, was short of something."""
+
+    def reached(self, stage: Stage) -> None:
+        """Note how far a connection got."""
+        if _RANK[stage] > _RANK[self.stage]:
+            self.stage = stage
+
+    def failed(self, error: Exception) -> None:
+        """Take `error` as the reason why the host gave no more."""
+        self.local = isinstance(error, NetworkError) and error.failure == "local"
+        if isinstance(error, Ended):
+            self.status, self.error = error.status, str(error)
+        elif isinstance(error, NetworkError):
+            self.status = "unreachable" if error.failure == "local" else error.failure
+            self.error = str(error)
+        else:
+            self.status, self.error = "protocol_error", f"internal error: {type(error).__name__}"
+
+    def final(self, facts: Facts, missing: str | None) -> tuple[Status, str | None]:
+        """Return status and error of the record: "ok" only if every question was answered or definitely refused.
+
+        `missing` names what was not, in words.
+        """
+        if self.status == "ok":
+            return ("partial", missing) if missing else ("ok", None)
+        if facts.kexinit is not None:
+            return "partial", self.error
+        # Without lists, these say more than that an identification was seen.
+        if facts.identification is not None and self.status not in ("ssh1_only", "throttled", "protocol_error"):
+            return "partial", self.error
+        return self.status, self.error
+
+
+def without_identification(ended: Ended, conversation: Conversation, facts: Facts, *, after_others: bool) -> Ended:
+    """Sort out what a connection without an identification means. `after_others`: an earlier one brought it."""
+    lines, unread = conversation.answers.lines, conversation.transport.unread
+    if ended.status == "throttled":
+        return ended
+    if ended.status == "timeout" and conversation.reads >= TARPIT_READS:
+        facts.warn("sends a little at a time and never an identification, as a tarpit does")
+    elif ended.status == "protocol_error" and len(lines) >= TARPIT_LINES:
+        facts.warn("sends lines without end and never an identification, as a tarpit does")
+    if after_others and ended.status == "reset":
+        return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
+    if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
+        return ended  # an identification that was begun, whatever came with it
+    if lines or unread:
+        # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
+        said = next((line for line in lines if line.strip()), unread)
+        return Ended("not_ssh", f'no SSH identification; it sent "{escape_bytes(said, 80)}"')
+    return ended

@@ -1,0 +1,98 @@
+"""What asking a host consists of, sans-IO: steps that a probe takes, and whoever drives it performs.
+
+A probe is a generator (`Asking`). It yields a step and is sent the answer, or thrown the `NetworkError` with which the
+step failed; at its end it returns what it found. So one description of how a host is asked serves every way to drive
+it: `sshprobe.probe.driving` with one of asyncio's tasks, on every system, and `sshprobe.probe.dialled` by the callbacks
+of a `net.Dialer`, for a third of the cost.
+
+Rules:
+
+1. One connection at a time: `Connect` or `Adopt` opens it, `Finish` ends it. `Receive` comes between them only.
+2. A connection that failed is over for the probe; `Finish` may follow all the same.
+3. `Pause` and `Elsewhere` come while no connection is open.
+4. Who drives may stop at any step, by closing the generator. It yields nothing more then.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, Generator
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from sshprobe.net import Address, NetworkError
+
+T = TypeVar("T")
+
+
+class Connect(msgspec.Struct, frozen=True, gc=False):
+    """Connect. Answered with b""."""
+
+    address: Address
+    port: int
+    timeout: float
+    """Seconds."""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A connection on which our identification was sent, and what came of it so far (`sshprobe.probe.lists`)."""
+
+    socket: socket.socket
+    received: bytes
+    reads: int
+    """Pieces in which that came."""
+    error: NetworkError | None
+    """How it broke, if it did."""
+    started_at: datetime
+    """When the host was begun."""
+    started: float
+    """The same by the loop's clock."""
+    deadlines: dict[str, float]
+    """When the waits end that have begun, by what is waited for."""
+
+
+class Adopt(msgspec.Struct, frozen=True):
+    """Go on with a connection. Answered with b""; what it received comes with the first `Receive`."""
+
+    begun: Begun
+
+
+class Receive(msgspec.Struct, frozen=True, gc=False):
+    """Send `data`, if there is any, and wait. Answered with what came, or b"" at the end of the stream.
+
+    `deadline` is a time of the loop's clock. Fails with "timeout" past it, or "reset".
+    """
+
+    data: bytes
+    deadline: float
+
+
+class Finish(msgspec.Struct, frozen=True, gc=False):
+    """Send `data`, close our side, and wait up to `linger` seconds for the server to close its side. Answered with b"".
+
+    Closing with bytes unread would send a reset, which can overtake our goodbye; and a server counts the connection
+    until it has seen its end. Never fails.
+    """
+
+    data: bytes
+    linger: float
+
+
+class Pause(msgspec.Struct, frozen=True, gc=False):
+    """Wait. Answered with b""."""
+
+    seconds: float
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """Wait for `ask`, which talks to the host in a way of its own and keeps what it learns. Answered with b""."""
+
+    ask: Callable[[], Awaitable[None]]
+
+
+Step = Connect | Adopt | Receive | Finish | Pause | Elsewhere
+
+Asking = Generator[Step, bytes, T]
+"""Yields steps, is sent answers, and returns what it was for."""

@@ -1,0 +1,151 @@
+"""How a host is asked, without a network: the steps that a probe takes for what it is answered."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from sshprobe.net import Address, NetworkError
+from sshprobe.probe.host import HostProbe
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.steps import Connect, Finish, Pause, Receive, Step
+from sshprobe.records import Observation
+from tests.wire.playbook import DISCONNECT, KEXINIT, kexinit, packet, text, u32
+
+FIRST, SECOND = (Address(ip, socket.AF_INET) for ip in ("127.0.0.1", "127.0.0.2"))
+OURS = b"SSH-2.0-asking"
+THEIRS = b"SSH-2.0-There_1.0\r\n"
+LISTS = packet(kexinit())
+
+Answer = bytes | Exception
+
+
+class Asked:
+    """A probe that is driven by hand. `answer` gives it what came of the last step and returns the next one."""
+
+    def __init__(self, addresses: Sequence[Address] = (FIRST,), **options: Any) -> None:
+        self.now = 1000.0
+        self.probe = HostProbe("t", "h", 22, addresses, ProbeOptions(client_id=OURS, **options))
+        self.asking = self.probe.asking(lambda: self.now)
+        self.step: Step = next(self.asking)
+        self.found: Observation | None = None
+
+    def answer(self, *answers: Answer) -> Step:
+        for answer in answers:
+            self.step = self.asking.throw(answer) if isinstance(answer, Exception) else self.asking.send(answer)
+        return self.step
+
+    def end(self, *answers: Answer) -> Observation:
+        """Give the last answers, after which nothing more is asked."""
+        with pytest.raises(StopIteration) as ended:
+            self.answer(*answers)
+        assert isinstance(ended.value.value, Observation)
+        return ended.value.value
+
+
+def goodbye(step: Step) -> bytes:
+    """The message that a `Finish` sends, as its number; b"" for none."""
+    assert isinstance(step, Finish)
+    return step.data[5:6]
+
+
+def test_the_lists_are_one_connection() -> None:
+    asked = Asked(depth="lists", timeout=10, host_timeout=60, connect_timeout=5)
+    assert asked.step == Connect(FIRST, 22, 5)
+    assert asked.answer(b"") == Receive(OURS + b"\r\n", 1010)
+    asked.now = 1002
+    assert asked.answer(THEIRS) == Receive(b"", 1012)  # a question of its own
+    asked.now = 1003
+    assert asked.answer(LISTS[:9]) == Receive(b"", 1012)
+    assert goodbye(asked.answer(LISTS[9:])) == bytes((DISCONNECT,))
+    found = asked.end(b"")
+    assert (found.status, found.connections, found.duration_ms) == ("ok", 1, 3000)
+
+
+def test_identification_and_lists_in_one_piece_need_no_second_read() -> None:
+    asked = Asked(depth="lists")
+    assert isinstance(asked.answer(b""), Receive)
+    assert isinstance(asked.answer(THEIRS + LISTS), Finish)
+    assert asked.end(b"").status == "ok"
+
+
+def test_our_lists_go_out_with_the_first_message_of_the_exchange() -> None:
+    asked = Asked(depth="keys")
+    asked.answer(b"")
+    step = asked.answer(THEIRS + LISTS)
+    assert isinstance(step, Receive)
+    length = int.from_bytes(step.data[:4], "big")
+    assert (step.data[5], step.data[4 + length + 5]) == (KEXINIT, 30)
+
+
+def test_the_next_address_is_tried_in_the_time_that_is_left() -> None:
+    asked = Asked([FIRST, SECOND], depth="lists", connect_timeout=5, host_timeout=6)
+    assert asked.step == Connect(FIRST, 22, 2)
+    asked.now += 2
+    assert asked.answer(NetworkError("timeout", "no connection within 2 s")) == Connect(SECOND, 22, 4)
+    found = asked.end(NetworkError("refused", "connection refused"))
+    assert (found.status, found.error) == ("timeout", "no connection within 2 s (and 1 more addresses)")
+
+
+def test_the_host_deadline_ends_a_question_early() -> None:
+    asked = Asked(depth="lists", timeout=10, host_timeout=4)
+    assert asked.answer(b"") == Receive(OURS + b"\r\n", 1004)
+    step = asked.answer(NetworkError("timeout", "no answer in time"))
+    assert step == Finish(b"", 0.1)  # nothing can be said before the identification, and it will not close either
+    assert asked.end(b"").status == "timeout"
+
+
+def test_nothing_is_connected_when_the_time_is_up() -> None:
+    asked = Asked([FIRST, SECOND], depth="lists", host_timeout=4)
+    asked.now += 4
+    found = asked.end(NetworkError("refused", "connection refused"))
+    assert found.error == "connection refused (and 1 more addresses)"
+
+
+def test_a_broken_connection_gets_no_goodbye() -> None:
+    asked = Asked(depth="lists")
+    asked.answer(b"", THEIRS)
+    assert asked.answer(NetworkError("reset", "connection reset")) == Finish(b"", 1)
+    found = asked.end(b"")
+    assert (found.status, found.error) == ("partial", "connection reset before KEXINIT")
+
+
+def test_nor_does_a_server_that_said_goodbye() -> None:
+    asked = Asked(depth="lists")
+    farewell = packet(bytes((DISCONNECT,)) + u32(2) + text(b"go away") + text(b""))
+    assert goodbye(asked.answer(b"", THEIRS + farewell)) == b""
+    assert asked.end(b"").error == 'the server disconnected with reason 2: "go away"'
+
+
+def test_a_server_that_ends_is_asked_nothing_more() -> None:
+    asked = Asked(depth="lists")
+    assert goodbye(asked.answer(b"", THEIRS, b"")) == b""
+    assert asked.end(b"").error == "the server closed the connection before KEXINIT"
+
+
+def test_connections_beyond_the_burst_are_paced() -> None:
+    asked = Asked(depth="keys", burst=1, pace=1.5)
+    asked.answer(b"", THEIRS + LISTS)
+    asked.now += 0.5
+    farewell = packet(bytes((DISCONNECT,)) + u32(3) + text(b"no") + text(b""))
+    assert goodbye(asked.answer(farewell)) == b""
+    assert asked.answer(b"") == Pause(1.0)
+    asked.now += 1
+    assert isinstance(asked.answer(b""), Connect)
+
+
+def test_who_drives_may_stop_at_every_step() -> None:
+    for answers in ([], [b""], [b"", THEIRS], [b"", THEIRS + LISTS]):
+        asked = Asked(depth="keys")
+        asked.answer(*answers)
+        asked.asking.close()
+
+
+def test_a_bug_is_told_as_such() -> None:
+    asked = Asked(depth="lists")
+    asked.answer(b"")
+    found = asked.end(RuntimeError("of ours"))
+    assert (found.status, found.error) == ("protocol_error", "internal error: RuntimeError")
