@@ -22,7 +22,8 @@ from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
 from sshprobe.recent import Recent
 from sshprobe.records import Depth, HostRecord, Identification, Verdict
-from sshprobe.scanner import Result, Scanner
+from sshprobe.scanner import Scanner
+from sshprobe.shortcuts import Result
 from sshprobe.sweep import Job, Numbered, Pool, serve
 from sshprobe.targets import Target
 

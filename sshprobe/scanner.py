@@ -13,29 +13,26 @@ import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from types import TracebackType
-from typing import Generic, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import sshprobe
 from sshprobe.errors import InputError
 from sshprobe.judging import Judge, record_of
-from sshprobe.kinds import Alike, Template, Whole, whole
+from sshprobe.kinds import Alike, Whole, whole
 from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
 from sshprobe.probe.host import HostProbe
-from sshprobe.probe.lists import Host, ListsAsker, ListsProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.records import Depth, HostRecord, Identification, Observation
-from sshprobe.sweep import Job, Progress, Sweep, Way
+from sshprobe.records import Depth, HostRecord, Observation
+from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
+from sshprobe.sweep import Job, Progress, Sweep
 from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 from sshprobe.wire.key_exchange import KeyPairs
 
 T = TypeVar("T")
-
-Result = Observation | Alike
-"""What a sweep brings of a host: an observation, or that of others who are alike."""
 
 DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
 """Who we say we are. sshd drops names that its own scanner filter knows; this is none of them."""
@@ -120,7 +117,6 @@ class Scanner:
         trouble: Callable[[str], None] | None = None,
     ) -> Sweep[T, Result]:
         """Return a sweep with this scanner's pace over whatever `expand` turns into jobs; `of` gives a target."""
-        quick = self.options.depth == "lists" and Dialer.works() and not self.judge.waives
         return Sweep(
             expand,
             concurrency=self._concurrency,
@@ -128,8 +124,13 @@ class Scanner:
             throttle_wait=self._throttle_wait,
             deferred=deferred,
             trouble=trouble or self._trouble,
-            shortcut=_Shortcut(self, of) if quick else None,
+            shortcut=self._shortcut(of) if Dialer.works() else None,
         )
+
+    def _shortcut(self, of: Callable[[T], Target]) -> Shortcut[T]:
+        if self.options.depth == "lists" and not self.judge.waives:
+            return ListsShortcut(of, self.only_address, self.options, self.judge)
+        return DialledShortcut(of, self.only_address, self.options, self._key_pairs)
 
     @property
     def progress(self) -> Progress:
@@ -195,62 +196,6 @@ class Scanner:
         self, target: Target, status: Literal["excluded", "dns_error", "unreachable"], error: str
     ) -> Job[Result]:
         return _Known(not_asked(target.text, target.host, target.port, self.options.depth, status, error))
-
-
-class _Shortcut(Generic[T]):
-    """How `--depth lists` asks addresses: `sshprobe.probe.lists`, with a template for each kind of host."""
-
-    def __init__(self, scanner: Scanner, of: Callable[[T], Target]) -> None:
-        self._scanner = scanner
-        self._of = of
-        self._is_open = False
-        self._asker: ListsAsker[Template] = ListsAsker(
-            scanner.options, lambda observation: Template(observation, scanner.judge.judged(observation))
-        )
-
-    def open(self) -> None:
-        try:
-            self._asker.dialer.open()
-        except OSError:  # not one descriptor is left: then nothing takes the short cut
-            return
-        self._is_open = True
-
-    def close(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            self._asker.dialer.close()
-
-    def way(self, target: T) -> _Way[T] | None:
-        asked = self._of(target)
-        address = self._scanner.only_address(asked) if self._is_open else None
-        if address is None:
-            return None
-        return _Way(self._asker, Host(asked.text, asked.host, address, asked.port), target)
-
-
-class _Way(ListsProbe[Template], Generic[T]):
-    """One target on the short cut."""
-
-    __slots__ = ("_ended", "_left", "address", "target")
-
-    def __init__(self, asker: ListsAsker[Template], host: Host, target: T) -> None:
-        super().__init__(asker, host)
-        self.target = target
-        self.address = host.address.ip
-
-    def start(
-        self, ended: Callable[[Way[T, Result], Result], None], left: Callable[[Way[T, Result], Job[Result]], None]
-    ) -> None:
-        self._ended, self._left = ended, left
-        self.begin()
-
-    def ended(
-        self, kind: Template, identification: Identification | None, started_at: float, duration_ms: float
-    ) -> None:
-        self._ended(self, Alike(self.host, kind, identification, started_at, duration_ms))
-
-    def left(self, probe: HostProbe) -> None:
-        self._left(self, probe)
 
 
 class _Known:

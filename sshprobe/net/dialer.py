@@ -14,6 +14,8 @@ import errno
 import logging
 import os
 import socket
+import time
+from collections.abc import Callable
 
 from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
 from sshprobe.platform import (
@@ -81,8 +83,12 @@ class Connection:
     # -- for the subclass to call ------------------------------------------------------------------------------------
 
     def dial(self, timeout: float, now: float) -> None:
-        """Connect within `timeout` seconds from `now`. One of `connected` and `broken` is called later, or at once."""
+        """Connect within `timeout` seconds from `now`, for the first time or after `close`.
+
+        One of `connected` and `broken` is called later, or at once.
+        """
         self.timeout = timeout
+        self._connected = False
         try:
             self._socket = made = socket.socket(self.place.family, STREAM_NONBLOCKING)
         except OSError as error:
@@ -101,7 +107,8 @@ class Connection:
         """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
         self.deadline = deadline
         self._put_off = False
-        self._dialer.due_at(deadline)
+        if deadline < self._dialer.due:
+            self._dialer.due_at(deadline)
 
     def send(self, data: bytes) -> None:
         """Send a little, which has room in the kernel's buffer of a fresh connection. Raises `OSError`."""
@@ -110,7 +117,8 @@ class Connection:
 
     def send_last(self, data: bytes) -> None:
         """Send a little and close our side, both in one segment where the system can. Raises `OSError`."""
-        self._socket.send(data, MORE_COMES)
+        if data:
+            self._socket.send(data, MORE_COMES)
         self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
@@ -141,7 +149,7 @@ class Connection:
             self.connected()
             if not events & POLL_READABLE:
                 return
-        while self._open:
+        while self._open and self._socket is made:
             try:
                 data = made.recv(READ)
             except BlockingIOError:
@@ -171,7 +179,10 @@ class Dialer:
     def __init__(self) -> None:
         self._connections: dict[int, Connection] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._due = float("inf")
+        self.due = float("inf")
+        """When the deadlines are looked at next, by the loop's clock."""
+        self.time: Callable[[], float] = time.monotonic
+        """The loop's clock, once `open`."""
 
     @staticmethod
     def works() -> bool:
@@ -181,6 +192,7 @@ class Dialer:
     def open(self) -> None:
         """Begin."""
         self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
         self._poll = poll_set()
         self._loop.add_reader(self._poll.fileno(), self._serve)
 
@@ -192,10 +204,6 @@ class Dialer:
         for connection in list(self._connections.values()):
             connection.close()
         self._poll.close()
-
-    def time(self) -> float:
-        """Return the loop's time."""
-        return self._loop.time()
 
     # -- for connections ---------------------------------------------------------------------------------------------
 
@@ -214,17 +222,17 @@ class Dialer:
         self._poll.unregister(number)
 
     def due_at(self, deadline: float) -> None:
-        """Look at the deadlines then at the latest."""
-        if deadline < self._due:
-            self._due = deadline
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(max(deadline, self._loop.time() + TICK), self._look)
+        """Look at the deadlines then and not as late as `due`."""
+        self.due = deadline
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(max(deadline, self.time() + TICK), self._look)
 
     # -- callbacks of the loop ---------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        # No callback dials: a descriptor that is closed here is not taken again before the next round of events.
+        # A connection is closed by an event of its own only, so a callback that dials may take its descriptor again: no
+        # later event of this round can be meant for the one that had it.
         connections = self._connections
         for number, events in self._poll.poll(0, EVENTS):
             connection = connections.get(number)
@@ -238,18 +246,18 @@ class Dialer:
         # A process that was stopped, or got no CPU, sees its timers first: what came meanwhile goes before them.
         for _ in range(1 + len(self._connections) // EVENTS):
             self._serve()
-        now = self._loop.time()
-        lost = now - self._due
+        now = self.time()
+        lost = now - self.due
         self._timer = None
-        self._due = float("inf")
+        self.due = float("inf")
         for connection in list(self._connections.values()):
             if connection._open and connection.deadline <= now:
                 try:
                     connection._late(lost)
                 except Exception as error:
                     self._fault(connection, error)
-        earliest = min((connection.deadline for connection in self._connections.values()), default=None)
-        if earliest is not None:
+        earliest = min((connection.deadline for connection in self._connections.values()), default=self.due)
+        if earliest < self.due:
             self.due_at(earliest)
 
     def _fault(self, connection: Connection, error: Exception) -> None:

@@ -298,10 +298,10 @@ class ListsProbe(Connection, Generic[K]):
 class ListsAsker(Generic[K]):
     """Asks many hosts for their lists. `make` is what is wanted of each kind of host; see `Kinds`."""
 
-    def __init__(self, options: ProbeOptions, make: Callable[[Observation], K]) -> None:
+    def __init__(self, dialer: Dialer, options: ProbeOptions, make: Callable[[Observation], K]) -> None:
+        self.dialer = dialer
         self.options = options
         self.connect_timeout = min(options.connect_timeout, options.host_timeout)
-        self.dialer = Dialer()
         self.kinds = Kinds(make)
         self.identification = options.client_id + b"\r\n"
         farewell = Disconnect(DISCONNECT_BY_APPLICATION, options.goodbye).encode()

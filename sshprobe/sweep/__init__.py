@@ -1,7 +1,20 @@
 """Many hosts: concurrency, pacing, order, second tries, processes. Knows neither what is asked nor how it is judged."""
 
-from sshprobe.sweep.engine import Job, Outcome, Progress, Shortcut, Sweep, Way
+from sshprobe.sweep.engine import Job, Outcome, Progress, Shortcut, Sweep, Way, WayEnded, WayLeft
 from sshprobe.sweep.pool import Pool, PoolError
 from sshprobe.sweep.worker import Numbered, serve
 
-__all__ = ["Job", "Numbered", "Outcome", "Pool", "PoolError", "Progress", "Shortcut", "Sweep", "Way", "serve"]
+__all__ = [
+    "Job",
+    "Numbered",
+    "Outcome",
+    "Pool",
+    "PoolError",
+    "Progress",
+    "Shortcut",
+    "Sweep",
+    "Way",
+    "WayEnded",
+    "WayLeft",
+    "serve",
+]

@@ -61,8 +61,15 @@ class Way(Protocol[T, R]):
     def address(self) -> str:
         """Of a `Job`."""
 
-    def start(self, ended: Callable[[Way[T, R], R], None], left: Callable[[Way[T, R], Job[R]], None]) -> None:
-        """Begin. One of two is called, once: `ended` with the result, or `left` with a job that goes on."""
+    def start(self, ended: WayEnded[T, R], left: WayLeft[T, R]) -> None:
+        """Begin. One of the two is called, once."""
+
+
+WayEnded = Callable[[Way[T, R], R, Job[R] | None], None]
+"""Takes the result of a `Way`, and the job that may come back later where it was told to."""
+
+WayLeft = Callable[[Way[T, R], Job[R]], None]
+"""Takes the job that goes on in place of a `Way`."""
 
 
 class Shortcut(Protocol[T, R]):
@@ -297,10 +304,13 @@ class Sweep(Generic[T, R]):
 
     # -- by the short cut --------------------------------------------------------------------------------------------
 
-    def _way_ended(self, way: Way[T, R], result: R) -> None:
+    def _way_ended(self, way: Way[T, R], result: R, job: Job[R] | None) -> None:
         self._turns.give_back(trouble=False)
         self._addresses.give_back(way.address)
-        self._finish(Outcome(way.target, [result]))
+        if job is not None and job.come_back_later and not self._stopped.is_set():
+            self._end(Outcome(way.target), [(job, result)])
+        else:
+            self._finish(Outcome(way.target, [result]))
 
     def _way_left(self, way: Way[T, R], job: Job[R]) -> None:
         self._start(self._go_on(way.target, job))

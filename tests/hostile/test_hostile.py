@@ -59,17 +59,12 @@ class Swept:
 
 
 @cache
-def swept(table: str) -> Swept:
-    return asyncio.run(_sweep(TABLES[table], "full"))
-
-
-@cache
-def swept_for_lists(table: str, *, by_the_short_cut: bool) -> Swept:
-    """On the short cut (`sshprobe.probe.lists`), or without: where there is no epoll, there is none."""
+def swept(table: str, *, depth: Depth = "full", by_the_short_cut: bool) -> Swept:
+    """On the short cut (`sshprobe.shortcuts`), or without: where there is no epoll, there is none."""
     with pytest.MonkeyPatch.context() as patch:
         if not by_the_short_cut:
             patch.delattr(select, "epoll")
-        return asyncio.run(_sweep(TABLES[table], "lists"))
+        return asyncio.run(_sweep(TABLES[table], depth))
 
 
 async def _sweep(cases: list[Case], depth: Depth) -> Swept:
@@ -98,11 +93,15 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
     return Swept(records, count, servers, good)
 
 
+both_ways = pytest.mark.parametrize("by_the_short_cut", [True, False], ids=["dialled", "by tasks"])
+
+
+@both_ways
 @pytest.mark.parametrize(
     ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
 )
-def test_a_hostile_server(table: str, case: Case) -> None:
-    result = swept(table)
+def test_a_hostile_server(table: str, case: Case, by_the_short_cut: bool) -> None:
+    result = swept(table, by_the_short_cut=by_the_short_cut)
     server = result.servers[case.name]
     record = result.records[f"{server.host}:{server.port}"]
     said = " ".join([record.error or "", *record.warnings])
@@ -121,9 +120,10 @@ def test_a_hostile_server(table: str, case: Case) -> None:
     assert server.bytes_accepted <= case.bytes_accepted
 
 
+@both_ways
 @pytest.mark.parametrize("table", TABLES)
-def test_the_others_in_the_sweep_are_unharmed(table: str) -> None:
-    result = swept(table)
+def test_the_others_in_the_sweep_are_unharmed(table: str, by_the_short_cut: bool) -> None:
+    result = swept(table, by_the_short_cut=by_the_short_cut)
     assert set(result.count.values()) == {1}
     assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
     for server in result.good:
@@ -150,7 +150,7 @@ def told_apart(record: HostRecord) -> HostRecord:
 )
 def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
     """The short cut says what the usual way says, for no more connections, and lets no server keep us longer."""
-    quick, usual = (swept_for_lists(table, by_the_short_cut=which) for which in (True, False))
+    quick, usual = (swept(table, depth="lists", by_the_short_cut=which) for which in (True, False))
     server = quick.servers[case.name]
     record = quick.records[f"{server.host}:{server.port}"]
     other = usual.servers[case.name]
@@ -164,7 +164,7 @@ def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_others_asked_for_their_lists_are_unharmed(table: str) -> None:
-    result = swept_for_lists(table, by_the_short_cut=True)
+    result = swept(table, depth="lists", by_the_short_cut=True)
     assert set(result.count.values()) == {1}
     assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
     for server in result.good:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
-from sshprobe.sweep import Job, Sweep, Way
+from sshprobe.sweep import Job, Sweep, Way, WayEnded, WayLeft
 from sshprobe.sweep import engine as sweep_engine
 
 
@@ -225,11 +225,7 @@ class ShortWay:
         self.target = target
         self.address = target.address
 
-    def start(
-        self,
-        ended: Callable[[Way[Conversation, str], str], None],
-        left: Callable[[Way[Conversation, str], Job[str]], None],
-    ) -> None:
+    def start(self, ended: WayEnded[Conversation, str], left: WayLeft[Conversation, str]) -> None:
         target, loop = self.target, asyncio.get_running_loop()
         assert self.shortcut.is_open
         self.shortcut.started += 1
@@ -240,17 +236,16 @@ class ShortWay:
         def end() -> None:
             for key in (self.address, "all"):
                 target.talking[key] -= 1
-            if self.shortcut.leave or target.local_trouble is not None or target.come_back_later:
+            if self.shortcut.leave or target.local_trouble is not None:
                 left(self, target)
             else:
-                ended(self, f"{target.name}#short")
+                target.runs = 1
+                ended(self, f"{target.name}#short", target)
 
-        target.runs = 1
         if target.name.endswith("0"):
             end()  # at once
         else:
             self.shortcut.handles.append(loop.call_later(0.001, end))
-        target.runs = 0
 
 
 def shortened(shortcut: Shortcut, **options: Any) -> Sweep[Conversation, str]:

@@ -1,0 +1,145 @@
+"""Driving a probe by the callbacks of a `net.Dialer`: no task, no future and no timer for each host.
+
+    Connect    dial
+    Receive    send; what is received goes straight into the probe, which yields its next step
+    Finish     the last bytes and our end in one segment; then wait for the server's end, as `Stream.finish` does
+
+What is not one of these (a pause, a question asked elsewhere) leaves this way: the probe goes on from that step in a
+task (`HostProbe.run`). So does a host that this machine had no means to ask, whom the sweep then lets wait.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sshprobe.net import Connection, Dialer, NetworkError
+from sshprobe.net.dial import network_error
+from sshprobe.net.stream import LINGER_BYTES
+from sshprobe.probe.host import HostProbe
+from sshprobe.probe.steps import Asking, Connect, Finish, Receive, Step
+from sshprobe.records import Observation
+
+
+class DialledProbe(Connection):
+    """One host of one address. A subclass says what becomes of it, in `ended` and `left`: one is called, once."""
+
+    __slots__ = ("_asking", "_eof", "_finishing", "_lost", "_thrown_away", "probe")
+
+    def __init__(self, dialer: Dialer, probe: HostProbe) -> None:
+        super().__init__(dialer, probe.place, probe.port)
+        self.probe = probe
+        self._finishing = False
+        self._thrown_away = 0
+        self._eof = False
+        self._lost: NetworkError | None = None
+
+    # -- for the subclass to define ----------------------------------------------------------------------------------
+
+    def ended(self, observation: Observation) -> None:
+        """Take what came of the host."""
+
+    def left(self) -> None:
+        """Let the probe go on in a task."""
+
+    # -- for the subclass to call ------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Begin. It may end at once."""
+        self._asking: Asking[Observation] = self.probe.asking(self._dialer.time)
+        self._go_on(next, self._asking)
+
+    # -- what the dialer says ----------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """Go on."""
+        self._go_on(self._asking.send, b"")
+
+    def received(self, data: bytes) -> None:
+        """Hand over what came, or throw it away once all is said."""
+        if self._finishing:
+            self._thrown_away += len(data)
+            if not data or self._thrown_away >= LINGER_BYTES:
+                self._finished()
+            return
+        if not data:
+            if self._lost is not None:
+                self.broken(self._lost)
+                return
+            self._eof = True
+        self._go_on(self._asking.send, data)
+
+    def broken(self, error: NetworkError) -> None:
+        """Tell how the connection failed."""
+        if self._finishing:
+            self._finished()
+        else:
+            self._lost = error
+            self._go_on(self._asking.throw, error)
+
+    def expired(self) -> None:
+        """Tell that there was no answer in time."""
+        if self._finishing:
+            self._finished()
+        else:
+            self._go_on(self._asking.throw, NetworkError("timeout", "no answer in time"))
+
+    def faulty(self, error: Exception) -> None:
+        """Cost this host its record, and no other."""
+        self.probe.failed(error)
+        self.ended(self.probe.observation())
+
+    # -- steps -------------------------------------------------------------------------------------------------------
+
+    def _go_on(self, answer: Callable[[Any], Step], value: object) -> None:
+        """Give the probe an answer, and perform the step that it takes next."""
+        try:
+            step = answer(value)
+        except StopIteration as end:
+            self.close()
+            self._over(end.value)
+            return
+        if isinstance(step, Receive):
+            self._receive(step)
+        elif isinstance(step, Finish):
+            self._finish(step)
+        elif isinstance(step, Connect):
+            self._eof, self._lost, self._thrown_away = False, None, 0
+            self.dial(step.timeout, self._dialer.time())
+        else:
+            self.probe.go_on_from(self._asking, step)
+            self.left()
+
+    def _receive(self, step: Receive) -> None:
+        if step.data and self._lost is None:
+            try:
+                self.send(step.data)
+            except OSError as error:
+                self._lost = network_error(error)  # told when what came before is read
+        if self._eof:
+            self.received(b"")
+        elif step.deadline != self.deadline:
+            self.wait_until(step.deadline)
+
+    def _finish(self, step: Finish) -> None:
+        self._finishing = True
+        if self._lost is None:
+            try:
+                self.send_last(step.data)
+            except OSError as error:
+                self._lost = network_error(error)
+        if self._eof or self._lost is not None:
+            self._finished()
+        else:
+            self.wait_until(self._dialer.time() + step.linger)
+
+    def _finished(self) -> None:
+        self._finishing = False
+        self.close()
+        self._go_on(self._asking.send, b"")
+
+    def _over(self, observation: Observation) -> None:
+        if self.probe.local_trouble is None:
+            self.ended(observation)
+        else:
+            self.left()

@@ -1,0 +1,159 @@
+"""A probe driven by callbacks: the usual way's observation, and who leaves it for a task."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import pytest
+
+from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.net import Address, Dialer
+from sshprobe.probe.dialled import DialledProbe
+from sshprobe.probe.host import HostProbe
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.records import Observation
+
+HERE = Address("127.0.0.1", socket.AF_INET)
+
+
+class Waiting(DialledProbe):
+    """Tells a future what came of it: an observation, or None if it left."""
+
+    __slots__ = ("came",)
+
+    def __init__(self, dialer: Dialer, probe: HostProbe) -> None:
+        super().__init__(dialer, probe)
+        self.came: asyncio.Future[Observation | None] = asyncio.get_running_loop().create_future()
+
+    def ended(self, observation: Observation) -> None:
+        self.came.set_result(observation)
+
+    def left(self) -> None:
+        self.came.set_result(None)
+
+
+@pytest.fixture
+async def dialer() -> AsyncIterator[Dialer]:
+    dialer = Dialer()
+    dialer.open()
+    yield dialer
+    dialer.close()
+
+
+def probe(port: int, **options: Any) -> HostProbe:
+    usual: dict[str, Any] = {"timeout": 3, "connect_timeout": 2, "linger": 0.3}
+    return HostProbe("t", "h", port, [HERE], ProbeOptions(client_id=b"SSH-2.0-dialled", **(usual | options)))
+
+
+async def dialled(dialer: Dialer, asked: HostProbe) -> Observation | None:
+    """What came of it by callbacks alone; None if it left."""
+    waiting = Waiting(dialer, asked)
+    waiting.begin()
+    async with asyncio.timeout(20):
+        return await waiting.came
+
+
+def timeless(observation: Observation | None) -> Observation:
+    assert observation is not None
+    return msgspec.structs.replace(observation, started_at="", duration_ms=0)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[int]:
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(served, HERE.ip, 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("depth", ["lists", "keys", "full"])
+async def test_the_same_as_by_a_task(dialer: Dialer, depth: str) -> None:
+    async with AsyncSSHServer("hardened") as server:
+        by_callbacks = await dialled(dialer, probe(server.port, depth=depth))
+        by_a_task = await probe(server.port, depth=depth).run()
+    assert timeless(by_callbacks) == timeless(by_a_task)
+    assert by_a_task.status == "ok"
+
+
+async def test_a_pause_is_for_a_task(dialer: Dialer) -> None:
+    async with AsyncSSHServer("hardened") as server:
+        asked = probe(server.port, burst=1, pace=0.01)
+        assert await dialled(dialer, asked) is None
+        assert server.connections() == 1
+        found = await asked.run()
+        assert (found.status, found.connections, server.connections()) == ("ok", 2, 2)
+        assert timeless(found) == timeless(await probe(server.port).run())
+
+
+async def test_what_this_machine_is_short_of_is_for_a_task(dialer: Dialer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_socket(*_: object) -> socket.socket:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sshprobe.net.dialer.socket.socket", no_socket)
+        asked = probe(9)
+        assert await dialled(dialer, asked) is None
+        assert asked.local_trouble == "this machine: too many open files"
+
+
+async def test_nobody_there(dialer: Dialer) -> None:
+    with socket.socket() as unused:
+        unused.bind((HERE.ip, 0))
+        port = unused.getsockname()[1]
+    found = await dialled(dialer, probe(port))
+    assert timeless(found) == timeless(await probe(port).run())
+    assert found is not None
+    assert (found.status, found.connections) == ("refused", 0)
+
+
+async def test_a_half_closed_server_is_heard_to_its_end(dialer: Dialer) -> None:
+    """Its end came with what it said, and comes no second time."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-There_1.0\r\n")
+        writer.write_eof()
+        await reader.read()
+
+    async with serving(serve) as port:
+        found = await dialled(dialer, probe(port))
+        assert timeless(found) == timeless(await probe(port).run())
+    assert found is not None
+    assert found.error == "the server closed the connection before KEXINIT"
+
+
+async def test_who_does_not_close_is_not_waited_for(dialer: Dialer) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-1.5-There_1.0\r\n")
+        await asyncio.sleep(1)
+
+    async with serving(serve) as port:
+        found = await dialled(dialer, probe(port, linger=0.1))
+    assert found is not None
+    assert found.status == "ssh1_only"
+
+
+async def test_what_was_said_before_a_reset_counts(dialer: Dialer) -> None:
+    """A reset that comes with words does not hide them: here they say "come back later"."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"Exceeded MaxStartups\r\n")
+        await writer.drain()
+        writer.transport.abort()
+
+    async with serving(serve) as port:
+        asked = probe(port)
+        found = await dialled(dialer, asked)
+    assert found is not None
+    assert (found.status, asked.come_back_later) == ("throttled", True)
