@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.framing import Opener, Sealer, check_packet_length, padded, strip_padding
+from sshprobe.wire.framing import UINT32, Opener, Sealer, bad_length, packet, packet_lengths, strip_padding
 from sshprobe.wire.suites import CIPHERS, MACS, MacSpec
 
 BAD_MAC = "a packet with a wrong MAC"
@@ -84,11 +84,12 @@ class _Tag:
 class _EncryptAndMac:
     """RFC 4253 section 6.4: the MAC is over the packet before encryption."""
 
-    __slots__ = ("_block", "_context", "_head", "_tag")
+    __slots__ = ("_block", "_context", "_head", "_lengths", "_tag")
 
     def __init__(self, context: CipherContext, block: int, tag: _Tag) -> None:
         self._context = context
         self._block = block
+        self._lengths = packet_lengths(block, counted=4)
         self._tag = tag
         self._head = b""  # the first block of the packet being read, decrypted once
 
@@ -98,54 +99,56 @@ class _EncryptAndMac:
             if len(buffer) < block:
                 return None
             self._head = self._context.update(bytes(buffer[:block]))
-        length = int.from_bytes(self._head[:4], "big")
-        check_packet_length(length, block, counted=4)
+        (length,) = UINT32.unpack_from(self._head)
+        if length not in self._lengths:
+            raise bad_length(length)
         end = 4 + length
         if len(buffer) < end + self._tag.spec.tag:
             return None
-        packet = self._head + self._context.update(bytes(buffer[block:end]))
+        opened = self._head + self._context.update(bytes(buffer[block:end]))
         tag = bytes(buffer[end : end + self._tag.spec.tag])
         del buffer[: end + self._tag.spec.tag]
         self._head = b""
-        if not hmac.compare_digest(tag, self._tag.over(sequence, packet)):
+        if not hmac.compare_digest(tag, self._tag.over(sequence, opened)):
             raise RemoteProtocolError(BAD_MAC)
-        return strip_padding(packet[4:])
+        return strip_padding(opened[4:])
 
     def seal(self, payload: bytes, sequence: int) -> bytes:
-        body = padded(payload, self._block, counted=4)
-        packet = len(body).to_bytes(4, "big") + body
-        return self._context.update(packet) + self._tag.over(sequence, packet)
+        clear = packet(payload, self._block, counted=4)
+        return self._context.update(clear) + self._tag.over(sequence, clear)
 
 
 class _EncryptThenMac:
     """OpenSSH PROTOCOL 1.5: the length in clear, the MAC over it and the encrypted rest."""
 
-    __slots__ = ("_block", "_context", "_tag")
+    __slots__ = ("_block", "_context", "_lengths", "_tag")
 
     def __init__(self, context: CipherContext, block: int, tag: _Tag) -> None:
         self._context = context
         self._block = block
+        self._lengths = packet_lengths(block, counted=0)
         self._tag = tag
 
     def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         if len(buffer) < 4:
             return None
-        length = int.from_bytes(buffer[:4], "big")
-        check_packet_length(length, self._block, counted=0)
+        (length,) = UINT32.unpack_from(buffer)
+        if length not in self._lengths:
+            raise bad_length(length)
         end = 4 + length
         if len(buffer) < end + self._tag.spec.tag:
             return None
-        packet = bytes(buffer[:end])
+        sealed = bytes(buffer[:end])
         tag = bytes(buffer[end : end + self._tag.spec.tag])
         del buffer[: end + self._tag.spec.tag]
-        if not hmac.compare_digest(tag, self._tag.over(sequence, packet)):
+        if not hmac.compare_digest(tag, self._tag.over(sequence, sealed)):
             raise RemoteProtocolError(BAD_MAC)
-        return strip_padding(self._context.update(packet[4:]))
+        return strip_padding(self._context.update(sealed[4:]))
 
     def seal(self, payload: bytes, sequence: int) -> bytes:
-        body = padded(payload, self._block, counted=0)
-        packet = len(body).to_bytes(4, "big") + self._context.update(body)
-        return packet + self._tag.over(sequence, packet)
+        clear = packet(payload, self._block, counted=0)
+        sealed = clear[:4] + self._context.update(clear[4:])
+        return sealed + self._tag.over(sequence, sealed)
 
 
 class _Gcm:
@@ -155,6 +158,7 @@ class _Gcm:
 
     TAG = 16
     BLOCK = 16
+    LENGTHS = packet_lengths(BLOCK, counted=0)
 
     def __init__(self, key: bytes, iv: bytes) -> None:
         self._aead = AESGCM(key)
@@ -167,12 +171,14 @@ class _Gcm:
         return nonce
 
     def open(self, buffer: bytearray, sequence: int) -> bytes | None:
-        if len(buffer) < 4:
+        have = len(buffer)
+        if have < 4:
             return None
-        length = int.from_bytes(buffer[:4], "big")
-        check_packet_length(length, self.BLOCK, counted=0)
+        (length,) = UINT32.unpack_from(buffer)
+        if length not in self.LENGTHS:
+            raise bad_length(length)
         end = 4 + length + self.TAG
-        if len(buffer) < end:
+        if have < end:
             return None
         clear, sealed = bytes(buffer[:4]), bytes(buffer[4:end])
         del buffer[:end]
@@ -183,9 +189,9 @@ class _Gcm:
         return strip_padding(body)
 
     def seal(self, payload: bytes, sequence: int) -> bytes:
-        body = padded(payload, self.BLOCK, counted=0)
-        clear = len(body).to_bytes(4, "big")
-        return clear + self._aead.encrypt(self._nonce(), body, clear)
+        clear = packet(payload, self.BLOCK, counted=0)
+        length = clear[:4]
+        return length + self._aead.encrypt(self._nonce(), clear[4:], length)
 
 
 class _ChaCha:
@@ -195,6 +201,7 @@ class _ChaCha:
 
     TAG = 16
     BLOCK = 8
+    LENGTHS = packet_lengths(BLOCK, counted=0)
 
     def __init__(self, key: bytes) -> None:
         self._main: Callable[[int, int], CipherContext] = _chacha20(key[:32])
@@ -206,23 +213,24 @@ class _ChaCha:
     def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         if len(buffer) < 4:
             return None
-        length = int.from_bytes(self._length(0, sequence).update(bytes(buffer[:4])), "big")
-        check_packet_length(length, self.BLOCK, counted=0)
+        (length,) = UINT32.unpack(self._length(0, sequence).update(bytes(buffer[:4])))
+        if length not in self.LENGTHS:
+            raise bad_length(length)
         end = 4 + length
         if len(buffer) < end + self.TAG:
             return None
-        packet, tag = bytes(buffer[:end]), bytes(buffer[end : end + self.TAG])
+        sealed, tag = bytes(buffer[:end]), bytes(buffer[end : end + self.TAG])
         del buffer[: end + self.TAG]
         try:
-            Poly1305.verify_tag(self._tag_key(sequence), packet, tag)
+            Poly1305.verify_tag(self._tag_key(sequence), sealed, tag)
         except InvalidSignature:
             raise RemoteProtocolError(BAD_MAC) from None
-        return strip_padding(self._main(1, sequence).update(packet[4:]))
+        return strip_padding(self._main(1, sequence).update(sealed[4:]))
 
     def seal(self, payload: bytes, sequence: int) -> bytes:
-        body = padded(payload, self.BLOCK, counted=0)
-        packet = self._length(0, sequence).update(len(body).to_bytes(4, "big")) + self._main(1, sequence).update(body)
-        return packet + Poly1305.generate_tag(self._tag_key(sequence), packet)
+        clear = packet(payload, self.BLOCK, counted=0)
+        sealed = self._length(0, sequence).update(clear[:4]) + self._main(1, sequence).update(clear[4:])
+        return sealed + Poly1305.generate_tag(self._tag_key(sequence), sealed)
 
 
 def _chacha20(key: bytes) -> Callable[[int, int], CipherContext]:

@@ -7,6 +7,7 @@ A `Reader` walks over one payload and never past its end: a length that claims m
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH, NAME_LIST_NAMES
@@ -18,30 +19,40 @@ _UINT64 = struct.Struct(">Q")
 class Reader:
     """Reads the fields of `data` in order. `what` names the thing in error messages: "KEXINIT", "host key"."""
 
-    __slots__ = ("_at", "_data", "_what")
+    # Everything a server sends goes through here, so each step is one call, and one to `struct` where it needs it.
+
+    __slots__ = ("_at", "_data", "_size", "_what")
 
     def __init__(self, data: bytes, what: str) -> None:
         self._data = data
+        self._size = len(data)
         self._at = 0
         self._what = what
 
     @property
     def remaining(self) -> int:
         """Bytes not yet read."""
-        return len(self._data) - self._at
+        return self._size - self._at
+
+    def _ends_within(self, field: str) -> RemoteProtocolError:
+        return RemoteProtocolError(f"{self._what} ends within {field}")
 
     def take(self, count: int, field: str) -> bytes:
         """Read `count` bytes as they are."""
-        end = self._at + count
-        if end > len(self._data):
-            raise RemoteProtocolError(f"{self._what} ends within {field}")
-        piece = self._data[self._at : end]
+        start = self._at
+        end = start + count
+        if end > self._size:
+            raise self._ends_within(field)
         self._at = end
-        return piece
+        return self._data[start:end]
 
     def byte(self, field: str) -> int:
         """Read a byte (0 to 255)."""
-        return self.take(1, field)[0]
+        at = self._at
+        if at == self._size:
+            raise self._ends_within(field)
+        self._at = at + 1
+        return self._data[at]
 
     def boolean(self, field: str) -> bool:
         """Read a boolean; any value but 0 is true."""
@@ -57,10 +68,12 @@ class Reader:
 
     def string(self, field: str) -> bytes:
         """Read a string: a length and as many bytes."""
-        start = self._at + 4  # in one step: half of all that is read are strings
-        end = start + int.from_bytes(self._data[self._at : start], "big")
-        if end > len(self._data) or start > len(self._data):
-            raise RemoteProtocolError(f"{self._what} ends within {field}")
+        start = self._at + 4
+        if start > self._size:
+            raise self._ends_within(field)
+        end = start + _UINT32.unpack_from(self._data, self._at)[0]
+        if end > self._size:
+            raise self._ends_within(field)
         self._at = end
         return self._data[start:end]
 
@@ -74,11 +87,12 @@ class Reader:
 
     def rest(self) -> bytes:
         """Read all that is left."""
-        return self.take(self.remaining, "the rest")
+        start, self._at = self._at, self._size
+        return self._data[start:]
 
     def end(self) -> None:
         """Raise `RemoteProtocolError` if anything is left."""
-        if self.remaining:
+        if self._at != self._size:
             raise RemoteProtocolError(f"{self._what} has {self.remaining} bytes too many")
 
 
@@ -104,9 +118,8 @@ def boolean(value: bool) -> bytes:
     return b"\x01" if value else b"\x00"
 
 
-def uint32(value: int) -> bytes:
-    """Encode an unsigned 32-bit integer."""
-    return _UINT32.pack(value)
+uint32: Callable[[int], bytes] = _UINT32.pack
+"""Encode an unsigned 32-bit integer."""
 
 
 def uint64(value: int) -> bytes:
@@ -124,7 +137,8 @@ def mpint(value: int) -> bytes:
     if value == 0:
         return b"\x00\x00\x00\x00"
     magnitude = value if value > 0 else ~value  # -128 fits one byte, 128 does not
-    return string(value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
+    size = magnitude.bit_length() // 8 + 1
+    return _UINT32.pack(size) + value.to_bytes(size, "big", signed=True)
 
 
 def name_list(names: tuple[bytes, ...] | list[bytes]) -> bytes:

@@ -11,6 +11,8 @@ least one byte.
 from __future__ import annotations
 
 import os
+import struct
+from collections.abc import Callable
 from typing import Protocol
 
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
@@ -18,6 +20,11 @@ from sshprobe.wire.limits import MINIMUM_PADDING, PACKET_LENGTH
 
 PLAIN_BLOCK = 8
 """The block size before any cipher is in use."""
+
+UINT32 = struct.Struct(">I")
+"""packet_length."""
+
+_HEAD = struct.Struct(">IB")  # packet_length, padding_length
 
 
 class Opener(Protocol):
@@ -34,14 +41,19 @@ class Sealer(Protocol):
         """Return the packet that carries `payload`."""
 
 
-def check_packet_length(length: int, block: int, *, counted: int) -> None:
-    """Raise unless `length` may stand in packet_length. `counted`: bytes before it that the block size counts."""
+def packet_lengths(block: int, *, counted: int) -> range:
+    """Return what packet_length may be where `block` is the block size, which counts `counted` bytes before it."""
+    least = 1 + 1 + MINIMUM_PADDING
+    return range(least + -(counted + least) % block, PACKET_LENGTH + 1, block)
+
+
+def bad_length(length: int) -> RemoteProtocolError:
+    """Return the error of a packet_length that is not one of `packet_lengths`."""
     if length > PACKET_LENGTH:
-        raise LimitExceeded(f"a packet of {length} bytes; at most {PACKET_LENGTH} are read")
+        return LimitExceeded(f"a packet of {length} bytes; at most {PACKET_LENGTH} are read")
     if length < 1 + 1 + MINIMUM_PADDING:
-        raise RemoteProtocolError(f"packet_length {length} is too small for a packet")
-    if (length + counted) % block:
-        raise RemoteProtocolError(f"packet_length {length} is not a multiple of the block size")
+        return RemoteProtocolError(f"packet_length {length} is too small for a packet")
+    return RemoteProtocolError(f"packet_length {length} is not a multiple of the block size")
 
 
 def strip_padding(body: bytes) -> bytes:
@@ -49,18 +61,21 @@ def strip_padding(body: bytes) -> bytes:
     padding = body[0]
     if padding < MINIMUM_PADDING:
         raise RemoteProtocolError(f"padding_length {padding} is below {MINIMUM_PADDING}")
-    end = len(body) - padding
-    if end <= 1:
+    payload = body[1:-padding]
+    if not payload:
         raise RemoteProtocolError(f"padding_length {padding} leaves no payload")
-    return body[1:end]
+    return payload
 
 
-def padded(payload: bytes, block: int, *, counted: int) -> bytes:
-    """Return padding_length, `payload` and padding so that they and `counted` bytes fill whole blocks."""
-    padding = block - (counted + 1 + len(payload)) % block
-    if padding < MINIMUM_PADDING:
-        padding += block
-    return bytes((padding,)) + payload + os.urandom(padding)
+def packet(payload: bytes, block: int, *, counted: int, fill: Callable[[int], bytes] = os.urandom) -> bytes:
+    """Return the packet that carries `payload`, without MAC, in the fewest whole blocks.
+
+    `counted`: bytes of packet_length, 4 or 0, that the block size counts. `fill` makes so many bytes of padding.
+    """
+    length = 1 + len(payload) + MINIMUM_PADDING
+    more = -(counted + length) % block
+    padding = MINIMUM_PADDING + more
+    return _HEAD.pack(length + more, padding) + payload + fill(padding)
 
 
 class PlainOpener:
@@ -68,25 +83,33 @@ class PlainOpener:
 
     __slots__ = ()
 
+    _LENGTHS = packet_lengths(PLAIN_BLOCK, counted=4)
+
     def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         """See `Opener`. `sequence` is not part of a plain packet."""
-        if len(buffer) < 4:
+        have = len(buffer)
+        if have < 4:
             return None
-        length = int.from_bytes(buffer[:4], "big")
-        check_packet_length(length, PLAIN_BLOCK, counted=4)
-        if len(buffer) < 4 + length:
+        (length,) = UINT32.unpack_from(buffer)
+        if length not in self._LENGTHS:
+            raise bad_length(length)
+        end = 4 + length
+        if have < end:
             return None
-        body = bytes(buffer[4 : 4 + length])
-        del buffer[: 4 + length]
+        body = bytes(buffer[4:end])
+        del buffer[:end]
         return strip_padding(body)
 
 
 class PlainSealer:
-    """Packets without encryption."""
+    """Packets without encryption.
+
+    Padding should be random (section 6) so that no cipher meets text that is known. Here there is none to meet it, and
+    we send zeros, as OpenSSH does before NEWKEYS.
+    """
 
     __slots__ = ()
 
     def seal(self, payload: bytes, sequence: int) -> bytes:
         """See `Sealer`."""
-        body = padded(payload, PLAIN_BLOCK, counted=4)
-        return len(body).to_bytes(4, "big") + body
+        return packet(payload, PLAIN_BLOCK, counted=4, fill=bytes)

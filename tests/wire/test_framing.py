@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
-from sshprobe.wire.framing import PlainOpener, PlainSealer, padded, strip_padding
+from sshprobe.wire.framing import PlainOpener, PlainSealer, bad_length, packet_lengths, strip_padding
+from sshprobe.wire.framing import packet as make_packet
 from sshprobe.wire.limits import PACKET_LENGTH
 from tests.wire.playbook import packet, take_packet, u32
 
@@ -99,10 +100,38 @@ def test_what_we_send_keeps_the_rules(payload: bytes) -> None:
 
 @given(st.binary(min_size=1, max_size=300), st.sampled_from([8, 16]), st.sampled_from([0, 4]))
 def test_padding_fills_blocks(payload: bytes, block: int, counted: int) -> None:
-    body = padded(payload, block, counted=counted)
+    made = make_packet(payload, block, counted=counted)
+    body = made[4:]
+    assert made[:4] == u32(len(body))
     assert (len(body) + counted) % block == 0
     assert 4 <= body[0] < 4 + block
     assert strip_padding(body) == payload
+
+
+def test_padding_is_random_unless_it_is_said_otherwise() -> None:
+    assert len({make_packet(b"\x05", 16, counted=0) for _ in range(8)}) == 8
+
+
+def test_padding_before_newkeys_is_zeros() -> None:
+    assert PlainSealer().seal(b"\x15", 0) == u32(12) + b"\x0a\x15" + bytes(10)
+
+
+@pytest.mark.parametrize("block", [8, 16])
+@pytest.mark.parametrize("counted", [0, 4])
+def test_lengths_that_may_be(block: int, counted: int) -> None:
+    may_be = packet_lengths(block, counted=counted)
+    for length in [*range(PACKET_LENGTH + 100), 2**31, 2**32 - 1]:
+        if length > PACKET_LENGTH:
+            words = f"a packet of {length} bytes; at most {PACKET_LENGTH} are read"
+        elif length < 6:
+            words = f"packet_length {length} is too small for a packet"
+        elif (length + counted) % block:
+            words = f"packet_length {length} is not a multiple of the block size"
+        else:
+            assert length in may_be
+            continue
+        assert length not in may_be
+        assert str(bad_length(length)) == words
 
 
 @given(st.binary(max_size=120), st.integers(1, 40))
