@@ -88,6 +88,10 @@ class State(Enum):
     CLOSED = auto()
 
 
+# Each step looks at the state a few times, and for Python 3.11 State.CLOSED is ten times the work of a module's name.
+_IDENTIFICATION, _KEXINIT, _CHOOSING, _KEY_EXCHANGE, _KEYED, _SERVICE, _AUTH, _CLOSED = State
+
+
 class ClientTransport:
     """One connection. `identification` is ours, without line end; it is the first thing to send.
 
@@ -98,14 +102,14 @@ class ClientTransport:
         self, identification: bytes, *, byte_limit: int = CONNECTION_BYTES, key_pairs: KeyPairs | None = None
     ) -> None:
         check_client_identification(identification)
-        self.state = State.IDENTIFICATION
+        self.state = _IDENTIFICATION
         self._ours = identification
         self._theirs = b""
-        self._out = bytearray(identification + b"\r\n")
+        self._out = identification + b"\r\n"
         self._in = bytearray()
         self._eof = False
         self._byte_limit = byte_limit
-        self._bytes_read = 0
+        self._room = byte_limit  # bytes that may still come
         self._overflow = False
         self._lines = IdentificationReader()
         self._opener: Opener = PlainOpener()
@@ -132,10 +136,12 @@ class ClientTransport:
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the network. Past the byte limit they are dropped: `next_event` raises when it gets there."""
-        room = self._byte_limit - self._bytes_read
-        self._in += data[:room]
-        self._bytes_read += min(len(data), room)
-        self._overflow = self._overflow or len(data) > room
+        size = len(data)
+        if size > self._room:
+            self._overflow = True
+            data, size = data[: self._room], self._room
+        self._room -= size
+        self._in += data
 
     def receive_eof(self) -> None:
         """The server closed its side."""
@@ -143,10 +149,7 @@ class ClientTransport:
 
     def data_to_send(self) -> bytes:
         """Return what has to be sent now, and forget it."""
-        if not self._out:
-            return b""
-        data = bytes(self._out)
-        self._out.clear()
+        data, self._out = self._out, b""
         return data
 
     @property
@@ -157,7 +160,7 @@ class ClientTransport:
     @property
     def can_encrypt(self) -> bool:
         """True once a host key came in an exchange that lets us go on encrypted."""
-        return self.state is State.KEYED and self._secrets is not None and self._suite is not None
+        return self.state is _KEYED and self._secrets is not None and self._suite is not None
 
     def start_key_exchange(
         self, kex: str, host_key_algorithm: str, *, suite: Suite | None, request: GroupExchangeRequest | None = None
@@ -167,7 +170,7 @@ class ClientTransport:
         With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
         """
         server = self._server_kexinit
-        if self.state is not State.CHOOSING or server is None:
+        if self.state is not _CHOOSING or server is None:
             raise LocalProtocolError("no key exchange can start now")
         kex_name, key_name = kex.encode(), host_key_algorithm.encode()
         self._kex = new_key_exchange(kex, request, self._key_pairs)
@@ -175,15 +178,14 @@ class ClientTransport:
         self._suite = suite
         self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms
         if self._strict and self._before_kexinit:
-            self.state = State.KEY_EXCHANGE
+            self.state = _KEY_EXCHANGE
             return  # nothing is sent to a server that breaks the rules it asks for; `next_event` says so
         # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
         right = server.kex_algorithms[:1] == (kex_name,) and server.server_host_key_algorithms[:1] == (key_name,)
         self._skip_guess = server.first_kex_packet_follows and not right
         self._client_kexinit_payload = client_kexinit(server, kex_name, key_name, suite)
-        self._send(self._client_kexinit_payload)
-        self._send(self._kex.start())
-        self.state = State.KEY_EXCHANGE
+        self._send(self._client_kexinit_payload, self._kex.start())
+        self.state = _KEY_EXCHANGE
 
     def request_authentication_methods(self, user: bytes, *, at_once: bool = False) -> None:
         """Go on encrypted and ask, with one "none" request, how `user` may log in.
@@ -201,98 +203,92 @@ class ClientTransport:
         self._send(msg.service_request(b"ssh-userauth"))
         if at_once:
             self._send(msg.userauth_none_request(user))
-        self.state = State.SERVICE
+        self.state = _SERVICE
 
     def disconnect(self, description: bytes) -> None:
         """Say goodbye with reason 11 (by application), in clear unless we went on encrypted, and close."""
-        if self.state in (State.IDENTIFICATION, State.CLOSED):
-            self.state = State.CLOSED  # no packet can be sent before the identifications are exchanged
+        if self.state in (_IDENTIFICATION, _CLOSED):
+            self.state = _CLOSED  # no packet can be sent before the identifications are exchanged
             return
         self._send(msg.Disconnect(msg.DISCONNECT_BY_APPLICATION, description).encode())
-        self.state = State.CLOSED
+        self.state = _CLOSED
 
     def next_event(self) -> Event | type[NEED_DATA]:
         """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` for what breaks the protocol."""
-        if self._strict and self.state is State.KEY_EXCHANGE and self._before_kexinit:
+        if self._strict and self.state is _KEY_EXCHANGE and self._before_kexinit:
             raise self._fail(RemoteProtocolError("something came before KEXINIT under strict key exchange"))
-        while self.state is not State.CLOSED:
-            if self.state is State.CHOOSING or (self.state is State.KEYED and self._server_newkeys):
-                return NEED_DATA  # what follows can only be read once the caller has decided
+        while True:
+            state = self.state
+            if state is _CLOSED or state is _CHOOSING or (state is _KEYED and self._server_newkeys):
+                return NEED_DATA  # what follows, if anything, can only be read once the caller has decided
             try:
-                event = self._next_line() if self.state is State.IDENTIFICATION else self._next_packet()
+                if not self._in:
+                    taken = event = None
+                elif state is _IDENTIFICATION:
+                    taken = self._lines.next_line(self._in)
+                    event = None if taken is None else self._line_came(taken)
+                else:
+                    taken = self._opener.open(self._in, self._received)
+                    event = None if taken is None else self._packet_came(taken)
             except RemoteProtocolError:
-                self.state = State.CLOSED
+                self.state = _CLOSED
                 raise
             if event is not None:
                 return event
-            if self._progress:
-                continue
+            if taken is not None:
+                continue  # it was one that says nothing
             if self._overflow:
                 raise self._fail(LimitExceeded(f"more than {self._byte_limit} bytes in one connection"))
             if not self._eof:
                 return NEED_DATA
-            self.state = State.CLOSED
+            self.state = _CLOSED
             return ConnectionClosed(bytes(self._in))
-        return NEED_DATA
 
-    # -- bytes to lines and packets ------------------------------------------------------------------------------
+    # -- lines and packets to events -----------------------------------------------------------------------------
 
-    _progress = False  # whether the last step took something off the buffer
-
-    def _next_line(self) -> Event | None:
-        line = self._lines.next_line(self._in)
-        self._progress = line is not None
-        if line is None:
-            return None
-        if not line.startswith(b"SSH-"):
+    def _line_came(self, line: bytes) -> Event:
+        if line[:4] != b"SSH-":
             return LineReceived(line)
         identification = parse_identification(line)
         self._theirs = line
-        self.state = State.KEXINIT if identification.speaks_2 else State.CLOSED
+        self.state = _KEXINIT if identification.speaks_2 else _CLOSED
         return IdentificationReceived(identification)
 
-    def _next_packet(self) -> Event | None:
-        payload = self._opener.open(self._in, self._received)
-        self._progress = payload is not None
-        if payload is None:
-            return None
-        sequence, self._received = self._received, (self._received + 1) % 2**32
-        return self._handle(payload, sequence)
-
-    def _send(self, payload: bytes) -> None:
-        self._out += self._sealer.seal(payload, self._sent)
-        self._sent = (self._sent + 1) % 2**32
+    def _send(self, *payloads: bytes) -> None:
+        for payload in payloads:
+            self._out += self._sealer.seal(payload, self._sent)
+            self._sent = (self._sent + 1) % 2**32
 
     def _fail(self, error: RemoteProtocolError) -> RemoteProtocolError:
-        self.state = State.CLOSED
+        self.state = _CLOSED
         return error
 
-    # -- packets to events ---------------------------------------------------------------------------------------
-
-    def _handle(self, payload: bytes, sequence: int) -> Event | None:
+    def _packet_came(self, payload: bytes) -> Event | None:
+        sequence, self._received = self._received, (self._received + 1) % 2**32
         number = payload[0]
-        if number == msg.DISCONNECT:
-            disconnect = msg.Disconnect.parse(payload)
-            self.state = State.CLOSED
-            return DisconnectReceived(disconnect.code, disconnect.description)
-        if self._strict and not self._server_newkeys and number < msg.KEXINIT:
-            raise RemoteProtocolError(f"message {number} during strict key exchange")
-        if number == msg.UNIMPLEMENTED:
-            self._server_lacks()
-            return None
-        if number in (msg.IGNORE, msg.DEBUG):
-            return None
-        if self.state is State.KEXINIT:
+        if number < msg.KEXINIT:
+            if number == msg.DISCONNECT:
+                disconnect = msg.Disconnect.parse(payload)
+                self.state = _CLOSED
+                return DisconnectReceived(disconnect.code, disconnect.description)
+            if self._strict and not self._server_newkeys:
+                raise RemoteProtocolError(f"message {number} during strict key exchange")
+            if number == msg.UNIMPLEMENTED:
+                self._server_lacks()
+                return None
+            if number in (msg.IGNORE, msg.DEBUG):
+                return None
+        if self.state is _KEXINIT:
             return self._server_kexinit_came(payload)
-        if self.state in (State.KEY_EXCHANGE, State.KEYED):
+        if self.state in (_KEY_EXCHANGE, _KEYED):
             return self._key_exchange_message(payload)
         return self._authentication_message(payload, sequence)
 
     def _server_lacks(self) -> None:
-        other = self._kex.unimplemented() if self._kex and self.state is State.KEY_EXCHANGE else None
+        other = self._kex.unimplemented() if self._kex and self.state is _KEY_EXCHANGE else None
         if other is not None:
             self._send(other)
-        elif self.state is not State.KEXINIT:
+        elif self.state is not _KEXINIT:
             raise RemoteProtocolError("the server does not implement what was sent")
 
     def _server_kexinit_came(self, payload: bytes) -> Event:
@@ -301,7 +297,7 @@ class ClientTransport:
         self._server_kexinit = KexInit.parse(payload)
         self._server_kexinit_payload = payload
         self._before_kexinit = self._received != 1
-        self.state = State.CHOOSING
+        self.state = _CHOOSING
         return KexInitReceived(self._server_kexinit)
 
     def _key_exchange_message(self, payload: bytes) -> Event | None:
@@ -310,21 +306,21 @@ class ClientTransport:
         if self._skip_guess:
             self._skip_guess = False
             return None
-        if self.state is State.KEYED:
+        if self.state is _KEYED:
             if number != msg.NEWKEYS:
                 raise RemoteProtocolError(f"message {number} where NEWKEYS had to come")
             return self._newkeys_came()
         if not msg.KEX_FIRST <= number <= msg.KEX_LAST:
             raise RemoteProtocolError(f"message {number} during key exchange")
         step = self._kex.receive(payload)
-        if isinstance(step, GroupChosen):
-            if step.payload is None:
-                self.state = State.CLOSED
-            else:
-                self._send(step.payload)
-            return GroupReceived(step.modulus, step.generator, step.fault)
-        assert isinstance(step, Reply)
-        return self._reply_came(step)
+        if isinstance(step, Reply):
+            return self._reply_came(step)
+        assert isinstance(step, GroupChosen)
+        if step.payload is None:
+            self.state = _CLOSED
+        else:
+            self._send(step.payload)
+        return GroupReceived(step.modulus, step.generator, step.fault)
 
     def _reply_came(self, reply: Reply) -> Event:
         assert self._kex is not None
@@ -347,7 +343,7 @@ class ClientTransport:
             name = self._kex.exchange_hash
             self._secrets = Secrets(name, reply.secret, hashlib.new(name, hashed).digest())
             verified = verify(host_key, self._host_key_algorithm, reply.signature, self._secrets.exchange_hash)
-        self.state = State.KEYED
+        self.state = _KEYED
         return HostKeyReceived(host_key, verified, self._host_key_algorithm, self._kex.name)
 
     def _parse_host_key(self, blob: bytes) -> HostKey:
@@ -380,12 +376,12 @@ class ClientTransport:
             raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
         if number == msg.EXT_INFO:
             return ExtensionsReceived(msg.ExtInfo.parse(payload).extensions)
-        if number == msg.SERVICE_ACCEPT and self.state is State.SERVICE:
+        if number == msg.SERVICE_ACCEPT and self.state is _SERVICE:
             if not self._asked:
                 self._send(msg.userauth_none_request(self._user))
-            self.state = State.AUTH
+            self.state = _AUTH
             return None
-        if self.state is State.AUTH:
+        if self.state is _AUTH:
             if number == msg.USERAUTH_FAILURE:
                 return AuthenticationFailed(msg.UserauthFailure.parse(payload).methods)
             if number == msg.USERAUTH_SUCCESS:
