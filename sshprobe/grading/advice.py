@@ -8,11 +8,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, names, weakness, weakness_of
-from sshprobe.grading.changes import NewKey
-from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
+from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
 from sshprobe.records import Observation
@@ -281,57 +280,6 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
         if line and line not in lines:
             lines.append(line)
     return [] if lines == [PUBLIC_KEYS] else lines
-
-
-def moduli_command(bits: int) -> str:
-    """A shell command that leaves only moduli of `bits` and more, and the file as it first was beside it.
-
-    It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left: the first line of
-    most files is a comment, whose fifth word is no number and would count as more than any. The fifth field of
-    moduli(5) holds the bits less one.
-    """
-    file, kept, backup = "/etc/ssh/moduli", "/etc/ssh/moduli.kept", "/etc/ssh/moduli.sshprobe-backup"
-    none = f"no modulus of {bits} bits in {file}: take the file of a current OpenSSH"
-    return (
-        f"test -e {backup} || cp -p {file} {backup} && awk '/^[0-9]/ && $5 >= {bits - 1}' {file} > {kept}; "
-        f"if test -s {kept}; then cat {kept} > {file}; "
-        f"else echo '{none}' >&2; fi; rm -f {kept}"
-    )
-
-
-def new_key(type: str, profile: Profile, *, replaces: bool) -> NewKey:
-    """The host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
-
-    One that replaces none has a file of its own, which names its size. Of a file of the usual name that was not seen
-    nothing is known: with a key of another curve, a small one or an empty file sshd would have no host key to use.
-    """
-    entry = lookup("host_key", type)
-    family = "ed25519" if entry is None else entry.family
-    bits = {"rsa": rsa_key_bits(profile), "ecdsa": int(type[-3:]) if type[-3:].isdigit() else 256}.get(family)
-    name = family if replaces else f"{family}_{bits or 256}"
-    return NewKey(type=family, bits=bits, file=f"/etc/ssh/ssh_host_{name}_key", replaces=replaces)
-
-
-def key_commands(key: NewKey) -> tuple[str, ...]:
-    """Shell commands that make a host key. Clients that know the one that it replaces must be told."""
-    size = "" if key.bits is None else f" -b {key.bits}"
-    make = f"ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {key.file}"
-    if not key.replaces:
-        return (f"test -e {key.file} || {make}",)
-    return (
-        f"{make}.new",
-        f"mv {key.file}.new {key.file} && mv {key.file}.new.pub {key.file}.pub",
-    )
-
-
-def rsa_key_commands(bits: int) -> tuple[str, ...]:
-    """Shell commands that replace the RSA host key by one of `bits`."""
-    return key_commands(NewKey(type="rsa", bits=bits, file="/etc/ssh/ssh_host_rsa_key", replaces=True))
-
-
-def rsa_key_bits(profile: Profile) -> int:
-    """The size for a new RSA host key: what the profile asks, at least 3072."""
-    return max(3072, minimum_bits(profile, "rsa") or 0)
 
 
 def advise(judgement: Judgement, context: Context) -> str | None:

@@ -16,11 +16,9 @@ from sshprobe.grading.advice import (
     METHODS,
     ONLY_PUBLIC_KEYS,
     PUBLIC_KEYS,
-    moduli_command,
-    rsa_key_bits,
-    rsa_key_commands,
 )
 from sshprobe.grading.lists import WORDS
+from sshprobe.grading.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import FORBIDDING_WORDS, Profile

@@ -15,10 +15,11 @@ from typing import NamedTuple
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical
-from sshprobe.grading.advice import NEW_KEY, Context, not_waived, rsa_key_bits
+from sshprobe.grading.advice import NEW_KEY, Context, not_waived
 from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers
+from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.records import Observation, Verdict
 
 FIRST_VERSION = (2018, 76)

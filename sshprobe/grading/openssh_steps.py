@@ -18,9 +18,6 @@ from sshprobe.grading.advice import (
     config_line,
     has_keyword,
     host_key_plan,
-    key_commands,
-    moduli_command,
-    new_key,
     not_waived,
     proves_keys,
     remaining,
@@ -37,6 +34,7 @@ from sshprobe.grading.hypothetical import (
     without_names,
 )
 from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.records import Finding, Observation, Verdict
 

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
-from sshprobe.grading.advice import Context, not_waived, rsa_key_bits
+from sshprobe.grading.advice import Context, not_waived
 from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.hypothetical import (
@@ -20,6 +20,7 @@ from sshprobe.grading.hypothetical import (
     without_names,
 )
 from sshprobe.grading.lists import FIELDS, WORDS, offers
+from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.records import Observation, Verdict
 
 COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import pytest
 
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
 from sshprobe.grading import grade, remedy
-from sshprobe.grading.advice import key_commands, moduli_command, new_key
 from sshprobe.grading.dropbear_steps import ADDED, DEFINITIONS
 from sshprobe.grading.lists import offers
 from sshprobe.profiles import AuthenticationRule, Profile, Waiver, available_profiles, load_profile
@@ -51,26 +49,6 @@ def test_what_a_server_calls_its_algorithms_is_no_line_be_it_waived(name: str) -
     found = remedy(observed, msgspec.structs.replace(MODERN, kex=rule, waiver=(waiver,)))
     (line,) = [line for line in found.lines if line.startswith("KexAlgorithms ")]
     assert line == f"KexAlgorithms {','.join((modern().kex_algorithms or [])[:-1])}"
-
-
-@pytest.mark.parametrize("kept", [True, False], ids=["some are large", "all are small"])
-def test_moduli_are_never_all_taken_out(kept: bool, tmp_path: Path) -> None:
-    """The first line of Debian's file is a comment, and its fifth word sorts behind every number."""
-    file = tmp_path / "moduli"
-    before = "# Time Type Tests Tries Size Generator Modulus\n20220714110357 2 6 100 2047 2 E98F\n"
-    large = "20220714110358 2 6 100 4095 5 E98F\n"
-    file.write_text(before + large * kept)
-    command = moduli_command(3072).replace("/etc/ssh/moduli", str(file))
-    done = subprocess.run(["sh", "-ec", command], capture_output=True, text=True)
-    assert done.returncode == 0
-    assert file.read_text() == (large if kept else before)
-    assert bool(done.stderr) is not kept
-    # Once more, for more bits: what is kept is the file as it first was.
-    again = moduli_command(4096).replace("/etc/ssh/moduli", str(file))
-    subprocess.run(["sh", "-ec", again], capture_output=True, check=True)
-    backup = tmp_path / "moduli.sshprobe-backup"
-    assert backup.read_text() == before + large * kept
-    assert set(tmp_path.iterdir()) == {file, backup}
 
 
 def test_nothing_to_mend() -> None:
@@ -361,12 +339,6 @@ def test_the_reason_stands_beside_each_line() -> None:
         "hmac-sha1, hmac-sha1-etm@openssh.com: SHA-1; not in the profile",
         "umac-64-etm@openssh.com, umac-64@openssh.com: a tag of less than 128 bits; not in the profile",
     )
-
-
-def test_new_keys_of_every_type() -> None:
-    for type, made in (("ssh-ed25519", "-t ed25519 -N"), ("ecdsa-sha2-nistp384", "-t ecdsa -b 384 -N")):
-        key = new_key(type, MODERN, replaces=True)
-        assert made in key_commands(key)[0]
 
 
 def test_an_exchange_that_a_scan_computes_is_left() -> None:
