@@ -297,6 +297,8 @@ class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """The profiles that it is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
     unverified: str = ""
     """What of the profile was not checked against the document that it is of. Left out where all was."""
+    digest: str = ""
+    """SHA-256 in hex of all that the profile said (`Profile.digest`). Left out in records of before this field."""
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):
@@ -310,6 +312,8 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     started_at: str
     seed: int | None = None
     """What the order of the hosts was drawn from: `--seed` with it and the same targets gives the same order."""
+    strict: bool | None = None
+    """Whether `--strict` held for the verdicts. None: in records of before this field."""
 
 
 class SharedKey(msgspec.Struct, frozen=True, kw_only=True):

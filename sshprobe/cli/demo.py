@@ -54,7 +54,7 @@ def demo(output: str) -> int:
     with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:
         report = DemoReport(profiles)
         sink = SweepOutput(JsonLinesWriter(records), report, ())
-        sink.header(sweep_header(profiles))
+        sink.header(sweep_header(profiles, strict=False))
         interrupted = on_loop(_sweep_fleet(profiles, sink, report))
         sys.stdout.write(report.text(terminal()))
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))

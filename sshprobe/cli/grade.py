@@ -70,9 +70,9 @@ def grade(
         fix=fixes,
     ) as sink:
         if saved.header is None:
-            sink.header(sweep_header(profiles))
+            sink.header(sweep_header(profiles, strict=strict))
         else:
-            sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles)))
+            sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
         for record in itertools.chain(first_hosts, hosts):
             gradeable = is_gradeable(record)
             verdicts = [judge(record, each, strict=strict, fleet=fleet) for each in profiles] if gradeable else []

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TOOL = f"sshprobe {__version__}"
 
 
-def sweep_header(profiles: Sequence[Profile], *, seed: int | None = None) -> SweepRecord:
+def sweep_header(profiles: Sequence[Profile], *, strict: bool, seed: int | None = None) -> SweepRecord:
     """Return the header of a sweep that starts now, with the arguments of this process. `seed` is that of its order."""
     from sshprobe.records import SweepRecord
 
@@ -27,6 +27,7 @@ def sweep_header(profiles: Sequence[Profile], *, seed: int | None = None) -> Swe
         profiles=references(profiles),
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         seed=seed,
+        strict=strict,
     )
 
 
@@ -36,7 +37,11 @@ def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
 
     return [
         ProfileReference(
-            id=profile.id, version=profile.version, extends=list(profile.extends), unverified=profile.not_verified
+            id=profile.id,
+            version=profile.version,
+            extends=list(profile.extends),
+            unverified=profile.not_verified,
+            digest=profile.digest,
         )
         for profile in profiles
     ]

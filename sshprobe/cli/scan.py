@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from sshprobe.cli.driving import Drive
     from sshprobe.profiles import Profile
+    from sshprobe.records import SweepRecord
     from sshprobe.report.resuming import Resumption
     from sshprobe.targets import TargetStream
 
@@ -174,7 +175,7 @@ def scan(
     drive = new_drive(settings, workers)
     progress = sweep_progress(drive.progress, total=stream.total, wanted=not no_progress, stats=stats)
     said.append(progress.say)
-    done = read_resumed(resume, profiles, all_addresses=all_addresses)
+    done = read_resumed(resume, profiles, strict=strict, all_addresses=all_addresses)
     if done is not None:
         say_others(done, stream)
     with open_output(
@@ -193,7 +194,7 @@ def scan(
         if notice:
             progress.say(notice)
         if done is None or not done.size:
-            sink.header(sweep_header(profiles, seed=stream.seed))
+            sink.header(sweep_header(profiles, strict=strict, seed=stream.seed))
         else:
             done.replay(sink.replay)
         start = time.monotonic()
@@ -253,16 +254,34 @@ def say_others(done: Resumption, stream: TargetStream) -> None:
         note(f"{done.name} holds {words} now: its sweep had others")
 
 
-def read_resumed(name: str | None, profiles: Sequence[Profile], *, all_addresses: bool) -> Resumption | None:
-    """Read the sweep to go on with. Raises `InputError` if it is none, or was graded against other profiles."""
+def read_resumed(
+    name: str | None, profiles: Sequence[Profile], *, strict: bool, all_addresses: bool
+) -> Resumption | None:
+    """Read the sweep to go on with. Raises `InputError` if it is none, or was graded by other rules."""
     if name is None:
         return None
     from sshprobe.report.resuming import Resumption
 
     done = Resumption(name, all_addresses=all_addresses)
     if done.header is not None:
-        before = [(profile.id, profile.version) for profile in done.header.profiles]
-        if before != [(profile.id, profile.version) for profile in profiles]:
-            words = ", ".join(identifier for identifier, _ in before) or "no profile"
-            raise InputError(f"was graded against {words}: name the same with `--profile`", source=name)
+        refuse_other_rules(done.header, profiles, strict=strict, source=name)
     return done
+
+
+def refuse_other_rules(header: SweepRecord, profiles: Sequence[Profile], *, strict: bool, source: str) -> None:
+    """Raise `InputError` where a file would hold verdicts by two rules. Old files do not say all of theirs."""
+    before = [(profile.id, profile.version) for profile in header.profiles]
+    if before != [(profile.id, profile.version) for profile in profiles]:
+        words = ", ".join(identifier for identifier, _ in before) or "no profile"
+        raise InputError(f"was graded against {words}: name the same with `--profile`", source=source)
+    if header.strict is not None and header.strict != strict:
+        words = "with `--strict`: give it again" if header.strict else "without `--strict`: leave it out"
+        raise InputError(f"was graded {words}", source=source)
+    pairs = zip(header.profiles, profiles, strict=True)
+    edited = [now.id for then, now in pairs if then.digest not in ("", now.digest)]
+    if edited:
+        raise InputError(
+            f"was graded against {', '.join(edited)}, of which the text has changed since: put it back, or let "
+            "`sshprobe grade` with `-o NEW` grade the file by what it is now, and `--resume NEW`",
+            source=source,
+        )

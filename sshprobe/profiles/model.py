@@ -7,6 +7,7 @@ recommendations it checks (`covers`). A section that is absent demands nothing.
 from __future__ import annotations
 
 import datetime
+import hashlib
 from typing import Literal
 
 import msgspec
@@ -180,6 +181,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         rules = {name: getattr(self, name) for name in SECTIONS}
         sections = [f"[{name}]: {rule.unverified}" for name, rule in rules.items() if rule and rule.unverified]
         return "; ".join(filter(None, (self.unverified, *sections)))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 in hex of all that it says, with what it `extends`. Comments and the order of keys are no part."""
+        return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
     def need_server(self) -> None:
         """Raise `InputError` for a profile of clients, against which no server can be graded."""

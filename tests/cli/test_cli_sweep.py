@@ -234,6 +234,57 @@ def test_resuming_against_other_profiles_is_refused(closed_port: int, tmp_path: 
     assert (tmp_path / "out.jsonl").read_bytes() == before
 
 
+COMPANY = """id = "company"
+title = "ours"
+version = "1"
+date = "2026"
+source = "https://example.org"
+[group_exchange]
+where = "1"
+min_bits = {bits}
+"""
+
+
+def test_a_file_never_gets_verdicts_by_two_rules(closed_port: int, tmp_path: Path) -> None:
+    """An edit of a profile leaves its id and version, and `--strict` is no part of either."""
+
+    def run(*words: str) -> tuple[int, str]:
+        command = [*SCAN[:-1], *words, "--profile", "company.toml"]
+        done = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+        return done.returncode, done.stderr.decode()
+
+    profile, file, other = (tmp_path / name for name in ("company.toml", "out.jsonl", "other.jsonl"))
+    scan = ("scan", f"127.0.0.1:{closed_port}", "--no-progress")
+    profile.write_text(COMPANY.format(bits=2048))
+    assert run(*scan, "-o", file.name) == (3, "")
+    before = file.read_bytes()
+
+    stop = "error: out.jsonl: was graded without `--strict`: leave it out\n"
+    assert run(*scan, "--resume", file.name, "--strict") == (2, stop)
+    profile.write_text(COMPANY.format(bits=3072))
+    code, error = run(*scan, "--resume", file.name)
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.startswith("error: out.jsonl: was graded against company, of which the text has changed since: ")
+    assert file.read_bytes() == before
+
+    # As the error says: what was graded by the new rule can be gone on with.
+    assert run("grade", file.name, "--strict", "-o", other.name)[0] == 3
+    stop = "error: other.jsonl: was graded with `--strict`: give it again\n"
+    assert run(*scan, "--resume", other.name) == (2, stop)
+    assert run(*scan, "--resume", other.name, "--strict") == (3, "")
+
+    # A comment, or lines in another order, make no other rule; and an old file does not say what its was.
+    top, section = COMPANY.format(bits=2048).split("[", 1)
+    profile.write_text("# ours\n" + "".join(sorted(top.splitlines(keepends=True))) + "[" + section)
+    assert run(*scan, "--resume", file.name) == (3, "")
+    header, *rest = before.splitlines(keepends=True)
+    old = json.loads(header)
+    del old["strict"], old["profiles"][0]["digest"]
+    file.write_bytes(json.dumps(old).encode() + b"\n" + b"".join(rest))
+    profile.write_text(COMPANY.format(bits=3072))
+    assert run(*scan, "--resume", file.name, "--strict") == (3, "")
+
+
 def test_stats_are_lines_on_standard_error(silent: socket.socket, tmp_path: Path) -> None:
     run = subprocess.run(
         [*SCAN, f"127.0.0.1:{silent.getsockname()[1]}", "--stats", "0.2", "--timeout", "1", "--format", "jsonl"],
