@@ -81,13 +81,19 @@ class Address(NamedTuple):
     family: int
 
 
+_MAPPED = bytes(10) + b"\xff\xff"
+"""How an IPv4 address begins that is written as an IPv6 one, ::ffff:192.0.2.1 (RFC 4291 section 2.5.5.2)."""
+
+
 def literal(host: str) -> Address | None:
-    """Return the address that `host` spells, or None if it is a name."""
+    """Return the address that `host` spells, or None if it is a name. A mapped IPv4 address is that IPv4 address."""
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
-            socket.inet_pton(family, host.partition("%")[0])
+            packed = socket.inet_pton(family, host.partition("%")[0])
         except (OSError, ValueError):
             continue
+        if packed.startswith(_MAPPED):
+            return Address(socket.inet_ntop(socket.AF_INET, packed[12:]), socket.AF_INET)
         return Address(host, family)
     return None
 
@@ -119,10 +125,11 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
         except UnicodeError as error:
             raise NetworkError("dns_error", str(error).lower()) from None
         await asyncio.sleep(pause)
-    found = dict.fromkeys(Address(str(answer[4][0]), int(answer[0])) for answer in answers)
-    if not found:
+    found = dict.fromkeys(filter(None, (literal(str(answer[4][0])) for answer in answers)))
+    wanted = [address for address in found if family in (None, address.family)]
+    if not wanted:
         raise NetworkError("dns_error", "the name has no address")
-    return list(found)
+    return wanted
 
 
 async def _look_up(host: str, family: int, timeout: float) -> list[_Answer]:

@@ -62,13 +62,15 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
     elif not re.fullmatch(r"[0-9a-fA-F:.]+(/\d{1,3})?", text, re.ASCII):
         return None
     try:
-        return ip_network(text)
+        network = ip_network(text)
     except ValueError as error:
         if "host bits" in str(error):
             raise ValueError(f"is no network: it has bits after its prefix: {ip_network(text, strict=False)}") from None
         if ":" in text or "/" in text or re.fullmatch(r"[\d.]+", text):
             raise ValueError("is no address and no network") from None
         return None
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    return network if mapped is None or network.prefixlen < 96 else ip_network(f"{mapped}/{network.prefixlen - 96}")
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:

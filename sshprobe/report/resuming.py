@@ -27,12 +27,14 @@ _BEGINNING = b'{"type":"sweep",'
 
 
 def host_key_of(host: str, port: int) -> int:
-    """Return 64 bits for a host and port: exact for IPv4, 63 bits of a hash for names and IPv6."""
+    """Return 64 bits for a host and port: exact for IPv4, mapped or not, 63 bits of a hash for names and IPv6."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         text = host.lower()
     else:
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
         if isinstance(address, ipaddress.IPv4Address):
             return int(address) << 16 | port
         text = address.compressed

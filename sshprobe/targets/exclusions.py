@@ -11,10 +11,6 @@ from sshprobe.targets.intervals import Intervals, holds, merge
 from sshprobe.targets.sources import read_words
 from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, parse_specification, quote
 
-_MAPPED = 0xFFFF << 32
-"""::ffff:0:0/96, where IPv6 holds the IPv4 addresses (RFC 4291 section 2.5.5.2)."""
-_MAPPED_LAST = _MAPPED + 2**32 - 1
-
 
 class Exclusions:
     """Addresses, networks, ranges and host names that are left alone.
@@ -28,19 +24,13 @@ class Exclusions:
         intervals: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
         for spec in specs:
             if not isinstance(spec, HostSpec):
-                intervals[spec.version] += spec.intervals()
+                for version, first, last in spec.intervals():
+                    intervals[version].append((first, last))
             elif (number := _number(spec.host)) is not None:
                 intervals[number[0]].append((number[1], number[1]))
             else:
                 self._names.add(spec.host)
-        # An IPv4 address and its mapped form are one host, so each family is closed under both.
-        version4 = intervals[4] + [
-            (max(first, _MAPPED) - _MAPPED, min(last, _MAPPED_LAST) - _MAPPED)
-            for first, last in intervals[6]
-            if first <= _MAPPED_LAST and last >= _MAPPED
-        ]
-        version6 = intervals[6] + [(_MAPPED + first, _MAPPED + last) for first, last in intervals[4]]
-        self._intervals: dict[int, Intervals] = {4: merge(version4), 6: merge(version6)}
+        self._intervals: dict[int, Intervals] = {version: merge(found) for version, found in intervals.items()}
 
     def __bool__(self) -> bool:
         return bool(self._names) or any(firsts for firsts, _ in self._intervals.values())
@@ -66,7 +56,7 @@ class Exclusions:
         return holds(self._intervals[number[0]], number[1])
 
     def intervals(self, version: int) -> Intervals:
-        """Return the excluded addresses of one IP version (4 or 6)."""
+        """Return the excluded addresses of one IP version (4 or 6), those that are mapped among version 4."""
         return self._intervals[version]
 
 

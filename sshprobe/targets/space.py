@@ -183,9 +183,9 @@ class _Collected:
                 text = self._text(spec.text)
             self._pile(version, spec.port).add(value, value, text)
         else:
-            pile, text = self._pile(spec.version, spec.port), self._text(spec.text)
-            for first, last in spec.intervals():
-                pile.add(first, last, text)
+            text = self._text(spec.text)
+            for version, first, last in spec.intervals():
+                self._pile(version, spec.port).add(first, last, text)
 
     def blocks(self, ports: tuple[int, ...]) -> Iterator[_Addresses | _Names]:
         # Ports of the sweep come first: what they cover is cut out of the classes of explicit ports.

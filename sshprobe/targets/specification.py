@@ -2,6 +2,9 @@
 
 Forms: `host`, `host:port`, `192.0.2.1`, `192.0.2.1:port`, `2001:db8::1`, `[2001:db8::1]:port`, `192.0.2.0/24`,
 `2001:db8::/120`, `192.0.2.10-20`, `192.0.2.10-192.0.2.20`, `10.0.1-5.*`; networks and ranges take a port the same way.
+
+`::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2) is the IPv4 address in it, as the packets to it are: what goes by address
+(each once, one connection at a time, exclusions) would otherwise take it for another.
 """
 
 from __future__ import annotations
@@ -18,6 +21,10 @@ from sshprobe.escape import escape_text, escape_unprintable
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 """RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
+
+_MAPPED = 0xFFFF << 32
+"""The first of the IPv6 addresses that hold the IPv4 ones, ::ffff:0:0/96."""
+_MAPPED_LAST = _MAPPED + 2**32 - 1
 
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
@@ -56,9 +63,16 @@ class RangeSpec:
     last: int
     port: int | None
 
-    def intervals(self) -> Iterator[tuple[int, int]]:
-        """Yield (first, last)."""
-        yield self.first, self.last
+    def intervals(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (version, first, last) of each interval: what is mapped of an IPv6 network is one of IPv4 addresses."""
+        if self.version == 4 or self.last < _MAPPED or self.first > _MAPPED_LAST:
+            yield self.version, self.first, self.last
+            return
+        if self.first < _MAPPED:
+            yield 6, self.first, _MAPPED - 1
+        yield 4, max(self.first - _MAPPED, 0), min(self.last, _MAPPED_LAST) - _MAPPED
+        if self.last > _MAPPED_LAST:
+            yield 6, _MAPPED_LAST + 1, self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +85,6 @@ class PatternSpec:
     port: int | None
 
     @property
-    def version(self) -> int:
-        """Return the IP version, 4."""
-        return 4
-
-    @property
     def pieces(self) -> int:
         """Return how many intervals it falls into."""
         count = 1
@@ -83,8 +92,8 @@ class PatternSpec:
             count *= high - low + 1
         return count
 
-    def intervals(self) -> Iterator[tuple[int, int]]:
-        """Yield (first, last) of each interval, in ascending order."""
+    def intervals(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (4, first, last) of each interval, in ascending order."""
         free = self._last_free()
         low, high = self.numbers[free]
         below = 256 ** (3 - free)
@@ -93,7 +102,7 @@ class PatternSpec:
             for number in front:
                 start = start * 256 + number
             start *= 256
-            yield (start + low) * below, (start + high + 1) * below - 1
+            yield 4, (start + low) * below, (start + high + 1) * below - 1
 
     def _last_free(self) -> int:
         """Return the place after which every number is 0 to 255, so that addresses follow one another."""
@@ -260,7 +269,8 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
 def _parse_host(host: str) -> str:
     if ":" in host:
         try:
-            return str(IPv6Address(host))
+            address = IPv6Address(host)
+            return str(address.ipv4_mapped or address)
         except ValueError:
             meant = with_port(host)
             hint = "" if meant is None else f": for a port write {meant}"

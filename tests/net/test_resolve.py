@@ -12,6 +12,7 @@ import pytest
 
 from sshprobe.net import Address, NetworkError, dial, resolve
 from sshprobe.scanner import Scanner
+from sshprobe.targets import Target
 
 ANSWER = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
 FOUND = [Address("192.0.2.1", socket.AF_INET)]
@@ -110,3 +111,49 @@ async def test_a_resolver_without_a_descriptor_is_our_shortage(monkeypatch: pyte
     with pytest.raises(NetworkError, match="this machine: too many open files") as caught:
         await resolve("web.example.test", family=None, timeout=5)
     assert caught.value.failure == "local"
+
+
+MAPPED = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::ffff:192.0.2.1", 0, 0, 0))
+OTHER = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
+
+
+async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one it would be excluded by the other's name only, and two connections could go to it at once."""
+    answers: list[Any] = []
+
+    async def answer(host: str) -> Any:
+        return answers
+
+    resolver(monkeypatch, answer)
+    answers[:] = [MAPPED, *ANSWER, OTHER]
+    both = [*FOUND, Address("2001:db8::1", socket.AF_INET6)]
+    assert await resolve("web.example.test", family=None, timeout=5) == both
+    assert await resolve("web.example.test", family=socket.AF_INET6, timeout=5) == both[1:]
+    answers[:] = [MAPPED]
+    with pytest.raises(NetworkError, match="the name has no address"):
+        await resolve("web.example.test", family=socket.AF_INET6, timeout=5)
+    assert await resolve("::ffff:c000:201", family=None, timeout=5) == FOUND
+    with pytest.raises(NetworkError, match="an address of the other IP version"):
+        await resolve("::ffff:192.0.2.1", family=socket.AF_INET6, timeout=5)
+
+
+async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection() -> None:
+    """`Target`s from Python come as they were written."""
+    open_now = most = 0
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        await asyncio.sleep(0.2)
+        open_now -= 1
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        targets = [Target(host, host, port) for host in ("127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1")]
+        scanner = Scanner(throttle_wait=0, timeout=5)
+        records = [record async for record in scanner.scan(targets)]
+    assert {record.address for record in records} == {"127.0.0.1"}
+    assert (len(records), most) == (3, 1)
+    assert len([record async for record in Scanner().scan(["127.0.0.1:1", "[::ffff:127.0.0.1]:1"])]) == 1

@@ -80,6 +80,7 @@ def test_ports_and_spellings(tmp_path: Path) -> None:
     assert ("192.0.2.1", 22) not in resumption
     assert ("example.org", 22) in resumption
     assert host_key_of("2001:DB8:0::1", 22) == host_key_of("2001:db8::1", 22)
+    assert host_key_of("::ffff:192.0.2.1", 22) == host_key_of("192.0.2.1", 22)
 
 
 def test_what_is_no_sweep_is_an_error(tmp_path: Path) -> None:

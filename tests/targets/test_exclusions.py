@@ -30,6 +30,7 @@ def test_other_ways_to_write_an_address_do_not_get_around() -> None:
     assert Exclusions.parse(["192.0.2.1"]).covers("::ffff:192.0.2.1")
     assert Exclusions.parse(["::ffff:192.0.2.1"]).covers("192.0.2.1")
     assert Exclusions.parse(["::ffff:192.0.2.0/120"]).covers("192.0.2.9")
+    assert not Exclusions.parse(["::ffff:192.0.2.0/120"]).covers("192.0.3.9")
     assert Exclusions.parse(["fe80::1"]).covers("fe80::1%eth0")
     assert Exclusions.parse(["2001:DB8:0:0::1"]).covers("2001:db8::1")
 

@@ -91,6 +91,8 @@ WORD = st.one_of(
     st.builds("10.0.0.{}-30".format, ADDRESS),
     st.builds("10.0.0.{}-30:{}".format, ADDRESS, st.integers(22, 24)),
     st.builds("10.0.0-1.{}".format, ADDRESS),
+    st.builds("::ffff:10.0.0.{}".format, ADDRESS),
+    st.builds("[::ffff:10.0.0.{}/125]:{}".format, ADDRESS, st.integers(22, 24)),
     st.builds("2001:db8::{:x}".format, ADDRESS),
     st.builds("[2001:db8::{:x}/125]:{}".format, ADDRESS, st.integers(22, 24)),
     st.builds("2001:db8::{:x}/126".format, ADDRESS),

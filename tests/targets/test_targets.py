@@ -57,6 +57,34 @@ def test_networks_and_ranges(word: str, hosts: list[str]) -> None:
     assert all(target.text == word for target in parse_targets([word]))
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("::ffff:192.0.2.1", [("192.0.2.1", 22)]),
+        ("::FFFF:c000:201", [("192.0.2.1", 22)]),
+        ("[::ffff:192.0.2.1]:2222", [("192.0.2.1", 2222)]),
+        ("::ffff:192.0.2.1%eth0", [("192.0.2.1", 22)]),
+        ("::ffff:192.0.2.0/127", [("192.0.2.0", 22), ("192.0.2.1", 22)]),
+    ],
+)
+def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(word: str, expected: list[tuple[str, int]]) -> None:
+    stream = list(parse_targets([word]))
+    assert [(target.host, target.port) for target in stream] == expected
+    assert {target.text for target in stream} == {word}
+    assert expand("192.0.2.0-1", word) == expand("192.0.2.0-1", *(["192.0.2.1:2222"] if "2222" in word else []))
+
+
+def test_an_ipv6_network_around_the_mapped_addresses_is_cut_there() -> None:
+    wide = parse_targets(["::/0"])
+    assert wide.total == 2**128
+    hosts = [wide.at(index).host for index in (0, 2**32 - 1, 2**32, 2**128 - 1)]
+    assert hosts == ["0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
+    assert parse_targets(["::/0", "192.0.2.0/24"]).total == 2**128
+    assert parse_targets(["::ffff:0:0/95"]).total == 2**33
+    around = [wide.at(2**32 + 0xFFFF * 2**32 + offset).host for offset in (-1, 0)]
+    assert around == ["::fffe:ffff:ffff", "::1:0:0:0"]
+
+
 def test_a_network_takes_a_port() -> None:
     assert expand("192.0.2.0/31:2222", "[2001:db8::/127]:23", "192.0.2.8-8:24") == [
         ("2001:db8::", 23),
