@@ -71,7 +71,7 @@ DEFAULT_RATE = 200.0
 @click.option(
     "--workers",
     type=click.IntRange(1, 256),
-    help="Processes.  [default: one a core for large sweeps of addresses, else 1]",
+    help="Processes; 1 where there are names.  [default: one a core for large sweeps, else 1]",
 )
 @click.option("--timeout", type=SECONDS, default=10.0, show_default=True, help="Seconds for one question.")
 @click.option("--host-timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one host.")
@@ -169,8 +169,7 @@ def scan(
         "exclude": exclusions,
         "trouble": lambda words: said[0](f"{words}: pausing"),
     }
-    if workers is None:
-        workers = usual_workers(stream)
+    workers = usable_workers(workers, stream)
     notice = fit_to_limits(settings, workers)
     drive = new_drive(settings, workers)
     progress = sweep_progress(drive.progress, total=stream.total, wanted=not no_progress, stats=stats)
@@ -226,10 +225,17 @@ def new_drive(settings: dict[str, Any], workers: int) -> Drive:
     return OneProcess(settings) if workers == 1 else SeveralProcesses(settings, workers)
 
 
-def usual_workers(stream: TargetStream) -> int:
-    """Return how many processes a sweep has unless the user says it."""
-    # What a name resolves to may be a target by itself, and two workers know nothing of each other.
-    return cores() if stream.total >= PARALLEL_FROM and not stream.has_names else 1
+def usable_workers(wanted: int | None, stream: TargetStream) -> int:
+    """Return how many processes a sweep has, and say so where that is not what the user wants.
+
+    What a name resolves to may be a target by itself, and two workers know nothing of each other: where there are
+    names, only one process can see to it that nobody has two connections at once.
+    """
+    if stream.has_names:
+        if wanted is not None and wanted > 1:
+            note(f"one process, not {wanted}: there are names among the targets, and two might ask one address at once")
+        return 1
+    return wanted or (cores() if stream.total >= PARALLEL_FROM else 1)
 
 
 def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:

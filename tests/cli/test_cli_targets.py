@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli import target_options
-from sshprobe.cli.scan import usual_workers
+from sshprobe.cli.scan import usable_workers
 from sshprobe.platform import cores
 from sshprobe.records import GRADES, Grade, Record, Status
 from sshprobe.targets import FORMATS, parse_targets
@@ -164,10 +164,16 @@ def test_the_help_names_every_format(tmp_path: Path) -> None:
         assert name in run.stdout.decode()
 
 
-def test_names_are_asked_by_one_process() -> None:
+def test_names_are_asked_by_one_process(capsys: pytest.CaptureFixture[str]) -> None:
     """Two workers do not know that two names, or a name and an address, are one address."""
     networks = ["10.0.0.0/16", "2001:db8::/112"]
-    assert usual_workers(parse_targets(networks)) == cores()
-    assert usual_workers(parse_targets([*networks, "web1.example.org"])) == 1
-    assert usual_workers(parse_targets([*networks, "web1.example.org:2222"])) == 1
-    assert usual_workers(parse_targets(["10.0.0.0/24"])) == 1
+    assert usable_workers(None, parse_targets(networks)) == cores()
+    assert usable_workers(None, parse_targets(["10.0.0.0/24"])) == 1
+    assert usable_workers(3, parse_targets(["10.0.0.0/24"])) == 3
+    for name in ("web1.example.org", "web1.example.org:2222"):
+        assert usable_workers(None, parse_targets([*networks, name])) == 1
+    assert capsys.readouterr().err == ""
+    assert usable_workers(1, parse_targets(["web1"])) == 1
+    assert usable_workers(2, parse_targets(["10.0.0.1", "web1"])) == 1
+    said = "one process, not 2: there are names among the targets, and two might ask one address at once"
+    assert capsys.readouterr().err == f"note: {said}\n"
