@@ -88,6 +88,20 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def may_fork() -> bool:
+    """Whether a copy of this process is as good as a new one: on Linux, while it has no second thread.
+
+    Of another thread a copy has the locks and not who would give them back. On macOS the system's own libraries start
+    threads, and Windows cannot copy a process.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:  # no /proc
+        return False
+
+
 def config_directory() -> Path:
     """Return where a user's settings of all programs are: $XDG_CONFIG_HOME, %APPDATA% on Windows, else ~/.config.
 

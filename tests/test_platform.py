@@ -164,3 +164,13 @@ def test_without_epoll_nothing_takes_the_short_cut(monkeypatch: pytest.MonkeyPat
     monkeypatch.delattr(select, "epoll", raising=False)
     assert not platform.has_poll_set()
     assert not Dialer.works()
+
+
+def test_a_copy_of_this_process_is_made_on_linux_only_and_of_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import threading; from sshprobe.platform import may_fork; print(may_fork());"
+    code += "e = threading.Event(); threading.Thread(target=e.wait).start(); print(may_fork()); e.set()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(sys.platform == "linux"), "False"]
+    for other in ("darwin", "win32"):
+        monkeypatch.setattr(sys, "platform", other)
+        assert not platform.may_fork()

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import select
 import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sshprobe.platform import may_fork
 from sshprobe.sweep import Pool, PoolError
 from tests.sweep.crashing import dies_at_once, squares
 
@@ -121,3 +126,60 @@ def test_no_process_is_left() -> None:
     for _ in pool_of(2).run(iter(range(50)), modulo):
         break
     assert all(not child.is_alive() for child in multiprocessing.active_children())
+
+
+def start_methods() -> list[str]:
+    """How the workers that run were started: "fork" or "spawn"."""
+    return sorted(str(getattr(child, "_start_method", None)) for child in multiprocessing.active_children())
+
+
+@pytest.mark.skipif(not may_fork(), reason="workers are copies of this process on Linux, while it has one thread")
+def test_the_first_workers_are_copies_of_this_process_and_their_successors_new_ones() -> None:
+    pool = pool_of(2)
+    results = []
+    assert start_methods() == ["fork", "fork"]
+    for result in pool.run(iter(range(1000)), modulo):
+        results.append(result)
+        if len(results) == 100:
+            for child in multiprocessing.active_children():
+                child.kill()
+                child.join()
+        if len(results) == 900:
+            assert start_methods() == ["spawn", "spawn"]
+    assert sorted(results) == [number**2 for number in range(1000)]
+
+
+def test_beside_another_thread_no_worker_is_a_copy() -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        pool = pool_of(2)
+        assert start_methods() == ["spawn", "spawn"]
+        assert sorted(pool.run(iter(range(100)), modulo)) == [number**2 for number in range(100)]
+    finally:
+        ended.set()
+        thread.join()
+
+
+ORPHANS = """
+import multiprocessing, sys
+from tests.sweep.test_pool import modulo, pool_of
+
+pool = pool_of(3)
+for number, result in enumerate(pool.run(iter(range(10**9)), modulo)):
+    if number == 100:
+        print("running", flush=True)
+"""
+
+
+def test_workers_end_when_the_pool_is_killed() -> None:
+    """Each sees the end of its pipe, of which no other may have a copy. All have this pipe as their standard output."""
+    with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"running\n"
+        process.kill()
+        process.wait()
+        ready, _, _ = select.select([process.stdout], [], [], 60)
+        assert ready
+        assert process.stdout.read() == b""  # the end, which comes when the last of them is gone
