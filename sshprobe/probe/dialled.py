@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 from sshprobe.net import Connection, Dialer, NetworkError
-from sshprobe.net.dial import network_error
 from sshprobe.net.stream import LINGER_BYTES
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.steps import Asking, Connect, Finish, Receive, Step
@@ -77,6 +76,12 @@ class DialledProbe(Connection):
             self._lost = error
             self._go_on(self._asking.throw, error)
 
+    def unsent(self, error: NetworkError) -> None:
+        """Wait for what came before, if there is any, and tell it then."""
+        self._lost = error
+        if self._finishing:
+            self._finished()
+
     def expired(self) -> None:
         """Tell that there was no answer in time."""
         if self._finishing:
@@ -111,24 +116,20 @@ class DialledProbe(Connection):
             self.left()
 
     def _receive(self, step: Receive) -> None:
-        if step.data and self._lost is None:
-            try:
-                self.send(step.data)
-            except OSError as error:
-                self._lost = network_error(error)  # told when what came before is read
+        if step.data:
+            self.send(step.data)
         if self._eof:
             self.received(b"")
         elif step.deadline != self.deadline:
             self.wait_until(step.deadline)
 
     def _finish(self, step: Finish) -> None:
+        if self._lost is not None:
+            self._finished()
+            return
         self._finishing = True
-        if self._lost is None:
-            try:
-                self.send_last(step.data)
-            except OSError as error:
-                self._lost = network_error(error)
-        if self._eof or self._lost is not None:
+        self.send_last(step.data)
+        if self._eof:
             self._finished()
         else:
             self.wait_until(self._dialer.time() + step.linger)

@@ -32,7 +32,6 @@ from datetime import UTC, datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from sshprobe.net import Address, Connection, Dialer, NetworkError
-from sshprobe.net.dial import network_error
 from sshprobe.net.stream import LINGER_BYTES
 from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
 from sshprobe.probe.facts import identification_record
@@ -205,10 +204,7 @@ class ListsProbe(Connection, Generic[K]):
     def connected(self) -> None:
         """Send our identification, and wait for theirs."""
         self._wait_for(IDENTIFICATION)
-        try:
-            self.send(self._asker.identification)
-        except OSError as error:
-            self._leave(network_error(error))
+        self.send(self._asker.identification)
 
     def received(self, data: bytes) -> None:
         """Gather the greeting, then say goodbye; after that, wait for the end."""
@@ -265,11 +261,7 @@ class ListsProbe(Connection, Generic[K]):
         self._kind, self._identification = seen
         self._lingers = True
         self._buffer = b""
-        try:
-            self.send_last(self._asker.goodbye)
-        except OSError:  # it is over either way
-            self._end()
-            return
+        self.send_last(self._asker.goodbye)
         self.wait_until(self._asker.dialer.time() + self._asker.options.linger)
 
     def _end(self) -> None:

@@ -158,3 +158,48 @@ async def test_closing_drops_everything() -> None:
         dialer.close()
         await asyncio.sleep(0.2)
     assert not any(connection.heard for connection in connections)
+
+
+class Answerer(Recorder):
+    """Sends its last words for the first that comes, and closes at the end of the stream."""
+
+    def received(self, data: bytes) -> None:
+        self.heard.append(data.decode())
+        if data:
+            self.send_last(b"goodbye")
+        else:
+            self.end()
+
+    def unsent(self, error: NetworkError) -> None:
+        self.heard.append(f"unsent: {error.failure}")
+        self.end()
+
+
+async def test_what_is_said_in_the_round_of_the_end_is_said(dialer: Dialer) -> None:
+    """Closing comes before the end of the round, in which what is gathered goes out."""
+    with listening() as server:
+        connection = Answerer(dialer, server.getsockname()[1])
+        connection.dial(5, dialer.time())
+        peer, _ = server.accept()
+        peer.sendall(b"hello")
+        peer.shutdown(socket.SHUT_WR)
+        async with asyncio.timeout(10):
+            await connection.over.wait()
+        with peer:
+            assert connection.heard == ["connected", "hello", ""]
+            assert peer.recv(100) == b"goodbye"
+
+
+async def test_what_cannot_be_sent_is_told(dialer: Dialer) -> None:
+    with listening() as server:
+        connection = Answerer(dialer, server.getsockname()[1])
+        connection.dial(5, dialer.time())
+        async with asyncio.timeout(10):
+            await connection.made.wait()
+        connection._socket.shutdown(socket.SHUT_WR)
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(b"hello")
+            async with asyncio.timeout(10):
+                await connection.over.wait()
+    assert connection.heard == ["connected", "hello", "unsent: reset"]
