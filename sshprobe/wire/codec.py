@@ -21,37 +21,38 @@ class Reader:
 
     # Everything a server sends goes through here, so each step is one call, and one to `struct` where it needs it.
 
-    __slots__ = ("_at", "_data", "_size", "_what")
+    __slots__ = ("_data", "_size", "_what", "at")
 
     def __init__(self, data: bytes, what: str) -> None:
         self._data = data
         self._size = len(data)
-        self._at = 0
         self._what = what
+        self.at = 0
+        """Where the next field begins in `data`."""
 
     @property
     def remaining(self) -> int:
         """Bytes not yet read."""
-        return self._size - self._at
+        return self._size - self.at
 
     def _ends_within(self, field: str) -> RemoteProtocolError:
         return RemoteProtocolError(f"{self._what} ends within {field}")
 
     def take(self, count: int, field: str) -> bytes:
         """Read `count` bytes as they are."""
-        start = self._at
+        start = self.at
         end = start + count
         if end > self._size:
             raise self._ends_within(field)
-        self._at = end
+        self.at = end
         return self._data[start:end]
 
     def byte(self, field: str) -> int:
         """Read a byte (0 to 255)."""
-        at = self._at
+        at = self.at
         if at == self._size:
             raise self._ends_within(field)
-        self._at = at + 1
+        self.at = at + 1
         return self._data[at]
 
     def boolean(self, field: str) -> bool:
@@ -68,13 +69,13 @@ class Reader:
 
     def string(self, field: str) -> bytes:
         """Read a string: a length and as many bytes."""
-        start = self._at + 4
+        start = self.at + 4
         if start > self._size:
             raise self._ends_within(field)
-        end = start + _UINT32.unpack_from(self._data, self._at)[0]
+        end = start + _UINT32.unpack_from(self._data, self.at)[0]
         if end > self._size:
             raise self._ends_within(field)
-        self._at = end
+        self.at = end
         return self._data[start:end]
 
     def mpint(self, field: str) -> int:
@@ -87,12 +88,12 @@ class Reader:
 
     def rest(self) -> bytes:
         """Read all that is left."""
-        start, self._at = self._at, self._size
+        start, self.at = self.at, self._size
         return self._data[start:]
 
     def end(self) -> None:
         """Raise `RemoteProtocolError` if anything is left."""
-        if self._at != self._size:
+        if self.at != self._size:
             raise RemoteProtocolError(f"{self._what} has {self.remaining} bytes too many")
 
 

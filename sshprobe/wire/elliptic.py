@@ -11,7 +11,6 @@ stays unknown and the signature unverified.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import Any, Protocol
 
@@ -22,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from sshprobe.wire.codec import Reader, byte, mpint, string
 from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.key_derivation import HASHES
 from sshprobe.wire.key_exchange import KeyExchange, KeyPairs, Reply, Step
 
 ECDH_INIT = 30
@@ -136,11 +136,11 @@ class CurveExchange(KeyExchange):
         self._kem: _Kem | None = None
         if kem:
             self._kem = _Sntrup761() if kem == "sntrup761" else _MlKem(kem)
-        self._ours = (self._kem.public if self._kem else b"") + self._curve.public
+        self._ours = string((self._kem.public if self._kem else b"") + self._curve.public)
 
     def start(self) -> bytes:
         """Return KEX_ECDH_INIT."""
-        return byte(ECDH_INIT) + string(self._ours)
+        return byte(ECDH_INIT) + self._ours
 
     def receive(self, payload: bytes) -> Step:
         """Take KEX_ECDH_REPLY."""
@@ -148,10 +148,13 @@ class CurveExchange(KeyExchange):
         if reader.byte("message number") != ECDH_REPLY:
             raise RemoteProtocolError(f"message {payload[0]} where KEX_ECDH_REPLY had to come")
         host_key = reader.string("K_S")
+        public_at = reader.at
         theirs = reader.string("Q_S")
+        signature_at = reader.at
         signature = reader.string("signature")
         reader.end()
-        return Reply(host_key, signature, string(self._ours) + string(theirs), self._secret(theirs))
+        public = payload[1:public_at] + self._ours + payload[public_at:signature_at]
+        return Reply(host_key, signature, public, self._secret(theirs))
 
     def _secret(self, theirs: bytes) -> bytes | None:
         if self._kem is None:
@@ -163,4 +166,4 @@ class CurveExchange(KeyExchange):
         quantum = self._kem.secret(theirs[:cut])
         if quantum is None:
             return None
-        return string(hashlib.new(self.exchange_hash, quantum + classical).digest())
+        return string(HASHES[self.exchange_hash](quantum + classical).digest())

@@ -6,6 +6,8 @@ cheapest exponent there is: see `_exponent`.
 
 from __future__ import annotations
 
+import struct
+
 from sshprobe.wire.codec import Reader, byte, mpint, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.groups import GENERATOR, group
@@ -19,6 +21,8 @@ GEX_GROUP = 31
 GEX_INIT = 32
 GEX_REPLY = 33
 GEX_REQUEST = 34
+
+_SIZES = struct.Struct(">III")  # min, n, max
 
 
 def _exponent(modulus: int, generator: int) -> int:
@@ -41,18 +45,28 @@ def _expect(payload: bytes, number: int, what: str) -> Reader:
 
 
 class _Shares:
-    """Our half of one exchange in one group."""
+    """Our half of one exchange in one group. `e` is an mpint."""
 
     def __init__(self, modulus: int, generator: int) -> None:
         self._modulus = modulus
         self._exponent = _exponent(modulus, generator)
-        self.e = pow(generator, self._exponent, modulus)
+        self.e = mpint(pow(generator, self._exponent, modulus))
 
     def secret(self, f: int) -> bytes:
         """Return K as mpint. Values outside [2, p-2] are refused (RFC 4253 section 8 says [1, p-1])."""
         if not 1 < f < self._modulus - 1:
             raise RemoteProtocolError("the server's public value is out of range")
         return mpint(pow(f, self._exponent, self._modulus))
+
+    def reply(self, reader: Reader, payload: bytes, hashed: bytes) -> Reply:
+        """Read K_S, f and signature. `hashed` goes between the first two of them into the exchange hash."""
+        host_key = reader.string("K_S")
+        public_at = reader.at
+        f = reader.mpint("f")
+        signature = reader.string("signature")
+        reader.end()
+        # f is encoded again: the server hashes its number, and we accept that in more bytes than it needs.
+        return Reply(host_key, signature, payload[1:public_at] + hashed + mpint(f), self.secret(f))
 
 
 class GroupNExchange(KeyExchange):
@@ -64,16 +78,12 @@ class GroupNExchange(KeyExchange):
 
     def start(self) -> bytes:
         """Return KEXDH_INIT."""
-        return byte(KEXDH_INIT) + mpint(self._shares.e)
+        return byte(KEXDH_INIT) + self._shares.e
 
     def receive(self, payload: bytes) -> Step:
         """Take KEXDH_REPLY."""
         reader = _expect(payload, KEXDH_REPLY, "KEXDH_REPLY")
-        host_key = reader.string("K_S")
-        f = reader.mpint("f")
-        signature = reader.string("signature")
-        reader.end()
-        return Reply(host_key, signature, mpint(self._shares.e) + mpint(f), self._shares.secret(f))
+        return self._shares.reply(reader, payload, self._shares.e)
 
 
 class GroupExchange(KeyExchange):
@@ -91,9 +101,7 @@ class GroupExchange(KeyExchange):
 
     def start(self) -> bytes:
         """Return KEX_DH_GEX_REQUEST, or its old form."""
-        if self._old:
-            return byte(GEX_REQUEST_OLD) + uint32(self._request.n)
-        return byte(GEX_REQUEST) + self._sizes()
+        return byte(GEX_REQUEST_OLD if self._old else GEX_REQUEST) + self._sizes()
 
     def unimplemented(self) -> bytes | None:
         """Fall back to the old form, once."""
@@ -103,18 +111,15 @@ class GroupExchange(KeyExchange):
         return self.start()
 
     def _sizes(self) -> bytes:
-        return uint32(self._request.min) + uint32(self._request.n) + uint32(self._request.max)
+        request = self._request
+        return uint32(request.n) if self._old else _SIZES.pack(request.min, request.n, request.max)
 
     def receive(self, payload: bytes) -> Step:
         """Take KEX_DH_GEX_GROUP, then KEX_DH_GEX_REPLY."""
         if self._shares is None:
             return self._group(payload)
         reader = _expect(payload, GEX_REPLY, "KEX_DH_GEX_REPLY")
-        host_key = reader.string("K_S")
-        f = reader.mpint("f")
-        signature = reader.string("signature")
-        reader.end()
-        return Reply(host_key, signature, self._hashed + mpint(f), self._shares.secret(f))
+        return self._shares.reply(reader, payload, self._hashed)
 
     def _group(self, payload: bytes) -> Step:
         reader = _expect(payload, GEX_GROUP, "KEX_DH_GEX_GROUP")
@@ -131,6 +136,6 @@ class GroupExchange(KeyExchange):
         if modulus.bit_length() > max(self._request.max, GROUP_EXCHANGE_MODULUS_BITS):
             return GroupChosen(modulus, generator, None, "the server's modulus is larger than what we asked for")
         self._shares = _Shares(modulus, generator)
-        sizes = uint32(self._request.n) if self._old else self._sizes()
-        self._hashed = sizes + mpint(modulus) + mpint(generator) + mpint(self._shares.e)
-        return GroupChosen(modulus, generator, byte(GEX_INIT) + mpint(self._shares.e))
+        e = self._shares.e
+        self._hashed = self._sizes() + mpint(modulus) + mpint(generator) + e
+        return GroupChosen(modulus, generator, byte(GEX_INIT) + e)

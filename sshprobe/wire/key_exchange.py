@@ -50,7 +50,7 @@ class Reply(Step, frozen=True):
     host_key: bytes
     signature: bytes
     public: bytes
-    """The fields of the exchange hash between K_S and K, encoded."""
+    """The fields of the exchange hash from K_S up to K, encoded. Strings are cut out of the reply as they came."""
     secret: bytes | None
     """K, encoded as mpint or string as the method demands; None if we cannot compute it."""
 

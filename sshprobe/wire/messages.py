@@ -126,7 +126,12 @@ class Disconnect(msgspec.Struct, frozen=True):
 
     def encode(self) -> bytes:
         """Return the payload, with an empty language tag."""
-        return byte(DISCONNECT) + uint32(self.code) + string(self.description) + string(b"")
+        return _disconnect(self.code, self.description)
+
+
+@lru_cache(maxsize=8)  # one and the same for a whole scan, as the two requests below
+def _disconnect(code: int, description: bytes) -> bytes:
+    return byte(DISCONNECT) + uint32(code) + string(description) + string(b"")
 
 
 class ExtInfo(msgspec.Struct, frozen=True):
@@ -172,11 +177,13 @@ class UserauthBanner(msgspec.Struct, frozen=True):
         return cls(_open(payload, USERAUTH_BANNER, "USERAUTH_BANNER").string("message"))
 
 
+@lru_cache(maxsize=8)
 def service_request(name: bytes) -> bytes:
     """Return the payload of SSH_MSG_SERVICE_REQUEST (RFC 4253 section 10)."""
     return byte(SERVICE_REQUEST) + string(name)
 
 
+@lru_cache(maxsize=8)
 def userauth_none_request(user: bytes) -> bytes:
     """Return the payload of a USERAUTH_REQUEST with the method "none" (RFC 4252 section 5.2)."""
     return byte(USERAUTH_REQUEST) + string(user) + string(b"ssh-connection") + string(b"none")

@@ -34,7 +34,7 @@ def answer(run: KeyExchange, public: bytes) -> Reply:
     step = run.receive(b"\x1f" + text(b"key") + text(public) + text(b"signature"))
     assert isinstance(step, Reply)
     assert (step.host_key, step.signature) == (b"key", b"signature")
-    assert step.public == text(ours(run)) + text(public)
+    assert step.public == text(b"key") + text(ours(run)) + text(public)
     return step
 
 

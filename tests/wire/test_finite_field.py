@@ -26,7 +26,7 @@ def test_the_secret_is_shared() -> None:
     y = 0xC0FFEE
     f = pow(2, y, P1)
     step = run.receive(b"\x1f" + text(b"key") + number(f) + text(b"signature"))
-    assert step == Reply(b"key", b"signature", number(e) + number(f), number(pow(e, y, P1)))
+    assert step == Reply(b"key", b"signature", text(b"key") + number(e) + number(f), number(pow(e, y, P1)))
 
 
 @pytest.mark.parametrize("name", ["group1", "group14", "group16", "group18"])
@@ -77,7 +77,7 @@ def test_what_is_hashed_is_what_was_asked(old: bool) -> None:
     reply = run.receive(b"\x21" + text(b"key") + number(6) + text(b"signature"))
     assert isinstance(reply, Reply)
     sizes = u32(3072) if old else u32(1024) + u32(3072) + u32(8192)
-    assert reply.public == sizes + number(23) + number(5) + number(e) + number(6)
+    assert reply.public == text(b"key") + sizes + number(23) + number(5) + number(e) + number(6)
     assert run.unimplemented() is None
 
 
@@ -127,3 +127,12 @@ def test_another_message(message: int) -> None:
     if message != 33:
         with pytest.raises(RemoteProtocolError, match=f"message {message} where KEX_DH_GEX_REPLY had to come"):
             run.receive(bytes((message,)) + bytes(20))
+
+
+def test_a_number_in_more_bytes_than_it_needs_is_hashed_in_the_fewest() -> None:
+    """The server hashes the number that it sent, and both ends know it without those bytes."""
+    run = GroupNExchange("diffie-hellman-group1-sha1", "sha1", "group1")
+    e = Reader(run.start()[1:], "KEXDH_INIT").mpint("e")
+    step = run.receive(b"\x1f" + text(b"key") + text(b"\0\0\x07") + text(b"signature"))
+    assert isinstance(step, Reply)
+    assert step.public == text(b"key") + number(e) + number(7)
