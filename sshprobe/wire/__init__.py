@@ -10,5 +10,6 @@ concept of RFC 4251 to 4254:
     elliptic        ECDH and its post-quantum hybrids       ciphers         packets after NEWKEYS
     finite_field    fixed groups and group exchange         groups          the primes
     host_keys       public key blobs                        certificates    OpenSSH certificates
-    signatures      proofs                                  limits, errors  what is refused, and how
+    signatures      proofs                                  schemes         RSA, DSA, ECDSA, EdDSA
+    limits, errors  what is refused, and how
 """

@@ -7,10 +7,9 @@ checked here, with nothing but integers and lengths; `sshprobe.wire.signatures` 
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 from collections.abc import Callable
-from functools import partial
 
 import msgspec
 
@@ -83,7 +82,8 @@ class HostKey(msgspec.Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """ "SHA256:" and unpadded base64, as `ssh-keygen -l` prints it, over `plain_blob`."""
-        return "SHA256:" + base64.b64encode(hashlib.sha256(self.plain_blob).digest()).rstrip(b"=").decode("ascii")
+        digest = hashlib.sha256(self.plain_blob).digest()
+        return "SHA256:" + binascii.b2a_base64(digest, newline=False).rstrip(b"=").decode("ascii")
 
 
 def parse_host_key(blob: bytes) -> HostKey:
@@ -117,32 +117,29 @@ def host_key_family(algorithm_name: str) -> str:
 
 def expected_blob_type(algorithm_name: str) -> str | None:
     """Return the type that the key blob of a negotiated algorithm must name; None if we do not know the algorithm."""
-    family = host_key_family(algorithm_name)
-    name = family.encode("ascii", "backslashreplace")
-    return family if name in _READERS or name in _CERTIFICATES else None
+    return _EXPECTED.get(algorithm_name)
 
 
 def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKey:
     reader = Reader(blob, what)
     type_name = reader.string("its type")
+    read = _READERS.get(type_name)
+    if read is not None:
+        parameters, bits = read(reader)
+        reader.end()
+        return HostKey(type_name.decode("ascii"), type_name, bits, blob, blob, parameters)
     if not 0 < len(type_name) <= NAME_LENGTH:
         raise RemoteProtocolError(f"{what} has a type name of {len(type_name)} bytes")
     if b"-cert-v0" in type_name and not may_be_certificate:
         raise RemoteProtocolError(f"{what} is itself a certificate")
-    plain_type = _CERTIFICATES.get(type_name, type_name)
-    read = _READERS.get(plain_type)
-    if read is None:
+    plain_type = _CERTIFICATES.get(type_name)
+    if plain_type is None:
         return HostKey(_printable(type_name), type_name, None, blob, blob, None)
-    is_certificate = plain_type is not type_name
-    nonce = reader.string("nonce") if is_certificate else b""
-    start = len(blob) - reader.remaining
-    parameters, bits = read(reader)
-    plain_blob, certificate = blob, None
-    if is_certificate:
-        plain_blob = string(plain_type) + blob[start : len(blob) - reader.remaining]
-        certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
-    else:
-        reader.end()
+    nonce = reader.string("nonce")
+    start = reader.at
+    parameters, bits = _READERS[plain_type](reader)
+    plain_blob = string(plain_type) + blob[start : reader.at]
+    certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
     return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
 
 
@@ -174,42 +171,48 @@ def _read_dsa(reader: Reader) -> tuple[Parameters, int]:
     return DSAParameters(p, q, g, y), p.bit_length()
 
 
-def _read_ecdsa(reader: Reader, *, curve: str, bits: int, in_security_key: bool = False) -> tuple[Parameters, int]:
-    if reader.string("curve name") != curve.encode("ascii"):
-        raise RemoteProtocolError(f"key has a curve that is not the {curve} of its type")
-    point = reader.string("point")
+_ParametersReader = Callable[[Reader], tuple[Parameters, int]]
+
+
+def _ecdsa(curve: str, bits: int, *, in_security_key: bool = False) -> _ParametersReader:
+    curve_name = curve.encode("ascii")
     coordinate = (bits + 7) // 8
     # RFC 5656 section 3.1 allows point compression; OpenSSH does not use it.
     lengths = {b"\x04": 1 + 2 * coordinate, b"\x02": 1 + coordinate, b"\x03": 1 + coordinate}
-    if len(point) != lengths.get(point[:1]):
-        raise RemoteProtocolError(f"key has a malformed point for {curve}")
-    application = reader.string("application") if in_security_key else None
-    return ECDSAParameters(curve, point, application), bits
+
+    def read(reader: Reader) -> tuple[Parameters, int]:
+        if reader.string("curve name") != curve_name:
+            raise RemoteProtocolError(f"key has a curve that is not the {curve} of its type")
+        point = reader.string("point")
+        if len(point) != lengths.get(point[:1]):
+            raise RemoteProtocolError(f"key has a malformed point for {curve}")
+        application = reader.string("application") if in_security_key else None
+        return ECDSAParameters(curve, point, application), bits
+
+    return read
 
 
-def _read_eddsa(
-    reader: Reader, *, curve: str, length: int, bits: int, in_security_key: bool = False
-) -> tuple[Parameters, int]:
-    public_key = reader.string("public key")
-    if len(public_key) != length:
-        raise RemoteProtocolError(f"key has {len(public_key)} bytes of {curve} public key instead of {length}")
-    application = reader.string("application") if in_security_key else None
-    return EdDSAParameters(curve, public_key, application), bits
+def _eddsa(curve: str, length: int, bits: int, *, in_security_key: bool = False) -> _ParametersReader:
+    def read(reader: Reader) -> tuple[Parameters, int]:
+        public_key = reader.string("public key")
+        if len(public_key) != length:
+            raise RemoteProtocolError(f"key has {len(public_key)} bytes of {curve} public key instead of {length}")
+        application = reader.string("application") if in_security_key else None
+        return EdDSAParameters(curve, public_key, application), bits
+
+    return read
 
 
-_read_nistp256 = partial(_read_ecdsa, curve="nistp256", bits=256)
-_read_ed25519 = partial(_read_eddsa, curve="Ed25519", length=32, bits=256)
-
-_READERS: dict[bytes, Callable[[Reader], tuple[Parameters, int]]] = {
+_READERS: dict[bytes, _ParametersReader] = {
     b"ssh-rsa": _read_rsa,
     b"ssh-dss": _read_dsa,
-    b"ecdsa-sha2-nistp256": _read_nistp256,
-    b"ecdsa-sha2-nistp384": partial(_read_ecdsa, curve="nistp384", bits=384),
-    b"ecdsa-sha2-nistp521": partial(_read_ecdsa, curve="nistp521", bits=521),
-    b"ssh-ed25519": _read_ed25519,
-    b"ssh-ed448": partial(_read_eddsa, curve="Ed448", length=57, bits=448),
-    b"sk-ssh-ed25519@openssh.com": partial(_read_ed25519, in_security_key=True),
-    b"sk-ecdsa-sha2-nistp256@openssh.com": partial(_read_nistp256, in_security_key=True),
+    b"ecdsa-sha2-nistp256": _ecdsa("nistp256", 256),
+    b"ecdsa-sha2-nistp384": _ecdsa("nistp384", 384),
+    b"ecdsa-sha2-nistp521": _ecdsa("nistp521", 521),
+    b"ssh-ed25519": _eddsa("Ed25519", 32, 256),
+    b"ssh-ed448": _eddsa("Ed448", 57, 448),
+    b"sk-ssh-ed25519@openssh.com": _eddsa("Ed25519", 32, 256, in_security_key=True),
+    b"sk-ecdsa-sha2-nistp256@openssh.com": _ecdsa("nistp256", 256, in_security_key=True),
 }
 """How the fields behind the type name (and, in a certificate, the nonce) are read."""
 
@@ -231,3 +234,8 @@ _FAMILIES: dict[str, str] = {
     for plain in ("ssh-rsa", "ssh-dss")
     for digest in ("sha224", "sha256", "sha384", "sha512")
 }
+
+_EXPECTED: dict[str, str] = {
+    name: host_key_family(name) for name in (*map(bytes.decode, (*_READERS, *_CERTIFICATES)), *_FAMILIES)
+}
+"""Host key algorithm that we know to the type that its key blob must name."""

@@ -1,0 +1,186 @@
+"""The signature schemes: numbers and octets in, True, False or None out, as of `signatures.verify`.
+
+RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2), DSA (FIPS 186-4), ECDSA (RFC 5656 section 6.2.1), EdDSA (RFC 8032).
+What stands around them in SSH's blobs is read by `sshprobe.wire.signatures`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+
+from sshprobe.wire.codec import Reader
+from sshprobe.wire.host_keys import DSAParameters, ECDSAParameters, EdDSAParameters, Parameters, RSAParameters
+from sshprobe.wire.limits import RSA_MODULUS_BITS
+
+_RSA_LARGE_MODULUS_BITS = 3072
+_RSA_LARGE_EXPONENT_BITS = 64
+"""A long exponent costs time: beyond the first, exponents are bounded by the second, as OpenSSL does
+(OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS)."""
+
+_PKCS1V15 = PKCS1v15()
+
+_HASHES: dict[str, hashes.HashAlgorithm] = {
+    "sha1": hashes.SHA1(),
+    "sha224": hashes.SHA224(),
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
+
+_CURVES: dict[str, tuple[ec.EllipticCurve, ec.ECDSA]] = {
+    "nistp256": (ec.SECP256R1(), ec.ECDSA(_HASHES["sha256"])),
+    "nistp384": (ec.SECP384R1(), ec.ECDSA(_HASHES["sha384"])),
+    "nistp521": (ec.SECP521R1(), ec.ECDSA(_HASHES["sha512"])),
+}
+"""Each curve and ECDSA with the digest that goes with it (RFC 5656 section 6.2.1)."""
+
+_DIGEST_INFO = {
+    "sha1": bytes.fromhex("3021300906052b0e03021a05000414"),
+    "sha224": bytes.fromhex("302d300d06096086480165030402040500041c"),
+    "sha256": bytes.fromhex("3031300d060960864801650304020105000420"),
+    "sha384": bytes.fromhex("3041300d060960864801650304020205000430"),
+    "sha512": bytes.fromhex("3051300d060960864801650304020305000440"),
+}
+"""The DER in front of the digest (RFC 8017 section 9.2, note 1)."""
+
+_ED25519_FIELD = 2**255 - 19
+_ED448_FIELD = 2**448 - 2**224 - 1
+_ED25519_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
+_SMALL_ORDER = {
+    "Ed25519": {0, 1, _ED25519_FIELD - 1, _ED25519_ORDER_8, _ED25519_FIELD - _ED25519_ORDER_8},
+    "Ed448": {0, 1, _ED448_FIELD - 1},
+}
+"""The y of every point whose order divides the cofactor: y(2P) = 0 gives d * y**4 + 2 * y**2 - 1 = 0 on Ed25519."""
+
+
+def verify_raw(key: Parameters | None, rsa_digest: str, raw: bytes, data: bytes) -> bool | None:
+    """Say whether `raw`, the signature's octets without the blob around them, is `key`'s signature over `data`.
+
+    `rsa_digest` is the hash that the signature's name stands for: "sha256". Only RSA has a choice.
+    Raises `RemoteProtocolError` for a malformed signature.
+    """
+    # Not isinstance, nor match: structs have a metaclass, and "no" would be worked out by Python's `abc`.
+    if type(key) is RSAParameters:
+        return _verify_rsa(key, rsa_digest, raw, data)
+    if type(key) is DSAParameters:
+        return _verify_dsa(key, raw, data)
+    if type(key) is ECDSAParameters:
+        return _verify_ecdsa(key, raw, data)
+    if type(key) is EdDSAParameters:
+        return _verify_eddsa(key, raw, data)
+    return None
+
+
+def _verify_rsa(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> bool | None:
+    """RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). What `cryptography` does not prove is worked out here.
+
+    It refuses the short keys that we meet, and is eight times as fast for the others.
+    """
+    bits = key.n.bit_length()
+    if bits > RSA_MODULUS_BITS:
+        return None
+    if bits > _RSA_LARGE_MODULUS_BITS and key.e.bit_length() > _RSA_LARGE_EXPONENT_BITS:
+        return None
+    if not 3 <= key.e < key.n or key.e % 2 == 0:  # not an RSA key (RFC 8017 section 3.1): with e = 1 anyone can sign
+        return False
+    length = (bits + 7) // 8
+    number = int.from_bytes(raw, "big")
+    if len(raw) > length or number >= key.n:  # shorter is fine: leading zeros left out, as OpenSSH accepts
+        return False
+    if _proven_by_library(key, digest, raw.rjust(length, b"\0"), data):
+        return True
+    info = _DIGEST_INFO[digest] + hashlib.new(digest, data, usedforsecurity=False).digest()
+    padding = length - len(info) - 3
+    if padding < 8:
+        return False
+    expected = b"\x00\x01" + b"\xff" * padding + b"\x00" + info
+    return pow(number, key.e, key.n).to_bytes(length, "big") == expected
+
+
+def _proven_by_library(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> bool:
+    """Return True if `cryptography` takes such a key and finds the signature right."""
+    try:
+        RSAPublicNumbers(key.e, key.n).public_key().verify(raw, data, _PKCS1V15, _HASHES[digest])
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        return False
+    return True
+
+
+def _verify_dsa(key: DSAParameters, raw: bytes, data: bytes) -> bool | None:
+    if len(raw) != 40:  # r and s of 160 bits each, whatever q is (RFC 4253 section 6.6)
+        return False
+    if not 1 < key.y < key.p - 1:  # not a DSA key (FIPS 186-4 section 4.1): with y = 1 anyone can sign
+        return False
+    r, s = int.from_bytes(raw[:20], "big"), int.from_bytes(raw[20:], "big")
+    try:
+        group = dsa.DSAParameterNumbers(key.p, key.q, key.g)
+        public_key = dsa.DSAPublicNumbers(key.y, group).public_key()
+    except (ValueError, UnsupportedAlgorithm):  # a size that FIPS 186 does not have
+        return None
+    der = encode_dss_signature(r, s)
+    return _holds(public_key.verify, der, data, _HASHES["sha1"])
+
+
+def _verify_ecdsa(key: ECDSAParameters, raw: bytes, data: bytes) -> bool | None:
+    curve, scheme = _CURVES[key.curve]
+    reader = Reader(raw, "ECDSA signature")
+    r, s = reader.mpint("r"), reader.mpint("s")
+    reader.end()
+    if r <= 0 or s <= 0 or (r | s).bit_length() > curve.key_size:
+        return False
+    try:
+        public_key = ec.EllipticCurvePublicKey.from_encoded_point(curve, key.point)
+    except UnsupportedAlgorithm:
+        return None
+    except ValueError:  # not a point of the curve: there is no private key to it
+        return False
+    der = encode_dss_signature(r, s)
+    return _holds(public_key.verify, der, data, scheme)
+
+
+def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
+    if _has_small_order(key):
+        return False
+    public_key: Ed448PublicKey | Ed25519PublicKey
+    try:
+        if key.curve == "Ed448":
+            public_key = Ed448PublicKey.from_public_bytes(key.public_key)
+        else:
+            public_key = Ed25519PublicKey.from_public_bytes(key.public_key)
+    except UnsupportedAlgorithm:
+        return None
+    except ValueError:
+        return False
+    return _holds(public_key.verify, raw, data)
+
+
+def _has_small_order(key: EdDSAParameters) -> bool:
+    """Say whether `key` is one that no private key leads to, and for which anyone can sign."""
+    if key.curve == "Ed448":
+        field, bits = _ED448_FIELD, 455
+    else:
+        field, bits = _ED25519_FIELD, 255
+    y = int.from_bytes(key.public_key, "little") & ((1 << bits) - 1)  # without the sign of x
+    return y % field in _SMALL_ORDER[key.curve]
+
+
+def _holds(check: Callable[..., None], *arguments: Any) -> bool | None:
+    """Run a check of `cryptography` that raises unless the signature is right."""
+    try:
+        check(*arguments)
+    except UnsupportedAlgorithm:
+        return None
+    except (InvalidSignature, ValueError):
+        return False
+    return True
