@@ -10,6 +10,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 
 import msgspec
 
@@ -107,6 +108,7 @@ def parse_unknown_host_key(blob: bytes, algorithm_name: str) -> HostKey:
         return HostKey(_printable(name), name, None, blob, blob, None)
 
 
+@lru_cache(maxsize=256)  # each connection asks for a few; names that no one knows come from servers, so bounded
 def host_key_family(algorithm_name: str) -> str:
     """Return the one name for all the host key algorithms that use the same key.
 
@@ -115,9 +117,12 @@ def host_key_family(algorithm_name: str) -> str:
     return _FAMILIES.get(algorithm_name, algorithm_name)
 
 
+@lru_cache(maxsize=256)
 def expected_blob_type(algorithm_name: str) -> str | None:
     """Return the type that the key blob of a negotiated algorithm must name; None if we do not know the algorithm."""
-    return _EXPECTED.get(algorithm_name)
+    family = host_key_family(algorithm_name)
+    name = family.encode("ascii", "backslashreplace")
+    return family if name in _READERS or name in _CERTIFICATES else None
 
 
 def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKey:
@@ -234,8 +239,3 @@ _FAMILIES: dict[str, str] = {
     for plain in ("ssh-rsa", "ssh-dss")
     for digest in ("sha224", "sha256", "sha384", "sha512")
 }
-
-_EXPECTED: dict[str, str] = {
-    name: host_key_family(name) for name in (*map(bytes.decode, (*_READERS, *_CERTIFICATES)), *_FAMILIES)
-}
-"""Host key algorithm that we know to the type that its key blob must name."""

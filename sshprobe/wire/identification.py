@@ -42,7 +42,7 @@ class Identification(msgspec.Struct, frozen=True):
     @property
     def speaks_2(self) -> bool:
         """True for 2.x, and for 1.99, which means 2.0 with the old protocol beside it (section 5.1)."""
-        return self.protocol == b"1.99" or self.protocol.startswith(b"2.")
+        return self.protocol == b"1.99" or self.protocol[:2] == b"2."
 
 
 @lru_cache(maxsize=256)  # most servers of a fleet send one of a few
@@ -97,7 +97,7 @@ class IdentificationReader:
         line = bytes(buffer[:end]).removesuffix(b"\r")
         del buffer[: end + 1]
         self._searched = 0
-        if not line.startswith(b"SSH-"):
+        if line[:4] != b"SSH-":
             self._lines += 1
             self._bytes += end + 1
             if self._lines > LINES_BEFORE_IDENTIFICATION or self._bytes > BYTES_BEFORE_IDENTIFICATION:

@@ -12,7 +12,7 @@ Firsts = tuple[bytes, ...]
 """A name-list with the first of a server's names, or none."""
 
 
-def client_kexinit(server: KexInit, kex: bytes, host_key: bytes, suite: Suite | None) -> bytes:
+def client_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
     """Return the payload of the KEXINIT that answers the one of `server`.
 
     With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
@@ -36,8 +36,8 @@ def client_kexinit(server: KexInit, kex: bytes, host_key: bytes, suite: Suite | 
 
 @lru_cache(maxsize=256)  # ours answer the same lists again and again
 def _after_cookie(
-    kex: bytes,
-    host_key: bytes,
+    kex: str,
+    host_key: str,
     suite: Suite | None,
     encryption_out: Firsts,
     encryption_in: Firsts,
@@ -55,8 +55,8 @@ def _after_cookie(
         compression_out = compression_in = (b"none",)
     ours = KexInit(
         cookie=bytes(16),
-        kex_algorithms=(kex, EXT_INFO_CLIENT, STRICT_KEX_CLIENT),
-        server_host_key_algorithms=(host_key,),
+        kex_algorithms=(kex.encode(), EXT_INFO_CLIENT, STRICT_KEX_CLIENT),
+        server_host_key_algorithms=(host_key.encode(),),
         encryption_algorithms_client_to_server=encryption_out,
         encryption_algorithms_server_to_client=encryption_in,
         mac_algorithms_client_to_server=mac_out,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
+
 from sshprobe.wire.messages import KexInit
 
 
@@ -70,8 +72,7 @@ MACS: dict[str, MacSpec] = _macs()
 """In our order of preference."""
 
 
-@dataclass(frozen=True, slots=True)
-class Suite:
+class Suite(msgspec.Struct, frozen=True):
     """One name for each direction. `mac_*` is "" where the cipher is an AEAD and a server may offer no MAC at all."""
 
     encryption_client_to_server: str

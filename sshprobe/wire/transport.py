@@ -172,7 +172,6 @@ class ClientTransport:
         server = self._server_kexinit
         if self.state is not _CHOOSING or server is None:
             raise LocalProtocolError("no key exchange can start now")
-        kex_name, key_name = kex.encode(), host_key_algorithm.encode()
         self._kex = new_key_exchange(kex, request, self._key_pairs)
         self._host_key_algorithm = host_key_algorithm
         self._suite = suite
@@ -180,10 +179,11 @@ class ClientTransport:
         if self._strict and self._before_kexinit:
             self.state = _KEY_EXCHANGE
             return  # nothing is sent to a server that breaks the rules it asks for; `next_event` says so
-        # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
-        right = server.kex_algorithms[:1] == (kex_name,) and server.server_host_key_algorithms[:1] == (key_name,)
-        self._skip_guess = server.first_kex_packet_follows and not right
-        self._client_kexinit_payload = client_kexinit(server, kex_name, key_name, suite)
+        if server.first_kex_packet_follows:
+            # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
+            guess = (*server.kex_algorithms[:1], *server.server_host_key_algorithms[:1])
+            self._skip_guess = guess != (kex.encode(), host_key_algorithm.encode())
+        self._client_kexinit_payload = client_kexinit(server, kex, host_key_algorithm, suite)
         self._send(self._client_kexinit_payload, self._kex.start())
         self.state = _KEY_EXCHANGE
 
