@@ -14,8 +14,9 @@ from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sshprobe.wire.ciphers import DirectionKeys, make_opener, make_sealer
+from sshprobe.wire.ciphers import make_opener, make_sealer
 from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.key_derivation import DirectionKeys
 from sshprobe.wire.suites import CIPHERS, MACS
 
 _CIPHERS, _MACS = list(CIPHERS), list(MACS)

@@ -16,7 +16,6 @@ import hmac
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import msgspec
 from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
@@ -27,17 +26,10 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.framing import UINT32, Opener, Sealer, bad_length, packet, packet_lengths, strip_padding
+from sshprobe.wire.key_derivation import DirectionKeys
 from sshprobe.wire.suites import CIPHERS, MACS, MacSpec
 
 BAD_MAC = "a packet with a wrong MAC"
-
-
-class DirectionKeys(msgspec.Struct, frozen=True):
-    """What key derivation gives for one direction (RFC 4253 section 7.2), each as long as the names need."""
-
-    iv: bytes
-    key: bytes
-    mac_key: bytes
 
 
 def make_opener(cipher: str, mac: str, keys: DirectionKeys) -> Opener:

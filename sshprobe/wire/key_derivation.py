@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from sshprobe.wire.framing import Opener, Sealer
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
-
-if TYPE_CHECKING:
-    from sshprobe.wire.ciphers import DirectionKeys
-
 
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "sha1": hashlib.sha1,
@@ -48,6 +43,14 @@ class Secrets(msgspec.Struct, frozen=True):
         return key[:size]
 
 
+class DirectionKeys(msgspec.Struct, frozen=True):
+    """The keys of one direction, each as long as the names need."""
+
+    iv: bytes
+    key: bytes
+    mac_key: bytes
+
+
 def opener(suite: Suite, secrets: Secrets) -> Opener:
     """Return what reads the server's packets from its NEWKEYS on."""
     from sshprobe.wire.ciphers import make_opener  # brings cryptography in
@@ -66,8 +69,6 @@ def sealer(suite: Suite, secrets: Secrets) -> Sealer:
 
 def _direction_keys(cipher: str, mac: str, secrets: Secrets, iv: bytes, key: bytes, mac_key: bytes) -> DirectionKeys:
     """Derive what the names need, each from its letter."""
-    from sshprobe.wire.ciphers import DirectionKeys
-
     spec = CIPHERS[cipher]
     return DirectionKeys(
         secrets.derive(iv, spec.iv),

@@ -67,6 +67,7 @@ from sshprobe.wire.key_exchange import (
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import client_kexinit
+from sshprobe.wire.signatures import verify
 from sshprobe.wire.suites import Suite
 
 
@@ -327,8 +328,6 @@ class ClientTransport:
         host_key = self._parse_host_key(reply.host_key)
         verified = None
         if reply.secret is not None:
-            from sshprobe.wire.signatures import verify  # brings cryptography in
-
             hashed = b"".join(
                 (
                     _strings(self._ours, self._theirs),

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.ciphers import DirectionKeys, make_opener, make_sealer
+from sshprobe.wire.ciphers import make_opener, make_sealer
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
+from sshprobe.wire.key_derivation import DirectionKeys
 from sshprobe.wire.suites import CIPHERS, MACS
 from tests.wire.playbook import packet, u32
 
