@@ -7,6 +7,7 @@ cheapest exponent there is: see `_exponent`.
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from sshprobe.wire.codec import Reader, byte, mpint, uint32
 from sshprobe.wire.errors import RemoteProtocolError
@@ -37,6 +38,13 @@ def _exponent(modulus: int, generator: int) -> int:
     return 1 << (least - 1).bit_length()
 
 
+@lru_cache(maxsize=256)  # a fleet's servers choose from the same few groups; an entry is at most 5 kB
+def _our_share(modulus: int, generator: int) -> tuple[int, bytes, bytes]:
+    """Return our exponent, e as mpint, and p and g as mpints: nothing but the group decides them."""
+    exponent = _exponent(modulus, generator)
+    return exponent, mpint(pow(generator, exponent, modulus)), mpint(modulus) + mpint(generator)
+
+
 def _expect(payload: bytes, number: int, what: str) -> Reader:
     reader = Reader(payload, what)
     if reader.byte("message number") != number:
@@ -45,12 +53,11 @@ def _expect(payload: bytes, number: int, what: str) -> Reader:
 
 
 class _Shares:
-    """Our half of one exchange in one group. `e` is an mpint."""
+    """Our half of one exchange in one group: `e`, and p and g as `group`, encoded."""
 
     def __init__(self, modulus: int, generator: int) -> None:
         self._modulus = modulus
-        self._exponent = _exponent(modulus, generator)
-        self.e = mpint(pow(generator, self._exponent, modulus))
+        self._exponent, self.e, self.group = _our_share(modulus, generator)
 
     def secret(self, f: int) -> bytes:
         """Return K as mpint. Values outside [2, p-2] are refused (RFC 4253 section 8 says [1, p-1])."""
@@ -137,5 +144,5 @@ class GroupExchange(KeyExchange):
             return GroupChosen(modulus, generator, None, "the server's modulus is larger than what we asked for")
         self._shares = _Shares(modulus, generator)
         e = self._shares.e
-        self._hashed = self._sizes() + mpint(modulus) + mpint(generator) + e
+        self._hashed = self._sizes() + self._shares.group + e
         return GroupChosen(modulus, generator, byte(GEX_INIT) + e)

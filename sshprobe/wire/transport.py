@@ -314,9 +314,9 @@ class ClientTransport:
         if not msg.KEX_FIRST <= number <= msg.KEX_LAST:
             raise RemoteProtocolError(f"message {number} during key exchange")
         step = self._kex.receive(payload)
-        if isinstance(step, Reply):
+        if type(step) is Reply:
             return self._reply_came(step)
-        assert isinstance(step, GroupChosen)
+        assert type(step) is GroupChosen
         if step.payload is None:
             self.state = _CLOSED
         else:
