@@ -84,7 +84,7 @@ class HostKey(msgspec.Struct, frozen=True):
     def fingerprint(self) -> str:
         """ "SHA256:" and unpadded base64, as `ssh-keygen -l` prints it, over `plain_blob`."""
         digest = hashlib.sha256(self.plain_blob).digest()
-        return "SHA256:" + binascii.b2a_base64(digest, newline=False).rstrip(b"=").decode("ascii")
+        return "SHA256:" + binascii.b2a_base64(digest, newline=False)[:-1].decode("ascii")  # one "=" pads 32 bytes
 
 
 def parse_host_key(blob: bytes) -> HostKey:

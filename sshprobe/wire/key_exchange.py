@@ -157,9 +157,9 @@ def new_key_exchange(
 
     A key pair on a curve is taken from `key_pairs`, and put there if it is new.
     """
-    method = METHODS.get(name)
-    if method is None:
+    if name not in METHODS:
         raise LocalProtocolError(f"no key exchange {name!r} here")
+    method = METHODS[name]
     # Imported here: --depth lists needs none of the cryptography behind these.
     if method.kind in ("ecdh", "hybrid"):
         from sshprobe.wire.elliptic import CurveExchange

@@ -140,6 +140,7 @@ class ExtInfo(msgspec.Struct, frozen=True):
     extensions: tuple[tuple[bytes, bytes], ...]
 
     @classmethod
+    @lru_cache(maxsize=64)  # as the lists of KEXINIT, and so the answer below
     def parse(cls, payload: bytes) -> Self:
         """Parse a payload."""
         reader = _open(payload, EXT_INFO, "EXT_INFO")
@@ -158,6 +159,7 @@ class UserauthFailure(msgspec.Struct, frozen=True):
     partial_success: bool
 
     @classmethod
+    @lru_cache(maxsize=64)
     def parse(cls, payload: bytes) -> Self:
         """Parse a payload."""
         reader = _open(payload, USERAUTH_FAILURE, "USERAUTH_FAILURE")

@@ -16,25 +16,25 @@ from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.host_keys import HostKey, expected_blob_type, host_key_family
 
 _RSA_DIGESTS = {
-    "ssh-rsa": "sha1",
-    "rsa-sha2-256": "sha256",
-    "rsa-sha2-512": "sha512",
-    "ssh-rsa-sha224@ssh.com": "sha224",
-    "ssh-rsa-sha256@ssh.com": "sha256",
-    "ssh-rsa-sha384@ssh.com": "sha384",
-    "ssh-rsa-sha512@ssh.com": "sha512",
+    b"ssh-rsa": "sha1",
+    b"rsa-sha2-256": "sha256",
+    b"rsa-sha2-512": "sha512",
+    b"ssh-rsa-sha224@ssh.com": "sha224",
+    b"ssh-rsa-sha256@ssh.com": "sha256",
+    b"ssh-rsa-sha384@ssh.com": "sha384",
+    b"ssh-rsa-sha512@ssh.com": "sha512",
 }
 
 _OTHER_FORMATS = frozenset(
     {
-        "ssh-dss",
-        "ecdsa-sha2-nistp256",
-        "ecdsa-sha2-nistp384",
-        "ecdsa-sha2-nistp521",
-        "ssh-ed25519",
-        "ssh-ed448",
-        "sk-ssh-ed25519@openssh.com",
-        "sk-ecdsa-sha2-nistp256@openssh.com",
+        b"ssh-dss",
+        b"ecdsa-sha2-nistp256",
+        b"ecdsa-sha2-nistp384",
+        b"ecdsa-sha2-nistp521",
+        b"ssh-ed25519",
+        b"ssh-ed448",
+        b"sk-ssh-ed25519@openssh.com",
+        b"sk-ecdsa-sha2-nistp256@openssh.com",
     }
 )
 
@@ -77,23 +77,24 @@ def verify_certificate(certificate: Certificate) -> bool | None:
 
 
 @lru_cache(maxsize=256)  # the same few are negotiated again and again
-def _signature_formats(algorithm: str) -> frozenset[str] | None:
+def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
     """Return the names that a signature may carry when `algorithm` was negotiated; None if we know none."""
     if algorithm == "ssh-rsa-cert-v01@openssh.com":
         # It names no digest since RFC 8332, and OpenSSH signs with SHA-2 under it (ssh_rsa_verify in ssh-rsa.c).
-        return frozenset({"ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"})
+        return frozenset({b"ssh-rsa", b"rsa-sha2-256", b"rsa-sha2-512"})
     name = algorithm
     if algorithm.endswith("-cert-v01@openssh.com"):
         name = algorithm.removesuffix("-cert-v01@openssh.com")
         if name.startswith("sk-"):
             name += "@openssh.com"
-    return frozenset({name}) if name in _RSA_DIGESTS or name in _OTHER_FORMATS else None
+    sent = name.encode("ascii", "backslashreplace")
+    return frozenset({sent}) if sent in _RSA_DIGESTS or sent in _OTHER_FORMATS else None
 
 
-def _verify(key: HostKey, formats: frozenset[str], signature: bytes, data: bytes) -> bool | None:
+def _verify(key: HostKey, formats: frozenset[bytes], signature: bytes, data: bytes) -> bool | None:
     """Take the blob apart and check it. Raises `RemoteProtocolError` for a malformed blob."""
     reader = Reader(signature, "signature")
-    name = reader.string("algorithm name").decode("ascii", "backslashreplace")
+    name = reader.string("algorithm name")
     if name not in formats:
         return False
     raw = reader.string("signature")
