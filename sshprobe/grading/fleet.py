@@ -10,13 +10,17 @@ import base64
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import NamedTuple
+
+import msgspec
 
 from sshprobe.grading.batch_gcd import HAS_GMP, shared_factors
 from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
+from sshprobe.recent import Recent
 from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey
 
 MODULI_WITHOUT_GMPY2 = 10_000
@@ -33,9 +37,11 @@ FINDINGS = {
 """Weakness to the id of its finding."""
 
 _LISTS = {
-    "algorithms": tuple(field for fields in FIELDS.values() for _, field in fields),
-    "languages": ("languages_client_to_server", "languages_server_to_client"),
+    "algorithms": attrgetter(*(field for fields in FIELDS.values() for _, field in fields)),
+    "languages": attrgetter("languages_client_to_server", "languages_server_to_client"),
 }
+
+_encode = msgspec.json.Encoder().encode  # takes all that a record can hold, numbers of any size too
 
 Facets = tuple[tuple[str, bytes], ...]
 """What else a host showed: a name for what was asked and a digest of the answer, if there was one."""
@@ -82,6 +88,7 @@ class FleetFacts:
         self._hosts: list[HostFacts] = []
         self._keys: dict[bytes, KeyFacts] = {}
         self._facets: dict[Facets, Facets] = {}
+        self._kinds: Recent[bytes, Facets] = Recent()
 
     def __iter__(self) -> Iterator[HostFacts]:
         return iter(self._hosts)
@@ -90,10 +97,19 @@ class FleetFacts:
         """Keep the facts of one host."""
         keys = [self._fact(key) for key in observation.host_keys or () if is_counted(key)]
         if keys:
-            found = facets_of(observation)
-            facets = self._facets.setdefault(found, found)  # most hosts of a fleet are alike
-            address = observation.address or observation.host
+            address, facets = observation.address or observation.host, self._facets_of(observation)
             self._hosts.append(HostFacts(address, observation.port, facets, tuple(dict.fromkeys(keys))))
+
+    def _facets_of(self, observation: Observation) -> Facets:
+        """Return the facets of a host, the same object for all that are alike, as most of a fleet are."""
+        answers = answers_of(observation)
+        kind = _encode(answers)
+        known = self._kinds.get(kind)
+        if known is None:
+            found = _facets(answers)
+            known = self._facets.setdefault(found, found)
+            self._kinds.put(kind, known, len(kind))
+        return known
 
     def _fact(self, key: HostKey) -> KeyFacts:
         digest = _digest(key.fingerprint)
@@ -108,28 +124,30 @@ class FleetFacts:
         return fleet_findings(self._hosts, known_keys_checked=self.known is not None)
 
 
-def facets_of(observation: Observation) -> Facets:
+def answers_of(observation: Observation) -> list[tuple[str, object]]:
     """Return what one server says alike on each connection, besides its keys: what can tell two machines apart.
 
-    Identification, name-lists, extensions, authentication methods, and the sizes of the groups that came. Left out
-    are banners and what came before the identification, which may hold the time or an address, and the lists of an
-    address where several servers answer.
+    Identification, name-lists, extensions, authentication methods, and the sizes of the groups that came, each with a
+    name for what was asked, and None where there was no answer. Left out are banners and what came before the
+    identification, which may hold the time or an address, and the lists of an address where several servers answer.
     """
     answers: list[tuple[str, object]] = []
     said = observation.identification
     if said is not None:
         answers.append(("identification", (said.protocol, said.software, said.lasting_comments)))
     if not observation.several_servers:
-        for name, fields in _LISTS.items():
-            lists = [getattr(observation, field) for field in fields]  # of one message: all are there, or none
+        for name, lists_of in _LISTS.items():
+            lists = lists_of(observation)  # of one message: all are there, or none
             answers.append((name, None if None in lists else lists))
         extensions = observation.extensions
         answers.append(("extensions", None if extensions is None else sorted(extensions.items())))
     answers.append((f"methods of {observation.authentication_user}", observation.authentication_methods))
-    answers += [
-        (f"{group.algorithm} {group.min} {group.n} {group.max}", group.modulus_bits)
-        for group in observation.group_exchange or ()
-    ]
+    for group in observation.group_exchange or ():
+        answers.append((f"{group.algorithm} {group.min} {group.n} {group.max}", group.modulus_bits))
+    return answers
+
+
+def _facets(answers: list[tuple[str, object]]) -> Facets:
     return tuple((name, _short_digest(answer)) for name, answer in answers if answer is not None)
 
 
@@ -166,9 +184,11 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
     places: defaultdict[bytes, dict[str, HostFacts]] = defaultdict(dict)
     keys: dict[bytes, KeyFacts] = {}
     for host in hosts:
+        endpoint = host.endpoint
         for key in host.keys:
-            keys[key.digest] = min(keys.get(key.digest, key), key, key=lambda each: each.type)
-            places[key.digest][host.endpoint] = host
+            if key.type < keys.setdefault(key.digest, key).type:
+                keys[key.digest] = key
+            places[key.digest][endpoint] = host
     shared = [
         SharedKey(
             fingerprint=keys[digest].fingerprint,
@@ -201,12 +221,16 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
 def agree(hosts: Iterable[HostFacts]) -> bool:
     """Whether hosts may be one machine, or clones: nothing that was seen of two of them differs.
 
-    Compared are keys of the same type, and of `facets_of` what both have. What was seen of one host alone is no
+    Compared are keys of the same type, and of `answers_of` what both have. What was seen of one host alone is no
     difference: the other may not have been asked.
     """
+    met: set[tuple[Facets, tuple[KeyFacts, ...]]] = set()
     answers: dict[str, bytes] = {}
     by_type: dict[str, set[bytes]] = {}
     for host in hosts:
+        if (host.facets, host.keys) in met:
+            continue
+        met.add((host.facets, host.keys))
         if any(answers.setdefault(name, answer) != answer for name, answer in host.facets):
             return False
         own: defaultdict[str, set[bytes]] = defaultdict(set)

@@ -5,7 +5,6 @@ Works on the blob of a record alone. Records of a fleet repeat their keys, so an
 
 from __future__ import annotations
 
-import base64
 import binascii
 import math
 from functools import cache, lru_cache
@@ -79,7 +78,7 @@ def plain_blob(blob: bytes) -> bytes:
 def decoded(blob: str) -> bytes:
     """Return the bytes of a blob in base64 as records hold it; nothing where it is none."""
     try:
-        return base64.b64decode(blob, validate=True)
+        return binascii.a2b_base64(blob, strict_mode=True)
     except (binascii.Error, ValueError):
         return b""
 

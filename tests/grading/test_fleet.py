@@ -117,6 +117,34 @@ def test_what_changes_from_connection_to_connection_is_no_difference() -> None:
     assert [key.agree for key in report(clones).shared_host_keys] == [True]
 
 
+def test_hosts_that_are_alike_share_what_is_kept_of_them() -> None:
+    extensions = {"server-sig-algs": "ssh-ed25519", "ping@openssh.com": "0"}
+    other_order = dict(reversed(extensions.items()))
+    facts = FleetFacts()
+    for number, offered in enumerate([extensions, other_order, extensions, {}]):
+        facts.add(host(f"192.0.2.{number}", ED, extensions=offered))
+    first, *alike, unlike = (each.facets for each in facts)
+    assert all(each is first for each in alike)
+    assert unlike != first
+    assert [key.agree for key in facts.report().shared_host_keys] == [False]
+
+
+def test_numbers_that_no_server_sends_are_taken_from_a_record() -> None:
+    sizes = [modulus(10**30), modulus(10**30 + 1)]
+    hosts = [host(f"192.0.2.{number}", ED, group_exchange=[size]) for number, size in enumerate(sizes)]
+    hosts = [msgspec.json.decode(msgspec.json.encode(each), type=Observation) for each in hosts]
+    assert [key.agree for key in report(hosts).shared_host_keys] == [False]
+
+
+def test_one_of_many_that_differs_is_enough() -> None:
+    hosts = [host(f"192.0.2.{number}", ED, RSA) for number in range(20)]
+    assert [key.agree for key in report(hosts).shared_host_keys] == [True, True]
+    for place in (0, 7, 20):
+        for unlike in (host("192.0.2.99", ED, RSA, authentication_methods=[]), host("192.0.2.99", OTHER_ED, RSA)):
+            found = report([*hosts[:place], unlike, *hosts[place:]]).shared_host_keys
+            assert {key.type: key.agree for key in found if len(key.hosts) == 21}["ssh-rsa"] is False
+
+
 def test_two_ports_of_one_address_are_one_machine() -> None:
     assert report([host("192.0.2.1", ED), host("192.0.2.1", ED, port=2222)]).shared_host_keys == []
     assert report([host("192.0.2.1", ED), host("192.0.2.1", ED)]).shared_host_keys == []
