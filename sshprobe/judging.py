@@ -151,5 +151,6 @@ def line_of(head: bytes, encoded: bytes) -> bytes:
 
 def record_of(observation: Observation, judged: Judged) -> HostRecord:
     """Return the record of an observation and its verdicts, which it shares with others: they are not to be changed."""
-    fields = Observation.__struct_fields__
-    return HostRecord(**{name: getattr(observation, name) for name in fields}, verdicts=judged.verdicts)
+    fields = msgspec.structs.asdict(observation)
+    fields["verdicts"] = judged.verdicts
+    return HostRecord(**fields)
