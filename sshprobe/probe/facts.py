@@ -5,9 +5,10 @@ Everything from the wire is escaped here, once, on its way into the record.
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
@@ -18,6 +19,7 @@ from sshprobe.escape import escape_bytes
 from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
+from sshprobe.wire.certificates import Certificate as WireCertificate
 from sshprobe.wire.events import HostKeyReceived
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
@@ -90,13 +92,14 @@ class Facts:
     def saw_host_key(self, event: HostKeyReceived) -> None:
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
         key = event.host_key
-        blob = base64.b64encode(key.blob).decode("ascii")
-        if any(known.blob == blob for known in self.host_keys):
+        blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
+        known = [known.blob for known in self.host_keys if known.type == key.type]
+        if blob in known:
             return
-        if any(known.type == key.type for known in self.host_keys):
+        if known:
             self.several_servers = True
             self.warn(f"the {key.type} host key differs between connections to this address")
-        certificate = _certificate(event)
+        certificate = None if key.certificate is None else _certificate(key.certificate)
         if certificate is not None and certificate.ca_signature_verified is False:
             self.warn(f"the CA's signature of the {key.type} host key is wrong")
         self.host_keys.append(
@@ -114,8 +117,7 @@ class Facts:
 
     def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
         """Keep EXT_INFO."""
-        found = {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in pairs}
-        self.extensions = {**(self.extensions or {}), **found}
+        self.extensions = {**(self.extensions or {}), **_escaped_pairs(pairs)}
 
     def warn(self, message: str) -> None:
         """Keep an oddity, once."""
@@ -124,17 +126,17 @@ class Facts:
 
     # -- what follows from the lists -----------------------------------------------------------------------------
 
-    def lists(self) -> dict[str, list[str] | None]:
+    def lists(self) -> Mapping[str, list[str] | None]:
         """Return the ten name-lists by their record names, each None if no KEXINIT was read.
 
         In the order of the first KEXINIT, and behind its names those that only later ones had.
         """
         if self.kexinit is None:
             return dict.fromkeys(messages.NAME_LISTS)
-        return {
-            name: names(getattr(self.kexinit, name)) + names(tuple(self.later_names.get(name, ())))
-            for name in messages.NAME_LISTS
-        }
+        lists = dict(zip(messages.NAME_LISTS, map(list, _escaped_lists(self._lists_of(self.kexinit))), strict=True))
+        for name, later in self.later_names.items():
+            lists[name] += names(tuple(later))
+        return lists
 
     def hassh_server(self) -> str | None:
         """Return the MD5 of four lists that fingerprints a server's software and configuration (HASSH, 2018)."""
@@ -156,6 +158,7 @@ class Facts:
         return self.post_quantum_everywhere if self.kexinit else None
 
 
+@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
 def identification_record(seen: wire_identification.Identification) -> Identification:
     """Return an identification as records have it."""
     software = escape_bytes(seen.software, TEXT_KEPT)
@@ -185,6 +188,16 @@ def _escaped(raw: tuple[bytes, ...]) -> tuple[str, ...]:
     return tuple(map(escape_bytes, raw))
 
 
+@lru_cache(maxsize=256)  # an entry is at most a packet
+def _escaped_lists(raw: tuple[tuple[bytes, ...], ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(_escaped, raw))
+
+
+@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; an entry is at most a packet
+def _escaped_pairs(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
+    return {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in raw}
+
+
 @lru_cache(maxsize=1024)
 def _hassh(*lists: tuple[bytes, ...]) -> str:
     joined = b";".join(map(b",".join, lists))
@@ -201,10 +214,7 @@ def hexadecimal(number: int) -> str | None:
     return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 
-def _certificate(event: HostKeyReceived) -> Certificate | None:
-    certificate = event.host_key.certificate
-    if certificate is None:
-        return None
+def _certificate(certificate: WireCertificate) -> Certificate:
     from sshprobe.wire.signatures import verify_certificate
 
     return Certificate(

@@ -1,0 +1,47 @@
+"""What is learnt of one host is its own, whatever is worked out once for all that are alike."""
+
+from __future__ import annotations
+
+from sshprobe.probe.facts import Facts
+from sshprobe.wire.messages import NAME_LISTS, KexInit
+
+EXTENSIONS = ((b"server-sig-algs", b"ssh-ed25519"), (b"odd\x1b", b"\xff"))
+ESCAPED = {"server-sig-algs": "ssh-ed25519", "odd\\x1b": "\\xff"}
+
+
+def kexinit(**lists: tuple[bytes, ...]) -> KexInit:
+    return KexInit(cookie=bytes(16), **{**dict.fromkeys(NAME_LISTS, ()), **lists})  # type: ignore[arg-type]
+
+
+def test_lists_of_one_host_can_be_changed_without_harm_to_the_next() -> None:
+    server = kexinit(kex_algorithms=(b"curve25519-sha256", b"odd\x1b"))
+    for _ in range(2):
+        facts = Facts()
+        facts.saw_kexinit(server)
+        found = facts.lists()
+        assert list(found) == list(NAME_LISTS)
+        kex = found["kex_algorithms"]
+        assert kex == ["curve25519-sha256", "odd\\x1b"]
+        assert found["languages_client_to_server"] == []
+        kex.append("changed")
+
+
+def test_what_only_later_lists_name_stands_behind_the_first() -> None:
+    facts = Facts()
+    for names in ((b"a", b"b"), (b"c", b"a", b"c"), (b"d", b"c")):
+        facts.saw_kexinit(kexinit(mac_algorithms_client_to_server=names))
+    assert facts.lists()["mac_algorithms_client_to_server"] == ["a", "b", "c", "d"]
+    assert facts.lists()["mac_algorithms_server_to_client"] == []
+    assert facts.several_servers
+    first = Facts()
+    first.saw_kexinit(kexinit(mac_algorithms_client_to_server=(b"a", b"b")))
+    assert first.lists()["mac_algorithms_client_to_server"] == ["a", "b"]
+
+
+def test_extensions_of_one_host_are_not_those_of_the_next() -> None:
+    one, another = Facts(), Facts()
+    one.saw_extensions(EXTENSIONS)
+    one.saw_extensions(((b"server-sig-algs", b"ssh-rsa"), (b"ping@openssh.com", b"0")))
+    another.saw_extensions(EXTENSIONS)
+    assert one.extensions == {**ESCAPED, "server-sig-algs": "ssh-rsa", "ping@openssh.com": "0"}
+    assert another.extensions == ESCAPED
