@@ -91,28 +91,46 @@ class Progress:
             self.authentication = "failed"
 
 
-def families(server: KexInit) -> Mapping[str, list[str]]:
-    """Return the host keys that `server` offers: family to the names to ask for it by, best first. Do not change it."""
-    return _families(server.server_host_key_algorithms)
+class Offer(msgspec.Struct, frozen=True):
+    """What lists hold to ask for. Made once for each kind of lists; it is not to be changed."""
+
+    families: dict[str, list[str]]
+    """Host keys: family to the names to ask for it by, best first."""
+    groups: list[Method]
+    """Group exchanges."""
+    carriers: list[Method]
+    """All methods, in the order in which they are tried for a host key."""
+    encrypts: bool
+    """Whether any of them leads to encryption."""
+
+
+def offer(server: KexInit) -> Offer:
+    """Return what `server` offers."""
+    return _offer(server.kex_algorithms, server.server_host_key_algorithms)
 
 
 @lru_cache(maxsize=256)  # fleets offer the same lists again and again; an entry is at most a packet
-def _families(server_host_key_algorithms: tuple[bytes, ...]) -> dict[str, list[str]]:
-    offered: dict[str, list[str]] = {}
+def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[bytes, ...]) -> Offer:
+    families: dict[str, list[str]] = {}
     for raw in server_host_key_algorithms:
         name = printable_name(raw)
         if name and name != "null":
-            offered.setdefault(host_key_family(name), []).append(name)
-    for names in offered.values():
+            families.setdefault(host_key_family(name), []).append(name)
+    for names in families.values():
         names.sort(key=lambda name: _RSA_ORDER.index(name) if name in _RSA_ORDER else len(_RSA_ORDER))
-    return offered
+    offered = set(kex_algorithms)
+    methods = [method for name, method in METHODS.items() if name.encode() in offered]
+    plain = [method for method in methods if method.kind != "gex" and method.verifiable]
+    groups = [method for method in methods if method.kind == "gex"]
+    carriers = plain + groups + [method for method in methods if not method.verifiable]
+    return Offer(families, groups, carriers, encrypts=bool(plain or groups))
 
 
-def pending_families(server: KexInit, progress: Progress) -> list[str]:
+def pending_families(offered: Offer, progress: Progress) -> list[str]:
     """Return the host keys that are offered, not seen yet, and not given up."""
     return [
         family
-        for family in families(server)
+        for family in offered.families
         if family not in progress.answered and progress.attempts.get(family, 0) < ATTEMPTS
     ]
 
@@ -125,7 +143,7 @@ def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | Non
         if family not in progress.answered
     ]
     if wanted.host_keys and not words:
-        words = [f"no {family} host key" for family in pending_families(server, progress)]
+        words = [f"no {family} host key" for family in pending_families(offer(server), progress)]
     if wanted.authentication and progress.authentication != "answered":
         words.append("no authentication methods")
     return "; ".join(words) or None
@@ -135,16 +153,13 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
     if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):
         return None
-    offered = families(server)
-    pending = pending_families(server, progress) if wanted.host_keys else []
-    methods = _shared_methods(server.kex_algorithms)
-    plain = [method for method in methods if method.kind != "gex" and method.verifiable]
-    groups = [method for method in methods if method.kind == "gex"]
-    suite = _suite(server, progress, wanted) if plain or groups else None
+    offered = offer(server)
+    pending = pending_families(offered, progress) if wanted.host_keys else []
+    suite = _suite(server, progress, wanted) if offered.encrypts else None
     if wanted.host_keys and not pending and not progress.answered:
         suite = None  # no exchange ever got as far as a host key: rule 4
-    group = _group(groups, progress, wanted)
-    if not offered or not methods or not (pending or suite or group):
+    group = _group(offered.groups, progress, wanted)
+    if not offered.families or not offered.carriers or not (pending or suite or group):
         return None
     if group is not None and suite is not None and len(pending) > 1:
         group = None  # rule 3
@@ -152,19 +167,11 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
         group = None  # a second group-exchange method is worth no connection of its own
         if suite is None:
             return None
-    family = pending[0] if pending else _carrier(offered, progress)
-    method, algorithm = _pair(
-        group, plain + groups + [m for m in methods if not m.verifiable], offered[family], progress
-    )
+    family = pending[0] if pending else _carrier(offered.families, progress)
+    method, algorithm = _pair(group, offered.carriers, offered.families[family], progress)
     if not method.verifiable:
         suite = None
     return Exchange(method.name, algorithm, family, group_exchange=group is not None, suite=suite)
-
-
-@lru_cache(maxsize=256)
-def _shared_methods(kex_algorithms: tuple[bytes, ...]) -> tuple[Method, ...]:
-    offered = set(kex_algorithms)
-    return tuple(method for name, method in METHODS.items() if name.encode() in offered)
 
 
 def _suite(server: KexInit, progress: Progress, wanted: Wanted) -> Suite | None:
@@ -176,7 +183,10 @@ def _suite(server: KexInit, progress: Progress, wanted: Wanted) -> Suite | None:
 def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> Method | None:
     if not wanted.group_exchange or "refused" in progress.groups.values():
         return None
-    return next((method for method in groups if method.name not in progress.groups), None)
+    for method in groups:
+        if method.name not in progress.groups:
+            return method
+    return None
 
 
 def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
@@ -198,8 +208,7 @@ def authentication_needs_fallback(server: KexInit, progress: Progress, wanted: W
     """True if the methods are still wanted and we cannot speak the server's ciphers or exchanges ourselves."""
     if not wanted.authentication or progress.authentication != "open":
         return False
-    methods = _shared_methods(server.kex_algorithms)
-    return choose_suite(server) is None or not any(method.verifiable for method in methods)
+    return choose_suite(server) is None or not offer(server).encrypts
 
 
 def printable_name(raw: bytes) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.probe.plan import Exchange, Progress, Wanted, families, next_exchange
+from sshprobe.probe.plan import Exchange, Progress, Wanted, next_exchange, offer
 from sshprobe.wire.key_exchange import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -49,8 +49,8 @@ def answer_all(server: KexInit, wanted: Wanted, *, refuses_groups: bool = False)
 def test_real_servers_take_one_connection_a_host_key(path: Path) -> None:
     server = captured(path)
     exchanges = answer_all(server, FULL)
-    assert len(exchanges) == len(families(server))
-    assert [exchange.family for exchange in exchanges] == list(families(server))
+    assert len(exchanges) == len(offer(server).families)
+    assert [exchange.family for exchange in exchanges] == list(offer(server).families)
     assert sum(exchange.suite is not None for exchange in exchanges) == 1
     if b"diffie-hellman-group-exchange-sha256" in server.kex_algorithms:
         assert any(exchange.group_exchange for exchange in exchanges)
@@ -76,7 +76,7 @@ def test_rsa_is_one_key_asked_for_by_sha_2_first() -> None:
 def test_a_server_that_hangs_up_on_groups_costs_one_connection_more() -> None:
     server = captured(next(path for path in CAPTURES if "paramiko" in path.stem))
     exchanges = answer_all(server, FULL, refuses_groups=True)
-    assert len(exchanges) == len(families(server)) + 1
+    assert len(exchanges) == len(offer(server).families) + 1
     assert not exchanges[0].group_exchange
     assert sum(exchange.group_exchange for exchange in exchanges) == 1
 
@@ -99,12 +99,13 @@ def test_lists_alone_ask_nothing() -> None:
 
 
 def test_gss_null_host_key_is_no_host_key() -> None:
-    assert families(kexinit(server_host_key_algorithms=["null", "ssh-ed25519"])) == {"ssh-ed25519": ["ssh-ed25519"]}
+    offered = offer(kexinit(server_host_key_algorithms=["null", "ssh-ed25519"]))
+    assert offered.families == {"ssh-ed25519": ["ssh-ed25519"]}
 
 
 def test_names_that_cannot_be_sent_back_are_not_asked_for() -> None:
     server = KexInit(bytes(16), (), (b"\xff\xfe", b"a\x00b", b"", b"ssh-ed25519"), (), (), (), (), (), ())
-    assert list(families(server)) == ["ssh-ed25519"]
+    assert list(offer(server).families) == ["ssh-ed25519"]
 
 
 KEY_NAMES = [
@@ -144,7 +145,8 @@ def test_whatever_happens_it_ends(
     progress, made = Progress(), 0
     while (exchange := next_exchange(server, progress, wanted)) is not None:
         made += 1
-        assert made <= 2 * len(families(server)) + 2 + 2  # two attempts a key, one refused group, two for the methods
+        # Two attempts a key, one refused group, two for the methods.
+        assert made <= 2 * len(offer(server).families) + 2 + 2
         outcome = outcomes.pop() if outcomes else "failed"
         if outcome == "failed" or (exchange.group_exchange and outcome == "no group"):
             progress.failed(exchange, outcome)
