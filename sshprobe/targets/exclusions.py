@@ -9,7 +9,7 @@ from typing import IO
 from sshprobe.errors import InputError
 from sshprobe.targets.intervals import Intervals, holds, merge
 from sshprobe.targets.sources import read_words
-from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, parse_specification, quote
+from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, ipv4_value, parse_specification, quote
 
 
 class Exclusions:
@@ -72,6 +72,9 @@ def _parse(text: str, source: str | None, line: int | None) -> Spec:
 
 
 def _number(host: str) -> tuple[int, int] | None:
+    value = ipv4_value(host)
+    if value is not None:
+        return 4, value
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

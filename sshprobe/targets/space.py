@@ -15,12 +15,12 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv6Address
 from itertools import pairwise
 
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.intervals import outside
-from sshprobe.targets.specification import HostSpec, Spec, Target, endpoint
+from sshprobe.targets.specification import HostSpec, Spec, Target, endpoint, ipv4_value
 
 _TEXT_IS_HOST = 0
 _TEXT_IS_ENDPOINT = 1
@@ -251,8 +251,11 @@ def _number(host: str) -> tuple[int, int] | None:
     """Return the IP version and value of an address; None of a name, and of an address with a zone."""
     if host[-1:].isalpha() and ":" not in host:  # quick, for long lists of names
         return None
+    value = ipv4_value(host)
+    if value is not None:
+        return 4, value
     try:
-        address: IPv4Address | IPv6Address = ip_address(host)
+        address = IPv6Address(host)
     except ValueError:
         return None
-    return None if "%" in host else (address.version, int(address))
+    return None if "%" in host else (6, int(address))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -276,11 +277,19 @@ def _parse_host(host: str) -> str:
             hint = "" if meant is None else f": for a port write {meant}"
             raise _Malformed(f"is no IPv6 address{hint}") from None
     if _NUMBERS.fullmatch(host) and host.isascii():
-        try:
-            return str(IPv4Address(host))
-        except ValueError:
-            raise _Malformed("is no IPv4 address: that is four numbers of 0 to 255") from None
+        if ipv4_value(host) is None:
+            raise _Malformed("is no IPv4 address: that is four numbers of 0 to 255")
+        return host
     return parse_host_name(host)
+
+
+def ipv4_value(text: str) -> int | None:
+    """Return the value of an IPv4 address written as `str(IPv4Address(value))` writes it; None of any other text."""
+    try:
+        packed = socket.inet_aton(text)  # takes "127.1" too, and octal numbers
+    except (OSError, ValueError):
+        return None
+    return int.from_bytes(packed, "big") if socket.inet_ntoa(packed) == text else None
 
 
 def with_port(text: str) -> str | None:

@@ -1,6 +1,6 @@
 import io
 import itertools
-from ipaddress import ip_network
+from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 from sshprobe.targets import Target, parse_targets
 from sshprobe.targets.intervals import holds, merge, outside
+from sshprobe.targets.specification import ipv4_value
 
 
 def expand(*words: str, port: int = 22) -> list[tuple[str, int]]:
@@ -178,6 +179,22 @@ def test_malformed(word: str) -> None:
     assert MALFORMED[word] in str(caught.value)
     assert str(caught.value).startswith('"')
     assert "\n" not in str(caught.value)
+
+
+NUMBERS = st.one_of(
+    st.integers(0, 300).map(str),
+    st.sampled_from(["", "00", "01", "010", "0x1", "1e1", "-1", "+1", " 1", "1 ", "1000", "²", "٣", "1\0"]),
+)
+
+
+@settings(deadline=None)
+@given(st.one_of(st.lists(NUMBERS, min_size=1, max_size=5).map(".".join), st.text(max_size=20)))
+def test_an_ipv4_address_is_what_the_standard_library_says_it_is(text: str) -> None:
+    try:
+        expected = int(IPv4Address(text))
+    except ValueError:
+        expected = None
+    assert ipv4_value(text) == expected
 
 
 @settings(deadline=None)
