@@ -388,10 +388,11 @@ class Sweep(Generic[T, R]):
             self._calm.set()
 
     async def _keep_rate(self) -> None:
-        loop = asyncio.get_running_loop()
-        start = max(self._next_start, loop.time())
+        now = asyncio.get_running_loop().time()
+        start = max(self._next_start, now)
         self._next_start = start + self._interval
-        await asyncio.sleep(start - loop.time())
+        if start > now:
+            await asyncio.sleep(start - now)
 
 
 async def _as_async(targets: Iterable[T]) -> AsyncIterator[T]:
