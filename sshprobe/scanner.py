@@ -175,14 +175,14 @@ class Scanner:
 
     async def jobs(self, target: Target) -> list[Job[Result]]:
         """Resolve one target into probes."""
-        if self._exclude and self._exclude.covers(target.host):
+        if self._excludes and self._exclude.covers(target.host):
             return [self._not_asked(target, "excluded", "excluded by the user")]
         try:
             addresses = await resolve(target.host, family=self._family, timeout=self.options.connect_timeout)
         except NetworkError as error:
             return [self._not_asked(target, "unreachable" if error.failure == "local" else "dns_error", str(error))]
         allowed = addresses
-        if self._exclude:
+        if self._excludes:
             allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
         if not allowed:
             return [self._not_asked(target, "excluded", "excluded by the user")]

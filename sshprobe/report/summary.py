@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from sshprobe.records import GRADES, FleetReport, HostRecord, SummaryRecord, WaivedCount
 
@@ -13,9 +13,9 @@ class SummaryBuilder:
     def __init__(self) -> None:
         self.hosts = 0
         self.statuses: Counter[str] = Counter()
-        self.grades: dict[str, Counter[str]] = {}
-        self._compliant: dict[str, Counter[str]] = {}
-        self._waived: dict[str, Counter[str]] = {}
+        self.grades: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._compliant: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self._waived: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._connections = 0
 
     def add(self, record: HostRecord, hosts: int = 1) -> None:
@@ -24,14 +24,12 @@ class SummaryBuilder:
         self.statuses[record.status] += hosts
         self._connections += hosts * record.connections
         for verdict in record.verdicts:
-            self.grades.setdefault(verdict.profile, Counter())[verdict.grade] += hosts
+            self.grades[verdict.profile][verdict.grade] += hosts
             word = {True: "true", False: "false", None: "null"}[verdict.compliant]
-            self._compliant.setdefault(verdict.profile, Counter())[word] += hosts
+            self._compliant[verdict.profile][word] += hosts
             if verdict.waived:
                 compliant = hosts if verdict.compliant is True else 0
-                self._waived.setdefault(verdict.profile, Counter()).update(
-                    findings=hosts * verdict.waived, hosts=hosts, compliant=compliant
-                )
+                self._waived[verdict.profile].update(findings=hosts * verdict.waived, hosts=hosts, compliant=compliant)
 
     def build(
         self, *, duration_ms: float, interrupted: bool = False, fleet: FleetReport | None = None

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
@@ -56,7 +57,7 @@ class _First:
             self._rows = self.rows()
             self._bar = self._rows[-1].order
 
-    def wants(self, *order: object) -> bool:
+    def wants(self, order: tuple[object, ...]) -> bool:
         """Say whether a row whose order begins so can be among the first."""
         return self._bar is None or order < self._bar
 
@@ -99,21 +100,22 @@ class FleetTable:
             self._count_findings(record.verdicts[0], number)
             order = (0, record.verdicts[0].score)
         for exact in hosts:
-            if not rows.wants(*order):
+            if not rows.wants(order):
                 break  # nor are the others
             one = exact()
             place = _place(one)
-            if rows.wants(*order, _natural(place)):
-                rows.add(self._row(one, place))
+            exactly = (*order, _natural(place))
+            if rows.wants(exactly):
+                rows.add(self._row(one, place, exactly))
 
-    def _row(self, record: HostRecord, place: str) -> _Row:
+    def _row(self, record: HostRecord, place: str, order: tuple[object, ...]) -> _Row:
         # Only what is shown is made printable: a record is much larger, and there are many.
         if not record.verdicts:
             reason = status(record)
             if record.error:
                 reason += f": {record.error}"
             silent = ("-", "", place, software(record.identification), _cut(reason, 50))
-            return _Row((1, _natural(place)), None, _printable_cells(silent))
+            return _Row(order, None, _printable_cells(silent))
         verdict, *_ = record.verdicts
         answers = {
             each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
@@ -121,7 +123,7 @@ class FleetTable:
         }
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
         cells = (verdict.grade, str(verdict.score), place, _cut(software(record.identification), 34), _worst(verdict))
-        return _Row((0, verdict.score, _natural(place)), verdict.grade, _printable_cells(cells + further))
+        return _Row(order, verdict.grade, _printable_cells(cells + further))
 
     def _count_findings(self, verdict: Verdict, hosts: int) -> None:
         for name in {f.algorithm or f.id for f in verdict.findings if f.counts}:
@@ -242,8 +244,10 @@ def _cut(text: str, limit: int) -> str:
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:
     """Return a key that sorts 10.0.0.9 before 10.0.0.10."""
+    return tuple(map(_natural_part, _NUMBERS.split(text)))
+
+
+@lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and the dots between them
+def _natural_part(part: str) -> tuple[int, str]:
     # A number of very many digits stays text: it is no part of an address.
-    return tuple(
-        (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)
-        for part in _NUMBERS.split(text)
-    )
+    return (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)
