@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -150,6 +150,32 @@ async def test_targets_are_taken_as_they_are_needed() -> None:
     before = taken
     await asyncio.sleep(0.01)
     assert taken == before  # closing the iterator ended the workers
+
+
+async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_delay() -> None:
+    interval, delayed = 0.01, 5
+    loop = asyncio.get_running_loop()
+    begun: list[float] = []
+    delay_over = 0.0
+
+    async def targets() -> AsyncIterator[Conversation]:
+        nonlocal delay_over
+        for number in range(12):
+            if number == delayed:
+                await asyncio.sleep(5 * interval)
+                delay_over = loop.time()
+            yield Conversation(str(number), str(number))
+
+    async def expand(job: Conversation) -> list[Job[str]]:
+        begun.append(loop.time())
+        return [job]
+
+    before = loop.time()
+    engine: Sweep[Conversation, str] = Sweep(expand, concurrency=100, rate=1 / interval)
+    assert len([outcome async for outcome in engine.run(targets())]) == len(begun) == 12
+    early = 0.002  # what a clock may be off
+    assert all(at >= before + number * interval - early for number, at in enumerate(begun))
+    assert all(at >= delay_over + number * interval - early for number, at in enumerate(begun[delayed + 1 :]))
 
 
 async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
