@@ -177,10 +177,11 @@ def _parse(text: str) -> Spec:
     host, port = _split_port(text)
     if "/" in host:
         return _parse_network(text, host, port)
-    if _RANGE.fullmatch(host):
-        return _parse_range(text, host, port)
-    if _PATTERN.fullmatch(host) and ("-" in host or "*" in host):
-        return _parse_pattern(text, host, port)
+    if "-" in host or "*" in host:
+        if _RANGE.fullmatch(host):
+            return _parse_range(text, host, port)
+        if _PATTERN.fullmatch(host):
+            return _parse_pattern(text, host, port)
     if "*" in host:
         raise _Malformed('is no range: "*" stands for one of the four numbers of an IPv4 address')
     return HostSpec(text, _parse_host(host), port)
@@ -276,10 +277,11 @@ def _parse_host(host: str) -> str:
             meant = with_port(host)
             hint = "" if meant is None else f": for a port write {meant}"
             raise _Malformed(f"is no IPv6 address{hint}") from None
-    if _NUMBERS.fullmatch(host) and host.isascii():
-        if ipv4_value(host) is None:
+    if _NUMBERS.fullmatch(host):
+        if ipv4_value(host) is not None:
+            return host
+        if host.isascii():
             raise _Malformed("is no IPv4 address: that is four numbers of 0 to 255")
-        return host
     return parse_host_name(host)
 
 
