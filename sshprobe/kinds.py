@@ -118,6 +118,11 @@ class Whole(NamedTuple):
     judged: Judged
     head: bytes
 
+    @property
+    def host(self) -> HostRecord:
+        """Who it is: its record says it."""
+        return self.example
+
     def line(self) -> bytes:
         """Return its line, with its line end."""
         return line_of(self.head, self.judged.encoded) + b"\n"

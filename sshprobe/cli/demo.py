@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import click
 from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options import DEFAULT_PROFILE, terminal
-from sshprobe.cli.output import SweepOutput, block_with_advice
+from sshprobe.cli.output import Host, SweepOutput, block_with_advice
 from sshprobe.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,9 +101,9 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
         """Take hosts."""
-        self._hosts += [host() for host in hosts]
+        self._hosts += [host.record() for host in hosts]
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from sshprobe.cli.output import Host
     from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
     from sshprobe.records import HostRecord, SummaryRecord
@@ -60,12 +61,12 @@ class Fixes:
         self._fleet = fleet
         self._plan = Plan()
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
-        """Take hosts whose records `hosts` give; each is like `example` (`sshprobe.kinds`)."""
+    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
+        """Take hosts of which each is like `example` (`sshprobe.kinds`)."""
         from sshprobe.grading import remedy
 
         for host in hosts:
-            record = host()
+            record = host.record()
             found = remedy(record, self._profile, strict=self._strict, fleet=self._fleet) if record.verdicts else None
             self._plan.add(record, found)
 

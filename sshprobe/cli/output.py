@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from sshprobe.cli.fail_on import reached
 from sshprobe.cli.output_file import note
@@ -18,11 +18,23 @@ if TYPE_CHECKING:
     from sshprobe.profiles import Profile
     from sshprobe.records import FleetReport, HostRecord, SummaryRecord, SweepRecord
     from sshprobe.report.jsonl import RecordWriter
+    from sshprobe.report.table import Place
     from sshprobe.report.terminal import Terminal
 
 
-class HostLine(Protocol):
-    """What came of one host, as it is written and as it is counted (`sshprobe.kinds`)."""
+class Host(Protocol):
+    """What came of one host."""
+
+    @property
+    def host(self) -> Place:
+        """Its host and port."""
+
+    def record(self) -> HostRecord:
+        """Return its record."""
+
+
+class HostLine(Host, Protocol):
+    """The same, as it is written and as it is counted (`sshprobe.kinds`)."""
 
     @property
     def example(self) -> HostRecord:
@@ -31,8 +43,14 @@ class HostLine(Protocol):
     def line(self) -> bytes:
         """Return its line, with the line end."""
 
+
+class _Written(NamedTuple):
+    """A host whose record is written already."""
+
+    host: HostRecord
+
     def record(self) -> HostRecord:
-        """Return its record."""
+        return self.host
 
 
 BLOCKS_UP_TO = 8
@@ -45,8 +63,8 @@ NO_LINES = (".csv", ".tsv", ".txt", ".html", ".md", ".xml", ".yaml", ".yml", ".x
 class Audience(Protocol):
     """Shows a sweep to people."""
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
-        """Take hosts whose records `hosts` give; each is like `example` (`sshprobe.kinds`)."""
+    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
+        """Take hosts of which each is like `example` (`sshprobe.kinds`)."""
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""
@@ -98,21 +116,22 @@ class SweepOutput:
         if self._writer is not None:
             self._writer.flush()
         for some in alike.values():
-            self._count(some[0].example, [host.record for host in some])
+            self._count(some[0].example, some)
 
     def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
-        self._count(record, [lambda: record])
+        self._count(record, [_Written(record)])
 
-    def _count(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+    def _count(self, example: HostRecord, hosts: Sequence[Host]) -> None:
         """Count and show hosts that are like `example`."""
         self.summary.add(example, len(hosts))
         if self._fleet is None and example.host_keys:
             for host in hosts:
-                self._facts.add(host())
+                self._facts.add(host.record())
         if example.verdicts:
             self.graded += len(hosts)
-        self.failed = self.failed or any(reached(threshold, example) for threshold in self._thresholds)
+        if self._thresholds and not self.failed:
+            self.failed = any(reached(threshold, example) for threshold in self._thresholds)
         if self._audience is not None:
             self._audience.hosts(example, hosts)
 
@@ -161,16 +180,17 @@ class Human:
         self._table = FleetTable(terminal, verbose=verbose)
         self._plain_table = FleetTable(type(terminal)(), verbose=verbose)
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
+    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
         """Show hosts; see `Audience`."""
         self._hosts += len(hosts)
         self._judged = self._judged or bool(example.verdicts)
-        self._table.add_alike(example, hosts)
+        places = [host.host for host in hosts]
+        self._table.add_alike(example, places)
         if self._copy_to is not None:
-            self._plain_table.add_alike(example, hosts)
+            self._plain_table.add_alike(example, places)
         if self._blocks:
             for number, host in enumerate(hosts, self._hosts - len(hosts)):
-                self._show(host(), "\n" if number else "")
+                self._show(host.record(), "\n" if number else "")
 
     def _show(self, record: HostRecord, gap: str) -> None:
         from sshprobe.report.terminal import Terminal

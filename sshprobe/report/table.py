@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
@@ -31,6 +32,22 @@ _OF_A_NAME = frozenset({"forbidden", "unlisted", "weak"})
 """Findings for which the algorithm's name says enough: that it is offered is the fault."""
 
 _NUMBERS = re.compile(r"(\d+)")
+
+
+_PLACE = 2
+"""The column of host and port."""
+
+
+class Place(Protocol):
+    """Who a row is about."""
+
+    @property
+    def host(self) -> str:
+        """A name or an address."""
+
+    @property
+    def port(self) -> int:
+        """A port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +98,10 @@ class FleetTable:
 
     def add(self, record: HostRecord) -> None:
         """Add one host. Its first verdict decides its place; each further profile has its own column."""
-        self.add_alike(record, [lambda: record])
+        self.add_alike(record, [record])
 
-    def add_alike(self, record: HostRecord, hosts: Sequence[Callable[[], HostRecord]]) -> None:
-        """Add hosts whose records `hosts` give: they differ from `record` in no more than who, when and comments."""
+    def add_alike(self, record: HostRecord, hosts: Sequence[Place]) -> None:
+        """Add hosts whose records differ from `record` in no more than who, when and comments that do not last."""
         number = len(hosts)
         self._servers += number * (record.identification is not None)
         self._excluded += number * (record.status == "excluded")
@@ -99,31 +116,33 @@ class FleetTable:
         if record.verdicts:
             self._count_findings(record.verdicts[0], number)
             order = (0, record.verdicts[0].score)
-        for exact in hosts:
+        cells: tuple[str, ...] = ()  # those of all, but for the place
+        for host in hosts:
             if not rows.wants(order):
                 break  # nor are the others
-            one = exact()
-            place = _place(one)
+            place = _place(host, record)
             exactly = (*order, _natural(place))
             if rows.wants(exactly):
-                rows.add(self._row(one, place, exactly))
+                cells = cells or self._cells(record)
+                grade = record.verdicts[0].grade if record.verdicts else None
+                rows.add(_Row(exactly, grade, (*cells[:_PLACE], escape_unprintable(place), *cells[_PLACE:])))
 
-    def _row(self, record: HostRecord, place: str, order: tuple[object, ...]) -> _Row:
+    def _cells(self, record: HostRecord) -> tuple[str, ...]:
+        """Return the cells of a row without the place."""
         # Only what is shown is made printable: a record is much larger, and there are many.
         if not record.verdicts:
             reason = status(record)
             if record.error:
                 reason += f": {record.error}"
-            silent = ("-", "", place, software(record.identification), _cut(reason, 50))
-            return _Row(order, None, _printable_cells(silent))
+            return _printable_cells(("-", "", software(record.identification), _cut(reason, 50)))
         verdict, *_ = record.verdicts
         answers = {
             each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
             for each in record.verdicts[1:]
         }
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
-        cells = (verdict.grade, str(verdict.score), place, _cut(software(record.identification), 34), _worst(verdict))
-        return _Row(order, verdict.grade, _printable_cells(cells + further))
+        cells = (verdict.grade, str(verdict.score), _cut(software(record.identification), 34), _worst(verdict))
+        return _printable_cells(cells + further)
 
     def _count_findings(self, verdict: Verdict, hosts: int) -> None:
         for name in {f.algorithm or f.id for f in verdict.findings if f.counts}:
@@ -204,8 +223,8 @@ class FleetTable:
         return sentences
 
 
-def _place(record: HostRecord) -> str:
-    place = record.host if record.port == 22 else endpoint(record.host, record.port)
+def _place(host: Place, record: HostRecord) -> str:
+    place = host.host if host.port == 22 else endpoint(host.host, host.port)
     return f"{place} ({status(record)})" if record.verdicts and record.status != "ok" else place
 
 
