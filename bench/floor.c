@@ -1,13 +1,14 @@
 /*
  * The floor: what the kernel itself charges for one host of `sshprobe scan --depth lists`.
  *
- *   floor --port N --first 127.x.y.z --hosts N [--concurrency N]
+ *   floor --port N --first 127.x.y.z --hosts N [--concurrency N] [--processes N]
  *
  * The same conversation with each address from --first on, through plain epoll: connect, send an identification, read
  * the answer, send SSH_MSG_DISCONNECT, close our side, wait for the server's, close. Nothing is parsed: the answer is
  * whole when as many bytes came as its packet length says. Connects to loopback only.
  *
  * Prints one line of JSON: hosts that answered, those that did not, CPU (user + system) and wall time in microseconds.
+ * Several processes share the hosts out, and the concurrency; each prints a line of its own.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -21,6 +22,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -64,17 +66,18 @@ static void finish(int fd, int fine) {
 }
 
 int main(int argc, char **argv) {
-    long port = 0, concurrency = 500;
+    long port = 0, concurrency = 500, processes = 1;
     struct in_addr first = {0};
     for (int i = 1; i + 1 < argc; i += 2) {
         if (!strcmp(argv[i], "--port")) port = atol(argv[i + 1]);
         else if (!strcmp(argv[i], "--hosts")) hosts = atol(argv[i + 1]);
         else if (!strcmp(argv[i], "--concurrency")) concurrency = atol(argv[i + 1]);
+        else if (!strcmp(argv[i], "--processes")) processes = atol(argv[i + 1]);
         else if (!strcmp(argv[i], "--first")) inet_aton(argv[i + 1], &first);
     }
     uint32_t base = ntohl(first.s_addr);
-    if (port < 1 || port > 65535 || hosts < 1 || concurrency < 1 || base >> 24 != 127 || (base + (uint32_t)hosts - 1) >> 24 != 127) {
-        fprintf(stderr, "usage: floor --port N --first 127.x.y.z --hosts N [--concurrency N]\n");
+    if (port < 1 || port > 65535 || hosts < 1 || concurrency < processes || processes < 1 || processes > 64 || base >> 24 != 127 || (base + (uint32_t)hosts - 1) >> 24 != 127) {
+        fprintf(stderr, "usage: floor --port N --first 127.x.y.z --hosts N [--concurrency N] [--processes N]\n");
         return 2;
     }
     address.sin_port = htons((uint16_t)port);
@@ -82,6 +85,16 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
+    long number = 0, all = hosts;
+    while (number < processes - 1) {
+        pid_t child = fork();
+        if (child < 0) die("fork");
+        if (!child) break;
+        number++;
+    }
+    base += (uint32_t)(all * number / processes);
+    hosts = all * (number + 1) / processes - all * number / processes;
+    concurrency /= processes;
     if ((poll_fd = epoll_create1(EPOLL_CLOEXEC)) < 0) die("epoll_create1");
 
     struct timespec begin, end;
@@ -126,5 +139,8 @@ int main(int argc, char **argv) {
     printf("{\"hosts\": %ld, \"failed\": %ld, \"cpu_us\": %ld, \"wall_us\": %ld}\n", answered, failed,
            (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec + usage.ru_stime.tv_usec,
            (end.tv_sec - begin.tv_sec) * 1000000 + (end.tv_nsec - begin.tv_nsec) / 1000);
-    return failed ? 1 : 0;
+    fflush(stdout);
+    int status, worst = failed ? 1 : 0;
+    while (number == processes - 1 && wait(&status) > 0) worst |= status != 0;
+    return worst;
 }

@@ -9,12 +9,26 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.checks import floor_answered, number_printed, occurs, records_say, sshprobe_answered
-from bench.measure import BUILD, CLIENTS, RECORDS, ROOT, BenchError, Client, Sample, median, run_client, say
+from bench.measure import (
+    BUILD,
+    CLIENTS,
+    RECORDS,
+    ROOT,
+    BenchError,
+    Client,
+    Sample,
+    forget_records,
+    median,
+    run_client,
+    say,
+)
 from bench.servers import Responder, silent_addresses
 
 AS_ASKED = "sshprobe --depth lists, 2 profiles, -o JSONL"
+FLOOR = "floor in C, epoll, parses nothing"
 FIRST = "127.16.0.1"
 PROFILES = ("--profile", "mozilla-modern", "--profile", "alibaba-ecs")
 SSHPROBE = (sys.executable, "-m", "sshprobe", "scan", "--no-progress", *PROFILES)
@@ -65,7 +79,7 @@ def lists_clients(hosts: int, concurrency: int, port: Callable[[], int]) -> list
 
     clients = [
         Client(
-            "floor in C, epoll, parses nothing",
+            FLOOR,
             hosts,
             lambda count: [
                 *(BUILD / "floor", "--port", str(port()), "--first", FIRST),
@@ -117,9 +131,11 @@ async def measure_lists(clients: list[Client], rounds: int, port: list[int], **r
             try:
                 async with Responder(**responder) as alone:
                     port[:] = [alone.port]
+                    forget_records()
                     start = run_client(client.command(1))
                 async with Responder(**responder) as many:
                     port[:] = [many.port]
+                    forget_records()
                     usage = run_client(client.command(client.hosts), sample_memory=client.sample_memory)
                     client.verify(usage.stdout, client.hosts)
                 client.samples.append(Sample(usage, start.cpu, many.accepted / client.hosts, many.cpu))
@@ -139,32 +155,73 @@ async def measure_memory(hosts: int) -> str:
     return f"{found[0]} largest sum of resident memory, concurrency 2,000, {hosts} hosts that answer after 0.5 s"
 
 
-def _with_workers(command: Callable[[int], Sequence[str | Path]], workers: int, hosts: int) -> list[str | Path]:
-    return [*command(hosts), "--workers", str(workers)]
+class Pair(NamedTuple):
+    """One round of a client as one process, and as two."""
+
+    one: Sample
+    two: Sample
+
+    def times(self) -> float:
+        """How many times as fast the two were."""
+        return self.one.usage.wall / self.two.usage.wall
+
+    def by_cpu(self) -> float:
+        """How many times as fast the two are if one keeps a core full, and the two and the server both cores."""
+        return 2 * self.one.usage.cpu / (self.two.usage.cpu + self.two.server_cpu)
+
+    def bound(self) -> float:
+        """The same if the second cost nothing: the server has to be somewhere too."""
+        return 2 * self.one.usage.cpu / (self.one.usage.cpu + self.two.server_cpu)
 
 
 async def measure_workers(hosts: int, rounds: int) -> str:
+    """Two processes against one: of the scan, and of the floor, which shows what this machine gives to two at all."""
     if "--workers" not in scan_help():
         return "not measured: `sshprobe scan` has no `--workers`"
     port: list[int] = []
-    rates: dict[int, list[float]] = {1: [], 2: []}
-    shares: list[float] = []
+    options = {FLOOR: "--processes", AS_ASKED: "--workers"}
+    pairs: dict[str, list[Pair]] = {name: [] for name in options}
     for _ in range(rounds):
-        for workers in (1, 2):
-            client = next(c for c in lists_clients(hosts, 500, lambda: port[0]) if c.name == AS_ASKED)
-            command = client.command
-            client.command = functools.partial(_with_workers, command, workers)
-            await measure_lists([client], 1, port)
-            if client.trouble:
-                return f"failed: {client.trouble}"
-            sample = client.samples[0]
-            rates[workers].append(hosts / sample.usage.wall)
-            shares.append(sample.server_cpu / (sample.server_cpu + sample.usage.cpu))
-    one, two = median(rates[1]), median(rates[2])
+        for name, option in options.items():
+            samples = []
+            for processes in (1, 2):
+                client = next(c for c in lists_clients(hosts, 500, lambda: port[0]) if c.name == name)
+                client.command = functools.partial(_with, client.command, (option, str(processes)))
+                await measure_lists([client], 1, port)
+                if client.trouble:
+                    return f"failed: {client.trouble}"
+                samples += client.samples
+            pairs[name].append(Pair(*samples))
+    scan, floor = _words(pairs[AS_ASKED], hosts), _words(pairs[FLOOR], hosts)
+    what = f"{hosts} hosts, {os.cpu_count()} cores, medians of {rounds} rounds"
+    return f"{what}\n  two workers against one: {scan}\n  two processes of the floor against one: {floor}"
+
+
+def _with(command: Callable[[int], Sequence[str | Path]], more: Sequence[str], hosts: int) -> list[str | Path]:
+    return [*command(hosts), *more]
+
+
+def _words(pairs: Sequence[Pair], hosts: int) -> str:
+    """Say how the rounds went, in medians; the ratios are of within a round."""
+
+    def of(samples: Sequence[Sample]) -> str:
+        rate = median([hosts / each.usage.wall for each in samples])
+        own = median([each.usage.cpu / hosts * 1e6 for each in samples])
+        servers = median([each.server_cpu / hosts * 1e6 for each in samples])
+        share = median([each.server_cpu / (each.server_cpu + each.usage.cpu) for each in samples])
+        busy = median([(each.server_cpu + each.usage.cpu) / each.usage.wall for each in samples])
+        return (
+            f"{rate:.0f} hosts/s at {own:.0f} us of CPU a host and {servers:.0f} us of the responder "
+            f"({share:.0%} of all), {busy:.1f} cores busy"
+        )
+
+    times = [pair.times() for pair in pairs]
+    each = " ".join(f"{value:.2f}" for value in times)
+    by_cpu, bound = median([pair.by_cpu() for pair in pairs]), median([pair.bound() for pair in pairs])
     return (
-        f"{two / one:.2f} times one worker ({one:.0f} and {two:.0f} hosts/s, medians of {rounds}, "
-        f"{os.cpu_count()} cores), "
-        f"the responder's share of the CPU {median(shares):.0%}"
+        f"{median(times):.2f} times as fast ({each}); "
+        f"by CPU {by_cpu:.2f} with two full cores, {bound:.2f} if the second cost nothing"
+        f"\n    one: {of([pair.one for pair in pairs])}\n    two: {of([pair.two for pair in pairs])}"
     )
 
 
@@ -174,6 +231,7 @@ def measure_silence(hosts: int) -> str:
     with silent_addresses() as port:
         where = f"127.32.0.0-{address(hosts - 1, '127.32.0.0')}"
         command = [*SSHPROBE, "--depth", "lists", "--fast", *consent(hosts), "-p", str(port), "-o", str(RECORDS), where]
+        forget_records()
         usage = run_client(["sh", "-c", '"$0" "$@"; [ $? -eq 3 ]', *command], limit=400)
     records_say({"timeout", "unreachable"}, "", hosts)
     return f"{hosts} silent addresses: {usage.wall:.1f} s, {usage.cpu / hosts * 1e6:.0f} us of CPU each"

@@ -24,6 +24,12 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def forget_records() -> None:
+    """Remove what a scan has written, so that the next one has nothing to count and to keep beside its own."""
+    RECORDS.unlink(missing_ok=True)
+    RECORDS.with_name(f"{RECORDS.name}~").unlink(missing_ok=True)
+
+
 class BenchError(RuntimeError):
     """A run whose numbers would mean nothing: it failed, or did not do what was asked."""
 
