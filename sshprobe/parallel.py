@@ -24,7 +24,7 @@ from sshprobe.recent import Recent
 from sshprobe.records import Depth, HostRecord, Identification, Verdict
 from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result
-from sshprobe.sweep import Job, Numbered, Pool, serve
+from sshprobe.sweep import FLUSH_RESULTS, Job, Numbered, Pool, serve
 from sshprobe.targets import Target
 
 Common = tuple[int, int, Any]
@@ -65,18 +65,18 @@ class ScanRunner:
         self._templates: Recent[int, bool] = Recent()
         self._verdicts: Recent[int, bool] = Recent()
 
-    async def outcomes(
+    async def batches(
         self,
         targets: AsyncIterator[Numbered[Target]],
         *,
         deferred: Callable[[Numbered[Target]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[tuple[int, Results]]:
-        """Yield the number and the results of every target."""
+    ) -> AsyncIterator[list[tuple[int, Results]]]:
+        """Yield the number and the results of every target, each time all that there are."""
         sweep = self._scanner.sweep(self._jobs, of=lambda numbered: numbered.target, deferred=deferred, trouble=trouble)
         self._stop = sweep.stop
-        async for outcome in sweep.run(targets):
-            yield outcome.target.number, [self._packed(result) for result in outcome.results]
+        async for batch in sweep.batches(targets):
+            yield [(outcome.target.number, [self._packed(each) for each in outcome.results]) for outcome in batch]
 
     def _packed(self, result: Result) -> AlikeResult | WholeResult:
         judged = self._scanner.judged(result)
@@ -118,7 +118,7 @@ def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str]
     return Pool(
         partial(serve, make_runner=partial(ScanRunner, share)),
         workers=workers,
-        window=2 * concurrency,
+        window=2 * concurrency + FLUSH_RESULTS,  # results that wait to be sent keep no host from being started
         lost=partial(_lost, settings.get("depth", "full")),
         trouble=trouble,
     )

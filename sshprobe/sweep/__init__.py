@@ -2,9 +2,10 @@
 
 from sshprobe.sweep.engine import Job, Outcome, Progress, Shortcut, Sweep, Way, WayEnded, WayLeft
 from sshprobe.sweep.pool import Pool, PoolError
-from sshprobe.sweep.worker import Numbered, serve
+from sshprobe.sweep.worker import FLUSH_RESULTS, Numbered, serve
 
 __all__ = [
+    "FLUSH_RESULTS",
     "Job",
     "Numbered",
     "Outcome",

@@ -26,7 +26,7 @@ from sshprobe.sweep.engine import Progress
 T = TypeVar("T")
 R = TypeVar("R")
 
-BATCH = 64
+BATCH = 128
 """Targets sent at once."""
 
 DEATHS = 3

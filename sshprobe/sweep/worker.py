@@ -17,9 +17,8 @@ from sshprobe.platform import loop_factory
 
 T = TypeVar("T")
 R = TypeVar("R")
-R_co = TypeVar("R_co", covariant=True)
 
-FLUSH_RESULTS = 64
+FLUSH_RESULTS = 128
 """Results sent at once."""
 
 FLUSH_SECONDS = 0.05
@@ -33,17 +32,17 @@ class Numbered(NamedTuple, Generic[T]):
     target: T
 
 
-class Runner(Protocol[T, R_co]):
+class Runner(Protocol[T, R]):
     """What a worker runs."""
 
-    def outcomes(
+    def batches(
         self,
         targets: AsyncIterator[Numbered[T]],
         *,
         deferred: Callable[[Numbered[T]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[tuple[int, R_co]]:
-        """Yield the number and result of every target."""
+    ) -> AsyncIterator[list[tuple[int, R]]]:
+        """Yield the number and result of every target, each time all that there are."""
 
     def stop(self) -> None:
         """Start nothing new."""
@@ -60,7 +59,7 @@ class _Worker:
     def __init__(self, connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -> None:
         self._connection = connection
         self._runner = make_runner()
-        self._inbox: asyncio.Queue[Numbered[Any] | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[list[tuple[int, Any]] | None] = asyncio.Queue()
         self._results: list[tuple[int, Any]] = []
         self._timer: asyncio.TimerHandle | None = None
 
@@ -68,13 +67,13 @@ class _Worker:
         loop = asyncio.get_running_loop()
         # daemon: a blocked recv must not keep a worker alive that has nothing left to do
         threading.Thread(target=self._receive, args=(loop,), daemon=True).start()
-        outcomes = self._runner.outcomes(
+        batches = self._runner.batches(
             self._targets(),
             deferred=lambda numbered: self._connection.send(("deferred", numbered.number)),
             trouble=lambda words: self._connection.send(("trouble", words)),
         )
-        async for number, result in outcomes:
-            self._results.append((number, result))
+        async for batch in batches:
+            self._results += batch
             if len(self._results) >= FLUSH_RESULTS:
                 self._flush()
             elif self._timer is None:
@@ -89,13 +88,10 @@ class _Worker:
             self._connection.send(("results", self._results))
             self._results = []
 
-    def _take(self, targets: list[tuple[int, Any]]) -> None:
-        for number, target in targets:
-            self._inbox.put_nowait(Numbered(number, target))
-
     async def _targets(self) -> AsyncIterator[Numbered[Any]]:
-        while (numbered := await self._inbox.get()) is not None:
-            yield numbered
+        while (targets := await self._inbox.get()) is not None:
+            for number, target in targets:
+                yield Numbered(number, target)
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
         """Run in a thread: hand over what the pool sends."""
@@ -103,7 +99,7 @@ class _Worker:
             while True:
                 kind, data = self._connection.recv()
                 if kind == "targets":
-                    loop.call_soon_threadsafe(self._take, data)
+                    loop.call_soon_threadsafe(self._inbox.put_nowait, data)
                 elif kind == "stop":
                     loop.call_soon_threadsafe(self._runner.stop)
                 elif kind == "end":

@@ -22,16 +22,16 @@ class Squares:
         self._later = later
         self._sweep: Sweep[Numbered[int], int] | None = None
 
-    async def outcomes(
+    async def batches(
         self,
         targets: AsyncIterator[Numbered[int]],
         *,
         deferred: Callable[[Numbered[int]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[tuple[int, int]]:
+    ) -> AsyncIterator[list[tuple[int, int]]]:
         self._sweep = Sweep(self._jobs, concurrency=5, throttle_wait=0.05, deferred=deferred, trouble=trouble)
-        async for outcome in self._sweep.run(targets):
-            yield outcome.target.number, outcome.results[0]
+        async for batch in self._sweep.batches(targets):
+            yield [(outcome.target.number, outcome.results[0]) for outcome in batch]
 
     def stop(self) -> None:
         if self._sweep is not None:
