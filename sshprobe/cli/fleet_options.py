@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.options import Command
+from sshprobe.cli.output_file import note
 from sshprobe.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetFacts
     from sshprobe.records import Record
+    from sshprobe.report.latest import Latest
 
 
 def weak_keys_option(command: Command) -> Command:
@@ -61,7 +62,17 @@ def take_hosts(facts: FleetFacts) -> Callable[[Record], None]:
     return take
 
 
-def say_left_out(number: int) -> None:
-    """Say on standard error that records of several sweeps do not all count."""
-    words = "1 record is" if number == 1 else f"{number:,} records are"
-    print(f"note: {words} left out: a later one of the same target counts", file=sys.stderr)
+def say_which_count(latest: Latest) -> None:
+    """Say on standard error that records of several sweeps do not all count, and which are not of the last of them."""
+    if latest.left_out:
+        words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"
+        note(f"{words} left out: a later one of the same target counts")
+    silent = latest.silent
+    if silent:
+        from sshprobe.report.words import endpoint
+
+        first, oldest = endpoint(*next(iter(silent))), min(silent.values())[:10]
+        others = "" if len(silent) == 1 else f" and {len(silent) - 1:,} more"
+        which = f"its record of {oldest} counts" if not others else f"earlier records count, the oldest of {oldest}"
+        it_was = "it was" if not others else "they were"
+        note(f"{first}{others} told nothing when {it_was} asked last: {which}")

@@ -10,9 +10,9 @@ import click
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fix import fix_format
-from sshprobe.cli.fleet_options import fleet_facts, say_left_out, take_hosts, weak_keys_option
+from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
-from sshprobe.cli.output_file import refuse_inputs
+from sshprobe.cli.output_file import note, refuse_inputs
 
 if TYPE_CHECKING:
     from sshprobe.records import HostRecord, Record, SweepRecord
@@ -40,18 +40,28 @@ def grade(
     """
     import msgspec
 
+    from sshprobe.cli.fail_on import reached
     from sshprobe.cli.header import TOOL, references, sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.grading import FleetIndex, is_gradeable
     from sshprobe.grading import grade as judge
     from sshprobe.report.reading import read_records
+    from sshprobe.report.words import endpoint
 
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
     refuse_inputs(output, (*records, *weak_keys, *profile_names))
     facts = fleet_facts(weak_keys)
+    answered: list[str] = []
+
+    def silence(record: HostRecord) -> None:
+        if any(reached(threshold, record) for threshold in thresholds):
+            answered.append(endpoint(record.host, record.port))
+
     saved = SavedSweeps(
-        read_records(records, stdin=standard_input(), first_pass=take_hosts(facts), left_out=say_left_out)
+        read_records(
+            records, stdin=standard_input(), first_pass=take_hosts(facts), several=say_which_count, silence=silence
+        )
     )
     report = facts.report()
     fleet = FleetIndex(report)
@@ -78,7 +88,10 @@ def grade(
             verdicts = [judge(record, each, strict=strict, fleet=fleet) for each in profiles] if gradeable else []
             sink.host(msgspec.structs.replace(record, verdicts=verdicts))
         sink.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
-    return exit_code(interrupted=False, graded=sink.graded, failed=sink.failed)
+    if answered:
+        others = f" and {len(answered) - 1:,} more" if len(answered) > 1 else ""
+        note(f"{answered[0]}{others} answered the last time and could not be judged: `--fail-on` counts that")
+    return exit_code(interrupted=False, graded=sink.graded, failed=sink.failed or bool(answered))
 
 
 class SavedSweeps:

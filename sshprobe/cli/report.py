@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.fleet_options import fleet_facts, say_left_out, take_hosts, weak_keys_option
+from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
 from sshprobe.cli.options import standard_input, terminal
 
 if TYPE_CHECKING:
@@ -66,11 +66,7 @@ def report(
         hosts[type(record)] += 1
         take(record)
 
-    def left_out(number: int) -> None:
-        hosts[HostRecord] -= number
-        say_left_out(number)
-
-    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, left_out=left_out))
+    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=say_which_count))
     fleet = facts.report()
     if format_ == "ssh-audit":
         _as_ssh_audit(saved.hosts(), fleet, several=hosts[HostRecord] > 1)

@@ -109,12 +109,15 @@ class ChosenTargets:
             raise InputError("standard input cannot be targets and records at once")
         more = []
         if self.records:
-            from sshprobe.cli.fleet_options import say_left_out
+            from sshprobe.cli.fleet_options import say_which_count
             from sshprobe.report.reading import read_records
 
             more.append(
                 targets_of_records(
-                    read_records(self.records, stdin=stdin, left_out=say_left_out),
+                    # A status is asked for to ask again: how it went the last time is what is meant.
+                    read_records(
+                        self.records, stdin=stdin, several=say_which_count, silence_counts=bool(self.statuses)
+                    ),
                     statuses=self.statuses,
                     grades=self.grades,
                 )

@@ -13,7 +13,7 @@ from typing import IO
 import msgspec
 
 from sshprobe.errors import InputError
-from sshprobe.records import SCHEMA, Record, SweepDocument, SweepRecord
+from sshprobe.records import SCHEMA, HostRecord, Record, SweepDocument, SweepRecord
 from sshprobe.report.latest import Latest
 
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
@@ -24,12 +24,15 @@ def read_records(
     *,
     stdin: IO[bytes] | None = None,
     first_pass: Callable[[Record], None] | None = None,
-    left_out: Callable[[int], None] | None = None,
+    several: Callable[[Latest], None] | None = None,
+    silence: Callable[[HostRecord], None] | None = None,
+    silence_counts: bool = False,
 ) -> Iterator[Record]:
     """Yield the records of all files, in order. `-` is `stdin`.
 
-    Where several sweeps have records of one target, only those of the latest come (`sshprobe.report.latest`);
-    `left_out` is told how many do not.
+    Where several sweeps have records of one target, only those of the latest come in which it told something, or with
+    `silence_counts` of the very latest (`sshprobe.report.latest`). `several` is told which do, and `silence` gets the
+    last record of each that told nothing then, before this returns.
 
     Everything is read and checked before the first record comes out, and read again for yielding: a broken file
     gives an error and never half a report, and a large one does not fill the memory. `first_pass` gets every record
@@ -52,13 +55,14 @@ def read_records(
                 raise InputError("holds no records", source=source.name)
         latest = None
         if sweeps > 1:
-            latest = Latest()
+            latest = Latest(silence_counts=silence_counts)
             latest.learn(_numbered(sources))
-            if left_out is not None and latest.left_out:
-                left_out(latest.left_out)
-        if first_pass is not None:
-            for record in _records(sources, latest):
-                first_pass(record)
+            if several is not None:
+                several(latest)
+        if first_pass is not None or silence is not None:
+            for record in _records(sources, latest, silence):
+                if first_pass is not None:
+                    first_pass(record)
         opened = checking.pop_all()
     return _all_records(sources, latest, opened)
 
@@ -68,9 +72,11 @@ def _all_records(sources: list[_Source], latest: Latest | None, opened: contextl
         yield from _records(sources, latest)
 
 
-def _records(sources: list[_Source], latest: Latest | None) -> Iterator[Record]:
+def _records(
+    sources: list[_Source], latest: Latest | None, silence: Callable[[HostRecord], None] | None = None
+) -> Iterator[Record]:
     every = _numbered(sources)
-    return (record for _, record in every) if latest is None else latest.pick(every)
+    return (record for _, record in every) if latest is None else latest.pick(every, silence=silence)
 
 
 def _numbered(sources: list[_Source]) -> Iterator[tuple[int, Record]]:
