@@ -237,6 +237,20 @@ def test_no_hostile_name_is_a_value_of_a_playbook(run: Run) -> None:
     assert "- hosts: all" not in values
 
 
+def test_a_playbook_touches_no_member_of_a_group_of_a_scanned_name(run: Run) -> None:
+    """Ansible takes a name for that of a group first, and no pattern stands for a host alone."""
+    write([msgspec.structs.replace(fleet()[0], host="web")])
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
+    (play,) = yaml.safe_load(out)
+    assert play["hosts"] == play["vars"]["sshprobe_hosts"] == ["web"]
+    first, second = play["tasks"][:2]
+    assert set(first) == {"name", "ansible.builtin.fail", "when"}
+    assert first["when"] == "inventory_hostname not in sshprobe_hosts"
+    # Nothing logs in before it.
+    assert play["gather_facts"] is False
+    assert "ansible.builtin.setup" in second
+
+
 def test_a_playbook_leaves_what_an_earlier_one_mended(run: Run) -> None:
     """Ansible finds its blocks by their markers: one that says another keyword is another block."""
     write(fleet()[:1])
@@ -257,7 +271,7 @@ def test_a_playbook_is_yaml_of_builtin_modules(run: Run) -> None:
     for play in plays:
         assert [handler["name"] for handler in play["handlers"]] == ["Restart sshd"]
         for task in (*play["tasks"], *play["handlers"]):
-            modules = set(task) - {"name", "notify", "register", "changed_when", "args"}
+            modules = set(task) - {"name", "notify", "register", "changed_when", "args", "when"}
             assert len(modules) == 1
             assert modules.pop().startswith("ansible.builtin.")
             assert task.get("notify", "Restart sshd") == "Restart sshd"

@@ -39,8 +39,8 @@ def playbook(plan: Plan) -> str:
             if not is_inventory_name(host)
         )
         if group.changes and names:
-            lines += [*_play(group, names), ""]
             plays += 1
+            lines += [*_play(group, names, plays), ""]
     lines += _comment(ungraded(plan))
     if not plays:
         lines.append("[]")
@@ -60,19 +60,27 @@ def _comment(lines: Iterable[str]) -> list[str]:
     return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
 
 
-def _play(group: Group, names: list[str]) -> Iterator[str]:
+def _play(group: Group, names: list[str], number: int) -> Iterator[str]:
     profile, remedy = group.verdict[0], group.remedy
     yield f"- name: {_text(f'SSH servers to {remedy.grade} ({remedy.score}) under {profile}')}"
-    yield "  hosts:"
+    yield f"  hosts: &hosts_{number}"
     yield from (f"    - {_text(name)}" for name in names)
     yield "  become: true"
-    yield "  gather_facts: true"
+    yield "  gather_facts: false"
     yield "  # One host first: if it cannot be logged into any more, the play ends there."
     yield '  serial: [1, "25%"]'
     yield "  max_fail_percentage: 0"
     yield "  vars:"
+    yield f"    sshprobe_hosts: *hosts_{number}"
     yield "    sshd_service: \"{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}\""
     yield "  tasks:"
+    # No pattern of Ansible stands for a host and not for a group. Before the facts, for which it logs in.
+    yield "    - name: Stop at a host that was not scanned"
+    yield "      ansible.builtin.fail:"
+    yield '        msg: "a group of the inventory is called as a host of the sweep: take it out of `hosts`"'
+    yield "      when: inventory_hostname not in sshprobe_hosts"
+    yield "    - name: Gather facts"
+    yield "      ansible.builtin.setup:"
     for change in group.changes:
         if change.moduli_bits is not None:
             yield from _indented(_moduli(change, change.moduli_bits))
