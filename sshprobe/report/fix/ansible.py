@@ -11,8 +11,19 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.report.fix.plan import Change, Group, NewKey, Plan, cautions, heading, is_openssh, left, not_for, ungraded
+from sshprobe.report.fix.plan import (
+    Change,
+    Group,
+    NewKey,
+    Plan,
+    cautions,
+    comment,
+    heading,
+    is_openssh,
+    left,
+    not_for,
+    ungraded,
+)
 from sshprobe.report.words import endpoint
 
 OF_GROUPS = frozenset({"all", "ungrouped"})
@@ -26,14 +37,14 @@ def playbook(plan: Plan) -> str:
     for group in plan.groups():
         if not is_openssh(group):
             why = not_for(group)
-            lines += _comment(
+            lines += comment(
                 f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
                 for host, port in group.hosts
             )
             continue
         names = list(dict.fromkeys(host for host, _ in group.hosts if is_inventory_name(host)))
-        lines += _comment([*heading(group), *cautions(group), *left(group)])
-        lines += _comment(
+        lines += comment([*heading(group), *cautions(group), *left(group)])
+        lines += comment(
             f"Left out: {json.dumps(host)} cannot be the name of a host in an inventory."
             for host, _ in group.hosts
             if not is_inventory_name(host)
@@ -41,7 +52,7 @@ def playbook(plan: Plan) -> str:
         if group.changes and names:
             plays += 1
             lines += [*_play(group, names, plays), ""]
-    lines += _comment(ungraded(plan))
+    lines += comment(ungraded(plan))
     if not plays:
         lines.append("[]")
     return "\n".join(lines).rstrip("\n") + "\n"
@@ -54,10 +65,6 @@ def is_inventory_name(host: str) -> bool:
     except ValueError:
         return re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", host) is not None and host not in OF_GROUPS
     return "%" not in host
-
-
-def _comment(lines: Iterable[str]) -> list[str]:
-    return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
 
 
 def _play(group: Group, names: list[str], number: int) -> Iterator[str]:
@@ -115,7 +122,7 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _moduli(change: Change, bits: int) -> Iterator[str]:
-    yield from _comment(change.reasons)
+    yield from comment(change.reasons)
     yield f"- name: Keep moduli of {bits} bits and more alone"
     yield "  ansible.builtin.shell: |"
     yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit !small }}' /etc/ssh/moduli || exit 0"
@@ -127,7 +134,7 @@ def _moduli(change: Change, bits: int) -> Iterator[str]:
 
 
 def _key(change: Change, key: NewKey) -> Iterator[str]:
-    yield from _comment(change.reasons)
+    yield from comment(change.reasons)
     new = f"{key.file}.new" if key.replaces else key.file
     size = "" if key.bits is None else f" -b {key.bits}"
     yield f"- name: Make a new {key.type} host key"
@@ -157,7 +164,7 @@ def _configuration(group: Group) -> Iterator[str]:
 def _block(change: Change) -> Iterator[str]:
     # A block for each matter, by its keyword: what another scan finds later must not put back what this one mends.
     keyword = change.text[-1].split()[0]
-    yield from _comment(change.reasons)
+    yield from comment(change.reasons)
     yield f"- name: {_text(f'Put {keyword} first in sshd_config')}"
     yield "  ansible.builtin.blockinfile:"
     yield "    path: /etc/ssh/sshd_config"

@@ -14,6 +14,7 @@ from sshprobe.report.fix.plan import (
     Group,
     Plan,
     cautions,
+    comment,
     heading,
     is_openssh,
     is_windows,
@@ -36,7 +37,7 @@ def sshd_config(plan: Plan) -> str:
     """Return what to paste for every group, whatever its software."""
     # Comments of sshd_config would be directives of C's preprocessor.
     blocks = [list(_localoptions(group) if _is_dropbear(group) else _block(group)) for group in plan.groups()]
-    blocks.append(_comment(ungraded(plan)))
+    blocks.append(comment(ungraded(plan)))
     return _joined(blocks)
 
 
@@ -47,8 +48,8 @@ def drop_in(plan: Plan) -> str:
         if is_openssh(group):
             blocks.append(list(_drop_in(group)))
         else:
-            blocks.append(_comment(_other(group, not_for(group))))
-    blocks.append(_comment(ungraded(plan)))
+            blocks.append(comment(_other(group, not_for(group))))
+    blocks.append(comment(ungraded(plan)))
     return _joined(blocks)
 
 
@@ -73,39 +74,35 @@ def _joined(blocks: list[list[str]]) -> str:
     return text + "\n" if text else ""
 
 
-def _comment(lines: Iterable[str]) -> list[str]:
-    return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
-
-
 def _other(group: Group, why: str) -> Iterator[str]:
     for host, port in group.hosts:
         yield f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
 
 
 def _block(group: Group) -> Iterator[str]:
-    yield from _comment([*heading(group), *cautions(group)])
+    yield from comment([*heading(group), *cautions(group)])
     changes = group.changes
     yield from _commands(changes)
     if is_openssh(group):
         yield from _section([change for change in changes if change.text], FIRST_LINES)
         if changes:
             yield ""
-            yield from _comment(["Check and reload, then log in once more from a second terminal:"])
+            yield from comment(["Check and reload, then log in once more from a second terminal:"])
             yield CHECK
     else:
         words = [change for change in changes if change.kind == "words"]
         if words:
             yield ""
             where = r"Change in %ProgramData%\ssh\sshd_config, then Restart-Service sshd:"
-            yield from _comment([where if is_windows(group) else "Change on this server:"])
+            yield from comment([where if is_windows(group) else "Change on this server:"])
             for change in words:
-                yield from _comment(wrapped(change.text[0], indent="    ", first="  "))
-                yield from _comment(f"      {line}" for reason in change.reasons for line in wrapped(reason))
+                yield from comment(wrapped(change.text[0], indent="    ", first="  "))
+                yield from comment(f"      {line}" for reason in change.reasons for line in wrapped(reason))
     yield from _left(group)
 
 
 def _left(group: Group) -> Iterator[str]:
-    lines = _comment(left(group))
+    lines = comment(left(group))
     if lines:
         yield ""
         yield from lines
@@ -117,7 +114,7 @@ def _commands(changes: Iterable[Change]) -> Iterator[str]:
         if change.commands:
             if first:
                 yield ""
-                yield from _comment(["As root:"])
+                yield from comment(["As root:"])
                 first = False
             yield from _reasons(change)
             yield from map(escape_unprintable, change.commands)
@@ -126,7 +123,7 @@ def _commands(changes: Iterable[Change]) -> Iterator[str]:
 def _section(changes: list[Change], title: str) -> Iterator[str]:
     if changes:
         yield ""
-        yield from _comment(wrapped(title))
+        yield from comment(wrapped(title))
         for change in changes:
             yield from _reasons(change)
             yield from map(escape_unprintable, change.text)
@@ -134,7 +131,7 @@ def _section(changes: list[Change], title: str) -> Iterator[str]:
 
 def _reasons(change: Change) -> Iterator[str]:
     for reason in change.reasons:
-        yield from _comment(wrapped(reason, indent="  "))
+        yield from comment(wrapped(reason, indent="  "))
 
 
 def _drop_in(group: Group) -> Iterator[str]:
@@ -142,15 +139,15 @@ def _drop_in(group: Group) -> Iterator[str]:
     old = not _has_include(group.software)
     if changes:
         yield f"# {DROP_IN}"
-    yield from _comment([*heading(group), *cautions(group)])
+    yield from comment([*heading(group), *cautions(group)])
     if changes:
         yield "#"
         if old:
-            yield from _comment(
+            yield from comment(
                 wrapped("This release has no Include (OpenSSH 8.2 and later): put the lines first in sshd_config.")
             )
         else:
-            yield from _comment(
+            yield from comment(
                 wrapped(
                     f"Save as {DROP_IN}: the first value wins. /etc/ssh/sshd_config has to begin with "
                     "`Include /etc/ssh/sshd_config.d/*.conf`, as Debian's and Red Hat's do. What a Match block says "
@@ -158,14 +155,14 @@ def _drop_in(group: Group) -> Iterator[str]:
                     "it mended would be undone without it."
                 )
             )
-    commands = [command for change in group.changes for command in change.commands]
-    if commands:
-        yield from _comment(["First, as root:"])
-        for change in group.changes:
-            for command in change.commands:
-                yield from _comment([*change.reasons, f"    {command}"])
+    with_commands = [change for change in group.changes if change.commands]
+    if with_commands:
+        yield from comment(["First, as root:"])
+    for change in with_commands:
+        yield from _reasons(change)
+        yield from comment(f"    {command}" for command in change.commands)
     if group.changes:
-        yield from _comment(["Then check and reload, and log in once more from a second terminal:", f"    {CHECK}"])
+        yield from comment(["Then check and reload, and log in once more from a second terminal:", f"    {CHECK}"])
     if changes:
         yield ""
     for change in changes:
@@ -196,7 +193,8 @@ def _localoptions(group: Group) -> Iterator[str]:
     if arguments:
         words = " ".join(text for change in arguments for text in change.text)
         yield from _c_comment(line for change in arguments for reason in change.reasons for line in wrapped(reason))
-        yield from _c_comment([f'In /etc/default/dropbear (Debian): DROPBEAR_EXTRA_ARGS="{words}"'])
+        where = "In /etc/default/dropbear (Debian), besides what it holds"
+        yield from _c_comment([f'{where}: DROPBEAR_EXTRA_ARGS="{words}"'])
         yield from _c_comment(["On OpenWrt: uci set dropbear.@dropbear[0].PasswordAuth=off; uci commit dropbear"])
     for change in group.changes:
         if change.commands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from sshprobe.escape import escape_unprintable
@@ -122,6 +122,11 @@ class Plan:
         return sorted(
             self._groups.values(), key=lambda g: (not g.changes, -len(g.hosts), g.verdict[2], g.about, g.hosts)
         )
+
+
+def comment(lines: Iterable[str]) -> list[str]:
+    """Comments of a shell, of sshd_config and of YAML, in which what a server said can do nothing."""
+    return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
 
 
 def is_openssh(group: Group) -> bool:
