@@ -12,12 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from sshprobe.algorithms import CLASSES, Class, canonical
 from sshprobe.grading.advice import NEW_KEY, Context, not_waived
 from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
-from sshprobe.grading.hypothetical import with_names, with_new_keys, without_names
+from sshprobe.grading.hypothetical import with_methods, with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers
 from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.records import Observation, Verdict
@@ -212,15 +210,10 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     about = [f for f in before.findings if f.id == "authentication.unlisted" and f.algorithm == "password"]
     methods = context.observation.authentication_methods or []
     if about and "publickey" in methods:
-        kept = [method for method in methods if method != "password"]
         change = Change(
             kind="argument",
             text=("-s",),
             reasons=reasons(about),
             caution="have your public key in place before you apply it",
         )
-        yield Step(change, partial(_with_methods, methods=kept))
-
-
-def _with_methods(observation: Observation, *, methods: list[str]) -> Observation:
-    return msgspec.structs.replace(observation, authentication_methods=methods)
+        yield Step(change, partial(with_methods, gone=("password",)))

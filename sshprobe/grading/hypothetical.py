@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -77,6 +77,17 @@ def with_unchecked_keys(observation: Observation) -> Observation:
         for key in observation.host_keys or ()
     ]
     return observation if not keys else msgspec.structs.replace(observation, host_keys=keys)
+
+
+def with_methods(
+    observation: Observation, *, more: Iterable[str] = (), only: str | None = None, gone: Iterable[str] = ()
+) -> Observation:
+    """List no authentication method of `gone`, those of `more` besides, and of these `only` one if it is given."""
+    methods = [method for method in observation.authentication_methods or () if method not in set(gone)]
+    methods += [method for method in more if method not in methods]
+    if only is not None:
+        methods = [method for method in methods if method == only]
+    return msgspec.structs.replace(observation, authentication_methods=methods)
 
 
 def usable(observation: Observation, waived: Mapping[str, Collection[str]]) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from sshprobe.grading.advice import (
 from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
+    with_methods,
     with_moduli,
     with_names,
     with_new_keys,
@@ -229,27 +230,17 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     for line in lines[len(before_it) :]:
         if line == ONLY_PUBLIC_KEYS:
             # The first step of the one chain is all that a server then lists.
-            effect = partial(_with_methods, more=more, only="publickey")
+            effect = partial(with_methods, more=more, only="publickey")
             why = reasons(about)
         else:
             gone = [method for method in unlisted if line in authentication_lines(context, [method])]
-            effect = partial(_with_methods, more=more, gone=gone)
+            effect = partial(with_methods, more=more, gone=gone)
             why = reasons(about, gone)
         if more:
             why = ("publickey: off until now, and nothing else is left that is sure to let you in", *why)
         comment = f"without {', '.join(unlisted)}: {YOUR_KEY}"
         yield _line([*before_it, line], effect, comment=comment, reasons=why, caution=YOUR_KEY)
         before_it = []
-
-
-def _with_methods(
-    observation: Observation, *, more: Iterable[str] = (), only: str | None = None, gone: Iterable[str] = ()
-) -> Observation:
-    methods = [method for method in observation.authentication_methods or () if method not in set(gone)]
-    methods += [method for method in more if method not in methods]
-    if only is not None:
-        methods = [method for method in methods if method == only]
-    return msgspec.structs.replace(observation, authentication_methods=methods)
 
 
 def _moduli(context: Context, before: Verdict) -> Iterator[Step]:

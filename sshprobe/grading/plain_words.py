@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import msgspec
-
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
 from sshprobe.grading.advice import Context, not_waived
 from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.checks import minimum_bits
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
+    with_methods,
     with_moduli,
     with_names,
     with_new_keys,
@@ -130,10 +129,7 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     if rule is None or not unlisted:
         return
     kept = [method for method in observation.authentication_methods or () if method not in unlisted]
-    first = "" if kept else f"allow {rule.allowed[0]}, then "
+    more = () if kept else (rule.allowed[0],)
+    first = "".join(f"allow {method}, then " for method in more)
     text = f"authentication: {first}switch {', '.join(unlisted)} off"
-    yield Step(_words(text, reasons(about)), partial(_with_methods, methods=kept or [rule.allowed[0]]))
-
-
-def _with_methods(observation: Observation, methods: list[str]) -> Observation:
-    return msgspec.structs.replace(observation, authentication_methods=methods)
+    yield Step(_words(text, reasons(about)), partial(with_methods, more=more, gone=unlisted))
