@@ -56,6 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(code or 0)
     except InputError as error:
         return _fail(str(error))
+    except click.MissingParameter as error:
+        command = "sshprobe" if error.ctx is None else error.ctx.command_path
+        return _fail(f"{_first_small(error.format_message())}: see `{command} --help`")
     except click.BadParameter as error:
         variable = variable_of(error)
         if variable is not None:

@@ -153,7 +153,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a broken document": (["grade", "broken.json", "--format", "json"], "broken.json:3: is no document of records"),
     "no records on standard input": (["grade", "-"], "standard input: holds no records"),
     "an unknown name to explain": (["explain", "hmac-sha"], "`hmac-sha` is no algorithm and no finding"),
-    "nothing to explain": (["explain"], "missing argument"),
+    "nothing to explain": (["explain"], "missing argument 'ALGORITHM|FINDING': see `sshprobe explain --help`"),
     "an unknown profile to show": (["profiles", "show", "mozila"], "mozila"),
     "a broken profile to check": (["profiles", "check", "broken.toml"], "broken.toml:2: "),
     "a broken profile to show": (["profiles", "show", "broken.toml", "--format", "toml"], "broken.toml:2: "),
