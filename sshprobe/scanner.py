@@ -201,7 +201,7 @@ class Scanner:
 class _Known:
     """A job whose result is known without talking to anyone."""
 
-    address = ""  # nobody's
+    addresses = ()  # nobody's
     come_back_later = False
     local_trouble = None
 

@@ -130,7 +130,7 @@ class _DialledWay(DialledProbe, Generic[T]):
     def __init__(self, dialer: Dialer, probe: HostProbe, target: T) -> None:
         super().__init__(dialer, probe)
         self.target = target
-        self.address = probe.address
+        self.address = probe.place.ip
 
     def start(self, ended: WayEnded[T, Result], left: WayLeft[T, Result]) -> None:
         self._ended, self._left = ended, left

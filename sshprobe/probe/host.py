@@ -84,13 +84,13 @@ class HostProbe:
         self._deadline = 0.0
 
     @property
-    def address(self) -> str:
-        """The address that is talked to, or talked to first."""
-        return self.place.ip
+    def addresses(self) -> Sequence[str]:
+        """The address that is talked to; until one took a connection, all that may be."""
+        return (self._address.ip,) if self._address is not None else [address.ip for address in self._addresses]
 
     @property
     def place(self) -> Address:
-        """The same, of its family."""
+        """The address that is talked to, or talked to first."""
         return self._address or self._addresses[0]
 
     @property

@@ -3,8 +3,8 @@
 Rules:
 
 1. Every target ends in exactly one outcome: the results of all its jobs. Outcomes come as targets finish.
-2. At most one job talks to an address at a time; at most `concurrency` jobs run; at most `rate` targets are started a
-   second, evenly and not in bursts.
+2. At most one job talks to an address at a time, and it has to itself all that it may turn to; at most `concurrency`
+   jobs run; at most `rate` targets are started a second, evenly and not in bursts.
 3. A job that was told to come back later does so once, after all others and not before `throttle_wait` is over.
 4. A job that failed because this machine was short of something is run again after a pause in which nothing new is
    started, and as many jobs at once as did not fail. Only after several tries is its result taken as it is.
@@ -34,11 +34,11 @@ LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 class Job(Protocol[R_co]):
-    """One conversation with one address."""
+    """One conversation with one address, or with the first of several that answers."""
 
     @property
-    def address(self) -> str:
-        """What must not be talked to twice at the same time; "" for nobody."""
+    def addresses(self) -> Sequence[str]:
+        """All that it may talk to, of which none must be talked to twice at the same time; empty for nobody."""
 
     @property
     def come_back_later(self) -> bool:
@@ -59,7 +59,7 @@ class Way(Protocol[T, R]):
 
     @property
     def address(self) -> str:
-        """Of a `Job`."""
+        """What must not be talked to twice at the same time."""
 
     def start(self, ended: WayEnded[T, R], left: WayLeft[T, R]) -> None:
         """Begin. One of the two is called, once."""
@@ -319,7 +319,7 @@ class Sweep(Generic[T, R]):
         """Run a job that came from the short cut: it has its address and its turn already."""
         outcome: Outcome[T, R] = Outcome(target)
         put_off: list[tuple[Job[R], R]] = []
-        self._sort(job, await self._alone(job, in_turn=True), outcome, put_off)
+        self._sort(job, await self._alone(job, job.addresses, in_turn=True), outcome, put_off)
         self._end(outcome, put_off)
 
     # -- second tries ------------------------------------------------------------------------------------------------
@@ -345,14 +345,24 @@ class Sweep(Generic[T, R]):
     # -- one job -----------------------------------------------------------------------------------------------------
 
     async def _run(self, job: Job[R]) -> R:
-        if not job.address:
+        # All in one order, or two jobs could wait for each other.
+        addresses = sorted(job.addresses)
+        if not addresses:
             return await job.run()
-        await self._addresses.take(job.address)
-        return await self._alone(job, in_turn=False)
+        for number, address in enumerate(addresses):
+            try:
+                await self._addresses.take(address)
+            except asyncio.CancelledError:
+                self._give_back(addresses[:number])
+                raise
+        return await self._alone(job, addresses, in_turn=False)
 
-    async def _alone(self, job: Job[R], *, in_turn: bool) -> R:
-        """Run a job whose address nobody else has, and give the address back."""
-        address = job.address
+    def _give_back(self, addresses: Sequence[str]) -> None:
+        for address in addresses:
+            self._addresses.give_back(address)
+
+    async def _alone(self, job: Job[R], addresses: Sequence[str], *, in_turn: bool) -> R:
+        """Run a job whose addresses nobody else has, and give them back."""
         try:
             result = await self._in_turn(job, has_turn=in_turn)
             for pause in LOCAL_PAUSES:
@@ -364,7 +374,7 @@ class Sweep(Generic[T, R]):
                 result = await self._in_turn(job, has_turn=False)
             return result
         finally:
-            self._addresses.give_back(address)
+            self._give_back(addresses)
 
     async def _in_turn(self, job: Job[R], *, has_turn: bool) -> R:
         if not has_turn:

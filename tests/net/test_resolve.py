@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -137,8 +138,9 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
         await resolve("::ffff:192.0.2.1", family=socket.AF_INET6, timeout=5)
 
 
-async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection() -> None:
-    """`Target`s from Python come as they were written."""
+@contextlib.asynccontextmanager
+async def counting_server() -> AsyncIterator[tuple[int, Callable[[], int]]]:
+    """A server on 127.0.0.1 that closes soon: its port, and how many connections it had at once at most."""
     open_now = most = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -150,10 +152,30 @@ async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection
         writer.close()
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+        yield server.sockets[0].getsockname()[1], lambda: most
+
+
+async def test_who_is_named_besides_a_name_with_an_address_that_refuses_has_one_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As of `localhost` and 127.0.0.1 where nobody listens on ::1."""
+
+    async def answer(host: str) -> Any:
+        return [(*ANSWER[0][:4], (ip, 0)) for ip in ("127.0.0.2", "127.0.0.1")]
+
+    resolver(monkeypatch, answer)
+    async with counting_server() as (port, most):
+        targets = [Target(host, host, port) for host in ("web.example.test", "127.0.0.1", "db.example.test")]
+        records = [record async for record in Scanner(throttle_wait=0, timeout=5).scan(targets)]
+    assert [record.address for record in records] == ["127.0.0.1"] * 3
+    assert most() == 1
+
+
+async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection() -> None:
+    """`Target`s from Python come as they were written."""
+    async with counting_server() as (port, most):
         targets = [Target(host, host, port) for host in ("127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1")]
-        scanner = Scanner(throttle_wait=0, timeout=5)
-        records = [record async for record in scanner.scan(targets)]
+        records = [record async for record in Scanner(throttle_wait=0, timeout=5).scan(targets)]
     assert {record.address for record in records} == {"127.0.0.1"}
-    assert (len(records), most) == (3, 1)
+    assert (len(records), most()) == (3, 1)
     assert len([record async for record in Scanner().scan(["127.0.0.1:1", "[::ffff:127.0.0.1]:1"])]) == 1

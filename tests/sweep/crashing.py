@@ -49,7 +49,7 @@ class _Square:
     local_trouble = None
 
     def __init__(self, number: int, *, put_off: bool) -> None:
-        self.address = str(number)
+        self.addresses = (str(number),)
         self._number = number
         self._put_off = put_off
         self._runs = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any
@@ -19,9 +20,9 @@ class Conversation:
     talking: Counter[str] = Counter()  # noqa: RUF012 - shared on purpose
     most: Counter[str] = Counter()  # noqa: RUF012
 
-    def __init__(self, name: str, address: str, *, throttled: int = 0, local: int = 0) -> None:
+    def __init__(self, name: str, *addresses: str, throttled: int = 0, local: int = 0) -> None:
         self.name = name
-        self.address = address
+        self.addresses = addresses
         self.runs = 0
         self._throttled = throttled
         self._local = local
@@ -36,14 +37,18 @@ class Conversation:
 
     async def run(self) -> str:
         self.runs += 1
-        for key in (self.address, "all"):
+        for key in (*self.addresses, "all"):
             self.talking[key] += 1
             self.most[key] = max(self.most[key], self.talking[key])
         for _ in range(5):
             await asyncio.sleep(0)
-        for key in (self.address, "all"):
+        for key in (*self.addresses, "all"):
             self.talking[key] -= 1
         return f"{self.name}#{self.runs}"
+
+    @property
+    def address(self) -> str:
+        return self.addresses[0]
 
 
 @pytest.fixture(autouse=True)
@@ -189,6 +194,30 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
     assert 20 <= len(results) <= 40
     assert "0#1" in results
     assert len(results) == engine.progress.started == engine.progress.done
+
+
+async def test_a_name_has_all_of_its_addresses_alone() -> None:
+    """Whichever of them will answer: another name may have the same ones, in another order."""
+    for seed in range(20):
+        order = random.Random(seed)
+        jobs = [Conversation(str(number), *order.sample("abcd", order.randint(1, 4))) for number in range(30)]
+        assert len(await results_of(sweep(), jobs)) == 30
+        assert {Conversation.most[address] for address in "abcd"} == {1}
+    assert Conversation.most["all"] > 1
+
+
+async def test_a_name_that_waits_for_one_of_its_addresses_can_be_cancelled() -> None:
+    """It leaves those that it had, and no more."""
+    engine = sweep()
+    assert engine._addresses.take_now("b")
+    waiting = asyncio.ensure_future(engine._run(Conversation("both", "a", "b")))
+    await asyncio.sleep(0)
+    assert not engine._addresses.take_now("a")
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert engine._addresses.take_now("a")
+    assert not engine._addresses.take_now("b")
 
 
 async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> None:
