@@ -6,8 +6,8 @@ finds it readable, all that is ready is handed to the connections in one go. One
 
 Each socket is in the poll set once, for everything, and edge-triggered: what is ready is read until there is no more.
 
-What the connections send in one round goes out at its end. A send wakes who waits for it: on a busy machine, and always
-on loopback, that takes the processor from us, and what comes after it finds cold caches.
+What the connections dial and send in one round goes out at its end. It wakes who waits for it: on loopback, and on any
+busy machine, that takes the processor from us, and what comes after it finds cold caches.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ class Connection:
         "_connected",
         "_dialer",
         "_last",
+        "_number",
         "_open",
         "_put_off",
         "_socket",
@@ -104,26 +105,14 @@ class Connection:
 
     # -- for the subclass to call ------------------------------------------------------------------------------------
 
-    def dial(self, timeout: float, now: float) -> None:
-        """Connect within `timeout` seconds from `now`, for the first time or after `close`.
+    def dial(self, timeout: float) -> None:
+        """Connect within `timeout` seconds, when this round is over; for the first time, or after `close`.
 
         One of `connected` and `broken` is called later, or at once.
         """
         self.timeout = timeout
         self._connected = self._last = False
-        try:
-            self._socket = made = socket.socket(self.place.family, STREAM_NONBLOCKING)
-        except OSError as error:
-            self.broken(network_error(error))
-            return
-        code = made.connect_ex((self.place.ip, self.port))
-        if code not in _UNDER_WAY:
-            made.close()
-            self.broken(connect_error(OSError(code, os.strerror(code)), self.place))
-            return
-        self._open = True
-        self._dialer.add(made.fileno(), self)
-        self.wait_until(now + timeout)
+        self._dialer.at_the_end(self, Connection._dial_now)
 
     def wait_until(self, deadline: float) -> None:
         """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
@@ -136,7 +125,7 @@ class Connection:
         """Send a little, which has room in the kernel's buffer of a fresh connection, when this round is over."""
         if self._unsent is None:
             self._unsent = data
-            self._dialer.sends(self)
+            self._dialer.at_the_end(self, Connection._send_now)
         else:
             self._unsent += data
 
@@ -151,7 +140,7 @@ class Connection:
             self._open = False
             if self._unsent is not None:
                 self._send_now()
-            self._dialer.forget(self._socket.fileno())
+            self._dialer.forget(self._number)
             self._socket.close()
 
     def leave(self) -> socket.socket:
@@ -159,7 +148,7 @@ class Connection:
         self._open = False
         if self._unsent is not None:
             self._send_now()
-        self._dialer.release(self._socket.fileno())
+        self._dialer.release(self._number)
         return self._socket
 
     # -- for the dialer ----------------------------------------------------------------------------------------------
@@ -175,9 +164,9 @@ class Connection:
                     return
             self._connected = True
             self.connected()
-            if not events & POLL_READABLE:
-                return
-        while self._open and self._socket is made:
+        if not events & POLL_READABLE:
+            return  # there is room to send, which there always is
+        while self._open:
             try:
                 data = made.recv(READ)
             except BlockingIOError:
@@ -188,6 +177,22 @@ class Connection:
             self.received(data)
             if not data or (len(data) < READ and not events & POLL_ENDED):
                 return
+
+    def _dial_now(self) -> None:
+        try:
+            self._socket = made = socket.socket(self.place.family, STREAM_NONBLOCKING)
+        except OSError as error:
+            self.broken(network_error(error))
+            return
+        code = made.connect_ex((self.place.ip, self.port))
+        if code not in _UNDER_WAY:
+            made.close()
+            self.broken(connect_error(OSError(code, os.strerror(code)), self.place))
+            return
+        self._open = True
+        self._number = made.fileno()
+        self._dialer.add(self._number, self)
+        self.wait_until(self._dialer.time() + self.timeout)
 
     def _send_now(self) -> None:
         data, self._unsent = self._unsent, None
@@ -217,6 +222,9 @@ class Connection:
             self.broken(no_connection_in_time(self.timeout))
 
 
+_Gathered = list[tuple[Connection, Callable[[Connection], None]]]
+
+
 class Dialer:
     """The connections of one sweep. `open` and `close` it on the running loop."""
 
@@ -227,8 +235,7 @@ class Dialer:
         """When the deadlines are looked at next, by the loop's clock."""
         self.time: Callable[[], float] = time.monotonic
         """The loop's clock, once `open`."""
-        self._sending: list[Connection] = []
-        self._in_a_round = False
+        self._gathered: _Gathered | None = None  # while there is a round
 
     @staticmethod
     def works() -> bool:
@@ -267,12 +274,12 @@ class Dialer:
         del self._connections[number]
         self._poll.unregister(number)
 
-    def sends(self, connection: Connection) -> None:
-        """Let a connection send what it has when this round is over; at once outside of one."""
-        if self._in_a_round:
-            self._sending.append(connection)
+    def at_the_end(self, connection: Connection, act: Callable[[Connection], None]) -> None:
+        """Call a method of a connection when this round is over; at once outside of one."""
+        if self._gathered is None:
+            act(connection)
         else:
-            connection._send_now()
+            self._gathered.append((connection, act))
 
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
@@ -284,8 +291,8 @@ class Dialer:
     # -- callbacks of the loop ---------------------------------------------------------------------------------------
 
     def _serve(self) -> None:
-        # A connection is closed by an event of its own only, so a callback that dials may take its descriptor again: no
-        # later event of this round can be meant for the one that had it.
+        # Nothing is dialled before the end of a round, so no descriptor that is closed in it is taken again while there
+        # are events of who had it.
         connections = self._connections
         with self._round():
             for number, events in self._poll.poll(0, EVENTS):
@@ -317,16 +324,16 @@ class Dialer:
 
     @contextmanager
     def _round(self) -> Iterator[None]:
-        """Gather what is sent, and send it in the end."""
-        self._in_a_round = True
+        """Gather what can wait, and do it in the end."""
+        gathered: _Gathered = []
+        self._gathered = gathered
         try:
             yield
         finally:
-            self._in_a_round = False
-        sending, self._sending = self._sending, []
-        for connection in sending:
+            self._gathered = None
+        for connection, act in gathered:
             try:
-                connection._send_now()
+                act(connection)
             except Exception as error:
                 self._fault(connection, error)
 

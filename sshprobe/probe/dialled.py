@@ -110,7 +110,7 @@ class DialledProbe(Connection):
             self._finish(step)
         elif isinstance(step, Connect):
             self._eof, self._lost, self._thrown_away = False, None, 0
-            self.dial(step.timeout, self._dialer.time())
+            self.dial(step.timeout)
         else:
             self.probe.go_on_from(self._asking, step)
             self.left()

@@ -197,7 +197,7 @@ class ListsProbe(Connection, Generic[K]):
         """Begin. It may end at once."""
         self.started_at = time.time()
         self._started = self._asker.dialer.time()
-        self.dial(self._asker.connect_timeout, self._started)
+        self.dial(self._asker.connect_timeout)
 
     # -- what the dialer says ----------------------------------------------------------------------------------------
 

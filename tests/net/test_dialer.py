@@ -71,7 +71,7 @@ def listening(backlog: int = 10) -> Iterator[socket.socket]:
 
 
 async def heard(connection: Recorder, timeout: float = 0.2) -> list[str]:
-    connection.dial(timeout, connection._dialer.time())
+    connection.dial(timeout)
     async with asyncio.timeout(10):
         await connection.over.wait()
     return connection.heard
@@ -99,7 +99,7 @@ async def test_silence(dialer: Dialer) -> None:
 async def test_data_and_end_that_come_together_are_both_seen(dialer: Dialer) -> None:
     with listening() as server:
         connection = Recorder(dialer, server.getsockname()[1])
-        connection.dial(5, dialer.time())
+        connection.dial(5)
         peer, _ = server.accept()
         peer.sendall(b"hello")
         peer.close()
@@ -118,7 +118,7 @@ async def test_a_bug_costs_one_connection(dialer: Dialer) -> None:
 async def test_what_came_while_this_process_did_not_run_is_in_time(dialer: Dialer) -> None:
     with listening() as server:
         connection = Recorder(dialer, server.getsockname()[1])
-        connection.dial(0.1, dialer.time())
+        connection.dial(0.1)
         peer, _ = server.accept()
         with peer:
             time.sleep(0.4)  # noqa: ASYNC251 - as if stopped: the timer is late, and the connection long made
@@ -136,7 +136,7 @@ async def test_lost_time_is_given_back_once(dialer: Dialer) -> None:
             each.connect_ex(server.getsockname())
         connection = Recorder(dialer, server.getsockname()[1])
         start = dialer.time()
-        connection.dial(0.1, start)
+        connection.dial(0.1)
         time.sleep(0.5)  # noqa: ASYNC251
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -154,7 +154,7 @@ async def test_closing_drops_everything() -> None:
     with listening() as server:
         connections = [Recorder(dialer, server.getsockname()[1]) for _ in range(5)]
         for connection in connections:
-            connection.dial(0.05, dialer.time())
+            connection.dial(0.05)
         dialer.close()
         await asyncio.sleep(0.2)
     assert not any(connection.heard for connection in connections)
@@ -179,7 +179,7 @@ async def test_what_is_said_in_the_round_of_the_end_is_said(dialer: Dialer) -> N
     """Closing comes before the end of the round, in which what is gathered goes out."""
     with listening() as server:
         connection = Answerer(dialer, server.getsockname()[1])
-        connection.dial(5, dialer.time())
+        connection.dial(5)
         peer, _ = server.accept()
         peer.sendall(b"hello")
         peer.shutdown(socket.SHUT_WR)
@@ -193,7 +193,7 @@ async def test_what_is_said_in_the_round_of_the_end_is_said(dialer: Dialer) -> N
 async def test_what_cannot_be_sent_is_told(dialer: Dialer) -> None:
     with listening() as server:
         connection = Answerer(dialer, server.getsockname()[1])
-        connection.dial(5, dialer.time())
+        connection.dial(5)
         async with asyncio.timeout(10):
             await connection.made.wait()
         connection._socket.shutdown(socket.SHUT_WR)
