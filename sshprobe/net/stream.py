@@ -151,15 +151,15 @@ class Stream(asyncio.Protocol):
         if data and self._transport is not None and not self._transport.is_closing():
             self._transport.write(data)
 
-    async def finish(self, linger: float) -> None:
+    async def finish(self, linger: float) -> bool:
         """Send what is left, close our side, and wait up to `linger` seconds for the peer to close its side.
 
         Closing with bytes unread would send a reset, which can overtake our goodbye; and a server counts the
-        connection until it has seen its end.
+        connection until it has seen its end. Returns whether the peer is known to be done with it.
         """
         transport = self._transport
         if transport is None or transport.is_closing():
-            return
+            return True
         try:
             if transport.can_write_eof():
                 transport.write_eof()
@@ -168,12 +168,13 @@ class Stream(asyncio.Protocol):
             while thrown_away < LINGER_BYTES:
                 data = await self.receive(deadline)
                 if not data:
-                    break
+                    return True
                 thrown_away += len(data)
-        except (NetworkError, OSError):
-            pass  # it is over either way
+        except (NetworkError, OSError) as error:
+            return not (isinstance(error, NetworkError) and error.failure == "timeout")
         finally:
             self.abort()
+        return False
 
     def abort(self) -> None:
         """Close at once, whatever is unsent or unread."""

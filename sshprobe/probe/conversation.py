@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import NetworkError
-from sshprobe.probe.steps import Asking, Finish, Receive
+from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
 from sshprobe.records import Status
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
@@ -159,14 +159,18 @@ class Conversation:
             elif isinstance(event, AuthenticationSucceeded):
                 return None
 
-    def goodbye(self, description: bytes, linger: float) -> Asking[None]:
-        """End the connection as quietly as it can be ended. Safe to call in any state."""
+    def goodbye(self, description: bytes, linger: float) -> Asking[bool]:
+        """End the connection as quietly as it can be ended. Safe to call in any state.
+
+        Returns whether the server is done with it, too.
+        """
         data = b""
         if not self._closed:
             self._transport.disconnect(description)
             data = self._transport.data_to_send()
         # Who was silent so far will not close in time either.
-        yield Finish(data, min(linger, SILENT_LINGER) if self._silent else linger)
+        answer = yield Finish(data, min(linger, SILENT_LINGER) if self._silent else linger)
+        return answer != STILL_OPEN
 
     def _next(self, awaited: str) -> Asking[Event]:
         """Return the next event, within the deadline of this question. Raises `Ended`."""

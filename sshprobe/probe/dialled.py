@@ -16,7 +16,7 @@ from typing import Any
 from sshprobe.net import Connection, Dialer, NetworkError
 from sshprobe.net.stream import LINGER_BYTES
 from sshprobe.probe.host import HostProbe
-from sshprobe.probe.steps import Asking, Connect, Finish, Receive, Step
+from sshprobe.probe.steps import STILL_OPEN, Asking, Connect, Finish, Receive, Step
 from sshprobe.records import Observation
 
 
@@ -58,8 +58,10 @@ class DialledProbe(Connection):
         """Hand over what came, or throw it away once all is said."""
         if self._finishing:
             self._thrown_away += len(data)
-            if not data or self._thrown_away >= LINGER_BYTES:
+            if not data:
                 self._finished()
+            elif self._thrown_away >= LINGER_BYTES:
+                self._finished(STILL_OPEN)
             return
         if not data:
             if self._lost is not None:
@@ -85,7 +87,7 @@ class DialledProbe(Connection):
     def expired(self) -> None:
         """Tell that there was no answer in time."""
         if self._finishing:
-            self._finished()
+            self._finished(STILL_OPEN)
         else:
             self._go_on(self._asking.throw, NetworkError("timeout", "no answer in time"))
 
@@ -134,10 +136,10 @@ class DialledProbe(Connection):
         else:
             self.wait_until(self._dialer.time() + step.linger)
 
-    def _finished(self) -> None:
+    def _finished(self, answer: bytes = b"") -> None:
         self._finishing = False
         self.close()
-        self._go_on(self._asking.send, b"")
+        self._go_on(self._asking.send, answer)
 
     def _over(self, observation: Observation) -> None:
         if self.probe.local_trouble is None:

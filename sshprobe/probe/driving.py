@@ -6,7 +6,7 @@ import asyncio
 from typing import TypeVar, cast
 
 from sshprobe.net import Stream, adopt_stream, open_stream
-from sshprobe.probe.steps import Adopt, Asking, Connect, Elsewhere, Finish, Pause, Receive, Step
+from sshprobe.probe.steps import STILL_OPEN, Adopt, Asking, Connect, Elsewhere, Finish, Pause, Receive, Step
 
 T = TypeVar("T")
 
@@ -47,7 +47,8 @@ class _Performer:
             case Finish(data, linger):
                 assert self._stream is not None
                 self._stream.send(data)
-                await self._stream.finish(linger)
+                if not await self._stream.finish(linger):
+                    return STILL_OPEN
             case Connect(address, port, timeout):
                 self._stream = await open_stream(address, port, timeout=timeout)
             case Adopt(begun):

@@ -43,6 +43,9 @@ READS_AHEAD = b"OpenSSH_"
 """Software that was seen to answer a "none" request which came together with the request for the service. Others get
 the one when they have answered the other; and so does this on a second attempt."""
 
+SETTLE = 0.05
+"""Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
+
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
 
@@ -81,6 +84,7 @@ class HostProbe:
         self._takes_what_comes_early = False
         self._identified = False  # some connection got as far as the identification
         self._last_start = 0.0
+        self._settled = True  # whether the server is known to be done with our last connection
         self._deadline = 0.0
 
     @property
@@ -167,7 +171,7 @@ class HostProbe:
                 yield from self._exchange(conversation, exchange)
         except Ended as ended:
             trouble = ended
-        yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+        self._settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
         if trouble is not None:
             self._sort_out(trouble, exchange)
         # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
@@ -304,11 +308,12 @@ class HostProbe:
         self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
 
     def _pace(self) -> Asking[None]:
-        """Keep the rate at which a server's penalties never add up."""
+        """Keep to one connection at a time, and to the rate at which a server's penalties never add up."""
+        early = 0.0 if self._settled else SETTLE
         if self._connections >= self._options.burst:
-            early = self._last_start + self._options.pace - self._clock()
-            if early > 0:
-                yield Pause(early)
+            early = max(early, self._last_start + self._options.pace - self._clock())
+        if early > 0:
+            yield Pause(early)
         self._last_start = self._clock()
 
     def _connect(self) -> Asking[Conversation]:

@@ -70,7 +70,9 @@ class Receive(msgspec.Struct, frozen=True, gc=False):
 
 
 class Finish(msgspec.Struct, frozen=True, gc=False):
-    """Send `data`, close our side, and wait up to `linger` seconds for the server to close its side. Answered with b"".
+    """Send `data`, close our side, and wait up to `linger` seconds for the server to close its side.
+
+    Answered with b"" if it did, or if the connection was lost, and with `STILL_OPEN` if we closed first.
 
     Closing with bytes unread would send a reset, which can overtake our goodbye; and a server counts the connection
     until it has seen its end. Never fails.
@@ -78,6 +80,9 @@ class Finish(msgspec.Struct, frozen=True, gc=False):
 
     data: bytes
     linger: float
+
+
+STILL_OPEN = b"open"
 
 
 class Pause(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,7 @@ import pytest
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.steps import Connect, Finish, Pause, Receive, Step
+from sshprobe.probe.steps import STILL_OPEN, Connect, Finish, Pause, Receive, Step
 from sshprobe.records import Observation
 from tests.wire.playbook import DISCONNECT, KEXINIT, kexinit, packet, text, u32
 
@@ -149,3 +149,11 @@ def test_a_bug_is_told_as_such() -> None:
     asked.answer(b"")
     found = asked.end(RuntimeError("of ours"))
     assert (found.status, found.error) == ("protocol_error", "internal error: RuntimeError")
+
+
+def test_a_server_that_does_not_close_is_given_time_to_see_our_end() -> None:
+    asked = Asked(depth="keys")
+    asked.answer(b"", THEIRS + LISTS)
+    assert isinstance(asked.answer(NetworkError("timeout", "no answer in time")), Finish)
+    assert asked.answer(STILL_OPEN) == Pause(0.05)
+    assert isinstance(asked.answer(b""), Connect)
