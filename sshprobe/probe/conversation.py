@@ -35,6 +35,8 @@ from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
+# Events are told apart by their very type: where `isinstance` is false, a msgspec.Struct goes through its metaclass.
+
 THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 """What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
 
@@ -49,9 +51,6 @@ SILENT_LINGER = 0.1
 
 ERROR_TEXT = 200
 """Bytes of a server's words quoted in an error."""
-
-
-_ENDS = (DisconnectReceived, ConnectionClosed)
 
 
 class Ended(Exception):
@@ -108,18 +107,18 @@ class Conversation:
         """Wait for the server's identification."""
         while True:
             event = yield from self._next(IDENTIFICATION)
-            if isinstance(event, LineReceived):
+            if type(event) is LineReceived:
                 self.answers.lines.append(event.line)
                 if event.line.rstrip() in THROTTLED_LINES:
                     raise Ended("throttled", f'the server says "{escape_bytes(event.line.rstrip())}"')
-            elif isinstance(event, IdentificationReceived):
+            elif type(event) is IdentificationReceived:
                 return event.identification
 
     def kexinit(self) -> Asking[KexInit]:
         """Wait for the server's lists."""
         while True:
             event = yield from self._next(KEXINIT)
-            if isinstance(event, KexInitReceived):
+            if type(event) is KexInitReceived:
                 return event.kexinit
 
     def start_key_exchange(
@@ -135,11 +134,11 @@ class Conversation:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""
         while True:
             event = yield from self._next("the key exchange")
-            if isinstance(event, GroupReceived):
+            if type(event) is GroupReceived:
                 self.answers.group = event
                 if event.fault is not None:
                     raise Ended("protocol_error", event.fault)
-            elif isinstance(event, HostKeyReceived):
+            elif type(event) is HostKeyReceived:
                 return event
 
     def methods(self, user: str, *, at_once: bool = False) -> Asking[tuple[bytes, ...] | None]:
@@ -150,13 +149,13 @@ class Conversation:
         self._transport.request_authentication_methods(user.encode(), at_once=at_once)
         while True:
             event = yield from self._next("the authentication methods")
-            if isinstance(event, ExtensionsReceived):
+            if type(event) is ExtensionsReceived:
                 self.answers.extensions = (self.answers.extensions or ()) + event.extensions
-            elif isinstance(event, AuthenticationBanner):
+            elif type(event) is AuthenticationBanner:
                 self.answers.banner = (self.answers.banner or b"") + event.message
-            elif isinstance(event, AuthenticationFailed):
+            elif type(event) is AuthenticationFailed:
                 return event.methods
-            elif isinstance(event, AuthenticationSucceeded):
+            elif type(event) is AuthenticationSucceeded:
                 return None
 
     def goodbye(self, description: bytes, linger: float) -> Asking[bool]:
@@ -198,7 +197,7 @@ class Conversation:
             raise Ended("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:
             raise Ended("protocol_error", str(error)) from None
-        if isinstance(event, _ENDS):
+        if type(event) is DisconnectReceived or type(event) is ConnectionClosed:
             raise self._ended(event, awaited)
         return event
 

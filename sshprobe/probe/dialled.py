@@ -106,11 +106,11 @@ class DialledProbe(Connection):
             self.close()
             self._over(end.value)
             return
-        if isinstance(step, Receive):
+        if type(step) is Receive:
             self._receive(step)
-        elif isinstance(step, Finish):
+        elif type(step) is Finish:
             self._finish(step)
-        elif isinstance(step, Connect):
+        elif type(step) is Connect:
             self._eof, self._lost, self._thrown_away = False, None, 0
             self.dial(step.timeout)
         else:
