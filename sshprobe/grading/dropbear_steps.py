@@ -16,7 +16,7 @@ from sshprobe.algorithms import CLASSES, Class, canonical
 from sshprobe.grading.advice import NEW_KEY, Context, not_waived
 from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import with_methods, with_names, with_new_keys, without_names
-from sshprobe.grading.lists import offers
+from sshprobe.grading.lists import offers, seen_lists
 from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.records import Observation, Verdict
 
@@ -111,11 +111,13 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
     costly = [name for name in offered if canonical(category, name) in context.costly[category]]
     known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
     taken = _taken(known, offered, costly, ())
-    left = [name for name in offered if not any(each.covers(name) for each in taken)]
-    if taken and not not_waived(context, category, left):
-        # Nothing would be left, or what is waived alone: something else is compiled in, and what that needs stays.
+    lists = [names for names in seen_lists(context.observation, category) if names]
+    left = [[name for name in names if not any(each.covers(name) for each in taken)] for names in lists]
+    if taken and not all(not_waived(context, category, names) for names in left):
+        # Nothing would be left of a list, or what is waived alone: something else is compiled in, and what that needs
+        # stays.
         steps, good, bad = _added(context, category, known)
-        if not good and not left:
+        if not good and not all(left):
             return
         yield from steps
         taken = _taken(known, [*offered, *bad], [*costly, *bad], good)

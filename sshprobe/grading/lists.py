@@ -74,6 +74,15 @@ def offers(observation: Observation, category: Class) -> dict[str, Offer]:
     return found
 
 
+def seen_lists(observation: Observation, category: Class) -> list[list[str]]:
+    """The lists of a class that were seen, one for each direction, without markers and empty names.
+
+    What a server is left with is asked of each: one without a name ends every connection, whatever the other has.
+    """
+    found = [getattr(observation, field) for _, field in FIELDS[category]]
+    return [[name for name in names if name and not is_marker(name)] for names in found if names is not None]
+
+
 def is_observed(observation: Observation, category: Class) -> bool:
     """Whether any list of the class was seen."""
     return any(getattr(observation, field) is not None for _, field in FIELDS[category])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
+from sshprobe.algorithms import CLASSES, Class, lookup, weakness_of
 from sshprobe.grading.advice import Context, not_waived
 from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.checks import minimum_bits
@@ -18,7 +18,7 @@ from sshprobe.grading.hypothetical import (
     with_protocol_2,
     without_names,
 )
-from sshprobe.grading.lists import FIELDS, WORDS, offers
+from sshprobe.grading.lists import WORDS, offers, seen_lists
 from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.records import Observation, Verdict
 
@@ -82,8 +82,7 @@ def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
 
 def _is_empty(context: Context, observation: Observation, category: Class, *, but_for_waived: bool) -> bool:
     """Whether some list that was seen has nothing left to negotiate, or nothing but what is waived."""
-    lists = [getattr(observation, field) for _, field in FIELDS[category]]
-    left = [[name for name in names if not is_marker(name)] for names in lists if names is not None]
+    left = seen_lists(observation, category)
     return any(not (not_waived(context, category, names) if but_for_waived else names) for names in left)
 
 

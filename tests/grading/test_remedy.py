@@ -295,6 +295,38 @@ def test_dropbear_is_given_another_mac_before_its_last_one_goes() -> None:
     assert found.compliant is True
 
 
+def test_dropbear_is_left_a_cipher_in_either_direction() -> None:
+    """What stays in the one direction does not do for the other."""
+    observed = modern(
+        identification=identification("SSH-2.0-dropbear_2022.83"),
+        encryption_algorithms_client_to_server=["3des-cbc"],
+        encryption_algorithms_server_to_client=["3des-cbc", "aes256-ctr"],
+    )
+    found = remedy(observed, ALIBABA)
+    assert [change.text for change in found.changes] == [
+        ("#define DROPBEAR_ENABLE_GCM_MODE 1",),
+        ("#define DROPBEAR_ENABLE_CBC_MODE 0",),
+    ]
+    assert found.compliant is True
+    # 2018.76 has no GCM, and nothing else that could be compiled in: its last cipher stays, and the grade says so.
+    older = msgspec.structs.replace(observed, identification=identification("SSH-2.0-dropbear_2018.76"))
+    kept = remedy(older, ALIBABA)
+    assert (kept.changes, kept.compliant) == ([], False)
+    assert [line.partition(":")[0] for line in kept.left] == ["cipher.unlisted 3des-cbc"]
+
+
+def test_an_empty_name_is_no_cipher_that_is_left() -> None:
+    observed = modern(
+        identification=identification("SSH-2.0-Other_1.0"),
+        encryption_algorithms_client_to_server=["3des-cbc", ""],
+        encryption_algorithms_server_to_client=["3des-cbc", "aes256-ctr"],
+    )
+    (change,) = remedy(observed, ALIBABA).changes
+    assert change.text == (
+        "ciphers: offer chacha20-poly1305@openssh.com or aes256-gcm@openssh.com in place of 3des-cbc",
+    )
+
+
 @pytest.mark.parametrize(
     ("raw", "names", "older"),
     [

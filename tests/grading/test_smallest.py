@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading import grade, remedy
@@ -13,12 +13,21 @@ from sshprobe.grading.grade import judge
 from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import plain_steps
-from sshprobe.profiles import Profile
+from sshprobe.profiles import Profile, load_profile
 from sshprobe.records import Observation
+from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
+
+# What one definition takes is all of the one direction and nothing of the other.
+TWO_DIRECTIONS = modern(
+    identification=identification("SSH-2.0-dropbear_2022.83"),
+    encryption_algorithms_client_to_server=["3des-cbc"],
+    encryption_algorithms_server_to_client=["3des"],
+)
 
 
 @given(observations(), PROFILES, st.booleans())
+@example(TWO_DIRECTIONS, load_profile("alibaba-ecs"), False)
 @settings(max_examples=120, deadline=None)
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
