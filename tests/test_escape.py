@@ -1,7 +1,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.escape import escape_bytes, escape_text, escape_unprintable
@@ -32,7 +32,6 @@ def test_limit() -> None:
     assert escape_bytes(b"abc", 3) == "abc"
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_byte_gets_through(data: bytes) -> None:
     text = escape_bytes(data)
@@ -40,14 +39,12 @@ def test_no_byte_gets_through(data: bytes) -> None:
     assert escape_unprintable(text) == text
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_two_texts_never_look_the_same(one: str, other: str) -> None:
     if one != other:
         assert escape_text(one) != escape_text(other)
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=st.characters()))
 def test_printing_leaves_nothing_unsafe_and_is_done_once(text: str) -> None:
     once = escape_unprintable(text)

@@ -221,7 +221,7 @@ groups = st.lists(
 ONE_FOR_ALL = Judge(PROFILES, strict=False)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.none() | keys, st.none() | groups)
 def test_keys_and_groups_are_judged_by_what_is_found_in_their_numbers(
     keys: list[HostKey] | None, groups: list[GroupExchange] | None

@@ -25,7 +25,7 @@ def test_the_tree_says_what_pairs_say(moduli: list[int]) -> None:
 
 
 @given(st.lists(st.sets(st.sampled_from(PRIMES), min_size=2, max_size=2), max_size=20))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_shared_primes_are_those_of_pairs(pairs: list[set[int]]) -> None:
     moduli = list(dict.fromkeys(math.prod(pair) for pair in pairs))
     expected: dict[int, list[int]] = {}

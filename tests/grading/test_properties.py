@@ -209,7 +209,7 @@ def without_advice(verdict: Verdict) -> tuple[Verdict, list[Finding]]:
 
 
 @given(st.lists(observations(), min_size=2, max_size=4), PROFILES, st.booleans(), st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_verdict_depends_on_nothing_else(
     hosts: list[Observation], profile: Profile, strict: bool, shuffler: random.Random
 ) -> None:
@@ -229,7 +229,7 @@ def test_the_verdict_depends_on_nothing_else(
 
 
 @given(observations(), PROFILES, st.booleans(), st.randoms(use_true_random=False))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_order_of_names_changes_nothing(
     observation: Observation, profile: Profile, strict: bool, shuffler: random.Random
 ) -> None:
@@ -246,7 +246,7 @@ def test_the_order_of_names_changes_nothing(
 
 
 @given(observations(), PROFILES, st.booleans(), st.sampled_from(CLASSES), st.data())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
     observation: Observation, profile: Profile, strict: bool, category: Class, data: st.DataObject
 ) -> None:
@@ -276,7 +276,7 @@ def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
 
 @pytest.mark.parametrize("profile", BUILT_IN, ids=lambda profile: profile.id)
 @given(st.booleans(), st.data())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, data: st.DataObject) -> None:
     """The same from a server that is otherwise as the guide wants it: there the caps matter most."""
     category = data.draw(st.sampled_from(CLASSES))
@@ -340,7 +340,7 @@ def compliant(draw: st.DrawFn, profile: Profile) -> Observation:
 
 @pytest.mark.parametrize("profile", BUILT_IN, ids=lambda profile: profile.id)
 @given(st.booleans(), st.data())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_a_missing_observation_never_yields_compliant_true(profile: Profile, strict: bool, data: st.DataObject) -> None:
     whole = data.draw(compliant(profile))
     assert grade(whole, profile, strict=strict).compliant is True
@@ -351,7 +351,7 @@ def test_a_missing_observation_never_yields_compliant_true(profile: Profile, str
 
 
 @given(observations(), PROFILES, st.booleans(), st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_nor_does_it_for_any_other_server(
     observation: Observation, profile: Profile, strict: bool, data: st.DataObject
 ) -> None:
@@ -364,7 +364,7 @@ def test_nor_does_it_for_any_other_server(
 
 
 @given(observations(), PROFILES, st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_numbers_of_a_verdict_add_up(observation: Observation, profile: Profile, strict: bool) -> None:
     verdict = grade(observation, profile, strict=strict)
     assert verdict.raw_score == max(0, 100 - sum(finding.effect.points for finding in verdict.findings))
@@ -391,7 +391,7 @@ MOST: dict[str, tuple[int, int, int]] = {
 
 
 @given(observations(), PROFILES, st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_letter_promises_what_the_document_says(observation: Observation, profile: Profile, strict: bool) -> None:
     verdict = grade(observation, profile, strict=strict)
     counts = Counter(finding.severity for finding in verdict.findings if finding.waived is None)
@@ -407,7 +407,7 @@ def test_a_letter_promises_what_the_document_says(observation: Observation, prof
 
 
 @given(observations(), PROFILES, st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_hint_decides_nothing(observation: Observation, profile: Profile, strict: bool) -> None:
     """Neither what a server calls itself, nor what follows from it, moves the score."""
     verdict = grade(observation, profile, strict=strict)
@@ -426,7 +426,7 @@ def test_a_hint_decides_nothing(observation: Observation, profile: Profile, stri
 
 
 @given(observations(), PROFILES, st.booleans())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_a_remedy_never_makes_it_worse(observation: Observation, profile: Profile, strict: bool) -> None:
     before, after = grade(observation, profile, strict=strict), remedy(observation, profile, strict=strict)
     assert after.score >= before.score

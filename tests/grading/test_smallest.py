@@ -28,7 +28,7 @@ TWO_DIRECTIONS = modern(
 
 @given(observations(), PROFILES, st.booleans())
 @example(TWO_DIRECTIONS, load_profile("alibaba-ecs"), False)
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
     context = Context.of(observation, profile, judge(observation, profile, strict=strict))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.cli.fail_on import reached
@@ -231,7 +231,7 @@ def mutated(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
     return first, [piece for piece in pieces if piece]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(mutated())
 def test_whatever_comes_gives_the_same_record(case: tuple[bytes, list[bytes]]) -> None:
     first, pieces = case

@@ -401,7 +401,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(fields).map(lambda each: kind(**each))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values(HostRecord), st.lists(HOSTILE, max_size=2), st.integers(1, 200))
 def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[str], width: int) -> None:
     help_ = Help(advice, advice, left=advice, long_commands=advice)

@@ -11,7 +11,7 @@ from typing import IO
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.errors import InputError
@@ -111,7 +111,6 @@ def test_broken_files_are_named_with_their_line(data: bytes, tmp_path: Path) -> 
     assert "\n" not in str(caught.value)
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=60), st.sampled_from([b"", line(HEADER), line(HOSTS[0])[:200], b'{"sweep":']))
 def test_any_file_is_records_or_a_clear_error(data: bytes, start: bytes) -> None:
     message = "fine"

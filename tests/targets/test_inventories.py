@@ -454,7 +454,7 @@ def test_inventories_and_words_are_one_set(folder: Folder) -> None:
     assert stream.count(Exclusions.parse(["192.0.2.1", "2001:db8::/64"])) == 253
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     st.sampled_from([None, *FORMATS]),
     st.one_of(

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sshprobe.targets import Exclusions, TargetStream, parse_targets
 from sshprobe.targets.permutation import Permutation
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(0, 2**64))
 @example(1, 0)
 @example(2, 0)
@@ -25,7 +24,6 @@ def test_every_index_comes_once(size: int, seed: int) -> None:
     assert sorted(permutation[position] for position in range(size)) == list(range(size))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 2**128 * 65535), st.integers(0, 2**53 - 1), st.data())
 def test_large_spaces_too(size: int, seed: int, data: st.DataObject) -> None:
     permutation = Permutation(size, seed)
@@ -101,7 +99,6 @@ WORD = st.one_of(
 PORTS = st.sampled_from([[22], [23, 22], [24, 25]])
 
 
-@settings(deadline=None)
 @given(st.lists(WORD, min_size=1, max_size=12), PORTS, st.one_of(st.none(), st.integers(0, 99)))
 def test_every_host_and_port_once(words: list[str], ports: list[int], seed: int | None) -> None:
     stream = parse_targets(words, port=ports, seed=seed)
@@ -111,7 +108,6 @@ def test_every_host_and_port_once(words: list[str], ports: list[int], seed: int 
     assert sorted(all_of_them) == sorted(each_alone)
 
 
-@settings(deadline=None)
 @given(st.lists(WORD, min_size=1, max_size=8), st.lists(WORD, max_size=5), PORTS)
 def test_the_count_is_of_what_is_not_excluded(words: list[str], excluded: list[str], ports: list[int]) -> None:
     exclusions = Exclusions.parse([word for word in excluded if ":" not in word or ("::" in word and "[" not in word)])

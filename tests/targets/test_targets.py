@@ -4,7 +4,7 @@ from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.errors import InputError
@@ -96,7 +96,6 @@ def test_a_network_takes_a_port() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.integers(20, 32), st.integers(0, 2**32 - 1))
 def test_a_network_is_what_the_standard_library_says_it_is(prefix: int, address: int) -> None:
     network = ip_network((address, prefix), strict=False)
@@ -119,7 +118,6 @@ def test_a_host_named_twice_comes_once() -> None:
     ]
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)), max_size=12), st.integers(0, 60), st.integers(0, 60))
 def test_intervals_are_a_set(pairs: list[tuple[int, int]], first: int, length: int) -> None:
     intervals = merge((first, first + length) for first, length in pairs)
@@ -187,7 +185,6 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.one_of(st.lists(NUMBERS, min_size=1, max_size=5).map(".".join), st.text(max_size=20)))
 def test_an_ipv4_address_is_what_the_standard_library_says_it_is(text: str) -> None:
     try:
@@ -197,7 +194,6 @@ def test_an_ipv4_address_is_what_the_standard_library_says_it_is(text: str) -> N
     assert ipv4_value(text) == expected
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_target_or_a_clear_error(text: str) -> None:
     message = ""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire.certificates import FOREVER, HOST, OPTIONS, PRINCIPALS, USER, Certificate
@@ -234,7 +234,6 @@ def test_malformed(malformed: dict[str, bytes]) -> None:
         parse_host_key(build(**malformed))  # type: ignore[arg-type]
 
 
-@settings(deadline=None)
 @given(
     st.fixed_dictionaries({}, optional={name: st.binary() for name in ("principals", "extensions", "ca", "signature")})
 )

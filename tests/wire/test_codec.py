@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire import codec
@@ -50,7 +50,6 @@ def test_any_value_but_zero_is_true(byte: int) -> None:
     assert Reader(bytes((byte,)), "example").boolean("it") is (byte != 0)
 
 
-@settings(deadline=None)
 @given(st.integers() | st.integers(min_value=-(2**4096), max_value=2**4096))
 def test_mpint_round_trip_and_fewest_bytes(value: int) -> None:
     encoded = codec.mpint(value)
@@ -62,7 +61,6 @@ def test_mpint_round_trip_and_fewest_bytes(value: int) -> None:
     assert body[:1] != b"\xff" or len(body) == 1 or body[1] < 0x80
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 255),
     st.booleans(),
@@ -96,7 +94,6 @@ def test_a_payload_of_every_type(
     reader.end()
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=64), st.data())
 def test_a_truncated_string_is_refused(text: bytes, data: st.DataObject) -> None:
     encoded = codec.string(text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire.codec import mpint, string, uint32
@@ -158,7 +158,6 @@ NAMES = st.sampled_from(
 FIELDS = st.one_of(st.binary(max_size=40).map(string), st.integers().map(mpint), st.just(string(b"nistp256")))
 
 
-@settings(deadline=None)
 @given(st.binary() | st.tuples(NAMES.map(string), st.lists(FIELDS, max_size=6).map(b"".join)).map(b"".join))
 def test_arbitrary_bytes_raise_nothing_else(blob: bytes) -> None:
     try:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire.codec import Reader, byte, mpint, string, uint32
@@ -363,7 +363,6 @@ RAW = st.binary(max_size=200) | st.tuples(NUMBERS, NUMBERS).map(b"".join)
 
 
 @pytest.mark.parametrize("algorithm", ["rsa-sha2-512", *ALGORITHMS[len(RSA_ALGORITHMS) :]])
-@settings(deadline=None)
 @given(signature=st.binary() | RAW, wrapped=st.booleans(), tail=st.sampled_from([b"", b"\x01\x00\x00\x00\x01"]))
 def test_no_bytes_raise(algorithm: str, signature: bytes, wrapped: bool, tail: bytes) -> None:
     key = parse_host_key(signed_once(algorithm))
@@ -376,7 +375,6 @@ def signed_once(algorithm: str) -> bytes:
     return signed(algorithm)[0]
 
 
-@settings(deadline=None)
 @given(e=NUMBERS, n=NUMBERS, raw=st.binary(max_size=200))
 def test_no_rsa_key_raises(e: bytes, n: bytes, raw: bytes) -> None:
     key = parse_host_key(string(b"ssh-rsa") + e + n)
@@ -387,14 +385,12 @@ SIZED = st.sampled_from([1024, 2048]).flatmap(lambda bits: st.integers(2 ** (bit
 Q = st.sampled_from([160, 224, 256]).flatmap(lambda bits: st.integers(2 ** (bits - 1), 2**bits - 1)).map(mpint)
 
 
-@settings(deadline=None)
 @given(p=SIZED | NUMBERS, q=Q | NUMBERS, g=NUMBERS, y=NUMBERS, raw=st.binary(min_size=40, max_size=40))
 def test_no_dsa_key_raises(p: bytes, q: bytes, g: bytes, y: bytes, raw: bytes) -> None:
     key = parse_host_key(string(b"ssh-dss") + p + q + g + y)
     assert not verify(key, "ssh-dss", string(b"ssh-dss") + string(raw), DATA)
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=64, max_size=64), st.binary(max_size=80))
 def test_no_point_raises(point: bytes, raw: bytes) -> None:
     name = string(b"ecdsa-sha2-nistp256")
@@ -402,14 +398,12 @@ def test_no_point_raises(point: bytes, raw: bytes) -> None:
     assert verify(key, "ecdsa-sha2-nistp256", name + string(raw), DATA) is False
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64))
 def test_no_ed25519_key_raises(public_key: bytes, raw: bytes) -> None:
     name = string(b"ssh-ed25519")
     assert verify(parse_host_key(name + string(public_key)), "ssh-ed25519", name + string(raw), DATA) is False
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=20))
 def test_the_name_in_a_signature(name: bytes) -> None:
     assert signature_algorithm(string(name) + b"rest") == name
