@@ -117,7 +117,10 @@ def _definitions(context: Context, before: Verdict, category: Class, version: tu
         # Nothing would be left of a list, or what is waived alone: something else is compiled in, and what that needs
         # stays.
         steps, good, bad = _added(context, category, known)
-        if not good and not all(left):
+        # Where nothing can be, no list loses its last name, nor its last sound one beside what is waived.
+        sound = [not_waived(context, category, [name for name in names if name not in costly]) for names in lists]
+        kept = [not_waived(context, category, names) if had else names for names, had in zip(left, sound, strict=True)]
+        if not good and not all(kept):
             return
         yield from steps
         taken = _taken(known, [*offered, *bad], [*costly, *bad], good)

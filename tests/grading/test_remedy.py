@@ -493,6 +493,24 @@ def test_what_is_waived_is_not_all_that_is_left(software: str, expected: str) ->
     assert found.compliant is True
 
 
+def test_dropbear_does_not_lose_its_last_sound_name_for_one_that_is_waived() -> None:
+    """DROPBEAR_ECDH has all three curves: CNSA allows that of 384 bits, and nothing that could be compiled in."""
+    until = datetime.date(2099, 1, 1)
+    waiver = Waiver(
+        finding="kex.forbidden", algorithm="diffie-hellman-group14-sha256", hosts=("*",), reason="old", until=until
+    )
+    observed = modern(
+        identification=identification("SSH-2.0-dropbear_2022.83"),
+        kex_algorithms=["ecdh-sha2-nistp256", "ecdh-sha2-nistp384", "diffie-hellman-group14-sha256", STRICT],
+    )
+    profile = msgspec.structs.replace(load_profile("cnsa-1.0"), waiver=(waiver,))
+    found = remedy(observed, profile)
+    assert not [text for change in found.changes for text in change.text if "ECDH" in text]
+    assert [line.partition(":")[0] for line in found.left if line.startswith("kex")] == [
+        "kex.stronger ecdh-sha2-nistp256"
+    ]
+
+
 def test_a_key_is_made_beside_one_that_is_waived() -> None:
     names = ["ssh-dss", "ecdsa-sha2-nistp256"]
     assert MODERN.host_key is not None
