@@ -76,14 +76,24 @@ def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
 
 
 def _gss(context: Context, before: Verdict) -> Iterator[Step]:
-    gone = {name for name in context.costly["kex"] if name.startswith("gss-")}
-    if gone:
-        yield _line(
-            NO_GSS,
-            partial(without_names, category="kex", gone=gone),
-            comment="without key exchange by GSS-API",
-            reasons=reasons_to_go(before, "kex", gone),
-        )
+    """The one option for all of them: it is given where others are left, and where no waiver covers one of them."""
+    found = offers(context.observation, "kex")
+    gss = {same for same in found if same.startswith("gss-")}
+    gone = gss & context.costly["kex"]
+    sound = gss - gone - context.waived["kex"]
+    others = [name for same, offer in found.items() if same not in gss for name in offer.names]
+    if config_line(context, "kex") is not None:
+        others = [name for name in remaining(context, "kex") if not name.startswith("gss-")]
+    if not gone or gss & context.waived["kex"] or not (not_waived(context, "kex", others) if sound else others):
+        return
+    too = sorted(name for same in sound for name in found[same].names)
+    also = (f"{', '.join(too)}: there is no option for one without the other",) if too else ()
+    yield _line(
+        NO_GSS,
+        partial(without_names, category="kex", gone=gss),
+        comment="without key exchange by GSS-API",
+        reasons=(*reasons_to_go(before, "kex", gone), *also),
+    )
 
 
 def _gone(context: Context, category: Class) -> list[str]:

@@ -186,6 +186,38 @@ def test_other_lines() -> None:
     assert three.compliant is True
 
 
+MECHANISM = "toWM5Slw5Ew8Mqkay+al2g=="
+OLD_GSS, SOUND_GSS = f"gss-gex-sha1-{MECHANISM}", f"gss-group16-sha512-{MECHANISM}"
+
+
+def test_the_option_for_gss_api_takes_all_of_it_and_says_so() -> None:
+    observed = modern(kex_algorithms=["curve25519-sha256", OLD_GSS, SOUND_GSS, STRICT])
+    (change,) = remedy(observed, ALIBABA).changes
+    assert change.text == ("GSSAPIKeyExchange no",)
+    assert change.reasons[-1] == f"{SOUND_GSS}: there is no option for one without the other"
+
+
+def test_the_option_for_gss_api_is_not_given_where_a_waiver_covers_one() -> None:
+    waiver = Waiver(
+        finding="kex.forbidden",
+        algorithm="gss-group1-sha1-*",
+        hosts=("*",),
+        reason="old",
+        until=datetime.date(2099, 1, 1),
+    )
+    observed = modern(kex_algorithms=["curve25519-sha256", OLD_GSS, f"gss-group1-sha1-{MECHANISM}", STRICT])
+    found = remedy(observed, msgspec.structs.replace(ALIBABA, waiver=(waiver,)))
+    assert (found.changes, found.compliant) == ([], False)
+    assert [line.partition(":")[0] for line in found.left] == [f"kex.forbidden {OLD_GSS}"]
+
+
+def test_the_option_for_gss_api_is_not_given_where_nothing_else_is_left() -> None:
+    """Nothing that OpenSSH 3.0 has is still known to 9.2, so no other line could come with it."""
+    found = remedy(modern(kex_algorithms=[OLD_GSS]), load_profile("openssh-3.0"))
+    assert "GSSAPIKeyExchange no" not in found.lines
+    assert found.compliant is False
+
+
 def test_compression() -> None:
     early = remedy(modern(**both("compression", ["none", "zlib", "zlib@openssh.com"])), MODERN)
     assert "Compression delayed" in early.lines

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+
+import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from sshprobe.algorithms import CLASSES
 from sshprobe.grading import grade, remedy
 from sshprobe.grading.advice import Context, is_openssh
 from sshprobe.grading.changes import Step, after
@@ -13,7 +17,7 @@ from sshprobe.grading.grade import judge
 from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import plain_steps
-from sshprobe.profiles import Profile, load_profile
+from sshprobe.profiles import Profile, Waiver, load_profile
 from sshprobe.records import Observation
 from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
@@ -24,15 +28,29 @@ TWO_DIRECTIONS = modern(
     encryption_algorithms_client_to_server=["3des-cbc"],
     encryption_algorithms_server_to_client=["3des"],
 )
+# It has nothing but what one option switches off, and the profile allows nothing that this release still has.
+GSS_ALONE = modern(kex_algorithms=["gss-13.3.132.0.10-sha256-toWM5Slw5Ew8Mqkay+al2g=="])
 
 
-@given(observations(), PROFILES, st.booleans())
+def with_waivers(profile: Profile) -> st.SearchStrategy[Profile]:
+    kinds = [f"{category}.{kind}" for category in CLASSES for kind in ("forbidden", "unlisted", "stronger", "weak")]
+    waived = st.lists(st.sampled_from([*kinds, "authentication.unlisted", "kex.terrapin"]), max_size=3, unique=True)
+    return waived.map(lambda ids: msgspec.structs.replace(profile, waiver=tuple(map(_waiver, ids))))
+
+
+def _waiver(finding: str) -> Waiver:
+    return Waiver(finding=finding, hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
+
+
+@given(observations(), PROFILES.flatmap(with_waivers), st.booleans())
 @example(TWO_DIRECTIONS, load_profile("alibaba-ecs"), False)
+@example(GSS_ALONE, load_profile("openssh-3.0"), False)
 @settings(max_examples=120)
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
     context = Context.of(observation, profile, judge(observation, profile, strict=strict))
     before = grade(observation, profile, strict=strict)
+    before = msgspec.structs.replace(before, findings=[each for each in before.findings if each.waived is None])
     find = openssh_steps if is_openssh(observation) else plain_steps
     if dropbear_version(observation) is not None:
         find = dropbear_steps
@@ -48,8 +66,11 @@ def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile
 
     whole = outcome(steps)
     assert whole[:3] == (found.grade, found.score, found.compliant)
-    # Nothing that could be taken before, of a list that had something, is taken from everybody.
-    was, now = (usable(each, context.waived) for each in (observation, after(observation, steps)))
+    # Nothing that could be taken before, of a list that had something, is taken from everybody; and where something
+    # did without a waiver, something does.
+    waived = context.waived
+    bad: dict[str, frozenset[str]] = {category: context.costly[category] | waived[category] for category in CLASSES}
+    was, now = usable(observation, bad), usable(after(observation, steps), waived)
     assert all(later >= earlier for earlier, later in zip(was, now, strict=True))
     for step in steps:
         assert outcome([other for other in steps if other is not step]) != whole, step.change
