@@ -23,7 +23,7 @@ from sshprobe.records import Observation
 class DialledProbe(Connection):
     """One host of one address. A subclass says what becomes of it, in `ended` and `left`: one is called, once."""
 
-    __slots__ = ("_asking", "_eof", "_finishing", "_lost", "_thrown_away", "probe")
+    __slots__ = ("_asking", "_eof", "_finishing", "_lost", "_thrown_away", "_until", "probe")
 
     def __init__(self, dialer: Dialer, probe: HostProbe) -> None:
         super().__init__(dialer, probe.place, probe.port)
@@ -31,6 +31,7 @@ class DialledProbe(Connection):
         self._finishing = False
         self._thrown_away = 0
         self._eof = False
+        self._until = 0.0
         self._lost: NetworkError | None = None
 
     # -- for the subclass to define ----------------------------------------------------------------------------------
@@ -111,7 +112,7 @@ class DialledProbe(Connection):
         elif type(step) is Finish:
             self._finish(step)
         elif type(step) is Connect:
-            self._eof, self._lost, self._thrown_away = False, None, 0
+            self._eof, self._until, self._lost, self._thrown_away = False, 0.0, None, 0
             self.dial(step.timeout)
         else:
             self.probe.go_on_from(self._asking, step)
@@ -122,7 +123,9 @@ class DialledProbe(Connection):
             self.send(step.data)
         if self._eof:
             self.received(b"")
-        elif step.deadline != self.deadline:
+        elif step.deadline != self._until:
+            # Once for each deadline: the dialer may have put it off, once too, and each piece of an answer comes here.
+            self._until = step.deadline
             self.wait_until(step.deadline)
 
     def _finish(self, step: Finish) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -157,3 +158,18 @@ async def test_what_was_said_before_a_reset_counts(dialer: Dialer) -> None:
         found = await dialled(dialer, asked)
     assert found is not None
     assert (found.status, asked.come_back_later) == ("throttled", True)
+
+
+async def test_who_sends_a_little_at_a_time_gets_lost_time_back_once(dialer: Dialer) -> None:
+    """Else each piece would buy as much again, and a tarpit would hold the sweep for ever."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+    async with serving(serve) as port:
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 0.5)  # as if stopped when the deadline came
+        found = await dialled(dialer, probe(port, timeout=0.3))
+    assert found is not None
+    assert (found.status, found.stage) == ("not_ssh", "identification")
