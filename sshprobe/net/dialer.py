@@ -47,6 +47,9 @@ TICK = 0.02
 LATE = 0.1
 """Seconds by which the look at the deadlines may come late before they are doubted."""
 
+GIVEN_BACK = 10.0
+"""Seconds that are given back at most: who was stopped for an hour does not wait for silent servers as long again."""
+
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 
 
@@ -214,7 +217,7 @@ class Connection:
         """Take the end of a wait. `lost`: seconds in which this process did not run; they are given back, once."""
         if lost > LATE and not self._put_off:
             self._put_off = True
-            self.deadline = self._dialer.time() + lost
+            self.deadline = self._dialer.time() + min(lost, GIVEN_BACK)
         elif self._connected:
             self.expired()
         else:

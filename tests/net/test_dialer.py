@@ -148,6 +148,24 @@ async def test_lost_time_is_given_back_once(dialer: Dialer) -> None:
     assert connection.heard == ["timeout"]
 
 
+async def test_of_a_long_stop_no_more_is_given_back_than_a_question_has(
+    dialer: Dialer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the silent servers of a scan that was stopped for an hour would hold it for another."""
+    monkeypatch.setattr("sshprobe.net.dialer.GIVEN_BACK", 0.2)
+    with listening() as server:
+        connection = Recorder(dialer, server.getsockname()[1])
+        connection.dial(5)
+        await connection.made.wait()
+        time.sleep(1)  # noqa: ASYNC251
+        stopped_until = time.monotonic()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert stopped_until < connection.deadline < stopped_until + 0.7
+        await connection.over.wait()
+    assert connection.heard == ["connected", "expired"]
+
+
 async def test_closing_drops_everything() -> None:
     dialer = Dialer()
     dialer.open()
