@@ -167,21 +167,15 @@ class Sweep(Generic[T, R]):
     async def batches(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[list[Outcome[T, R]], None]:
         """Yield the outcomes of all targets, each time all that there are. Closing it early cancels what runs."""
         source = targets if isinstance(targets, AsyncIterator) else _as_async(targets)
-        if self._shortcut is not None:
-            self._shortcut.open()
-        try:
-            async with self._working(self._first_tries(source)) as work:
+        async with self._working(self._first_tries(source)) as work:
+            while batch := await self._next_batch(work):
+                yield batch
+                self._read(batch)
+        if self._later:
+            async with self._working(self._second_tries()) as work:
                 while batch := await self._next_batch(work):
                     yield batch
                     self._read(batch)
-            if self._later:
-                async with self._working(self._second_tries()) as work:
-                    while batch := await self._next_batch(work):
-                        yield batch
-                        self._read(batch)
-        finally:
-            if self._shortcut is not None:
-                self._shortcut.close()
 
     # -- between those who work and who reads -----------------------------------------------------------------------
 
@@ -243,6 +237,16 @@ class Sweep(Generic[T, R]):
 
     async def _first_tries(self, source: AsyncIterator[T]) -> None:
         """Take targets until there are none, and wait for the last of them."""
+        if self._shortcut is None:
+            await self._take_all(source)
+            return
+        self._shortcut.open()
+        try:
+            await self._take_all(source)
+        finally:
+            self._shortcut.close()  # before the tasks are cancelled: no one goes on then with what leaves it
+
+    async def _take_all(self, source: AsyncIterator[T]) -> None:
         while True:
             while self._under_way >= self._concurrency or self._under_way + self._unread >= 2 * self._concurrency:
                 await self._changed()

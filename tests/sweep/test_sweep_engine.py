@@ -300,7 +300,7 @@ class ShortWay:
         if target.name.endswith("0"):
             end()  # at once
         else:
-            self.shortcut.handles.append(loop.call_later(0.001, end))
+            self.shortcut.handles.append(loop.call_later(0.02 if target.name.endswith("y") else 0.001, end))
 
 
 def shortened(shortcut: Shortcut, **options: Any) -> Sweep[Conversation, str]:
@@ -360,3 +360,24 @@ async def test_stop_lets_the_short_cut_finish_and_closing_drops_it() -> None:
     before = shortcut.started
     await asyncio.sleep(0.02)
     assert (shortcut.started, shortcut.is_open) == (before, False)
+
+
+async def test_nothing_comes_of_the_short_cut_while_what_runs_is_cancelled() -> None:
+    """Who would leave it then finds no one who goes on."""
+
+    class Slow(Conversation):
+        async def run(self) -> str:
+            try:
+                await asyncio.Event().wait()
+                return ""
+            finally:
+                await asyncio.sleep(0.05)
+
+    faults: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+    targets = [Slow("slow", "long"), Conversation("quick", "q"), *(Conversation(f"{n}y", str(n)) for n in range(1000))]
+    running = shortened(Shortcut(leave=True)).run(targets)
+    async for _ in running:
+        break
+    await running.aclose()
+    assert faults == []
