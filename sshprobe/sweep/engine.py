@@ -256,6 +256,8 @@ class Sweep(Generic[T, R]):
                 await self._calm.wait()
             if self._interval:
                 await self._keep_rate()
+            if self._stopped.is_set():
+                break  # while we waited
             try:
                 target = await anext(source)
             except StopAsyncIteration:

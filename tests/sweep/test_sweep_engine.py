@@ -196,6 +196,15 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
     assert len(results) == engine.progress.started == engine.progress.done
 
 
+async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
+    engine: Sweep[Conversation, str] = Sweep(each, concurrency=5, rate=5)
+    results = []
+    async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
+        results += outcome.results
+        engine.stop()
+    assert results == ["0#1"]
+
+
 async def test_a_name_has_all_of_its_addresses_alone() -> None:
     """Whichever of them will answer: another name may have the same ones, in another order."""
     for seed in range(20):
