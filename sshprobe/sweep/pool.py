@@ -105,7 +105,11 @@ class Pool(Generic[T, R]):
         """Yield every target with its result, those that came together in one list. See `run`."""
         try:
             source: Iterator[T] | None = targets
+            told_to_stop = False
             while True:
+                if self._stopping and not told_to_stop:
+                    told_to_stop = True
+                    self._drop_pending()
                 if source is not None and (self._stopping or not self._read(source, route)):
                     source = None
                 for slot in self._slots:
@@ -117,8 +121,13 @@ class Pool(Generic[T, R]):
             self.kill()
 
     def stop(self) -> None:
-        """Start nothing new; what is under way is finished and still comes out of `run`."""
+        """Start nothing new; what is under way is finished and still comes out of `run`.
+
+        A handler of signals may call it, in the middle of anything that is done here: `batches` does the rest.
+        """
         self._stopping = True
+
+    def _drop_pending(self) -> None:
         for slot in self._slots:
             self.progress.started -= len(slot.pending)
             slot.pending.clear()

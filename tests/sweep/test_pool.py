@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -96,6 +97,20 @@ def test_stop_ends_with_what_is_under_way() -> None:
             pool.stop()
     assert 50 <= len(results) <= taken < 1000
     assert len(results) == len(set(results)) == pool.progress.done == pool.progress.started
+
+
+def test_a_signal_may_say_stop_in_the_middle_of_a_batch() -> None:
+    """Between two steps of Python it can come anywhere: here while targets are taken off the queue to be sent."""
+    pool = pool_of(1)
+
+    class Queue(deque[tuple[int, int]]):
+        def popleft(self) -> tuple[int, int]:
+            pool.stop()
+            return super().popleft()
+
+    pool._slots[0].pending = Queue()
+    results = list(pool.run(iter(range(1000)), modulo))
+    assert len(results) == pool.progress.done == pool.progress.started <= 20
 
 
 def test_targets_are_read_as_they_are_needed() -> None:
