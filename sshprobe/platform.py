@@ -19,15 +19,15 @@ from types import FrameType
 RESERVED_FILES = 64
 """Descriptors kept for everything that is no target: files, pipes, the event loop, the resolver."""
 
-POLL_READABLE = POLL_FAILED = POLL_ENDED = POLL_EVERYTHING = MORE_COMES = 0
+POLL_READABLE = POLL_FAILED = POLL_TO_THE_END = POLL_EVERYTHING = MORE_COMES = 0
 STREAM_NONBLOCKING: int = socket.SOCK_STREAM
 if sys.platform == "linux":
     POLL_FAILED = select.EPOLLHUP | select.EPOLLERR
     """Events of a `poll_set`: a socket has an error, or both sides have ended."""
     POLL_READABLE = select.EPOLLIN | POLL_FAILED
-    POLL_ENDED = select.EPOLLRDHUP | POLL_FAILED
-    """Nothing comes after what can be read now."""
-    POLL_EVERYTHING = select.EPOLLIN | select.EPOLLOUT | POLL_ENDED | select.EPOLLET
+    POLL_TO_THE_END = select.EPOLLRDHUP | select.EPOLLPRI | POLL_FAILED
+    """There may be more where little was read at once: the end, or what stands behind urgent data (tcp(7))."""
+    POLL_EVERYTHING = select.EPOLLIN | select.EPOLLOUT | POLL_TO_THE_END | select.EPOLLET
     """To be told of each change once (edge-triggered)."""
     STREAM_NONBLOCKING = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
     """The type of a TCP socket that never waits."""

@@ -24,10 +24,10 @@ from contextlib import contextmanager
 from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
 from sshprobe.platform import (
     MORE_COMES,
-    POLL_ENDED,
     POLL_EVERYTHING,
     POLL_FAILED,
     POLL_READABLE,
+    POLL_TO_THE_END,
     STREAM_NONBLOCKING,
     has_poll_set,
     poll_set,
@@ -178,7 +178,7 @@ class Connection:
                 self.broken(network_error(error))
                 return
             self.received(data)
-            if not data or (len(data) < READ and not events & POLL_ENDED):
+            if not data or (len(data) < READ and not events & POLL_TO_THE_END):
                 return
 
     def _dial_now(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -158,6 +159,24 @@ async def test_what_was_said_before_a_reset_counts(dialer: Dialer) -> None:
         found = await dialled(dialer, asked)
     assert found is not None
     assert (found.status, asked.come_back_later) == ("throttled", True)
+
+
+async def test_what_follows_urgent_data_is_read(dialer: Dialer) -> None:
+    """Reading stops in front of it, although there is more, and of what is there already we are told once."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as mine:
+            mine.send(b"SSH-2.0-")
+            mine.send(b"!", socket.MSG_OOB)
+            mine.send(b"There_1.0\r\n")
+        await reader.read()
+
+    async with serving(serve) as port:
+        found = await dialled(dialer, probe(port, timeout=1))
+        assert timeless(found) == timeless(await probe(port, timeout=1).run())
+    assert found is not None
+    assert found.error == "timed out waiting for KEXINIT"
 
 
 async def test_who_sends_a_little_at_a_time_gets_lost_time_back_once(dialer: Dialer) -> None:
