@@ -192,9 +192,14 @@ class Connection:
             made.close()
             self.broken(connect_error(OSError(code, os.strerror(code)), self.place))
             return
-        self._open = True
         self._number = made.fileno()
-        self._dialer.add(self._number, self)
+        try:
+            self._dialer.add(self._number, self)
+        except OSError as error:  # what a user may watch has a limit, too: epoll(7), max_user_watches
+            made.close()
+            self.broken(network_error(error))
+            return
+        self._open = True
         self.wait_until(self._dialer.time() + self.timeout)
 
     def _send_now(self) -> None:

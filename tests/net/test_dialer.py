@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -89,6 +90,19 @@ async def test_nobody_answers(dialer: Dialer) -> None:
             each.setblocking(False)
             each.connect_ex(server.getsockname())
         assert await heard(Recorder(dialer, server.getsockname()[1])) == ["timeout"]
+
+
+async def test_what_cannot_be_watched_is_this_machines_trouble(dialer: Dialer, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def register(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with listening() as server:
+        connection = Recorder(dialer, server.getsockname()[1])
+        with monkeypatch.context() as patch:
+            patch.setattr(dialer, "_poll", Full())
+            assert await heard(connection) == ["local"]
+        assert await heard(Recorder(dialer, server.getsockname()[1])) == ["connected", "expired"]
 
 
 async def test_silence(dialer: Dialer) -> None:
