@@ -160,7 +160,9 @@ class Human:
         copy_to: IO[bytes] | None = None,
         fleet: FleetIndex | None = None,
         pause: Callable[[], AbstractContextManager[None]] = nullcontext,
-        in_full: str = "-v",
+        in_full: str = "add `-v`",
+        kept_in: str | None = None,
+        resumable: bool = False,
     ) -> None:
         from sshprobe.report.table import FleetTable
 
@@ -174,11 +176,13 @@ class Human:
         self._fleet = fleet
         self._pause = pause
         self._in_full = in_full
-        """What to add, or to run, to see the blocks that are not shown."""
+        """What to do to see the blocks that are not shown."""
         self._hosts = 0
         self._judged = False
-        self._table = FleetTable(terminal, verbose=verbose)
-        self._plain_table = FleetTable(type(terminal)(), verbose=verbose)
+        self._table, self._plain_table = (
+            FleetTable(each, verbose=verbose, kept_in=kept_in, resumable=resumable)
+            for each in (terminal, type(terminal)())
+        )
 
     def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
         """Show hosts; see `Audience`."""
@@ -209,7 +213,7 @@ class Human:
             if self._copy_to is not None:
                 self._copy(gap + self._plain_table.render(summary))
         if self._judged and not self._blocks:
-            words = escape_unprintable(f"What was found on each host, and what to change there: `{self._in_full}`.")
+            words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
             self._write("\n".join(self._terminal.wrap(words, indent="")) + "\n")
         if self._unverified and self._hosts:
             from sshprobe.report.terminal import Terminal
@@ -271,6 +275,7 @@ def open_output(
     fleet: FleetReport | None = None,
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     fix: str | None = None,
+    resumable: bool = False,
 ) -> Iterator[SweepOutput]:
     """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
 
@@ -279,6 +284,7 @@ def open_output(
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
     `fix`: standard output gets what mends the hosts, in this format, in place of the report.
+    `resumable`: a sweep that is interrupted can go on in a file of lines, and the report says how.
 
     Raises:
         InputError: the file cannot be written.
@@ -288,9 +294,10 @@ def open_output(
     from sshprobe.report.json_document import JsonDocumentWriter
     from sshprobe.report.jsonl import JsonLinesWriter
 
-    in_full = "-v"
-    if name is not None and format_ != "table":
-        in_full = f"sshprobe grade {shlex.quote(name)} -v"
+    in_full = "add `-v`"
+    kept_in = name if format_ != "table" else None
+    if kept_in is not None:
+        in_full = f"`sshprobe grade {shlex.quote(kept_in)} -v`"
     if name is not None and format_ is None:
         if name.lower().endswith(NO_LINES):
             note(f"{name} gets records as JSON lines: `--format table` writes the report there")
@@ -328,5 +335,7 @@ def open_output(
                 fleet=index,
                 pause=pause,
                 in_full=in_full,
+                kept_in=kept_in,
+                resumable=resumable and format_ == "jsonl",
             )
         yield SweepOutput(writer, audience, thresholds, fleet)

@@ -189,6 +189,7 @@ def scan(
         keep=0 if done is None else done.size,
         pause=progress.pause,
         fix=fixes,
+        resumable=True,
     ) as sink:
         if notice:
             progress.say(notice)

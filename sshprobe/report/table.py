@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,10 +20,10 @@ SHOWN = 100
 """Hosts in the table, the worst. What is kept follows this, and not the number of hosts."""
 
 SHOWN_VERBOSE = 1000
-"""The same with -v, and as many that did not answer."""
+"""The same with -v, and as many that gave no answer."""
 
 _SHOWN_SILENT = 10
-"""Hosts that did not answer or were excluded are listed up to this many, and beyond it only counted."""
+"""Hosts that gave no answer or were excluded are listed up to this many, and beyond it only counted."""
 
 _COUNTED_NAMES = 4096
 """Names in the count of what is most common. Servers can make names up, so there has to be an end to it."""
@@ -86,9 +87,16 @@ class _First:
 class FleetTable:
     """Takes hosts as they finish, keeps a row of the worst of them, and prints those at the end."""
 
-    def __init__(self, terminal: Terminal, *, verbose: bool = False) -> None:
+    def __init__(
+        self, terminal: Terminal, *, verbose: bool = False, kept_in: str | None = None, resumable: bool = False
+    ) -> None:
+        """`kept_in`: the file that has the records of all hosts. `resumable`: an interrupted sweep can go on in it."""
         self._terminal = terminal
         self._verbose = verbose
+        self._kept = f"{escape_unprintable(kept_in)} has" if kept_in is not None else "`-o FILE` records"
+        self._go_on = (
+            f": `--resume {escape_unprintable(shlex.quote(kept_in))}` goes on" if kept_in and resumable else ""
+        )
         self._rows = _First(SHOWN_VERBOSE if verbose else SHOWN)
         self._silent = _First(SHOWN_VERBOSE if verbose else _SHOWN_SILENT)
         self._excluded = 0
@@ -170,7 +178,7 @@ class FleetTable:
         sentences += self._sentences(summary)
         sentences += self._hidden(self._rows.count - (len(rows) - len(silent)), self._silent.count - len(silent))
         if summary.interrupted:
-            sentences.append("Interrupted: the rest was not scanned.")
+            sentences.append(f"Interrupted: the rest was not scanned{self._go_on}.")
         wrapped = [line for sentence in sentences for line in self._terminal.wrap(sentence, indent="")]
         return "\n".join([*([*lines, ""] if rows else []), *wrapped]) + "\n"
 
@@ -180,25 +188,25 @@ class FleetTable:
         upto = "" if self._verbose else f"list up to {SHOWN_VERBOSE:,} with -v; "
         if answered:
             more = count(answered, "more host is", "more hosts are")
-            sentences.append(f"{more} not in the table, none worse than these: {upto}`-o FILE` records all.")
+            sentences.append(f"{more} not in the table, none worse than these: {upto}{self._kept} all.")
         if silent:
             short = self._quiet_words(silent)
             if self._verbose:
-                sentences.append(f"{short}; `-o FILE` records all.")
+                sentences.append(f"{short}; {self._kept} all.")
             elif silent <= SHOWN_VERBOSE:
                 sentences.append(f"{short}; list them with -v.")
             else:
-                sentences.append(f"{short}; {upto}`-o FILE` records all.")
+                sentences.append(f"{short}; {upto}{self._kept} all.")
         return sentences
 
     def _quiet_words(self, hidden: int) -> str:
         if self._verbose:  # excluded ones may be among those that are listed
-            return f"{count(hidden, 'more target')} did not answer or {'was' if hidden == 1 else 'were'} excluded"
+            return f"{count(hidden, 'more target')} gave no SSH answer or {'was' if hidden == 1 else 'were'} excluded"
         silent = hidden - self._excluded
         excluded = f"{self._excluded:,} {'was' if self._excluded == 1 else 'were'} excluded"
         if not silent:
             return f"{count(self._excluded, 'target was', 'targets were')} excluded"
-        return f"{count(silent, 'target')} did not answer" + (f", {excluded}" if self._excluded else "")
+        return f"{count(silent, 'target')} gave no SSH answer" + (f", {excluded}" if self._excluded else "")
 
     def _sentences(self, summary: SummaryRecord) -> list[str]:
         statuses = ", ".join(f"{number:,} {_words(name)}" for name, number in _most(summary.statuses))

@@ -220,17 +220,17 @@ def test_a_table_without_blocks_says_how_to_see_them(tmp_path: Path) -> None:
     hosts = [captured("openssh-debian12-9.2p1", f"192.0.2.{last}") for last in range(1, 10)]
     write(tmp_path / "many.jsonl", hosts)
     write(tmp_path / "few.jsonl", hosts[:8])
-    words = "What was found on each host, and what to change there: `"
+    words = "What was found on each host, and what to change there: "
     for arguments, command in (
-        (["many.jsonl"], "-v"),
-        (["many.jsonl", "-o", "new file.jsonl"], "sshprobe grade 'new file.jsonl' -v"),
+        (["many.jsonl"], "add `-v`"),
+        (["many.jsonl", "-o", "new file.jsonl"], "`sshprobe grade 'new file.jsonl' -v`"),
         (["few.jsonl"], None),
         (["many.jsonl", "-v"], None),
     ):
         out = sshprobe("grade", *arguments, cwd=tmp_path).stdout.decode()
         assert out.count(words) == (command is not None)
         if command is not None:
-            assert out.endswith(f"{words}{command}`.\n")
+            assert out.endswith(f"{words}{command}.\n")
     hidden = sshprobe("grade", "many.jsonl", "--format", "table", "-o", "r.txt", cwd=tmp_path).stdout.decode()
-    assert hidden.endswith(f"{words}-v`.\n")
+    assert hidden.endswith(f"{words}add `-v`.\n")
     assert words not in (tmp_path / "r.txt").read_text()

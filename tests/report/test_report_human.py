@@ -259,8 +259,11 @@ def fleet() -> list[HostRecord]:
     ]
 
 
-def render(records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None) -> str:
-    table, summary, facts = FleetTable(terminal or Terminal(), verbose=verbose), SummaryBuilder(), FleetFacts()
+def render(
+    records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None, kept_in: str | None = None
+) -> str:
+    table = FleetTable(terminal or Terminal(), verbose=verbose, kept_in=kept_in)
+    summary, facts = SummaryBuilder(), FleetFacts()
     for record in records:
         facts.add(record)
         table.add(record)
@@ -297,7 +300,7 @@ def test_nothing_is_common_to_one_server() -> None:
 def test_many_silent_hosts_are_counted_and_listed_with_v() -> None:
     records = [*fleet(), *(failed("timeout", None, f"192.0.2.{last}") for last in range(100, 130))]
     assert "192.0.2.117" not in render(records)
-    assert "31 targets did not answer; list them with -v." in render(records)
+    assert "31 targets gave no SSH answer; list them with -v." in render(records)
     assert "192.0.2.117" in render(records, verbose=True)
 
 
@@ -323,6 +326,25 @@ def test_of_a_large_fleet_the_worst_are_listed_and_all_are_counted(verbose: bool
     assert f"{2300 - shown:,} more hosts are not in the table, none worse than these:" in words
     assert ("list up to 1,000 with -v; `-o FILE` records all." in words) is not verbose
     assert render(hosts[::-1], verbose=verbose) == text
+
+
+def test_where_all_records_are_is_said() -> None:
+    text = " ".join(render(scored(SHOWN + 1), kept_in="my file.jsonl").split())
+    assert "list up to 1,000 with -v; my file.jsonl has all." in text
+    assert "-o FILE" not in text
+
+
+@pytest.mark.parametrize(
+    ("kept_in", "resumable", "words"),
+    [
+        ("my file.jsonl", True, "the rest was not scanned: `--resume 'my file.jsonl'` goes on."),
+        ("all.json", False, "the rest was not scanned."),
+        (None, False, "the rest was not scanned."),
+    ],
+)
+def test_an_interrupted_sweep_says_how_to_go_on(kept_in: str | None, resumable: bool, words: str) -> None:
+    table = FleetTable(Terminal(), kept_in=kept_in, resumable=resumable)
+    assert f"\nInterrupted: {words}\n" in table.render(SummaryBuilder().build(duration_ms=1, interrupted=True))
 
 
 def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
@@ -356,10 +378,12 @@ def test_the_worst_of_a_host_tells_a_short_key_from_an_algorithm(id_: str, algor
 def test_what_was_excluded_was_not_asked() -> None:
     excluded = [failed("excluded", None, f"192.0.2.{last}") for last in range(100, 112)]
     silent = [failed("timeout", None, f"192.0.2.{last}") for last in range(130, 150)]
-    assert "21 targets did not answer, 12 were excluded; list them with -v." in render([*fleet(), *silent, *excluded])
+    assert "21 targets gave no SSH answer, 12 were excluded; list them with -v." in render(
+        [*fleet(), *silent, *excluded]
+    )
     alone = render(excluded)
     assert "\n12 targets were excluded; list them with -v.\n" in alone
-    assert "did not answer" not in alone
+    assert "no SSH answer" not in alone
     assert alone.startswith("12 targets: 12 excluded.")
 
 
