@@ -10,7 +10,7 @@ from sshprobe.records import Finding, HostKey, HostRecord, Verdict
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
 from sshprobe.report.promise import Promise
 from sshprobe.report.terminal import Terminal, printable
-from sshprobe.report.words import alike, compliance, count, endpoint, names, seconds, software, status
+from sshprobe.report.words import alike, compliance, count, endpoint, names, outcome, seconds, software, status
 
 CATEGORY_WORDS = {
     "protocol": "protocol",
@@ -84,8 +84,10 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
     place = endpoint(record.host, record.port)
     left = f"{place}  {software(record.identification)}".rstrip()
     if not record.verdicts:
-        lines = [f"{terminal.paint(place, 'bold')}{left.removeprefix(place)}  {terminal.paint(status(record), 'red')}"]
-        return lines + (terminal.wrap(record.error, indent="  ") if record.error else [])
+        lead, words = f"{terminal.paint(place, 'bold')}{left.removeprefix(place)}", outcome(record)
+        if len(left) + 2 + len(words) <= terminal.width:
+            return [f"{lead}  {terminal.paint(words, 'red')}"]
+        return [f"{lead}  {terminal.paint(status(record), 'red')}", *terminal.wrap(record.error or "", indent="  ")]
     answers = [
         f"{verdict.profile}: {compliance(verdict)}" + (f" ({verdict.waived} waived)" if verdict.waived else "")
         for verdict in record.verdicts
@@ -99,8 +101,7 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
         lead = " " * column if lines else terminal.paint(left, "bold") + " " * (column - len(left))
         lines.append(f"{lead}{terminal.grade(f'{verdict.grade:<2}', verdict.grade)} {verdict.score:>3}   {answer}")
     if record.status != "ok":
-        reason = f"{status(record)}: {record.error}" if record.error else status(record)
-        lines += terminal.wrap(f"{reason}. Not everything was seen.", indent="  ")
+        lines += terminal.wrap(f"{outcome(record)}. Not everything was seen.", indent="  ")
     return lines
 
 

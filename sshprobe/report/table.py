@@ -14,7 +14,7 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
-from sshprobe.report.words import alike, compliance, count, endpoint, names, seconds, software, status
+from sshprobe.report.words import alike, compliance, count, endpoint, names, outcome, seconds, software, status
 
 SHOWN = 100
 """Hosts in the table, the worst. What is kept follows this, and not the number of hosts."""
@@ -139,10 +139,7 @@ class FleetTable:
         """Return the cells of a row without the place."""
         # Only what is shown is made printable: a record is much larger, and there are many.
         if not record.verdicts:
-            reason = status(record)
-            if record.error:
-                reason += f": {record.error}"
-            return _printable_cells(("-", "", software(record.identification), _cut(reason, 50)))
+            return _printable_cells(("-", "", software(record.identification), _cut(outcome(record), 50)))
         verdict, *_ = record.verdicts
         answers = {
             each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")

@@ -72,6 +72,14 @@ def status(record: HostRecord) -> str:
     return _STATUSES.get(record.status, record.status)
 
 
+def outcome(record: HostRecord) -> str:
+    """Return how the host ended and why: "timeout: no connection within 5 s"; once, where both say the same."""
+    words, error = status(record), record.error
+    if not error:
+        return words
+    return error if words in error.split() else f"{words}: {error}"
+
+
 _STATUSES = {
     "dns_error": "name not resolved",
     "not_ssh": "not SSH",

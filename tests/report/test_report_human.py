@@ -210,8 +210,16 @@ def test_what_passes_though_it_is_not_listed_is_counted(verbose: bool) -> None:
 
 def test_a_host_without_an_answer() -> None:
     assert host_block(failed("refused", "connection refused"), Terminal()) == (
-        "192.0.2.200:22  refused\n  connection refused\n\n  1 connection, 5.0 s.\n"
+        "192.0.2.200:22  connection refused\n\n  1 connection, 5.0 s.\n"
     )
+
+
+def test_an_answer_that_is_too_long_for_a_line_has_lines_of_its_own() -> None:
+    text = host_block(failed("timeout", "no connection within 5 s"), Terminal())
+    assert text.startswith("192.0.2.200:22  timeout: no connection within 5 s\n")
+    long = host_block(failed("protocol_error", "word " * 30), Terminal())
+    assert long.startswith("192.0.2.200:22  protocol error\n  word word")
+    assert all(len(line) <= Terminal().width for line in long.splitlines())
 
 
 def test_random_comments_are_no_software() -> None:
@@ -278,7 +286,7 @@ def test_a_sweep() -> None:
         ["C", "61", "192.0.2.9"],
         ["C", "61", "192.0.2.10"],
         ["A+", "100", "192.0.2.1"],
-        ["-", "192.0.2.200", "refused:"],
+        ["-", "192.0.2.200", "connection"],
         ["-", "192.0.2.201", "not"],
     ]
     assert "hmac-sha1" in text.splitlines()[1]
