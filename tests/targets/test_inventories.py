@@ -258,6 +258,21 @@ def test_ansible(folder: Folder, indent: int | None) -> None:
     ]
 
 
+@pytest.mark.parametrize("format_", [None, "ansible"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[web]\nweb1 ansible_host=192.0.2.1\n",
+        "mail.example.org\n\n[web:children]\nfront\n",
+        "# ours\nall:\n  hosts:\n    web1:\n      ansible_host: 192.0.2.1\n",
+        "---\nweb:\n  hosts:\n    web1:\n",
+    ],
+)
+def test_what_people_write_for_ansible_is_for_ansible_to_read(folder: Folder, text: str, format_: str | None) -> None:
+    words = "is an Ansible inventory in INI or YAML; what can be read is JSON: `ansible-inventory -i FILE --list`"
+    assert folder.error(text, format_) == f": {words}"
+
+
 def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
     bad = {"_meta": {"hostvars": {"web1": {"ansible_port": 99999, "ansible_password": "secret"}}}}
     assert folder.error(json.dumps(bad)) == ':1: host "web1": "99999" is no port: ports are 1 to 65535'

@@ -34,6 +34,12 @@ FORMATS: Sequence[str] = tuple(_READERS)
 _JSON = re.compile(rb"""\{|\[\s*([\[{\]"]|$)""")
 """An object or a list of something. "[web1]:2222" of known_hosts and "[2001:db8::1]:22" of a list are neither."""
 
+_ANSIBLE_SECTION = re.compile(r"\[[A-Za-z_][\w.-]*(:(children|hosts|vars))?\]")
+"""A line of an Ansible inventory in INI format, and of nothing that is read here."""
+
+_YAML_BEGIN = re.compile(r"---|[A-Za-z_]\w*:")
+"""The first line of one in YAML."""
+
 
 def read_inventory(
     name: str, *, format_: str | None, stdin: IO[bytes] | None, ports: Sequence[int], notices: list[str]
@@ -47,6 +53,11 @@ def read_inventory(
     """
     with closing(Source.open(name, stdin, ports)) as source:
         reader = _READERS[format_] if format_ is not None else _detect(source.head())
+        if reader in (lists.read, json_values.read_ansible) and _is_ansible_source(source.head()):
+            words = (
+                "is an Ansible inventory in INI or YAML; what can be read is JSON: `ansible-inventory -i FILE --list`"
+            )
+            raise InputError(words, source=source.name)
         empty = True
         try:
             for spec in reader(source):
@@ -60,6 +71,13 @@ def read_inventory(
         if empty:
             raise InputError("; ".join(["holds no target", *left_out]), source=source.name)
         notices += [f"{source.name}: {line}" for line in left_out]
+
+
+def _is_ansible_source(head: bytes) -> bool:
+    """Whether a file is an inventory as people write it for Ansible: only Ansible reads all that one can hold."""
+    lines = [line.strip() for line in head.decode("utf-8-sig", "replace").splitlines()]
+    first = next((line for line in lines if line and not line.startswith(("#", ";"))), "")
+    return _YAML_BEGIN.fullmatch(first) is not None or any(map(_ANSIBLE_SECTION.fullmatch, lines))
 
 
 def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
