@@ -265,6 +265,32 @@ def test_a_playbook_touches_no_member_of_a_group_of_a_scanned_name(run: Run) -> 
     assert "ansible.builtin.setup" in second
 
 
+def test_a_playbook_names_hosts_as_the_inventory_did(run: Run) -> None:
+    """An alias stands for another address in another inventory: that one is not touched."""
+    named = [
+        ("192.0.2.1", "web1"),
+        ("192.0.2.2", "192.0.2.0/24"),
+        ("192.0.2.3", "192.0.2.3-9"),
+        ("front", "front:2222"),
+    ]
+    write([msgspec.structs.replace(fleet()[0], host=host, target=target) for host, target in named])
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
+    (play,) = yaml.safe_load(out)
+    assert play["hosts"] == ["web1", "192.0.2.2", "192.0.2.3", "front"]
+    assert play["vars"]["sshprobe_addresses"] == {"web1": ["192.0.2.1"]}
+    stop = play["tasks"][1]
+    assert "ansible.builtin.fail" in stop
+    # ansible-core 2.19 says that `ansible_host` is the name where the inventory does not say it.
+    assert stop["when"] == (
+        "inventory_hostname in sshprobe_addresses and (ansible_host | default(inventory_hostname)) "
+        "not in [inventory_hostname] + sshprobe_addresses[inventory_hostname]"
+    )
+    assert "ansible.builtin.setup" in play["tasks"][2]
+    write([msgspec.structs.replace(fleet()[0], host="192.0.2.1", target=target) for target in EVIL])
+    _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
+    assert [play["hosts"] for play in yaml.safe_load(out)] == [["192.0.2.1"]]
+
+
 def test_a_playbook_leaves_what_an_earlier_one_mended(run: Run) -> None:
     """Ansible finds its blocks by their markers: one that says another keyword is another block."""
     write(fleet()[:1])

@@ -42,12 +42,16 @@ def playbook(plan: Plan) -> str:
                 for host, port in group.hosts
             )
             continue
-        names = list(dict.fromkeys(host for host, _ in group.hosts if is_inventory_name(host)))
+        names: dict[str, list[str]] = {}
+        for host, port in group.hosts:
+            name = _inventory_name(host, group.names.get((host, port)))
+            if is_inventory_name(name):
+                names.setdefault(name, []).append(host)
         lines += comment([*heading(group), *cautions(group), *left(group)])
         lines += comment(
             f"Left out: {json.dumps(host)} cannot be the name of a host in an inventory."
-            for host, _ in group.hosts
-            if not is_inventory_name(host)
+            for host, port in group.hosts
+            if not is_inventory_name(_inventory_name(host, group.names.get((host, port))))
         )
         if group.changes and names:
             plays += 1
@@ -67,7 +71,16 @@ def is_inventory_name(host: str) -> bool:
     return "%" not in host
 
 
-def _play(group: Group, names: list[str], number: int) -> Iterator[str]:
+def _inventory_name(host: str, target: str | None) -> str:
+    """Return what an inventory calls a host: `target`, if that is a name and no network, range or "host:port"."""
+    if target is not None and is_inventory_name(target) and re.search("[A-Za-z]", target):
+        return target
+    return host
+
+
+def _play(group: Group, names: dict[str, list[str]], number: int) -> Iterator[str]:
+    """Yield one play. `names` has the hosts that were asked for each name."""
+    renamed = {name: hosts for name, hosts in names.items() if hosts != [name]}
     profile, remedy = group.verdict[0], group.remedy
     yield f"- name: {_text(f'SSH servers to {remedy.grade} ({remedy.score}) under {profile}')}"
     yield f"  hosts: &hosts_{number}"
@@ -79,6 +92,9 @@ def _play(group: Group, names: list[str], number: int) -> Iterator[str]:
     yield "  max_fail_percentage: 0"
     yield "  vars:"
     yield f"    sshprobe_hosts: *hosts_{number}"
+    if renamed:
+        yield "    sshprobe_addresses:"
+        yield from (f"      {_text(name)}: {json.dumps(hosts)}" for name, hosts in renamed.items())
     yield "    sshd_service: \"{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}\""
     yield "  tasks:"
     # No pattern of Ansible stands for a host and not for a group. Before the facts, for which it logs in.
@@ -86,6 +102,14 @@ def _play(group: Group, names: list[str], number: int) -> Iterator[str]:
     yield "      ansible.builtin.fail:"
     yield '        msg: "a group of the inventory is called as a host of the sweep: take it out of `hosts`"'
     yield "      when: inventory_hostname not in sshprobe_hosts"
+    if renamed:
+        # Nor does a name alone say that it is the same machine in the inventory that the play is run with.
+        yield "    - name: Stop at a host that has another address than the one that was scanned"
+        yield "      ansible.builtin.fail:"
+        yield '        msg: "its ansible_host is not what was scanned under this name: see sshprobe_addresses"'
+        yield "      when: >-"
+        yield "        inventory_hostname in sshprobe_addresses and (ansible_host | default(inventory_hostname))"
+        yield "        not in [inventory_hostname] + sshprobe_addresses[inventory_hostname]"
     yield "    - name: Gather facts"
     yield "      ansible.builtin.setup:"
     for change in group.changes:

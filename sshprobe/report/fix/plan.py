@@ -86,6 +86,8 @@ class Group(NamedTuple):
     """Profile, letter, score and compliance before."""
     remedy: Remedy
     hosts: list[tuple[str, int]]
+    names: dict[tuple[str, int], str]
+    """What an inventory calls a host, where that is not its address or name."""
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -112,8 +114,10 @@ class Plan:
         promise = (remedy.grade, remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
         key = (about, before, tuple(remedy.changes), promise)
         name = "" if record.identification is None else record.identification.software
-        group = self._groups.setdefault(key, Group(name, about, before, remedy, []))
+        group = self._groups.setdefault(key, Group(name, about, before, remedy, [], {}))
         group.hosts.append((record.host, record.port))
+        if record.target != record.host:
+            group.names[record.host, record.port] = record.target
 
     def groups(self) -> list[Group]:
         """Those with something to change first, the largest first; hosts in order."""
