@@ -10,7 +10,7 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import Finding, HostRecord, Status, SummaryRecord
 from sshprobe.report.fleet_table import fleet_table, place_of
 from sshprobe.report.terminal import Terminal
-from sshprobe.report.words import software
+from sshprobe.report.words import count, software
 
 
 class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,10 +42,13 @@ class ByHost:
     def __init__(self, findings: Callable[[HostRecord], list[Finding]]) -> None:
         self._find = findings
         self._hosts: list[HostFindings] = []
+        self._keys = False
+        """Whether there were keys or groups to look at."""
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
         found = self._find(record)
+        self._keys = self._keys or bool(record.host_keys or record.group_exchange)
         if found:
             self._hosts.append(
                 HostFindings(
@@ -77,4 +80,12 @@ class ByHost:
             if finding.severity != "note" or verbose
         ]
         headers = ["host", "severity", "finding", "key", "observed"]
-        return fleet_table([*headers], [[escape_unprintable(cell) for cell in row] for row in rows], summary, terminal)
+        notes = sum(finding.severity == "note" for host in self._hosts for finding in host.findings)
+        left_out = ""
+        if notes and not verbose:
+            left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
+        elif not rows and self._keys:
+            left_out = "No finding on the keys and groups that were seen; `sshprobe grade` shows those on all else."
+        return fleet_table(
+            headers, [[escape_unprintable(cell) for cell in row] for row in rows], summary, terminal, left_out=left_out
+        )

@@ -53,6 +53,18 @@ def test_by_host(saved: Path) -> None:
     assert "Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys." in text
 
 
+def test_a_report_without_findings_says_what_it_looked_at(tmp_path: Path) -> None:
+    nothing = "No finding on the keys and groups that were seen; `sshprobe grade` shows those on all else."
+    silent = failed("timeout", "no answer")
+    one, two = (with_keys(f"192.0.2.{last}", KEYS[2]) for last in (1, 2))
+    for records, words in (([one], nothing), ([silent], None), ([one, two], "2 notes are listed with -v.")):
+        write(tmp_path / "saved.jsonl", records)
+        text = " ".join(sshprobe("report", "saved.jsonl", cwd=tmp_path).stdout.decode().split())
+        assert (nothing in text) is (words == nothing)
+        assert words is None or words in text
+    assert "listed with -v" not in sshprobe("report", "saved.jsonl", "-v", cwd=tmp_path).stdout.decode()
+
+
 def test_by_key(saved: Path) -> None:
     out = sshprobe("report", "saved.jsonl", "--by", "key", cwd=saved).stdout.decode()
     assert [line.split()[0] for line in out.splitlines()[1:4]] == [
