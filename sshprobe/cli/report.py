@@ -79,7 +79,7 @@ def report(
     if format_ == "json":
         sys.stdout.write(msgspec.json.encode(view.document(summary)).decode("utf-8") + "\n")
     else:
-        sys.stdout.write(view.table(summary, terminal(), verbose=verbose))
+        sys.stdout.write(view.table(summary, terminal(), servers=builder.servers, verbose=verbose))
     return ExitCode.OK
 
 

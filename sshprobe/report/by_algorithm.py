@@ -81,7 +81,7 @@ class ByAlgorithm:
         uses.sort(key=lambda use: (classes.index(use.category), -len(use.hosts), use.algorithm))
         return AlgorithmReport(algorithms=uses, summary=summary)
 
-    def table(self, summary: SummaryRecord, terminal: Terminal, *, verbose: bool = False) -> str:
+    def table(self, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False) -> str:
         """Return the report for people. Signals in the list of key exchanges stand apart, at the end."""
         uses = sorted(self.document(summary).algorithms, key=lambda use: use.signal)
         rows = [
@@ -94,4 +94,6 @@ class ByAlgorithm:
             ]
             for use in uses
         ]
-        return fleet_table(["class", "algorithm", "hosts", "weakness", "which"], rows, summary, terminal, right=(2,))
+        return fleet_table(
+            ["class", "algorithm", "hosts", "weakness", "which"], rows, summary, terminal, servers=servers, right=(2,)
+        )

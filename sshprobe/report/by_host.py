@@ -65,7 +65,7 @@ class ByHost:
         """Return the report for programs."""
         return HostReport(hosts=self._hosts, summary=summary)
 
-    def table(self, summary: SummaryRecord, terminal: Terminal, *, verbose: bool = False) -> str:
+    def table(self, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False) -> str:
         """Return the report for people: findings above a note, and with `verbose` all."""
         rows = [
             [
@@ -87,5 +87,10 @@ class ByHost:
         elif not rows and self._keys:
             left_out = "No finding on the keys and groups that were seen; `sshprobe grade` shows those on all else."
         return fleet_table(
-            headers, [[escape_unprintable(cell) for cell in row] for row in rows], summary, terminal, left_out=left_out
+            headers,
+            [[escape_unprintable(cell) for cell in row] for row in rows],
+            summary,
+            terminal,
+            servers=servers,
+            left_out=left_out,
         )

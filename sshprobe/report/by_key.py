@@ -71,7 +71,7 @@ class ByKey:
         keys.sort(key=lambda key: (not key.findings, -len(key.hosts), key.fingerprint))
         return KeyReport(keys=keys, summary=summary)
 
-    def table(self, summary: SummaryRecord, terminal: Terminal, *, verbose: bool = False) -> str:
+    def table(self, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False) -> str:
         """Return the report for people: keys with findings, and with `verbose` all."""
         keys = self.document(summary).keys
         shown = [key for key in keys if key.findings or verbose]
@@ -91,7 +91,9 @@ class ByKey:
         sentence = (
             f"{count(hidden, 'host key')} without a finding: {'it is' if hidden == 1 else 'they are'} listed with -v."
         )
-        return fleet_table(headers, rows, summary, terminal, right=(2, 3), left_out=sentence if hidden else "")
+        return fleet_table(
+            headers, rows, summary, terminal, servers=servers, right=(2, 3), left_out=sentence if hidden else ""
+        )
 
 
 def _words(id: str, agree: bool | None) -> str:

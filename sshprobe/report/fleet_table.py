@@ -31,12 +31,13 @@ def fleet_table(
     summary: SummaryRecord,
     terminal: Terminal,
     *,
+    servers: int,
     right: Sequence[int] = (),
     left_out: str = "",
 ) -> str:
     """Return a table and what there is to say of all hosts, its last line ended. Cells are printable already.
 
-    `left_out` is a sentence on what the table does not have.
+    `servers`: how many hosts sent an identification. `left_out` is a sentence on what the table does not have.
     """
     from tabulate import tabulate
 
@@ -47,7 +48,6 @@ def fleet_table(
             rows, headers, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True
         )
         lines = [*(line.rstrip() for line in table.splitlines()), ""]
-    servers = sum(number for status, number in summary.statuses.items() if status in ("ok", "partial"))
     words = [f"{count(summary.hosts, 'target')}, {count(servers, 'SSH server')}.", *key_sentences(summary)]
     for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary)):
         lines += terminal.wrap(sentence, indent="")

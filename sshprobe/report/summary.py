@@ -12,6 +12,8 @@ class SummaryBuilder:
 
     def __init__(self) -> None:
         self.hosts = 0
+        self.servers = 0
+        """Those that sent an identification."""
         self.statuses: Counter[str] = Counter()
         self.grades: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._compliant: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -21,6 +23,7 @@ class SummaryBuilder:
     def add(self, record: HostRecord, hosts: int = 1) -> None:
         """Count one host, or several for which `record` stands."""
         self.hosts += hosts
+        self.servers += hosts * (record.identification is not None)
         self.statuses[record.status] += hosts
         self._connections += hosts * record.connections
         for verdict in record.verdicts:

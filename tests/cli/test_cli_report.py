@@ -65,6 +65,18 @@ def test_a_report_without_findings_says_what_it_looked_at(tmp_path: Path) -> Non
     assert "listed with -v" not in sshprobe("report", "saved.jsonl", "-v", cwd=tmp_path).stdout.decode()
 
 
+@pytest.mark.parametrize("by", ["host", "key", "algorithm"])
+def test_a_report_counts_the_servers_that_the_table_of_the_sweep_counts(tmp_path: Path, by: str) -> None:
+    """A server that said who it is and was then reset is one; what broke off before that may be none."""
+    server, silent = captured("openssh-debian12-9.2p1"), failed("reset", "connection reset before an identification")
+    reset = msgspec.structs.replace(silent, host="192.0.2.9", identification=server.identification)
+    write(tmp_path / "saved.jsonl", [server, silent, reset, msgspec.structs.replace(silent, status="partial")])
+    swept = sshprobe("grade", "saved.jsonl", cwd=tmp_path).stdout.decode()
+    report = sshprobe("report", "saved.jsonl", "--by", by, cwd=tmp_path).stdout.decode()
+    assert "2 SSH servers" in swept
+    assert "2 SSH servers." in report
+
+
 def test_by_key(saved: Path) -> None:
     out = sshprobe("report", "saved.jsonl", "--by", "key", cwd=saved).stdout.decode()
     assert [line.split()[0] for line in out.splitlines()[1:4]] == [
