@@ -201,7 +201,8 @@ def scan(
         left = (target for target in stream if done is None or (target.host, target.port) not in done)
         with progress.showing(sink.summary):
             interrupted = drive.run(left, sink, progress.say)
-        sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
+        duration_ms = (time.monotonic() - start) * 1000 + (0 if done is None else done.duration_ms)
+        sink.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
 
 

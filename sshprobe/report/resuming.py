@@ -53,6 +53,8 @@ class Resumption:
         self.header: SweepRecord | None = None
         self.size = 0
         """Bytes of the file that stay."""
+        self.duration_ms = 0.0
+        """What the sweep took so far, if it came to write that down."""
         self._keys = array("Q")
         self._held: list[tuple[str, int]] = []
         self._read(all_addresses)
@@ -119,6 +121,7 @@ class Resumption:
         if self.header is None:
             raise InputError("does not begin with the header of a sweep", source=self.name, line=number)
         if isinstance(record, SummaryRecord):
+            self.duration_ms = record.duration_ms
             if not (hold and record.interrupted):
                 self._release(start)
             return

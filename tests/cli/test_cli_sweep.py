@@ -207,6 +207,18 @@ def test_resuming_what_is_complete_does_nothing_again(closed_port: int, tmp_path
     assert after[-1]["statuses"] == before[-1]["statuses"]
 
 
+def test_the_time_of_a_sweep_is_that_of_all_its_runs(closed_port: int, tmp_path: Path) -> None:
+    command = [*SCAN, f"127.0.0.0/30:{closed_port}", "--no-progress"]
+    subprocess.run([*command, "-o", "out.jsonl"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+    *lines, last = (tmp_path / "out.jsonl").read_text().splitlines()
+    summary = {**json.loads(last), "duration_ms": 7_200_000.0, "interrupted": True}
+    (tmp_path / "out.jsonl").write_text("\n".join([*lines[:-1], json.dumps(summary)]) + "\n")
+    command += ["--resume", "out.jsonl"]
+    run = subprocess.run(command, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+    assert b"2 targets: 2 refused. 0 connections in 7,20" in run.stdout
+    assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[-1])["duration_ms"] > 7_200_000
+
+
 def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) -> None:
     """The records of both stay in the file: nothing is lost, and nobody is to take them for one sweep unawares."""
     environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
