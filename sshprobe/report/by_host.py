@@ -85,7 +85,9 @@ class ByHost:
         if notes and not verbose:
             left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
         elif not rows and self._keys:
-            left_out = "No finding on the keys and groups that were seen; `sshprobe grade` shows those on all else."
+            left_out = (
+                "No shared or broken key or group was found; sizes and algorithms are what `sshprobe grade` judges."
+            )
         return fleet_table(
             headers,
             [[escape_unprintable(cell) for cell in row] for row in rows],

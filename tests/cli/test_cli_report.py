@@ -53,8 +53,8 @@ def test_by_host(saved: Path) -> None:
     assert "Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys." in text
 
 
-def test_a_report_without_findings_says_what_it_looked_at(tmp_path: Path) -> None:
-    nothing = "No finding on the keys and groups that were seen; `sshprobe grade` shows those on all else."
+def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> None:
+    nothing = "No shared or broken key or group was found; sizes and algorithms are what `sshprobe grade` judges."
     silent = failed("timeout", "no answer")
     one, two = (with_keys(f"192.0.2.{last}", KEYS[2]) for last in (1, 2))
     for records, words in (([one], nothing), ([silent], None), ([one, two], "2 notes are listed with -v.")):
