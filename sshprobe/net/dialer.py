@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.stream import GIVEN_BACK
 from sshprobe.platform import (
     MORE_COMES,
     POLL_EVERYTHING,
@@ -46,9 +47,6 @@ TICK = 0.02
 
 LATE = 0.1
 """Seconds by which the look at the deadlines may come late before they are doubted."""
-
-GIVEN_BACK = 10.0
-"""Seconds that are given back at most: who was stopped for an hour does not wait for silent servers as long again."""
 
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS})
 

@@ -22,6 +22,9 @@ LINGER_BYTES = 65_536
 LATE = 0.1
 """Seconds by which the end of a wait may come late before it is doubted."""
 
+GIVEN_BACK = 10.0
+"""Seconds that are given back at most: who was stopped for an hour does not wait for silent servers as long again."""
+
 LATE_ROUNDS = 5
 """Rounds of the loop that a connection may take to be seen by the one who waits for it."""
 
@@ -225,8 +228,8 @@ class _Patience:
     """Ends what `limit` limits when a deadline has passed without a connection.
 
     If its timer comes late, this process did not run: it was stopped, or got no CPU. uvloop looks at its timers before
-    its sockets, so the connection may have been made long ago. Then it waits for as long as was lost, and for some
-    rounds of the loop more: each looks at the sockets once.
+    its sockets, so the connection may have been made long ago. Then it waits for as long as was lost, or `GIVEN_BACK`,
+    and for some rounds of the loop more: each looks at the sockets once.
     """
 
     def __init__(self, limit: asyncio.Timeout, stream: Stream) -> None:
@@ -242,7 +245,7 @@ class _Patience:
         late = self._loop.time() - deadline
         if self._rounds is None and late > LATE:
             self._rounds = LATE_ROUNDS
-            self._stream.be_patient(self, self._loop.time() + late)
+            self._stream.be_patient(self, self._loop.time() + min(late, GIVEN_BACK))
         elif self._rounds:
             self._rounds -= 1
             self._stream.be_patient(self, self._loop.time() + 0.01)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sshprobe.net import Address, NetworkError, Stream, open_stream, resolve
-from sshprobe.net.stream import HIGH_WATER
+from sshprobe.net.stream import GIVEN_BACK, HIGH_WATER, _Patience
 from sshprobe.platform import loop_factory
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
@@ -217,6 +217,14 @@ def test_a_process_that_overslept_a_connection_looks_whether_it_was_made() -> No
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert on_our_loop(connect(listener.getsockname()[1])) == b"connected"
+
+
+async def test_of_a_long_stop_no_more_is_given_back_than_a_question_has() -> None:
+    loop = asyncio.get_running_loop()
+    stream = Stream()
+    _Patience(asyncio.timeout(None), stream).time_is_up(loop.time() - 3600)
+    assert loop.time() < stream._timer_at <= loop.time() + GIVEN_BACK
+    stream.abort()
 
 
 @contextmanager
