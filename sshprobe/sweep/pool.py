@@ -12,6 +12,7 @@ Rules:
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
@@ -92,6 +93,7 @@ class Pool(Generic[T, R]):
         self._slots: list[_Slot[T]] = []
         for _ in range(workers):
             self._slots.append(_Slot(*self._new_process(copy=may_fork())))
+        atexit.register(self.kill)  # before multiprocessing asks its children to end, which they do not do for SIGTERM
 
     # -- for the caller ------------------------------------------------------------------------------------------
 
@@ -135,8 +137,9 @@ class Pool(Generic[T, R]):
 
     def kill(self) -> None:
         """End all workers at once."""
+        atexit.unregister(self.kill)
         for slot in self._slots:
-            slot.process.terminate()
+            slot.process.kill()
         for slot in self._slots:
             slot.process.join()
             slot.connection.close()

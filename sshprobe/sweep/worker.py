@@ -50,7 +50,9 @@ class Runner(Protocol[T, R]):
 
 def serve(connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -> None:
     """Run until the pool says that nothing more comes, or is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the pool decides what it means
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
+        signal.signal(number, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=loop_factory()) as loop_runner:
         loop_runner.run(_Worker(connection, make_runner).run())
 

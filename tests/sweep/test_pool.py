@@ -143,6 +143,34 @@ def test_no_process_is_left() -> None:
     assert all(not child.is_alive() for child in multiprocessing.active_children())
 
 
+def test_what_asks_all_processes_to_end_is_for_the_pool_to_judge() -> None:
+    """A terminal sends SIGINT to all of a group, and systemd SIGTERM to all of a service."""
+    pool = pool_of(2)
+    before = {child.pid for child in multiprocessing.active_children()}
+    results = []
+    for result in pool.run(iter(range(1000)), modulo):
+        results.append(result)
+        if len(results) in (100, 200):
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGTERM if len(results) == 100 else signal.SIGINT)
+        if len(results) == 900:
+            assert {child.pid for child in multiprocessing.active_children()} == before
+    assert sorted(results) == [number**2 for number in range(1000)]
+
+
+NEVER_RUN = """
+from tests.sweep.test_pool import pool_of
+
+pool = pool_of(2)
+raise SystemExit(7)
+"""
+
+
+def test_a_pool_that_never_ran_holds_no_process_at_its_end() -> None:
+    assert subprocess.run([sys.executable, "-c", NEVER_RUN], timeout=60).returncode == 7
+
+
 def start_methods() -> list[str]:
     """How the workers that run were started: "fork" or "spawn"."""
     return sorted(str(getattr(child, "_start_method", None)) for child in multiprocessing.active_children())
