@@ -188,12 +188,12 @@ def _escaped(raw: tuple[bytes, ...]) -> tuple[str, ...]:
     return tuple(map(escape_bytes, raw))
 
 
-@lru_cache(maxsize=256)  # an entry is at most a packet
+@lru_cache(maxsize=256)  # an entry has at most the names of a packet
 def _escaped_lists(raw: tuple[tuple[bytes, ...], ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(map(_escaped, raw))
 
 
-@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; an entry is at most a packet
+@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; an entry has at most the names of a packet
 def _escaped_pairs(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
     return {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in raw}
 
