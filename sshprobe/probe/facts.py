@@ -183,12 +183,12 @@ def names(raw: tuple[bytes, ...]) -> list[str]:
     return list(_escaped(raw))
 
 
-@lru_cache(maxsize=1024)  # fleets offer the same lists again and again
+@lru_cache(maxsize=256)  # fleets offer the same lists again and again; one who makes names up sends 2,048 in each
 def _escaped(raw: tuple[bytes, ...]) -> tuple[str, ...]:
     return tuple(map(escape_bytes, raw))
 
 
-@lru_cache(maxsize=256)  # an entry has at most the names of a packet
+@lru_cache(maxsize=64)
 def _escaped_lists(raw: tuple[tuple[bytes, ...], ...]) -> tuple[tuple[str, ...], ...]:
     return tuple(map(_escaped, raw))
 
@@ -198,13 +198,13 @@ def _escaped_pairs(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
     return {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in raw}
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _hassh(*lists: tuple[bytes, ...]) -> str:
     joined = b";".join(map(b",".join, lists))
     return hashlib.md5(joined, usedforsecurity=False).hexdigest()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def _any_post_quantum(kex_algorithms: tuple[bytes, ...]) -> bool:
     return any(map(is_post_quantum, _escaped(kex_algorithms)))
 

@@ -109,7 +109,7 @@ def offer(server: KexInit) -> Offer:
     return _offer(server.kex_algorithms, server.server_host_key_algorithms)
 
 
-@lru_cache(maxsize=256)  # fleets offer the same lists again and again; an entry has at most the names of a packet
+@lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `wire.messages`
 def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[bytes, ...]) -> Offer:
     families: dict[str, list[str]] = {}
     for raw in server_host_key_algorithms:

@@ -101,7 +101,7 @@ class KexInit(msgspec.Struct, frozen=True):
         return byte(KEXINIT) + self.cookie + lists + tail
 
 
-@lru_cache(maxsize=256)  # most servers of a fleet send one of a few; an entry has at most the names of a packet
+@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; the names of one who makes them up are a megabyte
 def _kexinit_after_cookie(body: bytes) -> tuple[tuple[tuple[bytes, ...], ...], bool, int]:
     """Return the ten name-lists, first_kex_packet_follows and the reserved field."""
     reader = Reader(body, "KEXINIT")

@@ -95,7 +95,7 @@ def choose_suite(server: KexInit) -> Suite | None:
     return Suite(to_server[0], to_client[0], to_server[1], to_client[1])
 
 
-@lru_cache(maxsize=256)  # fleets offer the same lists again and again; an entry has at most the names of a packet
+@lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `messages`
 def _direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...]) -> tuple[str, str] | None:
     mac = next((name for name in MACS if name.encode() in macs), None)
     for name, spec in CIPHERS.items():
