@@ -48,11 +48,6 @@ def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
     return STRICT_KEX in kex_algorithms and not (observation.several_servers and observation.strict_kex is False)
 
 
-def is_terrapin(observation: Observation) -> bool:
-    """Whether a direction is exposed."""
-    return bool(exposed_directions(observation))
-
-
 def judge_terrapin(profile: Profile, observation: Observation) -> Iterator[Judgement]:
     """`kex.terrapin`, and `kex.no_strict_kex` where it does not say so: deviations where the profile requires it."""
     required = () if profile.kex is None else profile.kex.require

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -55,14 +55,6 @@ class Recorder(Connection):
     def end(self) -> None:
         self.close()
         self.over.set()
-
-
-@pytest.fixture
-async def dialer() -> AsyncIterator[Dialer]:
-    dialer = Dialer()
-    dialer.open()
-    yield dialer
-    dialer.close()
 
 
 @contextmanager

@@ -39,14 +39,6 @@ class Waiting(DialledProbe):
         self.came.set_result(None)
 
 
-@pytest.fixture
-async def dialer() -> AsyncIterator[Dialer]:
-    dialer = Dialer()
-    dialer.open()
-    yield dialer
-    dialer.close()
-
-
 def probe(port: int, **options: Any) -> HostProbe:
     usual: dict[str, Any] = {"timeout": 3, "connect_timeout": 2, "linger": 0.3}
     return HostProbe("t", "h", port, [HERE], ProbeOptions(client_id=b"SSH-2.0-dialled", **(usual | options)))
