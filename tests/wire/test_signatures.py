@@ -169,6 +169,17 @@ def test_signatures_of_openssh(tmp_path: Path, kind: str, algorithm: str) -> Non
     assert verify(key, algorithm, signature, data + b"\x00") is False
 
 
+@given(data=st.binary(max_size=80), cut=st.integers(0, 144))
+def test_where_a_signature_ends_is_not_for_the_data_to_say(data: bytes, cut: int) -> None:
+    """libsodium takes signature and data in one piece: each byte moved from one to the other must show."""
+    key = ed25519.Ed25519PrivateKey.generate()
+    host_key = parse_host_key(string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw()))
+    whole = key.sign(data) + data
+    cut = min(cut, len(whole))
+    signature = string(b"ssh-ed25519") + string(whole[:cut])
+    assert verify(host_key, "ssh-ed25519", signature, whole[cut:]) is (cut == 64)
+
+
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_another_key_of_the_type(algorithm: str) -> None:
     blob, signature = signed(algorithm)

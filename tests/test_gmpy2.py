@@ -1,0 +1,56 @@
+"""gmpy2 is optional: with it and without it everything comes out the same. It is installed for the tests."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import gmpy2
+import pytest
+
+from sshprobe.grading import batch_gcd, safe_primes
+from sshprobe.wire import finite_field
+from sshprobe.wire.finite_field import GroupNExchange
+from sshprobe.wire.groups import group
+from tests.wire.playbook import number, text
+
+Power = Callable[[int, int, int], Any]
+
+
+def test_it_is_used() -> None:
+    powers = {vars(module)["_power"] for module in (finite_field, safe_primes)}
+    assert powers == {gmpy2.powmod}
+    assert vars(batch_gcd)["_integer"] is gmpy2.mpz
+
+
+@pytest.mark.parametrize("name", ["group1", "group14", "group18"])
+def test_an_exchange(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    f = pow(3, random.getrandbits(256), group(name))
+
+    def exchange(power: Power) -> tuple[bytes, object]:
+        monkeypatch.setattr(finite_field, "_power", power)
+        finite_field._our_share.cache_clear()
+        run = GroupNExchange("x", "sha1", name)
+        return run.start(), run.receive(b"\x1f" + text(b"key") + number(f) + text(b"signature"))
+
+    assert exchange(pow) == exchange(gmpy2.powmod)
+
+
+@pytest.mark.parametrize("modulus", [group("group1"), group("group1") + 2, 3 * 2**600 + 1, 15, 23])
+def test_the_kind_of_a_modulus(modulus: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def kind(power: Power) -> object:
+        monkeypatch.setattr(safe_primes, "_power", power)
+        return safe_primes.kind_of_modulus.__wrapped__(modulus)
+
+    assert kind(pow) == kind(gmpy2.powmod)
+
+
+def test_shared_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+    moduli = [random.getrandbits(400) | 1 for _ in range(60)]
+
+    def divisors(integer: type) -> list[int]:
+        monkeypatch.setattr(batch_gcd, "_integer", integer)
+        return batch_gcd.batch_gcd(moduli)
+
+    assert divisors(int) == divisors(gmpy2.mpz)
