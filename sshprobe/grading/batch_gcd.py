@@ -8,19 +8,28 @@ installed; the result is the same.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
-
-try:
-    from gmpy2 import mpz as _integer
-except ImportError:
-    _integer = int
-
-HAS_GMP = _integer is not int
-"""Whether gmpy2 is there."""
 
 _PLAIN_DIVISION_BITS = 1 << 15
 """Below this Python's own division, which takes time by the square of the length, is the faster one."""
+
+
+@cache
+def _integer() -> Callable[[int], Any]:
+    """Return the type of large numbers. gmpy2 takes long to import, for a scan that has none to multiply."""
+    try:
+        from gmpy2 import mpz
+    except ImportError:
+        return int
+    integer: Callable[[int], Any] = mpz
+    return integer
+
+
+def has_gmp() -> bool:
+    """Whether gmpy2 is there."""
+    return _integer() is not int
 
 
 def batch_gcd(moduli: Sequence[int]) -> list[int]:
@@ -29,8 +38,9 @@ def batch_gcd(moduli: Sequence[int]) -> list[int]:
         return [1] * len(moduli)
     # Each node holds a product and its derivative, the sum of the products with one modulus left out. Modulo one of
     # the moduli that sum is the product of all others, which spares the usual way's division by squares.
-    levels: list[list[Any]] = [[_integer(n) for n in moduli]]
-    derivatives: list[Any] = [_integer(1)] * len(moduli)
+    integer = _integer()
+    levels: list[list[Any]] = [[integer(n) for n in moduli]]
+    derivatives: list[Any] = [integer(1)] * len(moduli)
     while len(levels[-1]) > 1:
         below = levels[-1]
         pairs = range(0, len(below) - 1, 2)
@@ -69,7 +79,8 @@ def shared_factors(moduli: Sequence[int]) -> dict[int, list[int]]:
 
 def _remainder(a: Any, b: Any) -> Any:
     """Return a % b."""
-    if HAS_GMP or b.bit_length() < _PLAIN_DIVISION_BITS or a.bit_length() < b.bit_length() + _PLAIN_DIVISION_BITS // 2:
+    plain = b.bit_length() < _PLAIN_DIVISION_BITS or a.bit_length() < b.bit_length() + _PLAIN_DIVISION_BITS // 2
+    if plain or has_gmp():
         return a % b
     return _divide(a, b)[1]
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sshprobe.grading.batch_gcd import HAS_GMP, shared_factors
+from sshprobe.grading.batch_gcd import has_gmp, shared_factors
 from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
@@ -247,7 +247,7 @@ def _shared_primes(keys: dict[bytes, KeyFacts], places: dict[bytes, set[str]]) -
     for key in keys.values():
         if key.modulus:
             by_modulus[key.modulus].append(key)
-    if len(by_modulus) > MODULI_WITHOUT_GMPY2 and not HAS_GMP:
+    if len(by_modulus) > MODULI_WITHOUT_GMPY2 and not has_gmp():
         return None
     moduli = sorted(by_modulus)
     found = [

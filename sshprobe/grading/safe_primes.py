@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import math
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Literal
 
 from sshprobe.algorithms import known_group
-
-try:
-    from gmpy2 import powmod as _power
-except ImportError:
-    _power = pow
 
 Kind = Literal["safe", "unsafe", "composite"]
 
@@ -65,10 +61,21 @@ def _bases(n: int) -> list[int]:
     return [int.from_bytes(digest[size * i : size * (i + 1)], "big") % (n - 3) + 2 for i in range(_ROUNDS)]
 
 
+@cache
+def _power() -> Callable[[int, int, int], int]:
+    """Return how to raise to a power. gmpy2 takes long to import, for a scan that meets known groups alone."""
+    try:
+        from gmpy2 import powmod
+    except ImportError:
+        return pow
+    power: Callable[[int, int, int], int] = powmod
+    return power
+
+
 def _passes(n: int, base: int) -> bool:
     """One round of Miller and Rabin on an odd n."""
     twos = ((n - 1) & -(n - 1)).bit_length() - 1
-    x = int(_power(base, (n - 1) >> twos, n))
+    x = int(_power()(base, (n - 1) >> twos, n))
     if x in (1, n - 1):
         return True
     for _ in range(twos - 1):
