@@ -20,7 +20,8 @@ STANDARD_EXPONENT = 65537
 FERMAT_ROUNDS = 300
 """Steps of Fermat's factoring. Ordinary primes would need more than there are atoms in the world."""
 
-_SMALL_PRIMES = math.prod(n for n in range(2, 1000) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+_ALL_BELOW_1000 = math.lcm(*range(1, 1000))
+"""Has a factor in common with just those numbers that have one below 1000."""
 
 
 class RSAKey(NamedTuple):
@@ -115,7 +116,7 @@ def rsa_weaknesses(key: RSAKey) -> tuple[Weakness, ...]:
 
 def is_well_formed(n: int) -> bool:
     """Whether a modulus has no factor below 1000."""
-    return math.gcd(n % _SMALL_PRIMES, _SMALL_PRIMES) == 1
+    return math.gcd(n % _ALL_BELOW_1000, _ALL_BELOW_1000) == 1
 
 
 def has_close_primes(n: int, rounds: int = FERMAT_ROUNDS) -> bool:

@@ -23,8 +23,6 @@ _ROUNDS = 2
 _ALL_OF_THEM = 2000**2
 """Below this a number without a factor below 2000 is prime."""
 
-_SMALL_PRIMES = math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
-
 
 @lru_cache(maxsize=1024)
 def kind_of_modulus(p: int) -> Kind | None:
@@ -50,7 +48,13 @@ def kind_of_modulus(p: int) -> Kind | None:
 def _has_small_factor(n: int) -> bool:
     if n < _ALL_OF_THEM:
         return any(n % d == 0 for d in range(2, math.isqrt(n) + 1))
-    return math.gcd(n % _SMALL_PRIMES, _SMALL_PRIMES) != 1
+    return math.gcd(n % _odd_primes(), _odd_primes()) != 1
+
+
+@cache
+def _odd_primes() -> int:
+    """Return the product of the odd primes below 2000: worked out where a group has to be tested."""
+    return math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
 
 
 def _bases(n: int) -> list[int]:

@@ -8,11 +8,19 @@ import math
 import asyncssh
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sshprobe.grading import grade
-from sshprobe.grading.keys import RSAKey, has_close_primes, plain_blob, rsa_key, rsa_weaknesses, weaknesses_of
+from sshprobe.grading.keys import (
+    RSAKey,
+    has_close_primes,
+    is_well_formed,
+    plain_blob,
+    rsa_key,
+    rsa_weaknesses,
+    weaknesses_of,
+)
 from sshprobe.grading.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
 from sshprobe.profiles import load_profile
 from sshprobe.records import Finding, Verdict
@@ -35,6 +43,13 @@ def test_the_numbers_of_roca() -> None:
     assert pow(GENERATOR, ORDER, M) == 1
     assert all(pow(GENERATOR, ORDER // p, M) != 1 for p in (2, 3, 5, 7, 11, 13, 17, 23, 29, 37, 41, 53, 83))
     assert sorted(_TELLING) == [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157]
+
+
+@given(st.integers(2, 2**40))
+@example(997**2)
+@example(1009 * 1013)
+def test_a_factor_below_1000_is_found(n: int) -> None:
+    assert is_well_formed(n) == all(n % d for d in range(2, 1000))
 
 
 @pytest.mark.parametrize("bits", [512, 1024, 2048])
