@@ -24,7 +24,9 @@ from sshprobe.recent import Recent
 from sshprobe.records import Depth, HostRecord, Identification, Verdict
 from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result
-from sshprobe.sweep import FLUSH_RESULTS, Job, Numbered, Pool, serve
+from sshprobe.sweep import Job
+from sshprobe.sweep.pool import Pool
+from sshprobe.sweep.worker import FLUSH_RESULTS, Numbered, serve
 from sshprobe.targets import Target
 
 Common = tuple[int, int, Any]

@@ -1,22 +1,19 @@
-"""Many hosts: concurrency, pacing, order, second tries, processes. Knows neither what is asked nor how it is judged."""
+"""Many hosts: concurrency, pacing, order, second tries, processes. Knows neither what is asked nor how it is judged.
+
+Processes are in `pool` and `worker`, which are not imported here: they bring multiprocessing in, and most scans are
+done by one process.
+"""
 
 from sshprobe.sweep.engine import Outcome, Progress, Sweep
 from sshprobe.sweep.jobs import Job, Shortcut, Way, WayEnded, WayLeft
-from sshprobe.sweep.pool import Pool, PoolError
-from sshprobe.sweep.worker import FLUSH_RESULTS, Numbered, serve
 
 __all__ = [
-    "FLUSH_RESULTS",
     "Job",
-    "Numbered",
     "Outcome",
-    "Pool",
-    "PoolError",
     "Progress",
     "Shortcut",
     "Sweep",
     "Way",
     "WayEnded",
     "WayLeft",
-    "serve",
 ]

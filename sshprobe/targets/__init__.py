@@ -5,9 +5,8 @@ as much memory as one host.
 """
 
 from sshprobe.targets.exclusions import Exclusions
-from sshprobe.targets.inventories import FORMATS
 from sshprobe.targets.saved_records import targets_of_records
 from sshprobe.targets.specification import Target
 from sshprobe.targets.stream import TargetStream, parse_targets
 
-__all__ = ["FORMATS", "Exclusions", "Target", "TargetStream", "parse_targets", "targets_of_records"]
+__all__ = ["Exclusions", "Target", "TargetStream", "parse_targets", "targets_of_records"]

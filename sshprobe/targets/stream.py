@@ -8,7 +8,6 @@ from typing import IO, Self
 
 from sshprobe.errors import InputError
 from sshprobe.targets.exclusions import Exclusions
-from sshprobe.targets.inventories import read_inventory
 from sshprobe.targets.permutation import Permutation
 from sshprobe.targets.sources import STANDARD_INPUT, read_words
 from sshprobe.targets.space import TargetSpace
@@ -51,8 +50,11 @@ def parse_targets(
             if word.text.count(":") > 1 and (meant := with_port(word.text)) is not None:
                 first = next(iter(ambiguous), f"{word.text} is read as an address: for a port write {meant}")
                 ambiguous[first] += 1
-        for name in inventories:
-            yield from read_inventory(name, format_=inventory_format, stdin=stdin, ports=ports, notices=notices)
+        if inventories:
+            from sshprobe.targets.inventories import read_inventory  # parsers that most scans have no use for
+
+            for name in inventories:
+                yield from read_inventory(name, format_=inventory_format, stdin=stdin, ports=ports, notices=notices)
         yield from more
 
     ports = (port,) if isinstance(port, int) else tuple(port)

@@ -13,7 +13,8 @@ from sshprobe.cli import target_options
 from sshprobe.cli.scan import usable_workers
 from sshprobe.platform import cores
 from sshprobe.records import GRADES, Grade, Record, Status
-from sshprobe.targets import FORMATS, parse_targets
+from sshprobe.targets import parse_targets
+from sshprobe.targets.inventories import FORMATS
 from tests.cli.test_cli_commands import sshprobe
 from tests.sample_records import CLEAN, HEADER, captured, failed, judged
 

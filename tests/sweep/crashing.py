@@ -10,7 +10,8 @@ from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sshprobe.sweep import Job, Numbered, Sweep, serve
+from sshprobe.sweep import Job, Sweep
+from sshprobe.sweep.worker import Numbered, serve
 
 
 class Squares:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe.platform import may_fork
-from sshprobe.sweep import Pool, PoolError
+from sshprobe.sweep.pool import Pool, PoolError
 from tests.sweep.crashing import dies_at_once, squares
 
 
