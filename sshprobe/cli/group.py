@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from typing import Any, NamedTuple
@@ -60,6 +59,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that `args` begins with."""
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
+            import difflib  # for a mistake alone
+
             close = difflib.get_close_matches(args[0], self._lazy, n=1)
             hint = f"did you mean `{close[0]}`?" if close else "see `sshprobe --help`"
             if args[0] == "localhost" or any(mark in args[0] for mark in ".:/["):  # a host, a network

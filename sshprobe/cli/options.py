@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from typing import IO, TYPE_CHECKING, Any, TextIO, TypeVar
@@ -162,5 +161,9 @@ def terminal() -> Terminal:
 
     is_terminal = sys.stdout.isatty()
     colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    width = shutil.get_terminal_size((100, 24)).columns if is_terminal or "COLUMNS" in os.environ else 100
+    width = 100
+    if is_terminal or "COLUMNS" in os.environ:
+        import shutil  # archives and what compresses them come with it
+
+        width = shutil.get_terminal_size((width, 24)).columns
     return Terminal(max(width, 40), colour)

@@ -7,8 +7,6 @@ saved `--yes` was said of the saved targets alone.
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -152,6 +150,8 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
     values = {}
     for key, value in tables[name].items():
         if key not in parameters:
+            import difflib  # for a mistake alone
+
             close = difflib.get_close_matches(key, parameters, n=1)
             hint = f": did you mean `{close[0]}`?" if close else ""
             file.fail((command, name, key), f"no such option{hint}")
@@ -265,5 +265,7 @@ def _toml(value: Any) -> str:
         return str(int(value)) if value == int(value) else repr(value)
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
+    import json  # which nothing else here needs
+
     # JSON escapes what TOML wants escaped, except one character.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import secrets
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,7 +131,7 @@ class ChosenTargets:
             port=self.ports,
             stdin=stdin,
             # 32 bits: short enough to be typed, and there are more orders than anyone will run.
-            seed=secrets.randbits(32) if self.seed is None else self.seed,
+            seed=int.from_bytes(os.urandom(4), "big") if self.seed is None else self.seed,
         )
         exclusions = self.exclusions(stdin=stdin)
         if not (self.yes or self.count_only):

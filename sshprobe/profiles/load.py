@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
 from pathlib import Path
@@ -45,6 +44,8 @@ def builtin_profile_text(id: str) -> str:
     if is_stock(id):
         return stock_profile_text(id)
     if id not in available_profiles():
+        import difflib  # for a mistake alone
+
         close = difflib.get_close_matches(id, available_profiles(), n=1)
         known = ", ".join([*available_profiles(), FAMILY])
         hint = f"did you mean `{close[0]}`? `sshprobe profiles list` shows all" if close else f"know {known}, or a file"

@@ -7,9 +7,10 @@ later ones; dates are those of the tags of openssh-portable.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
+
+import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup, marker, names
 from sshprobe.errors import InputError
@@ -135,11 +136,15 @@ def _is_made(name: str) -> bool:
 
 
 def _pairs(**values: str | list[str]) -> list[str]:
-    # A JSON string or array of ASCII is one of TOML too.
     lines: list[str] = []
     for key, value in values.items():
         if isinstance(value, str):
-            lines.append(f"{key} = {json.dumps(value)}")
+            lines.append(f"{key} = {_json(value)}")
         elif value:
-            lines += [f"{key} = [", *(f"    {json.dumps(item)}," for item in value), "]"]
+            lines += [f"{key} = [", *(f"    {_json(item)}," for item in value), "]"]
     return lines
+
+
+def _json(text: str) -> str:
+    # A JSON string of ASCII is one of TOML too.
+    return msgspec.json.encode(text).decode("ascii")

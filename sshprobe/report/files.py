@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -44,6 +43,8 @@ def replacing(name: str, *, keeping: Say | None = None) -> Iterator[IO[bytes]]:
         with appending_lines(name) as stream:
             yield stream
         return
+    import tempfile  # which lines that are appended have no use for
+
     try:
         number, temporary_name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     except OSError as error:
