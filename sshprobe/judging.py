@@ -10,7 +10,6 @@ numbers takes their place. A profile with waivers reads host, address and day: t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 
 import msgspec
@@ -83,8 +82,7 @@ def _what_is_judged(observation: Observation) -> tuple[object, ...]:
     return *fields, [(_judged_of_key(key), weaknesses_of(key.blob)) for key in keys]
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(msgspec.Struct, frozen=True):
     """What all profiles say of one kind of observation."""
 
     number: int

@@ -7,8 +7,9 @@ status a record gets for it. It knows deadlines; it does not know why the questi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+import msgspec
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import NetworkError
@@ -61,8 +62,7 @@ class Ended(Exception):
         super().__init__(message)
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(msgspec.Struct):
     """What came beside the answers that were waited for."""
 
     lines: list[bytes]

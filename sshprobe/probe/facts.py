@@ -9,10 +9,11 @@ import binascii
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
 from typing import ClassVar
+
+import msgspec
 
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
@@ -33,18 +34,17 @@ TEXT_KEPT = 4096
 _VERSION = re.compile(r"[_-](\d\S*)")
 
 
-@dataclass(slots=True)
-class Facts:
+class Facts(msgspec.Struct):
     """Mutable while the host is asked. Fields are those of `sshprobe.records.Observation`."""
 
-    lines: list[str] = field(default_factory=list)
+    lines: list[str] = []
     identification: Identification | None = None
     kexinit: KexInit | None = None
     """The first."""
-    later_names: dict[str, list[bytes]] = field(default_factory=dict)
+    later_names: dict[str, list[bytes]] = {}
     """Name-list to what later KEXINITs named beyond the first."""
-    host_keys: list[HostKey] = field(default_factory=list)
-    group_exchange: list[GroupExchange] = field(default_factory=list)
+    host_keys: list[HostKey] = []
+    group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
     authentication_methods: list[str] | None = None
     none_accepted: bool | None = None
@@ -53,7 +53,7 @@ class Facts:
     strict_everywhere: bool = True
     post_quantum_everywhere: bool = True
     """Whether each KEXINIT had it. What makes a server safe counts only if all that answer have it."""
-    warnings: list[str] = field(default_factory=list)
+    warnings: list[str] = []
 
     _lists_of: ClassVar = staticmethod(attrgetter(*messages.NAME_LISTS))
 

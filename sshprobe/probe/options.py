@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+import msgspec
 
 from sshprobe.probe.plan import Wanted
 from sshprobe.records import Depth
 from sshprobe.wire.key_exchange import GroupExchangeRequest
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeOptions:
+class ProbeOptions(msgspec.Struct, frozen=True):
     """All times are in seconds."""
 
     client_id: bytes
@@ -32,7 +32,7 @@ class ProbeOptions:
     pace: float = 1.0
     linger: float = 1.0
     """How long the server gets to close its side after our goodbye."""
-    group_request: GroupExchangeRequest = GroupExchangeRequest()  # noqa: RUF009 - frozen
+    group_request: GroupExchangeRequest = GroupExchangeRequest()
 
     @property
     def wanted(self) -> Wanted:

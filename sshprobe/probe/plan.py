@@ -18,7 +18,6 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -35,8 +34,7 @@ ATTEMPTS = 2
 _RSA_ORDER = ("rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """What to find out besides the lists."""
 
     host_keys: bool
@@ -56,18 +54,17 @@ class Exchange(msgspec.Struct, frozen=True):
     """Go on encrypted with this and ask for the authentication methods; None: stop after the host key."""
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """What has been asked of one host so far, and what came of it."""
 
-    answered: set[str] = field(default_factory=set)
+    answered: set[str] = set()
     """Host key families that were shown."""
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = {}
     """Family to what ended its last attempt."""
-    attempts: dict[str, int] = field(default_factory=dict)
-    tried: set[tuple[str, str]] = field(default_factory=set)
+    attempts: dict[str, int] = {}
+    tried: set[tuple[str, str]] = set()
     """Pairs of method and host key algorithm that failed."""
-    groups: dict[str, Literal["answered", "refused"]] = field(default_factory=dict)
+    groups: dict[str, Literal["answered", "refused"]] = {}
     """Group-exchange method to its outcome."""
     authentication: Literal["open", "answered", "failed"] = "open"
     authentication_attempts: int = 0

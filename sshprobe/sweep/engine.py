@@ -20,8 +20,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from sshprobe.sweep.jobs import Job, Shortcut, Way
 from sshprobe.sweep.turns import Addresses, Turns
@@ -33,8 +34,7 @@ LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before each new try when this machine ran out of something."""
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(msgspec.Struct):
     """Counters for whoever shows how far a sweep is."""
 
     started: int = 0
@@ -50,12 +50,11 @@ class Progress:
         return self.started - self.done
 
 
-@dataclass(slots=True)
-class Outcome(Generic[T, R]):
+class Outcome(msgspec.Struct, Generic[T, R]):
     """What came of one target."""
 
     target: T
-    results: list[R] = field(default_factory=list)
+    results: list[R] = []
 
 
 class Sweep(Generic[T, R]):

@@ -14,9 +14,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, MutableSequence, Sequence
-from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from itertools import pairwise
+
+import msgspec
 
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.intervals import outside
@@ -61,8 +62,7 @@ class TargetSpace:
         return sum(block.count(exclusions) for block in self._blocks) if exclusions else self.total
 
 
-@dataclass(slots=True)
-class _Addresses:
+class _Addresses(msgspec.Struct):
     """Disjoint intervals of addresses, each on all of `ports`."""
 
     version: int
@@ -104,8 +104,7 @@ class _Addresses:
         return left * len(self.ports)
 
 
-@dataclass(slots=True)
-class _Names:
+class _Names(msgspec.Struct):
     """Host names, each on all of `ports`."""
 
     ports: tuple[int, ...]
@@ -127,13 +126,12 @@ class _Names:
         return sum(not exclusions.covers(host) for host in self.hosts) * len(self.ports)
 
 
-@dataclass(slots=True)
-class _Pile:
+class _Pile(msgspec.Struct):
     """Intervals of one class as they were named: they can overlap and are in no order."""
 
     firsts: MutableSequence[int]
     lasts: MutableSequence[int]
-    texts: array[int] = field(default_factory=lambda: array("I"))
+    texts: array[int] = msgspec.field(default_factory=lambda: array("I"))
 
     @classmethod
     def of(cls, version: int) -> _Pile:

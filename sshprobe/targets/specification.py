@@ -13,9 +13,10 @@ import itertools
 import re
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
+
+import msgspec
 
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text, escape_unprintable
@@ -45,8 +46,7 @@ class Target(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class HostSpec:
+class HostSpec(msgspec.Struct, frozen=True):
     """A host name or one address."""
 
     text: str
@@ -54,8 +54,7 @@ class HostSpec:
     port: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class RangeSpec:
+class RangeSpec(msgspec.Struct, frozen=True):
     """All addresses from `first` to `last`, both included, of one IP version (4 or 6)."""
 
     text: str
@@ -76,8 +75,7 @@ class RangeSpec:
             yield 6, _MAPPED_LAST + 1, self.last
 
 
-@dataclass(frozen=True, slots=True)
-class PatternSpec:
+class PatternSpec(msgspec.Struct, frozen=True):
     """IPv4 addresses with a range in any of their four numbers: "10.0.1-5.*"."""
 
     text: str

@@ -7,8 +7,9 @@ left as the bytes that were sent: a CA may put anything into a key ID.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import LimitExceeded
@@ -31,11 +32,10 @@ OPTIONS = 256
 _WHAT = "certificate"
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(msgspec.Struct, frozen=True):
     """What a CA says about a key. Nothing here is checked but the form: see `signatures.verify_certificate`."""
 
-    nonce: bytes = field(repr=False)
+    nonce: bytes
     serial: int
     kind: int
     """`USER` (1), `HOST` (2), or whatever was sent."""
@@ -51,15 +51,15 @@ class Certificate:
     extensions: tuple[tuple[bytes, bytes], ...]
     """As `critical_options`, but a name that a client does not know is no reason to refuse."""
     reserved: bytes
-    signature_key: bytes = field(repr=False)
+    signature_key: bytes
     """The CA's public key blob."""
     ca_key: HostKey
     """`signature_key`, parsed. Of a type that we do not know it has no parameters."""
-    signature: bytes = field(repr=False)
+    signature: bytes
     """The CA's signature blob, over `signed_data`."""
     signature_algorithm: bytes
     """The name in `signature`: b"rsa-sha2-512"."""
-    signed_data: bytes = field(repr=False)
+    signed_data: bytes
     """The blob up to the signature."""
 
     @property

@@ -14,7 +14,6 @@ Sessions carry no secret, so cheap choices are right ones: short exponents, one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -76,8 +75,7 @@ class KeyExchange(ABC):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class GroupExchangeRequest:
+class GroupExchangeRequest(msgspec.Struct, frozen=True):
     """Sizes in bits (RFC 4419 section 3).
 
     The default returns the smallest modulus that an OpenSSH will ever use. A narrow maximum would not: up to 9.9 it
@@ -89,8 +87,7 @@ class GroupExchangeRequest:
     max: int = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(msgspec.Struct, frozen=True):
     """A key exchange method that we speak."""
 
     name: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -11,8 +10,7 @@ import msgspec
 from sshprobe.wire.messages import KexInit
 
 
-@dataclass(frozen=True, slots=True)
-class CipherSpec:
+class CipherSpec(msgspec.Struct, frozen=True):
     """A cipher: sizes in bytes."""
 
     primitive: Literal["aes", "3des", "chacha20"]
@@ -27,8 +25,7 @@ class CipherSpec:
         return self.mode in ("gcm", "chacha20-poly1305")
 
 
-@dataclass(frozen=True, slots=True)
-class MacSpec:
+class MacSpec(msgspec.Struct, frozen=True):
     """An HMAC: `hash` as hashlib names it, sizes in bytes."""
 
     hash: str
