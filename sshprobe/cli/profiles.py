@@ -139,7 +139,7 @@ def make(
     HOST (host, host:port, [v6]:port) is scanned, or found in saved records. The profile allows exactly what it offers,
     and a comment says what of that is weak. A host that was not seen in full makes no profile.
     """
-    from sshprobe.grading import golden_profile
+    from sshprobe.grading.golden import golden_profile
     from sshprobe.profiles import is_profile_id
 
     if output == "-":

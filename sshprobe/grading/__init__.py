@@ -1,6 +1,7 @@
 """Judges observations against profiles: findings, compliance, score, grade, remedy. Pure: no I/O, no clock.
 
-How a score comes about is in `docs/grading.md`; what each finding means, in `explain_finding`.
+How a score comes about is in `docs/grading.md`; what each finding means, in `explain_finding`. Profiles made of a host
+are in `golden`, which a scan does not need.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
 from sshprobe.grading.findings import key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
-from sshprobe.grading.golden import golden_profile
 from sshprobe.grading.grade import grade, is_gradeable
 from sshprobe.grading.key_checks import judged_group
 from sshprobe.grading.keys import weaknesses_of
@@ -30,7 +30,6 @@ __all__ = [
     "explain_finding",
     "finding_ids",
     "fleet_findings",
-    "golden_profile",
     "grade",
     "is_gradeable",
     "judged_group",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import NoReturn
 
 from sshprobe.errors import InputError
@@ -18,7 +19,11 @@ class TomlText:
     def __init__(self, text: str, source: str) -> None:
         self.source = source
         self.lines = text.splitlines()
-        self.places: dict[Place, int] = {}
+
+    @cached_property
+    def places(self) -> dict[Place, int]:
+        """The line of each key and table: read where something is wrong."""
+        places: dict[Place, int] = {}
         table: Place = ()
         entries: dict[Place, int] = {}
         key = r"""(?:"[^"]*"|'[^']*'|[\w-]+)"""
@@ -29,9 +34,10 @@ class TomlText:
                 if header[1] == "[[":
                     entries[table] = entries.get(table, -1) + 1
                     table = (*table, entries[table])
-                self.places.setdefault(table, number)
+                places.setdefault(table, number)
             elif assignment := re.match(rf"\s*({dotted})\s*=", line):
-                self.places.setdefault(table + _parts(assignment[1]), number)
+                places.setdefault(table + _parts(assignment[1]), number)
+        return places
 
     def line(self, place: Place, value: str | None = None) -> int:
         """The line of a key or table; of `value` where it stands in an array of more than one line."""

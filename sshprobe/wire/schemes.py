@@ -12,7 +12,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
@@ -123,6 +123,8 @@ def _verify_dsa(key: DSAParameters, raw: bytes, data: bytes) -> bool | None:
         return False
     if not 1 < key.y < key.p - 1:  # not a DSA key (FIPS 186-4 section 4.1): with y = 1 anyone can sign
         return False
+    from cryptography.hazmat.primitives.asymmetric import dsa  # hardly a server has such a key any more
+
     r, s = int.from_bytes(raw[:20], "big"), int.from_bytes(raw[20:], "big")
     try:
         group = dsa.DSAParameterNumbers(key.p, key.q, key.g)

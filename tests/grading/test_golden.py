@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from sshprobe.errors import InputError
-from sshprobe.grading import golden_profile, grade
+from sshprobe.grading import grade
+from sshprobe.grading.golden import golden_profile
 from sshprobe.profiles import Profile, parse_profile
 from sshprobe.records import Observation
 from tests.grading.observations import CAPTURES, STRICT, both, captured, certified, host_key, modern, modulus

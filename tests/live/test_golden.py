@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sshprobe.cli import main
-from sshprobe.grading import golden_profile, grade
+from sshprobe.grading import grade
+from sshprobe.grading.golden import golden_profile
 from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import WEAK
 from sshprobe.lab.server import LabServer
