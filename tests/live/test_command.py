@@ -13,14 +13,25 @@ from sshprobe.lab.server import LabServer
 from sshprobe.records import HostRecord, Record, SummaryRecord, SweepDocument, SweepRecord
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH
 
+NOT_FOR_ONE_HOST = (
+    *("asyncssh", "gmpy2", "paramiko", "rich", "tabulate"),
+    *("email", "json", "multiprocessing", "secrets", "shutil", "tempfile", "xml"),
+    *("cryptography.hazmat.primitives.asymmetric.dsa", "cryptography.x509"),
+    *("sshprobe.grading.golden", "sshprobe.lab", "sshprobe.parallel", "sshprobe.probe.fallback", "sshprobe.sweep.pool"),
+    *("sshprobe.targets.inventories", "sshprobe.report.reading", "sshprobe.report.ssh_audit"),
+)
+"""Modules that other scans and commands need: to import them would take longer than to ask the host."""
+
 
 async def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
+    return await python("-m", "sshprobe", *arguments, cwd=cwd)
+
+
+async def python(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-W",
         "error",
-        "-m",
-        "sshprobe",
         *arguments,
         cwd=cwd,
         env={"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": "/usr/bin:/bin"},
@@ -47,6 +58,18 @@ async def test_one_host(openssh: StartOpenSSH, tmp_path: Path) -> None:
     assert "in /etc/ssh/sshd_config:" in out
     assert "    PasswordAuthentication no" in out.splitlines()
     assert "3 connections" in out
+
+
+async def test_one_host_loads_what_it_needs(openssh: StartOpenSSH, tmp_path: Path) -> None:
+    server = await openssh()
+    code = "import sys; from sshprobe.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    for arguments in ((), ("-o", "records.jsonl"), ("--depth", "lists")):
+        status, out, err = await python("-c", code, "scan", target(server), *arguments, cwd=tmp_path)
+        loaded = set(err.split())
+        assert (status, "sshprobe.wire.transport" in loaded) == (0, True)
+        assert f"{target(server)}  OpenSSH" in out
+        assert loaded.isdisjoint(NOT_FOR_ONE_HOST), loaded & set(NOT_FOR_ONE_HOST)
+        assert ("cryptography" in loaded) is ("lists" not in arguments)
 
 
 async def test_several_hosts_worst_first(openssh: StartOpenSSH, asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
