@@ -169,7 +169,7 @@ class Scanner:
     def only_address(self, target: Target) -> Address | None:
         """Return the address that `target` spells, if it may be asked; None for names, which have to be resolved."""
         address = literal(target.host)
-        if address is None or "%" in address.ip or self._family not in (None, address.family):
+        if address is None or "%" in address.ip or address.unspecified or self._family not in (None, address.family):
             return None
         return None if self._excludes and self._exclude.covers(address.ip) else address
 

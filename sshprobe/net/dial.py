@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+from ipaddress import IPv6Address
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -90,20 +91,31 @@ class Address(NamedTuple):
     ip: str
     family: int
 
+    @property
+    def unspecified(self) -> bool:
+        """Whether it is 0.0.0.0 or ::, no host's address: Linux connects who dials it to itself (RFC 1122 3.2.1.3)."""
+        return self.ip.partition("%")[0] in ("0.0.0.0", "::")
+
 
 _MAPPED = bytes(10) + b"\xff\xff"
 """How an IPv4 address begins that is written as an IPv6 one, ::ffff:192.0.2.1 (RFC 4291 section 2.5.5.2)."""
 
 
 def literal(host: str) -> Address | None:
-    """Return the address that `host` spells, or None if it is a name. A mapped IPv4 address is that IPv4 address."""
+    """Return the address that `host` spells, in its one spelling, or None if it is a name.
+
+    A mapped IPv4 address is that IPv4 address.
+    """
     for family in (socket.AF_INET, socket.AF_INET6):
+        text, percent, zone = host.partition("%")
         try:
-            packed = socket.inet_pton(family, host.partition("%")[0])
+            packed = socket.inet_pton(family, text)
         except (OSError, ValueError):
             continue
         if packed.startswith(_MAPPED):
             return Address(socket.inet_ntop(socket.AF_INET, packed[12:]), socket.AF_INET)
+        if family == socket.AF_INET6:
+            return Address(f"{IPv6Address(packed)}{percent}{zone}", family)
         return Address(host, family)
     return None
 
@@ -119,6 +131,8 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     if known is not None:
         if family is not None and known.family != family:
             raise NetworkError("dns_error", "an address of the other IP version")
+        if known.unspecified:
+            raise NetworkError("dns_error", "the unspecified address is no host")
         return [known]
     for pause in (*RESOLVER_PAUSES, None):
         try:
@@ -139,6 +153,9 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     wanted = [address for address in found if family in (None, address.family)]
     if not wanted:
         raise NetworkError("dns_error", "the name has no address")
+    wanted = [address for address in wanted if not address.unspecified]
+    if not wanted:  # so some resolvers answer for names that they block
+        raise NetworkError("dns_error", "the name has the unspecified address alone, which is no host")
     return wanted
 
 

@@ -183,7 +183,8 @@ class _Collected:
         else:
             text = self._text(spec.text)
             for version, first, last in spec.intervals():
-                self._pile(version, spec.port).add(first, last, text)
+                if last > 0:  # 0.0.0.0 and :: are no hosts: this machine would answer
+                    self._pile(version, spec.port).add(max(first, 1), last, text)
 
     def blocks(self, ports: tuple[int, ...]) -> Iterator[_Addresses | _Names]:
         # Ports of the sweep come first: what they cover is cut out of the classes of explicit ports.

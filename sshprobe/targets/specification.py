@@ -28,6 +28,9 @@ _MAPPED = 0xFFFF << 32
 """The first of the IPv6 addresses that hold the IPv4 ones, ::ffff:0:0/96."""
 _MAPPED_LAST = _MAPPED + 2**32 - 1
 
+_UNSPECIFIED = ("0.0.0.0", "::")
+"""Of no host (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2). Linux connects who dials them to itself."""
+
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
 _PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
@@ -145,6 +148,21 @@ def host_specification(
     if not text:
         text = name if port is None else endpoint(name, port)
     return HostSpec(escape_unprintable(text), name, port)
+
+
+def is_unspecified(spec: Spec) -> bool:
+    """Whether `spec` means 0.0.0.0 or :: and no other address."""
+    if isinstance(spec, HostSpec):
+        return spec.host.partition("%")[0] in _UNSPECIFIED
+    return all(last == 0 for _, _, last in spec.intervals())
+
+
+def refuse_unspecified(spec: Spec, *, source: str | None = None, line: int | None = None) -> None:
+    """Raise `InputError` where `spec` as a target would be the machine that scans, past all exclusions of it."""
+    if is_unspecified(spec):
+        here = "::1" if spec.text.count(":") > 1 else "127.0.0.1"
+        words = f"is no host: it is the unspecified address; this machine is {here}"
+        raise InputError(f"{quote(spec.text)} {words}", source=source, line=line)
 
 
 def endpoint(host: str, port: int) -> str:

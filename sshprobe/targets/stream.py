@@ -11,7 +11,7 @@ from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.permutation import Permutation
 from sshprobe.targets.sources import STANDARD_INPUT, read_words
 from sshprobe.targets.space import TargetSpace
-from sshprobe.targets.specification import Spec, Target, parse_specification, with_port
+from sshprobe.targets.specification import Spec, Target, parse_specification, refuse_unspecified, with_port
 
 
 def parse_targets(
@@ -46,7 +46,9 @@ def parse_targets(
 
     def specs() -> Iterator[Spec]:
         for word in read_words(arguments, files, stdin, what="target"):
-            yield parse_specification(word.text, source=word.source, line=word.line)
+            spec = parse_specification(word.text, source=word.source, line=word.line)
+            refuse_unspecified(spec, source=word.source, line=word.line)
+            yield spec
             if word.text.count(":") > 1 and (meant := with_port(word.text)) is not None:
                 first = next(iter(ambiguous), f"{word.text} is read as an address: for a port write {meant}")
                 ambiguous[first] += 1
@@ -55,7 +57,9 @@ def parse_targets(
 
             for name in inventories:
                 yield from read_inventory(name, format_=inventory_format, stdin=stdin, ports=ports, notices=notices)
-        yield from more
+        for spec in more:
+            refuse_unspecified(spec)
+            yield spec
 
     ports = (port,) if isinstance(port, int) else tuple(port)
     space = TargetSpace(specs(), ports)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from sshprobe.net import Address, NetworkError, dial, resolve
+from sshprobe.records import Depth
 from sshprobe.scanner import Scanner
 from sshprobe.targets import Target
 
@@ -179,3 +180,22 @@ async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection
     assert {record.address for record in records} == {"127.0.0.1"}
     assert (len(records), most()) == (3, 1)
     assert len([record async for record in Scanner().scan(["127.0.0.1:1", "[::ffff:127.0.0.1]:1"])]) == 1
+
+
+@pytest.mark.parametrize("depth", ["lists", "full"])
+async def test_no_spelling_of_the_unspecified_address_reaches_this_machine(depth: Depth) -> None:
+    """Linux connects who dials it to itself. Names can be it too: the resolver takes "0x0" so."""
+    async with counting_server() as (port, most):
+        hosts = ["0.0.0.0", "::", "0:0::0", "::ffff:0.0.0.0", "::%lo", "0x0", "0"]
+        records = [record async for record in Scanner(depth=depth).scan([Target(host, host, port) for host in hosts])]
+    assert {record.status for record in records} == {"dns_error"}
+    assert all("the unspecified address" in str(record.error) for record in records)
+    assert (len(records), most()) == (len(hosts), 0)
+
+
+async def test_a_name_keeps_its_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def answer(host: str) -> Any:
+        return [(*ANSWER[0][:4], ("0.0.0.0", 0)), *ANSWER]
+
+    resolver(monkeypatch, answer)
+    assert await resolve("web.example.test", family=None, timeout=5) == FOUND

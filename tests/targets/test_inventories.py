@@ -495,3 +495,11 @@ def test_any_bytes_are_targets_or_one_clear_line(format_: str | None, data: byte
     for target in stream:
         assert target.text.isprintable()
         assert 1 <= target.port <= 65535
+
+
+def test_the_unspecified_address_is_left_out(folder: Folder) -> None:
+    content = "Host blocked\n  HostName 0.0.0.0\nHost web\n  HostName 192.0.2.1\n"
+    assert folder.read(content) == [("web", "192.0.2.1", 22)]
+    left_out = "1 left out: the unspecified address, which is no host"
+    assert folder.notices(content) == [left_out]
+    assert folder.error("saddr\n0.0.0.0\n") == f": holds no target; {left_out}"

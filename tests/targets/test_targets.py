@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
-from sshprobe.targets import Target, parse_targets
+from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.targets.intervals import holds, merge, outside
 from sshprobe.targets.specification import ipv4_value
 
@@ -77,12 +77,12 @@ def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(word: str, expecte
 
 def test_an_ipv6_network_around_the_mapped_addresses_is_cut_there() -> None:
     wide = parse_targets(["::/0"])
-    assert wide.total == 2**128
-    hosts = [wide.at(index).host for index in (0, 2**32 - 1, 2**32, 2**128 - 1)]
-    assert hosts == ["0.0.0.0", "255.255.255.255", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
-    assert parse_targets(["::/0", "192.0.2.0/24"]).total == 2**128
-    assert parse_targets(["::ffff:0:0/95"]).total == 2**33
-    around = [wide.at(2**32 + 0xFFFF * 2**32 + offset).host for offset in (-1, 0)]
+    assert wide.total == 2**128 - 2  # all but 0.0.0.0 and ::
+    hosts = [wide.at(index).host for index in (0, 2**32 - 2, 2**32 - 1, 2**128 - 3)]
+    assert hosts == ["0.0.0.1", "255.255.255.255", "::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"]
+    assert parse_targets(["::/0", "192.0.2.0/24"]).total == 2**128 - 2
+    assert parse_targets(["::ffff:0:0/95"]).total == 2**33 - 1
+    around = [wide.at(2**32 + 0xFFFF * 2**32 - 2 + offset).host for offset in (-1, 0)]
     assert around == ["::fffe:ffff:ffff", "::1:0:0:0"]
 
 
@@ -96,10 +96,44 @@ def test_a_network_takes_a_port() -> None:
     ]
 
 
-@given(st.integers(20, 32), st.integers(0, 2**32 - 1))
+@pytest.mark.parametrize(
+    "word",
+    ["0.0.0.0", "0.0.0.0:2222", "0.0.0.0/32", "0.0.0.0-0", "::", "[0::0]:22", "::%lo", "::/128", "::ffff:0.0.0.0"],
+)
+def test_the_unspecified_address_is_no_host(word: str, tmp_path: Path) -> None:
+    file = tmp_path / "targets.txt"
+    file.write_text(f"web1\n{word}\n")
+    with pytest.raises(InputError) as caught:
+        parse_targets([], files=[str(file)])
+    here = "127.0.0.1" if ":" not in word.removesuffix(":2222") else "::1"
+    words = f'{file}:2: "{word}" is no host: it is the unspecified address; this machine is {here}'
+    assert str(caught.value) == words
+    assert not Exclusions.parse([word.removesuffix(":2222").removesuffix(":22")]).covers("127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("word", "hosts"),
+    [
+        ("0.0.0.0/31", ["0.0.0.1"]),
+        ("0.0.0.0/30", ["0.0.0.1", "0.0.0.2"]),
+        ("0.0.0.0-2", ["0.0.0.1", "0.0.0.2"]),
+        ("0.0.0.0-1", ["0.0.0.1"]),
+        ("0-1.0.0.0-1", ["0.0.0.1", "1.0.0.0", "1.0.0.1"]),
+        ("::/127", ["::1"]),
+        ("::ffff:0.0.0.0/127", ["0.0.0.1"]),
+    ],
+)
+def test_the_unspecified_address_is_left_out_of_networks_and_ranges(word: str, hosts: list[str]) -> None:
+    assert expand(word) == [(host, 22) for host in hosts]
+    assert parse_targets([word]).count(Exclusions.parse(["192.0.2.1"])) == len(hosts)
+
+
+@given(st.integers(20, 32), st.integers(1, 2**32 - 1))
 def test_a_network_is_what_the_standard_library_says_it_is(prefix: int, address: int) -> None:
     network = ip_network((address, prefix), strict=False)
-    assert [host for host, _ in expand(str(network))] == [str(host) for host in network.hosts()]
+    hosts = [str(host) for host in network.hosts() if int(host)]
+    if hosts:
+        assert [host for host, _ in expand(str(network))] == hosts
 
 
 def test_a_huge_network_is_never_expanded_ahead() -> None:

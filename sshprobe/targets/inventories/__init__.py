@@ -14,7 +14,7 @@ from typing import IO
 from sshprobe.errors import InputError
 from sshprobe.targets.inventories import json_values, lists, nmap, openssh, scan_lists
 from sshprobe.targets.inventories.source import Source
-from sshprobe.targets.specification import Spec
+from sshprobe.targets.specification import Spec, is_unspecified
 
 _READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
     "nmap": nmap.read,
@@ -61,6 +61,9 @@ def read_inventory(
         empty = True
         try:
             for spec in reader(source):
+                if is_unspecified(spec):
+                    source.left_out["the unspecified address, which is no host"] += 1
+                    continue
                 empty = False
                 yield spec
         except UnicodeDecodeError:
