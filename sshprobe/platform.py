@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import IPv6Address
 from pathlib import Path
 from types import FrameType
 
@@ -112,6 +113,31 @@ def config_directory() -> Path:
         return Path(chosen)
     roaming = os.environ.get("APPDATA") if sys.platform == "win32" else None
     return Path(roaming) if roaming else Path.home() / ".config"
+
+
+def ipv6_text(address: IPv6Address) -> str:
+    """Return the one text of an address: its zone (RFC 4007 section 11) by one of its names, if it has any meaning.
+
+    A zone is an interface, by name or by number. Of an address that is not link-local, systems ignore it.
+    """
+    if address.scope_id is None:
+        return str(address)
+    text = str(IPv6Address(int(address)))
+    return f"{text}%{_zone(address.scope_id)}" if address.is_link_local else text
+
+
+def _zone(text: str) -> str:
+    """Return an interface by its name, on Windows, which takes no other, by its number; as it is, if there is none."""
+    try:
+        number = socket.if_nametoindex(text)  # before numbers, as getaddrinfo does: a name may be one
+    except (OSError, ValueError):
+        if not (text.isascii() and text.isdigit() and len(text) <= 10):
+            return text
+        number = int(text)
+    try:
+        return str(number) if sys.platform == "win32" else socket.if_indextoname(number)
+    except (OSError, OverflowError):
+        return text
 
 
 @contextmanager

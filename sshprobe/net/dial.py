@@ -9,6 +9,8 @@ from ipaddress import IPv6Address
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
+from sshprobe.platform import ipv6_text
+
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
 """How a connection failed. "local": this machine is out of something (files, ports, buffers); not the host's doing."""
 
@@ -107,17 +109,21 @@ def literal(host: str) -> Address | None:
     A mapped IPv4 address is that IPv4 address.
     """
     for family in (socket.AF_INET, socket.AF_INET6):
-        text, percent, zone = host.partition("%")
         try:
-            packed = socket.inet_pton(family, text)
+            packed = socket.inet_pton(family, host.partition("%")[0])
         except (OSError, ValueError):
             continue
         if packed.startswith(_MAPPED):
             return Address(socket.inet_ntop(socket.AF_INET, packed[12:]), socket.AF_INET)
-        if family == socket.AF_INET6:
-            return Address(f"{IPv6Address(packed)}{percent}{zone}", family)
-        return Address(host, family)
+        return Address(_ipv6_text(host) if family == socket.AF_INET6 else host, family)
     return None
+
+
+def _ipv6_text(host: str) -> str:
+    try:
+        return ipv6_text(IPv6Address(host))
+    except ValueError:  # "%" and nothing after it: the resolver says what it is
+        return host
 
 
 async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:

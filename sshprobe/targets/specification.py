@@ -4,7 +4,8 @@ Forms: `host`, `host:port`, `192.0.2.1`, `192.0.2.1:port`, `2001:db8::1`, `[2001
 `2001:db8::/120`, `192.0.2.10-20`, `192.0.2.10-192.0.2.20`, `10.0.1-5.*`; networks and ranges take a port the same way.
 
 `::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2) is the IPv4 address in it, as the packets to it are: what goes by address
-(each once, one connection at a time, exclusions) would otherwise take it for another.
+(each once, one connection at a time, exclusions) would otherwise take it for another. So is `fe80::1%2` by the name of
+that interface, `fe80::1%eth0`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text, escape_unprintable
+from sshprobe.platform import ipv6_text
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 """RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
@@ -288,7 +290,7 @@ def _parse_host(host: str) -> str:
     if ":" in host:
         try:
             address = IPv6Address(host)
-            return str(address.ipv4_mapped or address)
+            return ipv6_text(address) if address.ipv4_mapped is None else str(address.ipv4_mapped)
         except ValueError:
             meant = with_port(host)
             hint = "" if meant is None else f": for a port write {meant}"

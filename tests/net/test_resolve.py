@@ -140,8 +140,8 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
 
 
 @contextlib.asynccontextmanager
-async def counting_server() -> AsyncIterator[tuple[int, Callable[[], int]]]:
-    """A server on 127.0.0.1 that closes soon: its port, and how many connections it had at once at most."""
+async def counting_server(ip: str = "127.0.0.1") -> AsyncIterator[tuple[int, Callable[[], int]]]:
+    """A server on loopback that closes soon: its port, and how many connections it had at once at most."""
     open_now = most = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -152,7 +152,7 @@ async def counting_server() -> AsyncIterator[tuple[int, Callable[[], int]]]:
         open_now -= 1
         writer.close()
 
-    async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(talk, ip, 0) as server:
         yield server.sockets[0].getsockname()[1], lambda: most
 
 
@@ -180,6 +180,23 @@ async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection
     assert {record.address for record in records} == {"127.0.0.1"}
     assert (len(records), most()) == (3, 1)
     assert len([record async for record in Scanner().scan(["127.0.0.1:1", "[::ffff:127.0.0.1]:1"])]) == 1
+
+
+async def test_who_is_reached_by_an_address_with_a_zone_and_without_has_one_connection() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("needs ::1")
+    async with counting_server("::1") as (port, most):
+        targets = [Target(host, host, port) for host in ("::1", "::1%1", "0::1%01")]
+        records = [record async for record in Scanner(throttle_wait=0, timeout=5).scan(targets)]
+    assert {record.address for record in records} == {"::1"}
+    assert (len(records), most()) == (3, 1)
+
+
+def test_an_interface_has_one_name() -> None:
+    number, name = socket.if_nameindex()[0]
+    assert dial.literal(f"fe80::1%{number}") == dial.literal(f"FE80::1%{name}")
 
 
 @pytest.mark.parametrize("depth", ["lists", "full"])

@@ -1,5 +1,6 @@
 import io
 import itertools
+import socket
 from ipaddress import IPv4Address, ip_network
 from pathlib import Path
 
@@ -73,6 +74,18 @@ def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(word: str, expecte
     assert [(target.host, target.port) for target in stream] == expected
     assert {target.text for target in stream} == {word}
     assert expand("192.0.2.0-1", word) == expand("192.0.2.0-1", *(["192.0.2.1:2222"] if "2222" in word else []))
+
+
+def test_an_interface_has_one_name() -> None:
+    number, name = socket.if_nameindex()[0]
+    [one] = expand(f"fe80::1%{name}")
+    for zone in (name, number, f"0{number}"):
+        assert expand(f"fe80::1%{zone}", f"FE80:0::1%{number}") == [one]
+        assert expand(f"2001:db8::1%{zone}", "2001:db8::1") == [("2001:db8::1", 22)]  # where a zone has no meaning
+        assert Exclusions.parse(["fe80::/10"]).covers(f"fe80::1%{zone}")
+        assert Exclusions.parse([f"fe80::1%{zone}"]).covers(f"fe80::1%{name}")
+    assert len(expand(f"fe80::1%{name}", "fe80::1", "fe80::1%none-such", "fe80::1%4294967295")) == 4
+    assert parse_targets([f"fe80::1%{number}", "fe81::2%none-such"]).count(Exclusions.parse(["fe80::/10"])) == 0
 
 
 def test_an_ipv6_network_around_the_mapped_addresses_is_cut_there() -> None:
