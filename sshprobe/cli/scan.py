@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -176,6 +177,7 @@ def scan(
     said.append(progress.say)
     done = read_resumed(resume, profiles, strict=strict, all_addresses=all_addresses)
     if done is not None:
+        say_other_version(done)
         say_others(done, stream)
     with open_output(
         "jsonl" if resume is not None else format_,
@@ -249,6 +251,15 @@ def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:
         return None
     settings["concurrency"] = allowed * workers
     return f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files does not allow more"
+
+
+def say_other_version(done: Resumption) -> None:
+    """Say that a file will hold what two versions saw and how each graded it: a file says one in its header."""
+    from sshprobe.cli.header import TOOL
+
+    if done.header is not None and done.header.tool != TOOL:
+        again = f"`sshprobe grade {shlex.quote(done.name)} -o NEW` grades all of it alike"
+        note(f"{done.name} was begun by {done.header.tool} and goes on with {TOOL}: {again}")
 
 
 def say_others(done: Resumption, stream: TargetStream) -> None:

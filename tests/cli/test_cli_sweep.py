@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sshprobe import __version__
 from sshprobe.targets import parse_targets
 
 ROOT = Path(__file__).parents[2]
@@ -229,6 +230,27 @@ def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) 
         errors.append(run.stderr)
     assert errors == [b"", b"note: out.jsonl holds 4 hosts that are no targets now: its sweep had others\n", b""]
     assert len(read(tmp_path / "out.jsonl")) == 16
+
+
+def test_going_on_with_another_version_is_said_once(closed_port: int, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+
+    def run(*words: str) -> tuple[int, str]:
+        done = subprocess.run([*SCAN, *words], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+        return done.returncode, done.stderr.decode()
+
+    assert run(f"127.0.0.1:{closed_port}", "-o", file.name) == (3, "")
+    tool = read(file)[0]["tool"]
+    assert tool == f"sshprobe {__version__}"
+    assert run(f"127.0.0.0/30:{closed_port}", "--resume", file.name) == (3, "")
+    file.write_bytes(file.read_bytes().replace(tool.encode(), b"sshprobe 0.0.9", 1))
+    code, error = run(f"127.0.0.0/29:{closed_port}", "--resume", file.name)
+    assert (code, error.count("\n")) == (3, 1)
+    assert error.startswith(f"note: out.jsonl was begun by sshprobe 0.0.9 and goes on with {tool}: ")
+    assert len([each for each in read(file) if each["type"] == "host"]) == 6
+    # As the note says: graded anew, all of it is of this version.
+    subprocess.run([*SCAN[:-1], "grade", file.name, "-o", "new.jsonl"], cwd=tmp_path, env=ENVIRONMENT, check=False)
+    assert read(tmp_path / "new.jsonl")[0]["tool"] == tool
 
 
 def test_resuming_against_other_profiles_is_refused(closed_port: int, tmp_path: Path) -> None:
