@@ -36,6 +36,10 @@ _LOCAL = frozenset(
         errno.ENETDOWN,
     }
 )
+_NOT_KNOWN = frozenset(
+    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
+)
+"""What resolvers say of a name without an address of the family asked for; which of them, depends on the system."""
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 
 
@@ -146,6 +150,8 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
             break
         except socket.gaierror as error:
             if pause is None or error.errno not in (socket.EAI_AGAIN, socket.EAI_MEMORY):
+                if family is not None and error.errno in _NOT_KNOWN and await _is_of_others(host, family, timeout):
+                    raise _no_address(family) from None
                 raise _resolver_error(error) from None
         except OSError as error:
             if error.errno not in _LOCAL:
@@ -158,11 +164,24 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     found = dict.fromkeys(filter(None, (literal(str(answer[4][0])) for answer in answers)))
     wanted = [address for address in found if family in (None, address.family)]
     if not wanted:
-        raise NetworkError("dns_error", "the name has no address")
+        raise _no_address(family)
     wanted = [address for address in wanted if not address.unspecified]
     if not wanted:  # so some resolvers answer for names that they block
         raise NetworkError("dns_error", "the name has the unspecified address alone, which is no host")
     return wanted
+
+
+def _no_address(family: int | None) -> NetworkError:
+    version = "" if family is None else "IPv4 " if family == socket.AF_INET else "IPv6 "
+    return NetworkError("dns_error", f"the name has no {version}address")
+
+
+async def _is_of_others(host: str, family: int, timeout: float) -> bool:
+    """Whether a name has addresses, none of them of `family`: of such a one resolvers say "not known" too."""
+    try:
+        return family not in {answer[0] for answer in await _look_up(host, 0, timeout)}
+    except (NetworkError, OSError, UnicodeError):
+        return False
 
 
 async def _look_up(host: str, family: int, timeout: float) -> list[_Answer]:

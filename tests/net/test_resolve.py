@@ -132,11 +132,40 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
     assert await resolve("web.example.test", family=None, timeout=5) == both
     assert await resolve("web.example.test", family=socket.AF_INET6, timeout=5) == both[1:]
     answers[:] = [MAPPED]
-    with pytest.raises(NetworkError, match="the name has no address"):
+    with pytest.raises(NetworkError, match="the name has no IPv6 address"):
         await resolve("web.example.test", family=socket.AF_INET6, timeout=5)
     assert await resolve("::ffff:c000:201", family=None, timeout=5) == FOUND
     with pytest.raises(NetworkError, match="an address of the other IP version"):
         await resolve("::ffff:192.0.2.1", family=socket.AF_INET6, timeout=5)
+
+
+@pytest.mark.parametrize(("family", "words"), [(socket.AF_INET6, "IPv6"), (socket.AF_INET, "IPv4")])
+async def test_a_name_of_the_other_ip_version_is_no_unknown_name(
+    family: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """glibc says "Name or service not known" of `localhost` where /etc/hosts has it for one version alone."""
+    asked: list[int] = []
+
+    async def getaddrinfo(host: str, port: None, *, family: int, type: int) -> Any:
+        asked.append(family)
+        if host == "busy.example.test" and family:
+            raise AGAIN
+        if family or host == "unknown.example.test":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return ANSWER if words == "IPv6" else [OTHER]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    with pytest.raises(NetworkError, match=f"^the name has no {words} address$") as caught:
+        await resolve("web.example.test", family=family, timeout=5)
+    assert (caught.value.failure, asked) == ("dns_error", [family, 0])
+    with pytest.raises(NetworkError, match=r"^name or service not known$"):
+        await resolve("unknown.example.test", family=family, timeout=5)
+    with pytest.raises(NetworkError, match="temporary failure"):  # which is no answer
+        await resolve("busy.example.test", family=family, timeout=5)
+    asked.clear()
+    with pytest.raises(NetworkError, match=r"^name or service not known$"):
+        await resolve("unknown.example.test", family=None, timeout=5)
+    assert asked == [0]  # there is nothing else to ask
 
 
 @contextlib.asynccontextmanager
