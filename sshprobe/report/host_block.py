@@ -10,7 +10,18 @@ from sshprobe.records import Finding, HostKey, HostRecord, Verdict
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
 from sshprobe.report.promise import Promise
 from sshprobe.report.terminal import Terminal, printable
-from sshprobe.report.words import alike, compliance, count, endpoint, names, outcome, seconds, software, status
+from sshprobe.report.words import (
+    alike,
+    compliance,
+    count,
+    ended_otherwise,
+    endpoint,
+    names,
+    outcome,
+    seconds,
+    software,
+    status,
+)
 
 CATEGORY_WORDS = {
     "protocol": "protocol",
@@ -100,7 +111,7 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
     for verdict, answer in zip(record.verdicts, answers, strict=True):
         lead = " " * column if lines else terminal.paint(left, "bold") + " " * (column - len(left))
         lines.append(f"{lead}{terminal.grade(f'{verdict.grade:<2}', verdict.grade)} {verdict.score:>3}   {answer}")
-    if record.status != "ok":
+    if ended_otherwise(record):
         lines += terminal.wrap(f"{outcome(record)}. Not everything was seen.", indent="  ")
     return lines
 

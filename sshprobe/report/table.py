@@ -15,7 +15,18 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
-from sshprobe.report.words import alike, compliance, count, endpoint, names, outcome, seconds, software, status
+from sshprobe.report.words import (
+    alike,
+    compliance,
+    count,
+    ended_otherwise,
+    endpoint,
+    names,
+    outcome,
+    seconds,
+    software,
+    status,
+)
 
 SHOWN = 100
 """Hosts in the table, the worst. What is kept follows this, and not the number of hosts."""
@@ -30,6 +41,9 @@ _COUNTED_NAMES = 4096
 """Names in the count of what is most common. Servers can make names up, so there has to be an end to it."""
 
 _SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
+_SHORT = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
+"""Statuses, behind a number of hosts, that are no words with their "_" taken out."""
+
 _OF_A_NAME = frozenset({"forbidden", "unlisted", "weak"})
 """Findings for which the algorithm's name says enough: that it is offered is the fault."""
 
@@ -230,7 +244,7 @@ class FleetTable:
 
 def _place(host: Place, record: HostRecord) -> str:
     place = host.host if host.port == 22 else endpoint(host.host, host.port)
-    return f"{place} ({status(record)})" if record.verdicts and record.status != "ok" else place
+    return f"{place} ({status(record)})" if record.verdicts and ended_otherwise(record) else place
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -242,7 +256,7 @@ def _printable_cells(cells: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _words(name: str) -> str:
-    return escape_unprintable(name).replace("_", " ")
+    return _SHORT.get(name) or escape_unprintable(name).replace("_", " ")
 
 
 def _worst(verdict: Verdict) -> str:

@@ -77,13 +77,20 @@ def outcome(record: HostRecord) -> str:
     words, error = status(record), record.error
     if not error:
         return words
-    return error if words in error.split() else f"{words}: {error}"
+    return error if f" {words} " in f" {error} " else f"{words}: {error}"
+
+
+def ended_otherwise(record: HostRecord) -> bool:
+    """Whether the status of a graded host says more than its findings do: that it speaks SSH-1 only is one of them."""
+    if record.status == "ssh1_only":
+        return not any(each.id == "protocol.ssh1" and each.counts for each in record.verdicts[0].findings)
+    return record.status != "ok"
 
 
 _STATUSES = {
     "dns_error": "name not resolved",
     "not_ssh": "not SSH",
-    "ssh1_only": "SSH 1 only",
+    "ssh1_only": "SSH-1 only",
     "protocol_error": "protocol error",
 }
 

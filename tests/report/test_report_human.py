@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sshprobe.grading import FleetFacts, grade, remedy
 from sshprobe.profiles import load_profile
-from sshprobe.records import Effect, Grade, HostRecord, Waived
+from sshprobe.records import Effect, Grade, HostRecord, Identification, Waived
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable
@@ -222,6 +222,26 @@ def test_an_answer_that_is_too_long_for_a_line_has_lines_of_its_own() -> None:
     assert all(len(line) <= Terminal().width for line in long.splitlines())
 
 
+@pytest.mark.parametrize("waived", [False, True])
+def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
+    said = Identification(
+        raw="SSH-1.5-OpenSSH_1.2.27", protocol="1.5", software="OpenSSH_1.2.27", version="1.2.27", comments=None
+    )
+    record = msgspec.structs.replace(failed("ssh1_only", "the server speaks SSH-1 only"), identification=said)
+    verdict = grade(record, load_profile("sshprobe-2026"))
+    if waived:
+        [found] = [each for each in verdict.findings if each.id == "protocol.ssh1"]
+        waiver = Waived(reason="a museum", until="2027-01-01", hosts="*", effect=found.effect, deviation=True)
+        verdict = msgspec.structs.replace(verdict, findings=[msgspec.structs.replace(found, waived=waiver)])
+    block, table = host_block(judged(record, verdict), Terminal()), render([judged(record, verdict)])
+    assert block.count("SSH-1") == (2 if waived else 1)
+    assert "speaks SSH-1 only" in block
+    assert ("192.0.2.200 (SSH-1 only)" in table) == waived
+    assert ("speaks SSH-1 only" in table) != waived
+    assert "1 target: 1 SSH-1 only." in table
+    assert host_block(record, Terminal()).startswith("192.0.2.200:22  OpenSSH 1.2.27  the server speaks SSH-1 only\n")
+
+
 def test_random_comments_are_no_software() -> None:
     """TinySSH makes them up anew for each connection (tinysshd.c)."""
     blocks = set()
@@ -293,7 +313,7 @@ def test_a_sweep() -> None:
     assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
     assert "\nGrade, score and worst are those of mozilla-modern.\n" in text
     assert "Grade, score" not in render(fleet()[:2])
-    assert "5 targets: 3 ok, 1 not ssh, 1 refused. 11 connections in 1.5 s." in text
+    assert "5 targets: 3 ok, 1 not SSH, 1 refused. 11 connections in 1.5 s." in text
     assert "3 SSH servers, 2 not compliant with mozilla-modern." in text
     assert "3 host keys are on 2 addresses that agree in all that was seen" in " ".join(text.split())
     assert "Most common: diffie-hellman-group14-sha256 on 2, hmac-sha1 on 2, password on 2." in text
