@@ -21,6 +21,7 @@ from sshprobe.report.words import (
     count,
     ended_otherwise,
     endpoint,
+    fault,
     names,
     outcome,
     seconds,
@@ -164,7 +165,7 @@ class FleetTable:
         return _printable_cells(cells + further)
 
     def _count_findings(self, verdict: Verdict, hosts: int) -> None:
-        for name in {f.algorithm or f.id for f in verdict.findings if f.counts}:
+        for name in {fault(each) for each in verdict.findings if each.counts}:
             self._common[name] += hosts
         if len(self._common) > _COUNTED_NAMES:
             self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))

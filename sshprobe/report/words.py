@@ -64,6 +64,40 @@ def names(findings: Sequence[Finding], room: int) -> str:
     return found[0] + (f" +{len(found) - 1}" if len(found) > 1 else "")
 
 
+def fault(finding: Finding) -> str:
+    """Return what a finding is about, for a count of hosts: the algorithm where to offer it is the fault."""
+    return _FAULTS.get(finding.id) or finding.algorithm or finding.id.partition(".")[2].replace("_", " ")
+
+
+_FAULTS = {
+    "protocol.ssh1": "SSH-1",
+    "protocol.unlisted": "unlisted protocol versions",
+    "group_exchange.modulus": "small moduli",
+    "group_exchange.not_safe_prime": "groups of no safe prime",
+    "group_exchange.generator": "generators out of range",
+    "host_key.size": "small host keys",
+    "host_key.sha1_only": "signatures with SHA-1 alone",
+    "host_key.authority": "certificates of weak authorities",
+    "host_key.certificate_expired": "expired certificates",
+    "host_key.certificate_not_yet_valid": "certificates of the future",
+    "host_key.certificate_kind": "certificates that are for no host",
+    "host_key.certificate_principals": "certificates for other names",
+    "host_key.malformed": "RSA keys with a small factor",
+    "host_key.close_primes": "RSA keys with primes close together",
+    "host_key.roca": "ROCA",
+    "host_key.exponent": "poor RSA exponents",
+    "host_key.known": "host keys on a list of known ones",
+    "host_key.shared": "shared host keys",
+    "host_key.shared_prime": "shared primes",
+    "host_key.unproven": "host keys without proof",
+    "authentication.none_accepted": "logins without a credential",
+    "kex.terrapin": "Terrapin",
+    "kex.no_strict_kex": "no strict key exchange",
+    "kex.no_post_quantum": "no post-quantum key exchange",
+    "profile.waiver_expired": "expired waivers",
+}
+"""Findings that cost something and say more than the name of an algorithm, in the plural."""
+
 _NAMELESS = {"group_exchange": "group exchange"}
 
 

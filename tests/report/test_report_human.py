@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import FleetFacts, grade, remedy
+from sshprobe.grading import FleetFacts, explain_finding, finding_ids, grade, remedy
 from sshprobe.profiles import load_profile
 from sshprobe.records import Effect, Grade, HostRecord, Identification, Waived
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable
 from sshprobe.report.terminal import Terminal, printable
+from sshprobe.report.words import fault
 from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
 
 
@@ -319,6 +320,31 @@ def test_a_sweep() -> None:
     assert "Most common: diffie-hellman-group14-sha256 on 2, hmac-sha1 on 2, password on 2." in text
     coloured = render(fleet(), terminal=Terminal(colour=True))
     assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text
+
+
+def test_what_is_common_is_said_in_words() -> None:
+    findings = [
+        finding("group_exchange.modulus", "medium", None, "2048-bit groups"),
+        finding("host_key.size", "medium", "ssh-rsa", "1024 bits"),
+        finding("kex.weak", "medium", "diffie-hellman-group1-sha1", "SHA-1"),
+    ]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    text = " ".join(render([record, msgspec.structs.replace(record, address="192.0.2.9")]).split())
+    assert "Most common: diffie-hellman-group1-sha1 on 2, small host keys on 2, small moduli on 2." in text
+
+
+def test_every_finding_that_costs_something_has_words() -> None:
+    found = {}
+    for id in finding_ids():
+        reason = id.partition(".")[2]
+        words = fault(finding(id, "high", "an-algorithm", "because"))
+        if reason in ("forbidden", "unlisted", "stronger", "weak") and id != "protocol.unlisted":
+            assert words == "an-algorithm"
+        elif explain_finding(id).severity != "note":
+            found[id] = fault(finding(id, "high", None, "because"))
+            assert found[id] != reason.replace("_", " ")  # which is for findings of a later version
+            assert not set("._") & set(found[id])
+    assert len(set(found.values())) == len(found) > 20
 
 
 def test_nothing_is_common_to_one_server() -> None:
