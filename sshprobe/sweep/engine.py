@@ -80,6 +80,8 @@ class Sweep(Generic[T, R]):
         self._concurrency = concurrency
         self._interval = 1 / rate if rate else 0.0
         self._next_start = 0.0
+        self._due: asyncio.Future[None] | None = None
+        """Done when the next target may be started."""
         self._throttle_wait = throttle_wait
         self._trouble = trouble
         self._deferred = deferred
@@ -103,6 +105,8 @@ class Sweep(Generic[T, R]):
     def stop(self) -> None:
         """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
         self._stopped.set()
+        if self._due is not None:
+            _wake(self._due)
 
     async def run(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[Outcome[T, R], None]:
         """Yield the outcome of every target. Closing the iterator early cancels what runs."""
@@ -351,11 +355,24 @@ class Sweep(Generic[T, R]):
             self._calm.set()
 
     async def _keep_rate(self) -> None:
-        now = asyncio.get_running_loop().time()
+        """Wait until the next target may be started, or nothing is started any more."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         start = max(self._next_start, now)
         self._next_start = start + self._interval
         if start > now:
-            await asyncio.sleep(start - now)
+            self._due = loop.create_future()
+            timer = loop.call_at(start, _wake, self._due)
+            try:
+                await self._due
+            finally:
+                timer.cancel()
+                self._due = None
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 async def _as_async(targets: Iterable[T]) -> AsyncIterator[T]:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -203,6 +204,26 @@ async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
         results += outcome.results
         engine.stop()
     assert results == ["0#1"]
+
+
+async def test_stop_waits_for_no_start_that_is_far_off() -> None:
+    """One host an hour: a sweep that was stopped ends, and not in an hour."""
+    engine: Sweep[Conversation, str] = Sweep(each, concurrency=5, rate=1 / 3600)
+    results = []
+    async with asyncio.timeout(60):
+        async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
+            results += outcome.results
+            asyncio.get_running_loop().call_later(0.05, engine.stop)  # when it waits for the second
+    assert results == ["0#1"]
+    assert engine.progress.started == engine.progress.done == 1
+
+
+async def test_a_sweep_that_waits_for_a_start_can_be_closed() -> None:
+    engine: Sweep[Conversation, str] = Sweep(each, concurrency=5, rate=1 / 3600)
+    async with asyncio.timeout(60), aclosing(engine.run([Conversation("0", "0"), Conversation("1", "1")])) as outcomes:
+        assert (await anext(outcomes)).results == ["0#1"]
+        await asyncio.sleep(0.05)
+    engine.stop()
 
 
 async def test_a_name_has_all_of_its_addresses_alone() -> None:
