@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from sshprobe.escape import escape_bytes
@@ -171,6 +172,10 @@ class HostProbe:
                 yield from self._exchange(conversation, exchange)
         except Ended as ended:
             trouble = ended
+        except Exception:  # a bug of ours, of which the server need not write an error into its log
+            with suppress(Exception):
+                yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+            raise
         self._settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
         if trouble is not None:
             self._sort_out(trouble, exchange)

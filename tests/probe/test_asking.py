@@ -13,6 +13,7 @@ from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import STILL_OPEN, Connect, Finish, Pause, Receive, Step
 from sshprobe.records import Observation
+from sshprobe.wire.transport import ClientTransport
 from tests.wire.playbook import DISCONNECT, KEXINIT, kexinit, packet, text, u32
 
 FIRST, SECOND = (Address(ip, socket.AF_INET) for ip in ("127.0.0.1", "127.0.0.2"))
@@ -144,11 +145,29 @@ def test_who_drives_may_stop_at_every_step() -> None:
         asked.asking.close()
 
 
-def test_a_bug_is_told_as_such() -> None:
-    asked = Asked(depth="lists")
-    asked.answer(b"")
+BUG = "internal error: RuntimeError"
+
+
+@pytest.mark.parametrize("said", [(b"",), (b"", THEIRS), (b"", THEIRS + LISTS)])
+@pytest.mark.parametrize("answer", [b"", STILL_OPEN, RuntimeError("another one")])
+def test_a_bug_is_told_as_such_after_a_goodbye(said: Sequence[bytes], answer: Answer) -> None:
+    asked = Asked(depth="keys")
+    asked.answer(*said)
+    step = asked.answer(RuntimeError("of ours"))
+    assert goodbye(step) == (b"" if len(said) == 1 else bytes((DISCONNECT,)))  # no packet before the identifications
+    assert isinstance(step, Finish)
+    assert step.data[6:10] in (b"", u32(11))
+    found = asked.end(answer)
+    assert (found.status, found.error) == ("partial" if LISTS in said[-1] else "protocol_error", BUG)
+    assert found.connections == 1
+
+
+def test_a_bug_in_the_goodbye_is_the_first_one_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = Asked(depth="keys")
+    asked.answer(b"", THEIRS)
+    monkeypatch.setattr(ClientTransport, "disconnect", lambda *words: 1 // 0)
     found = asked.end(RuntimeError("of ours"))
-    assert (found.status, found.error) == ("protocol_error", "internal error: RuntimeError")
+    assert found.error == BUG
 
 
 def test_a_server_that_does_not_close_is_given_time_to_see_our_end() -> None:
