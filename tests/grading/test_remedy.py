@@ -525,6 +525,16 @@ def test_what_is_waived_is_not_all_that_is_left(software: str, expected: str) ->
     assert found.compliant is True
 
 
+def test_what_is_waived_is_all_that_is_left_where_nothing_can_join_it() -> None:
+    """As docs/grading.md says: no better name is allowed and known. Nobody is locked out whom the waiver is for."""
+    profile = _waiving("mac.unlisted", "hmac-sha1")
+    assert profile.mac is not None
+    rule = msgspec.structs.replace(profile.mac, allowed=("hmac-of-tomorrow@example.org",), recommended=())
+    observed = modern(**both("mac", ["hmac-sha1", "hmac-md5"]))
+    found = remedy(observed, msgspec.structs.replace(profile, mac=rule))
+    assert [line for line in found.lines if line.startswith("MACs")] == ["MACs hmac-sha1"]
+
+
 def test_dropbear_does_not_lose_its_last_sound_name_for_one_that_is_waived() -> None:
     """DROPBEAR_ECDH has all three curves: CNSA allows that of 384 bits, and nothing that could be compiled in."""
     until = datetime.date(2099, 1, 1)
