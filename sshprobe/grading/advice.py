@@ -254,6 +254,24 @@ def config_line(context: Context, category: Class) -> str | None:
     return f"{KEYWORDS[category][0]} {','.join(left)}"
 
 
+def no_gss_refused(context: Context) -> str | None:
+    """Why `GSSAPIKeyExchange no`, the one option for all exchanges by GSS-API, is not given; None where it is.
+
+    It is given where others are left, and where no waiver covers one of those that it takes.
+    """
+    found = offers(context.observation, "kex")
+    gss = {same for same in found if same.startswith("gss-")}
+    if gss & context.waived["kex"]:
+        return f"{NO_GSS} would take what is waived along"
+    others = [name for same, offer in found.items() if same not in gss for name in offer.names]
+    if config_line(context, "kex") is not None:
+        others = [name for name in remaining(context, "kex") if not name.startswith("gss-")]
+    sound = gss - context.costly["kex"]
+    if not (not_waived(context, "kex", others) if sound else others):
+        return f"with {NO_GSS} no other would be left" if not others else f"{NO_GSS} would leave what is waived alone"
+    return None
+
+
 def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
     rule = context.profile.authentication
@@ -296,8 +314,9 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         return _advise_on_a_note(judgement, openssh)
     if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
         category: Class = judgement.category
-        if openssh and (judgement.algorithm or "").startswith("gss-"):
-            return NO_GSS
+        if openssh and category == "kex" and (judgement.algorithm or "").startswith("gss-"):
+            refused = no_gss_refused(context)
+            return NO_GSS if refused is None else f"take {judgement.algorithm} out of use: {refused}"
         line = context.lines.get(category)
         if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
             return line

@@ -18,6 +18,7 @@ from sshprobe.grading.advice import (
     config_line,
     has_keyword,
     host_key_plan,
+    no_gss_refused,
     not_waived,
     proves_keys,
     remaining,
@@ -76,17 +77,13 @@ def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
 
 
 def _gss(context: Context, before: Verdict) -> Iterator[Step]:
-    """The one option for all of them: it is given where others are left, and where no waiver covers one of them."""
+    """The one option for all of them."""
     found = offers(context.observation, "kex")
     gss = {same for same in found if same.startswith("gss-")}
     gone = gss & context.costly["kex"]
-    sound = gss - gone - context.waived["kex"]
-    others = [name for same, offer in found.items() if same not in gss for name in offer.names]
-    if config_line(context, "kex") is not None:
-        others = [name for name in remaining(context, "kex") if not name.startswith("gss-")]
-    if not gone or gss & context.waived["kex"] or not (not_waived(context, "kex", others) if sound else others):
+    if not gone or no_gss_refused(context) is not None:
         return
-    too = sorted(name for same in sound for name in found[same].names)
+    too = sorted(name for same in gss - gone for name in found[same].names)
     also = (f"{', '.join(too)}: there is no option for one without the other",) if too else ()
     yield _line(
         NO_GSS,

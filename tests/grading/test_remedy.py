@@ -208,7 +208,12 @@ def test_the_option_for_gss_api_is_not_given_where_a_waiver_covers_one() -> None
     observed = modern(kex_algorithms=["curve25519-sha256", OLD_GSS, f"gss-group1-sha1-{MECHANISM}", STRICT])
     found = remedy(observed, msgspec.structs.replace(ALIBABA, waiver=(waiver,)))
     assert (found.changes, found.compliant) == ([], False)
-    assert [line.partition(":")[0] for line in found.left] == [f"kex.forbidden {OLD_GSS}"]
+    (left,) = found.left
+    assert left.startswith(f"kex.forbidden {OLD_GSS}: ")
+    words = f"take {OLD_GSS} out of use: GSSAPIKeyExchange no would take what is waived along"
+    assert left.endswith(f"; {words}")
+    verdict = grade(observed, msgspec.structs.replace(ALIBABA, waiver=(waiver,)))
+    assert [each.remediation for each in verdict.findings if each.algorithm == OLD_GSS] == [words]
 
 
 def test_the_option_for_gss_api_is_not_given_where_nothing_else_is_left() -> None:
@@ -216,6 +221,23 @@ def test_the_option_for_gss_api_is_not_given_where_nothing_else_is_left() -> Non
     found = remedy(modern(kex_algorithms=[OLD_GSS]), load_profile("openssh-3.0"))
     assert "GSSAPIKeyExchange no" not in found.lines
     assert found.compliant is False
+    assert f"take {OLD_GSS} out of use: with GSSAPIKeyExchange no no other would be left" in " ".join(found.left)
+
+
+def test_the_option_for_gss_api_does_not_leave_what_is_waived_alone() -> None:
+    """It would take what is sound, too: 9.2 knows nothing that the profile allows and that could come with it."""
+    old = "diffie-hellman-group14-sha1"
+    waiver = Waiver(finding="kex.unlisted", algorithm=old, hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
+    assert ALIBABA.kex is not None
+    rule = msgspec.structs.replace(
+        ALIBABA.kex, allowed=(SOUND_GSS,), recommended=(), words={OLD_GSS: "MUST NOT"}, others="forbidden"
+    )
+    profile = msgspec.structs.replace(ALIBABA, kex=rule, waiver=(waiver,))
+    observed = modern(kex_algorithms=[old, OLD_GSS, SOUND_GSS, STRICT])
+    found = remedy(observed, profile)
+    assert "GSSAPIKeyExchange no" not in found.lines
+    about = [each.remediation for each in grade(observed, profile).findings if each.algorithm == OLD_GSS]
+    assert about == [f"take {OLD_GSS} out of use: GSSAPIKeyExchange no would leave what is waived alone"]
 
 
 def test_compression() -> None:
