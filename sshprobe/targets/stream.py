@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from typing import IO, Self
+from typing import IO
 
 from sshprobe.errors import InputError
 from sshprobe.targets.exclusions import Exclusions
@@ -79,16 +79,14 @@ class TargetStream(Iterator[Target]):
         *,
         seed: int | None = None,
         notices: Sequence[str] = (),
-        positions: range | None = None,
     ) -> None:
         self._space = space
         self._order = None if seed is None else Permutation(space.total, seed)
-        self._range = range(space.total) if positions is None else positions
-        self._positions = iter(self._range)
+        self._positions = iter(range(space.total))
         self.seed = seed
         self.notices = list(notices)
         """What was left out of inventories, and why, and what may have been meant otherwise, in lines for people."""
-        self.total = max(0, -((self._range.start - self._range.stop) // self._range.step))
+        self.total = space.total
         """How many targets the stream has from its beginning to its end, exactly."""
 
     @property
@@ -102,15 +100,6 @@ class TargetStream(Iterator[Target]):
     def at(self, position: int) -> Target:
         """Return the target that comes at `position` of the whole order. Raises IndexError where there is none."""
         return self._space[position if self._order is None else self._order[position]]
-
-    def shard(self, number: int, of: int) -> Self:
-        """Return a stream of every `of`-th target, from `number` (0 to `of` - 1) on: together they are this stream."""
-        return type(self)(
-            self._space,
-            seed=self.seed,
-            notices=self.notices,
-            positions=range(number, self._space.total, of),
-        )
 
     def count(self, exclusions: Exclusions) -> int:
         """Return how many targets of the whole space are not excluded. A name is one, whatever it resolves to."""

@@ -71,17 +71,6 @@ def test_the_same_seed_is_the_same_order() -> None:
     assert sorted(orders[0]) == sorted(orders[2]) == sorted(targets(parse_targets(words, port=(22, 24))))
 
 
-def test_shards_are_the_whole() -> None:
-    whole = targets(parse_targets(["10.0.0.0/24", "web"], seed=3))
-    for of in (1, 2, 3, 300):
-        shards = [parse_targets(["10.0.0.0/24", "web"], seed=3).shard(number, of) for number in range(of)]
-        totals = [shard.total for shard in shards]
-        parts = [targets(shard) for shard in shards]
-        assert totals == [len(part) for part in parts]
-        assert parts == [whole[number::of] for number in range(of)]
-        assert all(shard.seed == 3 for shard in shards)
-
-
 ADDRESS = st.integers(0, 30)
 WORD = st.one_of(
     st.builds("10.0.0.{}".format, ADDRESS),
