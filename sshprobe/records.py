@@ -63,6 +63,11 @@ RANDOM_COMMENTS = "tinyssh"
 """How the software begins whose comments are random bytes (tinysshd.c, main_tinysshd)."""
 
 
+def endpoint(host: str, port: int) -> str:
+    """Return "host:port", an IPv6 address in brackets: how records and reports name a host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 class Identification(msgspec.Struct, frozen=True, kw_only=True):
     """The identification string (RFC 4253 section 4.2), without its line end, escaped."""
 

@@ -111,7 +111,7 @@ class DemoReport:
 
     def note_endpoints(self) -> None:
         """Write down where the servers listen, before they stop and forget it."""
-        from sshprobe.report.words import endpoint
+        from sshprobe.records import endpoint
 
         rows = [(endpoint(server.host, server.port), server.name, server.description) for server in self.servers]
         widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]

@@ -69,7 +69,7 @@ def say_which_count(latest: Latest) -> None:
         note(f"{words} left out: a later one of the same target counts")
     silent = latest.silent
     if silent:
-        from sshprobe.report.words import endpoint
+        from sshprobe.records import endpoint
 
         first, oldest = endpoint(*next(iter(silent))), min(silent.values())[:10]
         others = "" if len(silent) == 1 else f" and {len(silent) - 1:,} more"

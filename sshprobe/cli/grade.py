@@ -45,8 +45,8 @@ def grade(
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.grading import FleetIndex, is_gradeable
     from sshprobe.grading import grade as judge
+    from sshprobe.records import endpoint
     from sshprobe.report.reading import read_records
-    from sshprobe.report.words import endpoint
 
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)

@@ -198,9 +198,8 @@ def _scanned_host(text: str, auth_user: str) -> Observation:
 
 
 def _saved_host(file: str, host: str | None) -> Observation:
-    from sshprobe.records import HostRecord
+    from sshprobe.records import HostRecord, endpoint
     from sshprobe.report.reading import read_records
-    from sshprobe.report.words import endpoint
 
     found = [
         record

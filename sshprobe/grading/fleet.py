@@ -21,7 +21,7 @@ from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.recent import Recent
-from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey
+from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey, endpoint
 
 MODULI_WITHOUT_GMPY2 = 10_000
 """With more RSA keys than this, shared primes are looked for only if gmpy2 is installed: it would take minutes."""
@@ -77,7 +77,7 @@ class HostFacts(NamedTuple):
     @property
     def endpoint(self) -> str:
         """ "192.0.2.1:22", with brackets around an IPv6 address."""
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return endpoint(self.address, self.port)
 
 
 class FleetFacts:
@@ -184,11 +184,11 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
     places: defaultdict[bytes, dict[str, HostFacts]] = defaultdict(dict)
     keys: dict[bytes, KeyFacts] = {}
     for host in hosts:
-        endpoint = host.endpoint
+        place = host.endpoint
         for key in host.keys:
             if key.type < keys.setdefault(key.digest, key).type:
                 keys[key.digest] = key
-            places[key.digest][endpoint] = host
+            places[key.digest][place] = host
     shared = [
         SharedKey(
             fingerprint=keys[digest].fingerprint,

@@ -15,7 +15,7 @@ from sshprobe.grading.lists import FIELDS, missing_lists
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import Profile, parse_profile
-from sshprobe.records import Observation
+from sshprobe.records import Observation, endpoint
 
 
 def golden_profile(observation: Observation, id: str | None = None, *, exact: bool = False) -> str:
@@ -65,8 +65,7 @@ def _refuse(observation: Observation) -> None:
 
 
 def _place(observation: Observation) -> str:
-    host = f"[{observation.host}]" if ":" in observation.host else observation.host
-    return f"{host}:{observation.port}"
+    return endpoint(observation.host, observation.port)
 
 
 def _quoted(text: str) -> str:

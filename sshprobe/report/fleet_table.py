@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import HostRecord, SummaryRecord
+from sshprobe.records import HostRecord, SummaryRecord, endpoint
 from sshprobe.report.fleet_words import key_sentences, unchecked_sentences
 from sshprobe.report.terminal import Terminal
-from sshprobe.report.words import count, endpoint
+from sshprobe.report.words import count
 
 _SHOWN = 3
 

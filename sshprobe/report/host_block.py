@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import Finding, HostKey, HostRecord, Verdict
+from sshprobe.records import Finding, HostKey, HostRecord, Verdict, endpoint
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
 from sshprobe.report.promise import Promise
 from sshprobe.report.terminal import Terminal, printable
@@ -15,7 +15,6 @@ from sshprobe.report.words import (
     compliance,
     count,
     ended_otherwise,
-    endpoint,
     names,
     outcome,
     seconds,

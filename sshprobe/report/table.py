@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict
+from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict, endpoint
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import (
@@ -20,7 +20,6 @@ from sshprobe.report.words import (
     compliance,
     count,
     ended_otherwise,
-    endpoint,
     fault,
     names,
     outcome,

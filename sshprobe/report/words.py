@@ -11,11 +11,6 @@ _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
 
 
-def endpoint(host: str, port: int) -> str:
-    """Return "host:port", with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def software(identification: Identification | None) -> str:
     """Return what the server says it is: "OpenSSH 9.2p1 (Debian 12)". Empty where it said nothing.
 

@@ -19,9 +19,10 @@ from itertools import pairwise
 
 import msgspec
 
+from sshprobe.records import endpoint
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.intervals import outside
-from sshprobe.targets.specification import HostSpec, Spec, Target, endpoint, ipv4_value
+from sshprobe.targets.specification import HostSpec, Spec, Target, ipv4_value
 
 _TEXT_IS_HOST = 0
 _TEXT_IS_ENDPOINT = 1

@@ -22,6 +22,7 @@ import msgspec
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_text, escape_unprintable
 from sshprobe.platform import ipv6_text
+from sshprobe.records import endpoint
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 """RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
@@ -165,11 +166,6 @@ def refuse_unspecified(spec: Spec, *, source: str | None = None, line: int | Non
         here = "::1" if spec.text.count(":") > 1 else "127.0.0.1"
         words = f"is no host: it is the unspecified address; this machine is {here}"
         raise InputError(f"{quote(spec.text)} {words}", source=source, line=line)
-
-
-def endpoint(host: str, port: int) -> str:
-    """Return "host:port", an IPv6 address in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def quote(text: str) -> str:

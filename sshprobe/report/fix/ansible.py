@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
+from sshprobe.records import endpoint
 from sshprobe.report.fix.plan import (
     Change,
     Group,
@@ -24,7 +25,6 @@ from sshprobe.report.fix.plan import (
     not_for,
     ungraded,
 )
-from sshprobe.report.words import endpoint
 
 OF_GROUPS = frozenset({"all", "ungrouped"})
 """Names that stand for groups in every inventory."""

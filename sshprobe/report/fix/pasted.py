@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sshprobe.escape import escape_unprintable
+from sshprobe.records import endpoint
 from sshprobe.report.fix.plan import (
     Change,
     Group,
@@ -23,7 +24,6 @@ from sshprobe.report.fix.plan import (
     ungraded,
     wrapped,
 )
-from sshprobe.report.words import endpoint
 
 DROP_IN = "/etc/ssh/sshd_config.d/00-sshprobe.conf"
 CHECK = "sshd -t && { systemctl reload ssh || systemctl reload sshd; }"

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import Grade, HostRecord, Verdict
+from sshprobe.records import Grade, HostRecord, Verdict, endpoint
 from sshprobe.report.promise import Promise
-from sshprobe.report.words import count, endpoint, software, status
+from sshprobe.report.words import count, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
 WIDTH = 118
