@@ -1,4 +1,4 @@
-"""What to change, in the words of the server's own configuration where that is OpenSSH's."""
+"""What is to go and what stays, and the lines of sshd_config that say so where the server is OpenSSH."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, names, weakness, weakness_of
 from sshprobe.grading.clients import deaf
-from sshprobe.grading.lists import WORDS, offers
+from sshprobe.grading.lists import offers
 from sshprobe.grading.score import Judgement
-from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
 from sshprobe.records import Observation
@@ -47,7 +46,6 @@ NEW_KEY = (
 PUBLIC_KEYS = "PubkeyAuthentication yes"
 ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
-NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
@@ -77,7 +75,7 @@ class Context(msgspec.Struct, frozen=True):
         waived = _named(judgement for judgement in judgements if judgement.waived is not None)
         judgements = [judgement for judgement in judgements if judgement.waived is None]
         costly = _named(judgements)
-        if any(_signs_with_sha1_only(observation, judgement) for judgement in judgements):
+        if any(signs_with_sha1_only(observation, judgement) for judgement in judgements):
             # Where the profile lets it pass, it stays.
             costly["host_key"].discard("ssh-rsa")
         if any(judgement.id == "kex.terrapin" for judgement in judgements):
@@ -300,121 +298,6 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     return [] if lines == [PUBLIC_KEYS] else lines
 
 
-def advise(judgement: Judgement, context: Context) -> str | None:
-    """One line for people: a line of sshd_config, a command, or plain words. None where nothing need be done."""
-    kind = judgement.id.partition(".")[2]
-    openssh = is_openssh(context.observation)
-    if judgement.id == "kex.no_post_quantum":
-        return (
-            "update to OpenSSH 9.9 or later, or offer sntrup761x25519-sha512@openssh.com (8.5 or later)"
-            if openssh
-            else "offer mlkem768x25519-sha256 or sntrup761x25519-sha512"
-        )
-    if judgement.severity == "note":
-        return _advise_on_a_note(judgement, openssh)
-    if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
-        category: Class = judgement.category
-        if openssh and category == "kex" and (judgement.algorithm or "").startswith("gss-"):
-            refused = no_gss_refused(context)
-            return NO_GSS if refused is None else f"take {judgement.algorithm} out of use: {refused}"
-        line = context.lines.get(category)
-        if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
-            return line
-        if _signs_with_sha1_only(context.observation, judgement):
-            return "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2"
-        since = _since(context, category) if openssh and line is None else ""
-        return f"take {judgement.algorithm} out of the server's {WORDS[category]}{since}"
-    return _advise_otherwise(judgement, context, openssh)
-
-
-def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
-    match judgement.id:
-        case "group_exchange.standard_group" if openssh:
-            return "put /etc/ssh/moduli back, or make a new one (ssh-keygen -M generate, then -M screen)"
-        case "host_key.certificate_principals":
-            return NEW_CERTIFICATE
-        case "protocol.version_hint":
-            return f"see that the package is up to date: {judgement.expected}"
-        case "protocol.contradiction":
-            return "find out what answers here"
-        case _:
-            return None
-
-
-def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> str:
-    match judgement.id:
-        case "group_exchange.modulus":
-            rule = context.profile.group_exchange
-            least = max(2048, 0 if rule is None else rule.min_bits)
-            return moduli_command(least) if openssh else f"use moduli of {least} bits or more"
-        case "host_key.size":
-            if openssh and judgement.algorithm == "ssh-rsa":
-                return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True)))
-            return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
-        case "host_key.authority":
-            return f"sign the {judgement.algorithm} anew by {judgement.expected}"
-        case id if id.startswith("host_key.certificate_"):
-            return NEW_CERTIFICATE
-        case "host_key.sha1_only":
-            return (
-                "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2, or add an Ed25519 key (6.5)"
-                if openssh
-                else f"sign with {judgement.expected}"
-            )
-        case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
-            return _new_key(judgement, context, openssh)
-        case "host_key.shared" | "host_key.shared_prime" | "host_key.known":
-            return _new_key(judgement, context, openssh)
-        case "group_exchange.not_safe_prime" | "group_exchange.generator":
-            return "replace the moduli file by that of the vendor or by a new one" + (
-                " (ssh-keygen -M generate, then -M screen)" if openssh else ""
-            )
-        case "host_key.unproven":
-            return "find out who answers here: a faulty server, or someone in between without the key"
-        case "protocol.ssh1":
-            return "Protocol 2" if openssh else "switch SSH-1 off"
-        case "authentication.none_accepted":
-            return "PermitEmptyPasswords no" if openssh else "give every account a credential"
-        case "authentication.unlisted":
-            lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
-            return "; ".join(lines) or f"switch {judgement.algorithm} off"
-        case "profile.waiver_expired":
-            return "mend what it covers, or decide anew and change its `until`"
-        case "kex.terrapin":
-            line = context.lines.get("cipher")
-            if line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
-                return f"update to OpenSSH 9.6 or later, or {line}"
-            return _update_for_strict_kex(openssh)
-        case "kex.no_strict_kex":
-            return _update_for_strict_kex(openssh)
-        case _:
-            return f"change what the server shows to {judgement.expected}"
-
-
-def _update_for_strict_kex(openssh: bool) -> str:
-    return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
-
-
-def _new_key(judgement: Judgement, context: Context, openssh: bool) -> str:
-    if openssh and judgement.algorithm == "ssh-rsa":
-        return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True)))
-    return f"make a new {judgement.algorithm} host key" + (", one on each machine" if "shared" in judgement.id else "")
-
-
-def _since(context: Context, category: Class) -> str:
-    """With which release it can be done, where this one cannot."""
-    keyword, since = KEYWORDS[category]
-    if category == "host_key":
-        found, new = host_key_plan(context)
-        if new is not None or not found:
-            # Without any host key sshd does not start.
-            return ": make a key of another type first" if new is not None else first_release(context, category)
-        return "" if has_keyword(context, category) else ": leave out its HostKey line"
-    if not has_keyword(context, category):
-        return f": needs OpenSSH {since[:-1]} or later, which has {keyword}"
-    return first_release(context, category)
-
-
 def first_release(context: Context, category: Class) -> str:
     """The first release that has what the profile allows, and that locks no client of the next older one out."""
     rule = context.profile.algorithms(category)
@@ -440,7 +323,7 @@ def _first(releases: Iterable[str]) -> str | None:
     return min(first, key=lambda text: tuple(map(int, text.split("."))), default=None)
 
 
-def _signs_with_sha1_only(observation: Observation, judgement: Judgement) -> bool:
+def signs_with_sha1_only(observation: Observation, judgement: Judgement) -> bool:
     """Whether it is about an RSA key of OpenSSH before 7.2, which signs with SHA-1 or not at all."""
     old = in_openssh("7.2+", openssh_version(observation)) is False
     return (judgement.id, judgement.algorithm) == ("host_key.weak", "ssh-rsa") and old

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.algorithms import CLASSES
-from sshprobe.grading.advice import Context, advise
+from sshprobe.grading.advice import Context
 from sshprobe.grading.certificates import judge_certificates
 from sshprobe.grading.checks import (
     judge_authentication,
@@ -23,6 +23,7 @@ from sshprobe.grading.contradictions import judge_contradictions
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
+from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin
 from sshprobe.grading.version_hints import judge_version
