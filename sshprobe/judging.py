@@ -18,6 +18,7 @@ from sshprobe.grading import grade, is_gradeable, judged_group, standings, weakn
 from sshprobe.profiles import Profile
 from sshprobe.recent import Recent
 from sshprobe.records import GroupExchange, HostKey, HostRecord, Observation, Verdict
+from sshprobe.report.counting import CountedVerdict, counted_verdicts
 
 NOT_JUDGED = frozenset(
     {
@@ -82,17 +83,39 @@ def _what_is_judged(observation: Observation) -> tuple[object, ...]:
     return *fields, [(_judged_of_key(key), weaknesses_of(key.blob)) for key in keys]
 
 
-class Judged(msgspec.Struct, frozen=True):
+_decode = msgspec.json.Decoder(list[Verdict]).decode
+
+
+class Judged:
     """What all profiles say of one kind of observation."""
 
-    number: int
-    """Different for each kind."""
-    verdicts: list[Verdict]
-    encoded: bytes
-    """`verdicts` in JSON."""
+    __slots__ = ("_verdicts", "counted", "encoded", "number")
+
+    def __init__(
+        self,
+        number: int,
+        encoded: bytes,
+        counted: tuple[CountedVerdict, ...],
+        verdicts: list[Verdict] | None = None,
+    ) -> None:
+        self.number = number
+        """Different for each kind."""
+        self.encoded = encoded
+        """The verdicts in JSON."""
+        self.counted = counted
+        """What of them is counted."""
+        self._verdicts = verdicts
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts. They are decoded when they are asked for, where another process made them."""
+        if self._verdicts is None:
+            self._verdicts = _decode(self.encoded)
+        return self._verdicts
 
 
-_UNJUDGED = Judged(0, [], b"[]")
+UNJUDGED = Judged(0, b"[]", (), [])
+"""No verdicts."""
 
 
 class Judge:
@@ -127,7 +150,7 @@ class Judge:
         if is_gradeable(observation):
             verdicts = [grade(observation, profile, strict=self._strict) for profile in self._profiles]
         self._made += 1
-        judged = Judged(self._made, verdicts, self._encode(verdicts))
+        judged = Judged(self._made, self._encode(verdicts), counted_verdicts(verdicts), verdicts)
         self._known.put(key, judged, len(key) + len(judged.encoded))
         return judged
 
@@ -139,7 +162,7 @@ class Judge:
 
     def head(self, observation: Observation) -> bytes:
         """Return the line of a host up to its verdicts: with them and "}" it is whole."""
-        return self._encode(record_of(observation, _UNJUDGED))[: -len("[]}")]
+        return self._encode(record_of(observation, UNJUDGED))[: -len("[]}")]
 
 
 def line_of(head: bytes, encoded: bytes) -> bytes:

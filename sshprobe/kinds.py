@@ -5,9 +5,11 @@ A line of 19 kB is put together from parts, and all but those in brackets are th
     [target, host, address, port]  status, error, stage, depth  [started_at, duration_ms]  connections
     [identification]  lists and what follows from them  verdicts
 
-Whoever only counts looks at `example`, the record of the first of them: it agrees with all others in everything but
-who, when, and random comments of the identification, on which no verdict depends (`sshprobe.judging`). Where verdicts
-depend on who and when, because a profile has waivers, no host takes the short cut (`sshprobe.scanner`).
+Whoever only counts looks at `counted`, or at `example`, the record of the first of them: it agrees with all others in
+everything but who, when, and random comments of the identification, on which no verdict depends (`sshprobe.judging`).
+Where verdicts depend on who and when, because a profile has waivers, no host takes the short cut (`sshprobe.scanner`).
+
+What came from another process is a line: its record is decoded if it is asked for, which of most hosts nobody does.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from sshprobe.judging import Judge, Judged, line_of, record_of
+from sshprobe.judging import UNJUDGED, Judge, Judged, line_of, record_of
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import rfc3339_at
 from sshprobe.records import HostRecord, Identification, Observation
+from sshprobe.report.counting import Counted, Place, counted
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(HostRecord).decode
 _FIELDS = HostRecord.__struct_fields__
 
 
@@ -42,33 +46,55 @@ class _When(msgspec.Struct):
     duration_ms: float
 
 
+_NOBODY = _encode(_Who("", "", "", 0))[1:-1]
+_NEVER = _encode(_When("", 0))[1:-1]
+
+
+class Cut(NamedTuple):
+    """A line up to its verdicts, cut where hosts of one kind differ."""
+
+    first: bytes
+    between: bytes
+    then: bytes
+    identification: bytes
+    """That of the first of them."""
+    rest: bytes
+
+    def head(self, who: bytes, when: bytes, identification: bytes | None) -> bytes:
+        """Return the line of a host up to its verdicts. `who` and `when` are members of JSON."""
+        said = self.identification if identification is None else identification
+        return b"".join((self.first, who, self.between, when, self.then, said, self.rest))
+
+
 class Template:
     """The record of one kind of host, encoded, with holes for what differs."""
 
-    __slots__ = ("_between", "_first", "_identification", "_rest", "_then", "example", "judged", "number", "weight")
+    __slots__ = ("_example", "counted", "cut", "judged", "number", "weight")
 
-    def __init__(self, observation: Observation, judged: Judged) -> None:
-        self.example = record = record_of(observation, judged)
+    def __init__(self, cut: Cut, counted: Counted, judged: Judged, example: HostRecord | None = None) -> None:
         self.number = next(_numbers)
         """Different for each template of this process."""
+        self.cut = cut
+        self.counted = counted
         self.judged = judged
-        self._first = b'{"type":"host",' + _members(record, _between("", "target")) + b","
-        self._between = b"," + _members(record, _between("port", "started_at")) + b","
-        self._then = b"," + _members(record, _between("duration_ms", "identification")) + b',"identification":'
-        self._identification = _encode(record.identification)
-        self._rest = b"," + _members(record, _between("identification", "verdicts")) + b',"verdicts":'
-        self.weight = 1000 + len(self._rest) + len(judged.encoded)
+        self.weight = 1000 + len(cut.rest) + len(judged.encoded)
+        self._example = example
+
+    @property
+    def example(self) -> HostRecord:
+        """See the module."""
+        if self._example is None:
+            seen = _decode(line_of(self.cut.head(_NOBODY, _NEVER, None), UNJUDGED.encoded))
+            self._example = msgspec.structs.replace(seen, verdicts=self.judged.verdicts)
+        return self._example
 
     def line(self, alike: Alike) -> bytes:
         """Return the line of a host of this kind, with its line end."""
         host = alike.host
         who = _encode(_Who(host.target, host.host, host.address.ip, host.port))
         when = _encode(_When(rfc3339_at(alike.started_at), alike.duration_ms))
-        said = self._identification if alike.identification is None else _encode(alike.identification)
-        verdicts = self.judged.encoded
-        return b"".join(
-            (self._first, who[1:-1], self._between, when[1:-1], self._then, said, self._rest, verdicts, b"}\n")
-        )
+        said = None if alike.identification is None else _encode(alike.identification)
+        return b"".join((self.cut.head(who[1:-1], when[1:-1], said), self.judged.encoded, b"}\n"))
 
     def record(self, alike: Alike) -> HostRecord:
         """Return the record of a host of this kind. Its lists are those of the example: they are not to be changed."""
@@ -97,9 +123,18 @@ class Alike(NamedTuple):
     duration_ms: float
 
     @property
+    def counted(self) -> Counted:
+        """What of it is counted: the same object for all of its kind."""
+        return self.template.counted
+
+    @property
     def example(self) -> HostRecord:
         """See the module."""
         return self.template.example
+
+    def observation(self) -> Observation:
+        """Return what was seen of it. Its lists are those of others too: they are not to be changed."""
+        return self.template.record(self)
 
     def line(self) -> bytes:
         """Return its line, with its line end."""
@@ -110,18 +145,32 @@ class Alike(NamedTuple):
         return self.template.record(self)
 
 
-class Whole(NamedTuple):
+class Whole:
     """What came of one host that was asked in the usual way."""
 
-    example: HostRecord
-    """Its record."""
-    judged: Judged
-    head: bytes
+    __slots__ = ("_record", "counted", "head", "host", "judged")
+
+    def __init__(
+        self, host: Place, head: bytes, counted: Counted, judged: Judged, record: HostRecord | None = None
+    ) -> None:
+        self.host = host
+        self.head = head
+        """Its line up to its verdicts."""
+        self.counted = counted
+        """What of it is counted."""
+        self.judged = judged
+        self._record = record
 
     @property
-    def host(self) -> HostRecord:
-        """Who it is: its record says it."""
-        return self.example
+    def example(self) -> HostRecord:
+        """Its record."""
+        if self._record is None:
+            self._record = msgspec.structs.replace(self._seen(), verdicts=self.judged.verdicts)
+        return self._record
+
+    def observation(self) -> Observation:
+        """Return what was seen of it."""
+        return self._seen() if self._record is None else self._record
 
     def line(self) -> bytes:
         """Return its line, with its line end."""
@@ -131,11 +180,28 @@ class Whole(NamedTuple):
         """Return its record."""
         return self.example
 
+    def _seen(self) -> HostRecord:
+        return _decode(line_of(self.head, UNJUDGED.encoded))
+
+
+def template(observation: Observation, judged: Judged) -> Template:
+    """Return the template of hosts that are like one that was judged."""
+    record = record_of(observation, judged)
+    cut = Cut(
+        b'{"type":"host",' + _members(record, _between("", "target")) + b",",
+        b"," + _members(record, _between("port", "started_at")) + b",",
+        b"," + _members(record, _between("duration_ms", "identification")) + b',"identification":',
+        _encode(record.identification),
+        b"," + _members(record, _between("identification", "verdicts")) + b',"verdicts":',
+    )
+    return Template(cut, counted(observation, judged.counted), judged, record)
+
 
 def whole(observation: Observation, judge: Judge) -> Whole:
     """Judge an observation."""
     judged = judge.judged(observation)
-    return Whole(record_of(observation, judged), judged, judge.head(observation))
+    record = record_of(observation, judged)
+    return Whole(record, judge.head(observation), counted(observation, judged.counted), judged, record)
 
 
 def _between(after: str, before: str) -> Sequence[str]:

@@ -2,7 +2,8 @@
 
 A target's results come back together, so that a worker that dies leaves either all of its records or none. What hosts
 have in common is sent once, and its number afterwards: the template of those that are alike (`sshprobe.kinds`), so that
-of most hosts only their times travel; and of all others the verdicts, which are most of a record.
+of most hosts only their times travel; and of all others the verdicts, which are most of a record. What is counted of a
+host comes beside its line, so that this process decodes no record unless it shows it or compares its keys.
 """
 
 from __future__ import annotations
@@ -13,15 +14,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
-import msgspec
-
-from sshprobe.judging import Judge, Judged, line_of
-from sshprobe.kinds import Alike, Template, Whole
+from sshprobe.judging import UNJUDGED, Judge, Judged
+from sshprobe.kinds import Alike, Cut, Template, Whole
 from sshprobe.net import literal
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
 from sshprobe.recent import Recent
-from sshprobe.records import Depth, HostRecord, Identification, Verdict
+from sshprobe.records import Depth, Identification
+from sshprobe.report.counting import Counted, CountedVerdict, counted
 from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result
 from sshprobe.sweep import Job
@@ -37,7 +37,7 @@ class AlikeResult(NamedTuple):
     """A host that is like others."""
 
     template: Common
-    """Sent once: the line of the first such host up to its verdicts, and the verdicts encoded."""
+    """Sent once: its line up to its verdicts, what of it is counted, and the verdicts encoded."""
     identification: Identification | None
     started_at: float
     duration_ms: float
@@ -48,8 +48,10 @@ class WholeResult(NamedTuple):
 
     head: bytes
     """Its line up to its verdicts."""
+    counted: Counted
+    """What of it is counted, but for its verdicts."""
     verdicts: Common
-    """Sent once: encoded."""
+    """Sent once: encoded, and what of them is counted."""
 
 
 Results = list[AlikeResult | WholeResult]
@@ -85,19 +87,19 @@ class ScanRunner:
         if isinstance(judged, Alike):
             _, template, identification, started_at, duration_ms = judged
             return AlikeResult(self._template(template), identification, started_at, duration_ms)
-        number, encoded = judged.judged.number, judged.judged.encoded
-        if self._verdicts.get(number):
-            return WholeResult(judged.head, (self._identity, number, None))
-        self._verdicts.put(number, True, len(encoded))
-        return WholeResult(judged.head, (self._identity, number, encoded))
+        return WholeResult(judged.head, judged.counted._replace(verdicts=()), self._verdicts_of(judged.judged))
+
+    def _verdicts_of(self, judged: Judged) -> Common:
+        if self._verdicts.get(judged.number):
+            return self._identity, judged.number, None
+        self._verdicts.put(judged.number, True, len(judged.encoded))
+        return self._identity, judged.number, (judged.encoded, judged.counted)
 
     def _template(self, template: Template) -> Common:
         if self._templates.get(template.number):
             return self._identity, template.number, None
-        head = self._scanner.judge.head(template.example)
-        encoded = template.judged.encoded
-        self._templates.put(template.number, True, len(head) + len(encoded))
-        return self._identity, template.number, (head, encoded)
+        self._templates.put(template.number, True, template.weight)
+        return self._identity, template.number, (template.cut, template.counted, template.judged.encoded)
 
     def stop(self) -> None:
         """Start nothing new."""
@@ -136,8 +138,6 @@ class Unpacker:
 
     def __init__(self) -> None:
         self._workers: dict[int, tuple[Recent[int, Template], Recent[int, Judged]]] = {}
-        self._record = msgspec.json.Decoder(HostRecord).decode
-        self._list = msgspec.json.Decoder(list[Verdict]).decode
 
     def unpacked(self, target: Target, result: AlikeResult | WholeResult) -> Alike | Whole:
         """Return what came of `target`."""
@@ -148,27 +148,25 @@ class Unpacker:
             host = Host(target.text, target.host, address, target.port)
             return Alike(host, template, result.identification, result.started_at, result.duration_ms)
         judged = self._judged(*result.verdicts)
-        record = msgspec.structs.replace(self._record(line_of(result.head, b"[]")), verdicts=judged.verdicts)
-        return Whole(record, judged, result.head)
+        return Whole(target, result.head, result.counted._replace(verdicts=judged.counted), judged)
 
-    def _template(self, worker: int, number: int, first: tuple[bytes, bytes] | None) -> Template:
+    def _template(self, worker: int, number: int, first: tuple[Cut, Counted, bytes] | None) -> Template:
         templates, _ = self._of(worker)
         template = templates.get(number)
         if template is None:
             assert first is not None  # both sides forget in the same order
-            head, encoded = first
-            judged = Judged(number, self._list(encoded), encoded)
-            template = Template(self._record(line_of(head, b"[]")), judged)
-            templates.put(number, template, len(head) + len(encoded))
+            cut, counted, encoded = first
+            template = Template(cut, counted, Judged(number, encoded, counted.verdicts))
+            templates.put(number, template, template.weight)
         return template
 
-    def _judged(self, worker: int, number: int, encoded: bytes | None) -> Judged:
+    def _judged(self, worker: int, number: int, first: tuple[bytes, tuple[CountedVerdict, ...]] | None) -> Judged:
         _, verdicts = self._of(worker)
         judged = verdicts.get(number)
         if judged is None:
-            assert encoded is not None  # both sides forget in the same order
-            judged = Judged(number, self._list(encoded), encoded)
-            verdicts.put(number, judged, len(encoded))
+            assert first is not None  # both sides forget in the same order
+            judged = Judged(number, *first)
+            verdicts.put(number, judged, len(judged.encoded))
         return judged
 
     def _of(self, worker: int) -> tuple[Recent[int, Template], Recent[int, Judged]]:
@@ -188,4 +186,5 @@ def hosts_of(batches: Iterator[list[tuple[Target, Results]]]) -> Iterator[list[A
 def _lost(depth: Depth, target: Target) -> Results:
     error = "internal error: the scanner died on this host"
     observation = not_asked(target.text, target.host, target.port, depth, "protocol_error", error)
-    return [WholeResult(Judge((), strict=False).head(observation), (0, 0, b"[]"))]
+    head = Judge((), strict=False).head(observation)
+    return [WholeResult(head, counted(observation, ()), (0, 0, (UNJUDGED.encoded, ())))]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from sshprobe.judging import Judge
-from sshprobe.kinds import Alike, Template
+from sshprobe.kinds import Alike, Template, template
 from sshprobe.net import Address, Dialer
 from sshprobe.probe.dialled import DialledProbe
 from sshprobe.probe.host import HostProbe
@@ -73,7 +73,7 @@ class ListsShortcut(Shortcut[T]):
     ) -> None:
         super().__init__(of, address_of)
         self._asker: ListsAsker[Template] = ListsAsker(
-            self.dialer, options, lambda observation: Template(observation, judge.judged(observation))
+            self.dialer, options, lambda observation: template(observation, judge.judged(observation))
         )
 
     def _way(self, target: T, host: Host) -> _ListsWay[T]:

@@ -7,16 +7,18 @@ from typing import Any
 
 import msgspec
 
-from sshprobe.kinds import Alike, Template
+from sshprobe.kinds import Alike, template
 from sshprobe.net import Address
 from sshprobe.parallel import AlikeResult, ScanRunner, Unpacker, WholeResult, hosts_of, route, scan_pool
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT
 from sshprobe.records import Observation
+from sshprobe.report.counting import counted_record
 from sshprobe.targets import Target, parse_targets
 from tests.grading.observations import modern
 
+FIELDS = Observation.__struct_fields__
 TARGET = Target("192.0.2.0/24", "192.0.2.7", 22)
 
 
@@ -73,10 +75,10 @@ def test_verdicts_are_sent_once_while_both_sides_remember() -> None:
 def test_a_template_is_sent_once_while_both_sides_remember() -> None:
     runner, unpacker = ScanRunner(settings()), Unpacker()
     judge = runner._scanner.judge
-    templates = [Template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
+    templates = [template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
     order = [templates[0], templates[0], *templates, templates[0], templates[-1], templates[0]]
     host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)
-    alike = [Alike(host, template, None, 1e9 + number, 7.5) for number, template in enumerate(order)]
+    alike = [Alike(host, each, None, 1e9 + number, 7.5) for number, each in enumerate(order)]
     results = [runner._packed(each) for each in alike]
     sent = [result.template[2] is not None for result in results if isinstance(result, AlikeResult)]
     assert sent[:2] == [True, False]
@@ -84,3 +86,21 @@ def test_a_template_is_sent_once_while_both_sides_remember() -> None:
     unpacked = [unpacker.unpacked(TARGET, result) for result in results]
     assert [each.line() for each in unpacked] == [each.line() for each in alike]
     assert [each.record() for each in unpacked] == [each.record() for each in alike]
+
+
+def test_what_is_counted_comes_beside_the_line_and_agrees_with_the_record() -> None:
+    """This process decodes no record to count it, and what it counts is what one process would."""
+    runner, unpacker = ScanRunner(settings()), Unpacker()
+    host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)
+    for observation in (modern(), modern(mac_algorithms_client_to_server=["hmac-md5"]), modern(host_keys=None)):
+        made = template(observation, runner._scanner.judge.judged(observation))
+        for result in (observation, Alike(host, made, None, 1e9, 7.5)):
+            here = runner._scanner.judged(result)
+            for again in (False, True):
+                there = unpacker.unpacked(TARGET, runner._packed(result))
+                assert there.counted == here.counted == counted_record(here.record())
+                assert there.line() == here.line()
+                assert again or (there.template._example if isinstance(there, Alike) else there._record) is None
+                seen = there.observation()
+                assert all(getattr(seen, field) == getattr(there.record(), field) for field in FIELDS)
+                assert there.record() == here.record()

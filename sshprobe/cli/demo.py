@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sshprobe.lab.server import LabServer
     from sshprobe.profiles import Profile
     from sshprobe.records import HostRecord, SummaryRecord
+    from sshprobe.report.counting import Counted
     from sshprobe.report.terminal import Terminal
 
 
@@ -101,7 +102,7 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
         """Take hosts."""
         self._hosts += [host.record() for host in hosts]
 

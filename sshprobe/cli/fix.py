@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from sshprobe.cli.output import Host
     from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
-    from sshprobe.records import HostRecord, SummaryRecord
+    from sshprobe.records import SummaryRecord
+    from sshprobe.report.counting import Counted
 
 FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
 RECORD_FORMATS = ("table", "json", "jsonl")
@@ -61,8 +62,8 @@ class Fixes:
         self._fleet = fleet
         self._plan = Plan()
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
-        """Take hosts of which each is like `example` (`sshprobe.kinds`)."""
+    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
+        """Take hosts; see `sshprobe.cli.output.Audience`."""
         from sshprobe.grading import remedy
 
         for host in hosts:

@@ -16,9 +16,9 @@ from sshprobe.escape import escape_unprintable
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
-    from sshprobe.records import FleetReport, HostRecord, SummaryRecord, SweepRecord
+    from sshprobe.records import FleetReport, HostRecord, Observation, SummaryRecord, SweepRecord
+    from sshprobe.report.counting import Counted, Place
     from sshprobe.report.jsonl import RecordWriter
-    from sshprobe.report.table import Place
     from sshprobe.report.terminal import Terminal
 
 
@@ -29,16 +29,23 @@ class Host(Protocol):
     def host(self) -> Place:
         """Its host and port."""
 
+    @property
+    def counted(self) -> Counted:
+        """What of it is counted."""
+
+    @property
+    def example(self) -> HostRecord:
+        """A record that agrees with its own in everything but who, when and comments (`sshprobe.kinds`)."""
+
+    def observation(self) -> Observation:
+        """Return what was seen of it: its record, or that without verdicts."""
+
     def record(self) -> HostRecord:
         """Return its record."""
 
 
 class HostLine(Host, Protocol):
-    """The same, as it is written and as it is counted (`sshprobe.kinds`)."""
-
-    @property
-    def example(self) -> HostRecord:
-        """A record that agrees with its own in everything but who, when and comments."""
+    """The same, as it is written."""
 
     def line(self) -> bytes:
         """Return its line, with the line end."""
@@ -48,6 +55,14 @@ class _Written(NamedTuple):
     """A host whose record is written already."""
 
     host: HostRecord
+    counted: Counted
+
+    @property
+    def example(self) -> HostRecord:
+        return self.host
+
+    def observation(self) -> Observation:
+        return self.host
 
     def record(self) -> HostRecord:
         return self.host
@@ -63,8 +78,8 @@ NO_LINES = (".csv", ".tsv", ".txt", ".html", ".md", ".xml", ".yaml", ".yml", ".x
 class Audience(Protocol):
     """Shows a sweep to people."""
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
-        """Take hosts of which each is like `example` (`sshprobe.kinds`)."""
+    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
+        """Take hosts that are alike (`sshprobe.kinds`), and what of each of them is counted."""
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""
@@ -112,28 +127,32 @@ class SweepOutput:
         for host in batch:
             if self._writer is not None:
                 self._writer.line(host.line())
-            alike.setdefault(id(host.example), []).append(host)
+            alike.setdefault(id(host.counted), []).append(host)
         if self._writer is not None:
             self._writer.flush()
         for some in alike.values():
-            self._count(some[0].example, some)
+            self._count(some)
 
     def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
-        self._count(record, [_Written(record)])
+        from sshprobe.report.counting import counted_record
 
-    def _count(self, example: HostRecord, hosts: Sequence[Host]) -> None:
-        """Count and show hosts that are like `example`."""
-        self.summary.add(example, len(hosts))
-        if self._fleet is None and example.host_keys:
+        self._count([_Written(record, counted_record(record))])
+
+    def _count(self, hosts: Sequence[Host]) -> None:
+        """Count and show hosts that are alike."""
+        first = hosts[0]
+        seen = first.counted
+        self.summary.add_alike(seen, len(hosts))
+        if self._fleet is None and seen.has_keys:
             for host in hosts:
-                self._facts.add(host.record())
-        if example.verdicts:
+                self._facts.add(host.observation())
+        if seen.verdicts:
             self.graded += len(hosts)
         if self._thresholds and not self.failed:
-            self.failed = any(reached(threshold, example) for threshold in self._thresholds)
+            self.failed = any(reached(threshold, first.example) for threshold in self._thresholds)
         if self._audience is not None:
-            self._audience.hosts(example, hosts)
+            self._audience.hosts(seen, hosts)
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary."""
@@ -184,14 +203,14 @@ class Human:
             for each in (terminal, type(terminal)())
         )
 
-    def hosts(self, example: HostRecord, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
         """Show hosts; see `Audience`."""
         self._hosts += len(hosts)
-        self._judged = self._judged or bool(example.verdicts)
+        self._judged = self._judged or bool(seen.verdicts)
         places = [host.host for host in hosts]
-        self._table.add_alike(example, places)
+        self._table.add_alike(seen, places, hosts[0].record)
         if self._copy_to is not None:
-            self._plain_table.add_alike(example, places)
+            self._plain_table.add_alike(seen, places, hosts[0].record)
         if self._blocks:
             for number, host in enumerate(hosts, self._hosts - len(hosts)):
                 self._show(host.record(), "\n" if number else "")

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Finding, HostKey, HostRecord, Verdict, endpoint
+from sshprobe.report.counting import counted_record, ended_otherwise
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
 from sshprobe.report.promise import Promise
 from sshprobe.report.terminal import Terminal, printable
@@ -14,7 +15,6 @@ from sshprobe.report.words import (
     alike,
     compliance,
     count,
-    ended_otherwise,
     names,
     outcome,
     seconds,
@@ -110,7 +110,7 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
     for verdict, answer in zip(record.verdicts, answers, strict=True):
         lead = " " * column if lines else terminal.paint(left, "bold") + " " * (column - len(left))
         lines.append(f"{lead}{terminal.grade(f'{verdict.grade:<2}', verdict.grade)} {verdict.score:>3}   {answer}")
-    if ended_otherwise(record):
+    if ended_otherwise(counted_record(record)):
         lines += terminal.wrap(f"{outcome(record)}. Not everything was seen.", indent="  ")
     return lines
 

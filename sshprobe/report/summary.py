@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from sshprobe.records import GRADES, FleetReport, HostRecord, SummaryRecord, WaivedCount
+from sshprobe.report.counting import Counted, counted_record
 
 
 class SummaryBuilder:
@@ -20,13 +21,17 @@ class SummaryBuilder:
         self._waived: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._connections = 0
 
-    def add(self, record: HostRecord, hosts: int = 1) -> None:
-        """Count one host, or several for which `record` stands."""
+    def add(self, record: HostRecord) -> None:
+        """Count one host."""
+        self.add_alike(counted_record(record), 1)
+
+    def add_alike(self, seen: Counted, hosts: int) -> None:
+        """Count hosts that are alike."""
         self.hosts += hosts
-        self.servers += hosts * (record.identification is not None)
-        self.statuses[record.status] += hosts
-        self._connections += hosts * record.connections
-        for verdict in record.verdicts:
+        self.servers += hosts * seen.answered
+        self.statuses[seen.status] += hosts
+        self._connections += hosts * seen.connections
+        for verdict in seen.verdicts:
             self.grades[verdict.profile][verdict.grade] += hosts
             word = {True: "true", False: "false", None: "null"}[verdict.compliant]
             self._compliant[verdict.profile][word] += hosts

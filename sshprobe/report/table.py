@@ -5,22 +5,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Protocol
 
 import msgspec
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict, endpoint
+from sshprobe.report.counting import Counted, CountedVerdict, Place, counted_record, ended_otherwise
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import (
     alike,
     compliance,
     count,
-    ended_otherwise,
-    fault,
     names,
     outcome,
     seconds,
@@ -52,18 +50,6 @@ _NUMBERS = re.compile(r"(\d+)")
 
 _PLACE = 2
 """The column of host and port."""
-
-
-class Place(Protocol):
-    """Who a row is about."""
-
-    @property
-    def host(self) -> str:
-        """A name or an address."""
-
-    @property
-    def port(self) -> int:
-        """A port."""
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -120,33 +106,36 @@ class FleetTable:
 
     def add(self, record: HostRecord) -> None:
         """Add one host. Its first verdict decides its place; each further profile has its own column."""
-        self.add_alike(record, [record])
+        self.add_alike(counted_record(record), [record], lambda: record)
 
-    def add_alike(self, record: HostRecord, hosts: Sequence[Place]) -> None:
-        """Add hosts whose records differ from `record` in no more than who, when and comments that do not last."""
+    def add_alike(self, seen: Counted, hosts: Sequence[Place], record_of_one: Callable[[], HostRecord]) -> None:
+        """Add hosts whose records differ in no more than who, when and comments that do not last.
+
+        `record_of_one` is asked for the record of one of them if any gets a row.
+        """
         number = len(hosts)
-        self._servers += number * (record.identification is not None)
-        self._excluded += number * (record.status == "excluded")
-        for each in record.verdicts:
+        self._servers += number * seen.answered
+        self._excluded += number * (seen.status == "excluded")
+        for each in seen.verdicts:
             if each.profile not in self._profiles:
                 self._profiles.append(each.profile)
-        rows = self._silent if record.status in _SILENT and not record.verdicts else self._rows
+        rows = self._silent if seen.status in _SILENT and not seen.verdicts else self._rows
         if rows is self._silent and not self._verbose:
             hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # more than that are not listed at all
         rows.count += number
         order: tuple[object, ...] = (1,)
-        if record.verdicts:
-            self._count_findings(record.verdicts[0], number)
-            order = (0, record.verdicts[0].score)
+        grade: Grade | None = None
+        if seen.verdicts:
+            self._count_findings(seen.verdicts[0], number)
+            order, grade = (0, seen.verdicts[0].score), seen.verdicts[0].grade
         cells: tuple[str, ...] = ()  # those of all, but for the place
         for host in hosts:
             if not rows.wants(order):
                 break  # nor are the others
-            place = _place(host, record)
+            place = _place(host, seen)
             exactly = (*order, _natural(place))
             if rows.wants(exactly):
-                cells = cells or self._cells(record)
-                grade = record.verdicts[0].grade if record.verdicts else None
+                cells = cells or self._cells(record_of_one())
                 rows.add(_Row(exactly, grade, (*cells[:_PLACE], escape_unprintable(place), *cells[_PLACE:])))
 
     def _cells(self, record: HostRecord) -> tuple[str, ...]:
@@ -163,8 +152,8 @@ class FleetTable:
         cells = (verdict.grade, str(verdict.score), _cut(software(record.identification), 34), _worst(verdict))
         return _printable_cells(cells + further)
 
-    def _count_findings(self, verdict: Verdict, hosts: int) -> None:
-        for name in {fault(each) for each in verdict.findings if each.counts}:
+    def _count_findings(self, verdict: CountedVerdict, hosts: int) -> None:
+        for name in verdict.names:
             self._common[name] += hosts
         if len(self._common) > _COUNTED_NAMES:
             self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))
@@ -242,9 +231,9 @@ class FleetTable:
         return sentences
 
 
-def _place(host: Place, record: HostRecord) -> str:
+def _place(host: Place, seen: Counted) -> str:
     place = host.host if host.port == 22 else endpoint(host.host, host.port)
-    return f"{place} ({status(record)})" if record.verdicts and ended_otherwise(record) else place
+    return f"{place} ({status(seen)})" if seen.verdicts and ended_otherwise(seen) else place
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from sshprobe.records import Finding, HostRecord, Identification, Verdict
+
+if TYPE_CHECKING:
+    from sshprobe.report.counting import Counted
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
@@ -64,8 +68,10 @@ def fault(finding: Finding) -> str:
     return _FAULTS.get(finding.id) or finding.algorithm or finding.id.partition(".")[2].replace("_", " ")
 
 
+SSH1 = "SSH-1"
+
 _FAULTS = {
-    "protocol.ssh1": "SSH-1",
+    "protocol.ssh1": SSH1,
     "protocol.unlisted": "unlisted protocol versions",
     "group_exchange.modulus": "small moduli",
     "group_exchange.not_safe_prime": "groups of no safe prime",
@@ -96,7 +102,7 @@ _FAULTS = {
 _NAMELESS = {"group_exchange": "group exchange"}
 
 
-def status(record: HostRecord) -> str:
+def status(record: HostRecord | Counted) -> str:
     """Return how the host ended, in words: "dns_error" is "name not resolved"."""
     return _STATUSES.get(record.status, record.status)
 
@@ -107,13 +113,6 @@ def outcome(record: HostRecord) -> str:
     if not error:
         return words
     return error if f" {words} " in f" {error} " else f"{words}: {error}"
-
-
-def ended_otherwise(record: HostRecord) -> bool:
-    """Whether the status of a graded host says more than its findings do: that it speaks SSH-1 only is one of them."""
-    if record.status == "ssh1_only":
-        return not any(each.id == "protocol.ssh1" and each.counts for each in record.verdicts[0].findings)
-    return record.status != "ok"
 
 
 _STATUSES = {

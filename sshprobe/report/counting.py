@@ -1,0 +1,81 @@
+"""What of a host is counted: all that the summary and the order of the table need, without its record.
+
+A record has 20 kB, and most of it is findings. Hosts that are alike are counted by one of these, and from one process
+to another it goes beside the line, which nobody has to decode then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from sshprobe.records import Grade, HostRecord, Observation, Status, Verdict
+from sshprobe.report.words import SSH1, fault
+
+
+class CountedVerdict(NamedTuple):
+    """What of a verdict is counted. Fields as in `Verdict`."""
+
+    profile: str
+    grade: Grade
+    compliant: bool | None
+    score: int
+    waived: int
+    names: tuple[str, ...]
+    """What the findings that count are about, in words; each once."""
+
+
+class Counted(NamedTuple):
+    """What of a host is counted."""
+
+    status: Status
+    answered: bool
+    """Whether it sent an identification."""
+    connections: int
+    has_keys: bool
+    """Whether host keys were seen, of which the whole fleet's are compared."""
+    verdicts: tuple[CountedVerdict, ...]
+
+
+class Place(Protocol):
+    """Who a host is."""
+
+    @property
+    def host(self) -> str:
+        """A name or an address."""
+
+    @property
+    def port(self) -> int:
+        """A port."""
+
+
+def counted(seen: Observation, verdicts: tuple[CountedVerdict, ...]) -> Counted:
+    """Return what of a host is counted."""
+    return Counted(seen.status, seen.identification is not None, seen.connections, bool(seen.host_keys), verdicts)
+
+
+def counted_record(record: HostRecord) -> Counted:
+    """Return the same, of a record."""
+    return counted(record, counted_verdicts(record.verdicts))
+
+
+def counted_verdicts(verdicts: Sequence[Verdict]) -> tuple[CountedVerdict, ...]:
+    """Return what of verdicts is counted."""
+    return tuple(
+        CountedVerdict(
+            verdict.profile,
+            verdict.grade,
+            verdict.compliant,
+            verdict.score,
+            verdict.waived,
+            tuple(dict.fromkeys(fault(finding) for finding in verdict.findings if finding.counts)),
+        )
+        for verdict in verdicts
+    )
+
+
+def ended_otherwise(seen: Counted) -> bool:
+    """Whether the status of a graded host says more than its findings do: that it speaks SSH-1 only is one of them."""
+    if seen.status == "ssh1_only":
+        return SSH1 not in seen.verdicts[0].names
+    return seen.status != "ok"
