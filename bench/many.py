@@ -25,7 +25,7 @@ from bench.measure import (
     run_client,
     say,
 )
-from bench.servers import Responder, silent_addresses
+from bench.servers import CAPTURES, Responder, silent_addresses
 
 AS_ASKED = "sshprobe --depth lists, 2 profiles, -o JSONL"
 FLOOR = "floor in C, epoll, parses nothing"
@@ -175,26 +175,48 @@ class Pair(NamedTuple):
 
 
 async def measure_workers(hosts: int, rounds: int) -> str:
-    """Two processes against one: of the scan, and of the floor, which shows what this machine gives to two at all."""
+    """Two processes against one: of the scan, and of the floor, which shows what this machine gives to two at all.
+
+    Once where a few kinds of host recur, so that most of a scan is connections, and the responder has a large share of
+    the processors; once where hosts differ, so that most of it is grading. The floor parses nothing, and has no second.
+    """
     if "--workers" not in scan_help():
         return "not measured: `sshprobe scan` has no `--workers`"
+    different = max(len(CAPTURES), hosts // 3)
+    alike: dict[str, list[Pair]] = {AS_ASKED: [], FLOOR: []}
+    unlike: list[Pair] = []
+    try:
+        for _ in range(rounds):
+            for name, pairs in alike.items():
+                pairs.append(await _pair(name, hosts))
+            unlike.append(await _pair(AS_ASKED, different, sets=different))
+    except BenchError as error:
+        return f"failed: {error}"
+    return "\n".join(
+        (
+            f"{os.cpu_count()} cores, medians of {rounds} rounds",
+            f"  {hosts} hosts of {len(CAPTURES)} kinds",
+            f"  two workers against one: {_words(alike[AS_ASKED], hosts)}",
+            f"  two processes of the floor against one: {_words(alike[FLOOR], hosts)}",
+            f"  {different} hosts that all differ",
+            f"  two workers against one: {_words(unlike, different)}",
+        )
+    )
+
+
+async def _pair(name: str, hosts: int, sets: int = 0) -> Pair:
+    """Measure one and two processes of a client, one after the other. Raises BenchError."""
     port: list[int] = []
-    options = {FLOOR: "--processes", AS_ASKED: "--workers"}
-    pairs: dict[str, list[Pair]] = {name: [] for name in options}
-    for _ in range(rounds):
-        for name, option in options.items():
-            samples = []
-            for processes in (1, 2):
-                client = next(c for c in lists_clients(hosts, 500, lambda: port[0]) if c.name == name)
-                client.command = functools.partial(_with, client.command, (option, str(processes)))
-                await measure_lists([client], 1, port)
-                if client.trouble:
-                    return f"failed: {client.trouble}"
-                samples += client.samples
-            pairs[name].append(Pair(*samples))
-    scan, floor = _words(pairs[AS_ASKED], hosts), _words(pairs[FLOOR], hosts)
-    what = f"{hosts} hosts, {os.cpu_count()} cores, medians of {rounds} rounds"
-    return f"{what}\n  two workers against one: {scan}\n  two processes of the floor against one: {floor}"
+    option = {FLOOR: "--processes", AS_ASKED: "--workers"}[name]
+    samples: list[Sample] = []
+    for processes in (1, 2):
+        client = next(c for c in lists_clients(hosts, 500, lambda: port[0]) if c.name == name)
+        client.command = functools.partial(_with, client.command, (option, str(processes)))
+        await measure_lists([client], 1, port, sets=sets)
+        if client.trouble:
+            raise BenchError(client.trouble)
+        samples += client.samples
+    return Pair(*samples)
 
 
 def _with(command: Callable[[int], Sequence[str | Path]], more: Sequence[str], hosts: int) -> list[str | Path]:
