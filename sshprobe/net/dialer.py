@@ -6,8 +6,9 @@ finds it readable, all that is ready is handed to the connections in one go. One
 
 Each socket is in the poll set once, for everything, and edge-triggered: what is ready is read until there is no more.
 
-What the connections dial and send in one round goes out at its end. It wakes who waits for it: on loopback, and on any
-busy machine, that takes the processor from us, and what comes after it finds cold caches.
+A round does like things together, because the processor's caches then hold what comes next: it reads from all that are
+ready, hands over what came, to those first that are not far into their conversation, and in the end sends and dials.
+Besides, each send wakes who waits for it: on loopback, and on any busy machine, that takes the processor from us.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from operator import attrgetter
 
 from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
 from sshprobe.net.stream import GIVEN_BACK
@@ -45,6 +47,9 @@ EVENTS = 512
 TICK = 0.02
 """Seconds between two looks at the deadlines, at least: they are kept no more exactly than that."""
 
+STEPS = 64
+"""Times that a connection is ready, as far as they are told apart."""
+
 LATE = 0.1
 """Seconds by which the look at the deadlines may come late before they are doubted."""
 
@@ -55,13 +60,16 @@ class Connection:
     """One connection of a `Dialer`, which calls the methods that a subclass defines. None of them waits."""
 
     __slots__ = (
+        "_came",
         "_connected",
         "_dialer",
+        "_events",
         "_last",
         "_number",
         "_open",
         "_put_off",
         "_socket",
+        "_step",
         "_unsent",
         "deadline",
         "place",
@@ -82,6 +90,8 @@ class Connection:
         self._put_off = False
         self._unsent: bytes | None = None
         self._last = False
+        self._came: bytes | OSError | None = None
+        self._step = 0  # how far it is; each connection made begins at a multiple of STEPS
 
     # -- for the subclass to define ----------------------------------------------------------------------------------
 
@@ -113,6 +123,7 @@ class Connection:
         """
         self.timeout = timeout
         self._connected = self._last = False
+        self._step += STEPS - self._step % STEPS
         self._dialer.at_the_end(self, Connection._dial_now)
 
     def wait_until(self, deadline: float) -> None:
@@ -154,30 +165,42 @@ class Connection:
 
     # -- for the dialer ----------------------------------------------------------------------------------------------
 
-    def _ready(self, events: int) -> None:
-        made = self._socket
+    def _read(self, events: int) -> None:
+        """Read what is ready. Where a connection may have failed to be made, its error is asked for first."""
+        self._events = events
+        self._step += 1
+        if events & POLL_READABLE and (self._connected or not events & POLL_FAILED):
+            self._came = self._read_now()
+
+    def _hand_over(self) -> None:
+        """Say what was ready."""
+        events, came, self._came = self._events, self._came, None
         if not self._connected:
             if events & POLL_FAILED:
-                code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
                     self.close()
                     self.broken(connect_error(OSError(code, os.strerror(code)), self.place))
                     return
+                came = self._read_now()
             self._connected = True
             self.connected()
-        if not events & POLL_READABLE:
-            return  # there is room to send, which there always is
-        while self._open:
-            try:
-                data = made.recv(READ)
-            except BlockingIOError:
+        while came is not None and self._open:
+            if isinstance(came, OSError):
+                self.broken(network_error(came))
                 return
-            except OSError as error:
-                self.broken(network_error(error))
-                return
-            self.received(data)
-            if not data or (len(data) < READ and not events & POLL_TO_THE_END):
-                return
+            self.received(came)
+            more = came and (len(came) == READ or events & POLL_TO_THE_END)
+            came = self._read_now() if more and self._open else None
+
+    def _read_now(self) -> bytes | OSError | None:
+        """Read what there is; None: nothing."""
+        try:
+            return self._socket.recv(READ)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            return error
 
     def _dial_now(self) -> None:
         try:
@@ -227,6 +250,8 @@ class Connection:
             self.close()
             self.broken(no_connection_in_time(self.timeout))
 
+
+_step = attrgetter("_step")
 
 _Gathered = list[tuple[Connection, Callable[[Connection], None]]]
 
@@ -299,13 +324,18 @@ class Dialer:
     def _serve(self) -> None:
         # Nothing is dialled before the end of a round, so no descriptor that is closed in it is taken again while there
         # are events of who had it.
-        connections = self._connections
+        ready: list[Connection] = []
         with self._round():
             for number, events in self._poll.poll(0, EVENTS):
-                connection = connections.get(number)
+                connection = self._connections.get(number)
                 if connection is not None:
+                    connection._read(events)
+                    ready.append(connection)
+            ready.sort(key=_step)
+            for connection in ready:
+                if connection._open:  # else another one's method has closed it
                     try:
-                        connection._ready(events)
+                        connection._hand_over()
                     except Exception as error:
                         self._fault(connection, error)
 

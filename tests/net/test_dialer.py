@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
 from sshprobe.net import Address, Connection, Dialer, NetworkError
+from sshprobe.net.dialer import READ
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
 
@@ -227,3 +229,103 @@ async def test_what_cannot_be_sent_is_told(dialer: Dialer) -> None:
             async with asyncio.timeout(10):
                 await connection.over.wait()
     assert connection.heard == ["connected", "hello", "unsent: reset"]
+
+
+class Closer(Recorder):
+    """Closes another one for what comes; says in a list of all whose turn it is."""
+
+    __slots__ = ("order", "other", "turn")
+
+    def __init__(self, dialer: Dialer, port: int, order: list[Connection]) -> None:
+        super().__init__(dialer, port)
+        self.order = order
+        self.other: Recorder | None = None
+        self.turn = asyncio.Event()
+
+    def received(self, data: bytes) -> None:
+        self.order.append(self)
+        self.turn.set()
+        super().received(data)
+        if self.other is not None:
+            self.other.end()
+
+
+async def pairs(
+    dialer: Dialer, stack: ExitStack, number: int
+) -> tuple[list[Closer], list[socket.socket], list[Connection]]:
+    """Connections, their peers, and the list of whose turn it is."""
+    server = stack.enter_context(listening())
+    order: list[Connection] = []
+    made = [Closer(dialer, server.getsockname()[1], order) for _ in range(number)]
+    peers = []
+    for each in made:
+        each.dial(5)
+        peers.append(stack.enter_context(server.accept()[0]))
+        await each.made.wait()
+    return made, peers, order
+
+
+async def test_who_is_not_far_into_a_conversation_is_served_first(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, peers, order = await pairs(dialer, stack, 3)
+        for who in (0, 0, 1):
+            made[who].turn.clear()
+            peers[who].sendall(b"hello")
+            await made[who].turn.wait()
+        order.clear()
+        for peer in peers:
+            peer.sendall(b"hello")  # in the order in which the poll set has them
+        await asyncio.sleep(0.05)
+        assert order == [made[2], made[1], made[0]]
+        for each in made:
+            each.close()
+
+
+async def test_what_was_read_is_not_handed_over_to_who_was_closed_meanwhile(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        (first, second), peers, _ = await pairs(dialer, stack, 2)
+        first.other, second.other = second, first
+        for peer in peers:
+            peer.sendall(b"hello")
+        async with asyncio.timeout(10):
+            await asyncio.wait(
+                [asyncio.create_task(each.over.wait()) for each in (first, second)], return_when="FIRST_COMPLETED"
+            )
+        await asyncio.sleep(0.05)
+        assert sorted((first.heard, second.heard)) == [["connected"], ["connected", "hello"]]
+        first.close()
+        second.close()
+
+
+async def test_more_than_is_read_at_once_comes_in_order_and_before_the_end(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        (made,), (peer,), _ = await pairs(dialer, stack, 1)
+        peer.sendall(b"ab" * READ)
+        peer.close()
+        async with asyncio.timeout(10):
+            await made.over.wait()
+    assert "".join(made.heard) == "connected" + "ab" * READ
+    assert made.heard[-1] == ""
+
+
+async def test_a_reset_is_told_once(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        (made,), (peer,), _ = await pairs(dialer, stack, 1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        async with asyncio.timeout(10):
+            await made.over.wait()
+    assert made.heard == ["connected", "reset"]
+
+
+async def test_a_reset_before_we_know_of_the_connection_fails_it(dialer: Dialer) -> None:
+    with listening() as server:
+        connection = Recorder(dialer, server.getsockname()[1])
+        connection.dial(5)
+        peer, _ = server.accept()
+        peer.sendall(b"hello")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        async with asyncio.timeout(10):
+            await connection.over.wait()
+    assert connection.heard == ["reset"]
