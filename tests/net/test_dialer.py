@@ -262,6 +262,7 @@ async def pairs(
         each.dial(5)
         peers.append(stack.enter_context(server.accept()[0]))
         await each.made.wait()
+        each.wait_until(dialer.time() + 60)
     return made, peers, order
 
 
