@@ -124,7 +124,10 @@ class Connection:
         self.timeout = timeout
         self._connected = self._last = False
         self._step += STEPS - self._step % STEPS
-        self._dialer.at_the_end(self, Connection._dial_now)
+        if self._dialer.in_round:
+            self._dialer.to_dial.append(self)
+        else:
+            self._dial_now()
 
     def wait_until(self, deadline: float) -> None:
         """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
@@ -135,11 +138,14 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """Send a little, which has room in the kernel's buffer of a fresh connection, when this round is over."""
-        if self._unsent is None:
-            self._unsent = data
-            self._dialer.at_the_end(self, Connection._send_now)
-        else:
+        if self._unsent is not None:
             self._unsent += data
+            return
+        self._unsent = data
+        if self._dialer.in_round:
+            self._dialer.to_send.append(self)
+        else:
+            self._send_now()
 
     def send_last(self, data: bytes) -> None:
         """Send a little and close our side, both in one segment where the system can, when this round is over."""
@@ -253,8 +259,6 @@ class Connection:
 
 _step = attrgetter("_step")
 
-_Gathered = list[tuple[Connection, Callable[[Connection], None]]]
-
 
 class Dialer:
     """The connections of one sweep. `open` and `close` it on the running loop."""
@@ -266,7 +270,10 @@ class Dialer:
         """When the deadlines are looked at next, by the loop's clock."""
         self.time: Callable[[], float] = time.monotonic
         """The loop's clock, once `open`."""
-        self._gathered: _Gathered | None = None  # while there is a round
+        self.in_round = False
+        """Whether what has to be sent or dialled is to be put into these, and not done at once."""
+        self.to_send: list[Connection] = []
+        self.to_dial: list[Connection] = []
 
     @staticmethod
     def works() -> bool:
@@ -304,13 +311,6 @@ class Dialer:
         """Watch a socket no more that stays open."""
         del self._connections[number]
         self._poll.unregister(number)
-
-    def at_the_end(self, connection: Connection, act: Callable[[Connection], None]) -> None:
-        """Call a method of a connection when this round is over; at once outside of one."""
-        if self._gathered is None:
-            act(connection)
-        else:
-            self._gathered.append((connection, act))
 
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
@@ -361,17 +361,19 @@ class Dialer:
     @contextmanager
     def _round(self) -> Iterator[None]:
         """Gather what can wait, and do it in the end."""
-        gathered: _Gathered = []
-        self._gathered = gathered
+        self.in_round = True
         try:
             yield
         finally:
-            self._gathered = None
-        for connection, act in gathered:
-            try:
-                act(connection)
-            except Exception as error:
-                self._fault(connection, error)
+            self.in_round = False
+        to_send, self.to_send = self.to_send, []
+        to_dial, self.to_dial = self.to_dial, []
+        for connections, act in ((to_send, Connection._send_now), (to_dial, Connection._dial_now)):
+            for connection in connections:
+                try:
+                    act(connection)
+                except Exception as error:
+                    self._fault(connection, error)
 
     def _fault(self, connection: Connection, error: Exception) -> None:
         _log.exception("internal error while asking %s port %d", connection.place.ip, connection.port)
