@@ -117,6 +117,9 @@ class Judged:
 UNJUDGED = Judged(0, b"[]", (), [])
 """No verdicts."""
 
+_RECORD = b'{"type":"host",'
+"""A record is an observation between its type and its verdicts."""
+
 
 class Judge:
     """Grades against `profiles`. One for a sweep; keeps the verdicts of the kinds that were met last.
@@ -162,7 +165,7 @@ class Judge:
 
     def head(self, observation: Observation) -> bytes:
         """Return the line of a host up to its verdicts: with them and "}" it is whole."""
-        return self._encode(record_of(observation, UNJUDGED))[: -len("[]}")]
+        return _RECORD + self._encode(observation)[1:-1] + b',"verdicts":'
 
 
 def line_of(head: bytes, encoded: bytes) -> bytes:
