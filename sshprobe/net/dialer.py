@@ -323,12 +323,12 @@ class Dialer:
 
     def _serve(self) -> None:
         # Nothing is dialled before the end of a round, so no descriptor that is closed in it is taken again while there
-        # are events of who had it.
+        # are events of who had it. A connection that is made has room to send: to hear of it again means nothing.
         ready: list[Connection] = []
         with self._round():
             for number, events in self._poll.poll(0, EVENTS):
                 connection = self._connections.get(number)
-                if connection is not None:
+                if connection is not None and (events & POLL_READABLE or not connection._connected):
                     connection._read(events)
                     ready.append(connection)
             ready.sort(key=_step)
