@@ -27,6 +27,7 @@ from sshprobe.wire.events import Event, HostKeyReceived, KexInitReceived
 from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
 from sshprobe.wire.key_derivation import Secrets
 from sshprobe.wire.limits import CONNECTION_BYTES, IDENTIFICATION_LINE, PACKET_LENGTH
+from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import Suite, choose_suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
 
@@ -126,13 +127,19 @@ def stream(data: bytes) -> bytes:
     return b"".join(out)
 
 
-def converse(flags: int, pieces: Sequence[bytes]) -> tuple[list[Event], str | None, bytes]:
+def converse(flags: int, pieces: Sequence[bytes], *, early: bool = False) -> tuple[list[Event], str | None, bytes]:
     """Feed the pieces. Returns the events, the error if there was one, and the numbers of the messages we sent.
+
+    `early` starts the key exchange before anything has come.
 
     Asserts what must hold whatever a server does: no more steps than bytes, no more held than allowed, only
     whole packets sent, and silence once it is over.
     """
     transport = _WithoutKeys(b"SSH-2.0-fuzz", byte_limit=BYTE_LIMIT)
+    if early:
+        lists = KexInit.parse(_kexinit(strict=False))
+        algorithm = HOST_KEY_ALGORITHMS[flags >> 2 & 3]
+        transport.start_key_exchange(METHODS[flags & 3], algorithm, suite=choose_suite(lists), expected=lists)
     events: list[Event] = []
     error = None
     received = 0
@@ -173,7 +180,7 @@ def _drain(transport: ClientTransport, flags: int, events: list[Event], received
         assert not flags & 0x20 or repr(event)
         events.append(event)
         assert len(events) <= received + 2
-        if isinstance(event, KexInitReceived):
+        if isinstance(event, KexInitReceived) and transport.state is State.CHOOSING:
             algorithm = HOST_KEY_ALGORITHMS[flags >> 2 & 3]
             transport.start_key_exchange(METHODS[flags & 3], algorithm, suite=choose_suite(event.kexinit))
         elif isinstance(event, HostKeyReceived) and flags & 0x10 and transport.can_encrypt:
@@ -191,7 +198,7 @@ def _sent(data: bytes) -> bytes:
 
 
 def one_input(data: bytes) -> None:
-    """Run one script; with bit 5 also in about twenty pieces, which must change nothing."""
+    """Run one script; with bit 5 also in about twenty pieces, which must change nothing, and all that started early."""
     if not data:
         return
     sent_by_server = stream(data)
@@ -200,6 +207,7 @@ def one_input(data: bytes) -> None:
         size = 1 + len(sent_by_server) // 20
         pieces = [sent_by_server[at : at + size] for at in range(0, len(sent_by_server), size)]
         assert converse(data[0], pieces) == whole
+        assert converse(data[0], pieces, early=True) == converse(data[0], [sent_by_server], early=True)
 
 
 def seeds() -> Iterator[bytes]:

@@ -26,7 +26,7 @@ class IdentificationReceived(Event, frozen=True):
 
 
 class KexInitReceived(Event, frozen=True):
-    """The server's KEXINIT. The transport now waits for `start_key_exchange` or `disconnect`."""
+    """The server's KEXINIT. The transport now waits for `start_key_exchange` or `disconnect`, unless it has started."""
 
     kexinit: KexInit
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
+from operator import attrgetter
 
-from sshprobe.wire.messages import EXT_INFO_CLIENT, KEXINIT, STRICT_KEX_CLIENT, KexInit
+from sshprobe.wire.messages import EXT_INFO_CLIENT, KEXINIT, NAME_LISTS, STRICT_KEX_CLIENT, KexInit
 from sshprobe.wire.suites import Suite
 
 Firsts = tuple[bytes, ...]
 """A name-list with the first of a server's names, or none."""
+
+_negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
 
 
 def client_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
@@ -32,6 +35,14 @@ def client_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None
             server.compression_algorithms_server_to_client[:1],
         )
     )
+
+
+def offers(server: KexInit, ours: bytes, expected: KexInit) -> bool:
+    """Return whether `server` offers all that `ours` names, a KEXINIT that answers the one of `expected`."""
+    if _negotiated(server) == _negotiated(expected):
+        return True
+    named = _negotiated(KexInit.parse(ours))
+    return all(set(names[:1]) <= set(offered) for names, offered in zip(named, _negotiated(server), strict=True))
 
 
 @lru_cache(maxsize=256)  # ours answer the same lists again and again

@@ -5,7 +5,8 @@ How it runs. The caller hands over what the network gave with `receive_data` (an
 
     IDENTIFICATION  lines come, then the identification
     KEXINIT         packets come; the server's KEXINIT is awaited. Ours is not sent: sshd needs only our identification
-    CHOOSING        the server's lists are known; the caller decides: `start_key_exchange` or `disconnect`
+    CHOOSING        the server's lists are known; the caller decides: `start_key_exchange` or `disconnect`. Passed over
+                    where the caller has decided before, by the lists of an earlier connection (rule 5)
     KEY_EXCHANGE    our KEXINIT names one method and one host key algorithm, so nothing is left to negotiate
     KEYED           the host key was shown. The caller may `disconnect` in clear, before our NEWKEYS (the quietest
                     ending there is), or `request_authentication_methods`
@@ -14,12 +15,15 @@ How it runs. The caller hands over what the network gave with `receive_data` (an
 
 Rules:
 
-1. Errors of the server raise `RemoteProtocolError` from `next_event`, once; the transport is CLOSED then. One error
-   shows only when the caller has decided, and comes from `start_key_exchange`.
+1. Errors of the server raise `RemoteProtocolError` from `next_event`, once; the transport is CLOSED then. What is wrong
+   with the lists comes behind them, when the caller has decided.
 2. Misuse raises `LocalProtocolError`.
 3. IGNORE, DEBUG, UNIMPLEMENTED and DISCONNECT are taken wherever they may come. Under strict key exchange (OpenSSH
    PROTOCOL 1.10, both sides willing) they may not come before NEWKEYS, and sequence numbers restart there.
 4. At most `byte_limit` bytes are read. What a server sends decides neither our memory nor our time.
+5. `start_key_exchange` may come in the first two states where it is told which lists to expect. What follows from the
+   server's lists (strictness, its guess, what came before them) follows from those of this connection all the same; and
+   if these do not offer what ours has named, that is an error.
 """
 
 from __future__ import annotations
@@ -66,7 +70,7 @@ from sshprobe.wire.key_exchange import (
 )
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.proposal import client_kexinit
+from sshprobe.wire.proposal import client_kexinit, offers
 from sshprobe.wire.signatures import verify
 from sshprobe.wire.suites import Suite
 
@@ -91,6 +95,7 @@ class State(Enum):
 
 # Each step looks at the state a few times, and for Python 3.11 State.CLOSED is ten times the work of a module's name.
 _IDENTIFICATION, _KEXINIT, _CHOOSING, _KEY_EXCHANGE, _KEYED, _SERVICE, _AUTH, _CLOSED = State
+_BEFORE_LISTS, _WITH_LISTS = (_IDENTIFICATION, _KEXINIT), (_CHOOSING,)
 
 
 class ClientTransport:
@@ -124,7 +129,9 @@ class ClientTransport:
         self._kex: KeyExchange | None = None
         self._host_key_algorithm = ""
         self._suite: Suite | None = None
+        self._expected: KexInit | None = None  # the lists by which the exchange was started before any came
         self._before_kexinit = False  # whether other packets came before it: a breach if we go on strictly
+        self._breach: RemoteProtocolError | None = None  # what the lists show; told behind them
         self._strict = False
         self._skip_guess = False
         self._secrets: Secrets | None = None
@@ -164,29 +171,38 @@ class ClientTransport:
         return self.state is _KEYED and self._secrets is not None and self._suite is not None
 
     def start_key_exchange(
-        self, kex: str, host_key_algorithm: str, *, suite: Suite | None, request: GroupExchangeRequest | None = None
+        self,
+        kex: str,
+        host_key_algorithm: str,
+        *,
+        suite: Suite | None,
+        request: GroupExchangeRequest | None = None,
+        expected: KexInit | None = None,
     ) -> None:
         """Send our KEXINIT and the first message of the method `kex`.
 
         With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
+
+        With `expected` this comes before the server's KEXINIT, which is expected to have the lists of that one.
         """
-        server = self._server_kexinit
-        if self.state is not _CHOOSING or server is None:
+        server = self._server_kexinit if expected is None else expected
+        may_start = _WITH_LISTS if expected is None else _BEFORE_LISTS
+        if server is None or self._kex is not None or self.state not in may_start:
             raise LocalProtocolError("no key exchange can start now")
         self._kex = new_key_exchange(kex, request, self._key_pairs)
         self._host_key_algorithm = host_key_algorithm
         self._suite = suite
-        self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms
-        if self._strict and self._before_kexinit:
-            self.state = _KEY_EXCHANGE
-            return  # nothing is sent to a server that breaks the rules it asks for; `next_event` says so
-        if server.first_kex_packet_follows:
-            # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
-            guess = (*server.kex_algorithms[:1], *server.server_host_key_algorithms[:1])
-            self._skip_guess = guess != (kex.encode(), host_key_algorithm.encode())
+        self._expected = expected
+        if expected is None:
+            self._lists_are_known(server)
+            if self._breach is not None:
+                return  # nothing is sent to a server that breaks the rules it asks for
+        # Even where it goes ahead of the server's lists, the first message is no guess, and first_kex_packet_follows is
+        # false (RFC 4253 section 7.1): we name one method and one host key algorithm, so it is the right message or no
+        # exchange comes about. True would be wrong: a server that prefers others, and agrees on these, would have to
+        # ignore the message (section 7), as OpenSSH does (kex.c, proposals_match).
         self._client_kexinit_payload = client_kexinit(server, kex, host_key_algorithm, suite)
         self._send(self._client_kexinit_payload, self._kex.start())
-        self.state = _KEY_EXCHANGE
 
     def request_authentication_methods(self, user: bytes, *, at_once: bool = False) -> None:
         """Go on encrypted and ask, with one "none" request, how `user` may log in.
@@ -209,15 +225,15 @@ class ClientTransport:
     def disconnect(self, description: bytes) -> None:
         """Say goodbye with reason 11 (by application), in clear unless we went on encrypted, and close."""
         if self.state in (_IDENTIFICATION, _CLOSED):
-            self.state = _CLOSED  # no packet can be sent before the identifications are exchanged
+            self.state = _CLOSED  # nobody has said yet that he speaks SSH
             return
         self._send(msg.Disconnect(msg.DISCONNECT_BY_APPLICATION, description).encode())
         self.state = _CLOSED
 
     def next_event(self) -> Event | type[NEED_DATA]:
         """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` for what breaks the protocol."""
-        if self._strict and self.state is _KEY_EXCHANGE and self._before_kexinit:
-            raise self._fail(RemoteProtocolError("something came before KEXINIT under strict key exchange"))
+        if self._breach is not None and self.state is _KEY_EXCHANGE:
+            raise self._fail(self._breach)
         while True:
             state = self.state
             if state is _CLOSED or state is _CHOOSING or (state is _KEYED and self._server_newkeys):
@@ -289,17 +305,34 @@ class ClientTransport:
         other = self._kex.unimplemented() if self._kex and self.state is _KEY_EXCHANGE else None
         if other is not None:
             self._send(other)
-        elif self.state is not _KEXINIT:
+        elif self._kex is not None:
             raise RemoteProtocolError("the server does not implement what was sent")
 
     def _server_kexinit_came(self, payload: bytes) -> Event:
         if payload[0] != msg.KEXINIT:
             raise RemoteProtocolError(f"message {payload[0]} where KEXINIT had to come")
-        self._server_kexinit = KexInit.parse(payload)
+        server = self._server_kexinit = KexInit.parse(payload)
         self._server_kexinit_payload = payload
         self._before_kexinit = self._received != 1
-        self.state = _CHOOSING
-        return KexInitReceived(self._server_kexinit)
+        if self._expected is None:
+            self.state = _CHOOSING
+        else:
+            self._lists_are_known(server)
+            if self._breach is None and not offers(server, self._client_kexinit_payload, self._expected):
+                self._breach = RemoteProtocolError("KEXINIT does not offer what it was expected to")
+        return KexInitReceived(server)
+
+    def _lists_are_known(self, server: KexInit) -> None:
+        """Work out what follows from the server's lists, now that ours are known too."""
+        assert self._kex is not None
+        self.state = _KEY_EXCHANGE
+        self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms
+        if self._strict and self._before_kexinit:
+            self._breach = RemoteProtocolError("something came before KEXINIT under strict key exchange")
+        if server.first_kex_packet_follows:
+            # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
+            guess = (*server.kex_algorithms[:1], *server.server_host_key_algorithms[:1])
+            self._skip_guess = guess != (self._kex.name.encode(), self._host_key_algorithm.encode())
 
     def _key_exchange_message(self, payload: bytes) -> Event | None:
         assert self._kex is not None  # both states are entered through start_key_exchange

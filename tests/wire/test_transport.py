@@ -29,7 +29,7 @@ from sshprobe.wire.events import (
 )
 from sshprobe.wire.key_exchange import KeyPairs
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES, PACKET_LENGTH
-from sshprobe.wire.messages import NAME_LISTS
+from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
 from tests.wire.playbook import (
     CLIENT,
@@ -37,6 +37,7 @@ from tests.wire.playbook import (
     EXT_INFO,
     IGNORED,
     KEXINIT,
+    KEXINIT_LISTS,
     NEWKEYS,
     SERVICE_ACCEPT,
     SERVICE_REQUEST,
@@ -63,6 +64,7 @@ from tests.wire.playbook import (
     server_line,
     server_sends,
     splits,
+    take_packet,
     text,
     u32,
     unimplemented_message,
@@ -577,6 +579,131 @@ def test_right_guess_is_the_first_message() -> None:
     (play >> server_sends(server.reply()) << HostKeyReceived).done()
 
 
+# -- an exchange that is started before the server's lists -------------------------------------------------------------
+
+
+def early(payload: bytes, kex: str = "curve25519-sha256", **arguments: Any) -> Playbook:
+    """A playbook in which nothing has come, and the exchange is started by the lists of `payload`."""
+    play = Playbook(**arguments) << client_sends(CLIENT + b"\r\n")
+    play = play >> client_starts(kex, expected=KexInit.parse(payload))
+    return play << client_sends(KEXINIT, 34 if kex == GEX else 30)
+
+
+def test_identification_lists_and_first_message_are_one_piece() -> None:
+    client = ClientTransport(CLIENT)
+    client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE, expected=KexInit.parse(kexinit()))
+    line, _, packets = client.data_to_send().partition(b"\r\n")
+    sent = bytearray(packets)
+    ours = KexInit.parse(take_packet(sent))
+    assert (line, take_packet(sent)[0], bytes(sent)) == (CLIENT, 30, b"")
+    assert (ours.kex_algorithms[0], ours.server_host_key_algorithms) == (b"curve25519-sha256", (b"ssh-ed25519",))
+    assert not ours.first_kex_packet_follows  # it would say that ours is a guess, to be dropped if others are preferred
+
+
+@pytest.mark.parametrize("pieces", [None, 1, 5])
+@pytest.mark.parametrize("strict", [True, False], ids=["strict", "relaxed"])
+@pytest.mark.parametrize("before", [b"", b"hello\r\n"], ids=["", "after a line"])
+def test_the_whole_way_early(strict: bool, pieces: int | None, before: bytes) -> None:
+    server = ScriptedServer(strict=strict)
+    play = Playbook(pieces=pieces) << client_sends(CLIENT + b"\r\n")
+    client_starts(expected=KexInit.parse(server.kexinit))(play)
+    play._collect()
+    server.read_exchange(play)
+    play.feed(before)
+    play.events.clear()
+    opening = server.opening()
+    play.feed(opening + server.clear(server.reply()))  # all of it may come at once: there is nothing left to decide
+    play = play << IdentificationReceived << KexInitReceived(KexInit.parse(server.kexinit))
+    event = play.events.pop()
+    assert isinstance(event, HostKeyReceived)
+    assert event.signature_verified is True
+    play = play >> raw(server.go_encrypted()) << NewKeysReceived
+    client_asks()(play)
+    play._collect()
+    server.client_newkeys(play)
+    assert server.client_payloads(play) == [bytes((SERVICE_REQUEST,)) + text(b"ssh-userauth")]
+    play = play >> raw(server.sealed(ACCEPTED))
+    assert server.client_payloads(play) == [NONE_REQUEST]
+    (play >> raw(server.sealed(REFUSED)) << AuthenticationFailed((b"publickey", b"password"))).done()
+
+
+def test_it_may_start_behind_the_identification() -> None:
+    play = Playbook() << client_sends(CLIENT + b"\r\n") >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    play = play >> client_starts(expected=KexInit.parse(kexinit())) << client_sends(KEXINIT, 30)
+    (play >> server_sends(kexinit()) << KexInitReceived).done()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [field for field in NAME_LISTS if not field.startswith("languages")],
+)
+def test_lists_that_do_not_offer_what_was_named(field: str) -> None:
+    """They are facts all the same, and nothing that comes behind them is read."""
+    play = early(relaxed()) >> raw(b"SSH-2.0-x\r\n" + packet(relaxed(**{field: b"something-else"})) + packet(b"\x1f"))
+    (play << IdentificationReceived << KexInitReceived << breaks("does not offer what it was expected to")).done()
+
+
+def test_other_lists_that_offer_what_was_named() -> None:
+    offered: dict[str, Any] = {name: b"another," + usual for name, usual in KEXINIT_LISTS.items() if usual}
+    play = early(relaxed()) >> raw(b"SSH-2.0-x\r\n" + packet(kexinit(**offered, languages_client_to_server=b"de")))
+    play = play << IdentificationReceived << KexInitReceived
+    assert play.client.state is State.KEY_EXCHANGE
+    (play >> server_sends(b"\x1f") << breaks("KEX_ECDH_REPLY ends within")).done()
+
+
+@pytest.mark.parametrize("expected", [kexinit(), relaxed()], ids=["strict", "relaxed"])
+@pytest.mark.parametrize("message", [IGNORED, DEBUGGING])
+def test_early_strictness_is_that_of_this_connection(message: bytes, expected: bytes) -> None:
+    start = server_line(b"SSH-2.0-x")
+    play = early(expected) >> start << IdentificationReceived >> server_sends(message, kexinit()) << KexInitReceived
+    (play << breaks("something came before KEXINIT under strict key exchange")).done()
+    play = early(expected) >> start << IdentificationReceived >> server_sends(kexinit()) << KexInitReceived
+    (play >> server_sends(message) << breaks(f"message {message[0]} during strict key exchange")).done()
+    play = early(expected) >> start << IdentificationReceived >> server_sends(message, relaxed()) << KexInitReceived
+    (play >> server_sends(message)).done()
+
+
+def test_early_a_wrong_guess_is_skipped_and_a_right_one_is_not() -> None:
+    other = b"ecdh-sha2-nistp256,curve25519-sha256"
+    start = server_line(b"SSH-2.0-x")
+    play = early(relaxed()) >> start << IdentificationReceived
+    play = play >> server_sends(relaxed(follows=True, kex_algorithms=other), b"\x1f" + text(b"a guess"))
+    play = play << KexInitReceived
+    (play >> server_sends(b"\x1f") << breaks("KEX_ECDH_REPLY ends within")).done()
+    play = early(relaxed(kex_algorithms=other)) >> start << IdentificationReceived
+    play = play >> server_sends(relaxed(follows=True), b"\x1f" + text(b"a guess"))
+    (play << KexInitReceived << breaks("KEX_ECDH_REPLY ends within")).done()
+
+
+@pytest.mark.parametrize("number", [5, 6, 7, 21, 30, 31, 50, 80, 0, 255])
+def test_early_anything_else_before_kexinit(number: int) -> None:
+    play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    (play >> server_sends(bytes((number, 0))) << breaks(f"message {number} where KEXINIT had to come")).done()
+
+
+def test_early_unimplemented() -> None:
+    """Before KEXINIT it can mean nothing but what was sent; behind it, a group may be asked for the old way."""
+    play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    (play >> server_sends(unimplemented_message(0)) << breaks("does not implement what was sent")).done()
+    lists = relaxed(kex_algorithms=GEX.encode())
+    play = early(lists, GEX) >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    play = play >> server_sends(lists, unimplemented_message(1)) << KexInitReceived << client_sends(b"\x1e" + u32(1024))
+    (play >> server_sends(GROUP) << GroupReceived(23, 5, None) << client_sends(32)).done()
+
+
+def test_early_and_over() -> None:
+    bye = disconnect_message(2, b"no")
+    play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    (play >> server_sends(bye) << DisconnectReceived(2, b"no") >> server_sends(kexinit())).done()
+    (early(kexinit()) >> server_closes() << ConnectionClosed(b"")).done()
+    (early(kexinit()) >> server_line(b"SSH-1.5-x") << IdentificationReceived >> client_leaves()).done()
+    (early(kexinit()) >> client_leaves()).done()  # before an identification came there is nobody to speak to
+    play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    (play >> client_leaves() << client_sends(disconnect_message(11, b"bye"))).done()
+    play = early(kexinit(), byte_limit=20) >> server_line(b"SSH-2.0-x") << IdentificationReceived
+    (play >> server_sends(kexinit()) << breaks("more than 20 bytes")).done()
+
+
 # -- group exchange ----------------------------------------------------------------------------------------------------
 
 GEX_LISTS: dict[str, Any] = {"kex_algorithms": GEX.encode()}
@@ -705,6 +832,10 @@ def test_decisions_at_the_wrong_time() -> None:
     client = ClientTransport(CLIENT)
     with pytest.raises(LocalProtocolError, match="no key exchange can start now"):
         client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE)
+    lists = KexInit.parse(kexinit())
+    for play in (early(kexinit()), opened(), keyed(ScriptedServer())):  # once, and not by lists that are here already
+        with pytest.raises(LocalProtocolError, match="no key exchange can start now"):
+            play.client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE, expected=lists)
     with pytest.raises(LocalProtocolError, match="no keys to go on with"):
         client.request_authentication_methods(b"root")
     with pytest.raises(LocalProtocolError, match="no key exchange 'rot13'"):
@@ -730,10 +861,17 @@ VALID: list[tuple[bytes, str]] = [
 ]
 
 
-def conversation(pieces: Sequence[bytes], kex: str, *, close: bool = True) -> tuple[list[Event | str], bytes]:
-    """What comes of it when the caller goes on wherever it can, and the numbers of what was sent."""
+def conversation(
+    pieces: Sequence[bytes], kex: str, *, close: bool = True, expected: KexInit | None = None
+) -> tuple[list[Event | str], bytes]:
+    """What comes of it when the caller goes on wherever it can, and the numbers of what was sent.
+
+    `expected`: it starts before anything has come.
+    """
     client, budget = ClientTransport(CLIENT), sum(map(len, pieces)) + 4
     events: list[Event | str] = []
+    if expected is not None:
+        client.start_key_exchange(kex, "ssh-ed25519", suite=SUITE, expected=expected)
     for piece in [*pieces, None]:
         if piece is not None:
             client.receive_data(piece)
@@ -751,7 +889,7 @@ def conversation(pieces: Sequence[bytes], kex: str, *, close: bool = True) -> tu
                 break
             events.append(event)
             assert len(events) <= budget
-            if isinstance(event, KexInitReceived):
+            if isinstance(event, KexInitReceived) and expected is None:
                 client.start_key_exchange(kex, "ssh-ed25519", suite=SUITE)
             elif isinstance(event, HostKeyReceived) and client.can_encrypt:
                 client.request_authentication_methods(b"root")
@@ -797,3 +935,25 @@ def test_arbitrary_bytes(pieces: list[bytes], identified: bool, kex: str) -> Non
 def test_arbitrary_messages(payloads: list[bytes], kex: str) -> None:
     data = b"SSH-2.0-x\r\n" + packet(relaxed(kex_algorithms=kex.encode())) + b"".join(map(packet, payloads))
     assert conversation(splits(data, [7] * 40), kex) == conversation([data], kex)
+
+
+@given(st.lists(st.binary(min_size=1, max_size=200), max_size=8), st.sampled_from(["curve25519-sha256", GEX]))
+def test_arbitrary_messages_mean_the_same_to_an_early_start(payloads: list[bytes], kex: str) -> None:
+    lists = relaxed(kex_algorithms=kex.encode())
+    data = b"SSH-2.0-x\r\n" + packet(lists) + b"".join(map(packet, payloads))
+    expected = KexInit.parse(lists)
+    assert conversation(splits(data, [7] * 40), kex, expected=expected) == conversation([data], kex)
+
+
+@given(st.sampled_from(VALID), st.data())
+def test_mutations_early(script: tuple[bytes, str], draw: st.DataObject) -> None:
+    """Whatever comes, and in whatever pieces: the lists that were expected are those of another connection."""
+    data, kex = bytearray(script[0]), script[1]
+    expected = KexInit.parse(kexinit(kex_algorithms=kex.encode()))
+    for _ in range(draw.draw(st.integers(0, 4))):
+        at = draw.draw(st.integers(0, len(data)))
+        end = at + draw.draw(st.integers(0, 9))
+        data[at:end] = draw.draw(st.binary(max_size=9))
+    sizes = draw.draw(st.lists(st.integers(0, 100), max_size=12))
+    whole = conversation([bytes(data)], kex, expected=expected)
+    assert conversation(splits(bytes(data), sizes), kex, expected=expected) == whole
