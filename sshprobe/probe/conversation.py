@@ -74,7 +74,7 @@ class Answers(msgspec.Struct):
 class Conversation:
     """One connection to one address. Ask in order: `identification`, `kexinit`, `host_key`, `methods`.
 
-    `start_key_exchange` comes before `host_key`.
+    `start_key_exchange` comes before `host_key`; or before all, where the lists to expect are known.
     """
 
     def __init__(
@@ -97,6 +97,8 @@ class Conversation:
         self.answers = Answers([])
         self.reads = 0
         """How many times data came."""
+        self.early = False
+        """Whether a key exchange was started before the lists came, and nothing has come of it yet."""
 
     @property
     def transport(self) -> ClientTransport:
@@ -122,23 +124,29 @@ class Conversation:
                 return event.kexinit
 
     def start_key_exchange(
-        self, kex: str, host_key_algorithm: str, *, suite: Suite | None, request: GroupExchangeRequest | None
+        self,
+        kex: str,
+        host_key_algorithm: str,
+        *,
+        suite: Suite | None,
+        request: GroupExchangeRequest | None,
+        expected: KexInit | None = None,
     ) -> None:
-        """Answer the server's lists. See `ClientTransport.start_key_exchange`."""
-        try:
-            self._transport.start_key_exchange(kex, host_key_algorithm, suite=suite, request=request)
-        except RemoteProtocolError as error:
-            raise Ended("protocol_error", str(error)) from None
+        """Answer the server's lists, or those that are `expected`. See `ClientTransport.start_key_exchange`."""
+        self.early = expected is not None
+        self._transport.start_key_exchange(kex, host_key_algorithm, suite=suite, request=request, expected=expected)
 
     def host_key(self) -> Asking[HostKeyReceived]:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""
         while True:
             event = yield from self._next("the key exchange")
             if type(event) is GroupReceived:
+                self.early = False
                 self.answers.group = event
                 if event.fault is not None:
                     raise Ended("protocol_error", event.fault)
             elif type(event) is HostKeyReceived:
+                self.early = False
                 return event
 
     def methods(self, user: str, *, at_once: bool = False) -> Asking[tuple[bytes, ...] | None]:

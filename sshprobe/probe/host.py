@@ -41,8 +41,9 @@ SMALL_GROUP = 2048
 """Bits below which a modulus is too small for every profile (RFC 8270)."""
 
 READS_AHEAD = b"OpenSSH_"
-"""Software that was seen to answer a "none" request which came together with the request for the service. Others get
-the one when they have answered the other; and so does this on a second attempt."""
+"""Software that was seen to answer what came before it was asked for: a "none" request together with the request for
+the service; and in the second and later connections our KEXINIT and the first message of the exchange together with our
+identification. Others get the one when they have answered the other; and so does this once anything has failed."""
 
 SETTLE = 0.05
 """Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
@@ -83,6 +84,7 @@ class HostProbe:
         self._elapsed = 0.0
         self._outcome = Outcome()
         self._takes_what_comes_early = False
+        self._starts_early = True  # until a connection shows a reason to wait for the lists of the next ones
         self._identified = False  # some connection got as far as the identification
         self._last_start = 0.0
         self._settled = True  # whether the server is known to be done with our last connection
@@ -161,13 +163,15 @@ class HostProbe:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
         yield from self._pace()
         conversation = yield from self._connect()
+        if self._planned is not None and self._starts_early:
+            self._start(conversation, self._planned, self.facts.kexinit)
         exchange: Exchange | None = None
         trouble: Ended | None = None
         try:
             yield from self._identify(conversation)
             self._outcome.reached("kexinit")
             kexinit = yield from conversation.kexinit()
-            exchange = self._exchange_for(kexinit)
+            exchange = self._exchange_for(kexinit, conversation)
             if exchange is not None:
                 yield from self._exchange(conversation, exchange)
         except Ended as ended:
@@ -177,16 +181,32 @@ class HostProbe:
                 yield from conversation.goodbye(self._options.goodbye, self._options.linger)
             raise
         self._settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+        self._starts_early &= trouble is None and self._in_order()
         if trouble is not None:
+            if conversation.early and trouble.status not in ENDS_THE_HOST:
+                return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early
             self._sort_out(trouble, exchange)
         # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
         return exchange is not None and self._more_to_ask()
 
-    def _exchange_for(self, kexinit: KexInit) -> Exchange | None:
+    def _exchange_for(self, kexinit: KexInit, conversation: Conversation) -> Exchange | None:
         planned, self._planned = self._planned, None
-        if self.facts.saw_kexinit(kexinit) and planned is not None:
+        same = self.facts.saw_kexinit(kexinit)
+        if planned is not None and (same or conversation.early):
             return planned
         return next_exchange(kexinit, self._progress, self._wanted)
+
+    def _in_order(self) -> bool:
+        """Return whether nothing is known against starting the next exchange before its lists have come."""
+        odd = self.facts.several_servers or self._progress.authentication_attempts > 0
+        return self._takes_what_comes_early and not odd
+
+    def _start(self, conversation: Conversation, exchange: Exchange, expected: KexInit | None = None) -> None:
+        """Start an exchange; before the lists have come, if they are `expected`."""
+        request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
+        conversation.start_key_exchange(
+            exchange.kex, exchange.host_key_algorithm, suite=exchange.suite, request=request, expected=expected
+        )
 
     def _identify(self, conversation: Conversation) -> Asking[None]:
         self._outcome.reached("identification")
@@ -208,14 +228,12 @@ class HostProbe:
 
     def _exchange(self, conversation: Conversation, exchange: Exchange) -> Asking[None]:
         self._outcome.reached("key_exchange")
-        request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
+        if not conversation.early:
+            self._start(conversation, exchange)
         try:
-            conversation.start_key_exchange(
-                exchange.kex, exchange.host_key_algorithm, suite=exchange.suite, request=request
-            )
             event = yield from conversation.host_key()
         finally:
-            if exchange.group_exchange:
+            if exchange.group_exchange and not conversation.early:
                 self._saw_group(conversation, exchange)
         self.facts.saw_host_key(event)
         self._progress.answered.add(exchange.family)

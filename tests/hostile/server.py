@@ -179,6 +179,11 @@ class Peer:
         await self.raw(line + b"\r\n")
         self.theirs = (await self.reader.readline()).rstrip(b"\r\n")
 
+    async def said_more(self) -> bool:
+        """Whether more has come with the identification, or right behind it."""
+        await asyncio.sleep(0.05)
+        return bool(self.reader._buffer)  # type: ignore[attr-defined]
+
     async def propose(self) -> None:
         """Our KEXINIT."""
         self.our_kexinit = self.lists.payload()
@@ -222,7 +227,15 @@ class Peer:
         signature = self.signature() if sign is None else sign(self)
         await self.packet(b"\x1f" + text(blob) + text(ours) + text(signature))
 
-    async def group_exchange(self, p: int, g: int = 2, f: int | None = None) -> None:
+    async def group_exchange(
+        self,
+        p: int,
+        g: int = 2,
+        f: int | None = None,
+        *,
+        blob: bytes | None = None,
+        sign: Callable[[Peer], bytes] | None = None,
+    ) -> None:
         """diffie-hellman-group-exchange-sha256 in a group of our choice, with a public value of our choice."""
         request = (await self.read())[1:]
         await self.packet(b"\x1f" + number(p) + number(g))
@@ -230,8 +243,10 @@ class Peer:
         y = int.from_bytes(os.urandom(32), "big")
         f = pow(g, y, p) if f is None else f
         public = request + number(p) + number(g) + number(e) + number(f)
-        self.hashed(self.key_blob(), public, number(pow(e, y, p)))
-        await self.packet(b"\x21" + text(self.key_blob()) + number(f) + text(self.signature()))
+        blob = self.key_blob() if blob is None else blob
+        self.hashed(blob, public, number(pow(e, y, p)))
+        signature = self.signature() if sign is None else sign(self)
+        await self.packet(b"\x21" + text(blob) + number(f) + text(signature))
 
     async def newkeys(self) -> None:
         """NEWKEYS both ways: encrypted from here on."""

@@ -23,6 +23,7 @@ from sshprobe.records import Depth, HostRecord
 from sshprobe.scanner import Scanner
 from tests.hostile import (
     cases_connections,
+    cases_early,
     cases_encrypted,
     cases_key_exchange,
     cases_packets,
@@ -40,6 +41,7 @@ TABLES: dict[str, list[Case]] = {
     "encrypted": cases_encrypted.CASES,
     "stages": cases_stages.CASES,
     "connections": cases_connections.CASES,
+    "early": cases_early.CASES,
 }
 
 MADE_UP = re.compile("[0-9a-f]{16}")
