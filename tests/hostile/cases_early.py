@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from sshprobe.records import HostRecord
 from tests.hostile.case import Case
-from tests.hostile.cases_key_exchange import GEX, GROUP_14
+from tests.hostile.cases_key_exchange import GEX, GROUP_14, P_2048_EVEN
 from tests.hostile.server import STRICT, Lists, Peer, Script, disconnect_payload, number, text, u32
 
 OPENSSH = b"SSH-2.0-OpenSSH_0.2"
@@ -33,11 +33,11 @@ def sign(peer: Peer) -> bytes:
     return text(ECDSA) + text(number(r) + number(s))
 
 
-async def answer(peer: Peer) -> None:
+async def answer(peer: Peer, p: int = GROUP_14) -> None:
     """What the client's lists ask for: a host key, in a group if need be; in the first connection the methods too."""
     ecdsa = peer.chosen(1) == ECDSA
     if peer.chosen() == GEX:
-        await peer.group_exchange(GROUP_14, blob=blob(peer), sign=sign)
+        await peer.group_exchange(p, blob=blob(peer), sign=sign)
     else:
         await peer.exchange(blob=blob(peer) if ecdsa else None, sign=sign if ecdsa else None)
     if peer.turn == 1:
@@ -63,6 +63,7 @@ def then(
     other: Lists | None = None,
     behind_lists: bool = False,
     ever_since: bool = False,
+    p: int = GROUP_14,
 ) -> Script:
     """In the second connection the lists are `other`, and `change` happens before or behind them; or `ever_since`.
 
@@ -80,7 +81,7 @@ def then(
         if changed and behind_lists:
             await change(peer)
         await peer.agree()
-        await answer(peer)
+        await answer(peer, p)
 
     return script
 
@@ -133,6 +134,20 @@ async def penalty(peer: Peer) -> None:
     await then()(peer)
 
 
+async def no_methods(peer: Peer) -> None:
+    """Ends in place of the methods, once; so nothing comes early to it."""
+    peer.lists = lists()
+    await peer.identify(OPENSSH)
+    assert not await peer.said_more()
+    await peer.propose()
+    await peer.agree()
+    ecdsa = peer.chosen(1) == ECDSA
+    await peer.exchange(blob=blob(peer) if ecdsa else None, sign=sign if ecdsa else None)
+    if peer.turn == 2:
+        for step in (peer.newkeys, peer.service, peer.refuse, peer.hang):
+            await step()
+
+
 def answered(record: HostRecord) -> bool:
     keys = {key.type: key.signature_verified for key in record.host_keys or ()}
     return keys == {"ssh-ed25519": True, ECDSA: True} and record.authentication_methods == ["publickey"]
@@ -153,6 +168,11 @@ def without_a_key(record: HostRecord) -> bool:
 def with_a_group(record: HostRecord) -> bool:
     groups = [(group.modulus_bits, group.refused) for group in record.group_exchange or ()]
     return alone(record) and groups == [(2048, False)]
+
+
+def with_a_faulty_group(record: HostRecord) -> bool:
+    groups = [(group.modulus_bits, group.refused) for group in record.group_exchange or ()]
+    return answered(record) and groups == [(None, False)]
 
 
 def without_a_group(record: HostRecord) -> bool:
@@ -211,6 +231,14 @@ CASES = [
     asked_again("a later breach of it", then(ignore, first=STRICTLY, behind_lists=True)),
     asked_again("no group", then(closes, first=lists(**GROUPS), behind_lists=True), compliant=False, also=with_a_group),
     asked_again("throttles", penalty),
+    asked_again(
+        "a group that is none, which is an answer",
+        then(first=lists(**GROUPS), p=P_2048_EVEN),
+        error="(2048 bits)",
+        compliant=False,
+        also=with_a_faulty_group,
+    ),
+    taken("not where the methods failed", no_methods, also=answered),
     Case(
         "early: no group, early or not",
         then(closes_twice, first=lists(**GROUPS), behind_lists=True, ever_since=True),
