@@ -163,11 +163,11 @@ class HostProbe:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
         yield from self._pace()
         conversation = yield from self._connect()
-        if self._planned is not None and self._starts_early:
-            self._start(conversation, self._planned, self.facts.kexinit)
         exchange: Exchange | None = None
         trouble: Ended | None = None
         try:
+            if self._planned is not None and self._starts_early:
+                self._start(conversation, self._planned, self.facts.kexinit)
             yield from self._identify(conversation)
             self._outcome.reached("kexinit")
             kexinit = yield from conversation.kexinit()
