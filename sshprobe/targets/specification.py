@@ -284,6 +284,8 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
 
 def _parse_host(host: str) -> str:
     if ":" in host:
+        if not host.isprintable():  # it goes into records, and a zone may be any text to Python
+            raise _Malformed("is no IPv6 address: it holds characters that cannot be printed")
         try:
             address = IPv6Address(host)
             return ipv6_text(address) if address.ipv4_mapped is None else str(address.ipv4_mapped)

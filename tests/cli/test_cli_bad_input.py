@@ -117,6 +117,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a malformed IPv6 address": (["scan", "HERE", "[::1"], '"[::1" is no host'),
     "a malformed name": (["scan", "HERE", "we$b"], '"we$b" is no host name'),
     "a control byte in a name": (["scan", "HERE", "we\x1b[31mb"], "we\\x1b[31mb"),
+    "a control byte in a zone": (["scan", "HERE", "fe80::1%\x1b[31m"], '"fe80::1%\\x1b[31m" is no IPv6 address'),
     "a missing exclude file": (["scan", "HERE", "--exclude-file", "none.txt"], "none.txt: cannot be read"),
     "an empty exclude file": (["scan", "HERE", "--exclude-file", "empty.txt"], "empty.txt: holds no exclusion"),
     "a malformed exclude": (["scan", "HERE", "--exclude", "10.0.0.0/99"], '"10.0.0.0/99" is no network'),
