@@ -123,6 +123,7 @@ class Connection:
         """
         self.timeout = timeout
         self._connected = self._last = False
+        self._came = None  # of the connection before, if it was closed between reading and handing over
         self._step += STEPS - self._step % STEPS
         if self._dialer.in_round:
             self._dialer.to_dial.append(self)

@@ -298,6 +298,26 @@ async def test_what_was_read_is_not_handed_over_to_who_was_closed_meanwhile(dial
         second.close()
 
 
+async def test_nor_is_it_when_that_one_has_connected_anew(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        (first, second), peers, order = await pairs(dialer, stack, 2)
+        first.other, second.other = second, first
+        for peer in peers:
+            peer.sendall(b"hello")
+        async with asyncio.timeout(10):
+            await asyncio.wait(
+                [asyncio.create_task(each.turn.wait()) for each in (first, second)], return_when="FIRST_COMPLETED"
+            )
+            closed = second if order[0] is first else first
+            closed.made.clear()
+            closed.heard.clear()
+            closed.dial(5)
+            await closed.made.wait()
+        await asyncio.sleep(0.05)
+        assert closed.heard == ["connected"]
+        closed.close()
+
+
 async def test_more_than_is_read_at_once_comes_in_order_and_before_the_end(dialer: Dialer) -> None:
     with ExitStack() as stack:
         (made,), (peer,), _ = await pairs(dialer, stack, 1)
