@@ -41,8 +41,8 @@ class Facts(msgspec.Struct):
     identification: Identification | None = None
     kexinit: KexInit | None = None
     """The first."""
-    later_names: dict[str, list[bytes]] = {}
-    """Name-list to what later KEXINITs named beyond the first."""
+    later_names: dict[str, dict[bytes, None]] = {}
+    """Name-list to what later KEXINITs named beyond the first: as keys, since a server may name thousands each time."""
     host_keys: list[HostKey] = []
     group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
@@ -85,8 +85,8 @@ class Facts(msgspec.Struct):
             if now != first:
                 self.several_servers = True
                 self.warn(f"{name} differs between connections to this address")
-                kept = self.later_names.setdefault(name, [])
-                kept += [other for other in dict.fromkeys(now) if other not in first and other not in kept]
+                known = frozenset(first)
+                self.later_names.setdefault(name, {}).update((other, None) for other in now if other not in known)
         return False
 
     def saw_host_key(self, event: HostKeyReceived) -> None:
