@@ -10,7 +10,7 @@ import pytest
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable, remedy
 from sshprobe.probe.facts import Facts
 from sshprobe.profiles import Profile, builtin_profile_text, load_profile, parse_profile
-from sshprobe.records import Finding, Observation, Verdict
+from sshprobe.records import Finding, HostKey, Observation, Verdict
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import (
     CAPTURES,
@@ -596,6 +596,22 @@ def test_an_empty_list_of_methods_says_nothing(methods: list[str]) -> None:
     verdict = grade(modern(authentication_methods=methods), MODERN)
     assert verdict.compliant is None
     assert verdict.not_observed == ["authentication methods: the list is empty"]
+
+
+SHOWN = host_key("ssh-ed25519", 256)
+
+
+@pytest.mark.parametrize("other", ["ecdsa-sha2-nistp256", "rsa-sha2-512"])
+@pytest.mark.parametrize("keys", [None, [], [SHOWN]], ids=["not asked", "none came", "one came"])
+def test_a_key_need_be_shown_only_where_its_name_does_not_say_its_size(other: str, keys: list[HostKey] | None) -> None:
+    """Whether it was asked for makes no difference to that. One that was shown without proof is another matter."""
+    seen = modern(status="partial", server_host_key_algorithms=["ssh-ed25519", other], host_keys=keys)
+    verdict = grade(seen, MODERN)
+    said_by_its_name = other != "rsa-sha2-512"
+    assert verdict.compliant is (True if said_by_its_name else None)
+    assert verdict.not_observed == ([] if said_by_its_name else ["size of the RSA host key"])
+    wrong = msgspec.structs.replace(seen, host_keys=[SHOWN, host_key(other, 4096, verified=False)])
+    assert grade(wrong, MODERN).compliant is None
 
 
 def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
