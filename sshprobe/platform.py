@@ -6,6 +6,7 @@ Nothing else in the package asks which system it runs on.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import select
 import signal
@@ -138,6 +139,16 @@ def _zone(text: str) -> str:
         return str(number) if sys.platform == "win32" else socket.if_indextoname(number)
     except (OSError, OverflowError):
         return text
+
+
+def interface_number(zone: str) -> int:
+    """Return the number of the interface that the zone of an `ipv6_text` names. Raises `OSError` if there is none."""
+    try:
+        return socket.if_nametoindex(zone)
+    except (OSError, ValueError):
+        if sys.platform != "win32" or not (zone.isascii() and zone.isdigit() and len(zone) < 10):
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV)) from None
+        return int(zone)
 
 
 @contextmanager

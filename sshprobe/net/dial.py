@@ -9,7 +9,7 @@ from ipaddress import IPv6Address
 from typing import Any, Literal, NamedTuple
 from weakref import WeakKeyDictionary
 
-from sshprobe.platform import ipv6_text
+from sshprobe.platform import interface_number, ipv6_text
 
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
 """How a connection failed. "local": this machine is out of something (files, ports, buffers); not the host's doing."""
@@ -69,6 +69,8 @@ def connect_error(error: OSError, address: Address) -> NetworkError:
     """Sort an `OSError` of a connect to `address` into a `NetworkError`."""
     if error.errno == errno.EADDRNOTAVAIL and not has_source_address(address):
         return NetworkError("unreachable", "this machine has no address to reach it from")
+    if error.errno == errno.EINVAL and address.link_local and "%" not in address.ip:
+        return NetworkError("unreachable", f"a link-local address needs its interface, as in {address.ip}%eth0")
     return network_error(error)
 
 
@@ -101,6 +103,19 @@ class Address(NamedTuple):
     def unspecified(self) -> bool:
         """Whether it is 0.0.0.0 or ::, no host's address: Linux connects who dials it to itself (RFC 1122 3.2.1.3)."""
         return self.ip.partition("%")[0] in ("0.0.0.0", "::")
+
+    @property
+    def link_local(self) -> bool:
+        """Whether it means another host on each interface, which its zone names (RFC 4007 section 6)."""
+        return self.family == socket.AF_INET6 and IPv6Address(self.ip.partition("%")[0]).is_link_local
+
+    def in_its_zone(self, port: int) -> tuple[str, int, int, int]:
+        """Return an IPv6 address as `socket.connect` takes it. Raises `NetworkError` if its interface is not here."""
+        text, _, zone = self.ip.partition("%")
+        try:
+            return text, port, 0, interface_number(zone) if zone else 0
+        except OSError:
+            raise NetworkError("unreachable", "this machine has no such network interface") from None
 
 
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -161,7 +176,7 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
         except UnicodeError as error:
             raise NetworkError("dns_error", str(error).lower()) from None
         await asyncio.sleep(pause)
-    found = dict.fromkeys(filter(None, (literal(str(answer[4][0])) for answer in answers)))
+    found = dict.fromkeys(filter(None, (literal(_text(answer[4])) for answer in answers)))
     wanted = [address for address in found if family in (None, address.family)]
     if not wanted:
         raise _no_address(family)
@@ -169,6 +184,12 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     if not wanted:  # so some resolvers answer for names that they block
         raise NetworkError("dns_error", "the name has the unspecified address alone, which is no host")
     return wanted
+
+
+def _text(answer: tuple[Any, ...]) -> str:
+    """Return the text of an address of the resolver, with its zone, which stands beside it as a number."""
+    text = str(answer[0])
+    return f"{text}%{answer[3]}" if len(answer) == 4 and answer[3] and "%" not in text else text
 
 
 def _no_address(family: int | None) -> NetworkError:

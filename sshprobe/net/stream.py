@@ -7,6 +7,8 @@ so a peer that floods fills its own send buffer and not our memory.
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 from typing import cast
 
@@ -194,7 +196,11 @@ async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
         async with asyncio.timeout(None) as limit:
             stream.be_patient(_Patience(limit, stream), loop.time() + timeout)
             try:
-                await loop.create_connection(lambda: stream, address.ip, port, family=address.family)
+                if address.link_local:
+                    made = await _connected(address, port)
+                    await loop.create_connection(lambda: stream, sock=made)
+                else:
+                    await loop.create_connection(lambda: stream, address.ip, port, family=address.family)
             finally:
                 stream.stop_patience()
     except TimeoutError:
@@ -202,6 +208,37 @@ async def open_stream(address: Address, port: int, *, timeout: float) -> Stream:
     except OSError as error:
         raise connect_error(error, address) from None
     return stream
+
+
+async def _connected(address: Address, port: int) -> socket.socket:
+    """Connect to a link-local address on the interface that its zone names, and on no other.
+
+    uvloop 0.23 drops the zone wherever it takes an address, and libuv then puts in the first interface that has a
+    link-local address: another host may answer there.
+    """
+    place = address.in_its_zone(port)
+    loop = asyncio.get_running_loop()
+    made = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        made.setblocking(False)
+        if isinstance(loop, asyncio.BaseEventLoop):  # asyncio's own: that of Windows has no add_writer
+            await loop.sock_connect(made, place)
+            return made
+        code = made.connect_ex(place)
+        if code in (errno.EINPROGRESS, errno.EINTR):
+            ready = asyncio.Event()
+            loop.add_writer(made.fileno(), ready.set)
+            try:
+                await ready.wait()
+            finally:
+                loop.remove_writer(made.fileno())
+            code = made.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 async def adopt_stream(connected: socket.socket, received: bytes, error: NetworkError | None) -> Stream:

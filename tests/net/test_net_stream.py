@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -233,3 +235,47 @@ def closing_stream(stream: Stream) -> Iterator[Stream]:
         yield stream
     finally:
         stream.abort()
+
+
+ZONES = """
+import asyncio, socket
+from sshprobe.net import NetworkError, literal, open_stream
+from sshprobe.platform import loop_factory
+
+async def main():
+    here = socket.socket(socket.AF_INET6)
+    here.bind(("fe80::5", 2222, 0, socket.if_nametoindex("lo")))
+    here.listen()
+    for host in ("fe80::5%lo", "fe80::5%1", "fe80::5%none-such", "fe80::5"):
+        try:
+            stream = await open_stream(literal(host), 2222, timeout=20)
+            stream.abort()
+            print("connected")
+        except NetworkError as error:
+            print(error)
+
+with asyncio.Runner(loop_factory=FACTORY) as runner:
+    runner.run(main())
+"""
+
+
+@pytest.mark.parametrize("factory", ["loop_factory()", "None"])
+def test_a_link_local_address_is_dialled_on_its_interface_and_on_no_other(factory: str) -> None:
+    """In a network namespace of its own: one interface, which has the address. libuv would take it for any zone."""
+    shell = 'ip link set lo up && ip -6 address add fe80::5/64 dev lo nodad && exec "$@"'
+    code = ZONES.replace("FACTORY", factory)
+    run = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode and "Traceback" not in run.stderr:
+        pytest.skip("needs `unshare --user --net` and `ip` (packages util-linux, iproute2), and IPv6")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "connected",
+        "connected",
+        "this machine has no such network interface",
+        "a link-local address needs its interface, as in fe80::5%eth0",
+    ]

@@ -228,6 +228,19 @@ def test_an_interface_has_one_name() -> None:
     assert dial.literal(f"fe80::1%{number}") == dial.literal(f"FE80::1%{name}")
 
 
+async def test_an_address_of_a_name_keeps_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python's getaddrinfo gives the zone beside the text. Of an address that is not link-local it means nothing."""
+    number, name = socket.if_nameindex()[0]
+
+    async def answer(host: str) -> Any:
+        places = [("fe80::7", 0, 0, number), ("2001:db8::7", 0, 0, number), ("2001:db8::8", 0, 0, 0)]
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", place) for place in places]
+
+    resolver(monkeypatch, answer)
+    found = await resolve("printer.example", family=None, timeout=5)
+    assert [address.ip for address in found] == [f"fe80::7%{name}", "2001:db8::7", "2001:db8::8"]
+
+
 @pytest.mark.parametrize("depth", ["lists", "full"])
 async def test_no_spelling_of_the_unspecified_address_reaches_this_machine(depth: Depth) -> None:
     """Linux connects who dials it to itself. Names can be it too: the resolver takes "0x0" so."""
