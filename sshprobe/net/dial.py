@@ -155,7 +155,8 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     known = literal(host)
     if known is not None:
         if family is not None and known.family != family:
-            raise NetworkError("dns_error", "an address of the other IP version")
+            is_one, wanted_one = ("IPv4", "IPv6") if known.family == socket.AF_INET else ("IPv6", "IPv4")
+            raise NetworkError("dns_error", f"it is an {is_one} address, and {wanted_one} alone is wanted")
         if known.unspecified:
             raise NetworkError("dns_error", "the unspecified address is no host")
         return [known]
