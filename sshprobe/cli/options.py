@@ -162,8 +162,9 @@ def terminal() -> Terminal:
     is_terminal = sys.stdout.isatty()
     colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = 100
-    if is_terminal or "COLUMNS" in os.environ:
+    has_width = is_terminal or "COLUMNS" in os.environ
+    if has_width:
         import shutil  # archives and what compresses them come with it
 
         width = shutil.get_terminal_size((width, 24)).columns
-    return Terminal(max(width, 40), colour)
+    return Terminal(max(width, 40), colour, has_width)

@@ -51,6 +51,9 @@ _NUMBERS = re.compile(r"(\d+)")
 _PLACE = 2
 """The column of host and port."""
 
+_LEAST = {4: 24, 3: 16}
+"""The columns that a narrow screen cuts, "worst" and then "software", and what it leaves of them."""
+
 
 class _Row(msgspec.Struct, frozen=True):
     order: tuple[object, ...]
@@ -167,8 +170,14 @@ class FleetTable:
         headers = ["grade", "score", "host", "software", "worst", *map(escape_unprintable, self._profiles[1:])]
         cells = [[*row.cells, *[""] * (len(headers) - len(row.cells))] for row in rows]
         align = ["left", "right", *["left"] * (len(headers) - 2)]
-        table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if rows else None)
-        lines = [line.rstrip() for line in table.splitlines()]
+
+        def laid_out() -> list[str]:
+            table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if rows else None)
+            return [line.rstrip() for line in table.splitlines()]
+
+        lines = laid_out()
+        if self._terminal.cuts and _narrow(cells, max(map(len, lines)) - self._terminal.width):
+            lines = laid_out()
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
                 lines[index] = self._terminal.grade(lines[index][:2], row.grade) + lines[index][2:]
@@ -229,6 +238,21 @@ class FleetTable:
             named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in common)
             sentences.append(f"Most common: {named}.")
         return sentences
+
+
+def _narrow(cells: list[list[str]], excess: int) -> bool:
+    """Shorten "worst", then "software", by `excess` columns as far as they go. Returns whether anything was done."""
+    done = False
+    for column, least in _LEAST.items():
+        widest = max((len(row[column]) for row in cells), default=0)
+        shorter = max(widest - excess, least)
+        if excess <= 0 or shorter >= widest:
+            continue
+        for row in cells:
+            row[column] = _cut(row[column], shorter)
+        excess -= widest - shorter
+        done = True
+    return done
 
 
 def _place(host: Place, seen: Counted) -> str:

@@ -31,6 +31,8 @@ class Terminal(msgspec.Struct, frozen=True):
     width: int = 100
     """Columns. Long lists are wrapped to it; lines to paste never are."""
     colour: bool = False
+    cuts: bool = False
+    """Whether what is wider than that is hard to read, as on a screen; a file or a program takes it whole."""
 
     def paint(self, text: str, style: str) -> str:
         """Return `text` in `style` ("bold", "red", ...), as it is where there is no colour."""

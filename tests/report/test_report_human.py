@@ -322,6 +322,24 @@ def test_a_sweep() -> None:
     assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text
 
 
+def test_a_narrow_screen_cuts_the_table_and_a_file_takes_it_whole() -> None:
+    long = finding("kex.no_post_quantum", "medium", None, "no post-quantum key exchange, which the profile")
+    wanting = msgspec.structs.replace(WANTING, findings=[long])
+    server = judged(captured("openssh-debian12-9.2p1", "192.0.2.1"), wanting)
+    records = [server, failed("refused", "connection refused")]
+    whole = render(records)
+    assert render(records, terminal=Terminal(60)).splitlines()[:3] == whole.splitlines()[:3]
+    assert render(records, terminal=Terminal(200, cuts=True)) == render(records, terminal=Terminal(200))
+    widest = max(map(len, whole.splitlines()[:3]))
+    for width in (widest, widest - 1, widest - 10, widest - 23):
+        lines = render(records, terminal=Terminal(width, cuts=True)).splitlines()[:3]
+        assert max(map(len, lines)) == width
+        assert lines[1].endswith("which the profile" if width == widest else "...")
+        assert "  192.0.2.1    OpenSSH 9.2p1 (Debian 12)  " in lines[1]
+    smallest = render(records, terminal=Terminal(40, cuts=True)).splitlines()[1]
+    assert "  OpenSSH 9.2p1...  no post-quantum key e..." in smallest
+
+
 def test_what_is_common_is_said_in_words() -> None:
     findings = [
         finding("group_exchange.modulus", "medium", None, "2048-bit groups"),
