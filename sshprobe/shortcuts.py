@@ -95,9 +95,14 @@ class _ListsWay(ListsProbe[Template], Generic[T]):
         self.begin()
 
     def ended(
-        self, kind: Template, identification: Identification | None, started_at: float, duration_ms: float
+        self,
+        kind: Template,
+        identification: Identification | None,
+        started_at: float,
+        duration_ms: float,
+        again: HostProbe | None = None,
     ) -> None:
-        self._ended(self, Alike(self.host, kind, identification, started_at, duration_ms), None)
+        self._ended(self, Alike(self.host, kind, identification, started_at, duration_ms), again)
 
     def left(self, probe: HostProbe) -> None:
         self._left(self, probe)

@@ -1,7 +1,8 @@
 """Asking one host: as many connections as the plan needs, one after the other, and the `Observation` of it.
 
 Never more than one connection to an address at a time, and the next one only after the server closed the last. What
-was learnt stays learnt: a `HostProbe` that was throttled can be run again later and goes on with what is missing.
+was learnt stays learnt: a `HostProbe` that was throttled or reset can be run again later and goes on with what is
+missing.
 """
 
 from __future__ import annotations
@@ -47,6 +48,10 @@ identification. Others get the one when they have answered the other; and so doe
 
 SETTLE = 0.05
 """Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
+
+ASKED_AGAIN: frozenset[Status] = frozenset({"throttled", "reset"})
+"""Statuses that may be another one a while later. A reset may be throttling, too: OpenSSH 6.7 drops those that are too
+many without a word."""
 
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
@@ -102,8 +107,8 @@ class HostProbe:
 
     @property
     def come_back_later(self) -> bool:
-        """True if the server told us to come back later: `run` may be called once more after a pause."""
-        return self._outcome.status == "throttled"
+        """True if another try may give more, a while later: `run` may be called once more after a pause."""
+        return self._outcome.status in ASKED_AGAIN
 
     @property
     def local_trouble(self) -> str | None:

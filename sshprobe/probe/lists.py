@@ -182,10 +182,17 @@ class ListsProbe(Connection, Generic[K]):
 
     # -- for the subclass to define ----------------------------------------------------------------------------------
 
-    def ended(self, kind: K, identification: Identification | None, started_at: float, duration_ms: float) -> None:
+    def ended(
+        self,
+        kind: K,
+        identification: Identification | None,
+        started_at: float,
+        duration_ms: float,
+        again: HostProbe | None = None,
+    ) -> None:
         """Take what came of the host: it is of `kind`, but for the `identification` if there is one.
 
-        `started_at` is in seconds since 1970-01-01 UTC.
+        `started_at` is in seconds since 1970-01-01 UTC. `again` may ask once more, later.
         """
 
     def left(self, probe: HostProbe) -> None:
@@ -231,7 +238,8 @@ class ListsProbe(Connection, Generic[K]):
             self._leave(error)
         else:
             kind = self._asker.unconnected(self.host, error)
-            self.ended(kind, None, self.started_at, self._duration())
+            again = self._asker.probe_of_unconnected(self.host, error) if error.failure == "reset" else None
+            self.ended(kind, None, self.started_at, self._duration(), again)
 
     def expired(self) -> None:
         """Leave to the `HostProbe` what silence means, unless all was said."""
@@ -308,11 +316,15 @@ class ListsAsker(Generic[K]):
         key = f"{error.failure} {error}".encode()
         kind = self.kinds.find(key)
         if kind is None:
-            probe = self.probe(host)
-            probe.not_connected(error)
-            probe.failed(error)
-            kind = self.kinds.learn(key, probe.observation())
+            kind = self.kinds.learn(key, self.probe_of_unconnected(host, error).observation())
         return kind.made
+
+    def probe_of_unconnected(self, host: Host, error: NetworkError) -> HostProbe:
+        """Return who found that no connection to a host could be made."""
+        probe = self.probe(host)
+        probe.not_connected(error)
+        probe.failed(error)
+        return probe
 
     def recognised(self, host: Host, greeting: Greeting, data: bytes) -> tuple[K, Identification | None] | None:
         """Return the kind of a host, and its identification where it is not that of the kind.

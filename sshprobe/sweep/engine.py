@@ -5,10 +5,11 @@ Rules:
 1. Every target ends in exactly one outcome: the results of all its jobs. Outcomes come as targets finish.
 2. At most one job talks to an address at a time, and it has to itself all that it may turn to; at most `concurrency`
    jobs run; at most `rate` targets are started a second, evenly and not in bursts.
-3. A job that was told to come back later does so once, after all others and not before `throttle_wait` is over.
+3. A job that may give more later is run again once, after all others and not before `throttle_wait` is over: the first
+   `SECOND_TRIES` that ask for it, so that a network that resets every one costs neither memory nor twice the time.
 4. A job that failed because this machine was short of something is run again after a pause in which nothing new is
    started, and as many jobs at once as did not fail. Only after several tries is its result taken as it is.
-5. Memory follows `concurrency` and the number of throttled hosts, not the number of targets.
+5. Memory follows `concurrency`, not the number of targets.
 
 A target is either expanded into jobs, which run in a task of its own, or goes by a `Shortcut`: then there is no task,
 and callbacks say what came of it. All rules hold for both; whatever is out of the ordinary leaves the short cut as a
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before each new try when this machine ran out of something."""
+
+SECOND_TRIES = 4096
+"""Targets that may be put off to the end. Each takes some 10 kB until then."""
 
 
 class Progress(msgspec.Struct):
@@ -243,10 +247,13 @@ class Sweep(Generic[T, R]):
         self._end(outcome, put_off)
 
     def _sort(self, job: Job[R], result: R, outcome: Outcome[T, R], put_off: list[tuple[Job[R], R]]) -> None:
-        if job.come_back_later and not self._stopped.is_set():
+        if self._may_come_back(job):
             put_off.append((job, result))
         else:
             outcome.results.append(result)
+
+    def _may_come_back(self, job: Job[R]) -> bool:
+        return job.come_back_later and not self._stopped.is_set() and len(self._later) < SECOND_TRIES
 
     def _end(self, outcome: Outcome[T, R], put_off: list[tuple[Job[R], R]]) -> None:
         if not put_off:
@@ -264,7 +271,7 @@ class Sweep(Generic[T, R]):
     def _way_ended(self, way: Way[T, R], result: R, job: Job[R] | None) -> None:
         self._turns.give_back(trouble=False)
         self._addresses.give_back(way.address)
-        if job is not None and job.come_back_later and not self._stopped.is_set():
+        if job is not None and self._may_come_back(job):
             self._end(Outcome(way.target), [(job, result)])
         else:
             self._finish(Outcome(way.target, [result]))

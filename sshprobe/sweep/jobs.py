@@ -19,7 +19,7 @@ class Job(Protocol[R_co]):
 
     @property
     def come_back_later(self) -> bool:
-        """After a run: the other side asked for a pause."""
+        """After a run: another one, a while later, may give more."""
 
     @property
     def local_trouble(self) -> str | None:

@@ -80,6 +80,12 @@ async def max_startups_once(peer: Peer) -> None:
         await peer.serve()
 
 
+async def dropped_once(peer: Peer) -> None:
+    """As OpenSSH 6.7 drops those that are too many."""
+    if peer.turn > 1:
+        await peer.serve()
+
+
 async def every_other_dropped(peer: Peer) -> None:
     peer.lists.keys = ["ssh-ed25519", "rsa-sha2-512"]
     if peer.turn % 2:
@@ -113,6 +119,7 @@ CASES = [
     Case("HTTP after the first connection", one_then(_http), "partial", AFTER, connections=3),
     Case("SSH-1 after the first connection", one_then(_ssh1), "partial", "SSH-1 only", connections=2),
     Case("MaxStartups once", max_startups_once, "ok", connections=2, compliant=True),
+    Case("dropped once without a word", dropped_once, "ok", connections=2, compliant=True),
     Case("every other connection dropped", every_other_dropped, "partial", connections=6),
     Case("five host keys and no answers", answers_nothing_but_lists, "partial", "no ssh-dss host key", connections=12),
     Case(

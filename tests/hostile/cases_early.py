@@ -246,7 +246,7 @@ CASES = [
         connections=4,
         also=without_a_group,
     ),
-    given_up("closes ever since", then(closes, ever_since=True), "before KEXINIT", 3),
+    given_up("closes ever since", then(closes, ever_since=True), "before KEXINIT", 4),
     given_up(
         "closes behind its lists ever since",
         then(closes, behind_lists=True, ever_since=True),

@@ -250,6 +250,7 @@ CASES = [
         after_identification(plain_packet(disconnect_payload(2, "\x1b[2Jbye")) + plain_packet(PLAIN)),
         "partial",
         r'reason 2: "\x1b[2Jbye"',
+        connections=2,
         also=lambda record: record.kex_algorithms is None,
     ),
 ]

@@ -92,6 +92,12 @@ async def test_the_throttled_are_asked_once_more_after_all_others() -> None:
     assert sorted(results[-3:]) == ["0#2", "1#2", "2#2"]
 
 
+async def test_no_more_are_put_off_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep_engine, "SECOND_TRIES", 2)
+    targets = [Conversation(f"a{number}", str(number), throttled=1) for number in range(5)]
+    assert await results_of(sweep(), targets) == ["a2#1", "a3#1", "a4#1", "a0#2", "a1#2"]
+
+
 async def test_who_is_still_throttled_is_not_asked_a_third_time() -> None:
     job = Conversation("a", "a", throttled=9)
     engine = sweep()
