@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""
 
+_WAITS = "note: the host throttles or hung up; it is asked once more, after --throttle-wait"
+
 
 class SweepProgress:
     """Shows how far a sweep is. Silent unless told to show."""
 
-    def __init__(self, counters: Progress, total: int, *, shown: bool, interval: float | None = None) -> None:
+    def __init__(self, counters: Progress, total: int, *, wanted: bool, interval: float | None = None) -> None:
         self._counters = counters
         self._total = total
-        self._shown = shown
+        self._wanted = wanted
         self._lines_only = interval is not None
         self._interval = interval or _PLAIN_INTERVAL
         self._start = 0.0
@@ -38,14 +40,19 @@ class SweepProgress:
         """Show progress during the block; `summary` is what has been counted so far."""
         self._summary = summary
         self._start = time.monotonic()
-        if not self._shown:
+        with self._way():
             yield
-        elif sys.stderr.isatty() and not self._lines_only:
-            with self._on_terminal():
-                yield
-        else:
-            with self._in_log():
-                yield
+
+    def _way(self) -> contextlib.AbstractContextManager[None]:
+        """Return the way to show it that suits where it is shown."""
+        one = self._total == 1
+        if not self._wanted:
+            return contextlib.nullcontext()
+        if self._lines_only:
+            return self._in_log()
+        if sys.stderr.isatty():
+            return self._of_a_wait() if one else self._on_terminal()
+        return contextlib.nullcontext() if one else self._in_log()
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
@@ -106,24 +113,43 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def _in_log(self) -> Iterator[None]:
-        ended = threading.Event()
-
-        def write() -> None:
+        def write(ended: threading.Event) -> None:
             while not ended.wait(self._interval):
                 print(self.line(), file=sys.stderr, flush=True)
 
-        thread = threading.Thread(target=write, name="progress", daemon=True)
-        thread.start()
-        try:
+        with _beside(write):
             yield
-        finally:
-            ended.set()
-            thread.join()
+
+    @contextlib.contextmanager
+    def _of_a_wait(self) -> Iterator[None]:
+        """Of one host there is nothing to count, but a silence of 20 s is explained."""
+
+        def write(ended: threading.Event) -> None:
+            while not ended.wait(0.2):
+                if self._counters.waiting:
+                    print(_WAITS, file=sys.stderr, flush=True)
+                    return
+
+        with _beside(write):
+            yield
+
+
+@contextlib.contextmanager
+def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `work` in a thread of its own, until the block ends and the event says so."""
+    ended = threading.Event()
+    thread = threading.Thread(target=work, args=(ended,), name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def sweep_progress(counters: Progress, *, total: int, wanted: bool, stats: float | None = None) -> SweepProgress:
-    """Return the progress of a sweep of `total` targets at most: shown if it is wanted and there is more than one.
+    """Return the progress of a sweep of `total` targets at most; of one, no more than why it waits is shown.
 
     `stats`: seconds between plain lines, for logs; then no live line is drawn.
     """
-    return SweepProgress(counters, total, shown=(wanted and total > 1) or stats is not None, interval=stats)
+    return SweepProgress(counters, total, wanted=wanted or stats is not None, interval=stats)
