@@ -35,7 +35,7 @@ LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before each new try when this machine ran out of something."""
 
 SECOND_TRIES = 4096
-"""Targets that may be put off to the end. Each takes some 10 kB until then."""
+"""Targets that may be put off to the end. Each takes 3.5 kB until then."""
 
 
 class Progress(msgspec.Struct):
