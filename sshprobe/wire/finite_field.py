@@ -1,24 +1,21 @@
 """Diffie-Hellman over finite fields: fixed groups (RFC 4253, 8268) and group exchange (RFC 4419).
 
 `cryptography` deprecates these, and half of what a scanner meets is too old for it, so this is plain `pow()`, with the
-cheapest exponent there is: see `_exponent`. gmpy2 makes it five times as fast, if it is installed.
+cheapest exponent there is: see `_exponent`. gmpy2 makes it five times as fast, if it is installed and there are many.
 """
 
 from __future__ import annotations
 
+import itertools
 import struct
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 
 from sshprobe.wire.codec import Reader, byte, mpint, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.groups import GENERATOR, group
 from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Step
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
-
-try:
-    from gmpy2 import powmod as _power
-except ImportError:
-    _power = pow
 
 KEXDH_INIT = 30
 KEXDH_REPLY = 31
@@ -29,6 +26,27 @@ GEX_REPLY = 33
 GEX_REQUEST = 34
 
 _SIZES = struct.Struct(">III")  # min, n, max
+
+POWERS_WITHOUT_GMPY2 = 200
+"""To import gmpy2 takes as long as these: a scan of one host goes without."""
+
+_powers = itertools.count()
+
+
+def _power(base: int, exponent: int, modulus: int) -> int:
+    if next(_powers) < POWERS_WITHOUT_GMPY2:
+        return pow(base, exponent, modulus)
+    return int(_powmod()(base, exponent, modulus))
+
+
+@cache
+def _powmod() -> Callable[[int, int, int], int]:
+    try:
+        from gmpy2 import powmod
+    except ImportError:
+        return pow
+    power: Callable[[int, int, int], int] = powmod
+    return power
 
 
 def _exponent(modulus: int, generator: int) -> int:
@@ -47,7 +65,7 @@ def _exponent(modulus: int, generator: int) -> int:
 def _our_share(modulus: int, generator: int) -> tuple[int, bytes, bytes]:
     """Return our exponent, e as mpint, and p and g as mpints: nothing but the group decides them."""
     exponent = _exponent(modulus, generator)
-    return exponent, mpint(int(_power(generator, exponent, modulus))), mpint(modulus) + mpint(generator)
+    return exponent, mpint(_power(generator, exponent, modulus)), mpint(modulus) + mpint(generator)
 
 
 def _expect(payload: bytes, number: int, what: str) -> Reader:
@@ -68,7 +86,7 @@ class _Shares:
         """Return K as mpint. Values outside [2, p-2] are refused (RFC 4253 section 8 says [1, p-1])."""
         if not 1 < f < self._modulus - 1:
             raise RemoteProtocolError("the server's public value is out of range")
-        return mpint(int(_power(f, self._exponent, self._modulus)))
+        return mpint(_power(f, self._exponent, self._modulus))
 
     def reply(self, reader: Reader, payload: bytes, hashed: bytes) -> Reply:
         """Read K_S, f and signature. `hashed` goes between the first two of them into the exchange hash."""
