@@ -34,6 +34,11 @@ T = TypeVar("T")
 LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before each new try when this machine ran out of something."""
 
+CATCHES_UP = 0.1
+"""Seconds of starts, at most, that are made good at once where this process was late for them.
+
+Else one that gets a processor ten times a second would start ten hosts a second, whatever the rate."""
+
 SECOND_TRIES = 4096
 """Targets that may be put off to the end. Each takes 3.5 kB until then."""
 
@@ -84,6 +89,7 @@ class Sweep(Generic[T, R]):
         self._concurrency = concurrency
         self._interval = 1 / rate if rate else 0.0
         self._next_start = 0.0
+        self._late = 0.0  # seconds by which the last wait for a start ended late
         self._due: asyncio.Future[None] | None = None
         """Done when the next target may be started."""
         self._throttle_wait = throttle_wait
@@ -365,7 +371,7 @@ class Sweep(Generic[T, R]):
         """Wait until the next target may be started, or nothing is started any more."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        start = max(self._next_start, now)
+        start = max(self._next_start, now - self._late)
         self._next_start = start + self._interval
         if start > now:
             self._due = loop.create_future()
@@ -375,6 +381,7 @@ class Sweep(Generic[T, R]):
             finally:
                 timer.cancel()
                 self._due = None
+            self._late = min(loop.time() - start, CATCHES_UP)
 
 
 def _wake(waiting: asyncio.Future[None]) -> None:

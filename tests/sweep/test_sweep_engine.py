@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import selectors
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
@@ -188,6 +189,52 @@ async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_d
     early = 0.002  # what a clock may be off
     assert all(at >= before + number * interval - early for number, at in enumerate(begun))
     assert all(at >= delay_over + number * interval - early for number, at in enumerate(begun[delayed + 1 :]))
+
+
+class Clockwork(asyncio.SelectorEventLoop):
+    """A loop whose clock goes on only while nothing happens, and then to the next timer at once; or when it is told."""
+
+    class Selector(selectors.DefaultSelector):
+        now = 0.0
+
+        def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+            ready = super().select(0)
+            if not ready and timeout is not None:
+                self.now += timeout
+            return ready
+
+    def __init__(self) -> None:
+        self.clock = self.Selector()
+        super().__init__(self.clock)
+
+    def time(self) -> float:
+        return self.clock.now
+
+
+@pytest.mark.parametrize(("busy", "at_once"), [(0.0, 0), (0.05, 5), (60.0, 12)])
+def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_once: int) -> None:
+    """As many as were due; of those of a long time, only what was due in the last tenth of a second of it."""
+    loop = Clockwork()
+    begun: list[float] = []
+
+    async def expand(job: Conversation) -> list[Job[str]]:
+        begun.append(round(loop.time(), 6))
+        if job.name == "3":
+            loop.clock.now += busy
+        return [job]
+
+    async def run() -> None:
+        engine: Sweep[Conversation, str] = Sweep(expand, concurrency=100, rate=100)
+        async for _ in engine.run(Conversation(str(number), str(number)) for number in range(30)):
+            pass
+
+    loop.run_until_complete(run())
+    loop.close()
+    over = round(0.03 + busy, 6)
+    assert begun[:4] == [0, 0.01, 0.02, 0.03]
+    assert begun[4 : 4 + at_once] == [over] * at_once
+    later = range(1, 30 - 3 - at_once)
+    assert begun[4 + at_once :] == [round(over + 0.01 * number, 6) for number in later]
 
 
 async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
