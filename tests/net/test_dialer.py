@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from sshprobe.net import Address, Connection, Dialer, NetworkError
-from sshprobe.net.dialer import READ
+from sshprobe.net.dialer import FEW, LONGEST, READ
+from tests.hostile.clock import run_unhurried
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
 
@@ -350,3 +351,75 @@ async def test_a_reset_before_we_know_of_the_connection_fails_it(dialer: Dialer)
         async with asyncio.timeout(10):
             await connection.over.wait()
     assert connection.heard == ["reset"]
+
+
+class Listener(Connection):
+    """Writes down when something came."""
+
+    __slots__ = ("times",)
+
+    def __init__(self, dialer: Dialer, port: int) -> None:
+        super().__init__(dialer, LOOPBACK, port)
+        self.times: list[float] = []
+
+    def connected(self) -> None:
+        self.wait_until(self._dialer.time() + 600)
+
+    def received(self, data: bytes) -> None:
+        self.times.append(self._dialer.time())
+
+
+async def times_of(number: int, pauses: list[float]) -> list[tuple[float, float]]:
+    """Return when each piece of data was sent, and when it came; to each of `number` connections in turn."""
+    dialer = Dialer()
+    dialer.open()
+    with ExitStack() as stack:
+        server = stack.enter_context(listening(backlog=number))
+        made = [Listener(dialer, server.getsockname()[1]) for _ in range(number)]
+        peers = []
+        for each in made:
+            each.dial(600)
+            peers.append(stack.enter_context(server.accept()[0]))
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.3)  # nothing has been for a while
+        sent: list[list[float]] = [[] for _ in made]
+        for turn, pause in enumerate(pauses):
+            peers[turn % number].sendall(b"hello")
+            sent[turn % number].append(dialer.time())
+            await asyncio.sleep(pause)
+        await asyncio.sleep(2 * LONGEST)
+        dialer.close()
+        return [pair for times, each in zip(sent, made, strict=True) for pair in zip(times, each.times, strict=True)]
+
+
+def test_events_of_many_connections_gather() -> None:
+    """500 a second, with 100 connections: some 50 at once, and not each by itself."""
+    times = run_unhurried(times_of(100, [0.002] * 500))
+    rounds = {came for _, came in times}
+    assert 8 <= len(rounds) <= 60
+    assert all(0 <= came - sent <= LONGEST + 0.01 for sent, came in times)
+
+
+@pytest.mark.parametrize(
+    ("number", "pauses"),
+    [
+        pytest.param(FEW - 1, [0.002] * 100, id="few connections"),
+        pytest.param(100, [0.3] * 4, id="events after a while without any"),
+    ],
+)
+def test_but_nobody_waits_with(number: int, pauses: list[float]) -> None:
+    assert all(came - sent < 0.001 for sent, came in run_unhurried(times_of(number, pauses)))
+
+
+async def test_a_dialer_can_be_closed_while_events_gather() -> None:
+    dialer = Dialer()
+    dialer.open()
+    with ExitStack() as stack:
+        made, peers, _ = await pairs(dialer, stack, 2 * FEW)
+        for peer in peers:
+            peer.sendall(b"hello")
+            await asyncio.sleep(0.001)
+        dialer.close()
+        heard_so_far = [list(each.heard) for each in made]
+        await asyncio.sleep(2 * LONGEST)
+        assert [each.heard for each in made] == heard_so_far
