@@ -34,8 +34,11 @@ def ssh_audit() -> Path | None:
     return program
 
 
-def full_clients(servers: RealServers, scale: float) -> list[Client]:
-    """Clients that ask for more than the lists. Those of one port ask the 15 addresses of the first sshd."""
+def full_clients(servers: RealServers, scale: float, concurrency: int) -> list[Client]:
+    """Clients that ask for more than the lists, the first two of `concurrency` hosts at once.
+
+    Those of one port ask the 15 addresses of the first sshd.
+    """
     everything = [target for group in servers.targets for target in group]
     some = servers.targets[0]
     port = some[0].rpartition(":")[2]
@@ -49,7 +52,7 @@ def full_clients(servers: RealServers, scale: float) -> list[Client]:
         return str(path)
 
     def bare(count: int) -> list[str | Path]:
-        return [sys.executable, CLIENTS / "full_epoll.py", "100", *everything[:count]]
+        return [sys.executable, CLIENTS / "full_epoll.py", str(concurrency), *everything[:count]]
 
     few = max(2, round(len(some) * scale))
     loops = min(len(everything), max(4, round(60 * scale)))
@@ -58,7 +61,11 @@ def full_clients(servers: RealServers, scale: float) -> list[Client]:
         Client(
             "sshprobe --depth full, 2 profiles, -o JSONL",
             len(everything),
-            lambda count: [*SSHPROBE, "--depth", "full", "-f", target_file(count), "-o", str(RECORDS)],
+            lambda count: [
+                *SSHPROBE,
+                *("-c", str(concurrency), "--rate", "0"),
+                *("--depth", "full", "-f", target_file(count), "-o", str(RECORDS)),
+            ],
             sshprobe_answered,
         ),
         Client(
