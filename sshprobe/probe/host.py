@@ -1,7 +1,6 @@
-"""Asking one host: as many connections as the plan needs, one after the other, and the `Observation` of it.
+"""Asking one host: as many `connections` as the plan needs, what is asked in each, and the `Observation` of it.
 
-Never more than one connection to an address at a time, and the next one only after the server closed the last. What
-was learnt stays learnt: a `HostProbe` that was throttled or reset can be run again later and goes on with what is
+What was learnt stays learnt: a `HostProbe` that was throttled or reset can be run again later and goes on with what is
 missing.
 """
 
@@ -9,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import Address, NetworkError
+from sshprobe.probe.connections import Connections
 from sshprobe.probe.conversation import Conversation, Ended
 from sshprobe.probe.driving import drive
 from sshprobe.probe.facts import Facts, hexadecimal
@@ -28,26 +27,17 @@ from sshprobe.probe.plan import (
     next_exchange,
     unanswered,
 )
-from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Elsewhere, Pause, Step
+from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
 from sshprobe.probe.unasked import rfc3339
 from sshprobe.records import GroupExchange, Observation, Status
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.key_exchange import METHODS, KeyPairs
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.transport import ClientTransport
 
 _log = logging.getLogger("sshprobe")
 
 SMALL_GROUP = 2048
 """Bits below which a modulus is too small for every profile (RFC 8270)."""
-
-READS_AHEAD = b"OpenSSH_"
-"""Software that was seen to answer what came before it was asked for: a "none" request together with the request for
-the service; and in the second and later connections our KEXINIT and the first message of the exchange together with our
-identification. Others get the one when they have answered the other; and so does this once anything has failed."""
-
-SETTLE = 0.05
-"""Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
 
 ASKED_AGAIN: frozenset[Status] = frozenset({"throttled", "reset"})
 """Statuses that may be another one a while later. A reset may be throttling, too: OpenSSH 6.7 drops those that are too
@@ -74,36 +64,25 @@ class HostProbe:
         self.host = host
         self.port = port
         self.facts = Facts()
-        self._addresses = list(addresses)
-        self._address: Address | None = addresses[0] if len(addresses) == 1 else None
         self._options = options
         self._wanted = options.wanted
         self._progress = Progress()
-        self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
         self._planned: Exchange | None = None  # what comes next, if the lists are those of the first connection
-        self._connections = 0
-        self._begun = begun
         self._left_off: tuple[Asking[Observation], Step] | None = None
-        self._clock: Callable[[], float] = time.monotonic
         self._started_at = datetime.now(UTC) if begun is None else begun.started_at
         self._elapsed = 0.0
         self._outcome = Outcome()
-        self._takes_what_comes_early = False
-        self._starts_early = True  # until a connection shows a reason to wait for the lists of the next ones
-        self._identified = False  # some connection got as far as the identification
-        self._last_start = 0.0
-        self._settled = True  # whether the server is known to be done with our last connection
-        self._deadline = 0.0
+        self._connections = Connections(addresses, port, options, self._outcome, begun, key_pairs)
 
     @property
     def addresses(self) -> Sequence[str]:
         """The address that is talked to; until one took a connection, all that may be."""
-        return (self._address.ip,) if self._address is not None else [address.ip for address in self._addresses]
+        return [address.ip for address in self._connections.addresses]
 
     @property
     def place(self) -> Address:
         """The address that is talked to, or talked to first."""
-        return self._address or self._addresses[0]
+        return self._connections.addresses[0]
 
     @property
     def come_back_later(self) -> bool:
@@ -128,9 +107,7 @@ class HostProbe:
 
     def asking(self, clock: Callable[[], float]) -> Asking[Observation]:
         """Ask, step by step. `clock` is that of whoever drives."""
-        self._clock = clock
-        started = clock() if self._begun is None else self._begun.started
-        self._deadline = started + self._options.host_timeout
+        started = self._connections.begin(clock)
         self._outcome.begin()
         try:
             while (yield from self._one_connection()):
@@ -150,28 +127,27 @@ class HostProbe:
         self._outcome.failed(error)
 
     def not_connected(self, error: NetworkError) -> None:
-        """Count a connection that was taken and reset before we knew of it: one that was refused is "refused"."""
-        if error.failure == "reset":
-            self._connections += 1
-            self._outcome.reached("identification")
+        """Take the failure of a connection that was not made."""
+        self._connections.not_made(error)
 
     def answered(self, identification: Identification, kexinit: KexInit) -> None:
         """Take the lists of a server from whom nothing else is wanted, as one connection brought them."""
-        self._connections = 1
+        self._connections.made = 1
         self._outcome.reached("kexinit")
         self.facts.saw_identification(identification)
         self.facts.saw_kexinit(kexinit)
 
-    # -- connections ---------------------------------------------------------------------------------------------
+    # -- one connection ------------------------------------------------------------------------------------------
 
     def _one_connection(self) -> Asking[bool]:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
-        yield from self._pace()
-        conversation = yield from self._connect()
+        connections = self._connections
+        yield from connections.pace()
+        conversation = yield from connections.open()
         exchange: Exchange | None = None
         trouble: Ended | None = None
         try:
-            if self._planned is not None and self._starts_early:
+            if self._planned is not None and connections.start_early:
                 self._start(conversation, self._planned, self.facts.kexinit)
             yield from self._identify(conversation)
             self._outcome.reached("kexinit")
@@ -185,8 +161,9 @@ class HostProbe:
             with suppress(Exception):
                 yield from conversation.goodbye(self._options.goodbye, self._options.linger)
             raise
-        self._settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
-        self._starts_early &= trouble is None and self._in_order()
+        settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+        odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
+        connections.ended(settled=settled, in_order=not odd)
         if trouble is not None:
             if conversation.early and trouble.status not in ENDS_THE_HOST:
                 return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early
@@ -201,11 +178,6 @@ class HostProbe:
             return planned
         return next_exchange(kexinit, self._progress, self._wanted)
 
-    def _in_order(self) -> bool:
-        """Return whether nothing is known against starting the next exchange before its lists have come."""
-        odd = self.facts.several_servers or self._progress.authentication_attempts > 0
-        return self._takes_what_comes_early and not odd
-
     def _start(self, conversation: Conversation, exchange: Exchange, expected: KexInit | None = None) -> None:
         """Start an exchange; before the lists have come, if they are `expected`."""
         request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
@@ -214,17 +186,17 @@ class HostProbe:
         )
 
     def _identify(self, conversation: Conversation) -> Asking[None]:
+        connections = self._connections
         self._outcome.reached("identification")
         try:
             identification = yield from conversation.identification()
         except Ended as ended:
-            raise without_identification(ended, conversation, self.facts, after_others=self._identified) from None
+            raise without_identification(ended, conversation, self.facts, after_others=connections.identified) from None
         finally:
-            if not self._identified:
+            if not connections.identified:
                 for line in conversation.answers.lines:
                     self.facts.saw_line(line)
-        self._identified = True
-        self._takes_what_comes_early = identification.software.startswith(READS_AHEAD)
+        connections.answered(identification)
         self.facts.saw_identification(identification)
         if identification.protocol.startswith(b"1.") and not identification.speaks_2:
             raise Ended("ssh1_only", "the server speaks SSH-1 only")
@@ -270,7 +242,7 @@ class HostProbe:
 
     def _authentication(self, conversation: Conversation) -> Asking[None]:
         try:
-            at_once = self._takes_what_comes_early and not self._progress.authentication_attempts
+            at_once = self._connections.read_ahead and not self._progress.authentication_attempts
             methods = yield from conversation.methods(self._options.auth_user, at_once=at_once)
         except Ended as ended:
             self._progress.authentication_failed()
@@ -299,87 +271,40 @@ class HostProbe:
         self._planned = next_exchange(self.facts.kexinit, self._progress, self._wanted)
         if self._planned is None:
             return False
-        if self._connections >= self._options.max_connections:
-            raise Ended("partial", f"stopped after {self._connections} connections")
+        if self._connections.made >= self._options.max_connections:
+            raise Ended("partial", f"stopped after {self._connections.made} connections")
         return True
 
     def _fallback(self) -> Asking[None]:
         """Ask for the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
         if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
-            yield from self._pace()
+            yield from self._connections.pace()
             self._outcome.reached("authentication")
             yield Elsewhere(lambda: self._ask_elsewhere(kexinit))
 
     async def _ask_elsewhere(self, kexinit: KexInit) -> None:
         from sshprobe.probe.fallback import FallbackError, authentication_methods
 
-        assert self._address is not None  # lists came from it
-        options = self._options
+        connections, options = self._connections, self._options
         try:
             methods = await authentication_methods(
-                self._address,
+                self.place,  # lists came from it
                 self.port,
                 kexinit,
                 user=options.auth_user,
                 client_id=options.client_id,
-                timeout=min(options.timeout, self._deadline - self._clock()),
+                timeout=min(options.timeout, connections.time_left()),
             )
         except FallbackError as error:
-            self._connections += error.connected
+            connections.made += error.connected
             self._progress.authentication = "failed"
             self.facts.warn(f"authentication methods: {error}")
             return
-        self._connections += 1
+        connections.made += 1
         self._progress.authentication = "answered"
         self.facts.none_accepted = methods is None
         self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
-
-    def _pace(self) -> Asking[None]:
-        """Keep to one connection at a time, and to the rate at which a server's penalties never add up."""
-        early = 0.0 if self._settled else SETTLE
-        if self._connections >= self._options.burst:
-            early = max(early, self._last_start + self._options.pace - self._clock())
-        if early > 0:
-            yield Pause(early)
-        self._last_start = self._clock()
-
-    def _connect(self) -> Asking[Conversation]:
-        """Connect to the address that answered, or to the first that does. Raises `NetworkError`."""
-        options = self._options
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            self._connections = 1
-            transport = ClientTransport(options.client_id)
-            transport.data_to_send()  # it was sent
-            yield Adopt(begun)
-            conversation = Conversation(transport, self._clock, options.timeout, self._deadline, begun.deadlines)
-            conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
-            return conversation
-        candidates = [self._address] if self._address is not None else self._addresses
-        failure: NetworkError | None = None
-        for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
-            remaining = self._deadline - self._clock()
-            # Where others come after it, leave time for them.
-            timeout = min(options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
-            try:
-                if remaining <= 0:
-                    raise NetworkError("timeout", "out of time for this host")
-                yield Connect(address, self.port, timeout)
-            except NetworkError as error:
-                failure = failure or error
-                self.not_connected(error)
-                if self._identified and error.failure in ("refused", "reset"):
-                    raise Ended("throttled", f"{error}, after earlier connections") from None
-                continue
-            self._connections += 1
-            self._address = address
-            transport = ClientTransport(options.client_id, key_pairs=self._key_pairs)
-            return Conversation(transport, self._clock, options.timeout, self._deadline)
-        assert failure is not None  # there is at least one candidate
-        if len(candidates) > 1:
-            raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
-        raise failure
 
     # -- the record ----------------------------------------------------------------------------------------------
 
@@ -393,7 +318,7 @@ class HostProbe:
         return Observation(
             target=self.target,
             host=self.host,
-            address=self._address.ip if self._address else self._addresses[0].ip,
+            address=self.place.ip,
             port=self.port,
             status=status,
             error=error,
@@ -401,7 +326,7 @@ class HostProbe:
             depth=self._options.depth,
             started_at=rfc3339(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
-            connections=self._connections,
+            connections=self._connections.made,
             lines_before_identification=list(facts.lines),
             identification=facts.identification,
             kex_algorithms=lists["kex_algorithms"],

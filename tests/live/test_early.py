@@ -13,7 +13,7 @@ from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import OpenSSHServer, find_debian, find_openssh
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
-from sshprobe.probe import host
+from sshprobe.probe import connections
 from sshprobe.records import Observation
 from tests.installed import need, need_program
 from tests.live.asking import CLIENT_ID, ask_address
@@ -87,7 +87,7 @@ async def test_openssh_answers_it_with_the_same_record(
         said = [line for line in server.log().splitlines() if "listening" not in line]
         assert [line.split()[0] for line in said] == ["Received", "Disconnected"] * 3
         with monkeypatch.context() as patch:
-            patch.setattr(host, "READS_AHEAD", b"none that there is")
+            patch.setattr(connections, "READS_AHEAD", b"none that there is")
             waiting, nothing = await asked(server, depth)
         assert nothing == [[]] * 3
         assert waiting == observation

@@ -18,5 +18,5 @@ async def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> Non
     assert isinstance(first, HostProbe)
     assert isinstance(second, HostProbe)
     assert isinstance(third, HostProbe)
-    assert first._key_pairs is second._key_pairs
-    assert first._key_pairs is not third._key_pairs
+    assert first._connections._key_pairs is second._connections._key_pairs
+    assert first._connections._key_pairs is not third._connections._key_pairs

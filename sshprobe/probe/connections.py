@@ -1,0 +1,136 @@
+"""The connections to one host: to which address, when, and whether the next may say all at once.
+
+Never more than one to an address at a time, and the next one only after the server closed the last. What is asked in
+them is `sshprobe.probe.host`'s.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from sshprobe.net import Address, NetworkError
+from sshprobe.probe.conversation import Conversation, Ended
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.outcome import Outcome
+from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Pause
+from sshprobe.wire.identification import Identification
+from sshprobe.wire.key_exchange import KeyPairs
+from sshprobe.wire.transport import ClientTransport
+
+READS_AHEAD = b"OpenSSH_"
+"""Software that was seen to answer what came before it was asked for: a "none" request together with the request for
+the service; and in the second and later connections our KEXINIT and the first message of the exchange together with our
+identification. Others get the one when they have answered the other; and so does this once anything has failed."""
+
+SETTLE = 0.05
+"""Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
+
+
+class Connections:
+    """To the first of `addresses` that takes one; or that to which one was `begun`. How far they get, `outcome` learns.
+
+    For each: `pace`, `open`, `answered` if it did, and `ended`.
+    """
+
+    def __init__(
+        self,
+        addresses: Sequence[Address],
+        port: int,
+        options: ProbeOptions,
+        outcome: Outcome,
+        begun: Begun | None = None,
+        key_pairs: KeyPairs | None = None,
+    ) -> None:
+        self.addresses: Sequence[Address] = tuple(addresses)
+        """The address that is talked to; until one took a connection, all that may be."""
+        self.made = 0
+        """How many there were."""
+        self.identified = False
+        """Whether some connection got as far as the identification."""
+        self.read_ahead = False
+        """Whether the server is one that answers what comes before it was asked for (`READS_AHEAD`)."""
+        self.start_early = True
+        """Whether no connection has shown a reason to wait for the lists of the next ones."""
+        self._port = port
+        self._options = options
+        self._outcome = outcome
+        self._begun = begun
+        self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
+        self._clock: Callable[[], float] = time.monotonic
+        self._deadline = 0.0
+        self._last_start = 0.0
+        self._settled = True  # whether the server is known to be done with our last connection
+
+    def begin(self, clock: Callable[[], float]) -> float:
+        """Begin, or go on, by the clock of whoever drives. Returns when that was."""
+        self._clock = clock
+        started = clock() if self._begun is None else self._begun.started
+        self._deadline = started + self._options.host_timeout
+        return started
+
+    def time_left(self) -> float:
+        """Return the seconds that are left for this host."""
+        return self._deadline - self._clock()
+
+    def pace(self) -> Asking[None]:
+        """Keep to one connection at a time, and to the rate at which a server's penalties never add up."""
+        early = 0.0 if self._settled else SETTLE
+        if self.made >= self._options.burst:
+            early = max(early, self._last_start + self._options.pace - self._clock())
+        if early > 0:
+            yield Pause(early)
+        self._last_start = self._clock()
+
+    def open(self) -> Asking[Conversation]:
+        """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `Ended`."""
+        options = self._options
+        if self._begun is not None:
+            begun, self._begun = self._begun, None
+            self.made = 1
+            transport = ClientTransport(options.client_id)
+            transport.data_to_send()  # it was sent
+            yield Adopt(begun)
+            conversation = Conversation(transport, self._clock, options.timeout, self._deadline, begun.deadlines)
+            conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
+            return conversation
+        candidates = self.addresses
+        failure: NetworkError | None = None
+        for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
+            remaining = self._deadline - self._clock()
+            # Where others come after it, leave time for them.
+            timeout = min(options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
+            try:
+                if remaining <= 0:
+                    raise NetworkError("timeout", "out of time for this host")
+                yield Connect(address, self._port, timeout)
+            except NetworkError as error:
+                failure = failure or error
+                self.not_made(error)
+                if self.identified and error.failure in ("refused", "reset"):
+                    raise Ended("throttled", f"{error}, after earlier connections") from None
+                continue
+            self.made += 1
+            self.addresses = (address,)
+            transport = ClientTransport(options.client_id, key_pairs=self._key_pairs)
+            return Conversation(transport, self._clock, options.timeout, self._deadline)
+        assert failure is not None  # there is at least one candidate
+        if len(candidates) > 1:
+            raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
+        raise failure
+
+    def not_made(self, error: NetworkError) -> None:
+        """Count a connection that was taken and reset before we knew of it: one that was refused is "refused"."""
+        if error.failure == "reset":
+            self.made += 1
+            self._outcome.reached("identification")
+
+    def answered(self, identification: Identification) -> None:
+        """Take who answered."""
+        self.identified = True
+        self.read_ahead = identification.software.startswith(READS_AHEAD)
+
+    def ended(self, *, settled: bool, in_order: bool) -> None:
+        """Take how one ended: with the server done with it, and with nothing known against starting early."""
+        self._settled = settled
+        self.start_early &= in_order and self.read_ahead
