@@ -8,6 +8,7 @@ import os
 import resource
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -41,6 +42,16 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr(builtins, "__import__", fails)
 
     return without
+
+
+def test_a_connection_of_which_no_poll_set_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as connection:
+        assert platform.tell_from(connection, 1000)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1000
+    assert not platform.tell_from(connection, 1000)  # it is closed
+    monkeypatch.delattr(socket, "SO_RCVLOWAT")
+    with socket.socket() as connection:
+        assert not platform.tell_from(connection, 1000)
 
 
 LIMITS = """

@@ -38,6 +38,7 @@ from sshprobe.platform import (
     STREAM_NONBLOCKING,
     has_poll_set,
     poll_set,
+    tell_from,
 )
 
 _log = logging.getLogger("sshprobe")
@@ -63,6 +64,10 @@ LONGEST = 0.1
 SHORTEST = 0.001
 """Seconds that are worth a timer."""
 
+PATIENCE = 1.0
+"""Seconds for which a connection waits for the bytes with which the other side is expected to begin. An answer is there
+by then from far away, and from a server that is busy; one that says less, and waits, is heard no later than that."""
+
 STEPS = 64
 """Times that a connection is ready, as far as they are told apart."""
 
@@ -76,11 +81,13 @@ class Connection:
     """One connection of a `Dialer`, which calls the methods that a subclass defines. None of them waits."""
 
     __slots__ = (
+        "_asked_until",
         "_came",
         "_connected",
         "_dialer",
         "_events",
         "_last",
+        "_least",
         "_number",
         "_open",
         "_put_off",
@@ -104,6 +111,8 @@ class Connection:
         self._open = False
         self._connected = False
         self._put_off = False
+        self._least = 1  # bytes of which the kernel tells
+        self._asked_until = 0.0  # the deadline, where `PATIENCE` may be over before it
         self._unsent: bytes | None = None
         self._last = False
         self._came: bytes | OSError | None = None
@@ -132,12 +141,14 @@ class Connection:
 
     # -- for the subclass to call ------------------------------------------------------------------------------------
 
-    def dial(self, timeout: float) -> None:
+    def dial(self, timeout: float, least: int = 1) -> None:
         """Connect within `timeout` seconds, when this round is over; for the first time, or after `close`.
 
-        One of `connected` and `broken` is called later, or at once.
+        One of `connected` and `broken` is called later, or at once. With `least` the other side is expected to begin
+        with so many bytes: until they have come, or the end, or `PATIENCE` is over, `received` is not called.
         """
         self.timeout = timeout
+        self._least = least
         self._connected = self._last = False
         self._came = None  # of the connection before, if it was closed between reading and handing over
         self._step += STEPS - self._step % STEPS
@@ -148,6 +159,10 @@ class Connection:
 
     def wait_until(self, deadline: float) -> None:
         """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
+        if self._least > 1:
+            self._asked_until = deadline
+            if self._connected:
+                deadline = min(deadline, self._dialer.time() + PATIENCE)
         self.deadline = deadline
         self._put_off = False
         if deadline < self._dialer.due:
@@ -184,6 +199,8 @@ class Connection:
         if self._unsent is not None:
             self._send_now()
         self._dialer.release(self._number)
+        if self._least > 1:
+            tell_from(self._socket, 1)
         return self._socket
 
     # -- for the dialer ----------------------------------------------------------------------------------------------
@@ -212,6 +229,8 @@ class Connection:
             if isinstance(came, OSError):
                 self.broken(network_error(came))
                 return
+            if self._least > 1:
+                self._take_less()
             self.received(came)
             more = came and (len(came) == READ or events & POLL_TO_THE_END)
             came = self._read_now() if more and self._open else None
@@ -231,6 +250,8 @@ class Connection:
         except OSError as error:
             self.broken(network_error(error))
             return
+        if self._least > 1 and not tell_from(made, self._least):
+            self._least = 1
         code = made.connect_ex((self.place.ip, self.port))
         if code not in _UNDER_WAY:
             made.close()
@@ -267,11 +288,25 @@ class Connection:
         if lost > LATE and not self._put_off:
             self._put_off = True
             self.deadline = self._dialer.time() + min(lost, GIVEN_BACK)
-        elif self._connected:
-            self.expired()
-        else:
+        elif not self._connected:
             self.close()
             self.broken(no_connection_in_time(self.timeout))
+        elif self._least > 1:
+            self._lose_patience()
+        else:
+            self.expired()
+
+    def _take_less(self) -> None:
+        """Be told of whatever comes from now on."""
+        self._least = 1
+        tell_from(self._socket, 1)
+        self.wait_until(self._asked_until)
+
+    def _lose_patience(self) -> None:
+        """Take what has come. Where the deadline is over, too, it was in time all the same."""
+        self._take_less()
+        self._events, self._came = 0, self._read_now()  # not every kernel tells of what was there before
+        self._hand_over()
 
 
 _step = attrgetter("_step")

@@ -60,6 +60,8 @@ class Connections:
         self._clock: Callable[[], float] = time.monotonic
         self._deadline = 0.0
         self._last_start = 0.0
+        self._least = 1  # bytes with which the server is expected to begin if all is said at once
+        self._begins_as_expected = True  # no connection began with fewer
         self._settled = True  # whether the server is known to be done with our last connection
 
     def begin(self, clock: Callable[[], float]) -> float:
@@ -82,8 +84,11 @@ class Connections:
             yield Pause(early)
         self._last_start = self._clock()
 
-    def open(self) -> Asking[Conversation]:
-        """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `Ended`."""
+    def open(self, *, early: bool) -> Asking[Conversation]:
+        """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `Ended`.
+
+        `early`: all will be said at once.
+        """
         options = self._options
         if self._begun is not None:
             begun, self._begun = self._begun, None
@@ -103,7 +108,7 @@ class Connections:
             try:
                 if remaining <= 0:
                     raise NetworkError("timeout", "out of time for this host")
-                yield Connect(address, self._port, timeout)
+                yield Connect(address, self._port, timeout, self._least if early else 1)
             except NetworkError as error:
                 failure = failure or error
                 self.not_made(error)
@@ -130,7 +135,11 @@ class Connections:
         self.identified = True
         self.read_ahead = identification.software.startswith(READS_AHEAD)
 
-    def ended(self, *, settled: bool, in_order: bool) -> None:
+    def ended(self, conversation: Conversation, *, settled: bool, in_order: bool) -> None:
         """Take how one ended: with the server done with it, and with nothing known against starting early."""
         self._settled = settled
         self.start_early &= in_order and self.read_ahead
+        if conversation.began_with < self._least:
+            self._begins_as_expected = False
+        # Behind a greeting as long as this one comes the answer to what was sent early.
+        self._least = conversation.greeting + 1 if self._begins_as_expected else 1

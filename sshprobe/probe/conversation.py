@@ -97,6 +97,10 @@ class Conversation:
         self.answers = Answers([])
         self.reads = 0
         """How many times data came."""
+        self.began_with = 0
+        """Bytes that came the first time."""
+        self.greeting = 0
+        """Bytes of the server's identification, what stood before it, and KEXINIT."""
         self.early = False
         """Whether a key exchange was started before the lists came, and nothing has come of it yet."""
 
@@ -121,6 +125,7 @@ class Conversation:
         while True:
             event = yield from self._next(KEXINIT)
             if type(event) is KexInitReceived:
+                self.greeting = self._transport.taken
                 return event.kexinit
 
     def start_key_exchange(
@@ -193,6 +198,8 @@ class Conversation:
                 # Sent when there is nothing left to read: each write wakes the server, and one is enough.
                 data = yield Receive(transport.data_to_send(), self._deadline)
                 if data:
+                    if not self.reads:
+                        self.began_with = len(data)
                     self.reads += 1
                     transport.receive_data(data)
                 else:

@@ -113,7 +113,7 @@ class DialledProbe(Connection):
             self._finish(step)
         elif type(step) is Connect:
             self._eof, self._until, self._lost, self._thrown_away = False, 0.0, None, 0
-            self.dial(step.timeout)
+            self.dial(step.timeout, step.least)
         else:
             self.probe.go_on_from(self._asking, step)
             self.left()

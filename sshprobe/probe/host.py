@@ -143,12 +143,13 @@ class HostProbe:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
         connections = self._connections
         yield from connections.pace()
-        conversation = yield from connections.open()
+        early = self._planned if connections.start_early else None
+        conversation = yield from connections.open(early=early is not None)
         exchange: Exchange | None = None
         trouble: Ended | None = None
         try:
-            if self._planned is not None and connections.start_early:
-                self._start(conversation, self._planned, self.facts.kexinit)
+            if early is not None:
+                self._start(conversation, early, self.facts.kexinit)
             yield from self._identify(conversation)
             self._outcome.reached("kexinit")
             kexinit = yield from conversation.kexinit()
@@ -163,7 +164,7 @@ class HostProbe:
             raise
         settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
         odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
-        connections.ended(settled=settled, in_order=not odd)
+        connections.ended(conversation, settled=settled, in_order=not odd)
         if trouble is not None:
             if conversation.early and trouble.status not in ENDS_THE_HOST:
                 return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early

@@ -34,6 +34,9 @@ class Connect(msgspec.Struct, frozen=True, gc=False):
     port: int
     timeout: float
     """Seconds."""
+    least: int = 1
+    """Bytes with which the server is expected to begin. Who drives may wait until as many are there, for a short while:
+    each piece that is answered to a `Receive` costs as much as what it brings."""
 
 
 class Begun(msgspec.Struct, frozen=True):

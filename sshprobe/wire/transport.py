@@ -166,6 +166,11 @@ class ClientTransport:
         return bytes(self._in)
 
     @property
+    def taken(self) -> int:
+        """How many bytes the lines and packets had that have come."""
+        return self._byte_limit - self._room - len(self._in)
+
+    @property
     def can_encrypt(self) -> bool:
         """True once a host key came in an exchange that lets us go on encrypted."""
         return self.state is _KEYED and self._secrets is not None and self._suite is not None

@@ -126,6 +126,49 @@ async def late(peer: Peer) -> None:
     await asyncio.sleep(0.3)
 
 
+async def later_than_it_is_waited_for(peer: Peer) -> None:
+    await asyncio.sleep(1.5)
+
+
+async def half_closes(peer: Peer) -> None:
+    peer.writer.write_eof()
+    await is_silent(peer)
+
+
+async def welcome(peer: Peer) -> None:
+    """Lines before the identification, in the first connection alone: later ones begin with less."""
+    if peer.turn == 1:
+        await peer.raw(b"Welcome, and take your time.\r\n" * 40)
+    await then()(peer)
+
+
+def in_pieces(pause: float, size: int) -> Script:
+    """What the second connection begins with comes a little at a time."""
+
+    async def script(peer: Peer) -> None:
+        if peer.turn == 2:
+            whole = peer.raw
+
+            async def raw(data: bytes) -> None:
+                for at in range(0, len(data), size):
+                    await whole(data[at : at + size])
+                    await asyncio.sleep(pause)
+
+            peer.raw = raw  # type: ignore[method-assign]
+        await then()(peer)
+
+    return script
+
+
+async def drips(peer: Peer) -> None:
+    """A tarpit, from the second connection on."""
+    if peer.turn == 1:
+        await then()(peer)
+    while True:
+        await peer.raw(b"x")
+        await asyncio.sleep(0.05)
+
+
 async def penalty(peer: Peer) -> None:
     """The word of OpenSSH 9.8 and later in place of an identification, once."""
     if peer.turn == 2:
@@ -209,6 +252,11 @@ CASES = [
     taken("as it has to be", then()),
     taken("lists that are late", then(late)),
     taken("an answer that is late", then(late, behind_lists=True)),
+    taken("lists that are very late", then(later_than_it_is_waited_for)),
+    taken("an answer that is very late", then(later_than_it_is_waited_for, behind_lists=True)),
+    taken("less than the first time", welcome),
+    taken("a little at a time", in_pieces(0.02, 100)),
+    taken("a little at a time, and slowly", in_pieces(0.15, 200)),
     taken("a wrong guess", then(guess, first=MORE, other=replace(MORE, follows=True), behind_lists=True)),
     taken("a right guess", then(other=lists(kex=TWO, keys=[ECDSA, "ssh-ed25519"], follows=True)), **SEVERAL),
     taken("IGNORE before the lists", then(ignore)),
@@ -219,6 +267,8 @@ CASES = [
     asked_again("fewer lists ever since", then(first=lists(kex=TWO), other=LESS, ever_since=True), **SEVERAL),
     asked_again("closes", then(closes)),
     asked_again("closes behind its lists", then(closes, behind_lists=True)),
+    asked_again("half-closes", then(half_closes)),
+    asked_again("half-closes behind its lists", then(half_closes, behind_lists=True)),
     asked_again("resets", then(resets)),
     asked_again("resets behind its lists", then(resets, behind_lists=True)),
     asked_again("disconnects", then(disconnects)),
@@ -253,6 +303,7 @@ CASES = [
         f"no {ECDSA} host key",
         4,
     ),
+    given_up("drips ever since", drips, "as a tarpit does", 2),
     given_up("silent ever since", then(is_silent, ever_since=True), "timed out waiting for KEXINIT", 3),
     given_up("a breach ever since", then(ignore, first=STRICTLY, ever_since=True), BREACH, 4),
     given_up(

@@ -423,3 +423,194 @@ async def test_a_dialer_can_be_closed_while_events_gather() -> None:
         heard_so_far = [list(each.heard) for each in made]
         await asyncio.sleep(2 * LONGEST)
         assert [each.heard for each in made] == heard_so_far
+
+
+class Expecting(Recorder):
+    """Waits for as long as it is told to, once, and does not ask for more time when something comes."""
+
+    __slots__ = ("news", "until")
+
+    def __init__(self, dialer: Dialer, port: int, wait: float) -> None:
+        super().__init__(dialer, port)
+        self.until = dialer.time() + wait
+        self.news = asyncio.Event()
+
+    def connected(self) -> None:
+        self.heard.append("connected")
+        self.made.set()
+        self.wait_until(self.until)
+
+    def received(self, data: bytes) -> None:
+        self.news.set()
+        super().received(data)
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    monkeypatch.setattr("sshprobe.net.dialer.PATIENCE", getattr(request, "param", 60))
+
+
+hurried = pytest.mark.parametrize("patience", [0.05], indirect=True)
+
+
+async def expecting(
+    dialer: Dialer, stack: ExitStack, least: int, *, wait: float = 60
+) -> tuple[Expecting, socket.socket]:
+    """A connection on which `least` bytes are expected, and its peer."""
+    server = stack.enter_context(listening())
+    made = Expecting(dialer, server.getsockname()[1], wait)
+    made.dial(5, least)
+    peer = stack.enter_context(server.accept()[0])
+    await made.made.wait()
+    stack.callback(made.close)
+    return made, peer
+
+
+async def news(connection: Expecting) -> list[str]:
+    """What was heard, once there is more; and what was heard since is forgotten."""
+    async with asyncio.timeout(10):
+        await connection.news.wait()
+    connection.news.clear()
+    heard = connection.heard.copy()
+    connection.heard.clear()
+    return heard
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("more", ["0", "01", "0" * 3000])
+async def test_what_is_expected_comes_in_one_piece(dialer: Dialer, more: str) -> None:
+    """Whether it is just as much, or more; and what comes after it is told of as ever."""
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        peer.sendall(b"12345")
+        await asyncio.sleep(0.02)
+        peer.sendall(b"6789")
+        await asyncio.sleep(0.02)
+        assert made.heard == ["connected"]
+        peer.sendall(more.encode())
+        assert await news(made) == ["connected", "123456789" + more]
+        assert made.deadline == made.until
+        peer.sendall(b"a")
+        assert await news(made) == ["a"]
+
+
+@hurried
+@pytest.mark.usefixtures("patience")
+async def test_one_byte_less_than_expected_is_told_of_a_little_later(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        peer.sendall(b"123456789")
+        assert await news(made) == ["connected", "123456789"]
+        assert made.deadline == made.until
+        for piece in ("0", "a"):
+            peer.sendall(piece.encode())
+            assert await news(made) == [piece]
+
+
+@hurried
+@pytest.mark.usefixtures("patience")
+async def test_what_comes_when_patience_is_over_is_told_of_at_once(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        while made.deadline != made.until:  # noqa: ASYNC110 - nothing is told of it
+            await asyncio.sleep(0.01)
+        peer.sendall(b"1")
+        assert await news(made) == ["connected", "1"]
+
+
+@pytest.mark.usefixtures("patience")
+async def test_what_came_in_time_is_told_of_before_the_deadline_is(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10, wait=0.1)
+        peer.sendall(b"123456789")
+        async with asyncio.timeout(10):
+            await made.over.wait()
+        assert made.heard == ["connected", "123456789", "expired"]
+
+
+@hurried
+@pytest.mark.usefixtures("patience")
+async def test_silence_where_much_is_expected_is_silence(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, _ = await expecting(dialer, stack, 10, wait=0.2)
+        async with asyncio.timeout(10):
+            await made.over.wait()
+        assert made.heard == ["connected", "expired"]
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("said", ["", "12345", "123456789", "1234567890"])
+async def test_the_end_is_not_waited_for_any_longer(dialer: Dialer, said: str, half: bool) -> None:
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        peer.sendall(said.encode())
+        await asyncio.sleep(0.02)
+        if half:
+            peer.shutdown(socket.SHUT_WR)
+        else:
+            peer.close()
+        async with asyncio.timeout(10):
+            await made.over.wait()
+        assert made.heard == ["connected", said, ""] if said else ["connected", ""]
+
+
+@pytest.mark.usefixtures("patience")
+async def test_nor_is_a_reset_and_what_came_before_it_counts(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        peer.sendall(b"12345")
+        await asyncio.sleep(0.02)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        async with asyncio.timeout(10):
+            await made.over.wait()
+        assert made.heard == ["connected", "12345", "reset"]
+
+
+@hurried
+@pytest.mark.usefixtures("patience")
+async def test_urgent_data_does_not_hide_what_came(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        peer.send(b"12345")
+        peer.send(b"!", socket.MSG_OOB)
+        peer.send(b"6")
+        heard = ""
+        while heard != "connected123456":
+            heard += "".join(await news(made))
+
+
+@pytest.mark.usefixtures("patience")
+async def test_where_the_kernel_cannot_wait_nothing_is_waited_for(
+    dialer: Dialer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(socket, "SO_RCVLOWAT")
+    with ExitStack() as stack:
+        made, peer = await expecting(dialer, stack, 10)
+        assert made.deadline == made.until
+        peer.sendall(b"1")
+        assert await news(made) == ["connected", "1"]
+
+
+@pytest.mark.usefixtures("patience")
+async def test_nothing_is_expected_of_a_socket_that_leaves(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, _ = await expecting(dialer, stack, 10)
+        with made.leave() as left:
+            assert left.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1
+
+
+@pytest.mark.usefixtures("patience")
+async def test_what_is_expected_of_one_connection_is_not_of_the_next(dialer: Dialer) -> None:
+    with ExitStack() as stack:
+        made, _ = await expecting(dialer, stack, 10)
+        made.close()
+        server = stack.enter_context(listening())
+        made.port = server.getsockname()[1]
+        made.made.clear()
+        made.dial(5)
+        peer = stack.enter_context(server.accept()[0])
+        await made.made.wait()
+        peer.sendall(b"1")
+        assert await news(made) == ["connected", "connected", "1"]
