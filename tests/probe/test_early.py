@@ -36,7 +36,7 @@ def lists(*keys: bytes, **others: Any) -> dict[str, Any]:
 def messages(step: Step) -> list[bytes | int]:
     """What a step sends: our line if it is there, then the numbers of the messages."""
     assert isinstance(step, Receive)
-    line, end, rest = step.data.rpartition(b"\r\n") if step.data.startswith(b"SSH-") else (b"", b"", step.data)
+    line, end, rest = step.data.partition(b"\r\n") if step.data.startswith(b"SSH-") else (b"", b"", step.data)
     sent = bytearray(rest)
     found: list[bytes | int] = [line + end] if line else []
     while sent:
