@@ -200,7 +200,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     post_quantum_kex: bool | None = None
     several_servers: bool = False
     """True: connections to this address met different lists or host keys, as behind a load balancer. The lists are
-    those of all of them, but others may answer there that were never met, so `compliant` is null at best."""
+    those of all of them, but others may answer there that were never met, so `compliant` is null at best. Of names that
+    only later connections had and no catalogue knows, each list has 32 at most; `warnings` count the rest."""
     warnings: list[str] = []
     """Oddities that change no verdict by themselves."""
 

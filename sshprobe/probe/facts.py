@@ -17,6 +17,7 @@ import msgspec
 
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
+from sshprobe.probe.later_names import LaterNames
 from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
@@ -41,8 +42,8 @@ class Facts(msgspec.Struct):
     identification: Identification | None = None
     kexinit: KexInit | None = None
     """The first."""
-    later_names: dict[str, dict[bytes, None]] = {}
-    """Name-list to what later KEXINITs named beyond the first: as keys, since a server may name thousands each time."""
+    later_names: dict[str, LaterNames] = {}
+    """Name-list to what later KEXINITs named beyond the first."""
     host_keys: list[HostKey] = []
     group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
@@ -70,8 +71,8 @@ class Facts(msgspec.Struct):
     def saw_kexinit(self, kexinit: KexInit) -> bool:
         """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
 
-        What only later ones name is kept too: a weak name that was offered once must not pass unseen. Returns whether
-        these are the same as the first.
+        What only later ones name is kept too, within bounds (`LaterNames`). Returns whether these are the same as the
+        first.
         """
         self.strict_everywhere &= messages.STRICT_KEX_SERVER in kexinit.kex_algorithms
         self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
@@ -85,8 +86,7 @@ class Facts(msgspec.Struct):
             if now != first:
                 self.several_servers = True
                 self.warn(f"{name} differs between connections to this address")
-                known = frozenset(first)
-                self.later_names.setdefault(name, {}).update((other, None) for other in now if other not in known)
+                self.later_names.setdefault(name, LaterNames(name)).add(now, frozenset(first))
         return False
 
     def saw_host_key(self, event: HostKeyReceived) -> None:
@@ -124,6 +124,11 @@ class Facts(msgspec.Struct):
         if message not in self.warnings:
             self.warnings.append(message)
 
+    def oddities(self) -> list[str]:
+        """Return all warnings."""
+        left_out = [later.warning() for later in self.later_names.values()]
+        return [*self.warnings, *filter(None, left_out)]
+
     # -- what follows from the lists -----------------------------------------------------------------------------
 
     def lists(self) -> Mapping[str, list[str] | None]:
@@ -135,7 +140,7 @@ class Facts(msgspec.Struct):
             return dict.fromkeys(messages.NAME_LISTS)
         lists = dict(zip(messages.NAME_LISTS, map(list, _escaped_lists(self._lists_of(self.kexinit))), strict=True))
         for name, later in self.later_names.items():
-            lists[name] += names(tuple(later))
+            lists[name] += later
         return lists
 
     def hassh_server(self) -> str | None:
@@ -176,11 +181,6 @@ def is_post_quantum(kex: str) -> bool:
     """Return whether a key exchange name stands for a settled post-quantum method, hybrid or pure."""
     algorithm = lookup("kex", kex)
     return algorithm is not None and algorithm.post_quantum in ("hybrid", "pure")
-
-
-def names(raw: tuple[bytes, ...]) -> list[str]:
-    """Return a name-list as text, safe to print."""
-    return list(_escaped(raw))
 
 
 @lru_cache(maxsize=256)  # fleets offer the same lists again and again; one who makes names up sends 2,048 in each

@@ -1,0 +1,80 @@
+"""What the KEXINITs of further connections name that the first did not: all that is known, and some of the rest.
+
+The first KEXINIT is kept whole, as it came: a packet bounds it. A server that makes names up in each of a dozen
+connections would fill a record with tens of megabytes, most of it findings. So of later names are kept
+
+1. every name that the catalogue has, and every signal: a weak name that was offered once must not pass unseen;
+2. of each GSS-API exchange that it knows, the first mechanism: all others are judged as that one;
+3. of names that it does not know, `UNKNOWN_KEPT` in each list. Each of them is a finding of its own; so many leave no
+   point of the score, and no profile calls compliant an address at which lists differ. A warning counts the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Set
+
+from sshprobe.algorithms import Class, is_marker, lookup
+from sshprobe.escape import escape_bytes
+
+UNKNOWN_KEPT = 32
+"""Names without an entry in the catalogue that are kept in each list. Each costs 4 points, so 25 cost all there are."""
+
+_CLASSES: dict[str, Class] = {
+    "kex_algorithms": "kex",
+    "server_host_key_algorithms": "host_key",
+    "encryption_algorithms_client_to_server": "cipher",
+    "encryption_algorithms_server_to_client": "cipher",
+    "mac_algorithms_client_to_server": "mac",
+    "mac_algorithms_server_to_client": "mac",
+    "compression_algorithms_client_to_server": "compression",
+    "compression_algorithms_server_to_client": "compression",
+}
+"""Of each name-list but those of languages, of which nothing is known."""
+
+
+class LaterNames:
+    """Of one name-list."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+        self._class = _CLASSES.get(field)
+        self._kept: dict[str, None] = {}
+        self._families: set[str] = set()
+        self._unknown = 0
+        self._left_out = 0
+
+    def add(self, names: Iterable[bytes], first: Set[bytes]) -> None:
+        """Take what a connection brought. `first` are the names of the first KEXINIT."""
+        for raw in dict.fromkeys(names):
+            if raw in first:
+                continue
+            name = escape_bytes(raw)
+            if name in self._kept:
+                continue
+            if not self._is_new_to_judge(name):
+                if self._unknown == UNKNOWN_KEPT:
+                    self._left_out += 1
+                    continue
+                self._unknown += 1
+            self._kept[name] = None
+
+    def _is_new_to_judge(self, name: str) -> bool:
+        """Whether the catalogue has it, by this name or as the first mechanism of its exchange."""
+        entry = None if self._class is None else lookup(self._class, name)
+        if entry is None:
+            return self._class == "kex" and is_marker(name)
+        if entry.name == name:
+            return True
+        known = entry.name in self._families
+        self._families.add(entry.name)
+        return not known
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield what is kept, safe to print, in the order in which it came."""
+        return iter(self._kept)
+
+    def warning(self) -> str | None:
+        """Return how many names are not kept, in words; each counts once for each connection that brought it."""
+        if not self._left_out:
+            return None
+        return f"{self._field}: {self._left_out:,} unknown names of later connections are left out"

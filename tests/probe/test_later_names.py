@@ -1,0 +1,135 @@
+"""What is kept of the names that only later connections brought: nothing weak is lost, and records stay bounded."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sshprobe.algorithms import CLASSES, Class, canonical, lookup, marker_names, names
+from sshprobe.grading import grade
+from sshprobe.grading.lists import FIELDS
+from sshprobe.probe.facts import Facts
+from sshprobe.probe.later_names import UNKNOWN_KEPT
+from sshprobe.profiles import KexRule, Profile, available_profiles, load_profile
+from sshprobe.records import Verdict
+from sshprobe.wire.messages import NAME_LISTS, KexInit
+from tests.grading.observations import modern
+
+LIMIT = 2048
+"""Names that one list can hold."""
+
+PROFILES = [profile for profile in map(load_profile, available_profiles()) if profile.kind == "server"]
+
+
+def kexinit(**lists: list[str]) -> KexInit:
+    fields = {name: tuple(value.encode() for value in lists.get(name, ())) for name in NAME_LISTS}
+    return KexInit(cookie=bytes(16), **fields)  # type: ignore[arg-type]
+
+
+def made_up(turn: int, count: int) -> list[str]:
+    return [f"{turn}-{number}@example.com" for number in range(count)]
+
+
+def seen(*turns: dict[str, list[str]]) -> Facts:
+    facts = Facts()
+    for lists in turns:
+        facts.saw_kexinit(kexinit(**lists))
+    return facts
+
+
+def as_offered(name: str) -> list[str]:
+    """A name of the catalogue as servers send it: a GSS-API exchange by two of its mechanisms."""
+    return [f"{name[:-1]}{digest}" for digest in ("toWM5Slw5Ew8Mqkay+al2g==", "odd/==")] if name[-1] == "*" else [name]
+
+
+@pytest.mark.parametrize(("category", "field"), [(each, field) for each in CLASSES for _, field in FIELDS[each]])
+def test_every_known_name_is_kept_behind_thousands_that_are_made_up(category: Class, field: str) -> None:
+    known = [*names(category), *(marker_names() if category == "kex" else [])]
+    offered = [each for name in known for each in as_offered(name)]
+    facts = seen({field: ["first"]}, {field: made_up(1, LIMIT)}, {field: [*made_up(2, LIMIT), *offered]})
+    kept = facts.lists()[field]
+    assert kept is not None
+    assert {canonical(category, name) for name in known} <= {canonical(category, name) for name in kept}
+    assert set(kept) >= {name for name in known if not name.endswith("*")}
+    assert len(kept) == 1 + len(known) + UNKNOWN_KEPT
+
+
+def test_a_made_up_end_of_a_known_exchange_is_no_way_around_the_bound() -> None:
+    turns = [[f"gss-group14-sha256-{turn}.{number}==" for number in range(LIMIT)] for turn in range(3)]
+    facts = seen(*({"kex_algorithms": names} for names in turns))
+    assert len(facts.lists()["kex_algorithms"] or ()) == LIMIT + 1 + UNKNOWN_KEPT
+
+
+def test_what_is_left_out_is_counted_in_a_warning() -> None:
+    first = {"languages_client_to_server": ["en"], "mac_algorithms_client_to_server": ["hmac-sha2-256"]}
+    facts = seen(first, {**first, "mac_algorithms_client_to_server": made_up(1, UNKNOWN_KEPT)})
+    assert facts.oddities() == ["mac_algorithms_client_to_server differs between connections to this address"]
+    for turn in (2, 3):
+        facts.saw_kexinit(kexinit(**{name: made_up(turn, 1000) for name in first}))
+    assert facts.oddities()[-2:] == [
+        "mac_algorithms_client_to_server: 2,000 unknown names of later connections are left out",
+        "languages_client_to_server: 1,968 unknown names of later connections are left out",
+    ]
+
+
+def test_the_first_lists_are_kept_whole() -> None:
+    everything = {name: made_up(0, LIMIT) for name in NAME_LISTS}
+    facts = seen(everything, everything)
+    assert facts.lists() == everything
+    assert facts.oddities() == []
+
+
+KNOWN = {category: [each for name in names(category) for each in as_offered(name)] for category in CLASSES}
+FIELD_CLASSES = {field: category for category in CLASSES for _, field in FIELDS[category]}
+
+
+def turn_of(draw: st.DrawFn, turn: int) -> dict[str, list[str]]:
+    lists = {}
+    for field, category in FIELD_CLASSES.items():
+        known = draw(st.lists(st.sampled_from(KNOWN[category]), max_size=3))
+        made = made_up(turn, draw(st.sampled_from([0, 0, 1, UNKNOWN_KEPT + 1])))
+        lists[field] = [*made, *known] if draw(st.booleans()) else [*known, *made]
+    return lists
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> list[dict[str, list[str]]]:
+    return [turn_of(draw, turn) for turn in range(draw(st.integers(2, 4)))]
+
+
+@settings(max_examples=30)  # each judges some hundred names twice
+@given(turns=conversations(), profile=st.sampled_from(PROFILES))
+def test_no_verdict_is_better_for_what_is_left_out(turns: list[dict[str, list[str]]], profile: Profile) -> None:
+    """Against the verdict on all names: never compliant, each known name judged alike, no score that is higher."""
+    facts = seen(*turns)
+    whole = {field: list(dict.fromkeys(name for turn in turns for name in turn[field])) for field in FIELD_CLASSES}
+    several = any(turn != turns[0] for turn in turns)
+    kept = modern(
+        **{name: names for name, names in facts.lists().items() if name in whole}, several_servers=facts.several_servers
+    )
+    everything = modern(**whole, several_servers=several)
+    ours, theirs = grade(kept, profile), grade(everything, profile)
+    assert facts.several_servers == several
+    assert (ours.compliant, ours.score, ours.grade) == (theirs.compliant, theirs.score, theirs.grade)
+    assert of_known_names(ours) == of_known_names(theirs)
+
+
+def of_known_names(verdict: Verdict) -> set[tuple[str, str, str]]:
+    return {
+        (each.id, each.severity, canonical(each.category, each.algorithm))
+        for each in verdict.findings
+        if each.category in CLASSES and each.algorithm and lookup(each.category, each.algorithm)
+    }
+
+
+def test_a_profile_that_forbids_a_made_up_name_alone_is_not_passed() -> None:
+    """The one name that it forbids may be among those left out: the address is one of several servers all the same."""
+    rule = KexRule(where="1", others="allowed", words={"evil@example.com": "MUST NOT"})
+    profile = Profile(id="own", title="own", version="1", date="2026", source="https://example.com", kex=rule)
+    field = "kex_algorithms"
+    facts = seen({field: ["curve25519-sha256"]}, {field: [*made_up(1, UNKNOWN_KEPT), "evil@example.com"]})
+    verdict = grade(modern(**{field: facts.lists()[field]}, several_servers=facts.several_servers), profile)
+    assert "evil@example.com" not in (facts.lists()[field] or ())
+    assert verdict.compliant is not True
+    assert (verdict.score, verdict.grade) == (0, "F")
