@@ -31,6 +31,9 @@ from sshprobe.wire.suites import Suite, choose_suite
 ATTEMPTS = 2
 """Exchanges tried for one host key."""
 
+FAMILIES_NAMED = 8
+"""Host keys that a record names as not shown: a server may offer two thousand. None in use has more than six."""
+
 _RSA_ORDER = ("rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com")
 
 
@@ -140,7 +143,10 @@ def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | Non
         if family not in progress.answered
     ]
     if wanted.host_keys and not words:
-        words = [f"no {family} host key" for family in pending_families(offer(server), progress)]
+        pending = pending_families(offer(server), progress)
+        words = [f"no {family} host key" for family in pending[:FAMILIES_NAMED]]
+        if len(pending) > FAMILIES_NAMED:
+            words.append(f"nor {len(pending) - FAMILIES_NAMED:,} more host keys")
     if wanted.authentication and progress.authentication != "answered":
         words.append("no authentication methods")
     return "; ".join(words) or None

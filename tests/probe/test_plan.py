@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.probe.plan import Exchange, Progress, Wanted, next_exchange, offer
+from sshprobe.probe.plan import Exchange, Progress, Wanted, next_exchange, offer, unanswered
 from sshprobe.wire.key_exchange import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -106,6 +106,14 @@ def test_gss_null_host_key_is_no_host_key() -> None:
 def test_names_that_cannot_be_sent_back_are_not_asked_for() -> None:
     server = KexInit(bytes(16), (), (b"\xff\xfe", b"a\x00b", b"", b"ssh-ed25519"), (), (), (), (), (), ())
     assert list(offer(server).families) == ["ssh-ed25519"]
+
+
+def test_a_record_names_a_few_of_the_host_keys_that_were_not_shown() -> None:
+    server = kexinit(server_host_key_algorithms=[f"made-up-{number}" for number in range(2048)])
+    words = unanswered(server, Progress(), Wanted(host_keys=True, group_exchange=False, authentication=False))
+    assert words is not None
+    assert words.startswith("no made-up-0 host key; no made-up-1 host key; ")
+    assert words.endswith("no made-up-7 host key; nor 2,040 more host keys")
 
 
 KEY_NAMES = [
