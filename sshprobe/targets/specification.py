@@ -14,6 +14,7 @@ import itertools
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ _UNSPECIFIED = ("0.0.0.0", "::")
 
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
+_A_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
+"""What no name ends in (https://url.spec.whatwg.org/#ends-in-a-number-checker): it would be an address to resolvers."""
 _PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
 
 MAX_PIECES = 65_536
@@ -297,7 +300,7 @@ def _parse_host(host: str) -> str:
         if ipv4_value(host) is not None:
             return host
         if host.isascii():
-            raise _Malformed("is no IPv4 address: that is four numbers of 0 to 255")
+            raise _no_ipv4_address(host)
     return parse_host_name(host)
 
 
@@ -340,6 +343,30 @@ def parse_host_name(name: str) -> str:
             raise _Malformed("is no host name: a part between its dots is longer than 63 characters")
         if not _LABEL.fullmatch(label):
             raise _Malformed("is no host name: its parts are letters, digits and inner hyphens")
-    if labels[-1].isdigit():
+    if all(map(_A_NUMBER.fullmatch, labels)):
+        raise _no_ipv4_address(name)
+    if _A_NUMBER.fullmatch(labels[-1]):
         raise _Malformed("is no host name: its last part is a number")
     return name
+
+
+def _no_ipv4_address(text: str) -> _Malformed:
+    """Say how to write what other tools take for an address, as inet_aton(3) does: "127.1", "0x7f000001".
+
+    It is not taken here. "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others; and what one took for a name,
+    the resolver would take for an address that was excluded under another spelling.
+    """
+    words = "is no IPv4 address: that is four numbers of 0 to 255"
+    readings = []
+    with suppress(OSError):
+        readings.append(socket.inet_ntoa(socket.inet_aton(text)))
+    decimal = ".".join(part.lstrip("0") or "0" for part in text.split("."))
+    if ipv4_value(decimal) is not None:
+        readings.append(decimal)
+    # RFC 1122 section 3.2.1.3: what begins with 0 is no host, so "2222" was meant to be something else.
+    readings = [reading for reading in dict.fromkeys(readings) if not reading.startswith("0.")]
+    if len(readings) > 1:
+        words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write what is meant"
+    elif readings:
+        words += f"; other tools read it as {readings[0]}: write that if it is meant"
+    return _Malformed(words)

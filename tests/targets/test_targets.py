@@ -12,7 +12,7 @@ from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.targets.intervals import holds, merge, outside
-from sshprobe.targets.specification import ipv4_value
+from sshprobe.targets.specification import HostSpec, ipv4_value, parse_specification
 
 
 def expand(*words: str, port: int = 22) -> list[tuple[str, int]]:
@@ -228,6 +228,49 @@ def test_malformed(word: str) -> None:
     assert MALFORMED[word] in str(caught.value)
     assert str(caught.value).startswith('"')
     assert "\n" not in str(caught.value)
+
+
+READINGS = {
+    "127.1": "other tools read it as 127.0.0.1: write that if it is meant",
+    "127.1:2222": "other tools read it as 127.0.0.1: write that if it is meant",
+    "2130706433": "other tools read it as 127.0.0.1: write that if it is meant",
+    "0x7f000001": "other tools read it as 127.0.0.1: write that if it is meant",
+    "0X7F000001.": "other tools read it as 127.0.0.1: write that if it is meant",
+    "0x7f.1": "other tools read it as 127.0.0.1: write that if it is meant",
+    "10.0x1": "other tools read it as 10.0.0.1: write that if it is meant",
+    "\uff10x7f000001": "other tools read it as 127.0.0.1: write that if it is meant",
+    "0177.0.0.1": "some tools read it as 127.0.0.1, others as 177.0.0.1: write what is meant",
+    "127.0.0.01": "other tools read it as 127.0.0.1: write that if it is meant",
+    "08.1.1.1": "other tools read it as 8.1.1.1: write that if it is meant",
+    "2222": "that is four numbers of 0 to 255",
+    "0xffffffffff": "that is four numbers of 0 to 255",
+}
+"""What inet_aton(3) takes for an address, and the end of what is said of it."""
+
+
+@pytest.mark.parametrize("word", READINGS)
+def test_what_others_take_for_an_address_is_neither_address_nor_name(word: str) -> None:
+    """As a target and as what is left alone: taken for a name, it would be an address that no exclusion names."""
+    for read in (lambda: parse_targets([word]), lambda: Exclusions.parse([word])):
+        with pytest.raises(InputError) as caught:
+            read()
+        message = str(caught.value)
+        assert message.startswith(f'"{word}" is no IPv4 address: that is four numbers of 0 to 255')
+        assert message.endswith(READINGS[word])
+
+
+@given(
+    st.text(alphabet="01789afxX.-o", min_size=1, max_size=12)
+    | st.lists(st.sampled_from(["0x7f", "127", "0", "1", "0177", "0x", "a"]), min_size=1, max_size=5).map(".".join)
+)
+def test_no_name_is_an_address_to_the_resolver(word: str) -> None:
+    try:
+        spec = parse_specification(word)
+    except InputError:
+        return
+    if isinstance(spec, HostSpec) and ipv4_value(spec.host) is None:
+        with pytest.raises(OSError):
+            socket.inet_aton(spec.host)
 
 
 NUMBERS = st.one_of(
