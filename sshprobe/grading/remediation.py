@@ -17,6 +17,7 @@ from sshprobe.grading.advice import (
     host_key_plan,
     is_openssh,
     no_gss_refused,
+    openssh_version,
     signs_with_sha1_only,
 )
 from sshprobe.grading.lists import WORDS
@@ -98,7 +99,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
         case "host_key.unproven":
             return "find out who answers here: a faulty server, or someone in between without the key"
         case "protocol.ssh1":
-            return "Protocol 2" if openssh else "switch SSH-1 off"
+            return _speak_ssh2_alone(judgement, context, openssh)
         case "authentication.none_accepted":
             return "PermitEmptyPasswords no" if openssh else "give every account a credential"
         case "authentication.unlisted":
@@ -115,6 +116,17 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return _update_for_strict_kex(openssh)
         case _:
             return f"change what the server shows to {judgement.expected}"
+
+
+def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> str:
+    """OpenSSH has SSH-2 since 2.0 (June 2000). One that says 1.5 may have it, and no host key for it."""
+    if judgement.observed == "1.99":
+        return "Protocol 2" if openssh else "switch SSH-1 off"
+    if not openssh:
+        return "have it speak SSH-2 in place of SSH-1; where it cannot, upgrade or replace it"
+    if (openssh_version(context.observation) or "").startswith("1."):
+        return "upgrade: OpenSSH before 2.0 has no SSH-2"
+    return "Protocol 2, once there is a host key for it (ssh-keygen -t rsa): without one sshd does not start"
 
 
 def _update_for_strict_kex(openssh: bool) -> str:

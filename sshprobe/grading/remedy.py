@@ -41,6 +41,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     """Grade, score and compliance when all of it is applied."""
     left: list[str]
     """What this cannot mend, one finding a line."""
+    left_briefly: list[str]
+    """The same for where the findings are shown: what to do about each, without what it says."""
 
 
 def remedy(
@@ -75,6 +77,7 @@ def remedy(
                 lines += [*([comment] if comment not in lines else []), *change.text]
         commands = [command for change in changes for command in change.commands]
     long = [change for change in changes if change.moduli_bits is not None] if openssh else []
+    left = [finding for finding in promised.findings if finding.counts]
     return Remedy(
         changes=changes,
         lines=[FIRST, *lines] if lines else [],
@@ -85,7 +88,8 @@ def remedy(
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,
-        left=[_left(finding) for finding in promised.findings if finding.counts],
+        left=[_left(finding) for finding in left],
+        left_briefly=[_left(finding, briefly=True) for finding in left],
     )
 
 
@@ -113,6 +117,8 @@ def _differs(finding: Finding) -> bool:
     return finding.deviation and finding.waived is None
 
 
-def _left(finding: Finding) -> str:
+def _left(finding: Finding, *, briefly: bool = False) -> str:
     about = finding.id if finding.algorithm is None else f"{finding.id} {finding.algorithm}"
-    return f"{about}: {finding.message}" + (f"; {finding.remediation}" if finding.remediation else "")
+    if finding.remediation is None:
+        return f"{about}: {finding.message}"
+    return f"{about}: {finding.remediation}" if briefly else f"{about}: {finding.message}; {finding.remediation}"

@@ -60,6 +60,10 @@ class Advice(Promise, Protocol):
     def advice(self) -> list[str]:
         """What to change on software other than OpenSSH, in words."""
 
+    @property
+    def left_briefly(self) -> list[str]:
+        """What to do about each finding that this cannot mend."""
+
 
 def host_block(
     record: HostRecord, terminal: Terminal, *, remedies: Mapping[str, Advice] | None = None, verbose: bool = False
@@ -199,7 +203,7 @@ def _finding(group: list[Finding], widths: tuple[int, int], terminal: Terminal) 
 
 def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, several: bool, verbose: bool) -> list[str]:
     helps = bool(advice.lines or advice.short_commands or advice.long_commands or advice.advice)
-    if not (helps or advice.left):
+    if not (helps or advice.left_briefly):
         return []
     under = f" under {verdict.profile}" if several else ""
     if (advice.grade, advice.score) != (verdict.grade, verdict.score):
@@ -228,13 +232,13 @@ def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, several: bo
         lines.append(f"  To change on this server, {goal[0].lower()}{goal[1:]}:")
         for line in advice.advice:
             lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
-    shown = advice.left if verbose else advice.left[:_SHOWN_LEFT]
+    shown = advice.left_briefly if verbose else advice.left_briefly[:_SHOWN_LEFT]
     if shown:
         lines.append("  This leaves:" if helps else "  To change by hand:")
     for line in shown:
         lines += terminal.wrap(escape_unprintable(line), indent="      ", first="    ")
-    if len(advice.left) > len(shown):
-        lines.append(f"    {len(advice.left) - len(shown)} more with -v")
+    if len(advice.left_briefly) > len(shown):
+        lines.append(f"    {len(advice.left_briefly) - len(shown)} more with -v")
     return lines
 
 

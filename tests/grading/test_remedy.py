@@ -17,6 +17,7 @@ from sshprobe.grading.lists import offers
 from sshprobe.profiles import AuthenticationRule, Profile, Waiver, available_profiles, load_profile
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
+WAYS = ("_client_to_server", "_server_to_client")
 MODERN, ALIBABA = load_profile("mozilla-modern"), load_profile("alibaba-ecs")
 
 
@@ -170,6 +171,31 @@ def test_terrapin_is_ended_where_other_ciphers_are_left() -> None:
 def test_what_was_not_observed_is_not_promised() -> None:
     found = remedy(modern(authentication_methods=None, **both("mac", ["hmac-sha1", "hmac-sha2-256"])), MODERN)
     assert found.compliant is None
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("SSH-1.99-OpenSSH_2.9p2", "Protocol 2"),
+        ("SSH-1.99-Cisco-1.25", "switch SSH-1 off"),
+        ("SSH-1.5-OpenSSH_5.3", "Protocol 2, once there is a host key for it (ssh-keygen -t rsa): without one sshd"),
+        ("SSH-1.5-OpenSSH-1.2.27", "upgrade: OpenSSH before 2.0 has no SSH-2"),
+        ("SSH-1.5-OpenSSH_1.2.3", "upgrade: OpenSSH before 2.0 has no SSH-2"),
+        ("SSH-1.5-1.2.27", "have it speak SSH-2 in place of SSH-1; where it cannot, upgrade or replace it"),
+    ],
+)
+def test_who_never_spoke_ssh_2_is_told_to_upgrade(said: str, words: str) -> None:
+    only = "1.99" not in said
+    unread = {f"{name}_algorithms{way}": None for name in ("encryption", "mac", "compression") for way in WAYS}
+    unread |= dict.fromkeys(("kex_algorithms", "server_host_key_algorithms", "host_keys", "authentication_methods"))
+    seen = modern(identification=identification(said), **({"status": "ssh1_only", **unread} if only else {}))
+    (found,) = [each for each in grade(seen, MODERN).findings if each.id == "protocol.ssh1"]
+    assert (found.remediation or "").startswith(words)
+    help_ = remedy(seen, MODERN)
+    if only:
+        assert help_.lines == []
+        assert [line for line in help_.left if line.startswith(f"protocol.ssh1: speaks SSH-1 only; {words}")]
+        assert [line for line in help_.left_briefly if line.startswith(f"protocol.ssh1: {words}")]
 
 
 def test_other_lines() -> None:

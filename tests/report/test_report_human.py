@@ -27,6 +27,7 @@ class Help:
     score: int = 93
     compliant: bool | None = True
     left: list[str] = field(default_factory=list)
+    left_briefly: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     long_commands: list[str] = field(default_factory=list)
 
@@ -91,12 +92,12 @@ def test_what_a_remedy_reaches_and_leaves() -> None:
     assert "To reach A (93), in /etc" in words(Help(["MACs x"]))
     assert "To match the profile, in /etc" in words(Help(["MACs x"], grade="C", score=61))
     assert "To come closer to the profile, run:" in words(Help([], ["run"], "C", 61, False))
-    assert "This leaves:\n    thing 0\n" in words(Help(["MACs x"], left=left))
-    assert "To change by hand:\n    thing 0\n" in words(Help(left=left))
-    server = words(Help(advice=["MACs: take out hmac-sha1"], left=left))
+    assert "This leaves:\n    thing 0\n" in words(Help(["MACs x"], left_briefly=left))
+    assert "To change by hand:\n    thing 0\n" in words(Help(left_briefly=left))
+    server = words(Help(advice=["MACs: take out hmac-sha1"], left_briefly=left))
     assert "  To change on this server, to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
-    assert "5 more with -v" in words(Help(left=left))
-    assert "thing 8" in words(Help(left=left), verbose=True)
+    assert "5 more with -v" in words(Help(left_briefly=left))
+    assert "thing 8" in words(Help(left_briefly=left), verbose=True)
 
 
 def test_long_commands_are_left_to_fix_and_keys_come_before_lines() -> None:
@@ -234,8 +235,11 @@ def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
         [found] = [each for each in verdict.findings if each.id == "protocol.ssh1"]
         waiver = Waived(reason="a museum", until="2027-01-01", hosts="*", effect=found.effect, deviation=True)
         verdict = msgspec.structs.replace(verdict, findings=[msgspec.structs.replace(found, waived=waiver)])
-    block, table = host_block(judged(record, verdict), Terminal()), render([judged(record, verdict)])
+    help_ = {} if waived else {verdict.profile: remedy(record, load_profile("sshprobe-2026"))}
+    block = host_block(judged(record, verdict), Terminal(), remedies=help_)
+    table = render([judged(record, verdict)])
     assert block.count("SSH-1") == (2 if waived else 1)
+    assert ("    protocol.ssh1: upgrade: OpenSSH before 2.0 has no SSH-2\n" in block) != waived
     assert "speaks SSH-1 only" in block
     assert ("192.0.2.200 (SSH-1 only)" in table) == waived
     assert ("speaks SSH-1 only" in table) != waived
