@@ -36,7 +36,7 @@ _VERSION = re.compile(r"[_-](\d\S*)")
 
 
 class Facts(msgspec.Struct):
-    """Mutable while the host is asked. Fields are those of `sshprobe.records.Observation`."""
+    """Mutable while the host is asked. Its attributes are those of `sshprobe.records.Observation`."""
 
     lines: list[str] = []
     identification: Identification | None = None
@@ -54,7 +54,7 @@ class Facts(msgspec.Struct):
     strict_everywhere: bool = True
     post_quantum_everywhere: bool = True
     """Whether each KEXINIT had it. What makes a server safe counts only if all that answer have it."""
-    warnings: list[str] = []
+    oddities: list[str] = []
 
     _lists_of: ClassVar = staticmethod(attrgetter(*messages.NAME_LISTS))
 
@@ -121,13 +121,14 @@ class Facts(msgspec.Struct):
 
     def warn(self, message: str) -> None:
         """Keep an oddity, once."""
-        if message not in self.warnings:
-            self.warnings.append(message)
+        if message not in self.oddities:
+            self.oddities.append(message)
 
-    def oddities(self) -> list[str]:
-        """Return all warnings."""
+    @property
+    def warnings(self) -> list[str]:
+        """The oddities, and what was left out of the lists."""
         left_out = [later.warning() for later in self.later_names.values()]
-        return [*self.warnings, *filter(None, left_out)]
+        return [*self.oddities, *filter(None, left_out)]
 
     # -- what follows from the lists -----------------------------------------------------------------------------
 

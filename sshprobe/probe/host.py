@@ -352,5 +352,5 @@ class HostProbe:
             strict_kex=facts.strict_kex(),
             post_quantum_kex=facts.post_quantum_kex(),
             several_servers=facts.several_servers,
-            warnings=facts.oddities(),
+            warnings=list(facts.warnings),
         )

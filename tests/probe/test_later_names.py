@@ -64,10 +64,10 @@ def test_a_made_up_end_of_a_known_exchange_is_no_way_around_the_bound() -> None:
 def test_what_is_left_out_is_counted_in_a_warning() -> None:
     first = {"languages_client_to_server": ["en"], "mac_algorithms_client_to_server": ["hmac-sha2-256"]}
     facts = seen(first, {**first, "mac_algorithms_client_to_server": made_up(1, UNKNOWN_KEPT)})
-    assert facts.oddities() == ["mac_algorithms_client_to_server differs between connections to this address"]
+    assert facts.warnings == ["mac_algorithms_client_to_server differs between connections to this address"]
     for turn in (2, 3):
         facts.saw_kexinit(kexinit(**{name: made_up(turn, 1000) for name in first}))
-    assert facts.oddities()[-2:] == [
+    assert facts.warnings[-2:] == [
         "mac_algorithms_client_to_server: 2,000 unknown names of later connections are left out",
         "languages_client_to_server: 1,968 unknown names of later connections are left out",
     ]
@@ -77,7 +77,7 @@ def test_the_first_lists_are_kept_whole() -> None:
     everything = {name: made_up(0, LIMIT) for name in NAME_LISTS}
     facts = seen(everything, everything)
     assert facts.lists() == everything
-    assert facts.oddities() == []
+    assert facts.warnings == []
 
 
 KNOWN = {category: [each for name in names(category) for each in as_offered(name)] for category in CLASSES}
