@@ -1,10 +1,11 @@
 """Dialling: names to addresses, addresses to byte streams with deadlines. Knows nothing of SSH."""
 
-from sshprobe.net.dial import Address, NetworkError, literal, resolve
+from sshprobe.net.dial import CLOSED, Address, NetworkError, literal, resolve
 from sshprobe.net.dialer import Connection, Dialer
 from sshprobe.net.stream import Stream, adopt_stream, open_stream
 
 __all__ = [
+    "CLOSED",
     "Address",
     "Connection",
     "Dialer",

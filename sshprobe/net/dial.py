@@ -40,6 +40,9 @@ _NOT_KNOWN = frozenset(
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
 )
 """What resolvers say of a name without an address of the family asked for; which of them, depends on the system."""
+CLOSED = "the server closed the connection"
+"""With an end of the stream, or with a reset: one that closes at once, while we send, may be seen to do either."""
+
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 
 
@@ -57,7 +60,7 @@ def network_error(error: OSError) -> NetworkError:
     if error.errno == errno.ECONNREFUSED:
         return NetworkError("refused", "connection refused")
     if error.errno in _RESET or isinstance(error, ConnectionResetError):
-        return NetworkError("reset", "connection reset")
+        return NetworkError("reset", CLOSED)
     if error.errno == errno.ETIMEDOUT:
         return NetworkError("timeout", "connection timed out")
     if error.errno in _LOCAL:

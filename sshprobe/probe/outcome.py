@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sshprobe.escape import escape_bytes
-from sshprobe.net import NetworkError
-from sshprobe.probe.conversation import Conversation, Ended
+from sshprobe.net import CLOSED, NetworkError
+from sshprobe.probe.conversation import IDENTIFICATION, Conversation, Ended
 from sshprobe.probe.facts import Facts
 from sshprobe.records import Stage, Status
 from sshprobe.wire.identification import MALFORMED
@@ -55,6 +55,8 @@ class Outcome:
         elif isinstance(error, NetworkError):
             self.status = "unreachable" if error.failure == "local" else error.failure
             self.error = str(error)
+            if error.failure == "reset":  # while we connected: any later one is `Ended`, which says so itself
+                self.error = self.error.replace(CLOSED, f"{CLOSED} before {IDENTIFICATION}", 1)
         else:
             self.status, self.error = "protocol_error", f"internal error: {type(error).__name__}"
 
@@ -83,7 +85,7 @@ def without_identification(ended: Ended, conversation: Conversation, facts: Fact
     elif ended.status == "protocol_error" and len(lines) >= TARPIT_LINES:
         facts.warn("sends lines without end and never an identification, as a tarpit does")
     if after_others and ended.status == "reset":
-        return Ended("throttled", "the server closed the connection before its identification, after earlier ones")
+        return Ended("throttled", f"{CLOSED}, after earlier connections")
     if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
         return ended  # an identification that was begun, whatever came with it
     if lines or unread:

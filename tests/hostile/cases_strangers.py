@@ -136,6 +136,8 @@ def is_likened_to_a_tarpit(record: HostRecord) -> bool:
     return any("as a tarpit does" in warning for warning in record.warnings)
 
 
+CLOSED_AT_ONCE = "the server closed the connection before an identification"
+
 CASES = [
     Case("http", http, "not_ssh", 'it sent "HTTP/1.1 400 Bad Request"'),
     Case("http that keeps the connection", http_keep_alive, "not_ssh", 'it sent "HTTP/1.1 400 Bad Request"'),
@@ -154,12 +156,10 @@ CASES = [
         also=lambda record: record.identification is not None and record.identification.protocol == "3.0",
     ),
     Case("malformed identification", malformed_identification, "protocol_error", "malformed identification"),
-    Case(
-        "a proxy that accepts and closes", accepts_and_closes, "reset", "before an identification", "identification", 2
-    ),
-    Case("reset at once", accepts_and_resets, "reset", "", "identification", 2),
+    Case("a proxy that accepts and closes", accepts_and_closes, "reset", CLOSED_AT_ONCE, "identification", 2),
+    Case("reset at once", accepts_and_resets, "reset", CLOSED_AT_ONCE, "identification", 2),
     Case("silence", silent, "timeout", "timed out waiting for an identification", "identification"),
-    Case("half-closed at once", half_closed, "reset", "closed the connection", "identification", 2),
+    Case("half-closed at once", half_closed, "reset", CLOSED_AT_ONCE, "identification", 2),
     Case("MaxStartups, said", max_startups, "throttled", "Exceeded MaxStartups", connections=2),
     Case("penalty of OpenSSH 10", penalty, "throttled", "Not allowed at this time", connections=2),
     Case("too many connections, said by DISCONNECT", too_many_connections, "throttled", "reason 12", connections=2),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from sshprobe.net import Address, NetworkError
+from sshprobe.net.dial import network_error
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import STILL_OPEN, Connect, Finish, Pause, Receive, Step
@@ -22,6 +24,10 @@ THEIRS = b"SSH-2.0-There_1.0\r\n"
 LISTS = packet(kexinit())
 
 Answer = bytes | Exception
+
+
+def reset() -> NetworkError:
+    return network_error(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
 
 
 class Asked:
@@ -109,9 +115,32 @@ def test_nothing_is_connected_when_the_time_is_up() -> None:
 def test_a_broken_connection_gets_no_goodbye() -> None:
     asked = Asked(depth="lists")
     asked.answer(b"", THEIRS)
-    assert asked.answer(NetworkError("reset", "connection reset")) == Finish(b"", 1)
+    assert asked.answer(reset()) == Finish(b"", 1)
     found = asked.end(b"")
-    assert (found.status, found.error) == ("partial", "connection reset before KEXINIT")
+    assert (found.status, found.error) == ("partial", "the server closed the connection before KEXINIT")
+
+
+@pytest.mark.parametrize("addresses", [[FIRST], [FIRST, SECOND]], ids=["one address", "two"])
+def test_how_a_server_that_closes_at_once_was_seen_to_close_makes_no_other_record(addresses: list[Address]) -> None:
+    """An end, a reset while we wait, or a reset before we knew that we were connected: a race of TCP decides."""
+    found = []
+    everywhere: list[Answer] = [reset()] * len(addresses)
+    ways: list[list[Answer]] = [[b"", b"", b""], [b"", reset(), b""], everywhere]
+    for way in ways:
+        asked = Asked(addresses, depth="lists")
+        seen = asked.end(*way)
+        found.append((seen.status, seen.stage, (seen.error or "").removesuffix(" (and 1 more addresses)")))
+    assert set(found) == {("reset", "identification", "the server closed the connection before an identification")}
+
+
+@pytest.mark.parametrize("way", [[b"", b"", b""], [b"", reset(), b""], [reset()]], ids=["end", "reset", "connecting"])
+def test_nor_where_earlier_connections_were_answered(way: list[Answer]) -> None:
+    asked = Asked()
+    asked.answer(b"", THEIRS + LISTS, b"", b"")
+    while not isinstance(asked.step, Connect):
+        asked.answer(b"")
+    found = asked.end(*way)
+    assert (found.status, found.error) == ("partial", "the server closed the connection, after earlier connections")
 
 
 def test_nor_does_a_server_that_said_goodbye() -> None:
