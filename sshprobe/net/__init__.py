@@ -1,7 +1,8 @@
 """Dialling: names to addresses, addresses to byte streams with deadlines. Knows nothing of SSH."""
 
+from sshprobe.net.connection import Connection
 from sshprobe.net.dial import CLOSED, Address, NetworkError, literal, resolve
-from sshprobe.net.dialer import Connection, Dialer
+from sshprobe.net.dialer import Dialer
 from sshprobe.net.stream import Stream, adopt_stream, open_stream
 
 __all__ = [

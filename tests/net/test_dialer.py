@@ -13,7 +13,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from sshprobe.net import Address, Connection, Dialer, NetworkError
-from sshprobe.net.dialer import FEW, LONGEST, READ
+from sshprobe.net.connection import READ
+from sshprobe.net.dialer import FEW, LONGEST
 from tests.hostile.clock import run_unhurried
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
@@ -161,7 +162,7 @@ async def test_of_a_long_stop_no_more_is_given_back_than_a_question_has(
     dialer: Dialer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else the silent servers of a scan that was stopped for an hour would hold it for another."""
-    monkeypatch.setattr("sshprobe.net.dialer.GIVEN_BACK", 0.2)
+    monkeypatch.setattr("sshprobe.net.connection.GIVEN_BACK", 0.2)
     with listening() as server:
         connection = Recorder(dialer, server.getsockname()[1])
         connection.dial(5)
@@ -447,7 +448,7 @@ class Expecting(Recorder):
 
 @pytest.fixture
 def patience(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    monkeypatch.setattr("sshprobe.net.dialer.PATIENCE", getattr(request, "param", 60))
+    monkeypatch.setattr("sshprobe.net.connection.PATIENCE", getattr(request, "param", 60))
 
 
 hurried = pytest.mark.parametrize("patience", [0.05], indirect=True)

@@ -106,7 +106,7 @@ async def test_what_this_machine_is_short_of_is_for_a_task(dialer: Dialer, monke
         raise OSError(24, "Too many open files")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sshprobe.net.dialer.socket.socket", no_socket)
+        patch.setattr("sshprobe.net.connection.socket.socket", no_socket)
         asked = probe(9)
         assert await dialled(dialer, asked) is None
         assert asked.local_trouble == "this machine: too many open files"
