@@ -36,8 +36,8 @@ TICK = 0.02
 """Seconds between two looks at the deadlines, at least: they are kept no more exactly than that."""
 
 GATHERED = 64
-"""Events that are let gather for one round; at most a quarter as many as connections are open, so that a sweep with no
-more connections than it needs takes an eighth longer, and not twice as long."""
+"""Events that are let gather for one round; at most a quarter as many as connections are open, which then wait an
+eighth longer from one of their events to the next."""
 
 FEW = 16
 """Connections of which fewer are served at once, each time."""
