@@ -34,13 +34,15 @@ def reached(threshold: str, record: HostRecord) -> bool:
 
     A severity: a finding of at least that severity that is not waived. A letter: that letter or a worse one.
     `noncompliant`: a verdict that is not "compliant: true", one that could not be decided included. A server that took
-    a connection and could not be judged reaches every one: what was not seen passes nothing. A host where nobody
-    answered, or something other than SSH, reaches none.
+    a connection and could not be judged, or of whose names the record leaves out some, reaches every one: what was not
+    seen passes nothing. A host where nobody answered, or something other than SSH, reaches none.
     """
     if not record.verdicts:
         # A connection that was taken and then nothing, or closed: sshd under load or with a ban looks so.
         answered = record.identification is not None or record.stage not in ("resolve", "connect")
         return (answered and record.status != "not_ssh") or record.status in _UNJUDGED
+    if record.names_left_out:
+        return True
     if threshold == _COMPLIANCE:
         return any(verdict.compliant is not True for verdict in record.verdicts)
     if threshold in _GRADES:

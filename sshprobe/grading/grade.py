@@ -61,7 +61,7 @@ def grade(
         missing = ["anything"]
     context = Context.of(observation, profile, judgements)
     findings = [_finding(judgement, context) for judgement in judgements]
-    score = total(findings, gradeable=gradeable)
+    score = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
     compliant: bool | None = True
     if any(finding.deviation for finding in findings):
         compliant = False
@@ -122,6 +122,13 @@ def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
     yield from missing_authentication(profile, observation)
     if observation.several_servers:
         yield "the other servers at this address: connections met different ones"
+    if observation.names_left_out:
+        yield f"names of later connections: {_unseen(observation)}"
+
+
+def _unseen(observation: Observation) -> str | None:
+    left_out = observation.names_left_out
+    return f"{left_out:,} left out of the record" if left_out else None
 
 
 def _finding(judgement: Judgement, context: Context) -> Finding:

@@ -17,8 +17,8 @@ CAPS: dict[Severity, int] = {"critical": 10, "high": 54, "medium": 89}
 NO_POST_QUANTUM_CAP = 97
 """Without a post-quantum key exchange there is no A+: what is recorded today can be read later."""
 
-UNGRADEABLE_CAP = 0
-"""Nothing was observed that could be judged."""
+UNSEEN_CAP = 0
+"""Nothing was observed that could be judged, or the record leaves out what a profile might forbid."""
 
 LETTERS: tuple[tuple[int, Grade], ...] = ((98, "A+"), (90, "A"), (70, "B"), (55, "C"), (40, "D"), (0, "F"))
 """The least score of each letter."""
@@ -65,11 +65,11 @@ def letter(score: int) -> Grade:
     return next(grade for least, grade in LETTERS if score >= least)
 
 
-def total(findings: Iterable[Finding], *, gradeable: bool = True) -> Score:
-    """Points, cap and letter of all findings together."""
+def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
+    """Points, cap and letter of all findings together; with `unseen`, in words, there is nothing to gain."""
     points = 0
-    cap: int | None = None if gradeable else UNGRADEABLE_CAP
-    reasons: list[str] = [] if gradeable else ["nothing observed"]
+    cap: int | None = None if unseen is None else UNSEEN_CAP
+    reasons: list[str] = [] if unseen is None else [unseen]
     for finding in findings:
         points += finding.effect.points
         limit = finding.effect.cap

@@ -144,6 +144,10 @@ class Facts(msgspec.Struct):
             lists[name] += later
         return lists
 
+    def names_left_out(self) -> int:
+        """Return how many names of algorithms later connections had that `lists` has not."""
+        return sum(later.left_out for later in self.later_names.values() if later.of_algorithms)
+
     def hassh_server(self) -> str | None:
         """Return the MD5 of four lists that fingerprints a server's software and configuration (HASSH, 2018)."""
         if self.kexinit is None:

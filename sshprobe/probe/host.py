@@ -352,5 +352,6 @@ class HostProbe:
             strict_kex=facts.strict_kex(),
             post_quantum_kex=facts.post_quantum_kex(),
             several_servers=facts.several_servers,
+            names_left_out=facts.names_left_out(),
             warnings=list(facts.warnings),
         )

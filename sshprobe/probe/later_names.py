@@ -5,8 +5,9 @@ connections would fill a record with tens of megabytes, most of it findings. So 
 
 1. every name that the catalogue has, and every signal: a weak name that was offered once must not pass unseen;
 2. of each GSS-API exchange that it knows, the first mechanism: all others are judged as that one;
-3. of names that it does not know, `UNKNOWN_KEPT` in each list. Each of them is a finding of its own; so many leave no
-   point of the score, and no profile calls compliant an address at which lists differ. A warning counts the rest.
+3. of names that it does not know, `UNKNOWN_KEPT` in each list. The record counts the rest, and a warning says so. A
+   profile may forbid one of those, or allow or waive all that are kept: so a verdict with any left out scores 0, and
+   reaches every `--fail-on`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sshprobe.algorithms import Class, is_marker, lookup
 from sshprobe.escape import escape_bytes
 
 UNKNOWN_KEPT = 32
-"""Names without an entry in the catalogue that are kept in each list. Each costs 4 points, so 25 cost all there are."""
+"""Names without an entry in the catalogue that are kept in each list."""
 
 _CLASSES: dict[str, Class] = {
     "kex_algorithms": "kex",
@@ -41,7 +42,13 @@ class LaterNames:
         self._kept: dict[str, None] = {}
         self._families: set[str] = set()
         self._unknown = 0
-        self._left_out = 0
+        self.left_out = 0
+        """How many names are not kept; each counts once for each connection that brought it."""
+
+    @property
+    def of_algorithms(self) -> bool:
+        """Whether its names are judged: those of languages are not."""
+        return self._class is not None
 
     def add(self, names: Iterable[bytes], first: Set[bytes]) -> None:
         """Take what a connection brought. `first` are the names of the first KEXINIT."""
@@ -53,7 +60,7 @@ class LaterNames:
                 continue
             if not self._is_new_to_judge(name):
                 if self._unknown == UNKNOWN_KEPT:
-                    self._left_out += 1
+                    self.left_out += 1
                     continue
                 self._unknown += 1
             self._kept[name] = None
@@ -74,7 +81,7 @@ class LaterNames:
         return iter(self._kept)
 
     def warning(self) -> str | None:
-        """Return how many names are not kept, in words; each counts once for each connection that brought it."""
-        if not self._left_out:
+        """Return how many names are not kept, in words."""
+        if not self.left_out:
             return None
-        return f"{self._field}: {self._left_out:,} unknown names of later connections are left out"
+        return f"{self._field}: {self.left_out:,} unknown names of later connections are left out"

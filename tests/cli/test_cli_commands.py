@@ -431,6 +431,15 @@ def test_a_server_that_could_not_be_judged_does_not_pass(threshold: str) -> None
     assert reached(threshold, blank), "a record made by hand, without lists"
 
 
+@pytest.mark.parametrize("threshold", ["noncompliant", "critical", "low", "F", "A"])
+def test_a_server_of_whose_names_some_are_left_out_does_not_pass(threshold: str) -> None:
+    from tests.sample_records import CLEAN, judged
+
+    record = judged(captured("openssh-9.9p2"), CLEAN)
+    assert not reached(threshold, record)
+    assert reached(threshold, msgspec.structs.replace(record, names_left_out=1))
+
+
 def test_exit_codes() -> None:
     assert exit_code(interrupted=False, graded=1, failed=False) == 0
     assert exit_code(interrupted=False, graded=1, failed=True) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from sshprobe.grading import grade
 from sshprobe.grading.lists import FIELDS
 from sshprobe.probe.facts import Facts
 from sshprobe.probe.later_names import UNKNOWN_KEPT
-from sshprobe.profiles import KexRule, Profile, available_profiles, load_profile
+from sshprobe.profiles import KexRule, Profile, Waiver, available_profiles, load_profile
 from sshprobe.records import Verdict
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import modern
@@ -123,13 +125,43 @@ def of_known_names(verdict: Verdict) -> set[tuple[str, str, str]]:
     }
 
 
-def test_a_profile_that_forbids_a_made_up_name_alone_is_not_passed() -> None:
-    """The one name that it forbids may be among those left out: the address is one of several servers all the same."""
-    rule = KexRule(where="1", others="allowed", words={"evil@example.com": "MUST NOT"})
-    profile = Profile(id="own", title="own", version="1", date="2026", source="https://example.com", kex=rule)
-    field = "kex_algorithms"
-    facts = seen({field: ["curve25519-sha256"]}, {field: [*made_up(1, UNKNOWN_KEPT), "evil@example.com"]})
-    verdict = grade(modern(**{field: facts.lists()[field]}, several_servers=facts.several_servers), profile)
-    assert "evil@example.com" not in (facts.lists()[field] or ())
+KEX = "kex_algorithms"
+KEPT = made_up(1, UNKNOWN_KEPT)
+
+
+@pytest.mark.parametrize(
+    ("rule", "waiver"),
+    [
+        (KexRule(where="1", others="allowed", words={"evil@example.com": "MUST NOT"}), ()),
+        (KexRule(where="1", allowed=("curve25519-sha256", *KEPT)), ()),
+        (
+            KexRule(where="1", allowed=("curve25519-sha256",), words={"evil@example.com": "MUST NOT"}),
+            (Waiver(finding="kex.unlisted", hosts=("*",), reason="ours", until=date(2999, 1, 1)),),
+        ),
+    ],
+    ids=["the only forbidden one", "all others are allowed", "all others are waived"],
+)
+def test_a_name_that_was_left_out_passes_under_no_profile(rule: KexRule, waiver: tuple[Waiver, ...]) -> None:
+    profile = Profile(
+        id="own", title="own", version="1", date="2026", source="https://example.com", kex=rule, waiver=waiver
+    )
+    facts = seen({KEX: ["curve25519-sha256"]}, {KEX: [*KEPT, "evil@example.com"]})
+    assert "evil@example.com" not in (facts.lists()[KEX] or ())
+    record = modern(
+        kex_algorithms=facts.lists()[KEX],
+        several_servers=facts.several_servers,
+        names_left_out=facts.names_left_out(),
+        started_at="2026-11-21T10:00:00Z",
+    )
+    verdict = grade(record, profile)
     assert verdict.compliant is not True
     assert (verdict.score, verdict.grade) == (0, "F")
+    assert "1 left out of the record" in verdict.cap_reasons
+    assert "names of later connections: 1 left out of the record" in verdict.not_observed
+
+
+def test_names_of_languages_are_judged_by_nobody_and_left_out_by_the_way() -> None:
+    field = "languages_client_to_server"
+    facts = seen({field: []}, {field: made_up(1, LIMIT)})
+    assert len(facts.warnings) == 2
+    assert facts.names_left_out() == 0
