@@ -145,7 +145,8 @@ class FleetTable:
         """Return the cells of a row without the place."""
         # Only what is shown is made printable: a record is much larger, and there are many.
         if not record.verdicts:
-            return _printable_cells(("-", "", software(record.identification), _cut(outcome(record), 50)))
+            why = _cut(outcome(record), 72)  # which ends with how far it got
+            return _printable_cells(("-", "", software(record.identification), why))
         verdict, *_ = record.verdicts
         answers = {
             each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")

@@ -344,6 +344,12 @@ def test_a_narrow_screen_cuts_the_table_and_a_file_takes_it_whole() -> None:
     assert "  OpenSSH 9.2p1...  no post-quantum key e..." in smallest
 
 
+@pytest.mark.parametrize("awaited", ["an identification", "the key exchange"])
+def test_a_host_without_a_verdict_says_in_the_table_how_far_it_got(awaited: str) -> None:
+    words = f"the server closed the connection before {awaited}"
+    assert f"  reset: {words}\n" in render([*fleet(), failed("reset", words)])
+
+
 def test_what_is_common_is_said_in_words() -> None:
     findings = [
         finding("group_exchange.modulus", "medium", None, "2048-bit groups"),
