@@ -90,6 +90,7 @@ class Sweep(Generic[T, R]):
         self._interval = 1 / rate if rate else 0.0
         self._next_start = 0.0
         self._late = 0.0  # seconds by which the last wait for a start ended late
+        self._let_go = 0.0  # when the last start was
         self._due: asyncio.Future[None] | None = None
         """Done when the next target may be started."""
         self._throttle_wait = throttle_wait
@@ -371,6 +372,8 @@ class Sweep(Generic[T, R]):
         """Wait until the next target may be started, or nothing is started any more."""
         loop = asyncio.get_running_loop()
         now = loop.time()
+        if now - self._let_go > self._interval:  # since then something else held the next one up, which is no credit
+            self._late = 0.0
         start = max(self._next_start, now - self._late)
         self._next_start = start + self._interval
         if start > now:
@@ -381,7 +384,9 @@ class Sweep(Generic[T, R]):
             finally:
                 timer.cancel()
                 self._due = None
-            self._late = min(loop.time() - start, CATCHES_UP)
+            now = loop.time()
+            self._late = min(now - start, CATCHES_UP)
+        self._let_go = now
 
 
 def _wake(waiting: asyncio.Future[None]) -> None:

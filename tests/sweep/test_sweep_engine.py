@@ -237,6 +237,33 @@ def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_on
     assert begun[4 + at_once :] == [round(over + 0.01 * number, 6) for number in later]
 
 
+def test_what_a_busy_loop_was_late_for_is_not_made_good_after_a_delay() -> None:
+    """Of whatever else: the source of the targets, a pause, too many under way."""
+    loop = Clockwork()
+    begun: list[float] = []
+
+    async def targets() -> AsyncIterator[Conversation]:
+        for number in range(12):
+            if number == 5:
+                await asyncio.sleep(1)
+            yield Conversation(str(number), str(number))
+
+    async def expand(job: Conversation) -> list[Job[str]]:
+        begun.append(round(loop.time(), 6))
+        if job.name == "3":
+            loop.clock.now += 0.05
+        return [job]
+
+    async def run() -> None:
+        engine: Sweep[Conversation, str] = Sweep(expand, concurrency=100, rate=100)
+        async for _ in engine.run(targets()):
+            pass
+
+    loop.run_until_complete(run())
+    loop.close()
+    assert begun == [0, 0.01, 0.02, 0.03, 0.08, 1.08, *(round(1.08 + 0.01 * number, 6) for number in range(6))]
+
+
 async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
     targets = [Conversation(str(number), str(number), throttled=number == 0) for number in range(1000)]
     engine = sweep(5, throttle_wait=3600)
