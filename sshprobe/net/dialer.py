@@ -205,5 +205,8 @@ class Dialer:
 
     def _fault(self, connection: Connection, error: Exception) -> None:
         _log.exception("internal error while asking %s port %d", connection.place.ip, connection.port)
-        connection.close()
-        connection.faulty(error)
+        try:
+            connection.close()
+            connection.faulty(error)
+        except Exception:  # of a second bug: it must not keep the round from the others, nor the next round from coming
+            _log.exception("internal error while giving up %s port %d", connection.place.ip, connection.port)

@@ -412,6 +412,34 @@ def test_but_nobody_waits_with(number: int, pauses: list[float]) -> None:
     assert all(came - sent < 0.001 for sent, came in run_unhurried(times_of(number, pauses)))
 
 
+class Faulty(Listener):
+    """Has a bug, and another one in what is done about bugs."""
+
+    __slots__ = ()
+
+    def received(self, data: bytes) -> None:
+        raise RuntimeError("bug")
+
+    def faulty(self, error: Exception) -> None:
+        raise RuntimeError("another")
+
+
+async def test_two_bugs_at_once_cost_no_more_than_one_connection(dialer: Dialer) -> None:
+    """Be it in a round for which events gathered: the others there are served, and the next round comes."""
+    with ExitStack() as stack:
+        server = stack.enter_context(listening(backlog=100))
+        made = [(Faulty if number == 40 else Listener)(dialer, server.getsockname()[1]) for number in range(80)]
+        for each in made:
+            each.dial(600)
+        peers = {each: stack.enter_context(server.accept()[0]) for each in made}
+        for each in made:
+            peers[each].sendall(b"hello")
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(2 * LONGEST)
+        assert [each for each in made if not each.times] == [made[40]]
+        assert not made[40].is_open
+
+
 async def test_a_dialer_can_be_closed_while_events_gather() -> None:
     dialer = Dialer()
     dialer.open()
