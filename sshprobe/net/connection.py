@@ -269,6 +269,7 @@ class Connection:
 
     def _lose_patience(self) -> None:
         """Take what has come. Where the deadline is over, too, it was in time all the same."""
+        self._asked_until = max(self._asked_until, self.deadline)  # what was given back counts for both
         self._take_less()
         self._events, self._came = 0, self._read_now()  # not every kernel tells of what was there before
         self.hand_over()

@@ -567,6 +567,28 @@ async def test_silence_where_much_is_expected_is_silence(dialer: Dialer) -> None
         assert made.heard == ["connected", "expired"]
 
 
+@hurried
+@pytest.mark.usefixtures("patience")
+def test_lost_time_is_given_back_once_where_much_is_expected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not for the end of patience, and for the deadline that was over by then."""
+
+    async def silence_after_a_stop() -> float:
+        dialer = Dialer()
+        dialer.open()
+        with ExitStack() as stack:
+            made, _ = await expecting(dialer, stack, 10, wait=0.1)
+            monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda time=dialer.time: time() + 1)
+            monkeypatch.setattr(dialer, "time", asyncio.get_running_loop().time)
+            stopped_until = dialer.time()
+            async with asyncio.timeout(60):
+                await made.over.wait()
+            assert made.heard == ["connected", "expired"]
+            dialer.close()
+            return dialer.time() - stopped_until
+
+    assert 0.8 < run_unhurried(silence_after_a_stop()) < 1.4
+
+
 @pytest.mark.usefixtures("patience")
 @pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("said", ["", "12345", "123456789", "1234567890"])
