@@ -39,6 +39,9 @@ CATCHES_UP = 0.1
 
 Else one that gets a processor ten times a second would start ten hosts a second, whatever the rate."""
 
+HELD_UP = 0.01
+"""Seconds between two starts, at least, of which this loop, or starting alone, is not the reason."""
+
 SECOND_TRIES = 4096
 """Targets that may be put off to the end. Each takes 3.5 kB until then."""
 
@@ -372,7 +375,7 @@ class Sweep(Generic[T, R]):
         """Wait until the next target may be started, or nothing is started any more."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now - self._let_go > self._interval:  # since then something else held the next one up, which is no credit
+        if now - self._let_go > max(self._interval, HELD_UP):  # by something else, which is no credit
             self._late = 0.0
         start = max(self._next_start, now - self._late)
         self._next_start = start + self._interval
