@@ -153,6 +153,7 @@ class Connection:
             self.is_open = False
             if self._unsent is not None:
                 self.send_now()
+            self._dialer.made -= self.is_made
             self._dialer.forget(self._number)
             self._socket.close()
 
@@ -161,6 +162,7 @@ class Connection:
         self.is_open = False
         if self._unsent is not None:
             self.send_now()
+        self._dialer.made -= self.is_made
         self._dialer.release(self._number)
         if self._least > 1:
             tell_from(self._socket, 1)
@@ -187,6 +189,7 @@ class Connection:
                     return
                 came = self._read_now()
             self.is_made = True
+            self._dialer.made += 1
             self.connected()
         while came is not None and self.is_open:
             if isinstance(came, OSError):

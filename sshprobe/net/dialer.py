@@ -40,7 +40,7 @@ GATHERED = 64
 eighth longer from one of their events to the next."""
 
 FEW = 16
-"""Connections of which fewer are served at once, each time."""
+"""Connections that are made, of which fewer are served at once, each time: those of dead addresses bring no events."""
 
 LONGEST = 0.1
 """Seconds for which events are let gather, at most: what a connection waits more for each of its answers."""
@@ -61,6 +61,8 @@ class Dialer:
         """When the deadlines are looked at next, by the loop's clock."""
         self.time: Callable[[], float] = time.monotonic
         """The loop's clock, once `open`."""
+        self.made = 0
+        """How many connections are made, and not yet closed."""
         self.in_round = False
         """Whether what has to be sent or dialled is to be put into these, and not done at once."""
         self.to_send: list[Connection] = []
@@ -137,10 +139,9 @@ class Dialer:
 
     def _gathering_time(self) -> float:
         """Return the seconds from the beginning of one round to that of the next."""
-        together = len(self._connections)
-        if together < FEW:
+        if self.made < FEW:
             return 0.0
-        return min(LONGEST, min(GATHERED, together / 4) * self._seconds / self._events)
+        return min(LONGEST, min(GATHERED, self.made / 4) * self._seconds / self._events)
 
     def _serve(self) -> int:
         """Serve what is ready. Returns how many connections were."""

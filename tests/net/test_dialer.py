@@ -370,11 +370,21 @@ class Listener(Connection):
         self.times.append(self._dialer.time())
 
 
-async def times_of(number: int, pauses: list[float]) -> list[tuple[float, float]]:
-    """Return when each piece of data was sent, and when it came; to each of `number` connections in turn."""
+async def times_of(number: int, pauses: list[float], dead: int = 0) -> list[tuple[float, float]]:
+    """Return when each piece of data was sent, and when it came; to each of `number` connections in turn.
+
+    Beside them are those to `dead` addresses, which nobody takes.
+    """
     dialer = Dialer()
     dialer.open()
     with ExitStack() as stack:
+        full = stack.enter_context(listening(backlog=0)).getsockname()
+        for _ in range(2):
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(full)
+        for _ in range(dead):
+            Listener(dialer, full[1]).dial(600)
         server = stack.enter_context(listening(backlog=number))
         made = [Listener(dialer, server.getsockname()[1]) for _ in range(number)]
         peers = []
@@ -402,14 +412,15 @@ def test_events_of_many_connections_gather() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "pauses"),
+    ("number", "pauses", "dead"),
     [
-        pytest.param(FEW - 1, [0.002] * 100, id="few connections"),
-        pytest.param(100, [0.3] * 4, id="events after a while without any"),
+        pytest.param(FEW - 1, [0.002] * 100, 0, id="few connections"),
+        pytest.param(FEW - 1, [0.002] * 100, 100, id="few beside many dead addresses"),
+        pytest.param(100, [0.3] * 4, 0, id="events after a while without any"),
     ],
 )
-def test_but_nobody_waits_with(number: int, pauses: list[float]) -> None:
-    assert all(came - sent < 0.001 for sent, came in run_unhurried(times_of(number, pauses)))
+def test_but_nobody_waits_with(number: int, pauses: list[float], dead: int) -> None:
+    assert all(came - sent < 0.001 for sent, came in run_unhurried(times_of(number, pauses, dead)))
 
 
 class Faulty(Listener):
