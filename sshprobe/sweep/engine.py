@@ -26,6 +26,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sshprobe.sweep.jobs import Job, Shortcut, Way
+from sshprobe.sweep.pace import Pace
 from sshprobe.sweep.turns import Addresses, Turns
 
 R = TypeVar("R")
@@ -33,14 +34,6 @@ T = TypeVar("T")
 
 LOCAL_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds to wait before each new try when this machine ran out of something."""
-
-CATCHES_UP = 0.1
-"""Seconds of starts, at most, that are made good at once where this process was late for them.
-
-Else one that gets a processor ten times a second would start ten hosts a second, whatever the rate."""
-
-HELD_UP = 0.01
-"""Seconds between two starts, at least, of which this loop, or starting alone, is not the reason."""
 
 SECOND_TRIES = 4096
 """Targets that may be put off to the end. Each takes 3.5 kB until then."""
@@ -90,12 +83,7 @@ class Sweep(Generic[T, R]):
         self.progress = Progress()
         self._expand = expand
         self._concurrency = concurrency
-        self._interval = 1 / rate if rate else 0.0
-        self._next_start = 0.0
-        self._late = 0.0  # seconds by which the last wait for a start ended late
-        self._let_go = 0.0  # when the last start was
-        self._due: asyncio.Future[None] | None = None
-        """Done when the next target may be started."""
+        self._pace = Pace(rate) if rate else None
         self._throttle_wait = throttle_wait
         self._trouble = trouble
         self._deferred = deferred
@@ -119,8 +107,8 @@ class Sweep(Generic[T, R]):
     def stop(self) -> None:
         """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
         self._stopped.set()
-        if self._due is not None:
-            _wake(self._due)
+        if self._pace is not None:
+            self._pace.let_go()
 
     async def run(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[Outcome[T, R], None]:
         """Yield the outcome of every target. Closing the iterator early cancels what runs."""
@@ -219,8 +207,8 @@ class Sweep(Generic[T, R]):
                 break
             if not self._calm.is_set():
                 await self._calm.wait()
-            if self._interval:
-                await self._keep_rate()
+            if self._pace is not None:
+                await self._pace.next_start()
             if self._stopped.is_set():
                 break  # while we waited
             try:
@@ -370,31 +358,6 @@ class Sweep(Generic[T, R]):
             await asyncio.sleep(pause)
         finally:
             self._calm.set()
-
-    async def _keep_rate(self) -> None:
-        """Wait until the next target may be started, or nothing is started any more."""
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if now - self._let_go > max(self._interval, HELD_UP):  # by something else, which is no credit
-            self._late = 0.0
-        start = max(self._next_start, now - self._late)
-        self._next_start = start + self._interval
-        if start > now:
-            self._due = loop.create_future()
-            timer = loop.call_at(start, _wake, self._due)
-            try:
-                await self._due
-            finally:
-                timer.cancel()
-                self._due = None
-            now = loop.time()
-            self._late = min(now - start, CATCHES_UP)
-        self._let_go = now
-
-
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
 
 
 async def _as_async(targets: Iterable[T]) -> AsyncIterator[T]:

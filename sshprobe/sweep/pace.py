@@ -1,0 +1,49 @@
+"""When the next target may be started: so many a second, evenly, whatever the loop does meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+CATCHES_UP = 0.1
+"""Seconds of starts, at most, that are made good at once where this process was late for them.
+
+Else one that gets a processor ten times a second would start ten hosts a second, whatever the rate."""
+
+HELD_UP = 0.01
+"""Seconds between two starts, at least, of which this loop, or starting alone, is not the reason."""
+
+
+class Pace:
+    """At most `rate` starts a second. One waits for the next at a time."""
+
+    def __init__(self, rate: float) -> None:
+        self._interval = 1 / rate
+        self._next = 0.0  # the time of the next start
+        self._late = 0.0  # seconds by which the last wait for one ended late
+        self._last = 0.0  # when the last one was
+        self._waiting: asyncio.Future[None] | None = None
+
+    async def next_start(self) -> None:
+        """Wait until the next target may be started, or until `let_go`."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if now - self._last > max(self._interval, HELD_UP):  # by something else, which is no credit
+            self._late = 0.0
+        start = max(self._next, now - self._late)
+        self._next = start + self._interval
+        if start > now:
+            self._waiting = loop.create_future()
+            timer = loop.call_at(start, self.let_go)
+            try:
+                await self._waiting
+            finally:
+                timer.cancel()
+                self._waiting = None
+            now = loop.time()
+            self._late = min(now - start, CATCHES_UP)
+        self._last = now
+
+    def let_go(self) -> None:
+        """End the wait, if there is one."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
