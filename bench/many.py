@@ -15,6 +15,7 @@ from bench.checks import floor_answered, number_printed, occurs, records_say, ss
 from bench.measure import (
     BUILD,
     CLIENTS,
+    FEW,
     RECORDS,
     ROOT,
     BenchError,
@@ -132,7 +133,7 @@ async def measure_lists(clients: list[Client], rounds: int, port: list[int], **r
                 async with Responder(**responder) as alone:
                     port[:] = [alone.port]
                     forget_records()
-                    start = run_client(client.command(1))
+                    start = run_client(client.command(FEW))
                 async with Responder(**responder) as many:
                     port[:] = [many.port]
                     forget_records()
@@ -182,14 +183,13 @@ async def measure_workers(hosts: int, rounds: int) -> str:
     """
     if "--workers" not in scan_help():
         return "not measured: `sshprobe scan` has no `--workers`"
-    different = max(len(CAPTURES), hosts // 3)
     alike: dict[str, list[Pair]] = {AS_ASKED: [], FLOOR: []}
     unlike: list[Pair] = []
     try:
         for _ in range(rounds):
             for name, pairs in alike.items():
                 pairs.append(await _pair(name, hosts))
-            unlike.append(await _pair(AS_ASKED, different, sets=different))
+            unlike.append(await _pair(AS_ASKED, hosts, sets=hosts))
     except BenchError as error:
         return f"failed: {error}"
     return "\n".join(
@@ -198,8 +198,8 @@ async def measure_workers(hosts: int, rounds: int) -> str:
             f"  {hosts} hosts of {len(CAPTURES)} kinds",
             f"  two workers against one: {_words(alike[AS_ASKED], hosts)}",
             f"  two processes of the floor against one: {_words(alike[FLOOR], hosts)}",
-            f"  {different} hosts that all differ",
-            f"  two workers against one: {_words(unlike, different)}",
+            f"  {hosts} hosts that all differ",
+            f"  two workers against one: {_words(unlike, hosts)}",
         )
     )
 

@@ -18,6 +18,9 @@ BUILD = ROOT / "bench" / "build"
 CLIENTS = ROOT / "bench" / "clients"
 RECORDS = BUILD / "records.jsonl"
 
+FEW = 2
+"""Hosts of the run that is taken off where the start is not counted. One would be shown in another way than many."""
+
 
 def say(text: str) -> None:
     """Say on standard error what is being done."""
@@ -124,7 +127,7 @@ class Sample:
 
     usage: Usage
     start_up: float
-    """CPU seconds of the same command for one host: what it costs to start, and that host."""
+    """CPU seconds of the same command for `FEW` hosts: what it costs to start, and these."""
     connections: float
     """Per host, from the server's count."""
     server_cpu: float
@@ -137,8 +140,8 @@ def per_host(client: Client, sample: Sample) -> float:
 
 
 def per_further_host(client: Client, sample: Sample) -> float:
-    """CPU seconds for each host after the first: without the start of the program."""
-    return (sample.usage.cpu - sample.start_up) / max(1, client.hosts - 1)
+    """CPU seconds for each host after the first `FEW`: without the start of the program."""
+    return (sample.usage.cpu - sample.start_up) / max(1, client.hosts - FEW)
 
 
 def median(values: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.checks import number_printed, occurs, sshprobe_answered
 from bench.many import SSHPROBE
-from bench.measure import BUILD, CLIENTS, RECORDS, BenchError, Client, Sample, run_client, say
+from bench.measure import BUILD, CLIENTS, FEW, RECORDS, BenchError, Client, Sample, run_client, say
 from bench.servers import RealServers
 
 NMAP_SCRIPTS = "+ssh2-enum-algos,+ssh-hostkey,+ssh-auth-methods,+sshv1"  # "+": whatever the port
@@ -138,7 +138,7 @@ async def measure_full(clients: list[Client], servers: RealServers, rounds: int)
                 continue
             say(f"  round {number + 1}: {client.name}, {client.hosts} hosts")
             try:
-                start = run_client(client.command(1))
+                start = run_client(client.command(FEW))
                 await asyncio.sleep(0.3)
                 before, cpu = servers.connections(), servers.cpu()
                 usage = run_client(client.command(client.hosts))
