@@ -35,7 +35,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "reset at once": ("reset", ""),
     "reset after the identification": ("partial", "before KEXINIT"),
     "closed at once": ("reset", ""),
-    "half-closed at once": ("reset", "closed the connection before an identification"),
+    "half-closed at once": ("reset", "the connection was closed before an identification"),
     "HTTP": ("not_ssh", 'it sent "HTTP/1.1 400'),
     "TLS alert": ("not_ssh", r'it sent "\x15\x03'),
     "SMTP": ("not_ssh", 'it sent "220 mail'),

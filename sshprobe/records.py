@@ -137,7 +137,7 @@ class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
     modulus_bits: int | None
     """Bits of the prime sent. None: no group came, or none that can be used: a warning says why."""
     refused: bool
-    """True: the server closed or objected instead of sending a group."""
+    """True: no group came: the server objected, the connection was closed, or time ran out."""
     modulus: str | None = None
     """The prime sent, in upper-case hex as moduli(5) writes it. None: no group came, or one above 8192 bits."""
     generator: str | None = None

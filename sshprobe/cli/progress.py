@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""
 
-_WAITS = "note: the host throttles or hung up; it is asked once more, after --throttle-wait"
+_WAITS = "note: the host throttles, or the connection was closed; it is asked once more, after --throttle-wait"
 
 
 class SweepProgress:

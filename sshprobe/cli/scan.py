@@ -81,7 +81,7 @@ DEFAULT_RATE = 200.0
     type=WAIT,
     default=20.0,
     show_default=True,
-    help="Seconds before a host that throttles or hangs up is asked again.",
+    help="Seconds before a host that throttles, or whose connection was closed, is asked again.",
 )
 @output_options
 @click.option(

@@ -40,8 +40,9 @@ _NOT_KNOWN = frozenset(
     getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
 )
 """What resolvers say of a name without an address of the family asked for; which of them, depends on the system."""
-CLOSED = "the server closed the connection"
-"""With an end of the stream, or with a reset: one that closes at once, while we send, may be seen to do either."""
+CLOSED = "the connection was closed"
+"""By an end of the stream or by a reset: who closes at once, while we send, may be seen to do either. And by whom, we
+cannot know: a firewall between us may have done it in the name of the server."""
 
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import msgspec
 
 from sshprobe.escape import escape_bytes
-from sshprobe.net import NetworkError
+from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
 from sshprobe.records import Status
 from sshprobe.wire.errors import RemoteProtocolError
@@ -218,7 +218,7 @@ class Conversation:
 
     def _ended(self, event: DisconnectReceived | ConnectionClosed, awaited: str) -> Ended:
         if isinstance(event, ConnectionClosed):
-            return Ended("reset", f"the server closed the connection before {awaited}")
+            return Ended("reset", f"{CLOSED} before {awaited}")
         self._closed = True
         words = escape_bytes(event.description, ERROR_TEXT)
         status: Status = "throttled" if event.code == TOO_MANY_CONNECTIONS else "reset"

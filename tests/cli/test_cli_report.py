@@ -68,7 +68,7 @@ def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> No
 @pytest.mark.parametrize("by", ["host", "key", "algorithm"])
 def test_a_report_counts_the_servers_that_the_table_of_the_sweep_counts(tmp_path: Path, by: str) -> None:
     """A server that said who it is and was then reset is one; what broke off before that may be none."""
-    server, silent = captured("openssh-debian12-9.2p1"), failed("reset", "the server closed the connection")
+    server, silent = captured("openssh-debian12-9.2p1"), failed("reset", "the connection was closed")
     reset = msgspec.structs.replace(silent, host="192.0.2.9", identification=server.identification)
     write(tmp_path / "saved.jsonl", [server, silent, reset, msgspec.structs.replace(silent, status="partial")])
     swept = sshprobe("grade", "saved.jsonl", cwd=tmp_path).stdout.decode()

@@ -45,9 +45,9 @@ async def _disconnects(peer: Peer) -> None:
 ENDINGS: list[tuple[str, Callable[[Peer], Awaitable[None]], str]] = [
     ("silent", _silent, "timed out waiting for {}"),
     ("a byte at a time", _drips, "timed out waiting for {}"),
-    ("closed", _closes, "closed the connection before {}"),
-    ("half-closed", Peer.half_close, "closed the connection before {}"),
-    ("reset", _resets, "closed the connection before {}"),
+    ("closed", _closes, "the connection was closed before {}"),
+    ("half-closed", Peer.half_close, "the connection was closed before {}"),
+    ("reset", _resets, "the connection was closed before {}"),
     ("disconnected", _disconnects, r'reason 2: "go \x1b[1maway"'),
 ]
 

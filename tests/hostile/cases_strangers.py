@@ -136,7 +136,7 @@ def is_likened_to_a_tarpit(record: HostRecord) -> bool:
     return any("as a tarpit does" in warning for warning in record.warnings)
 
 
-CLOSED_AT_ONCE = "the server closed the connection before an identification"
+CLOSED_AT_ONCE = "the connection was closed before an identification"
 
 CASES = [
     Case("http", http, "not_ssh", 'it sent "HTTP/1.1 400 Bad Request"'),

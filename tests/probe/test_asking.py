@@ -117,7 +117,7 @@ def test_a_broken_connection_gets_no_goodbye() -> None:
     asked.answer(b"", THEIRS)
     assert asked.answer(reset()) == Finish(b"", 1)
     found = asked.end(b"")
-    assert (found.status, found.error) == ("partial", "the server closed the connection before KEXINIT")
+    assert (found.status, found.error) == ("partial", "the connection was closed before KEXINIT")
 
 
 @pytest.mark.parametrize("addresses", [[FIRST], [FIRST, SECOND]], ids=["one address", "two"])
@@ -130,7 +130,7 @@ def test_how_a_server_that_closes_at_once_was_seen_to_close_makes_no_other_recor
         asked = Asked(addresses, depth="lists")
         seen = asked.end(*way)
         found.append((seen.status, seen.stage, (seen.error or "").removesuffix(" (and 1 more addresses)")))
-    assert set(found) == {("reset", "identification", "the server closed the connection before an identification")}
+    assert set(found) == {("reset", "identification", "the connection was closed before an identification")}
 
 
 @pytest.mark.parametrize("way", [[b"", b"", b""], [b"", reset(), b""], [reset()]], ids=["end", "reset", "connecting"])
@@ -140,7 +140,7 @@ def test_nor_where_earlier_connections_were_answered(way: list[Answer]) -> None:
     while not isinstance(asked.step, Connect):
         asked.answer(b"")
     found = asked.end(*way)
-    assert (found.status, found.error) == ("partial", "the server closed the connection, after earlier connections")
+    assert (found.status, found.error) == ("partial", "the connection was closed, after earlier connections")
 
 
 def test_nor_does_a_server_that_said_goodbye() -> None:
@@ -153,7 +153,7 @@ def test_nor_does_a_server_that_said_goodbye() -> None:
 def test_a_server_that_ends_is_asked_nothing_more() -> None:
     asked = Asked(depth="lists")
     assert goodbye(asked.answer(b"", THEIRS, b"")) == b""
-    assert asked.end(b"").error == "the server closed the connection before KEXINIT"
+    assert asked.end(b"").error == "the connection was closed before KEXINIT"
 
 
 def test_connections_beyond_the_burst_are_paced() -> None:

@@ -134,7 +134,7 @@ async def test_a_half_closed_server_is_heard_to_its_end(dialer: Dialer) -> None:
         found = await dialled(dialer, probe(port))
         assert timeless(found) == timeless(await probe(port).run())
     assert found is not None
-    assert found.error == "the server closed the connection before KEXINIT"
+    assert found.error == "the connection was closed before KEXINIT"
 
 
 async def test_who_does_not_close_is_not_waited_for(dialer: Dialer) -> None:

@@ -35,7 +35,7 @@ def answer_all(server: KexInit, wanted: Wanted, *, refuses_groups: bool = False)
         exchanges.append(exchange)
         assert len(exchanges) <= 20
         if exchange.group_exchange and refuses_groups:
-            progress.failed(exchange, "the server closed the connection")
+            progress.failed(exchange, "the connection was closed")
             continue
         if exchange.group_exchange:
             progress.groups[exchange.kex] = "answered"

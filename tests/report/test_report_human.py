@@ -346,7 +346,7 @@ def test_a_narrow_screen_cuts_the_table_and_a_file_takes_it_whole() -> None:
 
 @pytest.mark.parametrize("awaited", ["an identification", "the key exchange"])
 def test_a_host_without_a_verdict_says_in_the_table_how_far_it_got(awaited: str) -> None:
-    words = f"the server closed the connection before {awaited}"
+    words = f"the connection was closed before {awaited}"
     assert f"  reset: {words}\n" in render([*fleet(), failed("reset", words)])
 
 
