@@ -94,6 +94,7 @@ class SweepOutput:
         audience: Audience | None,
         thresholds: Sequence[str],
         fleet: FleetReport | None = None,
+        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         from sshprobe.grading import FleetFacts
         from sshprobe.report.summary import SummaryBuilder
@@ -105,6 +106,8 @@ class SweepOutput:
         self._fleet = fleet
         """What is known of all hosts before the first; else it is found out while they go by."""
         self._facts = FleetFacts()
+        self._pause = pause
+        """Around what the writer writes."""
         self.graded = 0
         self.failed = False
         """Whether a host reached a `--fail-on`."""
@@ -125,11 +128,12 @@ class SweepOutput:
         """Take all hosts that there are at the moment. Those that are alike are counted together."""
         alike: dict[int, list[HostLine]] = {}
         for host in batch:
-            if self._writer is not None:
-                self._writer.line(host.line())
             alike.setdefault(id(host.counted), []).append(host)
         if self._writer is not None:
-            self._writer.flush()
+            with self._pause():
+                for host in batch:
+                    self._writer.line(host.line())
+                self._writer.flush()
         for some in alike.values():
             self._count(some)
 
@@ -357,4 +361,5 @@ def open_output(
                 kept_in=kept_in,
                 resumable=resumable and format_ == "jsonl",
             )
-        yield SweepOutput(writer, audience, thresholds, fleet)
+        on_screen = name is None and sys.stdout.isatty()
+        yield SweepOutput(writer, audience, thresholds, fleet, pause if on_screen else nullcontext)

@@ -19,20 +19,27 @@ if TYPE_CHECKING:
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""
 
+_SILENCE = 1.0
+"""Seconds after which it is said that one host is waited for."""
+
 _WAITS = "note: the host throttles, or the connection was closed; it is asked once more, after --throttle-wait"
 
 
 class SweepProgress:
     """Shows how far a sweep is. Silent unless told to show."""
 
-    def __init__(self, counters: Progress, total: int, *, wanted: bool, interval: float | None = None) -> None:
+    def __init__(
+        self, counters: Progress, total: int, only: str, *, wanted: bool, interval: float | None = None
+    ) -> None:
         self._counters = counters
         self._total = total
+        self._only = only
         self._wanted = wanted
         self._lines_only = interval is not None
         self._interval = interval or _PLAIN_INTERVAL
         self._start = 0.0
         self._live: Live | None = None
+        self._live_is_ours = threading.RLock()  # that of one host comes up in a thread of its own
         self._summary: SummaryBuilder | None = None
 
     @contextlib.contextmanager
@@ -56,15 +63,17 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
-        """Take the live line away while something else is printed."""
-        if self._live is None:
-            yield
-            return
-        self._live.stop()
-        try:
-            yield
-        finally:
-            self._live.start()
+        """Take the live line away while something else is printed; for good, once there is nothing to wait for."""
+        with self._live_is_ours:
+            if self._live is None:
+                yield
+                return
+            self._live.stop()
+            try:
+                yield
+            finally:
+                if self._counters.done < self._total:
+                    self._live.start()
 
     def say(self, words: str) -> None:
         """Print one line of words, past the live line."""
@@ -94,17 +103,7 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def _on_terminal(self) -> Iterator[None]:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        self._live = Live(
-            console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))),
-            get_renderable=lambda: Text(self.line(), no_wrap=True, overflow="ellipsis"),
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._live = _live_line(self.line)
         try:
             with self._live:
                 yield
@@ -122,16 +121,44 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def _of_a_wait(self) -> Iterator[None]:
-        """Of one host there is nothing to count, but a silence of 20 s is explained."""
+        """Of one host there is nothing to count, but a silence is explained: that of the host, and ours of 20 s."""
 
         def write(ended: threading.Event) -> None:
+            until = time.monotonic() + _SILENCE
+            told = False
             while not ended.wait(0.2):
-                if self._counters.waiting:
-                    print(_WAITS, file=sys.stderr, flush=True)
-                    return
+                if self._counters.waiting and not told:
+                    told = True
+                    self.say(_WAITS)
+                if self._live is None and time.monotonic() >= until:
+                    live = _live_line(lambda: f"waiting for {self._only} ...", style="dim")
+                    with self._live_is_ours:
+                        if self._counters.done < self._total:
+                            self._live = live
+                            live.start()
 
-        with _beside(write):
-            yield
+        try:
+            with _beside(write):
+                yield
+        finally:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
+
+
+def _live_line(words: Callable[[], str], style: str = "") -> Live:
+    """Return a line on standard error that is gone without a trace once it is stopped."""
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    return Live(
+        console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))),
+        get_renderable=lambda: Text(words(), style, no_wrap=True, overflow="ellipsis"),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
 
 
 @contextlib.contextmanager
@@ -147,9 +174,11 @@ def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
         thread.join()
 
 
-def sweep_progress(counters: Progress, *, total: int, wanted: bool, stats: float | None = None) -> SweepProgress:
-    """Return the progress of a sweep of `total` targets at most; of one, no more than why it waits is shown.
+def sweep_progress(
+    counters: Progress, *, total: int, only: str = "", wanted: bool, stats: float | None = None
+) -> SweepProgress:
+    """Return the progress of a sweep of `total` targets at most; of the `only` one, that and why it waits is shown.
 
     `stats`: seconds between plain lines, for logs; then no live line is drawn.
     """
-    return SweepProgress(counters, total, wanted=wanted or stats is not None, interval=stats)
+    return SweepProgress(counters, total, only, wanted=wanted or stats is not None, interval=stats)

@@ -129,6 +129,7 @@ def scan(
     from sshprobe.cli.header import sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.progress import sweep_progress
+    from sshprobe.records import endpoint
 
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
@@ -173,7 +174,10 @@ def scan(
     workers = usable_workers(workers, stream)
     notice = fit_to_limits(settings, workers)
     drive = new_drive(settings, workers)
-    progress = sweep_progress(drive.progress, total=stream.total, wanted=not no_progress, stats=stats)
+    first = stream.at(0)
+    progress = sweep_progress(
+        drive.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
+    )
     said.append(progress.say)
     done = read_resumed(resume, profiles, strict=strict, all_addresses=all_addresses)
     if done is not None:
