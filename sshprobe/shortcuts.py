@@ -107,6 +107,9 @@ class _ListsWay(ListsProbe[Template], Generic[T]):
     def left(self, probe: HostProbe) -> None:
         self._left(self, probe)
 
+    def given_up(self, observation: Observation) -> None:
+        self._ended(self, observation, None)
+
 
 class DialledShortcut(Shortcut[T]):
     """See `sshprobe.probe.dialled`."""

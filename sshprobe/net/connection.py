@@ -151,11 +151,13 @@ class Connection:
         """Close at once, whatever is unread or the kernel has not sent. Nothing is called any more."""
         if self.is_open:
             self.is_open = False
-            if self._unsent is not None:
-                self.send_now()
-            self._dialer.made -= self.is_made
-            self._dialer.forget(self._number)
-            self._socket.close()
+            try:
+                if self._unsent is not None:
+                    self.send_now()
+            finally:
+                self._dialer.made -= self.is_made
+                self._dialer.forget(self._number)
+                self._socket.close()
 
     def leave(self) -> socket.socket:
         """Return the socket, which goes on without the dialer. Nothing is called any more."""

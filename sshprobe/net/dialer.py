@@ -119,6 +119,17 @@ class Dialer:
             self._timer.cancel()
         self._timer = self._loop.call_at(max(deadline, self.time() + TICK), self._look)
 
+    def fault(self, connection: Connection, error: Exception) -> None:
+        """Give a connection up for a bug of ours."""
+        _log.exception("internal error while asking %s port %d", connection.place.ip, connection.port)
+        try:
+            try:
+                connection.close()
+            finally:
+                connection.faulty(error)
+        except Exception:  # of a second bug: it must not keep the round from the others, nor the next round from coming
+            _log.exception("internal error while giving up %s port %d", connection.place.ip, connection.port)
+
     # -- callbacks of the loop ---------------------------------------------------------------------------------------
 
     def _ready(self) -> None:
@@ -165,7 +176,7 @@ class Dialer:
                     try:
                         connection.hand_over()
                     except Exception as error:
-                        self._fault(connection, error)
+                        self.fault(connection, error)
         return len(happened)
 
     def _look(self) -> None:
@@ -182,7 +193,7 @@ class Dialer:
                     try:
                         connection.take_late(lost)
                     except Exception as error:
-                        self._fault(connection, error)
+                        self.fault(connection, error)
         earliest = min((connection.deadline for connection in self._connections.values()), default=self.due)
         if earliest < self.due:
             self.due_at(earliest)
@@ -202,12 +213,4 @@ class Dialer:
                 try:
                     act(connection)
                 except Exception as error:
-                    self._fault(connection, error)
-
-    def _fault(self, connection: Connection, error: Exception) -> None:
-        _log.exception("internal error while asking %s port %d", connection.place.ip, connection.port)
-        try:
-            connection.close()
-            connection.faulty(error)
-        except Exception:  # of a second bug: it must not keep the round from the others, nor the next round from coming
-            _log.exception("internal error while giving up %s port %d", connection.place.ip, connection.port)
+                    self.fault(connection, error)

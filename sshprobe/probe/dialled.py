@@ -47,7 +47,10 @@ class DialledProbe(Connection):
     def begin(self) -> None:
         """Begin. It may end at once."""
         self._asking: Asking[Observation] = self.probe.asking(self._dialer.time)
-        self._go_on(next, self._asking)
+        try:
+            self._go_on(next, self._asking)
+        except Exception as error:  # a bug of ours, met before the dialer has us: it costs this host, not the sweep
+            self._dialer.fault(self, error)
 
     # -- what the dialer says ----------------------------------------------------------------------------------------
 
@@ -94,8 +97,7 @@ class DialledProbe(Connection):
 
     def faulty(self, error: Exception) -> None:
         """Cost this host its record, and no other."""
-        self.probe.failed(error)
-        self.ended(self.probe.observation())
+        self.ended(self.probe.given_up(error))
 
     # -- steps -------------------------------------------------------------------------------------------------------
 

@@ -120,11 +120,16 @@ class HostProbe:
             _log.exception("internal error while asking %s port %d", self.host, self.port)
             self._outcome.failed(error)
         self._elapsed += clock() - started
-        return self.observation()
+        return self._known()
 
     def failed(self, error: Exception) -> None:
         """Take `error` as the reason why the host gave no more."""
         self._outcome.failed(error)
+
+    def given_up(self, error: Exception) -> Observation:
+        """Take `error`, a bug of ours, as the reason why the host gave no more. Returns what is known."""
+        self._outcome.failed(error)
+        return self._known()
 
     def not_connected(self, error: NetworkError) -> None:
         """Take the failure of a connection that was not made."""
@@ -308,6 +313,27 @@ class HostProbe:
         self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
 
     # -- the record ----------------------------------------------------------------------------------------------
+
+    def _known(self) -> Observation:
+        """Return what is known; where a bug of ours is in the telling, no more than who it is."""
+        try:
+            return self.observation()
+        except Exception as error:
+            _log.exception("internal error while telling what is known of %s port %d", self.host, self.port)
+            self._outcome.failed(error)
+        return Observation(
+            target=self.target,
+            host=self.host,
+            address=self.place.ip,
+            port=self.port,
+            status=self._outcome.status,
+            error=self._outcome.error,
+            stage=self._outcome.stage,
+            depth=self._options.depth,
+            started_at=rfc3339(self._started_at),
+            duration_ms=round(self._elapsed * 1000, 1),
+            connections=self._connections.made,
+        )
 
     def observation(self) -> Observation:
         """Return what is known now. Nothing in it changes when the probe goes on."""

@@ -31,6 +31,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+import msgspec
+
 from sshprobe.net import Address, Connection, Dialer, NetworkError
 from sshprobe.net.stream import LINGER_BYTES
 from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
@@ -38,6 +40,7 @@ from sshprobe.probe.facts import identification_record
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import Begun
+from sshprobe.probe.unasked import rfc3339_at
 from sshprobe.recent import Recent
 from sshprobe.records import RANDOM_COMMENTS, Identification, Observation
 from sshprobe.wire.errors import RemoteProtocolError
@@ -154,7 +157,7 @@ def observe(probe: HostProbe, client_id: bytes, greeting: bytes) -> Observation 
 
 
 class ListsProbe(Connection, Generic[K]):
-    """One host on the short cut. A subclass says what becomes of it, in `ended` and `left`: one is called, once."""
+    """One host on the short cut. A subclass takes what comes of it: one of `ended`, `left` and `given_up` is called."""
 
     __slots__ = (
         "_asker",
@@ -198,13 +201,19 @@ class ListsProbe(Connection, Generic[K]):
     def left(self, probe: HostProbe) -> None:
         """Take who goes on."""
 
+    def given_up(self, observation: Observation) -> None:
+        """Take what came of the host: a bug of ours."""
+
     # -- for the subclass to call ------------------------------------------------------------------------------------
 
     def begin(self) -> None:
         """Begin. It may end at once."""
         self.started_at = time.time()
         self._started = self._asker.dialer.time()
-        self.dial(self._asker.connect_timeout)
+        try:
+            self.dial(self._asker.connect_timeout)
+        except Exception as error:  # a bug of ours, met before the dialer has us: it costs this host, not the sweep
+            self._asker.dialer.fault(self, error)
 
     # -- what the dialer says ----------------------------------------------------------------------------------------
 
@@ -250,9 +259,10 @@ class ListsProbe(Connection, Generic[K]):
 
     def faulty(self, error: Exception) -> None:
         """Cost this host its record, and no other."""
-        probe = self._asker.probe(self.host)
-        probe.failed(error)
-        self.ended(self._asker.kinds.make(probe.observation()), None, self.started_at, self._duration())
+        # Not as one of a kind: what makes kinds may have the bug.
+        found = self._asker.probe(self.host).given_up(error)
+        started_at = rfc3339_at(self.started_at)
+        self.given_up(msgspec.structs.replace(found, started_at=started_at, duration_ms=self._duration()))
 
     # -- steps -------------------------------------------------------------------------------------------------------
 

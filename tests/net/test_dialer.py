@@ -451,6 +451,29 @@ async def test_two_bugs_at_once_cost_no_more_than_one_connection(dialer: Dialer)
         assert not made[40].is_open
 
 
+class FaultyToTheEnd(Recorder):
+    """Has a bug, and another one in what is sent before it is closed."""
+
+    __slots__ = ()
+
+    def connected(self) -> None:
+        self.send(b"hello")
+        raise RuntimeError("bug")
+
+    def send_now(self) -> None:
+        raise RuntimeError("another")
+
+
+async def test_a_bug_in_closing_is_told_and_leaves_no_socket(dialer: Dialer) -> None:
+    with listening() as server:
+        connection = FaultyToTheEnd(dialer, server.getsockname()[1])
+        assert await heard(connection) == ["faulty: bug"]
+        peer, _ = await asyncio.to_thread(server.accept)
+        with peer:
+            assert await asyncio.to_thread(peer.recv, 1) == b""
+        assert dialer.made == 0
+
+
 async def test_a_dialer_can_be_closed_while_events_gather() -> None:
     dialer = Dialer()
     dialer.open()

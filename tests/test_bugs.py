@@ -1,0 +1,94 @@
+"""Bugs of ours, put in for one host of three: they cost that host, never the sweep. Each has one record, once."""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sshprobe import Scanner, shortcuts
+from sshprobe.net import Connection
+from sshprobe.probe.host import HostProbe
+from sshprobe.records import HostRecord
+from sshprobe.targets import Target
+
+GREETING = (Path(__file__).parent / "captures" / "openssh-debian12-9.2p1.bin").read_bytes()
+HOSTS = ["127.0.0.31", "127.0.0.32", "127.0.0.33"]
+FAULTY = HOSTS[0]
+
+
+@asynccontextmanager
+async def servers() -> AsyncIterator[list[Target]]:
+    """Servers on loopback that send what sshd did, and close."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(GREETING)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+
+    async with AsyncExitStack() as stack:
+        targets = []
+        for host in HOSTS:
+            server = await stack.enter_async_context(await asyncio.start_server(serve, host, 0))
+            targets.append(Target(host, host, server.sockets[0].getsockname()[1]))
+        yield targets
+
+
+async def scanned(depth: Any) -> dict[str, HostRecord]:
+    """The record of each host."""
+    concurrency = 1 if depth == "lists" else 3  # there, the first of a kind is to be the faulty one
+    scanner = Scanner(depth=depth, concurrency=concurrency, throttle_wait=0.01)
+    async with servers() as targets, asyncio.timeout(30), scanner:
+        records = [record async for record in scanner.scan(targets)]
+    assert Counter(record.target for record in records) == Counter(HOSTS)
+    return {record.target: record for record in records}
+
+
+def broken_for_one(monkeypatch: pytest.MonkeyPatch, where: object, name: str, host_of: Callable[..., str]) -> None:
+    """Put a bug into what is called `name` there, for the host that `host_of` finds in its arguments."""
+    sound = getattr(where, name)
+
+    def broken(*arguments: Any, **keywords: Any) -> Any:
+        if host_of(*arguments) == FAULTY:
+            raise RuntimeError("of ours")
+        return sound(*arguments, **keywords)
+
+    monkeypatch.setattr(where, name, broken)
+
+
+BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
+    "in connecting": (Connection, "dial", lambda connection, *_: connection.place.ip),
+    "in being connected": (Connection, "hand_over", lambda connection: connection.place.ip),
+    "in telling what is known": (HostProbe, "observation", lambda probe: probe.host),
+    "in what is made of one of a kind": (shortcuts, "template", lambda observation, *_: observation.host),
+}
+
+
+@pytest.mark.parametrize("depth", ["lists", "keys"])
+@pytest.mark.parametrize("bug", BUGS)
+async def test_a_bug_costs_one_host_its_record(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
+    as_ever = await scanned(depth)
+    broken_for_one(monkeypatch, *BUGS[bug])
+    found = await scanned(depth)
+    for host in HOSTS[1:]:
+        assert (found[host].status, found[host].verdicts) == (as_ever[host].status, as_ever[host].verdicts)
+    used = depth == "lists" or "one of a kind" not in bug
+    usual = as_ever[FAULTY].error
+    assert found[FAULTY].error == ("internal error: RuntimeError" if used else usual)
+    assert not used or (found[FAULTY].status, found[FAULTY].verdicts) == ("protocol_error", [])
+    assert found[FAULTY].address == FAULTY
+
+
+async def test_nor_does_one_in_a_task_cost_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(select, "epoll", raising=False)  # as on other systems than Linux
+    broken_for_one(monkeypatch, *BUGS["in telling what is known"])
+    found = await scanned("keys")
+    assert (found[FAULTY].status, found[FAULTY].error) == ("protocol_error", "internal error: RuntimeError")
+    assert found[HOSTS[1]].verdicts
