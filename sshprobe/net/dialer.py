@@ -52,11 +52,12 @@ _step = attrgetter("step")
 
 
 class Dialer:
-    """The connections of one sweep. `open` and `close` it on the running loop."""
+    """The connections of one sweep. `open` and `close` it on the running loop, `close` in one of their methods, too."""
 
     def __init__(self) -> None:
         self._connections: dict[int, Connection] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._is_open = False
         self.due = float("inf")
         """When the deadlines are looked at next, by the loop's clock."""
         self.time: Callable[[], float] = time.monotonic
@@ -83,10 +84,12 @@ class Dialer:
         self.time = self._loop.time
         self._poll = poll_set()
         self._began = self.time()
+        self._is_open = True
         self._loop.add_reader(self._poll.fileno(), self._ready)
 
     def close(self) -> None:
         """End, and close every connection without a word."""
+        self._is_open = False
         self._loop.remove_reader(self._poll.fileno())
         if self._gathering is not None:
             self._gathering.cancel()
@@ -114,6 +117,8 @@ class Dialer:
 
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
+        if not self._is_open:
+            return
         self.due = deadline
         if self._timer is not None:
             self._timer.cancel()
@@ -134,12 +139,15 @@ class Dialer:
 
     def _ready(self) -> None:
         self._serve()
-        if self._gathering_time() > SHORTEST:
+        if self._is_open and self._gathering_time() > SHORTEST:
             self._loop.remove_reader(self._poll.fileno())
             self._let_gather()
 
     def _gathered(self) -> None:
-        if self._serve():
+        happened = self._serve()
+        if not self._is_open:
+            return
+        if happened:
             self._let_gather()
         else:  # who comes after a while without events is served at once
             self._gathering = None
@@ -182,7 +190,8 @@ class Dialer:
     def _look(self) -> None:
         # A process that was stopped, or got no CPU, sees its timers first: what came meanwhile goes before them.
         for _ in range(1 + len(self._connections) // EVENTS):
-            self._serve()
+            if self._is_open:
+                self._serve()
         now = self.time()
         lost = now - self.due
         self._timer = None
@@ -208,6 +217,8 @@ class Dialer:
             self.in_round = False
         to_send, self.to_send = self.to_send, []
         to_dial, self.to_dial = self.to_dial, []
+        if not self._is_open:
+            return  # closed in this round, and what was to be sent is sent
         for connections, act in ((to_send, Connection.send_now), (to_dial, Connection.dial_now)):
             for connection in connections:
                 try:

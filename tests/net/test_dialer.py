@@ -9,6 +9,7 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import pytest
 
@@ -486,6 +487,74 @@ async def test_a_dialer_can_be_closed_while_events_gather() -> None:
         heard_so_far = [list(each.heard) for each in made]
         await asyncio.sleep(2 * LONGEST)
         assert [each.heard for each in made] == heard_so_far
+
+
+class Ending(Recorder):
+    """Closes the dialer in one of its callbacks, then waits and dials on."""
+
+    __slots__ = ("where",)
+
+    def __init__(self, dialer: Dialer, port: int, where: str) -> None:
+        super().__init__(dialer, port)
+        self.where = where
+
+    def connected(self) -> None:
+        super().connected()
+        self._end_all("connected")
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        self._end_all("received")
+
+    def expired(self) -> None:
+        self.heard.append("expired")
+        self._end_all("expired")
+
+    def _end_all(self, here: str) -> None:
+        if here == self.where:
+            self._dialer.close()
+            self.wait_until(self._dialer.time() + 600)
+            self.dial(600)
+            self.over.set()
+
+
+@pytest.mark.parametrize("where", ["connected", "received", "expired"])
+@pytest.mark.parametrize("others", [0, 4 * FEW])
+async def test_a_dialer_can_be_closed_by_who_is_served(
+    monkeypatch: pytest.MonkeyPatch, where: str, others: int
+) -> None:
+    """No timer is left, and nothing is done when one would have fired, be it that events were let gather."""
+    loop, timers, faults = asyncio.get_running_loop(), [], []
+    call_at = loop.call_at
+
+    def noted(*arguments: Any, **keywords: Any) -> asyncio.TimerHandle:
+        timers.append(call_at(*arguments, **keywords))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_at", noted)
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    dialer = Dialer()
+    dialer.open()
+    with ExitStack() as stack:
+        server = stack.enter_context(listening(backlog=100))
+        beside = [Listener(dialer, server.getsockname()[1]) for _ in range(others)]
+        for each in beside:
+            each.dial(600)
+            peer = stack.enter_context(server.accept()[0])
+            await asyncio.sleep(0.001)
+            peer.sendall(b"hello")
+        ending = Ending(dialer, server.getsockname()[1], where)
+        ending.dial(5)
+        peer = stack.enter_context(server.accept()[0])
+        if where == "received":
+            peer.sendall(b"hello")
+        async with asyncio.timeout(20):
+            await ending.over.wait()
+        await asyncio.sleep(2 * LONGEST)
+        waiting = [timer for timer in timers if not timer.cancelled() and timer.when() > loop.time()]
+    assert faults == []
+    assert waiting == []
+    assert not any(each.is_open for each in [ending, *beside])
 
 
 class Expecting(Recorder):
