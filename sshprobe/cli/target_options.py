@@ -120,6 +120,7 @@ class ChosenTargets:
                     ),
                     statuses=self.statuses,
                     grades=self.grades,
+                    name=", ".join("standard input" if name == "-" else name for name in self.records),
                 )
             )
         stream = parse_targets(

@@ -16,6 +16,28 @@ from sshprobe.errors import InputError
 from sshprobe.records import SCHEMA, HostRecord, Record, SweepDocument, SweepRecord
 from sshprobe.report.latest import Latest
 
+
+class Records(Iterator[Record]):
+    """Records as they are read, and where the last one stood."""
+
+    def __init__(self, sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack) -> None:
+        self.source: str | None = None
+        """Its file."""
+        self.line: int | None = None
+        """Its line there; None in a document."""
+        self._records = self._read(sources, latest, opened)
+
+    def __next__(self) -> Record:
+        return next(self._records)
+
+    def _read(self, sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack) -> Iterator[Record]:
+        with opened:
+            yield from _records(sources, latest, at=self._at)
+
+    def _at(self, source: _Source) -> None:
+        self.source, self.line = source.name, source.line
+
+
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
 
@@ -27,8 +49,8 @@ def read_records(
     several: Callable[[Latest], None] | None = None,
     silence: Callable[[HostRecord], None] | None = None,
     silence_counts: bool = False,
-) -> Iterator[Record]:
-    """Yield the records of all files, in order. `-` is `stdin`.
+) -> Records:
+    """Return the records of all files, in order. `-` is `stdin`.
 
     Where several sweeps have records of one target, only those of the latest come in which it told something, or with
     `silence_counts` of the very latest (`sshprobe.report.latest`). `several` is told which do, and `silence` gets the
@@ -64,33 +86,38 @@ def read_records(
                 if first_pass is not None:
                     first_pass(record)
         opened = checking.pop_all()
-    return _all_records(sources, latest, opened)
-
-
-def _all_records(sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack) -> Iterator[Record]:
-    with opened:
-        yield from _records(sources, latest)
+    return Records(sources, latest, opened)
 
 
 def _records(
-    sources: list[_Source], latest: Latest | None, silence: Callable[[HostRecord], None] | None = None
+    sources: list[_Source],
+    latest: Latest | None,
+    silence: Callable[[HostRecord], None] | None = None,
+    at: Callable[[_Source], None] | None = None,
 ) -> Iterator[Record]:
-    every = _numbered(sources)
+    every = _numbered(sources, at)
     return (record for _, record in every) if latest is None else latest.pick(every, silence=silence)
 
 
-def _numbered(sources: list[_Source]) -> Iterator[tuple[int, Record]]:
-    """Yield each record with the number of its sweep: one begins with each file, and with each header in it."""
+def _numbered(sources: list[_Source], at: Callable[[_Source], None] | None = None) -> Iterator[tuple[int, Record]]:
+    """Yield each record with the number of its sweep: one begins with each file, and with each header in it.
+
+    `at` is told of each where it stood.
+    """
     sweep = 0
     for source in sources:
         for number, record in enumerate(source.records()):
             sweep += number == 0 or isinstance(record, SweepRecord)
+            if at is not None:
+                at(source)
             yield sweep, record
 
 
 class _Source:
     def __init__(self, name: str, stdin: IO[bytes] | None) -> None:
         self.name = "standard input" if name == "-" else name
+        self.line: int | None = None
+        """That of the last record."""
         try:
             if name == "-":
                 if stdin is None:
@@ -134,6 +161,7 @@ class _Source:
                 words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
                 raise InputError(f"is no record: {words}", source=self.name, line=number) from None
             self._check_schema(record, number)
+            self.line = number
             yield record
 
     def _document(self, data: bytes) -> Iterator[Record]:

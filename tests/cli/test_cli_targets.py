@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -12,11 +12,15 @@ import pytest
 from sshprobe.cli import target_options
 from sshprobe.cli.scan import usable_workers
 from sshprobe.platform import cores
-from sshprobe.records import GRADES, Grade, Record, Status
+from sshprobe.records import GRADES, Grade, Record, Status, SummaryRecord
 from sshprobe.targets import parse_targets
 from sshprobe.targets.inventories import FORMATS
 from tests.cli.test_cli_commands import sshprobe
 from tests.sample_records import CLEAN, HEADER, captured, failed, judged
+
+SUMMARY = SummaryRecord(
+    hosts=1, statuses={}, grades={}, compliant={}, shared_host_keys=[], connections=0, duration_ms=0
+)
 
 
 def test_the_choices_are_those_of_the_rooms() -> None:
@@ -145,7 +149,37 @@ def test_from_records(records: Path) -> None:
     assert count("--from-records", "-", cwd=records, stdin=(records / "saved.jsonl").read_bytes()) == 5
     run = sshprobe("scan", "--from-records", "saved.jsonl", "--status", "reset", cwd=records)
     assert (run.returncode, run.stdout) == (2, b"")
-    assert run.stderr == b"error: no target: none of 5 hosts in the records has that status or grade\n"
+    assert run.stderr == b"error: saved.jsonl: no target: none of 5 hosts in the records has that status or grade\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"host": "0xcafe"}, '"0xcafe" is no IPv4 address: '),
+        ({"host": "web 1"}, '"web 1" is no host name: '),
+        ({"host": ""}, '"" is no host: '),
+        ({"host": "0.0.0.0", "target": "0.0.0.0"}, '"0.0.0.0" is no host: it is the unspecified address'),
+        ({"port": 70_000}, '"70000" is no port: ports are 1 to 65535'),
+    ],
+)
+def test_what_of_records_is_no_target_is_named_with_its_line(records: Path, change: dict[str, Any], words: str) -> None:
+    whole = (records / "saved.jsonl").read_bytes()
+    broken = msgspec.structs.replace(failed("refused", "refused"), **change)
+    (records / "more.jsonl").write_bytes(b"\n" + msgspec.json.encode(HEADER) + b"\n" + msgspec.json.encode(broken))
+    for files, options, place in (
+        (["more.jsonl"], [], "more.jsonl:3: "),
+        (["saved.jsonl", "more.jsonl"], ["--status", "refused"], "more.jsonl:3: "),
+        (["-"], [], f"standard input:{len(whole.splitlines()) + 1}: "),
+    ):
+        arguments = [word for file in files for word in ("--from-records", file)]
+        stdin = whole + msgspec.json.encode(broken)
+        run = sshprobe("scan", "--count", *arguments, *options, cwd=records, stdin=stdin)
+        assert (run.returncode, run.stdout) == (2, b"")
+        assert run.stderr.decode().splitlines()[-1].startswith(f"error: {place}{words}")
+    document = {"sweep": HEADER, "hosts": [broken], "summary": SUMMARY}
+    (records / "whole.json").write_bytes(msgspec.json.encode(document))
+    run = sshprobe("scan", "--count", "--from-records", "whole.json", cwd=records)
+    assert run.stderr.decode().startswith(f"error: whole.json: {words}")
 
 
 def test_hosts_of_records_keep_what_the_user_called_them(tmp_path: Path, closed_port: int) -> None:
