@@ -438,7 +438,21 @@ def test_known_hosts(folder: Folder) -> None:
     ]
     assert folder.error(KNOWN + "web9\n").startswith(":10: is no line of a known_hosts file")
     assert folder.error(f"web1 {KEY}\n[web2]:x {KEY}\n") == ':2: "x" is no port: ports are 1 to 65535'
-    assert folder.error(f"web1 {KEY}\nwe$b {KEY}\n").startswith(':2: "we$b" is no host name')
+    assert folder.error(f"web1 {KEY}\nweb2,,web3 {KEY}\n").startswith(':2: "" is no host')
+
+
+@pytest.mark.parametrize("name", ["0xcafe", "0x7f000001", "127.1", "2130706433", "web.1", "we$b", "gitlab/prod"])
+def test_a_name_in_known_hosts_that_is_none_of_a_host_costs_no_other(folder: Folder, name: str) -> None:
+    """`HostKeyAlias` may be any word; and none of these may get to a resolver, who takes some for an address."""
+    content = f"web1 {KEY}\n{name},192.0.2.1 {KEY}\n[{name}]:2222 {KEY}\n[web2]:2222 {KEY}\n"
+    assert folder.read(content) == [
+        ("192.0.2.1", "192.0.2.1", 22),
+        ("web1", "web1", 22),
+        ("web2:2222", "web2", 2222),
+    ]
+    reason = f'names that are none of a host, as `HostKeyAlias` makes; the first is "{name}" in line 2'
+    assert folder.notices(content) == [f"2 left out: {reason}"]
+    assert folder.error(f"\n{name} {KEY}\n") == f": holds no target; 1 left out: {reason}"
 
 
 def test_hashed_known_hosts(folder: Folder) -> None:

@@ -7,12 +7,14 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from sshprobe.errors import InputError
 from sshprobe.targets.inventories.json_values import BEHIND_JUMP
 from sshprobe.targets.inventories.source import Source
-from sshprobe.targets.specification import HostSpec, Spec
+from sshprobe.targets.specification import Spec, host_specification, quote
 
 PATTERNS = "patterns, which name no host"
 HASHED = "hashed host names, which cannot be read"
+NO_HOST = "names that are none of a host, as `HostKeyAlias` makes; the first is"
 REVOKED = "lines of certificate authorities and revoked keys"
 INCLUDE = "`Include`, which is not followed: name those files too"
 MATCH = "`Match` blocks that ask for more than the host (`exec` is never run): their settings are not used"
@@ -117,7 +119,11 @@ def is_known_hosts(lines: Sequence[str]) -> bool:
 
 
 def read_known_hosts(source: Source) -> Iterator[Spec]:
-    """Yield the hosts of a known_hosts file whose names are in clear."""
+    """Yield the hosts of a known_hosts file whose names are in clear.
+
+    ssh writes there what its user calls a host: an alias may be any word, or one that a resolver takes for an address.
+    """
+    no_host = ""
     for number, line in source.lines():
         words = line.split()
         if words[0] in ("@cert-authority", "@revoked"):
@@ -131,12 +137,20 @@ def read_known_hosts(source: Source) -> Iterator[Spec]:
         for name in words[0].split(","):
             if any(character in name for character in "*?!"):
                 source.left_out[PATTERNS] += 1
+                continue
+            host, port = name, ""
+            if name.startswith("["):  # brackets here are for any host with a port: "[web1]:2222"
+                host, _, port = name[1:].partition("]")
+            if host and not _can_be_asked(host):
+                no_host = no_host or f"{NO_HOST} {quote(host)} in line {number}"
+                source.left_out[no_host] += 1
             else:
-                yield _known_host(source, name, number)
+                yield source.host(host, port.removeprefix(":") or None, line=number)
 
 
-def _known_host(source: Source, name: str, line: int) -> HostSpec:
-    if not name.startswith("["):
-        return source.host(name, line=line)
-    host, _, port = name[1:].partition("]")  # brackets here are for any host with a port: "[web1]:2222"
-    return source.host(host, port.removeprefix(":") or None, line=line)
+def _can_be_asked(host: str) -> bool:
+    try:
+        host_specification(host)
+    except InputError:
+        return False
+    return True
