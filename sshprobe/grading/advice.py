@@ -43,7 +43,11 @@ NEW_KEY = (
 )
 """What a new host key mends."""
 
+SSH1 = "2.0..7.3"
+"""Releases of OpenSSH whose `Protocol` chooses: later ones have no SSH-1 (7.4 release notes), earlier ones no SSH-2."""
+
 PUBLIC_KEYS = "PubkeyAuthentication yes"
+CHALLENGE_RESPONSE = "ChallengeResponseAuthentication no"
 ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
 CHACHA20 = "chacha20-poly1305@openssh.com"
@@ -290,11 +294,13 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     for method in methods:
         if method == "keyboard-interactive":
             old = in_openssh("8.7+", version) is False
-            line = "ChallengeResponseAuthentication no" if old else "KbdInteractiveAuthentication no"
+            line = CHALLENGE_RESPONSE if old else "KbdInteractiveAuthentication no"
         else:
             line = METHODS.get(method, "")
         if line and line not in lines:
             lines.append(line)
+    if in_openssh("2.5+", version) is False and not {PUBLIC_KEYS, CHALLENGE_RESPONSE}.isdisjoint(lines):
+        return []  # it does not know them by these names, and with an unknown keyword sshd does not start
     return [] if lines == [PUBLIC_KEYS] else lines
 
 

@@ -7,12 +7,13 @@ from functools import partial
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, lookup
+from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup
 from sshprobe.grading.advice import (
     NEW_KEY,
     NO_GSS,
     ONLY_PUBLIC_KEYS,
     PUBLIC_KEYS,
+    SSH1,
     Context,
     authentication_lines,
     config_line,
@@ -20,6 +21,7 @@ from sshprobe.grading.advice import (
     host_key_plan,
     no_gss_refused,
     not_waived,
+    openssh_version,
     proves_keys,
     remaining,
 )
@@ -72,7 +74,8 @@ def _line(text: str | Iterable[str], effect: partial[Observation], *, comment: s
 
 def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
-    if found and context.observation.kex_algorithms is not None:
+    heeds_it = in_openssh(SSH1, openssh_version(context.observation)) is not False
+    if found and heeds_it and context.observation.kex_algorithms is not None:
         yield _line("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
 
 

@@ -5,7 +5,7 @@ What all findings of a host come to together is in `remedy`.
 
 from __future__ import annotations
 
-from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh
 from sshprobe.grading.advice import (
     CHACHA20,
     KEYWORDS,
@@ -119,14 +119,28 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
 
 
 def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> str:
-    """OpenSSH has SSH-2 since 2.0 (June 2000). One that says 1.5 may have it, and no host key for it."""
-    if judgement.observed == "1.99":
-        return "Protocol 2" if openssh else "switch SSH-1 off"
+    """OpenSSH has SSH-2 since 2.0 (June 2000). One that says 1.5 may have it, and no host key for it.
+
+    sshd has no SSH-1 from 7.4 on, and ignores `Protocol` (servconf.c). ssh-keygen has `-t`, and RSA keys for SSH-2,
+    from 2.5 on.
+    """
+    both = judgement.observed == "1.99"
     if not openssh:
-        return "have it speak SSH-2 in place of SSH-1; where it cannot, upgrade or replace it"
-    if (openssh_version(context.observation) or "").startswith("1."):
-        return "upgrade: OpenSSH before 2.0 has no SSH-2"
-    return "Protocol 2, once there is a host key for it (ssh-keygen -t rsa): without one sshd does not start"
+        return (
+            "switch SSH-1 off"
+            if both
+            else "have it speak SSH-2 in place of SSH-1; where it cannot, upgrade or replace it"
+        )
+    version = openssh_version(context.observation)
+    if in_openssh("7.4+", version):
+        return "find out what answers here: OpenSSH has no SSH-1 from 7.4 on"
+    if in_openssh("2.0+", version) is False:
+        return f"{'find out what answers here' if both else 'upgrade'}: OpenSSH before 2.0 has no SSH-2"
+    if in_openssh("2.5+", version) is False and not both:
+        return "upgrade: OpenSSH before 2.5 has no host keys for SSH-2 but DSA"
+    key = "" if both else ", once there is a host key for it (ssh-keygen -t rsa): without one sshd does not start"
+    hidden = "; only OpenSSH before 7.4 heeds it, and this one does not say which it is" if version is None else ""
+    return f"Protocol 2{key}{hidden}"
 
 
 def _update_for_strict_kex(openssh: bool) -> str:

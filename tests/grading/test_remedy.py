@@ -177,8 +177,21 @@ def test_what_was_not_observed_is_not_promised() -> None:
     ("said", "words"),
     [
         ("SSH-1.99-OpenSSH_2.9p2", "Protocol 2"),
+        ("SSH-1.99-OpenSSH_2.3.0p1", "Protocol 2"),
+        ("SSH-1.99-OpenSSH_7.3p1", "Protocol 2"),
+        ("SSH-1.99-OpenSSH", "Protocol 2; only OpenSSH before 7.4 heeds it, and this one does not say which it is"),
+        ("SSH-1.99-OpenSSH_7.4p1", "find out what answers here: OpenSSH has no SSH-1 from 7.4 on"),
+        ("SSH-1.99-OpenSSH_10.0p2", "find out what answers here: OpenSSH has no SSH-1 from 7.4 on"),
+        ("SSH-1.99-OpenSSH_1.2.3", "find out what answers here: OpenSSH before 2.0 has no SSH-2"),
         ("SSH-1.99-Cisco-1.25", "switch SSH-1 off"),
         ("SSH-1.5-OpenSSH_5.3", "Protocol 2, once there is a host key for it (ssh-keygen -t rsa): without one sshd"),
+        ("SSH-1.5-OpenSSH_10.0p2", "find out what answers here: OpenSSH has no SSH-1 from 7.4 on"),
+        (
+            "SSH-1.5-OpenSSH_2.5.1p1",
+            "Protocol 2, once there is a host key for it (ssh-keygen -t rsa): without one sshd",
+        ),
+        ("SSH-1.5-OpenSSH_2.1", "upgrade: OpenSSH before 2.5 has no host keys for SSH-2 but DSA"),
+        ("SSH-1.5-OpenSSH", "Protocol 2, once there is a host key for it (ssh-keygen -t rsa): without one sshd"),
         ("SSH-1.5-OpenSSH-1.2.27", "upgrade: OpenSSH before 2.0 has no SSH-2"),
         ("SSH-1.5-OpenSSH_1.2.3", "upgrade: OpenSSH before 2.0 has no SSH-2"),
         ("SSH-1.5-1.2.27", "have it speak SSH-2 in place of SSH-1; where it cannot, upgrade or replace it"),
@@ -192,10 +205,29 @@ def test_who_never_spoke_ssh_2_is_told_to_upgrade(said: str, words: str) -> None
     (found,) = [each for each in grade(seen, MODERN).findings if each.id == "protocol.ssh1"]
     assert (found.remediation or "").startswith(words)
     help_ = remedy(seen, MODERN)
+    assert ("Protocol 2" in help_.lines) == (words.startswith("Protocol 2") and not only)
+    if words.startswith("find out"):
+        assert [line for line in help_.left if line.startswith("protocol.ssh1: ") and words in line]
     if only:
         assert help_.lines == []
         assert [line for line in help_.left if line.startswith(f"protocol.ssh1: speaks SSH-1 only; {words}")]
         assert [line for line in help_.left_briefly if line.startswith(f"protocol.ssh1: {words}")]
+
+
+@pytest.mark.parametrize(
+    ("release", "methods", "lines"),
+    [
+        ("2.3.0p1", ["publickey", "password"], ["PasswordAuthentication no"]),
+        ("2.3.0p1", ["publickey", "keyboard-interactive"], []),
+        ("2.3.0p1", ["password"], []),
+        ("2.5.1p1", ["publickey", "keyboard-interactive"], ["ChallengeResponseAuthentication no"]),
+        ("2.5.1p1", ["password"], ["PubkeyAuthentication yes", "PasswordAuthentication no"]),
+    ],
+)
+def test_no_keyword_is_given_that_a_release_does_not_know(release: str, methods: list[str], lines: list[str]) -> None:
+    seen = modern(identification=identification(f"SSH-1.99-OpenSSH_{release}"), authentication_methods=methods)
+    given = remedy(seen, ALIBABA).lines
+    assert [line for line in given if "Authentication " in line and line[0] != "#"] == lines
 
 
 def test_other_lines() -> None:
