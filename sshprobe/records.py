@@ -201,10 +201,12 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     several_servers: bool = False
     """True: connections to this address met different lists or host keys, as behind a load balancer. The lists are
     those of all of them, but others may answer there that were never met, so `compliant` is null at best. Of names that
-    only later connections had and no catalogue knows, each list has 32 at most; `warnings` count the rest."""
+    only later connections had and no catalogue knows, each list has 32 at most, and as many further mechanisms of
+    GSS-API exchanges; `warnings` count the rest."""
     names_left_out: int = 0
-    """How many names of algorithms that later connections had are not in the lists; each counts once for each
-    connection and list. Nobody can judge them: with any, the score is 0 and `compliant` is never true."""
+    """How many names of algorithms that later connections had are not in the lists, but for further mechanisms of
+    GSS-API exchanges; each counts once for each connection and list. Nobody can judge them: with any, the score is 0
+    and `compliant` is never true."""
     warnings: list[str] = []
     """Oddities that change no verdict by themselves."""
 

@@ -127,8 +127,7 @@ class Facts(msgspec.Struct):
     @property
     def warnings(self) -> list[str]:
         """The oddities, and what was left out of the lists."""
-        left_out = [later.warning() for later in self.later_names.values()]
-        return [*self.oddities, *filter(None, left_out)]
+        return [*self.oddities, *(words for later in self.later_names.values() for words in later.warnings())]
 
     # -- what follows from the lists -----------------------------------------------------------------------------
 

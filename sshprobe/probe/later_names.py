@@ -4,7 +4,9 @@ The first KEXINIT is kept whole, as it came: a packet bounds it. A server that m
 connections would fill a record with tens of megabytes, most of it findings. So of later names are kept
 
 1. every name that the catalogue has, and every signal: a weak name that was offered once must not pass unseen;
-2. of each GSS-API exchange that it knows, the first mechanism: all others are judged as that one;
+2. of each GSS-API exchange that it knows, the first mechanism. All others are judged as that one, so nothing is missed
+   without them: `MECHANISMS_KEPT` stay for who reads the list, and a warning counts the rest. Servers that share an
+   address may differ by dozens: one without GSS-API, another with six methods for each of its mechanisms;
 3. of names that it does not know, `UNKNOWN_KEPT` in each list. The record counts the rest, and a warning says so. A
    profile may forbid one of those, or allow or waive all that are kept: so a verdict with any left out scores 0, and
    reaches every `--fail-on`.
@@ -13,12 +15,16 @@ connections would fill a record with tens of megabytes, most of it findings. So 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from typing import Literal
 
 from sshprobe.algorithms import Class, is_marker, lookup
 from sshprobe.escape import escape_bytes
 
 UNKNOWN_KEPT = 32
 """Names without an entry in the catalogue that are kept in each list."""
+
+MECHANISMS_KEPT = 32
+"""Further mechanisms of GSS-API exchanges that are kept."""
 
 _CLASSES: dict[str, Class] = {
     "kex_algorithms": "kex",
@@ -42,8 +48,10 @@ class LaterNames:
         self._kept: dict[str, None] = {}
         self._families: set[str] = set()
         self._unknown = 0
+        self._mechanisms = 0
         self.left_out = 0
-        """How many names are not kept; each counts once for each connection that brought it."""
+        """How many unknown names are not kept; each counts once for each connection that brought it."""
+        self._mechanisms_left_out = 0
 
     @property
     def of_algorithms(self) -> bool:
@@ -58,30 +66,40 @@ class LaterNames:
             name = escape_bytes(raw)
             if name in self._kept:
                 continue
-            if not self._is_new_to_judge(name):
+            kind = self._kind(name)
+            if kind == "unknown":
                 if self._unknown == UNKNOWN_KEPT:
                     self.left_out += 1
                     continue
                 self._unknown += 1
+            elif kind == "mechanism":
+                if self._mechanisms == MECHANISMS_KEPT:
+                    self._mechanisms_left_out += 1
+                    continue
+                self._mechanisms += 1
             self._kept[name] = None
 
-    def _is_new_to_judge(self, name: str) -> bool:
-        """Whether the catalogue has it, by this name or as the first mechanism of its exchange."""
+    def _kind(self, name: str) -> Literal["known", "mechanism", "unknown"]:
+        """Say whether the catalogue has it: by this name or as a first mechanism, or as a further one."""
         entry = None if self._class is None else lookup(self._class, name)
         if entry is None:
-            return self._class == "kex" and is_marker(name)
+            return "known" if self._class == "kex" and is_marker(name) else "unknown"
         if entry.name == name:
-            return True
-        known = entry.name in self._families
+            return "known"
+        further = entry.name in self._families
         self._families.add(entry.name)
-        return not known
+        return "mechanism" if further else "known"
 
     def __iter__(self) -> Iterator[str]:
         """Yield what is kept, safe to print, in the order in which it came."""
         return iter(self._kept)
 
-    def warning(self) -> str | None:
-        """Return how many names are not kept, in words."""
-        if not self.left_out:
-            return None
-        return f"{self._field}: {self.left_out:,} unknown names of later connections are left out"
+    def warnings(self) -> Iterator[str]:
+        """Yield how many names are not kept, in words."""
+        if self.left_out:
+            yield f"{self._field}: {self.left_out:,} unknown names of later connections are left out"
+        if self._mechanisms_left_out:
+            yield (
+                f"{self._field}: {self._mechanisms_left_out:,} further mechanisms of GSS-API exchanges are left out; "
+                "they are judged as the first"
+            )

@@ -12,7 +12,7 @@ from sshprobe.algorithms import CLASSES, Class, canonical, lookup, marker_names,
 from sshprobe.grading import grade
 from sshprobe.grading.lists import FIELDS
 from sshprobe.probe.facts import Facts
-from sshprobe.probe.later_names import UNKNOWN_KEPT
+from sshprobe.probe.later_names import MECHANISMS_KEPT, UNKNOWN_KEPT
 from sshprobe.profiles import KexRule, Profile, Waiver, available_profiles, load_profile
 from sshprobe.records import Verdict
 from sshprobe.wire.messages import NAME_LISTS, KexInit
@@ -54,13 +54,35 @@ def test_every_known_name_is_kept_behind_thousands_that_are_made_up(category: Cl
     assert kept is not None
     assert {canonical(category, name) for name in known} <= {canonical(category, name) for name in kept}
     assert set(kept) >= {name for name in known if not name.endswith("*")}
-    assert len(kept) == 1 + len(known) + UNKNOWN_KEPT
+    assert len(kept) == 1 + len(offered) + UNKNOWN_KEPT
+    assert facts.names_left_out() == 2 * LIMIT - UNKNOWN_KEPT
 
 
 def test_a_made_up_end_of_a_known_exchange_is_no_way_around_the_bound() -> None:
     turns = [[f"gss-group14-sha256-{turn}.{number}==" for number in range(LIMIT)] for turn in range(3)]
     facts = seen(*({"kex_algorithms": names} for names in turns))
-    assert len(facts.lists()["kex_algorithms"] or ()) == LIMIT + 1 + UNKNOWN_KEPT
+    assert len(facts.lists()["kex_algorithms"] or ()) == LIMIT + 1 + MECHANISMS_KEPT
+
+
+def test_further_mechanisms_are_judged_as_the_first_and_cost_nothing() -> None:
+    """As of a server without GSS-API and one with it that share an address: six methods, a dozen mechanisms each."""
+    methods = ["group14-sha256", "group16-sha512", "nistp256-sha256", "curve25519-sha256", "group14-sha1", "gex-sha1"]
+    gss = [f"gss-{method}-{number:022}==" for number in range(12) for method in methods]
+    first = ["curve25519-sha256"]
+    facts = seen({KEX: first}, {KEX: [*gss, "ours@example.com", *first]})
+    kept = facts.lists()[KEX] or []
+    assert kept == [*first, *gss[: 6 + MECHANISMS_KEPT], "ours@example.com"]
+    assert facts.names_left_out() == 0
+    assert facts.warnings[1:] == [
+        "kex_algorithms: 34 further mechanisms of GSS-API exchanges are left out; they are judged as the first"
+    ]
+    for profile in PROFILES:
+        ours, theirs = (
+            grade(modern(kex_algorithms=names, several_servers=True), profile)
+            for names in (kept, [*first, *gss, "ours@example.com"])
+        )
+        assert (ours.compliant, ours.score, ours.cap_reasons) == (theirs.compliant, theirs.score, theirs.cap_reasons)
+        assert [each.id for each in ours.findings] == [each.id for each in theirs.findings]
 
 
 def test_what_is_left_out_is_counted_in_a_warning() -> None:
