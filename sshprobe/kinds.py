@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sshprobe.judging import UNJUDGED, Judge, Judged, line_of, record_of
+from sshprobe.judging import UNJUDGED, Judged, line_of, record_of
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import rfc3339_at
 from sshprobe.records import HostRecord, Identification, Observation
@@ -197,11 +197,10 @@ def template(observation: Observation, judged: Judged) -> Template:
     return Template(cut, counted(observation, judged.counted), judged, record)
 
 
-def whole(observation: Observation, judge: Judge) -> Whole:
-    """Judge an observation."""
-    judged = judge.judged(observation)
+def whole(observation: Observation, judged: Judged, head: bytes) -> Whole:
+    """Return what came of a host that was judged. `head` is its line up to its verdicts."""
     record = record_of(observation, judged)
-    return Whole(record, judge.head(observation), counted(observation, judged.counted), judged, record)
+    return Whole(record, head, counted(observation, judged.counted), judged, record)
 
 
 def _between(after: str, before: str) -> Sequence[str]:

@@ -9,15 +9,18 @@ Facts first, judgement second: each host is asked once, and its observation is g
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
+import msgspec
+
 import sshprobe
 from sshprobe.errors import InputError
-from sshprobe.judging import Judge, record_of
+from sshprobe.judging import UNJUDGED, Judge, record_of
 from sshprobe.kinds import Alike, Whole, whole
 from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
 from sshprobe.probe.host import HostProbe
@@ -31,6 +34,8 @@ from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 from sshprobe.wire.key_exchange import KeyPairs
+
+_log = logging.getLogger("sshprobe")
 
 T = TypeVar("T")
 
@@ -150,7 +155,7 @@ class Scanner:
         async with aclosing(self._sweep.run(_as_targets(targets))) as outcomes:
             async for outcome in outcomes:
                 for result in outcome.results:
-                    yield self.graded(result) if isinstance(result, Observation) else result.record()
+                    yield self.judged(result).record()
 
     async def scan_lines(self, targets: Iterable[Target]) -> AsyncGenerator[list[Alike | Whole], None]:
         """Yield what came of each host, with its line of JSON, each time all that there is: for those who write."""
@@ -159,8 +164,19 @@ class Scanner:
                 yield [self.judged(result) for outcome in batch for result in outcome.results]
 
     def judged(self, result: Result) -> Alike | Whole:
-        """Judge what a host was seen to be, unless it was judged with those that are alike."""
-        return whole(result, self.judge) if isinstance(result, Observation) else result
+        """Judge what a host was seen to be, unless it was judged with those that are alike.
+
+        A bug of ours in that costs the host its verdicts and its status; what was seen is kept, to be graded later.
+        """
+        if not isinstance(result, Observation):
+            return result
+        try:
+            return whole(result, self.judge.judged(result), self.judge.head(result))
+        except Exception as error:
+            _log.exception("internal error while judging %s port %d", result.host, result.port)
+            words = f"internal error: {type(error).__name__}"
+            unjudged = msgspec.structs.replace(result, status="protocol_error", error=words)
+            return whole(unjudged, UNJUDGED, self.judge.head(unjudged))
 
     def graded(self, observation: Observation) -> HostRecord:
         """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""

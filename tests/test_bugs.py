@@ -10,9 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sshprobe import Scanner, shortcuts
+from sshprobe.cli.fail_on import reached
+from sshprobe.judging import Judge
 from sshprobe.net import Connection
 from sshprobe.probe.host import HostProbe
 from sshprobe.records import HostRecord
@@ -69,6 +72,28 @@ BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
     "in telling what is known": (HostProbe, "observation", lambda probe: probe.host),
     "in what is made of one of a kind": (shortcuts, "template", lambda observation, *_: observation.host),
 }
+
+
+@pytest.mark.parametrize("lines", [False, True])
+async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyPatch, lines: bool) -> None:
+    broken_for_one(monkeypatch, Judge, "judged", lambda _, observation: observation.host)
+    async with servers() as targets, asyncio.timeout(30):
+        scanner = Scanner(depth="keys", throttle_wait=0.01)
+        if lines:
+            hosts = [host async for batch in scanner.scan_lines(targets) for host in batch]
+            records = [msgspec.json.decode(host.line(), type=HostRecord) for host in hosts]
+            assert records == [host.record() for host in hosts]
+        else:
+            records = [record async for record in scanner.scan(targets)]
+    assert sorted(record.target for record in records) == HOSTS
+    for record in records:
+        assert record.kex_algorithms
+        if record.target == FAULTY:
+            assert (record.status, record.error) == ("protocol_error", "internal error: RuntimeError")
+            assert record.verdicts == []
+            assert reached("critical", record)
+        else:
+            assert record.verdicts
 
 
 @pytest.mark.parametrize("depth", ["lists", "keys"])
