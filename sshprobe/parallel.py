@@ -9,7 +9,6 @@ host comes beside its line, so that this process decodes no record unless it sho
 from __future__ import annotations
 
 import secrets
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -128,9 +127,9 @@ def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str]
     )
 
 
-def route(target: Target) -> int:
-    """Return a number that is the same for all targets of one host, so that one worker talks to it."""
-    return zlib.crc32(target.host.lower().encode())
+def claim(target: Target) -> str:
+    """Return what is the same for all targets of one host, so that no two workers talk to it at once."""
+    return target.host.lower()
 
 
 class Unpacker:

@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.kinds import Alike, template
 from sshprobe.net import Address
-from sshprobe.parallel import AlikeResult, ScanRunner, Unpacker, WholeResult, hosts_of, route, scan_pool
+from sshprobe.parallel import AlikeResult, ScanRunner, Unpacker, WholeResult, claim, hosts_of, scan_pool
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT
@@ -29,7 +29,7 @@ def settings(**changed: Any) -> dict[str, Any]:
 def test_every_host_once_with_a_line_that_is_its_record() -> None:
     pool = scan_pool(settings(), workers=2, trouble=lambda words: None)
     targets = parse_targets(["127.0.0.0/24:9", "localhost:9"])
-    seen = [(host.record(), host.line()) for hosts in hosts_of(pool.batches(iter(targets), route)) for host in hosts]
+    seen = [(host.record(), host.line()) for hosts in hosts_of(pool.batches(iter(targets), claim)) for host in hosts]
     assert sorted(record.host for record, _ in seen) == sorted(
         ["localhost", *[f"127.0.0.{last}" for last in range(1, 255)]]
     )
@@ -38,10 +38,10 @@ def test_every_host_once_with_a_line_that_is_its_record() -> None:
         assert record.status == "refused"
 
 
-def test_one_host_always_goes_to_one_worker() -> None:
-    ports = [Target("t", "192.0.2.1", port) for port in range(1, 100)]
-    assert len({route(target) for target in ports}) == 1
-    assert len({route(Target("t", f"192.0.2.{last}", 22)) % 2 for last in range(100)}) == 2
+def test_one_host_has_one_claim() -> None:
+    ports = [Target("t", host, port) for host in ("Gate.example.org", "gate.EXAMPLE.org") for port in range(1, 100)]
+    assert len({claim(target) for target in ports}) == 1
+    assert len({claim(Target("t", f"192.0.2.{last}", 22)) for last in range(100)}) == 100
 
 
 def kinds_of_hosts(number: int) -> list[Observation]:

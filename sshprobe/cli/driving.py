@@ -113,7 +113,7 @@ class SeveralProcesses:
 
     def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
         """See `Drive`."""
-        from sshprobe.parallel import hosts_of, route
+        from sshprobe.parallel import claim, hosts_of
 
         writing = False  # what is written is counted too, whenever the second Ctrl-C comes
 
@@ -127,7 +127,7 @@ class SeveralProcesses:
 
         try:
             with on_interrupt(interrupted):
-                for hosts in hosts_of(self._pool.batches(targets, route)):
+                for hosts in hosts_of(self._pool.batches(targets, claim)):
                     writing = True
                     sink.hosts(hosts)
                     writing = False

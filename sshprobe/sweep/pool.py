@@ -4,8 +4,9 @@ Rules:
 
 1. Every target gives exactly one result. It is this process's until a worker has answered for it; a worker that dies
    is replaced, and what it had not answered is done again. Answers are whole, so nothing is given twice.
-2. A target always goes to the worker that its route names. Who routes by address keeps "one connection at a time to an
-   address" true over all workers.
+2. A target goes to the worker that has the fewest, so that all are busy to the end, however unlike targets and
+   processors are. But targets of one claim are never with two workers at once: who claims by address keeps "one
+   connection at a time to an address" true over all workers.
 3. What is under way is bounded: `window` targets for each worker, and a batch waiting in this process.
 4. A target that was under way in `DEATHS` dying workers is given up, with the result of `lost`.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -37,7 +38,7 @@ BARREN = 10
 """Workers that may die in a row without an answer before the pool gives up: it is not the targets."""
 
 AHEAD = 1024
-"""Targets read ahead for workers that are busy, so that one slow worker does not idle the others."""
+"""Targets read ahead for a busy worker whose claims they are, so that it does not idle the others."""
 
 TICK = 0.2
 """Seconds after which a waiting parent looks whether it was stopped."""
@@ -54,7 +55,7 @@ class _Slot(Generic[T]):
     process: BaseProcess
     connection: Connection
     pending: deque[tuple[int, T]] = field(default_factory=deque)
-    """Routed here, not sent yet."""
+    """Meant for it, not sent yet."""
     under_way: dict[int, T] = field(default_factory=dict)
     """Sent and not answered."""
     deferred: set[int] = field(default_factory=set)
@@ -68,6 +69,15 @@ class _Slot(Generic[T]):
 
     def room(self, window: int) -> int:
         return window - (len(self.under_way) - len(self.deferred))
+
+
+@dataclass(slots=True, eq=False)
+class _Claim(Generic[T]):
+    """What no second worker may have meanwhile."""
+
+    slot: _Slot[T]
+    targets: int = 0
+    """Those of it that are not answered."""
 
 
 class Pool(Generic[T, R]):
@@ -90,6 +100,8 @@ class Pool(Generic[T, R]):
         self._stopping = False
         self._deaths: Counter[int] = Counter()
         self._next_number = 0
+        self._claim_of: Callable[[T], Hashable] = id
+        self._claims: dict[Hashable, _Claim[T]] = {}
         self._slots: list[_Slot[T]] = []
         for _ in range(workers):
             self._slots.append(_Slot(*self._new_process(copy=may_fork())))
@@ -97,14 +109,18 @@ class Pool(Generic[T, R]):
 
     # -- for the caller ------------------------------------------------------------------------------------------
 
-    def run(self, targets: Iterator[T], route: Callable[[T], int]) -> Iterator[R]:
-        """Yield the result of every target, in the order in which they come. Ends all workers at the end."""
-        for batch in self.batches(targets, route):
+    def run(self, targets: Iterator[T], claim: Callable[[T], Hashable]) -> Iterator[R]:
+        """Yield the result of every target, in the order in which they come. Ends all workers at the end.
+
+        Targets of which `claim` says the same are never with two workers at once.
+        """
+        for batch in self.batches(targets, claim):
             for _, result in batch:
                 yield result
 
-    def batches(self, targets: Iterator[T], route: Callable[[T], int]) -> Iterator[list[tuple[T, R]]]:
+    def batches(self, targets: Iterator[T], claim: Callable[[T], Hashable]) -> Iterator[list[tuple[T, R]]]:
         """Yield every target with its result, those that came together in one list. See `run`."""
+        self._claim_of = claim
         try:
             source: Iterator[T] | None = targets
             told_to_stop = False
@@ -112,7 +128,7 @@ class Pool(Generic[T, R]):
                 if self._stopping and not told_to_stop:
                     told_to_stop = True
                     self._drop_pending()
-                if source is not None and (self._stopping or not self._read(source, route)):
+                if source is not None and (self._stopping or not self._read(source)):
                     source = None
                 for slot in self._slots:
                     self._feed(slot, last=source is None)
@@ -146,22 +162,35 @@ class Pool(Generic[T, R]):
 
     # -- targets out ---------------------------------------------------------------------------------------------
 
-    def _read(self, source: Iterator[T], route: Callable[[T], int]) -> bool:
+    def _read(self, source: Iterator[T]) -> bool:
         """Take targets while a worker wants some. Returns False at their end."""
-        wanting = [slot for slot in self._slots if len(slot.pending) < min(BATCH, slot.room(self._window))]
-        while wanting:
-            target = next(source, None)
-            if target is None:
-                return False
-            slot = self._slots[route(target) % len(self._slots)]
-            slot.pending.append((self._next_number, target))
-            self._next_number += 1
-            self.progress.started += 1
-            if len(slot.pending) >= AHEAD:
+        while True:
+            slot = max(self._slots, key=self._wanted)
+            wanted = self._wanted(slot)
+            if wanted <= 0:
                 return True
-            if slot in wanting and len(slot.pending) >= min(BATCH, slot.room(self._window)):
-                wanting.remove(slot)
-        return True
+            for _ in range(min(BATCH, wanted)):
+                target = next(source, None)
+                if target is None:
+                    return False
+                claim = self._claims.setdefault(self._claim_of(target), _Claim(slot))
+                claim.targets += 1
+                claim.slot.pending.append((self._next_number, target))
+                self._next_number += 1
+                self.progress.started += 1
+                if len(claim.slot.pending) >= AHEAD:
+                    return True
+
+    def _wanted(self, slot: _Slot[T]) -> int:
+        return slot.room(self._window) - len(slot.pending)
+
+    def _let_go(self, target: T) -> None:
+        """Give back the claim of a target that is answered."""
+        key = self._claim_of(target)
+        claim = self._claims[key]
+        claim.targets -= 1
+        if not claim.targets:
+            del self._claims[key]
 
     def _feed(self, slot: _Slot[T], *, last: bool) -> None:
         while slot.pending and (room := min(BATCH, slot.room(self._window))) > 0:
@@ -210,6 +239,7 @@ class Pool(Generic[T, R]):
             if number in slot.deferred:
                 slot.deferred.discard(number)
                 self.progress.waiting -= 1
+            self._let_go(target)
             answered.append((target, result))
         slot.barren = 0
         self.progress.done += len(answered)
@@ -239,6 +269,7 @@ class Pool(Generic[T, R]):
                 slot.pending.append((number, target))
                 continue
             del self._deaths[number]
+            self._let_go(target)
             self.progress.done += 1
             given_up.append((target, self._lost(target)))
         return given_up

@@ -37,23 +37,23 @@ def pool_of(
     )
 
 
-def modulo(number: int) -> int:
+def itself(number: int) -> int:
     return number
 
 
 def test_every_target_gives_one_result() -> None:
     pool = pool_of(2)
-    assert sorted(pool.run(iter(range(1000)), modulo)) == [number**2 for number in range(1000)]
+    assert sorted(pool.run(iter(range(1000)), itself)) == [number**2 for number in range(1000)]
     assert (pool.progress.started, pool.progress.done, pool.progress.waiting) == (1000, 1000, 0)
 
 
 def test_nothing_to_do() -> None:
-    assert list(pool_of(2).run(iter(()), modulo)) == []
+    assert list(pool_of(2).run(iter(()), itself)) == []
 
 
 def test_what_is_put_off_comes_last_and_takes_no_room() -> None:
     later = frozenset(range(0, 100, 2))
-    results = list(pool_of(1, window=10, later=later).run(iter(range(200)), modulo))
+    results = list(pool_of(1, window=10, later=later).run(iter(range(200)), itself))
     assert sorted(results) == [number**2 for number in range(200)]
     assert {number**2 for number in later} == set(results[-50:])
 
@@ -61,7 +61,7 @@ def test_what_is_put_off_comes_last_and_takes_no_room() -> None:
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_given_twice() -> None:
     pool = pool_of(2)
     results = []
-    for result in pool.run(iter(range(2000)), modulo):
+    for result in pool.run(iter(range(2000)), itself):
         results.append(result)
         if len(results) in (100, 700):
             for child in multiprocessing.active_children():
@@ -72,11 +72,11 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_given_twice(
 
 def test_a_target_that_kills_once_is_done_again(tmp_path: Path) -> None:
     pool = pool_of(2, crash=77, crashed=tmp_path / "crashed")
-    assert sorted(pool.run(iter(range(300)), modulo)) == [number**2 for number in range(300)]
+    assert sorted(pool.run(iter(range(300)), itself)) == [number**2 for number in range(300)]
 
 
 def test_a_target_that_always_kills_is_given_up_and_costs_its_neighbours_nothing() -> None:
-    results = sorted(pool_of(2, window=1, crash=77).run(iter(range(100)), modulo))
+    results = sorted(pool_of(2, window=1, crash=77).run(iter(range(100)), itself))
     assert results == sorted([-77, *(number**2 for number in range(100) if number != 77)])
 
 
@@ -91,7 +91,7 @@ def test_stop_ends_with_what_is_under_way() -> None:
 
     pool = pool_of(2)
     results = []
-    for result in pool.run(endless(), modulo):
+    for result in pool.run(endless(), itself):
         results.append(result)
         if len(results) == 50:
             pool.stop()
@@ -109,7 +109,7 @@ def test_a_signal_may_say_stop_in_the_middle_of_a_batch() -> None:
             return super().popleft()
 
     pool._slots[0].pending = Queue()
-    results = list(pool.run(iter(range(1000)), modulo))
+    results = list(pool.run(iter(range(1000)), itself))
     assert len(results) == pool.progress.done == pool.progress.started <= 20
 
 
@@ -123,7 +123,7 @@ def test_targets_are_read_as_they_are_needed() -> None:
             yield taken
 
     pool = pool_of(2)
-    for seen, _ in enumerate(pool.run(endless(), modulo)):
+    for seen, _ in enumerate(pool.run(endless(), itself)):
         assert taken <= seen + 2 * (20 + 64) + 64
         if seen == 500:
             break
@@ -134,13 +134,50 @@ def test_workers_that_cannot_live_are_said_so() -> None:
     pool: Pool[int, int] = Pool(dies_at_once, workers=1, window=10, lost=lambda number: -number)
     with pytest.raises(PoolError, match="exit code 7"):
         # each target is given up after three deaths; the pool itself gives up before it has gone through them all
-        list(pool.run(iter(range(100_000)), modulo))
+        list(pool.run(iter(range(100_000)), itself))
 
 
 def test_no_process_is_left() -> None:
-    for _ in pool_of(2).run(iter(range(50)), modulo):
+    for _ in pool_of(2).run(iter(range(50)), itself):
         break
     assert all(not child.is_alive() for child in multiprocessing.active_children())
+
+
+def test_who_is_slow_gets_fewer() -> None:
+    """All but what a worker has in hand is done beside it, if it stands still."""
+    pool = pool_of(2)
+    slow, _ = multiprocessing.active_children()
+    assert slow.pid is not None
+    results = []
+    for result in pool.run(iter(range(1000)), itself):
+        results.append(result)
+        if len(results) == 100:
+            os.kill(slow.pid, signal.SIGSTOP)
+        if len(results) == 1000 - 20:
+            os.kill(slow.pid, signal.SIGCONT)
+    assert sorted(results) == [number**2 for number in range(1000)]
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_targets_of_one_claim_are_never_with_two_workers(kill: bool) -> None:
+    def claim(number: int) -> int:
+        return number % 5 if number % 2 else number
+
+    pool = pool_of(3)
+    results = []
+    for batch in pool.batches(iter(range(2000)), claim):
+        results += [result for _, result in batch]
+        held = [
+            {claim(number) for number in [*slot.under_way.values(), *dict(slot.pending).values()]}
+            for slot in pool._slots
+        ]
+        assert sum(map(len, held)) == len(set().union(*held))
+        if kill and len(results) > 1000:
+            kill = False
+            for child in multiprocessing.active_children():
+                child.kill()
+    assert sorted(results) == [number**2 for number in range(2000)]
+    assert not pool._claims
 
 
 def test_what_asks_all_processes_to_end_is_for_the_pool_to_judge() -> None:
@@ -148,7 +185,7 @@ def test_what_asks_all_processes_to_end_is_for_the_pool_to_judge() -> None:
     pool = pool_of(2)
     before = {child.pid for child in multiprocessing.active_children()}
     results = []
-    for result in pool.run(iter(range(1000)), modulo):
+    for result in pool.run(iter(range(1000)), itself):
         results.append(result)
         if len(results) in (100, 200):
             for child in multiprocessing.active_children():
@@ -181,7 +218,7 @@ def test_the_first_workers_are_copies_of_this_process_and_their_successors_new_o
     pool = pool_of(2)
     results = []
     assert start_methods() == ["fork", "fork"]
-    for result in pool.run(iter(range(1000)), modulo):
+    for result in pool.run(iter(range(1000)), itself):
         results.append(result)
         if len(results) == 100:
             for child in multiprocessing.active_children():
@@ -199,7 +236,7 @@ def test_beside_another_thread_no_worker_is_a_copy() -> None:
     try:
         pool = pool_of(2)
         assert start_methods() == ["spawn", "spawn"]
-        assert sorted(pool.run(iter(range(100)), modulo)) == [number**2 for number in range(100)]
+        assert sorted(pool.run(iter(range(100)), itself)) == [number**2 for number in range(100)]
     finally:
         ended.set()
         thread.join()
@@ -207,10 +244,10 @@ def test_beside_another_thread_no_worker_is_a_copy() -> None:
 
 ORPHANS = """
 import multiprocessing, sys
-from tests.sweep.test_pool import modulo, pool_of
+from tests.sweep.test_pool import itself, pool_of
 
 pool = pool_of(3)
-for number, result in enumerate(pool.run(iter(range(10**9)), modulo)):
+for number, result in enumerate(pool.run(iter(range(10**9)), itself)):
     if number == 100:
         print("running", flush=True)
 """
