@@ -184,6 +184,38 @@ class Whole:
         return _decode(line_of(self.head, UNJUDGED.encoded))
 
 
+class Ready:
+    """What came of one host of which another process has made the line."""
+
+    __slots__ = ("_line", "_record", "counted", "host")
+
+    def __init__(self, host: Place, line: bytes, counted: Counted) -> None:
+        self.host = host
+        self._line = line
+        self.counted = counted
+        """What of it is counted."""
+        self._record: HostRecord | None = None
+
+    @property
+    def example(self) -> HostRecord:
+        """Its record."""
+        if self._record is None:
+            self._record = _decode(self._line)
+        return self._record
+
+    def observation(self) -> Observation:
+        """Return what was seen of it: its record."""
+        return self.example
+
+    def line(self) -> bytes:
+        """Return its line, with its line end."""
+        return self._line
+
+    def record(self) -> HostRecord:
+        """Return its record."""
+        return self.example
+
+
 def template(observation: Observation, judged: Judged) -> Template:
     """Return the template of hosts that are like one that was judged."""
     record = record_of(observation, judged)

@@ -2,8 +2,10 @@
 
 A target's results come back together, so that a worker that dies leaves either all of its records or none. What hosts
 have in common is sent once, and its number afterwards: the template of those that are alike (`sshprobe.kinds`), so that
-of most hosts only their times travel; and of all others the verdicts, which are most of a record. What is counted of a
-host comes beside its line, so that this process decodes no record unless it shows it or compares its keys.
+of most hosts only their times travel; and of all others the verdicts, which are most of a record. The first of a kind
+comes as its line, since most kinds have one host where hosts differ at all: so neither side keeps a template for
+nothing. What is counted of a host comes beside its line, so that this process decodes no record unless it shows it or
+compares its keys.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from sshprobe.judging import UNJUDGED, Judge, Judged
-from sshprobe.kinds import Alike, Cut, Template, Whole
+from sshprobe.kinds import Alike, Cut, Ready, Template, Whole
 from sshprobe.net import literal
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
@@ -30,6 +32,15 @@ from sshprobe.targets import Target
 
 Common = tuple[int, int, Any]
 """Worker, number of what hosts have in common, and that itself when this is the first time that it is sent."""
+
+
+class FirstResult(NamedTuple):
+    """A host that is like no other so far."""
+
+    line: bytes
+    """With its line end."""
+    counted: Counted
+    """What of it is counted."""
 
 
 class AlikeResult(NamedTuple):
@@ -53,7 +64,10 @@ class WholeResult(NamedTuple):
     """Sent once: encoded, and what of them is counted."""
 
 
-Results = list[AlikeResult | WholeResult]
+OneResult = FirstResult | AlikeResult | WholeResult
+"""What came of one host."""
+
+Results = list[OneResult]
 """What came of one target."""
 
 
@@ -65,6 +79,8 @@ class ScanRunner:
         self._stop: Callable[[], None] | None = None
         # Not that of its process: the next one may have the same number, and would be taken to have sent what this did.
         self._identity = secrets.randbits(63)
+        self._met: Recent[int, bool] = Recent()
+        """The numbers of templates of which one host was sent."""
         self._templates: Recent[int, bool] = Recent()
         self._verdicts: Recent[int, bool] = Recent()
 
@@ -81,11 +97,14 @@ class ScanRunner:
         async for batch in sweep.batches(targets):
             yield [(outcome.target.number, [self._packed(each) for each in outcome.results]) for outcome in batch]
 
-    def _packed(self, result: Result) -> AlikeResult | WholeResult:
+    def _packed(self, result: Result) -> OneResult:
         judged = self._scanner.judged(result)
         if isinstance(judged, Alike):
             _, template, identification, started_at, duration_ms = judged
-            return AlikeResult(self._template(template), identification, started_at, duration_ms)
+            if self._met.get(template.number):
+                return AlikeResult(self._template(template), identification, started_at, duration_ms)
+            self._met.put(template.number, True, 1)
+            return FirstResult(judged.line(), judged.counted)
         return WholeResult(judged.head, judged.counted._replace(verdicts=()), self._verdicts_of(judged.judged))
 
     def _verdicts_of(self, judged: Judged) -> Common:
@@ -138,8 +157,10 @@ class Unpacker:
     def __init__(self) -> None:
         self._workers: dict[int, tuple[Recent[int, Template], Recent[int, Judged]]] = {}
 
-    def unpacked(self, target: Target, result: AlikeResult | WholeResult) -> Alike | Whole:
+    def unpacked(self, target: Target, result: OneResult) -> Ready | Alike | Whole:
         """Return what came of `target`."""
+        if isinstance(result, FirstResult):
+            return Ready(target, *result)
         if isinstance(result, AlikeResult):
             template = self._template(*result.template)
             address = literal(target.host)
@@ -175,7 +196,7 @@ class Unpacker:
         return known
 
 
-def hosts_of(batches: Iterator[list[tuple[Target, Results]]]) -> Iterator[list[Alike | Whole]]:
+def hosts_of(batches: Iterator[list[tuple[Target, Results]]]) -> Iterator[list[Ready | Alike | Whole]]:
     """Yield what came of the hosts of each batch."""
     unpacked = Unpacker().unpacked
     for batch in batches:

@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.kinds import Alike, template
 from sshprobe.net import Address
-from sshprobe.parallel import AlikeResult, ScanRunner, Unpacker, WholeResult, claim, hosts_of, scan_pool
+from sshprobe.parallel import AlikeResult, FirstResult, ScanRunner, Unpacker, WholeResult, claim, hosts_of, scan_pool
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT
@@ -76,13 +76,15 @@ def test_a_template_is_sent_once_while_both_sides_remember() -> None:
     runner, unpacker = ScanRunner(settings()), Unpacker()
     judge = runner._scanner.judge
     templates = [template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
-    order = [templates[0], templates[0], *templates, templates[0], templates[-1], templates[0]]
+    first, last = templates[0], templates[-1]
+    order = [each for each in templates for _ in range(3)] + [first, last, first, first]
     host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)
     alike = [Alike(host, each, None, 1e9 + number, 7.5) for number, each in enumerate(order)]
     results = [runner._packed(each) for each in alike]
-    sent = [result.template[2] is not None for result in results if isinstance(result, AlikeResult)]
-    assert sent[:2] == [True, False]
-    assert sent[-3:] == [True, False, False]
+    sent = [result.template[2] is not None if isinstance(result, AlikeResult) else None for result in results]
+    once = [None, True, False]  # the first of a kind is its line, the second brings the template
+    assert sent[:-4] == once * len(templates)
+    assert sent[-4:] == [None, False, True, False]  # forgotten meanwhile, remembered
     unpacked = [unpacker.unpacked(TARGET, result) for result in results]
     assert [each.line() for each in unpacked] == [each.line() for each in alike]
     assert [each.record() for each in unpacked] == [each.record() for each in alike]
@@ -96,11 +98,17 @@ def test_what_is_counted_comes_beside_the_line_and_agrees_with_the_record() -> N
         made = template(observation, runner._scanner.judge.judged(observation))
         for result in (observation, Alike(host, made, None, 1e9, 7.5)):
             here = runner._scanner.judged(result)
-            for again in (False, True):
-                there = unpacker.unpacked(TARGET, runner._packed(result))
+            ways = []
+            for again in range(3):
+                packed = runner._packed(result)
+                ways.append(type(packed))
+                there = unpacker.unpacked(TARGET, packed)
                 assert there.counted == here.counted == counted_record(here.record())
                 assert there.line() == here.line()
-                assert again or (there.template._example if isinstance(there, Alike) else there._record) is None
+                assert again == 2 or (there.template._example if isinstance(there, Alike) else there._record) is None
                 seen = there.observation()
                 assert all(getattr(seen, field) == getattr(there.record(), field) for field in FIELDS)
                 assert there.record() == here.record()
+                assert (there.host.host, there.host.port) == (TARGET.host, TARGET.port)
+            alike = isinstance(result, Alike)
+            assert ways == ([FirstResult, AlikeResult, AlikeResult] if alike else [WholeResult] * 3)
