@@ -27,7 +27,7 @@ from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result
 from sshprobe.sweep import Job
 from sshprobe.sweep.pool import Pool
-from sshprobe.sweep.worker import FLUSH_RESULTS, Numbered, serve
+from sshprobe.sweep.worker import FLUSH_RESULTS, Batch, Numbered, serve
 from sshprobe.targets import Target
 
 Common = tuple[int, int, Any]
@@ -83,6 +83,8 @@ class ScanRunner:
         """The numbers of templates of which one host was sent."""
         self._templates: Recent[int, bool] = Recent()
         self._verdicts: Recent[int, bool] = Recent()
+        self._weight = 0
+        """About how many bytes the batch that is being packed has so far."""
 
     async def batches(
         self,
@@ -90,12 +92,14 @@ class ScanRunner:
         *,
         deferred: Callable[[Numbered[Target]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[list[tuple[int, Results]]]:
-        """Yield the number and the results of every target, each time all that there are."""
+    ) -> AsyncIterator[Batch[Results]]:
+        """Yield the results of every target, each time all that there are."""
         sweep = self._scanner.sweep(self._jobs, of=lambda numbered: numbered.target, deferred=deferred, trouble=trouble)
         self._stop = sweep.stop
         async for batch in sweep.batches(targets):
-            yield [(outcome.target.number, [self._packed(each) for each in outcome.results]) for outcome in batch]
+            self._weight = 0
+            results = [(outcome.target.number, [self._packed(each) for each in outcome.results]) for outcome in batch]
+            yield Batch(results, self._weight)
 
     def _packed(self, result: Result) -> OneResult:
         judged = self._scanner.judged(result)
@@ -104,19 +108,24 @@ class ScanRunner:
             if self._met.get(template.number):
                 return AlikeResult(self._template(template), identification, started_at, duration_ms)
             self._met.put(template.number, True, 1)
-            return FirstResult(judged.line(), judged.counted)
+            line = judged.line()
+            self._weight += len(line)
+            return FirstResult(line, judged.counted)
+        self._weight += len(judged.head)
         return WholeResult(judged.head, judged.counted._replace(verdicts=()), self._verdicts_of(judged.judged))
 
     def _verdicts_of(self, judged: Judged) -> Common:
         if self._verdicts.get(judged.number):
             return self._identity, judged.number, None
         self._verdicts.put(judged.number, True, len(judged.encoded))
+        self._weight += len(judged.encoded)
         return self._identity, judged.number, (judged.encoded, judged.counted)
 
     def _template(self, template: Template) -> Common:
         if self._templates.get(template.number):
             return self._identity, template.number, None
         self._templates.put(template.number, True, template.weight)
+        self._weight += template.weight
         return self._identity, template.number, (template.cut, template.counted, template.judged.encoded)
 
     def stop(self) -> None:

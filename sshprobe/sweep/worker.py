@@ -21,6 +21,10 @@ R = TypeVar("R")
 FLUSH_RESULTS = 128
 """Results sent at once."""
 
+FLUSH_BYTES = 512 * 1024
+"""About how many bytes are sent at once. More than a processor's cache holds cost more at both ends; and at the end of
+a sweep, one worker has less to do alone than another has just sent."""
+
 FLUSH_SECONDS = 0.05
 """How long a result may wait for others to travel with."""
 
@@ -32,6 +36,15 @@ class Numbered(NamedTuple, Generic[T]):
     target: T
 
 
+class Batch(NamedTuple, Generic[R]):
+    """Results that came together."""
+
+    results: list[tuple[int, R]]
+    """Each with the number of its target."""
+    weight: int
+    """About how many bytes they take to be sent, where that is more than a few for each."""
+
+
 class Runner(Protocol[T, R]):
     """What a worker runs."""
 
@@ -41,8 +54,8 @@ class Runner(Protocol[T, R]):
         *,
         deferred: Callable[[Numbered[T]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[list[tuple[int, R]]]:
-        """Yield the number and result of every target, each time all that there are."""
+    ) -> AsyncIterator[Batch[R]]:
+        """Yield the result of every target, each time all that there are."""
 
     def stop(self) -> None:
         """Start nothing new."""
@@ -63,6 +76,7 @@ class _Worker:
         self._runner = make_runner()
         self._inbox: asyncio.Queue[list[tuple[int, Any]] | None] = asyncio.Queue()
         self._results: list[tuple[int, Any]] = []
+        self._weight = 0
         self._timer: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
@@ -75,8 +89,9 @@ class _Worker:
             trouble=lambda words: self._connection.send(("trouble", words)),
         )
         async for batch in batches:
-            self._results += batch
-            if len(self._results) >= FLUSH_RESULTS:
+            self._results += batch.results
+            self._weight += batch.weight
+            if len(self._results) >= FLUSH_RESULTS or self._weight >= FLUSH_BYTES:
                 self._flush()
             elif self._timer is None:
                 self._timer = loop.call_later(FLUSH_SECONDS, self._flush)
@@ -89,6 +104,7 @@ class _Worker:
         if self._results:
             self._connection.send(("results", self._results))
             self._results = []
+            self._weight = 0
 
     async def _targets(self) -> AsyncIterator[Numbered[Any]]:
         while (targets := await self._inbox.get()) is not None:

@@ -11,16 +11,22 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from sshprobe.sweep import Job, Sweep
-from sshprobe.sweep.worker import Numbered, serve
+from sshprobe.sweep.worker import Batch, Numbered, serve
+
+CONCURRENCY = 5
 
 
 class Squares:
-    """Answers n with n squared. What it is told about single numbers: to crash on them, or to put them off."""
+    """Answers n with n squared. What it is told about single numbers: to crash on them, or to put them off.
 
-    def __init__(self, crash: int | None, crashed: Path | None, later: frozenset[int]) -> None:
+    `weight`: what it says of the bytes that each batch of results takes.
+    """
+
+    def __init__(self, crash: int | None, crashed: Path | None, later: frozenset[int], weight: int) -> None:
         self._crash = crash
         self._crashed = crashed
         self._later = later
+        self._weight = weight
         self._sweep: Sweep[Numbered[int], int] | None = None
 
     async def batches(
@@ -29,10 +35,10 @@ class Squares:
         *,
         deferred: Callable[[Numbered[int]], None],
         trouble: Callable[[str], None],
-    ) -> AsyncIterator[list[tuple[int, int]]]:
-        self._sweep = Sweep(self._jobs, concurrency=5, throttle_wait=0.05, deferred=deferred, trouble=trouble)
+    ) -> AsyncIterator[Batch[int]]:
+        self._sweep = Sweep(self._jobs, concurrency=CONCURRENCY, throttle_wait=0.05, deferred=deferred, trouble=trouble)
         async for batch in self._sweep.batches(targets):
-            yield [(outcome.target.number, outcome.results[0]) for outcome in batch]
+            yield Batch([(outcome.target.number, outcome.results[0]) for outcome in batch], self._weight)
 
     def stop(self) -> None:
         if self._sweep is not None:
@@ -65,8 +71,10 @@ class _Square:
         return self._number**2
 
 
-def squares(connection: Connection, *, crash: int | None, crashed: Path | None, later: frozenset[int]) -> None:
-    serve(connection, partial(Squares, crash, crashed, later))
+def squares(
+    connection: Connection, *, crash: int | None, crashed: Path | None, later: frozenset[int], weight: int
+) -> None:
+    serve(connection, partial(Squares, crash, crashed, later, weight))
 
 
 def dies_at_once(connection: Connection) -> None:

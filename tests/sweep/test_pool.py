@@ -18,7 +18,8 @@ import pytest
 
 from sshprobe.platform import may_fork
 from sshprobe.sweep.pool import Pool, PoolError
-from tests.sweep.crashing import dies_at_once, squares
+from sshprobe.sweep.worker import FLUSH_BYTES
+from tests.sweep.crashing import CONCURRENCY, dies_at_once, squares
 
 
 def pool_of(
@@ -28,9 +29,10 @@ def pool_of(
     crash: int | None = None,
     crashed: Path | None = None,
     later: frozenset[int] = frozenset(),
+    weight: int = 0,
 ) -> Pool[int, int]:
     return Pool(
-        partial(squares, crash=crash, crashed=crashed, later=later),
+        partial(squares, crash=crash, crashed=crashed, later=later, weight=weight),
         workers=workers,
         window=window,
         lost=lambda number: -number,
@@ -45,6 +47,12 @@ def test_every_target_gives_one_result() -> None:
     pool = pool_of(2)
     assert sorted(pool.run(iter(range(1000)), itself)) == [number**2 for number in range(1000)]
     assert (pool.progress.started, pool.progress.done, pool.progress.waiting) == (1000, 1000, 0)
+
+
+def test_results_that_weigh_much_do_not_wait_for_more() -> None:
+    batches = list(pool_of(2, window=200, weight=FLUSH_BYTES).batches(iter(range(1000)), itself))
+    assert max(map(len, batches)) <= 2 * CONCURRENCY  # what the sweep of a worker has at once
+    assert sum(map(len, batches)) == 1000
 
 
 def test_nothing_to_do() -> None:
