@@ -149,7 +149,8 @@ def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str]
     return Pool(
         partial(serve, make_runner=partial(ScanRunner, share)),
         workers=workers,
-        window=2 * concurrency + FLUSH_RESULTS,  # results that wait to be sent keep no host from being started
+        # Results that wait to be sent keep no host from being started. With more, who is slow ends after the others.
+        window=concurrency + FLUSH_RESULTS,
         lost=partial(_lost, settings.get("depth", "full")),
         trouble=trouble,
     )
