@@ -7,8 +7,9 @@ import json
 import os
 import re
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -107,3 +108,33 @@ async def test_hosts_that_all_differ_with_one_worker_and_with_two(more: tuple[st
         assert sorted(one_said.split("\n\n")) == sorted(two_said.split("\n\n"))
     else:
         assert one_said == two_said
+
+
+async def test_no_two_workers_are_with_one_host_at_once(tmp_path: Path) -> None:
+    """Whoever is done first gets the next targets, but not another port of a host that is still asked."""
+    hosts = [f"127.0.7.{number}" for number in range(1, 21)]
+    ports = sorted({free_port("127.0.0.1") for _ in range(15)})
+    asked: Counter[str] = Counter()
+    at_once: Counter[int] = Counter()
+    answered = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal answered
+        host = writer.get_extra_info("sockname")[0]
+        asked[host] += 1
+        at_once[asked[host]] += 1
+        await asyncio.sleep(0.01)
+        asked[host] -= 1  # before the end, behind which the next connection may come
+        answered += 1
+        writer.write(b"220 mail.example.org ESMTP\r\n")
+        writer.close()
+
+    async with AsyncExitStack() as stack:
+        for port in ports:
+            await stack.enter_async_context(await asyncio.start_server(serve, hosts, port))
+        wanted = ["127.0.7.1-20", "-p", ",".join(map(str, ports)), "--depth", "lists", "--rate", "0", "-c", "60"]
+        code, _, records = await scan(tmp_path, *wanted, "--workers", "3")
+    assert code == 3
+    assert Counter(record["host"] for record in records if record["type"] == "host") == dict.fromkeys(hosts, len(ports))
+    assert at_once == {1: answered}
+    assert answered == len(hosts) * len(ports)
