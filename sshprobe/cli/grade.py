@@ -104,16 +104,22 @@ class SavedSweeps:
         self.duration_ms = 0.0
         """Of all sweeps together."""
         self.interrupted = False
+        """Whether one of them was cut off: it says so, or it was killed and has no summary."""
 
     def hosts(self) -> Iterator[HostRecord]:
         """Yield the hosts."""
         from sshprobe.records import HostRecord, SweepRecord
 
+        ended = True
         for record in self._records:
             if isinstance(record, HostRecord):
                 yield record
             elif isinstance(record, SweepRecord):
                 self.header = self.header or record
+                self.interrupted = self.interrupted or not ended
+                ended = False
             else:
                 self.duration_ms += record.duration_ms
                 self.interrupted = self.interrupted or record.interrupted
+                ended = True
+        self.interrupted = self.interrupted or not ended

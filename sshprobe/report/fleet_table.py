@@ -49,6 +49,7 @@ def fleet_table(
         )
         lines = [*(line.rstrip() for line in table.splitlines()), ""]
     words = [f"{count(summary.hosts, 'target')}, {count(servers, 'SSH server')}.", *key_sentences(summary)]
-    for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary)):
+    cut_off = ["Interrupted: the rest was not scanned."] if summary.interrupted else []
+    for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary), *cut_off):
         lines += terminal.wrap(sentence, indent="")
     return "\n".join(lines) + "\n"

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.records import HostRecord
+from sshprobe.records import HostRecord, SweepRecord
+from sshprobe.report.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key
 from tests.sample_records import captured, failed
@@ -176,3 +177,34 @@ def test_hostile_records_act_on_no_terminal(by: str, tmp_path: Path) -> None:
         assert "\x1b" not in out
         assert "\u202e" not in out
     assert json.loads(sshprobe("report", "bad.jsonl", "--by", by, "--format", "json", cwd=tmp_path).stdout)
+
+
+@pytest.mark.parametrize("command", [["grade"], ["report"], ["report", "--by", "key"], ["report", "--by", "algorithm"]])
+@pytest.mark.parametrize("records", ["HA", "HAS HB", "HB HAS", "HAI", "HAI HBS", "HASHB"])
+def test_a_sweep_that_was_cut_off_is_said_to_be(command: list[str], records: str, tmp_path: Path) -> None:
+    run = sshprobe(*command, *_sweeps(records, tmp_path), cwd=tmp_path)
+    assert run.returncode == 0
+    assert "Interrupted: the rest was not scanned." in run.stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize("records", ["HAS", "A", "HAS HBS", "HASHBS", "HAS B"])
+def test_a_whole_sweep_and_hosts_without_one_are_not_said_to_be_cut_off(records: str, tmp_path: Path) -> None:
+    for command, form in (("report", "table"), ("grade", "table"), ("grade", "json")):
+        run = sshprobe(command, *_sweeps(records, tmp_path), "--format", form, cwd=tmp_path)
+        assert (run.returncode, b"Interrupted" in run.stdout, b'"interrupted":true' in run.stdout) == (0, False, False)
+
+
+def _sweeps(records: str, folder: Path) -> list[str]:
+    """Write files of records: a header, a host A or B, a summary, or one of a sweep that was interrupted."""
+    made = {
+        "H": SweepRecord(tool="sshprobe 0", arguments=[], profiles=[], started_at="2026-01-01T00:00:00.000Z"),
+        "A": with_keys("192.0.2.1", KEYS[0]),
+        "B": with_keys("192.0.2.2", KEYS[2]),
+        "S": SummaryBuilder().build(duration_ms=1.0),
+        "I": SummaryBuilder().build(duration_ms=1.0, interrupted=True),
+    }
+    names = []
+    for number, letters in enumerate(records.split()):
+        names.append(f"{number}.jsonl")
+        (folder / names[-1]).write_bytes(msgspec.json.Encoder().encode_lines([made[letter] for letter in letters]))
+    return names
