@@ -48,11 +48,12 @@ class Scanner:
 
     `profiles` are what to grade against, loaded or as ids or paths: `sshprobe-2026` if None, nothing if empty. All
     times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together. `rate`
-    limits how many hosts are started a second. `family` is the IP version to use of names that have both: 4, 6, or None
-    for either. `trouble` is told when this machine is short of something and the scan pauses for it.
+    limits how many hosts are started a second, None does not. `family` is the IP version to use of names that have
+    both: 4, 6, or None for either. `exclude` are hosts and networks that are never contacted, spelled as `--exclude`
+    reads them. `trouble` is told when this machine is short of something and the scan pauses for it.
 
-    Raises `InputError` for a `client_id` that a server would drop, a profile that is unknown or of clients, or a
-    number that is out of range.
+    Raises `InputError` for a `client_id` that a server would drop, a profile that is unknown or of clients, a number
+    that is out of range, or a malformed exclusion.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class Scanner:
         throttle_wait: float = 20.0,
         all_addresses: bool = False,
         family: Literal[4, 6] | None = None,
-        exclude: Exclusions | None = None,
+        exclude: Exclusions | Iterable[str] | None = None,
         trouble: Callable[[str], None] | None = None,
     ) -> None:
         """Check all settings; nothing is contacted. See the class for what they are, and what it raises."""
@@ -80,7 +81,7 @@ class Scanner:
             if value <= 0:
                 raise InputError(f"{name} must be more than 0 seconds")
         if concurrency < 1 or (rate is not None and rate <= 0) or throttle_wait < 0:
-            raise InputError("concurrency and rate must be more than 0, throttle_wait not less")
+            raise InputError("concurrency and rate must be more than 0 (rate None is no limit), throttle_wait not less")
         if not auth_user:
             raise InputError("auth_user must not be empty")
         self.judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
@@ -97,7 +98,7 @@ class Scanner:
         self._key_pairs: KeyPairs = {}
         self._all_addresses = all_addresses
         self._family = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
-        self._exclude = exclude or Exclusions()
+        self._exclude = _exclusions(exclude)
         self._excludes = bool(self._exclude)
         self._trouble = trouble
         self._concurrency = concurrency
@@ -236,6 +237,12 @@ def _loaded(profiles: Sequence[Profile | str]) -> list[Profile]:
         if not isinstance(each, Profile):
             raise InputError(f"a profile is one that `load_profile` gives, or an id, not `{type(each).__name__}`")
     return loaded
+
+
+def _exclusions(exclude: Exclusions | Iterable[str] | None) -> Exclusions:
+    if isinstance(exclude, Exclusions):
+        return exclude
+    return Exclusions.parse([exclude] if isinstance(exclude, str) else exclude or ())
 
 
 def _client_identification(text: str) -> bytes:

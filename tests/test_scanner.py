@@ -1,5 +1,6 @@
 """What a `Scanner` takes, before it contacts anything."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -25,6 +26,20 @@ def test_profiles_may_be_ids() -> None:
 def test_what_is_no_profile_is_said(profiles: Any, words: str) -> None:
     with pytest.raises(InputError, match=words):
         Scanner(profiles=profiles)
+
+
+@pytest.mark.parametrize("exclude", ["127.0.0.0/29", ["192.0.2.1", "127.0.0.1-7"], iter(["127.0.0.*"])])
+def test_exclusions_may_be_words(exclude: Any) -> None:
+    async def statuses() -> list[str]:
+        async with Scanner(exclude=exclude) as scanner:
+            return [record.status async for record in scanner.scan(["127.0.0.5", "127.0.0.6:2222"])]
+
+    assert asyncio.run(statuses()) == ["excluded", "excluded"]
+
+
+def test_a_malformed_exclusion_is_said_before_anything_is_contacted() -> None:
+    with pytest.raises(InputError, match=r"127\.1"):
+        Scanner(exclude=["127.1"])
 
 
 def test_its_arguments_are_documented() -> None:
