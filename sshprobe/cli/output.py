@@ -195,6 +195,8 @@ class Human:
         self._strict = strict
         self._verbose = verbose
         self._blocks = blocks or verbose
+        self._few = blocks
+        self._shown = 0
         self._copy_to = copy_to
         self._fleet = fleet
         self._pause = pause
@@ -216,12 +218,17 @@ class Human:
         if self._copy_to is not None:
             self._plain_table.add_alike(seen, places, hosts[0].record)
         if self._blocks:
-            for number, host in enumerate(hosts, self._hosts - len(hosts)):
-                self._show(host.record(), "\n" if number else "")
+            for host in hosts:
+                self._show(host.record())
 
-    def _show(self, record: HostRecord, gap: str) -> None:
+    def _show(self, record: HostRecord) -> None:
+        from sshprobe.report.host_details import saw_nothing
         from sshprobe.report.terminal import Terminal
 
+        if saw_nothing(record) and not self._few:
+            return  # the table says it all; in a sweep of dead networks there are thousands
+        gap = "\n" if self._shown else ""
+        self._shown += 1
         with self._pause():
             sys.stdout.write(gap + self._block(record, self._terminal))
             sys.stdout.flush()
@@ -231,7 +238,7 @@ class Human:
     def finish(self, summary: SummaryRecord) -> None:
         """Show the fleet, unless it is one host whose block says it all; then what was not verified of the profiles."""
         if self._hosts != 1 or not self._blocks or summary.interrupted:
-            gap = "\n" if self._blocks and self._hosts else ""
+            gap = "\n" if self._shown else ""
             self._write(gap + self._table.render(summary))
             if self._copy_to is not None:
                 self._copy(gap + self._plain_table.render(summary))

@@ -25,6 +25,11 @@ NAME_LISTS = (
 _FOREVER = 2**64 - 1
 
 
+def saw_nothing(record: HostRecord) -> bool:
+    """Whether not one line came of a host, nor anything else that could be shown of it but its status."""
+    return record.identification is None and not record.lines_before_identification and not record.warnings
+
+
 def observation_details(record: HostRecord, terminal: Terminal) -> list[str]:
     """Return the lines that hold all facts of a printable record."""
     lines: list[str] = []
@@ -35,6 +40,8 @@ def observation_details(record: HostRecord, terminal: Terminal) -> list[str]:
 
     facts = [f"status {record.status}", f"stage {record.stage}", f"depth {record.depth}", f"at {record.started_at}"]
     add("host", [*facts, f"address {record.address or 'none'}", f"target {record.target}"])
+    if saw_nothing(record):
+        return lines
     if record.lines_before_identification:
         lines += ["  lines before the identification", *(f"    {x}" for x in record.lines_before_identification)]
     add("identification", None if record.identification is None else [record.identification.raw])

@@ -208,3 +208,20 @@ def _sweeps(records: str, folder: Path) -> list[str]:
         names.append(f"{number}.jsonl")
         (folder / names[-1]).write_bytes(msgspec.json.Encoder().encode_lines([made[letter] for letter in letters]))
     return names
+
+
+def test_with_v_silent_targets_of_a_sweep_have_a_line_and_no_block(tmp_path: Path) -> None:
+    silent = [
+        msgspec.structs.replace(failed("timeout", "no answer"), host=f"192.0.2.{last}") for last in range(100, 109)
+    ]
+    odd = msgspec.structs.replace(silent.pop(), lines_before_identification=["busy"])
+    write(tmp_path / "saved.jsonl", [*silent, with_keys("192.0.2.1", KEYS[0]), odd])
+    lines = sshprobe("grade", "-v", "saved.jsonl", cwd=tmp_path).stdout.decode().splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("192.")] == ["192.0.2.1:22", "192.0.2.108:22"]
+    assert [line.split()[1] for line in lines if line.startswith("-")] == [
+        f"192.0.2.{last}" for last in range(100, 109)
+    ]
+    write(tmp_path / "saved.jsonl", silent[:1])
+    one = sshprobe("grade", "-v", "saved.jsonl", cwd=tmp_path).stdout.decode()
+    assert "status timeout" in one
+    assert "not observed" not in one
