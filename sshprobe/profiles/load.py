@@ -46,9 +46,11 @@ def builtin_profile_text(id: str) -> str:
     if id not in available_profiles():
         import difflib  # for a mistake alone
 
-        close = difflib.get_close_matches(id, available_profiles(), n=1)
+        within = [each for each in available_profiles() if len(id) > 2 and id.lower() in each]
+        close = within or difflib.get_close_matches(id, available_profiles(), n=1)
         known = ", ".join([*available_profiles(), FAMILY])
-        hint = f"did you mean `{close[0]}`? `sshprobe profiles list` shows all" if close else f"know {known}, or a file"
+        meant = " or ".join(f"`{each}`" for each in close)
+        hint = f"did you mean {meant}? `sshprobe profiles list` shows all" if close else f"know {known}, or a file"
         raise InputError(f"unknown profile `{escape_text(id)}`: {hint}")
     return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
 

@@ -38,6 +38,9 @@ class Records(Iterator[Record]):
         self.source, self.line = source.name, source.line
 
 
+_CUT_OFF = "input data was truncated"
+"""What msgspec says of the first part of a value."""
+
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
 
@@ -159,6 +162,8 @@ class _Source:
                 record: Record = decoder.decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
                 words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
+                if words == _CUT_OFF and number > 1 and not line.endswith(b"\n"):
+                    words = "it is cut off; `scan --resume` goes on with the sweep, or take the line out"
                 raise InputError(f"is no record: {words}", source=self.name, line=number) from None
             self._check_schema(record, number)
             self.line = number
@@ -205,5 +210,5 @@ def _is_document(first_line: bytes) -> bool:
 def _one_line(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
-    text = str(error).splitlines()[0]
-    return text[:1].lower() + text[1:200]
+    text = str(error).splitlines()[0][:200]
+    return text if text.startswith("JSON") else text[:1].lower() + text[1:]

@@ -124,6 +124,10 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a malformed line of excludes": (["scan", "HERE", "--exclude-file", "malformed.txt"], "malformed.txt:3: "),
     "an unknown profile": (["scan", "HERE", "--profile", "mozila"], "mozila"),
     "a misspelt profile": (["scan", "HERE", "--profile", "mozila-modern"], "did you mean `mozilla-modern`?"),
+    "the first part of some profiles": (
+        ["scan", "HERE", "--profile", "cis"],
+        "`cis-debian-12` or `cis-rhel-9` or `cis-",
+    ),
     "a broken profile": (["scan", "HERE", "--profile", "broken.toml"], "broken.toml:2: "),
     "a profile with a wrong field": (["scan", "HERE", "--profile", "wrong.toml"], "wrong.toml:8: kex.allowed"),
     "a missing profile file": (["scan", "HERE", "--profile", "./none.toml"], "none.toml"),
