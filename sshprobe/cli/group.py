@@ -66,7 +66,10 @@ class LazyGroup(click.Group):
             if args[0] == "localhost" or any(mark in args[0] for mark in ".:/["):  # a host, a network
                 hint = f"to scan it, `sshprobe scan {args[0]}`"
             raise click.UsageError(f"unknown command `{args[0]}`: {hint}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None and not isinstance(command, click.Group):
+            _note_unknown_variables(name, command)
+        return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Two ways to end early leave here under our own names, before click acts on them."""
@@ -87,6 +90,24 @@ def name_variable(option: click.Option, command: str) -> None:
     name = f"SSHPROBE_{command}_{seen}".upper().replace("-", "_")
     others = [option.envvar] if isinstance(option.envvar, str) else list(option.envvar or ())
     option.envvar = [name, *(other for other in others if other != name)]
+
+
+def _note_unknown_variables(name: str, command: click.Command) -> None:
+    """Say which variables look like options of a command and are none: a misspelt `..._EXCLUDE` excludes nobody."""
+    prefix = f"SSHPROBE_{name}_".upper()
+    set_here = [each for each in os.environ if each.startswith(prefix) and os.environ[each]]
+    if not set_here:
+        return
+    import difflib
+
+    from sshprobe.cli.output_file import note
+
+    named = {each for option in command.params for each in (option.envvar or ())}
+    options = [each.removeprefix(prefix) for each in named if each.startswith(prefix)]
+    for variable in sorted(set(set_here) - named):
+        close = difflib.get_close_matches(variable.removeprefix(prefix), options, n=1)
+        hint = f": did you mean {prefix}{close[0]}?" if close else ""
+        note(f"{variable} in the environment is no option of `sshprobe {name}`{hint}")
 
 
 def variable_of(error: click.BadParameter) -> str | None:

@@ -185,6 +185,8 @@ def _parse(text: str) -> Spec:
         raise _Malformed("is no host: it is empty")
     if _NUMBERS.fullmatch(text):  # most lines of a long list
         return HostSpec(text, _parse_host(text), None)
+    if text[0] in "{<":
+        raise _Malformed("is no host: `--inventory` reads JSON and XML, `--from-records` what was scanned")
     if "://" in text:
         raise _Malformed("is no host: leave out the scheme")
     if "@" in text:

@@ -263,6 +263,24 @@ def test_a_bad_variable_is_named(variable: str, value: str, message: str, run: R
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [
+        ("SSHPROBE_SCAN_EXCLUDES", ": did you mean SSHPROBE_SCAN_EXCLUDE?"),
+        ("SSHPROBE_SCAN_SERVICE_HOST", ""),
+    ],
+)
+def test_a_variable_that_is_no_option_is_said(
+    variable: str, words: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (variable, "SSHPROBE_SCAN_PORT"):
+        monkeypatch.setenv(name, "1")
+    said = f"note: {variable} in the environment is no option of `sshprobe scan`{words}\n"
+    assert run("scan", "--count", "10.0.0.1") == (0, "1\n", said)
+    monkeypatch.setenv(variable, "")
+    assert run("scan", "--count", "10.0.0.1") == (0, "1\n", "")
+
+
 @pytest.mark.parametrize("variable", ["NO_PROGRESS", "SSHPROBE_SCAN_NO_PROGRESS"])
 def test_no_progress_has_two_variables(variable: str, values: Values, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_PROGRESS", raising=False)

@@ -208,6 +208,8 @@ MALFORMED = {
     "root@host": "leave out the user name",
     "ssh://host": "leave out the scheme",
     "two hosts": "white space",
+    '{"type":"sweep"}': "`--from-records` what was scanned",
+    '<?xml version="1.0"?>': "`--inventory` reads JSON and XML",
     "a..b": "is empty",
     ".": "is no IPv4 address",
     "-host": "inner hyphens",
