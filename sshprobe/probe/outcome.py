@@ -41,6 +41,7 @@ class Outcome:
         self.error: str | None = None
         self.local = False
         """Whether this machine, not the host, was short of something."""
+        self._bug = False
 
     def reached(self, stage: Stage) -> None:
         """Note how far a connection got."""
@@ -50,6 +51,7 @@ class Outcome:
     def failed(self, error: Exception) -> None:
         """Take `error` as the reason why the host gave no more."""
         self.local = isinstance(error, NetworkError) and error.failure == "local"
+        self._bug = not isinstance(error, (Ended, NetworkError))
         if isinstance(error, Ended):
             self.status, self.error = error.status, str(error)
         elif isinstance(error, NetworkError):
@@ -63,10 +65,13 @@ class Outcome:
     def final(self, facts: Facts, missing: str | None) -> tuple[Status, str | None]:
         """Return status and error of the record: "ok" only if every question was answered or definitely refused.
 
-        `missing` names what was not, in words.
+        `missing` names what was not, in words. After a bug of ours nobody knows what else is missing: that host is not
+        judged by what was seen, however much it is.
         """
         if self.status == "ok":
             return ("partial", missing) if missing else ("ok", None)
+        if self._bug:
+            return self.status, self.error
         if facts.kexinit is not None:
             return "partial", self.error
         # Without lists, these say more than that an identification was seen.

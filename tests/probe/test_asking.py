@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sshprobe.grading import is_gradeable
 from sshprobe.net import Address, NetworkError
 from sshprobe.net.dial import network_error
 from sshprobe.probe.host import HostProbe
@@ -187,7 +188,9 @@ def test_a_bug_is_told_as_such_after_a_goodbye(said: Sequence[bytes], answer: An
     assert isinstance(step, Finish)
     assert step.data[6:10] in (b"", u32(11))
     found = asked.end(answer)
-    assert (found.status, found.error) == ("partial" if LISTS in said[-1] else "protocol_error", BUG)
+    assert (found.status, found.error) == ("protocol_error", BUG)
+    assert (found.kex_algorithms is not None) == (LISTS in said[-1])
+    assert not is_gradeable(found)
     assert found.connections == 1
 
 
