@@ -68,6 +68,7 @@ def broken_for_one(monkeypatch: pytest.MonkeyPatch, where: object, name: str, ho
 
 BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
     "in connecting": (Connection, "dial", lambda connection, *_: connection.place.ip),
+    "in reading": (Connection, "read", lambda connection, *_: connection.place.ip),
     "in being connected": (Connection, "hand_over", lambda connection: connection.place.ip),
     "in telling what is known": (HostProbe, "observation", lambda probe: probe.host),
     "in what is made of one of a kind": (shortcuts, "template", lambda observation, *_: observation.host),

@@ -176,8 +176,12 @@ class Dialer:
             for number, events in happened:
                 connection = self._connections.get(number)
                 if connection is not None and (events & POLL_READABLE or not connection.is_made):
-                    connection.read(events)
-                    ready.append(connection)
+                    try:
+                        connection.read(events)
+                    except Exception as error:  # what the others sent is told of once, and never again
+                        self.fault(connection, error)
+                    else:
+                        ready.append(connection)
             ready.sort(key=_step)
             for connection in ready:
                 if connection.is_open:  # else another one's method has closed it
