@@ -191,7 +191,14 @@ class Scanner:
         return None if self._excludes and self._exclude.covers(address.ip) else address
 
     async def jobs(self, target: Target) -> list[Job[Result]]:
-        """Resolve one target into probes."""
+        """Resolve one target into probes. A bug of ours in that costs the target its record, and no other."""
+        try:
+            return await self._jobs(target)
+        except Exception as error:
+            _log.exception("internal error while resolving %s port %d", target.host, target.port)
+            return [self._not_asked(target, "protocol_error", f"internal error: {type(error).__name__}")]
+
+    async def _jobs(self, target: Target) -> list[Job[Result]]:
         if self._excludes and self._exclude.covers(target.host):
             return [self._not_asked(target, "excluded", "excluded by the user")]
         try:
@@ -210,7 +217,7 @@ class Scanner:
         ]
 
     def _not_asked(
-        self, target: Target, status: Literal["excluded", "dns_error", "unreachable"], error: str
+        self, target: Target, status: Literal["excluded", "dns_error", "unreachable", "protocol_error"], error: str
     ) -> Job[Result]:
         return _Known(not_asked(target.text, target.host, target.port, self.options.depth, status, error))
 

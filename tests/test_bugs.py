@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe import Scanner, shortcuts
+from sshprobe import Scanner, scanner, shortcuts
 from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
 from sshprobe.net import Connection
@@ -47,9 +47,9 @@ async def servers() -> AsyncIterator[list[Target]]:
 async def scanned(depth: Any) -> dict[str, HostRecord]:
     """The record of each host."""
     concurrency = 1 if depth == "lists" else 3  # there, the first of a kind is to be the faulty one
-    scanner = Scanner(depth=depth, concurrency=concurrency, throttle_wait=0.01)
-    async with servers() as targets, asyncio.timeout(30), scanner:
-        records = [record async for record in scanner.scan(targets)]
+    ours = Scanner(depth=depth, concurrency=concurrency, throttle_wait=0.01)
+    async with servers() as targets, asyncio.timeout(30), ours:
+        records = [record async for record in ours.scan(targets)]
     assert Counter(record.target for record in records) == Counter(HOSTS)
     return {record.target: record for record in records}
 
@@ -79,13 +79,13 @@ BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
 async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyPatch, lines: bool) -> None:
     broken_for_one(monkeypatch, Judge, "judged", lambda _, observation: observation.host)
     async with servers() as targets, asyncio.timeout(30):
-        scanner = Scanner(depth="keys", throttle_wait=0.01)
+        ours = Scanner(depth="keys", throttle_wait=0.01)
         if lines:
-            hosts = [host async for batch in scanner.scan_lines(targets) for host in batch]
+            hosts = [host async for batch in ours.scan_lines(targets) for host in batch]
             records = [msgspec.json.decode(host.line(), type=HostRecord) for host in hosts]
             assert records == [host.record() for host in hosts]
         else:
-            records = [record async for record in scanner.scan(targets)]
+            records = [record async for record in ours.scan(targets)]
     assert sorted(record.target for record in records) == HOSTS
     for record in records:
         assert record.kex_algorithms
@@ -112,9 +112,20 @@ async def test_a_bug_costs_one_host_its_record(monkeypatch: pytest.MonkeyPatch, 
     assert found[FAULTY].address == FAULTY
 
 
-async def test_nor_does_one_in_a_task_cost_more(monkeypatch: pytest.MonkeyPatch) -> None:
+BUGS_IN_A_TASK: dict[str, tuple[object, str, Callable[..., str]]] = {
+    "in resolving": (scanner, "resolve", lambda host: host),
+    "in beginning": (HostProbe, "asking", lambda probe, *_: probe.host),
+    "in telling what is known": BUGS["in telling what is known"],
+}
+
+
+@pytest.mark.parametrize("depth", ["lists", "keys"])
+@pytest.mark.parametrize("bug", BUGS_IN_A_TASK)
+async def test_nor_does_one_in_a_task_cost_more(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
     monkeypatch.delattr(select, "epoll", raising=False)  # as on other systems than Linux
-    broken_for_one(monkeypatch, *BUGS["in telling what is known"])
-    found = await scanned("keys")
+    broken_for_one(monkeypatch, *BUGS_IN_A_TASK[bug])
+    found = await scanned(depth)
     assert (found[FAULTY].status, found[FAULTY].error) == ("protocol_error", "internal error: RuntimeError")
+    assert found[FAULTY].verdicts == []
+    assert reached("critical", found[FAULTY])
     assert found[HOSTS[1]].verdicts

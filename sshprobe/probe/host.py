@@ -95,11 +95,13 @@ class HostProbe:
         return self._outcome.error if self._outcome.local else None
 
     async def run(self) -> Observation:
-        """Ask until everything is answered, given up or out of time. Never raises for what the host does."""
+        """Ask until everything is answered, given up or out of time. Never raises: see `given_up` for bugs of ours."""
         left_off, self._left_off = self._left_off, None
-        if left_off is not None:
-            return await drive(*left_off)
-        return await drive(self.asking(asyncio.get_running_loop().time))
+        try:
+            return await drive(*left_off or (self.asking(asyncio.get_running_loop().time),))
+        except Exception as error:
+            _log.exception("internal error while asking %s port %d", self.host, self.port)
+            return self.given_up(error)
 
     def go_on_from(self, asking: Asking[Observation], step: Step) -> None:
         """Make `run` go on with what this probe is `asking`, from a step that was not performed."""
