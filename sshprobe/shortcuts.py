@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,6 +21,8 @@ from sshprobe.records import Identification, Observation
 from sshprobe.sweep import Way, WayEnded, WayLeft
 from sshprobe.targets import Target
 from sshprobe.wire.key_exchange import KeyPairs
+
+_log = logging.getLogger("sshprobe")
 
 T = TypeVar("T")
 
@@ -53,8 +56,12 @@ class Shortcut(ABC, Generic[T]):
     def way(self, target: T) -> Way[T, Result] | None:
         """Return how `target` can go; None: not this way. Nothing is begun."""
         asked = self._of(target)
-        address = self._address_of(asked) if self._is_open else None
-        return None if address is None else self._way(target, Host(asked.text, asked.host, address, asked.port))
+        try:
+            address = self._address_of(asked) if self._is_open else None
+            return None if address is None else self._way(target, Host(asked.text, asked.host, address, asked.port))
+        except Exception:  # a bug of ours: it costs this host the short cut; and its record, if a task meets it, too
+            _log.exception("internal error while beginning to ask %s port %d", asked.host, asked.port)
+            return None
 
     @abstractmethod
     def _way(self, target: T, host: Host) -> Way[T, Result]:

@@ -40,7 +40,7 @@ from sshprobe.probe.facts import identification_record
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import Begun
-from sshprobe.probe.unasked import rfc3339_at
+from sshprobe.probe.unasked import not_asked, rfc3339_at
 from sshprobe.recent import Recent
 from sshprobe.records import RANDOM_COMMENTS, Identification, Observation
 from sshprobe.wire.errors import RemoteProtocolError
@@ -259,10 +259,16 @@ class ListsProbe(Connection, Generic[K]):
 
     def faulty(self, error: Exception) -> None:
         """Cost this host its record, and no other."""
-        # Not as one of a kind: what makes kinds may have the bug.
-        found = self._asker.probe(self.host).given_up(error)
-        started_at = rfc3339_at(self.started_at)
-        self.given_up(msgspec.structs.replace(found, started_at=started_at, duration_ms=self._duration()))
+        # Neither as one of a kind nor by a probe: what makes those may have the bug, and nobody else ends this host.
+        target, host, address, port = self.host
+        words = f"internal error: {type(error).__name__}"
+        known = not_asked(target, host, port, self._asker.options.depth, "protocol_error", words)
+        started_at, duration = rfc3339_at(self.started_at), self._duration()
+        self.given_up(
+            msgspec.structs.replace(
+                known, address=address.ip, stage="connect", started_at=started_at, duration_ms=duration
+            )
+        )
 
     # -- steps -------------------------------------------------------------------------------------------------------
 
