@@ -19,6 +19,7 @@ from sshprobe.judging import Judge
 from sshprobe.net import Connection
 from sshprobe.probe.host import HostProbe
 from sshprobe.records import HostRecord
+from sshprobe.sweep import Sweep
 from sshprobe.targets import Target
 
 GREETING = (Path(__file__).parent / "captures" / "openssh-debian12-9.2p1.bin").read_bytes()
@@ -111,6 +112,18 @@ async def test_a_bug_costs_one_host_its_record(monkeypatch: pytest.MonkeyPatch, 
     assert found[FAULTY].error == ("internal error: RuntimeError" if used else usual)
     assert not used or (found[FAULTY].status, found[FAULTY].verdicts) == ("protocol_error", [])
     assert found[FAULTY].address == (None if depth == "keys" and bug == "in making who asks" else FAULTY)
+
+
+async def test_one_in_ending_a_host_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has no record that could be given; but nobody waits for that for ever, and no address is given back twice."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("of ours")
+
+    monkeypatch.setattr(Sweep, "_finish", broken)
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await scanned("lists")
+    assert raised.group_contains(RuntimeError, match="of ours")
 
 
 BUGS_IN_A_TASK: dict[str, tuple[object, str, Callable[..., str]]] = {

@@ -267,12 +267,17 @@ class Sweep(Generic[T, R]):
     # -- by the short cut --------------------------------------------------------------------------------------------
 
     def _way_ended(self, way: Way[T, R], result: R, job: Job[R] | None) -> None:
-        self._turns.give_back(trouble=False)
-        self._addresses.give_back(way.address)
-        if job is not None and self._may_come_back(job):
-            self._end(Outcome(way.target), [(job, result)])
-        else:
-            self._finish(Outcome(way.target, [result]))
+        try:
+            self._turns.give_back(trouble=False)
+            self._addresses.give_back(way.address)
+            if job is not None and self._may_come_back(job):
+                self._end(Outcome(way.target), [(job, result)])
+            else:
+                self._finish(Outcome(way.target, [result]))
+        except Exception as error:
+            # Who calls would take it for a bug in asking, and end the target a second time. As where a task raises it:
+            # the sweep ends with it. It does not wait for this target for ever.
+            self._start(_raise(error))
 
     def _way_left(self, way: Way[T, R], job: Job[R]) -> None:
         self._start(self._go_on(way.target, job))
@@ -358,6 +363,10 @@ class Sweep(Generic[T, R]):
             await asyncio.sleep(pause)
         finally:
             self._calm.set()
+
+
+async def _raise(error: Exception) -> None:
+    raise error
 
 
 async def _as_async(targets: Iterable[T]) -> AsyncIterator[T]:
