@@ -167,7 +167,8 @@ class Scanner:
     def judged(self, result: Result) -> Alike | Whole:
         """Judge what a host was seen to be, unless it was judged with those that are alike.
 
-        A bug of ours in that costs the host its verdicts and its status; what was seen is kept, to be graded later.
+        A bug of ours in that costs the host its verdicts and its status. What was seen is kept to be read, unless it is
+        what cannot be written; `sshprobe grade` does not judge it either.
         """
         if not isinstance(result, Observation):
             return result
@@ -176,8 +177,18 @@ class Scanner:
         except Exception as error:
             _log.exception("internal error while judging %s port %d", result.host, result.port)
             words = f"internal error: {type(error).__name__}"
-            unjudged = msgspec.structs.replace(result, status="protocol_error", error=words)
-            return whole(unjudged, UNJUDGED, self.judge.head(unjudged))
+        try:
+            return self._unjudged(msgspec.structs.replace(result, status="protocol_error", error=words))
+        except Exception:
+            _log.exception("internal error while writing what was seen of %s port %d", result.host, result.port)
+        bare = not_asked(result.target, result.host, result.port, result.depth, "protocol_error", words)
+        known = {
+            name: getattr(result, name) for name in ("address", "stage", "started_at", "duration_ms", "connections")
+        }
+        return self._unjudged(msgspec.structs.replace(bare, **known))
+
+    def _unjudged(self, observation: Observation) -> Whole:
+        return whole(observation, UNJUDGED, self.judge.head(observation))
 
     def graded(self, observation: Observation) -> HostRecord:
         """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""

@@ -99,6 +99,17 @@ async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyP
             assert record.verdicts
 
 
+async def test_what_cannot_be_written_costs_no_other_host_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    broken_for_one(monkeypatch, Judge, "head", lambda _, seen: seen.host if seen.kex_algorithms else "")
+    found = await scanned("keys")
+    faulty = found[FAULTY]
+    assert (faulty.status, faulty.error, faulty.verdicts) == ("protocol_error", "internal error: RuntimeError", [])
+    assert (faulty.address, faulty.kex_algorithms) == (FAULTY, None)
+    assert faulty.connections > 0
+    assert reached("critical", faulty)
+    assert found[HOSTS[1]].verdicts
+
+
 @pytest.mark.parametrize("depth", ["lists", "keys"])
 @pytest.mark.parametrize("bug", BUGS)
 async def test_a_bug_costs_one_host_its_record(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
