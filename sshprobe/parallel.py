@@ -149,8 +149,8 @@ def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str]
     return Pool(
         partial(serve, make_runner=partial(ScanRunner, share)),
         workers=workers,
-        # Results that wait to be sent, and as many that wait to be read, keep no host from being started. With more, who
-        # is slow ends after the others.
+        # Results that wait to be sent, and as many that wait to be read, keep no host from being started. With more,
+        # who is slow ends after the others.
         window=concurrency + 2 * FLUSH_RESULTS,
         lost=partial(_lost, settings.get("depth", "full")),
         trouble=trouble,
