@@ -85,7 +85,7 @@ def test_a_hostile_host_that_passes_is_found_wrong(tmp_path: Path) -> None:
     assert "compliant" in check_records(written(records, tmp_path), 250).wrong[0]
 
 
-@pytest.mark.parametrize(("late", "flat"), [(60.0, True), (61.0, False)])
+@pytest.mark.parametrize(("late", "flat"), [(68.0, True), (69.0, False)])
 def test_memory_that_grows_is_not_flat(late: float, flat: bool) -> None:
     samples = [
         Sample(0, 20),
