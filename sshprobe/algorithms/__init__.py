@@ -22,11 +22,12 @@ from sshprobe.algorithms.catalogue import (
 )
 from sshprobe.algorithms.claims import Claim, claims
 from sshprobe.algorithms.groups import KnownGroup, known_group
-from sshprobe.algorithms.releases import RELEASES, History, history, in_openssh
+from sshprobe.algorithms.releases import NEWEST, RELEASES, History, history, in_openssh, is_newer_than_known
 from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness, weakness_of
 
 __all__ = [
     "CLASSES",
+    "NEWEST",
     "RELEASES",
     "RULES",
     "Algorithm",
@@ -43,6 +44,7 @@ __all__ = [
     "history",
     "in_openssh",
     "is_marker",
+    "is_newer_than_known",
     "known_group",
     "lookup",
     "marker",

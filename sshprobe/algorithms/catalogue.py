@@ -4,9 +4,9 @@ The tables in `data/` have one header line; columns are the fields of `Algorithm
 known" or "does not apply". They are read on first use, one class at a time.
 
 Sources: RFC texts and drafts named in each entry; the OpenSSH columns were computed from `myproposal.h` and
-the algorithm tables of the source at every release tag from 3.0 to 10.5 ("6.2+" since 6.2, "3.0..6.6" from
-and to, "3.0" meaning 3.0 or older). Strength in bits follows NIST SP 800-57 Part 1 Rev. 5, Table 2; sizes
-between its rows are interpolated.
+the algorithm tables of the source at every release tag from 3.0 to 10.5, and for 10.6 from what `ssh -Q` and
+`sshd -T` of Debian's package 10.6p1-1 print ("6.2+" since 6.2, "3.0..6.6" from and to, "3.0" meaning 3.0 or older).
+Strength in bits follows NIST SP 800-57 Part 1 Rev. 5, Table 2; sizes between its rows are interpolated.
 """
 
 from __future__ import annotations

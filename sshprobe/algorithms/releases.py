@@ -13,9 +13,12 @@ RELEASES: tuple[str, ...] = (
     *(f"3.{minor}" for minor in range(10)),
     *(f"4.{minor}" for minor in range(10) if minor != 8),
     *(f"{major}.{minor}" for major in range(5, 10) for minor in range(10)),
-    *(f"10.{minor}" for minor in range(6)),
+    *(f"10.{minor}" for minor in range(7)),
 )
-"""All that the catalogue was computed from: 75 tags of the portable release, which has no 4.8."""
+"""All that the catalogue was computed from: 75 tags of the portable release, which has no 4.8, and Debian's 10.6p1."""
+
+NEWEST = RELEASES[-1]
+"""Of a later release the catalogue knows nothing: neither what it brought nor what it took out."""
 
 OLDEST = "3.0"
 """In a column it stands for this release or an older one."""
@@ -56,6 +59,11 @@ def in_openssh(releases: str, version: str | None) -> bool | None:
         return asked >= _release(releases[:-1])
     first, _, last = releases.partition("..")
     return _release(first) <= asked <= _release(last or first)
+
+
+def is_newer_than_known(version: str | None) -> bool:
+    """Return whether a release of OpenSSH, "10.7p1", is later than the last that the catalogue was made from."""
+    return version is not None and _release(version) > _release(NEWEST)
 
 
 def _span(releases: str) -> tuple[str | None, str | None]:

@@ -7,7 +7,17 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, names, weakness, weakness_of
+from sshprobe.algorithms import (
+    CLASSES,
+    Class,
+    canonical,
+    in_openssh,
+    is_newer_than_known,
+    lookup,
+    names,
+    weakness,
+    weakness_of,
+)
 from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import offers
 from sshprobe.grading.score import Judgement
@@ -79,6 +89,8 @@ class Context(msgspec.Struct, frozen=True):
         waived = _named(judgement for judgement in judgements if judgement.waived is not None)
         judgements = [judgement for judgement in judgements if judgement.waived is None]
         costly = _named(judgements)
+        for category in CLASSES:
+            costly[category] -= {name for name in costly[category] if is_unknown_yet(observation, category, name)}
         if any(signs_with_sha1_only(observation, judgement) for judgement in judgements):
             # Where the profile lets it pass, it stays.
             costly["host_key"].discard("ssh-rsa")
@@ -105,6 +117,12 @@ def _named(judgements: Iterable[Judgement]) -> dict[str, set[str]]:
                 category: Class = judgement.category  # type: ignore[assignment]
                 found[category].add(canonical(category, judgement.algorithm))
     return found
+
+
+def is_unknown_yet(observation: Observation, category: Class, name: str) -> bool:
+    """Return whether a name is one that a release later than the catalogue may have brought: not one to take out."""
+    weak = weakness_of(category, name)
+    return weak is not None and weak.reason == "unknown" and is_newer_than_known(openssh_version(observation))
 
 
 def not_waived(context: Context, category: Class, found: Iterable[str]) -> list[str]:

@@ -24,7 +24,7 @@ from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 from sshprobe.profiles.model import Rule
 
-OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.5"
+OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.6"
 """The releases whose source the catalogue was computed from."""
 
 _SINCE: dict[Class, str] = {**{category: since for category, (_, since) in KEYWORDS.items()}, "host_key": "3.0+"}

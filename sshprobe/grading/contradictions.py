@@ -2,7 +2,8 @@
 
 Honeypots such as Kippo, Cowrie and HonSSH borrow an identification of OpenSSH and speak through a library (Twisted's
 conch), whose lists betray them: A. Vetterl, R. Clayton, "Bitter Harvest", USENIX WOOT 2018. Only what contradicts the
-catalogue counts. The order of a list does not, nor does what is missing from it: sshd_config sets both.
+catalogue counts. The order of a list does not, nor does what is missing from it: sshd_config sets both. Nor does a
+release that is newer than the catalogue: nobody here knows what it brought.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from sshprobe.algorithms import CLASSES, Class, aliases, in_openssh, is_marker, lookup
+from sshprobe.algorithms import CLASSES, Class, aliases, in_openssh, is_marker, is_newer_than_known, lookup
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.terrapin import STRICT_KEX
@@ -26,6 +27,13 @@ _BACKPORTED = "5.3"
 _ALWAYS_STRICT = "9.6+"
 """From here on the marker of strict key exchange is in every first KEXINIT, and no option takes it out (kex.c)."""
 
+_PATCHES = re.compile(r"PKIX\b")
+"""Comments of builds with names of their own: PKIX-SSH calls itself "OpenSSH_9.1 PKIX[12.1]"."""
+
+_OF_PATCHES = re.compile(r"gss-.*|x509v3-.*|(?:hmac-)?sm[234](?:-.*)?")
+"""Names without a domain that patches bring: of GSS-API (RFC 4462), of certificates (RFC 6187, PKIX-SSH), and SM2, SM3
+and SM4, which openEuler, Kylin and others put into OpenSSH."""
+
 _SHOWN = 4
 
 
@@ -36,6 +44,8 @@ def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
     if found is None or match is None or observation.several_servers:
         return
     version = match[1]
+    if is_newer_than_known(version) or _PATCHES.match(found.comments or ""):
+        return
     strange = sorted({name for category in CLASSES for name in _strange(observation, category, version)})
     if strange:
         more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
@@ -67,7 +77,7 @@ def _strange(observation: Observation, category: Class, version: str) -> Iterato
 def _is_strange(category: Class, name: str, version: str) -> bool:
     """Whether no build of a release that we know of has a name."""
     _, at, domain = name.partition("@")
-    if name.startswith("gss-") or (at and domain not in ("openssh.com", "libssh.org")):
+    if _OF_PATCHES.fullmatch(name) or (at and domain not in ("openssh.com", "libssh.org")):
         return False  # from a patch, as many distributions have them
     entry = lookup(category, name)
     if entry is None:

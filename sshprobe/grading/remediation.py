@@ -16,6 +16,7 @@ from sshprobe.grading.advice import (
     has_keyword,
     host_key_plan,
     is_openssh,
+    is_unknown_yet,
     no_gss_refused,
     openssh_version,
     signs_with_sha1_only,
@@ -44,6 +45,8 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         if openssh and category == "kex" and (judgement.algorithm or "").startswith("gss-"):
             refused = no_gss_refused(context)
             return NO_GSS if refused is None else f"take {judgement.algorithm} out of use: {refused}"
+        if is_unknown_yet(context.observation, category, judgement.algorithm or ""):
+            return "find out what it is: this release of OpenSSH is newer than those that sshprobe knows"
         line = context.lines.get(category)
         if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
             return line

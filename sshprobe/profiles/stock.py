@@ -31,11 +31,11 @@ RELEASES: dict[str, str] = dict(
     7.9 2018-10, 8.0 2019-04, 8.1 2019-10, 8.2 2020-02, 8.3 2020-05, 8.4 2020-09, 8.5 2021-03, 8.6 2021-04,
     8.7 2021-08, 8.8 2021-09, 8.9 2022-02, 9.0 2022-04, 9.1 2022-10, 9.2 2023-02, 9.3 2023-03, 9.4 2023-08,
     9.5 2023-10, 9.6 2023-12, 9.7 2024-03, 9.8 2024-07, 9.9 2024-09, 10.0 2025-04, 10.1 2025-10, 10.2 2025-10,
-    10.3 2026-04, 10.4 2026-07, 10.5 2026-08
+    10.3 2026-04, 10.4 2026-07, 10.5 2026-08, 10.6 2026-10
     """,
     )
 )
-"""Portable releases and the month of their tag. There was no portable 4.8."""
+"""Portable releases and the month of their tag, of 10.6 that of Debian's package. There was no portable 4.8."""
 
 STRICT_KEX = "kex-strict-s-v00@openssh.com"
 

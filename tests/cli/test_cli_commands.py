@@ -243,7 +243,7 @@ def test_there_is_a_profile_of_every_release_of_openssh(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout) == (2, b"")
     assert run.stderr == (
         b"error: unknown profile `openssh-11.0`: there is one for each release of portable OpenSSH, "
-        b"openssh-3.0 to openssh-10.5\n"
+        b"openssh-3.0 to openssh-10.6\n"
     )
 
 

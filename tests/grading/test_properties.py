@@ -36,7 +36,7 @@ from tests.grading.observations import STRICT, certified, host_key, identificati
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 
 Others = Literal["as-strong", "allowed", "forbidden"]
-STOCK = ("openssh-3.0", "openssh-5.3", "openssh-7.4", "openssh-9.2", "openssh-10.5")
+STOCK = ("openssh-3.0", "openssh-5.3", "openssh-7.4", "openssh-9.2", "openssh-10.6")
 BUILT_IN = [profile for profile in map(load_profile, (*available_profiles(), *STOCK)) if profile.kind == "server"]
 METHODS = ["publickey", "password", "keyboard-interactive", "hostbased", "gssapi-with-mic", "odd@example.com"]
 MARKERS = ["ext-info-s", "kex-strict-s-v00@openssh.com", "kexguess2@matt.ucc.asn.au"]

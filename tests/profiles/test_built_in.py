@@ -279,7 +279,7 @@ def test_a_release_that_there_is_not(id: str) -> None:
     with pytest.raises(InputError) as caught:
         load_profile(id)
     assert str(caught.value) == (
-        f"unknown profile `{id}`: there is one for each release of portable OpenSSH, openssh-3.0 to openssh-10.5"
+        f"unknown profile `{id}`: there is one for each release of portable OpenSSH, openssh-3.0 to openssh-10.6"
     )
 
 
