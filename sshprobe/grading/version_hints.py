@@ -1,8 +1,8 @@
 """Hints from the version in an identification string: known weaknesses of that release, which no byte here proves.
 
 Distributions mend without raising the version, so a hint looks at the package revision where the comment has one
-(Debian and Ubuntu), and otherwise says that it cannot know. A hint is a note: it never costs a point, a letter or
-compliance. `data/version_hint.tsv` holds the table, with the source of each row.
+(Debian, Raspbian and Ubuntu), and otherwise says that it cannot know. A hint is a note: it never costs a point, a
+letter or compliance. `data/version_hint.tsv` holds the table, with the source of each row.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
     """The release that has it no more, in words."""
     what: str
     distributions: tuple[str, ...]
-    """Packages that mend it under an older version: "Debian 9.2p1-2+deb12u3"."""
+    """The first packages that mend it under an older version: "Debian 9.2p1-2+deb12u3"."""
     references: tuple[str, ...]
 
 
 _SOFTWARE = {
-    # Whole strings: HPN-SSH and OpenSSH_for_Windows count their versions, and mend them, on their own.
-    "OpenSSH": re.compile(r"OpenSSH_(\d+\.\d+(?:p\d+)?)"),
+    # Whole strings: OpenSSH_for_Windows counts its versions on its own. Builds with the patches of HPN-SSH do not.
+    "OpenSSH": re.compile(r"OpenSSH_(\d+\.\d+(?:\.\d+)?(?:p\d+)?)(?:[-_]hpn\w*)?"),
     "libssh": re.compile(r"libssh[_-](\d+\.\d+\.\d+)"),
     "Erlang": re.compile(r"Erlang/(\d+(?:\.\d+)+)"),
 }
@@ -46,7 +46,17 @@ _SOFTWARE = {
 DIGITS = 9
 """Of a number in a version."""
 
-_PACKAGE = re.compile(r"(Debian|Ubuntu)-(\S+)")
+_PACKAGE = re.compile(r"(Debian|Raspbian|Ubuntu)-(\S+)")
+
+_BUILT_FROM = {"Debian": (), "Raspbian": ("Debian",), "Ubuntu": ("Debian",)}
+"""Distributions whose packages are those of another, with more behind the revision: "Ubuntu-7ubuntu4" has all that
+Debian's revision 7 has, "Raspbian-10+deb10u2+rpt1" all of 10+deb10u2."""
+
+_REBUILT = re.compile(r"~(?:bpo|deb|ubuntu)?\d[\w.+]*")
+"""End of the revision of a package that was built again for an older release: "5~bpo11+1" has all that 5 has."""
+
+_SECURITY = re.compile(r"\+deb\d+u\d+")
+"""In a revision of Debian's stable releases, which no other distribution builds from, but for Raspbian."""
 
 
 def judge_version(observation: Observation) -> Iterator[Judgement]:
@@ -81,22 +91,35 @@ def _hints(software: str, comments: str | None) -> tuple[tuple[VersionHint, str 
 
 def _of_version(software: str, version: str, comments: str | None) -> Iterator[tuple[VersionHint, str | None]]:
     asked = _numbers(version)
-    package = _PACKAGE.match(comments or "")
+    found = _PACKAGE.match(comments or "")
     for hint in version_hints():
         last = _numbers(hint.last)
         # "9.9" says no patch level: it may be 9.9p1. "9.7" as a bound takes in every patch level.
         if hint.software != software or asked < _numbers(hint.first) or asked[: len(last)] > last:
             continue
-        mending = None if package is None else _mending(hint, package[1], version)
-        if package is not None and mending is not None and compare_revisions(package[2], mending) >= 0:
+        mending = [] if found is None else list(_mending(hint, found[1], version))
+        if found is not None and any(_has(found[2], package) for package in mending):
             continue
-        yield hint, None if package is None or mending is None else f"{package[1]} {version}-{mending}"
+        yield hint, mending[0] if mending else None
 
 
-def _mending(hint: VersionHint, distribution: str, version: str) -> str | None:
-    """The revision of this version's package with which a distribution mended it; None for not known."""
-    lead = f"{distribution} {version}-"
-    return next((each.removeprefix(lead) for each in hint.distributions if each.startswith(lead)), None)
+def _mending(hint: VersionHint, distribution: str, version: str) -> Iterator[str]:
+    """The packages of this release with which a distribution mended it, or one that it builds from; its own first."""
+    for name in (distribution, *_BUILT_FROM[distribution]):
+        for each in hint.distributions:
+            owner, _, package = each.partition(" ")
+            inherited = distribution != "Ubuntu" or not _SECURITY.search(package)
+            if owner == name and inherited and _release(package.rpartition("-")[0]) == _release(version):
+                yield each
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return (6, 6) of "6.6.1p1", as a server says it, and of "6.6p1", as its package is called; so of 10.0p2 and p1."""
+    return _numbers(version)[:2]
+
+
+def _has(revision: str, package: str) -> bool:
+    return compare_revisions(_REBUILT.sub("", revision), package.rpartition("-")[2]) >= 0
 
 
 def compare_revisions(one: str, other: str) -> int:
