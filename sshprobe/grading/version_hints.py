@@ -114,7 +114,7 @@ def _mending(hint: VersionHint, distribution: str, version: str) -> Iterator[str
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """Return (6, 6) of "6.6.1p1", as a server says it, and of "6.6p1", as its package is called; so of 10.0p2 and p1."""
+    """Return (6, 6) of "6.6.1p1", as a server says it, and of "6.6p1", as its package is called."""
     return _numbers(version)[:2]
 
 
