@@ -72,7 +72,7 @@ class _WithoutKeys(ClientTransport):
 
 
 def _kexinit(*, strict: bool, guess: bool = False) -> bytes:
-    kex = [name.encode() for name in METHODS] + ([msg.STRICT_KEX_SERVER] if strict else [])
+    kex = [name.encode() for name in METHODS] + (list(msg.STRICT_KEX_SERVER) if strict else [])
     keys = [name.encode() for name in HOST_KEY_ALGORITHMS]
     lists = [kex, keys, [b"aes128-ctr"], [b"aes128-ctr"], [b"hmac-sha2-256"], [b"hmac-sha2-256"], [b"none"], [b"none"]]
     return byte(20) + bytes(16) + b"".join(map(name_list, lists)) + bytes(8) + byte(guess) + bytes(4)

@@ -15,7 +15,7 @@ from functools import lru_cache
 from sshprobe.algorithms import CLASSES, Class, aliases, in_openssh, is_marker, is_newer_than_known, lookup
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
-from sshprobe.grading.terrapin import STRICT_KEX
+from sshprobe.grading.terrapin import STRICT_KEX, offers_strict_kex
 from sshprobe.records import Observation
 
 _OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")
@@ -50,7 +50,7 @@ def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
     if strange:
         more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
         observed = f"offers {', '.join(strange[:_SHOWN])}{more}"
-    elif in_openssh(_ALWAYS_STRICT, version) and STRICT_KEX not in (observation.kex_algorithms or (STRICT_KEX,)):
+    elif in_openssh(_ALWAYS_STRICT, version) and not offers_strict_kex(observation.kex_algorithms or (STRICT_KEX,)):
         observed = f"does not offer {STRICT_KEX}"
     else:
         return

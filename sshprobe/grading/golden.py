@@ -13,7 +13,7 @@ from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, sm
 from sshprobe.grading.grade import grade
 from sshprobe.grading.lists import FIELDS, missing_lists
 from sshprobe.grading.strength import has_post_quantum
-from sshprobe.grading.terrapin import STRICT_KEX
+from sshprobe.grading.terrapin import offers_strict_kex
 from sshprobe.profiles import Profile, parse_profile
 from sshprobe.records import Observation, endpoint
 
@@ -125,7 +125,7 @@ def _required(names: list[str], offered: list[str]) -> Iterator[str]:
     """What the list has as a whole: without it another server is weaker, be each of its names allowed."""
     found = [
         *(["post-quantum"] if has_post_quantum(names) else []),
-        *(["strict-kex"] if STRICT_KEX in offered else []),
+        *(["strict-kex"] if offers_strict_kex(offered) else []),
     ]
     if found:
         yield f"require = [{', '.join(map(_quoted, found))}]"

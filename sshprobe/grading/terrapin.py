@@ -8,13 +8,18 @@ what flows in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sshprobe.grading.score import Judgement
 from sshprobe.profiles import Profile
 from sshprobe.records import Observation
 
 STRICT_KEX = "kex-strict-s-v00@openssh.com"
+"""The marker that servers in use send."""
+
+STRICT_KEX_NAMES = ("kex-strict-s", STRICT_KEX)
+"""Both forms of the marker: draft-ietf-sshm-strict-kex-02 section 3.1 and OpenSSH PROTOCOL 1.9. Erlang, SharkSSH and
+cryptlib send the first one too. The authors' scanner knows the second one alone."""
 
 CHACHA20 = ("chacha20-poly1305@openssh.com", "chacha20-poly1305")
 """The authors know the first name alone; the second is the same cipher (draft-ietf-sshm-chacha20-poly1305)."""
@@ -43,9 +48,14 @@ def exposed_directions(observation: Observation) -> dict[str, list[str]]:
     return found
 
 
+def offers_strict_kex(kex_algorithms: Iterable[str]) -> bool:
+    """Return whether a server's key exchanges have a marker of strict key exchange, in either form."""
+    return not set(STRICT_KEX_NAMES).isdisjoint(kex_algorithms)
+
+
 def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
     """Of several servers at one address each has to be: the list has what any of them offers."""
-    return STRICT_KEX in kex_algorithms and not (observation.several_servers and observation.strict_kex is False)
+    return offers_strict_kex(kex_algorithms) and not (observation.several_servers and observation.strict_kex is False)
 
 
 def judge_terrapin(profile: Profile, observation: Observation) -> Iterator[Judgement]:

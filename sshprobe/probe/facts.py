@@ -74,7 +74,7 @@ class Facts(msgspec.Struct):
         What only later ones name is kept too, within bounds (`LaterNames`). Returns whether these are the same as the
         first.
         """
-        self.strict_everywhere &= messages.STRICT_KEX_SERVER in kexinit.kex_algorithms
+        self.strict_everywhere &= messages.offers_strict_kex(kexinit.kex_algorithms)
         self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
         if self.kexinit is None:
             self.kexinit = kexinit

@@ -49,11 +49,20 @@ NAME_LISTS = (
 """The ten name-lists of KEXINIT, in their order (RFC 4253 section 7.1)."""
 
 EXT_INFO_CLIENT = b"ext-info-c"
-STRICT_KEX_CLIENT = b"kex-strict-c-v00@openssh.com"
-STRICT_KEX_SERVER = b"kex-strict-s-v00@openssh.com"
+STRICT_KEX_CLIENT = (b"kex-strict-c", b"kex-strict-c-v00@openssh.com")
+"""Both forms of our marker of strict key exchange: the one of draft-ietf-sshm-strict-kex-02 section 3.1 and the one of
+OpenSSH PROTOCOL 1.9. Each pairs with the server's marker of the same form only, so we always send both."""
+
+STRICT_KEX_SERVER = (b"kex-strict-s", b"kex-strict-s-v00@openssh.com")
+"""The server's marker in the same two forms."""
 
 MAX_EXTENSIONS = 64
 """EXT_INFO entries read. OpenSSH sends four."""
+
+
+def offers_strict_kex(kex_algorithms: tuple[bytes, ...]) -> bool:
+    """Return whether a server's `kex_algorithms` have a marker of strict key exchange, in either form."""
+    return STRICT_KEX_SERVER[1] in kex_algorithms or STRICT_KEX_SERVER[0] in kex_algorithms
 
 
 def _open(payload: bytes, number: int, what: str) -> Reader:

@@ -66,7 +66,7 @@ def _after_cookie(
         compression_out = compression_in = (b"none",)
     ours = KexInit(
         cookie=bytes(16),
-        kex_algorithms=(kex.encode(), EXT_INFO_CLIENT, STRICT_KEX_CLIENT),
+        kex_algorithms=(kex.encode(), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT),
         server_host_key_algorithms=(host_key.encode(),),
         encryption_algorithms_client_to_server=encryption_out,
         encryption_algorithms_server_to_client=encryption_in,

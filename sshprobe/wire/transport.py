@@ -19,7 +19,8 @@ Rules:
    with the lists comes behind them, when the caller has decided.
 2. Misuse raises `LocalProtocolError`.
 3. IGNORE, DEBUG, UNIMPLEMENTED and DISCONNECT are taken wherever they may come. Under strict key exchange (OpenSSH
-   PROTOCOL 1.10, both sides willing) they may not come before NEWKEYS, and sequence numbers restart there.
+   PROTOCOL 1.9, draft-ietf-sshm-strict-kex, both sides willing) they may not come before NEWKEYS, and sequence numbers
+   restart there.
 4. At most `byte_limit` bytes are read. What a server sends decides neither our memory nor our time.
 5. `start_key_exchange` may come in the first two states where it is told which lists to expect. What follows from the
    server's lists (strictness, its guess, what came before them) follows from those of this connection all the same; and
@@ -331,7 +332,7 @@ class ClientTransport:
         """Work out what follows from the server's lists, now that ours are known too."""
         assert self._kex is not None
         self.state = _KEY_EXCHANGE
-        self._strict = msg.STRICT_KEX_SERVER in server.kex_algorithms
+        self._strict = msg.offers_strict_kex(server.kex_algorithms)
         if self._strict and self._before_kexinit:
             self._breach = RemoteProtocolError("something came before KEXINIT under strict key exchange")
         if server.first_kex_packet_follows:

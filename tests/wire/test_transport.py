@@ -184,6 +184,22 @@ def test_the_whole_way(strict: bool, pieces: int | None) -> None:
     play.done()
 
 
+@pytest.mark.parametrize(
+    ("markers", "strict"),
+    [
+        (b"kex-strict-s", True),
+        (b"kex-strict-s,kex-strict-s-v00@openssh.com", True),
+        (b"kex-strict-c,kex-strict-c-v00@openssh.com", False),
+        (b"kex-strict-s@openssh.com,KEX-STRICT-S", False),
+    ],
+)
+def test_either_form_of_the_servers_marker_makes_it_strict(markers: bytes, strict: bool) -> None:
+    server = ScriptedServer(strict=strict, kex_algorithms=b"curve25519-sha256," + markers)
+    play = encrypted(server) >> raw(server.sealed(ACCEPTED))  # each MAC covers the sequence number
+    assert server.client_payloads(play) == [NONE_REQUEST]
+    (play >> raw(server.sealed(REFUSED)) << AuthenticationFailed((b"publickey", b"password"))).done()
+
+
 @pytest.mark.parametrize("strict", [True, False], ids=["strict", "relaxed"])
 def test_the_request_may_go_with_the_one_for_the_service(strict: bool) -> None:
     server = ScriptedServer(strict=strict)
@@ -448,7 +464,8 @@ def test_we_ask_for_strictness_and_extensions() -> None:
     play = opened(payload=relaxed())
     client_starts()(play)
     play._collect()
-    assert b"curve25519-sha256,ext-info-c,kex-strict-c-v00@openssh.com" in play.sent
+    names = b"curve25519-sha256,ext-info-c,kex-strict-c,kex-strict-c-v00@openssh.com"
+    assert text(names) in play.sent  # both forms of our marker, and never the server's
 
 
 # -- messages that may come anywhere -----------------------------------------------------------------------------------
