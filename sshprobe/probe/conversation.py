@@ -13,6 +13,7 @@ import msgspec
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import CLOSED, NetworkError
+from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
 from sshprobe.records import Status
 from sshprobe.wire.errors import RemoteProtocolError
@@ -211,15 +212,23 @@ class Conversation:
             self._closed = True
             raise Ended("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:
-            raise Ended("protocol_error", str(error)) from None
+            raise self._in_words(awaited) or Ended("protocol_error", str(error)) from None
         if type(event) is DisconnectReceived or type(event) is ConnectionClosed:
             raise self._ended(event, awaited)
         return event
 
     def _ended(self, event: DisconnectReceived | ConnectionClosed, awaited: str) -> Ended:
         if isinstance(event, ConnectionClosed):
-            return Ended("reset", f"{CLOSED} before {awaited}")
+            return self._in_words(awaited) or Ended("reset", f"{CLOSED} before {awaited}")
         self._closed = True
         words = escape_bytes(event.description, ERROR_TEXT)
-        status: Status = "throttled" if event.code == TOO_MANY_CONNECTIONS else "reset"
+        busy = event.code == TOO_MANY_CONNECTIONS or says_busy(event.description)
+        status: Status = "throttled" if busy else "reset"
         return Ended(status, f'the server disconnected with reason {event.code}: "{words}"')
+
+    def _in_words(self, awaited: str) -> Ended | None:
+        """Return the end of a connection on which the server wrote, behind its identification, that it is busy."""
+        words = self._transport.unread
+        if awaited is not KEXINIT or not says_busy(words):
+            return None
+        return Ended("throttled", f'the server says "{escape_bytes(words.strip(), ERROR_TEXT)}"')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import CLOSED, NetworkError
+from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.conversation import IDENTIFICATION, Conversation, Ended
 from sshprobe.probe.facts import Facts
 from sshprobe.records import Stage, Status
@@ -93,6 +94,9 @@ def without_identification(ended: Ended, conversation: Conversation, facts: Fact
         return Ended("throttled", f"{CLOSED}, after earlier connections")
     if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
         return ended  # an identification that was begun, whatever came with it
+    busy = next((line for line in (*lines, unread) if says_busy(line)), None)
+    if busy is not None:
+        return Ended("throttled", f'the server says "{escape_bytes(busy.strip(), 80)}"')
     if lines or unread:
         # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
         said = next((line for line in lines if line.strip()), unread)

@@ -21,10 +21,12 @@ HOST = "127.0.0.1"
 class Device:
     """One running device."""
 
-    def __init__(self, number: str, folder: Path) -> None:
+    def __init__(self, number: str, folder: Path, arguments: tuple[str, ...] = ()) -> None:
         (script,) = DEVICES.glob(f"{number}_*.py")
         self.port = free_port(HOST)
-        self.process = ServerProcess([sys.executable, script, str(self.port)], folder / f"{script.stem}.log")
+        self.process = ServerProcess(
+            [sys.executable, script, str(self.port), *arguments], folder / f"{script.stem}.log"
+        )
 
     def log(self) -> list[str]:
         """Return a line for each connection, each followed by what the device did in it."""
@@ -38,16 +40,16 @@ class Device:
         return await ask_address(HOST, self.port, **options)
 
 
-StartDevice = Callable[[str], Awaitable[Device]]
+StartDevice = Callable[..., Awaitable[Device]]
 
 
 @pytest.fixture
 async def device(tmp_path: Path) -> AsyncIterator[StartDevice]:
-    """Start a device by the number in its file name, such as "32"; it ends with the test."""
+    """Start a device by the number in its file name, such as "32", with arguments for it; it ends with the test."""
     async with AsyncExitStack() as stack:
 
-        async def start(number: str) -> Device:
-            started = Device(number, tmp_path)
+        async def start(number: str, *arguments: str) -> Device:
+            started = Device(number, tmp_path, arguments)
             stack.push_async_callback(started.process.stop)
             await started.process.wait_for_line("ready")
             return started

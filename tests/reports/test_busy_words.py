@@ -1,0 +1,81 @@
+"""Servers that say in words that they take no more connections: `throttled`, and asked once more at the end."""
+
+from __future__ import annotations
+
+import pytest
+
+from sshprobe.probe.busy_words import says_busy
+from sshprobe.scanner import Scanner
+from tests.reports.conftest import Device, StartDevice
+
+BUSY = [
+    b"% Connection refused by remote host",
+    b"All user processes are in use, please try again later.",
+    b"Maximum number of SSH sessions exceeded",
+    b"Too many connections, please try again later",
+    b"Sorry, the maximum number of clients (5) has been reached.",
+    b"all sessions are in use",
+    b"% All user interfaces are used, please try later!",
+    b"The number of users has reached the upper limit.",
+    b"Too many open connections from this address, try again later",
+    b"There are too many users logged in.",
+    b"No more sessions are available",
+    b"No free lines",
+    b"Session limit reached",
+    b"Connection limit exceeded",
+    b"Server busy",
+    b"The system is too busy",
+    b"Resource temporarily unavailable",
+    b"Port already in use",
+    b"Exceeded MaxStartups",
+    b"Not allowed at this time",
+    b"421 Too many connections from your internet address.",
+    b"Max sessions (4) reached",
+    b"VTY lines full",
+    b"ERROR: out of resources",
+]
+
+NOT_BUSY = [
+    b"220 mail.example.com ESMTP Postfix",
+    b"HTTP/1.1 429 Too Many Requests",
+    b"HTTP/1.1 503 Service Temporarily Unavailable, all connections busy",
+    b"Too many authentication failures",
+    b"This system is for the use of authorised users only. All sessions are recorded.",
+    b"* All connections are monitored and recorded",
+    b"Unable to negotiate: no matching key exchange method found",
+    b"Permission denied",
+    b"User not allowed because account is locked",
+    b"",
+    b"\xff\xfd\x18\xff\xfd\x20",
+]
+
+
+@pytest.mark.parametrize("words", BUSY, ids=bytes.decode)
+def test_words_of_a_limit(words: bytes) -> None:
+    assert says_busy(words)
+    assert says_busy(words.upper())
+    assert says_busy(b"\r\n" + words + b"\r\n")
+
+
+@pytest.mark.parametrize("words", NOT_BUSY)
+def test_other_words(words: bytes) -> None:
+    assert not says_busy(words)
+
+
+async def scan(device: Device) -> tuple[str, str]:
+    async with Scanner(throttle_wait=0.01) as scanner:
+        (record,) = [record async for record in scanner.scan([f"127.0.0.1:{device.port}"])]
+    assert device.connections() == record.connections == 2  # the second one is the second try
+    return record.status, record.error or ""
+
+
+@pytest.mark.parametrize("words", ["ios", "all", "max", "full", "ftp"])
+async def test_a_line_in_place_of_the_identification(device: StartDevice, words: str) -> None:
+    status, error = await scan(await device("27", words))
+    assert status == "throttled"
+    assert error.startswith('the server says "')
+
+
+async def test_a_disconnect_with_any_code(device: StartDevice) -> None:
+    status, error = await scan(await device("28"))
+    assert (status, "Too many open connections" in error) == ("throttled", True)
