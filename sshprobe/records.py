@@ -227,7 +227,7 @@ class Waived(msgspec.Struct, frozen=True, kw_only=True):
     hosts: str
     """The pattern of the waiver that the host matches: "10.1.*"."""
     effect: Effect
-    """What the finding would do to the score."""
+    """What the finding would do to the score by itself."""
     deviation: bool
     """Whether it would make `compliant` false."""
 
@@ -245,6 +245,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     expected: str
     observed: str
     effect: Effect
+    """Points are counted once for each category and weakness: the first finding has them, further ones have none."""
     remediation: str | None
     references: list[str]
     deviation: bool
@@ -253,6 +254,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     """Not None: a waiver of the profile covers it. Then it has no effect and is no deviation."""
     hint: bool = False
     """True: follows from what the server says of itself, and no byte proves it. Costs nothing, ever."""
+    weaknesses: list[str] = []
+    """Codes of what is weak whatever a profile says, such as "sha1" or "sweet32", that which gives the severity first.
+    Empty: it only differs from the profile, or is a hint. `docs/grading.md` lists all codes."""
 
     @property
     def counts(self) -> bool:

@@ -23,7 +23,7 @@ from sshprobe.algorithms.catalogue import (
 from sshprobe.algorithms.claims import Claim, claims
 from sshprobe.algorithms.groups import KnownGroup, known_group
 from sshprobe.algorithms.releases import NEWEST, RELEASES, History, history, in_openssh, is_newer_than_known
-from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness, weakness_of
+from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness, weakness_codes, weakness_of
 
 __all__ = [
     "CLASSES",
@@ -52,5 +52,6 @@ __all__ = [
     "mechanism",
     "names",
     "weakness",
+    "weakness_codes",
     "weakness_of",
 ]

@@ -1,7 +1,8 @@
 """The rules by which a weakness follows from the facts of an algorithm.
 
 Each rule has a reason, a severity, the words for it and where it is said. The worst rule that holds is the
-weakness of the algorithm. A test holds this table against the one in `docs/grading.md`.
+weakness of the algorithm; the codes of all rules that hold are what its findings carry (`weakness_codes`). A test
+holds this table against the one in `docs/grading.md`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ class Weakness(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     reason: str
     """Id of the rule: "sha1-exchange"."""
+    code: str
+    """What a finding calls it (`Finding.weaknesses`): "sha1". Several rules may share one."""
     words: str
     """A few, for a table."""
     why: str
@@ -44,10 +47,14 @@ def _rule(
     why: str,
     references: tuple[str, ...],
     holds: Callable[[Algorithm], bool],
+    *,
+    code: str = "",
 ) -> Rule:
     return Rule(
         categories=tuple(categories.split()),  # type: ignore[arg-type]
-        weakness=Weakness(severity=severity, reason=reason, words=words, why=why, references=references),
+        weakness=Weakness(
+            severity=severity, reason=reason, code=code or reason, words=words, why=why, references=references
+        ),
         holds=holds,
     )
 
@@ -67,6 +74,15 @@ RULES: tuple[Rule, ...] = (
         "packets are sent as they are, or can be altered unseen",
         ("RFC 4253 sections 6.3 and 6.4",),
         lambda a: a.family == "none",
+    ),
+    _rule(
+        "high",
+        "logjam",
+        "kex",
+        "1024-bit group (Logjam)",
+        "one large computation for a group breaks every exchange in it",
+        ("CVE-2015-4000", "https://weakdh.org"),
+        lambda a: a.group.startswith("MODP-") and int(a.group[5:]) <= 1024,
     ),
     _rule(
         "high",
@@ -129,7 +145,7 @@ RULES: tuple[Rule, ...] = (
         "less than 112 bits of strength",
         "below what is accepted since 2014",
         ("NIST SP 800-131A Rev. 2",),
-        lambda a: a.family != "dsa" and _at_most(111)(a),
+        lambda a: a.family != "dsa" and _at_most(111)(a) and not _at_most(80)(a),
     ),
     _rule(
         "medium",
@@ -139,6 +155,7 @@ RULES: tuple[Rule, ...] = (
         "collisions can be made, and with them two exchanges that look the same to a signature",
         ("RFC 9142", "https://www.mitls.org/pages/attacks/SLOTH"),
         lambda a: a.hash == "sha1",
+        code="sha1",
     ),
     _rule(
         "medium",
@@ -148,6 +165,7 @@ RULES: tuple[Rule, ...] = (
         "collisions cost less than 50,000 dollars in 2020; the same RSA key can sign with SHA-2",
         ("RFC 8332", "OpenSSH 8.8 release notes"),
         lambda a: a.hash == "sha1",
+        code="sha1",
     ),
     _rule(
         "medium",
@@ -169,6 +187,16 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "medium",
+        "64-bit-block",
+        "cipher",
+        "64-bit blocks (Sweet32)",
+        "they repeat within one long connection, and tell parts of the text",
+        ("CVE-2016-2183", "NIST SP 800-131A Rev. 2"),
+        lambda a: a.block_bits == 64,
+        code="sweet32",
+    ),
+    _rule(
+        "medium",
         "cbc",
         "cipher",
         "CBC mode",
@@ -183,16 +211,8 @@ RULES: tuple[Rule, ...] = (
         "CFB, OFB or no stated mode",
         "without counter or authentication, and hardly used",
         ("RFC 4344",),
-        lambda a: a.family != "none" and a.mode not in SOUND_MODES,
-    ),
-    _rule(
-        "medium",
-        "64-bit-block",
-        "cipher",
-        "64-bit blocks",
-        "they repeat within one long connection, and tell parts of the text",
-        ("CVE-2016-2183", "NIST SP 800-131A Rev. 2"),
-        lambda a: a.block_bits == 64,
+        lambda a: a.family != "none" and a.mode not in (*SOUND_MODES, "cbc", "ecb"),
+        code="old-mode",
     ),
     _rule(
         "medium",
@@ -211,6 +231,7 @@ RULES: tuple[Rule, ...] = (
         "broken as a hash, and with a tag of less than 128 bits",
         ("https://csrc.nist.gov/news/2022/nist-transitioning-away-from-sha-1-for-all-apps",),
         lambda a: a.hash == "sha1" and a.bits is not None and a.bits < 160,
+        code="sha1",
     ),
     _rule(
         "medium",
@@ -229,6 +250,7 @@ RULES: tuple[Rule, ...] = (
         "HMAC still carries it, but every current list leaves it out",
         ("https://csrc.nist.gov/news/2022/nist-transitioning-away-from-sha-1-for-all-apps",),
         lambda a: a.hash == "sha1",
+        code="sha1",
     ),
     _rule(
         "low",
@@ -238,6 +260,7 @@ RULES: tuple[Rule, ...] = (
         "a forgery is likelier the shorter the tag is",
         ("RFC 4418 section 6", "NIST SP 800-107 Rev. 1 section 5.3"),
         lambda a: a.family != "none" and a.bits is not None and a.bits < 128,
+        code="short-tag",
     ),
     _rule(
         "low",
@@ -263,6 +286,7 @@ RULES: tuple[Rule, ...] = (
 UNKNOWN = Weakness(
     severity="low",
     reason="unknown",
+    code="unknown-name",
     words="an unknown name",
     why="the catalogue does not know it, so it cannot pass as strong",
     references=("IANA ssh-parameters",),
@@ -288,3 +312,14 @@ def weakness_of(category: Class, name: str) -> Weakness | None:
     """The weakness of a name as it stands in a list; `UNKNOWN` for a name without an entry."""
     entry = lookup(category, name)
     return UNKNOWN if entry is None else weakness(entry)
+
+
+@lru_cache(maxsize=4096)
+def weakness_codes(category: Class, name: str) -> tuple[str, ...]:
+    """The codes of every weakness of a name, that of `weakness_of` first: ("short-strength", "logjam", "sha1")."""
+    worst = weakness_of(category, name)
+    if worst is None:
+        return ()
+    entry = lookup(category, name)
+    others = [rule.weakness.code for rule in RULES if entry and category in rule.categories and rule.holds(entry)]
+    return tuple(dict.fromkeys([worst.code, *others]))

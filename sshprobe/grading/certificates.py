@@ -60,14 +60,16 @@ def _judge_authority(key: HostKey, certificate: Certificate) -> Iterator[Judgeme
     weak = weakness_of("host_key", certificate.signature_algorithm)
     authority = f"{certificate.ca_type}{'' if bits is None else f' of {bits} bits'}"
     severity: Severity = "high"
+    codes: tuple[str, ...] = ("weak-authority",)
     if certificate.ca_signature_verified is False:
         words = "its certificate has a wrong signature"
     elif entry is not None and entry.family == "rsa" and bits is not None and bits < SAFE_MODULUS_BITS:
-        words = f"its certificate is signed by a CA key of {bits} bits"
+        words, codes = f"its certificate is signed by a CA key of {bits} bits", ("weak-authority", "small-rsa")
     elif entry is not None and entry.family == "dsa":
-        words = "its certificate is signed by a DSA key"
+        words, codes = "its certificate is signed by a DSA key", ("weak-authority", "dsa")
     elif weak is not None:
         words, severity = f"its certificate is signed with {certificate.signature_algorithm}", weak.severity
+        codes = ("weak-authority", weak.code)
     else:
         return
     yield Judgement(
@@ -79,6 +81,7 @@ def _judge_authority(key: HostKey, certificate: Certificate) -> Iterator[Judgeme
         expected="a CA key of 2048 bits or more that signs with SHA-2",
         observed=f"{authority}, {certificate.signature_algorithm}",
         references=(CERTKEYS, *(weak.references if weak else ("NIST SP 800-131A Rev. 2",))),
+        weaknesses=codes,
     )
 
 

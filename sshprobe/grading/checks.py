@@ -13,6 +13,9 @@ from sshprobe.records import GroupExchange, HostKey, Observation
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
 
+LOGJAM_BITS = 1024
+"""Groups of so many bits are within reach of states (CVE-2015-4000, https://weakdh.org)."""
+
 FACTORED_BITS = 1024
 """RSA moduli of up to 829 bits have been factored (RSA-250, 2020); 512 bits cost less than a meal."""
 
@@ -112,6 +115,7 @@ def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator
             "NIST SP 800-57 Part 1 Rev. 5, Table 2",
         ),
         deviation=rule is not None and bits < rule.min_bits,
+        weaknesses=() if not small else ("logjam",) if bits <= LOGJAM_BITS else ("low-strength",),
     )
 
 
@@ -186,6 +190,7 @@ def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> I
             observed=f"{key.bits} bits",
             references=(*where, "NIST SP 800-131A Rev. 2"),
             deviation=own is not None and key.bits < own,
+            weaknesses=("small-rsa",) if small else (),
         )
 
 
@@ -300,4 +305,5 @@ def judge_together(profile: Profile, observation: Observation) -> Iterator[Judge
             expected="rsa-sha2-512, rsa-sha2-256, ssh-ed25519 or another over SHA-2",
             observed=", ".join(sorted(set(offered))),
             references=("RFC 8332", "OpenSSH 8.8 release notes"),
+            points=0,  # each of its algorithms costs more
         )

@@ -35,6 +35,8 @@ class FindingText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     references: tuple[str, ...]
     cap: int | None = None
     """What a severity without a cap of its own caps the score to here."""
+    points: int | None = None
+    """What it costs in place of the points of its severity."""
 
     @property
     def cost(self) -> str:
@@ -42,7 +44,8 @@ class FindingText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         named = [each for each in SEVERITIES if re.search(rf"\b{each}\b", self.severity)]
         costs = []
         for severity in named:
-            points, cap = POINTS[severity], CAPS.get(severity, self.cap)
+            points = POINTS[severity] if self.points is None else self.points
+            cap = CAPS.get(severity, self.cap)
             costs.append(
                 f"{severity}: {points or 'no'} points" + ("" if cap is None else f", and a score of {cap} at most")
             )

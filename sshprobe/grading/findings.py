@@ -6,6 +6,7 @@ from sshprobe.grading.certificates import judge_certificates
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.score import order
+from sshprobe.grading.weakness_codes import codes_of
 from sshprobe.records import Finding, Observation
 
 
@@ -30,6 +31,7 @@ def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
             remediation=None,
             references=list(judged.references),
             deviation=False,
+            weaknesses=list(codes_of(judged)),
         )
         for judged in sorted(found, key=order)
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from sshprobe.algorithms import CLASSES
 from sshprobe.grading.advice import Context
@@ -28,8 +28,9 @@ from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin
 from sshprobe.grading.version_hints import judge_version
 from sshprobe.grading.waivers import waive
+from sshprobe.grading.weakness_codes import codes_of, habit_of
 from sshprobe.profiles import Profile
-from sshprobe.records import Category, Finding, Observation, Verdict
+from sshprobe.records import Category, Effect, Finding, Observation, Verdict
 
 
 def is_gradeable(observation: Observation) -> bool:
@@ -60,7 +61,7 @@ def grade(
     if not gradeable and not missing:
         missing = ["anything"]
     context = Context.of(observation, profile, judgements)
-    findings = [_finding(judgement, context) for judgement in judgements]
+    findings = [_finding(judgement, effect, context) for judgement, effect in _effects(judgements)]
     score = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
     compliant: bool | None = True
     if any(finding.deviation for finding in findings):
@@ -131,7 +132,23 @@ def _unseen(observation: Observation) -> str | None:
     return f"{left_out:,} left out of the record" if left_out else None
 
 
-def _finding(judgement: Judgement, context: Context) -> Finding:
+def _effects(judgements: Sequence[Judgement]) -> Iterator[tuple[Judgement, Effect]]:
+    """Yield each judgement with its effect. The first of a class and weakness has the points, all keep their caps.
+
+    Judgements come worst first, so the first has the most points: one more name never raises a score.
+    """
+    counted: set[tuple[str, ...]] = set()
+    for judgement in judgements:
+        effect = judgement.effect
+        if effect.points:
+            habit = habit_of(judgement)
+            if habit in counted:
+                effect = Effect(cap=effect.cap)
+            counted.add(habit)
+        yield judgement, effect
+
+
+def _finding(judgement: Judgement, effect: Effect, context: Context) -> Finding:
     return Finding(
         id=judgement.id,
         severity=judgement.severity,
@@ -140,12 +157,13 @@ def _finding(judgement: Judgement, context: Context) -> Finding:
         message=judgement.message,
         expected=judgement.expected,
         observed=judgement.observed,
-        effect=judgement.effect,
+        effect=effect,
         remediation=advise(judgement, context),
         references=list(dict.fromkeys(judgement.references)),
         deviation=judgement.deviation,
         waived=judgement.waived,
         hint=judgement.hint,
+        weaknesses=list(codes_of(judgement)),
     )
 
 

@@ -53,6 +53,7 @@ _WEAKNESSES: dict[Weakness, dict[str, Any]] = {
         "expected": "65537 or more",
         "observed": "less than 65537",
         "references": ("FIPS 186-5 appendix A.1.1", "CVE-2006-4339"),
+        "weaknesses": ("small-exponent",),
     },
 }
 

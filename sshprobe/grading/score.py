@@ -38,16 +38,20 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     deviation: bool = False
     cap: int | None = None
     """In place of the cap of the severity."""
+    points: int | None = None
+    """In place of the points of the severity."""
+    weaknesses: tuple[str, ...] = ()
+    """Codes that depend on a number; `sshprobe.grading.weakness_codes` knows all others."""
     waived: Waived | None = None
     hint: bool = False
 
     @property
     def effect(self) -> Effect:
-        """Points and cap."""
+        """Points and cap, by itself: points are counted once for each class and weakness."""
         if self.waived is not None:
             return Effect()
         cap = CAPS.get(self.severity) if self.cap is None else self.cap
-        return Effect(points=POINTS[self.severity], cap=cap)
+        return Effect(points=POINTS[self.severity] if self.points is None else self.points, cap=cap)
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

@@ -99,7 +99,7 @@ def test_markers_and_unknown_names() -> None:
     [
         ("cipher", "none", "critical", "no-protection"),
         ("mac", "none", "critical", "no-protection"),
-        ("kex", "diffie-hellman-group1-sha1", "high", "short-strength"),
+        ("kex", "diffie-hellman-group1-sha1", "high", "logjam"),
         ("kex", "rsa1024-sha1", "high", "short-strength"),
         ("kex", "ecdh-sha2-nistk163", "high", "short-strength"),
         ("kex", "ecdh-sha2-nistp192", "medium", "low-strength"),

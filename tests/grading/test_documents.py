@@ -6,8 +6,10 @@ import re
 from pathlib import Path
 
 from sshprobe.algorithms import RULES
-from sshprobe.grading import CAPS, POINTS, grade
+from sshprobe.algorithms.weakness import UNKNOWN
+from sshprobe.grading import CAPS, POINTS, finding_ids, grade
 from sshprobe.grading.score import LETTERS
+from sshprobe.grading.weakness_codes import MEANINGS, OF_FINDINGS, OF_METHODS
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.records import SEVERITIES
 from tests.grading.observations import CAPTURES, captured
@@ -40,11 +42,12 @@ def test_letters() -> None:
 
 
 def test_rules_of_weakness() -> None:
-    rows = table(GRADING, "| severity | rule | classes | words | why | references |")
+    rows = table(GRADING, "| severity | rule | code | classes | words | why | references |")
     assert rows == [
         [
             rule.weakness.severity,
             rule.weakness.reason,
+            rule.weakness.code,
             ", ".join(rule.categories),
             rule.weakness.words,
             rule.weakness.why,
@@ -52,6 +55,15 @@ def test_rules_of_weakness() -> None:
         ]
         for rule in RULES
     ]
+
+
+def test_codes_of_weaknesses() -> None:
+    """The table has every code that a finding can have, and each is attached somewhere."""
+    assert dict(table(GRADING, "| code | what is weak |")) == MEANINGS
+    by_rules = {rule.weakness.code for rule in RULES} | {UNKNOWN.code}
+    by_id = {code for codes in (*OF_FINDINGS.values(), *OF_METHODS.values()) for code in codes}
+    assert by_rules | by_id | {"small-rsa", "small-exponent"} == set(MEANINGS)
+    assert set(OF_FINDINGS) <= set(finding_ids())
 
 
 def test_the_worked_example() -> None:

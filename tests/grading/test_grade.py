@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
+from sshprobe.algorithms import Class, canonical
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable, remedy
+from sshprobe.grading.lists import FIELDS
+from sshprobe.grading.weakness_codes import MEANINGS
 from sshprobe.probe.facts import Facts
-from sshprobe.profiles import Profile, builtin_profile_text, load_profile, parse_profile
-from sshprobe.records import Finding, HostKey, Observation, Verdict
+from sshprobe.profiles import Profile, available_profiles, builtin_profile_text, load_profile, parse_profile
+from sshprobe.records import Effect, Finding, HostKey, Observation, Verdict
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import (
     CAPTURES,
@@ -35,12 +38,12 @@ LETTERS = {
     "openssh-5.3p1": "F F F",
     "openssh-5.3p1-ssh1": "F F F",
     "openssh-6.7p1": "F F F",
-    "openssh-7.4p1": "F D D",
-    "openssh-9.9p2": "C B B",
-    "openssh-debian11-8.4p1": "C C C",
-    "openssh-debian12-9.2p1": "C B B",
+    "openssh-7.4p1": "D D D",
+    "openssh-9.9p2": "B B B",
+    "openssh-debian11-8.4p1": "C B B",
+    "openssh-debian12-9.2p1": "B B B",
     "openssh-debian13-10.0p2": "B B B",
-    "paramiko-5.1.0": "F F F",
+    "paramiko-5.1.0": "D D D",
     "proftpd-1.3.8": "F F F",
     "tinysshd-20230101": "B B B",
     "tinysshd-20250501": "B B B",
@@ -363,14 +366,104 @@ def test_signatures_over_sha1_alone(names: list[str] | None, found: bool) -> Non
 
 
 def test_raw_score_cap_and_reasons_are_apart() -> None:
-    verdict = grade(modern(**ciphers("arcfour", "arcfour256")), MODERN)
-    assert (verdict.raw_score, verdict.cap, verdict.score) == (50, 54, 50)
+    verdict = grade(modern(**ciphers("arcfour", "aes128-cbc", "des-cbc")), MODERN)
+    assert (verdict.raw_score, verdict.cap, verdict.score) == (40, 54, 40)
+    assert verdict.cap_reasons == ["cipher.unlisted arcfour", "cipher.unlisted des-cbc"]
     one = grade(modern(**ciphers("arcfour")), MODERN)
     assert (one.raw_score, one.cap, one.score, one.grade) == (75, 54, 54, "D")
     assert one.cap_reasons == ["cipher.unlisted arcfour"]
     assert one.categories["cipher"].score == 75
     assert one.categories["cipher"].findings == 1
     assert one.categories["mac"].score == 100
+
+
+def test_names_of_one_weakness_cost_once_and_each_is_a_finding() -> None:
+    names = ("hmac-sha1", "hmac-sha1-etm@openssh.com", "umac-64@openssh.com", "umac-64-etm@openssh.com")
+    verdict = grade(modern(**macs(*names)), MODERN)
+    found = [each for each in verdict.findings if each.id == "mac.unlisted"]
+    assert [each.algorithm for each in found] == sorted(names)
+    assert [each.effect.points for each in found] == [4, 0, 4, 0]
+    assert [each.weaknesses for each in found] == [["sha1"]] * 2 + [["short-tag"]] * 2
+    assert verdict.raw_score == 92
+    assert verdict.categories["mac"].score == 92
+    assert verdict.categories["mac"].findings == 4
+
+
+def test_the_worst_of_a_weakness_has_the_points_and_all_keep_their_caps() -> None:
+    verdict = grade(modern(**macs("hmac-sha1", "hmac-sha1-96")), MODERN)
+    found = {each.algorithm: each for each in verdict.findings if each.id == "mac.unlisted"}
+    assert found["hmac-sha1-96"].effect == Effect(points=10, cap=89)
+    assert found["hmac-sha1"].effect == Effect()
+    assert found["hmac-sha1-96"].weaknesses == ["sha1", "short-tag"]
+    verdict = grade(modern(**ciphers("arcfour", "arcfour256")), MODERN)
+    assert verdict.raw_score == 75
+    assert verdict.cap_reasons == ["cipher.unlisted arcfour", "cipher.unlisted arcfour256"]
+
+
+def test_both_ways_to_ask_for_a_password_are_one_habit() -> None:
+    both_ways = grade(modern(authentication_methods=["publickey", "password", "keyboard-interactive"]), MODERN)
+    one = grade(modern(authentication_methods=["publickey", "password"]), MODERN)
+    assert both_ways.score == one.score == 89
+    assert [each.algorithm for each in both_ways.findings if each.deviation] == ["keyboard-interactive", "password"]
+    assert {tuple(each.weaknesses) for each in both_ways.findings if each.deviation} == {("password",)}
+    more = grade(modern(authentication_methods=["publickey", "password", "hostbased"]), MODERN)
+    assert more.raw_score == one.raw_score - 10
+
+
+def test_a_stock_openssh_10_with_keys_only_is_an_a() -> None:
+    path = next(path for path in CAPTURES if path.stem == "openssh-debian13-10.0p2")
+    keys_only = msgspec.structs.replace(captured(path), authentication_methods=["publickey"])
+    verdict = grade(keys_only, load_profile("sshprobe-2026"))
+    assert (verdict.score, verdict.grade) == (92, "A")
+    assert {tuple(each.weaknesses) for each in verdict.findings if each.counts} == {("sha1",), ("short-tag",)}
+
+
+@pytest.mark.parametrize(
+    ("category", "name", "codes"),
+    [
+        ("kex", "diffie-hellman-group1-sha1", ["logjam", "short-strength", "sha1"]),
+        ("kex", "gss-group1-sha1-toWM5Slw5Ew8Mqkay+al2g==", ["logjam", "short-strength", "sha1"]),
+        ("kex", "diffie-hellman-group14-sha1", ["sha1"]),
+        ("kex", "diffie-hellman-group14-sha256", []),
+        ("cipher", "3des-cbc", ["sweet32", "cbc"]),
+        ("cipher", "blowfish-cbc", ["sweet32", "cbc"]),
+        ("cipher", "des-cbc", ["short-key", "sweet32", "cbc"]),
+        ("cipher", "aes256-cbc", ["cbc"]),
+        ("cipher", "arcfour128", ["rc4"]),
+        ("cipher", "none", ["no-protection"]),
+        ("mac", "hmac-md5-96", ["md5", "short-tag"]),
+        ("mac", "umac-32@openssh.com", ["short-tag"]),
+        ("host_key", "ssh-dss", ["dsa", "sha1"]),
+        ("host_key", "ssh-rsa", ["sha1"]),
+        ("mac", "nobody@example.com", ["unknown-name"]),
+    ],
+)
+@pytest.mark.parametrize("profile", ["sshprobe-2026", "pci-dss", "mozilla-modern"])
+def test_codes_of_a_weakness(category: Class, name: str, codes: list[str], profile: str) -> None:
+    """They are the same whatever the finding is called under a profile."""
+    fields = {field: [name, *(getattr(modern(), field) or ())] for _, field in FIELDS[category]}
+    verdict = grade(modern(**fields), load_profile(profile))
+    found = [
+        each
+        for each in verdict.findings
+        if each.algorithm and canonical(category, each.algorithm) == canonical(category, name)
+    ]
+    assert [each.weaknesses for each in found if each.category == category] == [codes] * bool(found)
+    assert found or not codes
+
+
+def test_a_finding_above_a_note_has_a_code_or_only_differs_from_the_profile() -> None:
+    differs_only = {"protocol.unlisted", "profile.waiver_expired"}
+    for path in CAPTURES:
+        for profile in map(load_profile, available_profiles()):
+            if profile.kind == "client":
+                continue
+            for finding in grade(captured(path), profile).findings:
+                assert set(finding.weaknesses) <= set(MEANINGS)
+                if finding.counts and not finding.weaknesses:
+                    assert finding.deviation or finding.id in differs_only, finding
+                if finding.hint:
+                    assert finding.weaknesses == []
 
 
 def test_none_accepted_is_an_f() -> None:

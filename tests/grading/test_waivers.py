@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.grading import grade, is_gradeable, remedy, standings
+from sshprobe.grading import POINTS, grade, is_gradeable, remedy, standings
 from sshprobe.judging import Judge
 from sshprobe.profiles import Profile, load_profile, parse_profile
 from sshprobe.records import Effect, Finding, HostRecord, Observation, Verdict, Waived, WaivedCount
@@ -200,19 +200,25 @@ def test_waivers_never_change_what_they_do_not_name(path: Any) -> None:
         chosen = {} if finding.algorithm is None else {"algorithm": finding.algorithm}
         verdict = verdict_on(observation, waiver(finding.id, severity="critical", **chosen))
         # `remediation` changes: a line leaves in what is waived.
-        facts = [(each.id, each.algorithm, each.severity, each.effect, each.deviation) for each in verdict.findings]
+        facts = [(each.id, each.algorithm, each.severity, each.effect.cap, each.deviation) for each in verdict.findings]
         assert facts == [
             (
                 each.id,
                 each.algorithm,
                 each.severity,
-                *((Effect(), False) if each == finding else (each.effect, each.deviation)),
+                *((None, False) if each == finding else (each.effect.cap, each.deviation)),
             )
             for each in plain.findings
         ]
-        assert verdict.raw_score == 100 - sum(each.effect.points for each in verdict.findings if each != finding) or (
-            verdict.raw_score == 0
-        )
+        # The points of a weakness pass to the next finding that has it.
+        most: dict[object, int] = {}
+        for each in plain.findings:
+            method = (each.algorithm or "") if each.category == "authentication" else ""
+            habit = (each.category, *(each.weaknesses[:1] or [each.id, method]))
+            if each != finding and each.id != "host_key.sha1_only":
+                most[habit] = max(most.get(habit, 0), POINTS[each.severity])
+        assert sum(each.effect.points for each in verdict.findings) == sum(most.values())
+        assert verdict.raw_score == max(0, 100 - sum(most.values()))
         assert (verdict.compliant is False) == any(each.deviation for each in verdict.findings)
         assert verdict.not_observed == plain.not_observed
 

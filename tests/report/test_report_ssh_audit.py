@@ -65,7 +65,7 @@ def test_words_and_levels() -> None:
     found = document(captured("openssh-5.3p1"))
     group1 = entry(found, "kex", "diffie-hellman-group1-sha1")["notes"]
     assert group1["fail"] == [
-        "80 bits of strength or less: within reach of states, by precomputation where many share a group (high)"
+        "1024-bit group (Logjam): one large computation for a group breaks every exchange in it (high)"
     ]
     assert "in OpenSSH since 3.0 or earlier" in group1["info"]
     assert "RFC 9142: SHOULD NOT" in group1["info"]
