@@ -15,7 +15,7 @@ from functools import lru_cache
 import msgspec
 
 from sshprobe.wire.certificates import Certificate, read_certificate
-from sshprobe.wire.codec import Reader, string
+from sshprobe.wire.codec import Reader, mpint, string
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH
 
@@ -75,7 +75,8 @@ class HostKey(msgspec.Struct, frozen=True):
     blob: bytes
     """All of it, as received."""
     plain_blob: bytes
-    """Of a certificate the blob of the key inside, else `blob`."""
+    """What `ssh-keygen -l` fingerprints: of a certificate the blob of the key inside, else `blob`. Numbers are in their
+    shortest form: OpenSSH reads an RSA or DSA key that was sent with needless zeros, and writes it without them."""
     parameters: Parameters | None
     """None of a type that we do not know."""
     certificate: Certificate | None = None
@@ -132,7 +133,8 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
     if read is not None:
         parameters, bits = read(reader)
         reader.end()
-        return HostKey(type_name.decode("ascii"), type_name, bits, blob, blob, parameters)
+        plain_blob = _shortest(type_name, parameters) or blob
+        return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters)
     if not 0 < len(type_name) <= NAME_LENGTH:
         raise RemoteProtocolError(f"{what} has a type name of {len(type_name)} bytes")
     if b"-cert-v0" in type_name and not may_be_certificate:
@@ -143,9 +145,18 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
     nonce = reader.string("nonce")
     start = reader.at
     parameters, bits = _READERS[plain_type](reader)
-    plain_blob = string(plain_type) + blob[start : reader.at]
+    plain_blob = _shortest(plain_type, parameters) or string(plain_type) + blob[start : reader.at]
     certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
     return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
+
+
+def _shortest(type_name: bytes, parameters: Parameters) -> bytes | None:
+    """Return the blob of an RSA or DSA key as OpenSSH writes it; None for other keys, which have no numbers."""
+    if type(parameters) is RSAParameters:
+        return string(type_name) + mpint(parameters.e) + mpint(parameters.n)
+    if type(parameters) is DSAParameters:
+        return string(type_name) + b"".join(map(mpint, (parameters.p, parameters.q, parameters.g, parameters.y)))
+    return None
 
 
 def _parse_ca_key(blob: bytes) -> HostKey:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import subprocess
 from pathlib import Path
 
 import asyncssh
 import pytest
+from cryptography.hazmat.primitives.asymmetric import dsa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +24,7 @@ from sshprobe.wire.host_keys import (
     expected_blob_type,
     host_key_family,
     parse_host_key,
+    parse_unknown_host_key,
 )
 
 MADE_BY_SSH_KEYGEN = [
@@ -96,6 +99,48 @@ def test_numbers_are_read_as_they_are() -> None:
     assert (rsa.parameters, rsa.bits) == (RSAParameters(3, 2**767 + 9), 768)
     dsa = parse_host_key(string(b"ssh-dss") + mpint(2**1535) + mpint(2) + mpint(3) + mpint(4))
     assert (dsa.parameters, dsa.bits) == (DSAParameters(2**1535, 2, 3, 4), 1536)
+
+
+def padded(value: int, zeros: int) -> bytes:
+    """An mpint with needless zeros in front."""
+    return string(bytes(zeros) + value.to_bytes(value.bit_length() // 8 + 1, "big"))
+
+
+@pytest.mark.parametrize("zeros", [1, 7])
+@pytest.mark.parametrize("name", [b"ssh-rsa", b"ssh-dss"])
+def test_a_key_with_needless_zeros_has_the_fingerprint_that_ssh_keygen_prints(
+    tmp_path: Path, name: bytes, zeros: int
+) -> None:
+    if name == b"ssh-rsa":
+        numbers = [65537, (1 << 2048) - 1]
+    else:
+        found = dsa.generate_private_key(1024).public_key().public_numbers()
+        numbers = [*(getattr(found.parameter_numbers, each) for each in "pqg"), found.y]
+    blob = string(name) + b"".join(padded(value, zeros) for value in numbers)
+    path = tmp_path / "key.pub"
+    path.write_text(f"{name.decode()} {base64.b64encode(blob).decode()} padded\n")
+    key = parse_host_key(blob)
+    assert ssh_keygen("-lf", path).split()[:2] == [str(key.bits), key.fingerprint]
+    assert key.blob == blob
+    assert key.plain_blob == string(name) + b"".join(map(mpint, numbers))
+    assert parse_host_key(key.plain_blob).fingerprint == key.fingerprint
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        # RFC 6187 section 2.1: certificate-count, certificates, ocsp-response-count, responses
+        string(b"x509v3-ssh-rsa") + uint32(1) + string(b"0\x82\x01\x02 a certificate") + uint32(0),
+        string(b"x509v3-ecdsa-sha2-nistp256") + uint32(2) + string(b"0a") + string(b"0b") + uint32(1) + string(b"0"),
+        string(b"x509v3-sign-rsa") + string(b"0\x82 a certificate, as of the drafts"),
+        b"0\x82\x01\x02 DER alone, as of older drafts",
+    ],
+)
+def test_the_fingerprint_of_an_x509_key_is_over_the_whole_blob(blob: bytes) -> None:
+    key = parse_unknown_host_key(blob, "x509v3-sign-rsa")
+    assert key.blob == key.plain_blob == blob
+    assert key.fingerprint == "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+    assert (key.bits, key.parameters) == (None, None)
 
 
 def test_an_enormous_modulus_is_reported() -> None:
