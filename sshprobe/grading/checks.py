@@ -56,9 +56,12 @@ def judge_protocol(profile: Profile, observation: Observation) -> Iterator[Judge
 
 
 def protocol_of(observation: Observation) -> str | None:
-    """The protocol version that was seen; a server that is known to be SSH-1 only counts as "1.5"."""
+    """The protocol version that was seen; a server that is known to be SSH-1 only counts as "1.5".
+
+    Without leading zeros, as OpenSSH reads it: "02.0" is 2.0, and "01.99" speaks SSH-1.
+    """
     if observation.identification is not None:
-        return observation.identification.protocol
+        return ".".join(part.lstrip("0") or "0" for part in observation.identification.protocol.split("."))
     return "1.5" if observation.status == "ssh1_only" else None
 
 

@@ -206,7 +206,7 @@ class HostProbe:
                     self.facts.saw_line(line)
         connections.answered(identification)
         self.facts.saw_identification(identification)
-        if identification.protocol.startswith(b"1.") and not identification.speaks_2:
+        if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
             raise Ended("ssh1_only", "the server speaks SSH-1 only")
         if not identification.speaks_2:
             raise Ended("protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only")

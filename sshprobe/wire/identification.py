@@ -41,8 +41,12 @@ class Identification(msgspec.Struct, frozen=True):
 
     @property
     def speaks_2(self) -> bool:
-        """True for 2.x, and for 1.99, which means 2.0 with the old protocol beside it (section 5.1)."""
-        return self.protocol == b"1.99" or self.protocol[:2] == b"2."
+        """True for 2.x, and for 1.99, which means 2.0 with the old protocol beside it (section 5.1).
+
+        Leading zeros do not count: OpenSSH reads "02.0" as 2.0 (kex.c, kex_exchange_identification).
+        """
+        protocol = self.protocol.lstrip(b"0")
+        return protocol == b"1.99" or protocol[:2] == b"2."
 
 
 @lru_cache(maxsize=256)  # most servers of a fleet send one of a few

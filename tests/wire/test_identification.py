@@ -39,6 +39,11 @@ def came(line: bytes) -> IdentificationReceived:
         (b"SSH-2.5-next", b"2.5", b"next", None, True),
         (b"SSH-3.0-later", b"3.0", b"later", None, False),
         (b"SSH-20.0-x", b"20.0", b"x", None, False),
+        (b"SSH-02.0-x", b"02.0", b"x", None, True),
+        (b"SSH-2.00-x", b"2.00", b"x", None, True),
+        (b"SSH-01.99-x", b"01.99", b"x", None, True),
+        (b"SSH-01.5-x", b"01.5", b"x", None, False),
+        (b"SSH-0.2-x", b"0.2", b"x", None, False),
     ],
 )
 def test_grammar(line: bytes, protocol: bytes, software: bytes, comments: bytes | None, speaks_2: bool) -> None:
