@@ -52,6 +52,8 @@ class HostKeyReceived(Event, frozen=True):
     signature_verified: bool | None
     signature_algorithm: str
     kex_algorithm: str
+    hashed_otherwise: str | None = None
+    """Where the signature is right over an exchange hash that is not quite that of the RFC: what it has in it."""
 
 
 class NewKeysReceived(Event, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
 from sshprobe.wire.codec import Reader, byte, mpint, uint32
@@ -128,6 +128,7 @@ class GroupExchange(KeyExchange):
         self._old = old
         self._shares: _Shares | None = None
         self._hashed = b""
+        self._modulus_bits = 0
 
     def start(self) -> bytes:
         """Return KEX_DH_GEX_REQUEST, or its old form."""
@@ -151,6 +152,24 @@ class GroupExchange(KeyExchange):
         reader = _expect(payload, GEX_REPLY, "KEX_DH_GEX_REPLY")
         return self._shares.reply(reader, payload, self._hashed)
 
+    def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
+        """Yield the exchange hash's fields with other sizes than were asked for.
+
+        paramiko >= 5 raises n to its least size and hashes what it made of the request (kex_gex.py); Go's server hashes
+        constants of its own (x/crypto ssh/kex.go). All else is in the hash as the RFC has it, with our cookie.
+        """
+        if self._shares is None or self._old:
+            return
+        request, bits = self._request, self._modulus_bits
+        at = 4 + len(reply.host_key)
+        head, rest = reply.public[:at], reply.public[at + _SIZES.size :]
+        mins = dict.fromkeys((request.min, 1024, 2048, bits))
+        sizes = dict.fromkeys((2048, bits, request.n, 1024))
+        maxima = dict.fromkeys((request.max, 8192, bits))
+        for most, n, least in itertools.product(maxima, sizes, mins):
+            if least <= n <= most and (least, n, most) != (request.min, request.n, request.max):
+                yield f"min {least}, n {n}, max {most}", head + _SIZES.pack(least, n, most) + rest
+
     def _group(self, payload: bytes) -> Step:
         reader = _expect(payload, GEX_GROUP, "KEX_DH_GEX_GROUP")
         modulus = reader.mpint("p")
@@ -166,6 +185,7 @@ class GroupExchange(KeyExchange):
         if modulus.bit_length() > max(self._request.max, GROUP_EXCHANGE_MODULUS_BITS):
             return GroupChosen(modulus, generator, None, "the server's modulus is larger than what we asked for")
         self._shares = _Shares(modulus, generator)
+        self._modulus_bits = modulus.bit_length()
         e = self._shares.e
         self._hashed = self._sizes() + self._shares.group + e
         return GroupChosen(modulus, generator, byte(GEX_INIT) + e)

@@ -14,6 +14,7 @@ Sessions carry no secret, so cheap choices are right ones: short exponents, one 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -69,6 +70,10 @@ class KeyExchange(ABC):
     @abstractmethod
     def receive(self, payload: bytes) -> Step:
         """Take a payload numbered 30 to 49. Raises `RemoteProtocolError` if it is not what has to come now."""
+
+    def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
+        """Yield what servers in use hash in place of `reply.public`, each with words for it."""
+        yield from ()
 
     def unimplemented(self) -> bytes | None:
         """The server does not know our first message. Return another to try in its place, or None."""

@@ -34,7 +34,7 @@ from functools import lru_cache
 from typing import final
 
 from sshprobe.wire import messages as msg
-from sshprobe.wire.codec import byte, string
+from sshprobe.wire.codec import byte
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,
@@ -52,15 +52,9 @@ from sshprobe.wire.events import (
     NewKeysReceived,
 )
 from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
-from sshprobe.wire.host_keys import (
-    HostKey,
-    expected_blob_type,
-    host_key_family,
-    parse_host_key,
-    parse_unknown_host_key,
-)
+from sshprobe.wire.host_key_proof import Proof, prove, transcript
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
-from sshprobe.wire.key_derivation import HASHES, Secrets, opener, sealer
+from sshprobe.wire.key_derivation import Secrets, opener, sealer
 from sshprobe.wire.key_exchange import (
     GroupChosen,
     GroupExchangeRequest,
@@ -72,7 +66,6 @@ from sshprobe.wire.key_exchange import (
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import client_kexinit, offers
-from sshprobe.wire.signatures import verify
 from sshprobe.wire.suites import Suite
 
 
@@ -345,7 +338,7 @@ class ClientTransport:
         number = payload[0]
         if self._skip_guess:
             self._skip_guess = False
-            return None
+            return self._answer_in_place_of_a_guess(payload)
         if self.state is _KEYED:
             if number != msg.NEWKEYS:
                 raise RemoteProtocolError(f"message {number} where NEWKEYS had to come")
@@ -354,42 +347,47 @@ class ClientTransport:
             raise RemoteProtocolError(f"message {number} during key exchange")
         step = self._kex.receive(payload)
         if type(step) is Reply:
-            return self._reply_came(step)
+            return self._reply_came(self._prove(step))
         assert type(step) is GroupChosen
+        return self._group_came(step)
+
+    def _answer_in_place_of_a_guess(self, payload: bytes) -> Event | None:
+        """Take the message that RFC 4253 section 7 has us ignore, if it is the answer to ours all the same.
+
+        Some servers announce a guess and send none: in their method nothing is theirs to send first. A reply whose
+        signature is right was made for this exchange, and no guess is a group.
+        """
+        assert self._kex is not None
+        try:
+            step = self._kex.receive(payload)
+            if type(step) is Reply:
+                proof = self._prove(step)
+                return self._reply_came(proof) if proof.verified else None
+        except RemoteProtocolError:
+            return None
+        return self._group_came(step) if type(step) is GroupChosen and step.payload is not None else None
+
+    def _group_came(self, step: GroupChosen) -> Event:
         if step.payload is None:
             self.state = _CLOSED
         else:
             self._send(step.payload)
         return GroupReceived(step.modulus, step.generator, step.fault)
 
-    def _reply_came(self, reply: Reply) -> Event:
+    def _reply_came(self, proof: Proof) -> Event:
         assert self._kex is not None
-        host_key = self._parse_host_key(reply.host_key)
-        verified = None
-        if reply.secret is not None:
-            hashed = b"".join(
-                (
-                    _strings(self._ours, self._theirs),
-                    string(self._client_kexinit_payload),
-                    string(self._server_kexinit_payload),
-                    reply.public,
-                    reply.secret,
-                )
-            )
-            name = self._kex.exchange_hash
-            self._secrets = Secrets(name, reply.secret, HASHES[name](hashed).digest())
-            verified = verify(host_key, self._host_key_algorithm, reply.signature, self._secrets.exchange_hash)
+        self._secrets = proof.secrets
         self.state = _KEYED
-        return HostKeyReceived(host_key, verified, self._host_key_algorithm, self._kex.name)
+        return HostKeyReceived(
+            proof.host_key, proof.verified, self._host_key_algorithm, self._kex.name, proof.hashed_otherwise
+        )
 
-    def _parse_host_key(self, blob: bytes) -> HostKey:
-        expected = expected_blob_type(self._host_key_algorithm)
-        if expected is None:
-            return parse_unknown_host_key(blob, self._host_key_algorithm)
-        host_key = parse_host_key(blob)
-        if host_key_family(host_key.type) != expected:
-            raise RemoteProtocolError("the server sent a host key of another type than was asked for")
-        return host_key
+    def _prove(self, reply: Reply) -> Proof:
+        assert self._kex is not None
+        begins = _strings(self._ours, self._theirs) + transcript(
+            self._client_kexinit_payload, self._server_kexinit_payload
+        )
+        return prove(self._kex, self._host_key_algorithm, reply, begins)
 
     def _newkeys_came(self) -> Event:
         if self._server_newkeys:
@@ -437,4 +435,4 @@ class ClientTransport:
 @lru_cache(maxsize=256)  # most servers of a fleet send one of a few
 def _strings(ours: bytes, theirs: bytes) -> bytes:
     """Return the first two fields of the exchange hash, V_C and V_S."""
-    return string(ours) + string(theirs)
+    return transcript(ours, theirs)

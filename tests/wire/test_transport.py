@@ -578,6 +578,24 @@ def test_wrong_guess_is_skipped(lists: dict[str, Any], pieces: int | None) -> No
     (play >> server_sends(server.reply()) << HostKeyReceived).done()
 
 
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_guess_that_is_announced_and_never_comes(signed: bool) -> None:
+    """The right reply is taken for what it is; one whose signature is wrong could be the guess."""
+    wrong = {"kex_algorithms": b"ecdh-sha2-nistp256,curve25519-sha256"}
+    server = ScriptedServer(strict=False, **wrong)
+    server.kexinit = relaxed(follows=True, **wrong)
+    play = opened(server.line, server.kexinit)
+    client_starts()(play)
+    play._collect()
+    server.read_exchange(play)
+    forged = None if signed else lambda data: text(b"ssh-ed25519") + text(bytes(64))
+    play = play >> server_sends(server.reply(sign=forged))
+    if signed:
+        (play << HostKeyReceived).done()
+    else:
+        play.done()  # it is not taken for a proof, nor for a wrong one
+
+
 def test_only_one_message_is_a_guess() -> None:
     payload = relaxed(follows=True, kex_algorithms=b"ecdh-sha2-nistp256,curve25519-sha256")
     play = opened(payload=payload) >> client_starts() << client_sends(KEXINIT, 30)

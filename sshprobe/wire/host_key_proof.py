@@ -1,0 +1,68 @@
+"""Does the server's reply prove that it holds the host key in it: the exchange hash and the signature over it.
+
+RFC 4253 section 8: the hash is over both identifications, both KEXINITs, and what the method adds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sshprobe.wire.codec import string
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.host_keys import HostKey, expected_blob_type, host_key_family, parse_host_key, parse_unknown_host_key
+from sshprobe.wire.key_derivation import HASHES, Secrets
+from sshprobe.wire.key_exchange import KeyExchange, Reply
+from sshprobe.wire.signatures import verify
+
+
+class Proof(msgspec.Struct, frozen=True):
+    """What a reply shows."""
+
+    host_key: HostKey
+    verified: bool | None
+    """As of `signatures.verify`; None too where we cannot compute the shared secret."""
+    secrets: Secrets | None
+    """What keys are derived from, by the exchange hash that was signed."""
+    hashed_otherwise: str | None = None
+    """See `HostKeyReceived`."""
+
+
+def prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> Proof:
+    """Check the signature in `reply`, for the host key `algorithm` that was negotiated.
+
+    `transcript` is what the exchange hash begins with: V_C, V_S, I_C and I_S as strings. Raises `RemoteProtocolError`
+    for a malformed key, or one of another type than was asked for.
+    """
+    host_key = _parse(algorithm, reply.host_key)
+    if reply.secret is None:
+        return Proof(host_key, None, None)
+    ours = _check(kex, algorithm, reply, host_key, transcript + reply.public)
+    if ours.verified is not False:
+        return ours
+    for words, public in kex.hashed_otherwise(reply):
+        theirs = _check(kex, algorithm, reply, host_key, transcript + public)
+        if theirs.verified:
+            return msgspec.structs.replace(theirs, hashed_otherwise=words)
+    return ours
+
+
+def _check(kex: KeyExchange, algorithm: str, reply: Reply, host_key: HostKey, before_secret: bytes) -> Proof:
+    assert reply.secret is not None
+    exchange_hash = HASHES[kex.exchange_hash](before_secret + reply.secret).digest()
+    verified = verify(host_key, algorithm, reply.signature, exchange_hash)
+    return Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
+
+
+def _parse(algorithm: str, blob: bytes) -> HostKey:
+    expected = expected_blob_type(algorithm)
+    if expected is None:
+        return parse_unknown_host_key(blob, algorithm)
+    host_key = parse_host_key(blob)
+    if host_key_family(host_key.type) != expected:
+        raise RemoteProtocolError("the server sent a host key of another type than was asked for")
+    return host_key
+
+
+def transcript(ours: bytes, theirs: bytes) -> bytes:
+    """Return two strings of the exchange hash: V_C and V_S, or I_C and I_S."""
+    return string(ours) + string(theirs)
