@@ -8,6 +8,8 @@ export PYTHON
 BIN := .venv/bin
 # Words for pytest, e.g. `make test ARGS="tests/wire -x"`.
 ARGS ?=
+# Test processes: one more than the cores, as many tests wait for a server. `make test JOBS=0` runs all in one process.
+JOBS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
@@ -19,7 +21,7 @@ demo: ## Start a mixed fleet of real SSH servers on loopback, scan and grade it;
 test: ## Run the tests, with the real servers installed first where that is possible
 	@scripts/venv test
 	@scripts/install-servers
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes most of an hour
 	@scripts/venv test

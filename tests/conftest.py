@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +14,9 @@ from sshprobe.net import Dialer
 # first ones: on a busy machine they fail for nothing.
 settings.register_profile("no-wall-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no-wall-clock")
+
+# pytest-xdist sets it for its workers, and then our output is as wide as it says.
+os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture
