@@ -20,6 +20,7 @@ from sshprobe.algorithms import (
 )
 from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import offers
+from sshprobe.grading.platforms import Platform, platform_of
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
@@ -34,13 +35,6 @@ KEYWORDS: dict[Class, tuple[str, str]] = {
 }
 """sshd_config keyword of each class, and the releases of OpenSSH that know it (release notes; sshd_config(5))."""
 
-METHODS = {
-    "password": "PasswordAuthentication no",
-    "hostbased": "HostbasedAuthentication no",
-    "gssapi-with-mic": "GSSAPIAuthentication no",
-    "gssapi-keyex": "GSSAPIAuthentication no",
-}
-GSS_METHODS = frozenset({"gssapi-with-mic", "gssapi-keyex"})
 NEW_KEY = (
     "host_key.size",
     "host_key.malformed",
@@ -56,9 +50,6 @@ NEW_KEY = (
 SSH1 = "2.0..7.3"
 """Releases of OpenSSH whose `Protocol` chooses: later ones have no SSH-1 (7.4 release notes), earlier ones no SSH-2."""
 
-PUBLIC_KEYS = "PubkeyAuthentication yes"
-CHALLENGE_RESPONSE = "ChallengeResponseAuthentication no"
-ONLY_PUBLIC_KEYS = "AuthenticationMethods publickey"
 NO_GSS = "GSSAPIKeyExchange no"
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
@@ -81,6 +72,11 @@ class Context(msgspec.Struct, frozen=True):
     """By class, canonical names that would be costly but for a waiver. They stay, and do not do alone."""
     wants_post_quantum: bool = False
     """Whether the profile requires a post-quantum key exchange and there is none."""
+
+    @property
+    def platform(self) -> Platform | None:
+        """The system of the server, where its sshd_config can be written; None for all other software."""
+        return platform_of(self.observation)
 
     @classmethod
     def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
@@ -136,10 +132,8 @@ def _is_touched(context: Context, category: Class) -> bool:
 
 
 def is_openssh(observation: Observation) -> bool:
-    """Whether the server says that it is OpenSSH of a Unix: on Windows there is neither /etc/ssh nor its shell."""
-    found = observation.identification
-    software = "" if found is None else found.software
-    return software.startswith("OpenSSH") and not software.startswith("OpenSSH_for_Windows")
+    """Whether the server says a release of OpenSSH as a known Unix writes it. Others may have no shell, no /etc/ssh."""
+    return platform_of(observation) is not None
 
 
 def openssh_version(observation: Observation) -> str | None:
@@ -290,36 +284,6 @@ def no_gss_refused(context: Context) -> str | None:
     if not (not_waived(context, "kex", others) if sound else others):
         return f"with {NO_GSS} no other would be left" if not others else f"{NO_GSS} would leave what is waived alone"
     return None
-
-
-def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
-    """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
-    rule = context.profile.authentication
-    version = openssh_version(context.observation)
-    allowed = set() if rule is None else set(rule.allowed)
-    lines: list[str] = []
-    left = allowed & set(context.observation.authentication_methods or ())
-    none_left = not left
-    if none_left and "publickey" not in allowed:
-        return []
-    if not left - GSS_METHODS and "publickey" in allowed:
-        # Where it is off, `AuthenticationMethods publickey` would lock everybody out; and many servers list GSS-API
-        # where nobody has a ticket.
-        lines.append(PUBLIC_KEYS)
-    # An `AuthenticationMethods password` cannot be seen, and would leave nothing once passwords are off.
-    if (allowed == {"publickey"} or none_left) and in_openssh("6.2+", version) is not False:
-        return [*lines, ONLY_PUBLIC_KEYS]
-    for method in methods:
-        if method == "keyboard-interactive":
-            old = in_openssh("8.7+", version) is False
-            line = CHALLENGE_RESPONSE if old else "KbdInteractiveAuthentication no"
-        else:
-            line = METHODS.get(method, "")
-        if line and line not in lines:
-            lines.append(line)
-    if in_openssh("2.5+", version) is False and not {PUBLIC_KEYS, CHALLENGE_RESPONSE}.isdisjoint(lines):
-        return []  # it does not know them by these names, and with an unknown keyword sshd does not start
-    return [] if lines == [PUBLIC_KEYS] else lines
 
 
 def first_release(context: Context, category: Class) -> str:

@@ -41,6 +41,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Why, one matter each, in the words of the findings that it mends."""
     caution: str = ""
     """What has to be so before it is applied."""
+    beside: tuple[str, ...] = ()
+    """What has to be read with the lines: comments, without their sign."""
     moduli_bits: int | None = None
     """Of the kind "moduli": the least size that stays."""
     key: NewKey | None = None

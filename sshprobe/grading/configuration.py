@@ -13,11 +13,18 @@ from sshprobe.errors import InputError
 from sshprobe.grading.advice import (
     CHACHA20,
     KEYWORDS,
+)
+from sshprobe.grading.lists import WORDS
+from sshprobe.grading.login_methods import (
+    CHAINS_SINCE,
     METHODS,
     ONLY_PUBLIC_KEYS,
     PUBLIC_KEYS,
+    beside,
+    caution,
+    chain_lines,
+    keyboard_line,
 )
-from sshprobe.grading.lists import WORDS
 from sshprobe.grading.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
@@ -37,8 +44,6 @@ _REMOVING = "7.5+"
 """Releases that take "-name,name": their default less those names."""
 
 _POST_QUANTUM = "8.5"
-
-_CHALLENGE, _KEYBOARD = "ChallengeResponseAuthentication no", "KbdInteractiveAuthentication no"
 
 
 def check_release(version: str) -> str:
@@ -340,10 +345,11 @@ def _server_authentication(profile: Profile, release: str, problems: list[str]) 
     lines = [*_place(profile, rule)]
     if "publickey" not in allowed:
         return [*lines, "PubkeyAuthentication no", *off]
-    lines += ["# have your public key in place before you apply it", PUBLIC_KEYS]
-    if allowed == {"publickey"} and in_openssh("6.2+", release):
-        return [*lines, ONLY_PUBLIC_KEYS]
-    return lines + off
+    if allowed == {"publickey"} and in_openssh(CHAINS_SINCE, release):
+        chain = chain_lines(rule, (), release) or [PUBLIC_KEYS, ONLY_PUBLIC_KEYS]
+    else:
+        chain = [PUBLIC_KEYS, *off]
+    return [*lines, f"# {caution(chain)}", *(f"# {words}" for words in beside(chain)), *chain]
 
 
 def _client_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
@@ -368,5 +374,5 @@ def _switched_off(allowed: set[str], release: str) -> list[str]:
     if "gssapi-with-mic" in allowed or "gssapi-keyex" in allowed:
         lines = [line for line in lines if not line.startswith("GSSAPI")]
     if "keyboard-interactive" not in allowed:
-        lines.append(_KEYBOARD if in_openssh("8.7+", release) else _CHALLENGE)
+        lines.append(keyboard_line(release))
     return [line for line in dict.fromkeys(lines) if not line.startswith("GSSAPI") or in_openssh("3.7+", release)]

@@ -17,7 +17,7 @@ from sshprobe.grading.advice import NEW_KEY, Context, not_waived
 from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import with_methods, with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers, seen_lists
-from sshprobe.grading.shell_commands import rsa_key_bits
+from sshprobe.grading.shell_commands import backup_command, rsa_key_bits
 from sshprobe.records import Observation, Verdict
 
 FIRST_VERSION = (2018, 76)
@@ -203,7 +203,7 @@ def _rsa_key(context: Context, before: Verdict) -> Iterator[Step]:
         key = NewKey(type="rsa", bits=bits, file=file, replaces=True)
         change = Change(
             kind="host_key",
-            commands=(f"dropbearkey -t rsa -s {bits} -f {file}.new && mv {file}.new {file}",),
+            commands=(f"dropbearkey -t rsa -s {bits} -f {file}.new && {backup_command(file)} && mv {file}.new {file}",),
             reasons=reasons(found),
             caution="clients that know the old key will warn: tell them the new one",
             key=key,

@@ -170,10 +170,12 @@ def _authentication(observation: Observation) -> list[str]:
     if not methods:
         raise InputError(f"{_place(observation)} was not observed in full: its authentication methods")
     names = ", ".join(_quoted(method) for method in dict.fromkeys(methods) if method)
+    chain = ["# A second factor after the key does not show: a server lists the first step of a chain alone."]
     guessed = [method for method in ("password", "keyboard-interactive") if method in methods]
     remark = (
         [f"# {' and '.join(guessed)}: passwords can be guessed; most guides want publickey alone"] if guessed else []
     )
+    remark = remark or chain
     return ["", "[authentication]", _where(observation), *remark, f"allowed = [{names}]"]
 
 

@@ -11,11 +11,8 @@ from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup
 from sshprobe.grading.advice import (
     NEW_KEY,
     NO_GSS,
-    ONLY_PUBLIC_KEYS,
-    PUBLIC_KEYS,
     SSH1,
     Context,
-    authentication_lines,
     config_line,
     has_keyword,
     host_key_plan,
@@ -38,11 +35,12 @@ from sshprobe.grading.hypothetical import (
     without_names,
 )
 from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
+from sshprobe.grading.platforms import UNNAMED, Platform
 from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.records import Finding, Observation, Verdict
 
-YOUR_KEY = "have your public key in place before you apply it"
 TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
 FORGET = "take every other HostKey line out, they add up"
 
@@ -174,11 +172,15 @@ def _host_key_algorithms(context: Context, before: Verdict) -> Iterator[Step]:
         out = sorted(set(context.observation.server_host_key_algorithms or ()) - set(kept))
         if kept and out:
             yield _line(
-                [f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families],
+                [f"HostKey {_platform(context).key_file(family)}" for family in families],
                 partial(with_names, category="host_key", names=kept),
                 comment=f"without {', '.join(out)}: {FORGET}",
                 reasons=(*why, FORGET),
             )
+
+
+def _platform(context: Context) -> Platform:
+    return context.platform or UNNAMED
 
 
 def _family(name: str) -> str:
@@ -193,11 +195,12 @@ def _is_plain(name: str) -> bool:
 
 def _made_key(context: Context, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
     """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
-    key = new_key(made, context.profile, replaces=False)
+    platform = _platform(context)
+    key = new_key(made, context.profile, replaces=False, platform=platform)
     there = context.observation.server_host_key_algorithms or ()
     families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name) and name in there))
     # Of two keys of one type sshd takes the first.
-    text = [f"HostKey {key.file}", *(f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families)]
+    text = [f"HostKey {key.file}", *(f"HostKey {platform.key_file(family)}" for family in families)]
     if has_keyword(context, "host_key"):
         text.append(f"HostKeyAlgorithms {','.join(names)}")
     note = () if has_keyword(context, "host_key") else (FORGET,)
@@ -237,19 +240,19 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     lines = authentication_lines(context, unlisted)
     # In one step with what switches the rest off: it is never left out where nobody could log in without it.
     before_it, more = ([PUBLIC_KEYS], ["publickey"]) if lines[:1] == [PUBLIC_KEYS] else ([], [])
+    added = ("publickey: off until now, and nothing else is left that is sure to let you in",) if more else ()
+    comment = f"without {', '.join(unlisted)}: {caution(lines)}"
+    known = {"comment": comment, "caution": caution(lines)}
+    if lines and lines[-1].startswith(f"{CHAIN} "):
+        # The first step of the one chain is all that a server then lists.
+        effect = partial(with_methods, more=more, only="publickey")
+        yield _line(lines, effect, reasons=(*added, *reasons(about)), beside=tuple(beside(lines)), **known)
+        return
     for line in lines[len(before_it) :]:
-        if line == ONLY_PUBLIC_KEYS:
-            # The first step of the one chain is all that a server then lists.
-            effect = partial(with_methods, more=more, only="publickey")
-            why = reasons(about)
-        else:
-            gone = [method for method in unlisted if line in authentication_lines(context, [method])]
-            effect = partial(with_methods, more=more, gone=gone)
-            why = reasons(about, gone)
-        if more:
-            why = ("publickey: off until now, and nothing else is left that is sure to let you in", *why)
-        comment = f"without {', '.join(unlisted)}: {YOUR_KEY}"
-        yield _line([*before_it, line], effect, comment=comment, reasons=why, caution=YOUR_KEY)
+        gone = [method for method in unlisted if line in authentication_lines(context, [method])]
+        effect = partial(with_methods, more=more, gone=gone)
+        why = (*added, *reasons(about, gone))
+        yield _line([*before_it, line], effect, reasons=why, beside=tuple(beside([line])), **known)
         before_it = []
 
 
@@ -260,7 +263,7 @@ def _moduli(context: Context, before: Verdict) -> Iterator[Step]:
         least = max(2048, 0 if rule is None else rule.min_bits)
         change = Change(
             kind="moduli",
-            commands=(moduli_command(least),),
+            commands=(moduli_command(least, _platform(context)),),
             comment=f"moduli of {least} bits and more",
             reasons=reasons(found),
             moduli_bits=least,
@@ -278,7 +281,7 @@ def _new_keys(context: Context, before: Verdict) -> Iterator[Step]:
             continue
         if not any(key.type == type for key in context.observation.host_keys or ()):
             continue
-        key = new_key(type, context.profile, replaces=True)
+        key = new_key(type, context.profile, replaces=True, platform=_platform(context))
         change = Change(
             kind="host_key",
             commands=key_commands(key),

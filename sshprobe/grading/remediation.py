@@ -11,7 +11,6 @@ from sshprobe.grading.advice import (
     KEYWORDS,
     NO_GSS,
     Context,
-    authentication_lines,
     first_release,
     has_keyword,
     host_key_plan,
@@ -22,6 +21,8 @@ from sshprobe.grading.advice import (
     signs_with_sha1_only,
 )
 from sshprobe.grading.lists import WORDS
+from sshprobe.grading.login_methods import authentication_lines, in_one_line
+from sshprobe.grading.platforms import Platform
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 
@@ -60,7 +61,7 @@ def advise(judgement: Judgement, context: Context) -> str | None:
 def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
     match judgement.id:
         case "group_exchange.standard_group" if openssh:
-            return "put /etc/ssh/moduli back, or make a new one (ssh-keygen -M generate, then -M screen)"
+            return "put the moduli file back, or make a new one (ssh-keygen -M generate, then -M screen)"
         case "host_key.certificate_principals":
             return NEW_CERTIFICATE
         case "protocol.version_hint":
@@ -76,10 +77,11 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
         case "group_exchange.modulus":
             rule = context.profile.group_exchange
             least = max(2048, 0 if rule is None else rule.min_bits)
-            return moduli_command(least) if openssh else f"use moduli of {least} bits or more"
+            platform = context.platform
+            return f"use moduli of {least} bits or more" if platform is None else moduli_command(least, platform)
         case "host_key.size":
-            if openssh and judgement.algorithm == "ssh-rsa":
-                return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True)))
+            if context.platform is not None and judgement.algorithm == "ssh-rsa":
+                return _replace_rsa_key(context, context.platform)
             return f"replace the {judgement.algorithm} host key by one of {judgement.expected}"
         case "host_key.authority":
             return f"sign the {judgement.algorithm} anew by {judgement.expected}"
@@ -92,9 +94,9 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
                 else f"sign with {judgement.expected}"
             )
         case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
-            return _new_key(judgement, context, openssh)
+            return _new_key(judgement, context)
         case "host_key.shared" | "host_key.shared_prime" | "host_key.known":
-            return _new_key(judgement, context, openssh)
+            return _new_key(judgement, context)
         case "group_exchange.not_safe_prime" | "group_exchange.generator":
             return "replace the moduli file by that of the vendor or by a new one" + (
                 " (ssh-keygen -M generate, then -M screen)" if openssh else ""
@@ -107,7 +109,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return "PermitEmptyPasswords no" if openssh else "give every account a credential"
         case "authentication.unlisted":
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
-            return "; ".join(lines) or f"switch {judgement.algorithm} off"
+            return in_one_line(lines) or f"switch {judgement.algorithm} off"
         case "profile.waiver_expired":
             return "mend what it covers, or decide anew and change its `until`"
         case "kex.terrapin":
@@ -142,17 +144,20 @@ def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> 
     if in_openssh("2.5+", version) is False and not both:
         return "upgrade: OpenSSH before 2.5 has no host keys for SSH-2 but DSA"
     key = "" if both else ", once there is a host key for it (ssh-keygen -t rsa): without one sshd does not start"
-    hidden = "; only OpenSSH before 7.4 heeds it, and this one does not say which it is" if version is None else ""
-    return f"Protocol 2{key}{hidden}"
+    return f"Protocol 2{key}"
 
 
 def _update_for_strict_kex(openssh: bool) -> str:
     return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
 
 
-def _new_key(judgement: Judgement, context: Context, openssh: bool) -> str:
-    if openssh and judgement.algorithm == "ssh-rsa":
-        return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True)))
+def _replace_rsa_key(context: Context, platform: Platform) -> str:
+    return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True, platform=platform)))
+
+
+def _new_key(judgement: Judgement, context: Context) -> str:
+    if context.platform is not None and judgement.algorithm == "ssh-rsa":
+        return _replace_rsa_key(context, context.platform)
     return f"make a new {judgement.algorithm} host key" + (", one on each machine" if "shared" in judgement.id else "")
 
 

@@ -14,10 +14,13 @@ from sshprobe.grading.grade import grade, judge
 from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import plain_steps, said_first
+from sshprobe.grading.platforms import Platform, platform_of
 from sshprobe.profiles import Profile
 from sshprobe.records import Finding, Grade, Observation, Verdict
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
+UNLESS = "# What a Match block or an option of sshd's command line says counts before them"
+KEYS = "# If `sshd -T | grep -i ^hostkey` shows another file than {}, take that one"
 
 
 class Remedy(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +28,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
 
     changes: list[Change]
     """The smallest set: without any one of them the promise is not kept."""
+    platform: Platform | None
+    """Where the server has what the lines and commands are for; None: no commands, and advice in words."""
     lines: list[str]
     """Ready lines of sshd_config, comments among them. Empty: nothing to change there."""
     commands: list[str]
@@ -74,15 +79,19 @@ def remedy(
         for change in changes:
             if change.kind in ("sshd_config", "host_key") and change.text:
                 comment = f"# {change.comment}"
-                lines += [*([comment] if comment not in lines else []), *change.text]
+                lines += [*([comment] if comment not in lines else []), *(f"# {words}" for words in change.beside)]
+                lines += change.text
         commands = [command for change in changes for command in change.commands]
     long = [change for change in changes if change.moduli_bits is not None] if openssh else []
+    short = [command for command in commands if not any(command in change.commands for change in long)]
+    keys = [change.key.file for change in changes if change.key is not None and change.key.replaces]
     left = [finding for finding in promised.findings if finding.counts]
     return Remedy(
         changes=changes,
-        lines=[FIRST, *lines] if lines else [],
+        platform=platform_of(observation),
+        lines=[FIRST, UNLESS, *lines] if lines else [],
         commands=commands,
-        short_commands=[command for command in commands if not any(command in change.commands for change in long)],
+        short_commands=[*([KEYS.format(" and ".join(keys))] if short and keys else []), *short],
         long_commands=[change.comment for change in long],
         advice=[] if openssh else _advice(said_first(context, steps), changes),
         grade=promised.grade,

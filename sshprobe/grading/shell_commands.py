@@ -5,17 +5,19 @@ from __future__ import annotations
 from sshprobe.algorithms import lookup
 from sshprobe.grading.changes import NewKey
 from sshprobe.grading.checks import minimum_bits
+from sshprobe.grading.platforms import UNNAMED, Platform
 from sshprobe.profiles import Profile
 
 
-def moduli_command(bits: int) -> str:
+def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
     """A shell command that leaves only moduli of `bits` and more, and the file as it first was beside it.
 
     It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left: the first line of
     most files is a comment, whose fifth word is no number and would count as more than any. The fifth field of
     moduli(5) holds the bits less one.
     """
-    file, kept, backup = "/etc/ssh/moduli", "/etc/ssh/moduli.kept", "/etc/ssh/moduli.sshprobe-backup"
+    file = platform.moduli
+    kept, backup = f"{file}.kept", f"{file}.sshprobe-backup"
     none = f"no modulus of {bits} bits in {file}: take the file of a current OpenSSH"
     return (
         f"test -e {backup} || cp -p {file} {backup} && awk '/^[0-9]/ && $5 >= {bits - 1}' {file} > {kept}; "
@@ -24,7 +26,7 @@ def moduli_command(bits: int) -> str:
     )
 
 
-def new_key(type: str, profile: Profile, *, replaces: bool) -> NewKey:
+def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform = UNNAMED) -> NewKey:
     """The host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
 
     One that replaces none has a file of its own, which names its size. Of a file of the usual name that was not seen
@@ -34,24 +36,33 @@ def new_key(type: str, profile: Profile, *, replaces: bool) -> NewKey:
     family = "ed25519" if entry is None else entry.family
     bits = {"rsa": rsa_key_bits(profile), "ecdsa": int(type[-3:]) if type[-3:].isdigit() else 256}.get(family)
     name = family if replaces else f"{family}_{bits or 256}"
-    return NewKey(type=family, bits=bits, file=f"/etc/ssh/ssh_host_{name}_key", replaces=replaces)
+    return NewKey(type=family, bits=bits, file=platform.key_file(name), replaces=replaces)
 
 
 def key_commands(key: NewKey) -> tuple[str, ...]:
-    """Shell commands that make a host key. Clients that know the one that it replaces must be told."""
+    """Shell commands that make a host key. Clients that know the one that it replaces must be told.
+
+    The old key stays beside the new one. Where there is none at that place, sshd has its key elsewhere, and nothing is
+    put there.
+    """
     size = "" if key.bits is None else f" -b {key.bits}"
     make = f"ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {key.file}"
     if not key.replaces:
         return (f"test -e {key.file} || {make}",)
     return (
         f"{make}.new",
-        f"mv {key.file}.new {key.file} && mv {key.file}.new.pub {key.file}.pub",
+        f"{backup_command(key.file)} && mv {key.file}.new {key.file} && mv {key.file}.new.pub {key.file}.pub",
     )
+
+
+def backup_command(file: str) -> str:
+    """A shell command that keeps a file beside itself, under a new name each time. It fails if there is no file."""
+    return f'test -e {file} && cp -p {file} "$(mktemp {file}.before-XXXXXX)"'
 
 
 def rsa_key_commands(bits: int) -> tuple[str, ...]:
     """Shell commands that replace the RSA host key by one of `bits`."""
-    return key_commands(NewKey(type="rsa", bits=bits, file="/etc/ssh/ssh_host_rsa_key", replaces=True))
+    return key_commands(NewKey(type="rsa", bits=bits, file=UNNAMED.key_file("rsa"), replaces=True))
 
 
 def rsa_key_bits(profile: Profile) -> int:

@@ -19,6 +19,7 @@ from sshprobe.profiles.model import (
     FORBIDDING_WORDS,
     SECTIONS,
     WORDS,
+    AuthenticationRule,
     HostKeyRule,
     KexRule,
     MinimumBits,
@@ -183,6 +184,7 @@ def _check(profile: Profile, reader: TomlText) -> None:
         for name in profile.authentication.recommended:
             if name not in profile.authentication.allowed:
                 reader.fail(("authentication", "recommended"), f"`{name}` is not among `allowed`", name)
+        _check_chain(profile.authentication, reader)
     seen: set[str] = set()
     for index, item in reversed(list(enumerate(profile.explained))):
         if item.id in seen:
@@ -190,6 +192,15 @@ def _check(profile: Profile, reader: TomlText) -> None:
         seen.add(item.id)
     for index, waiver in enumerate(profile.waiver):
         _check_waiver(waiver, ("waiver", index), reader)
+
+
+def _check_chain(rule: AuthenticationRule, reader: TomlText) -> None:
+    steps = rule.chain.split(",")
+    if rule.chain and (len(steps) < 2 or not {"publickey", "password", "keyboard-interactive"}.issuperset(steps)):
+        reader.fail(("authentication", "chain"), f"`{rule.chain}` is not a chain such as publickey,password")
+    if rule.chain and steps[0] not in rule.allowed:
+        # A server lists the first step of a chain.
+        reader.fail(("authentication", "chain"), f"`{steps[0]}`, its first step, is not among `allowed`")
 
 
 def _check_waiver(waiver: Waiver, place: Place, reader: TomlText) -> None:

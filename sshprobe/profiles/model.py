@@ -103,6 +103,9 @@ class AuthenticationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     unverified: str = ""
     allowed: tuple[str, ...]
     recommended: tuple[str, ...] = ()
+    chain: str = ""
+    """The chain of methods that the document itself writes: "publickey,password". A server lists its first step alone,
+    so it is for advice and never judged."""
 
 
 Rule = AlgorithmRule | GroupExchangeRule | ProtocolRule | AuthenticationRule

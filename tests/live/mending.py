@@ -21,7 +21,7 @@ from sshprobe.lab.openssh import WEAK, OpenSSH, make_key
 from sshprobe.lab.server import LabServer
 from sshprobe.profiles import Profile, available_profiles, load_profile
 from sshprobe.records import HostRecord, Observation
-from sshprobe.report.fix.pasted import CHECK, drop_in, sshd_config
+from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan
 from sshprobe.wire.groups import group
 
@@ -128,7 +128,7 @@ def apply(text: str, etc: Path, *, as_file: bool) -> list[str]:
         if found is not None:
             done = subprocess.run(["sh", "-ec", found[1]], stdin=subprocess.DEVNULL, capture_output=True, text=True)
             assert (done.returncode, done.stderr) == (0, ""), found[1]
-        elif line and not line.startswith("#") and line != CHECK:
+        elif line and not line.startswith(("#", "sshd -t")):
             lines.append(line)
     if as_file:
         file = etc / "sshd_config.d" / "00-sshprobe.conf"

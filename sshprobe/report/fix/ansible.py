@@ -17,14 +17,16 @@ from sshprobe.report.fix.plan import (
     Group,
     NewKey,
     Plan,
+    Platform,
     cautions,
     comment,
     heading,
-    is_openssh,
     left,
     not_for,
     ungraded,
 )
+
+CHAIN = "AuthenticationMethods "
 
 OF_GROUPS = frozenset({"all", "ungrouped"})
 """Names that stand for groups in every inventory."""
@@ -35,7 +37,8 @@ def playbook(plan: Plan) -> str:
     lines = ["---"]
     plays = 0
     for group in plan.groups():
-        if not is_openssh(group):
+        platform = group.platform
+        if platform is None:
             why = not_for(group)
             lines += comment(
                 f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
@@ -55,7 +58,7 @@ def playbook(plan: Plan) -> str:
         )
         if group.changes and names:
             plays += 1
-            lines += [*_play(group, names, plays), ""]
+            lines += [*_play(group, platform, names, plays), ""]
     lines += comment(ungraded(plan))
     if not plays:
         lines.append("[]")
@@ -78,7 +81,7 @@ def _inventory_name(host: str, target: str | None) -> str:
     return host
 
 
-def _play(group: Group, names: dict[str, list[str]], number: int) -> Iterator[str]:
+def _play(group: Group, platform: Platform, names: dict[str, list[str]], number: int) -> Iterator[str]:
     """Yield one play. `names` has the hosts that were asked for each name."""
     renamed = {name: hosts for name, hosts in names.items() if hosts != [name]}
     profile, remedy = group.verdict[0], group.remedy
@@ -95,7 +98,8 @@ def _play(group: Group, names: dict[str, list[str]], number: int) -> Iterator[st
     if renamed:
         yield "    sshprobe_addresses:"
         yield from (f"      {_text(name)}: {json.dumps(hosts)}" for name, hosts in renamed.items())
-    yield "    sshd_service: \"{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}\""
+    service = platform.service or "{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}"
+    yield f"    sshd_service: {json.dumps(service)}"
     yield "  tasks:"
     # No pattern of Ansible stands for a host and not for a group. Before the facts, for which it logs in.
     yield "    - name: Stop at a host that was not scanned"
@@ -112,15 +116,17 @@ def _play(group: Group, names: dict[str, list[str]], number: int) -> Iterator[st
         yield "        not in [inventory_hostname] + sshprobe_addresses[inventory_hostname]"
     yield "    - name: Gather facts"
     yield "      ansible.builtin.setup:"
+    if any(change.beside and change.text[-1].startswith(CHAIN) for change in group.changes):
+        yield from _indented(_stop_at_a_chain(platform))
     for change in group.changes:
         if change.moduli_bits is not None:
-            yield from _indented(_moduli(change, change.moduli_bits))
+            yield from _indented(_moduli(change, change.moduli_bits, platform.moduli))
     for change in group.changes:
         if change.key is not None:
             yield from _indented(_key(change, change.key))
-    yield from _indented(_configuration(group))
+    yield from _indented(_configuration(group, platform))
     yield "    - name: Check the configuration"
-    yield "      ansible.builtin.command: /usr/sbin/sshd -t"
+    yield f"      ansible.builtin.command: {platform.sshd} -t"
     yield "      changed_when: false"
     yield "    - name: Restart sshd now"
     yield "      ansible.builtin.meta: flush_handlers"
@@ -145,14 +151,29 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
     return (f"    {line}" for line in lines)
 
 
-def _moduli(change: Change, bits: int) -> Iterator[str]:
+def _stop_at_a_chain(platform: Platform) -> Iterator[str]:
+    """Yield tasks that end the play at a host where a second factor is required: the line would end that.
+
+    On the host it can be seen, except in a Match block.
+    """
+    yield "- name: Read which methods sshd requires today"
+    yield f"  ansible.builtin.command: {platform.sshd} -T"
+    yield "  register: sshprobe_sshd"
+    yield "  changed_when: false"
+    yield "- name: Stop at a host that requires a second factor"
+    yield "  ansible.builtin.fail:"
+    yield '    msg: "AuthenticationMethods has a chain here: the line of this play would leave a key alone"'
+    yield "  when: sshprobe_sshd.stdout is search('(?im)^authenticationmethods [^\\n]*,')"
+
+
+def _moduli(change: Change, bits: int, file: str) -> Iterator[str]:
     yield from comment(change.reasons)
     yield f"- name: Keep moduli of {bits} bits and more alone"
     yield "  ansible.builtin.shell: |"
-    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit !small }}' /etc/ssh/moduli || exit 0"
+    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit !small }}' {file} || exit 0"
     for command in change.commands:
         yield f"    {command}"
-    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit small }}' /etc/ssh/moduli && echo changed"
+    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit small }}' {file} && echo changed"
     yield "  register: sshprobe_moduli"
     yield "  changed_when: \"'changed' in sshprobe_moduli.stdout\""
 
@@ -179,22 +200,22 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
     yield "  notify: Restart sshd"
 
 
-def _configuration(group: Group) -> Iterator[str]:
+def _configuration(group: Group, platform: Platform) -> Iterator[str]:
     for change in group.changes:
         if change.text:
-            yield from _block(change)
+            yield from _block(change, platform)
 
 
-def _block(change: Change) -> Iterator[str]:
+def _block(change: Change, platform: Platform) -> Iterator[str]:
     # A block for each matter, by its keyword: what another scan finds later must not put back what this one mends.
     keyword = change.text[-1].split()[0]
-    yield from comment(change.reasons)
+    yield from comment([*change.reasons, *change.beside])
     yield f"- name: {_text(f'Put {keyword} first in sshd_config')}"
     yield "  ansible.builtin.blockinfile:"
-    yield "    path: /etc/ssh/sshd_config"
+    yield f"    path: {platform.folder}/sshd_config"
     yield "    insertbefore: BOF"
     yield "    backup: true"
-    yield "    validate: /usr/sbin/sshd -t -f %s"
+    yield f"    validate: {platform.sshd} -t -f %s"
     yield f"    marker: {_text(f'# {{mark}} sshprobe {keyword}')}"
     yield "    block: |"
     for line in change.text:

@@ -14,10 +14,10 @@ from sshprobe.report.fix.plan import (
     Change,
     Group,
     Plan,
+    Platform,
     cautions,
     comment,
     heading,
-    is_openssh,
     is_windows,
     left,
     not_for,
@@ -25,10 +25,9 @@ from sshprobe.report.fix.plan import (
     wrapped,
 )
 
-DROP_IN = "/etc/ssh/sshd_config.d/00-sshprobe.conf"
-CHECK = "sshd -t && { systemctl reload ssh || systemctl reload sshd; }"
+DROP_IN = "{}/sshd_config.d/00-sshprobe.conf"
 FIRST_LINES = (
-    "First in /etc/ssh/sshd_config: of two lines with one keyword sshd takes the first. "
+    "First in {}/sshd_config: of two lines with one keyword sshd takes the first. "
     "Look through its Match blocks too: what they say counts before that."
 )
 
@@ -45,8 +44,8 @@ def drop_in(plan: Plan) -> str:
     """Return a file for /etc/ssh/sshd_config.d for every group of OpenSSH servers."""
     blocks = []
     for group in plan.groups():
-        if is_openssh(group):
-            blocks.append(list(_drop_in(group)))
+        if group.platform is not None:
+            blocks.append(list(_drop_in(group, group.platform)))
         else:
             blocks.append(comment(_other(group, not_for(group))))
     blocks.append(comment(ungraded(plan)))
@@ -83,12 +82,14 @@ def _block(group: Group) -> Iterator[str]:
     yield from comment([*heading(group), *cautions(group)])
     changes = group.changes
     yield from _commands(changes)
-    if is_openssh(group):
-        yield from _section([change for change in changes if change.text], FIRST_LINES)
+    platform = group.platform
+    if platform is not None:
+        yield from _section([change for change in changes if change.text], FIRST_LINES.format(platform.folder))
         if changes:
             yield ""
             yield from comment(["Check and reload, then log in once more from a second terminal:"])
-            yield CHECK
+            yield from comment(line for note in platform.notes for line in wrapped(note))
+            yield platform.check
     else:
         words = [change for change in changes if change.kind == "words"]
         if words:
@@ -125,8 +126,13 @@ def _section(changes: list[Change], title: str) -> Iterator[str]:
         yield ""
         yield from comment(wrapped(title))
         for change in changes:
-            yield from _reasons(change)
-            yield from map(escape_unprintable, change.text)
+            yield from _lines(change)
+
+
+def _lines(change: Change) -> Iterator[str]:
+    yield from _reasons(change)
+    yield from comment(change.beside)
+    yield from map(escape_unprintable, change.text)
 
 
 def _reasons(change: Change) -> Iterator[str]:
@@ -134,11 +140,12 @@ def _reasons(change: Change) -> Iterator[str]:
         yield from comment(wrapped(reason, indent="  "))
 
 
-def _drop_in(group: Group) -> Iterator[str]:
+def _drop_in(group: Group, platform: Platform) -> Iterator[str]:
+    file = DROP_IN.format(platform.folder)
     changes = [change for change in group.changes if change.text]
     old = not _has_include(group.software)
     if changes:
-        yield f"# {DROP_IN}"
+        yield f"# {file}"
     yield from comment([*heading(group), *cautions(group)])
     if changes:
         yield "#"
@@ -149,10 +156,10 @@ def _drop_in(group: Group) -> Iterator[str]:
         else:
             yield from comment(
                 wrapped(
-                    f"Save as {DROP_IN}: the first value wins. /etc/ssh/sshd_config has to begin with "
-                    "`Include /etc/ssh/sshd_config.d/*.conf`, as Debian's and Red Hat's do. What a Match block says "
-                    "counts before that. If the file is there from another time, put these lines on top of it: what "
-                    "it mended would be undone without it."
+                    f"Save as {file}: the first value wins. {platform.folder}/sshd_config has to begin with "
+                    f"`Include {platform.folder}/sshd_config.d/*.conf`, as Debian's and Red Hat's do. What a Match "
+                    "block says counts before that. If the file is there from another time, put these lines on top "
+                    "of it: what it mended would be undone without it."
                 )
             )
     with_commands = [change for change in group.changes if change.commands]
@@ -162,12 +169,12 @@ def _drop_in(group: Group) -> Iterator[str]:
         yield from _reasons(change)
         yield from comment(f"    {command}" for command in change.commands)
     if group.changes:
-        yield from comment(["Then check and reload, and log in once more from a second terminal:", f"    {CHECK}"])
+        yield from comment(["Then check and reload, and log in once more from a second terminal:"])
+        yield from comment([*(line for note in platform.notes for line in wrapped(note)), f"    {platform.check}"])
     if changes:
         yield ""
     for change in changes:
-        yield from _reasons(change)
-        yield from map(escape_unprintable, change.text)
+        yield from _lines(change)
     yield from _left(group)
 
 

@@ -12,6 +12,13 @@ from sshprobe.report.promise import Promise
 from sshprobe.report.words import count, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
+UNLESS = (
+    "That holds where nothing else has a say: no Match block, no option on sshd's command line (`ps ax | grep sshd`; "
+    "on Red Hat 8 the crypto policy of /etc/sysconfig/sshd is one)."
+)
+OTHER_KEYS = (
+    "And where {} is the key in use: if `sshd -T | grep -i ^hostkey` shows another file, take that one in its place."
+)
 WIDTH = 118
 
 
@@ -33,6 +40,34 @@ class NewKey(Protocol):
     @property
     def replaces(self) -> bool:
         """Whether the key that is there goes."""
+
+
+class Platform(Protocol):
+    """Where a system has what belongs to sshd, as `sshprobe.grading.platforms.Platform`."""
+
+    @property
+    def folder(self) -> str:
+        """That of sshd_config."""
+
+    @property
+    def moduli(self) -> str:
+        """The file of moduli."""
+
+    @property
+    def sshd(self) -> str:
+        """The server's program."""
+
+    @property
+    def service(self) -> str:
+        """Its name for a service manager, if it is the same on all such systems."""
+
+    @property
+    def check(self) -> str:
+        """A shell command that checks the configuration and reloads the server."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What else there is to know about that."""
 
 
 class Change(Protocol):
@@ -59,6 +94,10 @@ class Change(Protocol):
         """What has to be so before."""
 
     @property
+    def beside(self) -> tuple[str, ...]:
+        """What has to be read with the lines."""
+
+    @property
     def moduli_bits(self) -> int | None:
         """The least moduli that stay."""
 
@@ -73,6 +112,10 @@ class Remedy(Promise, Protocol):
     @property
     def changes(self) -> Sequence[Change]:
         """The smallest set."""
+
+    @property
+    def platform(self) -> Platform | None:
+        """Where lines and commands belong; None: changes are in words."""
 
 
 class Group(NamedTuple):
@@ -94,6 +137,11 @@ class Group(NamedTuple):
         """The changes."""
         return self.remedy.changes
 
+    @property
+    def platform(self) -> Platform | None:
+        """Where lines and commands belong; None: changes are in words."""
+        return self.remedy.platform
+
 
 class Plan:
     """Takes hosts with what mends them, and groups them. Memory grows with the hosts: a name and a port of each."""
@@ -112,7 +160,7 @@ class Plan:
         about = software(record.identification)
         before = (verdict.profile, verdict.grade, verdict.score, verdict.compliant)
         promise = (remedy.grade, remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
-        key = (about, before, tuple(remedy.changes), promise)
+        key = (about, before, remedy.platform, tuple(remedy.changes), promise)
         name = "" if record.identification is None else record.identification.software
         group = self._groups.setdefault(key, Group(name, about, before, remedy, [], {}))
         group.hosts.append((record.host, record.port))
@@ -133,11 +181,6 @@ def comment(lines: Iterable[str]) -> list[str]:
     return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
 
 
-def is_openssh(group: Group) -> bool:
-    """Whether the hosts say that they are OpenSSH of a Unix."""
-    return group.software.startswith("OpenSSH") and not is_windows(group)
-
-
 def is_windows(group: Group) -> bool:
     """Whether the hosts say that they are OpenSSH of Windows."""
     return group.software.startswith("OpenSSH_for_Windows")
@@ -145,7 +188,11 @@ def is_windows(group: Group) -> bool:
 
 def not_for(group: Group) -> str:
     """Why there are no lines for /etc/ssh/sshd_config."""
-    return "no /etc/ssh on Windows" if is_windows(group) else "no OpenSSH, which alone has sshd_config"
+    if is_windows(group):
+        return "no /etc/ssh on Windows"
+    if group.software.startswith("OpenSSH"):
+        return "no OpenSSH that a known system calls so: it may have no /etc/ssh, and no shell"
+    return "no OpenSSH, which alone has sshd_config"
 
 
 def answer(compliant: bool | None) -> str:
@@ -167,6 +214,11 @@ def heading(group: Group) -> Iterator[str]:
         yield "Nothing to change." if not remedy.left else "Nothing that a change of the configuration could mend."
     else:
         yield f"With these changes: {remedy.grade} ({remedy.score}), {answer(remedy.compliant)}."
+        if remedy.platform is not None:
+            yield from wrapped(UNLESS)
+            files = [change.key.file for change in remedy.changes if change.key is not None and change.key.replaces]
+            if files:
+                yield from wrapped(OTHER_KEYS.format(" and ".join(files)))
 
 
 def cautions(group: Group) -> Iterator[str]:

@@ -1,0 +1,97 @@
+"""On which system an OpenSSH runs, as far as its identification says it, and what is where on that system.
+
+Many appliances carry an OpenSSH under a number of their own, and have neither a shell for users nor /etc/ssh. So
+commands and lines of sshd_config are for those alone that write a release of OpenSSH as known systems do:
+
+- Debian, Ubuntu and Raspbian name the package (debian/rules, SSH_EXTRAVERSION); FreeBSD the day of the import, or its
+  port (version.h; security/openssh-portable); NetBSD the day (crypto/external/bsd/openssh/dist/version.h).
+- Red Hat, SUSE, Alpine, Arch, OpenBSD and macOS add nothing: `OpenSSH_9.6` (version.h of OpenSSH).
+- FreeBSD up to 10 and Gentoo had the patches of HPN-SSH in: `OpenSSH_6.6.1_hpn13v11`. HPN-SSH itself, from version 17
+  on, has a folder of its own, and other numbers.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+from sshprobe.records import Observation
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind of system, and where it has what belongs to sshd."""
+
+    name: str
+    """"Debian", "FreeBSD", "NetBSD"; empty where the identification does not say it."""
+    folder: str = "/etc/ssh"
+    """Holds sshd_config and the host keys."""
+    moduli: str = "/etc/ssh/moduli"
+    sshd: str = "/usr/sbin/sshd"
+    service: str = ""
+    """Its name for a service manager; empty: "ssh" on Debian and its kin, "sshd" elsewhere."""
+    check: str
+    """A shell command for root that checks the configuration and reloads the server."""
+    notes: tuple[str, ...] = ()
+    """What else there is to know about reloading it."""
+
+    def key_file(self, name: str) -> str:
+        """The file of a host key: `name` is "rsa", "ecdsa", "ed25519", "dsa"."""
+        return f"{self.folder}/ssh_host_{name}_key"
+
+
+UNNAMED = Platform(
+    name="",
+    check="sshd -t && { systemctl reload sshd || systemctl reload ssh || service sshd reload; }",
+    notes=(
+        "Without systemd: `rc-service sshd reload` (Alpine, Gentoo), `rcctl reload sshd` (OpenBSD, whose moduli are in "
+        "/etc/moduli). On macOS each connection starts a new sshd.",
+    ),
+)
+DEBIAN = Platform(name="Debian", check="sshd -t && { systemctl reload ssh || service ssh reload; }")
+FREEBSD = Platform(name="FreeBSD", service="sshd", check="sshd -t && service sshd reload")
+FREEBSD_PORT = Platform(
+    name="FreeBSD",
+    folder="/usr/local/etc/ssh",
+    moduli="/usr/local/etc/ssh/moduli",
+    sshd="/usr/local/sbin/sshd",
+    service="openssh",
+    check="/usr/local/sbin/sshd -t && service openssh reload",
+)
+# moduli(5) of NetBSD; rc.d/sshd has "reload" among its commands.
+NETBSD = Platform(name="NetBSD", moduli="/etc/moduli", service="sshd", check="sshd -t && /etc/rc.d/sshd reload")
+
+_RELEASE = re.compile(
+    r"OpenSSH(?:"
+    r"[-_]1\.2(?:\.\d{1,2})?"
+    r"|_(?:2\.1\.1|2\.[23]\.0|2\.5\.[12]|2\.9\.9|3\.0\.[12]|3\.2\.[23]|3\.[678]\.1)(?:p[1-4])?"
+    r"|_6\.6\.1(?:p1)?"
+    r"|_(?:2\.[19]|3\.\d|4\.[0-79]|[5-9]\.\d|[1-9]\d\.\d)(?:p[12])?"
+    r")(?:[-_]hpn\d{1,2}v\d{1,2})?"
+)
+"""Releases of OpenSSH (its release notes), and those to come."""
+
+_COMMENTS: tuple[tuple[re.Pattern[str], Platform], ...] = (
+    (re.compile(r"(?:Debian|Ubuntu|Raspbian)[- ][A-Za-z0-9.+~:-]+"), DEBIAN),
+    (re.compile(r"FreeBSD(?:-\d{8}| localisations \d{8})"), FREEBSD),
+    (re.compile(r"FreeBSD-openssh-portable-(?:overwrite-)?base[A-Za-z0-9.,_-]*"), FREEBSD),
+    (re.compile(r"FreeBSD-openssh-portable-[A-Za-z0-9.,_-]+"), FREEBSD_PORT),
+    (re.compile(r"NetBSD_Secure_Shell-\d{8}[a-z0-9+-]*"), NETBSD),
+)
+
+
+def platform_of(observation: Observation) -> Platform | None:
+    """The system of a server that says a release of OpenSSH as a known system writes it; None for all others."""
+    found = observation.identification
+    return None if found is None else _platform(found.software, found.comments)
+
+
+@lru_cache(maxsize=1024)
+def _platform(software: str, comments: str | None) -> Platform | None:
+    release = _RELEASE.fullmatch(software)
+    if release is None:
+        return None
+    if not comments:
+        return UNNAMED
+    return next((platform for pattern, platform in _COMMENTS if pattern.fullmatch(comments)), None)
