@@ -22,8 +22,9 @@ from sshprobe.algorithms.catalogue import (
 )
 from sshprobe.algorithms.claims import Claim, claims
 from sshprobe.algorithms.groups import KnownGroup, known_group
+from sshprobe.algorithms.guesses import is_unknown, weakness_codes, weakness_of
 from sshprobe.algorithms.releases import NEWEST, RELEASES, History, history, in_openssh, is_newer_than_known
-from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness, weakness_codes, weakness_of
+from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness
 
 __all__ = [
     "CLASSES",
@@ -45,6 +46,7 @@ __all__ = [
     "in_openssh",
     "is_marker",
     "is_newer_than_known",
+    "is_unknown",
     "known_group",
     "lookup",
     "marker",

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import Algorithm, Class, lookup
+from sshprobe.algorithms.catalogue import Algorithm, Class
 from sshprobe.records import SEVERITIES, Severity
 
 
@@ -305,21 +305,3 @@ def weakness(algorithm: Algorithm) -> Weakness | None:
         if algorithm.category in rule.categories and rule.holds(algorithm):
             return rule.weakness
     return None
-
-
-@lru_cache(maxsize=4096)
-def weakness_of(category: Class, name: str) -> Weakness | None:
-    """The weakness of a name as it stands in a list; `UNKNOWN` for a name without an entry."""
-    entry = lookup(category, name)
-    return UNKNOWN if entry is None else weakness(entry)
-
-
-@lru_cache(maxsize=4096)
-def weakness_codes(category: Class, name: str) -> tuple[str, ...]:
-    """The codes of every weakness of a name, that of `weakness_of` first: ("short-strength", "logjam", "sha1")."""
-    worst = weakness_of(category, name)
-    if worst is None:
-        return ()
-    entry = lookup(category, name)
-    others = [rule.weakness.code for rule in RULES if entry and category in rule.categories and rule.holds(entry)]
-    return tuple(dict.fromkeys([worst.code, *others]))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup, marker, names, weakness_of
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, is_unknown, lookup, marker, names, weakness_of
 from sshprobe.errors import InputError
 from sshprobe.grading.advice import (
     CHACHA20,
@@ -247,7 +247,7 @@ def _is_forbidden(profile: Profile, category: Class, name: str, release: str) ->
 def _weak(category: Class, found: list[str]) -> Iterator[str]:
     for name in found:
         weak = weakness_of(category, name)
-        if weak is not None and weak.reason != "unknown":
+        if weak is not None and not is_unknown(category, name):
             yield f"# {name} is weak, although the profile lets it pass: {weak.words}"
 
 

@@ -26,6 +26,7 @@ from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists,
 from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin
+from sshprobe.grading.unnamed import unnamed
 from sshprobe.grading.version_hints import judge_version
 from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of, habit_of
@@ -57,7 +58,7 @@ def grade(
     profile.need_server()
     gradeable = is_gradeable(observation)
     judgements = judge(observation, profile, strict=strict, fleet=fleet)
-    missing = list(not_observed(observation, profile))
+    missing = [*not_observed(observation, profile), *unnamed(observation, profile, judgements)]
     if not gradeable and not missing:
         missing = ["anything"]
     context = Context.of(observation, profile, judgements)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
 
-from sshprobe.algorithms import Class, Weakness, canonical, is_marker, lookup, weakness_of
+from sshprobe.algorithms import Class, Weakness, canonical, is_marker, is_unknown, lookup, weakness_of
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import is_as_strong, weakest_bits
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
@@ -38,7 +39,8 @@ WORDS: dict[Class, str] = {
     "compression": "compression methods",
 }
 
-_CERTIFICATE = "-cert-v01@openssh.com"
+_CERTIFICATE = re.compile(r"-cert(?:-v0[01]@openssh\.com)?$")
+"""The end of a certificate's name: without version and domain since OpenSSH 10.6."""
 _RECOMMENDING = ("MUST", "SHOULD+", "SHOULD")
 
 
@@ -133,14 +135,15 @@ def judge_algorithms(
 
 def _without_certificate(name: str) -> str:
     """The host key algorithm of the key in an OpenSSH certificate (PROTOCOL.certkeys); other names as they are."""
-    plain = name.removesuffix(_CERTIFICATE)
+    found = _CERTIFICATE.search(name)
+    plain = name if found is None else name[: found.start()]
     return f"{plain}@openssh.com" if plain != name and plain.startswith(("sk-", "webauthn-")) else plain
 
 
 def _judge_allowed(category: Class, offer: Offer, *, named: bool) -> Judgement | None:
     weak = _weakness(category, offer)
     # A name that the catalogue does not know, but a profile lists, is a company's own.
-    return None if weak is None or (named and weak.reason == "unknown") else _weak(category, offer, weak)
+    return None if weak is None or (named and is_unknown(category, offer.name)) else _weak(category, offer, weak)
 
 
 def _judge_other(
@@ -199,7 +202,9 @@ def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
         category=category,
         algorithm=offer.name,
         message=weak.words,
-        expected="not offered, although the profile lets it pass",
+        expected="a name that is known"
+        if is_unknown(category, offer.name)
+        else "not offered, although the profile lets it pass",
         observed=offer.observed(),
         references=weak.references,
     )

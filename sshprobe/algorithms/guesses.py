@@ -1,0 +1,115 @@
+"""What a name without an entry looks like: never strong, and weak where a part of it is the name of something weak.
+
+Vendors put names of their own on old methods: "diffie-hellman-group1-sha1-win7@microsoft.com". Only whole parts of
+the name before its domain count, so that "group14" is not "group1" and "ecdsa" not "dsa". A guess says so in words.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import msgspec
+
+from sshprobe.algorithms.catalogue import Class, is_marker, lookup
+from sshprobe.algorithms.weakness import RULES, UNKNOWN, Weakness, weakness
+from sshprobe.records import SEVERITIES
+
+_SHORT_CURVE = r"(?:nist|sec|brainpool)?[pkbt](?:1[0-9]{2}|20[0-9])(?:[rkt][0-9])?"
+_BLOCK_64 = r"blowfish|bf|cast128|cast5|idea|gost89|magma|skipjack|x?tea|safer|rc2|rc5"
+
+_PARTS: tuple[tuple[Class, str, str, str], ...] = (
+    (
+        "kex",
+        r"group-?1|modp(?:512|768|1024)|dh(?:512|768|1024)|rsa(?:512|768|1024)",
+        "short-strength",
+        "1024 bits or less",
+    ),
+    ("kex", _SHORT_CURVE, "low-strength", "a short curve"),
+    ("kex", r"sha-?1|md5", "sha1-exchange", "SHA-1 or MD5"),
+    ("host_key", r"(?<!-ml-)(?<!-slh-)(?<!-fn-)dsa|dss(?:1)?", "dsa", "DSA"),
+    ("host_key", r"rsa(?:512|768|1024)", "short-strength", "1024 bits or less"),
+    ("host_key", _SHORT_CURVE, "low-strength", "a short curve"),
+    ("host_key", r"sha-?1|md5", "sha1-signature", "SHA-1 or MD5"),
+    ("cipher", r"none|null|plain|plaintext|cleartext", "no-protection", "no encryption"),
+    ("cipher", r"a?rc4(?:[0-9]+)?|arcfour(?:[0-9]+)?", "rc4", "RC4"),
+    ("cipher", r"des(?:40|56|64)?(?!-ede)|sdes|40|40bit|56|56bit", "short-key", "DES or a short key"),
+    ("cipher", r"ecb", "ecb", "ECB mode"),
+    ("cipher", r"3des|des3|tdes|tdea|3tdea|2tdea|des-ede3?|tripledes", "64-bit-block", "3DES"),
+    ("cipher", _BLOCK_64, "64-bit-block", "64-bit blocks"),
+    ("cipher", r"cbc", "cbc", "CBC mode"),
+    ("cipher", r"[co]fb(?:[0-9]+)?", "mode", "CFB or OFB mode"),
+    ("mac", r"none|null", "no-protection", "no MAC"),
+    ("mac", r"crc32|crc", "short-tag", "a checksum"),
+    ("mac", r"(?:hmac)?md[245]", "md5", "MD5"),
+    ("mac", r"sha-?1-(?:32|64|80|96)", "sha1-truncated", "SHA-1, cut short"),
+    ("mac", r"(?:hmac)?sha-?1", "hmac-sha1", "SHA-1"),
+)
+"""Class, what one or more parts of a name are, the rule of `weakness` that would hold, and that in words."""
+
+_PATTERNS = tuple(
+    (category, re.compile(f"-(?:{parts})(?=-)"), reason, words) for category, parts, reason, words in _PARTS
+)
+_OF_RULES = {rule.weakness.reason: rule.weakness for rule in RULES}
+_MECHANISM = re.compile(r"[A-Za-z0-9+/]{22}==")
+"""The end of the name of a GSS-API exchange (RFC 4462 section 2.1): base64 of 16 bytes."""
+
+
+@lru_cache(maxsize=4096)
+def is_unknown(category: Class, name: str) -> bool:
+    """Return whether a name has no entry in the catalogue and is not a marker. A GSS-API mechanism is no part of it."""
+    return lookup(category, name) is None and not is_marker(name)
+
+
+@lru_cache(maxsize=4096)
+def weakness_of(category: Class, name: str) -> Weakness | None:
+    """Return the weakness of a name as it stands in a list.
+
+    Of a name without an entry: that of what it looks like, or `UNKNOWN`. `is_unknown` tells the two from facts.
+    """
+    entry = lookup(category, name)
+    if entry is not None:
+        return weakness(entry)
+    return next(iter(_guesses(category, name)), UNKNOWN)
+
+
+@lru_cache(maxsize=4096)
+def weakness_codes(category: Class, name: str) -> tuple[str, ...]:
+    """The codes of every weakness of a name, that of `weakness_of` first: ("short-strength", "logjam", "sha1")."""
+    worst = weakness_of(category, name)
+    if worst is None:
+        return ()
+    entry = lookup(category, name)
+    if entry is None:
+        others = [guess.code for guess in _guesses(category, name)]
+    else:
+        others = [rule.weakness.code for rule in RULES if category in rule.categories and rule.holds(entry)]
+    return tuple(dict.fromkeys([worst.code, *others]))
+
+
+def _guesses(category: Class, name: str) -> list[Weakness]:
+    """Return all that a name looks like, worst first."""
+    local = name.partition("@")[0]
+    found = []
+    same = lookup(category, local) if local != name else None
+    weak = None if same is None else weakness(same)
+    if weak is not None:
+        # The same name in another's domain. The whole of it: "ssh-rsa-sha2-256@attachmate.com" is not "ssh-rsa".
+        found.append(_as_guess(weak, local))
+    if name.startswith("gss-") and _MECHANISM.fullmatch(name.rpartition("-")[2]):
+        local = name.rpartition("-")[0]
+    parts = f"-{'-'.join(re.findall('[a-z0-9]+', local.lower()))}-"
+    found += [
+        _as_guess(_OF_RULES[reason], words)
+        for of, pattern, reason, words in _PATTERNS
+        if of == category and pattern.search(parts)
+    ]
+    return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
+
+
+def _as_guess(weak: Weakness, words: str) -> Weakness:
+    return msgspec.structs.replace(
+        weak,
+        words=f"an unknown name that looks like {words}",
+        why=f"the catalogue does not know the name; if it is what it looks like: {weak.why}",
+    )
