@@ -119,7 +119,8 @@ class HostKey(msgspec.Struct, frozen=True, kw_only=True):
     blob: str
     """The public key blob in base64."""
     signature_verified: bool | None
-    """True: the server proved that it holds the key. False: its proof was wrong. None: could not be checked."""
+    """True: the server proved that it holds the key. False: its proof was wrong, or it is of another
+    type than was negotiated. None: could not be checked."""
     signature_algorithm: str
     """The name the server signed with: "rsa-sha2-512". Of a refused signature: the name that was negotiated."""
     kex_algorithm: str

@@ -138,6 +138,19 @@ def minimum_bits(profile: Profile, family: str) -> int | None:
     return {"rsa": profile.host_key.min_bits.rsa, "dsa": profile.host_key.min_bits.dsa}.get(family)
 
 
+def is_of_type_asked_for(key: HostKey) -> bool:
+    """Whether a key is of the type that was negotiated, as far as the catalogue knows both (RFC 4253 section 7.1)."""
+    shown, asked = lookup("host_key", key.type), lookup("host_key", key.signature_algorithm)
+    if asked is None or not asked.family:
+        return True
+    return shown is not None and shown.family == asked.family
+
+
+def is_unproven(key: HostKey) -> bool:
+    """Whether the server's proof for a key was wrong, or the key is not of the type that was negotiated."""
+    return key.signature_verified is False or (key.signature_verified is None and not is_of_type_asked_for(key))
+
+
 def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
     """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
     rule = profile.host_key
@@ -152,15 +165,19 @@ def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judg
 
 
 def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> Iterator[Judgement]:
-    if key.signature_verified is False:
+    if is_unproven(key):
         yield Judgement(
             id="host_key.unproven",
             severity="high",
             category="host_key",
             algorithm=key.type,
-            message="the server did not prove that it holds this key",
+            message="the server did not prove that it holds this key"
+            if is_of_type_asked_for(key)
+            else f"the server showed this key when asked for {key.signature_algorithm}",
             expected="a signature of this key over the exchange hash",
-            observed=f"a wrong signature ({key.signature_algorithm})",
+            observed=f"a wrong signature ({key.signature_algorithm})"
+            if is_of_type_asked_for(key)
+            else f"a key of another type than {key.signature_algorithm}",
             references=("RFC 4253 section 8",),
         )
         return
@@ -198,15 +215,15 @@ def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> I
 
 
 def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[str]:
-    """In words, the keys whose size the profile bounds and that were not seen, and those without proof."""
+    """In words, the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw."""
+    unproven = [key.type for key in observation.host_keys or () if is_unproven(key)]
+    yield from (f"proof of the {type_} host key" for type_ in dict.fromkeys(unproven))
     if profile.host_key is None:
         return
     sized: set[tuple[str, str]] = set()
     for key in observation.host_keys or ():
         entry = lookup("host_key", key.type)
-        if key.signature_verified is False:
-            yield f"proof of the {key.type} host key"
-        elif entry is not None and key.bits is not None and key.signature_verified:
+        if entry is not None and key.bits is not None and key.signature_verified:
             # A key without its proof is a claim, as any server can show any key.
             sized.add((entry.family, entry.format))
     wanted: set[tuple[str, str]] = set()

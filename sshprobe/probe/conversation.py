@@ -16,7 +16,7 @@ from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
 from sshprobe.records import Status
-from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.errors import OtherHostKey, RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,
     AuthenticationFailed,
@@ -31,6 +31,7 @@ from sshprobe.wire.events import (
     KexInitReceived,
     LineReceived,
 )
+from sshprobe.wire.host_keys import HostKey
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.key_exchange import GroupExchangeRequest
 from sshprobe.wire.messages import KexInit
@@ -70,6 +71,8 @@ class Answers(msgspec.Struct):
     extensions: tuple[tuple[bytes, bytes], ...] | None = None
     banner: bytes | None = None
     group: GroupReceived | None = None
+    other_host_key: HostKey | None = None
+    """A host key of another type than was negotiated: it ends the connection."""
 
 
 class Conversation:
@@ -212,6 +215,8 @@ class Conversation:
             self._closed = True
             raise Ended("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:
+            if isinstance(error, OtherHostKey):
+                self.answers.other_host_key = error.host_key
             raise self._in_words(awaited) or Ended("protocol_error", str(error)) from None
         if type(event) is DisconnectReceived or type(event) is ConnectionClosed:
             raise self._ended(event, awaited)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import ClassVar
@@ -18,11 +18,13 @@ import msgspec
 from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
 from sshprobe.probe.later_names import LaterNames
+from sshprobe.probe.plan import Exchange
 from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.certificates import Certificate as WireCertificate
 from sshprobe.wire.events import HostKeyReceived
+from sshprobe.wire.host_keys import HostKey as WireHostKey
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
 
@@ -45,6 +47,8 @@ class Facts(msgspec.Struct):
     later_names: dict[str, LaterNames] = {}
     """Name-list to what later KEXINITs named beyond the first."""
     host_keys: list[HostKey] = []
+    other_host_keys: dict[str, HostKey] = {}
+    """Family that was asked for to a key of another type, which the server showed in its place."""
     group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
     authentication_methods: list[str] | None = None
@@ -102,18 +106,20 @@ class Facts(msgspec.Struct):
         certificate = None if key.certificate is None else _certificate(key.certificate)
         if certificate is not None and certificate.ca_signature_verified is False:
             self.warn(f"the CA's signature of the {key.type} host key is wrong")
-        self.host_keys.append(
-            HostKey(
-                type=key.type,
-                bits=key.bits,
-                fingerprint=key.fingerprint,
-                blob=blob,
-                signature_verified=event.signature_verified,
-                signature_algorithm=event.signature_algorithm,
-                kex_algorithm=event.kex_algorithm,
-                certificate=certificate,
-            )
-        )
+        self.host_keys.append(_host_key(event, blob, certificate))
+
+    def saw_other_host_key(self, key: WireHostKey | None, exchange: Exchange) -> None:
+        """Keep a host key of another type than was negotiated, if there was one: it proves nothing."""
+        if key is not None:
+            event = HostKeyReceived(key, False, exchange.host_key_algorithm, exchange.kex)
+            blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
+            certificate = None if key.certificate is None else _certificate(key.certificate)
+            self.other_host_keys[exchange.family] = _host_key(event, blob, certificate)
+
+    def all_host_keys(self, answered: Collection[str]) -> list[HostKey]:
+        """Return the host keys, and behind them those of another type than was asked for, where no right one came."""
+        others = [key for family, key in self.other_host_keys.items() if family not in answered]
+        return [*self.host_keys, *others]
 
     def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
         """Keep EXT_INFO."""
@@ -216,6 +222,19 @@ def _any_post_quantum(kex_algorithms: tuple[bytes, ...]) -> bool:
 def hexadecimal(number: int) -> str | None:
     """Return a number of a group as moduli(5) writes it, or None for one so large that no group has it."""
     return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
+
+
+def _host_key(event: HostKeyReceived, blob: str, certificate: Certificate | None) -> HostKey:
+    return HostKey(
+        type=event.host_key.type,
+        bits=event.host_key.bits,
+        fingerprint=event.host_key.fingerprint,
+        blob=blob,
+        signature_verified=event.signature_verified,
+        signature_algorithm=event.signature_algorithm,
+        kex_algorithm=event.kex_algorithm,
+        certificate=certificate,
+    )
 
 
 def _certificate(certificate: WireCertificate) -> Certificate:

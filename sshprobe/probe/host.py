@@ -217,6 +217,9 @@ class HostProbe:
             self._start(conversation, exchange)
         try:
             event = yield from conversation.host_key()
+        except Ended:
+            self.facts.saw_other_host_key(conversation.answers.other_host_key, exchange)
+            raise
         finally:
             if exchange.group_exchange and not conversation.early:
                 self._saw_group(conversation, exchange)
@@ -369,7 +372,7 @@ class HostProbe:
             languages_client_to_server=lists["languages_client_to_server"],
             languages_server_to_client=lists["languages_server_to_client"],
             first_kex_packet_follows=facts.kexinit.first_kex_packet_follows if facts.kexinit else None,
-            host_keys=list(facts.host_keys) if wanted.host_keys and asked else None,
+            host_keys=facts.all_host_keys(self._progress.answered) if wanted.host_keys and asked else None,
             group_exchange=list(facts.group_exchange) if wanted.group_exchange and asked else None,
             extensions=facts.extensions,
             authentication_user=self._options.auth_user if wanted.authentication else None,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from sshprobe.wire.codec import string
-from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.errors import OtherHostKey
 from sshprobe.wire.host_keys import HostKey, expected_blob_type, host_key_family, parse_host_key, parse_unknown_host_key
 from sshprobe.wire.key_derivation import HASHES, Secrets
 from sshprobe.wire.key_exchange import KeyExchange, Reply
@@ -31,7 +31,7 @@ def prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> 
     """Check the signature in `reply`, for the host key `algorithm` that was negotiated.
 
     `transcript` is what the exchange hash begins with: V_C, V_S, I_C and I_S as strings. Raises `RemoteProtocolError`
-    for a malformed key, or one of another type than was asked for.
+    for a malformed key, and `OtherHostKey` for one of another type than was asked for.
     """
     host_key = _parse(algorithm, reply.host_key)
     if reply.secret is None:
@@ -59,7 +59,7 @@ def _parse(algorithm: str, blob: bytes) -> HostKey:
         return parse_unknown_host_key(blob, algorithm)
     host_key = parse_host_key(blob)
     if host_key_family(host_key.type) != expected:
-        raise RemoteProtocolError("the server sent a host key of another type than was asked for")
+        raise OtherHostKey(host_key)
     return host_key
 
 

@@ -377,6 +377,37 @@ def test_raw_score_cap_and_reasons_are_apart() -> None:
     assert one.categories["mac"].score == 100
 
 
+SERVER_PROFILES = [each for each in map(load_profile, available_profiles()) if each.kind == "server"]
+
+
+@pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
+@pytest.mark.parametrize(
+    "key",
+    [
+        host_key("ssh-ed25519", 256, verified=False),
+        msgspec.structs.replace(host_key("ssh-rsa", 4096, verified=None), signature_algorithm="ssh-ed25519"),
+        msgspec.structs.replace(host_key("odd@example.com", None, verified=None), signature_algorithm="rsa-sha2-512"),
+    ],
+    ids=["a wrong signature", "another type", "a type that nobody knows"],
+)
+def test_a_key_without_proof_is_never_compliant(profile: Profile, key: HostKey) -> None:
+    """In no profile, whether it says anything of host keys or not."""
+    good = [host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096)]
+    verdict = grade(modern(host_keys=[*good, key]), profile)
+    assert verdict.compliant is not True
+    assert f"proof of the {key.type} host key" in verdict.not_observed
+    assert "host_key.unproven" in {each.id for each in verdict.findings}
+    assert f"proof of the {key.type} host key" not in grade(modern(host_keys=good), profile).not_observed
+
+
+def test_a_key_that_could_not_be_checked_counts_where_its_size_is_bounded() -> None:
+    """As with `--depth lists`: nobody saw it, and only a bound on its size needs it."""
+    unchecked = modern(host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096, verified=None)])
+    assert "size of the RSA host key" in grade(unchecked, MODERN).not_observed
+    rfc = load_profile("rfc9142")
+    assert grade(unchecked, rfc).not_observed == grade(modern(host_keys=[]), rfc).not_observed == []
+
+
 def test_names_of_one_weakness_cost_once_and_each_is_a_finding() -> None:
     names = ("hmac-sha1", "hmac-sha1-etm@openssh.com", "umac-64@openssh.com", "umac-64-etm@openssh.com")
     verdict = grade(modern(**macs(*names)), MODERN)
