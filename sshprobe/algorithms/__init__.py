@@ -19,6 +19,7 @@ from sshprobe.algorithms.catalogue import (
     marker_names,
     mechanism,
     names,
+    names_aead_cipher,
 )
 from sshprobe.algorithms.claims import Claim, claims
 from sshprobe.algorithms.groups import KnownGroup, known_group
@@ -53,6 +54,7 @@ __all__ = [
     "marker_names",
     "mechanism",
     "names",
+    "names_aead_cipher",
     "weakness",
     "weakness_codes",
     "weakness_of",

@@ -12,6 +12,7 @@ Strength in bits follows NIST SP 800-57 Part 1 Rev. 5, Table 2; sizes between it
 from __future__ import annotations
 
 import pkgutil
+import re
 from functools import cache, lru_cache
 from typing import Literal, get_args
 
@@ -120,6 +121,28 @@ def aliases(entry: Algorithm) -> list[str]:
     same = entry.alias_of or entry.name
     table = _table(entry.category).values()
     return [each.name for each in table if same in (each.name, each.alias_of) and each.name != entry.name]
+
+
+_AEAD_NAME = re.compile(
+    r"(?:aead[-_])?(?:aes|camellia|serpent|twofish|aria|sm4|chacha)[-_]?\d*[-_](?:gcm|ccm|ocb|poly1305)(?:[-_]?(?:8|16))?"
+    r"(?:[-_]ssh)?(?:@.*)?",
+    re.ASCII | re.IGNORECASE,
+)
+"""A cipher and an AEAD mode, however spelled: "AEAD_AES_128_GCM" (RFC 5647), "aead-aes-128-gcm-ssh"."""
+
+
+@lru_cache(maxsize=4096)
+def names_aead_cipher(name: str) -> bool:
+    """Return whether a name in a list of MACs is that of an AEAD cipher.
+
+    No MAC is negotiated by it: an AEAD cipher brings its own, and the name stands in the list beside it (RFC 5647
+    section 5.1) or by mistake. So it says nothing of the MACs that a server can use.
+    """
+    for category in ("mac", "cipher"):
+        entry = _table(category).get(name)
+        if entry is not None and (entry.construction == "aead" or entry.aead == "yes"):
+            return True
+    return _AEAD_NAME.fullmatch(name) is not None
 
 
 class Mechanism(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import Class, is_marker, lookup
+from sshprobe.algorithms.catalogue import Class, is_marker, lookup, names_aead_cipher
 from sshprobe.algorithms.weakness import RULES, UNKNOWN, Weakness, weakness
 from sshprobe.records import SEVERITIES
 
@@ -21,10 +21,11 @@ _BLOCK_64 = r"blowfish|bf|cast128|cast5|idea|gost89|magma|skipjack|x?tea|safer|r
 _PARTS: tuple[tuple[Class, str, str, str], ...] = (
     (
         "kex",
-        r"group-?1|modp(?:512|768|1024)|dh(?:512|768|1024)|rsa(?:512|768|1024)",
-        "short-strength",
-        "1024 bits or less",
+        r"group-?1|modp(?:512|768|1024)|dh(?:512|768|1024)",
+        "logjam",
+        "a 1024-bit group or less",
     ),
+    ("kex", r"rsa(?:512|768|1024)", "short-strength", "1024 bits or less"),
     ("kex", _SHORT_CURVE, "low-strength", "a short curve"),
     ("kex", r"sha-?1|md5", "sha1-exchange", "SHA-1 or MD5"),
     ("host_key", r"(?<!-ml-)(?<!-slh-)(?<!-fn-)dsa|dss(?:1)?", "dsa", "DSA"),
@@ -57,7 +58,12 @@ _MECHANISM = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 @lru_cache(maxsize=4096)
 def is_unknown(category: Class, name: str) -> bool:
-    """Return whether a name has no entry in the catalogue and is not a marker. A GSS-API mechanism is no part of it."""
+    """Return whether a name has no entry in the catalogue and is not a marker. A GSS-API mechanism is no part of it.
+
+    The name of an AEAD cipher in a list of MACs is known, however it is spelled: it is not a MAC.
+    """
+    if category == "mac" and names_aead_cipher(name):
+        return False
     return lookup(category, name) is None and not is_marker(name)
 
 
@@ -67,6 +73,8 @@ def weakness_of(category: Class, name: str) -> Weakness | None:
 
     Of a name without an entry: that of what it looks like, or `UNKNOWN`. `is_unknown` tells the two from facts.
     """
+    if category == "mac" and names_aead_cipher(name):
+        return None
     entry = lookup(category, name)
     if entry is not None:
         return weakness(entry)

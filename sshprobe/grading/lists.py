@@ -7,7 +7,16 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sshprobe.algorithms import Class, Weakness, canonical, is_marker, is_unknown, lookup, weakness_of
+from sshprobe.algorithms import (
+    Class,
+    Weakness,
+    canonical,
+    is_marker,
+    is_unknown,
+    lookup,
+    names_aead_cipher,
+    weakness_of,
+)
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import is_as_strong, weakest_bits
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
@@ -97,10 +106,15 @@ def missing_lists(observation: Observation, category: Class) -> Iterator[str]:
         what = f"{WORDS[category]} {direction}".strip()
         if names is None:
             yield what
-        elif category != "compression" and not any(name and not is_marker(name) for name in names):
+        elif category != "compression" and not any(_can_be_chosen(category, name) for name in names):
             if category == "mac" and _all_aead(observation, direction):
                 continue
             yield f"{what}: the list is empty"
+
+
+def _can_be_chosen(category: Class, name: str) -> bool:
+    """Whether a client can choose an algorithm of the class by a name."""
+    return bool(name) and not is_marker(name) and not (category == "mac" and names_aead_cipher(name))
 
 
 def judge_algorithms(
@@ -119,6 +133,8 @@ def judge_algorithms(
     allowed = {canonical(category, name) for name in rule.allowed}
     for same, offer in found.items():
         word = words.get(same)
+        if word is None and category == "mac" and all(map(names_aead_cipher, offer.names)):
+            continue  # no client can negotiate it as a MAC
         if word is None and same not in allowed:
             # A certificate is a key of its type: what forbids the type forbids it too, where it is not named.
             word = words.get(_without_certificate(same))

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.algorithms import Class, canonical
+from sshprobe.algorithms import Class, canonical, names_aead_cipher
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
@@ -406,6 +406,49 @@ def test_a_key_that_could_not_be_checked_counts_where_its_size_is_bounded() -> N
     assert "size of the RSA host key" in grade(unchecked, MODERN).not_observed
     rfc = load_profile("rfc9142")
     assert grade(unchecked, rfc).not_observed == grade(modern(host_keys=[]), rfc).not_observed == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "aes128-gcm@openssh.com",
+        "AEAD_AES_128_GCM",
+        "AEAD_AES_256_GCM",
+        "aead-aes-128-gcm-ssh",
+        "aead-aes-256-ccm-ssh",
+        "aes256-gcm",
+        "aes192-gcm",
+        "chacha20-poly1305@openssh.com",
+        "chacha20-poly1305",
+        "camellia256-gcm@example.com",
+    ],
+)
+@pytest.mark.parametrize("strict", [False, True])
+def test_an_aead_cipher_among_the_macs_costs_nothing(name: str, strict: bool) -> None:
+    for profile in SERVER_PROFILES:
+        before = grade(modern(), profile, strict=strict)
+        after = grade(modern(**macs(name)), profile, strict=strict)
+        known = {(each.id, each.algorithm) for each in before.findings}
+        noted = [each for each in after.findings if (each.id, each.algorithm) not in known]
+        assert all(each.severity == "note" for each in noted), (profile.id, noted)
+        assert (after.compliant, after.score, after.not_observed) == (
+            before.compliant,
+            before.score,
+            before.not_observed,
+        ), profile.id
+
+
+def test_a_list_of_macs_with_aead_ciphers_alone_is_empty() -> None:
+    """No client finds a MAC in it, so nothing there was judged."""
+    verdict = grade(modern(**both("mac", ["aes128-gcm@openssh.com"])), MODERN)
+    assert "MACs client to server: the list is empty" in verdict.not_observed
+    ciphers_alone = modern(**both("mac", ["aes128-gcm"]), **both("encryption", ["aes128-gcm@openssh.com"]))
+    assert grade(ciphers_alone, MODERN).not_observed == []
+
+
+@pytest.mark.parametrize("name", ["hmac-gcm", "umac-128-poly1305x", "gcm", "poly1305-aes"])
+def test_other_macs_are_not_taken_for_aead_ciphers(name: str) -> None:
+    assert not names_aead_cipher(name)
 
 
 def test_names_of_one_weakness_cost_once_and_each_is_a_finding() -> None:
