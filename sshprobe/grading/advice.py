@@ -41,6 +41,8 @@ NEW_KEY = (
     "host_key.close_primes",
     "host_key.roca",
     "host_key.exponent",
+    "host_key.small_private_key",
+    "host_key.small_order",
     "host_key.known",
     "host_key.shared",
     "host_key.shared_prime",

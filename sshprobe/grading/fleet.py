@@ -31,7 +31,11 @@ FINDINGS = {
     "close_primes": "host_key.close_primes",
     "roca": "host_key.roca",
     "exponent": "host_key.exponent",
+    "small_private_exponent": "host_key.exponent",
     "small_exponent": "host_key.exponent",
+    "no_dsa_group": "host_key.malformed",
+    "small_private_key": "host_key.small_private_key",
+    "small_order": "host_key.small_order",
     "known": "host_key.known",
 }
 """Weakness to the id of its finding."""

@@ -9,7 +9,7 @@ from typing import Any
 from sshprobe.algorithms import known_group
 from sshprobe.grading.checks import offers_group_exchange
 from sshprobe.grading.keys import Weakness, weaknesses_of
-from sshprobe.grading.safe_primes import LARGEST_BITS, kind_of_modulus
+from sshprobe.grading.safe_primes import LARGEST_BITS, has_smooth_order, kind_of_modulus
 from sshprobe.grading.score import Judgement, order
 from sshprobe.records import GroupExchange, Observation
 
@@ -17,7 +17,7 @@ _WEAKNESSES: dict[Weakness, dict[str, Any]] = {
     "malformed": {
         "id": "host_key.malformed",
         "severity": "critical",
-        "message": "the modulus has a factor below 1000: it is no product of two large primes",
+        "message": "the modulus has a prime factor below 65,536: it is not a product of two large primes",
         "expected": "the product of two large primes",
         "observed": "a small factor",
         "references": ("RFC 8017 section 3.1", "FIPS 186-5 appendix A.1"),
@@ -46,6 +46,14 @@ _WEAKNESSES: dict[Weakness, dict[str, Any]] = {
         "observed": "1, an even or an oversized exponent",
         "references": ("RFC 8017 section 3.1",),
     },
+    "small_private_exponent": {
+        "id": "host_key.exponent",
+        "severity": "critical",
+        "message": "its private exponent is so small that anyone can compute it from the public key",
+        "expected": "65537",
+        "observed": "an exponent that goes with a small private one",
+        "references": ("Wiener, Cryptanalysis of short RSA secret exponents, 1990",),
+    },
     "small_exponent": {
         "id": "host_key.exponent",
         "severity": "low",
@@ -55,19 +63,47 @@ _WEAKNESSES: dict[Weakness, dict[str, Any]] = {
         "references": ("FIPS 186-5 appendix A.1.1", "CVE-2006-4339"),
         "weaknesses": ("small-exponent",),
     },
+    "no_dsa_group": {
+        "id": "host_key.malformed",
+        "severity": "critical",
+        "message": "its numbers are not a DSA group: anyone can compute the private key, or sign without it",
+        "expected": "primes p and q, and g and y of order q",
+        "observed": "numbers without these properties",
+        "references": ("FIPS 186-4 section 4.1", "FIPS 186-4 appendix A"),
+    },
+    "small_private_key": {
+        "id": "host_key.small_private_key",
+        "severity": "critical",
+        "message": "its private key is a number from 1 to 1,024, or the negative of one: anyone can find it by trying",
+        "expected": "a private key made at random",
+        "observed": "a small multiple of the generator",
+        "references": ("FIPS 186-5 appendix A.2", "RFC 8032 section 5.1.5"),
+    },
+    "small_order": {
+        "id": "host_key.small_order",
+        "severity": "critical",
+        "message": "a point of small order: anyone can sign in its name without a private key",
+        "expected": "a public key that was computed from a private one",
+        "observed": "one of the few points whose order divides the cofactor",
+        "references": ("RFC 8032 section 5.1.7", "RFC 7748 section 7"),
+    },
 }
 
 
-def judge_keys(observation: Observation) -> Iterator[Judgement]:
-    """`host_key.malformed`, `.close_primes`, `.roca` and `.exponent`, one of each per key type, the worst.
+_NEVER_PROVEN: frozenset[Weakness] = frozenset({"exponent", "no_dsa_group", "small_order"})
+"""Weaknesses of keys under which libraries take no signature for right."""
 
-    A key that the server did not prove to hold is not judged, but for an exponent with which nobody could.
+
+def judge_keys(observation: Observation) -> Iterator[Judgement]:
+    """What `weaknesses_of` finds, as one finding of each id per key type, the worst.
+
+    A key that the server did not prove to hold is not judged, but for numbers with which nobody could.
     """
     found = [
         Judgement(category="host_key", algorithm=key.type, **_WEAKNESSES[weakness])
         for key in observation.host_keys or ()
         for weakness in weaknesses_of(key.blob)
-        if key.signature_verified is not False or weakness == "exponent"
+        if key.signature_verified is not False or weakness in _NEVER_PROVEN
     ]
     yield from _one_of_each(found)
 
@@ -112,14 +148,17 @@ def _judge_group(p: int, g: int | None) -> Iterator[Judgement]:
             observed=f"{p.bit_length()} bits, {'not prime' if kind == 'composite' else 'no safe prime'}",
             references=("RFC 4419 section 3", "CVE-2016-0701"),
         )
-    if g is not None and not 1 < g < p - 1:
+    out_of_range = g is not None and not 1 < g < p - 1
+    if out_of_range or (g is not None and kind == "unsafe" and has_smooth_order(g, p)):
         yield Judgement(
             id="group_exchange.generator",
             severity="high",
             category="group_exchange",
-            message="the generator is out of range: anyone can compute the secret",
-            expected="between 2 and p-2",
-            observed="out of that range",
+            message="the generator is out of range: anyone can compute the secret"
+            if out_of_range
+            else "the order of the generator has only small prime factors: anyone can compute the secret",
+            expected="between 2 and p-2" if out_of_range else "a generator whose order has a large prime factor",
+            observed="out of that range" if out_of_range else "a generator of smooth order",
             references=("RFC 4419 section 3", "RFC 4253 section 8"),
         )
     group = known_group(p) if p > 0 else None

@@ -1,5 +1,6 @@
-"""What is wrong with one host key by itself: RSA moduli and exponents that make the private key easy to find.
+"""What is wrong with one host key by itself: numbers that make the private key easy to find, or needless.
 
+RSA is tested here; DSA and the curves have modules of their own.
 Works on the blob of a record alone. Records of a fleet repeat their keys, so answers are kept by blob.
 """
 
@@ -10,9 +11,13 @@ import math
 from functools import cache, lru_cache
 from typing import Literal, NamedTuple
 
+from sshprobe.grading.dsa_keys import DSAWeakness, dsa_weaknesses
+from sshprobe.grading.point_keys import PointWeakness, point_weaknesses
 from sshprobe.grading.roca import is_roca
+from sshprobe.grading.small_factors import has_small_factor
 
-Weakness = Literal["malformed", "close_primes", "roca", "exponent", "small_exponent"]
+RSAWeakness = Literal["malformed", "close_primes", "roca", "exponent", "small_private_exponent", "small_exponent"]
+Weakness = RSAWeakness | DSAWeakness | PointWeakness
 
 STANDARD_EXPONENT = 65537
 """The least public exponent that FIPS 186-5 (appendix A.1.1: above 2^16) allows."""
@@ -20,8 +25,8 @@ STANDARD_EXPONENT = 65537
 FERMAT_ROUNDS = 300
 """Steps of Fermat's factoring. Ordinary primes would need more than there are atoms in the world."""
 
-_ALL_BELOW_1000 = math.lcm(*range(1, 1000))
-"""Has a factor in common with just those numbers that have one below 1000."""
+_MOST_STRINGS = 6
+"""A certificate of DSA has its type, a nonce and four numbers."""
 
 
 class RSAKey(NamedTuple):
@@ -86,21 +91,26 @@ def decoded(blob: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
-    """What is wrong with the host key of a record, given its `blob`. Empty for a type other than RSA."""
-    key = rsa_key(decoded(blob))
-    return () if key is None else rsa_weaknesses(key)
+    """What is wrong with the host key of a record, given its `blob`: RSA, DSA, ECDSA, Ed25519 and Ed448."""
+    whole = decoded(blob)
+    key = rsa_key(whole)
+    if key is not None:
+        return rsa_weaknesses(key)
+    fields = strings(whole, _MOST_STRINGS)
+    return point_weaknesses(fields) or dsa_weaknesses(fields)
 
 
-def rsa_weaknesses(key: RSAKey) -> tuple[Weakness, ...]:
+def rsa_weaknesses(key: RSAKey) -> tuple[RSAWeakness, ...]:
     """What is wrong with an RSA key, worst first.
 
-    - "malformed": the modulus is even or has another factor below 1000: no product of two large primes;
+    - "malformed": the modulus is even or has another factor below 2^16: not a product of two large primes;
     - "close_primes": a few steps of Fermat's method factor it (CVE-2022-26320);
     - "roca": made by a faulty library (CVE-2017-15361);
     - "exponent": 1, even, or not below the modulus: no RSA key at all, or one that everybody can sign with;
+    - "small_private_exponent": so small that the method of Wiener finds it from the public key;
     - "small_exponent": below 65537.
     """
-    found: list[Weakness] = []
+    found: list[RSAWeakness] = []
     if not is_well_formed(key.n):
         found.append("malformed")
     elif has_close_primes(key.n):
@@ -109,14 +119,40 @@ def rsa_weaknesses(key: RSAKey) -> tuple[Weakness, ...]:
         found.append("exponent")
     elif key.e < STANDARD_EXPONENT:
         found.append("small_exponent")
+    elif has_small_private_exponent(key):
+        found.append("small_private_exponent")
     if is_roca(key.n):
         found.append("roca")
     return tuple(found)
 
 
 def is_well_formed(n: int) -> bool:
-    """Whether a modulus has no factor below 1000."""
-    return math.gcd(n % _ALL_BELOW_1000, _ALL_BELOW_1000) == 1
+    """Whether a modulus has no factor below 2^16."""
+    return not has_small_factor(n)
+
+
+def has_small_private_exponent(key: RSAKey) -> bool:
+    """Whether continued fractions find the private exponent d: one below n^(1/4) / 3.
+
+    M. Wiener, "Cryptanalysis of short RSA secret exponents" (IEEE Transactions on Information Theory 36, 1990): k/d is
+    a convergent of e/n, with e*d = 1 + k * phi(n). Such a d goes with an e almost as long as n.
+    """
+    e, n = key
+    if 2 * e.bit_length() < n.bit_length():
+        return False
+    above, below = e, n
+    k, d, k_before, d_before = 1, 0, 0, 1
+    while below and 4 * d.bit_length() <= n.bit_length() + 4:
+        quotient, rest = divmod(above, below)
+        above, below = below, rest
+        k, k_before = quotient * k + k_before, k
+        d, d_before = quotient * d + d_before, d
+        if k > 0 and d > 1 and (e * d - 1) % k == 0:
+            total = n + 1 - (e * d - 1) // k  # p + q, where this d is the right one
+            square = total * total - 4 * n
+            if square >= 0 and math.isqrt(square) ** 2 == square:
+                return True
+    return False
 
 
 def has_close_primes(n: int, rounds: int = FERMAT_ROUNDS) -> bool:

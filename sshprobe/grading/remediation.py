@@ -95,6 +95,8 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             )
         case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
             return _new_key(judgement, context)
+        case "host_key.small_private_key" | "host_key.small_order":
+            return _new_key(judgement, context)
         case "host_key.shared" | "host_key.shared_prime" | "host_key.known":
             return _new_key(judgement, context)
         case "group_exchange.not_safe_prime" | "group_exchange.generator":

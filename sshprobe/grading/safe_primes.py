@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from sshprobe.algorithms import known_group
+from sshprobe.grading.small_factors import primes_below, smooth_part
 
 Kind = Literal["safe", "unsafe", "composite"]
 
@@ -45,6 +46,23 @@ def kind_of_modulus(p: int) -> Kind | None:
     return "safe"
 
 
+def has_smooth_order(g: int, p: int) -> bool:
+    """Whether the order of g modulo a prime p has only small prime factors, as each order up to 2^16 has.
+
+    All are below 2^16, but for one of at most 64 bits. Then the method of Pohlig and Hellman (IEEE Transactions on
+    Information Theory 24, 1978) computes what is secret, with 2^32 steps for the one.
+    """
+    smooth = smooth_part(p - 1)
+    return ((p - 1) // smooth).bit_length() <= 64 or int(_power()(g, smooth, p)) == 1
+
+
+def is_probable_prime(n: int) -> bool:
+    """Whether n is prime, with overwhelming probability: the same test, and the same answer each time."""
+    if n < 3 or n % 2 == 0:
+        return n == 2
+    return not _has_small_factor(n) and all(_passes(n, base) for base in (2, *_bases(n)))
+
+
 def _has_small_factor(n: int) -> bool:
     if n < _ALL_OF_THEM:
         return any(n % d == 0 for d in range(2, math.isqrt(n) + 1))
@@ -54,7 +72,7 @@ def _has_small_factor(n: int) -> bool:
 @cache
 def _odd_primes() -> int:
     """Return the product of the odd primes below 2000: worked out where a group has to be tested."""
-    return math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))
+    return math.prod(primes_below(2000)) // 2
 
 
 def _bases(n: int) -> list[int]:

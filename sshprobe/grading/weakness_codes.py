@@ -27,6 +27,8 @@ OF_FINDINGS: dict[str, tuple[str, ...]] = {
     "host_key.sha1_only": ("sha1",),
     "host_key.shared": ("shared-key",),
     "host_key.shared_prime": ("shared-prime",),
+    "host_key.small_order": ("weak-key",),
+    "host_key.small_private_key": ("weak-key",),
     "host_key.unproven": ("unproven-key",),
     "kex.no_post_quantum": ("no-post-quantum",),
     "kex.no_strict_kex": ("no-strict-kex",),

@@ -9,10 +9,12 @@ from sshprobe.records import SharedKey, SummaryRecord
 from sshprobe.report.words import count
 
 _WEAK = {
-    "host_key.malformed": ("has a small factor", "have a small factor"),
+    "host_key.malformed": ("has numbers that are not those of a key", "have numbers that are not those of a key"),
     "host_key.close_primes": ("is factored by Fermat's method", "are factored by Fermat's method"),
     "host_key.roca": ("is vulnerable to ROCA", "are vulnerable to ROCA"),
     "host_key.exponent": ("has a poor exponent", "have a poor exponent"),
+    "host_key.small_private_key": ("has a private key found by trying", "have private keys found by trying"),
+    "host_key.small_order": ("has a small order", "have a small order"),
     "host_key.known": ("is on a list of known keys", "are on a list of known keys"),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import msgspec
@@ -9,7 +10,8 @@ import pytest
 
 from sshprobe.algorithms import groups, known_group
 from sshprobe.grading import grade, safe_primes
-from sshprobe.grading.safe_primes import kind_of_modulus
+from sshprobe.grading.safe_primes import has_smooth_order, kind_of_modulus
+from sshprobe.grading.small_factors import primes_below
 from sshprobe.probe.facts import hexadecimal
 from sshprobe.profiles import load_profile
 from sshprobe.records import GroupExchange, Observation
@@ -118,6 +120,25 @@ def test_findings() -> None:
     assert ids(modern(group_exchange=[sent(p + 2)], kex_algorithms=without)) == {}
     worst = ids(modern(group_exchange=[sent(p), sent(p + 2)]))
     assert worst == {"group_exchange.not_safe_prime": "high", "group_exchange.standard_group": "note"}
+
+
+LARGE = prime(260)
+
+
+@pytest.mark.parametrize("order", [3, 1009, 65521, 4 * 16381, 3 * 5 * 7 * 65519])
+def test_a_generator_of_small_or_smooth_order(order: int) -> None:
+    p = next(n for k in range(1, 9999) if is_prime(n := 2 * k * order * LARGE + 1))
+    g = next(g for base in range(2, 99) if (g := pow(base, (p - 1) // order, p)) > 1)
+    assert ids(modern(group_exchange=[sent(p, g)]))["group_exchange.generator"] == "high"
+    # In the same group a generator whose order has the large prime in it is no such thing.
+    large = next(base for base in range(2, 99) if not has_smooth_order(base, p))
+    assert "group_exchange.generator" not in ids(modern(group_exchange=[sent(p, large)]))
+
+
+def test_a_group_whose_order_is_smooth_but_for_a_prime_of_64_bits() -> None:
+    smooth = math.prod(primes_below(800))
+    p = next(n for k in range(1, 9999) if is_prime(n := 2 * k * smooth * (2**64 - 59) + 1))
+    assert ids(modern(group_exchange=[sent(p, 5)]))["group_exchange.generator"] == "high"
 
 
 @pytest.mark.parametrize("text", [None, "", "no hex", "-", "F" * 5000, "\u0661"])

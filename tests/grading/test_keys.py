@@ -8,13 +8,14 @@ import math
 import asyncssh
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading import grade
 from sshprobe.grading.keys import (
     RSAKey,
     has_close_primes,
+    has_small_private_exponent,
     is_well_formed,
     plain_blob,
     rsa_key,
@@ -22,6 +23,7 @@ from sshprobe.grading.keys import (
     weaknesses_of,
 )
 from sshprobe.grading.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
+from sshprobe.grading.small_factors import has_small_factor, smooth_part
 from sshprobe.profiles import load_profile
 from sshprobe.records import Finding, Verdict
 from sshprobe.wire.codec import mpint, string
@@ -45,11 +47,17 @@ def test_the_numbers_of_roca() -> None:
     assert sorted(_TELLING) == [11, 13, 17, 19, 37, 53, 61, 71, 73, 79, 97, 103, 107, 109, 127, 151, 157]
 
 
+@settings(max_examples=20)
 @given(st.integers(2, 2**40))
-@example(997**2)
-@example(1009 * 1013)
-def test_a_factor_below_1000_is_found(n: int) -> None:
-    assert is_well_formed(n) == all(n % d for d in range(2, 1000))
+@example(65521**2)
+@example(65537 * 65539)
+@example(65537)
+def test_a_factor_below_65536_is_found(n: int) -> None:
+    assert is_well_formed(n) == all(n % d for d in range(2, 1 << 16))
+    smooth = smooth_part(n)
+    assert n % smooth == 0
+    assert not has_small_factor(n // smooth)
+    assert smooth == 1 or has_small_factor(smooth)
 
 
 @pytest.mark.parametrize("bits", [512, 1024, 2048])
@@ -141,9 +149,22 @@ def test_exponents(e: int, expected: tuple[str, ...]) -> None:
 
 def test_small_factors() -> None:
     p, q = prime(512), prime(512)
-    for factor in (2, 3, 997):
+    for factor in (2, 3, 997, 1009, 65521):
         assert rsa_weaknesses(RSAKey(65537, factor * p * q)) == ("malformed",)
-    assert rsa_weaknesses(RSAKey(65537, 1009 * p * q)) == ()
+    assert rsa_weaknesses(RSAKey(65537, 65537 * p * q)) == ()
+
+
+def test_small_private_exponents() -> None:
+    p, q = prime(512), prime(512)
+    phi = (p - 1) * (q - 1)
+    fourth_root = math.isqrt(math.isqrt(p * q))
+    for least, expected in ((3, True), (2**64, True), (fourth_root // 4, True), (fourth_root * 2**10, False)):
+        d = next(d for d in range(least | 1, least + 1000, 2) if math.gcd(d, phi) == 1)
+        key = RSAKey(pow(d, -1, phi), p * q)
+        assert has_small_private_exponent(key) is expected
+        assert rsa_weaknesses(key) == (("small_private_exponent",) if expected else ())
+    for e in range(2**1000 + 1, 2**1000 + 41, 2):  # large public exponents alone are no fault
+        assert not has_small_private_exponent(RSAKey(e, p * q))
 
 
 def test_blobs() -> None:
