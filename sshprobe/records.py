@@ -296,6 +296,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Worst first, then by category and algorithm."""
     waived: int = 0
     """How many of `findings` are waived: with any, `compliant` true means compliant with waivers."""
+    grade_is_partial: bool = False
+    """True: not everything was seen that can cost points, so `score` and `grade` may be too good. Reports write "A+?".
+    False too in records of before this field."""
 
 
 class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="type"):

@@ -32,7 +32,8 @@ class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since cl
 def reached(threshold: str, record: HostRecord) -> bool:
     """Say whether one host reaches a threshold under any of its verdicts.
 
-    A severity: a finding of at least that severity that is not waived. A letter: that letter or a worse one.
+    A severity: a finding of at least that severity that is not waived. A letter: that letter or a worse one; a partial
+    one counts as it stands, "A+?" as "A+".
     `noncompliant`: a verdict that is not "compliant: true", one that could not be decided included. A server that took
     a connection and could not be judged, or of whose names the record leaves out some, reaches every one: what was not
     seen passes nothing. A host where nobody answered, or something other than SSH, reaches none.

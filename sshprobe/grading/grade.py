@@ -23,6 +23,7 @@ from sshprobe.grading.contradictions import judge_contradictions
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
+from sshprobe.grading.partial import is_partial
 from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin
@@ -82,6 +83,7 @@ def grade(
         categories=by_category(findings, _judged(observation)),
         findings=findings,
         waived=sum(finding.waived is not None for finding in findings),
+        grade_is_partial=is_partial(observation, profile),
     )
 
 

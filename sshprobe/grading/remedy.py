@@ -44,6 +44,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     score: int
     compliant: bool | None
     """Grade, score and compliance when all of it is applied."""
+    grade_is_partial: bool
+    """Whether something that can cost points was not seen, or will not have been seen."""
     left: list[str]
     """What this cannot mend, one finding a line."""
     left_briefly: list[str]
@@ -97,6 +99,7 @@ def remedy(
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,
+        grade_is_partial=promised.grade_is_partial,
         left=[_left(finding) for finding in left],
         left_briefly=[_left(finding, briefly=True) for finding in left],
     )

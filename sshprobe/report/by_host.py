@@ -10,7 +10,7 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.records import Finding, HostRecord, Status, SummaryRecord
 from sshprobe.report.fleet_table import fleet_table, place_of
 from sshprobe.report.terminal import Terminal
-from sshprobe.report.words import count, software
+from sshprobe.report.words import count, letter, software
 
 
 class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     software: str
     grades: dict[str, str]
-    """Profile id to letter, as in the records."""
+    """Profile id to letter, as reports write it: "A+?" where not everything was seen."""
     findings: list[Finding]
     """Worst first."""
 
@@ -56,7 +56,7 @@ class ByHost:
                     target=record.target,
                     status=record.status,
                     software=software(record.identification),
-                    grades={verdict.profile: verdict.grade for verdict in record.verdicts},
+                    grades={verdict.profile: letter(verdict) for verdict in record.verdicts},
                     findings=found,
                 )
             )

@@ -23,6 +23,7 @@ class CountedVerdict(NamedTuple):
     waived: int
     names: tuple[str, ...]
     """What the findings that count are about, in words; each once."""
+    grade_is_partial: bool
 
 
 class Counted(NamedTuple):
@@ -69,6 +70,7 @@ def counted_verdicts(verdicts: Sequence[Verdict]) -> tuple[CountedVerdict, ...]:
             verdict.score,
             verdict.waived,
             tuple(dict.fromkeys(fault(finding) for finding in verdict.findings if finding.counts)),
+            verdict.grade_is_partial,
         )
         for verdict in verdicts
     )

@@ -15,6 +15,7 @@ from sshprobe.report.words import (
     alike,
     compliance,
     count,
+    letter,
     names,
     outcome,
     seconds,
@@ -106,16 +107,21 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
         f"{verdict.profile}: {compliance(verdict)}" + (f" ({verdict.waived} waived)" if verdict.waived else "")
         for verdict in record.verdicts
     ]
-    room = max(terminal.width - max(map(len, answers)) - 11, 20)
+    wide = max(2, *(len(letter(verdict)) for verdict in record.verdicts))
+    room = max(terminal.width - max(map(len, answers)) - 9 - wide, 20)
     if len(left) > room:
         lines, column = [terminal.paint(left, "bold")], 2
     else:
         lines, column = [], max(min(room, 66), len(left) + 2)
     for verdict, answer in zip(record.verdicts, answers, strict=True):
         lead = " " * column if lines else terminal.paint(left, "bold") + " " * (column - len(left))
-        lines.append(f"{lead}{terminal.grade(f'{verdict.grade:<2}', verdict.grade)} {verdict.score:>3}   {answer}")
+        lines.append(
+            f"{lead}{terminal.grade(f'{letter(verdict):<{wide}}', verdict.grade)} {verdict.score:>3}   {answer}"
+        )
     if ended_otherwise(counted_record(record)):
         lines += terminal.wrap(f"{outcome(record)}. Not everything was seen.", indent="  ")
+    elif any(verdict.grade_is_partial for verdict in record.verdicts):
+        lines += terminal.wrap("The ? says that not everything was seen that can cost points.", indent="  ")
     return lines
 
 
@@ -207,7 +213,7 @@ def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, several: bo
         return []
     under = f" under {verdict.profile}" if several else ""
     if (advice.grade, advice.score) != (verdict.grade, verdict.score):
-        goal = f"To reach {advice.grade} ({advice.score}){under}"
+        goal = f"To reach {letter(advice)} ({advice.score}){under}"
         if verdict.not_observed:
             goal += ", as far as was seen"
     else:

@@ -16,6 +16,10 @@ class Promise(Protocol):
         """The letter that is reached."""
 
     @property
+    def grade_is_partial(self) -> bool:
+        """Whether the letter may be too good, because not everything was seen."""
+
+    @property
     def score(self) -> int:
         """The score that is reached."""
 

@@ -19,6 +19,7 @@ from sshprobe.report.words import (
     alike,
     compliance,
     count,
+    letter,
     names,
     outcome,
     seconds,
@@ -105,6 +106,8 @@ class FleetTable:
         self._excluded = 0
         self._profiles: list[str] = []
         self._servers = 0
+        self._partial = 0
+        """Graded hosts of which not everything was seen."""
         self._common: Counter[str] = Counter()
 
     def add(self, record: HostRecord) -> None:
@@ -122,6 +125,7 @@ class FleetTable:
         for each in seen.verdicts:
             if each.profile not in self._profiles:
                 self._profiles.append(each.profile)
+        self._partial += number * any(each.grade_is_partial for each in seen.verdicts)
         rows = self._silent if seen.status in _SILENT and not seen.verdicts else self._rows
         if rows is self._silent and not self._verbose:
             hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # more than that are not listed at all
@@ -149,11 +153,11 @@ class FleetTable:
             return _printable_cells(("-", "", software(record.identification), why))
         verdict, *_ = record.verdicts
         answers = {
-            each.profile: f"{each.grade} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
+            each.profile: f"{letter(each)} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
             for each in record.verdicts[1:]
         }
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
-        cells = (verdict.grade, str(verdict.score), _cut(software(record.identification), 34), _worst(verdict))
+        cells = (letter(verdict), str(verdict.score), _cut(software(record.identification), 34), _worst(verdict))
         return _printable_cells(cells + further)
 
     def _count_findings(self, verdict: CountedVerdict, hosts: int) -> None:
@@ -181,11 +185,15 @@ class FleetTable:
             lines = laid_out()
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
-                lines[index] = self._terminal.grade(lines[index][:2], row.grade) + lines[index][2:]
+                wide = len(row.cells[0])
+                lines[index] = self._terminal.grade(lines[index][:wide], row.grade) + lines[index][wide:]
         sentences = []
         if len(self._profiles) > 1:
             sentences.append(f"Grade, score and worst are those of {escape_unprintable(self._profiles[0])}.")
         sentences += self._sentences(summary)
+        if self._partial:
+            hosts = "1 host has" if self._partial == 1 else f"{self._partial:,} hosts have"
+            sentences.append(f"{hosts} a letter with ?: not everything was seen there that can cost points.")
         sentences += self._hidden(self._rows.count - (len(rows) - len(silent)), self._silent.count - len(silent))
         if summary.interrupted:
             sentences.append(f"Interrupted: the rest was not scanned{self._go_on}.")

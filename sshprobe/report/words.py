@@ -10,6 +10,9 @@ from sshprobe.records import Finding, HostRecord, Identification, Verdict
 
 if TYPE_CHECKING:
     from sshprobe.report.counting import Counted
+    from sshprobe.report.promise import Promise
+
+    Graded = Verdict | Promise
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
@@ -37,6 +40,11 @@ def compliance(verdict: Verdict) -> str:
     if verdict.compliant and verdict.waived:
         return "compliant with waivers"
     return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
+
+
+def letter(graded: Graded) -> str:
+    """Return the grade; "A+?" where not everything was seen that can cost points."""
+    return f"{graded.grade}?" if graded.grade_is_partial else graded.grade
 
 
 def alike(findings: Iterable[Finding]) -> list[list[Finding]]:

@@ -13,7 +13,7 @@ from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
 from sshprobe.probe.facts import Facts
 from sshprobe.profiles import Profile, available_profiles, builtin_profile_text, load_profile, parse_profile
-from sshprobe.records import Effect, Finding, HostKey, Observation, Verdict
+from sshprobe.records import GRADES, Effect, Finding, HostKey, Observation, Verdict
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import (
     CAPTURES,
@@ -449,6 +449,56 @@ def test_a_list_of_macs_with_aead_ciphers_alone_is_empty() -> None:
 @pytest.mark.parametrize("name", ["hmac-gcm", "umac-128-poly1305x", "gcm", "poly1305-aes"])
 def test_other_macs_are_not_taken_for_aead_ciphers(name: str) -> None:
     assert not names_aead_cipher(name)
+
+
+GROUP_EXCHANGE = [*(modern().kex_algorithms or []), "diffie-hellman-group-exchange-sha256"]
+
+
+@pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
+def test_a_grade_of_all_that_can_be_seen_is_whole(profile: Profile) -> None:
+    assert grade(modern(), profile).grade_is_partial is False
+    assert (
+        grade(modern(authentication_none_accepted=True, authentication_methods=None), profile).grade_is_partial is False
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "partial", "error": "host key ssh-rsa: reset"},
+        {"depth": "lists", "host_keys": None, "group_exchange": None, "authentication_methods": None},
+        {"depth": "keys", "group_exchange": None, "authentication_methods": None},
+        {"host_keys": None},
+        {"host_keys": []},
+        {"host_keys": [host_key("ssh-ed25519", 256), host_key("ssh-rsa", 3072, verified=False)]},
+        {"host_keys": [host_key("ssh-ed25519", 256, verified=None)]},
+        {"authentication_methods": None, "authentication_none_accepted": None},
+        {"authentication_methods": []},
+        {"authentication_methods": [""]},
+        {"kex_algorithms": GROUP_EXCHANGE, "group_exchange": None},
+        {"kex_algorithms": GROUP_EXCHANGE, "group_exchange": []},
+        {"kex_algorithms": GROUP_EXCHANGE, "group_exchange": [modulus(None)]},
+        {"kex_algorithms": GROUP_EXCHANGE, "group_exchange": [modulus(8192, n=8192)]},
+        {"several_servers": True},
+        {"names_left_out": 3},
+        {"identification": None},
+        {"kex_algorithms": None},
+        both("mac", []),
+    ],
+    ids=lambda changes: " ".join(map(str, [*changes][:1])),
+)
+@pytest.mark.parametrize("profile", ["sshprobe-2026", "rfc9142", "pci-dss"])
+def test_a_grade_is_partial_where_points_can_be_hidden(changes: dict[str, Any], profile: str) -> None:
+    """Whatever the profile asks: weak keys, groups and logins cost points under all."""
+    verdict = grade(modern(**changes), load_profile(profile))
+    assert verdict.grade_is_partial is True
+    assert verdict.grade in GRADES
+
+
+def test_a_server_of_ssh_1_alone_hides_nothing() -> None:
+    assert (
+        grade(_bare(status="ssh1_only", identification=identification("SSH-1.5-old")), MODERN).grade_is_partial is False
+    )
 
 
 def test_names_of_one_weakness_cost_once_and_each_is_a_finding() -> None:

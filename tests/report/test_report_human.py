@@ -30,6 +30,7 @@ class Help:
     left_briefly: list[str] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     long_commands: list[str] = field(default_factory=list)
+    grade_is_partial: bool = False
 
 
 def test_one_host() -> None:
@@ -526,3 +527,25 @@ def test_a_banner_cannot_forge_a_line(verbose: bool) -> None:
     text = host_block(record, Terminal(), verbose=verbose)
     assert "\nA+" not in text
     assert "\x1b" not in text
+
+
+def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
+    """In the block, the table and what `--fix` prints: nobody takes it for the whole."""
+    whole = debian12()
+    verdicts = [msgspec.structs.replace(each, grade="A+", grade_is_partial=True) for each in whole.verdicts]
+    partial = msgspec.structs.replace(whole, verdicts=verdicts)
+    assert "A+?" in host_block(partial, Terminal(), remedies={"mozilla-modern": Help(grade_is_partial=True)})
+    assert "The ? says" in host_block(partial, Terminal())
+    assert "To reach A? (93)" in host_block(
+        partial, Terminal(), remedies={"mozilla-modern": Help(["MACs x"], grade_is_partial=True)}
+    )
+    assert "?" not in host_block(whole, Terminal())
+    for records, words in (([whole, partial], "1 host has a letter with ?"), ([whole, whole], None)):
+        table = FleetTable(Terminal())
+        builder = SummaryBuilder()
+        for record in records:
+            table.add(record)
+            builder.add(record)
+        text = table.render(builder.build(duration_ms=1.0))
+        assert ("A+?" in text) is (words is not None)
+        assert words is None or words in text

@@ -25,6 +25,7 @@ from sshprobe.report.fix.plan import (
     not_for,
     ungraded,
 )
+from sshprobe.report.words import letter
 
 CHAIN = "AuthenticationMethods "
 
@@ -85,7 +86,7 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
     """Yield one play. `names` has the hosts that were asked for each name."""
     renamed = {name: hosts for name, hosts in names.items() if hosts != [name]}
     profile, remedy = group.verdict[0], group.remedy
-    yield f"- name: {_text(f'SSH servers to {remedy.grade} ({remedy.score}) under {profile}')}"
+    yield f"- name: {_text(f'SSH servers to {letter(remedy)} ({remedy.score}) under {profile}')}"
     yield f"  hosts: &hosts_{number}"
     yield from (f"    - {_text(name)}" for name in names)
     yield "  become: true"

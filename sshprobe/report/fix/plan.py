@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from sshprobe.escape import escape_unprintable
-from sshprobe.records import Grade, HostRecord, Verdict, endpoint
+from sshprobe.records import HostRecord, Verdict, endpoint
 from sshprobe.report.promise import Promise
-from sshprobe.report.words import count, software, status
+from sshprobe.report.words import count, letter, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
 UNLESS = (
@@ -125,7 +125,7 @@ class Group(NamedTuple):
     """The word of the identification: "OpenSSH_9.2p1"; empty where none was seen."""
     about: str
     """For people: "OpenSSH 9.2p1 (Debian 12)"."""
-    verdict: tuple[str, Grade, int, bool | None]
+    verdict: tuple[str, str, int, bool | None]
     """Profile, letter, score and compliance before."""
     remedy: Remedy
     hosts: list[tuple[str, int]]
@@ -158,8 +158,8 @@ class Plan:
             self.ungraded.append((record.host, record.port, status(record)))
             return
         about = software(record.identification)
-        before = (verdict.profile, verdict.grade, verdict.score, verdict.compliant)
-        promise = (remedy.grade, remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
+        before = (verdict.profile, letter(verdict), verdict.score, verdict.compliant)
+        promise = (letter(remedy), remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
         key = (about, before, remedy.platform, tuple(remedy.changes), promise)
         name = "" if record.identification is None else record.identification.software
         group = self._groups.setdefault(key, Group(name, about, before, remedy, [], {}))
@@ -202,18 +202,18 @@ def answer(compliant: bool | None) -> str:
 
 def heading(group: Group) -> Iterator[str]:
     """For whom it is, where they stand, and what it comes to: lines for a comment."""
-    profile, letter, score, compliant = group.verdict
+    profile, grade, score, compliant = group.verdict
     names = [endpoint(host, port) for host, port in group.hosts]
     who = names[0] if len(names) == 1 else f"these {count(len(names), 'host')}"
     about = f", {group.about}" if group.about else ""
-    yield from wrapped(f"For {who}{about}: {letter} ({score}) under {profile}, {answer(compliant)}.")
+    yield from wrapped(f"For {who}{about}: {grade} ({score}) under {profile}, {answer(compliant)}.")
     if len(names) > 1:
         yield from wrapped(" ".join(names), indent="  ", first="  ")
     remedy = group.remedy
     if not remedy.changes:
         yield "Nothing to change." if not remedy.left else "Nothing that a change of the configuration could mend."
     else:
-        yield f"With these changes: {remedy.grade} ({remedy.score}), {answer(remedy.compliant)}."
+        yield f"With these changes: {letter(remedy)} ({remedy.score}), {answer(remedy.compliant)}."
         if remedy.platform is not None:
             yield from wrapped(UNLESS)
             files = [change.key.file for change in remedy.changes if change.key is not None and change.key.replaces]

@@ -1,0 +1,51 @@
+"""Whether a score may hide points: something that findings are made of was not seen (`Verdict.grade_is_partial`)."""
+
+from __future__ import annotations
+
+from sshprobe.algorithms import CLASSES, lookup
+from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
+from sshprobe.grading.lists import missing_lists
+from sshprobe.profiles import Profile
+from sshprobe.records import Observation
+
+
+def is_partial(observation: Observation, profile: Profile) -> bool:
+    """Return whether a host could have more findings that cost points than those that were seen.
+
+    Of a server that speaks SSH-1 only all was seen that there is. A host that lets anyone in without a credential lists
+    no methods, and none could make its score worse.
+    """
+    if observation.status == "ssh1_only":
+        return False
+    return (
+        observation.status != "ok"
+        or observation.depth != "full"
+        or observation.identification is None
+        or observation.several_servers
+        or observation.names_left_out > 0
+        or any(next(missing_lists(observation, category), None) is not None for category in CLASSES)
+        or _hides_keys(observation)
+        or _hides_groups(observation, profile)
+        or _hides_methods(observation)
+    )
+
+
+def _hides_keys(observation: Observation) -> bool:
+    """Whether a key on offer was not shown, or one that was shown has no proof: then it was not judged in full."""
+    if observation.host_keys is None or any(key.signature_verified is not True for key in observation.host_keys):
+        return True
+    entries = (lookup("host_key", name) for name in observation.server_host_key_algorithms or () if name)
+    return not observation.host_keys and any(entry is None or entry.family != "none" for entry in entries)
+
+
+def _hides_groups(observation: Observation, profile: Profile) -> bool:
+    """Whether the smallest group is not known: `group_exchange.modulus` needs it, whatever the profile."""
+    if not offers_group_exchange(observation):
+        return False
+    least = SAFE_MODULUS_BITS if profile.group_exchange is None else profile.group_exchange.min_bits
+    return smallest_modulus(observation.group_exchange, least) is None
+
+
+def _hides_methods(observation: Observation) -> bool:
+    """Whether no method was listed for a user who was asked for."""
+    return not observation.authentication_none_accepted and not any(observation.authentication_methods or ())
