@@ -99,9 +99,12 @@ def _hint(hint: VersionHint) -> dict[str, Any]:
 
 def _marker(entry: Algorithm) -> dict[str, Any]:
     """Return what is known of a marker. It is never negotiated, so nothing is wrong with it and no profile has it."""
+    is_extension = entry.notes.startswith("name of an extension")
     return {
         "name": entry.name,
-        "category": "marker: a signal in the list of key exchanges, no algorithm; never judged as one",
+        "category": "extension: a name in EXT_INFO (RFC 8308), no algorithm; never judged as one"
+        if is_extension
+        else "marker: a signal in the list of key exchanges, no algorithm; never judged as one",
         "notes": entry.notes,
         "references": entry.references,
         "facts": _facts(entry),
@@ -110,9 +113,10 @@ def _marker(entry: Algorithm) -> dict[str, Any]:
 
 def _algorithm(entry: Algorithm, asked: str) -> dict[str, Any]:
     """Return what is known of an algorithm, what is wrong with it, and what the profiles say of it."""
-    from sshprobe.algorithms import aliases, mechanism, weakness
+    from sshprobe.algorithms import aliases, mechanism, weakness_of
 
-    weak, by = weakness(entry), mechanism(asked)
+    category: Any = entry.category
+    weak, by = weakness_of(category, entry.name), mechanism(asked)
     return {
         "name": entry.name,
         "also named": aliases(entry),
