@@ -2,11 +2,12 @@
 
 `openssh` and `openssh10` are factories: `await openssh(config_lines=[...], host_keys=("rsa:2048",))`; so are
 `asyncssh_server` and `paramiko_server`. `dropbear` and `tinyssh` are one server each, as they come.
+`other_server` makes those of OTHER_SERVERS: ProFTPD, lsh, and the libraries of Erlang, Twisted, libssh and Go.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,8 +16,21 @@ import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from sshprobe.lab.dropbear import DropbearServer, find_dropbear
+from sshprobe.lab.libraries import (
+    ConchServer,
+    ErlangServer,
+    GoServer,
+    LibsshServer,
+    find_conch,
+    find_erlang,
+    find_go,
+    find_libssh,
+)
+from sshprobe.lab.lsh import LshServer, find_lsh
 from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh
 from sshprobe.lab.paramiko_server import ParamikoServer
+from sshprobe.lab.proftpd import ProFTPDServer, find_proftpd
+from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from tests.installed import need, need_program
 
@@ -102,3 +116,21 @@ async def paramiko_server(stack: AsyncExitStack) -> StartParamiko:
         return await stack.enter_async_context(ParamikoServer(**arguments))
 
     return start
+
+
+OTHER_SERVERS: dict[str, tuple[Callable[[], object], str, Callable[[], LabServer]]] = {
+    "proftpd": (find_proftpd, "proftpd-core proftpd-mod-crypto", ProFTPDServer),
+    "lsh": (find_lsh, "lsh-server lsh-utils", LshServer),
+    "erlang": (find_erlang, "erlang-base erlang-ssh", ErlangServer),
+    "conch": (find_conch, "python3-twisted", ConchServer),
+    "libssh": (find_libssh, "libssh-dev", LibsshServer),
+    "go": (find_go, "golang-go golang-golang-x-crypto-dev", GoServer),
+}
+"""How each is found, its packages, and the class that runs it."""
+
+
+def other_server(name: str) -> LabServer:
+    find, packages, make = OTHER_SERVERS[name]
+    need(find(), name, packages)
+    need_program("ssh-keygen", "openssh-client")
+    return make()

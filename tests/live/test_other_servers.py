@@ -1,0 +1,129 @@
+"""Servers of other software, each scanned once: facts, the server's own count, and a verdict without nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+
+from sshprobe.grading import grade, is_gradeable
+from sshprobe.lab.server import LabServer
+from sshprobe.profiles import load_profile
+from sshprobe.records import Observation, Verdict
+from sshprobe.wire.messages import NAME_LISTS
+from tests.installed import need_program
+from tests.live.asking import ask, connections_in_log, keygen_fingerprints, nmap_lists
+from tests.live.conftest import OTHER_SERVERS, other_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+INTERMEDIATE = load_profile("mozilla-intermediate")
+
+
+class Scanned(NamedTuple):
+    server: LabServer
+    observation: Observation
+    verdict: Verdict
+    counted: int
+    """Connections by the server's own log, once the scan was over."""
+
+
+class Scans:
+    """Starts and scans each server when it is first asked for, and keeps it until the end of this module."""
+
+    def __init__(self, stack: AsyncExitStack) -> None:
+        self._stack = stack
+        self._known: dict[str, Scanned] = {}
+
+    async def of(self, name: str) -> Scanned:
+        if name not in self._known:
+            server = await self._stack.enter_async_context(other_server(name))
+            observation = await ask(server)
+            counted = await connections_in_log(server, observation.connections)
+            self._known[name] = Scanned(server, observation, grade(observation, INTERMEDIATE), counted)
+        return self._known[name]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def scans() -> AsyncIterator[Scans]:
+    async with AsyncExitStack() as stack:
+        yield Scans(stack)
+
+
+each_server = pytest.mark.parametrize("name", OTHER_SERVERS)
+
+
+@each_server
+async def test_it_is_scanned_to_the_end(scans: Scans, name: str) -> None:
+    _, observation, _, counted = await scans.of(name)
+    assert (observation.status, observation.error, observation.stage) == ("ok", None, "done")
+    assert observation.connections == counted
+    # One for each type of host key, and for a group exchange that is asked narrowly at most one more.
+    assert counted <= len(observation.server_host_key_algorithms or ()) + 1
+    assert observation.authentication_none_accepted is False
+    assert "password" in (observation.authentication_methods or ())
+
+
+@each_server
+async def test_its_lists_are_what_nmap_sees(scans: Scans, name: str) -> None:
+    need_program("nmap", "nmap")
+    server, observation, _, _ = await scans.of(name)
+    seen = await nmap_lists(server)
+    assert set(seen) == set(NAME_LISTS) - {"languages_client_to_server", "languages_server_to_client"}
+    for list_, names in seen.items():
+        # libssh 0.10 ends its list of ciphers with a comma. RFC 4251 section 5: a name must not be empty.
+        assert [each for each in getattr(observation, list_) if each] == names, list_
+
+
+@each_server
+async def test_its_keys_are_its_own_and_proven(scans: Scans, name: str) -> None:
+    server, observation, _, _ = await scans.of(name)
+    proven = {(key.bits, key.fingerprint) for key in observation.host_keys or () if key.signature_verified is True}
+    assert proven == keygen_fingerprints(server)
+    # lsh shows its RSA key once more in SPKI, which no standard defines: it is kept and not called proven.
+    others = [key.type for key in observation.host_keys or () if key.signature_verified is not True]
+    assert others == (["spki-sign-rsa"] if name == "lsh" else [])
+
+
+@each_server
+async def test_its_verdict_speaks_of_what_it_offers(scans: Scans, name: str) -> None:
+    _, observation, verdict, _ = await scans.of(name)
+    assert is_gradeable(observation)
+    assert verdict.compliant is False  # each offers passwords, or worse
+    found = {finding.id for finding in verdict.findings}
+    assert not found & {"host_key.unproven", "host_key.malformed", "protocol.contradiction", "protocol.unlisted"}
+    assert not {each for each in found if each.startswith(("host_key.small", "host_key.exp", "host_key.close"))}
+    names = {name for list_ in NAME_LISTS for name in getattr(observation, list_)}
+    names |= {key.type for key in observation.host_keys or ()} | set(observation.authentication_methods or ())
+    for finding in verdict.findings:
+        assert finding.algorithm != ""
+        if finding.algorithm is not None and not finding.hint and not finding.id.endswith(".missing"):
+            assert finding.algorithm in names, finding
+        if finding.severity != "note":
+            assert finding.remediation, finding
+            # Advice for sshd_config, and for commands of Unix, is OpenSSH's.
+            assert not finding.remediation.startswith(("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "ssh-"))
+
+
+EXPECTED = {
+    "proftpd": (True, ["cipher.unlisted 3des-cbc", "kex.unlisted rsa1024-sha1"]),
+    "lsh": (False, ["cipher.unlisted arcfour", "kex.unlisted diffie-hellman-group1-sha1"]),
+    "erlang": (True, ["cipher.unlisted 3des-cbc", "mac.unlisted hmac-sha1"]),
+    "conch": (False, ["cipher.unlisted 3des-cbc", "mac.unlisted hmac-md5"]),
+    "libssh": (True, ["authentication.unlisted password"]),
+    "go": (False, ["kex.unlisted diffie-hellman-group14-sha1", "mac.unlisted hmac-sha1-96"]),
+}
+"""Whether Debian 12's release has strict key exchange, and some of what it is reproached with."""
+
+
+@pytest.mark.parametrize(("name", "strict", "reproaches"), [(name, *rest) for name, rest in EXPECTED.items()])
+async def test_what_debian_12_ships(scans: Scans, name: str, strict: bool, reproaches: list[str]) -> None:
+    _, observation, verdict, _ = await scans.of(name)
+    found = {f"{finding.id} {finding.algorithm}" for finding in verdict.findings}
+    assert set(reproaches) <= found
+    assert observation.strict_kex is strict
+    # The three without it offer ChaCha20-Poly1305 or CBC with encrypt-then-MAC, or neither.
+    assert ("kex.terrapin" in {finding.id for finding in verdict.findings}) is (name == "go")
