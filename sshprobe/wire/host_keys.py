@@ -60,7 +60,14 @@ class EdDSAParameters(msgspec.Struct, frozen=True):
     """Of a key in a security key: what it is for, usually b"ssh:"."""
 
 
-Parameters = RSAParameters | DSAParameters | ECDSAParameters | EdDSAParameters
+class CompositeParameters(msgspec.Struct, frozen=True):
+    """The two halves of "ssh-mldsa44-ed25519": 1312 bytes of ML-DSA-44 (FIPS 204) and 32 of Ed25519 (RFC 8032)."""
+
+    mldsa44: bytes
+    ed25519: bytes
+
+
+Parameters = RSAParameters | DSAParameters | ECDSAParameters | EdDSAParameters | CompositeParameters
 
 
 class HostKey(msgspec.Struct, frozen=True):
@@ -219,6 +226,17 @@ def _eddsa(curve: str, length: int, bits: int, *, in_security_key: bool = False)
     return read
 
 
+_MLDSA44_LENGTH, _ED25519_LENGTH = 1312, 32
+
+
+def _read_composite(reader: Reader) -> tuple[Parameters, int]:
+    """Read the key of draft-miller-sshm-mldsa44-ed25519-composite-sigs: 512 bits as `ssh-keygen -l` of 10.6 says."""
+    public_key = reader.string("public key")
+    if len(public_key) != _MLDSA44_LENGTH + _ED25519_LENGTH:
+        raise RemoteProtocolError(f"key has {len(public_key)} bytes of ML-DSA-44 and Ed25519 instead of 1344")
+    return CompositeParameters(public_key[:_MLDSA44_LENGTH], public_key[_MLDSA44_LENGTH:]), 512
+
+
 _READERS: dict[bytes, _ParametersReader] = {
     b"ssh-rsa": _read_rsa,
     b"ssh-dss": _read_dsa,
@@ -227,6 +245,8 @@ _READERS: dict[bytes, _ParametersReader] = {
     b"ecdsa-sha2-nistp521": _ecdsa("nistp521", 521),
     b"ssh-ed25519": _eddsa("Ed25519", 32, 256),
     b"ssh-ed448": _eddsa("Ed448", 57, 448),
+    b"ssh-mldsa44-ed25519": _read_composite,
+    b"ssh-mldsa44-ed25519@openssh.com": _read_composite,
     b"sk-ssh-ed25519@openssh.com": _eddsa("Ed25519", 32, 256, in_security_key=True),
     b"sk-ecdsa-sha2-nistp256@openssh.com": _ecdsa("nistp256", 256, in_security_key=True),
 }
@@ -234,7 +254,11 @@ _READERS: dict[bytes, _ParametersReader] = {
 
 _CERTIFICATES: dict[bytes, bytes] = {
     plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in _READERS
-} | {b"rsa-sha2-256-cert-v01@openssh.com": b"ssh-rsa", b"rsa-sha2-512-cert-v01@openssh.com": b"ssh-rsa"}
+} | {
+    b"rsa-sha2-256-cert-v01@openssh.com": b"ssh-rsa",
+    b"rsa-sha2-512-cert-v01@openssh.com": b"ssh-rsa",
+    b"ssh-mldsa44-ed25519-cert": b"ssh-mldsa44-ed25519",
+}
 """Certificate type to the type of the key inside. The two names for RSA are algorithms that no blob should hold."""
 
 _FAMILIES: dict[str, str] = {

@@ -1,6 +1,7 @@
 """The signature schemes: numbers and octets in, True, False or None out, as of `signatures.verify`.
 
-RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2), DSA (FIPS 186-4), ECDSA (RFC 5656 section 6.2.1), EdDSA (RFC 8032).
+RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2), DSA (FIPS 186-4), ECDSA (RFC 5656 section 6.2.1), EdDSA (RFC 8032), and the
+composite of ML-DSA-44 (FIPS 204) and Ed25519 that OpenSSH has since 10.4.
 What stands around them in SSH's blobs is read by `sshprobe.wire.signatures`.
 """
 
@@ -21,7 +22,14 @@ from nacl.bindings import crypto_sign_BYTES, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from sshprobe.wire.codec import Reader
-from sshprobe.wire.host_keys import DSAParameters, ECDSAParameters, EdDSAParameters, Parameters, RSAParameters
+from sshprobe.wire.host_keys import (
+    CompositeParameters,
+    DSAParameters,
+    ECDSAParameters,
+    EdDSAParameters,
+    Parameters,
+    RSAParameters,
+)
 from sshprobe.wire.limits import RSA_MODULUS_BITS
 
 _RSA_LARGE_MODULUS_BITS = 3072
@@ -55,6 +63,12 @@ _DIGEST_INFO = {
 }
 """The DER in front of the digest (RFC 8017 section 9.2, note 1)."""
 
+_MLDSA44_SIGNATURE = 2420
+"""Bytes (FIPS 204, Table 2)."""
+
+_COMPOSITE_PREFIX = b"CompositeAlgorithmSignatures2025"
+_COMPOSITE_LABEL = b"COMPSIG-MLDSA44-Ed25519-SHA512"
+
 _ED25519_FIELD = 2**255 - 19
 _ED448_FIELD = 2**448 - 2**224 - 1
 _ED25519_ORDER_8 = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
@@ -80,6 +94,8 @@ def verify_raw(key: Parameters | None, rsa_digest: str, raw: bytes, data: bytes)
         return _verify_ecdsa(key, raw, data)
     if type(key) is EdDSAParameters:
         return _verify_eddsa(key, raw, data)
+    if type(key) is CompositeParameters:
+        return _verify_composite(key, raw, data)
     return None
 
 
@@ -164,6 +180,28 @@ def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
     except ValueError:
         return False
     return _holds(public_key.verify, raw, data)
+
+
+def _verify_composite(key: CompositeParameters, raw: bytes, data: bytes) -> bool | None:
+    """ML-DSA-44 and Ed25519 over the same message, one after the other (draft-ietf-lamps-pq-composite-sigs section 3).
+
+    Both have to hold. OpenSSH has no context of its own, and the label is that of ML-DSA.
+    """
+    if len(raw) != _MLDSA44_SIGNATURE + crypto_sign_BYTES:
+        return False
+    message = _COMPOSITE_PREFIX + _COMPOSITE_LABEL + b"\0" + hashlib.sha512(data).digest()
+    traditional = EdDSAParameters("Ed25519", key.ed25519)
+    if not _verify_eddsa(traditional, raw[_MLDSA44_SIGNATURE:], message):
+        return False
+    try:
+        from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey  # few servers have such a key
+
+        public_key = MLDSA44PublicKey.from_public_bytes(key.mldsa44)
+    except (ImportError, UnsupportedAlgorithm):
+        return None
+    except ValueError:
+        return False
+    return _holds(public_key.verify, raw[:_MLDSA44_SIGNATURE], message, _COMPOSITE_LABEL)
 
 
 def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:

@@ -33,6 +33,8 @@ _OTHER_FORMATS = frozenset(
         b"ecdsa-sha2-nistp521",
         b"ssh-ed25519",
         b"ssh-ed448",
+        b"ssh-mldsa44-ed25519",
+        b"ssh-mldsa44-ed25519@openssh.com",
         b"sk-ssh-ed25519@openssh.com",
         b"sk-ecdsa-sha2-nistp256@openssh.com",
     }
@@ -71,7 +73,7 @@ def verify_certificate(certificate: Certificate) -> bool | None:
     True does not say that anyone should trust this CA, nor that the certificate is valid now.
     """
     name = certificate.signature_algorithm.decode("ascii", "backslashreplace")
-    if name.endswith("-cert-v01@openssh.com"):  # names a key type, never a signature
+    if name.endswith(("-cert-v01@openssh.com", "-cert")):  # names a key type, never a signature
         return False
     return verify(certificate.ca_key, name, certificate.signature, certificate.signed_data)
 
@@ -85,8 +87,10 @@ def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
     name = algorithm
     if algorithm.endswith("-cert-v01@openssh.com"):
         name = algorithm.removesuffix("-cert-v01@openssh.com")
-        if name.startswith("sk-"):
+        if name.startswith(("sk-", "ssh-mldsa44-")):
             name += "@openssh.com"
+    elif algorithm.endswith("-cert"):  # OpenSSH 10.6
+        name = algorithm.removesuffix("-cert")
     sent = name.encode("ascii", "backslashreplace")
     return frozenset({sent}) if sent in _RSA_DIGESTS or sent in _OTHER_FORMATS else None
 
