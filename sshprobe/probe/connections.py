@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sshprobe.net import Address, NetworkError
-from sshprobe.probe.conversation import Conversation, Ended
+from sshprobe.probe.conversation import KEXINIT, OURS_FIRST, Conversation, Ended
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.outcome import Outcome
 from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Pause
@@ -52,6 +52,13 @@ class Connections:
         """Whether the server is one that answers what comes before it was asked for (`READS_AHEAD`)."""
         self.start_early = True
         """Whether no connection has shown a reason to wait for the lists of the next ones."""
+        self.patience = OURS_FIRST
+        """Seconds to wait for the server's KEXINIT before ours goes first: none once a server has waited for it."""
+        self.late = False
+        """Whether our identification goes out only after theirs."""
+        self._failed = False  # an exchange failed
+        self._together = False  # one worked in which our KEXINIT and its first message came together
+        self._deadlines: dict[str, float] = {}
         self._port = port
         self._options = options
         self._outcome = outcome
@@ -97,6 +104,7 @@ class Connections:
             transport.data_to_send()  # it was sent
             yield Adopt(begun)
             conversation = Conversation(transport, self._clock, options.timeout, self._deadline, begun.deadlines)
+            conversation.opened, conversation.identified_after = begun.connected, begun.identified_after
             conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
             return conversation
         candidates = self.addresses
@@ -118,7 +126,8 @@ class Connections:
             self.made += 1
             self.addresses = (address,)
             transport = ClientTransport(options.client_id, key_pairs=self._key_pairs)
-            return Conversation(transport, self._clock, options.timeout, self._deadline)
+            deadlines, self._deadlines = self._deadlines, {}
+            return Conversation(transport, self._clock, options.timeout, self._deadline, deadlines, late=self.late)
         assert failure is not None  # there is at least one candidate
         if len(candidates) > 1:
             raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
@@ -135,10 +144,24 @@ class Connections:
         self.identified = True
         self.read_ahead = identification.software.startswith(READS_AHEAD)
 
-    def ended(self, conversation: Conversation, *, settled: bool, in_order: bool) -> None:
-        """Take how one ended: with the server done with it, and with nothing known against starting early."""
+    @property
+    def cautious(self) -> bool:
+        """Whether our KEXINIT goes out alone: an exchange failed, and none worked in which it did not."""
+        return self._failed and not self._together
+
+    def identify_late(self, deadline: float) -> None:
+        """From now on send our identification only after theirs; the wait for the lists ends at `deadline`."""
+        self.late = True
+        self._deadlines = {KEXINIT: deadline}
+
+    def ended(self, conversation: Conversation, *, settled: bool, in_order: bool, failed: bool) -> None:
+        """Take how one ended: with the server done with it, with nothing known against starting early, and `failed`."""
         self._settled = settled
-        self.start_early &= in_order and self.read_ahead
+        self._failed |= failed
+        self._together |= conversation.started and not failed and not conversation.alone
+        if conversation.waited_for_ours and not conversation.waits_for_lists:
+            self.patience = 0.0
+        self.start_early &= in_order and self.read_ahead and not self.late and self.patience > 0
         if conversation.began_with < self._least:
             self._begins_as_expected = False
         # Behind a greeting as long as this one comes the answer to what was sent early.

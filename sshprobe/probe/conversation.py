@@ -46,8 +46,26 @@ THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 IDENTIFICATION, KEXINIT = "an identification", "KEXINIT"
 """What is waited for, in words of a record."""
 
+TURN = "our turn"
+"""Key of a deadline after which our KEXINIT goes first."""
+
 TOO_MANY_CONNECTIONS = 12
 """SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253 section 11.1)."""
+
+OURS_FIRST = 1.0
+"""Seconds without the server's KEXINIT after which ours goes first: RFC 4253 section 7 has each side send, and some
+servers wait for the client (Cisco Catalyst 1200, AudioCodes). All others send theirs with their identification."""
+
+LATE_SHARE = 0.3
+"""Share of the wait for KEXINIT that is left for one more connection, in which our identification comes after theirs:
+some servers throw away what comes before they have sent their own (Cisco IOS), and then wait for it."""
+
+THINKS = 0.25
+"""Seconds after the connection in which a server sends its identification, if it has had no time to lose ours."""
+
+APART = 0.5
+"""Seconds between our KEXINIT and the first message of the exchange once an exchange has failed. Some servers take what
+they read at once for one packet (Cisco IOS 15), and nothing says when they have read."""
 
 SILENT_LINGER = 0.1
 """Seconds that a server which let a deadline pass gets to close its side."""
@@ -88,7 +106,10 @@ class Conversation:
         timeout: float,
         host_deadline: float,
         deadlines: Mapping[str, float] = MappingProxyType({}),
+        *,
+        late: bool = False,
     ) -> None:
+        """`late`: our identification is sent when the server's has come, and not before."""
         self._transport = transport
         self._clock = clock
         self._timeout = timeout
@@ -98,15 +119,33 @@ class Conversation:
         self._awaited = ""
         self._silent = False
         self._closed = False
+        self._late = late
+        self._turn: float | None = None  # when our KEXINIT goes first, while that is still to come
+        self._go_first: Callable[[], None] | None = None
+        self._broken: NetworkError | None = None
         self.answers = Answers([])
         self.reads = 0
         """How many times data came."""
+        self.opened = clock()
+        """When the connection was made."""
+        self.identified_after: float | None = None
+        """Seconds from there to the server's identification."""
         self.began_with = 0
         """Bytes that came the first time."""
         self.greeting = 0
         """Bytes of the server's identification, what stood before it, and KEXINIT."""
         self.early = False
         """Whether a key exchange was started before the lists came, and nothing has come of it yet."""
+        self.started = False
+        """Whether a key exchange was started."""
+        self.alone = False
+        """Whether it was started with our KEXINIT alone."""
+        self.proposed = False
+        """Whether a KEXINIT of all we speak was sent."""
+        self.waited_for_ours = False
+        """Whether the server's KEXINIT came only after ours."""
+        self.lists_deadline = host_deadline
+        """When the wait for KEXINIT ends, for all connections in which it is waited for."""
 
     @property
     def transport(self) -> ClientTransport:
@@ -122,13 +161,25 @@ class Conversation:
                 if event.line.rstrip() in THROTTLED_LINES:
                     raise Ended("throttled", f'the server says "{escape_bytes(event.line.rstrip())}"')
             elif type(event) is IdentificationReceived:
+                self._late = False
+                if self.identified_after is None:
+                    self.identified_after = self._clock() - self.opened
                 return event.identification
 
-    def kexinit(self) -> Asking[KexInit]:
-        """Wait for the server's lists."""
+    def kexinit(
+        self, go_first: Callable[[], None] | None = None, *, patience: float = OURS_FIRST, leave: float = 0.0
+    ) -> Asking[KexInit]:
+        """Wait for the server's lists. After `patience` seconds without any of them `go_first` sends ours.
+
+        `leave`: seconds of the wait that are left for another connection.
+        """
+        self._go_first = go_first
+        self._patience = patience
+        self._leave = leave
         while True:
             event = yield from self._next(KEXINIT)
             if type(event) is KexInitReceived:
+                self._turn = None
                 self.greeting = self._transport.taken
                 return event.kexinit
 
@@ -140,13 +191,30 @@ class Conversation:
         suite: Suite | None,
         request: GroupExchangeRequest | None,
         expected: KexInit | None = None,
+        alone: bool = False,
     ) -> None:
-        """Answer the server's lists, or those that are `expected`. See `ClientTransport.start_key_exchange`."""
-        self.early = expected is not None
-        self._transport.start_key_exchange(kex, host_key_algorithm, suite=suite, request=request, expected=expected)
+        """Answer the server's lists, or those that are `expected`. See `ClientTransport.start_key_exchange`.
+
+        `alone`: the first message of the exchange follows our KEXINIT when the server must have read that.
+        """
+        self.early = expected is not None and not alone
+        self.started = True
+        self.alone = alone
+        self._transport.start_key_exchange(
+            kex, host_key_algorithm, suite=suite, request=request, expected=expected, alone=alone
+        )
+
+    def propose(self) -> None:
+        """Send a KEXINIT of all we speak. See `ClientTransport.propose`."""
+        self.proposed = True
+        self._transport.propose()
 
     def host_key(self) -> Asking[HostKeyReceived]:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""
+        if self.alone:
+            if not self.waited_for_ours:
+                yield from self._rest(APART)
+            self._transport.continue_key_exchange()
         while True:
             event = yield from self._next("the key exchange")
             if type(event) is GroupReceived:
@@ -175,6 +243,16 @@ class Conversation:
             elif type(event) is AuthenticationSucceeded:
                 return None
 
+    @property
+    def may_have_lost_ours(self) -> bool:
+        """Whether the server took so long to identify itself that it may have thrown our identification away."""
+        return self.identified_after is not None and self.identified_after > THINKS
+
+    @property
+    def waits_for_lists(self) -> bool:
+        """Whether the server's KEXINIT is awaited, and nothing of it has come."""
+        return self._awaited is KEXINIT and not self._transport.unread
+
     def goodbye(self, description: bytes, linger: float) -> Asking[bool]:
         """End the connection as quietly as it can be ended. Safe to call in any state.
 
@@ -188,26 +266,48 @@ class Conversation:
         answer = yield Finish(data, min(linger, SILENT_LINGER) if self._silent else linger)
         return answer != STILL_OPEN
 
+    def _begin_wait(self, awaited: str) -> None:
+        """Set the deadlines of a question that is asked from now on."""
+        self._awaited = awaited
+        now = self._clock()
+        deadline = now + self._timeout
+        if self._deadlines:
+            deadline = self._deadlines.get(awaited, deadline)
+        self._deadline = min(deadline, self._host_deadline)
+        if awaited is KEXINIT:
+            self.lists_deadline = self._deadline
+            self._deadline -= self._leave
+            if self._go_first is not None:
+                self._turn = min(self._deadlines.get(TURN, now + self._patience), self._deadline)
+
+    def _our_turn(self) -> bool:
+        """Send our KEXINIT first if that is what comes now. Returns whether there is something to wait for."""
+        if self._turn is None or self._go_first is None:
+            return False
+        self._turn = None
+        if not self._transport.unread:  # else the server's has begun
+            self._go_first()
+            self.waited_for_ours = True
+        return True
+
     def _next(self, awaited: str) -> Asking[Event]:
         """Return the next event, within the deadline of this question. Raises `Ended`."""
         if awaited != self._awaited:
-            self._awaited = awaited
-            deadline = self._clock() + self._timeout
-            if self._deadlines:
-                deadline = self._deadlines.get(awaited, deadline)
-            self._deadline = min(deadline, self._host_deadline)
+            self._begin_wait(awaited)
         transport = self._transport
         try:
             while (event := transport.next_event()) is NEED_DATA:
+                if self._broken is not None:
+                    raise self._broken
                 # Sent when there is nothing left to read: each write wakes the server, and one is enough.
-                data = yield Receive(transport.data_to_send(), self._deadline)
-                if data:
-                    if not self.reads:
-                        self.began_with = len(data)
-                    self.reads += 1
-                    transport.receive_data(data)
-                else:
-                    transport.receive_eof()
+                try:
+                    ours = b"" if self._late else transport.data_to_send()
+                    data = yield Receive(ours, self._deadline if self._turn is None else self._turn)
+                except NetworkError as error:
+                    if error.failure != "timeout" or not self._our_turn():
+                        raise
+                    continue
+                self._received(data)
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True
@@ -221,6 +321,28 @@ class Conversation:
         if type(event) is DisconnectReceived or type(event) is ConnectionClosed:
             raise self._ended(event, awaited)
         return event
+
+    def _received(self, data: bytes) -> None:
+        if data:
+            if not self.reads:
+                self.began_with = len(data)
+            self.reads += 1
+            self._transport.receive_data(data)
+        else:
+            self._transport.receive_eof()
+
+    def _rest(self, seconds: float) -> Asking[None]:
+        """Send what there is to send and let the server read it. What comes meanwhile is kept for the next question."""
+        until = min(self._clock() + seconds, self._host_deadline)
+        try:
+            while True:
+                data = yield Receive(self._transport.data_to_send(), until)
+                self._received(data)
+                if not data:
+                    return
+        except NetworkError as error:
+            if error.failure != "timeout":
+                self._broken = error  # behind what came before
 
     def _ended(self, event: DisconnectReceived | ConnectionClosed, awaited: str) -> Ended:
         if isinstance(event, ConnectionClosed):

@@ -11,11 +11,12 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from sshprobe.escape import escape_bytes
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
-from sshprobe.probe.conversation import Conversation, Ended
+from sshprobe.probe.conversation import LATE_SHARE, Conversation, Ended
 from sshprobe.probe.driving import drive
 from sshprobe.probe.facts import Facts, hexadecimal
 from sshprobe.probe.options import ProbeOptions
@@ -24,6 +25,7 @@ from sshprobe.probe.plan import (
     Exchange,
     Progress,
     authentication_needs_fallback,
+    negotiated_exchange,
     next_exchange,
     unanswered,
 )
@@ -71,6 +73,7 @@ class HostProbe:
         self._left_off: tuple[Asking[Observation], Step] | None = None
         self._started_at = datetime.now(UTC) if begun is None else begun.started_at
         self._elapsed = 0.0
+        self._silence: Ended | None = None  # how the first connection ended, if it brought no lists
         self._outcome = Outcome()
         self._connections = Connections(addresses, port, options, self._outcome, begun, key_pairs)
 
@@ -159,7 +162,7 @@ class HostProbe:
                 self._start(conversation, early, self.facts.kexinit)
             yield from self._identify(conversation)
             self._outcome.reached("kexinit")
-            kexinit = yield from conversation.kexinit()
+            kexinit = yield from self._lists(conversation)
             exchange = self._exchange_for(kexinit, conversation)
             if exchange is not None:
                 yield from self._exchange(conversation, exchange)
@@ -171,26 +174,69 @@ class HostProbe:
             raise
         settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
         odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
-        connections.ended(conversation, settled=settled, in_order=not odd)
+        connections.ended(conversation, settled=settled, in_order=not odd, failed=trouble is not None)
         if trouble is not None:
+            if self.facts.kexinit is None and self._tries_late(trouble, conversation):
+                return True
             if conversation.early and trouble.status not in ENDS_THE_HOST:
                 return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early
             self._sort_out(trouble, exchange)
         # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
-        return exchange is not None and self._more_to_ask()
+        return (exchange is not None or conversation.proposed) and self._more_to_ask()
+
+    def _lists(self, conversation: Conversation) -> Asking[KexInit]:
+        """Wait for the server's lists; where it waits for ours, send them first."""
+        if conversation.early:
+            return (yield from conversation.kexinit())
+        connections = self._connections
+        may_be_lost = conversation.may_have_lost_ours and not connections.late and self.facts.kexinit is None
+        leave = LATE_SHARE * self._options.timeout if may_be_lost else 0.0
+        go_first = partial(self._go_first, conversation)
+        return (yield from conversation.kexinit(go_first, patience=connections.patience, leave=leave))
+
+    def _go_first(self, conversation: Conversation) -> None:
+        """Send our KEXINIT before the server's: by the lists of an earlier connection, or else with all we speak."""
+        planned, known = self._planned, self.facts.kexinit
+        if planned is None or known is None:
+            conversation.propose()
+        else:
+            self._start(conversation, planned, known, alone=True)
+
+    def _tries_late(self, trouble: Ended, conversation: Conversation) -> bool:
+        """Say whether to connect once more, and to identify ourselves only after the server.
+
+        Where that brought no lists either, the first failure is what counts: raises it.
+        """
+        if self._silence is not None:
+            raise self._silence
+        lost = conversation.may_have_lost_ours and (trouble.status == "timeout" or conversation.waited_for_ours)
+        if not (lost and conversation.waits_for_lists and self._connections.made < self._options.max_connections):
+            return False
+        self._silence = trouble
+        self._connections.identify_late(conversation.lists_deadline)
+        return True
 
     def _exchange_for(self, kexinit: KexInit, conversation: Conversation) -> Exchange | None:
         planned, self._planned = self._planned, None
         same = self.facts.saw_kexinit(kexinit)
-        if planned is not None and (same or conversation.early):
+        if conversation.proposed:
+            return negotiated_exchange(conversation.transport.negotiated, self._progress, self._wanted)
+        if planned is not None and (same or conversation.started):
             return planned
         return next_exchange(kexinit, self._progress, self._wanted)
 
-    def _start(self, conversation: Conversation, exchange: Exchange, expected: KexInit | None = None) -> None:
-        """Start an exchange; before the lists have come, if they are `expected`."""
+    def _start(
+        self, conversation: Conversation, exchange: Exchange, expected: KexInit | None = None, *, alone: bool = False
+    ) -> None:
+        """Start an exchange; before the lists have come, if they are `expected`; with our KEXINIT `alone` at first."""
         request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
         conversation.start_key_exchange(
-            exchange.kex, exchange.host_key_algorithm, suite=exchange.suite, request=request, expected=expected
+            exchange.kex,
+            exchange.host_key_algorithm,
+            suite=exchange.suite,
+            request=request,
+            expected=expected,
+            alone=alone,
         )
 
     def _identify(self, conversation: Conversation) -> Asking[None]:
@@ -213,8 +259,8 @@ class HostProbe:
 
     def _exchange(self, conversation: Conversation, exchange: Exchange) -> Asking[None]:
         self._outcome.reached("key_exchange")
-        if not conversation.early:
-            self._start(conversation, exchange)
+        if not conversation.started:
+            self._start(conversation, exchange, alone=self._connections.cautious and not conversation.proposed)
         try:
             event = yield from conversation.host_key()
         except Ended:
@@ -253,7 +299,8 @@ class HostProbe:
 
     def _authentication(self, conversation: Conversation) -> Asking[None]:
         try:
-            at_once = self._connections.read_ahead and not self._progress.authentication_attempts
+            connections = self._connections
+            at_once = connections.read_ahead and not (self._progress.authentication_attempts or connections.cautious)
             methods = yield from conversation.methods(self._options.auth_user, at_once=at_once)
         except Ended as ended:
             self._progress.authentication_failed()

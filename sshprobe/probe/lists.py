@@ -35,7 +35,7 @@ import msgspec
 
 from sshprobe.net import Address, Connection, Dialer, NetworkError
 from sshprobe.net.stream import LINGER_BYTES
-from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
+from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST, TURN
 from sshprobe.probe.facts import identification_record
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
@@ -162,12 +162,15 @@ class ListsProbe(Connection, Generic[K]):
     __slots__ = (
         "_asker",
         "_buffer",
+        "_connected",
         "_identification",
+        "_identified_after",
         "_kind",
         "_lingers",
         "_pieces",
         "_started",
         "_thrown_away",
+        "_until",
         "_waits",
         "host",
         "started_at",
@@ -219,6 +222,8 @@ class ListsProbe(Connection, Generic[K]):
 
     def connected(self) -> None:
         """Send our identification, and wait for theirs."""
+        self._connected = self._asker.dialer.time()
+        self._identified_after: float | None = None
         self._wait_for(IDENTIFICATION)
         self.send(self._asker.identification)
 
@@ -237,6 +242,7 @@ class ListsProbe(Connection, Generic[K]):
         elif found is None:
             self._leave(None)
         elif found and self._waits is not KEXINIT:
+            self._identified_after = self._asker.dialer.time() - self._connected
             self._wait_for(KEXINIT)
 
     def broken(self, error: NetworkError) -> None:
@@ -275,7 +281,10 @@ class ListsProbe(Connection, Generic[K]):
     def _wait_for(self, what: str) -> None:
         options = self._asker.options
         self._waits = what
-        self.wait_until(min(self._asker.dialer.time() + options.timeout, self._started + options.host_timeout))
+        now = self._asker.dialer.time()
+        self._until = min(now + options.timeout, self._started + options.host_timeout)
+        # A server without KEXINIT by then waits for ours: the `HostProbe` sends it.
+        self.wait_until(self._until if what is IDENTIFICATION else min(self._until, now + OURS_FIRST))
 
     def _greeted(self, greeting: Greeting) -> None:
         seen = self._asker.recognised(self.host, greeting, self._buffer)
@@ -303,7 +312,9 @@ class ListsProbe(Connection, Generic[K]):
             error,
             datetime.fromtimestamp(self.started_at, UTC),
             self._started,
-            {self._waits: self.deadline},
+            {self._waits: self._until, TURN: self.deadline} if self._waits is KEXINIT else {self._waits: self._until},
+            self._connected,
+            self._identified_after,
         )
         self.left(self._asker.probe(self.host, begun))
 

@@ -26,6 +26,7 @@ import msgspec
 from sshprobe.wire.host_keys import host_key_family
 from sshprobe.wire.key_exchange import METHODS, Method
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.proposal import Negotiated
 from sshprobe.wire.suites import Suite, choose_suite
 
 ATTEMPTS = 2
@@ -205,6 +206,19 @@ def _pair(group: Method | None, methods: list[Method], names: list[str], progres
             if (method.name, name) not in progress.tried:
                 return method, name
     return candidates[0], names[0]
+
+
+def negotiated_exchange(agreed: Negotiated | None, progress: Progress, wanted: Wanted) -> Exchange | None:
+    """Return what is asked where both sides have sent all they speak, and `agreed`; None: nothing that is wanted."""
+    if agreed is None:
+        return None
+    method, family = METHODS[agreed.kex], host_key_family(agreed.host_key_algorithm)
+    group = method.kind == "gex" and wanted.group_exchange and method.name not in progress.groups
+    asks = wanted.authentication and progress.authentication == "open" and method.verifiable
+    suite = agreed.suite if asks else None
+    if not group and suite is None and (family in progress.answered or not wanted.host_keys):
+        return None
+    return Exchange(agreed.kex, agreed.host_key_algorithm, family, group_exchange=group, suite=suite)
 
 
 def authentication_needs_fallback(server: KexInit, progress: Progress, wanted: Wanted) -> bool:

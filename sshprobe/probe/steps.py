@@ -8,7 +8,8 @@ of a `net.Dialer`, for a third of the cost.
 Rules:
 
 1. One connection at a time: `Connect` or `Adopt` opens it, `Finish` ends it. `Receive` comes between them only.
-2. A connection that failed is over for the probe; `Finish` may follow all the same.
+2. A connection that failed is over for the probe; `Finish` may follow all the same. Where no answer came in time,
+   another `Receive` may follow, with a later deadline.
 3. `Pause` and `Elsewhere` come while no connection is open.
 4. Who drives may stop at any step, by closing the generator. It yields nothing more then.
 """
@@ -54,6 +55,10 @@ class Begun(msgspec.Struct, frozen=True):
     """The same by the loop's clock."""
     deadlines: dict[str, float]
     """When the waits end that have begun, by what is waited for."""
+    connected: float = 0.0
+    """When the connection was made, by the loop's clock."""
+    identified_after: float | None = None
+    """Seconds from there to the server's identification, if it has come."""
 
 
 class Adopt(msgspec.Struct, frozen=True):

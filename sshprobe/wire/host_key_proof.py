@@ -5,6 +5,8 @@ RFC 4253 section 8: the hash is over both identifications, both KEXINITs, and wh
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from sshprobe.wire.codec import string
@@ -63,6 +65,7 @@ def _parse(algorithm: str, blob: bytes) -> HostKey:
     return host_key
 
 
-def transcript(ours: bytes, theirs: bytes) -> bytes:
-    """Return two strings of the exchange hash: V_C and V_S, or I_C and I_S."""
+@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
+def strings(ours: bytes, theirs: bytes) -> bytes:
+    """Return the first two fields of the exchange hash, V_C and V_S."""
     return string(ours) + string(theirs)

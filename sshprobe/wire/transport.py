@@ -6,7 +6,7 @@ How it runs. The caller hands over what the network gave with `receive_data` (an
     IDENTIFICATION  lines come, then the identification
     KEXINIT         packets come; the server's KEXINIT is awaited. Ours is not sent: sshd needs only our identification
     CHOOSING        the server's lists are known; the caller decides: `start_key_exchange` or `disconnect`. Passed over
-                    where the caller has decided before, by the lists of an earlier connection (rule 5)
+                    where the caller has decided before, by the lists of an earlier connection (rules 5 and 6)
     KEY_EXCHANGE    our KEXINIT names one method and one host key algorithm, so nothing is left to negotiate
     KEYED           the host key was shown. The caller may `disconnect` in clear, before our NEWKEYS (the quietest
                     ending there is), or `request_authentication_methods`
@@ -25,16 +25,17 @@ Rules:
 5. `start_key_exchange` may come in the first two states where it is told which lists to expect. What follows from the
    server's lists (strictness, its guess, what came before them) follows from those of this connection all the same; and
    if these do not offer what ours has named, that is an error.
+6. A server may wait for our KEXINIT (RFC 4253 section 7: each side sends). `propose` sends one that names all we speak;
+   when the server's has come, `negotiated` is what both agree on, and `start_key_exchange` sends the first message.
 """
 
 from __future__ import annotations
 
 from enum import Enum, auto
-from functools import lru_cache
 from typing import final
 
 from sshprobe.wire import messages as msg
-from sshprobe.wire.codec import byte
+from sshprobe.wire.codec import byte, string
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,
@@ -52,7 +53,7 @@ from sshprobe.wire.events import (
     NewKeysReceived,
 )
 from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
-from sshprobe.wire.host_key_proof import Proof, prove, transcript
+from sshprobe.wire.host_key_proof import Proof, prove, strings
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.key_derivation import Secrets, opener, sealer
 from sshprobe.wire.key_exchange import (
@@ -65,7 +66,7 @@ from sshprobe.wire.key_exchange import (
 )
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.proposal import client_kexinit, offers
+from sshprobe.wire.proposal import Negotiated, broad_first, broad_kexinit, client_kexinit, negotiate, offers
 from sshprobe.wire.suites import Suite
 
 
@@ -119,8 +120,10 @@ class ClientTransport:
         self._server_kexinit: KexInit | None = None
         self._server_kexinit_payload = b""
         self._client_kexinit_payload = b""
+        self._proposed = False
         self._key_pairs = key_pairs
         self._kex: KeyExchange | None = None
+        self._first: bytes | None = None  # its first message, until that is sent
         self._host_key_algorithm = ""
         self._suite: Suite | None = None
         self._expected: KexInit | None = None  # the lists by which the exchange was started before any came
@@ -177,8 +180,9 @@ class ClientTransport:
         suite: Suite | None,
         request: GroupExchangeRequest | None = None,
         expected: KexInit | None = None,
+        alone: bool = False,
     ) -> None:
-        """Send our KEXINIT and the first message of the method `kex`.
+        """Send our KEXINIT and the first message of the method `kex`; `alone`: that on `continue_key_exchange`.
 
         With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
 
@@ -188,6 +192,9 @@ class ClientTransport:
         may_start = _WITH_LISTS if expected is None else _BEFORE_LISTS
         if server is None or self._kex is not None or self.state not in may_start:
             raise LocalProtocolError("no key exchange can start now")
+        agreed = self.negotiated if self._proposed else None
+        if self._proposed and (agreed is None or (agreed.kex, agreed.host_key_algorithm) != (kex, host_key_algorithm)):
+            raise LocalProtocolError("not what was negotiated")
         self._kex = new_key_exchange(kex, request, self._key_pairs)
         self._host_key_algorithm = host_key_algorithm
         self._suite = suite
@@ -200,8 +207,31 @@ class ClientTransport:
         # false (RFC 4253 section 7.1): we name one method and one host key algorithm, so it is the right message or no
         # exchange comes about. True would be wrong: a server that prefers others, and agrees on these, would have to
         # ignore the message (section 7), as OpenSSH does (kex.c, proposals_match).
-        self._client_kexinit_payload = client_kexinit(server, kex, host_key_algorithm, suite)
-        self._send(self._client_kexinit_payload, self._kex.start())
+        if not self._proposed:
+            self._client_kexinit_payload = client_kexinit(server, kex, host_key_algorithm, suite)
+            self._send(self._client_kexinit_payload)
+        self._first = self._kex.start()
+        if not alone:
+            self.continue_key_exchange()
+
+    def continue_key_exchange(self) -> None:
+        """Send the first message of an exchange whose KEXINIT went out alone. Does nothing if it was sent."""
+        if self._first is not None and self.state is not _CLOSED:
+            self._send(self._first)
+            self._first = None
+
+    def propose(self) -> None:
+        """Send a KEXINIT that names all we speak, to a server that waits for it."""
+        if self.state is not _KEXINIT or self._client_kexinit_payload:
+            raise LocalProtocolError("no KEXINIT can be sent now")
+        self._client_kexinit_payload = broad_kexinit()
+        self._proposed = True
+        self._send(self._client_kexinit_payload)
+
+    @property
+    def negotiated(self) -> Negotiated | None:
+        """What both sides agree on after `propose` and the server's KEXINIT; None: not on everything."""
+        return None if self._server_kexinit is None else negotiate(self._server_kexinit)
 
     def request_authentication_methods(self, user: bytes, *, at_once: bool = False) -> None:
         """Go on encrypted and ask, with one "none" request, how `user` may log in.
@@ -331,7 +361,8 @@ class ClientTransport:
         if server.first_kex_packet_follows:
             # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
             guess = (*server.kex_algorithms[:1], *server.server_host_key_algorithms[:1])
-            self._skip_guess = guess != (self._kex.name.encode(), self._host_key_algorithm.encode())
+            named = (self._kex.name.encode(), self._host_key_algorithm.encode())
+            self._skip_guess = guess != (broad_first() if self._proposed else named)
 
     def _key_exchange_message(self, payload: bytes) -> Event | None:
         assert self._kex is not None  # both states are entered through start_key_exchange
@@ -384,10 +415,8 @@ class ClientTransport:
 
     def _prove(self, reply: Reply) -> Proof:
         assert self._kex is not None
-        begins = _strings(self._ours, self._theirs) + transcript(
-            self._client_kexinit_payload, self._server_kexinit_payload
-        )
-        return prove(self._kex, self._host_key_algorithm, reply, begins)
+        kexinits = string(self._client_kexinit_payload) + string(self._server_kexinit_payload)
+        return prove(self._kex, self._host_key_algorithm, reply, strings(self._ours, self._theirs) + kexinits)
 
     def _newkeys_came(self) -> Event:
         if self._server_newkeys:
@@ -430,9 +459,3 @@ class ClientTransport:
     # The fuzzer stays in clear, so that its bytes get past NEWKEYS.
     _make_opener = staticmethod(opener)
     _make_sealer = staticmethod(sealer)
-
-
-@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
-def _strings(ours: bytes, theirs: bytes) -> bytes:
-    """Return the first two fields of the exchange hash, V_C and V_S."""
-    return transcript(ours, theirs)
