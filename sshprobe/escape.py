@@ -8,7 +8,13 @@ form \\x1b or \\u202e, and a backslash is doubled so that the original can be to
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+ELLIPSIS = "..."
+"""Ends a text that was cut short."""
+
+_ESCAPES = re.compile(r"\\\\|\\x[0-9a-f]{2}|\\u[0-9a-f]{4}|\\U00(?:0[0-9a-f]|10)[0-9a-f]{4}")
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories never printed: controls, format characters (bidi), surrogates, unassigned, separators."""
@@ -21,7 +27,7 @@ def escape_bytes(data: bytes, limit: int | None = None) -> str:
     """
     cut = limit is not None and len(data) > limit
     text = (data[:limit] if cut else data).decode("utf-8", "surrogateescape")
-    return escape_text(text) + ("..." if cut else "")
+    return escape_text(text) + (ELLIPSIS if cut else "")
 
 
 def escape_text(text: str) -> str:
@@ -29,6 +35,11 @@ def escape_text(text: str) -> str:
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return "".join("\\\\" if character == "\\" else _escape_character(character) for character in text)
+
+
+def unescape_text(text: str) -> str:
+    """Return the text that `escape_text` made `text` of. A byte that was not UTF-8 becomes that character."""
+    return _ESCAPES.sub(lambda found: "\\" if found[0] == "\\\\" else chr(int(found[0][2:], 16)), text)
 
 
 def escape_unprintable(text: str) -> str:

@@ -38,7 +38,8 @@ NOT_JUDGED = frozenset(
         "warnings",
     }
 )
-"""Fields of an observation that no verdict depends on, but for those below, and for profiles with waivers."""
+"""Fields of an observation that no verdict depends on, but for those below, and for profiles with waivers. The banner
+counts only where a profile says something of it: then it is compared too."""
 
 JUDGED_WITH_A_CERTIFICATE = ("started_at", "host")
 """Whether a certificate is valid depends on when it was seen, and whether it names the host, on the host."""
@@ -131,6 +132,7 @@ class Judge:
         for profile in profiles:
             profile.need_server()
         self._profiles = tuple(profiles)
+        self._reads_banners = any(profile.banner is not None for profile in self._profiles)
         self._waiving = tuple(profile for profile in self._profiles if profile.waiver)
         self._strict = strict
         self._known: Recent[bytes, Judged] = Recent()
@@ -146,6 +148,8 @@ class Judge:
     def judged(self, observation: Observation) -> Judged:
         """Return the verdicts on an observation; none if it cannot be judged."""
         key = self._key(_what_is_judged(observation)) + self._who_and_when(observation)
+        if self._reads_banners:
+            key += self._key(observation.authentication_banner)
         found = self._known.get(key)
         if found is not None:
             return found

@@ -11,6 +11,8 @@ FINDINGS = {
     "hostbased": "authentication.unlisted",
     "gssapi-with-mic": "authentication.unlisted",
     "publickey": "authentication.missing",
+    "banner": "authentication.no_banner",
+    "server-sig-algs": "authentication.signature_weak",
     "group": "group_exchange.modulus",
     "moduli": "group_exchange.modulus",
     "modulus": "group_exchange.modulus",

@@ -111,7 +111,7 @@ def _named(judgements: Iterable[Judgement]) -> dict[str, set[str]]:
     for judgement in judgements:
         if judgement.category in found and judgement.algorithm and judgement.severity != "note":
             kind = judgement.id.partition(".")[2]
-            if kind in ("forbidden", "unlisted", "stronger", "weak"):
+            if kind in ("forbidden", "unlisted", "stronger", "weak", "dated"):
                 category: Class = judgement.category  # type: ignore[assignment]
                 found[category].add(canonical(category, judgement.algorithm))
     return found
@@ -325,7 +325,7 @@ def _with_waived_methods(profile: Profile, judgements: Sequence[Judgement]) -> P
     waived = [each.algorithm for each in judgements if each.waived and each.id == "authentication.unlisted"]
     if rule is None or not waived:
         return profile
-    allowed = (*rule.allowed, *(method for method in waived if method))
+    allowed = (*rule.passing, *(method for method in waived if method))
     return msgspec.structs.replace(profile, authentication=msgspec.structs.replace(rule, allowed=allowed))
 
 

@@ -95,7 +95,7 @@ def reasons_to_go(before: Verdict, category: Class, gone: Iterable[str]) -> tupl
     about = [
         finding
         for finding in before.findings
-        if finding.id in (f"{category}.{kind}" for kind in ("forbidden", "unlisted", "stronger", "weak"))
+        if finding.id in (f"{category}.{kind}" for kind in ("forbidden", "unlisted", "stronger", "weak", "dated"))
         and canonical(category, finding.algorithm or "") in same
     ]
     found = reasons(finding for finding in about if finding.severity != "note")

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from sshprobe.algorithms import lookup
 from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
-from sshprobe.profiles import Profile
-from sshprobe.records import GroupExchange, HostKey, Observation
+from sshprobe.profiles import AuthenticationRule, Profile
+from sshprobe.profiles.model import METHODS
+from sshprobe.records import GroupExchange, HostKey, Observation, Severity
 
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
@@ -99,17 +100,18 @@ def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator
     if not offers_group_exchange(observation):
         return
     rule = profile.group_exchange
-    least = SAFE_MODULUS_BITS if rule is None else rule.min_bits
+    least = SAFE_MODULUS_BITS if rule is None else rule.wanted_bits
     bits = smallest_modulus(observation.group_exchange, least)
     if bits is None or bits >= max(least, SAFE_MODULUS_BITS):
         return
+    asks = "asks for" if rule is not None and bits < rule.min_bits else "advises"
     small = bits < SAFE_MODULUS_BITS
     yield Judgement(
         id="group_exchange.modulus",
         severity="high" if small else "low",
         category="group_exchange",
         message=f"{bits}-bit modulus; "
-        + (f"the profile asks for {least}" if rule is not None and bits < least else "less than 2048 is weak"),
+        + (f"the profile {asks} {least}" if rule is not None and bits < least else "less than 2048 is weak"),
         expected=f"{max(least, SAFE_MODULUS_BITS)} bits or more" if small else f"{least} bits or more",
         observed=f"{bits} bits",
         references=(
@@ -151,20 +153,30 @@ def is_unproven(key: HostKey) -> bool:
     return key.signature_verified is False or (key.signature_verified is None and not is_of_type_asked_for(key))
 
 
+def advised_bits(profile: Profile, family: str) -> int | None:
+    """The size of a host key of a family that the profile advises without asking for it."""
+    if profile.host_key is None:
+        return None
+    return {"rsa": profile.host_key.advised_bits.rsa, "dsa": profile.host_key.advised_bits.dsa}.get(family)
+
+
+def exact_bits(profile: Profile, family: str) -> tuple[int, ...]:
+    """The sizes of a host key of a family that the profile allows, where it allows no other."""
+    return profile.host_key.exact_bits.rsa if profile.host_key is not None and family == "rsa" else ()
+
+
 def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
     """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
-    rule = profile.host_key
-    where = () if rule is None else (profile.cite(rule, where=rule.min_bits.where or ""),)
     seen: set[tuple[str, str]] = set()
     # Smallest first: of two keys of one type the finding is about the smaller.
     for key in sorted(observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
-        for judged in _judge_host_key(profile, key, where):
+        for judged in _judge_host_key(profile, key):
             if (judged.id, key.type) not in seen:
                 seen.add((judged.id, key.type))
                 yield judged
 
 
-def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> Iterator[Judgement]:
+def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
     if is_unproven(key):
         yield Judgement(
             id="host_key.unproven",
@@ -195,23 +207,44 @@ def _judge_host_key(profile: Profile, key: HostKey, where: tuple[str, ...]) -> I
     entry = lookup("host_key", key.type)
     if entry is None or key.bits is None:
         return
-    own = minimum_bits(profile, entry.family)
-    small = entry.family == "rsa" and key.bits < SAFE_MODULUS_BITS
-    if small or (own is not None and key.bits < own):
-        least = max(own or 0, SAFE_MODULUS_BITS) if small else own
-        yield Judgement(
-            id="host_key.size",
-            severity=("critical" if key.bits < FACTORED_BITS else "high") if small else "low",
-            category="host_key",
-            algorithm=key.type,
-            message=f"{key.bits} bits; "
-            + (f"the profile asks for {own}" if own and key.bits < own else "less than 2048 is weak"),
-            expected=f"{least} bits or more",
-            observed=f"{key.bits} bits",
-            references=(*where, "NIST SP 800-131A Rev. 2"),
-            deviation=own is not None and key.bits < own,
-            weaknesses=("small-rsa",) if small else (),
-        )
+    yield from _judge_size(profile, key, entry.family, key.bits)
+
+
+def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Iterator[Judgement]:
+    own, advised = minimum_bits(profile, family) or 0, advised_bits(profile, family) or 0
+    exact = exact_bits(profile, family)
+    small = family == "rsa" and bits < SAFE_MODULUS_BITS
+    severity: Severity = ("critical" if bits < FACTORED_BITS else "high") if small else "low"
+    expected = f"{max(own, advised, SAFE_MODULUS_BITS if small else 0)} bits or more"
+    deviation = bits < own
+    if bits < own:
+        message, source = f"the profile asks for {own}", "min_bits"
+    elif exact and bits not in exact:
+        expected = f"{' or '.join(map(str, exact))} bits"
+        message, source, deviation = f"the profile allows {expected}", "exact_bits", True
+    elif bits < advised:
+        message, source = f"the profile advises {advised}", "advised_bits"
+    elif small:
+        message, source = "less than 2048 is weak", "min_bits"
+    else:
+        return
+    yield Judgement(
+        id="host_key.size",
+        severity=severity,
+        category="host_key",
+        algorithm=key.type,
+        message=f"{bits} bits; {message}",
+        expected=expected,
+        observed=f"{bits} bits",
+        references=(*_source_of_size(profile, source), "NIST SP 800-131A Rev. 2"),
+        deviation=deviation,
+        weaknesses=("small-rsa",) if small else (),
+    )
+
+
+def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
+    rule = profile.host_key
+    return () if rule is None else (profile.cite(rule, where=getattr(rule, field).where or ""),)
 
 
 def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[str]:
@@ -253,14 +286,14 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
     methods = observation.authentication_methods
     if rule is None or methods is None:
         return
-    for method in sorted({method for method in methods if method} - set(rule.allowed)):
+    for method in sorted({method for method in methods if method and not _passes(rule, method)}):
         yield Judgement(
             id="authentication.unlisted",
             severity="medium",
             category="authentication",
             algorithm=method,
-            message=_wanted(rule.allowed),
-            expected=", ".join(rule.allowed),
+            message=_wanted(rule.allowed) if rule.allowed else "the profile forbids it",
+            expected=", ".join(rule.allowed) or f"not {method}",
             observed=method,
             references=(profile.cite(rule),),
             deviation=True,
@@ -279,6 +312,10 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
             )
 
 
+def _passes(rule: AuthenticationRule, method: str) -> bool:
+    return method in rule.allowed if rule.allowed else method not in rule.forbidden
+
+
 def _wanted(methods: tuple[str, ...]) -> str:
     *others, last = methods
     return f"the profile wants {', '.join(others)} or {last}" if others else f"the profile wants {last} alone"
@@ -286,13 +323,23 @@ def _wanted(methods: tuple[str, ...]) -> str:
 
 def missing_authentication(profile: Profile, observation: Observation) -> Iterator[str]:
     """In words, the methods where the profile names them and no answer was seen, or one without any."""
-    if profile.authentication is None:
+    rule = profile.authentication
+    if rule is None:
         return
-    if observation.authentication_methods is None:
+    methods = observation.authentication_methods
+    if methods is None:
         yield "authentication methods"
-    elif not any(observation.authentication_methods) and not observation.authentication_none_accepted:
+    elif not any(methods) and not observation.authentication_none_accepted:
         # sshd with `AuthenticationMethods none` answers so, and lets others in without a password.
         yield "authentication methods: the list is empty"
+    else:
+        for method in rule.require:
+            if method not in methods:
+                yield f"{method}: not listed, but a later step of a chain would not be"
+        for method in sorted(
+            {method for method in methods if method and not rule.allowed} - {*METHODS, *rule.forbidden}
+        ):
+            yield f"what the authentication method {method} is"
 
 
 def judge_together(profile: Profile, observation: Observation) -> Iterator[Judgement]:

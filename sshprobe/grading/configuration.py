@@ -10,26 +10,14 @@ from collections.abc import Iterator
 
 from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, is_unknown, lookup, marker, names, weakness_of
 from sshprobe.errors import InputError
-from sshprobe.grading.advice import (
-    CHACHA20,
-    KEYWORDS,
-)
+from sshprobe.grading.advice import CHACHA20, KEYWORDS
 from sshprobe.grading.lists import WORDS
-from sshprobe.grading.login_methods import (
-    CHAINS_SINCE,
-    METHODS,
-    ONLY_PUBLIC_KEYS,
-    PUBLIC_KEYS,
-    beside,
-    caution,
-    chain_lines,
-    keyboard_line,
-)
+from sshprobe.grading.login_lines import client_login, server_login
 from sshprobe.grading.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
-from sshprobe.profiles.model import Rule
+from sshprobe.profiles.model import HostKeyRule, Rule
 
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.6"
 """The releases whose source the catalogue was computed from."""
@@ -88,7 +76,7 @@ def sshd_config(profile: Profile, version: str) -> list[str]:
             lines += _rsa_host_key(profile, release)
     if profile.kex is None and profile.group_exchange is not None:
         lines += _moduli(profile, release)
-    lines += _server_authentication(profile, release, problems)
+    lines += server_login(profile, release, problems)
     head = "Put these lines first in sshd_config: of two lines with one keyword sshd takes the first."
     return _settled(profile, release, lines, problems, head=head, program="sshd")
 
@@ -117,7 +105,7 @@ def ssh_config(profile: Profile, version: str) -> list[str]:
             lines.append(f"# {profile.group_exchange.min_bits}-bit groups: ssh has no option for the least size")
         if category == "host_key":
             lines += _required_rsa_size(profile, release)
-    lines += _client_authentication(profile, release, problems)
+    lines += client_login(profile, release, problems)
     head = "Put these lines first in ssh_config: of two lines with one keyword ssh takes the first."
     return _settled(profile, release, ["Host *", *lines], problems, head=head, program="ssh")
 
@@ -303,18 +291,18 @@ def _moduli(profile: Profile, release: str) -> list[str]:
         for name in _known(profile, "kex", release)
     ):
         return []
-    return [*_place(profile, rule), f"# run: {moduli_command(rule.min_bits)}"]
+    return [*_place(profile, rule), f"# run: {moduli_command(rule.wanted_bits)}"]
 
 
 def _rsa_host_key(profile: Profile, release: str) -> list[str]:
     rule = profile.host_key
     assert rule is not None
-    least = rule.min_bits.rsa
-    if least is None or not any("rsa" in name for name in _known(profile, "host_key", release)):
+    least = max(rule.min_bits.rsa or 0, rule.advised_bits.rsa or 0)
+    if not least or not any("rsa" in name for name in _known(profile, "host_key", release)):
         return []
     # Not RequiredRSASize (9.1): it refuses the users' own keys too, of which the profile says nothing.
     return [
-        *_place(profile, rule, where=rule.min_bits.where or ""),
+        *_place(profile, rule, where=_source_of_size(rule)),
         f"# an RSA host key of {least} bits or more; to replace a smaller one, run:",
         *(f"# {command}" for command in rsa_key_commands(rsa_key_bits(profile))),
     ]
@@ -323,56 +311,16 @@ def _rsa_host_key(profile: Profile, release: str) -> list[str]:
 def _required_rsa_size(profile: Profile, release: str) -> list[str]:
     rule = profile.host_key
     assert rule is not None
-    if rule.min_bits.rsa is None:
+    least = rule.min_bits.rsa or rule.advised_bits.rsa
+    if least is None:
         return []
-    line = f"RequiredRSASize {rule.min_bits.rsa}"
+    line = f"RequiredRSASize {least}"
     if in_openssh("9.1+", release) is not True:
         line = f"# {line}: needs OpenSSH 9.1 or later"
     # Of the client it bounds the servers' keys and the user's own.
-    return [*_place(profile, rule, where=rule.min_bits.where or ""), line]
+    return [*_place(profile, rule, where=_source_of_size(rule)), line]
 
 
-def _server_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
-    rule = profile.authentication
-    if rule is None:
-        return []
-    allowed = set(rule.allowed)
-    off = _switched_off(allowed, release)
-    known = {"publickey", "keyboard-interactive", *METHODS}
-    if not allowed & known:
-        problems.append(f"it has none of the methods {', '.join(rule.allowed)} ({rule.where})")
-        return []
-    lines = [*_place(profile, rule)]
-    if "publickey" not in allowed:
-        return [*lines, "PubkeyAuthentication no", *off]
-    if allowed == {"publickey"} and in_openssh(CHAINS_SINCE, release):
-        chain = chain_lines(rule, (), release) or [PUBLIC_KEYS, ONLY_PUBLIC_KEYS]
-    else:
-        chain = [PUBLIC_KEYS, *off]
-    return [*lines, f"# {caution(chain)}", *(f"# {words}" for words in beside(chain)), *chain]
-
-
-def _client_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
-    rule = profile.authentication
-    if rule is None:
-        return []
-    allowed = [name for name in rule.allowed if name in {"publickey", "keyboard-interactive", *METHODS}]
-    if not allowed:
-        problems.append(f"it has none of the methods {', '.join(rule.allowed)} ({rule.where})")
-        return []
-    keys = [] if "publickey" in allowed else ["PubkeyAuthentication no"]
-    return [
-        *_place(profile, rule),
-        f"PreferredAuthentications {','.join(allowed)}",
-        *keys,
-        *_switched_off(set(allowed), release),
-    ]
-
-
-def _switched_off(allowed: set[str], release: str) -> list[str]:
-    lines = [line for method, line in METHODS.items() if method not in allowed]
-    if "gssapi-with-mic" in allowed or "gssapi-keyex" in allowed:
-        lines = [line for line in lines if not line.startswith("GSSAPI")]
-    if "keyboard-interactive" not in allowed:
-        lines.append(keyboard_line(release))
-    return [line for line in dict.fromkeys(lines) if not line.startswith("GSSAPI") or in_openssh("3.7+", release)]
+def _source_of_size(rule: HostKeyRule) -> str:
+    larger = (rule.advised_bits.rsa or 0) > (rule.min_bits.rsa or 0)
+    return (rule.advised_bits if larger else rule.min_bits).where or ""

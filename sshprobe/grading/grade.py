@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sshprobe.algorithms import CLASSES
 from sshprobe.grading.advice import Context
+from sshprobe.grading.banner import judge_banner, missing_banner
 from sshprobe.grading.certificates import judge_certificates
 from sshprobe.grading.checks import (
     judge_authentication,
@@ -28,6 +29,7 @@ from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin
 from sshprobe.grading.unnamed import unnamed
+from sshprobe.grading.user_keys import judge_user_keys, missing_user_keys
 from sshprobe.grading.version_hints import judge_version
 from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of, habit_of
@@ -107,6 +109,8 @@ def judge(
     found += judge_keys(observation)
     found += () if fleet is None else fleet.judge(observation)
     found += judge_authentication(profile, observation)
+    found += judge_banner(profile, observation)
+    found += judge_user_keys(profile, observation)
     found += judge_terrapin(profile, observation)
     found += judge_together(profile, observation)
     return sorted(waive(profile, observation, found), key=order)
@@ -124,6 +128,8 @@ def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
     yield from missing_group_exchange(profile, observation)
     yield from missing_host_keys(profile, observation)
     yield from missing_authentication(profile, observation)
+    yield from missing_banner(profile, observation)
+    yield from missing_user_keys(profile, observation)
     if observation.several_servers:
         yield "the other servers at this address: connections met different ones"
     if observation.names_left_out:

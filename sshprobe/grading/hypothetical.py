@@ -43,9 +43,9 @@ def with_moduli(observation: Observation, least: int) -> Observation:
 
 
 def with_new_keys(observation: Observation, type: str, bits: int) -> Observation:
-    """Show new keys of a type, of `bits` or more. Of a new key nothing is known: no blob, no fingerprint."""
+    """Show new keys of a type, of `bits`. Of a new key nothing is known: no blob, no fingerprint."""
     keys = [
-        msgspec.structs.replace(key, bits=max(bits, key.bits or 0), blob="", fingerprint="")
+        msgspec.structs.replace(key, bits=bits, blob="", fingerprint="")
         if key.type == type and key.signature_verified is not False
         else key
         for key in observation.host_keys or ()
@@ -88,6 +88,11 @@ def with_methods(
     if only is not None:
         methods = [method for method in methods if method == only]
     return msgspec.structs.replace(observation, authentication_methods=methods)
+
+
+def with_banner(observation: Observation, text: str | None) -> Observation:
+    """Send `text` before login, as a record has it; None: send nothing."""
+    return msgspec.structs.replace(observation, authentication_banner=text)
 
 
 def usable(observation: Observation, waived: Mapping[str, Collection[str]]) -> tuple[int, ...]:

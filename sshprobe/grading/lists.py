@@ -131,10 +131,14 @@ def judge_algorithms(
         return
     words = {canonical(category, name): word for name, word in rule.words.items()}
     allowed = {canonical(category, name) for name in rule.allowed}
+    dated = {canonical(category, name) for name in rule.dated}
     for same, offer in found.items():
         word = words.get(same)
         if word is None and category == "mac" and all(map(names_aead_cipher, offer.names)):
             continue  # no client can negotiate it as a MAC
+        if word is None and same in dated:
+            yield _dated(profile, rule, category, offer)
+            continue
         if word is None and same not in allowed:
             # A certificate is a key of its type: what forbids the type forbids it too, where it is not named.
             word = words.get(_without_certificate(same))
@@ -226,6 +230,22 @@ def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
     )
 
 
+def _dated(profile: Profile, rule: AlgorithmRule, category: Class, offer: Offer) -> Judgement:
+    weak = _weakness(category, offer)
+    if weak is not None and weak.reason != "unknown":
+        return _weak(category, offer, weak)
+    return Judgement(
+        id=f"{category}.dated",
+        severity="low",
+        category=category,
+        algorithm=offer.name,
+        message=_less_strong(profile, category, offer) or "passes today, and is to go",
+        expected=_one_of(rule),
+        observed=offer.observed(),
+        references=(_cite(profile, rule, category, offer.name),),
+    )
+
+
 def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict[str, Offer]) -> Iterator[Judgement]:
     present = set(found)
     # One name of a key type stands for the type.
@@ -256,11 +276,16 @@ def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict
 def _why_unlisted(profile: Profile, category: Class, offer: Offer, weak: Weakness | None) -> str:
     if weak is not None:
         return f"{weak.words}; not in the profile"
+    return _less_strong(profile, category, offer) or "not in the profile, and not known to be as strong"
+
+
+def _less_strong(profile: Profile, category: Class, offer: Offer) -> str | None:
+    """In words, by how much it is weaker than the weakest that the profile allows."""
     entry, least = lookup(category, offer.name), weakest_bits(profile, category)
-    if entry is not None and entry.bits is not None and least is not None and entry.bits < least:
-        group = f"{entry.group[5:]}-bit group, " if entry.group.startswith("MODP-") else ""
-        return f"{group}{entry.bits} bits of strength; the profile asks for {least}"
-    return "not in the profile, and not known to be as strong"
+    if entry is None or entry.bits is None or least is None or entry.bits >= least:
+        return None
+    group = f"{entry.group[5:]}-bit group, " if entry.group.startswith("MODP-") else ""
+    return f"{group}{entry.bits} bits of strength; the profile asks for {least}"
 
 
 def _weakness(category: Class, offer: Offer) -> Weakness | None:

@@ -67,7 +67,7 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
     rule = context.profile.authentication
     version = openssh_version(context.observation)
-    allowed = set() if rule is None else set(rule.allowed)
+    allowed = set() if rule is None else set(rule.passing)
     listed = context.observation.authentication_methods or ()
     lines: list[str] = []
     left = allowed & set(listed)

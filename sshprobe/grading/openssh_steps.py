@@ -22,9 +22,11 @@ from sshprobe.grading.advice import (
     proves_keys,
     remaining,
 )
+from sshprobe.grading.banner import good_banner
 from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
+    with_banner,
     with_methods,
     with_moduli,
     with_names,
@@ -45,6 +47,9 @@ TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
 FORGET = "take every other HostKey line out, they add up"
 
 
+BANNERS = ("authentication.no_banner", "authentication.banner", "authentication.banner_text")
+"""Findings that a `Banner` line mends."""
+
 NOT_ALONE = "so that what is waived is not all that is left"
 
 
@@ -61,6 +66,7 @@ def openssh_steps(context: Context, before: Verdict) -> Iterator[Step]:
         elif category in context.lines and config_line(context, category) is not None:
             yield _list(context, before, category)
     yield from _authentication(context, before)
+    yield from _banner(context, before)
     yield from _moduli(context, before)
     yield from _new_keys(context, before)
 
@@ -256,11 +262,24 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
         before_it = []
 
 
+def _banner(context: Context, before: Verdict) -> Iterator[Step]:
+    """A line for the banner. It locks nobody out: without the file sshd sends nothing (auth2.c, userauth_banner)."""
+    rule = context.profile.banner
+    found = [finding for finding in before.findings if finding.id in BANNERS]
+    if rule is None or not found:
+        return
+    text = good_banner(rule)
+    line = "Banner none" if text is None else f"Banner {rule.file}"
+    comment = "no text before login" if text is None else f"a text before login: write yours into {rule.file} first"
+    caution = None if text is None else f"it sends what stands in {rule.file}: see that the text is the right one"
+    yield _line(line, partial(with_banner, text=text), comment=comment, reasons=reasons(found), caution=caution)
+
+
 def _moduli(context: Context, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
     if found:
         rule = context.profile.group_exchange
-        least = max(2048, 0 if rule is None else rule.min_bits)
+        least = max(2048, 0 if rule is None else rule.wanted_bits)
         change = Change(
             kind="moduli",
             commands=(moduli_command(least, _platform(context)),),

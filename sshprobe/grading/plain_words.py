@@ -103,7 +103,7 @@ def _sizes(context: Context, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
     if found:
         rule = context.profile.group_exchange
-        least = max(2048, 0 if rule is None else rule.min_bits)
+        least = max(2048, 0 if rule is None else rule.wanted_bits)
         text = f"group exchange: use moduli of {least} bits or more"
         yield Step(_words(text, reasons(found)), partial(with_moduli, least=least))
     for finding in before.findings:
@@ -128,7 +128,7 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     if rule is None or not unlisted:
         return
     kept = [method for method in observation.authentication_methods or () if method not in unlisted]
-    more = () if kept else (rule.allowed[0],)
+    more = () if kept else (rule.passing[0],)
     first = "".join(f"allow {method}, then " for method in more)
     text = f"authentication: {first}switch {', '.join(unlisted)} off"
     yield Step(_words(text, reasons(about)), partial(with_methods, more=more, gone=unlisted))

@@ -41,7 +41,7 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         )
     if judgement.severity == "note":
         return _advise_on_a_note(judgement, openssh)
-    if kind in ("forbidden", "unlisted", "stronger", "weak") and judgement.category in CLASSES:
+    if kind in ("forbidden", "unlisted", "stronger", "weak", "dated") and judgement.category in CLASSES:
         category: Class = judgement.category
         if openssh and category == "kex" and (judgement.algorithm or "").startswith("gss-"):
             refused = no_gss_refused(context)
@@ -76,7 +76,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
     match judgement.id:
         case "group_exchange.modulus":
             rule = context.profile.group_exchange
-            least = max(2048, 0 if rule is None else rule.min_bits)
+            least = max(2048, 0 if rule is None else rule.wanted_bits)
             platform = context.platform
             return f"use moduli of {least} bits or more" if platform is None else moduli_command(least, platform)
         case "host_key.size":
@@ -112,6 +112,12 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
         case "authentication.unlisted":
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
             return in_one_line(lines) or f"switch {judgement.algorithm} off"
+        case "authentication.no_banner" | "authentication.banner_text":
+            return _banner(context, openssh)
+        case "authentication.banner":
+            return "Banner none" if openssh else "send no text before login"
+        case "authentication.signature_unlisted" | "authentication.signature_weak":
+            return _user_keys(judgement, openssh)
         case "profile.waiver_expired":
             return "mend what it covers, or decide anew and change its `until`"
         case "kex.terrapin":
@@ -123,6 +129,19 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return _update_for_strict_kex(openssh)
         case _:
             return f"change what the server shows to {judgement.expected}"
+
+
+def _banner(context: Context, openssh: bool) -> str:
+    rule = context.profile.banner
+    file = "/etc/issue.net" if rule is None else rule.file
+    return f"Banner {file}, with the right text in {file}" if openssh else "send the text that the profile asks for"
+
+
+def _user_keys(judgement: Judgement, openssh: bool) -> str:
+    """No line of `--fix`: whose keys sign how is not seen, so it could lock somebody out."""
+    if not openssh:
+        return f"do not accept {judgement.observed} of users' keys"
+    return f"PubkeyAcceptedAlgorithms -{judgement.observed.replace(', ', ',')}, once no user's key needs it"
 
 
 def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sshprobe.algorithms import lookup
 from sshprobe.grading.changes import NewKey
-from sshprobe.grading.checks import minimum_bits
+from sshprobe.grading.checks import advised_bits, exact_bits, minimum_bits
 from sshprobe.grading.platforms import UNNAMED, Platform
 from sshprobe.profiles import Profile
 
@@ -66,5 +66,6 @@ def rsa_key_commands(bits: int) -> tuple[str, ...]:
 
 
 def rsa_key_bits(profile: Profile) -> int:
-    """The size for a new RSA host key: what the profile asks, at least 3072."""
-    return max(3072, minimum_bits(profile, "rsa") or 0)
+    """The size for a new RSA host key: what the profile asks or advises, at least 3072, and one that it allows."""
+    least = max(3072, minimum_bits(profile, "rsa") or 0, advised_bits(profile, "rsa") or 0)
+    return min((bits for bits in exact_bits(profile, "rsa") if bits >= least), default=least)

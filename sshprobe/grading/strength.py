@@ -88,10 +88,10 @@ def _is_of_allowed_type(entry: Algorithm, rule: AlgorithmRule) -> bool:
 
 def _bits(entry: Algorithm, profile: Profile) -> int | None:
     if entry.family in GROUP_EXCHANGE_FAMILIES and profile.group_exchange is not None:
-        return modulus_strength(profile.group_exchange.min_bits)
+        return modulus_strength(profile.group_exchange.wanted_bits)
     if entry.category == "host_key" and entry.family == "rsa" and profile.host_key is not None:
-        least = profile.host_key.min_bits.rsa
-        return None if least is None else modulus_strength(least)
+        least = max(profile.host_key.min_bits.rsa or 0, profile.host_key.advised_bits.rsa or 0)
+        return modulus_strength(least) if least else None
     return entry.bits
 
 

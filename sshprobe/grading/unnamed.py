@@ -28,7 +28,7 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
         rule = profile.algorithms(category)
         if rule is None or rule.others != "allowed":
             continue
-        named = {canonical(category, name) for name in (*rule.allowed, *rule.words)}
+        named = {canonical(category, name) for name in (*rule.allowed, *rule.dated, *rule.words)}
         found = [
             offer.name
             for same, offer in offers(observation, category).items()

@@ -12,6 +12,7 @@ from sshprobe.grading.score import Judgement
 
 OF_FINDINGS: dict[str, tuple[str, ...]] = {
     "authentication.none_accepted": ("no-authentication",),
+    "authentication.signature_weak": ("sha1",),
     "group_exchange.generator": ("bad-generator",),
     "group_exchange.not_safe_prime": ("not-safe-prime",),
     "host_key.authority": ("weak-authority",),

@@ -27,14 +27,28 @@ class FallbackError(Exception):
 
 
 async def authentication_methods(
-    address: Address, port: int, server: KexInit, *, user: str, client_id: bytes, timeout: float
+    address: Address,
+    port: int,
+    server: KexInit,
+    *,
+    user: str,
+    client_id: bytes,
+    timeout: float,
+    on_banner: Callable[[str], None],
 ) -> list[str] | None:
-    """Return the methods that `user` may use; None means that "none" logged us in. Raises `FallbackError`."""
+    """Return the methods that `user` may use; None means that "none" logged us in. Raises `FallbackError`.
+
+    `on_banner` is called with the text that the server sends before login, if it sends one.
+    """
     connector = _Connector(address)
     with warnings.catch_warnings():
         # asyncssh's finite-field exchanges, and its old ciphers, warn of cryptography's plans for them.
         warnings.simplefilter("ignore")
         import asyncssh
+
+        class Client(asyncssh.SSHClient):
+            def auth_banner_received(self, msg: str, lang: str) -> None:
+                on_banner(msg)
 
         try:
             kex = _both(server.kex_algorithms, asyncssh.kex.get_kex_algs())
@@ -51,6 +65,7 @@ async def authentication_methods(
                     server.compression_algorithms_client_to_server, asyncssh.compression.get_compression_algs()
                 ),
                 username=user,
+                client_factory=Client,
             )
         except ValueError as error:
             raise FallbackError(f"asyncssh cannot ask: {error}", connected=False) from None

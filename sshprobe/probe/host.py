@@ -345,6 +345,7 @@ class HostProbe:
         from sshprobe.probe.fallback import FallbackError, authentication_methods
 
         connections, options = self._connections, self._options
+        banners: list[str] = []
         try:
             methods = await authentication_methods(
                 self.place,  # lists came from it
@@ -353,6 +354,7 @@ class HostProbe:
                 user=options.auth_user,
                 client_id=options.client_id,
                 timeout=min(options.timeout, connections.time_left()),
+                on_banner=banners.append,
             )
         except FallbackError as error:
             connections.made += error.connected
@@ -361,6 +363,8 @@ class HostProbe:
             return
         connections.made += 1
         self._progress.authentication = "answered"
+        if banners:
+            self.facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
         self.facts.none_accepted = methods is None
         self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
 

@@ -16,6 +16,7 @@ from sshprobe.profiles.model import (
     WORDS,
     AlgorithmRule,
     AuthenticationRule,
+    BannerRule,
     Explained,
     GroupExchangeRule,
     HostKeyRule,
@@ -23,6 +24,7 @@ from sshprobe.profiles.model import (
     MinimumBits,
     Profile,
     ProtocolRule,
+    UserKeyRule,
     Waiver,
 )
 from sshprobe.profiles.stock import is_stock
@@ -33,6 +35,7 @@ __all__ = [
     "WORDS",
     "AlgorithmRule",
     "AuthenticationRule",
+    "BannerRule",
     "Explained",
     "GroupExchangeRule",
     "HostKeyRule",
@@ -40,6 +43,7 @@ __all__ = [
     "MinimumBits",
     "Profile",
     "ProtocolRule",
+    "UserKeyRule",
     "Waiver",
     "available_profiles",
     "builtin_profile_text",

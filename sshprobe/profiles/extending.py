@@ -38,6 +38,13 @@ class _RecommendingEdit(_ListEdit, frozen=True, kw_only=True, forbid_unknown_fie
 class _AlgorithmEdit(_RecommendingEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
     words: dict[str, str] = {}
     others: str | None = None
+    dated: tuple[str, ...] | None = None
+
+
+class _AuthenticationEdit(_RecommendingEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    forbidden: tuple[str, ...] = ()
+    require: tuple[str, ...] | None = None
+    chain: str | None = None
 
 
 class _KexEdit(_AlgorithmEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,12 +53,24 @@ class _KexEdit(_AlgorithmEdit, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class _HostKeyEdit(_AlgorithmEdit, frozen=True, kw_only=True, forbid_unknown_fields=True):
     min_bits: dict[str, int | str] = {}
+    advised_bits: dict[str, int | str] = {}
+    exact_bits: dict[str, list[int] | str] | None = None
 
 
 class _GroupExchangeEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     where: str | None = None
     covers: tuple[str, ...] | None = None
     min_bits: int | None = None
+    advised_bits: int | None = None
+
+
+class _BannerEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    where: str | None = None
+    covers: tuple[str, ...] | None = None
+    sent: bool | None = None
+    file: str | None = None
+    any_of: tuple[str, ...] | None = None
+    without: tuple[str, ...] | None = None
 
 
 _EDITS: dict[str, type[msgspec.Struct]] = {
@@ -59,9 +78,11 @@ _EDITS: dict[str, type[msgspec.Struct]] = {
     "kex": _KexEdit,
     "host_key": _HostKeyEdit,
     "protocol": _ListEdit,
-    "authentication": _RecommendingEdit,
+    "authentication": _AuthenticationEdit,
     "group_exchange": _GroupExchangeEdit,
+    "banner": _BannerEdit,
 }
+"""Sections that can be changed without being written anew; `user_key` is one list, and is replaced whole."""
 
 
 def extended(base: Profile, own: dict[str, Any], reader: TomlText) -> dict[str, Any]:
@@ -86,6 +107,9 @@ def extended(base: Profile, own: dict[str, Any], reader: TomlText) -> dict[str, 
             reader.fail((name,), f"{base.id} has no such section to change: give it `where` and `allowed`")
         else:
             document[name] = value
+    # What the other left out and this one checks is explained no more.
+    checked = {number for name in _EDITS if isinstance(own.get(name), dict) for number in own[name].get("covers", ())}
+    document["explained"] = [item for item in document.get("explained", ()) if item.get("id") not in checked]
     return document
 
 
@@ -102,11 +126,15 @@ def _edited(
     new["where"] = edit.where or f"{old['where']}; changed by {own.get('id', 'this profile')}"
     if edit.covers is not None:
         new["covers"] = list(edit.covers)
-    if section == "group_exchange":
-        return new if edit.min_bits is None else {**new, "min_bits": edit.min_bits}
-    for field in ("recommended", "require"):
+    if section in ("group_exchange", "banner"):
+        fields = ("min_bits", "advised_bits", "sent", "file", "any_of", "without")
+        given = {field: getattr(edit, field, None) for field in fields}
+        return {**new, **{field: value for field, value in given.items() if value is not None}}
+    for field in ("recommended", "require", "dated"):
         if getattr(edit, field, None) is not None:
             new[field] = list(getattr(edit, field))
+    if getattr(edit, "chain", None) is not None:
+        new["chain"] = edit.chain
     if getattr(edit, "others", None) is not None:
         new["others"] = edit.others
     if section in CLASSES:
@@ -114,15 +142,27 @@ def _edited(
     else:
         _edit_names(section, new, edit, base, reader)
     if section == "host_key":
-        new["min_bits"] = {
-            name: size for name, size in {**old["min_bits"], **edit.min_bits}.items() if size is not None
-        }
-        if edit.min_bits and "where" not in edit.min_bits:
-            new["min_bits"].pop("where", None)
+        for field in ("min_bits", "advised_bits"):
+            change = getattr(edit, field)
+            new[field] = {name: size for name, size in {**old[field], **change}.items() if size is not None}
+            if change and "where" not in change:
+                new[field].pop("where", None)
+        if edit.exact_bits is not None:
+            new["exact_bits"] = edit.exact_bits
     return new
 
 
 def _edit_names(section: str, new: dict[str, Any], edit: Any, base: Profile, reader: TomlText) -> None:
+    if section == "authentication" and not new["allowed"]:
+        if edit.add or edit.remove:
+            field = "add" if edit.add else "remove"
+            reader.fail(
+                (section, field), f"{base.id} has no list of methods: give `forbidden`, which is added to its own"
+            )
+        new["forbidden"] = list(dict.fromkeys((*new["forbidden"], *edit.forbidden)))
+        return
+    if getattr(edit, "forbidden", ()):
+        reader.fail((section, "forbidden"), f"{base.id} has a list of methods: `remove` what is not to pass")
     for name in edit.remove:
         if name not in new["allowed"]:
             reader.fail((section, "remove"), f"{base.id} does not allow `{name}`", name)
@@ -130,8 +170,9 @@ def _edit_names(section: str, new: dict[str, Any], edit: Any, base: Profile, rea
         if name in new["allowed"]:
             reader.fail((section, "add"), f"{base.id} allows `{name}` already", name)
     new["allowed"] = [name for name in new["allowed"] if name not in edit.remove] + list(edit.add)
-    if "recommended" in new:
-        new["recommended"] = [name for name in new["recommended"] if name not in edit.remove]
+    for field in ("recommended", "require"):
+        if field in new:
+            new[field] = [name for name in new[field] if name not in edit.remove]
 
 
 def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profile, reader: TomlText) -> None:
@@ -150,7 +191,7 @@ def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profi
             word = forbidden[same(name)]
             reader.fail((section, "add"), f"`{name}` is {word} in {base.id}: give it a word of yours as well", name)
     for name in edit.remove:
-        if same(name) not in allowed | allowed_by_word:
+        if same(name) not in allowed | allowed_by_word | {same(name) for name in new["dated"]}:
             reader.fail((section, "remove"), f"{base.id} does not allow `{name}`", name)
     # Only left out, one that is no weaker than the rest would still pass as "stronger".
     gone = {same(name) for name in edit.remove}
@@ -162,4 +203,7 @@ def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profi
     new["places"] = {name: place for name, place in new["places"].items() if same(name) not in changed}
     for field in ("allowed", "recommended"):
         new[field] = [name for name in new[field] if same(name) not in gone]
+    if edit.dated is None:
+        added = {same(name) for name in edit.add}
+        new["dated"] = [name for name in new["dated"] if same(name) not in gone | added]
     new["allowed"] += edit.add

@@ -20,10 +20,12 @@ from sshprobe.profiles.model import (
     SECTIONS,
     WORDS,
     AuthenticationRule,
+    BannerRule,
     HostKeyRule,
     KexRule,
     MinimumBits,
     Profile,
+    UserKeyRule,
     Waiver,
 )
 from sshprobe.profiles.stock import FAMILY, is_stock, stock_profile_text
@@ -172,19 +174,25 @@ def _check(profile: Profile, reader: TomlText) -> None:
         _check_algorithms(profile, category, reader)
     if profile.group_exchange is not None:
         _check_bits(profile.group_exchange.min_bits, ("group_exchange", "min_bits"), reader)
+        if profile.group_exchange.advised_bits is not None:
+            _check_bits(profile.group_exchange.advised_bits, ("group_exchange", "advised_bits"), reader)
     if profile.host_key is not None:
-        for family in ("rsa", "dsa"):
-            bits = getattr(profile.host_key.min_bits, family)
-            if bits is not None:
-                _check_bits(bits, ("host_key", "min_bits", family), reader)
+        for field in ("min_bits", "advised_bits"):
+            for family in ("rsa", "dsa"):
+                bits = getattr(getattr(profile.host_key, field), family)
+                if bits is not None:
+                    _check_bits(bits, ("host_key", field, family), reader)
+        for bits in profile.host_key.exact_bits.rsa:
+            _check_bits(bits, ("host_key", "exact_bits", "rsa"), reader)
     if profile.protocol is not None:
         _check_names(profile.protocol.allowed, ("protocol", "allowed"), reader)
     if profile.authentication is not None:
-        _check_names(profile.authentication.allowed, ("authentication", "allowed"), reader)
-        for name in profile.authentication.recommended:
-            if name not in profile.authentication.allowed:
-                reader.fail(("authentication", "recommended"), f"`{name}` is not among `allowed`", name)
+        _check_authentication(profile.authentication, reader)
         _check_chain(profile.authentication, reader)
+    if profile.banner is not None:
+        _check_banner(profile.banner, reader)
+    if profile.user_key is not None:
+        _check_user_key(profile.user_key, reader)
     seen: set[str] = set()
     for index, item in reversed(list(enumerate(profile.explained))):
         if item.id in seen:
@@ -201,6 +209,38 @@ def _check_chain(rule: AuthenticationRule, reader: TomlText) -> None:
     if rule.chain and steps[0] not in rule.allowed:
         # A server lists the first step of a chain.
         reader.fail(("authentication", "chain"), f"`{steps[0]}`, its first step, is not among `allowed`")
+
+
+def _check_authentication(rule: AuthenticationRule, reader: TomlText) -> None:
+    if rule.allowed and rule.forbidden:
+        reader.fail(("authentication", "forbidden"), "is for a section without `allowed`, which forbids all others")
+    if not rule.allowed and not rule.forbidden and not rule.require:
+        reader.fail(("authentication", "allowed"), "is empty, and nothing is forbidden or required")
+    for field in ("allowed", "forbidden", "require", "recommended"):
+        if getattr(rule, field):
+            _check_names(getattr(rule, field), ("authentication", field), reader)
+    for field in ("require", "recommended"):
+        for name in getattr(rule, field):
+            if name in rule.forbidden or (rule.allowed and name not in rule.allowed):
+                reader.fail(("authentication", field), f"`{name}` is not among what passes", name)
+
+
+def _check_banner(rule: BannerRule, reader: TomlText) -> None:
+    # It is written into lines of sshd_config and into playbooks.
+    if not re.fullmatch(r"/[A-Za-z0-9_./-]+", rule.file):
+        reader.fail(("banner", "file"), f"`{rule.file}` is not a path made of letters, digits, `_`, `.`, `-` and `/`")
+    for field in ("any_of", "without"):
+        values = getattr(rule, field)
+        if values and not rule.sent:
+            reader.fail(("banner", field), "is of no use where `sent` is false")
+        if any(not value.strip() for value in values):
+            reader.fail(("banner", field), "has an empty text")
+
+
+def _check_user_key(rule: UserKeyRule, reader: TomlText) -> None:
+    if bool(rule.allowed) == bool(rule.forbidden):
+        reader.fail(("user_key",), "needs `allowed` or `forbidden`, and not both")
+    _check_names(rule.allowed or rule.forbidden, ("user_key", "allowed" if rule.allowed else "forbidden"), reader)
 
 
 def _check_waiver(waiver: Waiver, place: Place, reader: TomlText) -> None:
@@ -231,6 +271,7 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
     demands = bool(rule.allowed) or any(word in FORBIDDING_WORDS for word in rule.words.values())
     demands |= isinstance(rule, KexRule) and bool(rule.require)
     demands |= isinstance(rule, HostKeyRule) and rule.min_bits != MinimumBits()
+    demands |= isinstance(rule, HostKeyRule) and bool(rule.exact_bits.rsa)
     if not demands:
         reader.fail((category, "others"), "all is allowed and nothing forbidden: the section demands nothing")
     for name in rule.allowed:
@@ -240,6 +281,12 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
     for name in rule.recommended:
         if canonical(category, name) not in allowed:
             reader.fail((category, "recommended"), f"`{name}` is not among `allowed`", name)
+    forbidden = {canonical(category, name) for name, word in rule.words.items() if word in FORBIDDING_WORDS}
+    for name in rule.dated:
+        if is_marker(name):
+            reader.fail((category, "dated"), f"`{name}` is a marker and not an algorithm", name)
+        if canonical(category, name) in allowed | forbidden:
+            reader.fail((category, "dated"), f"`{name}` is allowed or forbidden elsewhere in the section", name)
     words: dict[str, str] = {}
     for name, word in rule.words.items():
         place = (category, "words", name)
@@ -251,8 +298,8 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
         if words.setdefault(same, word) != word:
             reader.fail(place, f"`{word}`, but another name of the same algorithm has `{words[same]}`")
     for name in rule.places:
-        if name not in rule.allowed and name not in rule.words:
-            reader.fail((category, "places", name), "is not among `allowed` and `words`")
+        if name not in (*rule.allowed, *rule.dated, *rule.words):
+            reader.fail((category, "places", name), "is not among `allowed`, `dated` and `words`")
 
 
 def _check_names(names: tuple[str, ...], place: Place, reader: TomlText) -> None:

@@ -21,7 +21,21 @@ WORDS = ("MUST", "SHOULD+", "SHOULD", "SHOULD-", "MAY", "SHOULD NOT", "MUST NOT"
 
 FORBIDDING_WORDS = ("SHOULD NOT", "MUST NOT")
 
-SECTIONS = ("protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication")
+SECTIONS = (
+    "protocol",
+    "kex",
+    "group_exchange",
+    "host_key",
+    "cipher",
+    "mac",
+    "compression",
+    "authentication",
+    "banner",
+    "user_key",
+)
+
+METHODS = ("publickey", "password", "hostbased", "keyboard-interactive", "gssapi-with-mic", "gssapi-keyex")
+"""Authentication methods that have an RFC: 4252, 4256 and 4462."""
 
 DEFAULT_PROFILE = "sshprobe-2026"
 """What hosts are graded against where no profile is named."""
@@ -29,7 +43,7 @@ DEFAULT_PROFILE = "sshprobe-2026"
 NOT_VERIFIED = "not verified"
 """Follows a place that was not checked in the document itself."""
 
-Why = Literal["login", "client", "intrusive", "obsolete", "error"]
+Why = Literal["login", "client", "intrusive", "obsolete", "error", "level"]
 
 Requirement = Literal["post-quantum", "strict-kex", "no-terrapin"]
 """What a profile can ask of a server's list of key exchanges as a whole."""
@@ -50,6 +64,8 @@ class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What the section does not name passes if it is as strong, or always (a document that only forbids), or never."""
     recommended: tuple[str, ...] = ()
     """Those of `allowed` whose absence is worth a note."""
+    dated: tuple[str, ...] = ()
+    """Names that pass today and are to go: a low finding, or that of their weakness, and no deviation."""
     words: dict[str, str] = {}
     """Name to one of `WORDS`. A forbidding word is a deviation that cites it; any other allows the name."""
 
@@ -71,10 +87,23 @@ class MinimumBits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Where the sizes are from, if that is not the section's `where`: findings about a size cite it."""
 
 
+class ExactBits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The sizes of host keys in bits that a document names, where it allows no other."""
+
+    rsa: tuple[int, ...] = ()
+    where: str | None = None
+    """Where the sizes are from, if that is not the section's `where`."""
+
+
 class HostKeyRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[host_key]`: signature algorithms, and `[host_key.min_bits]`."""
+    """`[host_key]`: signature algorithms, and the sizes of keys."""
 
     min_bits: MinimumBits = MinimumBits()
+    """Less is a deviation."""
+    advised_bits: MinimumBits = MinimumBits()
+    """Less is a low finding and no deviation: what a document does not ask, or does not ask yet."""
+    exact_bits: ExactBits = ExactBits()
+    """Any other size is a deviation."""
 
 
 class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -84,6 +113,14 @@ class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     covers: tuple[str, ...] = ()
     unverified: str = ""
     min_bits: int
+    """Less is a deviation."""
+    advised_bits: int | None = None
+    """Less is a low finding and no deviation."""
+
+    @property
+    def wanted_bits(self) -> int:
+        """The larger of the two: moduli of that size give no finding."""
+        return max(self.min_bits, self.advised_bits or 0)
 
 
 class ProtocolRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,14 +138,55 @@ class AuthenticationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     where: str
     covers: tuple[str, ...] = ()
     unverified: str = ""
-    allowed: tuple[str, ...]
+    allowed: tuple[str, ...] = ()
+    """Empty: all but `forbidden`."""
+    forbidden: tuple[str, ...] = ()
+    """What a document that names no others forbids."""
+    require: tuple[str, ...] = ()
+    """Methods that have to be listed. One that is not may be a later step of a chain: then it was not observed."""
     recommended: tuple[str, ...] = ()
     chain: str = ""
     """The chain of methods that the document itself writes: "publickey,password". A server lists its first step alone,
     so it is for advice and never judged."""
 
+    @property
+    def passing(self) -> tuple[str, ...]:
+        """The methods that pass: `allowed`, or of those that have an RFC all but `forbidden`."""
+        return self.allowed or tuple(method for method in METHODS if method not in self.forbidden)
 
-Rule = AlgorithmRule | GroupExchangeRule | ProtocolRule | AuthenticationRule
+
+class BannerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[banner]`: the text that a server sends before login (SSH_MSG_USERAUTH_BANNER, RFC 4252 section 5.4)."""
+
+    where: str
+    covers: tuple[str, ...] = ()
+    unverified: str = ""
+    sent: bool
+    """True: there has to be one. False: there must be none."""
+    file: str = "/etc/issue.net"
+    """The file that the document names, for advice: `Banner /etc/issue.net`."""
+    any_of: tuple[str, ...] = ()
+    """Texts of which it has to hold one. Runs of white space count as one blank, and case counts."""
+    without: tuple[str, ...] = ()
+    """What it must not hold: "\\m" anywhere, "debian" as a word. Case does not count."""
+
+
+class UserKeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[user_key]`: what the server lets keys of users sign with ("server-sig-algs", RFC 8308 section 3.1).
+
+    Of OpenSSH before 9.6 it was not observed: it lists all that it was compiled with, whatever it accepts.
+    """
+
+    where: str
+    covers: tuple[str, ...] = ()
+    unverified: str = ""
+    allowed: tuple[str, ...] = ()
+    """A closed list: any other is a deviation, and not to have seen the list leaves the verdict open."""
+    forbidden: tuple[str, ...] = ()
+    """What must not be in the list where it is seen, of a document that names no others."""
+
+
+Rule = AlgorithmRule | GroupExchangeRule | ProtocolRule | AuthenticationRule | BannerRule | UserKeyRule
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,7 +197,8 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     where: str
     why: Why
     """"login": needs a login or the host's files. "client": about clients or people. "intrusive": the check
-    would harm. "obsolete": without effect today. "error": a mistake in the document."""
+    would harm. "obsolete": without effect today. "error": a mistake in the document. "level": asked by another level
+    of the document."""
     explanation: str
 
 
@@ -165,6 +244,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     mac: AlgorithmRule | None = None
     compression: AlgorithmRule | None = None
     authentication: AuthenticationRule | None = None
+    banner: BannerRule | None = None
+    user_key: UserKeyRule | None = None
     explained: tuple[Explained, ...] = ()
     waiver: tuple[Waiver, ...] = ()
 
@@ -206,7 +287,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         for category in categories:
             rule = self.algorithms(category)
             if rule is not None:
-                for name in dict.fromkeys((*rule.allowed, *rule.words)):
+                for name in dict.fromkeys((*rule.allowed, *rule.dated, *rule.words)):
                     if lookup(category, name) is None:
                         unknown.append(f"{category}: {name}")
         return tuple(unknown)

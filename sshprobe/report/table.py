@@ -43,7 +43,7 @@ _SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error
 _SHORT = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
 """Statuses, behind a number of hosts, that are no words with their "_" taken out."""
 
-_OF_A_NAME = frozenset({"forbidden", "unlisted", "weak"})
+_OF_A_NAME = frozenset({"forbidden", "unlisted", "weak", "dated"})
 """Findings for which the algorithm's name says enough: that it is offered is the fault."""
 
 _NUMBERS = re.compile(r"(\d+)")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names, names_aead_cipher
 from sshprobe.grading import explain_finding, grade, remedy
+from sshprobe.grading.banner import good_banner
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import (
@@ -315,6 +316,8 @@ def needed(observation: Observation, profile: Profile) -> list[str]:
         fields.append("identification")
     if profile.authentication is not None:
         fields.append("authentication_methods")
+    if profile.user_key is not None and profile.user_key.allowed:
+        fields.append("extensions")
     if profile.group_exchange is not None and any(
         (entry := lookup("kex", name)) and entry.family in ("dh-gex", "gss-dh-gex")
         for name in observation.kex_algorithms or ()
@@ -349,6 +352,11 @@ def compliant(draw: st.DrawFn, profile: Profile) -> Observation:
             allowed = [*dict.fromkeys([*draw(st.permutations(hybrids))[:1], *allowed]), STRICT]
         changes.update({field: allowed for _, field in FIELDS[category]})
     rsa = None if profile.host_key is None else profile.host_key.min_bits.rsa
+    if profile.banner is not None:
+        changes["authentication_banner"] = good_banner(profile.banner)
+    if profile.user_key is not None and profile.user_key.allowed:
+        changes["identification"] = identification("SSH-2.0-OpenSSH_10.0")
+        changes["extensions"] = {"server-sig-algs": ",".join(profile.user_key.allowed)}
     keys = [host_key(name, rsa or 3072) for name in ("ssh-rsa", "ssh-rsa-cert-v01@openssh.com")]
     keys += [host_key("ssh-ed25519", 256), host_key("ecdsa-sha2-nistp256", 256)]
     return modern(host_keys=keys, **changes)

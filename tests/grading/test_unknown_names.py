@@ -32,6 +32,7 @@ def server(**changes: object) -> Observation:
         **both("encryption", ["aes256-gcm@openssh.com", "aes256-ctr"]),
         **both("mac", ["hmac-sha2-512-etm@openssh.com", "hmac-sha2-256-etm@openssh.com"]),
         group_exchange=[],
+        authentication_banner="Authorized use only",
     )
     return msgspec.structs.replace(good, **changes)
 

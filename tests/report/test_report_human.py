@@ -367,7 +367,7 @@ def test_every_finding_that_costs_something_has_words() -> None:
     for id in finding_ids():
         reason = id.partition(".")[2]
         words = fault(finding(id, "high", "an-algorithm", "because"))
-        if reason in ("forbidden", "unlisted", "stronger", "weak") and id != "protocol.unlisted":
+        if reason in ("forbidden", "unlisted", "stronger", "weak", "dated") and id != "protocol.unlisted":
             assert words == "an-algorithm"
         elif explain_finding(id).severity != "note":
             found[id] = fault(finding(id, "high", None, "because"))

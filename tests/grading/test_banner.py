@@ -1,0 +1,115 @@
+"""The text before login: asked for and none sent, not asked, and what it must not or has to say."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sshprobe.escape import escape_bytes
+from sshprobe.grading import grade, remedy
+from sshprobe.grading.banner import LONGEST_BANNER
+from sshprobe.judging import Judge
+from sshprobe.profiles import BannerRule, Profile, load_profile
+from sshprobe.records import Observation, Verdict
+from tests.grading.observations import identification, modern
+
+CIS, STIG, DEV_SEC = map(load_profile, ("cis-debian-12", "stig-rhel-9", "dev-sec"))
+DOD = (
+    b"You are accessing a U.S. Government (USG) Information System (IS) that is\n"
+    b"provided for USG-authorized use only. By using this IS (which includes any\n"
+)
+BANNERS = {"authentication.no_banner", "authentication.banner", "authentication.banner_text"}
+
+
+def sending(text: bytes | None, **changes: object) -> Observation:
+    """A server that complies with the benchmark but for its banner: that has no place for UMAC in its -etm form."""
+    banner = None if text is None else escape_bytes(text, LONGEST_BANNER)
+    macs = ["hmac-sha2-256-etm@openssh.com"]
+    lists = {"mac_algorithms_client_to_server": macs, "mac_algorithms_server_to_client": macs}
+    return modern(**{"authentication_banner": banner, **lists, **changes})
+
+
+def found(verdict: Verdict) -> list[str]:
+    return [finding.id for finding in verdict.findings if finding.id in BANNERS]
+
+
+@pytest.mark.parametrize(
+    ("profile", "text", "id"),
+    [
+        (CIS, None, "authentication.no_banner"),
+        (CIS, b"", "authentication.no_banner"),
+        (CIS, b"\r\n\n", "authentication.no_banner"),
+        (CIS, b"Authorized use only.\n", None),
+        (CIS, b"Kernel \\r on an \\m\n", "authentication.banner_text"),
+        (CIS, b"\\S\n", "authentication.banner_text"),
+        (CIS, b"Welcome to Debian GNU/Linux\n", "authentication.banner_text"),
+        (CIS, b"debianish, C:\\new\\temp\n", None),
+        (STIG, None, "authentication.no_banner"),
+        (STIG, b"Authorized use only.\n", "authentication.banner_text"),
+        (STIG, DOD, None),
+        (STIG, b"I've read & consent to terms in IS user agreem't.", None),
+        (DEV_SEC, None, None),
+        (DEV_SEC, b"\n", None),
+        (DEV_SEC, b"hello\n", "authentication.banner"),
+    ],
+)
+def test_what_a_document_says_of_the_banner(profile: Profile, text: bytes | None, id: str | None) -> None:
+    verdict = grade(sending(text), profile)
+    assert found(verdict) == ([] if id is None else [id])
+    if id is not None:
+        (finding,) = [finding for finding in verdict.findings if finding.id == id]
+        assert (finding.severity, finding.deviation) == ("low", True)
+        assert verdict.compliant is False
+
+
+def test_no_banner_is_not_observed_where_no_login_was_tried() -> None:
+    for profile in (CIS, DEV_SEC):
+        verdict = grade(sending(None, authentication_methods=None, authentication_none_accepted=None), profile)
+        assert found(verdict) == []
+        assert verdict.compliant is not True
+        assert "the banner before login" in verdict.not_observed
+    refused = sending(None, authentication_methods=None, authentication_none_accepted=True)
+    assert found(grade(refused, CIS)) == ["authentication.no_banner"]
+
+
+def test_the_end_of_a_long_banner_was_not_observed() -> None:
+    verdict = grade(sending(b"a" * 5000), CIS)
+    assert found(verdict) == []
+    assert verdict.compliant is None
+    assert verdict.not_observed == ["the end of the banner before login"]
+    assert found(grade(sending(b"\\m" + b"a" * 5000), CIS)) == ["authentication.banner_text"]
+
+
+def test_no_other_profile_looks_at_it() -> None:
+    for id in ("mozilla-modern", "sshprobe-2026", "pci-dss", "fips-140-3"):
+        profile = load_profile(id)
+        assert profile.banner is None
+        assert grade(sending(b"Welcome to Debian"), profile) == grade(sending(None), profile)
+
+
+def test_hosts_that_differ_in_the_banner_alone_are_judged_apart() -> None:
+    judge = Judge([CIS], strict=False)
+    verdicts = [judge.judged(sending(text)).verdicts[0] for text in (b"Authorized use only.", None, b"Debian")]
+    assert [verdict.compliant for verdict in verdicts] == [True, False, False]
+    assert verdicts == [grade(sending(text), CIS) for text in (b"Authorized use only.", None, b"Debian")]
+
+
+@pytest.mark.parametrize(("profile", "line"), [(CIS, "Banner /etc/issue.net"), (DEV_SEC, "Banner none")])
+def test_the_line_that_mends_it(profile: Profile, line: str) -> None:
+    before = sending(None if profile is CIS else b"hello")
+    mended = remedy(before, profile)
+    assert line in mended.lines
+    assert found(grade(before, profile))
+    assert not any("banner" in left for left in mended.left)
+
+
+def test_other_software_gets_words() -> None:
+    dropbear = sending(None, identification=identification("SSH-2.0-dropbear_2025.89"))
+    (finding,) = [finding for finding in grade(dropbear, CIS).findings if finding.id == "authentication.no_banner"]
+    assert finding.remediation == "send the text that the profile asks for"
+
+
+def test_a_banner_that_a_scan_cannot_promise_is_not_promised() -> None:
+    rule = BannerRule(where="page 1", sent=True, without=("authorized",))
+    profile = msgspec.structs.replace(CIS, banner=rule)
+    assert not any(line.startswith("Banner") for line in remedy(sending(b"authorized"), profile).lines)
