@@ -207,3 +207,5 @@ def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profi
         added = {same(name) for name in edit.add}
         new["dated"] = [name for name in new["dated"] if same(name) not in gone | added]
     new["allowed"] += edit.add
+    left = {*new["allowed"], *new["dated"], *new["words"]}
+    new["places"] = {name: place for name, place in new["places"].items() if name in left}

@@ -1,0 +1,311 @@
+"""`compliant` is what the document asks: what is ours, or of another level, is a finding at most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sshprobe.cli.fail_on import reached
+from sshprobe.errors import InputError
+from sshprobe.grading import grade, remedy
+from sshprobe.profiles import Profile, load_profile, parse_profile
+from sshprobe.records import HostRecord, Observation
+from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
+
+CAPTURED = {path.stem: path for path in CAPTURES}
+OURS, FIPS, MODERN, BSI, CNSA, STIG = map(
+    load_profile,
+    ("sshprobe-2026", "fips-140-3", "mozilla-modern", "bsi-tr-02102-4", "cnsa-1.0", "stig-rhel-9"),
+)
+
+
+def stock(name: str, *methods: str) -> Observation:
+    return msgspec.structs.replace(captured(CAPTURED[name]), authentication_methods=list(methods))
+
+
+# -- the default profile ---------------------------------------------------------------------------------------------
+
+
+def test_stock_openssh_10_with_keys_alone_is_a_state_to_reach() -> None:
+    observed = stock("openssh-debian13-10.0p2", "publickey")
+    verdict = grade(observed, OURS)
+    assert (verdict.compliant, verdict.grade) == (True, "A")
+    # Fine today, tidy later.
+    left = [finding for finding in verdict.findings if finding.counts]
+    assert {finding.severity for finding in left} == {"low"}
+    assert not any(finding.deviation for finding in left)
+    record = HostRecord(**msgspec.structs.asdict(observed), verdicts=[verdict])
+    assert not reached("noncompliant", record)
+
+
+@pytest.mark.parametrize(
+    ("name", "deviations"),
+    [
+        ("openssh-debian13-10.0p2", {"password"}),
+        ("openssh-debian12-9.2p1", {"password"}),
+        ("openssh-debian11-8.4p1", {"password", None, "ssh-rsa"}),  # no post-quantum exchange
+    ],
+)
+def test_what_makes_a_stock_server_differ_is_what_matters(name: str, deviations: set[str | None]) -> None:
+    verdict = grade(stock(name, "publickey", "password"), OURS)
+    found = [finding for finding in verdict.findings if finding.deviation]
+    assert {finding.algorithm for finding in found} == deviations
+    assert {finding.severity for finding in found} <= {"medium", "high", "critical"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "id"),
+    [
+        ({"group_exchange": [modulus(2048)]}, "group_exchange.modulus"),
+        ({"host_keys": [host_key("ssh-rsa", 2048), host_key("ssh-ed25519", 256)]}, "host_key.size"),
+        ({"kex_algorithms": ["mlkem768x25519-sha256", "diffie-hellman-group14-sha256", STRICT]}, "kex.dated"),
+        (both("mac", ["hmac-sha2-256", "hmac-sha1"]), "mac.weak"),
+        (both("mac", ["hmac-sha2-256", "umac-64@openssh.com"]), "mac.weak"),
+        (both("compression", ["none", "zlib"]), "compression.weak"),
+    ],
+)
+def test_a_habit_is_a_low_finding_and_no_deviation(changes: dict[str, object], id: str) -> None:
+    kex = ["mlkem768x25519-sha256", "curve25519-sha256", "diffie-hellman-group-exchange-sha256", STRICT]
+    verdict = grade(modern(**{"kex_algorithms": kex, **changes}), OURS)
+    (finding,) = [finding for finding in verdict.findings if finding.counts]
+    assert (finding.id, finding.severity, finding.deviation) == (id, "low", False)
+    assert finding.remediation
+    assert (verdict.compliant, verdict.score) == (True, 96)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"group_exchange": [modulus(1536)]},
+        {"host_keys": [host_key("ssh-rsa", 1536)]},
+        {"server_host_key_algorithms": ["ssh-ed25519", "ssh-rsa"]},
+        both("encryption", ["aes256-ctr", "aes256-cbc"]),
+        both("mac", ["hmac-sha2-256", "hmac-md5"]),
+        {"authentication_methods": ["publickey", "keyboard-interactive"]},
+        {"kex_algorithms": ["curve25519-sha256", STRICT]},
+    ],
+)
+def test_what_an_attacker_can_use_is_a_deviation(changes: dict[str, object]) -> None:
+    kex = ["mlkem768x25519-sha256", "diffie-hellman-group-exchange-sha256", STRICT]
+    verdict = grade(modern(**{"kex_algorithms": kex, **changes}), OURS)
+    assert verdict.compliant is False
+    assert all(finding.severity != "low" for finding in verdict.findings if finding.deviation)
+
+
+def test_what_is_dated_goes_with_the_remedy() -> None:
+    mended = remedy(stock("openssh-debian12-9.2p1", "publickey"), OURS)
+    assert (mended.compliant, mended.grade) == (True, "A+")
+    (line,) = [line for line in mended.lines if line.startswith("KexAlgorithms")]
+    assert "group14" not in line
+    assert any("3071" in command for command in mended.commands)
+
+
+def test_the_promise_stands_where_people_look() -> None:
+    root = Path(__file__).parents[2]
+    for file in ("profiles/sshprobe-2026.toml", "docs/profiles.md", "docs/grading.md"):
+        text = " ".join((root / file).read_text().replace("#", " ").split())
+        assert "nothing that an attacker of 2026 can use" in text, file
+
+
+# -- FIPS, Mozilla, BSI, CNSA ----------------------------------------------------------------------------------------
+
+
+def approved(**changes: object) -> Observation:
+    return modern(
+        **{
+            "kex_algorithms": ["ecdh-sha2-nistp256", STRICT],
+            **both("encryption", ["aes256-ctr"]),
+            **both("mac", ["hmac-sha2-256"]),
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "id"),
+    [
+        (both("encryption", ["aes256-ctr", "aes128-cbc", "aes192-cbc", "aes256-cbc"]), "cipher.weak"),
+        (both("encryption", ["rijndael-cbc@lysator.liu.se"]), "cipher.weak"),  # AES-256 in CBC by another name
+        (both("mac", ["hmac-sha2-256", "hmac-sha1", "hmac-sha1-96"]), "mac.weak"),
+    ],
+)
+def test_what_nist_approves_is_weak_and_no_deviation(changes: dict[str, object], id: str) -> None:
+    verdict = grade(approved(**changes), FIPS)
+    assert verdict.compliant is True
+    assert id in {finding.id for finding in verdict.findings if finding.counts}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        both("encryption", ["aes256-ctr", "3des-cbc"]),
+        both("encryption", ["aes256-ctr", "chacha20-poly1305@openssh.com"]),
+        both("encryption", ["aes256-ctr", "blowfish-cbc"]),
+        both("mac", ["hmac-sha2-256", "umac-128@openssh.com"]),
+        {"kex_algorithms": ["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]},
+    ],
+)
+def test_what_nist_does_not_approve_is_a_deviation(changes: dict[str, object]) -> None:
+    assert grade(approved(**changes), FIPS).compliant is False
+
+
+@pytest.mark.parametrize(("id", "bits"), [("mozilla-modern", 2048), ("mozilla-intermediate", 1536)])
+def test_a_size_that_a_guide_does_not_state_is_no_deviation(id: str, bits: int) -> None:
+    verdict = grade(modern(host_keys=[host_key("ssh-rsa", bits)]), load_profile(id))
+    (finding,) = [finding for finding in verdict.findings if finding.id == "host_key.size"]
+    assert not finding.deviation
+    assert finding.references[0].startswith("inference of sshprobe")
+    assert verdict.compliant is True
+
+
+@pytest.mark.parametrize(
+    ("bits", "complies"), [(2048, False), (3072, True), (3200, False), (4096, True), (8192, False)]
+)
+def test_cnsa_has_two_sizes_of_rsa(bits: int, complies: bool) -> None:
+    verdict = grade(cnsa(host_keys=[host_key("ssh-rsa", bits)], server_host_key_algorithms=["rsa-sha2-512"]), CNSA)
+    assert verdict.compliant is complies
+    found = [finding for finding in verdict.findings if finding.id == "host_key.size"]
+    assert [finding.expected for finding in found] == (
+        [] if complies else ["3072 bits or more" if bits < 3072 else "3072 or 4096 bits"]
+    )
+
+
+def test_a_new_key_has_one_of_the_sizes() -> None:
+    big = cnsa(host_keys=[host_key("ssh-rsa", 8192)], server_host_key_algorithms=["rsa-sha2-512"])
+    mended = remedy(big, CNSA)
+    assert any("-b 3072" in command for command in mended.commands)
+    assert mended.compliant is True
+
+
+def cnsa(**changes: object) -> Observation:
+    return modern(
+        **{
+            "kex_algorithms": ["ecdh-sha2-nistp384", STRICT],
+            "server_host_key_algorithms": ["ecdsa-sha2-nistp384"],
+            "host_keys": [host_key("ecdsa-sha2-nistp384", 384)],
+            **both("encryption", ["aes256-gcm@openssh.com"]),
+            **both("mac", ["hmac-sha2-256"]),
+            "identification": identification("SSH-2.0-OpenSSH_10.0"),
+            "extensions": {"server-sig-algs": "ecdsa-sha2-nistp384,rsa-sha2-512"},
+            **changes,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("profile", "methods", "complies"),
+    [
+        (CNSA, ["publickey"], True),
+        (CNSA, ["publickey", "password"], True),
+        (CNSA, ["publickey", "keyboard-interactive"], False),
+        (CNSA, ["hostbased"], False),
+        (BSI, ["publickey", "password", "keyboard-interactive"], True),
+        (BSI, ["password"], None),  # a key may be the second step
+        (STIG, ["publickey", "password"], True),
+        (STIG, ["publickey", "gssapi-with-mic"], False),
+        (STIG, ["password"], None),
+        (STIG, ["publickey", "acme-token"], None),  # what it is nobody knows
+        (load_profile("cis-debian-12"), ["password", "keyboard-interactive", "gssapi-with-mic"], True),
+        (load_profile("cis-debian-12"), ["publickey", "hostbased"], False),
+        (load_profile("cis-debian-12"), ["acme-token"], None),
+        (load_profile("cis-debian-12-level-2"), ["publickey", "gssapi-keyex"], False),
+        (load_profile("cis-debian-12-level-2"), ["publickey", "password"], True),
+    ],
+)
+def test_methods(profile: Profile, methods: list[str], complies: bool | None) -> None:
+    fitting = cnsa(authentication_banner=None if profile.banner is None else "Authorized use only")
+    if profile.banner is not None and profile.banner.any_of:
+        fitting = msgspec.structs.replace(fitting, authentication_banner=profile.banner.any_of[0])
+    verdict = grade(msgspec.structs.replace(fitting, authentication_methods=methods), profile)
+    assert verdict.compliant is complies
+    assert (verdict.not_observed != []) == (complies is None)
+
+
+def test_pci_dss_says_nothing_of_terrapin() -> None:
+    seen = modern(kex_algorithms=["curve25519-sha256"])
+    verdict = grade(seen, load_profile("pci-dss"))
+    assert "kex.terrapin" in {finding.id for finding in verdict.findings}
+    assert verdict.compliant is True
+
+
+# -- levels of CIS ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id", ["cis-debian-12", "cis-ubuntu-24.04", "cis-rhel-9"])
+def test_level_2_is_level_1_and_more(id: str) -> None:
+    one, two = load_profile(id), load_profile(f"{id}-level-2")
+    assert two.extends == (f"{id} {one.version}",)
+    assert "Level 1 for servers" in one.title
+    assert "Level 2 for servers" in two.title
+    assert one.authentication is not None
+    assert two.authentication is not None
+    assert set(one.authentication.forbidden) == {"hostbased"}
+    assert set(two.authentication.forbidden) == {"hostbased", "gssapi-with-mic", "gssapi-keyex"}
+    for section in ("protocol", "kex", "host_key", "cipher", "mac", "banner", "user_key"):
+        assert getattr(one, section) == getattr(two, section)
+    assert [item.why for item in one.explained if item.why == "level"] == ["level"]
+    assert not any(item.why == "level" for item in two.explained)
+
+
+# -- the fields ------------------------------------------------------------------------------------------------------
+
+HEAD = """
+id = "ours"
+title = "Ours"
+version = "1"
+date = "2026-11-30"
+source = "the wiki"
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[mac]\nwhere = "1"\nallowed = ["hmac-sha2-256"]\ndated = ["hmac-sha2-256"]', "mac.dated: `hmac-sha2-256`"),
+        ('[authentication]\nwhere = "1"\nallowed = ["publickey"]\nforbidden = ["hostbased"]', "forbids all others"),
+        ('[authentication]\nwhere = "1"', "authentication.allowed: is empty"),
+        ('[authentication]\nwhere = "1"\nforbidden = ["password"]\nrequire = ["password"]', "not among what passes"),
+        ('[banner]\nwhere = "1"\nsent = false\nwithout = ["debian"]', "banner.without: is of no use"),
+        ('[banner]\nwhere = "1"\nsent = true\nfile = "/etc/a b"', "banner.file: `/etc/a b` is not a path"),
+        ('[banner]\nwhere = "1"\nsent = true\nany_of = [" "]', "banner.any_of: has an empty text"),
+        ('[user_key]\nwhere = "1"', "user_key: needs `allowed` or `forbidden`"),
+        ('[group_exchange]\nwhere = "1"\nmin_bits = 2048\nadvised_bits = 3', "group_exchange.advised_bits: 3 is not"),
+        (
+            '[host_key]\nwhere = "1"\nallowed = ["rsa-sha2-512"]\n[host_key.exact_bits]\nrsa = [3]',
+            "host_key.exact_bits.rsa: 3 is not",
+        ),
+    ],
+)
+def test_errors_name_the_field(text: str, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        parse_profile(HEAD + text, source="ours.toml")
+    assert said in str(error.value)
+
+
+def test_the_new_fields_can_be_changed_by_extending() -> None:
+    text = """
+extends = "sshprobe-2026"
+[mac]
+remove = ["hmac-sha1"]
+[kex]
+dated = []
+[group_exchange]
+advised_bits = 4096
+[host_key.advised_bits]
+rsa = 4096
+"""
+    profile = parse_profile(HEAD + text, source="ours.toml")
+    assert profile.mac is not None
+    assert profile.mac.words["hmac-sha1"] == "MUST NOT"
+    assert "hmac-sha1" not in profile.mac.dated
+    assert profile.kex is not None
+    assert profile.kex.dated == ()
+    assert profile.group_exchange is not None
+    assert profile.group_exchange.wanted_bits == 4096
+    assert profile.host_key is not None
+    assert (profile.host_key.min_bits.rsa, profile.host_key.advised_bits.rsa) == (2048, 4096)
+    banner = parse_profile(HEAD + 'extends = "cis-debian-12"\n[banner]\nfile = "/etc/motd.ssh"\n', source="ours.toml")
+    assert banner.banner is not None
+    assert (banner.banner.file, banner.banner.sent) == ("/etc/motd.ssh", True)
