@@ -126,7 +126,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a misspelt profile": (["scan", "HERE", "--profile", "mozila-modern"], "did you mean `mozilla-modern`?"),
     "the first part of some profiles": (
         ["scan", "HERE", "--profile", "cis"],
-        "`cis-debian-12` or `cis-rhel-9` or `cis-",
+        "`cis-debian-12` or `cis-debian-12-level-2` or `cis-",
     ),
     "a broken profile": (["scan", "HERE", "--profile", "broken.toml"], "broken.toml:2: "),
     "a profile with a wrong field": (["scan", "HERE", "--profile", "wrong.toml"], "wrong.toml:8: kex.allowed"),

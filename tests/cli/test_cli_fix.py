@@ -81,7 +81,7 @@ def test_the_reason_for_two_commands_stands_there_once(run: Run) -> None:
     keys = [msgspec.structs.replace(key, bits=1024) if key.type == "ssh-rsa" else key for key in host.host_keys or ()]
     write([msgspec.structs.replace(host, host_keys=keys)])
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "sshd_config.d")
-    reason = "# ssh-rsa: 1024 bits; the profile asks for 3072"
+    reason = "# ssh-rsa: 1024 bits; the profile asks for 2048"
     lines = out.splitlines()
     assert lines.count(reason) == 1
     after = lines[lines.index(reason) + 1 :]

@@ -420,7 +420,7 @@ def test_a_key_without_proof_is_never_compliant(profile: Profile, key: HostKey) 
 def test_a_key_that_could_not_be_checked_counts_where_its_size_is_bounded() -> None:
     """As with `--depth lists`: nobody saw it, and only a bound on its size needs it."""
     unchecked = modern(host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096, verified=None)])
-    assert "size of the RSA host key" in grade(unchecked, MODERN).not_observed
+    assert "size of the RSA host key" in grade(unchecked, SIZED).not_observed
     rfc = load_profile("rfc9142")
     assert grade(unchecked, rfc).not_observed == grade(modern(host_keys=[]), rfc).not_observed == []
 
