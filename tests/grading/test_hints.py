@@ -120,7 +120,8 @@ def test_the_words_say_what_is_known() -> None:
         ("OpenSSH_8.4p1 Debian-5+deb11u3", "CVE-2021-41617", False),
         ("OpenSSH_8.4p1 Raspbian-5+deb11u3", "CVE-2021-41617", False),
         ("OpenSSH_8.4p1 Debian-5~bpo10+1", "CVE-2021-41617", True),
-        ("OpenSSH_7.9p1 Raspbian-10+deb10u2", "CVE-2021-41617", True),
+        ("OpenSSH_7.9p1 Raspbian-10+deb10u2+rpt1", "CVE-2021-41617", True),
+        ("OpenSSH_7.9p1 Raspbian-10+deb10u4+rpt1", "CVE-2021-41617", False),
         # Debian 13 calls its package 10.0p1, its server 10.0p2.
         ("OpenSSH_10.0p2 Debian-7+deb13u2", "CVE-2026-35414", True),
         ("OpenSSH_10.0p2 Debian-7+deb13u4", "CVE-2026-35414", False),
