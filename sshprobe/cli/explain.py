@@ -141,6 +141,7 @@ def _facts(entry: Algorithm) -> dict[str, str]:
 
 def _opinions(entry: Algorithm) -> dict[str, str]:
     from sshprobe.algorithms import CLASSES, canonical
+    from sshprobe.grading import is_outside
     from sshprobe.profiles import available_profiles, load_profile
 
     opinions = {}
@@ -153,7 +154,10 @@ def _opinions(entry: Algorithm) -> dict[str, str]:
             words = [word for each, word in rule.words.items() if canonical(category, each) == name]
             recommended = name in {canonical(category, each) for each in rule.recommended}
             allowed = name in {canonical(category, each) for each in rule.allowed}
-            others = "not named, which passes" if rule.others == "allowed" else "not listed"
+            others = "not listed"
+            if rule.others == "allowed":
+                open_ = is_outside(category, entry.name)
+                others = "not named, which leaves it open" if open_ else "not named, which passes"
             opinion = "recommended" if recommended else "allowed" if allowed else others
             place = next((each for each in rule.places if canonical(category, each) == name), "")
             opinions[profile.id] = f"{', '.join(words[:1] or [opinion])} ({profile.cite(rule, place)})"

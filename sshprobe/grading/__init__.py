@@ -15,6 +15,7 @@ from sshprobe.grading.keys import weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.remedy import Remedy, remedy
 from sshprobe.grading.score import CAPS, POINTS, letter
+from sshprobe.grading.unnamed import is_outside
 from sshprobe.grading.version_hints import VersionHint, version_hints
 from sshprobe.grading.waivers import standings
 
@@ -32,6 +33,7 @@ __all__ = [
     "fleet_findings",
     "grade",
     "is_gradeable",
+    "is_outside",
     "judged_group",
     "key_findings",
     "letter",

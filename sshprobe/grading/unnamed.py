@@ -39,7 +39,7 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
         weak = [
             f"whether the {what} {name} may be offered, which the profile does not name"
             for name in found
-            if _is_outside(category, name)
+            if is_outside(category, name)
         ]
         for lines, kind in ((unknown, "unknown names"), (weak, "weak names that the profile does not have")):
             yield from lines[:SHOWN]
@@ -47,8 +47,8 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
                 yield f"{len(lines) - SHOWN:,} more {kind} of {WORDS[category]}"
 
 
-def _is_outside(category: Class, name: str) -> bool:
-    """Whether an algorithm is weak, medium or worse, and in no release of OpenSSH by any of its names."""
+def is_outside(category: Class, name: str) -> bool:
+    """Return whether an algorithm is weak, medium or worse, and in no release of OpenSSH by any of its names."""
     entry = lookup(category, name)
     weak = None if entry is None else weakness(entry)
     if entry is None or weak is None or SEVERITIES.index(weak.severity) > _SERIOUS:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import datetime
+import re
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, is_unknown, lookup, names, names_aead_cipher, weakness_of
+from sshprobe.cli.explain import explain
 from sshprobe.grading import grade, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.profiles import Profile, Waiver, available_profiles, load_profile
@@ -123,6 +126,8 @@ def test_a_weak_name_that_no_openssh_had_is_outside_of_a_list_that_forbids(
     verdict = grade(with_name(server(), category, name), load_profile(profile))
     assert verdict.compliant is None
     assert any(name in said for said in verdict.not_observed)
+    said = CliRunner().invoke(explain, [name], catch_exceptions=False).output
+    assert re.search(rf"{profile} +not named, which leaves it open", said)
 
 
 @pytest.mark.parametrize(
