@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sshprobe.algorithms import CLASSES, NEWEST, is_newer_than_known, weakness_of
+from sshprobe.algorithms import CLASSES, NEWEST, Class, is_newer_than_known, weakness_of
 from sshprobe.grading import grade, remedy
 from sshprobe.profiles import load_profile
 from sshprobe.records import Observation
@@ -93,3 +93,29 @@ def test_builds_with_the_names_of_patches_are_no_honeypots(raw: str, host_keys: 
         **both("compression", ["none"]),
     )
     assert "protocol.contradiction" not in ids(server, "sshprobe-2026")
+
+
+MEASURED = {
+    "kex": "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,curve25519-sha256,"
+    "curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521",
+    "host_key": "ssh-ed25519-cert-v01@openssh.com,ecdsa-sha2-nistp256-cert-v01@openssh.com,"
+    "ecdsa-sha2-nistp384-cert-v01@openssh.com,ecdsa-sha2-nistp521-cert-v01@openssh.com,"
+    "sk-ssh-ed25519-cert-v01@openssh.com,sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,"
+    "webauthn-sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512-cert-v01@openssh.com,"
+    "rsa-sha2-256-cert-v01@openssh.com,ssh-mldsa44-ed25519-cert,ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,"
+    "ecdsa-sha2-nistp521,sk-ssh-ed25519@openssh.com,sk-ecdsa-sha2-nistp256@openssh.com,"
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com,rsa-sha2-512,rsa-sha2-256,ssh-mldsa44-ed25519",
+    "cipher": "chacha20-poly1305@openssh.com,aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,aes192-ctr,"
+    "aes256-ctr",
+    "mac": "umac-64-etm@openssh.com,umac-128-etm@openssh.com,hmac-sha2-256-etm@openssh.com,"
+    "hmac-sha2-512-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,umac-128@openssh.com,hmac-sha2-256,"
+    "hmac-sha2-512,hmac-sha1",
+}
+"""What `sshd -T` of Debian's OpenSSH 10.6p1-1 prints without a configuration."""
+
+
+@pytest.mark.parametrize("category", ["kex", "host_key", "cipher", "mac"])
+def test_the_profile_of_10_6_is_what_its_server_says(category: Class) -> None:
+    rule = load_profile("openssh-10.6").algorithms(category)
+    assert rule is not None
+    assert set(rule.allowed) == set(MEASURED[category].split(","))
