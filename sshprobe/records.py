@@ -380,6 +380,8 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     weak_keys: list[WeakKey]
     known_keys_checked: bool
     """Whether the keys were looked up in a list of keys whose private half is known."""
+    moduli_tested: bool = False
+    """Whether each RSA modulus was tested for being prime or easy to factor."""
 
 
 class WaivedCount(msgspec.Struct, frozen=True, kw_only=True):
@@ -413,6 +415,8 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     """Id of a finding, such as "host_key.roca", to distinct host keys. None: not looked for."""
     known_keys_checked: bool = False
     """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
+    moduli_tested: bool = False
+    """Whether each RSA modulus was tested for being prime or easy to factor."""
     waived: dict[str, WaivedCount] = {}
     """Profile id to what its waivers did. Profiles under which nothing was waived are left out."""
 

@@ -19,7 +19,7 @@ Power = Callable[[int, int, int], Any]
 
 
 def test_it_is_used() -> None:
-    assert finite_field._powmod() is safe_primes._power() is gmpy2.powmod
+    assert finite_field._powmod() is safe_primes.power_modulo() is gmpy2.powmod
     assert batch_gcd.has_gmp()
 
 
@@ -39,7 +39,7 @@ def test_an_exchange(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("modulus", [group("group1"), group("group1") + 2, 3 * 2**600 + 1, 15, 23])
 def test_the_kind_of_a_modulus(modulus: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(power: Power) -> object:
-        monkeypatch.setattr(safe_primes, "_power", lambda: power)
+        monkeypatch.setattr(safe_primes, "power_modulo", lambda: power)
         return safe_primes.kind_of_modulus.__wrapped__(modulus)
 
     assert kind(pow) == kind(gmpy2.powmod)

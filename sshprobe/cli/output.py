@@ -161,7 +161,7 @@ class SweepOutput:
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary."""
         summary = self.summary.build(
-            duration_ms=duration_ms, interrupted=interrupted, fleet=self._fleet or self._facts.report()
+            duration_ms=duration_ms, interrupted=interrupted, fleet=self._fleet or self._facts.report(thorough=False)
         )
         if self._writer is not None:
             self._writer.summary(summary)

@@ -43,6 +43,7 @@ NEW_KEY = (
     "host_key.exponent",
     "host_key.small_private_key",
     "host_key.small_order",
+    "host_key.factored",
     "host_key.known",
     "host_key.shared",
     "host_key.shared_prime",

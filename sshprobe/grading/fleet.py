@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
 from sshprobe.grading.batch_gcd import has_gmp, shared_factors
+from sshprobe.grading.factoring import is_factored
 from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
@@ -25,6 +27,18 @@ from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, Share
 
 MODULI_WITHOUT_GMPY2 = 10_000
 """With more RSA keys than this, shared primes are looked for only if gmpy2 is installed: it would take minutes."""
+
+MODULI_FACTORED = {
+    # thorough, with gmpy2: up to 50 ms a key; without it up to 0.4 s
+    (True, True): sys.maxsize,
+    (True, False): 100,
+    (False, True): 100,
+    (False, False): 20,
+}
+"""With more RSA keys than this, none is tried to be factored: a scan leaves that to `grade` and `report`."""
+
+FEW_MODULI = 3
+"""A scan of so few RSA keys does without gmpy2, whose import would take longer."""
 
 FINDINGS = {
     "malformed": "host_key.malformed",
@@ -37,6 +51,7 @@ FINDINGS = {
     "small_private_key": "host_key.small_private_key",
     "small_order": "host_key.small_order",
     "known": "host_key.known",
+    "factored": "host_key.factored",
 }
 """Weakness to the id of its finding."""
 
@@ -123,9 +138,9 @@ class FleetFacts:
             self._keys[digest] = found
         return found
 
-    def report(self) -> FleetReport:
-        """Return what they say together."""
-        return fleet_findings(self._hosts, known_keys_checked=self.known is not None)
+    def report(self, *, thorough: bool = True) -> FleetReport:
+        """Return what they say together. Not `thorough`: without what would delay the end of a scan."""
+        return fleet_findings(self._hosts, known_keys_checked=self.known is not None, thorough=thorough)
 
 
 def answers_of(observation: Observation) -> list[tuple[str, object]]:
@@ -183,8 +198,13 @@ def _key_facts(key: HostKey, digest: bytes, known: KnownKeys | None) -> KeyFacts
     return KeyFacts(digest, key.type, key.bits, modulus, weaknesses)
 
 
-def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = False) -> FleetReport:
-    """Say what the keys of hosts say together; neither the order of hosts nor a repeated host changes it."""
+def fleet_findings(
+    hosts: Iterable[HostFacts], *, known_keys_checked: bool = False, thorough: bool = True
+) -> FleetReport:
+    """Say what the keys of hosts say together; neither the order of hosts nor a repeated host changes it.
+
+    `thorough` as for `FleetFacts.report`.
+    """
     places: defaultdict[bytes, dict[str, HostFacts]] = defaultdict(dict)
     keys: dict[bytes, KeyFacts] = {}
     for host in hosts:
@@ -203,6 +223,9 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
         for digest, found in places.items()
         if len({host.address for host in found.values()}) > 1
     ]
+    factored = _factored(keys.values(), thorough)
+    for digest in factored or ():
+        keys[digest] = keys[digest]._replace(weaknesses=(*keys[digest].weaknesses, "factored"))
     weak = [
         WeakKey(
             fingerprint=key.fingerprint,
@@ -219,7 +242,18 @@ def fleet_findings(hosts: Iterable[HostFacts], *, known_keys_checked: bool = Fal
         shared_primes=_shared_primes(keys, {digest: set(found) for digest, found in places.items()}),
         weak_keys=sorted(weak, key=lambda each: (-len(each.hosts), each.fingerprint)),
         known_keys_checked=known_keys_checked,
+        moduli_tested=factored is not None,
     )
+
+
+def _factored(keys: Collection[KeyFacts], thorough: bool) -> set[bytes] | None:
+    """Return the digests of RSA keys whose modulus is factored; None where so many are not tested."""
+    moduli = {key.modulus for key in keys if key.modulus}
+    fast = bool(moduli) and (thorough or len(moduli) > FEW_MODULI) and has_gmp()
+    if len(moduli) > MODULI_FACTORED[thorough, fast]:
+        return None
+    found = {modulus for modulus in moduli if is_factored(int.from_bytes(modulus, "big"), fast=fast)}
+    return {key.digest for key in keys if key.modulus in found}
 
 
 def agree(hosts: Iterable[HostFacts]) -> bool:
@@ -275,6 +309,7 @@ class FleetIndex:
             for fingerprint in prime.fingerprints:
                 self._primes[fingerprint].append(prime)
         self._known = {each.fingerprint for each in report.weak_keys if "host_key.known" in each.findings}
+        self._factored = {each.fingerprint for each in report.weak_keys if "host_key.factored" in each.findings}
 
     def judge(self, observation: Observation) -> Iterator[Judgement]:
         """`host_key.shared_prime`, `.known` and `.shared`: at most one of each per key type."""
@@ -301,6 +336,20 @@ class FleetIndex:
                 if others
                 else "a prime also in another of its keys",
                 references=("https://factorable.net", "USENIX Security 2012, Mining Your Ps and Qs"),
+            )
+        if key.fingerprint in self._factored:
+            yield Judgement(
+                id="host_key.factored",
+                severity="critical",
+                category="host_key",
+                algorithm=key.type,
+                message="anyone can compute the private key: the modulus is prime, or a factor is easy to find",
+                expected="the product of two large primes made at random",
+                observed="a modulus that was factored",
+                references=(
+                    "FIPS 186-5 appendix A.1",
+                    "Pollard, Theorems on factorization, 1974",
+                ),
             )
         if key.fingerprint in self._known:
             yield Judgement(

@@ -95,7 +95,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             )
         case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
             return _new_key(judgement, context)
-        case "host_key.small_private_key" | "host_key.small_order":
+        case "host_key.small_private_key" | "host_key.small_order" | "host_key.factored":
             return _new_key(judgement, context)
         case "host_key.shared" | "host_key.shared_prime" | "host_key.known":
             return _new_key(judgement, context)

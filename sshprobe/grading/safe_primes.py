@@ -53,7 +53,7 @@ def has_smooth_order(g: int, p: int) -> bool:
     Information Theory 24, 1978) computes what is secret, with 2^32 steps for the one.
     """
     smooth = smooth_part(p - 1)
-    return ((p - 1) // smooth).bit_length() <= 64 or int(_power()(g, smooth, p)) == 1
+    return ((p - 1) // smooth).bit_length() <= 64 or int(power_modulo()(g, smooth, p)) == 1
 
 
 def is_probable_prime(n: int) -> bool:
@@ -84,7 +84,7 @@ def _bases(n: int) -> list[int]:
 
 
 @cache
-def _power() -> Callable[[int, int, int], int]:
+def power_modulo() -> Callable[[int, int, int], int]:
     """Return how to raise to a power. gmpy2 takes long to import, for a scan that meets known groups alone."""
     try:
         from gmpy2 import powmod
@@ -97,7 +97,7 @@ def _power() -> Callable[[int, int, int], int]:
 def _passes(n: int, base: int) -> bool:
     """One round of Miller and Rabin on an odd n."""
     twos = ((n - 1) & -(n - 1)).bit_length() - 1
-    x = int(_power()(base, (n - 1) >> twos, n))
+    x = int(power_modulo()(base, (n - 1) >> twos, n))
     if x in (1, n - 1):
         return True
     for _ in range(twos - 1):

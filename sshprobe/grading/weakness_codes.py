@@ -22,6 +22,7 @@ OF_FINDINGS: dict[str, tuple[str, ...]] = {
     "host_key.certificate_principals": ("certificate-principals",),
     "host_key.close_primes": ("weak-key",),
     "host_key.exponent": ("weak-key",),
+    "host_key.factored": ("weak-key",),
     "host_key.known": ("known-key",),
     "host_key.malformed": ("weak-key",),
     "host_key.roca": ("roca",),

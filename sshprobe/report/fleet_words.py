@@ -15,6 +15,7 @@ _WEAK = {
     "host_key.exponent": ("has a poor exponent", "have a poor exponent"),
     "host_key.small_private_key": ("has a private key found by trying", "have private keys found by trying"),
     "host_key.small_order": ("has a small order", "have a small order"),
+    "host_key.factored": ("is factored", "are factored"),
     "host_key.known": ("is on a list of known keys", "are on a list of known keys"),
 }
 
@@ -58,6 +59,8 @@ def unchecked_sentences(summary: SummaryRecord) -> list[str]:
     sentences = []
     if summary.shared_primes is None:
         sentences.append("Shared primes: not checked; of so many RSA keys they are looked for if gmpy2 is installed.")
+    if not summary.moduli_tested:
+        sentences.append("Factors of RSA keys: not checked; of so many they are looked for if gmpy2 is installed.")
     if not summary.known_keys_checked:
         sentences.append("Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys.")
     return sentences

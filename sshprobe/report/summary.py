@@ -61,6 +61,7 @@ class SummaryBuilder:
             shared_primes=None if fleet is None else fleet.shared_primes,
             weak_keys=None if fleet is None else weak_key_counts(fleet),
             known_keys_checked=fleet is not None and fleet.known_keys_checked,
+            moduli_tested=fleet is not None and fleet.moduli_tested,
             waived={profile: WaivedCount(**found) for profile, found in sorted(self._waived.items())},
         )
 

@@ -97,6 +97,7 @@ _FAULTS = {
     "host_key.exponent": "poor RSA exponents",
     "host_key.small_private_key": "keys with a small private key",
     "host_key.small_order": "keys of small order",
+    "host_key.factored": "factored RSA keys",
     "host_key.known": "host keys on a list of known ones",
     "host_key.shared": "shared host keys",
     "host_key.shared_prime": "shared primes",
