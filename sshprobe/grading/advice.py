@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -21,8 +21,10 @@ from sshprobe.algorithms import (
 from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import offers
 from sshprobe.grading.platforms import Platform, platform_of
+from sshprobe.grading.replacements import choose, in_place_of, last_over_sha2, loses_post_quantum, takes
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.grading.terrapin import would_expose
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
 from sshprobe.records import Observation
 
@@ -70,11 +72,16 @@ class Context(msgspec.Struct, frozen=True):
     costly: dict[str, frozenset[str]]
     """By class, canonical names that should go."""
     lines: dict[str, str | None]
-    """By class, the line of sshd_config that leaves the rest. Empty for other software."""
+    """By class, the line of sshd_config that leaves the rest. For other software, what to offer in place of all that
+    goes, in words, where nothing else would be left."""
     waived: dict[str, frozenset[str]]
     """By class, canonical names that would be costly but for a waiver. They stay, and do not do alone."""
     wants_post_quantum: bool = False
-    """Whether the profile requires a post-quantum key exchange and there is none."""
+    """Whether the profile requires a post-quantum key exchange and there is none, or none is left of those that are."""
+    strict: bool = False
+    """Whether what the profile does not name costs, be it as strong."""
+    better_kept: dict[Class, set[str]] = {}
+    """By class, canonical names that cost, and stay: without them something worse would be found."""
 
     @property
     def platform(self) -> Platform | None:
@@ -82,7 +89,9 @@ class Context(msgspec.Struct, frozen=True):
         return platform_of(self.observation)
 
     @classmethod
-    def of(cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement]) -> Context:
+    def of(
+        cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement], *, strict: bool = False
+    ) -> Context:
         """The context for the judgements of one observation. What is waived stays as it is."""
         profile = _with_waived_methods(profile, judgements)
         waived = _named(judgement for judgement in judgements if judgement.waived is not None)
@@ -96,14 +105,32 @@ class Context(msgspec.Struct, frozen=True):
         if any(judgement.id == "kex.terrapin" for judgement in judgements):
             _end_terrapin(observation, costly)
         wants = any(judgement.id == "kex.no_post_quantum" and judgement.deviation for judgement in judgements)
+        kept: dict[Class, set[str]] = {}
+        if costly["kex"] and loses_post_quantum(observation, profile, costly["kex"]):
+            wants = bool(_post_quantum(observation, profile, costly["kex"], strict=strict))
+            kept["kex"] = set() if wants else {name for name in costly["kex"] if has_post_quantum([name])}
+        if costly["host_key"]:
+            kept["host_key"] = last_over_sha2(observation, costly["host_key"], waived["host_key"])
+        for category, names_ in kept.items():
+            costly[category] -= names_
         gone = {category: frozenset(found) for category, found in costly.items()}
         stays = {category: frozenset(found - gone[category]) for category, found in waived.items()}
-        context = cls(observation, profile, gone, {}, stays, wants)
+        context = cls(observation, profile, gone, {}, stays, wants, strict, kept)
         if is_openssh(observation):
             context.lines.update(
                 {category: config_line(context, category) for category in CLASSES if _is_touched(context, category)}
             )
+        else:
+            for category in CLASSES:
+                if gone[category]:
+                    chosen = context.chosen(category)
+                    context.lines[category] = in_place_of(observation, category, gone[category], chosen)
         return context
+
+    def chosen(self, category: Class) -> list[str] | None:
+        """For other software than OpenSSH, what to offer in place of what goes: see `replacements.choose`."""
+        gone, waived = self.costly[category], self.waived[category]
+        return choose(self.observation, self.profile, category, gone, waived, strict=self.strict)
 
 
 def _named(judgements: Iterable[Judgement]) -> dict[str, set[str]]:
@@ -162,7 +189,8 @@ def remaining(context: Context, category: Class) -> list[str]:
         return [] if new is not None else found
     kept = _kept(context, category)
     if category == "kex" and context.wants_post_quantum:
-        kept = [*(name for name in _post_quantum(context) if name not in kept), *kept]
+        found = _post_quantum(context.observation, context.profile, context.costly["kex"], strict=context.strict)
+        kept = [*(name for name in found if name not in kept), *kept]
     if category == "compression" or not is_openssh(context.observation):
         return kept
     version = openssh_version(context.observation)
@@ -223,11 +251,21 @@ def _forbidden(rule: AlgorithmRule | None, category: Class) -> frozenset[str]:
     return frozenset(canonical(category, name) for name, word in words.items() if word in FORBIDDING_WORDS)
 
 
-def _post_quantum(context: Context) -> list[str]:
-    """The post-quantum exchanges that this release offers by default, or knows if it offers none by default."""
-    version = openssh_version(context.observation)
-    gone = context.costly["kex"] | _forbidden(context.profile.kex, "kex")
-    sound = [name for name in names("kex") if has_post_quantum([name]) and canonical("kex", name) not in gone]
+def _post_quantum(observation: Observation, profile: Profile, costly: Collection[str], *, strict: bool) -> list[str]:
+    """The post-quantum exchanges that the profile takes and this release offers by default, or knows if there are none.
+
+    Of other software, all that the profile takes.
+    """
+    sound = [
+        name
+        for name in names("kex")
+        if has_post_quantum([name])
+        and canonical("kex", name) not in costly
+        and takes(profile, "kex", name, strict=strict)
+    ]
+    if not is_openssh(observation):
+        return sound
+    version = openssh_version(observation)
     entries = [entry for name in sound if (entry := lookup("kex", name)) is not None]
     default = [entry.name for entry in entries if in_openssh(entry.openssh_default, version)]
     return default or [entry.name for entry in entries if in_openssh(entry.openssh_in_code, version)]
@@ -249,6 +287,8 @@ def _replacements(context: Context, category: Class) -> list[str]:
     for name in named or names(category):
         entry = lookup(category, name)
         if entry is None or weakness_of(category, name) is not None or canonical(category, name) in gone:
+            continue
+        if would_expose(context.observation, category, name):
             continue
         releases = entry.openssh_in_code if named else entry.openssh_default
         if in_openssh(releases, version) is True and entry.format in ("", "plain") and entry.hardware != "yes":

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from sshprobe.algorithms import Class, canonical
+from sshprobe.grading.strength import has_post_quantum
 from sshprobe.records import Finding, Observation, Verdict
 
 Kind = Literal["sshd_config", "moduli", "host_key", "localoptions.h", "argument", "words"]
@@ -49,6 +50,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """Of the kind "host_key"."""
 
 
+NO_QUANTUM = "no post-quantum exchange is left: the profile takes none of those that are here"
+
+
 class Step(NamedTuple):
     """A change and what it makes of an observation."""
 
@@ -87,6 +91,12 @@ def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> 
         if wanted is None or finding.algorithm in wanted:
             said.setdefault(finding.message, []).append(finding.algorithm or "")
     return tuple(f"{', '.join(filter(None, found))}: {message}".removeprefix(": ") for message, found in said.items())
+
+
+def quantum_goes(observation: Observation, category: Class, left: Iterable[str]) -> tuple[str, ...]:
+    """Say it where the `left` names of the key exchanges have no post-quantum one, and the server had one."""
+    had = category == "kex" and has_post_quantum(observation.kex_algorithms or ())
+    return () if not had or has_post_quantum(left) else (NO_QUANTUM,)
 
 
 def reasons_to_go(before: Verdict, category: Class, gone: Iterable[str]) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists,
 from sshprobe.grading.partial import is_partial
 from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
-from sshprobe.grading.terrapin import judge_terrapin
+from sshprobe.grading.terrapin import judge_terrapin, would_expose
 from sshprobe.grading.unnamed import unnamed
 from sshprobe.grading.user_keys import judge_user_keys, missing_user_keys
 from sshprobe.grading.version_hints import judge_version
@@ -64,7 +64,7 @@ def grade(
     missing = [*not_observed(observation, profile), *unnamed(observation, profile, judgements)]
     if not gradeable and not missing:
         missing = ["anything"]
-    context = Context.of(observation, profile, judgements)
+    context = Context.of(observation, profile, judgements, strict=strict)
     findings = [_finding(judgement, effect, context) for judgement, effect in _effects(judgements)]
     score = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
     compliant: bool | None = True
@@ -102,6 +102,12 @@ def judge(
             if is_observed(observation, category)
             else ()
         )
+    # What would open the server to Terrapin is not missed.
+    found = [
+        each
+        for each in found
+        if not each.id.endswith(".missing") or not would_expose(observation, each.category, each.algorithm or "")
+    ]
     found += judge_group_exchange(profile, observation)
     found += judge_groups(observation)
     found += judge_host_keys(profile, observation)

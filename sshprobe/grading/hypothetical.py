@@ -23,6 +23,16 @@ def without_names(observation: Observation, category: Class, gone: Collection[st
     )
 
 
+def with_others(observation: Observation, category: Class, names: Sequence[str], gone: Collection[str]) -> Observation:
+    """Offer `names` in every list of a class, before all that is not among the canonical names `gone`."""
+
+    def change(old: list[str]) -> list[str]:
+        kept = [name for name in old if canonical(category, name) not in gone]
+        return [*(name for name in names if name not in kept), *kept]
+
+    return _with_lists(observation, category, change)
+
+
 def with_protocol_2(observation: Observation) -> Observation:
     """Speak SSH-2 alone, where the identification said 1.99."""
     found = observation.identification

@@ -39,6 +39,13 @@ CHAINS_SINCE = "6.2+"
 YOUR_KEY = "have your public key in place before you apply it"
 KEY_AND_PASSWORD = "have a public key and a password in place for everyone before you apply it"
 
+NONE_ON_AN_APPLIANCE = (
+    "log in by hand with no password. Some appliances ask for name and password inside the session: if this one does, "
+    "let administrators alone reach its port, and update it where its maker has changed that; if it does not, close "
+    "the port until it asks"
+)
+"""What to do where "none" lets anyone in. Cisco's wireless controllers ask later, and have no option for it."""
+
 _WHERE = "`sshd -T | grep -i authenticationmethods`, and the Match blocks"
 
 

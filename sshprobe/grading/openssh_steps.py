@@ -23,7 +23,7 @@ from sshprobe.grading.advice import (
     remaining,
 )
 from sshprobe.grading.banner import good_banner
-from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
+from sshprobe.grading.changes import Change, Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
     with_banner,
@@ -127,7 +127,11 @@ def _list(context: Context, before: Verdict, category: Class) -> Step:
         config_line(context, category) or "",
         partial(_with_names, category=category, names=names),
         comment=f"without {', '.join(gone)}" if gone else "with what the profile requires",
-        reasons=(*reasons_to_go(before, category, gone), *_added(context, category, names)),
+        reasons=(
+            *reasons_to_go(before, category, gone),
+            *_added(context, category, names),
+            *quantum_goes(context.observation, category, names),
+        ),
     )
 
 

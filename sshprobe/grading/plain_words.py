@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from sshprobe.algorithms import CLASSES, Class, lookup, weakness_of
-from sshprobe.grading.advice import Context, not_waived
-from sshprobe.grading.changes import Change, Step, reasons, reasons_to_go
-from sshprobe.grading.checks import minimum_bits
+from sshprobe.algorithms import CLASSES, lookup
+from sshprobe.grading.advice import Context
+from sshprobe.grading.changes import Change, Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
     with_methods,
     with_moduli,
-    with_names,
     with_new_keys,
+    with_others,
     with_protocol_2,
     without_names,
 )
-from sshprobe.grading.lists import WORDS, offers, seen_lists
+from sshprobe.grading.lists import WORDS, offers
+from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE
 from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.records import Observation, Verdict
 
@@ -38,9 +38,9 @@ def plain_steps(context: Context, before: Verdict) -> Iterator[Step]:
     yield from _authentication(context, before)
 
 
-def said_first(context: Context, steps: list[Step]) -> str | None:
+def said_first(observation: Observation, steps: list[Step]) -> str | None:
     """Where the software has its options, or that it has none for the algorithms that are to go."""
-    found = context.observation.identification
+    found = observation.identification
     software = "" if found is None else found.software.lower()
     place = next((words for name, words in PLACES.items() if software.startswith(name)), None)
     if place is not None:
@@ -67,36 +67,17 @@ def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
         names = [name for same, offer in found.items() if same in gone for name in offer.names]
         if not names:
             continue
-        why = reasons_to_go(before, category, names)
-        changed = without_names(context.observation, category, gone)
         what = f"{WORDS[category]}: "
-        others = _others(context, category)
-        if not _is_empty(context, changed, category, but_for_waived=bool(others)):
+        instead = context.lines.get(category)
+        chosen = context.chosen(category) or []
+        left = [*chosen, *(name for same, offer in found.items() if same not in gone for name in offer.names)]
+        why = (*reasons_to_go(before, category, names), *quantum_goes(context.observation, category, left))
+        if instead is None:
             text = f"{what}take out {', '.join(names)}"
             yield Step(_words(text, why), partial(without_names, category=category, gone=gone))
-        elif others:
-            text = f"{what}offer {' or '.join(others)} in place of {', '.join(names)}"
-            stays = [name for same, offer in found.items() if same not in gone for name in offer.names]
-            yield Step(_words(text, why), partial(with_names, category=category, names=[*others, *stays]))
-
-
-def _is_empty(context: Context, observation: Observation, category: Class, *, but_for_waived: bool) -> bool:
-    """Whether some list that was seen has nothing left to negotiate, or nothing but what is waived."""
-    left = seen_lists(observation, category)
-    return any(not (not_waived(context, category, names) if but_for_waived else names) for names in left)
-
-
-def _others(context: Context, category: Class) -> list[str]:
-    """One or two that the profile allows, sound, and of no size that would have to be seen."""
-    rule = context.profile.algorithms(category)
-    sound = [name for name in (() if rule is None else rule.allowed) if weakness_of(category, name) is None]
-    entries = [entry for name in sound if (entry := lookup(category, name)) is not None]
-    fixed = [
-        entry.name
-        for entry in entries
-        if entry.bits is not None and minimum_bits(context.profile, entry.family) is None
-    ]
-    return fixed[:1] if category == "host_key" else fixed[:2]
+        elif chosen:
+            effect = partial(with_others, category=category, names=chosen, gone=gone)
+            yield Step(_words(f"{what}{instead}", why), effect)
 
 
 def _sizes(context: Context, before: Verdict) -> Iterator[Step]:
@@ -121,7 +102,7 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     observation = context.observation
     if observation.authentication_none_accepted:
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
-        yield Step(_words("authentication: refuse logins without a credential", reasons(found)), with_a_refusal_of_none)
+        yield Step(_words(f"authentication: {NONE_ON_AN_APPLIANCE}", reasons(found)), with_a_refusal_of_none)
     rule = context.profile.authentication
     about = [finding for finding in before.findings if finding.id == "authentication.unlisted"]
     unlisted = [finding.algorithm or "" for finding in about]

@@ -5,7 +5,7 @@ What all findings of a host come to together is in `remedy`.
 
 from __future__ import annotations
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh
+from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup
 from sshprobe.grading.advice import (
     CHACHA20,
     KEYWORDS,
@@ -21,8 +21,9 @@ from sshprobe.grading.advice import (
     signs_with_sha1_only,
 )
 from sshprobe.grading.lists import WORDS
-from sshprobe.grading.login_methods import authentication_lines, in_one_line
+from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
 from sshprobe.grading.platforms import Platform
+from sshprobe.grading.replacements import QUANTUM, takes, would_be_empty
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 
@@ -34,11 +35,7 @@ def advise(judgement: Judgement, context: Context) -> str | None:
     kind = judgement.id.partition(".")[2]
     openssh = is_openssh(context.observation)
     if judgement.id == "kex.no_post_quantum":
-        return (
-            "update to OpenSSH 9.9 or later, or offer sntrup761x25519-sha512@openssh.com (8.5 or later)"
-            if openssh
-            else "offer mlkem768x25519-sha256 or sntrup761x25519-sha512"
-        )
+        return _post_quantum(context, openssh)
     if judgement.severity == "note":
         return _advise_on_a_note(judgement, openssh)
     if kind in ("forbidden", "unlisted", "stronger", "weak", "dated") and judgement.category in CLASSES:
@@ -49,13 +46,26 @@ def advise(judgement: Judgement, context: Context) -> str | None:
         if is_unknown_yet(context.observation, category, judgement.algorithm or ""):
             return "find out what it is: this release of OpenSSH is newer than those that sshprobe knows"
         line = context.lines.get(category)
-        if line is not None and canonical(category, judgement.algorithm or "") in context.costly[category]:
+        same = canonical(category, judgement.algorithm or "")
+        if line is not None and same in context.costly[category]:
             return line
+        if judgement.waived is None and same in context.better_kept.get(category, ()):
+            return _leave(judgement)
         if signs_with_sha1_only(context.observation, judgement):
             return "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2"
         since = _since(context, category) if openssh and line is None else ""
+        if openssh and line is None and not since and _leaves_nothing(context, category):
+            return _leave(judgement)
         return f"take {judgement.algorithm} out of the server's {WORDS[category]}{since}"
     return _advise_otherwise(judgement, context, openssh)
+
+
+def _leave(judgement: Judgement) -> str:
+    return f"leave {judgement.algorithm}: the profile has no other that is sound and that could take its place"
+
+
+def _leaves_nothing(context: Context, category: Class) -> bool:
+    return would_be_empty(context.observation, category, context.costly[category])
 
 
 def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
@@ -88,11 +98,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
         case id if id.startswith("host_key.certificate_"):
             return NEW_CERTIFICATE
         case "host_key.sha1_only":
-            return (
-                "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2, or add an Ed25519 key (6.5)"
-                if openssh
-                else f"sign with {judgement.expected}"
-            )
+            return _sign_with_sha2(context, openssh)
         case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
             return _new_key(judgement, context)
         case "host_key.small_private_key" | "host_key.small_order" | "host_key.factored":
@@ -108,7 +114,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
         case "protocol.ssh1":
             return _speak_ssh2_alone(judgement, context, openssh)
         case "authentication.none_accepted":
-            return "PermitEmptyPasswords no" if openssh else "give every account a credential"
+            return _refuse_none(context, openssh)
         case "authentication.unlisted":
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
             return in_one_line(lines) or f"switch {judgement.algorithm} off"
@@ -122,7 +128,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return "mend what it covers, or decide anew and change its `until`"
         case "kex.terrapin":
             line = context.lines.get("cipher")
-            if line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
+            if openssh and line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:
                 return f"update to OpenSSH 9.6 or later, or {line}"
             return _update_for_strict_kex(openssh)
         case "kex.no_strict_kex":
@@ -166,6 +172,46 @@ def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> 
         return "upgrade: OpenSSH before 2.5 has no host keys for SSH-2 but DSA"
     key = "" if both else ", once there is a host key for it (ssh-keygen -t rsa): without one sshd does not start"
     return f"Protocol 2{key}"
+
+
+def _post_quantum(context: Context, openssh: bool) -> str | None:
+    """What to offer, if the profile takes any without a finding: one that it does not is no advice."""
+    taken = [name for name in QUANTUM if takes(context.profile, "kex", name, strict=context.strict)]
+    if not openssh:
+        return _offer(taken) or None
+    version = openssh_version(context.observation)
+    known = [name for name in taken if (entry := lookup("kex", name)) and in_openssh(entry.openssh_in_code, version)]
+    later = [
+        release
+        for release, name in (("9.9", "mlkem768x25519-sha256"), ("8.5", "sntrup761x25519-sha512"))
+        if name in taken and in_openssh(f"{release}+", version) is False
+    ]
+    update = f"update to OpenSSH {later[0]} or later" if later else ""
+    return ", or ".join(filter(None, (update, _offer(known)))) or None
+
+
+def _offer(names: list[str]) -> str:
+    """Say of the first two that are two to offer them: one algorithm has several names."""
+    chosen = list({canonical("kex", name): name for name in reversed(names)}.values())[::-1][:2]
+    return f"offer {' or '.join(chosen)}" if chosen else ""
+
+
+def _sign_with_sha2(context: Context, openssh: bool) -> str:
+    names = ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519")
+    taken = [name for name in names if takes(context.profile, "host_key", name, strict=context.strict)]
+    if not openssh:
+        return f"sign with {', '.join((*taken, 'another over SHA-2')) if taken else 'one that signs over SHA-2'}"
+    new = ", or add an Ed25519 key (6.5)" if "ssh-ed25519" in taken else ""
+    return f"update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2{new}"
+
+
+def _refuse_none(context: Context, openssh: bool) -> str:
+    found = context.observation.identification
+    if openssh:
+        return "PermitEmptyPasswords no"
+    if found is not None and found.software.lower().startswith("dropbear"):
+        return "give every account a credential, and start Dropbear without -B"
+    return NONE_ON_AN_APPLIANCE
 
 
 def _update_for_strict_kex(openssh: bool) -> str:

@@ -60,20 +60,8 @@ def remedy(
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
     software there is advice in plain words.
     """
-    context = Context.of(observation, profile, judge(observation, profile, strict=strict))
-    before = _without_waived(grade(observation, profile, strict=strict, fleet=fleet))
-
-    def promise(steps: Sequence[Step]) -> Verdict:
-        return grade(after(observation, steps), profile, strict=strict, fleet=fleet)
-
-    def outcome(steps: Sequence[Step]) -> object:
-        # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong.
-        return _promised(promise(steps)), usable(after(observation, steps), context.waived)
-
+    steps, promised = planned(observation, profile, strict=strict, fleet=fleet)
     openssh = is_openssh(observation)
-    find = openssh_steps if openssh else plain_steps if dropbear_version(observation) is None else dropbear_steps
-    steps = needed(list(find(context, before)), outcome)
-    promised = promise(steps)
     changes = [step.change for step in steps]
     lines: list[str] = []
     commands: list[str] = []
@@ -95,7 +83,7 @@ def remedy(
         commands=commands,
         short_commands=[*([KEYS.format(" and ".join(keys))] if short and keys else []), *short],
         long_commands=[change.comment for change in long],
-        advice=[] if openssh else _advice(said_first(context, steps), changes),
+        advice=[] if openssh else _advice(said_first(observation, steps), changes),
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,
@@ -103,6 +91,44 @@ def remedy(
         left=[_left(finding) for finding in left],
         left_briefly=[_left(finding, briefly=True) for finding in left],
     )
+
+
+def planned(
+    observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
+) -> tuple[list[Step], Verdict]:
+    """The smallest set of steps that mends a host, and the verdict on the observation as it will then be."""
+    context = Context.of(observation, profile, judge(observation, profile, strict=strict), strict=strict)
+    now = grade(observation, profile, strict=strict, fleet=fleet)
+
+    def promise(steps: Sequence[Step]) -> Verdict:
+        return grade(after(observation, steps), profile, strict=strict, fleet=fleet)
+
+    def outcome(steps: Sequence[Step]) -> object:
+        # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong.
+        return _promised(promise(steps)), usable(after(observation, steps), context.waived)
+
+    plain = plain_steps if dropbear_version(observation) is None else dropbear_steps
+    find = openssh_steps if is_openssh(observation) else plain
+    steps = needed(list(find(context, _without_waived(now))), outcome)
+    promised = promise(steps)
+    while steps and introduced(now, promised):
+        # Never so far for what servers offer: the one goes without which the least is left that was not there before.
+        ways = [[other for other in steps if other is not step] for step in steps]
+        steps = min(ways, key=lambda way: len(introduced(now, promise(way))))
+        promised = promise(steps)
+    return steps, promised
+
+
+def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
+    """Id and algorithm of findings of `after` that cost something and are not in `before`.
+
+    `kex.no_strict_kex` after `kex.terrapin` is what is left of the same fault, where nothing can be attacked any more.
+    """
+    known = {(finding.id, finding.algorithm) for finding in before.findings}
+    new = {(finding.id, finding.algorithm) for finding in after.findings if finding.counts} - known
+    if ("kex.terrapin", None) in known:
+        new.discard(("kex.no_strict_kex", None))
+    return new
 
 
 def _without_waived(verdict: Verdict) -> Verdict:

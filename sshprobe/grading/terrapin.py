@@ -53,6 +53,21 @@ def offers_strict_kex(kex_algorithms: Iterable[str]) -> bool:
     return not set(STRICT_KEX_NAMES).isdisjoint(kex_algorithms)
 
 
+def would_expose(observation: Observation, category: str, name: str) -> bool:
+    """Whether a server that offered `name` too would be open to Terrapin, as it has no strict key exchange."""
+    names = observation.kex_algorithms
+    if category not in ("cipher", "mac") or names is None or _is_strict(observation, names):
+        return False
+    if category == "mac":
+        return name.endswith("-etm@openssh.com") and _offers(observation, 1, "-cbc")
+    return name in CHACHA20 or (name.endswith("-cbc") and _offers(observation, 2, "-etm@openssh.com"))
+
+
+def _offers(observation: Observation, place: int, ending: str) -> bool:
+    found = (getattr(observation, direction[place]) or () for direction in DIRECTIONS)
+    return any(name.endswith(ending) for names in found for name in names)
+
+
 def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
     """Of several servers at one address each has to be: the list has what any of them offers."""
     return offers_strict_kex(kex_algorithms) and not (observation.several_servers and observation.strict_kex is False)

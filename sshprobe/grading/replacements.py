@@ -1,0 +1,139 @@
+"""Which algorithms a server can be told to offer, so that nothing is wrong with what is offered instead."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from sshprobe.algorithms import Class, canonical, lookup, weakness_of
+from sshprobe.grading.checks import SAFE_MODULUS_BITS, minimum_bits
+from sshprobe.grading.lists import offers, seen_lists
+from sshprobe.grading.strength import has_post_quantum, is_as_strong
+from sshprobe.grading.terrapin import would_expose
+from sshprobe.profiles import FORBIDDING_WORDS, Profile
+from sshprobe.records import Observation
+
+QUANTUM = (
+    "mlkem768x25519-sha256",
+    "sntrup761x25519-sha512",
+    "sntrup761x25519-sha512@openssh.com",
+    "mlkem768nistp256-sha256",
+    "mlkem1024nistp384-sha384",
+)
+"""Post-quantum exchanges in the order in which they are named: what most servers have comes first."""
+
+
+def takes(profile: Profile, category: Class, name: str, *, strict: bool) -> bool:
+    """Whether an algorithm that a server adds costs nothing under a profile. An unknown name always costs."""
+    rule = profile.algorithms(category)
+    if weakness_of(category, name) is not None:
+        return False
+    if rule is None:
+        return True
+    same = canonical(category, name)
+    if any(word in FORBIDDING_WORDS and canonical(category, other) == same for other, word in rule.words.items()):
+        return False
+    if rule.others == "allowed" or any(canonical(category, other) == same for other in rule.allowed):
+        return True
+    return rule.others == "as-strong" and not strict and is_as_strong(profile, category, name)
+
+
+def would_be_empty(
+    observation: Observation, category: Class, costly: Collection[str], waived: Collection[str] = ()
+) -> bool:
+    """Whether some list that was seen has no name left, or only `waived` ones, when the `costly` ones go.
+
+    Both are canonical names.
+    """
+    gone = {*costly, *waived}
+    return any(all(canonical(category, name) in gone for name in found) for found in seen_lists(observation, category))
+
+
+def others(observation: Observation, profile: Profile, category: Class) -> list[str]:
+    """One or two algorithms that the profile allows and that bring nothing wrong; each a different one.
+
+    Without strict key exchange none that Terrapin works on. None whose size would have to be seen, but for RSA where a
+    key that is large enough was: the key that signs over SHA-1 signs over SHA-2 too.
+    """
+    rule = profile.algorithms(category)
+    found: dict[str, str] = {}
+    for name in () if rule is None else rule.allowed:
+        entry = lookup(category, name)
+        if entry is None or weakness_of(category, name) is not None or would_expose(observation, category, name):
+            continue
+        sized = entry.bits is not None and minimum_bits(profile, entry.family) is None
+        if sized or (entry.family == "rsa" and entry.format == "plain" and _has_large_rsa_key(observation, profile)):
+            found.setdefault(canonical(category, name), entry.name)
+    if category != "host_key":
+        return list(found.values())[:2]
+    # A key that is there comes before one that would have to be made.
+    there = {key.type for key in observation.host_keys or ()}
+    chosen = sorted(found.values(), key=lambda name: ("ssh-rsa" if name.startswith("rsa-") else name) not in there)
+    return chosen[:1]
+
+
+def _has_large_rsa_key(observation: Observation, profile: Profile) -> bool:
+    least = max(SAFE_MODULUS_BITS, minimum_bits(profile, "rsa") or 0)
+    keys = [key for key in observation.host_keys or () if key.type == "ssh-rsa"]
+    return bool(keys) and all((key.bits or 0) >= least for key in keys)
+
+
+def choose(
+    observation: Observation,
+    profile: Profile,
+    category: Class,
+    costly: Collection[str],
+    waived: Collection[str],
+    *,
+    strict: bool,
+) -> list[str] | None:
+    """What to offer in place of the `costly` names. None: nothing need be; empty: something, and there is nothing.
+
+    Something is needed where a list would be left without a name, and where a profile that requires a post-quantum
+    exchange would lose the last one.
+    """
+    chosen = others(observation, profile, category)
+    needed = would_be_empty(observation, category, costly, waived if chosen else ())
+    if category == "kex" and loses_post_quantum(observation, profile, costly):
+        return [name for name in QUANTUM if takes(profile, "kex", name, strict=strict)][:1]
+    return chosen if needed else None
+
+
+def loses_post_quantum(observation: Observation, profile: Profile, costly: Collection[str]) -> bool:
+    """Whether a profile requires a post-quantum exchange, and all that there are go."""
+    had = observation.kex_algorithms or ()
+    if profile.kex is None or "post-quantum" not in profile.kex.require or not has_post_quantum(had):
+        return False
+    return not has_post_quantum(name for name in had if canonical("kex", name) not in costly)
+
+
+def in_place_of(
+    observation: Observation, category: Class, costly: Collection[str], chosen: list[str] | None
+) -> str | None:
+    """The same in words; None where the costly names can go alone."""
+    if chosen is None:
+        return None
+    gone = _names(observation, category, costly)
+    if not chosen:
+        return f"have it offer another first, then take out {', '.join(gone)}"
+    return f"offer {' or '.join(chosen)} in place of {', '.join(gone)}"
+
+
+def last_over_sha2(observation: Observation, costly: Collection[str], waived: Collection[str]) -> set[str]:
+    """The costly host key algorithms that had better stay: those over SHA-2 where SHA-1 alone would be left.
+
+    It is so of documents that know no others. Where all that would be left is waived, another joins it.
+    """
+    there = offers(observation, "host_key")
+    left = [name for name in there if name not in costly and name not in waived]
+    newer = {name for name in there if not _is_over_sha1(name)}
+    return newer if left and newer and not newer.intersection(left) else set()
+
+
+def _is_over_sha1(name: str) -> bool:
+    entry = lookup("host_key", name)
+    return entry is not None and entry.hash == "sha1"
+
+
+def _names(observation: Observation, category: Class, same: Iterable[str]) -> list[str]:
+    wanted = set(same)
+    return [name for each, offer in offers(observation, category).items() if each in wanted for name in offer.names]
