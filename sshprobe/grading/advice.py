@@ -83,10 +83,8 @@ class Context(msgspec.Struct, frozen=True):
     better_kept: dict[Class, set[str]] = {}
     """By class, canonical names that cost, and stay: without them something worse would be found."""
 
-    @property
-    def platform(self) -> Platform | None:
-        """The system of the server, where its sshd_config can be written; None for all other software."""
-        return platform_of(self.observation)
+    platform: Platform | None = None
+    """The system of the server, where its sshd_config can be written; None for all other software."""
 
     @classmethod
     def of(
@@ -115,8 +113,9 @@ class Context(msgspec.Struct, frozen=True):
             costly[category] -= names_
         gone = {category: frozenset(found) for category, found in costly.items()}
         stays = {category: frozenset(found - gone[category]) for category, found in waived.items()}
-        context = cls(observation, profile, gone, {}, stays, wants, strict, kept)
-        if is_openssh(observation):
+        platform = platform_of(observation)
+        context = cls(observation, profile, gone, {}, stays, wants, strict, kept, platform)
+        if platform is not None:
             context.lines.update(
                 {category: config_line(context, category) for category in CLASSES if _is_touched(context, category)}
             )

@@ -27,7 +27,7 @@ from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists,
 from sshprobe.grading.partial import is_partial
 from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
-from sshprobe.grading.terrapin import judge_terrapin, would_expose
+from sshprobe.grading.terrapin import judge_terrapin, lacks_strict_kex, would_expose
 from sshprobe.grading.unnamed import unnamed
 from sshprobe.grading.user_keys import judge_user_keys, missing_user_keys
 from sshprobe.grading.version_hints import judge_version
@@ -103,11 +103,14 @@ def judge(
             else ()
         )
     # What would open the server to Terrapin is not missed.
-    found = [
-        each
-        for each in found
-        if not each.id.endswith(".missing") or not would_expose(observation, each.category, each.algorithm or "")
-    ]
+    if lacks_strict_kex(observation):
+        found = [
+            each
+            for each in found
+            if each.category not in ("cipher", "mac")
+            or not each.id.endswith(".missing")
+            or not would_expose(observation, each.category, each.algorithm or "")
+        ]
     found += judge_group_exchange(profile, observation)
     found += judge_groups(observation)
     found += judge_host_keys(profile, observation)

@@ -14,7 +14,6 @@ from sshprobe.grading.advice import (
     first_release,
     has_keyword,
     host_key_plan,
-    is_openssh,
     is_unknown_yet,
     no_gss_refused,
     openssh_version,
@@ -33,7 +32,7 @@ NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES 
 def advise(judgement: Judgement, context: Context) -> str | None:
     """One line for people: a line of sshd_config, a command, or plain words. None where nothing need be done."""
     kind = judgement.id.partition(".")[2]
-    openssh = is_openssh(context.observation)
+    openssh = context.platform is not None
     if judgement.id == "kex.no_post_quantum":
         return _post_quantum(context, openssh)
     if judgement.severity == "note":

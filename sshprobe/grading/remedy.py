@@ -100,12 +100,18 @@ def planned(
     context = Context.of(observation, profile, judge(observation, profile, strict=strict), strict=strict)
     now = grade(observation, profile, strict=strict, fleet=fleet)
 
+    graded: dict[tuple[int, ...], tuple[Verdict, Observation]] = {}
+
     def promise(steps: Sequence[Step]) -> Verdict:
-        return grade(after(observation, steps), profile, strict=strict, fleet=fleet)
+        key = tuple(map(id, steps))
+        if key not in graded:
+            mended = after(observation, steps)
+            graded[key] = now if not steps else grade(mended, profile, strict=strict, fleet=fleet), mended
+        return graded[key][0]
 
     def outcome(steps: Sequence[Step]) -> object:
         # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong.
-        return _promised(promise(steps)), usable(after(observation, steps), context.waived)
+        return _promised(promise(steps)), usable(graded[tuple(map(id, steps))][1], context.waived)
 
     plain = plain_steps if dropbear_version(observation) is None else dropbear_steps
     find = openssh_steps if is_openssh(observation) else plain

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sshprobe.algorithms import Class, canonical, lookup, weakness_of
+from sshprobe.algorithms import Class, canonical, is_marker, lookup, weakness_of
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, minimum_bits
-from sshprobe.grading.lists import offers, seen_lists
+from sshprobe.grading.lists import FIELDS, offers
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
 from sshprobe.grading.terrapin import would_expose
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
@@ -44,8 +44,14 @@ def would_be_empty(
 
     Both are canonical names.
     """
-    gone = {*costly, *waived}
-    return any(all(canonical(category, name) in gone for name in found) for found in seen_lists(observation, category))
+    return any(
+        not any(
+            name and (same := canonical(category, name)) not in costly and same not in waived and not is_marker(name)
+            for name in found
+        )
+        for _, field in FIELDS[category]
+        if (found := getattr(observation, field)) is not None
+    )
 
 
 def others(observation: Observation, profile: Profile, category: Class) -> list[str]:
@@ -91,11 +97,13 @@ def choose(
     Something is needed where a list would be left without a name, and where a profile that requires a post-quantum
     exchange would lose the last one.
     """
-    chosen = others(observation, profile, category)
-    needed = would_be_empty(observation, category, costly, waived if chosen else ())
     if category == "kex" and loses_post_quantum(observation, profile, costly):
         return [name for name in QUANTUM if takes(profile, "kex", name, strict=strict)][:1]
-    return chosen if needed else None
+    if would_be_empty(observation, category, costly):
+        return others(observation, profile, category)
+    if not waived or not would_be_empty(observation, category, costly, waived):
+        return None
+    return others(observation, profile, category) or None
 
 
 def loses_post_quantum(observation: Observation, profile: Profile, costly: Collection[str]) -> bool:
@@ -123,10 +131,11 @@ def last_over_sha2(observation: Observation, costly: Collection[str], waived: Co
 
     It is so of documents that know no others. Where all that would be left is waived, another joins it.
     """
-    there = offers(observation, "host_key")
-    left = [name for name in there if name not in costly and name not in waived]
-    newer = {name for name in there if not _is_over_sha1(name)}
-    return newer if left and newer and not newer.intersection(left) else set()
+    names = dict.fromkeys(canonical("host_key", name) for name in observation.server_host_key_algorithms or () if name)
+    left = [name for name in names if name not in costly and name not in waived]
+    if not left or not all(map(_is_over_sha1, left)):
+        return set()
+    return {name for name in names if name in costly and not _is_over_sha1(name)}
 
 
 def _is_over_sha1(name: str) -> bool:

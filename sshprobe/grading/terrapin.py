@@ -53,10 +53,14 @@ def offers_strict_kex(kex_algorithms: Iterable[str]) -> bool:
     return not set(STRICT_KEX_NAMES).isdisjoint(kex_algorithms)
 
 
+def lacks_strict_kex(observation: Observation) -> bool:
+    """Whether the key exchanges were seen, and have no marker of strict key exchange."""
+    return observation.kex_algorithms is not None and not _is_strict(observation, observation.kex_algorithms)
+
+
 def would_expose(observation: Observation, category: str, name: str) -> bool:
     """Whether a server that offered `name` too would be open to Terrapin, as it has no strict key exchange."""
-    names = observation.kex_algorithms
-    if category not in ("cipher", "mac") or names is None or _is_strict(observation, names):
+    if category not in ("cipher", "mac") or not lacks_strict_kex(observation):
         return False
     if category == "mac":
         return name.endswith("-etm@openssh.com") and _offers(observation, 1, "-cbc")
