@@ -84,11 +84,6 @@ def banner_of(observation: Observation) -> str:
     return unescape_text(observation.authentication_banner or "")
 
 
-def good_banner(rule: BannerRule) -> str | None:
-    """A text that the profile lets pass, as a record has it; None where there must be none."""
-    return (rule.any_of[0] if rule.any_of else "authorized use only") if rule.sent else None
-
-
 def _is_cut(observation: Observation) -> bool:
     text = observation.authentication_banner or ""
     return len(text) >= LONGEST_BANNER and text.endswith(ELLIPSIS)

@@ -100,9 +100,9 @@ def with_methods(
     return msgspec.structs.replace(observation, authentication_methods=methods)
 
 
-def with_banner(observation: Observation, text: str | None) -> Observation:
-    """Send `text` before login, as a record has it; None: send nothing."""
-    return msgspec.structs.replace(observation, authentication_banner=text)
+def without_banner(observation: Observation) -> Observation:
+    """Send no text before login."""
+    return msgspec.structs.replace(observation, authentication_banner=None)
 
 
 def usable(observation: Observation, waived: Mapping[str, Collection[str]]) -> tuple[int, ...]:

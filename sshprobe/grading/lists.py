@@ -239,7 +239,7 @@ def _dated(profile: Profile, rule: AlgorithmRule, category: Class, offer: Offer)
         severity="low",
         category=category,
         algorithm=offer.name,
-        message=_less_strong(profile, category, offer) or "passes today, and is to go",
+        message=_less_strong(profile, category, offer, "advises") or "passes today, and is to go",
         expected=_one_of(rule),
         observed=offer.observed(),
         references=(_cite(profile, rule, category, offer.name),),
@@ -276,16 +276,16 @@ def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict
 def _why_unlisted(profile: Profile, category: Class, offer: Offer, weak: Weakness | None) -> str:
     if weak is not None:
         return f"{weak.words}; not in the profile"
-    return _less_strong(profile, category, offer) or "not in the profile, and not known to be as strong"
+    return _less_strong(profile, category, offer, "asks for") or "not in the profile, and not known to be as strong"
 
 
-def _less_strong(profile: Profile, category: Class, offer: Offer) -> str | None:
+def _less_strong(profile: Profile, category: Class, offer: Offer, asks: str) -> str | None:
     """In words, by how much it is weaker than the weakest that the profile allows."""
     entry, least = lookup(category, offer.name), weakest_bits(profile, category)
     if entry is None or entry.bits is None or least is None or entry.bits >= least:
         return None
     group = f"{entry.group[5:]}-bit group, " if entry.group.startswith("MODP-") else ""
-    return f"{group}{entry.bits} bits of strength; the profile asks for {least}"
+    return f"{group}{entry.bits} bits of strength; the profile {asks} {least}"
 
 
 def _weakness(category: Class, offer: Offer) -> Weakness | None:

@@ -22,11 +22,9 @@ from sshprobe.grading.advice import (
     proves_keys,
     remaining,
 )
-from sshprobe.grading.banner import good_banner
 from sshprobe.grading.changes import Change, Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
-    with_banner,
     with_methods,
     with_moduli,
     with_names,
@@ -34,6 +32,7 @@ from sshprobe.grading.hypothetical import (
     with_one_key,
     with_protocol_2,
     with_unchecked_keys,
+    without_banner,
     without_names,
 )
 from sshprobe.grading.lists import FIELDS, offers
@@ -46,9 +45,6 @@ from sshprobe.records import Finding, Observation, Verdict
 TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
 FORGET = "take every other HostKey line out, they add up"
 
-
-BANNERS = ("authentication.no_banner", "authentication.banner", "authentication.banner_text")
-"""Findings that a `Banner` line mends."""
 
 NOT_ALONE = "so that what is waived is not all that is left"
 
@@ -267,16 +263,10 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
 
 
 def _banner(context: Context, before: Verdict) -> Iterator[Step]:
-    """A line for the banner. It locks nobody out: without the file sshd sends nothing (auth2.c, userauth_banner)."""
-    rule = context.profile.banner
-    found = [finding for finding in before.findings if finding.id in BANNERS]
-    if rule is None or not found:
-        return
-    text = good_banner(rule)
-    line = "Banner none" if text is None else f"Banner {rule.file}"
-    comment = "no text before login" if text is None else f"a text before login: write yours into {rule.file} first"
-    caution = None if text is None else f"it sends what stands in {rule.file}: see that the text is the right one"
-    yield _line(line, partial(with_banner, text=text), comment=comment, reasons=reasons(found), caution=caution)
+    """A line where there must be no banner. What to write into one is for its owner: no line promises it."""
+    found = [finding for finding in before.findings if finding.id == "authentication.banner"]
+    if found:
+        yield _line("Banner none", partial(without_banner), comment="no text before login", reasons=reasons(found))
 
 
 def _moduli(context: Context, before: Verdict) -> Iterator[Step]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from sshprobe.profiles import BannerRule
 from sshprobe.records import Certificate, GroupExchange, HostKey, Identification, Observation
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))
@@ -55,6 +56,13 @@ def certified(type: str, bits: int | None, **changes: Any) -> HostKey:
         ca_signature_verified=True,
     )
     return msgspec.structs.replace(host_key(type, bits), certificate=msgspec.structs.replace(sound, **changes))
+
+
+def good_banner(rule: BannerRule | None) -> str | None:
+    """The text before login that a profile lets pass, if it asks for one."""
+    if rule is None or not rule.sent:
+        return None
+    return rule.any_of[0] if rule.any_of else "Authorized use only"
 
 
 def modulus(bits: int | None, *, min: int = 1024, n: int = 1024, max: int = 8192) -> GroupExchange:

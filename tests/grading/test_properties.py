@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names, names_aead_cipher
 from sshprobe.grading import explain_finding, grade, remedy
-from sshprobe.grading.banner import good_banner
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import (
@@ -33,7 +32,7 @@ from sshprobe.profiles import (
 from sshprobe.profiles.model import Requirement
 from sshprobe.records import GRADES, Finding, GroupExchange, HostKey, Observation, Verdict
 from sshprobe.wire.groups import group
-from tests.grading.observations import STRICT, certified, host_key, identification, modern, modulus
+from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 
 Others = Literal["as-strong", "allowed", "forbidden"]
@@ -352,8 +351,7 @@ def compliant(draw: st.DrawFn, profile: Profile) -> Observation:
             allowed = [*dict.fromkeys([*draw(st.permutations(hybrids))[:1], *allowed]), STRICT]
         changes.update({field: allowed for _, field in FIELDS[category]})
     rsa = None if profile.host_key is None else profile.host_key.min_bits.rsa
-    if profile.banner is not None:
-        changes["authentication_banner"] = good_banner(profile.banner)
+    changes["authentication_banner"] = good_banner(profile.banner)
     if profile.user_key is not None and profile.user_key.allowed:
         changes["identification"] = identification("SSH-2.0-OpenSSH_10.0")
         changes["extensions"] = {"server-sig-algs": ",".join(profile.user_key.allowed)}

@@ -12,7 +12,17 @@ from sshprobe.errors import InputError
 from sshprobe.grading import grade, remedy
 from sshprobe.profiles import Profile, load_profile, parse_profile
 from sshprobe.records import HostRecord, Observation
-from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
+from tests.grading.observations import (
+    CAPTURES,
+    STRICT,
+    both,
+    captured,
+    good_banner,
+    host_key,
+    identification,
+    modern,
+    modulus,
+)
 
 CAPTURED = {path.stem: path for path in CAPTURES}
 OURS, FIPS, MODERN, BSI, CNSA, STIG = map(
@@ -215,9 +225,7 @@ def cnsa(**changes: object) -> Observation:
     ],
 )
 def test_methods(profile: Profile, methods: list[str], complies: bool | None) -> None:
-    fitting = cnsa(authentication_banner=None if profile.banner is None else "Authorized use only")
-    if profile.banner is not None and profile.banner.any_of:
-        fitting = msgspec.structs.replace(fitting, authentication_banner=profile.banner.any_of[0])
+    fitting = cnsa(authentication_banner=good_banner(profile.banner))
     verdict = grade(msgspec.structs.replace(fitting, authentication_methods=methods), profile)
     assert verdict.compliant is complies
     assert (verdict.not_observed != []) == (complies is None)

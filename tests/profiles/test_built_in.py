@@ -11,7 +11,6 @@ from sshprobe.algorithms import CLASSES, canonical, lookup, names
 from sshprobe.cli import options
 from sshprobe.errors import InputError
 from sshprobe.grading import grade
-from sshprobe.grading.banner import good_banner
 from sshprobe.profiles import (
     DEFAULT_PROFILE,
     FORBIDDING_WORDS,
@@ -24,7 +23,7 @@ from sshprobe.profiles import (
 from sshprobe.profiles.model import SECTIONS
 from sshprobe.profiles.stock import RELEASES
 from sshprobe.records import Verdict
-from tests.grading.observations import CAPTURES, captured
+from tests.grading.observations import CAPTURES, captured, good_banner
 
 FILES = available_profiles()
 STOCK = [f"openssh-{version}" for version in RELEASES]
@@ -138,9 +137,8 @@ def test_who_complies_with_it(id: str) -> None:
     expected = {capture: word for each, capture, word in _matrix() if each == id}
     found = {}
     for path in CAPTURES:
-        banner = None if profile.banner is None else good_banner(profile.banner)
         observation = msgspec.structs.replace(
-            captured(path), authentication_methods=["publickey"], authentication_banner=banner
+            captured(path), authentication_methods=["publickey"], authentication_banner=good_banner(profile.banner)
         )
         found[path.stem] = {True: "yes", False: "no", None: "?"}[grade(observation, profile).compliant]
     assert found == expected
