@@ -23,3 +23,11 @@ async def test_an_ancient_server_tells_its_methods() -> None:
     assert (observation.status, observation.error, observation.warnings) == ("ok", None, [])
     assert observation.authentication_methods == ["publickey", "password"]
     assert observation.connections == server.connections() == 2
+
+
+async def test_and_its_banner() -> None:
+    """Without it, "asked and none sent" could not be told from "sent and not kept"."""
+    async with AsyncSSHServer(ANCIENT, banner="Use\x1b[2J only\n") as server:
+        observation = await ask(server)
+    assert observation.authentication_methods == ["publickey", "password"]
+    assert observation.authentication_banner == "Use\\x1b[2J only\\x0a"
