@@ -35,7 +35,8 @@ OF_GROUPS = frozenset({"all", "ungrouped"})
 
 def playbook(plan: Plan) -> str:
     """Return the playbook."""
-    lines = ["---"]
+    # A list of algorithms is one line of sshd_config, as long as it is.
+    lines = ["---", "# yamllint disable rule:line-length"]
     plays = 0
     for group in plan.groups():
         platform = group.platform
@@ -172,11 +173,16 @@ def _moduli(change: Change, bits: int, file: str) -> Iterator[str]:
     yield f"- name: Keep moduli of {bits} bits and more alone"
     yield "  ansible.builtin.shell: |"
     yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit !small }}' {file} || exit 0"
-    for command in change.commands:
-        yield f"    {command}"
+    yield from (f"    {line}" for command in change.commands for line in _shell_lines(command))
     yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit small }}' {file} && echo changed"
     yield "  register: sshprobe_moduli"
     yield "  changed_when: \"'changed' in sshprobe_moduli.stdout\""
+
+
+def _shell_lines(command: str) -> list[str]:
+    """The parts of a command, one a line: it ends after `;` and `&&` that are outside of quotes."""
+    parts = re.split(r"((?:[^';&]|'[^']*'|&(?!&))+(?:&&|;|$))", command)
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _key(change: Change, key: NewKey) -> Iterator[str]:
@@ -193,7 +199,10 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
     if key.replaces:
         # The key that goes stays beside it: that it is there says that this was done.
         creates = f"{key.file}.before-sshprobe"
-        yield f"    if test -e {key.file}; then cp -p {key.file} {creates}; else : > {creates}; fi"
+        yield f"    if test -e {key.file}"
+        yield f"    then cp -p {key.file} {creates}"
+        yield f"    else : > {creates}"
+        yield "    fi"
         yield f"    mv {new} {key.file}"
         yield f"    mv {new}.pub {key.file}.pub"
     yield "  args:"
