@@ -145,6 +145,15 @@ class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
     """The generator sent, in hex. None: no group came, or it has more than 8192 bits."""
 
 
+class UserAuthentication(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server answered to the one "none" request for a user (RFC 4252 section 5.2)."""
+
+    methods: list[str] | None
+    """The methods that it lists. None: no answer came."""
+    none_accepted: bool | None
+    """True: "none" logged us in. None: no answer came."""
+
+
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything seen of one host: one address and port.
 
@@ -189,12 +198,15 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     extensions: dict[str, str] | None = None
     """EXT_INFO (RFC 8308), names and values, escaped: "server-sig-algs". None: not observed."""
     authentication_user: str | None = None
-    """The user name for whom the methods were asked."""
+    """The first user name for whom the methods were asked."""
     authentication_methods: list[str] | None = None
-    """What the server lists after a "none" request. None: not asked or not answered."""
+    """What the server lists after a "none" request of the first user. None: not asked or not answered."""
     authentication_none_accepted: bool | None = None
-    """True: "none" logged us in. The connection was closed at once."""
+    """True: "none" logged the first user in. The connection was closed at once."""
     authentication_banner: str | None = None
+    authentication_by_user: dict[str, UserAuthentication] | None = None
+    """User to answer, the first user's too. Users after the first are asked about on connections that are made anyway:
+    who is not here was not asked about, as there was none. None: nobody was, or the record is of before this field."""
     hassh_server: str | None = None
     """MD5 over four name-lists, for clustering (HASSH)."""
     strict_kex: bool | None = None
@@ -294,6 +306,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     categories: dict[str, CategoryScore]
     findings: list[Finding]
     """Worst first, then by category and algorithm."""
+    authentication_users: list[str] = []
+    """The users whose authentication methods were seen: others may log in otherwise."""
     waived: int = 0
     """How many of `findings` are waived: with any, `compliant` true means compliant with waivers."""
     grade_is_partial: bool = False

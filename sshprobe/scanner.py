@@ -24,7 +24,7 @@ from sshprobe.judging import UNJUDGED, Judge, record_of
 from sshprobe.kinds import Alike, Whole, whole
 from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
 from sshprobe.probe.host import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.options import DEFAULT_AUTH_USERS, ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.records import Depth, HostRecord, Observation
@@ -47,10 +47,12 @@ class Scanner:
     """Scans hosts and grades what it saw. Use it as an async context manager; one `scan` at a time.
 
     `profiles` are what to grade against, loaded or as ids or paths: `sshprobe-2026` if None, nothing if empty. All
-    times are in seconds. `timeout` is for each question to a host, `host_timeout` for all of them together. `rate`
-    limits how many hosts are started a second, None does not. `family` is the IP version to use of names that have
-    both: 4, 6, or None for either. `exclude` are hosts and networks that are never contacted, spelled as `--exclude`
-    reads them. `trouble` is told when this machine is short of something and the scan pauses for it.
+    times are in seconds. `auth_user` names the users whose authentication methods are asked for: the first in any case,
+    the others on connections that are made anyway. `timeout` is for each question to a host, `host_timeout` for all of
+    them together. `rate` limits how many hosts are started a second, None does not. `family` is the IP version to use
+    of names that have both: 4, 6, or None for either. `exclude` are hosts and networks that are never contacted,
+    spelled as `--exclude` reads them. `trouble` is told when this machine is short of something and the scan pauses
+    for it.
 
     Raises `InputError` for a `client_id` that a server would drop, a profile that is unknown or of clients, a number
     that is out of range, or a malformed exclusion.
@@ -63,7 +65,7 @@ class Scanner:
         strict: bool = False,
         depth: Depth = "full",
         auth_methods: bool = True,
-        auth_user: str = "root",
+        auth_user: str | Sequence[str] = DEFAULT_AUTH_USERS,
         client_id: str | None = None,
         connect_timeout: float = 5.0,
         timeout: float = 10.0,
@@ -82,7 +84,8 @@ class Scanner:
                 raise InputError(f"{name} must be more than 0 seconds")
         if concurrency < 1 or (rate is not None and rate <= 0) or throttle_wait < 0:
             raise InputError("concurrency and rate must be more than 0 (rate None is no limit), throttle_wait not less")
-        if not auth_user:
+        users = tuple(dict.fromkeys([auth_user] if isinstance(auth_user, str) else auth_user))
+        if not users or not all(users):
             raise InputError("auth_user must not be empty")
         self.judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
         """Grades what is seen."""
@@ -90,7 +93,7 @@ class Scanner:
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
             depth=depth,
             auth_methods=auth_methods,
-            auth_user=auth_user,
+            auth_users=users,
             connect_timeout=connect_timeout,
             timeout=timeout,
             host_timeout=host_timeout,

@@ -60,6 +60,22 @@ class UserName(click.ParamType):  # type: ignore[type-arg] # generic only since 
         return text
 
 
+DEFAULT_AUTH_USERS = ("root", "nobody")
+"""Those of `sshprobe.probe.options`, which would take long to import for `--help`; a test holds them together."""
+
+
+def auth_user_option(command: Command) -> Command:
+    """Add --auth-user."""
+    return click.option(
+        "--auth-user",
+        type=UserName(),
+        multiple=True,
+        default=DEFAULT_AUTH_USERS,
+        show_default=True,
+        help="Whose methods to ask for. Repeatable: one on each connection that is made anyway.",
+    )(command)
+
+
 SECONDS = PositiveNumber("seconds", 86_400)
 WAIT = PositiveNumber("seconds", 86_400, zero=True)
 RATE = PositiveNumber("rate", 1_000_000, zero=True)

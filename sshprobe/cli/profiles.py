@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options import UserName, standard_input, terminal
+from sshprobe.cli.options import auth_user_option, standard_input, terminal
 from sshprobe.cli.output_file import refuse_inputs
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
@@ -118,9 +118,7 @@ def check(files: tuple[str, ...], strict: bool) -> ExitCode:
 @profiles.command(short_help="Make a profile of a host that others are to be like.")
 @click.argument("host", metavar="[HOST]", required=False)
 @click.option("--from-records", "records", metavar="FILE", help="Take the host from saved records and ask it nothing.")
-@click.option(
-    "--auth-user", default="root", show_default=True, type=UserName(), help="User whose methods are asked for."
-)
+@auth_user_option
 @click.option("--exact", is_flag=True, help="Allow no other algorithm, be it stronger.")
 @click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: made of the host's name.")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, which is not there yet.")
@@ -128,7 +126,7 @@ def check(files: tuple[str, ...], strict: bool) -> ExitCode:
 def make(
     host: str | None,
     records: str | None,
-    auth_user: str,
+    auth_user: tuple[str, ...],
     exact: bool,
     id_: str | None,
     output: str | None,
@@ -180,7 +178,7 @@ def _holds_something(name: str) -> bool:
     return stat.S_ISREG(there.st_mode) and there.st_size > 0
 
 
-def _scanned_host(text: str, auth_user: str) -> Observation:
+def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
     from sshprobe.cli.driving import on_loop
     from sshprobe.scanner import Scanner
     from sshprobe.targets import parse_targets
@@ -190,7 +188,7 @@ def _scanned_host(text: str, auth_user: str) -> Observation:
         raise InputError(f"names {targets.total:,} hosts: a profile is made of one", source=text)
 
     async def scan() -> list[HostRecord]:
-        async with Scanner(auth_user=auth_user) as scanner:
+        async with Scanner(auth_user=auth_users) as scanner:
             return [record async for record in scanner.scan(targets)]
 
     (record,) = on_loop(scan())

@@ -14,7 +14,7 @@ from sshprobe.cli.options import (
     RATE,
     SECONDS,
     WAIT,
-    UserName,
+    auth_user_option,
     grading_options,
     load_profiles,
     output_options,
@@ -56,7 +56,7 @@ DEFAULT_RATE = 200.0
     help="Ask for the algorithm lists, also for the host keys, or for everything.",
 )
 @click.option("--no-auth-methods", is_flag=True, help="Do not ask for the authentication methods.")
-@click.option("--auth-user", type=UserName(), default="root", show_default=True, help="Whose methods to ask for.")
+@auth_user_option
 @click.option("--client-id", metavar="TEXT", help="Identification string to send, such as one that names a contact.")
 @click.option("-4", "ipv4", is_flag=True, help="Use IPv4 addresses of names only.")
 @click.option("-6", "ipv6", is_flag=True, help="Use IPv6 addresses of names only.")
@@ -99,7 +99,7 @@ def scan(
     thresholds: tuple[str, ...],
     depth: Any,
     no_auth_methods: bool,
-    auth_user: str,
+    auth_user: tuple[str, ...],
     client_id: str | None,
     ipv4: bool,
     ipv6: bool,

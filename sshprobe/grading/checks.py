@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.algorithms import lookup
+from sshprobe.algorithms.openssh import SIGN, claims_openssh, is_openssh_release
 from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
-from sshprobe.profiles import AuthenticationRule, Profile
-from sshprobe.profiles.model import METHODS
-from sshprobe.records import GroupExchange, HostKey, Observation, Severity
+from sshprobe.profiles import Profile
+from sshprobe.records import HostKey, Observation, Severity
 
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
@@ -75,24 +75,43 @@ def offers_group_exchange(observation: Observation) -> bool:
     )
 
 
-def smallest_modulus(exchanges: list[GroupExchange] | None, least: int) -> int | None:
-    """The smallest modulus in bits that answers count for.
+def smallest_modulus(observation: Observation, least: int) -> int | None:
+    """The smallest modulus in bits that answers count for. None: nothing shows the smallest.
 
-    An answer above `least` counts only where a smaller one was welcome (`n` below `least`): otherwise it says
-    nothing of the smallest. One forced small by a `max` below `least` counts only below 2048: OpenSSH up to 9.9
-    answers such a request with a built-in 2048-bit group, however clean its moduli file.
+    A modulus below `least` counts wherever it came, unless a `max` below `least` forced it and it may be of an OpenSSH:
+    up to 9.9 that answers such a request with a built-in group of 2048 bits, however clean its moduli file.
+
+    One of `least` or more says something of the smallest only where a smaller one was welcome (`n` below `least`). That
+    is enough for an OpenSSH, which sends what lies nearest to `n` (dh.c, choose_dh). Others may raise `n` and obey
+    `max` (ProFTPD): of these it counts only where `max` was below `least`, too, and they did not keep to it.
     """
+    wide_is_proof, maybe_openssh = _keeps_to_n(observation), _may_be_openssh(observation)
     counted: list[int] = []
-    for exchange in exchanges or ():
+    for exchange in observation.group_exchange or ():
         bits = exchange.modulus_bits
         if bits is None:
             continue
-        if bits >= least:
-            if exchange.n < least or bits < exchange.n:
-                counted.append(bits)
-        elif exchange.max >= least or bits < SAFE_MODULUS_BITS:
+        forced = exchange.max < least
+        if bits < least:
+            counts = bits < SAFE_MODULUS_BITS or not (forced and maybe_openssh)
+        elif forced:
+            counts = not maybe_openssh
+        else:
+            counts = wide_is_proof and (exchange.n < least or bits < exchange.n)
+        if counts:
             counted.append(bits)
     return min(counted, default=None)
+
+
+def _may_be_openssh(observation: Observation) -> bool:
+    found = observation.identification
+    return (found is not None and claims_openssh(found.software.encode())) or SIGN in (observation.extensions or ())
+
+
+def _keeps_to_n(observation: Observation) -> bool:
+    """Whether it is an OpenSSH by its identification."""
+    found = observation.identification
+    return found is not None and is_openssh_release(found.software, found.comments)
 
 
 def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator[Judgement]:
@@ -101,8 +120,13 @@ def judge_group_exchange(profile: Profile, observation: Observation) -> Iterator
         return
     rule = profile.group_exchange
     least = SAFE_MODULUS_BITS if rule is None else rule.wanted_bits
-    bits = smallest_modulus(observation.group_exchange, least)
-    if bits is None or bits >= max(least, SAFE_MODULUS_BITS):
+    bits = smallest_modulus(observation, least)
+    if bits is None:  # one that was sent is weak if it is small, be there smaller ones or not
+        sizes = [each.modulus_bits or SAFE_MODULUS_BITS for each in observation.group_exchange or ()]
+        bits = min(sizes, default=SAFE_MODULUS_BITS)
+        if bits >= SAFE_MODULUS_BITS:
+            return
+    if bits >= max(least, SAFE_MODULUS_BITS):
         return
     asks = "asks for" if rule is not None and bits < rule.min_bits else "advises"
     small = bits < SAFE_MODULUS_BITS
@@ -129,7 +153,7 @@ def missing_group_exchange(profile: Profile, observation: Observation) -> Iterat
     rule = profile.group_exchange
     if rule is None or not offers_group_exchange(observation):
         return
-    if smallest_modulus(observation.group_exchange, rule.min_bits) is None:
+    if smallest_modulus(observation, rule.min_bits) is None:
         yield "the smallest group-exchange modulus"
 
 
@@ -266,80 +290,6 @@ def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[st
             wanted.add((entry.family, entry.format))
     for family, format in sorted(wanted - sized):
         yield f"size of the {family.upper()} host key" + ("" if format == "plain" else f" ({format})")
-
-
-def judge_authentication(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`authentication.none_accepted`, `.unlisted` and `.missing` (RFC 4252 section 5.2)."""
-    rule = profile.authentication
-    if observation.authentication_none_accepted:
-        yield Judgement(
-            id="authentication.none_accepted",
-            severity="critical",
-            category="authentication",
-            algorithm="none",
-            message="logs in without any credential",
-            expected="a refusal",
-            observed=f"success for {observation.authentication_user or 'the user asked'}",
-            references=("RFC 4252 section 5.2",),
-            deviation=True,
-        )
-    methods = observation.authentication_methods
-    if rule is None or methods is None:
-        return
-    for method in sorted({method for method in methods if method and not _passes(rule, method)}):
-        yield Judgement(
-            id="authentication.unlisted",
-            severity="medium",
-            category="authentication",
-            algorithm=method,
-            message=_wanted(rule.allowed) if rule.allowed else "the profile forbids it",
-            expected=", ".join(rule.allowed) or f"not {method}",
-            observed=method,
-            references=(profile.cite(rule),),
-            deviation=True,
-        )
-    for method in rule.recommended:
-        if method not in methods:
-            yield Judgement(
-                id="authentication.missing",
-                severity="note",
-                category="authentication",
-                algorithm=method,
-                message="recommended, but not listed for this user",
-                expected=method,
-                observed="not listed",
-                references=(profile.cite(rule),),
-            )
-
-
-def _passes(rule: AuthenticationRule, method: str) -> bool:
-    return method in rule.allowed if rule.allowed else method not in rule.forbidden
-
-
-def _wanted(methods: tuple[str, ...]) -> str:
-    *others, last = methods
-    return f"the profile wants {', '.join(others)} or {last}" if others else f"the profile wants {last} alone"
-
-
-def missing_authentication(profile: Profile, observation: Observation) -> Iterator[str]:
-    """In words, the methods where the profile names them and no answer was seen, or one without any."""
-    rule = profile.authentication
-    if rule is None:
-        return
-    methods = observation.authentication_methods
-    if methods is None:
-        yield "authentication methods"
-    elif not any(methods) and not observation.authentication_none_accepted:
-        # sshd with `AuthenticationMethods none` answers so, and lets others in without a password.
-        yield "authentication methods: the list is empty"
-    else:
-        for method in rule.require:
-            if method not in methods:
-                yield f"{method}: not listed, but a later step of a chain would not be"
-        for method in sorted(
-            {method for method in methods if method and not rule.allowed} - {*METHODS, *rule.forbidden}
-        ):
-            yield f"what the authentication method {method} is"
 
 
 def judge_together(profile: Profile, observation: Observation) -> Iterator[Judgement]:

@@ -18,6 +18,7 @@ from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_g
 from sshprobe.grading.hypothetical import with_methods, with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers, seen_lists
 from sshprobe.grading.shell_commands import backup_command, rsa_key_bits
+from sshprobe.grading.users import methods_for_everybody
 from sshprobe.records import Observation, Verdict
 
 FIRST_VERSION = (2018, 76)
@@ -213,8 +214,7 @@ def _rsa_key(context: Context, before: Verdict) -> Iterator[Step]:
 
 def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     about = [f for f in before.findings if f.id == "authentication.unlisted" and f.algorithm == "password"]
-    methods = context.observation.authentication_methods or []
-    if about and "publickey" in methods:
+    if about and "publickey" in methods_for_everybody(context.observation):
         change = Change(
             kind="argument",
             text=("-s",),

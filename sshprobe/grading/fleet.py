@@ -22,6 +22,7 @@ from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, 
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
+from sshprobe.grading.users import answers_by_user
 from sshprobe.recent import Recent
 from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey, endpoint
 
@@ -160,7 +161,8 @@ def answers_of(observation: Observation) -> list[tuple[str, object]]:
             answers.append((name, None if None in lists else lists))
         extensions = observation.extensions
         answers.append(("extensions", None if extensions is None else sorted(extensions.items())))
-    answers.append((f"methods of {observation.authentication_user}", observation.authentication_methods))
+    for user, answer in answers_by_user(observation).items():
+        answers.append((f"methods of {user}", answer.methods))
     for group in observation.group_exchange or ():
         answers.append((f"{group.algorithm} {group.min} {group.n} {group.max}", group.modulus_bits))
     return answers

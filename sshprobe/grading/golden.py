@@ -14,6 +14,7 @@ from sshprobe.grading.grade import grade
 from sshprobe.grading.lists import FIELDS, missing_lists
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.terrapin import offers_strict_kex
+from sshprobe.grading.users import accepted_without_credential, methods_of_all
 from sshprobe.profiles import Profile, parse_profile
 from sshprobe.records import Observation, endpoint
 
@@ -57,7 +58,7 @@ def _refuse(observation: Observation) -> None:
         raise InputError(f"{place} was not observed in full: only its {observation.depth} were asked for")
     if observation.several_servers:
         raise InputError(f"{place} is several servers: connections met different ones")
-    if observation.authentication_none_accepted:
+    if accepted_without_credential(observation):
         raise InputError(f"{place} is no example for others: it logs in without any credential")
     for key in observation.host_keys or ():
         if key.signature_verified is not True:
@@ -145,7 +146,7 @@ def _group_exchange(observation: Observation) -> list[str]:
     if not offers_group_exchange(observation):
         return []
     bits = min((each.modulus_bits for each in observation.group_exchange or () if each.modulus_bits), default=None)
-    if bits is None or smallest_modulus(observation.group_exchange, bits) is None:
+    if bits is None or smallest_modulus(observation, bits) is None:
         seen = "no group came" if bits is None else f"{bits} bits came, and less was not asked for"
         raise InputError(f"{_place(observation)} was not observed in full: its smallest group-exchange modulus: {seen}")
     weak = f"  # weak, high: less than {SAFE_MODULUS_BITS}" if bits < SAFE_MODULUS_BITS else ""
@@ -166,7 +167,7 @@ def _key_sizes(observation: Observation) -> list[str]:
 
 
 def _authentication(observation: Observation) -> list[str]:
-    methods = observation.authentication_methods
+    methods = methods_of_all(observation)
     if not methods:
         raise InputError(f"{_place(observation)} was not observed in full: its authentication methods")
     names = ", ".join(_quoted(method) for method in dict.fromkeys(methods) if method)

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from sshprobe.algorithms import CLASSES
 from sshprobe.grading.advice import Context
+from sshprobe.grading.authentication import judge_authentication, missing_authentication
 from sshprobe.grading.banner import judge_banner, missing_banner
 from sshprobe.grading.certificates import judge_certificates
 from sshprobe.grading.checks import (
-    judge_authentication,
     judge_group_exchange,
     judge_host_keys,
     judge_protocol,
     judge_together,
-    missing_authentication,
     missing_group_exchange,
     missing_host_keys,
     offers_group_exchange,
@@ -30,6 +29,7 @@ from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin, lacks_strict_kex, would_expose
 from sshprobe.grading.unnamed import unnamed
 from sshprobe.grading.user_keys import judge_user_keys, missing_user_keys
+from sshprobe.grading.users import answers_by_user
 from sshprobe.grading.version_hints import judge_version
 from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of, habit_of
@@ -86,6 +86,7 @@ def grade(
         findings=findings,
         waived=sum(finding.waived is not None for finding in findings),
         grade_is_partial=is_partial(observation, profile),
+        authentication_users=list(answers_by_user(observation)),
     )
 
 
@@ -193,5 +194,5 @@ def _judged(observation: Observation) -> Iterator[Category]:
             yield category
             if category == "kex" and offers_group_exchange(observation) and observation.group_exchange:
                 yield "group_exchange"
-    if observation.authentication_methods is not None or observation.authentication_none_accepted is not None:
+    if answers_by_user(observation):
         yield "authentication"

@@ -8,7 +8,8 @@ import msgspec
 
 from sshprobe.algorithms import Class, canonical, is_marker, lookup
 from sshprobe.grading.lists import FIELDS
-from sshprobe.records import HostKey, Observation
+from sshprobe.grading.users import answers_by_user, with_answers
+from sshprobe.records import HostKey, Observation, UserAuthentication
 
 
 def with_names(observation: Observation, category: Class, names: Sequence[str]) -> Observation:
@@ -93,11 +94,15 @@ def with_methods(
     observation: Observation, *, more: Iterable[str] = (), only: str | None = None, gone: Iterable[str] = ()
 ) -> Observation:
     """List no authentication method of `gone`, those of `more` besides, and of these `only` one if it is given."""
-    methods = [method for method in observation.authentication_methods or () if method not in set(gone)]
-    methods += [method for method in more if method not in methods]
-    if only is not None:
-        methods = [method for method in methods if method == only]
-    return msgspec.structs.replace(observation, authentication_methods=methods)
+
+    def changed(answer: UserAuthentication) -> UserAuthentication:
+        methods = [method for method in answer.methods or () if method not in set(gone)]
+        methods += [method for method in more if method not in methods]
+        if only is not None:
+            methods = [method for method in methods if method == only]
+        return msgspec.structs.replace(answer, methods=methods)
+
+    return with_answers(observation, changed)
 
 
 def without_banner(observation: Observation) -> Observation:
@@ -116,13 +121,17 @@ def usable(observation: Observation, waived: Mapping[str, Collection[str]]) -> t
             there = [name for name in getattr(observation, field) or () if name and not is_marker(name)]
             sound = any(canonical(category, name) not in waived[category] for name in there)
             found.append(bool(there) + sound)
-    return (*found, 2 if any(observation.authentication_methods or ()) else 0)
+    lists = [each.methods for each in answers_by_user(observation).values()]
+    return (*found, 2 if lists and all(any(names or ()) for names in lists) else 0)
 
 
 def with_a_refusal_of_none(observation: Observation) -> Observation:
     """Refuse "none". What it then lists was never seen, and is not promised."""
-    seen = observation.authentication_methods or None
-    return msgspec.structs.replace(observation, authentication_none_accepted=False, authentication_methods=seen)
+
+    def changed(answer: UserAuthentication) -> UserAuthentication:
+        return msgspec.structs.replace(answer, none_accepted=False, methods=answer.methods or None)
+
+    return with_answers(observation, changed)
 
 
 def _with_lists(observation: Observation, category: Class, change: Callable[[list[str]], list[str]]) -> Observation:

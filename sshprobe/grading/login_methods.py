@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sshprobe.algorithms import in_openssh
 from sshprobe.grading.advice import Context, openssh_version
+from sshprobe.grading.users import methods_for_everybody
 from sshprobe.profiles import AuthenticationRule
 
 METHODS = {
@@ -75,7 +76,7 @@ def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
     rule = context.profile.authentication
     version = openssh_version(context.observation)
     allowed = set() if rule is None else set(rule.passing)
-    listed = context.observation.authentication_methods or ()
+    listed = methods_for_everybody(context.observation)
     lines: list[str] = []
     left = allowed & set(listed)
     none_left = not left

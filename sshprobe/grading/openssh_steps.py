@@ -40,6 +40,7 @@ from sshprobe.grading.login_methods import CHAIN, PUBLIC_KEYS, authentication_li
 from sshprobe.grading.platforms import UNNAMED, Platform
 from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.grading.strength import has_post_quantum
+from sshprobe.grading.users import accepted_without_credential
 from sshprobe.records import Finding, Observation, Verdict
 
 TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
@@ -234,7 +235,7 @@ def _bits(family: str, bits: int | None) -> int:
 
 def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     observation = context.observation
-    if observation.authentication_none_accepted:
+    if accepted_without_credential(observation):
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
         line = "PermitEmptyPasswords no"
         effect = partial(with_a_refusal_of_none)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sshprobe.algorithms import CLASSES, lookup
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.lists import missing_lists
+from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.profiles import Profile
 from sshprobe.records import Observation
 
@@ -43,9 +44,11 @@ def _hides_groups(observation: Observation, profile: Profile) -> bool:
     if not offers_group_exchange(observation):
         return False
     least = SAFE_MODULUS_BITS if profile.group_exchange is None else profile.group_exchange.min_bits
-    return smallest_modulus(observation.group_exchange, least) is None
+    return smallest_modulus(observation, least) is None
 
 
 def _hides_methods(observation: Observation) -> bool:
     """Whether no method was listed for a user who was asked for."""
-    return not observation.authentication_none_accepted and not any(observation.authentication_methods or ())
+    answers = answers_by_user(observation)
+    listed = all(each.none_accepted or any(each.methods or ()) for each in answers.values())
+    return not (answers and listed) or bool(unanswered_users(observation))

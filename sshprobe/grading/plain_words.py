@@ -20,6 +20,7 @@ from sshprobe.grading.hypothetical import (
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE
 from sshprobe.grading.shell_commands import rsa_key_bits
+from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
 from sshprobe.records import Observation, Verdict
 
 COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it"}
@@ -100,7 +101,7 @@ def _sizes(context: Context, before: Verdict) -> Iterator[Step]:
 
 def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     observation = context.observation
-    if observation.authentication_none_accepted:
+    if accepted_without_credential(observation):
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
         yield Step(_words(f"authentication: {NONE_ON_AN_APPLIANCE}", reasons(found)), with_a_refusal_of_none)
     rule = context.profile.authentication
@@ -108,7 +109,7 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
     unlisted = [finding.algorithm or "" for finding in about]
     if rule is None or not unlisted:
         return
-    kept = [method for method in observation.authentication_methods or () if method not in unlisted]
+    kept = [method for method in methods_for_everybody(observation) if method not in unlisted]
     more = () if kept else (rule.passing[0],)
     first = "".join(f"allow {method}, then " for method in more)
     text = f"authentication: {first}switch {', '.join(unlisted)} off"

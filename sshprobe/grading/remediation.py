@@ -114,6 +114,8 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return _speak_ssh2_alone(judgement, context, openssh)
         case "authentication.none_accepted":
             return _refuse_none(context, openssh)
+        case "authentication.no_methods":
+            return "take out `AuthenticationMethods none`" if openssh else "let users log in by a key"
         case "authentication.unlisted":
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
             return in_one_line(lines) or f"switch {judgement.algorithm} off"

@@ -11,6 +11,7 @@ from sshprobe.algorithms import CLASSES, weakness_codes
 from sshprobe.grading.score import Judgement
 
 OF_FINDINGS: dict[str, tuple[str, ...]] = {
+    "authentication.no_methods": ("no-methods",),
     "authentication.none_accepted": ("no-authentication",),
     "authentication.signature_weak": ("sha1",),
     "group_exchange.generator": ("bad-generator",),
@@ -82,6 +83,7 @@ MEANINGS: dict[str, str] = {
     "certificate-principals": "a host certificate without names, or for other names",
     "known-key": "a host key whose private half is published",
     "no-authentication": "a login without any credential",
+    "no-methods": "an empty list of authentication methods",
     "hostbased": "a login that trusts the client's host",
     "no-post-quantum": "no post-quantum key exchange",
     "no-strict-kex": "no strict key exchange",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.conversation import KEXINIT, OURS_FIRST, Conversation, Ended
 from sshprobe.probe.options import ProbeOptions
@@ -23,6 +24,17 @@ READS_AHEAD = b"OpenSSH_"
 the service; and in the second and later connections our KEXINIT and the first message of the exchange together with our
 identification. Others get the one when they have answered the other; and so does this once anything has failed."""
 
+USER_CHARGE = 5.0
+"""Seconds of penalty that OpenSSH 10.3 and later charge for the name of a user whom they let nobody log in as (not
+there, or not in AllowUsers); else, as for any connection without a login, it is `CHARGE`. The answers are the same, so
+the worst is counted. A source past 15 s is refused (sshd_config(5), PerSourcePenalties)."""
+
+CHARGE = 1.0
+
+CHARGES_AT_ONCE = 7.0
+"""Seconds of penalty that we may have run up when a connection ends. Root, a group and another user are 11: the last
+waits 4 s, and the same again right behind it comes to 14."""
+
 SETTLE = 0.05
 """Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
 
@@ -30,7 +42,7 @@ SETTLE = 0.05
 class Connections:
     """To the first of `addresses` that takes one; or that to which one was `begun`. How far they get, `outcome` learns.
 
-    For each: `pace`, `open`, `answered` if it did, and `ended`.
+    For each: `pace`, `open`, `answered` if it did, `names_a_user` if it does, and `ended`.
     """
 
     def __init__(
@@ -67,6 +79,8 @@ class Connections:
         self._clock: Callable[[], float] = time.monotonic
         self._deadline = 0.0
         self._last_start = 0.0
+        self._charges_for_users = False
+        self._charged_until = 0.0  # when all that we were charged for has run off
         self._least = 1  # bytes with which the server is expected to begin if all is said at once
         self._begins_as_expected = True  # no connection began with fewer
         self._settled = True  # whether the server is known to be done with our last connection
@@ -82,14 +96,22 @@ class Connections:
         """Return the seconds that are left for this host."""
         return self._deadline - self._clock()
 
-    def pace(self) -> Asking[None]:
+    def pace(self, *, names_a_user: bool = False) -> Asking[None]:
         """Keep to one connection at a time, and to the rate at which a server's penalties never add up."""
         early = 0.0 if self._settled else SETTLE
         if self.made >= self._options.burst:
             early = max(early, self._last_start + self._options.pace - self._clock())
+        if self._charges_for_users:
+            charge = USER_CHARGE if names_a_user else CHARGE
+            early = max(early, self._charged_until - self._clock() + charge - CHARGES_AT_ONCE)
         if early > 0:
             yield Pause(early)
         self._last_start = self._clock()
+
+    def names_a_user(self) -> None:
+        """Count what a server may charge for the name of a user, besides the connection."""
+        if self._charges_for_users:
+            self._charged_until += USER_CHARGE - CHARGE
 
     def open(self, *, early: bool) -> Asking[Conversation]:
         """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `Ended`.
@@ -143,6 +165,9 @@ class Connections:
         """Take who answered."""
         self.identified = True
         self.read_ahead = identification.software.startswith(READS_AHEAD)
+        self._charges_for_users = may_charge_for_users(identification.software)
+        if self._charges_for_users:
+            self._charged_until = max(self._charged_until, self._clock()) + CHARGE
 
     @property
     def cautious(self) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import ClassVar
@@ -19,12 +19,13 @@ from sshprobe.algorithms import lookup
 from sshprobe.escape import escape_bytes
 from sshprobe.probe.later_names import LaterNames
 from sshprobe.probe.plan import Exchange
-from sshprobe.records import Certificate, GroupExchange, HostKey, Identification
+from sshprobe.records import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.certificates import Certificate as WireCertificate
-from sshprobe.wire.events import HostKeyReceived
+from sshprobe.wire.events import GroupReceived, HostKeyReceived
 from sshprobe.wire.host_keys import HostKey as WireHostKey
+from sshprobe.wire.key_exchange import GroupExchangeRequest
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
 
@@ -33,6 +34,9 @@ LINES_KEPT = 20
 
 TEXT_KEPT = 4096
 """Bytes of a banner or a line that go into the record."""
+
+SMALL_GROUP = 2048
+"""Bits below which a modulus is too small for every profile (RFC 8270)."""
 
 _VERSION = re.compile(r"[_-](\d\S*)")
 
@@ -51,8 +55,8 @@ class Facts(msgspec.Struct):
     """Family that was asked for to a key of another type, which the server showed in its place."""
     group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
-    authentication_methods: list[str] | None = None
-    none_accepted: bool | None = None
+    methods: dict[str, UserAuthentication] = {}
+    """User to the answer for that user."""
     banner: str | None = None
     several_servers: bool = False
     strict_everywhere: bool = True
@@ -120,6 +124,35 @@ class Facts(msgspec.Struct):
         """Return the host keys, and behind them those of another type than was asked for, where no right one came."""
         others = [key for family, key in self.other_host_keys.items() if family not in answered]
         return [*self.host_keys, *others]
+
+    def saw_group(self, kex: str, request: GroupExchangeRequest, group: GroupReceived | None) -> int | None:
+        """Keep a request for a group and what it brought. Returns the bits of a sound one."""
+        bits = None if group is None else group.modulus.bit_length()
+        sound = bits
+        if group is not None and group.fault is not None:
+            self.warn(f"{kex}: {group.fault} ({bits} bits)")
+            sound = None
+            if group.modulus.bit_length() >= SMALL_GROUP:
+                bits = None  # what is no group has no size that could pass; a small one is small all the same
+        self.group_exchange.append(
+            GroupExchange(
+                algorithm=kex,
+                min=request.min,
+                n=request.n,
+                max=request.max,
+                modulus_bits=bits,
+                refused=group is None,
+                modulus=None if group is None else hexadecimal(group.modulus),
+                generator=None if group is None else hexadecimal(group.generator),
+            )
+        )
+        return sound
+
+    def saw_methods(self, user: str, methods: Sequence[bytes] | None) -> None:
+        """Keep the methods that `user` may use; None: "none" logged us in."""
+        self.methods[user] = UserAuthentication(
+            methods=[escape_bytes(name) for name in methods or ()], none_accepted=methods is None
+        )
 
     def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
         """Keep EXT_INFO."""

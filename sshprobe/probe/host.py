@@ -13,33 +13,34 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 
+from sshprobe.algorithms.openssh import SIGN, claims_openssh
 from sshprobe.escape import escape_bytes
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.conversation import LATE_SHARE, Conversation, Ended
 from sshprobe.probe.driving import drive
-from sshprobe.probe.facts import Facts, hexadecimal
+from sshprobe.probe.facts import Facts
+from sshprobe.probe.observed import with_facts
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.outcome import Outcome, without_identification
 from sshprobe.probe.plan import (
+    NARROW,
     Exchange,
     Progress,
     authentication_needs_fallback,
+    is_optional,
     negotiated_exchange,
     next_exchange,
     unanswered,
 )
 from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
 from sshprobe.probe.unasked import rfc3339
-from sshprobe.records import GroupExchange, Observation, Status
+from sshprobe.records import Observation, Status
 from sshprobe.wire.identification import Identification
-from sshprobe.wire.key_exchange import METHODS, KeyPairs
+from sshprobe.wire.key_exchange import KeyPairs
 from sshprobe.wire.messages import KexInit
 
 _log = logging.getLogger("sshprobe")
-
-SMALL_GROUP = 2048
-"""Bits below which a modulus is too small for every profile (RFC 8270)."""
 
 ASKED_AGAIN: frozenset[Status] = frozenset({"throttled", "reset"})
 """Statuses that may be another one a while later. A reset may be throttling, too: OpenSSH 6.7 drops those that are too
@@ -152,8 +153,9 @@ class HostProbe:
     def _one_connection(self) -> Asking[bool]:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
         connections = self._connections
-        yield from connections.pace()
-        early = self._planned if connections.start_early else None
+        planned = self._planned
+        yield from connections.pace(names_a_user=planned is not None and planned.suite is not None)
+        early = planned if connections.start_early else None
         conversation = yield from connections.open(early=early is not None)
         exchange: Exchange | None = None
         trouble: Ended | None = None
@@ -229,12 +231,11 @@ class HostProbe:
         self, conversation: Conversation, exchange: Exchange, expected: KexInit | None = None, *, alone: bool = False
     ) -> None:
         """Start an exchange; before the lists have come, if they are `expected`; with our KEXINIT `alone` at first."""
-        request = self._options.group_request if METHODS[exchange.kex].kind == "gex" else None
         conversation.start_key_exchange(
             exchange.kex,
             exchange.host_key_algorithm,
             suite=exchange.suite,
-            request=request,
+            request=exchange.request,
             expected=expected,
             alone=alone,
         )
@@ -250,6 +251,10 @@ class HostProbe:
             if not connections.identified:
                 for line in conversation.answers.lines:
                     self.facts.saw_line(line)
+        known = connections.identified and self._progress.maybe_openssh
+        self._progress.maybe_openssh = known or claims_openssh(identification.software)
+        if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
+            self._planned = None  # another server than before
         connections.answered(identification)
         self.facts.saw_identification(identification)
         if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
@@ -267,53 +272,34 @@ class HostProbe:
             self.facts.saw_other_host_key(conversation.answers.other_host_key, exchange)
             raise
         finally:
-            if exchange.group_exchange and not conversation.early:
-                self._saw_group(conversation, exchange)
+            if exchange.request is not None and not conversation.early:
+                bits = self.facts.saw_group(exchange.kex, exchange.request, conversation.answers.group)
+                self._progress.saw_group(exchange, bits)
         self.facts.saw_host_key(event)
         self._progress.answered.add(exchange.family)
-        if exchange.suite is not None and conversation.transport.can_encrypt:
+        if exchange.user is not None and conversation.transport.can_encrypt:
             self._outcome.reached("authentication")
-            yield from self._authentication(conversation)
+            yield from self._authentication(conversation, exchange.user)
 
-    def _saw_group(self, conversation: Conversation, exchange: Exchange) -> None:
-        group, request = conversation.answers.group, self._options.group_request
-        bits = None if group is None else group.modulus.bit_length()
-        if group is not None and group.fault is not None:
-            self.facts.warn(f"{exchange.kex}: {group.fault} ({bits} bits)")
-            if group.modulus.bit_length() >= SMALL_GROUP:
-                bits = None  # what is no group has no size that could pass; a small one is small all the same
-        sound = group is not None and group.fault is None
-        self._progress.groups[exchange.kex] = "answered" if sound else "refused"
-        self.facts.group_exchange.append(
-            GroupExchange(
-                algorithm=exchange.kex,
-                min=request.min,
-                n=request.n,
-                max=request.max,
-                modulus_bits=bits,
-                refused=group is None,
-                modulus=None if group is None else hexadecimal(group.modulus),
-                generator=None if group is None else hexadecimal(group.generator),
-            )
-        )
-
-    def _authentication(self, conversation: Conversation) -> Asking[None]:
+    def _authentication(self, conversation: Conversation, user: str) -> Asking[None]:
+        self._connections.names_a_user()
         try:
             connections = self._connections
             at_once = connections.read_ahead and not (self._progress.authentication_attempts or connections.cautious)
-            methods = yield from conversation.methods(self._options.auth_user, at_once=at_once)
+            methods = yield from conversation.methods(user, at_once=at_once)
         except Ended as ended:
-            self._progress.authentication_failed()
-            self.facts.warn(f"authentication methods: {ended}")
+            self._progress.authentication_failed(user)
+            whose = "" if user == self._options.auth_users[0] else f" of {escape_bytes(user.encode())}"
+            self.facts.warn(f"authentication methods{whose}: {ended}")
             return
         finally:
             if conversation.answers.extensions is not None:
                 self.facts.saw_extensions(conversation.answers.extensions)
-            if conversation.answers.banner is not None:
+                self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
+            if conversation.answers.banner is not None and user == self._options.auth_users[0]:
                 self.facts.banner = escape_bytes(conversation.answers.banner, 4096)
-        self._progress.authentication = "answered"
-        self.facts.none_accepted = methods is None
-        self.facts.authentication_methods = [escape_bytes(name) for name in methods or ()]
+        self._progress.authentication_answered(user, self._wanted)
+        self.facts.saw_methods(user, methods)
 
     # -- what comes next -----------------------------------------------------------------------------------------
 
@@ -330,6 +316,8 @@ class HostProbe:
         if self._planned is None:
             return False
         if self._connections.made >= self._options.max_connections:
+            if is_optional(self._planned, self._progress):
+                return False
             raise Ended("partial", f"stopped after {self._connections.made} connections")
         return True
 
@@ -337,7 +325,7 @@ class HostProbe:
         """Ask for the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
         if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
-            yield from self._connections.pace()
+            yield from self._connections.pace(names_a_user=True)
             self._outcome.reached("authentication")
             yield Elsewhere(lambda: self._ask_elsewhere(kexinit))
 
@@ -351,7 +339,7 @@ class HostProbe:
                 self.place,  # lists came from it
                 self.port,
                 kexinit,
-                user=options.auth_user,
+                user=options.auth_users[0],
                 client_id=options.client_id,
                 timeout=min(options.timeout, connections.time_left()),
                 on_banner=banners.append,
@@ -365,8 +353,7 @@ class HostProbe:
         self._progress.authentication = "answered"
         if banners:
             self.facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
-        self.facts.none_accepted = methods is None
-        self.facts.authentication_methods = [escape_bytes(name.encode()) for name in methods or ()]
+        self.facts.saw_methods(options.auth_users[0], None if methods is None else [name.encode() for name in methods])
 
     # -- the record ----------------------------------------------------------------------------------------------
 
@@ -377,27 +364,9 @@ class HostProbe:
         except Exception as error:
             _log.exception("internal error while telling what is known of %s port %d", self.host, self.port)
             self._outcome.failed(error)
-        return Observation(
-            target=self.target,
-            host=self.host,
-            address=self.place.ip,
-            port=self.port,
-            status=self._outcome.status,
-            error=self._outcome.error,
-            stage=self._outcome.stage,
-            depth=self._options.depth,
-            started_at=rfc3339(self._started_at),
-            duration_ms=round(self._elapsed * 1000, 1),
-            connections=self._connections.made,
-        )
+        return self._bare(self._outcome.status, self._outcome.error)
 
-    def observation(self) -> Observation:
-        """Return what is known now. Nothing in it changes when the probe goes on."""
-        facts, wanted = self.facts, self._wanted
-        missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
-        status, error = self._outcome.final(facts, missing)
-        lists = facts.lists()
-        asked = facts.kexinit is not None
+    def _bare(self, status: Status, error: str | None) -> Observation:
         return Observation(
             target=self.target,
             host=self.host,
@@ -410,30 +379,18 @@ class HostProbe:
             started_at=rfc3339(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
             connections=self._connections.made,
-            lines_before_identification=list(facts.lines),
-            identification=facts.identification,
-            kex_algorithms=lists["kex_algorithms"],
-            server_host_key_algorithms=lists["server_host_key_algorithms"],
-            encryption_algorithms_client_to_server=lists["encryption_algorithms_client_to_server"],
-            encryption_algorithms_server_to_client=lists["encryption_algorithms_server_to_client"],
-            mac_algorithms_client_to_server=lists["mac_algorithms_client_to_server"],
-            mac_algorithms_server_to_client=lists["mac_algorithms_server_to_client"],
-            compression_algorithms_client_to_server=lists["compression_algorithms_client_to_server"],
-            compression_algorithms_server_to_client=lists["compression_algorithms_server_to_client"],
-            languages_client_to_server=lists["languages_client_to_server"],
-            languages_server_to_client=lists["languages_server_to_client"],
-            first_kex_packet_follows=facts.kexinit.first_kex_packet_follows if facts.kexinit else None,
-            host_keys=facts.all_host_keys(self._progress.answered) if wanted.host_keys and asked else None,
-            group_exchange=list(facts.group_exchange) if wanted.group_exchange and asked else None,
-            extensions=facts.extensions,
-            authentication_user=self._options.auth_user if wanted.authentication else None,
-            authentication_methods=facts.authentication_methods,
-            authentication_none_accepted=facts.none_accepted,
-            authentication_banner=facts.banner,
-            hassh_server=facts.hassh_server(),
-            strict_kex=facts.strict_kex(),
-            post_quantum_kex=facts.post_quantum_kex(),
-            several_servers=facts.several_servers,
-            names_left_out=facts.names_left_out(),
-            warnings=list(facts.warnings),
         )
+
+    def _lacks_an_option(self) -> bool:
+        """Return whether all questions were answered but one that a record is whole without."""
+        if self.facts.kexinit is None:
+            return False
+        exchange = next_exchange(self.facts.kexinit, self._progress, self._wanted)
+        return exchange is not None and is_optional(exchange, self._progress)
+
+    def observation(self) -> Observation:
+        """Return what is known now. Nothing in it changes when the probe goes on."""
+        facts, wanted = self.facts, self._wanted
+        missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
+        status, error = self._outcome.final(facts, missing, whole=self._lacks_an_option)
+        return with_facts(self._bare(status, error), facts, self._progress, wanted)

@@ -8,7 +8,9 @@ import msgspec
 
 from sshprobe.probe.plan import Wanted
 from sshprobe.records import Depth
-from sshprobe.wire.key_exchange import GroupExchangeRequest
+
+DEFAULT_AUTH_USERS = ("root", "nobody")
+"""Both exist on every Unix. An OpenSSH that has no user of a name, or bars it, charges more for it (`connections`)."""
 
 
 class ProbeOptions(msgspec.Struct, frozen=True):
@@ -18,7 +20,8 @@ class ProbeOptions(msgspec.Struct, frozen=True):
     """Our identification string, without line end."""
     depth: Depth = "full"
     auth_methods: bool = True
-    auth_user: str = "root"
+    auth_users: tuple[str, ...] = DEFAULT_AUTH_USERS
+    """Whose methods to ask for: of the first in any case, of the others on connections that are made anyway."""
     connect_timeout: float = 5.0
     timeout: float = 10.0
     """For each question: the identification, the lists, one key exchange, the authentication methods."""
@@ -32,12 +35,11 @@ class ProbeOptions(msgspec.Struct, frozen=True):
     pace: float = 1.0
     linger: float = 1.0
     """How long the server gets to close its side after our goodbye."""
-    group_request: GroupExchangeRequest = GroupExchangeRequest()
 
     @property
     def wanted(self) -> Wanted:
         """What the plan has to cover."""
-        return _wanted(self.depth, self.auth_methods)
+        return _wanted(self.depth, self.auth_methods, self.auth_users)
 
     @property
     def goodbye(self) -> bytes:
@@ -46,6 +48,6 @@ class ProbeOptions(msgspec.Struct, frozen=True):
 
 
 @cache
-def _wanted(depth: Depth, auth_methods: bool) -> Wanted:
+def _wanted(depth: Depth, auth_methods: bool, users: tuple[str, ...]) -> Wanted:
     full = depth == "full"
-    return Wanted(host_keys=depth != "lists", group_exchange=full, authentication=full and auth_methods)
+    return Wanted(host_keys=depth != "lists", group_exchange=full, authentication=full and auth_methods, users=users)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sshprobe.escape import escape_bytes
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
@@ -63,10 +65,11 @@ class Outcome:
         else:
             self.status, self.error = "protocol_error", f"internal error: {type(error).__name__}"
 
-    def final(self, facts: Facts, missing: str | None) -> tuple[Status, str | None]:
+    def final(self, facts: Facts, missing: str | None, whole: Callable[[], bool]) -> tuple[Status, str | None]:
         """Return status and error of the record: "ok" only if every question was answered or definitely refused.
 
-        `missing` names what was not, in words. After a bug of ours nobody knows what else is missing: that host is not
+        `missing` names what was not, in words. `whole` says whether what was left to ask when the host ended is nothing
+        that a record needs. After a bug of ours nobody knows what else is missing: that host is not
         judged by what was seen, however much it is.
         """
         if self.status == "ok":
@@ -74,7 +77,7 @@ class Outcome:
         if self._bug:
             return self.status, self.error
         if facts.kexinit is not None:
-            return "partial", self.error
+            return ("ok", None) if missing is None and whole() else ("partial", self.error)
         # Without lists, these say more than that an identification was seen.
         if facts.identification is not None and self.status not in ("ssh1_only", "throttled", "protocol_error"):
             return "partial", self.error

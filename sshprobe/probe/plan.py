@@ -13,6 +13,16 @@ Rules:
    it and hang up on any request (paramiko, ssh2 for Node): then the first connection has not been wasted.
 4. What failed is tried once more, another way. What failed twice is left, and the record says so. The methods ride
    on an exchange, so they are left too where every exchange failed.
+5. A request for a group that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Others may raise the
+   size that is asked for and keep to the largest that is allowed (ProFTPD): these get a `NARROW` request besides, with
+   another host key, or else on one more connection. OpenSSH never gets it: since 7.2 it hangs up when the largest
+   allowed is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when nothing in its
+   moduli file fits. A refusal costs the connection and nothing else.
+6. The methods of users after the first ride on connections that are made anyway, but not on a group exchange, unless
+   the server has nothing else. There may be none, and then nobody asks. To close the connection at the name of a user
+   is an answer, as it is to a request for a group: the record says that no list came, and is whole.
+7. The exchange that goes on encrypted is mlkem768x25519-sha256 where it is offered: OpenSSH 10.6 warns in its log of
+   one that is not post-quantum.
 """
 
 from __future__ import annotations
@@ -24,13 +34,21 @@ from typing import Literal
 import msgspec
 
 from sshprobe.wire.host_keys import host_key_family
-from sshprobe.wire.key_exchange import METHODS, Method
+from sshprobe.wire.key_exchange import METHODS, GroupExchangeRequest, Method
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import Negotiated
 from sshprobe.wire.suites import Suite, choose_suite
 
 ATTEMPTS = 2
 """Exchanges tried for one host key."""
+
+WIDE = GroupExchangeRequest(1024, 1024, 8192)
+"""Brings the smallest group that an OpenSSH will ever use, and that of any other server which keeps to `n`."""
+
+NARROW = GroupExchangeRequest(1024, 1024, 1024)
+"""Brings a group of 1024 bits from a server that uses one at all."""
+
+ENCRYPTS_BEST = "mlkem768x25519-sha256"
 
 FAMILIES_NAMED = 8
 """Host keys that a record names as not shown: a server may offer two thousand. None in use has more than six."""
@@ -44,6 +62,8 @@ class Wanted(msgspec.Struct, frozen=True):
     host_keys: bool
     group_exchange: bool
     authentication: bool
+    users: tuple[str, ...] = ("root",)
+    """Whose methods: those of the first in any case, of the others where a connection is left for it."""
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -52,10 +72,14 @@ class Exchange(msgspec.Struct, frozen=True):
     kex: str
     host_key_algorithm: str
     family: str
+    request: GroupExchangeRequest | None
+    """What to ask a group with; None: `kex` is no group-exchange method."""
     group_exchange: bool
-    """Ask for a group; `kex` is a group-exchange method."""
+    """Whether the group is what is asked for, and the host key comes with it."""
     suite: Suite | None
     """Go on encrypted with this and ask for the authentication methods; None: stop after the host key."""
+    user: str | None
+    """Whose methods; None where `suite` is."""
 
 
 class Progress(msgspec.Struct):
@@ -69,26 +93,65 @@ class Progress(msgspec.Struct):
     tried: set[tuple[str, str]] = set()
     """Pairs of method and host key algorithm that failed."""
     groups: dict[str, Literal["answered", "refused"]] = {}
-    """Group-exchange method to its outcome."""
+    """Group-exchange method to the outcome of the `WIDE` request."""
+    narrow_groups: dict[str, Literal["answered", "refused"]] = {}
+    """The same of the `NARROW` one."""
+    least_bits: int | None = None
+    """Of the smallest sound group that came."""
+    maybe_openssh: bool = True
+    """Whether some connection was answered by what may be an OpenSSH: then no `NARROW` request is sent."""
     authentication: Literal["open", "answered", "failed"] = "open"
+    """Of the first user."""
     authentication_attempts: int = 0
+    """Of any user, that gave no answer."""
+    further: dict[str, Literal["answered", "failed"]] = {}
+    """Users after the first, who were asked about, to their outcome."""
+    further_attempts: dict[str, int] = {}
+
+    def saw_group(self, exchange: Exchange, bits: int | None) -> None:
+        """Note what a request for a group brought: a sound one of so many bits, or None."""
+        outcomes = self.narrow_groups if exchange.request == NARROW else self.groups
+        outcomes[exchange.kex] = "refused" if bits is None else "answered"
+        if bits is not None:
+            self.least_bits = min(bits, self.least_bits or bits)
+
+    @property
+    def asks_narrowly(self) -> bool:
+        """Whether a `NARROW` request may be sent, and could bring something smaller than came before."""
+        if self.maybe_openssh or "refused" in self.narrow_groups.values():
+            return False
+        return self.least_bits is None or self.least_bits > NARROW.n
 
     def failed(self, exchange: Exchange, reason: str) -> None:
         """Note that `exchange` ended before the host key, or before a group where one was asked for."""
-        if exchange.group_exchange and self.groups.get(exchange.kex) != "answered":
-            self.groups[exchange.kex] = "refused"  # the method's failure, not the key's
-            return
+        if exchange.group_exchange:
+            outcomes = self.narrow_groups if exchange.request == NARROW else self.groups
+            if outcomes.get(exchange.kex) != "answered":
+                outcomes[exchange.kex] = "refused"  # the method's failure, not the key's
+                return
+            if exchange.request == NARROW:
+                return
         if exchange.family in self.answered or self.attempts.get(exchange.family, 0) >= ATTEMPTS:
-            self.authentication_failed()  # nothing but the methods was asked
+            self.authentication_failed(exchange.user)  # nothing but the methods was asked
             return
         self.attempts[exchange.family] = self.attempts.get(exchange.family, 0) + 1
         self.failures[exchange.family] = reason
         self.tried.add((exchange.kex, exchange.host_key_algorithm))
 
-    def authentication_failed(self) -> None:
-        """Note that the encrypted part gave no answer. It gets one more try."""
+    def authentication_answered(self, user: str, wanted: Wanted) -> None:
+        """Note that the methods of `user` came."""
+        if user == wanted.users[0]:
+            self.authentication = "answered"
+        else:
+            self.further[user] = "answered"
+
+    def authentication_failed(self, user: str | None = None) -> None:
+        """Note that the encrypted part gave no answer for `user`; None: the first. It gets one more try."""
         self.authentication_attempts += 1
-        if self.authentication_attempts >= ATTEMPTS:
+        if user is not None and self.authentication == "answered":
+            self.further_attempts[user] = self.further_attempts.get(user, 0) + 1
+            self.further[user] = "failed"
+        elif self.authentication_attempts >= ATTEMPTS:
             self.authentication = "failed"
 
 
@@ -101,6 +164,8 @@ class Offer(msgspec.Struct, frozen=True):
     """Group exchanges."""
     carriers: list[Method]
     """All methods, in the order in which they are tried for a host key."""
+    encrypting: list[Method]
+    """The same for an exchange that goes on encrypted."""
     encrypts: bool
     """Whether any of them leads to encryption."""
 
@@ -124,7 +189,8 @@ def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[
     plain = [method for method in methods if method.kind != "gex" and method.verifiable]
     groups = [method for method in methods if method.kind == "gex"]
     carriers = plain + groups + [method for method in methods if not method.verifiable]
-    return Offer(families, groups, carriers, encrypts=bool(plain or groups))
+    encrypting = sorted(carriers, key=lambda method: method.name != ENCRYPTS_BEST)
+    return Offer(families, groups, carriers, encrypting, encrypts=bool(plain or groups))
 
 
 def pending_families(offered: Offer, progress: Progress) -> list[str]:
@@ -159,38 +225,71 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
         return None
     offered = offer(server)
     pending = pending_families(offered, progress) if wanted.host_keys else []
-    suite = _suite(server, progress, wanted) if offered.encrypts else None
-    if wanted.host_keys and not pending and not progress.answered:
-        suite = None  # no exchange ever got as far as a host key: rule 4
-    group = _group(offered.groups, progress, wanted)
-    if not offered.families or not offered.carriers or not (pending or suite or group):
+    user = _user(progress, wanted, offered, pending)
+    if user is not None and wanted.host_keys and not pending and not progress.answered:
+        user = None  # no exchange ever got as far as a host key: rule 4
+    suite = None if user is None else choose_suite(server)
+    found = _group(offered.groups, progress, wanted)
+    if not offered.families or not offered.carriers:
         return None
-    if group is not None and suite is not None and len(pending) > 1:
-        group = None  # rule 3
-    if not pending and group is not None and "answered" in progress.groups.values():
-        group = None  # a second group-exchange method is worth no connection of its own
-        if suite is None:
-            return None
+    if found is not None and not _worth_a_connection(found[1], progress) and (suite is not None or not pending):
+        found = None  # rule 6, and a second group-exchange method is worth no connection of its own
+    if found is not None and suite is not None:
+        if progress.authentication != "open":
+            suite = None  # rule 6
+        elif len(pending) > 1:
+            found = None  # rule 3
+    if not (pending or suite or found):
+        return None
     family = pending[0] if pending else _carrier(offered.families, progress)
-    method, algorithm = _pair(group, offered.carriers, offered.families[family], progress)
+    methods = [found[0]] if found is not None else offered.carriers if suite is None else offered.encrypting
+    method, algorithm = _pair(methods, offered.families[family], progress)
     if not method.verifiable:
         suite = None
-    return Exchange(method.name, algorithm, family, group_exchange=group is not None, suite=suite)
+    request = (WIDE if found is None else found[1]) if method.kind == "gex" else None
+    return Exchange(
+        method.name,
+        algorithm,
+        family,
+        request,
+        group_exchange=found is not None,
+        suite=suite,
+        user=None if suite is None else user,
+    )
 
 
-def _suite(server: KexInit, progress: Progress, wanted: Wanted) -> Suite | None:
-    if not wanted.authentication or progress.authentication != "open":
+def is_optional(exchange: Exchange, progress: Progress) -> bool:
+    """Return whether a `NARROW` request is all that `exchange` is for: a record is whole without its answer."""
+    return exchange.request == NARROW and exchange.family in progress.answered
+
+
+def _user(progress: Progress, wanted: Wanted, offered: Offer, pending: list[str]) -> str | None:
+    """Return whose methods come next; those after the first only with a host key."""
+    if not wanted.authentication or not offered.encrypts:
         return None
-    return choose_suite(server)
+    if progress.authentication != "answered":
+        return wanted.users[0] if progress.authentication == "open" else None
+    for user in wanted.users[1:] if pending else ():
+        if progress.further.get(user) != "answered" and progress.further_attempts.get(user, 0) < ATTEMPTS:
+            return user
+    return None
 
 
-def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> Method | None:
+def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> tuple[Method, GroupExchangeRequest] | None:
+    """Return what to ask next for the sake of a group, worth a connection of its own or not."""
     if not wanted.group_exchange or "refused" in progress.groups.values():
         return None
     for method in groups:
         if method.name not in progress.groups:
-            return method
+            return method, WIDE
+        if method.name not in progress.narrow_groups and progress.asks_narrowly:
+            return method, NARROW
     return None
+
+
+def _worth_a_connection(request: GroupExchangeRequest, progress: Progress) -> bool:
+    """Return whether no other group-exchange method has answered a request like this."""
+    return not (progress.narrow_groups if request == NARROW else progress.groups)
 
 
 def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
@@ -198,14 +297,13 @@ def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
     return next((family for family in offered if family in progress.answered), next(iter(offered)))
 
 
-def _pair(group: Method | None, methods: list[Method], names: list[str], progress: Progress) -> tuple[Method, str]:
+def _pair(methods: list[Method], names: list[str], progress: Progress) -> tuple[Method, str]:
     """Return the first pair of method and name that has not failed; the first pair if all have."""
-    candidates = [group] if group is not None else methods
     for name in names:
-        for method in candidates:
+        for method in methods:
             if (method.name, name) not in progress.tried:
                 return method, name
-    return candidates[0], names[0]
+    return methods[0], names[0]
 
 
 def negotiated_exchange(agreed: Negotiated | None, progress: Progress, wanted: Wanted) -> Exchange | None:
@@ -218,7 +316,15 @@ def negotiated_exchange(agreed: Negotiated | None, progress: Progress, wanted: W
     suite = agreed.suite if asks else None
     if not group and suite is None and (family in progress.answered or not wanted.host_keys):
         return None
-    return Exchange(agreed.kex, agreed.host_key_algorithm, family, group_exchange=group, suite=suite)
+    return Exchange(
+        agreed.kex,
+        agreed.host_key_algorithm,
+        family,
+        WIDE if method.kind == "gex" else None,
+        group_exchange=group,
+        suite=suite,
+        user=None if suite is None else wanted.users[0],
+    )
 
 
 def authentication_needs_fallback(server: KexInit, progress: Progress, wanted: Wanted) -> bool:

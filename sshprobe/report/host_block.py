@@ -16,6 +16,7 @@ from sshprobe.report.words import (
     compliance,
     count,
     letter,
+    methods_seen_for,
     names,
     outcome,
     seconds,
@@ -254,6 +255,8 @@ def _foot(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[str]
     text = f"{count(record.connections, 'connection')}, {seconds(record.duration_ms)}."
     if record.address is not None and record.address != record.host:
         text = f"{record.address}, {text}"
+    users = methods_seen_for(record)
+    text += f" Methods seen for {users}." if users else ""
     keys = record.host_keys or []
     if keys and not verbose:
         first, *others = sorted(keys, key=lambda key: key.type != "ssh-ed25519")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sshprobe.records import Certificate, Finding, HostKey, HostRecord, Verdict
+from sshprobe.records import Certificate, Finding, HostKey, HostRecord, UserAuthentication, Verdict
 from sshprobe.report.terminal import Terminal
 
 NAME_LISTS = (
@@ -62,10 +62,11 @@ def observation_details(record: HostRecord, terminal: Terminal) -> list[str]:
             for each in groups
         ],
     )
-    user = f" of {record.authentication_user}" if record.authentication_user else ""
-    add(f"authentication_methods{user}", record.authentication_methods)
-    if record.authentication_none_accepted:
-        lines.append("    LOGGED IN WITHOUT ANY PROOF: the method none was accepted")
+    first = UserAuthentication(methods=record.authentication_methods, none_accepted=record.authentication_none_accepted)
+    for name, answer in (record.authentication_by_user or {record.authentication_user or "": first}).items():
+        add(f"authentication_methods{f' of {name}' if name else ''}", answer.methods)
+        if answer.none_accepted:
+            lines.append("    ACCEPTED WITHOUT ANY CREDENTIAL: the method none")
     if record.authentication_banner:
         add("authentication_banner", [record.authentication_banner])
     add("extensions", None if record.extensions is None else [f"{k}={v}" for k, v in record.extensions.items()])

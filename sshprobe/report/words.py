@@ -35,6 +35,13 @@ def software(identification: Identification | None) -> str:
     return f"{name} ({f'Debian {debian[1]}' if debian else comments})"
 
 
+def methods_seen_for(record: HostRecord) -> str:
+    """Return for whom authentication methods were seen: "root and nobody", "root alone". Empty: nothing tells."""
+    found = record.authentication_by_user or {}
+    *others, last = [user for user, answer in found.items() if answer.methods is not None] or [""]
+    return f"{', '.join(others)} and {last}" if others else f"{last} alone" if last else ""
+
+
 def compliance(verdict: Verdict) -> str:
     """Return what can be said about the profile as a whole."""
     if verdict.compliant and verdict.waived:
@@ -103,6 +110,7 @@ _FAULTS = {
     "host_key.shared_prime": "shared primes",
     "host_key.unproven": "host keys without proof",
     "authentication.none_accepted": "logins without a credential",
+    "authentication.no_methods": "empty lists of methods",
     "authentication.no_banner": "no banner before login",
     "authentication.banner": "banners before login",
     "authentication.banner_text": "wrong banners before login",

@@ -124,6 +124,9 @@ def modern(**changes: Any) -> Observation:
         authentication_methods=["publickey"],
         authentication_none_accepted=False,
     )
+    if "group_exchange" not in changes and "identification" in changes:
+        # Other software is asked for 1024 bits, too; this one does not keep to them.
+        changes["group_exchange"] = [modulus(3072), modulus(3072, max=1024)]
     return msgspec.structs.replace(observed, **changes)
 
 

@@ -86,6 +86,7 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
         scanner = Scanner(
             profiles=[load_profile("mozilla-modern")],
             depth=depth,
+            auth_user="root",  # the scripts answer one
             connect_timeout=2,
             timeout=3,
             host_timeout=20,

@@ -52,7 +52,7 @@ async def test_no_auth_methods(openssh: StartOpenSSH) -> None:
 async def test_auth_user_is_root_unless_told(openssh: StartOpenSSH) -> None:
     server = await openssh(config_lines=["Match User nobody", "  AuthenticationMethods publickey"])
     assert "password" in ((await ask(server)).authentication_methods or ())
-    observation = await ask(server, auth_user="nobody")
+    observation = await ask(server, auth_users=("nobody",))
     assert observation.authentication_methods == ["publickey"]
     assert observation.authentication_user == "nobody"
     await asyncio.sleep(0.2)

@@ -252,7 +252,10 @@ def test_what_was_not_seen_is_left_out_and_never_empty() -> None:
 def test_what_is_of_no_algorithm_is_an_additional_note() -> None:
     old = captured("openssh-5.3p1-ssh1")
     found = document(msgspec.structs.replace(old, authentication_none_accepted=True))
-    assert "none: logs in without any credential (critical)" in found["additional_notes"]
+    assert (
+        "none: the SSH login asks for no credential; whether a prompt follows inside was not tried (critical)"
+        in found["additional_notes"]
+    )
     assert "speaks SSH-1 besides SSH-2 (high)" in found["additional_notes"]
 
 

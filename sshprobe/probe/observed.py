@@ -1,0 +1,50 @@
+"""The `Observation` that the `Facts` of a host make."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sshprobe.probe.facts import Facts
+from sshprobe.probe.plan import Progress, Wanted
+from sshprobe.records import Observation, UserAuthentication
+
+_UNSEEN = UserAuthentication(methods=None, none_accepted=None)
+
+
+def with_facts(bare: Observation, facts: Facts, progress: Progress, wanted: Wanted) -> Observation:
+    """Return `bare`, who was asked and how that ended, with all that was seen. It changes no more with `facts`."""
+    lists = facts.lists()
+    asked = facts.kexinit is not None
+    first = wanted.users[0]
+    answer = facts.methods.get(first, _UNSEEN)
+    by_user = {user: facts.methods.get(user, _UNSEEN) for user in (first, *progress.further)}
+    return msgspec.structs.replace(
+        bare,
+        lines_before_identification=list(facts.lines),
+        identification=facts.identification,
+        kex_algorithms=lists["kex_algorithms"],
+        server_host_key_algorithms=lists["server_host_key_algorithms"],
+        encryption_algorithms_client_to_server=lists["encryption_algorithms_client_to_server"],
+        encryption_algorithms_server_to_client=lists["encryption_algorithms_server_to_client"],
+        mac_algorithms_client_to_server=lists["mac_algorithms_client_to_server"],
+        mac_algorithms_server_to_client=lists["mac_algorithms_server_to_client"],
+        compression_algorithms_client_to_server=lists["compression_algorithms_client_to_server"],
+        compression_algorithms_server_to_client=lists["compression_algorithms_server_to_client"],
+        languages_client_to_server=lists["languages_client_to_server"],
+        languages_server_to_client=lists["languages_server_to_client"],
+        first_kex_packet_follows=facts.kexinit.first_kex_packet_follows if facts.kexinit else None,
+        host_keys=facts.all_host_keys(progress.answered) if wanted.host_keys and asked else None,
+        group_exchange=list(facts.group_exchange) if wanted.group_exchange and asked else None,
+        extensions=facts.extensions,
+        authentication_user=first if wanted.authentication else None,
+        authentication_methods=answer.methods,
+        authentication_none_accepted=answer.none_accepted,
+        authentication_by_user=by_user if wanted.authentication and asked else None,
+        authentication_banner=facts.banner,
+        hassh_server=facts.hassh_server(),
+        strict_kex=facts.strict_kex(),
+        post_quantum_kex=facts.post_quantum_kex(),
+        several_servers=facts.several_servers,
+        names_left_out=facts.names_left_out(),
+        warnings=list(facts.warnings),
+    )

@@ -1,0 +1,74 @@
+"""What the answers to requests for a group say of the smallest, by the software that gave them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from sshprobe.grading import grade
+from sshprobe.profiles import load_profile
+from tests.grading.observations import identification, modern, modulus
+
+WIDE_2048, WIDE_3072 = modulus(2048), modulus(3072)
+NARROW_REFUSED = modulus(None, max=1024)
+OTHER = "SSH-2.0-mod_sftp"
+OPENSSH = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
+
+CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
+    "an OpenSSH sends what is next to the size asked for": (OPENSSH, [WIDE_2048], 2048, True),
+    "and less than the profile asks for": (OPENSSH, [WIDE_2048], 3072, False),
+    "a built-in group of an OpenSSH is no finding": (OPENSSH, [WIDE_3072, modulus(2048, max=1024)], 3072, True),
+    "nor is it proof": (OPENSSH, [modulus(2048, max=1024)], 2048, None),
+    "one that says so on Windows": ("SSH-2.0-OpenSSH_for_Windows_9.5", [WIDE_2048], 2048, True),
+    "OpenBSD": ("SSH-2.0-OpenSSH_9.7", [WIDE_2048], 2048, True),
+    "HPN": ("SSH-2.0-OpenSSH_8.8p1-hpn15v2", [WIDE_2048], 2048, True),
+    "others may send less to who allows no more": (OTHER, [WIDE_2048], 2048, None),
+    "and a refusal says nothing": (OTHER, [WIDE_2048, NARROW_REFUSED], 2048, None),
+    "nor does it of a larger one": (OTHER, [WIDE_3072, NARROW_REFUSED], 2048, None),
+    "but 2048 bits are less than 3072": (OTHER, [WIDE_2048, NARROW_REFUSED], 3072, False),
+    "who does not keep to the largest has no smaller": (OTHER, [WIDE_2048, modulus(2048, max=1024)], 2048, True),
+    "nor one that the profile asks for": (OTHER, [WIDE_2048, modulus(2048, max=1024)], 3072, False),
+    "alone it is enough": (OTHER, [modulus(3072, max=1024)], 3072, True),
+    "1024 bits": (OTHER, [WIDE_2048, modulus(1024, max=1024)], 2048, False),
+    "1536 bits, whatever was allowed": (OTHER, [WIDE_2048, modulus(1536, max=1024)], 2048, False),
+    "1024 bits by the wide one": (OTHER, [modulus(1024)], 2048, False),
+    "all refused": (OTHER, [modulus(None)], 2048, None),
+    "a switch that is built on an OpenSSH": ("SSH-2.0-OpenSSH_7.3p1.RL", [WIDE_2048], 2048, None),
+    "a router": ("SSH-2.0-OpenSSH_9.1 PKIX[12.1]", [WIDE_2048], 2048, None),
+    "a switch with a small one": ("SSH-2.0-OpenSSH_7.3p1.RL", [modulus(1024)], 2048, False),
+    "a name and no release": ("SSH-2.0-OpenSSH", [WIDE_2048], 2048, None),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_is_compliant(name: str) -> None:
+    raw, exchanges, least, compliant = CASES[name]
+    profile = load_profile({2048: "mozilla-intermediate", 3072: "mozilla-modern"}[least])
+    observed = modern(identification=identification(raw), group_exchange=exchanges)
+    verdict = grade(observed, profile)
+    about = [each for each in verdict.findings if each.category == "group_exchange" and each.deviation]
+    missing = [words for words in verdict.not_observed if "modulus" in words]
+    assert (not about, bool(missing)) == (compliant is not False, compliant is None)
+
+
+def test_a_small_group_is_weak_even_where_a_profile_allows_it() -> None:
+    profile = load_profile("mozilla-intermediate")
+    assert profile.group_exchange is not None
+    allowing = msgspec.structs.replace(
+        profile, group_exchange=msgspec.structs.replace(profile.group_exchange, min_bits=1024)
+    )
+    verdict = grade(modern(group_exchange=[modulus(1024)]), allowing)
+    assert [each.severity for each in verdict.findings if each.id == "group_exchange.modulus"] == ["high"]
+
+
+def test_a_hidden_openssh_is_known_by_its_extension_and_its_built_in_group_is_no_finding() -> None:
+    observed = modern(
+        identification=identification("SSH-2.0-hidden"),
+        extensions={"publickey-hostbound@openssh.com": "0"},
+        group_exchange=[WIDE_3072, modulus(2048, max=1024)],
+    )
+    verdict = grade(observed, load_profile("mozilla-modern"))
+    assert not [each for each in verdict.findings if each.category == "group_exchange" and each.deviation]
+    assert "the smallest group-exchange modulus" in verdict.not_observed

@@ -1,0 +1,135 @@
+"""Requests for a group of 1024 bits, and users after the first: on which connection, and what a refusal costs."""
+
+from __future__ import annotations
+
+from sshprobe.probe.plan import NARROW, WIDE, Exchange, Progress, Wanted, next_exchange, unanswered
+from sshprobe.wire.messages import KexInit
+from tests.probe.test_plan import kexinit
+
+FULL = Wanted(host_keys=True, group_exchange=True, authentication=True, users=("root", "nobody"))
+SHA256, SHA1 = "diffie-hellman-group-exchange-sha256", "diffie-hellman-group-exchange-sha1"
+KEYS = ["ssh-ed25519", "rsa-sha2-512", "ecdsa-sha2-nistp256", "ssh-dss"]
+
+
+def lists(keys: int, *kex: str) -> KexInit:
+    both = {
+        f"{field}_{direction}": names
+        for field, names in (
+            ("encryption_algorithms", ["aes128-ctr"]),
+            ("mac_algorithms", ["hmac-sha2-256"]),
+            ("compression_algorithms", ["none"]),
+        )
+        for direction in ("client_to_server", "server_to_client")
+    }
+    return kexinit(kex_algorithms=list(kex), server_host_key_algorithms=KEYS[:keys], **both)
+
+
+def asked(
+    server: KexInit, *, openssh: bool, refuses: tuple[object, ...] = (), bits: int = 2048, wanted: Wanted = FULL
+) -> tuple[list[Exchange], Progress]:
+    """Run the plan against a server that hangs up on the requests that it `refuses`."""
+    progress, exchanges = Progress(maybe_openssh=openssh), []
+    while (exchange := next_exchange(server, progress, wanted)) is not None:
+        exchanges.append(exchange)
+        assert len(exchanges) <= 10
+        refused = exchange.request in refuses
+        if exchange.request is not None:
+            progress.saw_group(exchange, None if refused else bits)
+        if refused:
+            progress.failed(exchange, "closed")
+            continue
+        progress.answered.add(exchange.family)
+        if exchange.user is not None:
+            progress.authentication_answered(exchange.user, wanted)
+    return exchanges, progress
+
+
+def told(exchanges: list[Exchange]) -> list[tuple[str, object, str | None]]:
+    return [(exchange.family, exchange.request, exchange.user) for exchange in exchanges]
+
+
+def test_a_default_openssh_has_three_connections_and_two_users() -> None:
+    exchanges, _ = asked(lists(3, "curve25519-sha256", SHA256), openssh=True)
+    assert told(exchanges) == [
+        ("ssh-ed25519", None, "root"),
+        ("ssh-rsa", WIDE, None),
+        ("ecdsa-sha2-nistp256", None, "nobody"),
+    ]
+
+
+def test_the_second_user_comes_before_a_second_method_for_groups() -> None:
+    exchanges, _ = asked(lists(4, "curve25519-sha256", SHA256, SHA1), openssh=True)
+    assert [exchange.user for exchange in exchanges] == ["root", None, "nobody", None]
+    assert [exchange.kex for exchange in exchanges if exchange.request] == [SHA256, SHA1]
+
+
+def test_other_software_is_asked_narrowly_with_another_host_key() -> None:
+    exchanges, _ = asked(lists(4, "curve25519-sha256", SHA256), openssh=False)
+    assert told(exchanges) == [
+        ("ssh-ed25519", None, "root"),
+        ("ssh-rsa", WIDE, None),
+        ("ecdsa-sha2-nistp256", NARROW, None),
+        ("ssh-dss", None, "nobody"),
+    ]
+
+
+def test_or_else_on_one_connection_more() -> None:
+    one, _ = asked(lists(1, "curve25519-sha256", SHA256), openssh=False)
+    assert told(one) == [("ssh-ed25519", WIDE, "root"), ("ssh-ed25519", NARROW, None)]
+    two, _ = asked(lists(2, "curve25519-sha256", SHA256, SHA1), openssh=False)
+    assert told(two) == [
+        ("ssh-ed25519", None, "root"),
+        ("ssh-rsa", WIDE, None),
+        ("ssh-ed25519", NARROW, None),
+    ]
+
+
+def test_a_refusal_costs_no_host_key_and_no_record() -> None:
+    exchanges, progress = asked(lists(3, "curve25519-sha256", SHA256), openssh=False, refuses=(NARROW,))
+    assert told(exchanges) == [
+        ("ssh-ed25519", None, "root"),
+        ("ssh-rsa", WIDE, None),
+        ("ecdsa-sha2-nistp256", NARROW, None),
+        ("ecdsa-sha2-nistp256", None, "nobody"),  # which is made anyway, now
+    ]
+    assert progress.attempts == {}
+    assert unanswered(lists(3), progress, FULL) is None
+
+
+def test_nothing_smaller_than_1024_bits_can_come_and_who_refused_is_not_asked_narrowly() -> None:
+    server = lists(1, "curve25519-sha256", SHA256)
+    assert told(asked(server, openssh=False, bits=1024)[0]) == [("ssh-ed25519", WIDE, "root")]
+    refused, _ = asked(lists(2, "curve25519-sha256", SHA256), openssh=False, refuses=(WIDE, NARROW))
+    assert [exchange.request for exchange in refused] == [None, WIDE, None]
+
+
+def test_a_server_of_group_exchanges_alone_has_each_request_noted_and_names_both_users() -> None:
+    exchanges, progress = asked(lists(3, SHA256), openssh=True)
+    assert told(exchanges) == [
+        ("ssh-ed25519", WIDE, "root"),
+        ("ssh-rsa", WIDE, "nobody"),
+        ("ecdsa-sha2-nistp256", WIDE, None),
+    ]
+    assert progress.groups == {SHA256: "answered"}
+
+
+def test_a_user_of_whom_nothing_came_is_asked_about_once_more_where_a_connection_is_made_anyway() -> None:
+    server, progress = lists(4, "curve25519-sha256"), Progress()
+    users = []
+    while (exchange := next_exchange(server, progress, FULL)) is not None:
+        progress.answered.add(exchange.family)
+        users.append(exchange.user)
+        if exchange.user == "nobody":
+            progress.authentication_failed("nobody")
+        elif exchange.user is not None:
+            progress.authentication_answered(exchange.user, FULL)
+    assert users == ["root", "nobody", "nobody", None]
+    assert (progress.further, unanswered(server, progress, FULL)) == ({"nobody": "failed"}, None)
+
+
+def test_what_is_encrypted_is_post_quantum_where_that_is_offered() -> None:
+    server = lists(3, "curve25519-sha256", "mlkem768x25519-sha256", SHA256)
+    exchanges, _ = asked(server, openssh=True)
+    assert [exchange.kex for exchange in exchanges] == ["mlkem768x25519-sha256", SHA256, "mlkem768x25519-sha256"]
+    keys = Wanted(host_keys=True, group_exchange=False, authentication=False)
+    assert {exchange.kex for exchange in asked(server, openssh=True, wanted=keys)[0]} == {"curve25519-sha256"}
