@@ -18,6 +18,8 @@ from ipaddress import IPv6Address
 from pathlib import Path
 from types import FrameType
 
+from sshprobe.interrupts import handling
+
 RESERVED_FILES = 64
 """Descriptors kept for everything that is no target: files, pipes, the event loop, the resolver."""
 
@@ -163,27 +165,44 @@ def interface_number(zone: str) -> int:
         return int(zone)
 
 
-@contextmanager
-def on_interrupt(handler: Callable[[], None]) -> Iterator[None]:
-    """Call `handler`, in the main thread, for each Ctrl-C and SIGTERM during the block.
+def _never() -> bool:
+    return False
 
-    Works with and without an event loop; without one only between two steps of Python.
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def on_interrupt(
+    handler: Callable[[], None], *, is_blocked: Callable[[], bool] = _never, unblock: Callable[[], None] = _nothing
+) -> Iterator[None]:
+    """Call `handler`, in the main thread, for each Ctrl-C, SIGTERM, SIGHUP and SIGQUIT during the block.
+
+    Works with and without an event loop; without one only between two steps of Python. SIGHUP and SIGQUIT stay ignored
+    where they were (nohup).
+
+    `is_blocked`: whether the main thread waits for somebody to read what it writes. Then the second signal, and any but
+    Ctrl-C at once, counts twice, and ends with `unblock`, which may raise.
     """
     try:
         loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
     except RuntimeError:
         loop = None
+    times = 0
 
     def called(number: int, frame: FrameType | None) -> None:
-        if loop is None:
-            handler()
-        else:
-            loop.call_soon_threadsafe(handler)
+        nonlocal times
+        times += 1
+        blocked = is_blocked() and (times > 1 or number != signal.SIGINT)
+        for _ in range(2 if blocked and times == 1 else 1):
+            if loop is None:
+                handler()
+            else:
+                loop.call_soon_threadsafe(handler)
+        if blocked:
+            times += 1
+            unblock()
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    before = [signal.signal(number, called) for number in numbers]
-    try:
+    with handling(called):
         yield
-    finally:
-        for number, previous in zip(numbers, before, strict=True):
-            signal.signal(number, previous)

@@ -195,7 +195,11 @@ class _Source:
 def _spool(stream: IO[bytes]) -> IO[bytes]:
     """Copy what can be read only once to where it can be read twice."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by _Source.close()
-    shutil.copyfileobj(stream, spool)
+    try:
+        shutil.copyfileobj(stream, spool)
+    except BaseException:  # Ctrl-C while a pipe is waited for
+        spool.close()
+        raise
     return spool
 
 

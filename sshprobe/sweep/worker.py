@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from multiprocessing.connection import Connection
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from sshprobe.interrupts import ENDING_SIGNALS
 from sshprobe.platform import loop_factory
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Runner(Protocol[T, R]):
 
 def serve(connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -> None:
     """Run until the pool says that nothing more comes, or is gone."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING_SIGNALS:
         # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
         signal.signal(number, signal.SIG_IGN)
     with asyncio.Runner(loop_factory=loop_factory()) as loop_runner:

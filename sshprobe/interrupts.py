@@ -1,0 +1,46 @@
+"""The signals that ask this process to end, and what takes them meanwhile."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+ENDING_SIGNALS: tuple[signal.Signals, ...] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+"""What asks a process to end: Ctrl-C, `kill`, a terminal that is closed, Ctrl-\\. Windows has the first two."""
+
+
+@contextmanager
+def handling(handler: Callable[[int, FrameType | None], None], *, interrupts: bool = True) -> Iterator[None]:
+    """Have `handler` take the `ENDING_SIGNALS` during the block, but SIGHUP and SIGQUIT where they are ignored.
+
+    `interrupts`: SIGINT too. In a thread that is not the main one, which can handle no signals, nothing is changed.
+    """
+    before: dict[signal.Signals, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDING_SIGNALS:
+            now = signal.getsignal(number)
+            first = number in (signal.SIGINT, signal.SIGTERM)
+            if (interrupts or number != signal.SIGINT) and (first or now is not signal.SIG_IGN):
+                before[number] = now
+                signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, previous in before.items():
+            signal.signal(number, previous)
+
+
+@contextmanager
+def delaying_interrupts() -> Iterator[None]:
+    """Let what asks this process to end wait for the end of the block."""
+    waiting: list[int] = []
+    with handling(lambda number, frame: waiting.append(number)):
+        yield
+    if waiting:
+        signal.raise_signal(waiting[0])

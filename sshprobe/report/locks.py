@@ -1,0 +1,174 @@
+"""Locks on files that are written, so that two processes never write one file.
+
+The lock of FILE is flock(2) on `.FILE.lock` beside it, which is there only while somebody writes. The file itself
+cannot carry the lock: a new file takes its place by rename, and before the first run there is none. `FILE~` and
+`FILE.interrupted~` share the lock of FILE, because whoever writes FILE moves them. A killed process leaves its lock
+file, but no lock: the next process that writes FILE takes it over and removes it.
+
+Readers take no lock. Where a file system has no locks, the run goes on without one and says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sshprobe.errors import InputError
+from sshprobe.interrupts import delaying_interrupts
+
+ATTEMPTS = 100
+"""Lock files that may vanish between our open and our lock: each time their owner had just ended."""
+
+_UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
+
+_held: dict[Path, list[int]] = {}
+"""Lock files that this process holds, and the descriptors of those that were taken within each other."""
+
+
+def _forget_in_child() -> None:
+    """Close the locks of the parent: a worker that outlives it must not keep its files locked."""
+    for numbers in _held.values():
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                os.close(number)
+    _held.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)
+
+
+@contextlib.contextmanager
+def locked(path: Path, name: str, say: Callable[[str], None] | None = None) -> Iterator[None]:
+    """Hold the lock of the file at `path` during the block. This process may take it again inside.
+
+    Args:
+        path: the file, without symbolic links.
+        name: what the user calls it.
+        say: takes a note where the file system has no locks.
+
+    Raises:
+        InputError: another process holds the lock, or it cannot be made.
+    """
+    place = lock_place(path)
+    taken = False
+    try:
+        with delaying_interrupts():  # so that what was made is put away
+            if place in _held:
+                _held[place].append(os.open(os.devnull, os.O_RDONLY))
+            else:
+                _held[place] = [_acquired(place, path, name, say)]
+            taken = True
+        yield
+    finally:
+        if taken:
+            with delaying_interrupts():
+                _release(place)
+
+
+def _release(place: Path) -> None:
+    numbers = _held[place]
+    if len(numbers) == 1:
+        del _held[place]
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.fstat(numbers[0]), place.lstat()):
+                place.unlink()  # before the lock is released, so that nobody locks a file without a name
+    with contextlib.suppress(OSError):
+        os.close(numbers.pop())
+
+
+def lock_place(path: Path) -> Path:
+    """Return the lock file of a file: the same for the file and for what is kept of it."""
+    name = path.name
+    while name.endswith("~") and name != "~":
+        name = name[:-1].removesuffix(".interrupted")
+    if len(os.fsencode(name)) > 200:  # names have 255 bytes at most
+        name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
+    return path.with_name(f".{name}.lock")
+
+
+def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | None) -> int:
+    try:
+        for _ in range(ATTEMPTS):
+            number = _opened(place, path)
+            try:
+                free = _try_lock(number)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    os.close(number)
+                    raise
+                if say is not None:
+                    say(f"{name} cannot be locked here: let no second process write to it")
+                return number
+            if not free:
+                words = _owner(number)
+                os.close(number)
+                raise InputError(f"another process{words} writes to it: wait for it, or name another file", source=name)
+            if not _is_at(number, place) and not _is_at(number, path):
+                os.close(number)
+                continue
+            if _is_at(number, place):
+                with contextlib.suppress(OSError):
+                    os.ftruncate(number, 0)
+                    os.write(number, str(os.getpid()).encode())
+            return number
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", source=name) from None
+    raise InputError("cannot be locked: other processes take and release it all the time", source=name)
+
+
+def _opened(place: Path, path: Path) -> int:
+    """Open the lock file, or the file itself where no file can be made beside it."""
+    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    try:
+        return os.open(place, os.O_RDWR | os.O_CREAT | flags, 0o644)
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        for other in (place, path):  # the lock file of another user, or a file in a folder that is not ours
+            with contextlib.suppress(OSError):
+                return os.open(other, os.O_RDONLY | flags)
+        raise
+
+
+def _is_at(number: int, place: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(number), place.stat())
+    except OSError:
+        return False
+
+
+def _owner(number: int) -> str:
+    try:
+        text = os.pread(number, 20, 0) if hasattr(os, "pread") else b""
+    except OSError:
+        return ""
+    return f" ({int(text)})" if text.isdigit() else ""
+
+
+def _try_lock(number: int) -> bool:
+    """Lock an open file for this process, or return False if another has it. It is released when the file is closed.
+
+    By flock(2), which on NFS becomes a lock of the server; on Windows by a lock on the first byte. Raises `OSError`
+    where a file system has no locks.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        import msvcrt
+
+        try:
+            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        except PermissionError:
+            return False
+        return True
+    try:
+        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
