@@ -15,9 +15,17 @@ def run() -> int:
     That is a fifth of what a scan of one host costs.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    from sshprobe.cli import main
+    try:
+        from sshprobe.cli import main
 
-    code = main()
+        code = main()
+    except KeyboardInterrupt:  # while modules are imported, or a signal on the way out
+        return 130
+    except Exception as error:  # a module that cannot be read: no descriptor is left, or the disk is broken
+        from sshprobe.errors import bug_line
+
+        print(f"error: {error.strerror if isinstance(error, OSError) else bug_line(error)}", file=sys.stderr)
+        return 2
     gc.freeze()  # else the interpreter goes through everything as it ends, several times, before it lets go of it
     return code
 

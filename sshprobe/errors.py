@@ -1,9 +1,15 @@
-"""The one exception that users meet: their input was wrong, and where.
+"""The exceptions that users meet, and the one line that they see of a bug of ours.
 
 Everything that a *server* does wrong is data in its record, never an exception out of the public API.
 """
 
 from __future__ import annotations
+
+import os
+import traceback
+
+DEBUG_VARIABLE = "SSHPROBE_DEBUG"
+"""The environment variable that `--debug` sets, so that worker processes know of it."""
 
 
 class InputError(ValueError):
@@ -19,3 +25,26 @@ class InputError(ValueError):
         self.line = line
         place = "" if source is None else f"{source}: " if line is None else f"{source}:{line}: "
         super().__init__(f"{place}{message}")
+
+
+class MachineError(InputError):
+    """This machine lacks what the work needs: processes, threads, memory, descriptors. `str()` is one line."""
+
+
+def is_debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
+
+
+def bug_line(error: BaseException) -> str:
+    """Return one line that says what went wrong inside, where, and what to do about it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "sshprobe" in frame.filename] or frames
+    place = ""
+    if ours:
+        folder, _, file = ours[-1].filename.replace("\\", "/").rpartition("/")
+        place = f" in {folder.rpartition('/')[2]}/{file}:{ours[-1].lineno}"
+    said = " ".join(str(error).split())[:200]
+    what = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    hint = "" if is_debugging() else ", with what `--debug` shows"
+    return f"internal error{place}: {what} (a bug of sshprobe: please report it to its maintainers{hint})"

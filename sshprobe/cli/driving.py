@@ -1,6 +1,6 @@
 """Running a sweep from the command line: in this process or in several, and what Ctrl-C does to it.
 
-Ctrl-C (or SIGTERM) once: no new hosts, those under way are finished. Twice: stop at once.
+Ctrl-C (or SIGTERM, SIGHUP, SIGQUIT) once: no new hosts, those under way are finished. Twice: stop at once.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from sshprobe.cli.standard_streams import abandon_writes, is_blocked
 from sshprobe.platform import loop_factory, on_interrupt
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ async def scan_here(
     async with scanner:
         try:
             # Closed here, as the sink may raise: the loop would close all generators at once, and they are nested.
-            with on_interrupt(interrupted):
+            with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
                 async with aclosing(scanner.scan_lines(targets)) as lines:
                     async for hosts in lines:
                         sink.hosts(hosts)
@@ -126,7 +127,7 @@ class SeveralProcesses:
                 raise _StopAtOnce
 
         try:
-            with on_interrupt(interrupted):
+            with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
                 for hosts in hosts_of(self._pool.batches(targets, claim)):
                     writing = True
                     sink.hosts(hosts)

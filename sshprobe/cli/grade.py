@@ -12,7 +12,7 @@ from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fix import fix_format
 from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
-from sshprobe.cli.output_file import note, refuse_inputs
+from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
 
 if TYPE_CHECKING:
     from sshprobe.records import HostRecord, Record, SweepRecord
@@ -51,6 +51,9 @@ def grade(
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
     refuse_inputs(output, (*records, *weak_keys, *profile_names))
+    if output is not None and format_ is None:
+        format_ = format_of(output)
+    hold(output)
     facts = fleet_facts(weak_keys)
     answered: list[str] = []
 

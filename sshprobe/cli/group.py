@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
+from sshprobe.cli.internal_errors import add_debug_option
+
 
 class LazyCommand(NamedTuple):
     """Where a command is, "module:name", and the line that the list of commands shows."""
@@ -44,6 +46,7 @@ class LazyGroup(click.Group):
         module, _, name = lazy.place.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
+        add_debug_option(command)
         for option in command.params:
             if isinstance(option, click.Option) and option.allow_from_autoenv:
                 name_variable(option, cmd_name)

@@ -6,14 +6,18 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 import click
 
 from sshprobe import __version__
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.group import Interrupted, LazyCommand, LazyGroup, ReaderGone, variable_of
+from sshprobe.cli.internal_errors import add_debug_option, one_line_hooks, words_of
+from sshprobe.cli.standard_streams import give_up_standard_output, guard_standard_streams, standard_output_error
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
+from sshprobe.interrupts import handling
 
 COMMANDS = {
     "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),
@@ -42,17 +46,37 @@ def sshprobe(context: click.Context) -> None:
         raise click.UsageError("no command: see `sshprobe --help`")
 
 
+add_debug_option(sshprobe)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Never raises for what a user can do wrong."""
-    _open_standard_descriptors()
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a terminal that cannot show a letter gets its escape, not a traceback
-            stream.reconfigure(errors="backslashreplace")
+    try:
+        _open_standard_descriptors()
+        guard_standard_streams()
+        one_line_hooks()
+        with handling(_end, interrupts=False):
+            return _run(arguments)
+    except (Interrupted, click.Abort, KeyboardInterrupt):
+        give_up_standard_output()
+        return ExitCode.INTERRUPTED
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Treat SIGTERM, SIGHUP and SIGQUIT as Ctrl-C, so that what has to be put away is put away."""
+    raise KeyboardInterrupt
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = sshprobe.main(
             args=None if arguments is None else list(arguments), prog_name="sshprobe", standalone_mode=False
         )
         sys.stdout.flush()
+        trouble = standard_output_error()
+        if trouble is not None:
+            failed = _fail(str(trouble))
+            return int(code or failed)
         return int(code or 0)
     except InputError as error:
         return _fail(str(error))
@@ -66,15 +90,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(_first_small(error.format_message()))
     except click.ClickException as error:
         return _fail(_first_small(error.format_message()))
-    except (Interrupted, click.Abort, KeyboardInterrupt):
-        return ExitCode.INTERRUPTED
     except (ReaderGone, BrokenPipeError):
-        _give_up_standard_output()
+        give_up_standard_output()
         return ExitCode.READER_GONE
     except OSError as error:  # a full disk, mostly
-        _give_up_standard_output()
+        give_up_standard_output()
         name = f"{error.filename}: " if error.filename else ""
         return _fail(f"{name}{error.strerror or error}")
+    except (Interrupted, click.Abort):
+        raise
+    except Exception as error:
+        return _fail(words_of(error))
 
 
 def _open_standard_descriptors() -> None:
@@ -85,11 +111,6 @@ def _open_standard_descriptors() -> None:
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - lives as long as we
-
-
-def _give_up_standard_output() -> None:
-    """Send what is left in the buffer nowhere: the interpreter flushes it once more when it ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _fail(message: str) -> int:

@@ -10,8 +10,10 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.cli.output_file import note
+from sshprobe.cli.output_file import format_of, note
+from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.escape import escape_unprintable
+from sshprobe.interrupts import delaying_interrupts
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from sshprobe.records import FleetReport, HostRecord, Observation, SummaryRecord, SweepRecord
     from sshprobe.report.counting import Counted, Place
     from sshprobe.report.jsonl import RecordWriter
+    from sshprobe.report.table import FleetTable
     from sshprobe.report.terminal import Terminal
 
 
@@ -71,9 +74,6 @@ class _Written(NamedTuple):
 BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
 
-NO_LINES = (".csv", ".tsv", ".txt", ".html", ".md", ".xml", ".yaml", ".yml", ".xlsx", ".pdf")
-"""Suffixes of which nobody expects JSON lines."""
-
 
 class Audience(Protocol):
     """Shows a sweep to people."""
@@ -95,6 +95,7 @@ class SweepOutput:
         thresholds: Sequence[str],
         fleet: FleetReport | None = None,
         pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+        save: Callable[[SummaryRecord], None] | None = None,
     ) -> None:
         from sshprobe.grading import FleetFacts
         from sshprobe.report.summary import SummaryBuilder
@@ -108,6 +109,8 @@ class SweepOutput:
         self._facts = FleetFacts()
         self._pause = pause
         """Around what the writer writes."""
+        self._save = save
+        """Completes the files, before anything of the end is shown."""
         self.graded = 0
         self.failed = False
         """Whether a host reached a `--fail-on`."""
@@ -159,12 +162,23 @@ class SweepOutput:
             self._audience.hosts(seen, hosts)
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
-        """End with the summary."""
-        summary = self.summary.build(
-            duration_ms=duration_ms, interrupted=interrupted, fleet=self._fleet or self._facts.report(thorough=False)
-        )
-        if self._writer is not None:
-            self._writer.summary(summary)
+        """End with the summary. The file is whole before anything of it is shown: that may fail, or block."""
+        from sshprobe.records import FleetReport
+
+        try:
+            fleet = self._fleet or self._facts.report(thorough=False)
+        except KeyboardInterrupt:  # the search for shared primes takes long where there are many keys
+            if self._save is None:
+                raise
+            note("interrupted: what the hosts have in common was not looked for; `sshprobe grade` finds it")
+            interrupted = True
+            fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=False)
+        summary = self.summary.build(duration_ms=duration_ms, interrupted=interrupted, fleet=fleet)
+        with delaying_interrupts():
+            if self._writer is not None:
+                self._writer.summary(summary)
+            if self._save is not None:
+                self._save(summary)
         if self._audience is not None:
             self._audience.finish(summary)
 
@@ -237,19 +251,25 @@ class Human:
 
     def finish(self, summary: SummaryRecord) -> None:
         """Show the fleet, unless it is one host whose block says it all; then what was not verified of the profiles."""
-        if self._hosts != 1 or not self._blocks or summary.interrupted:
-            gap = "\n" if self._shown else ""
-            self._write(gap + self._table.render(summary))
-            if self._copy_to is not None:
-                self._copy(gap + self._plain_table.render(summary))
-        if self._judged and not self._blocks:
-            words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
-            self._write("\n".join(self._terminal.wrap(words, indent="")) + "\n")
-        if self._unverified and self._hosts:
-            from sshprobe.report.terminal import Terminal
+        self._write(self._end(summary, self._terminal, self._table))
 
-            self._write(_not_verified(self._unverified, self._terminal))
-            self._copy(_not_verified(self._unverified, Terminal()))
+    def copy(self, summary: SummaryRecord) -> None:
+        """Write the same into the file that gets a copy."""
+        from sshprobe.report.terminal import Terminal
+
+        if self._copy_to is not None:
+            self._copy(self._end(summary, Terminal(), self._plain_table))
+
+    def _end(self, summary: SummaryRecord, terminal: Terminal, table: FleetTable) -> str:
+        text = ""
+        if self._hosts != 1 or not self._blocks or summary.interrupted:
+            text += ("\n" if self._shown else "") + table.render(summary)
+        if self._judged and not self._blocks and terminal is self._terminal:
+            words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
+            text += "\n".join(terminal.wrap(words, indent="")) + "\n"
+        if self._unverified and self._hosts:
+            text += _not_verified(self._unverified, terminal)
+        return text
 
     def _write(self, text: str) -> None:
         sys.stdout.write(text)
@@ -314,7 +334,8 @@ def open_output(
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
     `fix`: standard output gets what mends the hosts, in this format, in place of the report.
-    `resumable`: a sweep that is interrupted can go on in a file of lines, and the report says how.
+    `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
+    report says how. Otherwise a file appears only when the block ends well.
 
     Raises:
         InputError: the file cannot be written.
@@ -324,14 +345,13 @@ def open_output(
     from sshprobe.report.json_document import JsonDocumentWriter
     from sshprobe.report.jsonl import JsonLinesWriter
 
+    if name is not None:
+        format_ = format_ or format_of(name)
+        forgive_standard_output()
     in_full = "add `-v`"
     kept_in = name if format_ != "table" else None
     if kept_in is not None:
         in_full = f"`sshprobe grade {shlex.quote(kept_in)} -v`"
-    if name is not None and format_ is None:
-        if name.lower().endswith(NO_LINES):
-            note(f"{name} gets records as JSON lines: `--format table` writes the report there")
-        format_ = "json" if name.lower().endswith(".json") else "jsonl"
     with contextlib.ExitStack() as stack:
         writer: RecordWriter | None = None
         copy_to: IO[bytes] | None = None
@@ -339,7 +359,8 @@ def open_output(
         if format_ == "jsonl":
             stream = sys.stdout.buffer
             if name is not None:
-                stream = stack.enter_context(appending_lines(name, keep, keeping=note))
+                opened = appending_lines(name, keep, keeping=note) if resumable else replacing(name, keeping=note)
+                stream = stack.enter_context(opened)
             writer = JsonLinesWriter(stream)
         elif format_ == "json":
             stream = sys.stdout.buffer
@@ -349,13 +370,14 @@ def open_output(
         elif name is not None:
             copy_to = stack.enter_context(replacing(name, keeping=note))
         audience: Audience | None = None
+        human: Human | None = None
         index = None if fleet is None else FleetIndex(fleet)
         if fix is not None:
             from sshprobe.cli.fix import Fixes
 
             audience = Fixes(fix, profiles[0], strict=strict, fleet=index)
         elif writer is None or name is not None:
-            audience = Human(
+            audience = human = Human(
                 terminal,
                 profiles,
                 strict=strict,
@@ -368,5 +390,18 @@ def open_output(
                 kept_in=kept_in,
                 resumable=resumable and format_ == "jsonl",
             )
+
+        def save(summary: SummaryRecord) -> None:
+            if human is not None:
+                human.copy(summary)
+            stack.close()
+
         on_screen = name is None and sys.stdout.isatty()
-        yield SweepOutput(writer, audience, thresholds, fleet, pause if on_screen else nullcontext)
+        yield SweepOutput(
+            writer,
+            audience,
+            thresholds,
+            fleet,
+            pause if on_screen else nullcontext,
+            None if name is None else save,
+        )

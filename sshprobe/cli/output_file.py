@@ -9,6 +9,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import click
+
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 
@@ -18,9 +20,43 @@ def note(words: str) -> None:
     print(f"note: {escape_unprintable(words)}", file=sys.stderr, flush=True)
 
 
+FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "table"}
+"""What the suffix of a file says of its format."""
+
+
+def format_of(name: str) -> str:
+    """Return the format of a file whose name says it, or JSON lines for a name without a suffix and for a device.
+
+    Raises:
+        InputError: the suffix is that of no format.
+    """
+    suffix = Path(name).suffix.lower()
+    if suffix in FORMATS:
+        return FORMATS[suffix]
+    try:
+        is_device = not stat.S_ISREG(Path(name).stat().st_mode)
+    except (OSError, ValueError):
+        is_device = False
+    if not suffix or suffix.strip("~.") == "" or is_device:
+        return "jsonl"
+    raise InputError(
+        f"{suffix} is not the suffix of a format: name it .jsonl or .json for records, .txt for the report, "
+        "or add `--format`",
+        source=name,
+    )
+
+
+def hold(name: str | None) -> None:
+    """Keep other processes from writing a file until this command ends. Raises `InputError` if one does."""
+    from sshprobe.report.files import writing
+
+    if name is not None:
+        click.get_current_context().with_resource(writing(name, note))
+
+
 def refuse_inputs(output: str | None, inputs: Iterable[str]) -> None:
     """Raise `InputError` if a file to be written, or what is kept of it, is one of those that are read."""
-    from sshprobe.report.files import kept_name
+    from sshprobe.report.files import kept_interrupted_name, kept_name
 
     if output is None:
         return
@@ -29,8 +65,9 @@ def refuse_inputs(output: str | None, inputs: Iterable[str]) -> None:
         written = [(output, Path(output).stat())]
         if not stat.S_ISREG(written[0][1].st_mode):
             return  # a FIFO or device holds nothing
-        with contextlib.suppress(OSError):
-            written.append((kept_name(output), Path(kept_name(output)).stat()))
+        for kept in (kept_name(output), kept_interrupted_name(output)):
+            with contextlib.suppress(OSError):
+                written.append((kept, Path(kept).stat()))
     except (OSError, ValueError):
         return  # there is none, or it cannot be written: that is said elsewhere
     for name in named:

@@ -11,7 +11,7 @@ import click
 
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options import auth_user_option, standard_input, terminal
-from sshprobe.cli.output_file import refuse_inputs
+from sshprobe.cli.output_file import hold, refuse_inputs
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 
@@ -148,6 +148,7 @@ def make(
         refuse_inputs(output, () if records is None else (records,))
         if not force and _holds_something(output):
             raise InputError("is there already: name another file with `-o`, or add `--force`", source=output)
+        hold(output)
     if records is not None:
         text = golden_profile(_saved_host(records, host), id_, exact=exact)
     elif host is None:
@@ -164,7 +165,7 @@ def make(
         return ExitCode.OK
     from sshprobe.report.files import replacing
 
-    with replacing(output) as stream:
+    with replacing(output, private=False) as stream:
         stream.write(text.encode("utf-8"))
     return ExitCode.OK
 

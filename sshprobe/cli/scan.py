@@ -21,7 +21,7 @@ from sshprobe.cli.options import (
     standard_input,
     terminal,
 )
-from sshprobe.cli.output_file import note, refuse_inputs
+from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import LARGE_SWEEP, ChosenTargets, target_options
 from sshprobe.errors import InputError
@@ -140,6 +140,10 @@ def scan(
     if resume is not None and chosen.count_only:
         raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
     refuse_inputs(output, (*chosen.names_of_files(), *profile_names))
+    if output is not None and format_ is None:
+        format_ = format_of(output)
+    if not chosen.count_only and (save_as is None or chosen.any_named):
+        hold(resume if resume is not None else output)
     new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
     if new_table is not None and not chosen.any_named:
         check_without_targets(chosen, client_id)

@@ -90,7 +90,7 @@ def test_the_back_up_is_no_place_for_what_is_read(folder: Path) -> None:
     assert run.stderr.startswith(b"error: mon.jsonl: is read, and would be where what it held before is kept:")
 
 
-@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon.records"])
+@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon"])
 def test_what_a_file_held_is_kept_and_that_is_said(name: str, folder: Path, nobody: str) -> None:
     before = (folder / "mon.jsonl").read_bytes()
     (folder / "mon.jsonl").rename(folder / name)
@@ -208,12 +208,113 @@ def test_a_profile_that_was_edited_is_replaced_only_by_force(folder: Path) -> No
     assert (folder / "golden.toml").read_text() == made
 
 
-def test_a_suffix_that_is_not_of_json_lines_is_noted(tmp_path: Path, nobody: str) -> None:
-    run = sshprobe("scan", nobody, "-o", "mon.csv", cwd=tmp_path)
-    assert run.stderr == b"note: mon.csv gets records as JSON lines: `--format table` writes the report there\n"
-    assert (tmp_path / "mon.csv").read_bytes().startswith(b'{"type":"sweep",')
-    run = sshprobe("scan", nobody, "--format", "table", "-o", "report.txt", cwd=tmp_path)
-    assert run.stderr == b""
+def test_the_suffix_decides_the_format(tmp_path: Path, nobody: str) -> None:
+    for name, start in (
+        ("a.jsonl", b'{"type":"sweep",'),
+        ("a.NDJSON", b'{"type":"sweep",'),
+        ("a.json", b'{"sweep":'),
+        ("a.txt", b"127.0.0."),
+        ("a", b'{"type":"sweep",'),
+    ):
+        run = sshprobe("scan", nobody, "127.0.0.2:1", "-o", name, cwd=tmp_path)
+        assert (run.returncode, run.stderr) == (3, b"")
+        assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize("command", ["scan", "grade"])
+@pytest.mark.parametrize("name", ["mon.csv", "mon.jsonl.bak", "mon.jsn"])
+def test_an_unknown_suffix_is_an_error_before_contact(command: str, name: str, folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        what = "{}:{}".format(*server.getsockname()) if command == "scan" else "mon.jsonl"
+        before = contents(folder)
+        run = sshprobe(command, what, "-o", name, cwd=folder)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    suffix = name[name.rindex(".") :]
+    assert (run.returncode, contents(folder)) == (2, before)
+    assert run.stderr.decode() == (
+        f"error: {name}: {suffix} is not the suffix of a format: name it .jsonl or .json for records, .txt for the "
+        "report, or add `--format`\n"
+    )
+    assert sshprobe(command, what, "-o", name, "--format", "jsonl", cwd=folder).returncode in (0, 3)
+
+
+def test_new_records_and_what_is_kept_are_for_their_owner(folder: Path, nobody: str) -> None:
+    (folder / "mon.jsonl").chmod(0o664)
+    for name in ("new.jsonl", "new.json", "new.txt", "mon.jsonl"):
+        sshprobe("scan", nobody, "-o", name, cwd=folder)
+    sshprobe("grade", "mon.jsonl~", "-o", "graded.jsonl", cwd=folder)
+    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in folder.iterdir()}
+    mine = oct(0o600)
+    assert modes == {
+        **dict.fromkeys(("new.jsonl", "new.json", "new.txt", "mon.jsonl~", "graded.jsonl"), mine),
+        "mon.jsonl": oct(0o664),
+    }
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json"])
+def test_a_file_keeps_its_owner(name: str, folder: Path, nobody: str) -> None:
+    sshprobe("scan", nobody, "-o", name, cwd=folder)
+    os.chown(folder / name, 1234, 5678)
+    for _ in range(2):
+        sshprobe("scan", nobody, "-o", name, cwd=folder)
+        there = (folder / name).stat()
+        assert (there.st_uid, there.st_gid) == (1234, 5678)
+
+
+def test_a_loop_of_links_is_one_line(tmp_path: Path, nobody: str) -> None:
+    (tmp_path / "a.jsonl").symlink_to("b.jsonl")
+    (tmp_path / "b.jsonl").symlink_to("a.jsonl")
+    run = sshprobe("scan", nobody, "-o", "a.jsonl", cwd=tmp_path)
+    words = "error: a.jsonl: cannot be written: Too many levels of symbolic links\n"
+    assert (run.returncode, run.stderr.decode()) == (2, words)
+
+
+def interrupted(folder: Path, name: str) -> None:
+    """A sweep of two hosts that ends with the first."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.2", 0)) as closed:
+        server.settimeout(60)
+        refused = f"127.0.0.2:{closed.getsockname()[1]}"
+        closed.close()
+        command = [sys.executable, "-m", "sshprobe", "scan", refused, "{}:{}".format(*server.getsockname())]
+        with subprocess.Popen(
+            [*command, "-o", name, "--timeout", "300"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        ) as process:
+            try:
+                with server.accept()[0]:
+                    assert process.stdout is not None
+                    assert b"refused" in process.stdout.readline()
+                    process.send_signal(signal.SIGTERM)
+                    process.send_signal(signal.SIGHUP)
+                    process.communicate(timeout=60)
+            finally:
+                process.kill()
+    assert process.returncode == 130
+
+
+@pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon.txt"])
+def test_an_interrupted_sweep_never_takes_the_place_of_a_finished_one(name: str, tmp_path: Path, nobody: str) -> None:
+    sshprobe("scan", nobody, "127.0.0.2:1", "-o", name, cwd=tmp_path)
+    finished = (tmp_path / name).read_bytes()
+    for _ in range(2):
+        interrupted(tmp_path, name)
+        assert (tmp_path / f"{name}~").read_bytes() == finished
+    second = (tmp_path / name).read_bytes()
+    interrupted(tmp_path, name)
+    assert contents(tmp_path)[f"{name}.interrupted~"] == second  # nothing of it is lost either
+    assert contents(tmp_path)[f"{name}~"] == finished
+    sshprobe("scan", nobody, "127.0.0.2:1", "-o", name, cwd=tmp_path)
+    assert contents(tmp_path)[f"{name}~"] == finished
+    last = (tmp_path / name).read_bytes()
+    sshprobe("scan", nobody, "-o", name, cwd=tmp_path)
+    assert contents(tmp_path)[f"{name}~"] == last  # a finished one does
 
 
 def test_a_table_without_blocks_says_how_to_see_them(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Bugs of ours in one line, on every path: `--debug` shows the traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import traceback
+from typing import Any
+
+import click
+
+from sshprobe.errors import DEBUG_VARIABLE, MachineError, bug_line, is_debugging
+from sshprobe.escape import escape_unprintable
+
+
+def _set_debugging(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[DEBUG_VARIABLE] = "1"  # which worker processes inherit
+
+
+def add_debug_option(command: click.Command) -> None:
+    """Add --debug to a command and its subcommands."""
+    if any(param.name == "debug" for param in command.params):
+        return
+    command.params.append(
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            allow_from_autoenv=False,
+            callback=_set_debugging,
+            help="Show the traceback of an internal error.",
+        )
+    )
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            add_debug_option(each)
+
+
+def words_of(error: BaseException) -> str:
+    """Return one line for an exception that nothing expected, and print its traceback first with `--debug`."""
+    if is_debugging():
+        traceback.print_exception(error, file=sys.stderr)
+    trouble = machine_error(error)
+    return str(trouble) if trouble is not None else bug_line(error)
+
+
+def machine_error(error: BaseException) -> MachineError | None:
+    """Return what this machine lacks, if that is what an exception means."""
+    if isinstance(error, MachineError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError("this machine: out of memory")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return MachineError("this machine: no further thread can be started")
+    return None
+
+
+def one_line_hooks() -> None:
+    """Have exceptions of threads, and those that Python ignores, in one line too."""
+
+    def of_thread(arguments: Any) -> None:
+        if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
+            _print(arguments.exc_value)
+
+    def ignored(arguments: Any) -> None:
+        if arguments.exc_value is not None and not isinstance(arguments.exc_value, KeyboardInterrupt):
+            _print(arguments.exc_value)
+
+    threading.excepthook = of_thread
+    sys.unraisablehook = ignored
+
+
+def _print(error: BaseException) -> None:
+    if sys.stderr is not None:
+        print(f"error: {escape_unprintable(words_of(error))}", file=sys.stderr, flush=True)

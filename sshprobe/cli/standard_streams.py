@@ -1,0 +1,130 @@
+"""Standard output and standard error that cannot cost a run its file, nor keep it from ending.
+
+The writes of this process to descriptors 1 and 2 go through `StandardStream`: an error there is remembered and not
+raised where a file holds the records, and a write that nobody reads is given up when the user insists on the end.
+"""
+
+from __future__ import annotations
+
+import io
+import select
+import sys
+from typing import Any
+
+from sshprobe.errors import InputError
+
+
+class Abandoned(BaseException):
+    """Raised by a handler of signals inside a blocked write. It never leaves `StandardStream.write`."""
+
+
+class StandardStream(io.FileIO):
+    """Descriptor 1 or 2."""
+
+    def __init__(self, number: int, *, forgiving: bool) -> None:
+        super().__init__(number, "wb", closefd=False)
+        self.number = number
+        self.forgiving = forgiving
+        """Whether an error ends what is written here, and nothing else."""
+        self.error: OSError | None = None
+        """The error that was forgiven."""
+        self.is_gone = False
+        """Whether what is written goes nowhere from now on."""
+        self.in_write = False
+        """Whether this process waits for the system to take bytes."""
+
+    def write(self, data: Any) -> int:
+        """Write, and return how many bytes are taken care of."""
+        if self.is_gone:
+            return memoryview(data).nbytes
+        self.in_write = True
+        try:
+            written = super().write(data)
+        except OSError as error:
+            self.in_write = False
+            if not self.forgiving:
+                raise
+            self.error = error
+            self.is_gone = True
+            return memoryview(data).nbytes
+        except BaseException as error:  # Ctrl-C; nobody reads, perhaps, so that the next write would block again
+            self.in_write = False
+            self.is_gone = True
+            if isinstance(error, Abandoned):
+                return memoryview(data).nbytes
+            raise
+        self.in_write = False
+        return written
+
+
+def guard_standard_streams() -> None:
+    """Put a `StandardStream` under `sys.stdout` and `sys.stderr`, where they are the descriptors 1 and 2."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if type(stream) is not io.TextIOWrapper:  # that of a test, or of a program that calls `main`
+            continue
+        raw = getattr(stream.buffer, "raw", stream.buffer)
+        if isinstance(raw, StandardStream):
+            raw.__init__(number, forgiving=raw.forgiving)  # type: ignore[misc] # a second run in this process
+            continue
+        if type(raw) is not io.FileIO or raw.fileno() != number:
+            continue
+        stream.flush()
+        guarded = io.TextIOWrapper(
+            io.BufferedWriter(StandardStream(number, forgiving=number == 2)),
+            encoding=stream.encoding,
+            errors="backslashreplace",  # a terminal that cannot show a letter gets its escape, not a traceback
+            line_buffering=stream.line_buffering,
+            write_through=stream.write_through,
+        )
+        setattr(sys, name, guarded)
+
+
+def forgive_standard_output() -> None:
+    """Let no trouble of standard output end this run: a file gets what matters."""
+    stream = _guarded(sys.stdout)
+    if stream is not None:
+        stream.forgiving = True
+
+
+def standard_output_error() -> InputError | None:
+    """Return the trouble that was forgiven. That a reader has seen enough is none."""
+    stream = _guarded(sys.stdout)
+    if stream is None or stream.error is None or isinstance(stream.error, BrokenPipeError):
+        return None
+    return InputError(f"cannot be written: {stream.error.strerror}", source="standard output")
+
+
+def give_up_standard_output() -> None:
+    """Send what is left in the buffer nowhere: the interpreter flushes it once more when it ends."""
+    stream = _guarded(sys.stdout)
+    if stream is not None:
+        stream.is_gone = True
+
+
+def is_blocked() -> bool:
+    """Whether a write to standard output or error waits for a reader, to be asked by a handler of signals."""
+    waiting = [stream.number for stream in _all() if stream.in_write]
+    try:
+        return bool(waiting) and len(select.select([], waiting, [], 0)[1]) < len(waiting)
+    except (OSError, ValueError):  # Windows asks this of sockets only
+        return False
+
+
+def abandon_writes() -> None:
+    """Let standard output and error go, and end the write that is under way. Only for a handler of signals."""
+    streams = _all()
+    for stream in streams:
+        stream.is_gone = True
+    if any(stream.in_write for stream in streams):
+        raise Abandoned
+
+
+def _all() -> list[StandardStream]:
+    return [stream for each in (sys.stdout, sys.stderr) if (stream := _guarded(each)) is not None]
+
+
+def _guarded(stream: Any) -> StandardStream | None:
+    buffer = getattr(stream, "buffer", None)
+    raw = getattr(buffer, "raw", buffer)
+    return raw if isinstance(raw, StandardStream) else None
