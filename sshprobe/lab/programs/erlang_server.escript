@@ -14,17 +14,22 @@ main([Host, Port, Folder]) ->
     end.
 
 serve(Listener, Folder) ->
-    {ok, Socket} = gen_tcp:accept(Listener),
-    io:format("lab: connection~n"),
-    %% ssh:daemon returns after the handshake or its failure: each in a process of its own.
+    case gen_tcp:accept(Listener) of
+        {ok, Socket} ->
+            io:format("lab: connection~n"),
+            give(Socket, Folder);
+        {error, Reason} ->
+            io:format("~p~n", [Reason])
+    end,
+    serve(Listener, Folder).
+
+%% ssh:daemon returns after the handshake or its failure: each in a process of its own.
+give(Socket, Folder) ->
+    Options = [{system_dir, Folder}, {user_dir, Folder}, {pwdfun, fun(_, _, _, _) -> false end}],
     Server = spawn(fun() ->
         receive
-            go ->
-                ssh:daemon(Socket, [
-                    {system_dir, Folder}, {user_dir, Folder}, {pwdfun, fun(_, _, _, _) -> false end}
-                ])
+            go -> ssh:daemon(Socket, Options)
         end
     end),
-    ok = gen_tcp:controlling_process(Socket, Server),
-    Server ! go,
-    serve(Listener, Folder).
+    gen_tcp:controlling_process(Socket, Server),
+    Server ! go.
