@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from sshprobe.grading import grade, is_gradeable
+from sshprobe.lab.proftpd import ProFTPDServer
 from sshprobe.lab.server import LabServer
 from sshprobe.profiles import load_profile
 from sshprobe.records import Observation, Verdict
@@ -127,3 +128,32 @@ async def test_what_debian_12_ships(scans: Scans, name: str, strict: bool, repro
     assert observation.strict_kex is strict
     # The three without it offer ChaCha20-Poly1305 or CBC with encrypt-then-MAC, or neither.
     assert ("kex.terrapin" in {finding.id for finding in verdict.findings}) is (name == "go")
+
+
+STRONG = (
+    "SFTPKeyExchanges curve25519-sha256 diffie-hellman-group-exchange-sha256",
+    "SFTPCiphers aes256-ctr",
+    "SFTPDigests hmac-sha2-512 hmac-sha2-256",
+)
+
+
+@pytest.mark.parametrize(("keys", "most"), [(("rsa:3072", "ed25519"), 3), (("rsa:3072",), 2)])
+async def test_the_smallest_group_of_proftpd_is_found_whatever_it_raises(keys: tuple[str, ...], most: int) -> None:
+    """mod_sftp raises what is asked for to 2048 bits, unless that is the most that is asked for: then 1024 come."""
+    other_server("proftpd")  # skips where it is not installed
+    async with ProFTPDServer(host_keys=keys, config_lines=STRONG) as server:
+        observation = await ask(server)
+        assert await connections_in_log(server, observation.connections) == observation.connections <= most
+        assert len([key for key in observation.host_keys or () if key.signature_verified]) == len(keys)
+    sizes = {(each.min, each.n, each.max): each.modulus_bits for each in observation.group_exchange or ()}
+    assert sizes == {(1024, 1024, 8192): 2048, (1024, 1024, 1024): 1024}
+    for profile in ("mozilla-intermediate", "rfc9142", "pci-dss"):
+        verdict = grade(observation, load_profile(profile))
+        (found,) = [finding for finding in verdict.findings if finding.id == "group_exchange.modulus"]
+        assert (found.severity, verdict.compliant) == ("high", False), profile
+
+
+async def test_a_group_of_1024_bits_of_erlang_counts(scans: Scans) -> None:
+    _, observation, verdict, _ = await scans.of("erlang")
+    assert [each.modulus_bits for each in observation.group_exchange or ()] == [1024]
+    assert "group_exchange.modulus" in {finding.id for finding in verdict.findings if finding.severity == "high"}
