@@ -74,7 +74,7 @@ def missing_banner(profile: Profile, observation: Observation) -> Iterator[str]:
 
 
 def was_asked_for(observation: Observation) -> bool:
-    """Whether the server answered an authentication request, with which a banner comes."""
+    """Whether the server answered the request of the first user, whose banner the record has."""
     answered = observation.authentication_methods is not None or observation.authentication_none_accepted is not None
     return answered or observation.authentication_banner is not None
 

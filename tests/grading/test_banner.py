@@ -9,7 +9,7 @@ from sshprobe.grading import grade, remedy
 from sshprobe.grading.banner import LONGEST_BANNER
 from sshprobe.judging import Judge
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.records import Observation, Verdict
+from sshprobe.records import Observation, UserAuthentication, Verdict
 from tests.grading.observations import identification, modern
 
 CIS, STIG, DEV_SEC = map(load_profile, ("cis-debian-12", "stig-rhel-9", "dev-sec"))
@@ -69,6 +69,16 @@ def test_no_banner_is_not_observed_where_no_login_was_tried() -> None:
         assert "the banner before login" in verdict.not_observed
     refused = sending(None, authentication_methods=None, authentication_none_accepted=True)
     assert found(grade(refused, CIS)) == ["authentication.no_banner"]
+
+
+def test_the_banner_is_that_of_the_first_user() -> None:
+    answers = {
+        "root": UserAuthentication(methods=None, none_accepted=None),
+        "nobody": UserAuthentication(methods=["publickey"], none_accepted=False),
+    }
+    verdict = grade(sending(None, authentication_methods=None, authentication_by_user=answers), CIS)
+    assert found(verdict) == []
+    assert "the banner before login" in verdict.not_observed
 
 
 def test_the_end_of_a_long_banner_was_not_observed() -> None:
