@@ -76,7 +76,8 @@ def test_the_banner_is_that_of_the_first_user() -> None:
         "root": UserAuthentication(methods=None, none_accepted=None),
         "nobody": UserAuthentication(methods=["publickey"], none_accepted=False),
     }
-    verdict = grade(sending(None, authentication_methods=None, authentication_by_user=answers), CIS)
+    unanswered = {"authentication_methods": None, "authentication_none_accepted": None}
+    verdict = grade(sending(None, **unanswered, authentication_by_user=answers), CIS)
     assert found(verdict) == []
     assert "the banner before login" in verdict.not_observed
 
