@@ -118,6 +118,9 @@ class Judged:
 UNJUDGED = Judged(0, b"[]", (), [])
 """No verdicts."""
 
+END_OF_LINE = b',"fleet_findings":[]}'
+"""What follows the verdicts in a record: what other hosts say of it is known when all have answered."""
+
 _RECORD = b'{"type":"host",'
 """A record is an observation between its type and its verdicts."""
 
@@ -168,13 +171,13 @@ class Judge:
         return self._key([standings(profile, observation) for profile in self._waiving])
 
     def head(self, observation: Observation) -> bytes:
-        """Return the line of a host up to its verdicts: with them and "}" it is whole."""
+        """Return the line of a host up to its verdicts: with them and `END_OF_LINE` it is whole."""
         return _RECORD + self._encode(observation)[1:-1] + b',"verdicts":'
 
 
 def line_of(head: bytes, encoded: bytes) -> bytes:
     """Return the line of a host record, without line end."""
-    return head + encoded + b"}"
+    return head + encoded + END_OF_LINE
 
 
 def record_of(observation: Observation, judged: Judged) -> HostRecord:

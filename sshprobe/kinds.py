@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sshprobe.judging import UNJUDGED, Judged, line_of, record_of
+from sshprobe.judging import END_OF_LINE, UNJUDGED, Judged, line_of, record_of
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import rfc3339_at
 from sshprobe.records import HostRecord, Identification, Observation
@@ -94,7 +94,7 @@ class Template:
         who = _encode(_Who(host.target, host.host, host.address.ip, host.port))
         when = _encode(_When(rfc3339_at(alike.started_at), alike.duration_ms))
         said = None if alike.identification is None else _encode(alike.identification)
-        return b"".join((self.cut.head(who[1:-1], when[1:-1], said), self.judged.encoded, b"}\n"))
+        return b"".join((self.cut.head(who[1:-1], when[1:-1], said), self.judged.encoded, END_OF_LINE, b"\n"))
 
     def record(self, alike: Alike) -> HostRecord:
         """Return the record of a host of this kind. Its lists are those of the example: they are not to be changed."""

@@ -50,6 +50,9 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "note")
 
 Grade = Literal["A+", "A", "B", "C", "D", "F"]
 
+FLEET_FINDINGS = ("host_key.factored", "host_key.known", "host_key.shared", "host_key.shared_prime")
+"""What other hosts, a list of keys or a test of all distinct keys decide: in `HostRecord.fleet_findings` alone."""
+
 GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C", "D", "F")
 """All letters, best first."""
 
@@ -319,6 +322,10 @@ class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="
     """A line of a sweep: the observation of one host and the verdicts on it."""
 
     verdicts: list[Verdict] = []
+    fleet_findings: list[Finding] = []
+    """What the keys of other hosts say of this one: a shared or listed key, a shared prime. One of each id at most,
+    worst first. They stand beside the verdicts and never change score, grade or compliance. A scan writes none, as it
+    knows them at its end only (`SummaryRecord.fleet_findings`); `sshprobe grade` does."""
 
 
 class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -431,6 +438,9 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
     moduli_tested: bool = False
     """Whether each RSA modulus was tested for being prime or easy to factor."""
+    fleet_findings: dict[str, int] = {}
+    """Id of a finding across the fleet, such as "host_key.shared", to hosts for which it is more than a note. A host
+    counts once, however many of its keys are meant."""
     waived: dict[str, WaivedCount] = {}
     """Profile id to what its waivers did. Profiles under which nothing was waived are left out."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from sshprobe.records import HostRecord
+    from sshprobe.records import FleetReport, HostRecord
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 _GRADES = ("A+", "A", "B", "C", "D", "F")
@@ -32,8 +32,8 @@ class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since cl
 def reached(threshold: str, record: HostRecord) -> bool:
     """Say whether one host reaches a threshold under any of its verdicts.
 
-    A severity: a finding of at least that severity that is not waived. A letter: that letter or a worse one; a partial
-    one counts as it stands, "A+?" as "A+".
+    A severity: a finding of at least that severity that is not waived, under any profile or across the fleet. A letter:
+    that letter or a worse one; a partial one counts as it stands, "A+?" as "A+".
     `noncompliant`: a verdict that is not "compliant: true", one that could not be decided included. A server that took
     a connection and could not be judged, or of whose names the record leaves out some, reaches every one: what was not
     seen passes nothing. A host where nobody answered, or something other than SSH, reaches none.
@@ -50,8 +50,19 @@ def reached(threshold: str, record: HostRecord) -> bool:
         worst = _GRADES.index(threshold)
         return any(_GRADES.index(verdict.grade) >= worst for verdict in record.verdicts)
     severities = _SEVERITIES[: _SEVERITIES.index(threshold) + 1]
-    return any(
-        finding.severity in severities and finding.waived is None
-        for verdict in record.verdicts
-        for finding in verdict.findings
-    )
+    findings = [*record.fleet_findings, *(finding for verdict in record.verdicts for finding in verdict.findings)]
+    return any(finding.severity in severities and finding.waived is None for finding in findings)
+
+
+def reached_by_fleet(threshold: str, fleet: FleetReport) -> bool:
+    """Say whether findings across the fleet reach a threshold, for a scan, which knows them when all hosts are written.
+
+    Letters and compliance never depend on them. Waivers are for hosts, whose records are gone by then: only
+    `sshprobe grade` heeds them here.
+    """
+    from sshprobe.report.summary import fleet_severities
+
+    if threshold not in _SEVERITIES:
+        return False
+    severities = _SEVERITIES[: _SEVERITIES.index(threshold) + 1]
+    return any(severity in severities for hosts in fleet_severities(fleet).values() for severity in hosts.values())

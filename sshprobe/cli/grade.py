@@ -43,7 +43,7 @@ def grade(
     from sshprobe.cli.fail_on import reached
     from sshprobe.cli.header import TOOL, references, sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
-    from sshprobe.grading import FleetIndex, is_gradeable
+    from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.grading import grade as judge
     from sshprobe.records import endpoint
     from sshprobe.report.reading import read_records
@@ -88,8 +88,9 @@ def grade(
             sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
         for record in itertools.chain(first_hosts, hosts):
             gradeable = is_gradeable(record)
-            verdicts = [judge(record, each, strict=strict, fleet=fleet) for each in profiles] if gradeable else []
-            sink.host(msgspec.structs.replace(record, verdicts=verdicts))
+            verdicts = [judge(record, each, strict=strict) for each in profiles] if gradeable else []
+            beside = fleet_findings_of(record, fleet, profiles)
+            sink.host(msgspec.structs.replace(record, verdicts=verdicts, fleet_findings=beside))
         sink.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
     if answered:
         others = f" and {len(answered) - 1:,} more" if len(answered) > 1 else ""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
-from sshprobe.cli.fail_on import reached
+from sshprobe.cli.fail_on import reached, reached_by_fleet
 from sshprobe.cli.output_file import format_of, note
 from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.escape import escape_unprintable
@@ -173,6 +173,8 @@ class SweepOutput:
             note("interrupted: what the hosts have in common was not looked for; `sshprobe grade` finds it")
             interrupted = True
             fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=False)
+        if self._fleet is None:  # else the records have it
+            self.failed = self.failed or any(reached_by_fleet(threshold, fleet) for threshold in self._thresholds)
         summary = self.summary.build(duration_ms=duration_ms, interrupted=interrupted, fleet=fleet)
         with delaying_interrupts():
             if self._writer is not None:

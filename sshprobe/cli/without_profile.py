@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from sshprobe.algorithms import is_marker, lookup, marker, weakness_of
-from sshprobe.grading import FleetIndex, grade
+from sshprobe.grading import FleetIndex, fleet_key_findings, grade
 from sshprobe.profiles import Profile
-from sshprobe.records import Finding, HostRecord
+from sshprobe.records import SEVERITIES, Finding, HostRecord
 from sshprobe.report.ssh_audit import AlgorithmNotes
 
 ASKS_NOTHING = Profile(id="none", title="Nothing asked", version="1", date="2026", source="sshprobe")
@@ -17,7 +17,9 @@ ASKS_NOTHING = Profile(id="none", title="Nothing asked", version="1", date="2026
 
 def findings_of(record: HostRecord, *, fleet: FleetIndex | None = None) -> list[Finding]:
     """Return what is found of a host without any profile, worst first."""
-    return grade(record, ASKS_NOTHING, fleet=fleet).findings
+    across = [] if fleet is None else fleet_key_findings(record, fleet)
+    found = [*grade(record, ASKS_NOTHING).findings, *across]
+    return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 
 def describe(category: Any, name: str) -> AlgorithmNotes:

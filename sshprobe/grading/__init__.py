@@ -7,7 +7,7 @@ are in `golden`, which a scan does not need.
 from __future__ import annotations
 
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
-from sshprobe.grading.findings import key_findings
+from sshprobe.grading.findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
 from sshprobe.grading.grade import grade, is_gradeable
 from sshprobe.grading.key_checks import judged_group
@@ -31,6 +31,8 @@ __all__ = [
     "explain_finding",
     "finding_ids",
     "fleet_findings",
+    "fleet_findings_of",
+    "fleet_key_findings",
     "grade",
     "is_gradeable",
     "is_outside",

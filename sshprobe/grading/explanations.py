@@ -36,7 +36,7 @@ class FindingText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     cap: int | None = None
     """What a severity without a cap of its own caps the score to here."""
     points: int | None = None
-    """What it costs in place of the points of its severity."""
+    """What it costs in place of the points and the cap of its severity."""
 
     @property
     def cost(self) -> str:
@@ -45,7 +45,7 @@ class FindingText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         costs = []
         for severity in named:
             points = POINTS[severity] if self.points is None else self.points
-            cap = CAPS.get(severity, self.cap)
+            cap = CAPS.get(severity, self.cap) if self.points is None else None
             costs.append(
                 f"{severity}: {points or 'no'} points" + ("" if cap is None else f", and a score of {cap} at most")
             )

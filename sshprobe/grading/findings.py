@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
+
 from sshprobe.grading.certificates import judge_certificates
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
-from sshprobe.grading.score import order
+from sshprobe.grading.score import Judgement, order
+from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of
-from sshprobe.records import Finding, Observation
+from sshprobe.profiles import Profile
+from sshprobe.records import FLEET_FINDINGS, SEVERITIES, Effect, Finding, Observation
 
 
 def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
@@ -18,20 +24,77 @@ def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
         *judge_keys(observation),
         *fleet.judge(observation),
     ]
-    return [
-        Finding(
-            id=judged.id,
-            severity=judged.severity,
-            category=judged.category,
-            algorithm=judged.algorithm,
-            message=judged.message,
-            expected=judged.expected,
-            observed=judged.observed,
-            effect=judged.effect,
-            remediation=None,
-            references=list(judged.references),
-            deviation=False,
-            weaknesses=list(codes_of(judged)),
-        )
-        for judged in sorted(found, key=order)
-    ]
+    return [_finding(judged) for judged in sorted(found, key=order)]
+
+
+def fleet_judgements(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Judgement]:
+    """Return what is found across the fleet about the keys of one host, one of each id per key type, worst first.
+
+    It is waived where a waiver of each of `profiles` covers it.
+    """
+    found = sorted(fleet.judge(observation), key=order)
+    if not found or not all(profile.waiver for profile in profiles):
+        return found
+    # Waivers that ran out come behind what they covered: those are findings of a profile, not of the fleet.
+    waived = [waive(profile, observation, found)[: len(found)] for profile in profiles]
+    marked = []
+    for number, judged in enumerate(found):
+        covered = [each[number] for each in waived if each[number].waived is not None]
+        marked.append(covered[0] if covered and len(covered) == len(waived) else judged)
+    return marked
+
+
+def fleet_key_findings(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
+    """Return the findings across the fleet of one host, one of each id per key type, worst first."""
+    return [_finding(judged) for judged in fleet_judgements(observation, fleet, profiles)]
+
+
+def fleet_findings_of(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
+    """Return the findings across the fleet of one host as its record has them, one of each id, worst first.
+
+    They stand beside the verdicts: without points, cap or deviation, whatever the profile.
+    """
+    by_id: dict[str, list[Judgement]] = {}
+    for judged in fleet_judgements(observation, fleet, profiles):
+        by_id.setdefault(judged.id, []).append(judged)
+    found = [_of_one_host(same) for same in by_id.values()]
+    return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.id))
+
+
+def _of_one_host(same: list[Judgement]) -> Finding:
+    """Return one finding for all keys of a host that have it: a cloned image is one fault, not one for each key."""
+    first, *others = sorted(same, key=lambda each: (each.waived is not None, *order(each)))
+    if not others:
+        return _finding(first)
+    types = sorted({each.algorithm or "" for each in same})
+    seen = dict.fromkeys(each.observed for each in same)
+    observed = f"{', '.join(types)}: {first.observed}"
+    if len(seen) > 1:
+        observed = "; ".join(f"{each.algorithm}: {each.observed}" for each in (first, *others))
+    found = _finding(first)
+    advice = None if found.remediation is None else _new_keys(first.id, types)
+    return msgspec.structs.replace(found, algorithm=None, observed=observed, remediation=advice)
+
+
+def _new_keys(id: str, types: Sequence[str]) -> str:
+    keys = f"a new {types[0]} host key" if len(types) == 1 else f"new host keys: {', '.join(types)}"
+    return f"make {keys}" + ("; each machine needs its own" if "shared" in id else "")
+
+
+def _finding(judged: Judgement) -> Finding:
+    across = judged.id in FLEET_FINDINGS
+    return Finding(
+        id=judged.id,
+        severity=judged.severity,
+        category=judged.category,
+        algorithm=judged.algorithm,
+        message=judged.message,
+        expected=judged.expected,
+        observed=judged.observed,
+        effect=Effect() if across else judged.effect,
+        remediation=_new_keys(judged.id, [judged.algorithm or ""]) if across and judged.severity != "note" else None,
+        references=list(judged.references),
+        deviation=False,
+        waived=judged.waived,
+        weaknesses=list(codes_of(judged)),
+    )

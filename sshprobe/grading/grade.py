@@ -20,7 +20,6 @@ from sshprobe.grading.checks import (
     protocol_of,
 )
 from sshprobe.grading.contradictions import judge_contradictions
-from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.partial import is_partial
@@ -47,20 +46,19 @@ def is_gradeable(observation: Observation) -> bool:
     return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in CLASSES)
 
 
-def grade(
-    observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
-) -> Verdict:
+def grade(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
     """Judge what was observed of a host against a profile.
 
     Depends on its arguments and the catalogue, and on nothing else; on who the host is and when it was seen only where
-    the profile has waivers. `strict`: an algorithm that the profile does
-    not name is a deviation even if it is no weaker. `fleet` adds what follows from the keys of other hosts. An
-    observation that is not `is_gradeable` scores 0 by a cap that says so, and is never compliant: callers leave its
-    verdicts out. Raises `InputError` for a profile of clients.
+    the profile has waivers. What the keys of other hosts say stands beside a verdict, not in it (`fleet_findings_of`).
+
+    `strict`: an algorithm that the profile does not name is a deviation even if it is no weaker. An observation that is
+    not `is_gradeable` scores 0 by a cap that says so, and is never compliant: callers leave its verdicts out. Raises
+    `InputError` for a profile of clients.
     """
     profile.need_server()
     gradeable = is_gradeable(observation)
-    judgements = judge(observation, profile, strict=strict, fleet=fleet)
+    judgements = judge(observation, profile, strict=strict)
     missing = [*not_observed(observation, profile), *unnamed(observation, profile, judgements)]
     if not gradeable and not missing:
         missing = ["anything"]
@@ -90,9 +88,7 @@ def grade(
     )
 
 
-def judge(
-    observation: Observation, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None
-) -> list[Judgement]:
+def judge(observation: Observation, profile: Profile, *, strict: bool) -> list[Judgement]:
     """All judgements, worst first; those that the profile waives are among them."""
     found: list[Judgement] = [*judge_protocol(profile, observation)]
     found += judge_version(observation)
@@ -117,7 +113,6 @@ def judge(
     found += judge_host_keys(profile, observation)
     found += judge_certificates(observation)
     found += judge_keys(observation)
-    found += () if fleet is None else fleet.judge(observation)
     found += judge_authentication(profile, observation)
     found += judge_banner(profile, observation)
     found += judge_user_keys(profile, observation)

@@ -100,9 +100,7 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return _sign_with_sha2(context, openssh)
         case "host_key.malformed" | "host_key.close_primes" | "host_key.roca" | "host_key.exponent":
             return _new_key(judgement, context)
-        case "host_key.small_private_key" | "host_key.small_order" | "host_key.factored":
-            return _new_key(judgement, context)
-        case "host_key.shared" | "host_key.shared_prime" | "host_key.known":
+        case "host_key.small_private_key" | "host_key.small_order":
             return _new_key(judgement, context)
         case "group_exchange.not_safe_prime" | "group_exchange.generator":
             return "replace the moduli file by that of the vendor or by a new one" + (
@@ -226,7 +224,7 @@ def _replace_rsa_key(context: Context, platform: Platform) -> str:
 def _new_key(judgement: Judgement, context: Context) -> str:
     if context.platform is not None and judgement.algorithm == "ssh-rsa":
         return _replace_rsa_key(context, context.platform)
-    return f"make a new {judgement.algorithm} host key" + (", one on each machine" if "shared" in judgement.id else "")
+    return f"make a new {judgement.algorithm} host key"
 
 
 def _since(context: Context, category: Class) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from sshprobe.grading.advice import Context, is_openssh
 from sshprobe.grading.changes import Change, Step, after, needed
 from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
+from sshprobe.grading.findings import fleet_key_findings
 from sshprobe.grading.fleet import FleetIndex
 from sshprobe.grading.grade import grade, judge
 from sshprobe.grading.hypothetical import usable
@@ -58,7 +59,7 @@ def remedy(
     """What to change, with the verdict on the observation as it will then be.
 
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
-    software there is advice in plain words.
+    software there is advice in plain words. `fleet`: what the keys of other hosts say is mended too.
     """
     steps, promised = planned(observation, profile, strict=strict, fleet=fleet)
     openssh = is_openssh(observation)
@@ -76,6 +77,7 @@ def remedy(
     short = [command for command in commands if not any(command in change.commands for change in long)]
     keys = [change.key.file for change in changes if change.key is not None and change.key.replaces]
     left = [finding for finding in promised.findings if finding.counts]
+    left += _across(after(observation, steps), profile, fleet)
     return Remedy(
         changes=changes,
         platform=platform_of(observation),
@@ -98,24 +100,29 @@ def planned(
 ) -> tuple[list[Step], Verdict]:
     """The smallest set of steps that mends a host, and the verdict on the observation as it will then be."""
     context = Context.of(observation, profile, judge(observation, profile, strict=strict), strict=strict)
-    now = grade(observation, profile, strict=strict, fleet=fleet)
-
+    now = grade(observation, profile, strict=strict)
     graded: dict[tuple[int, ...], tuple[Verdict, Observation]] = {}
 
     def promise(steps: Sequence[Step]) -> Verdict:
         key = tuple(map(id, steps))
         if key not in graded:
             mended = after(observation, steps)
-            graded[key] = now if not steps else grade(mended, profile, strict=strict, fleet=fleet), mended
+            graded[key] = now if not steps else grade(mended, profile, strict=strict), mended
         return graded[key][0]
 
     def outcome(steps: Sequence[Step]) -> object:
-        # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong.
-        return _promised(promise(steps)), usable(graded[tuple(map(id, steps))][1], context.waived)
+        # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong. So is a new
+        # key in place of a shared one, which no score counts.
+        promised = promise(steps)
+        mended = graded[tuple(map(id, steps))][1]
+        across = [(each.id, each.algorithm) for each in _across(mended, profile, fleet)]
+        return _promised(promised), usable(mended, context.waived), across
 
     plain = plain_steps if dropbear_version(observation) is None else dropbear_steps
     find = openssh_steps if is_openssh(observation) else plain
-    steps = needed(list(find(context, _without_waived(now))), outcome)
+    before = _without_waived(now)
+    before = msgspec.structs.replace(before, findings=[*before.findings, *_across(observation, profile, fleet)])
+    steps = needed(list(find(context, before)), outcome)
     promised = promise(steps)
     while steps and introduced(now, promised):
         # Never so far for what servers offer: the one goes without which the least is left that was not there before.
@@ -135,6 +142,12 @@ def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
     if ("kex.terrapin", None) in known:
         new.discard(("kex.no_strict_kex", None))
     return new
+
+
+def _across(observation: Observation, profile: Profile, fleet: FleetIndex | None) -> list[Finding]:
+    """Return what other hosts' keys say of this one, per key type; neither notes nor what is waived."""
+    found = [] if fleet is None else fleet_key_findings(observation, fleet, [profile])
+    return [finding for finding in found if finding.counts]
 
 
 def _without_waived(verdict: Verdict) -> Verdict:

@@ -36,6 +36,8 @@ class Counted(NamedTuple):
     has_keys: bool
     """Whether host keys were seen, of which the whole fleet's are compared."""
     verdicts: tuple[CountedVerdict, ...]
+    fleet: tuple[str, ...] = ()
+    """What its findings across the fleet that count are about, in words; each once."""
 
 
 class Place(Protocol):
@@ -57,7 +59,8 @@ def counted(seen: Observation, verdicts: tuple[CountedVerdict, ...]) -> Counted:
 
 def counted_record(record: HostRecord) -> Counted:
     """Return the same, of a record."""
-    return counted(record, counted_verdicts(record.verdicts))
+    across = tuple(fault(finding) for finding in record.fleet_findings if finding.counts)
+    return counted(record, counted_verdicts(record.verdicts))._replace(fleet=across)
 
 
 def counted_verdicts(verdicts: Sequence[Verdict]) -> tuple[CountedVerdict, ...]:

@@ -77,6 +77,7 @@ def host_block(
     """
     record = printable(record)
     lines = _head(record, terminal)
+    lines += _across(record, terminal, verbose=verbose)
     for index, verdict in enumerate(record.verdicts):
         if index and not verbose:
             lines += _further(verdict, record.verdicts[0], terminal)
@@ -151,6 +152,21 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
     if verdict.not_observed and not verbose:  # with -v it stands below, with the score
         lines += terminal.wrap(f"not observed: {', '.join(verdict.not_observed)}", indent="    ", first="  ")
     return lines if len(lines) > 1 else []
+
+
+def _across(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[str]:
+    """Say what other hosts' keys say of this one. It stands beside the letters, which do not count it."""
+    if not record.fleet_findings:
+        return []
+    widths = _widths([[finding] for finding in record.fleet_findings])
+    lines = ["", "  Across the fleet, beside the grade:"]
+    for finding in record.fleet_findings:
+        lines += _finding([finding], widths, terminal)
+        if verbose:
+            lines += finding_details(finding, terminal)
+        else:
+            lines += terminal.wrap(finding.observed, indent="              ", first="            ")
+    return lines
 
 
 def _further(verdict: Verdict, first: Verdict, terminal: Terminal) -> list[str]:

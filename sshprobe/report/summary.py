@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from sshprobe.records import GRADES, FleetReport, HostRecord, SummaryRecord, WaivedCount
+from sshprobe.records import FLEET_FINDINGS, GRADES, FleetReport, HostRecord, Severity, SummaryRecord, WaivedCount
 from sshprobe.report.counting import Counted, counted_record
 
 
@@ -62,8 +62,31 @@ class SummaryBuilder:
             weak_keys=None if fleet is None else weak_key_counts(fleet),
             known_keys_checked=fleet is not None and fleet.known_keys_checked,
             moduli_tested=fleet is not None and fleet.moduli_tested,
+            fleet_findings={} if fleet is None else _fleet_counts(fleet),
             waived={profile: WaivedCount(**found) for profile, found in sorted(self._waived.items())},
         )
+
+
+def fleet_severities(fleet: FleetReport) -> dict[str, dict[str, Severity]]:
+    """Return id to "address:port" to severity of the findings across the fleet, as `HostRecord.fleet_findings`."""
+    found: dict[str, dict[str, Severity]] = {}
+    for key in sorted(fleet.shared_host_keys, key=lambda key: not key.agree):  # machines that differ count more
+        severity: Severity = "note" if key.agree else "medium"
+        found.setdefault("host_key.shared", {}).update(dict.fromkeys(key.hosts, severity))
+    for prime in fleet.shared_primes or ():
+        found.setdefault("host_key.shared_prime", {}).update(dict.fromkeys(prime.hosts, "critical"))
+    for weak in fleet.weak_keys:
+        for id in set(weak.findings) & set(FLEET_FINDINGS):
+            found.setdefault(id, {}).update(dict.fromkeys(weak.hosts, "critical"))
+    return found
+
+
+def _fleet_counts(fleet: FleetReport) -> dict[str, int]:
+    """Return how many hosts have each finding across the fleet, notes left out."""
+    counts = {
+        id: sum(severity != "note" for severity in hosts.values()) for id, hosts in fleet_severities(fleet).items()
+    }
+    return {id: number for id, number in sorted(counts.items()) if number}
 
 
 def weak_key_counts(fleet: FleetReport) -> dict[str, int]:

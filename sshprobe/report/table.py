@@ -12,13 +12,14 @@ import msgspec
 
 from sshprobe.escape import escape_unprintable
 from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict, endpoint
-from sshprobe.report.counting import Counted, CountedVerdict, Place, counted_record, ended_otherwise
+from sshprobe.report.counting import Counted, Place, counted_record, ended_otherwise
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import (
     alike,
     compliance,
     count,
+    fault,
     letter,
     names,
     outcome,
@@ -133,7 +134,7 @@ class FleetTable:
         order: tuple[object, ...] = (1,)
         grade: Grade | None = None
         if seen.verdicts:
-            self._count_findings(seen.verdicts[0], number)
+            self._count_findings((*seen.verdicts[0].names, *seen.fleet), number)
             order, grade = (0, seen.verdicts[0].score), seen.verdicts[0].grade
         cells: tuple[str, ...] = ()  # those of all, but for the place
         for host in hosts:
@@ -157,11 +158,16 @@ class FleetTable:
             for each in record.verdicts[1:]
         }
         further = tuple(answers.get(profile, "") for profile in self._profiles[1:])
-        cells = (letter(verdict), str(verdict.score), _cut(software(record.identification), 34), _worst(verdict))
+        cells = (
+            letter(verdict),
+            str(verdict.score),
+            _cut(software(record.identification), 34),
+            _worst(record, verdict),
+        )
         return _printable_cells(cells + further)
 
-    def _count_findings(self, verdict: CountedVerdict, hosts: int) -> None:
-        for name in verdict.names:
+    def _count_findings(self, names: Sequence[str], hosts: int) -> None:
+        for name in names:
             self._common[name] += hosts
         if len(self._common) > _COUNTED_NAMES:
             self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))
@@ -281,8 +287,12 @@ def _words(name: str) -> str:
     return _SHORT.get(name) or escape_unprintable(name).replace("_", " ")
 
 
-def _worst(verdict: Verdict) -> str:
-    return _worst_that_counts(verdict) + (f" ({verdict.waived} waived)" if verdict.waived else "")
+def _worst(record: HostRecord, verdict: Verdict) -> str:
+    words = _worst_that_counts(verdict)
+    across = [fault(finding) for finding in record.fleet_findings if finding.counts]
+    if across:
+        words = f"{', '.join(across)}; {words}"  # beside the letter: another matter than what it counts
+    return words + (f" ({verdict.waived} waived)" if verdict.waived else "")
 
 
 def _worst_that_counts(verdict: Verdict) -> str:

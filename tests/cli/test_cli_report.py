@@ -123,9 +123,10 @@ def test_by_algorithm(saved: Path) -> None:
 def test_grade_adds_what_hosts_share(saved: Path) -> None:
     run = sshprobe("grade", "saved.jsonl", "--format", "jsonl", cwd=saved)
     records = [json.loads(line) for line in run.stdout.splitlines()]
-    grades = [host["verdicts"][0]["grade"] for host in records[1:-1] if host["verdicts"]]
-    assert grades[:2] == ["F", "F"]
-    assert "F" not in grades[2:]
+    beside = [[each["id"] for each in host["fleet_findings"]] for host in records[1:-1]]
+    assert beside == [["host_key.shared_prime"]] * 2 + [["host_key.shared"]] * 2 + [[]]
+    assert all(host["verdicts"][0]["grade"] != "F" for host in records[1:-1] if host["verdicts"])
+    assert records[-1]["fleet_findings"] == {"host_key.shared": 2, "host_key.shared_prime": 2}
     assert records[-1]["weak_keys"] == {}
     # and from standard input, which can be read but once
     again = sshprobe("grade", "-", "--format", "jsonl", cwd=saved, stdin=(saved / "saved.jsonl").read_bytes())

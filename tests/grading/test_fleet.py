@@ -13,9 +13,10 @@ import msgspec
 import pytest
 
 from sshprobe.errors import InputError
-from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, grade, key_findings, remedy
-from sshprobe.profiles import load_profile
-from sshprobe.records import FleetReport, HostKey, Observation
+from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, fleet_findings_of, grade, key_findings, remedy
+from sshprobe.profiles import load_profile, parse_profile
+from sshprobe.records import FLEET_FINDINGS, Effect, FleetReport, HostKey, Observation, endpoint
+from sshprobe.report.summary import fleet_severities
 from sshprobe.wire.host_keys import parse_host_key
 from tests.grading.observations import identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
@@ -170,22 +171,84 @@ def test_primes_that_keys_share() -> None:
     assert shared.fingerprints == sorted(key.fingerprint for key in keys[:2])
     assert shared.hosts == ["192.0.2.0:22", "192.0.2.1:22", "198.51.100.1:22"]
     index = FleetIndex(found)
-    verdict = grade(hosts[1], MODERN, fleet=index)
-    (finding,) = [f for f in verdict.findings if f.id == "host_key.shared_prime"]
+    (finding,) = fleet_findings_of(hosts[1], index)
+    assert (finding.id, finding.algorithm, finding.weaknesses) == ("host_key.shared_prime", "ssh-rsa", ["shared-prime"])
+    assert finding.effect == Effect()
     assert (finding.severity, finding.observed) == (
         "critical",
         "a prime also in a key of 192.0.2.0:22, 198.51.100.1:22",
     )
-    assert (verdict.grade, verdict.cap) == ("F", 10)
-    assert grade(hosts[1], MODERN).score > verdict.score
     mended = remedy(hosts[1], MODERN, fleet=index)
     assert mended.commands[0].startswith("ssh-keygen -q -t rsa -b 3072")
-    assert mended.score > verdict.score
     assert not any("shared_prime" in line for line in mended.left)
-    assert [f for f in grade(hosts[5], MODERN, fleet=index).findings if f.id.startswith("host_key.s")] == [
-        f for f in grade(hosts[5], MODERN).findings if f.id.startswith("host_key.s")
-    ]
+    assert fleet_findings_of(hosts[5], index) == []
     assert str(p) not in str(found)
+
+
+def test_a_cloned_image_is_one_finding_a_host_and_changes_no_letter() -> None:
+    """Three shared keys cost 30 points once, and a new key on one clone made the others worse."""
+    keys = [ED, EC, RSA]
+    clones = [host(f"192.0.2.{n}", *keys) for n in range(3)]
+    other = host("192.0.2.9", *keys, identification=identification("SSH-2.0-OpenSSH_9.9p2"))
+    index = FleetIndex(report([*clones, other]))
+    for each in (*clones, other):
+        (finding,) = fleet_findings_of(each, index)
+        assert (finding.id, finding.severity, finding.deviation) == ("host_key.shared", "medium", False)
+        assert (finding.effect, finding.algorithm, finding.weaknesses) == (Effect(), None, ["shared-key"])
+        assert all(key.type in finding.observed for key in keys)
+        assert "each machine needs its own" in (finding.remediation or "")
+        assert not {f.id for f in grade(each, MODERN).findings} & {"host_key.shared"}
+    (note,) = fleet_findings_of(clones[0], FleetIndex(report(clones)))
+    assert (note.severity, note.remediation) == ("note", None)
+
+
+def test_a_new_key_is_advised_for_what_no_score_counts() -> None:
+    one, two = host("192.0.2.1", ED), host("192.0.2.2", ED, authentication_methods=["publickey", "hostbased"])
+    index = FleetIndex(report([one, two]))
+    assert any("ssh-keygen" in command for command in remedy(one, MODERN, fleet=index).commands)
+    assert remedy(one, MODERN).commands == []
+
+
+def test_a_waiver_of_every_profile_covers_what_stands_beside_the_letters() -> None:
+    text = """id = "ours"
+title = "Ours"
+version = "1"
+date = "2026-11-21"
+source = "the wiki"
+extends = "mozilla-modern"
+[[waiver]]
+finding = "host_key.shared"
+hosts = ["192.0.2.1"]
+reason = "a pair"
+until = 2027-01-01
+"""
+    ours = parse_profile(text, source="ours.toml")
+    one, two = host("192.0.2.1", RSA), host("192.0.2.2", RSA, authentication_methods=["publickey", "hostbased"])
+    index = FleetIndex(report([one, two]))
+    (finding,) = fleet_findings_of(one, index, [ours])
+    assert finding.waived is not None
+    assert finding.waived.reason == "a pair"
+    for each, profiles in ((two, [ours]), (one, [ours, MODERN]), (one, [])):
+        (finding,) = fleet_findings_of(each, index, profiles)
+        assert finding.waived is None
+
+
+def test_the_report_counts_each_host_once() -> None:
+    """What an exit code of a scan goes by is what the hosts get from `grade`."""
+    p = prime(256)
+    keys = [ED, EC, RSA, rsa_host_key(p * prime(256)), rsa_host_key(p * prime(256))]
+    source = random.Random(5)
+    hosts = [host(f"192.0.2.{i}", *source.sample(keys, 3), port=22 + i % 2) for i in range(12)]
+    known = KnownKeys()
+    known.add(f"{ED.fingerprint}\n".encode(), source="list")
+    found = report(hosts, known)
+    index = FleetIndex(found)
+    expected: dict[str, dict[str, str]] = {}
+    for each in hosts:
+        for finding in fleet_findings_of(each, index):
+            expected.setdefault(finding.id, {})[endpoint(each.host, each.port)] = finding.severity
+    assert fleet_severities(found) == expected
+    assert set(expected) == set(FLEET_FINDINGS) - {"host_key.factored"}
 
 
 def test_the_order_of_hosts_changes_nothing() -> None:
@@ -266,8 +329,8 @@ def test_lists_of_lines(form: str) -> None:
     found = report([host("192.0.2.1", RSA, ED)], known)
     assert found.known_keys_checked
     assert [key.findings for key in found.weak_keys] == [["host_key.known"]]
-    verdict = grade(host("192.0.2.1", RSA, ED), MODERN, fleet=FleetIndex(found))
-    assert [f.severity for f in verdict.findings if f.id == "host_key.known"] == ["critical"]
+    beside = fleet_findings_of(host("192.0.2.1", RSA, ED), FleetIndex(found))
+    assert [(f.id, f.severity, f.algorithm) for f in beside] == [("host_key.known", "critical", "ssh-rsa")]
     assert report([host("192.0.2.1", ED)], known).weak_keys == []
 
 

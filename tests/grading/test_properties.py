@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names, names_aead_cipher
-from sshprobe.grading import explain_finding, grade, remedy
+from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of, grade, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import (
@@ -30,7 +30,17 @@ from sshprobe.profiles import (
     load_profile,
 )
 from sshprobe.profiles.model import Requirement
-from sshprobe.records import GRADES, Finding, GroupExchange, HostKey, Observation, Verdict
+from sshprobe.records import (
+    FLEET_FINDINGS,
+    GRADES,
+    Effect,
+    Finding,
+    GroupExchange,
+    HostKey,
+    Observation,
+    Verdict,
+    WeakKey,
+)
 from sshprobe.wire.groups import group
 from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
@@ -458,3 +468,72 @@ def test_a_remedy_never_makes_it_worse(observation: Observation, profile: Profil
     assert len(keywords) == len(set(keywords)), "one line per keyword"
     for line in after.lines:
         assert "-" not in [word[0] for word in line.split()[1:] if not line.startswith("#")]
+
+
+UNPROVEN = st.sampled_from(
+    [
+        host_key("ssh-ed25519", 256, False),
+        host_key("ssh-rsa", 4096, False),
+        host_key("odd@example.com", None, False),
+        msgspec.structs.replace(host_key("ssh-rsa", 4096, None), signature_algorithm="ssh-ed25519"),
+        rsa_host_key(_P * prime(256), verified=False),
+    ]
+)
+
+
+@pytest.mark.parametrize("profile", BUILT_IN, ids=lambda profile: profile.id)
+@given(st.booleans(), st.data())
+@settings(max_examples=8)
+def test_no_verdict_is_true_with_an_unproven_key_or_an_unknown_name(
+    profile: Profile, strict: bool, data: st.DataObject
+) -> None:
+    """Nor without anything that the profile needs: from a server that is compliant otherwise."""
+    whole = data.draw(compliant(profile))
+    assert grade(whole, profile, strict=strict).compliant is True
+    key = data.draw(UNPROVEN)
+    place = data.draw(st.integers(0, len(whole.host_keys or ())))
+    keys = [*(whole.host_keys or ())[:place], key, *(whole.host_keys or ())[place:]]
+    unproven = grade(msgspec.structs.replace(whole, host_keys=keys), profile, strict=strict)
+    assert unproven.compliant is not True
+    assert unproven.compliant is False or unproven.not_observed
+    category = data.draw(st.sampled_from([each for each in CLASSES if profile.algorithms(each) is not None]))
+    name = data.draw(st.sampled_from(["unknown@example.com", "rot13", "quantum-safe-plus", "x" * 64]))
+    fields = [field for _, field in FIELDS[category]]
+    chosen = data.draw(st.lists(st.sampled_from(fields), min_size=1, unique=True))
+    more = {field: [*getattr(whole, field), name] for field in chosen}
+    unknown = grade(msgspec.structs.replace(whole, **more), profile, strict=strict)
+    assert unknown.compliant is not True, (category, name)
+
+
+@given(observations(), PROFILES, st.booleans(), UNPROVEN)
+@settings(max_examples=80)
+def test_no_other_server_passes_with_an_unproven_key(
+    observation: Observation, profile: Profile, strict: bool, key: HostKey
+) -> None:
+    keys = [*(observation.host_keys or ()), key]
+    assert grade(msgspec.structs.replace(observation, host_keys=keys), profile, strict=strict).compliant is not True
+
+
+@given(st.lists(observations(), min_size=2, max_size=4), PROFILES, st.booleans())
+@settings(max_examples=60)
+def test_fleet_findings_change_no_letter(hosts: list[Observation], profile: Profile, strict: bool) -> None:
+    """What is found across hosts costs nothing anywhere, is one finding of each id, and stands in no verdict."""
+    facts = FleetFacts()
+    for number, observation in enumerate(hosts):
+        facts.add(msgspec.structs.replace(observation, address=f"192.0.2.{number}"))
+    report = facts.report()
+    known = [key.fingerprint for key in report.shared_host_keys[:1]]
+    weak = [WeakKey(fingerprint=each, type="x", bits=None, findings=["host_key.known"], hosts=[]) for each in known]
+    index = FleetIndex(msgspec.structs.replace(report, weak_keys=[*report.weak_keys, *weak]))
+    for number, observation in enumerate(hosts):
+        seen = msgspec.structs.replace(observation, address=f"192.0.2.{number}")
+        before = grade(seen, profile, strict=strict)
+        beside = fleet_findings_of(seen, index, [profile])
+        assert grade(seen, profile, strict=strict) == before
+        assert not {each.id for each in before.findings} & set(FLEET_FINDINGS)
+        assert len({each.id for each in beside}) == len(beside)
+        assert all(not each.deviation and each.effect == Effect() for each in beside)
+        assert {each.id for each in beside} <= set(FLEET_FINDINGS)
+        # What is advised for them costs nothing either.
+        mended = remedy(seen, profile, strict=strict, fleet=index)
+        assert mended.score >= before.score
