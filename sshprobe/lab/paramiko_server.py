@@ -33,7 +33,8 @@ class ParamikoServer(LabServer):
     """A paramiko server in this process. `host_keys`: "rsa[:bits]", "ecdsa[:bits]", "ed25519".
 
     `kex`, `ciphers` and `macs` narrow what paramiko offers by itself. No password and no key is ever accepted;
-    `accept_none=True` is for the one test of a server that lets everyone in on the `none` request.
+    `accept_none=True` is for the one test of a server that lets everyone in on the `none` request. `moduli`: the text
+    of a moduli file, without which a group exchange is refused.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class ParamikoServer(LabServer):
         macs: Sequence[str] | None = None,
         methods: str = "publickey,password",
         accept_none: bool = False,
+        moduli: str | None = None,
         host: str = "127.0.0.1",
         name: str = "paramiko",
         description: str = "paramiko as it comes",
@@ -56,6 +58,7 @@ class ParamikoServer(LabServer):
         self.macs = macs
         self.methods = methods
         self.accept_none = accept_none
+        self.moduli = moduli
         self._log = _Lines()
         self._accepted = 0
         self._transports: list[paramiko.Transport] = []
@@ -63,7 +66,13 @@ class ParamikoServer(LabServer):
         self._thread: threading.Thread | None = None
 
     async def _start(self, directory: Path) -> None:
+        from paramiko.primes import ModulusPack
+
         private = [await asyncio.to_thread(_make_key, spec) for spec in self.key_specs]
+        groups = ModulusPack() if self.moduli is not None else None
+        if groups is not None:
+            (directory / "moduli").write_text(self.moduli or "", "ascii")
+            groups.read_file(directory / "moduli")
         self.host_keys = [
             HostKey.write(key.asbytes(), directory, f"host_key_{number}") for number, key in enumerate(private)
         ]
@@ -77,11 +86,11 @@ class ParamikoServer(LabServer):
         logger.setLevel(logging.INFO)
         logger.propagate = False
         self._thread = threading.Thread(
-            target=self._serve, args=(self._listener, private, channel), name=f"{self.name}-accept", daemon=True
+            target=self._serve, args=(self._listener, private, channel, groups), name=f"{self.name}-accept", daemon=True
         )
         self._thread.start()
 
-    def _serve(self, listener: socket.socket, keys: list[paramiko.PKey], channel: str) -> None:
+    def _serve(self, listener: socket.socket, keys: list[paramiko.PKey], channel: str, groups: object) -> None:
         import paramiko
 
         lab = self
@@ -103,6 +112,8 @@ class ParamikoServer(LabServer):
             transport = paramiko.Transport(connection)
             transport.daemon = True
             transport.set_log_channel(channel)
+            if groups is not None:
+                transport._modulus_pack = groups  # of this server alone: load_server_moduli sets it for all
             options: Any = transport.get_security_options()
             options.kex = self.kex or options.kex
             options.ciphers = self.ciphers or options.ciphers

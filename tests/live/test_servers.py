@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from sshprobe.grading import grade
 from sshprobe.lab.asyncssh_server import Preset
 from sshprobe.lab.dropbear import DropbearServer
-from sshprobe.lab.openssh import Certificate
+from sshprobe.lab.openssh import Certificate, long_moduli
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
+from sshprobe.profiles import load_profile
 from sshprobe.records import Observation
 from sshprobe.wire.messages import NAME_LISTS
 from tests.installed import need_program
@@ -26,6 +28,7 @@ from tests.live.asking import (
 )
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH, StartParamiko
 
+INTERMEDIATE = load_profile("mozilla-intermediate")
 CAPTURES = Path(__file__).parents[1] / "captures"
 
 
@@ -146,6 +149,18 @@ async def test_paramiko_refuses_group_exchange_and_that_is_said(paramiko_server:
     assert observation.authentication_methods == ["publickey", "password"]
     assert [(group.modulus_bits, group.refused) for group in observation.group_exchange or ()] == [(None, True)]
     await assert_lists_are_what_nmap_sees(server, observation)
+
+
+async def test_paramiko_that_hashes_a_raised_size_is_believed(paramiko_server: StartParamiko) -> None:
+    """paramiko 5 raises n to 2048 and hashes what it raised it to, which is not what was asked for."""
+    server = await paramiko_server(host_keys=("rsa:2048", "ed25519"), moduli=long_moduli(2048))
+    observation = await ask(server)
+    assert observation.status == "ok"
+    assert_every_key_is_proven(server, observation)
+    assert [key.type for key in observation.host_keys or () if "group-exchange" in key.kex_algorithm] == ["ssh-rsa"]
+    assert 2048 in [group.modulus_bits for group in observation.group_exchange or ()]
+    assert "host_key.unproven" not in {finding.id for finding in grade(observation, INTERMEDIATE).findings}
+    assert await connections_in_log(server, observation.connections) == observation.connections
 
 
 @pytest.mark.parametrize(
