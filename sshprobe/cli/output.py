@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
 
+from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.fail_on import reached, reached_by_fleet
 from sshprobe.cli.output_file import format_of, note
 from sshprobe.cli.standard_streams import forgive_standard_output
@@ -292,24 +293,6 @@ def _not_verified(profiles: Mapping[str, str], terminal: Terminal) -> str:
         line for id, what in profiles.items() for line in terminal.wrap(f"{id}, not verified: {what}", indent="  ")
     ]
     return "\n" + "\n".join(map(escape_unprintable, lines)) + "\n"
-
-
-def block_with_advice(
-    record: HostRecord,
-    terminal: Terminal,
-    profiles: Sequence[Profile],
-    *,
-    strict: bool,
-    verbose: bool = False,
-    fleet: FleetIndex | None = None,
-) -> str:
-    """Return the block of one host with what to change under each of `profiles`."""
-    from sshprobe.grading import remedy
-    from sshprobe.report.host_block import host_block
-
-    judged = {verdict.profile for verdict in record.verdicts}
-    remedies = {each.id: remedy(record, each, strict=strict, fleet=fleet) for each in profiles if each.id in judged}
-    return host_block(record, terminal, remedies=remedies, verbose=verbose)
 
 
 @contextlib.contextmanager
