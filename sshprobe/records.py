@@ -215,7 +215,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     strict_kex: bool | None = None
     post_quantum_kex: bool | None = None
     several_servers: bool = False
-    """True: connections to this address met different lists or host keys, as behind a load balancer. The lists are
+    """True: connections to this address met different lists, host keys of one type, identifications (but for comments
+    that are made anew each time) or extensions, as behind a load balancer. The lists are
     those of all of them, but others may answer there that were never met, so `compliant` is null at best. Of names that
     only later connections had and no catalogue knows, each list has 32 at most, and as many further mechanisms of
     GSS-API exchanges; `warnings` count the rest."""

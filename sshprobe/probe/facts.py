@@ -55,6 +55,8 @@ class Facts(msgspec.Struct):
     """Family that was asked for to a key of another type, which the server showed in its place."""
     group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
+    whole_extensions: dict[str, str] | None = None
+    """Those of the first connection that got as far as an answer about the methods."""
     methods: dict[str, UserAuthentication] = {}
     """User to the answer for that user."""
     banner: str | None = None
@@ -72,9 +74,16 @@ class Facts(msgspec.Struct):
             self.lines.append(escape_bytes(line, TEXT_KEPT))
 
     def saw_identification(self, seen: wire_identification.Identification) -> None:
-        """Keep the identification. The first one stays: some servers make a new comment for every connection."""
-        if self.identification is None:
-            self.identification = identification_record(seen)
+        """Keep the identification. The first one stays; say so if a later one differs in more than comments made anew.
+
+        What does not speak SSH-2 ends the host in any case.
+        """
+        found, first = identification_record(seen), self.identification
+        if first is None:
+            self.identification = found
+        elif found is not first and seen.speaks_2 and _lasting(found) != _lasting(first):
+            self.several_servers = True
+            self.warn("the identification differs between connections to this address")
 
     def saw_kexinit(self, kexinit: KexInit) -> bool:
         """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
@@ -154,9 +163,18 @@ class Facts(msgspec.Struct):
             methods=[escape_bytes(name) for name in methods or ()], none_accepted=methods is None
         )
 
-    def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...]) -> None:
-        """Keep EXT_INFO."""
-        self.extensions = {**(self.extensions or {}), **_escaped_pairs(pairs)}
+    def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...], *, whole: bool = False) -> None:
+        """Keep EXT_INFO of a connection; say so if that of an earlier one differs, where both are `whole`.
+
+        It comes before any user is named (RFC 8308 section 2.4; a later one, at the login, is of those who got in).
+        """
+        found = _escaped_pairs(pairs)
+        if whole and self.whole_extensions not in (None, found):
+            self.several_servers = True
+            self.warn("the extensions differ between connections to this address")
+        if whole and self.whole_extensions is None:
+            self.whole_extensions = found
+        self.extensions = {**(self.extensions or {}), **found}
 
     def warn(self, message: str) -> None:
         """Keep an oddity, once."""
@@ -218,6 +236,9 @@ def identification_record(seen: wire_identification.Identification) -> Identific
         version=version[1] if version else None,
         comments=None if seen.comments is None else escape_bytes(seen.comments, TEXT_KEPT),
     )
+
+
+_lasting = attrgetter("protocol", "software", "lasting_comments")
 
 
 def is_post_quantum(kex: str) -> bool:

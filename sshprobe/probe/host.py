@@ -283,10 +283,12 @@ class HostProbe:
 
     def _authentication(self, conversation: Conversation, user: str) -> Asking[None]:
         self._connections.names_a_user()
+        answered = False
         try:
             connections = self._connections
             at_once = connections.read_ahead and not (self._progress.authentication_attempts or connections.cautious)
             methods = yield from conversation.methods(user, at_once=at_once)
+            answered = True
         except Ended as ended:
             self._progress.authentication_failed(user)
             whose = "" if user == self._options.auth_users[0] else f" of {escape_bytes(user.encode())}"
@@ -294,7 +296,7 @@ class HostProbe:
             return
         finally:
             if conversation.answers.extensions is not None:
-                self.facts.saw_extensions(conversation.answers.extensions)
+                self.facts.saw_extensions(conversation.answers.extensions, whole=answered)
                 self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
             if conversation.answers.banner is not None and user == self._options.auth_users[0]:
                 self.facts.banner = escape_bytes(conversation.answers.banner, 4096)

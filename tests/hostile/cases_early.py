@@ -261,7 +261,7 @@ CASES = [
     taken("a right guess", then(other=lists(kex=TWO, keys=[ECDSA, "ssh-ed25519"], follows=True)), **SEVERAL),
     taken("IGNORE before the lists", then(ignore)),
     taken("a group", then(first=lists(**GROUPS)), compliant=False, also=with_a_group),
-    taken("other software", then(line=b"SSH-2.0-Hostile_1.0")),
+    taken("other software", then(line=b"SSH-2.0-Hostile_1.0"), **SEVERAL),
     taken("more lists", then(first=lists(kex=TWO), other=MORE), **SEVERAL),
     asked_again("fewer lists", then(first=lists(kex=TWO), other=LESS), **SEVERAL),
     asked_again("fewer lists ever since", then(first=lists(kex=TWO), other=LESS, ever_since=True), **SEVERAL),

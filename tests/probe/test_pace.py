@@ -1,0 +1,75 @@
+"""What OpenSSH 10.3 and later may charge for the names of users is counted, so that a scan can be repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from sshprobe.algorithms.openssh import may_charge_for_users
+from sshprobe.probe.connections import CHARGE, USER_CHARGE, Connections
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.outcome import Outcome
+from sshprobe.probe.steps import Pause
+from sshprobe.wire.identification import parse_identification
+from tests.probe.test_asking import FIRST, OURS
+
+SCAN = (True, False, True)
+"""Whether each connection names a user, in a scan of a default server."""
+
+
+def starts(software: bytes, scans: int, gap: float) -> Iterator[tuple[float, bool]]:
+    """When each connection of several scans begins, without time of its own, and whether it names a user."""
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
+    for _ in range(scans):
+        connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), Outcome())
+        connections.begin(clock)
+        for names_a_user in SCAN:
+            for step in connections.pace(names_a_user=names_a_user):
+                assert isinstance(step, Pause)
+                now += step.seconds
+            connections.answered(parse_identification(b"SSH-2.0-" + software))
+            if names_a_user:
+                connections.names_a_user()
+            yield now, names_a_user
+        now += gap
+
+
+def most_charged(software: bytes, scans: int, gap: float) -> float:
+    """The most penalty that a server has outstanding which bars every user, in seconds."""
+    until, most = 0.0, 0.0
+    for now, names_a_user in starts(software, scans, gap):
+        until = max(until, now) + (USER_CHARGE if names_a_user else CHARGE)
+        most = max(most, until - now)
+    return most
+
+
+def test_a_scan_of_an_openssh_that_bars_both_users_can_be_repeated() -> None:
+    assert most_charged(b"OpenSSH_10.6p1", 2, 0) <= 15  # refused past 15
+    assert most_charged(b"OpenSSH_10.6p1", 50, 8) <= 15
+
+
+def test_where_names_cost_no_more_nothing_waits() -> None:
+    for software in (b"OpenSSH_10.2", b"OpenSSH_9.2p1 Debian-2+deb12u2", b"dropbear_2025.89"):
+        assert list(starts(software, 1, 0)) == [(0.0, True), (0.0, False), (0.0, True)]
+
+
+@pytest.mark.parametrize(
+    ("software", "charges"),
+    [
+        (b"OpenSSH_10.3", True),
+        (b"OpenSSH_10.3p1", True),
+        (b"OpenSSH_for_Windows_11.0p1", True),
+        (b"OpenSSH", True),
+        (b"OpenSSH_10.2p1", False),
+        (b"OpenSSH_9.9p2", False),
+        (b"OpenSSH_7.3p1.RL", False),
+        (b"libssh_0.12.0", False),
+    ],
+)
+def test_who_may_charge_for_a_name(software: bytes, charges: bool) -> None:
+    assert may_charge_for_users(software) is charges
