@@ -342,6 +342,40 @@ class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """SHA-256 in hex of all that the profile said (`Profile.digest`). Left out in records of before this field."""
 
 
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a sweep had targets from."""
+
+    name: str
+    """As the user named it; "-" is standard input."""
+    digest: str | None
+    """SHA-256 of its bytes in hex. None: it can be read only once, as standard input."""
+
+
+class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the options of a sweep changes its records: `scan --resume FILE` goes on with it. It names no output."""
+
+    targets: list[str]
+    """Words of the command line."""
+    files: list[SourceFile]
+    inventories: list[SourceFile]
+    inventory_format: str | None
+    records: list[SourceFile]
+    statuses: list[str]
+    grades: list[str]
+    ports: list[int]
+    exclude: list[str]
+    exclude_files: list[SourceFile]
+    profiles: list[str]
+    """Ids or files, as the user named them. Their texts are those of `SweepRecord.profiles`."""
+    depth: Depth
+    auth_methods: bool
+    auth_users: list[str]
+    client_id: str | None
+    family: int | None
+    """4 or 6: only addresses of that family. None: both."""
+    all_addresses: bool
+
+
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):
     """The first line of a sweep."""
 
@@ -355,6 +389,8 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     """What the order of the hosts was drawn from: `--seed` with it and the same targets gives the same order."""
     strict: bool | None = None
     """Whether `--strict` held for the verdicts. None: in records of before this field."""
+    settings: SweepSettings | None = None
+    """None: in records of before this field."""
 
 
 class SharedKey(msgspec.Struct, frozen=True, kw_only=True):

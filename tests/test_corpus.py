@@ -75,13 +75,29 @@ def test_it_is_resumed_and_keeps_what_it_holds(name: str, tmp_path: Path) -> Non
     *_, one, other, silent = [
         word for word in json.loads(data.splitlines()[0])["arguments"] if word.startswith("127.0.0.")
     ]
-    code, _, error = sshprobe("scan", one, other, silent, "--resume", name, cwd=tmp_path)
+    (tmp_path / name).write_bytes(data[: data.rindex(b"\n") + 1])
+    # Its profile has changed since: the way to go on is the one that the error names.
+    assert sshprobe("grade", name, "-o", "new.jsonl", cwd=tmp_path)[0] == 0
+    code, _, error = sshprobe("scan", one, other, silent, "--resume", "new.jsonl", cwd=tmp_path)
     assert (code, error) == (0, "")
-    lines = (tmp_path / name).read_bytes().splitlines()
-    kept = [line for line in data.splitlines(keepends=True) if b'"type":"host"' in line and line.endswith(b"\n")]
-    assert lines[1 : 1 + len(kept)] == [line.strip() for line in kept]
+    lines = (tmp_path / "new.jsonl").read_bytes().splitlines()
+    kept = [json.loads(line) for line in data.splitlines()[1:] if b'"type":"host"' in line and line.endswith(b"}")]
+    for line, before in zip(lines[1:], kept, strict=False):
+        now = json.loads(line)
+        assert {key: now[key] for key in before if key != "verdicts"} == {
+            key: before[key] for key in before if key != "verdicts"
+        }
     hosts = [json.loads(line) for line in lines[1:-1]]
     assert sorted(f"{host['host']}:{host['port']}" for host in hosts) == sorted([one, other, silent])
+
+
+def test_without_settings_in_the_header_targets_have_to_be_given(tmp_path: Path) -> None:
+    shutil.copy(CORPUS / "1b61c73" / "interrupted.jsonl", tmp_path)
+    before = (tmp_path / "interrupted.jsonl").read_bytes()
+    code, _, error = sshprobe("scan", "--resume", "interrupted.jsonl", cwd=tmp_path)
+    assert (code, error.count("\n")) == (2, 1)
+    assert error.startswith("error: interrupted.jsonl: ")
+    assert (tmp_path / "interrupted.jsonl").read_bytes() == before
 
 
 @pytest.mark.parametrize(("name", "targets"), [("nightly", 30), ("small", 1), ("fix", 1), ("json", 1)])

@@ -12,13 +12,18 @@ from sshprobe.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.profiles import Profile
-    from sshprobe.records import ProfileReference, SweepRecord
+    from sshprobe.records import ProfileReference, SweepRecord, SweepSettings
 
 TOOL = f"sshprobe {__version__}"
 
 
-def sweep_header(profiles: Sequence[Profile], *, strict: bool, seed: int | None = None) -> SweepRecord:
-    """Return the header of a sweep that starts now, with the arguments of this process. `seed` is that of its order."""
+def sweep_header(
+    profiles: Sequence[Profile], *, strict: bool, seed: int | None = None, settings: SweepSettings | None = None
+) -> SweepRecord:
+    """Return the header of a sweep that starts now, with the arguments of this process.
+
+    `seed` is that of its order, `settings` what of its options changes its records.
+    """
     from sshprobe.records import SweepRecord
 
     return SweepRecord(
@@ -28,6 +33,7 @@ def sweep_header(profiles: Sequence[Profile], *, strict: bool, seed: int | None 
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         seed=seed,
         strict=strict,
+        settings=settings,
     )
 
 

@@ -41,6 +41,8 @@ class SweepProgress:
         self._live: Live | None = None
         self._live_is_ours = threading.RLock()  # that of one host comes up in a thread of its own
         self._summary: SummaryBuilder | None = None
+        self.held = 0
+        """Targets that the file of a resumed sweep holds already."""
 
     @contextlib.contextmanager
     def showing(self, summary: SummaryBuilder) -> Iterator[None]:
@@ -72,7 +74,7 @@ class SweepProgress:
             try:
                 yield
             finally:
-                if self._counters.done < self._total:
+                if self.held + self._counters.done < self._total:
                     self._live.start()
 
     def say(self, words: str) -> None:
@@ -82,13 +84,14 @@ class SweepProgress:
 
     def line(self) -> str:
         """Return "612 of 1,024   298 ssh   71/s   6 s left   A 201  B 60"."""
-        done = self._counters.done
+        new = self._counters.done
+        done = self.held + new
         parts = [f"{done:,} of {self._total:,}"]
         if self._summary is not None:
             parts.append(f"{sum(self._first_grades().values()):,} ssh")
         elapsed = time.monotonic() - self._start
-        if done and elapsed > 1:
-            rate = done / elapsed
+        if new and elapsed > 1:
+            rate = new / elapsed
             left = max(self._total - done, 0) / rate
             parts += [f"{rate:,.0f}/s", f"{left:,.0f} s left" if left < 100 else f"{left / 60:,.0f} min left"]
         if self._counters.waiting:
@@ -133,7 +136,7 @@ class SweepProgress:
                 if self._live is None and time.monotonic() >= until:
                     live = _live_line(lambda: f"waiting for {self._only} ...", style="dim")
                     with self._live_is_ours:
-                        if self._counters.done < self._total:
+                        if self.held + self._counters.done < self._total:
                             self._live = live
                             live.start()
 
@@ -171,7 +174,7 @@ def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join()
+        thread.join(1.0)  # it may wait for somebody to read standard error
 
 
 def sweep_progress(

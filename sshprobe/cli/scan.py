@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 import time
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fix import fix_format
@@ -22,18 +22,24 @@ from sshprobe.cli.options import (
     terminal,
 )
 from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
+from sshprobe.cli.resume import (
+    header_of,
+    read_resumed,
+    refuse_other_settings,
+    restored,
+    resumed_file,
+    say_other_version,
+    say_others,
+    settings_of,
+)
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
-from sshprobe.cli.target_options import LARGE_SWEEP, ChosenTargets, target_options
-from sshprobe.errors import InputError
+from sshprobe.cli.target_options import ChosenTargets, target_options
 from sshprobe.platform import allow_open_sockets, cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sshprobe.cli.driving import Drive
-    from sshprobe.profiles import Profile
-    from sshprobe.records import SweepRecord
-    from sshprobe.report.resuming import Resumption
     from sshprobe.targets import TargetStream
 
 PARALLEL_FROM = 4096
@@ -133,17 +139,37 @@ def scan(
 
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
+    asked = settings_of(
+        chosen,
+        profile_names,
+        depth=depth,
+        auth_methods=not no_auth_methods,
+        auth_users=auth_user,
+        client_id=client_id,
+        family=4 if ipv4 else 6 if ipv6 else None,
+        all_addresses=all_addresses,
+    )
+    if resume is not None:
+        if resumed_file(resume, output, format_) == resume:
+            output = None
+        if chosen.count_only:
+            raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
+        hold(resume)
+        header = header_of(resume)
+        if not chosen.any_named:
+            chosen, asked = restored(resume, header, chosen, click.get_current_context(), asked)
+            if is_default("profile_names"):
+                profile_names = tuple(asked.profiles)
+            strict = strict or bool(header is not None and header.strict)
+        elif header is not None and header.settings is not None:
+            refuse_other_settings(resume, header.settings, asked)
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
-    if resume is not None and (output is not None or format_ not in (None, "jsonl")):
-        raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
-    if resume is not None and chosen.count_only:
-        raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
     refuse_inputs(output, (*chosen.names_of_files(), *profile_names))
     if output is not None and format_ is None:
         format_ = format_of(output)
     if not chosen.count_only and (save_as is None or chosen.any_named):
-        hold(resume if resume is not None else output)
+        hold(output)
     new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
     if new_table is not None and not chosen.any_named:
         check_without_targets(chosen, client_id)
@@ -160,18 +186,18 @@ def scan(
     settings: dict[str, Any] = {
         "profiles": profiles,
         "strict": strict,
-        "depth": depth,
-        "auth_methods": not no_auth_methods,
-        "auth_user": auth_user,
-        "client_id": client_id,
+        "depth": asked.depth,
+        "auth_methods": asked.auth_methods,
+        "auth_user": tuple(asked.auth_users),
+        "client_id": asked.client_id,
         "connect_timeout": connect_timeout or (FAST_CONNECT_TIMEOUT if fast else 5.0),
         "timeout": timeout,
         "host_timeout": host_timeout,
         "concurrency": concurrency or (FAST_CONCURRENCY if fast else 100),
         "rate": (None if fast else DEFAULT_RATE) if rate is None else rate or None,
         "throttle_wait": throttle_wait,
-        "all_addresses": all_addresses,
-        "family": 4 if ipv4 else 6 if ipv6 else None,
+        "all_addresses": asked.all_addresses,
+        "family": asked.family,
         "exclude": exclusions,
         "trouble": lambda words: said[0](f"{words}: pausing"),
     }
@@ -183,10 +209,12 @@ def scan(
         drive.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
     )
     said.append(progress.say)
-    done = read_resumed(resume, profiles, strict=strict, all_addresses=all_addresses)
+    done = read_resumed(resume, profiles, strict=strict, all_addresses=asked.all_addresses)
     if done is not None:
         say_other_version(done)
-        say_others(done, stream)
+        progress.held = say_others(done, stream)
+    elif output is None and format_ in (None, "table") and fixes is None and stream.total > 1:
+        note("without `-o FILE`, only the table will remain of this scan")
     with open_output(
         "jsonl" if resume is not None else format_,
         output if resume is None else resume,
@@ -204,7 +232,7 @@ def scan(
         if notice:
             progress.say(notice)
         if done is None or not done.size:
-            sink.header(sweep_header(profiles, strict=strict, seed=stream.seed))
+            sink.header(sweep_header(profiles, strict=strict, seed=stream.seed, settings=asked))
         else:
             done.replay(sink.replay)
         start = time.monotonic()
@@ -214,6 +242,12 @@ def scan(
         duration_ms = (time.monotonic() - start) * 1000 + (0 if done is None else done.duration_ms)
         sink.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
+
+
+def is_default(parameter: str) -> bool:
+    """Whether an option was not given anywhere."""
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source in (None, ParameterSource.DEFAULT)
 
 
 def check_client_id(client_id: str | None) -> None:
@@ -259,56 +293,3 @@ def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:
         return None
     settings["concurrency"] = allowed * workers
     return f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files does not allow more"
-
-
-def say_other_version(done: Resumption) -> None:
-    """Say that a file will hold what two versions saw and how each graded it: a file says one in its header."""
-    from sshprobe.cli.header import TOOL
-
-    if done.header is not None and done.header.tool != TOOL:
-        again = f"`sshprobe grade {shlex.quote(done.name)} -o NEW` grades all of it alike"
-        note(f"{done.name} was begun by {done.header.tool} and goes on with {TOOL}: {again}")
-
-
-def say_others(done: Resumption, stream: TargetStream) -> None:
-    """Say that a file to go on with holds hosts that are no targets: they are hardly meant to be one sweep."""
-    if stream.total > LARGE_SWEEP:  # as many would take long to look up
-        return
-    known = {(target.host, target.port) for target in map(stream.at, range(stream.total))}
-    others = len(done) - sum(place in done for place in known)
-    if others > 0:
-        words = "1 host that is no target" if others == 1 else f"{others:,} hosts that are no targets"
-        note(f"{done.name} holds {words} now: its sweep had others")
-
-
-def read_resumed(
-    name: str | None, profiles: Sequence[Profile], *, strict: bool, all_addresses: bool
-) -> Resumption | None:
-    """Read the sweep to go on with. Raises `InputError` if it is none, or was graded by other rules."""
-    if name is None:
-        return None
-    from sshprobe.report.resuming import Resumption
-
-    done = Resumption(name, all_addresses=all_addresses)
-    if done.header is not None:
-        refuse_other_rules(done.header, profiles, strict=strict, source=name)
-    return done
-
-
-def refuse_other_rules(header: SweepRecord, profiles: Sequence[Profile], *, strict: bool, source: str) -> None:
-    """Raise `InputError` where a file would hold verdicts by two rules. Old files do not say all of theirs."""
-    before = [(profile.id, profile.version) for profile in header.profiles]
-    if before != [(profile.id, profile.version) for profile in profiles]:
-        words = ", ".join(identifier for identifier, _ in before) or "no profile"
-        raise InputError(f"was graded against {words}: name the same with `--profile`", source=source)
-    if header.strict is not None and header.strict != strict:
-        words = "with `--strict`: give it again" if header.strict else "without `--strict`: leave it out"
-        raise InputError(f"was graded {words}", source=source)
-    pairs = zip(header.profiles, profiles, strict=True)
-    edited = [now.id for then, now in pairs if then.digest not in ("", now.digest)]
-    if edited:
-        raise InputError(
-            f"was graded against {', '.join(edited)}, of which the text has changed since: put it back, or let "
-            "`sshprobe grade` with `-o NEW` grade the file by what it is now, and `--resume NEW`",
-            source=source,
-        )

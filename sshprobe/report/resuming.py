@@ -13,6 +13,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import msgspec
 
@@ -87,14 +88,19 @@ class Resumption:
                     try:
                         record = decoder.decode(line)
                     except (msgspec.DecodeError, UnicodeDecodeError):
-                        if torn or not stream.peek(1):
+                        if torn:
                             break
+                        if number == 1 and line.startswith(b'{"sweep":'):
+                            raise InputError(
+                                "is one JSON document: only JSON lines can be resumed", source=self.name
+                            ) from None
                         raise InputError("is no record of a sweep", source=self.name, line=number) from None
                     if torn:
                         break
                     self._take(record, number, end, all_addresses)
-                    if isinstance(record, SummaryRecord):
-                        break  # written anew at the end
+                    if isinstance(record, SummaryRecord):  # written anew at the end
+                        self._refuse_more(stream, number)
+                        break
                     end += len(line)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
@@ -104,6 +110,17 @@ class Resumption:
             raise InputError("does not begin with the header of a sweep", source=self.name, line=1)
         if not all_addresses:
             self._release(end)
+
+    def _refuse_more(self, stream: IO[bytes], number: int) -> None:
+        """Raise `InputError` if anything follows a summary: it would be cut off."""
+        for after, line in enumerate(stream, number + 1):
+            if line.strip():
+                raise InputError(
+                    "has more records after its summary, which `--resume` would delete: `sshprobe grade` with `-o NEW` "
+                    "makes one sweep of them",
+                    source=self.name,
+                    line=after,
+                )
 
     def _is_torn_header(self) -> bool:
         with Path(self.name).open("rb") as stream:

@@ -1,0 +1,173 @@
+"""`scan --resume` as people type it: alone, with `-o`, with other options, on files that hold more than one sweep."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sshprobe.cli.progress import SweepProgress
+from sshprobe.sweep import Progress
+from tests.cli.test_cli_commands import sshprobe
+
+HOSTS = ["127.0.0.2:1", "127.0.0.3:1"]
+
+
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def hosts(path: Path) -> list[str]:
+    return sorted(f"{each['host']}:{each['port']}" for each in map(json.loads, lines(path)) if each["type"] == "host")
+
+
+def cut(path: Path, number: int) -> None:
+    """Leave the header and some hosts, as after a kill."""
+    path.write_bytes(b"".join(lines(path)[: 1 + number]) + b'{"type":"host","sch')
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "hosts.txt").write_text("\n".join(HOSTS) + "\n")
+    return tmp_path
+
+
+def test_alone_it_takes_targets_and_settings_from_the_header(folder: Path) -> None:
+    options = ["--depth", "lists", "--strict", "--profile", "mozilla-modern", "-p", "1,7", "--auth-user", "git"]
+    named = ["127.0.0.4", "-f", "hosts.txt", "--exclude", "127.0.0.3"]
+    assert sshprobe("scan", *named, *options, "-o", "x.jsonl", cwd=folder).returncode == 3
+    whole = hosts(folder / "x.jsonl")
+    assert whole == [*HOSTS, "127.0.0.4:1", "127.0.0.4:7"]
+    header = lines(folder / "x.jsonl")[0]
+    for number in range(3):
+        cut(folder / "x.jsonl", number)
+        run = sshprobe("scan", "--resume", "x.jsonl", "--timeout", "5", "-c", "7", cwd=folder)
+        told = "note: x.jsonl goes on with 127.0.0.4 -f hosts.txt --exclude 127.0.0.3, port 1,7\n"
+        assert (run.returncode, run.stderr.decode()) == (3, told)
+        assert lines(folder / "x.jsonl")[0] == header
+        assert hosts(folder / "x.jsonl") == whole
+        assert {json.loads(line)["depth"] for line in lines(folder / "x.jsonl")[1:-1]} == {"lists"}
+
+
+def test_output_may_name_the_same_file(folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    cut(folder / "x.jsonl", 1)
+    assert sshprobe("scan", *HOSTS, "-o", "./x.jsonl", "--resume", "x.jsonl", cwd=folder).returncode == 3
+    assert hosts(folder / "x.jsonl") == HOSTS
+    assert {path.name for path in folder.iterdir()} == {"hosts.txt", "x.jsonl"}
+    run = sshprobe("scan", *HOSTS, "-o", "y.jsonl", "--resume", "x.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
+
+
+def test_a_file_of_targets_that_changed_is_refused(folder: Path) -> None:
+    sshprobe("scan", "-f", "hosts.txt", "-o", "x.jsonl", cwd=folder)
+    cut(folder / "x.jsonl", 1)
+    before = (folder / "x.jsonl").read_bytes()
+    (folder / "hosts.txt").write_text("127.0.0.9:1\n")
+    run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
+    words = "error: x.jsonl: had targets from hosts.txt, which has changed since: give them again\n"
+    assert (run.returncode, run.stderr.decode()) == (2, words)
+    (folder / "hosts.txt").unlink()
+    run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr.count(b"cannot be read again")) == (2, 1)
+    assert (folder / "x.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("words", [["-"], ["-f", "-"]])
+def test_standard_input_is_refused(words: list[str], folder: Path) -> None:
+    sshprobe("scan", *words, "-o", "x.jsonl", cwd=folder, stdin=b"127.0.0.2:1\n127.0.0.3:1\n")
+    cut(folder / "x.jsonl", 1)
+    run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr) == (2, b"error: x.jsonl: had targets from standard input: give them again\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--depth", "keys"], "--depth"),
+        (["-p", "2222"], "--port"),
+        (["--auth-user", "git"], "--auth-user"),
+        (["--no-auth-methods"], "--no-auth-methods"),
+        (["--all-addresses"], "--all-addresses"),
+        (["-4"], "-4"),
+        (["--client-id", "SSH-2.0-me"], "--client-id"),
+        (["--strict"], "--strict"),
+        (["--profile", "mozilla-modern"], "--profile"),
+    ],
+)
+@pytest.mark.parametrize("targets", [HOSTS, []], ids=["targets", "alone"])
+def test_options_that_change_records_are_refused_by_name(
+    targets: list[str], options: list[str], named: str, folder: Path
+) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    before = (folder / "x.jsonl").read_bytes()
+    run = sshprobe("scan", *targets, *options, "--resume", "x.jsonl", cwd=folder)
+    errors = [line for line in run.stderr.decode().splitlines() if line.startswith("error: x.jsonl: ")]
+    assert (run.returncode, len(errors)) == (2, 1)
+    assert named in errors[0]
+    assert (folder / "x.jsonl").read_bytes() == before
+
+
+def test_pace_may_differ(folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    cut(folder / "x.jsonl", 1)
+    pace = ["--fast", "--workers", "2", "--rate", "5", "--timeout", "3", "--host-timeout", "9", "--fix", "-c", "3"]
+    run = sshprobe("scan", *HOSTS, *pace, "--resume", "x.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr) == (3, b"")
+    assert hosts(folder / "x.jsonl") == HOSTS
+
+
+@pytest.mark.parametrize("kind", ["two sweeps", "hosts after the summary", "half a line after the summary"])
+def test_nothing_is_deleted_of_a_file_that_holds_more(kind: str, folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    one = (folder / "x.jsonl").read_bytes()
+    more = {
+        "two sweeps": one,
+        "hosts after the summary": lines(folder / "x.jsonl")[1],
+        "half a line after the summary": lines(folder / "x.jsonl")[1][:50],
+    }[kind]
+    (folder / "x.jsonl").write_bytes(one + more)
+    for targets in (HOSTS, []):
+        run = sshprobe("scan", *targets, "--resume", "x.jsonl", cwd=folder)
+        assert run.returncode == 2
+        assert b"error: x.jsonl:5: has more records after its summary" in run.stderr
+        assert (folder / "x.jsonl").read_bytes() == one + more
+
+
+def test_a_document_is_refused_in_plain_words(folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.json", cwd=folder)
+    before = (folder / "x.json").read_bytes()
+    run = sshprobe("scan", *HOSTS, "--resume", "x.json", cwd=folder)
+    words = b"error: x.json: is one JSON document: only JSON lines can be resumed\n"
+    assert (run.returncode, run.stderr) == (2, words)
+    assert (folder / "x.json").read_bytes() == before
+
+
+def test_nothing_in_a_header_names_a_file_to_write(folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    header, *rest = lines(folder / "x.jsonl")
+    assert b"output" not in json.dumps(json.loads(header)["settings"]).encode()
+    other = json.loads(header)
+    other["arguments"] = ["scan", *HOSTS, "-o", "precious.txt"]
+    other["settings"]["output"] = "precious.txt"
+    (folder / "x.jsonl").write_bytes(json.dumps(other).encode() + b"\n" + rest[0])
+    (folder / "precious.txt").write_text("mine")
+    assert sshprobe("scan", "--resume", "x.jsonl", cwd=folder).returncode == 3
+    assert (folder / "precious.txt").read_text() == "mine"
+    assert hosts(folder / "x.jsonl") == HOSTS
+
+
+def test_progress_counts_what_the_file_holds() -> None:
+    counters = Progress()
+    progress = SweepProgress(counters, 254, "", wanted=False)
+    progress.held = 120
+    counters.done = 4
+    assert progress.line().startswith("124 of 254   ")
+
+
+def test_several_hosts_without_a_file_are_noted(folder: Path) -> None:
+    words = b"note: without `-o FILE`, only the table will remain of this scan\n"
+    assert sshprobe("scan", *HOSTS, cwd=folder).stderr == words
+    for options in ([*HOSTS, "--format", "jsonl"], HOSTS[:1], [*HOSTS, "-o", "x.jsonl"]):
+        assert sshprobe("scan", *options, cwd=folder).stderr == b""
