@@ -15,6 +15,7 @@ from sshprobe.grading.dsa_keys import DSAWeakness, dsa_weaknesses
 from sshprobe.grading.point_keys import PointWeakness, point_weaknesses
 from sshprobe.grading.roca import is_roca
 from sshprobe.grading.small_factors import has_small_factor
+from sshprobe.grading.x509_keys import without_x509
 
 RSAWeakness = Literal["malformed", "close_primes", "roca", "exponent", "small_private_exponent", "small_exponent"]
 Weakness = RSAWeakness | DSAWeakness | PointWeakness
@@ -37,11 +38,11 @@ class RSAKey(NamedTuple):
 
 
 def rsa_key(blob: bytes) -> RSAKey | None:
-    """Read the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (OpenSSH's PROTOCOL.certkeys).
+    """Read the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (OpenSSH's PROTOCOL.certkeys, RFC 6187).
 
     None for other types, and for what is no whole key.
     """
-    fields = strings(blob, 4)
+    fields = strings(without_x509(blob), 4)
     if not fields or fields[0] not in _NUMBERS_AT:
         return None
     numbers = fields[_NUMBERS_AT[fields[0]] :][:2]
@@ -75,6 +76,7 @@ def strings(blob: bytes, most: int) -> list[bytes]:
 
 def plain_blob(blob: bytes) -> bytes:
     """Return the blob of the RSA key inside a certificate; any other blob as it is."""
+    blob = without_x509(blob)
     fields = strings(blob, 4)
     if len(fields) == 4 and _NUMBERS_AT.get(fields[0]) == 2:
         return b"".join(len(field).to_bytes(4, "big") + field for field in (b"ssh-rsa", *fields[2:]))
@@ -92,7 +94,7 @@ def decoded(blob: str) -> bytes:
 @lru_cache(maxsize=4096)
 def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
     """What is wrong with the host key of a record, given its `blob`: RSA, DSA, ECDSA, Ed25519 and Ed448."""
-    whole = decoded(blob)
+    whole = without_x509(decoded(blob))
     key = rsa_key(whole)
     if key is not None:
         return rsa_weaknesses(key)

@@ -6,13 +6,14 @@ import base64
 from collections.abc import Iterator
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sshprobe.grading import grade, weaknesses_of
 from sshprobe.grading.fleet import FINDINGS
 from sshprobe.grading.key_checks import _WEAKNESSES
+from sshprobe.grading.keys import rsa_key
 from sshprobe.grading.point_keys import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.judging import Judge
 from sshprobe.profiles import load_profile
@@ -236,7 +237,41 @@ def test_a_point_of_small_order_counts_although_its_proof_is_wrong() -> None:
     assert (found["host_key.small_order"], found["host_key.unproven"]) == ("critical", "high")
 
 
+def x509_certificate(key: object, signer: object) -> bytes:
+    from datetime import UTC, datetime
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "lab")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).serial_number(1)
+    builder = builder.not_valid_before(datetime(2026, 1, 1, tzinfo=UTC)).not_valid_after(
+        datetime(2027, 1, 1, tzinfo=UTC)
+    )
+    return builder.public_key(key).sign(signer, SHA256()).public_bytes(Encoding.DER)  # type: ignore[arg-type]
+
+
+def test_keys_in_certificates_of_x509_are_tested_too() -> None:
+    signer = ec.generate_private_key(ec.SECP256R1())
+    small = ec.derive_private_key(7, ec.SECP256R1()).public_key()
+    factor = rsa.RSAPublicNumbers(65537, next_prime(2**1100) * 1009 * next_prime(2**940)).public_key()
+    for key, type_, expected in (
+        (small, b"x509v3-ecdsa-sha2-nistp256", ("small_private_key",)),
+        (factor, b"x509v3-ssh-rsa", ("malformed",)),
+        (factor, b"x509v3-rsa2048-sha256", ("malformed",)),
+        (signer.public_key(), b"x509v3-ecdsa-sha2-nistp256", ()),
+    ):
+        der = x509_certificate(key, signer)
+        blob = string(type_) + (1).to_bytes(4, "big") + string(der) + (0).to_bytes(4, "big")
+        assert weaknesses_of(base64.b64encode(blob).decode("ascii")) == expected
+        assert weaknesses_of(base64.b64encode(der).decode("ascii")) == expected  # as the drafts have it
+        for cut in (5, 40, len(blob) // 2):
+            assert weaknesses_of(base64.b64encode(blob[:cut]).decode("ascii")) == ()
+    assert rsa_key(string(b"x509v3-ssh-rsa") + (1).to_bytes(4, "big") + string(x509_certificate(factor, signer)))
+
+
 def test_each_weakness_has_the_same_finding_in_a_fleet() -> None:
     assert {weakness: words["id"] for weakness, words in _WEAKNESSES.items()} == {
-        weakness: id for weakness, id in FINDINGS.items() if weakness != "known"
+        weakness: id for weakness, id in FINDINGS.items() if weakness not in ("known", "factored")
     }
