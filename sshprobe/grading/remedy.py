@@ -31,6 +31,8 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     """The smallest set: without any one of them the promise is not kept."""
     platform: Platform | None
     """Where the server has what the lines and commands are for; None: no commands, and advice in words."""
+    file: str
+    """The configuration that the lines are for: "/etc/ssh/sshd_config". Empty for other software."""
     lines: list[str]
     """Ready lines of sshd_config, comments among them. Empty: nothing to change there."""
     commands: list[str]
@@ -62,7 +64,8 @@ def remedy(
     software there is advice in plain words. `fleet`: what the keys of other hosts say is mended too.
     """
     steps, promised = planned(observation, profile, strict=strict, fleet=fleet)
-    openssh = is_openssh(observation)
+    platform = platform_of(observation)
+    openssh = platform is not None
     changes = [step.change for step in steps]
     lines: list[str] = []
     commands: list[str] = []
@@ -80,7 +83,8 @@ def remedy(
     left += _across(after(observation, steps), profile, fleet)
     return Remedy(
         changes=changes,
-        platform=platform_of(observation),
+        platform=platform,
+        file="" if platform is None else f"{platform.folder}/sshd_config",
         lines=[FIRST, UNLESS, *lines] if lines else [],
         commands=commands,
         short_commands=[*([KEYS.format(" and ".join(keys))] if short and keys else []), *short],

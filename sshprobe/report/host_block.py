@@ -48,7 +48,11 @@ class Advice(Promise, Protocol):
 
     @property
     def lines(self) -> list[str]:
-        """Lines for /etc/ssh/sshd_config."""
+        """Lines for the configuration of sshd."""
+
+    @property
+    def file(self) -> str:
+        """The file that they are for: "/etc/ssh/sshd_config"."""
 
     @property
     def short_commands(self) -> list[str]:
@@ -243,9 +247,7 @@ def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, several: bo
         lines.append(f"  {goal}, run:")
         lines += [f"    {escape_unprintable(command)}" for command in advice.short_commands]
     if advice.lines:
-        lines.append(
-            "  Then, in /etc/ssh/sshd_config:" if advice.short_commands else f"  {goal}, in /etc/ssh/sshd_config:"
-        )
+        lines.append(f"  Then, in {advice.file}:" if advice.short_commands else f"  {goal}, in {advice.file}:")
         lines += [f"    {escape_unprintable(line)}" for line in advice.lines]
     if advice.long_commands:
         words = f"{', '.join(advice.long_commands)}: --fix prints the command"

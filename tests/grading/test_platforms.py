@@ -16,6 +16,8 @@ from sshprobe.records import HostRecord, Observation
 from sshprobe.report.fix.ansible import playbook
 from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan
+from sshprobe.report.host_block import host_block
+from sshprobe.report.terminal import Terminal
 from tests.grading.observations import host_key, identification, modern, modulus
 
 MODERN = load_profile("mozilla-modern")
@@ -85,6 +87,12 @@ def printed(seen: Observation) -> str:
     return "\n".join((sshd_config(plan), drop_in(plan), playbook(plan)))
 
 
+def table(seen: Observation) -> str:
+    """What a scan prints of it."""
+    record = HostRecord(**msgspec.structs.asdict(seen), verdicts=[grade(seen, MODERN)])
+    return host_block(record, Terminal(width=400), remedies={MODERN.id: remedy(seen, MODERN)}, verbose=True)
+
+
 @pytest.mark.parametrize(("said", "platform"), KNOWN.items())
 def test_a_release_as_a_known_system_writes_it(said: str, platform: Platform) -> None:
     seen = bad(said)
@@ -120,8 +128,9 @@ def test_bsd_has_no_systemctl(said: str) -> None:
 
 @pytest.mark.parametrize("said", [said for said, platform in KNOWN.items() if platform is FREEBSD_PORT])
 def test_a_port_has_nothing_in_etc(said: str) -> None:
-    text = printed(bad(said))
-    assert not re.search(r"(?<!/usr/local)/etc/ssh", text)
+    text = printed(bad(said)) + table(bad(said))
+    assert "in /usr/local/etc/ssh/sshd_config:" in text
+    assert not re.search(r"(?<!/usr/local)(?<!File: )/etc/ssh", text)
     assert not re.search(r"(?<!/local)/sbin/sshd", text)
     rsa = [each.remediation for each in grade(bad(said), MODERN).findings if each.id == "host_key.size"]
     assert "-f /usr/local/etc/ssh/ssh_host_rsa_key.new" in (rsa[0] or "")

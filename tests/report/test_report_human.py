@@ -31,6 +31,7 @@ class Help:
     advice: list[str] = field(default_factory=list)
     long_commands: list[str] = field(default_factory=list)
     grade_is_partial: bool = False
+    file: str = "/etc/ssh/sshd_config"
 
 
 def test_one_host() -> None:

@@ -41,7 +41,7 @@ def sshd_config(plan: Plan) -> str:
 
 
 def drop_in(plan: Plan) -> str:
-    """Return a file for /etc/ssh/sshd_config.d for every group of OpenSSH servers."""
+    """Return a file for sshd_config.d for every group of OpenSSH servers."""
     blocks = []
     for group in plan.groups():
         if group.platform is not None:
