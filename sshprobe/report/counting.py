@@ -38,6 +38,8 @@ class Counted(NamedTuple):
     verdicts: tuple[CountedVerdict, ...]
     fleet: tuple[str, ...] = ()
     """What its findings across the fleet that count are about, in words; each once."""
+    one_user: bool = False
+    """Whether authentication methods were seen for the first user alone."""
 
 
 class Place(Protocol):
@@ -54,7 +56,10 @@ class Place(Protocol):
 
 def counted(seen: Observation, verdicts: tuple[CountedVerdict, ...]) -> Counted:
     """Return what of a host is counted."""
-    return Counted(seen.status, seen.identification is not None, seen.connections, bool(seen.host_keys), verdicts)
+    users = seen.authentication_by_user
+    one_user = users is not None and len(users) == 1 and seen.authentication_methods is not None
+    answered = seen.identification is not None
+    return Counted(seen.status, answered, seen.connections, bool(seen.host_keys), verdicts, one_user=one_user)
 
 
 def counted_record(record: HostRecord) -> Counted:

@@ -109,6 +109,8 @@ class FleetTable:
         self._servers = 0
         self._partial = 0
         """Graded hosts of which not everything was seen."""
+        self._one_user = 0
+        """Graded hosts that showed the authentication methods of their first user alone."""
         self._common: Counter[str] = Counter()
 
     def add(self, record: HostRecord) -> None:
@@ -126,6 +128,7 @@ class FleetTable:
         for each in seen.verdicts:
             if each.profile not in self._profiles:
                 self._profiles.append(each.profile)
+        self._one_user += number * (seen.one_user and bool(seen.verdicts))
         self._partial += number * any(each.grade_is_partial for each in seen.verdicts)
         rows = self._silent if seen.status in _SILENT and not seen.verdicts else self._rows
         if rows is self._silent and not self._verbose:
@@ -197,6 +200,9 @@ class FleetTable:
         if len(self._profiles) > 1:
             sentences.append(f"Grade, score and worst are those of {escape_unprintable(self._profiles[0])}.")
         sentences += self._sentences(summary)
+        if self._one_user:
+            hosts = "1 host" if self._one_user == 1 else f"{self._one_user:,} hosts"
+            sentences.append(f"Of {hosts} authentication methods were seen for one user alone.")
         if self._partial:
             hosts = "1 host has" if self._partial == 1 else f"{self._partial:,} hosts have"
             sentences.append(f"{hosts} a letter with ?: not everything was seen there that can cost points.")

@@ -1,0 +1,63 @@
+"""--auth-user: repeatable, in saved options, in the environment; and whom a table of several hosts names."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sshprobe.cli.options import DEFAULT_AUTH_USERS
+from sshprobe.errors import InputError
+from sshprobe.grading import grade
+from sshprobe.profiles import load_profile
+from sshprobe.records import HostRecord, Observation, UserAuthentication
+from sshprobe.report.counting import counted_record
+from sshprobe.scanner import Scanner
+from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values
+from tests.grading.observations import modern
+
+__all__ = ["run", "values"]
+
+
+def test_two_users_unless_told_and_as_many_as_are_named(values: Values) -> None:
+    assert values("10.0.0.1")["auth_user"] == DEFAULT_AUTH_USERS
+    assert values("10.0.0.1", "--auth-user", "alice")["auth_user"] == ("alice",)
+    assert values("10.0.0.1", "--auth-user", "alice", "--auth-user", "bob")["auth_user"] == ("alice", "bob")
+
+
+def test_of_the_environment(values: Values, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSHPROBE_SCAN_AUTH_USER", "alice bob")
+    assert values("10.0.0.1")["auth_user"] == ("alice", "bob")
+    assert values("10.0.0.1", "--auth-user", "carol")["auth_user"] == ("carol",)
+
+
+def test_saved_and_read_again(run: Run, values: Values) -> None:
+    users = ["--auth-user", "alice", "--auth-user", "bob"]
+    assert run("scan", "--save-as", "a", *users, "10.0.0.1", "--count")[0] == 0
+    assert saved()["a"]["auth-user"] == ["alice", "bob"]  # type: ignore[index]
+    assert values("--saved", "a")["auth_user"] == ("alice", "bob")
+
+
+def test_a_table_of_before_that_names_one(run: Run, values: Values) -> None:
+    FILE.parent.mkdir(parents=True)
+    FILE.write_text('[scan.a]\nauth-user = "alice"\ntargets = ["10.0.0.1"]\n')
+    assert values("--saved", "a")["auth_user"] == ("alice",)
+
+
+def test_the_library_takes_one_name_or_several() -> None:
+    assert Scanner().options.auth_users == ("root", "nobody")
+    assert Scanner(auth_user="alice").options.auth_users == ("alice",)
+    assert Scanner(auth_user=["alice", "bob", "alice"]).options.auth_users == ("alice", "bob")
+    for nobody in ("", [], ["alice", ""]):
+        with pytest.raises(InputError):
+            Scanner(auth_user=nobody)
+
+
+def test_hosts_of_one_user_are_counted() -> None:
+    def counts(observed: Observation) -> bool:
+        verdicts = [grade(observed, load_profile("mozilla-modern"))]
+        return counted_record(HostRecord(**msgspec.structs.asdict(observed), verdicts=verdicts)).one_user
+
+    keys = UserAuthentication(methods=["publickey"], none_accepted=False)
+    assert counts(modern(authentication_by_user={"root": keys})) is True
+    assert counts(modern(authentication_by_user={"root": keys, "nobody": keys})) is False
+    assert counts(modern()) is False  # a record of before
