@@ -98,7 +98,7 @@ async def test_a_server_without_its_moduli_file_sends_a_group_of_an_rfc(openssh:
     (finding,) = found(observation, "group_exchange.standard_group")
     assert (finding.severity, finding.observed) == ("note", "group18")
     assert finding.remediation is not None
-    assert "/etc/ssh/moduli" in finding.remediation
+    assert "moduli file" in finding.remediation
     assert "using fixed modulus" in server.log()
 
 
