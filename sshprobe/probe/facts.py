@@ -110,10 +110,16 @@ class Facts(msgspec.Struct):
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
         key = event.host_key
         blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
-        known = [known.blob for known in self.host_keys if known.type == key.type]
-        if blob in known:
-            return
-        if known:
+        if event.hashed_otherwise is not None:
+            self.warn(
+                f"{event.kex_algorithm}: the server hashes other sizes than it was asked for ({event.hashed_otherwise})"
+            )
+        same_type = [known for known in self.host_keys if known.type == key.type]
+        for known in same_type:
+            if known.blob == blob:
+                self._saw_again(known, event)
+                return
+        if same_type:
             self.several_servers = True
             self.warn(f"the {key.type} host key differs between connections to this address")
         certificate = None if key.certificate is None else _certificate(key.certificate)
@@ -161,6 +167,23 @@ class Facts(msgspec.Struct):
         """Keep the methods that `user` may use; None: "none" logged us in."""
         self.methods[user] = UserAuthentication(
             methods=[escape_bytes(name) for name in methods or ()], none_accepted=methods is None
+        )
+
+    def _saw_again(self, known: HostKey, event: HostKeyReceived) -> None:
+        """Keep what another exchange says of a key that is known: one right signature proves it."""
+        before, now = known.signature_verified, event.signature_verified
+        if {before, now} == {True, False}:
+            wrong, right = known.kex_algorithm, event.kex_algorithm
+            if before:
+                wrong, right = right, wrong
+            self.warn(f"the signature of the {known.type} host key was wrong with {wrong}, and is right with {right}")
+        if now is None or before or now == before:
+            return
+        self.host_keys[self.host_keys.index(known)] = msgspec.structs.replace(
+            known,
+            signature_verified=now,
+            signature_algorithm=event.signature_algorithm,
+            kex_algorithm=event.kex_algorithm,
         )
 
     def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...], *, whole: bool = False) -> None:

@@ -273,10 +273,13 @@ class HostProbe:
             raise
         finally:
             if exchange.request is not None and not conversation.early:
-                bits = self.facts.saw_group(exchange.kex, exchange.request, conversation.answers.group)
-                self._progress.saw_group(exchange, bits)
+                group = conversation.answers.group
+                if group is not None or not self._progress.is_doubtful(exchange):
+                    bits = self.facts.saw_group(exchange.kex, exchange.request, group)
+                    self._progress.saw_group(exchange, bits, faulty=group is not None and bits is None)
         self.facts.saw_host_key(event)
-        self._progress.answered.add(exchange.family)
+        if not self._progress.shown(exchange, event.signature_verified):
+            return  # what follows would be encrypted by a hash that may not be the server's
         if exchange.user is not None and conversation.transport.can_encrypt:
             self._outcome.reached("authentication")
             yield from self._authentication(conversation, exchange.user)

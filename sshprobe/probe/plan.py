@@ -33,7 +33,7 @@ from typing import Literal
 
 import msgspec
 
-from sshprobe.wire.host_keys import host_key_family
+from sshprobe.wire.host_keys import expected_blob_type, host_key_family
 from sshprobe.wire.key_exchange import METHODS, GroupExchangeRequest, Method
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import Negotiated
@@ -47,6 +47,9 @@ WIDE = GroupExchangeRequest(1024, 1024, 8192)
 
 NARROW = GroupExchangeRequest(1024, 1024, 1024)
 """Brings a group of 1024 bits from a server that uses one at all."""
+
+LARGE = GroupExchangeRequest(2048, 2048, 8192)
+"""Asked after a refusal: some servers hang up on a request for less (Cisco's `ip ssh dh min size 2048`, Go's)."""
 
 ENCRYPTS_BEST = "mlkem768x25519-sha256"
 
@@ -96,6 +99,10 @@ class Progress(msgspec.Struct):
     """Group-exchange method to the outcome of the `WIDE` request."""
     narrow_groups: dict[str, Literal["answered", "refused"]] = {}
     """The same of the `NARROW` one."""
+    large_groups: dict[str, Literal["answered", "refused"]] = {}
+    """The same of the `LARGE` one, which comes after a refusal."""
+    unproven: set[str] = set()
+    """Host key families that were shown with a wrong signature, and not yet in a second exchange."""
     least_bits: int | None = None
     """Of the smallest sound group that came."""
     maybe_openssh: bool = True
@@ -108,9 +115,15 @@ class Progress(msgspec.Struct):
     """Users after the first, who were asked about, to their outcome."""
     further_attempts: dict[str, int] = {}
 
-    def saw_group(self, exchange: Exchange, bits: int | None) -> None:
-        """Note what a request for a group brought: a sound one of so many bits, or None."""
-        outcomes = self.narrow_groups if exchange.request == NARROW else self.groups
+    def outcomes(self, request: GroupExchangeRequest | None) -> dict[str, Literal["answered", "refused"]]:
+        """Return the outcomes of requests like this."""
+        return self.narrow_groups if request == NARROW else self.large_groups if request == LARGE else self.groups
+
+    def saw_group(self, exchange: Exchange, bits: int | None, *, faulty: bool = False) -> None:
+        """Note what a request for a group brought: a sound one of so many bits, or None; a `faulty` one, too."""
+        outcomes = self.outcomes(exchange.request)
+        if faulty:
+            self.large_groups[exchange.kex] = "refused"  # what is no group is an answer: no larger one is asked for
         outcomes[exchange.kex] = "refused" if bits is None else "answered"
         if bits is not None:
             self.least_bits = min(bits, self.least_bits or bits)
@@ -124,8 +137,8 @@ class Progress(msgspec.Struct):
 
     def failed(self, exchange: Exchange, reason: str) -> None:
         """Note that `exchange` ended before the host key, or before a group where one was asked for."""
-        if exchange.group_exchange:
-            outcomes = self.narrow_groups if exchange.request == NARROW else self.groups
+        if exchange.group_exchange and not self.is_doubtful(exchange):
+            outcomes = self.outcomes(exchange.request)
             if outcomes.get(exchange.kex) != "answered":
                 outcomes[exchange.kex] = "refused"  # the method's failure, not the key's
                 return
@@ -137,6 +150,27 @@ class Progress(msgspec.Struct):
         self.attempts[exchange.family] = self.attempts.get(exchange.family, 0) + 1
         self.failures[exchange.family] = reason
         self.tried.add((exchange.kex, exchange.host_key_algorithm))
+
+    def is_doubtful(self, exchange: Exchange) -> bool:
+        """Whether a failure of `exchange` may be that of its host key: one of a kind that needs a certificate, say."""
+        family = exchange.family
+        return is_foreign(family) and family not in self.answered and self.attempts.get(family, 0) < ATTEMPTS
+
+    def shown(self, exchange: Exchange, verified: bool | None) -> bool:
+        """Note that the host key came. Return False if its signature is wrong, which another exchange has to confirm.
+
+        Some servers sign something else than the RFC has in one method, and their key is sound all the same.
+        """
+        family = exchange.family
+        if verified is False and family not in self.answered and self.attempts.get(family, 0) + 1 < ATTEMPTS:
+            self.attempts[family] = self.attempts.get(family, 0) + 1
+            self.failures[family] = "its signature is wrong, and there was no second one"
+            self.tried.add((exchange.kex, exchange.host_key_algorithm))
+            self.unproven.add(family)
+            return False
+        self.answered.add(family)
+        self.unproven.discard(family)
+        return True
 
     def authentication_answered(self, user: str, wanted: Wanted) -> None:
         """Note that the methods of `user` came."""
@@ -182,6 +216,7 @@ def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[
         name = printable_name(raw)
         if name and name != "null":
             families.setdefault(host_key_family(name), []).append(name)
+    families = dict(sorted(families.items(), key=lambda item: is_foreign(item[0])))
     for names in families.values():
         names.sort(key=lambda name: _RSA_ORDER.index(name) if name in _RSA_ORDER else len(_RSA_ORDER))
     offered = set(kex_algorithms)
@@ -191,6 +226,14 @@ def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[
     carriers = plain + groups + [method for method in methods if not method.verifiable]
     encrypting = sorted(carriers, key=lambda method: method.name != ENCRYPTS_BEST)
     return Offer(families, groups, carriers, encrypting, encrypts=bool(plain or groups))
+
+
+def is_foreign(family: str) -> bool:
+    """Whether host keys of this kind are not read here: X.509 (RFC 6187), national and vendors' ones.
+
+    Some servers list x509v3-ssh-rsa although they have no certificate, and close on whoever picks it (Cisco IOS XE).
+    """
+    return expected_blob_type(family) is None
 
 
 def pending_families(offered: Offer, progress: Progress) -> list[str]:
@@ -205,7 +248,7 @@ def pending_families(offered: Offer, progress: Progress) -> list[str]:
 def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | None:
     """Return in words what is wanted and was not answered when nothing more is asked; None if all was."""
     words = [
-        f"no {family} host key: {reason}"
+        f"no {'proof of the ' if family in progress.unproven else ''}{family} host key: {reason}"
         for family, reason in progress.failures.items()
         if family not in progress.answered
     ]
@@ -228,16 +271,19 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     user = _user(progress, wanted, offered, pending)
     if user is not None and wanted.host_keys and not pending and not progress.answered:
         user = None  # no exchange ever got as far as a host key: rule 4
-    suite = None if user is None else choose_suite(server)
+    suite = None if user is None else _suite(server, progress)
     found = _group(offered.groups, progress, wanted)
     if not offered.families or not offered.carriers:
         return None
     if found is not None and not _worth_a_connection(found[1], progress) and (suite is not None or not pending):
         found = None  # rule 6, and a second group-exchange method is worth no connection of its own
+    sure = [family for family in pending if not is_foreign(family)]
+    if pending and (pending[0] in progress.unproven or (not sure and progress.answered)):
+        found = None  # rule 4: another method than before; and a group shall not share the failure of a key
     if found is not None and suite is not None:
         if progress.authentication != "open":
             suite = None  # rule 6
-        elif len(pending) > 1:
+        elif len(sure) > 1:
             found = None  # rule 3
     if not (pending or suite or found):
         return None
@@ -246,7 +292,9 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     method, algorithm = _pair(methods, offered.families[family], progress)
     if not method.verifiable:
         suite = None
-    request = (WIDE if found is None else found[1]) if method.kind == "gex" else None
+    failed = {METHODS[kex].kind for kex, name in progress.tried if name in offered.families[family]}
+    carried = LARGE if "gex" in failed or "refused" in progress.groups.values() else WIDE
+    request = (carried if found is None else found[1]) if method.kind == "gex" else None
     return Exchange(
         method.name,
         algorithm,
@@ -263,6 +311,12 @@ def is_optional(exchange: Exchange, progress: Progress) -> bool:
     return exchange.request == NARROW and exchange.family in progress.answered
 
 
+def _suite(server: KexInit, progress: Progress) -> Suite | None:
+    """Return what to go on encrypted with: on a second try, another cipher and MAC."""
+    suite = choose_suite(server)
+    return choose_suite(server, other_than=suite) if progress.authentication_attempts else suite
+
+
 def _user(progress: Progress, wanted: Wanted, offered: Offer, pending: list[str]) -> str | None:
     """Return whose methods come next; those after the first only with a host key."""
     if not wanted.authentication or not offered.encrypts:
@@ -277,8 +331,11 @@ def _user(progress: Progress, wanted: Wanted, offered: Offer, pending: list[str]
 
 def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> tuple[Method, GroupExchangeRequest] | None:
     """Return what to ask next for the sake of a group, worth a connection of its own or not."""
-    if not wanted.group_exchange or "refused" in progress.groups.values():
+    if not wanted.group_exchange:
         return None
+    refused = [method for method in groups if progress.groups.get(method.name) == "refused"]
+    if refused:
+        return None if progress.large_groups or "answered" in progress.groups.values() else (refused[0], LARGE)
     for method in groups:
         if method.name not in progress.groups:
             return method, WIDE
@@ -289,7 +346,7 @@ def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> tuple[Me
 
 def _worth_a_connection(request: GroupExchangeRequest, progress: Progress) -> bool:
     """Return whether no other group-exchange method has answered a request like this."""
-    return not (progress.narrow_groups if request == NARROW else progress.groups)
+    return not progress.outcomes(request)
 
 
 def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
@@ -298,12 +355,19 @@ def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
 
 
 def _pair(methods: list[Method], names: list[str], progress: Progress) -> tuple[Method, str]:
-    """Return the first pair of method and name that has not failed; the first pair if all have."""
-    for name in names:
-        for method in methods:
-            if (method.name, name) not in progress.tried:
-                return method, name
-    return methods[0], names[0]
+    """Return the pair of method and name that differs most from those that failed; the first pair if none has."""
+    failed = [(METHODS[kex], name) for kex, name in progress.tried if name in names]
+    if not failed:
+        return methods[0], names[0]
+    details = {(method.kind, method.detail) for method, _ in failed}
+    failed_names = {name for _, name in failed}
+
+    def likeness(pair: tuple[Method, str]) -> tuple[bool, bool, bool, bool]:
+        method, name = pair
+        is_tried = (method.name, name) in progress.tried
+        return is_tried, not method.verifiable, (method.kind, method.detail) in details, name in failed_names
+
+    return min(((method, name) for name in names for method in methods), key=likeness)
 
 
 def negotiated_exchange(agreed: Negotiated | None, progress: Progress, wanted: Wanted) -> Exchange | None:

@@ -78,8 +78,11 @@ class Suite(msgspec.Struct, frozen=True):
     mac_server_to_client: str
 
 
-def choose_suite(server: KexInit) -> Suite | None:
-    """Return what we can speak with `server`, or None: no cipher or MAC of ours, or compression forced on us."""
+def choose_suite(server: KexInit, other_than: Suite | None = None) -> Suite | None:
+    """Return what we can speak with `server`, or None: no cipher or MAC of ours, or compression forced on us.
+
+    `other_than`: what failed. Its ciphers and MACs are left out where the server has others of ours.
+    """
     if not (
         b"none" in server.compression_algorithms_client_to_server
         and b"none" in server.compression_algorithms_server_to_client
@@ -89,7 +92,26 @@ def choose_suite(server: KexInit) -> Suite | None:
     to_client = _direction(server.encryption_algorithms_server_to_client, server.mac_algorithms_server_to_client)
     if to_server is None or to_client is None:
         return None
+    if other_than is not None:
+        to_server = _other_direction(
+            server.encryption_algorithms_client_to_server,
+            server.mac_algorithms_client_to_server,
+            (other_than.encryption_client_to_server, other_than.mac_client_to_server),
+        )
+        to_client = _other_direction(
+            server.encryption_algorithms_server_to_client,
+            server.mac_algorithms_server_to_client,
+            (other_than.encryption_server_to_client, other_than.mac_server_to_client),
+        )
     return Suite(to_server[0], to_client[0], to_server[1], to_client[1])
+
+
+def _other_direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...], failed: tuple[str, str]) -> tuple[str, str]:
+    """Return another cipher and another MAC than what `failed`, as far as there are any."""
+    cipher, mac = (name.encode() for name in failed)
+    others = tuple(name for name in ciphers if name != cipher), tuple(name for name in macs if name != mac)
+    found = _direction(*others) or _direction(others[0], macs) or _direction(ciphers, others[1])
+    return found or failed
 
 
 @lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `messages`

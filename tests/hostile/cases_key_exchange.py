@@ -153,8 +153,8 @@ def another_key(record: HostRecord) -> bool:
 
 def no_group(record: HostRecord) -> bool:
     """No size that could pass: none, or one that is small all the same."""
-    [asked] = record.group_exchange or []
-    return asked.modulus_bits is None or asked.modulus_bits < 1024
+    asked = record.group_exchange or []
+    return bool(asked) and all(each.modulus_bits is None or each.modulus_bits < 1024 for each in asked)
 
 
 UNPROVEN = key_is(signature_verified=False)
@@ -179,29 +179,48 @@ def hostile_certificate(record: HostRecord) -> bool:
 CASES = [
     # proofs
     Case(
-        "a signature of zeros", exchange(sign=lambda peer: text("ssh-ed25519") + text(bytes(64))), "ok", also=UNPROVEN
+        "a signature of zeros",
+        exchange(sign=lambda peer: text("ssh-ed25519") + text(bytes(64))),
+        "ok",
+        also=UNPROVEN,
+        connections=2,
     ),
-    Case("a signature of other data", exchange(sign=junk_signature("ssh-ed25519")), "ok", also=UNPROVEN),
-    Case("a signature of another algorithm", exchange(sign=junk_signature("rsa-sha2-512")), "ok", also=UNPROVEN),
-    Case("no signature", exchange(sign=lambda peer: b""), "ok", also=UNPROVEN),
-    Case("a signature that claims gigabytes", exchange(sign=lambda peer: b"\xff" * 20), "ok", also=UNPROVEN),
+    Case("a signature of other data", exchange(sign=junk_signature("ssh-ed25519")), "ok", also=UNPROVEN, connections=2),
+    Case(
+        "a signature of another algorithm",
+        exchange(sign=junk_signature("rsa-sha2-512")),
+        "ok",
+        also=UNPROVEN,
+        connections=2,
+    ),
+    Case("no signature", exchange(sign=lambda peer: b""), "ok", also=UNPROVEN, connections=2),
+    Case(
+        "a signature that claims gigabytes",
+        exchange(sign=lambda peer: b"\xff" * 20),
+        "ok",
+        also=UNPROVEN,
+        connections=2,
+    ),
     Case(
         "a signature with a tail",
         exchange(sign=lambda peer: peer.signature() + b"x"),
         "ok",
         also=UNPROVEN,
+        connections=2,
     ),
     Case(
         "a signature by another key",
         exchange(sign=lambda peer: text("ssh-ed25519") + text(Ed25519PrivateKey.generate().sign(peer.hash))),
         "ok",
         also=UNPROVEN,
+        connections=2,
     ),
     Case(
         "a key of small order, for which anyone can sign",
         exchange(blob=lambda peer: text("ssh-ed25519") + text(bytes(32)), sign=junk_signature("ssh-ed25519")),
         "ok",
         also=UNPROVEN,
+        connections=2,
     ),
     Case(
         "RSA with exponent 1",
@@ -212,6 +231,7 @@ CASES = [
         ),
         "ok",
         also=UNPROVEN,
+        connections=2,
     ),
     Case(
         "RSA of 20,000 bits, which nobody verifies",
@@ -450,7 +470,7 @@ CASES = [
     Case("p = -7", group(-7), "ok", "even or tiny", connections=2, also=no_group),
     Case("g = 1", group(GROUP_14, 1), "ok", "no group", connections=2, also=no_group),
     Case("g = p - 1", group(GROUP_14, GROUP_14 - 1), "ok", "no group", connections=2, also=no_group),
-    Case("a modulus that claims gigabytes", group_that_claims_gigabytes, "ok", connections=2, also=no_group),
+    Case("a modulus that claims gigabytes", group_that_claims_gigabytes, "ok", connections=3, also=no_group),
     Case(
         "a modulus of 512 bits",
         group(P_512),

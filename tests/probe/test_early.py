@@ -66,6 +66,7 @@ class Host(Asked):
         With lines `before` all; and with `first`, so many bytes of what is said early come by themselves.
         """
         server = ScriptedServer(line=self.line, **lists(**others))
+        server.client_line = OURS
         name = KEYS[len(self.probe.facts.host_keys)]
         opening = before + server.opening()
         if messages(self.step) == USUAL:

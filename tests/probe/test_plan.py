@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.probe.plan import Exchange, Progress, Wanted, next_exchange, offer, unanswered
+from sshprobe.probe.plan import LARGE, Exchange, Progress, Wanted, next_exchange, offer, unanswered
 from sshprobe.wire.key_exchange import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -73,12 +73,12 @@ def test_rsa_is_one_key_asked_for_by_sha_2_first() -> None:
     assert exchange.host_key_algorithm == "rsa-sha2-512"
 
 
-def test_a_server_that_hangs_up_on_groups_costs_one_connection_more() -> None:
+def test_a_server_that_hangs_up_on_groups_costs_two_connections_more() -> None:
     server = captured(next(path for path in CAPTURES if "paramiko" in path.stem))
     exchanges = answer_all(server, FULL, refuses_groups=True)
-    assert len(exchanges) == len(offer(server).families) + 1
+    assert len(exchanges) == len(offer(server).families) + 2
     assert not exchanges[0].group_exchange
-    assert sum(exchange.group_exchange for exchange in exchanges) == 1
+    assert [exchange.request == LARGE for exchange in exchanges if exchange.group_exchange] == [False, True]
 
 
 def test_a_failed_key_is_tried_another_way_and_then_left() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sshprobe.probe.plan import NARROW, WIDE, Exchange, Progress, Wanted, next_exchange, unanswered
+from sshprobe.probe.plan import LARGE, NARROW, WIDE, Exchange, Progress, Wanted, next_exchange, unanswered
 from sshprobe.wire.messages import KexInit
 from tests.probe.test_plan import kexinit
 
@@ -100,7 +100,7 @@ def test_nothing_smaller_than_1024_bits_can_come_and_who_refused_is_not_asked_na
     server = lists(1, "curve25519-sha256", SHA256)
     assert told(asked(server, openssh=False, bits=1024)[0]) == [("ssh-ed25519", WIDE, "root")]
     refused, _ = asked(lists(2, "curve25519-sha256", SHA256), openssh=False, refuses=(WIDE, NARROW))
-    assert [exchange.request for exchange in refused] == [None, WIDE, None]
+    assert [exchange.request for exchange in refused] == [None, WIDE, LARGE]
 
 
 def test_a_server_of_group_exchanges_alone_has_each_request_noted_and_names_both_users() -> None:

@@ -63,7 +63,8 @@ async def test_lists_that_share_nothing_with_ours_are_read(device: StartDevice) 
 @pytest.mark.parametrize("depth", ["full", "lists"])
 async def test_a_server_that_loses_what_comes_before_its_identification(device: StartDevice, depth: Depth) -> None:
     record = await scan(await device("37"), depth, timeout=5)
-    assert (record.error, record.warnings, record.connections, record.status) == (None, [], 2, "ok")
+    assert (record.error, record.warnings, record.status) == (None, [], "ok")
+    assert record.connections <= 2
     if depth == "full":
         assert [(key.type, key.signature_verified) for key in record.host_keys or []] == [("ssh-rsa", True)]
         assert record.authentication_methods == ["publickey", "password"]

@@ -267,6 +267,7 @@ class ScriptedServer:
     def __init__(self, *, strict: bool = True, line: bytes = b"SSH-2.0-scripted", **lists: Any) -> None:
         self.strict = strict
         self.line = line
+        self.client_line = CLIENT
         self.kexinit = kexinit(**lists) if strict else relaxed(**lists)
         self.host_key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"host key").digest())
         self.blob = text(b"ssh-ed25519") + text(self.host_key.public_key().public_bytes_raw())
@@ -299,7 +300,7 @@ class ScriptedServer:
         blob = self.blob if blob is None else blob
         k = ours.exchange(X25519PublicKey.from_public_bytes(self.client_share))
         self.k = number(int.from_bytes(k, "big"))
-        strings = (CLIENT, self.line, self.client_kexinit, self.kexinit, blob, self.client_share, public)
+        strings = (self.client_line, self.line, self.client_kexinit, self.kexinit, blob, self.client_share, public)
         self.hash = hashlib.sha256(b"".join(map(text, strings)) + self.k).digest()
         signature = (sign or self._sign)(self.hash)
         return bytes((31,)) + text(blob) + text(public) + text(signature)
