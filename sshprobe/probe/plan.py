@@ -277,8 +277,8 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
         return None
     if found is not None and not _worth_a_connection(found[1], progress) and (suite is not None or not pending):
         found = None  # rule 6, and a second group-exchange method is worth no connection of its own
-    sure = [family for family in pending if not is_foreign(family)]
-    if pending and (pending[0] in progress.unproven or (not sure and progress.answered)):
+    sure = pending if found is None else [family for family in pending if not is_foreign(family)]
+    if found is not None and pending and (pending[0] in progress.unproven or (not sure and progress.answered)):
         found = None  # rule 4: another method than before; and a group shall not share the failure of a key
     if found is not None and suite is not None:
         if progress.authentication != "open":

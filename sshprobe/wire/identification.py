@@ -45,6 +45,8 @@ class Identification(msgspec.Struct, frozen=True):
 
         Leading zeros do not count: OpenSSH reads "02.0" as 2.0 (kex.c, kex_exchange_identification).
         """
+        if self.protocol == b"2.0":
+            return True
         protocol = self.protocol.lstrip(b"0")
         return protocol == b"1.99" or protocol[:2] == b"2."
 
