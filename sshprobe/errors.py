@@ -48,3 +48,18 @@ def bug_line(error: BaseException) -> str:
     what = f"{type(error).__name__}: {said}" if said else type(error).__name__
     hint = "" if is_debugging() else ", with what `--debug` shows"
     return f"internal error{place}: {what} (a bug of sshprobe: please report it to its maintainers{hint})"
+
+
+def log_in_one_line() -> None:
+    """Have what is logged of our bugs, and of asyncio's, in one line on standard error; whole with `--debug`."""
+    import logging  # which commands without a network do not need
+
+    class OneLine(logging.Formatter):
+        def format(self, record: logging.LogRecord) -> str:
+            words = record.getMessage().splitlines()[0]
+            error = record.exc_info[1] if record.exc_info else None
+            return f"error: {words}" if error is None else f"error: {words}: {bug_line(error)}"
+
+    handler = logging.lastResort
+    if handler is not None and not is_debugging():
+        handler.setFormatter(OneLine())

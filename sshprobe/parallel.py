@@ -137,10 +137,13 @@ class ScanRunner:
         return await self._scanner.jobs(numbered.target)
 
 
-def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None]) -> Pool[Target, Results]:
+def scan_pool(
+    settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None], note: Callable[[str], None] | None = None
+) -> Pool[Target, Results]:
     """Return a pool that scans. `settings` are for all workers together: concurrency and rate are shared out.
 
-    Raises `InputError` as `Scanner` does, before any process is started.
+    `note` is told if fewer workers can be started. Raises `InputError` as `Scanner` does, before any process is
+    started, and `PoolError` if none can be.
     """
     Scanner(**settings)  # to raise here what is wrong
     concurrency = max(1, settings["concurrency"] // workers)
@@ -154,6 +157,7 @@ def scan_pool(settings: dict[str, Any], *, workers: int, trouble: Callable[[str]
         window=concurrency + 2 * FLUSH_RESULTS,
         lost=partial(_lost, settings.get("depth", "full")),
         trouble=trouble,
+        note=note,
     )
 
 

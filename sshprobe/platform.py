@@ -23,6 +23,15 @@ from sshprobe.interrupts import handling
 RESERVED_FILES = 64
 """Descriptors kept for everything that is no target: files, pipes, the event loop, the resolver."""
 
+FILES_OF_A_WORKER = 3
+"""Descriptors that a worker process takes in its parent: of the pipe for targets, and two by which its end is seen."""
+
+SPARE_FILES = 16
+"""Descriptors kept for files, modules that are imported late, and the event loop of a worker."""
+
+FILES_OF_A_LOOP = 15
+"""Descriptors without which an event loop and one connection cannot be: libuv aborts the process for want of one."""
+
 POLL_READABLE = POLL_FAILED = POLL_TO_THE_END = POLL_EVERYTHING = MORE_COMES = 0
 STREAM_NONBLOCKING: int = socket.SOCK_STREAM
 if sys.platform == "linux":
@@ -95,6 +104,27 @@ def allow_open_sockets(wanted: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return wanted
     return max(1, min(wanted, soft - RESERVED_FILES))
+
+
+def free_files() -> int | None:
+    """Return how many files this process can still open. None: there is no limit, or it cannot be found out."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return None
+    try:
+        return soft - len(list(Path("/proc/self/fd").iterdir()))
+    except OSError:
+        return soft - SPARE_FILES
+
+
+def affordable_workers(wanted: int) -> int:
+    """Return how many worker processes the limit on open files takes, `wanted` at most and 1 at least."""
+    free = free_files()
+    return wanted if free is None else max(1, min(wanted, (free - SPARE_FILES) // FILES_OF_A_WORKER))
 
 
 def cores() -> int:

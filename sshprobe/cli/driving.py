@@ -10,8 +10,10 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from sshprobe.cli.output_file import note
 from sshprobe.cli.standard_streams import abandon_writes, is_blocked
-from sshprobe.platform import loop_factory, on_interrupt
+from sshprobe.errors import MachineError, log_in_one_line
+from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_interrupt
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import HostLine
@@ -91,10 +93,26 @@ async def scan_here(
     return interrupts > 0
 
 
+def need_files(number: int) -> None:
+    """Raise `MachineError` if fewer than `number` files can still be opened."""
+    free = free_files()
+    if free is not None and free < number:
+        raise MachineError(f"this machine: too few open files are allowed, {number - free} more are needed")
+
+
 def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` on the fastest loop there is."""
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        return runner.run(work)
+    log_in_one_line()
+    free = free_files()
+    try:
+        if free is not None and free < FILES_OF_A_LOOP:
+            raise MachineError(
+                f"this machine: too few open files are allowed, {FILES_OF_A_LOOP - free} more are needed"
+            )
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(work)
+    finally:
+        work.close()  # where there was no descriptor for a loop it never began
 
 
 class SeveralProcesses:
@@ -103,8 +121,9 @@ class SeveralProcesses:
     def __init__(self, settings: dict[str, Any], workers: int) -> None:
         from sshprobe.parallel import scan_pool
 
-        trouble = settings.pop("trouble")
-        self._pool = scan_pool(settings, workers=workers, trouble=trouble)
+        shared = dict(settings)
+        trouble = shared.pop("trouble")
+        self._pool = scan_pool(shared, workers=workers, trouble=trouble, note=note)
         self._interrupts = 0
 
     @property
@@ -116,6 +135,7 @@ class SeveralProcesses:
         """See `Drive`."""
         from sshprobe.parallel import claim, hosts_of
 
+        log_in_one_line()
         writing = False  # what is written is counted too, whenever the second Ctrl-C comes
 
         def interrupted() -> None:

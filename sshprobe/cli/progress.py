@@ -55,7 +55,7 @@ class SweepProgress:
     def _way(self) -> contextlib.AbstractContextManager[None]:
         """Return the way to show it that suits where it is shown."""
         one = self._total == 1
-        if not self._wanted:
+        if not self._wanted or not _may_start_threads():
             return contextlib.nullcontext()
         if self._lines_only:
             return self._in_log()
@@ -147,6 +147,15 @@ class SweepProgress:
             if self._live is not None:
                 self._live.stop()
                 self._live = None
+
+
+def _may_start_threads() -> bool:
+    """Whether this machine has a thread left: a scan does without progress rather than without an end."""
+    try:
+        threading.Thread(target=str, daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _live_line(words: Callable[[], str], style: str = "") -> Live:

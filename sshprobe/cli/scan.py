@@ -34,7 +34,8 @@ from sshprobe.cli.resume import (
 )
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import ChosenTargets, target_options
-from sshprobe.platform import allow_open_sockets, cores
+from sshprobe.errors import InputError, MachineError
+from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -201,7 +202,7 @@ def scan(
         "exclude": exclusions,
         "trouble": lambda words: said[0](f"{words}: pausing"),
     }
-    workers = usable_workers(workers, stream)
+    workers = affordable(usable_workers(workers, stream))
     notice = fit_to_limits(settings, workers)
     drive = new_drive(settings, workers)
     first = stream.at(0)
@@ -237,10 +238,20 @@ def scan(
             done.replay(sink.replay)
         start = time.monotonic()
         left = (target for target in stream if done is None or (target.host, target.port) not in done)
-        with progress.showing(sink.summary):
-            interrupted = drive.run(left, sink, progress.say)
+        failure: Exception | None = None
+        try:
+            with progress.showing(sink.summary):
+                interrupted = drive.run(left, sink, progress.say)
+        except MachineError as error:  # what is there is saved
+            interrupted, failure = True, error
+        except (InputError, OSError):  # nothing can be written, or nobody reads
+            raise
+        except Exception as error:
+            interrupted, failure = True, error
         duration_ms = (time.monotonic() - start) * 1000 + (0 if done is None else done.duration_ms)
         sink.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
+    if failure is not None:
+        raise failure
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
 
 
@@ -268,7 +279,28 @@ def new_drive(settings: dict[str, Any], workers: int) -> Drive:
     """Return what runs the sweep. Raises `InputError` for settings that cannot be used."""
     from sshprobe.cli.driving import OneProcess, SeveralProcesses
 
-    return OneProcess(settings) if workers == 1 else SeveralProcesses(settings, workers)
+    if workers > 1:
+        try:
+            return SeveralProcesses(settings, workers)
+        except MachineError as error:
+            note(f"one process, not {workers}: {error}")
+    return OneProcess(settings)
+
+
+def affordable(wanted: int) -> int:
+    """Return how many workers this machine takes, and say so if they are fewer. Raises `MachineError` for none."""
+    from sshprobe.cli.driving import need_files
+
+    need_files(FILES_OF_A_LOOP + FILES_OF_A_WORKER)
+    if wanted == 1:
+        return 1
+    allow_open_sockets(FILES_OF_A_WORKER * wanted)  # which raises the limit
+    workers = affordable_workers(wanted)
+    if workers < wanted:
+        note(
+            f"{'1 worker' if workers == 1 else f'{workers} workers'}, not {wanted}: the limit on open files is too low"
+        )
+    return workers
 
 
 def usable_workers(wanted: int | None, stream: TargetStream) -> int:

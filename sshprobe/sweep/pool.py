@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import atexit
 import multiprocessing
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
+from sshprobe.errors import MachineError, bug_line, is_debugging
 from sshprobe.platform import may_fork
 from sshprobe.sweep.engine import Progress
 
@@ -44,7 +46,7 @@ TICK = 0.2
 """Seconds after which a waiting parent looks whether it was stopped."""
 
 
-class PoolError(RuntimeError):
+class PoolError(MachineError):
     """Workers cannot be kept alive."""
 
 
@@ -91,7 +93,9 @@ class Pool(Generic[T, R]):
         window: int,
         lost: Callable[[T], R],
         trouble: Callable[[str], None] | None = None,
+        note: Callable[[str], None] | None = None,
     ) -> None:
+        """Start the workers, or as many as this machine has room for: `note` is told so. None is a `PoolError`."""
         self.progress = Progress()
         self._serve = serve
         self._window = window
@@ -104,7 +108,14 @@ class Pool(Generic[T, R]):
         self._claims: dict[Hashable, _Claim[T]] = {}
         self._slots: list[_Slot[T]] = []
         for _ in range(workers):
-            self._slots.append(_Slot(*self._new_process(copy=may_fork())))
+            try:
+                self._slots.append(_Slot(*self._new_process(copy=may_fork())))
+            except (OSError, RuntimeError) as error:  # no process, descriptor, memory or thread is left for another
+                if not self._slots:
+                    raise PoolError(f"no worker process can be started: {_reason(error)}") from error
+                if note is not None:
+                    note(f"{len(self._slots)} workers, not {workers}: no more can be started: {_reason(error)}")
+                break
         atexit.register(self.kill)  # before multiprocessing asks its children to end, which they do not do for SIGTERM
 
     # -- for the caller ------------------------------------------------------------------------------------------
@@ -260,8 +271,12 @@ class Pool(Generic[T, R]):
         slot.barren += 1
         if slot.barren > BARREN:
             raise PoolError(f"worker processes end at once, with exit code {slot.process.exitcode}")
+        try:
+            process, connection = self._new_process()
+        except (OSError, RuntimeError) as error:
+            raise PoolError(f"a worker died, and no other can be started: {_reason(error)}") from error
         slot.ended = False
-        slot.process, slot.connection = self._new_process()
+        slot.process, slot.connection = process, connection
         given_up = []
         for number, target in again:
             self._deaths[number] += 1
@@ -284,12 +299,28 @@ class Pool(Generic[T, R]):
         # A copy has this side of all pipes too. While one is open, the worker at its other end never sees this end.
         copied = [ours, *(slot.connection for slot in self._slots)] if copy else []
         process = context.Process(target=_run, args=(self._serve, theirs, copied), daemon=True)
-        process.start()
-        theirs.close()
+        try:
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         return process, ours
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def _run(serve: Callable[[Connection], None], connection: Connection, copied: list[Connection]) -> None:
     for each in copied:
         each.close()
-    serve(connection)
+    try:
+        serve(connection)
+    except Exception as error:
+        if is_debugging():
+            raise
+        words = _reason(error) if isinstance(error, OSError) else bug_line(error)
+        print(f"error: a worker ends: {' '.join(words.split())}", file=sys.stderr, flush=True)
+        raise SystemExit(1) from None

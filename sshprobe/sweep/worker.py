@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from multiprocessing.connection import Connection
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
+from sshprobe.errors import log_in_one_line
 from sshprobe.interrupts import ENDING_SIGNALS
 from sshprobe.platform import loop_factory
 
@@ -67,6 +68,7 @@ def serve(connection: Connection, make_runner: Callable[[], Runner[Any, Any]]) -
     for number in ENDING_SIGNALS:
         # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
         signal.signal(number, signal.SIG_IGN)
+    log_in_one_line()
     with asyncio.Runner(loop_factory=loop_factory()) as loop_runner:
         loop_runner.run(_Worker(connection, make_runner).run())
 

@@ -17,6 +17,8 @@ import pytest
 from sshprobe.net.dial import network_error
 from sshprobe.records import Depth, HostRecord
 from sshprobe.scanner import Scanner
+from tests.cli.test_cli_commands import write
+from tests.sample_records import captured
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
@@ -161,3 +163,107 @@ def test_no_ports_left() -> None:
     number, failure, words = run.stdout.decode().strip().split("|")
     assert number in ("3", "4")
     assert (failure, words) == ("local", "this machine: cannot assign requested address")
+
+
+def limited(limit: int, *arguments: str, cwd: Path) -> tuple[int, list[str]]:
+    run = subprocess.run(
+        [sys.executable, "-m", "sshprobe", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
+    )
+    return run.returncode, run.stderr.decode().splitlines()
+
+
+def hosts_in(path: Path) -> int:
+    return sum(b'"type":"host"' in line for line in path.read_bytes().splitlines())
+
+
+def test_fewer_workers_where_files_are_short(tmp_path: Path) -> None:
+    code, words = limited(24, "scan", "127.0.0.0/27:1", "--workers", "8", "-o", "x.jsonl", cwd=tmp_path)
+    assert (code, words[0]) == (3, "note: 1 worker, not 8: the limit on open files is too low")
+    assert hosts_in(tmp_path / "x.jsonl") == 30
+    many = ["scan", "127.0.0.0/27:1", "--workers", "120", "--rate", "0", "-o", "y.jsonl"]
+    code, words = limited(64, *many, cwd=tmp_path)
+    assert (code, words[0].endswith("workers, not 120: the limit on open files is too low")) == (3, True)
+    assert hosts_in(tmp_path / "y.jsonl") == 30
+
+
+@pytest.mark.parametrize("limit", [8, 12, 16])
+def test_one_line_where_there_are_no_files_at_all(limit: int, tmp_path: Path) -> None:
+    code, words = limited(limit, "scan", "127.0.0.1:1", "-o", "x.jsonl", cwd=tmp_path)
+    assert (code, len(words)) == (2, 1)
+    assert words[0].startswith("error: this machine: too few open files are allowed, ")
+    assert not list(tmp_path.iterdir())
+
+
+WITHOUT = """
+import os, sys, threading
+from sshprobe.cli import main
+def fail(*arguments, **others):
+    raise BlockingIOError(11, "Resource temporarily unavailable")
+def no_thread(*arguments, **others):
+    raise RuntimeError("can't start new thread")
+left = int(sys.argv.pop(1))
+fork = os.fork
+def some():
+    global left
+    left -= 1
+    return fork() if left >= 0 else fail()
+os.fork = some
+threading.Thread.start = no_thread if left <= 0 else threading.Thread.start
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_fewer_processes_and_no_threads(left: int, tmp_path: Path) -> None:
+    """What the system says when clone(2) fails; progress needs a thread, and a scan does without it."""
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT, str(left), "scan", "127.0.0.0/27:1", "--workers", "4", "-o", "x.jsonl"],
+        cwd=tmp_path,
+        env={name: value for name, value in ENVIRONMENT.items() if name != "NO_PROGRESS"},
+        capture_output=True,
+        check=False,
+    )
+    reason = "Resource temporarily unavailable"
+    words = {
+        0: f"note: one process, not 4: no worker process can be started: {reason}\n",
+        2: f"note: 2 workers, not 4: no more can be started: {reason}\n",
+    }[left]
+    assert (run.returncode, run.stderr.decode()) == (3, words)
+    assert hosts_in(tmp_path / "x.jsonl") == 30
+
+
+BUG = """
+import sys
+from sshprobe.cli import main, output
+def bug(self, hosts):
+    raise LookupError("a bug\\nof two lines")
+output.SweepOutput.replay = output.SweepOutput.hosts = bug
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("arguments", [["grade", "in.jsonl", "-o", "x.json"], ["scan", "127.0.0.1:1", "-o", "x.json"]])
+def test_a_bug_is_one_line_and_debug_shows_the_rest(arguments: list[str], tmp_path: Path) -> None:
+    write(tmp_path / "in.jsonl", [captured("openssh-debian12-9.2p1", "192.0.2.1")])
+    for debug in ([], ["--debug"]):
+        run = subprocess.run(
+            [sys.executable, "-c", BUG, *arguments, *debug],
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            capture_output=True,
+            check=False,
+        )
+        *before, last = run.stderr.decode().splitlines()
+        assert run.returncode == 2
+        assert last.startswith("error: internal error in ")
+        assert ": LookupError: a bug of two lines (a bug of sshprobe: please report it" in last
+        assert bool(before) == bool(debug)
+        assert ("Traceback (most recent call last):" in before) == bool(debug)
+    saved = {path.name for path in tmp_path.iterdir()}
+    assert saved >= {"in.jsonl", "x.json"} if arguments[0] == "scan" else saved == {"in.jsonl"}
