@@ -231,15 +231,15 @@ class OpenSSHServer(LabServer):
                 "PermitRootLogin prohibit-password",
                 f"AllowUsers {getpass.getuser()}",
             ]
-        # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and nobody but
-        # root is even considered. Root has to be: `none` for a user that is not allowed costs the client a larger
-        # penalty, and that would not be how a server in use treats it.
+        # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and no one is even
+        # considered but root and nobody, who has none. These two have to be, as on a server in use: `none` for a user
+        # that is not allowed costs the client a larger penalty, and a line in the log.
         return [
             "UsePAM no",
             "AuthorizedKeysFile none",
             "PermitEmptyPasswords no",
             "PermitRootLogin no",
-            "AllowUsers root",
+            "AllowUsers root nobody",
         ]
 
     def _certify(self, wanted: Certificate, private: Path, directory: Path) -> HostKey:
