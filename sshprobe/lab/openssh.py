@@ -232,8 +232,8 @@ class OpenSSHServer(LabServer):
                 f"AllowUsers {getpass.getuser()}",
             ]
         # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and no one is
-        # even considered but root and nobody, who has none. These two have to be, as on a server in use: `none` for a user
-        # that is not allowed costs the client a larger penalty, and a line in the log.
+        # even considered but root and nobody, who has none. These two have to be, as on a server in use: `none` for a
+        # user that is not allowed costs the client a larger penalty, and a line in the log.
         return [
             "UsePAM no",
             "AuthorizedKeysFile none",
