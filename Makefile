@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test live-matrix check fmt bench venv
+.PHONY: help demo test faults live-matrix check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -22,6 +22,10 @@ test: ## Run the tests, with the real servers installed first where that is poss
 	@scripts/venv test
 	@scripts/install-servers
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+
+faults: ## Fail or kill a scan, a resume and a grade at every call that touches a file; takes some minutes
+	@scripts/venv test
+	SSHPROBE_ALL_FAULTS=1 $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
 live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes most of an hour
 	@scripts/venv test

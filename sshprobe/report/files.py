@@ -18,11 +18,15 @@ from typing import IO, Any
 from sshprobe.errors import InputError
 from sshprobe.interrupts import delaying_interrupts
 from sshprobe.report.backups import Held, held_in
-from sshprobe.report.locks import locked
+from sshprobe.report.locks import hidden, locked
 
 Say = Callable[[str], None]
 
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.ENOSYS}
+
+
+PART = ".part"
+"""The ending of files on their way to their place."""
 
 
 @contextlib.contextmanager
@@ -37,6 +41,7 @@ def writing(name: str, say: Say | None = None) -> Iterator[None]:
         yield
         return
     with locked(path, name, say):
+        _tidy(path)
         yield
 
 
@@ -193,7 +198,7 @@ def _new_file(name: str, keeping: Say | None, private: bool) -> Iterator[_NewFil
     path = _writable(name)
     with contextlib.ExitStack() as stack:
         if path is not None:
-            stack.enter_context(locked(path, name, keeping))
+            stack.enter_context(writing(name, keeping))
         part: Path | None = None
         raw: _Raw | None = None
         try:
@@ -224,7 +229,7 @@ def _opened_directly(name: str) -> int:
 
 def _opened_beside(path: Path, name: str, keeping: Say | None, private: bool) -> tuple[int, Path | None]:
     """Open a new file beside its place, with the owner and mode that it shall have there."""
-    part = path.with_name(f".{path.name[:100]}.part")
+    part = hidden(path, PART)
     try:
         part.unlink(missing_ok=True)  # of a process that was killed: the lock is ours
         number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o600)
@@ -312,11 +317,20 @@ def _keep(path: Path, name: str) -> str | None:
     return f"{name} is replaced: {words} {was} in {kept}"
 
 
+def _tidy(path: Path) -> None:
+    """Remove what a killed process left on its way: the lock is ours."""
+    for each in (path, Path(f"{path}~"), Path(f"{path}.interrupted~")):
+        with contextlib.suppress(OSError):
+            hidden(each, PART).unlink()
+
+
 def _holds_finished(kept: Path) -> bool:
     try:
         held = held_in(kept)
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        return not kept.is_dir()
     return held is not None and held.finished
 
 
@@ -330,7 +344,7 @@ def _keep_as(path: Path, kept: Path) -> None:
     """Give a file a second name, which another file may have now; or where there are no links, that name alone."""
     if kept.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    link = kept.with_name(f".{kept.name[:100]}.part")
+    link = hidden(kept, PART)
     link.unlink(missing_ok=True)
     try:
         os.link(path, link)

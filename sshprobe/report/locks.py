@@ -87,9 +87,15 @@ def lock_place(path: Path) -> Path:
     name = path.name
     while name.endswith("~") and name != "~":
         name = name[:-1].removesuffix(".interrupted")
+    return hidden(path.with_name(name), ".lock")
+
+
+def hidden(path: Path, ending: str) -> Path:
+    """Return the place of a hidden file beside another: ".FILE" and `ending`."""
+    name = path.name
     if len(os.fsencode(name)) > 200:  # names have 255 bytes at most
         name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
-    return path.with_name(f".{name}.lock")
+    return path.with_name(f".{name}{ending}")
 
 
 def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | None) -> int:
