@@ -16,8 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sshprobe.wire.ciphers import make_opener, make_sealer
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.key_derivation import DirectionKeys
-from sshprobe.wire.suites import CIPHERS, MACS
+from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
 
 _CIPHERS, _MACS = list(CIPHERS), list(MACS)
 _MATERIAL = bytes(range(1, 129))

@@ -33,7 +33,7 @@ from sshprobe.sweep import Job, Progress, Sweep
 from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
-from sshprobe.wire.key_exchange import KeyPairs
+from sshprobe.wire.kex.exchange import KeyPairs
 
 _log = logging.getLogger("sshprobe")
 

@@ -20,7 +20,7 @@ from sshprobe.probe.options import ProbeOptions
 from sshprobe.records import Identification, Observation
 from sshprobe.sweep import Way, WayEnded, WayLeft
 from sshprobe.targets import Target
-from sshprobe.wire.key_exchange import KeyPairs
+from sshprobe.wire.kex.exchange import KeyPairs
 
 _log = logging.getLogger("sshprobe")
 

@@ -10,16 +10,16 @@ import gmpy2
 import pytest
 
 from sshprobe.grading import batch_gcd, safe_primes
-from sshprobe.wire import finite_field
-from sshprobe.wire.finite_field import GroupNExchange
-from sshprobe.wire.groups import group
+from sshprobe.wire.kex import dh
+from sshprobe.wire.kex.dh import FixedGroupExchange
+from sshprobe.wire.kex.groups import group
 from tests.wire.playbook import number, text
 
 Power = Callable[[int, int, int], Any]
 
 
 def test_it_is_used() -> None:
-    assert finite_field._powmod() is safe_primes.power_modulo() is gmpy2.powmod
+    assert dh._powmod() is safe_primes.power_modulo() is gmpy2.powmod
     assert batch_gcd.has_gmp()
 
 
@@ -28,9 +28,9 @@ def test_an_exchange(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     f = pow(3, random.getrandbits(256), group(name))
 
     def exchange(without_gmpy2: int) -> tuple[bytes, object]:
-        monkeypatch.setattr(finite_field, "POWERS_WITHOUT_GMPY2", without_gmpy2)
-        finite_field._our_share.cache_clear()
-        run = GroupNExchange("x", "sha1", name)
+        monkeypatch.setattr(dh, "POWERS_WITHOUT_GMPY2", without_gmpy2)
+        dh._our_share.cache_clear()
+        run = FixedGroupExchange("x", "sha1", name)
         return run.start(), run.receive(b"\x1f" + text(b"key") + number(f) + text(b"signature"))
 
     assert exchange(2**62) == exchange(0)

@@ -22,7 +22,7 @@ from sshprobe.judging import (
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT, KEPT_BYTES, Recent
 from sshprobe.records import GroupExchange, HostKey, HostRecord, Identification, Observation
-from sshprobe.wire.groups import group
+from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus
 from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_host_key

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.advised_block import block_with_advice
+from sshprobe.cli.audience import Host
 from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options import DEFAULT_PROFILE, terminal
-from sshprobe.cli.output import Host, SweepOutput
+from sshprobe.cli.output import SweepOutput
 from sshprobe.errors import InputError
 
 if TYPE_CHECKING:

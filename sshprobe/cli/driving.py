@@ -16,7 +16,7 @@ from sshprobe.errors import MachineError, log_in_one_line
 from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_interrupt
 
 if TYPE_CHECKING:
-    from sshprobe.cli.output import HostLine
+    from sshprobe.cli.audience import HostLine
     from sshprobe.scanner import Scanner
     from sshprobe.sweep import Progress
     from sshprobe.targets import Target

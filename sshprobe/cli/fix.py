@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sshprobe.cli.output import Host
+    from sshprobe.cli.audience import Host
     from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
     from sshprobe.records import SummaryRecord
@@ -63,7 +63,7 @@ class Fixes:
         self._plan = Plan()
 
     def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
-        """Take hosts; see `sshprobe.cli.output.Audience`."""
+        """Take hosts; see `sshprobe.cli.audience.Audience`."""
         from sshprobe.grading import remedy
 
         for host in hosts:

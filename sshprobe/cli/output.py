@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.fail_on import reached, reached_by_fleet
@@ -17,42 +17,14 @@ from sshprobe.escape import escape_unprintable
 from sshprobe.interrupts import delaying_interrupts
 
 if TYPE_CHECKING:
+    from sshprobe.cli.audience import Audience, Host, HostLine
     from sshprobe.grading import FleetIndex
     from sshprobe.profiles import Profile
     from sshprobe.records import FleetReport, HostRecord, Observation, SummaryRecord, SweepRecord
-    from sshprobe.report.counting import Counted, Place
+    from sshprobe.report.counting import Counted
     from sshprobe.report.jsonl import RecordWriter
     from sshprobe.report.table import FleetTable
     from sshprobe.report.terminal import Terminal
-
-
-class Host(Protocol):
-    """What came of one host."""
-
-    @property
-    def host(self) -> Place:
-        """Its host and port."""
-
-    @property
-    def counted(self) -> Counted:
-        """What of it is counted."""
-
-    @property
-    def example(self) -> HostRecord:
-        """A record that agrees with its own in everything but who, when and comments (`sshprobe.kinds`)."""
-
-    def observation(self) -> Observation:
-        """Return what was seen of it: its record, or that without verdicts."""
-
-    def record(self) -> HostRecord:
-        """Return its record."""
-
-
-class HostLine(Host, Protocol):
-    """The same, as it is written."""
-
-    def line(self) -> bytes:
-        """Return its line, with the line end."""
 
 
 class _Written(NamedTuple):
@@ -74,16 +46,6 @@ class _Written(NamedTuple):
 
 BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
-
-
-class Audience(Protocol):
-    """Shows a sweep to people."""
-
-    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
-        """Take hosts that are alike (`sshprobe.kinds`), and what of each of them is counted."""
-
-    def finish(self, summary: SummaryRecord) -> None:
-        """Take the end."""
 
 
 class SweepOutput:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import socket
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import Protocol
 
 from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
 from sshprobe.net.stream import GIVEN_BACK
@@ -17,9 +18,6 @@ from sshprobe.platform import (
     STREAM_NONBLOCKING,
     tell_from,
 )
-
-if TYPE_CHECKING:
-    from sshprobe.net.dialer import Dialer
 
 READ = 16_384
 """Bytes read at once."""
@@ -35,6 +33,36 @@ LATE = 0.1
 """Seconds by which the look at the deadlines may come late before they are doubted."""
 
 _UNDER_WAY = frozenset({0, errno.EINPROGRESS})
+
+
+class Owner(Protocol):
+    """What a connection needs of the `Dialer` that serves it."""
+
+    time: Callable[[], float]
+    """The loop's clock."""
+    due: float
+    """When the deadlines are looked at next."""
+    made: int
+    """How many connections are made, and not yet closed."""
+    in_round: bool
+    """Whether `to_send` and `to_dial` are done at the end of the round that is being served."""
+    to_send: list[Connection]
+    to_dial: list[Connection]
+
+    def add(self, number: int, connection: Connection) -> None:
+        """Watch a socket."""
+
+    def forget(self, number: int) -> None:
+        """Watch a socket no more that is closed next."""
+
+    def release(self, number: int) -> None:
+        """Watch a socket no more that stays open."""
+
+    def due_at(self, deadline: float) -> None:
+        """Look at the deadlines then and not as late as `due`."""
+
+    def fault(self, connection: Connection, error: Exception) -> None:
+        """Give a connection up for a bug of ours."""
 
 
 class Connection:
@@ -60,7 +88,7 @@ class Connection:
         "timeout",
     )
 
-    def __init__(self, dialer: Dialer, place: Address, port: int) -> None:
+    def __init__(self, dialer: Owner, place: Address, port: int) -> None:
         self.place = place
         self.port = port
         self.deadline = 0.0

@@ -16,7 +16,7 @@ from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.outcome import Outcome
 from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Pause
 from sshprobe.wire.identification import Identification
-from sshprobe.wire.key_exchange import KeyPairs
+from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.transport import ClientTransport
 
 READS_AHEAD = b"OpenSSH_"

@@ -16,7 +16,7 @@ from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
 from sshprobe.records import Status
-from sshprobe.wire.errors import OtherHostKey, RemoteProtocolError
+from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,
     AuthenticationFailed,
@@ -31,10 +31,11 @@ from sshprobe.wire.events import (
     KexInitReceived,
     LineReceived,
 )
-from sshprobe.wire.host_keys import HostKey
+from sshprobe.wire.host_keys import OtherHostKey
 from sshprobe.wire.identification import Identification
-from sshprobe.wire.key_exchange import GroupExchangeRequest
+from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.public_keys import HostKey
 from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 

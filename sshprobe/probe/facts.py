@@ -22,12 +22,12 @@ from sshprobe.probe.plan import Exchange
 from sshprobe.records import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
-from sshprobe.wire.certificates import Certificate as WireCertificate
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
-from sshprobe.wire.host_keys import HostKey as WireHostKey
-from sshprobe.wire.key_exchange import GroupExchangeRequest
+from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.public_keys import Certificate as WireCertificate
+from sshprobe.wire.public_keys import HostKey as WireHostKey
 
 LINES_KEPT = 20
 """Lines before the identification that go into the record."""

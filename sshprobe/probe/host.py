@@ -37,7 +37,7 @@ from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
 from sshprobe.probe.unasked import rfc3339
 from sshprobe.records import Observation, Status
 from sshprobe.wire.identification import Identification
-from sshprobe.wire.key_exchange import KeyPairs
+from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.messages import KexInit
 
 _log = logging.getLogger("sshprobe")

@@ -34,7 +34,8 @@ from typing import Literal
 import msgspec
 
 from sshprobe.wire.host_keys import expected_blob_type, host_key_family
-from sshprobe.wire.key_exchange import METHODS, GroupExchangeRequest, Method
+from sshprobe.wire.kex.exchange import GroupExchangeRequest
+from sshprobe.wire.kex.methods import METHODS, Method
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import Negotiated
 from sshprobe.wire.suites import Suite, choose_suite

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from sshprobe.records import Finding, HostRecord, Identification, Verdict
+from sshprobe.records import Finding, HostRecord, Identification, Status, Verdict
 
 if TYPE_CHECKING:
-    from sshprobe.report.counting import Counted
     from sshprobe.report.promise import Promise
 
     Graded = Verdict | Promise
+
+
+class Ended(Protocol):
+    """A record, or what of it is counted."""
+
+    @property
+    def status(self) -> Status:
+        """How the host ended."""
+
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
@@ -126,7 +134,7 @@ _FAULTS = {
 _NAMELESS = {"group_exchange": "group exchange"}
 
 
-def status(record: HostRecord | Counted) -> str:
+def status(record: Ended) -> str:
     """Return how the host ended, in words: "dns_error" is "name not resolved"."""
     return _STATUSES.get(record.status, record.status)
 

@@ -5,11 +5,10 @@ concept of RFC 4251 to 4254:
 
     codec           the data types                          identification  the first line, and those before it
     messages        payloads as values                      framing         packets before NEWKEYS
-    key_exchange    the methods, as small machines          suites          which ciphers to agree on
-    proposal        our KEXINIT                             key_derivation  from the secret to keys
-    elliptic        ECDH and its post-quantum hybrids       ciphers         packets after NEWKEYS
-    finite_field    fixed groups and group exchange         groups          the primes
-    host_keys       public key blobs                        certificates    OpenSSH certificates
+    proposal        our KEXINIT                             suites          which ciphers to agree on
+    kex/            the key exchange methods                key_derivation  from the secret to keys
+    public_keys     what keys and certificates hold         ciphers         packets after NEWKEYS
+    host_keys       public key blobs, read                  certificates    OpenSSH certificates, read
     signatures      proofs                                  schemes         RSA, DSA, ECDSA, EdDSA
-    limits, errors  what is refused, and how
+    host_key_proof  the exchange hash and its signature     limits, errors  what is refused, and how
 """

@@ -7,21 +7,10 @@ left as the bytes that were sent: a CA may put anything into a key ID.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-import msgspec
 
 from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import LimitExceeded
-
-if TYPE_CHECKING:
-    from sshprobe.wire.host_keys import HostKey
-
-USER = 1
-HOST = 2
-
-FOREVER = 2**64 - 1
-"""The `valid_before` of a certificate that never expires."""
+from sshprobe.wire.public_keys import Certificate, HostKey
 
 PRINCIPALS = 256
 """Principals in one certificate: OpenSSH's own limit (SSHKEY_CERT_MAX_PRINCIPALS)."""
@@ -30,42 +19,6 @@ OPTIONS = 256
 """Critical options, or extensions, in one certificate. OpenSSH defines fewer than ten of either."""
 
 _WHAT = "certificate"
-
-
-class Certificate(msgspec.Struct, frozen=True):
-    """What a CA says about a key. Nothing here is checked but the form: see `signatures.verify_certificate`."""
-
-    nonce: bytes
-    serial: int
-    kind: int
-    """`USER` (1), `HOST` (2), or whatever was sent."""
-    key_id: bytes
-    principals: tuple[bytes, ...]
-    """Host names, of a host certificate; empty means any (PROTOCOL.certkeys)."""
-    valid_after: int
-    """Seconds since 1970-01-01 UTC; 0 is "always"."""
-    valid_before: int
-    """Seconds since 1970-01-01 UTC; `FOREVER` is "forever"."""
-    critical_options: tuple[tuple[bytes, bytes], ...]
-    """Names and their data as sent, in order. Data that is not empty is one SSH string within the string."""
-    extensions: tuple[tuple[bytes, bytes], ...]
-    """As `critical_options`, but a name that a client does not know is no reason to refuse."""
-    reserved: bytes
-    signature_key: bytes
-    """The CA's public key blob."""
-    ca_key: HostKey
-    """`signature_key`, parsed. Of a type that we do not know it has no parameters."""
-    signature: bytes
-    """The CA's signature blob, over `signed_data`."""
-    signature_algorithm: bytes
-    """The name in `signature`: b"rsa-sha2-512"."""
-    signed_data: bytes
-    """The blob up to the signature."""
-
-    @property
-    def kind_name(self) -> str:
-        """ "user", "host", or the number."""
-        return {USER: "user", HOST: "host"}.get(self.kind, str(self.kind))
 
 
 def read_certificate(

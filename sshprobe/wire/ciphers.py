@@ -26,8 +26,7 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.framing import UINT32, Opener, Sealer, bad_length, packet, packet_lengths, strip_padding
-from sshprobe.wire.key_derivation import DirectionKeys
-from sshprobe.wire.suites import CIPHERS, MACS, MacSpec
+from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, MacSpec
 
 BAD_MAC = "a packet with a wrong MAC"
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from sshprobe.wire.host_keys import HostKey
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.public_keys import HostKey
 
 
 class Event(msgspec.Struct, frozen=True):

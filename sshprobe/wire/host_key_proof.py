@@ -10,10 +10,16 @@ from functools import lru_cache
 import msgspec
 
 from sshprobe.wire.codec import string
-from sshprobe.wire.errors import OtherHostKey
-from sshprobe.wire.host_keys import HostKey, expected_blob_type, host_key_family, parse_host_key, parse_unknown_host_key
+from sshprobe.wire.host_keys import (
+    OtherHostKey,
+    expected_blob_type,
+    host_key_family,
+    parse_host_key,
+    parse_unknown_host_key,
+)
+from sshprobe.wire.kex.exchange import KeyExchange, Reply
 from sshprobe.wire.key_derivation import HASHES, Secrets
-from sshprobe.wire.key_exchange import KeyExchange, Reply
+from sshprobe.wire.public_keys import HostKey
 from sshprobe.wire.signatures import verify
 
 

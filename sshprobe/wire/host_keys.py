@@ -7,92 +7,30 @@ checked here, with nothing but integers and lengths; `sshprobe.wire.signatures` 
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 
-import msgspec
-
-from sshprobe.wire.certificates import Certificate, read_certificate
+from sshprobe.wire.certificates import read_certificate
 from sshprobe.wire.codec import Reader, mpint, string
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH
+from sshprobe.wire.public_keys import (
+    CompositeParameters,
+    DSAParameters,
+    ECDSAParameters,
+    EdDSAParameters,
+    HostKey,
+    Parameters,
+    RSAParameters,
+)
 
 
-class RSAParameters(msgspec.Struct, frozen=True):
-    """Exponent and modulus, both positive."""
+class OtherHostKey(RemoteProtocolError):
+    """The peer showed a host key of another type than was negotiated (RFC 4253 section 7.1). `host_key` is that key."""
 
-    e: int
-    n: int
-
-    __repr__ = object.__repr__  # Python refuses to print the largest numbers
-
-
-class DSAParameters(msgspec.Struct, frozen=True):
-    """Domain and public value, all positive."""
-
-    p: int
-    q: int
-    g: int
-    y: int
-
-    __repr__ = object.__repr__  # Python refuses to print the largest numbers
-
-
-class ECDSAParameters(msgspec.Struct, frozen=True):
-    """A point in the encoding of SEC 1 section 2.3.3: of the right length, not known to be on the curve."""
-
-    curve: str
-    """"nistp256", "nistp384", "nistp521"."""
-    point: bytes
-    application: bytes | None = None
-    """Of a key in a security key: what it is for, usually b"ssh:"."""
-
-
-class EdDSAParameters(msgspec.Struct, frozen=True):
-    """The public key of RFC 8032: 32 bytes (Ed25519) or 57 (Ed448)."""
-
-    curve: str
-    """"Ed25519", "Ed448"."""
-    public_key: bytes
-    application: bytes | None = None
-    """Of a key in a security key: what it is for, usually b"ssh:"."""
-
-
-class CompositeParameters(msgspec.Struct, frozen=True):
-    """The two halves of "ssh-mldsa44-ed25519": 1312 bytes of ML-DSA-44 (FIPS 204) and 32 of Ed25519 (RFC 8032)."""
-
-    mldsa44: bytes
-    ed25519: bytes
-
-
-Parameters = RSAParameters | DSAParameters | ECDSAParameters | EdDSAParameters | CompositeParameters
-
-
-class HostKey(msgspec.Struct, frozen=True):
-    """One public key as a server sent it (K_S in RFC 4253 section 8)."""
-
-    type: str
-    """The name in the blob; what is not printable ASCII is escaped."""
-    type_name: bytes
-    """The name in the blob as it was sent."""
-    bits: int | None
-    """The size as `ssh-keygen -l` counts it; None of a type that we do not know."""
-    blob: bytes
-    """All of it, as received."""
-    plain_blob: bytes
-    """What `ssh-keygen -l` fingerprints: of a certificate the blob of the key inside, else `blob`. Numbers are in their
-    shortest form: OpenSSH reads an RSA or DSA key that was sent with needless zeros, and writes it without them."""
-    parameters: Parameters | None
-    """None of a type that we do not know."""
-    certificate: Certificate | None = None
-
-    @property
-    def fingerprint(self) -> str:
-        """ "SHA256:" and unpadded base64, as `ssh-keygen -l` prints it, over `plain_blob`."""
-        digest = hashlib.sha256(self.plain_blob).digest()
-        return "SHA256:" + binascii.b2a_base64(digest, newline=False)[:-1].decode("ascii")  # one "=" pads 32 bytes
+    def __init__(self, host_key: HostKey) -> None:
+        self.host_key = host_key
+        super().__init__("the server sent a host key of another type than was asked for")
 
 
 def parse_host_key(blob: bytes) -> HostKey:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from sshprobe.wire.framing import Opener, Sealer
-from sshprobe.wire.suites import CIPHERS, MACS, Suite
+from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, Suite
 
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "sha1": hashlib.sha1,
@@ -41,14 +41,6 @@ class Secrets(msgspec.Struct, frozen=True):
         while len(key) < size:
             key += digest(prefix + key).digest()
         return key[:size]
-
-
-class DirectionKeys(msgspec.Struct, frozen=True):
-    """The keys of one direction, each as long as the names need."""
-
-    iv: bytes
-    key: bytes
-    mac_key: bytes
 
 
 def opener(suite: Suite, secrets: Secrets) -> Opener:

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.wire.key_exchange import METHODS
+from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import EXT_INFO_CLIENT, KEXINIT, NAME_LISTS, STRICT_KEX_CLIENT, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
 

@@ -22,7 +22,8 @@ from nacl.bindings import crypto_sign_BYTES, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from sshprobe.wire.codec import Reader
-from sshprobe.wire.host_keys import (
+from sshprobe.wire.limits import RSA_MODULUS_BITS
+from sshprobe.wire.public_keys import (
     CompositeParameters,
     DSAParameters,
     ECDSAParameters,
@@ -30,7 +31,6 @@ from sshprobe.wire.host_keys import (
     Parameters,
     RSAParameters,
 )
-from sshprobe.wire.limits import RSA_MODULUS_BITS
 
 _RSA_LARGE_MODULUS_BITS = 3072
 _RSA_LARGE_EXPONENT_BITS = 64

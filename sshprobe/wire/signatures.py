@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from sshprobe.wire.certificates import Certificate
 from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.host_keys import HostKey, expected_blob_type, host_key_family
+from sshprobe.wire.host_keys import expected_blob_type, host_key_family
+from sshprobe.wire.public_keys import Certificate, HostKey
 
 _RSA_DIGESTS = {
     b"ssh-rsa": "sha1",

@@ -69,6 +69,14 @@ MACS: dict[str, MacSpec] = _macs()
 """In our order of preference."""
 
 
+class DirectionKeys(msgspec.Struct, frozen=True):
+    """The keys of one direction, each as long as the names need."""
+
+    iv: bytes
+    key: bytes
+    mac_key: bytes
+
+
 class Suite(msgspec.Struct, frozen=True):
     """One name for each direction. `mac_*` is "" where the cipher is an AEAD and a server may offer no MAC at all."""
 

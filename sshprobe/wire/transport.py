@@ -55,15 +55,9 @@ from sshprobe.wire.events import (
 from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
 from sshprobe.wire.host_key_proof import Proof, prove, strings
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
+from sshprobe.wire.kex.exchange import GroupChosen, GroupExchangeRequest, KeyExchange, KeyPairs, Reply
+from sshprobe.wire.kex.methods import new_key_exchange
 from sshprobe.wire.key_derivation import Secrets, opener, sealer
-from sshprobe.wire.key_exchange import (
-    GroupChosen,
-    GroupExchangeRequest,
-    KeyExchange,
-    KeyPairs,
-    Reply,
-    new_key_exchange,
-)
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import Negotiated, broad_first, broad_kexinit, client_kexinit, negotiate, offers

@@ -15,7 +15,7 @@ from sshprobe.grading.small_factors import primes_below
 from sshprobe.probe.facts import hexadecimal
 from sshprobe.profiles import load_profile
 from sshprobe.records import GroupExchange, Observation
-from sshprobe.wire.groups import group
+from sshprobe.wire.kex.groups import group
 from tests.grading.observations import modern, modulus
 from tests.grading.rsa_keys import is_prime, prime
 

@@ -41,7 +41,7 @@ from sshprobe.records import (
     Verdict,
     WeakKey,
 )
-from sshprobe.wire.groups import group
+from sshprobe.wire.kex.groups import group
 from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 

@@ -23,7 +23,7 @@ from sshprobe.profiles import Profile, available_profiles, load_profile
 from sshprobe.records import HostRecord, Observation
 from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan
-from sshprobe.wire.groups import group
+from sshprobe.wire.kex.groups import group
 
 WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
 """Every configuration with every profile on every server, in place of each pair of two once (`make live-matrix`)."""

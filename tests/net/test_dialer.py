@@ -512,6 +512,7 @@ class Ending(Recorder):
 
     def _end_all(self, here: str) -> None:
         if here == self.where:
+            assert isinstance(self._dialer, Dialer)
             self._dialer.close()
             self.wait_until(self._dialer.time() + 600)
             self.dial(600)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.probe.plan import LARGE, Exchange, Progress, Wanted, next_exchange, offer, unanswered
-from sshprobe.wire.key_exchange import METHODS
+from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sshprobe.wire.events import AuthenticationFailed, ConnectionClosed, Event, HostKeyReceived, KexInitReceived
-from sshprobe.wire.key_exchange import GroupExchangeRequest
+from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.certificates import FOREVER, HOST, OPTIONS, PRINCIPALS, USER, Certificate
+from sshprobe.wire.certificates import OPTIONS, PRINCIPALS
 from sshprobe.wire.codec import mpint, string, uint32, uint64
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.host_keys import parse_host_key
+from sshprobe.wire.public_keys import FOREVER, HOST, USER, Certificate
 from sshprobe.wire.signatures import verify_certificate
 
 KINDS = [("rsa", 2048), ("dsa", 1024), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521), ("ed25519", 256)]

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from sshprobe.wire.ciphers import make_opener, make_sealer
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
-from sshprobe.wire.key_derivation import DirectionKeys
-from sshprobe.wire.suites import CIPHERS, MACS
+from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
 from tests.wire.playbook import packet, u32
 
 ETM = "hmac-sha2-256-etm@openssh.com"

@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sshprobe.wire.codec import Reader, string
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.host_keys import HostKey, expected_blob_type, parse_host_key
+from sshprobe.wire.host_keys import expected_blob_type, parse_host_key
+from sshprobe.wire.public_keys import HostKey
 from sshprobe.wire.signatures import verify
 
 SEEN = json.loads((Path(__file__).parent / "openssh_10_6_mldsa44_ed25519.json").read_text())

@@ -15,17 +15,8 @@ from hypothesis import strategies as st
 
 from sshprobe.wire.codec import mpint, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.host_keys import (
-    DSAParameters,
-    ECDSAParameters,
-    EdDSAParameters,
-    HostKey,
-    RSAParameters,
-    expected_blob_type,
-    host_key_family,
-    parse_host_key,
-    parse_unknown_host_key,
-)
+from sshprobe.wire.host_keys import expected_blob_type, host_key_family, parse_host_key, parse_unknown_host_key
+from sshprobe.wire.public_keys import DSAParameters, ECDSAParameters, EdDSAParameters, HostKey, RSAParameters
 
 MADE_BY_SSH_KEYGEN = [
     ("rsa", 1024, "ssh-rsa"),

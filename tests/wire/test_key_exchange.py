@@ -25,7 +25,6 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from sshprobe.lab.openssh import OpenSSHServer, find_openssh
-from sshprobe.wire.certificates import HOST
 from sshprobe.wire.errors import LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationFailed,
@@ -36,8 +35,10 @@ from sshprobe.wire.events import (
     NewKeysReceived,
 )
 from sshprobe.wire.host_keys import expected_blob_type
-from sshprobe.wire.key_exchange import METHODS, GroupExchangeRequest, new_key_exchange
+from sshprobe.wire.kex.exchange import GroupExchangeRequest
+from sshprobe.wire.kex.methods import METHODS, new_key_exchange
 from sshprobe.wire.messages import unimplemented
+from sshprobe.wire.public_keys import HOST
 from sshprobe.wire.signatures import verify_certificate
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport

@@ -27,7 +27,7 @@ from sshprobe.wire.events import (
     LineReceived,
     NewKeysReceived,
 )
-from sshprobe.wire.key_exchange import KeyPairs
+from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES, PACKET_LENGTH
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.transport import NEED_DATA, ClientTransport, State

@@ -6,9 +6,9 @@ import pytest
 
 from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.finite_field import GroupExchange, GroupNExchange
-from sshprobe.wire.groups import group
-from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply
+from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange
+from sshprobe.wire.kex.exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply
+from sshprobe.wire.kex.groups import group
 from tests.wire.playbook import number, text, u32
 
 P1 = group("group1")
@@ -20,7 +20,7 @@ def negative(value: int) -> bytes:
 
 
 def test_the_secret_is_shared() -> None:
-    run = GroupNExchange("diffie-hellman-group1-sha1", "sha1", "group1")
+    run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
     e = Reader(run.start()[1:], "KEXDH_INIT").mpint("e")
     assert 1 < e < P1 - 1
     y = 0xC0FFEE
@@ -32,7 +32,7 @@ def test_the_secret_is_shared() -> None:
 @pytest.mark.parametrize("name", ["group1", "group14", "group16", "group18"])
 def test_our_share_looks_like_any_other(name: str) -> None:
     """As long as the modulus, with about as many ones as zeros: OpenSSH refuses one of fewer than 4 ones (dh.c)."""
-    e = Reader(GroupNExchange("x", "sha1", name).start()[1:], "KEXDH_INIT").mpint("e")
+    e = Reader(FixedGroupExchange("x", "sha1", name).start()[1:], "KEXDH_INIT").mpint("e")
     bits = group(name).bit_length()
     assert bits - 32 < e.bit_length() <= bits
     assert 0.4 < e.bit_count() / bits < 0.6
@@ -43,7 +43,7 @@ OUT_OF_RANGE = [number(0), number(1), number(P1 - 1), number(P1), number(P1 + 1)
 
 @pytest.mark.parametrize("f", [*OUT_OF_RANGE, negative(-P1)], ids=range(8))
 def test_f_out_of_range(f: bytes) -> None:
-    run = GroupNExchange("diffie-hellman-group1-sha1", "sha1", "group1")
+    run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
     with pytest.raises(RemoteProtocolError, match="public value is out of range"):
         run.receive(b"\x1f" + text(b"key") + f + text(b"signature"))
 
@@ -109,7 +109,7 @@ def test_truncated_anywhere() -> None:
         with pytest.raises(RemoteProtocolError, match="KEX_DH_GEX_REPLY ends within"):
             run.receive(b"\x21" + reply[:end])
         with pytest.raises(RemoteProtocolError, match="KEXDH_REPLY ends within"):
-            GroupNExchange("x", "sha1", "group1").receive(b"\x1f" + reply[:end])
+            FixedGroupExchange("x", "sha1", "group1").receive(b"\x1f" + reply[:end])
     sizes = number(23) + number(5)
     for end in range(len(sizes)):
         with pytest.raises(RemoteProtocolError, match="KEX_DH_GEX_GROUP ends within"):
@@ -131,7 +131,7 @@ def test_another_message(message: int) -> None:
 
 def test_a_number_in_more_bytes_than_it_needs_is_hashed_in_the_fewest() -> None:
     """The server hashes the number that it sent, and both ends know it without those bytes."""
-    run = GroupNExchange("diffie-hellman-group1-sha1", "sha1", "group1")
+    run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
     e = Reader(run.start()[1:], "KEXDH_INIT").mpint("e")
     step = run.receive(b"\x1f" + text(b"key") + text(b"\0\0\x07") + text(b"signature"))
     assert isinstance(step, Reply)

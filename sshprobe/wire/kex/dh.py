@@ -13,8 +13,8 @@ from functools import cache, lru_cache
 
 from sshprobe.wire.codec import Reader, byte, mpint, uint32
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.groups import GENERATOR, group
-from sshprobe.wire.key_exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Step
+from sshprobe.wire.kex.exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Step
+from sshprobe.wire.kex.groups import GENERATOR, group
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 
 KEXDH_INIT = 30
@@ -99,7 +99,7 @@ class _Shares:
         return Reply(host_key, signature, payload[1:public_at] + hashed + mpint(f), self.secret(f))
 
 
-class GroupNExchange(KeyExchange):
+class FixedGroupExchange(KeyExchange):
     """A fixed group: 30 e, 31 K_S f signature."""
 
     def __init__(self, name: str, hash_name: str, group_name: str) -> None:

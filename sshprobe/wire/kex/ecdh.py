@@ -21,23 +21,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from sshprobe.wire.codec import Reader, byte, mpint, string
 from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.kex.exchange import Curve, KeyExchange, KeyPairs, Reply, Step
 from sshprobe.wire.key_derivation import HASHES
-from sshprobe.wire.key_exchange import KeyExchange, KeyPairs, Reply, Step
 
 ECDH_INIT = 30
 ECDH_REPLY = 31
 
 _BAD_POINT = "the server's public value is not a point on the curve"
-
-
-class Curve(Protocol):
-    """Our key pair on one curve. `size` is the length of a public value in bytes."""
-
-    size: int
-    public: bytes
-
-    def secret(self, theirs: bytes) -> bytes:
-        """Return the shared secret as the curve's fixed-length octets. Raises `RemoteProtocolError`."""
 
 
 class _Montgomery:
