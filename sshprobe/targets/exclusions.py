@@ -7,9 +7,10 @@ from ipaddress import IPv6Address, ip_address
 from typing import IO
 
 from sshprobe.errors import InputError
+from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.intervals import Intervals, holds, merge
 from sshprobe.targets.sources import read_words
-from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, ipv4_value, parse_specification, quote
+from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, parse_specification, quote
 
 
 class Exclusions:

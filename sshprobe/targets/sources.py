@@ -12,6 +12,19 @@ from sshprobe.errors import InputError
 
 STANDARD_INPUT = "-"
 
+GZIP = b"\x1f\x8b"
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""First bytes of compressed files (RFC 1952 section 2.3.1), and of text as Windows writes it."""
+
+NOT_TEXT = "is not text: it holds NUL bytes"
+
+MOST_UTF_16 = 2**26
+"""Bytes of a file in UTF-16, which is converted in one piece."""
+_MOST = 2**28
+"""Bytes of a list of targets: 16 million addresses, which take 256 MB when they are read."""
+_LONGEST_WORD = 2**16
+_CHUNK = 2**16
+
 
 class Word(msgspec.Struct, frozen=True):
     """One target or exclusion as text, and where it stood: None for an argument."""
@@ -64,7 +77,7 @@ def _read_file(name: str, what: str) -> Iterator[Word]:
 
 def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:
     empty = True
-    for number, data in enumerate(stream, start=1):
+    for number, data in read_lines(stream, source, longest=_LONGEST_WORD, most=_MOST):
         try:
             text = data.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
@@ -75,3 +88,59 @@ def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:
             yield Word(text, source, number)
     if empty:
         raise InputError(f"holds no {what}", source=source)
+
+
+def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, line) of a text file as UTF-8 bytes without the line's end. UTF-16 with a mark is converted.
+
+    `longest` is how many bytes a line can have, `most` how many the file can have.
+
+    Raises:
+        InputError: it is not text, a line or the file is too long, or it is compressed.
+    """
+    rest, number, size = b"", 0, 0
+    while data := stream.read(_CHUNK):
+        if not size:
+            data = _as_utf8(data, stream, source)
+        size += len(data)
+        if size > most:
+            raise too_large(source, most)
+        if b"\0" in data:
+            raise InputError(NOT_TEXT, source=source, line=number + 1 + data.count(b"\n", 0, data.index(b"\0")))
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            number += 1
+            if len(line) > longest:
+                break
+            yield number, line
+        else:
+            if len(rest) <= longest:
+                continue
+            number += 1
+        raise InputError(f"is longer than {longest:,} bytes: a line holds one entry", source=source, line=number)
+    if rest:
+        yield number + 1, rest
+
+
+def too_large(source: str, most: int) -> InputError:
+    """Return the error that a file has more than `most` bytes."""
+    return InputError(f"has more than {most // 2**20:,} MiB: split it and scan the parts", source=source)
+
+
+def decode_utf16(data: bytes, source: str) -> bytes:
+    """Return UTF-16 text that begins with a byte order mark as UTF-8. Raises `InputError` if it is not."""
+    try:
+        return data.decode("utf-16").encode()
+    except UnicodeError:
+        raise InputError("is not UTF-16 text, as its first bytes say", source=source) from None
+
+
+def _as_utf8(head: bytes, stream: IO[bytes], source: str) -> bytes:
+    if head.startswith(GZIP):
+        raise InputError("is compressed: decompress it, as in `zcat FILE | sshprobe scan -`", source=source)
+    if not head.startswith(UTF_16_MARKS):
+        return head
+    data = head + stream.read(MOST_UTF_16 + 1)
+    if len(data) > MOST_UTF_16:
+        raise too_large(source, MOST_UTF_16)
+    return decode_utf16(data, source)

@@ -21,8 +21,9 @@ import msgspec
 
 from sshprobe.records import endpoint
 from sshprobe.targets.exclusions import Exclusions
+from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.intervals import outside
-from sshprobe.targets.specification import HostSpec, Spec, Target, ipv4_value
+from sshprobe.targets.specification import HostSpec, Spec, Target
 
 _TEXT_IS_HOST = 0
 _TEXT_IS_ENDPOINT = 1

@@ -12,9 +12,7 @@ from __future__ import annotations
 
 import itertools
 import re
-import socket
 from collections.abc import Iterator
-from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
@@ -24,9 +22,8 @@ from sshprobe.errors import InputError
 from sshprobe.escape import escape_text, escape_unprintable
 from sshprobe.platform import ipv6_text
 from sshprobe.records import endpoint
-
-_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
-"""RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
+from sshprobe.targets.host_names import Malformed, ipv4_value, no_ipv4_address, parse_host_name
+from sshprobe.targets.urls import host_of_url
 
 _MAPPED = 0xFFFF << 32
 """The first of the IPv6 addresses that hold the IPv4 ones, ::ffff:0:0/96."""
@@ -37,8 +34,7 @@ _UNSPECIFIED = ("0.0.0.0", "::")
 
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
-_A_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
-"""What no name ends in (https://url.spec.whatwg.org/#ends-in-a-number-checker): it would be an address to resolvers."""
+_A_PORT = re.compile(r"[0-9]{1,5}")
 _PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
 
 MAX_PIECES = 65_536
@@ -131,7 +127,7 @@ def parse_specification(text: str, *, source: str | None = None, line: int | Non
     """
     try:
         return _parse(text)
-    except _Malformed as error:
+    except Malformed as error:
         raise InputError(f"{quote(text)} {error}", source=source, line=line) from None
 
 
@@ -148,8 +144,8 @@ def host_specification(
     try:
         name = _parse_host(host) if host else ""
         if not name:
-            raise _Malformed("is no host: it is empty")
-    except _Malformed as error:
+            raise Malformed("is no host: it is empty")
+    except Malformed as error:
         raise InputError(f"{quote(host)} {error}", source=source, line=line) from None
     if not text:
         text = name if port is None else endpoint(name, port)
@@ -176,23 +172,21 @@ def quote(text: str) -> str:
     return f'"{escape_text(text if len(text) <= 80 else text[:77] + "...")}"'
 
 
-class _Malformed(ValueError):
-    """Why a text is no target, as the rest of a sentence that begins with the text."""
-
-
 def _parse(text: str) -> Spec:
     if not text:
-        raise _Malformed("is no host: it is empty")
+        raise Malformed("is no host: it is empty")
     if _NUMBERS.fullmatch(text):  # most lines of a long list
         return HostSpec(text, _parse_host(text), None)
     if text[0] in "{<":
-        raise _Malformed("is no host: `--inventory` reads JSON and XML, `--from-records` what was scanned")
+        raise Malformed("is no host: `--inventory` reads JSON and XML, `--from-records` what was scanned")
     if "://" in text:
-        raise _Malformed("is no host: leave out the scheme")
-    if "@" in text:
-        raise _Malformed("is no host: leave out the user name")
+        raise Malformed(f"is no host: leave out the scheme{_as_in(host_of_url(text))}")
     if text.split() != [text]:
-        raise _Malformed("is no host: it holds white space")
+        raise Malformed(f"is no host: it holds white space{_meant_by_words(text.split())}")
+    if "@" in text:
+        raise Malformed(f"is no host: leave out the user name{_as_in(text.rpartition('@')[2])}")
+    if "," in text:
+        raise Malformed("is no host: write one host a line, or one an argument")
     host, port = _split_port(text)
     if "/" in host:
         return _parse_network(text, host, port)
@@ -202,36 +196,60 @@ def _parse(text: str) -> Spec:
         if _PATTERN.fullmatch(host):
             return _parse_pattern(text, host, port)
     if "*" in host:
-        raise _Malformed('is no range: "*" stands for one of the four numbers of an IPv4 address')
+        raise Malformed('is no range: "*" stands for one of the four numbers of an IPv4 address')
     return HostSpec(text, _parse_host(host), port)
+
+
+def _as_in(text: str) -> str:
+    """Return how to write it, if that is a target."""
+    return f", as in {text}" if _spec_of(text) is not None else ""
+
+
+def _meant_by_words(words: list[str]) -> str:
+    """Say what a line of several words was meant to be, where that shows."""
+    spec = _spec_of(words[0].rpartition("@")[2]) if len(words) > 1 else None
+    if not isinstance(spec, HostSpec) or "->" in words:
+        return "; `--inventory` reads what other programs wrote" if len(words) > 1 else ""
+    if len(words) == 2 and spec.port is None and _A_PORT.fullmatch(words[1]):
+        return f"; for a port write {endpoint(spec.host, int(words[1]))}"
+    if "@" in words[0] or "." in spec.host or ":" in spec.host:
+        return "; if the first word of each line is the host, `awk '{print $1}' FILE` leaves that"
+    return "; write one host a line"
+
+
+def _spec_of(text: str) -> Spec | None:
+    try:
+        return _parse(text)
+    except Malformed:
+        return None
 
 
 def _split_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket:
-            raise _Malformed('is no host: "]" is missing')
+            raise Malformed('is no host: "]" is missing')
         if ":" not in host:
-            raise _Malformed("is no host: brackets are for an IPv6 address")
+            raise Malformed("is no host: brackets are for an IPv6 address")
         if not rest:
             return host, None
         if not rest.startswith(":"):
-            raise _Malformed('is no host: only ":port" can follow "]"')
+            raise Malformed('is no host: only ":port" can follow "]"')
         return host, _parse_port(rest[1:])
     if text.count(":") == 1:
         host, _, port = text.partition(":")
         if not host:
-            raise _Malformed("names no host before its port")
+            raise Malformed("names no host before its port")
         return host, _parse_port(port)
     return text, None
 
 
 def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise _Malformed(f"has no port: {quote(text)} is no number" if text else 'has no port after its ":"')
+        raise Malformed(f"has no port: {quote(text)} is no number" if text else 'has no port after its ":"')
     # A number of a million digits is refused by its length, before int() works on it.
     if len(text) > 5 or not 1 <= int(text) <= 65535:
-        raise _Malformed("has no such port: ports are 1 to 65535")
+        raise Malformed("has no such port: ports are 1 to 65535")
     return int(text)
 
 
@@ -240,12 +258,12 @@ def _parse_network(text: str, host: str, port: int | None) -> RangeSpec:
     try:
         version = ip_address(address).version
     except ValueError:
-        raise _Malformed(f"is no network: {quote(address)} is no address") from None
+        raise Malformed(f"is no network: {quote(address)} is no address") from None
     if "%" in address:
-        raise _Malformed("is no network: a network has no zone")
+        raise Malformed("is no network: a network has no zone")
     longest = 32 if version == 4 else 128
     if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 3 and int(prefix) <= longest):
-        raise _Malformed(f"is no network: the prefix of an IPv{version} network is 0 to {longest}")
+        raise Malformed(f"is no network: the prefix of an IPv{version} network is 0 to {longest}")
     network = ip_network(f"{address}/{int(prefix)}", strict=False)
     first, last = int(network.network_address), int(network.broadcast_address)
     if version == 4 and network.prefixlen <= 30:  # RFC 3021: a /31 has neither a network nor a broadcast address
@@ -262,10 +280,10 @@ def _parse_range(text: str, host: str, port: int | None) -> RangeSpec:
         try:
             ends.append(int(IPv4Address(end)))
         except ValueError:
-            raise _Malformed(f"is no range: {quote(end)} is no IPv4 address") from None
+            raise Malformed(f"is no range: {quote(end)} is no IPv4 address") from None
     first, last = ends
     if last < first:
-        raise _Malformed("is no range: it ends before it begins")
+        raise Malformed("is no range: it ends before it begins")
     return RangeSpec(text, 4, first, last, port)
 
 
@@ -277,42 +295,33 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
             high = low
         for number in (low, high):
             if not number.isascii() or len(number) > 3 or int(number) > 255 or (number[0] == "0" and number != "0"):
-                raise _Malformed(f"is no range: {quote(number)} is no number of 0 to 255")
+                raise Malformed(f"is no range: {quote(number)} is no number of 0 to 255")
         if int(high) < int(low):
-            raise _Malformed(f"is no range: {quote(part)} ends before it begins")
+            raise Malformed(f"is no range: {quote(part)} ends before it begins")
         numbers.append((int(low), int(high)))
     spec = PatternSpec(text, tuple(numbers), port)
     if spec.pieces > MAX_PIECES:
-        raise _Malformed(f"falls into {spec.pieces:,} pieces: at most {MAX_PIECES:,} can be held")
+        raise Malformed(f"falls into {spec.pieces:,} pieces: at most {MAX_PIECES:,} can be held")
     return spec
 
 
 def _parse_host(host: str) -> str:
     if ":" in host:
         if not host.isprintable():  # it goes into records, and a zone may be any text to Python
-            raise _Malformed("is no IPv6 address: it holds characters that cannot be printed")
+            raise Malformed("is no IPv6 address: it holds characters that cannot be printed")
         try:
             address = IPv6Address(host)
             return ipv6_text(address) if address.ipv4_mapped is None else str(address.ipv4_mapped)
         except ValueError:
             meant = with_port(host)
             hint = "" if meant is None else f": for a port write {meant}"
-            raise _Malformed(f"is no IPv6 address{hint}") from None
+            raise Malformed(f"is no IPv6 address{hint}") from None
     if _NUMBERS.fullmatch(host):
         if ipv4_value(host) is not None:
             return host
         if host.isascii():
-            raise _no_ipv4_address(host)
+            raise no_ipv4_address(host)
     return parse_host_name(host)
-
-
-def ipv4_value(text: str) -> int | None:
-    """Return the value of an IPv4 address written as `str(IPv4Address(value))` writes it; None of any other text."""
-    try:
-        packed = socket.inet_aton(text)  # takes "127.1" too, and octal numbers
-    except (OSError, ValueError):
-        return None
-    return int.from_bytes(packed, "big") if socket.inet_ntoa(packed) == text else None
 
 
 def with_port(text: str) -> str | None:
@@ -324,51 +333,3 @@ def with_port(text: str) -> str | None:
     except ValueError:
         return None
     return f"[{address}]:{port}"
-
-
-def parse_host_name(name: str) -> str:
-    """Return a host name as the resolver takes it: ASCII, lower case, no final dot."""
-    if not name.isascii():
-        try:
-            name = name.encode("idna").decode("ascii")  # RFC 3490
-        except UnicodeError as error:
-            reason = str(error.__cause__ or error).splitlines()[0]
-            raise _Malformed(f"is no host name: it has no IDNA form ({escape_text(reason)})") from None
-    name = name.lower().removesuffix(".")
-    if len(name) > 253:
-        raise _Malformed("is no host name: it is longer than 253 characters")
-    labels = name.split(".")
-    for label in labels:
-        if not label:
-            raise _Malformed("is no host name: a part between its dots is empty")
-        if len(label) > 63:
-            raise _Malformed("is no host name: a part between its dots is longer than 63 characters")
-        if not _LABEL.fullmatch(label):
-            raise _Malformed("is no host name: its parts are letters, digits and inner hyphens")
-    if all(map(_A_NUMBER.fullmatch, labels)):
-        raise _no_ipv4_address(name)
-    if _A_NUMBER.fullmatch(labels[-1]):
-        raise _Malformed("is no host name: its last part is a number")
-    return name
-
-
-def _no_ipv4_address(text: str) -> _Malformed:
-    """Say how to write what other tools take for an address, as inet_aton(3) does: "127.1", "0x7f000001".
-
-    It is not taken here. "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others; and what one took for a name,
-    the resolver would take for an address that was excluded under another spelling.
-    """
-    words = "is no IPv4 address: that is four numbers of 0 to 255"
-    readings = []
-    with suppress(OSError):
-        readings.append(socket.inet_ntoa(socket.inet_aton(text)))
-    decimal = ".".join(part.lstrip("0") or "0" for part in text.split("."))
-    if ipv4_value(decimal) is not None:
-        readings.append(decimal)
-    # RFC 1122 section 3.2.1.3: what begins with 0 is no host, so "2222" was meant to be something else.
-    readings = [reading for reading in dict.fromkeys(readings) if not reading.startswith("0.")]
-    if len(readings) > 1:
-        words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write what is meant"
-    elif readings:
-        words += f"; other tools read it as {readings[0]}: write that if it is meant"
-    return _Malformed(words)

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from sshprobe.errors import InputError
 from sshprobe.escape import escape_unprintable
 from sshprobe.targets import Exclusions, Target, parse_targets
+from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.intervals import holds, merge, outside
-from sshprobe.targets.specification import HostSpec, ipv4_value, parse_specification
+from sshprobe.targets.specification import HostSpec, parse_specification
 
 
 def expand(*words: str, port: int = 22) -> list[tuple[str, int]]:
@@ -329,7 +330,8 @@ def test_errors_of_files_name_file_and_line(tmp_path: Path) -> None:
     assert error(b"\n" * 16 + b"10.0.0.0/99\n") == (
         'targets.txt:17: "10.0.0.0/99" is no network: the prefix of an IPv4 network is 0 to 32'
     )
-    assert error(b"web1\nweb2\x00\xff\n") == "targets.txt:2: is not UTF-8 text"
+    assert error(b"web1\nweb2\xff\n") == "targets.txt:2: is not UTF-8 text"
+    assert error(b"web1\nweb2\x00\xff\n") == "targets.txt:2: is not text: it holds NUL bytes"
     assert error(b"# nothing\n\n") == "targets.txt: holds no target"
     assert error(b"") == "targets.txt: holds no target"
     file.unlink()

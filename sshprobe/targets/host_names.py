@@ -1,0 +1,79 @@
+"""Names of hosts as a resolver takes them, and IPv4 addresses as nothing but an address."""
+
+from __future__ import annotations
+
+import re
+import socket
+from contextlib import suppress
+
+from sshprobe.escape import escape_text
+
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
+"""RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
+
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
+"""What no name ends in (https://url.spec.whatwg.org/#ends-in-a-number-checker): it would be an address to resolvers."""
+
+
+class Malformed(ValueError):
+    """Why a text is no target, as the rest of a sentence that begins with the text."""
+
+
+def ipv4_value(text: str) -> int | None:
+    """Return the value of an IPv4 address written as `str(IPv4Address(value))` writes it; None of any other text."""
+    try:
+        packed = socket.inet_aton(text)  # takes "127.1" too, and octal numbers
+    except (OSError, ValueError):
+        return None
+    return int.from_bytes(packed, "big") if socket.inet_ntoa(packed) == text else None
+
+
+def parse_host_name(name: str) -> str:
+    """Return a host name as the resolver takes it: ASCII, lower case, no final dot."""
+    if not name.isascii():
+        try:
+            name = name.encode("idna").decode("ascii")  # RFC 3490
+        except UnicodeError as error:
+            reason = str(error.__cause__ or error).splitlines()[0]
+            raise Malformed(f"is no host name: it has no IDNA form ({escape_text(reason)})") from None
+    name = name.lower().removesuffix(".")
+    if len(name) > 253:
+        raise Malformed("is no host name: it is longer than 253 characters")
+    labels = name.split(".")
+    for label in labels:
+        if not label:
+            raise Malformed("is no host name: a part between its dots is empty")
+        if len(label) > 63:
+            raise Malformed("is no host name: a part between its dots is longer than 63 characters")
+        if not _LABEL.fullmatch(label):
+            words = "is no host name: its parts are letters, digits and inner hyphens"
+            if "[" in label or "{" in label:  # of clush, pdsh and Ansible, and of the shell
+                words += "; expand the group first, as `nodeset -S '\\n' -e NAMES` does"
+            raise Malformed(words)
+    if all(map(_NUMBER.fullmatch, labels)):
+        raise no_ipv4_address(name)
+    if _NUMBER.fullmatch(labels[-1]):
+        raise Malformed("is no host name: its last part is a number")
+    return name
+
+
+def no_ipv4_address(text: str) -> Malformed:
+    """Say how to write what other tools take for an address, as inet_aton(3) does: "127.1", "0x7f000001".
+
+    It is not taken here. "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others; and what one took for a name,
+    the resolver would take for an address that was excluded under another spelling.
+    """
+    words = "is no IPv4 address: that is four numbers of 0 to 255"
+    readings = []
+    with suppress(OSError):
+        readings.append(socket.inet_ntoa(socket.inet_aton(text)))
+    decimal = ".".join(part.lstrip("0") or "0" for part in text.split("."))
+    if ipv4_value(decimal) is not None:
+        readings.append(decimal)
+    # RFC 1122 section 3.2.1.3: what begins with 0 is no host, so "2222" was meant to be something else.
+    readings = [reading for reading in dict.fromkeys(readings) if not reading.startswith("0.")]
+    if len(readings) > 1:
+        words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write what is meant"
+    elif readings:
+        words += f"; other tools read it as {readings[0]}: write that if it is meant"
+    return Malformed(words)
