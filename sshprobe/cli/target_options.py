@@ -22,7 +22,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 LARGE_SWEEP = 65_536
 """More targets than this are scanned only with `--yes`: as many as a /16 has addresses."""
 
-_INVENTORY_FORMATS = ("nmap", "masscan", "naabu", "httpx", "zmap", "ansible", "ssh-config", "known-hosts", "list")
+_INVENTORY_FORMATS = (
+    *("nmap", "masscan", "naabu", "httpx", "zmap", "zgrab2", "rustscan", "shodan"),
+    *("ansible", "ssh-config", "known-hosts", "list"),
+)
 """Those of `sshprobe.targets`, which is imported only when something is scanned. A test holds the two together."""
 
 _STATUSES = (

@@ -78,7 +78,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a folder as inventory": (["scan", "HERE", "--inventory", "."], ".: cannot be read: Is a directory"),
     "an empty inventory": (["scan", "HERE", "--inventory", "empty.txt"], "empty.txt: holds no target"),
     "an inventory of comments": (["scan", "HERE", "--inventory", "comments.txt"], "comments.txt: holds no target"),
-    "a binary inventory": (["scan", "HERE", "--inventory", "binary.txt"], "binary.txt:2: is not UTF-8 text"),
+    "a binary inventory": (["scan", "HERE", "--inventory", "binary.txt"], "binary.txt: is not text: it holds NUL"),
     "a broken JSON inventory": (["scan", "HERE", "--inventory", "broken.jsonl"], "broken.jsonl:1: is no JSON"),
     "records as inventory": (["scan", "HERE", "--inventory", "wrong.jsonl"], "wrong.jsonl:1: holds records of a sweep"),
     "an inventory of another format": (
@@ -109,7 +109,7 @@ BAD: dict[str, tuple[list[str], str]] = {
         ["scan", "HERE", "-f", "malformed.txt"],
         'malformed.txt:3: "10.0.0.0/99" is no network: the prefix of an IPv4 network is 0 to 32',
     ),
-    "a binary target file": (["scan", "HERE", "-f", "binary.txt"], "binary.txt:2: is not UTF-8 text"),
+    "a binary target file": (["scan", "HERE", "-f", "binary.txt"], "binary.txt:2: is not text: it holds NUL bytes"),
     "empty standard input": (["scan", "HERE", "-"], "standard input: holds no target"),
     "a malformed network": (["scan", "HERE", "10.0.0.0/33"], '"10.0.0.0/33" is no network'),
     "a malformed range": (["scan", "HERE", "10.0.0.9-1"], '"10.0.0.9-1" is no range'),

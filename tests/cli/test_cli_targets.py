@@ -116,7 +116,7 @@ def test_inventories_and_what_is_left_out_of_them(tmp_path: Path, closed_port: i
     # A format that is named is believed.
     (tmp_path / "odd").write_text("Host\n")
     run = sshprobe("scan", "--inventory", "odd", "--inventory-format", "ssh-config", cwd=tmp_path)
-    assert (run.returncode, run.stderr) == (2, b"error: odd:1: is no setting of an ssh_config\n")
+    assert (run.returncode, run.stderr) == (2, b"error: odd:1: `host` has no argument\n")
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">'
         (f"<!DOCTYPE x [<!ELEMENT x ANY>\n{BOMB}]>\n<nmaprun/>", ":1: declares entities"),
         ('<!DOCTYPE n SYSTEM "file:///etc/passwd">\n<nmaprun/>', ": holds no target"),
         ("<html><body></body></html>", ":1: is no nmap XML: it begins with <html>"),
-        ("<nmaprun>\n<host>\n", ":3: is no XML: no element found"),
+        ("<nmaprun>\n<host>\n", ": holds no target; is cut off in line 3: only the hosts before"),
         ("<nmaprun>\n<host></nmaprun>", ":2: is no XML: mismatched tag"),
         (HEAD + '<host><address addr="a b" addrtype="ipv4"/></host></nmaprun>', ':4: "a b" is no host name'),
         (HEAD + "\n<host></host></nmaprun>", ":5: the host is no text"),
@@ -176,15 +176,15 @@ def test_naabu(folder: Folder) -> None:
 {"ip":"192.0.2.2","port":2222,"protocol":"tcp","tls":false}
 {"host":"www.example","ip":"192.0.2.1","port":22,"protocol":"tcp"}
 {"ip":"192.0.2.3","port":{"Port":24,"Protocol":0,"TLS":false}}
-{"host":"db.example","port":25}
 {"ip":"192.0.2.3","port":53,"protocol":"udp"}
+{"ip":"192.0.2.3","port":0,"protocol":"tcp","tls":false}
 """
-    for format_ in (None, "naabu"):
-        assert folder.read(lines, format_) == [
+    for format_, more in ((None, ""), ("naabu", '{"host":"db.example","port":25,"other":1}')):
+        assert folder.read(lines + more, format_) == [
             ("web.example", "192.0.2.1", 22),
             ("192.0.2.3:24", "192.0.2.3", 24),
             ("192.0.2.2:2222", "192.0.2.2", 2222),
-            ("db.example", "db.example", 25),
+            *([("db.example", "db.example", 25)] if more else []),
         ]
 
 
@@ -278,7 +278,8 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
     bad = {"_meta": {"hostvars": {"web1": {"ansible_port": 99999, "ansible_password": "secret"}}}}
     assert folder.error(json.dumps(bad)) == ':1: host "web1": "99999" is no port: ports are 1 to 65535'
     bad = {"_meta": {"hostvars": {"web1": {"ansible_host": ["secret"]}}}}
-    assert folder.error(json.dumps(bad)) == ':1: host "web1": the host is no text'
+    reason = 'hosts whose `ansible_host` is null, a list or empty; the first is "web1"'
+    assert folder.error(json.dumps(bad)) == f": holds no target; 1 left out: {reason}"
     bad = {"_meta": {"hostvars": {"we b\x1b": {}}}}
     assert folder.error(json.dumps(bad)) == ':1: host "we b\\x1b": "we b\\x1b" is no host name: ' + (
         "its parts are letters, digits and inner hyphens"
@@ -296,8 +297,8 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
         ("[] {}", ':1: is no JSON: something follows its "]"'),
         ("[]", ": holds no target"),
         ("[[[{}]]]", ":1: is no inventory"),
-        ("{}", ":1: is no inventory that we know"),
-        ('\n{"a": {"hosts": []}}', ":2: is no inventory that we know"),
+        ("{}", ":1: is not an inventory that is known"),
+        ('\n{"a": {"ghosts": []}}', ":2: is not an inventory that is known"),
         ('{"type":"sweep"}', ":1: holds records of a sweep: use `--from-records`"),
         ('{"sweep":{},"hosts":[],"summary":{}}', ":1: holds records of a sweep"),
         ('{"ip": "192.0.2.1", "ports": 22}', ':1: "ports" is no list'),
@@ -396,11 +397,11 @@ def test_ssh_itself_reads_the_config_so(folder: Folder) -> None:
     [
         ("Host a\n  Port ssh\n", ':2: "ssh" is no port'),
         ("Host a\n  Port 70000\n", ':2: "70000" is no port'),
-        ("Host a\n  HostName a b\n", ':1: "a b" is no host name'),
-        ("Host a\n\n???\n", ":3: is no setting of an ssh_config"),
-        ('Host "a\n', ":1: is no `Host` that can be read"),
-        ("Host b\nMatch host\n", ":2: is no `Match` that can be read"),
-        ("Host b\nMatch all host x\n", ":2: is no `Match` that can be read"),
+        ("Host a\n  HostName a b\n", ':2: `hostname` has an argument too many, "b"'),
+        ("Host a\n  Port 22\n\n???\n", ':4: "???" is not a keyword of ssh_config'),
+        ('Host "a\nPort 22\n', ":1: `host` has a quote that does not end"),
+        ("Host b\nPort 22\nMatch host\n", ":3: `match` has no argument for `host`"),
+        ("Host b\nPort 22\nMatch all host x\n", ":3: `match` has criteria beside `all`"),
         ("Host *\n  Port 22\n", ": holds no target; 1 left out: patterns"),
     ],
 )
@@ -436,9 +437,11 @@ def test_known_hosts(folder: Folder) -> None:
         "2 left out: lines of certificate authorities and revoked keys",
         "1 left out: hashed host names, which cannot be read",
     ]
-    assert folder.error(KNOWN + "web9\n").startswith(":10: is no line of a known_hosts file")
-    assert folder.error(f"web1 {KEY}\n[web2]:x {KEY}\n") == ':2: "x" is no port: ports are 1 to 65535'
-    assert folder.error(f"web1 {KEY}\nweb2,,web3 {KEY}\n").startswith(':2: "" is no host')
+    assert folder.notices(KNOWN + "web9\n")[-1] == (
+        "1 left out: lines that are not host names, key type and key; the first is line 10"
+    )
+    assert folder.notices(f"web1 {KEY}\n[web2]:x {KEY}\n")[-1].endswith('the first is "[web2]:x" in line 2')
+    assert folder.notices(f"web1 {KEY}\nweb2,,web3 {KEY}\n")[-1].endswith('the first is "" in line 2')
 
 
 @pytest.mark.parametrize("name", ["0xcafe", "0x7f000001", "127.1", "2130706433", "web.1", "we$b", "gitlab/prod"])

@@ -2,6 +2,9 @@
 
 A reader takes a `Source` and yields what it names, checked. What cannot be a target (a hashed name, a closed port) is
 counted by its reason and left out; what is malformed is an `InputError` that names the file and the line.
+
+A format that is not read is refused with the way to one that is. What looks like two is never guessed at: a scan would
+contact hosts that nobody named.
 """
 
 from __future__ import annotations
@@ -12,32 +15,50 @@ from contextlib import closing
 from typing import IO
 
 from sshprobe.errors import InputError
-from sshprobe.targets.inventories import json_values, lists, nmap, openssh, scan_lists
+from sshprobe.targets.inventories import grepable, json_values, known_hosts, lists, scan_lists, ssh_config, tables
 from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.inventories.ssh_config_lines import looks_like_config
 from sshprobe.targets.specification import Spec, is_unspecified
 
 _READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
-    "nmap": nmap.read,
+    "nmap": scan_lists.read_nmap,
     "masscan": scan_lists.read_masscan,
-    "naabu": json_values.read_naabu,
+    "naabu": scan_lists.read_naabu,
     "httpx": json_values.read_httpx,
     "zmap": scan_lists.read_zmap,
+    "zgrab2": json_values.read_zgrab,
+    "rustscan": scan_lists.read_rustscan,
+    "shodan": json_values.read_shodan,
     "ansible": json_values.read_ansible,
-    "ssh-config": openssh.read_config,
-    "known-hosts": openssh.read_known_hosts,
+    "ssh-config": ssh_config.read_config,
+    "known-hosts": known_hosts.read_known_hosts,
     "list": lists.read,
 }
 
 FORMATS: Sequence[str] = tuple(_READERS)
 """The names that `read_inventory` takes as `format_`."""
 
+_ANSIBLE_WAY = "what can be read is JSON: `ansible-inventory -i FILE --list`"
+
 _JSON = re.compile(rb"""\{|\[\s*([\[{\]"]|$)""")
 """An object or a list of something. "[web1]:2222" of known_hosts and "[2001:db8::1]:22" of a list are neither."""
+
+_UNREAD = (
+    (
+        re.compile(r"Nmap scan report for |# Nmap \S+ scan initiated |Starting Nmap "),
+        "is nmap's normal output: write XML with `nmap -oX FILE`, or read its .gnmap file",
+    ),
+    (re.compile(r"Discovered open port \d+/"), "is what masscan prints: write JSON with `masscan -oJ FILE`"),
+    (re.compile(r"(TCP|UDP) open\s+\S+\[\s*\d+\]"), "is the unicornscan format of masscan: write JSON with `-oJ FILE`"),
+    (re.compile(r"Open \S+:\d+$"), "is what rustscan prints: write a list with `rustscan --greppable`"),
+    (re.compile(r"\S+.*\sansible_\w+\s*="), "is an Ansible inventory in INI or YAML; " + _ANSIBLE_WAY),
+)
+"""Lines that show a format which is not read, and the way to one that is."""
 
 _ANSIBLE_SECTION = re.compile(r"\[[A-Za-z_][\w.-]*(:(children|hosts|vars))?\]")
 """A line of an Ansible inventory in INI format, and of nothing that is read here."""
 
-_YAML_BEGIN = re.compile(r"---|[A-Za-z_]\w*:")
+_YAML_BEGIN = re.compile(r"---|[\"']?[A-Za-z_][\w.-]*[\"']?:(\s+#.*)?")
 """The first line of one in YAML."""
 
 
@@ -54,10 +75,9 @@ def read_inventory(
     with closing(Source.open(name, stdin, ports)) as source:
         reader = _READERS[format_] if format_ is not None else _detect(source.head())
         if reader in (lists.read, json_values.read_ansible) and _is_ansible_source(source.head()):
-            words = (
-                "is an Ansible inventory in INI or YAML; what can be read is JSON: `ansible-inventory -i FILE --list`"
-            )
-            raise InputError(words, source=source.name)
+            raise InputError(f"is an Ansible inventory in INI or YAML; {_ANSIBLE_WAY}", source=source.name)
+        if format_ is None and reader is lists.read:
+            _refuse_unread(source)
         empty = True
         try:
             for spec in reader(source):
@@ -71,6 +91,7 @@ def read_inventory(
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", source=source.name) from None
         left_out = [f"{count:,} left out: {reason}" for reason, count in source.left_out.items()]
+        left_out += source.remarks
         if empty:
             raise InputError("; ".join(["holds no target", *left_out]), source=source.name)
         notices += [f"{source.name}: {line}" for line in left_out]
@@ -87,16 +108,36 @@ def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
     """Tell the format by the first bytes of a file."""
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
     if begin.startswith(b"<"):
-        return nmap.read
+        return scan_lists.read_nmap
     if _JSON.match(begin):
         return json_values.read
-    lines = [line.strip() for line in head.decode("utf-8", "replace").splitlines()]
+    lines = [line.strip() for line in head.decode("utf-8-sig", "replace").splitlines()]
+    if grepable.is_grepable(lines):
+        return grepable.read_masscan if grepable.is_masscan_grepable(lines) else grepable.read_nmap
+    if scan_lists.is_masscan(lines) or tables.is_zmap(lines) or tables.is_naabu(lines) or scan_lists.is_rustscan(lines):
+        return _scanner(lines)
+    if tables.header_of(lines) is not None:
+        return tables.refuse_table
+    if any(pattern.match(line) for pattern, _ in _UNREAD for line in lines):
+        return lists.read
+    if looks_like_config(lines):
+        return ssh_config.read_config
+    if known_hosts.is_known_hosts(lines):
+        return known_hosts.read_known_hosts
+    return lists.read
+
+
+def _scanner(lines: list[str]) -> Callable[[Source], Iterator[Spec]]:
     if scan_lists.is_masscan(lines):
         return scan_lists.read_masscan
-    if scan_lists.is_zmap(lines):
-        return scan_lists.read_zmap
-    if openssh.is_config(lines):
-        return openssh.read_config
-    if openssh.is_known_hosts(lines):
-        return openssh.read_known_hosts
-    return lists.read
+    if tables.is_zmap(lines):
+        return tables.read_zmap
+    return tables.read_naabu if tables.is_naabu(lines) else scan_lists.read_rustscan
+
+
+def _refuse_unread(source: Source) -> None:
+    """Raise `InputError` for a format that shows itself and is not read."""
+    for number, line in enumerate(source.head().decode("utf-8-sig", "replace").splitlines(), start=1):
+        for pattern, words in _UNREAD:
+            if pattern.match(line.strip()):
+                raise InputError(words, source=source.name, line=number)

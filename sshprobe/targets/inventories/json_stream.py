@@ -10,6 +10,8 @@ from typing import Any
 from sshprobe.targets.inventories.source import Source
 
 _CHUNK = 65_536
+_LARGEST = 2**26
+"""Characters of one object: an inventory of 100,000 hosts of Ansible."""
 _BETWEEN = re.compile(r"[\s,]*")
 _FINISHED = re.compile(r"\{\s*finished\s*:\s*1\s*\}")
 """How masscan up to 1.0.4 ended its list: no JSON, but its comma before it must not be an error either."""
@@ -47,6 +49,9 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
             try:
                 value, end = decoder.raw_decode(buffer, position)
             except json.JSONDecodeError as error:
+                if len(buffer) - position > _LARGEST:
+                    words = f"is not JSON that can be read: an object has more than {_LARGEST // 2**20} MiB"
+                    raise source.error(words, line) from None
                 # Twice as much each time: one object as large as the file is parsed a few times and not a thousand.
                 more = text.read(max(_CHUNK, len(buffer) - position))
                 if not more:

@@ -1,24 +1,34 @@
-"""The JSON of masscan, naabu, httpx and `ansible-inventory --list`."""
+"""The JSON of scanners and of Ansible, told apart object by object."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from sshprobe.targets.inventories import ansible, services
 from sshprobe.targets.inventories.json_stream import json_objects
-from sshprobe.targets.inventories.source import Source
-from sshprobe.targets.specification import Spec, quote
+from sshprobe.targets.inventories.source import NOT_OPEN, Source
+from sshprobe.targets.specification import Spec
 
 Object = dict[str, Any]
 
-NOT_OPEN = "ports that are not open TCP ports"
+NO_PORT = "hosts without an open port"
 NO_ANSWER = "hosts that did not answer httpx"
-OTHER_CONNECTION = "hosts that ansible does not reach by SSH"
-BEHIND_JUMP = "hosts that are reached through another host (ProxyJump or ProxyCommand)"
-TEMPLATE = "hosts whose address or port is a template"
 
-_SSH_CONNECTIONS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "libssh", "network_cli", "netconf"})
-"""Connection plugins of Ansible 2.19 that speak SSH."""
+_NAABU_KEYS_TEXT = """
+host ip timestamp port protocol tls cdn cdn-name mac_address device_type extra_info high_version hostname
+low_version method name os_type product proto rpc_num service_fp tunnel version confidence cpes
+"""
+_NAABU_KEYS = frozenset(_NAABU_KEYS_TEXT.split())
+"""All that naabu 2 writes (pkg/runner/output.go). tlsx, nuclei and others name ports of other services."""
+
+_OTHERS: Mapping[str, str] = {
+    "tls_version": "is JSON of tlsx, whose ports speak TLS",
+    "tls_connection": "is JSON of tlsx, whose ports speak TLS",
+    "template-id": "is JSON of nuclei, whose ports are of other services",
+    "status_code": "is a result of a web client",
+}
+"""A key that shows a program whose ports are not those of SSH servers."""
 
 
 def read(source: Source) -> Iterator[Spec]:
@@ -39,7 +49,7 @@ def read_masscan(source: Source) -> Iterator[Spec]:
 
 def read_naabu(source: Source) -> Iterator[Spec]:
     """Yield the targets of `naabu -json`."""
-    return _read_as(source, "naabu", "a result of naabu")
+    return _read_as(source, "naabu", "a result of naabu", _can_be_naabu)
 
 
 def read_httpx(source: Source) -> Iterator[Spec]:
@@ -52,10 +62,26 @@ def read_ansible(source: Source) -> Iterator[Spec]:
     return _read_as(source, "ansible", "an inventory of ansible")
 
 
-def _read_as(source: Source, format_: str, what: str) -> Iterator[Spec]:
+def read_zgrab(source: Source) -> Iterator[Spec]:
+    """Yield the targets of `zgrab2 ssh`."""
+    return _read_as(source, "zgrab2", "a result of zgrab2")
+
+
+def read_shodan(source: Source) -> Iterator[Spec]:
+    """Yield the targets of a download from Shodan."""
+    return _read_as(source, "shodan", "a banner of Shodan")
+
+
+def read_zmap(source: Source) -> Iterator[Spec]:
+    """Yield the targets of `zmap -O json`."""
+    return _read_as(source, "zmap", "a result of zmap")
+
+
+def _read_as(source: Source, format_: str, what: str, can_be: Callable[[Object], bool] | None = None) -> Iterator[Spec]:
     recognise, read_one = _FORMATS[format_]
+    can_be = can_be or recognise
     for line, value in json_objects(source):
-        if not recognise(value):
+        if not can_be(value):
             raise source.error(f"is not {what}", line)
         yield from read_one(source, line, value)
 
@@ -63,7 +89,9 @@ def _read_as(source: Source, format_: str, what: str) -> Iterator[Spec]:
 def _unknown(source: Source, line: int, value: Object) -> Exception:
     if value.get("type") in ("sweep", "host", "summary") or {"sweep", "hosts"} <= value.keys():
         return source.error("holds records of a sweep: use `--from-records`", line)
-    return source.error("is no inventory that we know: masscan, naabu, httpx and ansible-inventory write JSON", line)
+    words = next((words for key, words in _OTHERS.items() if key in value), "is not an inventory that is known")
+    key = next((key for key in ("ip", "ip_str", "address", "host", "hostname", "name") if key in value), "ip")
+    return source.error(f"{words}: for its hosts, `jq -r .{key} FILE | sshprobe scan -`", line)
 
 
 def _is_masscan(value: Object) -> bool:
@@ -82,13 +110,21 @@ def _masscan(source: Source, line: int, value: Object) -> Iterator[Spec]:
 
 
 def _is_naabu(value: Object) -> bool:
-    return ("ip" in value or "host" in value) and "port" in value and "url" not in value and "rec_type" not in value
+    return "ip" in value and "port" in value and value.keys() <= _NAABU_KEYS
+
+
+def _can_be_naabu(value: Object) -> bool:
+    # A host and a port alone stand in the JSON of any program: whoever names the format knows better.
+    return ("ip" in value or "host" in value) and "port" in value
 
 
 def _naabu(source: Source, line: int, value: Object) -> Iterator[Spec]:
     port = value["port"]
     if isinstance(port, dict):  # before naabu 2.2
         port = port.get("Port")
+    if port == 0:  # it was only looked whether the host is up
+        source.left_out[NO_PORT] += 1
+        return
     if value.get("protocol", "tcp") != "tcp":
         source.left_out[NOT_OPEN] += 1
         return
@@ -108,38 +144,6 @@ def _httpx(source: Source, line: int, value: Object) -> Iterator[Spec]:
     yield source.host(value.get("host_ip") or value.get("host"), text=value["input"], line=line)
 
 
-def _is_ansible(value: Object) -> bool:
-    return "_meta" in value or isinstance(value.get("all"), dict)
-
-
-def _ansible(source: Source, line: int, value: Object) -> Iterator[Spec]:
-    variables = _mapping(_mapping(value.get("_meta")).get("hostvars"))
-    names: dict[str, None] = {}
-    for group in value.values():
-        hosts = _mapping(group).get("hosts")
-        if isinstance(hosts, (list, dict)):  # a dict in the YAML-like form that some dynamic inventories print
-            names.update((name, None) for name in hosts if isinstance(name, str))
-    for name in [*names, *(name for name in variables if name not in names)]:
-        yield from _ansible_host(source, line, name, _mapping(variables.get(name)))
-
-
-def _ansible_host(source: Source, line: int, name: str, variables: Mapping[str, Any]) -> Iterator[Spec]:
-    host = variables.get("ansible_host", variables.get("ansible_ssh_host", name))
-    port = variables.get("ansible_port", variables.get("ansible_ssh_port"))
-    connection = str(variables.get("ansible_connection", "ssh"))
-    arguments = " ".join(
-        str(variables.get(f"ansible_ssh_{which}_args", "")) for which in ("common", "extra")
-    )  # -o ProxyJump, -o ProxyCommand, -J
-    if connection.rpartition(".")[2] not in _SSH_CONNECTIONS:
-        source.left_out[OTHER_CONNECTION] += 1
-    elif "proxy" in arguments.lower() or "-J" in arguments:
-        source.left_out[BEHIND_JUMP] += 1
-    elif "{{" in str(host) or "{{" in str(port):
-        source.left_out[TEMPLATE] += 1
-    else:
-        yield source.host(host, port, text=name, line=line, path=f"host {quote(name)}")
-
-
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
@@ -152,8 +156,11 @@ def _required(port: object) -> object:
 _Reader = Callable[[Source, int, Object], Iterator[Spec]]
 
 _FORMATS: Mapping[str, tuple[Callable[[Object], bool], _Reader]] = {
+    "shodan": (services.is_shodan, services.read_shodan),  # has the keys of masscan too
     "masscan": (_is_masscan, _masscan),
     "httpx": (_is_httpx, _httpx),
     "naabu": (_is_naabu, _naabu),
-    "ansible": (_is_ansible, _ansible),
+    "zgrab2": (services.is_zgrab, services.read_zgrab),
+    "zmap": (services.is_zmap, services.read_zmap),
+    "ansible": (ansible.is_ansible, ansible.read_inventory_object),
 }

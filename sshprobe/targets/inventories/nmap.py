@@ -1,4 +1,4 @@
-"""nmap's XML (`nmap -oX`; the elements as in nmap.dtd of nmap 7.93).
+"""nmap's XML (`nmap -oX`; the elements as in nmap.dtd of nmap 7.93), and masscan's, which names every open TCP port.
 
 Every open TCP port that nmap calls ssh is a target, by its number or because `-sV` asked it, and every other open port
 that is one of the sweep's own. The rest of what a host has open is left alone: an identification string sent to a
@@ -16,12 +16,23 @@ from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.specification import HostSpec, Spec
 
 _CHUNK = 65_536
+SSH_SERVICES = frozenset({"ssh", "netconf-ssh"})
+"""Names in nmap-services of nmap 7.93 (22/tcp and 830/tcp) and of its version scan that are SSH."""
 OTHER_PORTS = "open ports that nmap does not call ssh (name them with `-p`)"
+
+
+_ENDS_EARLY = frozenset(
+    expat.errors.codes[words]
+    for words in (
+        *(expat.errors.XML_ERROR_NO_ELEMENTS, expat.errors.XML_ERROR_UNCLOSED_TOKEN),
+        *(expat.errors.XML_ERROR_PARTIAL_CHAR, expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION),
+    )
+)
 
 
 def read(source: Source) -> Iterator[Spec]:
     """Yield the targets of an nmap report, as it is read."""
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate("utf-8" if source.is_converted else None)
     handler = _Handler(source, parser)
     ended = False
     while not ended:
@@ -30,6 +41,9 @@ def read(source: Source) -> Iterator[Spec]:
         try:
             parser.Parse(data, ended)
         except expat.ExpatError as error:
+            if ended and error.code in _ENDS_EARLY:  # nmap was interrupted: what it finished is whole
+                source.remarks.append(f"is cut off in line {error.lineno}: only the hosts before that are read")
+                return
             raise source.error(f"is no XML: {expat.ErrorString(error.code)}", error.lineno) from None
         yield from handler.found
         handler.found.clear()
@@ -54,6 +68,7 @@ class _Handler:
         self._source = source
         self._parser = parser
         self._rooted = False
+        self._every_port = False
         self._host: _Host | None = None
         self._open_port: str | None = None
         self._service: str | None = None
@@ -78,6 +93,7 @@ class _Handler:
                 raise self._source.error(
                     f"is no nmap XML: it begins with <{escape_text(name[:40])}>", self._parser.CurrentLineNumber
                 )
+            self._every_port = attributes.get("scanner") == "masscan"
         if name == "host":
             self._host = _Host(self._parser.CurrentLineNumber)
             return
@@ -117,7 +133,7 @@ class _Handler:
             self.found.append(self._source.host(host.address, text=host.name, line=host.line))
         for port, service in host.ports:
             spec = self._source.host(host.address, port, text=host.name, line=host.line)
-            if service == "ssh" or spec.port in self._source.ports:
+            if self._every_port or service in SSH_SERVICES or spec.port in self._source.ports:
                 self.found.append(spec)
             else:
                 self._source.left_out[OTHER_PORTS] += 1

@@ -1,15 +1,16 @@
-"""The line formats of scanners: `masscan -oL`, and the CSV of zmap."""
+"""The line formats of scanners: `masscan -oL`, and what rustscan writes with `--greppable`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
-from sshprobe.targets.inventories import json_values, lists
-from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.inventories import grepable, json_values, lists, nmap, tables
+from sshprobe.targets.inventories.source import NOT_OPEN, Source
 from sshprobe.targets.specification import Spec
 
 _MASSCAN_LINE = re.compile(r"(open|closed|banner) (tcp|udp|sctp|icmp|oproto) \S+ \S+")
+_RUSTSCAN_LINE = re.compile(r"(\S+) -> \[\s*(\d+(?:\s*,\s*\d+)*)?\s*\]")
 
 
 def is_masscan(lines: Sequence[str]) -> bool:
@@ -19,10 +20,19 @@ def is_masscan(lines: Sequence[str]) -> bool:
 
 
 def read_masscan(source: Source) -> Iterator[Spec]:
-    """Yield the targets of masscan, be it its list or its JSON."""
-    if source.head().lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+    """Yield the targets of masscan, whichever of its formats a file has."""
+    begin = _begin(source)
+    if begin in ("{", "["):
         yield from json_values.read_masscan(source)
-        return
+    elif begin == "<":
+        yield from nmap.read(source)
+    elif grepable.is_grepable(_head_lines(source)):
+        yield from grepable.read_masscan(source)
+    else:
+        yield from _read_masscan_list(source)
+
+
+def _read_masscan_list(source: Source) -> Iterator[Spec]:
     for number, line in source.lines():
         if not _MASSCAN_LINE.match(line):
             raise source.error("is no line of masscan, such as `open tcp 22 192.0.2.1 1700000000`", number)
@@ -32,32 +42,54 @@ def read_masscan(source: Source) -> Iterator[Spec]:
         if (state, protocol) == ("open", "tcp"):
             yield source.host(host, port, line=number)
         else:
-            source.left_out[json_values.NOT_OPEN] += 1
+            source.left_out[NOT_OPEN] += 1
 
 
-def is_zmap(lines: Sequence[str]) -> bool:
-    """Say whether these are the first lines of zmap's CSV with a header."""
-    return "saddr" in next(filter(None, lines), "").split(",")
+def read_nmap(source: Source) -> Iterator[Spec]:
+    """Yield the targets of nmap, of `-oX` or `-oG`."""
+    if _begin(source) != "<" and grepable.is_grepable(_head_lines(source)):
+        yield from grepable.read_nmap(source)
+    else:
+        yield from nmap.read(source)
+
+
+def read_naabu(source: Source) -> Iterator[Spec]:
+    """Yield the targets of naabu, of `-json` or `-csv`."""
+    if tables.is_naabu(_head_lines(source)):
+        yield from tables.read_naabu(source)
+    else:
+        yield from json_values.read_naabu(source)
 
 
 def read_zmap(source: Source) -> Iterator[Spec]:
-    """Yield the targets of zmap: addresses one a line, or CSV with a header. Where it names "sport", that is the port.
-
-    Rows that are no success (closed ports are in the output when it is not filtered) are left out.
-    """
-    if not is_zmap(source.head().decode("utf-8", "replace").splitlines()):
+    """Yield the targets of zmap: addresses one a line, CSV with a header, or JSON."""
+    if _begin(source) in ("{", "["):
+        yield from json_values.read_zmap(source)
+    elif tables.is_zmap(_head_lines(source)):
+        yield from tables.read_zmap(source)
+    else:
         yield from lists.read(source)
-        return
-    columns: list[str] = []
+
+
+def is_rustscan(lines: Sequence[str]) -> bool:
+    """Say whether these are lines of `rustscan --greppable`."""
+    return _RUSTSCAN_LINE.fullmatch(next(filter(None, lines), "")) is not None
+
+
+def read_rustscan(source: Source) -> Iterator[Spec]:
+    """Yield the targets of rustscan: every open TCP port."""
     for number, line in source.lines():
-        cells = [cell.strip() for cell in line.split(",")]
-        if not columns:
-            columns = cells
-            continue
-        if len(cells) != len(columns):
-            raise source.error(f"has {len(cells)} columns where the header has {len(columns)}", number)
-        row = dict(zip(columns, cells, strict=True))
-        if row.get("success", "1") not in ("1", "true"):
-            source.left_out[json_values.NOT_OPEN] += 1
-        else:
-            yield source.host(row["saddr"], row.get("sport"), line=number)
+        found = _RUSTSCAN_LINE.fullmatch(line)
+        if found is None:
+            raise source.error("is not a line of `rustscan --greppable`, such as `192.0.2.1 -> [22,2222]`", number)
+        for port in (found[2] or "").split(","):
+            if port:
+                yield source.host(found[1], port.strip(), line=number)
+
+
+def _begin(source: Source) -> str:
+    return source.head()[:4096].decode("utf-8-sig", "replace").lstrip()[:1]
+
+
+def _head_lines(source: Source) -> list[str]:
+    return [line.strip() for line in source.head().decode("utf-8-sig", "replace").splitlines()]

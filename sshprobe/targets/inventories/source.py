@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import io
-import shutil
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,10 +13,36 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from sshprobe.errors import InputError
+from sshprobe.targets.sources import (
+    GZIP,
+    MOST_UTF_16,
+    NOT_TEXT,
+    UTF_16_MARKS,
+    decode_utf16,
+    read_lines,
+    too_large,
+)
 from sshprobe.targets.specification import HostSpec, host_specification, quote
+
+NOT_OPEN = "ports that are not open TCP ports"
+BEHIND_JUMP = "hosts that are reached through another host (ProxyJump or ProxyCommand)"
+"""Reasons of several formats to leave something out."""
 
 _HEAD = 65_536
 """Bytes that are looked at to tell the format."""
+
+MOST = 2**30
+"""Bytes of one file, decompressed: ten million results of masscan."""
+_LONGEST_LINE = 2**20
+_CHUNK = 2**16
+
+_COMPRESSED = {b"BZh": "bzcat", b"\xfd7zXZ": "xzcat", b"\x28\xb5\x2f\xfd": "zstdcat"}
+_OTHERS = {
+    b"PK\x03\x04": "is an archive or a spreadsheet: save the addresses as text, one a line",
+    b"masscan/": "is masscan's binary format: `masscan --readscan FILE -oJ -` writes it as JSON",
+    b"%PDF": "is a PDF: save the addresses as text, one a line",
+    b"SQLite format 3": "is a database: save the addresses as text, one a line",
+}
 
 
 @dataclass(slots=True)
@@ -24,9 +51,13 @@ class Source:
 
     name: str
     stream: IO[bytes]
+    is_converted: bool
+    """Whether the bytes are UTF-8 although the file's own are not: XML may say otherwise of itself."""
     ports: Sequence[int]
     left_out: Counter[str] = field(default_factory=Counter)
     """How many entries were left out, by reason."""
+    remarks: list[str] = field(default_factory=list)
+    """What else there is to say to people."""
 
     @classmethod
     def open(cls, name: str, stdin: IO[bytes] | None, ports: Sequence[int]) -> Self:
@@ -40,14 +71,14 @@ class Source:
             if name == "-":
                 if stdin is None:
                     raise InputError("standard input is closed")
-                return cls(shown, _spool(stdin), ports)
+                return cls(shown, *_plain(_spool(stdin, shown), shown), ports)
             stream: IO[bytes] = Path(name).open("rb")  # noqa: SIM115 - closed by close()
             if not stream.seekable():
                 with stream as pipe:
-                    stream = _spool(pipe)
-            return cls(shown, stream, ports)
+                    stream = _spool(pipe, shown)
+            return cls(shown, *_plain(stream, shown), ports)
         except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source=shown) from None
+            raise InputError(f"cannot be read: {error.strerror or error}", source=shown) from None
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
@@ -72,7 +103,7 @@ class Source:
 
     def lines(self) -> Iterator[tuple[int, str]]:
         """Yield (number, text) of the lines that are neither empty nor a comment."""
-        for number, data in enumerate(self.stream, start=1):
+        for number, data in read_lines(self.stream, self.name, longest=_LONGEST_LINE, most=MOST):
             try:
                 line = data.decode("utf-8-sig" if number == 1 else "utf-8").strip()
             except UnicodeDecodeError:
@@ -97,6 +128,8 @@ class Source:
         if port is not None:
             if isinstance(port, str) and port.isascii() and port.isdigit() and len(port) <= 5:
                 port = int(port)
+            if isinstance(port, float) and port.is_integer():  # 22.0 of YAML and of spreadsheets
+                port = int(port)
             if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
                 raise self.error(f"{where}{quote(str(port))} is no port: ports are 1 to 65535", line)
         try:
@@ -120,9 +153,68 @@ class _Borrowed(io.RawIOBase):
         return len(data)
 
 
-def _spool(stream: IO[bytes]) -> IO[bytes]:
+def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
     """Copy what can be read only once to where its head can be looked at first."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by Source.close()
-    shutil.copyfileobj(stream, spool)
-    spool.seek(0)
+    try:
+        size = 0
+        while data := stream.read(_CHUNK):
+            size += len(data)
+            if size > MOST:
+                raise too_large(name, MOST)
+            if size <= _CHUNK and _is_binary(data):  # endless ones end here
+                raise InputError(NOT_TEXT, source=name)
+            spool.write(data)
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
     return spool
+
+
+def _is_binary(head: bytes) -> bool:
+    return b"\0" in head and not head.startswith((GZIP, *UTF_16_MARKS, *_COMPRESSED, *_OTHERS))
+
+
+def _plain(stream: IO[bytes], name: str, *, is_unpacked: bool = False) -> tuple[IO[bytes], bool]:
+    """Return a file decompressed and as UTF-8, and whether it was converted to that. `stream` is closed on failure.
+
+    Raises:
+        InputError: it is not text, or too large.
+        OSError: it cannot be read.
+    """
+    try:
+        return _converted(stream, name, is_unpacked=is_unpacked)
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _converted(stream: IO[bytes], name: str, *, is_unpacked: bool) -> tuple[IO[bytes], bool]:
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    if size > MOST:
+        raise too_large(name, MOST)
+    head = stream.read(_CHUNK)
+    stream.seek(0)
+    if head.startswith(GZIP) and not is_unpacked:
+        try:
+            with stream, gzip.GzipFile(fileobj=stream, mode="rb") as compressed:
+                return _plain(_spool(compressed, name), name, is_unpacked=True)  # type: ignore[arg-type]
+        except (EOFError, zlib.error, gzip.BadGzipFile):
+            raise InputError("is a gzip file that is cut off or damaged", source=name) from None
+    for signature, program in _COMPRESSED.items():
+        if head.startswith(signature):
+            raise InputError(f"is compressed: `{program} FILE | sshprobe scan --inventory -`", source=name)
+    for signature, words in _OTHERS.items():
+        if head.startswith(signature):
+            raise InputError(words, source=name)
+    if head.startswith(UTF_16_MARKS):
+        with stream:
+            data = stream.read(MOST_UTF_16 + 1)
+        if len(data) > MOST_UTF_16:
+            raise too_large(name, MOST_UTF_16)
+        return io.BytesIO(decode_utf16(data, name)), True
+    if _is_binary(head):
+        raise InputError(NOT_TEXT, source=name)
+    return stream, False

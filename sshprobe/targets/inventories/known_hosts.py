@@ -1,0 +1,89 @@
+"""`known_hosts` of OpenSSH (sshd(8), section SSH_KNOWN_HOSTS FILE FORMAT)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from sshprobe.errors import InputError
+from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.inventories.ssh_config import PATTERNS
+from sshprobe.targets.specification import Spec, host_specification, quote
+
+HASHED = "hashed host names, which cannot be read"
+NO_HOST = "names that are none of a host, as `HostKeyAlias` makes; the first is"
+REVOKED = "lines of certificate authorities and revoked keys"
+BAD_LINE = "lines that are not host names, key type and key; the first is line"
+
+_KEY_TYPE = re.compile(r"(ssh-|ecdsa-sha2-|rsa-sha2-|sk-|x509v3-|spi-|pgp-|webauthn-)[a-z0-9@.+_-]+", re.IGNORECASE)
+_KEY = re.compile(r"[A-Za-z0-9+/]+={0,3}")
+_NUMBER = re.compile(r"[0-9]+")
+
+
+def _fields(line: str) -> list[str] | None:
+    """Return marker ("" where there is none), names, key type and key of a line; None of what is not one."""
+    words = line.split(None, 4)
+    if words and words[0].startswith("@"):
+        marker, *words = words
+        if marker not in ("@cert-authority", "@revoked"):
+            return None
+    else:
+        marker = ""
+    if len(words) < 3:
+        return None
+    names, key_type, key = words[:3]
+    is_key = _KEY_TYPE.fullmatch(key_type) is not None and _KEY.fullmatch(key) is not None
+    # SSH-1: bits, exponent and modulus, each a number.
+    is_old = len(words) > 3 and all(_NUMBER.fullmatch(word) for word in words[1:4]) and len(key_type) <= 5
+    return [marker, names, key_type, key] if is_key or is_old else None
+
+
+def is_known_hosts(lines: Sequence[str]) -> bool:
+    """Say whether these are lines of a known_hosts file: the first, or most."""
+    significant = [line for line in lines if line and not line.startswith("#")]
+    good = [_fields(line) is not None for line in significant[:1000]]
+    return any(good[:1]) or 2 * sum(good) > len(good)
+
+
+def read_known_hosts(source: Source) -> Iterator[Spec]:
+    """Yield the hosts of a known_hosts file whose names are in clear.
+
+    ssh writes there what its user calls a host: an alias may be any word, or one that a resolver takes for an address.
+    ssh passes over lines that it cannot read, and so does this.
+    """
+    no_host = bad_line = ""
+    for number, line in source.lines():
+        fields = _fields(line)
+        if fields is None:
+            bad_line = bad_line or f"{BAD_LINE} {number}"
+            source.left_out[bad_line] += 1
+            continue
+        if fields[0]:
+            source.left_out[REVOKED] += 1
+            continue
+        if fields[1].startswith("|"):
+            source.left_out[HASHED] += 1
+            continue
+        for name in fields[1].split(","):
+            if any(character in name for character in "*?!"):
+                source.left_out[PATTERNS] += 1
+                continue
+            host, port = name, None
+            if name.startswith("["):  # brackets here are for any host with a port: "[web1]:2222"
+                host, _, port = name[1:].partition("]")
+                port = port.removeprefix(":") or None
+            if not _can_be_asked(host, port):
+                no_host = no_host or f"{NO_HOST} {quote(name)} in line {number}"
+                source.left_out[no_host] += 1
+            else:
+                yield source.host(host, port, line=number)
+
+
+def _can_be_asked(host: str, port: str | None) -> bool:
+    if port is not None and not (_NUMBER.fullmatch(port) and len(port) <= 5 and 1 <= int(port) <= 65535):
+        return False
+    try:
+        host_specification(host)
+    except InputError:
+        return False
+    return True

@@ -1,0 +1,322 @@
+"""Files as other tools write them (`files/`): each is read for what it is, or refused with the way to what is read."""
+
+import bz2
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+
+from sshprobe.errors import InputError
+from sshprobe.targets import parse_targets
+from sshprobe.targets.inventories import FORMATS
+
+FILES = Path(__file__).parent / "files"
+
+
+def targets(name: str, port: int = 22) -> set[tuple[str, int]]:
+    return {(target.host, target.port) for target in parse_targets([], inventories=[str(FILES / name)], port=port)}
+
+
+def of(content: str | bytes, format_: str | None = None, port: int = 22) -> set[tuple[str, int]]:
+    data = content.encode() if isinstance(content, str) else content
+    stream = parse_targets([], inventories=["-"], inventory_format=format_, port=port, stdin=io.BytesIO(data))
+    return {(target.host, target.port) for target in stream}
+
+
+def notices(name: str) -> list[str]:
+    path = str(FILES / name)
+    return [notice.removeprefix(f"{path}: ") for notice in parse_targets([], inventories=[path]).notices]
+
+
+def error(content: str | bytes, format_: str | None = None) -> str:
+    with pytest.raises(InputError) as caught:
+        of(content, format_)
+    message = str(caught.value)
+    assert message.isprintable()
+    return message.removeprefix("standard input")
+
+
+L = "127.0.0"
+READ = {
+    "40_masscan_oX.xml": {(f"{L}.1", 22), (f"{L}.2", 2222)},
+    "40_same_as_oJ.json": {(f"{L}.1", 22), (f"{L}.2", 2222)},
+    "41_nmap_cut_off.xml": {(f"{L}.1", 22)},
+    "42_nmap.gnmap": {(f"{L}.1", 22)},
+    "43_nmap_odd_services.xml": {(f"{L}.3", 22), (f"{L}.3", 830), (f"{L}.3", 8101)},
+    "44_known_hosts_with_bad_lines": {
+        *((f"{L}.{number}", 22) for number in (1, 3, 4, 5)),
+        *((f"{L}.6", 2222), ("host3", 22)),
+    },
+    "45_ssh_config_inline_comments": {(f"{L}.1", 2222), (f"{L}.2", 22)},
+    "46_zgrab2.jsonl": {(f"{L}.1", 22)},
+    "47_zmap.jsonl": {(f"{L}.1", 22)},
+    "48_naabu.csv": {(f"{L}.1", 22)},
+    "51_ansible_old_dynamic.json": {(f"{L}.{number}", 22) for number in (1, 2, 3)},
+    "52_ansible_odd_values.json": {(f"{L}.1", 2222), (f"{L}.3", 22), (f"{L}.4", 22), (f"{L}.6", 22)},
+    "53_shodan.jsonl": {(f"{L}.1", 22)},
+    "58_vagrant_ssh_config": {
+        *((f"{L}.1", 2222), (f"{L}.2", 22), ("::1", 22)),
+        *(("c.example.org", 22), ("d.example.org", 22)),
+    },
+    "59_utf16_hosts.txt": {(f"{L}.1", 22), (f"{L}.2", 22)},
+    "60_rustscan.txt": {(f"{L}.1", 22), (f"{L}.1", 2222), (f"{L}.2", 22)},
+}
+REFUSED = {
+    "49_etc_hosts": "awk '{print $1}' FILE",
+    "50_pssh_hosts": "leave out the user name, as in 127.0.0.1:2222",
+    "54_clush_nodes": "expand the group first, as `nodeset",
+    "55_host_port_csv.csv": """the columns "hostname, ip, port, owner": `awk -F, 'NR>1 {print $2":"$3}' FILE`""",
+    "56_host_blank_port.txt": "for a port write 127.0.0.1:22",
+    "57_urls.txt": "leave out the scheme, as in 127.0.0.1:2222",
+    "62_tlsx.jsonl": "is JSON of tlsx, whose ports speak TLS: for its hosts, `jq -r .ip FILE | sshprobe scan -`",
+    "63_nmap_oN.txt": "is nmap's normal output: write XML with `nmap -oX FILE`, or read its .gnmap file",
+    "64_nmap_sn_oN.txt": "is nmap's normal output",
+    "65_table_with_host_header.tsv": r"`awk -F'\t' 'NR>1 {print $2}' FILE` makes it a list",
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_file_is_read_for_what_it_is(name: str) -> None:
+    assert targets(name) == READ[name]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_read_names_the_way(name: str) -> None:
+    with pytest.raises(InputError) as caught:
+        targets(name)
+    assert caught.value.line is not None
+    assert REFUSED[name] in str(caught.value)
+
+
+def test_every_case_is_here() -> None:
+    assert {path.name for path in FILES.iterdir()} == READ.keys() | REFUSED.keys()
+
+
+def test_what_was_left_out_is_counted() -> None:
+    assert notices("44_known_hosts_with_bad_lines") == [
+        "5 left out: lines that are not host names, key type and key; the first is line 2"
+    ]
+    assert notices("41_nmap_cut_off.xml") == ["is cut off in line 20: only the hosts before that are read"]
+    assert notices("46_zgrab2.jsonl") == ["1 left out: hosts that did not answer zgrab2"]
+    assert notices("47_zmap.jsonl") == ["1 left out: ports that are not open TCP ports"]
+    assert notices("52_ansible_odd_values.json") == [
+        '2 left out: hosts whose `ansible_host` is null, a list or empty; the first is "h2"'
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in READ if not name.startswith(("59", "44"))])
+def test_compressed_and_in_other_encodings_it_is_the_same(name: str) -> None:
+    data = (FILES / name).read_bytes()
+    expected = READ[name]
+    text = data.decode().replace("\r\n", "\n").replace("\n", "\r\n")
+    for other in (gzip.compress(data), text.encode(), b"\xef\xbb\xbf" + data, text.encode("utf-16")):
+        assert of(other) == expected
+
+
+# nmap -oG and masscan -oG
+
+GREPABLE = """# Nmap 7.93 scan initiated Mon Nov 23 10:00:00 2026 as: nmap -sV -oG out 192.0.2.0/29
+Host: 192.0.2.1 (web1)\tStatus: Up
+Host: 192.0.2.1 (web1)\tPorts: 22/open/tcp//ssh//OpenSSH 9.2 (protocol 2.0)/, 80/open/tcp//http//x, 24|open|tcp||ssh||/
+Host: 192.0.2.2 ()\tStatus: Up
+Host: 192.0.2.3 ()\tPorts: 22/filtered/tcp//ssh///, 830/open/tcp//netconf-ssh///, 22/open|filtered/tcp//ssh///
+# Nmap done at Mon Nov 23 10:00:01 2026 -- 8 IP addresses (3 hosts up) scanned in 0.10 seconds
+"""
+MASSCAN_GREPABLE = """# Masscan 1.3.2 scan initiated Mon Nov 23 10:00:00 2026
+# Ports scanned: TCP(1;22-22) UDP(0;) SCTP(0;) PROTOCOLS(0;)
+Timestamp: 1700000000\tHost: 192.0.2.1 ()\tPorts: 2222/open/tcp//unknown//
+Timestamp: 1700000000\tHost: 192.0.2.2 ()\tPorts: 53/open/udp//domain//
+Host: 192.0.2.1 ()\tPort: 2222\tService: ssh\tBanner: SSH-2.0-x
+# Masscan done at Mon Nov 23 10:00:01 2026
+"""
+
+
+def test_grepable_output() -> None:
+    for format_ in (None, "nmap"):
+        assert of(GREPABLE, format_) == {("192.0.2.1", 22), ("192.0.2.3", 830)}
+    assert of(GREPABLE, port=80) == {("192.0.2.1", 22), ("192.0.2.1", 80), ("192.0.2.3", 830)}
+    only_up = "Host: 192.0.2.1 ()\tStatus: Up\nHost: 192.0.2.2 ()\tStatus: Down\nHost: 192.0.2.3 ()\tStatus: Unknown\n"
+    assert of(only_up, port=24) == {("192.0.2.1", 24)}
+    for format_ in (None, "masscan"):
+        assert of(MASSCAN_GREPABLE, format_) == {("192.0.2.1", 2222)}
+    assert error(GREPABLE + "else\n").startswith(":7: is not a line of `-oG`")
+    assert error("Host: 192.0.2.1 ()\tPorts: none at all\n").startswith(":1: has ports that cannot be read")
+
+
+# JSON of scanners
+
+OTHER_JSON = {
+    '{"ip":"127.0.0.1","port":443,"host":"a","tls_version":"tls13"}': "is JSON of tlsx",
+    '{"template-id":"ssh","host":"127.0.0.1:22","ip":"127.0.0.1","port":"22"}': "is JSON of nuclei",
+    '{"ip":"127.0.0.1","port":443,"path":"/"}': "is not an inventory that is known: for its hosts, `jq -r .ip FILE",
+    '{"name":"db","host":"127.0.0.1","port":5432}': "is not an inventory that is known: for its hosts, `jq -r .host",
+    '{"targets":["127.0.0.1"],"exclude":["127.0.0.2"]}': "is not an inventory that is known",
+    '{"data":{"ssh":{"status":"success"}}}': "is not an inventory that is known",
+}
+
+
+@pytest.mark.parametrize("text", OTHER_JSON)
+def test_json_that_names_hosts_and_ports_is_not_guessed_at(text: str) -> None:
+    assert error(text).startswith(f":1: {OTHER_JSON[text]}")
+
+
+def test_zgrab2() -> None:
+    line = '{"domain":"a.example","data":{"ssh-24":{"status":"success","protocol":"ssh","port":24}}}\n'
+    other = '{"ip":"192.0.2.2","data":{"http":{"status":"success","protocol":"http"}}}\n'
+    without = '{"ip":"192.0.2.3","data":{"ssh":{"status":"success","result":{}}}}\n'
+    for format_ in (None, "zgrab2"):
+        assert of(line + other + without, format_, port=25) == {("a.example", 24), ("192.0.2.3", 25)}
+
+
+def test_shodan() -> None:
+    lines = (
+        '{"ip_str":"192.0.2.1","ip":3221225985,"port":2222,"transport":"tcp","data":"SSH-2.0-x"}\n'
+        '{"ip_str":"192.0.2.1","port":443,"transport":"tcp","data":"HTTP/1.1","_shodan":{"module":"https"}}\n'
+    )
+    host = '{"ip_str":"192.0.2.2","ports":[22,80],"data":[{"port":22,"data":"SSH-2.0-x"},{"port":80,"data":"HTTP"}]}'
+    for format_ in (None, "shodan"):
+        assert of(gzip.compress((lines + host).encode()), format_) == {("192.0.2.1", 2222), ("192.0.2.2", 22)}
+    assert error('{"ip_str":"192.0.2.2","data":[1]}').startswith(":1: a banner of Shodan is not an object")
+
+
+def test_zmap_json_and_csv_without_a_column_of_success() -> None:
+    lines = '{"saddr":"192.0.2.1","sport":24,"success":true}\n{"saddr":"192.0.2.2","classification":"rst"}\n'
+    for format_ in (None, "zmap"):
+        assert of(lines, format_) == {("192.0.2.1", 24)}
+    assert of("saddr,classification\n192.0.2.1,synack\n192.0.2.2,rst\n") == {("192.0.2.1", 22)}
+
+
+def test_naabu_csv() -> None:
+    header = "host,ip,port,protocol,tls,cdn,cdn-name,timestamp,mac_address,,cpes\n"
+    row = '"a.example",192.0.2.1,24,tcp,false,false,"x, y",2026,,,,,,,,\n,192.0.2.2,53,udp,false,false,,2026,,,\n'
+    for format_ in (None, "naabu"):
+        assert of(header + row + header + row.replace("24", "25"), format_) == {("192.0.2.1", 24), ("192.0.2.1", 25)}
+    assert error(header + "a,b\n").startswith(":2: has 2 columns where the header has 11")
+
+
+# Ansible
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"_meta":{"hostvars":{}},"web":{"hosts":["a"],"vars":{"ansible_port":24}}}', 'group "web" sets ansible_port'),
+        ('{"web":{"hosts":["a"],"vars":{"ansible_ssh_common_args":"-J x"}}}', "sets ansible_ssh_common_args"),
+        ('{"all":{"hosts":{"a":{"ansible_host":"192.0.2.1"}}}}', "is written as in Ansible's YAML"),
+        ('{"all":{"children":{"web":{"hosts":{"a":null}}}}}', "is written as in Ansible's YAML"),
+    ],
+)
+def test_what_only_ansible_can_work_out_is_left_to_it(text: str, words: str) -> None:
+    message = error(text)
+    assert words in message
+    assert "`ansible-inventory -i FILE --list`" in message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "web1 ansible_host=192.0.2.1\n",
+        "all:  # ours\n  hosts:\n    web1:\n",
+        "web-servers:\n  hosts:\n    web1:\n",
+        "web[01:10].example.org\n[web:vars]\nx=1\n",
+    ],
+)
+def test_inventories_in_ini_and_yaml_are_for_ansible(text: str) -> None:
+    assert "`ansible-inventory -i FILE --list`" in error(text)
+
+
+# known_hosts
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7rH0kIvU"
+
+
+def test_lines_of_known_hosts() -> None:
+    text = f"=\nweb1 {KEY}\nweb2 1024 35 123456 old\nweb3 is down today\n@bogus web4 {KEY}\n*.x,!web5,web6 {KEY}\n"
+    text += f"@cert-authority * {KEY}\n@revoked web7 {KEY}\n[::1]:2222,[web8]:0,[web9] {KEY}\nweb10 {KEY} a # b\n"
+    assert of(text) == {("web1", 22), ("web2", 22), ("web6", 22), ("::1", 2222), ("web9", 22), ("web10", 22)}
+
+
+# Others
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            b"Discovered open port 22/tcp on 192.0.2.1\n",
+            ":1: is what masscan prints: write JSON with `masscan -oJ FILE`",
+        ),
+        (b"TCP open\t ssh[   22]\t\tfrom 192.0.2.1  ttl 64\n", ":1: is the unicornscan format of masscan"),
+        (b"Open 192.0.2.1:22\nOpen 192.0.2.2:22\n", ":1: is what rustscan prints"),
+        (b"Starting Nmap 7.93 ( https://nmap.org )\nHost is up.\n", ":1: is nmap's normal output"),
+        (b"masscan/1.1\ns:17\n\0\0\0", ": is masscan's binary format: `masscan --readscan FILE -oJ -`"),
+        (b"PK\x03\x04\x14\0", ": is an archive or a spreadsheet"),
+        (bz2.compress(b"web1\n"), ": is compressed: `bzcat FILE | sshprobe scan --inventory -`"),
+        (gzip.compress(b"web1\n" * 100)[:-9], ": is a gzip file that is cut off or damaged"),
+        (gzip.compress(gzip.compress(b"web1\n")), ": is compressed: decompress it"),
+        (b"web1\0\n", ": is not text: it holds NUL bytes"),
+        (b"\xff\xfeweb", ": is not UTF-16 text"),
+        (
+            b"Host;IP\nweb1;192.0.2.1\n",
+            ":1: is a table with the columns \"host, ip\": `awk -F';' 'NR>1 {print $2}' FILE`",
+        ),
+        (b"# IP, Name\n192.0.2.1,a\n", ':2: "192.0.2.1,a" is no host: write one host a line'),
+        (b"192.0.2.1,22\n", ':1: "192.0.2.1,22" is no host: write one host a line'),
+        (b"192.0.2.1 -> [22,x]\n", ":1: "),
+        (b"127.0.0.1:22 [cloudflare]\n", ":1: "),
+    ],
+)
+def test_other_files_are_refused(data: bytes, words: str) -> None:
+    assert error(data).startswith(words)
+
+
+@pytest.mark.parametrize("format_", [None, *FORMATS])
+@pytest.mark.parametrize("as_file", [True, False])
+def test_an_endless_file_is_one_line(format_: str | None, as_file: bool) -> None:
+    with Path("/dev/zero").open("rb") as stream, pytest.raises(InputError, match=r"is not text: it holds NUL bytes"):
+        parse_targets([], inventories=["/dev/zero" if as_file else "-"], inventory_format=format_, stdin=stream)
+
+
+def test_an_endless_list_is_one_line() -> None:
+    for name in ("/dev/zero", "-"):
+        with Path("/dev/zero").open("rb") as zeros, pytest.raises(InputError, match=r":1: is not text"):
+            parse_targets([], files=[name], stdin=zeros)
+    for data, words in (
+        (b"a" * 70_000, ":1: is longer than 65,536 bytes: a line holds one entry"),
+        (b"web1\n" + b"a" * 70_000 + b"\n", ":2: is longer than 65,536 bytes"),
+        (gzip.compress(b"web1\n"), ": is compressed: decompress it"),
+    ):
+        with pytest.raises(InputError) as caught:
+            parse_targets(["-"], stdin=io.BytesIO(data))
+        assert str(caught.value).startswith(f"standard input{words}")
+    stream = parse_targets(["-"], stdin=io.BytesIO("web1\r\nweb2\r\n".encode("utf-16")))
+    assert [target.host for target in stream] == ["web1", "web2"]
+
+
+class Endless(io.RawIOBase):
+    """The same bytes for ever."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data * (2**20 // len(data))
+        self._left = b""
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self._left) < size:
+            self._left += self._data
+        data, self._left = self._left[:size], self._left[size:]
+        return data
+
+
+@pytest.mark.parametrize("data", [b"192.0.2.1\n", b'{"ip":"192.0.2.1","ports":[{"port":22}]}\n'])
+def test_more_than_the_limit_is_one_line(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sshprobe.targets.inventories.source.MOST", 2**21)
+    monkeypatch.setattr("sshprobe.targets.sources._MOST", 2**21)
+    with pytest.raises(InputError, match="standard input: has more than 2 MiB: split it"):
+        parse_targets([], inventories=["-"], stdin=Endless(data))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="standard input: has more than 2 MiB: split it"):
+        parse_targets(["-"], stdin=Endless(b"192.0.2.1\n"))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="standard input: has more than 2 MiB"):
+        of(gzip.compress(data * 300_000))
+    monkeypatch.setattr("sshprobe.targets.inventories.json_stream._LARGEST", 2**18)
+    assert error(b'{"_meta":"' + b"a" * 2**20).startswith(":1: is not JSON that can be read: an object has more than")
