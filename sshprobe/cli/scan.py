@@ -94,7 +94,7 @@ DEFAULT_RATE = 200.0
 @click.option(
     "--resume",
     metavar="FILE",
-    help="Go on with the sweep whose records are in FILE, given the same targets: what it holds is not done again.",
+    help="Go on with the sweep in FILE, which says its targets: what it holds is not done again.",
 )
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="No progress on standard error.")

@@ -82,6 +82,20 @@ def _release(place: Path) -> None:
         os.close(numbers.pop())
 
 
+def is_locked(path: Path) -> bool:
+    """Whether a process writes to a file at the moment."""
+    try:
+        number = os.open(lock_place(path.resolve()), os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    except (OSError, ValueError, RuntimeError):
+        return False
+    try:
+        return not _try_lock(number)
+    except OSError:
+        return False
+    finally:
+        os.close(number)
+
+
 def lock_place(path: Path) -> Path:
     """Return the lock file of a file: the same for the file and for what is kept of it."""
     name = path.name

@@ -15,6 +15,7 @@ import msgspec
 from sshprobe.errors import InputError
 from sshprobe.records import SCHEMA, HostRecord, Record, SweepDocument, SweepRecord
 from sshprobe.report.latest import Latest
+from sshprobe.report.locks import is_locked
 
 
 class Records(Iterator[Record]):
@@ -121,6 +122,8 @@ class _Source:
         self.name = "standard input" if name == "-" else name
         self.line: int | None = None
         """That of the last record."""
+        self._end: int | None = None
+        """Where what counts ends, in a file that grows while it is read: after its last whole line of now."""
         try:
             if name == "-":
                 if stdin is None:
@@ -131,6 +134,8 @@ class _Source:
             if not self._stream.seekable():
                 with self._stream as pipe:
                     self._stream = _spool(pipe)
+            elif is_locked(Path(name)):
+                self._end = _end_of_lines(self._stream)
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
         except ValueError as error:
@@ -155,7 +160,11 @@ class _Source:
 
     def _lines(self) -> Iterator[Record]:
         decoder = msgspec.json.Decoder(Record)
+        at = 0
         for number, line in enumerate(self._stream, start=1):
+            at += len(line)
+            if self._end is not None and at > self._end:
+                return
             if not line.strip():
                 continue
             try:
@@ -201,6 +210,19 @@ def _spool(stream: IO[bytes]) -> IO[bytes]:
         spool.close()
         raise
     return spool
+
+
+def _end_of_lines(stream: IO[bytes]) -> int:
+    """Return where the last whole line ends."""
+    end = stream.seek(0, 2)
+    while end:
+        start = max(0, end - 2**20)
+        stream.seek(start)
+        found = stream.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def _is_document(first_line: bytes) -> bool:

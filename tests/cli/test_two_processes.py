@@ -113,6 +113,15 @@ def test_readers_are_not_blocked(silent: socket.socket, tmp_path: Path) -> None:
         assert before.startswith((tmp_path / "x.jsonl").read_bytes())
 
 
+def test_of_a_file_that_is_written_the_whole_lines_are_read(silent: socket.socket, tmp_path: Path) -> None:
+    begun(tmp_path)
+    with at_work("resume", silent, "x.jsonl", tmp_path):
+        with (tmp_path / "x.jsonl").open("ab") as stream:
+            stream.write(b'{"type":"host","sch')
+        assert sshprobe("grade", "x.jsonl", cwd=tmp_path).returncode == 3
+    assert sshprobe("grade", "x.jsonl", cwd=tmp_path).returncode == 2  # it is nobody's now
+
+
 @pytest.mark.parametrize("first", ["scan", "resume", "grade"])
 def test_what_a_killed_process_leaves_stops_nobody(first: str, silent: socket.socket, tmp_path: Path) -> None:
     begun(tmp_path)
