@@ -17,10 +17,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sshprobe.errors import InputError
     from sshprobe.grading import grade
+    from sshprobe.model.errors import InputError
+    from sshprobe.model.observation import Observation
+    from sshprobe.model.records import HostRecord
+    from sshprobe.model.verdict import Finding, Verdict
     from sshprobe.profiles import Profile, available_profiles, load_profile
-    from sshprobe.records import Finding, HostRecord, Observation, Verdict
     from sshprobe.scanner import Scanner
 
 __version__ = "0.1.0"
@@ -39,13 +41,13 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Finding": "sshprobe.records",
-    "HostRecord": "sshprobe.records",
-    "InputError": "sshprobe.errors",
-    "Observation": "sshprobe.records",
+    "Finding": "sshprobe.model.verdict",
+    "HostRecord": "sshprobe.model.records",
+    "InputError": "sshprobe.model.errors",
+    "Observation": "sshprobe.model.observation",
     "Profile": "sshprobe.profiles",
     "Scanner": "sshprobe.scanner",
-    "Verdict": "sshprobe.records",
+    "Verdict": "sshprobe.model.verdict",
     "available_profiles": "sshprobe.profiles",
     "grade": "sshprobe.grading",
     "load_profile": "sshprobe.profiles",

@@ -22,7 +22,7 @@ def run() -> int:
     except KeyboardInterrupt:  # while modules are imported, or a signal on the way out
         return 130
     except Exception as error:  # a module that cannot be read: no descriptor is left, or the disk is broken
-        from sshprobe.errors import bug_line
+        from sshprobe.model.errors import bug_line
 
         print(f"error: {error.strerror if isinstance(error, OSError) else bug_line(error)}", file=sys.stderr)
         return 2

@@ -15,9 +15,11 @@ from operator import attrgetter
 import msgspec
 
 from sshprobe.grading import grade, is_gradeable, judged_group, standings, weaknesses_of
+from sshprobe.model.observation import GroupExchange, HostKey, Observation
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
 from sshprobe.recent import Recent
-from sshprobe.records import GroupExchange, HostKey, HostRecord, Observation, Verdict
 from sshprobe.report.counting import CountedVerdict, counted_verdicts
 
 NOT_JUDGED = frozenset(

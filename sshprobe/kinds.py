@@ -21,9 +21,10 @@ from typing import NamedTuple
 import msgspec
 
 from sshprobe.judging import END_OF_LINE, UNJUDGED, Judged, line_of, record_of
+from sshprobe.model.observation import Identification, Observation
+from sshprobe.model.records import HostRecord
+from sshprobe.model.timestamps import encode_seconds
 from sshprobe.probe.lists import Host
-from sshprobe.probe.unasked import rfc3339_at
-from sshprobe.records import HostRecord, Identification, Observation
 from sshprobe.report.counting import Counted, Place, counted
 
 _encode = msgspec.json.Encoder().encode
@@ -92,7 +93,7 @@ class Template:
         """Return the line of a host of this kind, with its line end."""
         host = alike.host
         who = _encode(_Who(host.target, host.host, host.address.ip, host.port))
-        when = _encode(_When(rfc3339_at(alike.started_at), alike.duration_ms))
+        when = _encode(_When(encode_seconds(alike.started_at), alike.duration_ms))
         said = None if alike.identification is None else _encode(alike.identification)
         return b"".join((self.cut.head(who[1:-1], when[1:-1], said), self.judged.encoded, END_OF_LINE, b"\n"))
 
@@ -105,7 +106,7 @@ class Template:
             host=host.host,
             address=host.address.ip,
             port=host.port,
-            started_at=rfc3339_at(alike.started_at),
+            started_at=encode_seconds(alike.started_at),
             duration_ms=alike.duration_ms,
             identification=example.identification if alike.identification is None else alike.identification,
         )

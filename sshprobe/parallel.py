@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from sshprobe.judging import UNJUDGED, Judge, Judged
 from sshprobe.kinds import Alike, Cut, Ready, Template, Whole
+from sshprobe.model.observation import Depth, Identification
 from sshprobe.net import literal
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
 from sshprobe.recent import Recent
-from sshprobe.records import Depth, Identification
 from sshprobe.report.counting import Counted, CountedVerdict, counted
 from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result

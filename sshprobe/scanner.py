@@ -19,15 +19,16 @@ from typing import Literal, Self, TypeVar
 import msgspec
 
 import sshprobe
-from sshprobe.errors import InputError
 from sshprobe.judging import UNJUDGED, Judge, record_of
 from sshprobe.kinds import Alike, Whole, whole
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import Depth, Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import DEFAULT_AUTH_USERS, ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.records import Depth, HostRecord, Observation
 from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
 from sshprobe.sweep import Job, Progress, Sweep
 from sshprobe.targets import Exclusions, Target, parse_targets

@@ -12,12 +12,12 @@ from typing import Generic, TypeVar
 
 from sshprobe.judging import Judge
 from sshprobe.kinds import Alike, Template, template
+from sshprobe.model.observation import Identification, Observation
 from sshprobe.net import Address, Dialer
 from sshprobe.probe.dialled import DialledProbe
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.lists import Host, ListsAsker, ListsProbe
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.records import Identification, Observation
 from sshprobe.sweep import Way, WayEnded, WayLeft
 from sshprobe.targets import Target
 from sshprobe.wire.kex.exchange import KeyPairs

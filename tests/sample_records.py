@@ -5,17 +5,9 @@ from pathlib import Path
 
 import msgspec
 
-from sshprobe.records import (
-    CategoryScore,
-    Effect,
-    Finding,
-    GroupExchange,
-    HostKey,
-    HostRecord,
-    Identification,
-    SweepRecord,
-    Verdict,
-)
+from sshprobe.model.observation import GroupExchange, HostKey, Identification
+from sshprobe.model.records import HostRecord, SweepRecord
+from sshprobe.model.verdict import CategoryScore, Effect, Finding, Verdict
 
 CAPTURES = Path(__file__).parent / "captures"
 LISTS = (

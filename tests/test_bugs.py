@@ -16,9 +16,9 @@ import pytest
 from sshprobe import Scanner, scanner, shortcuts
 from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
+from sshprobe.model.records import HostRecord
 from sshprobe.net import Connection
 from sshprobe.probe.host import HostProbe
-from sshprobe.records import HostRecord
 from sshprobe.sweep import Sweep
 from sshprobe.targets import Target
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from sshprobe.report.reading import read_records
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 
 def test_the_message_says_where() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.escape import escape_bytes, escape_text, escape_unprintable
+from sshprobe.model.escape import escape_bytes, escape_text, escape_unprintable
 
 UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 

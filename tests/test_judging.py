@@ -19,9 +19,10 @@ from sshprobe.judging import (
     line_of,
     record_of,
 )
+from sshprobe.model.observation import GroupExchange, HostKey, Identification, Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT, KEPT_BYTES, Recent
-from sshprobe.records import GroupExchange, HostKey, HostRecord, Identification, Observation
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus

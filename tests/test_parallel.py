@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from sshprobe.kinds import Alike, template
+from sshprobe.model.observation import Observation
 from sshprobe.net import Address
 from sshprobe.parallel import AlikeResult, FirstResult, ScanRunner, Unpacker, WholeResult, claim, hosts_of, scan_pool
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT
-from sshprobe.records import Observation
 from sshprobe.report.counting import counted_record
 from sshprobe.targets import Target, parse_targets
 from tests.grading.observations import modern

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from sshprobe.grading import FleetFacts
-from sshprobe.records import GRADES, SEVERITIES, Grade, HostRecord, Record, Severity, SummaryRecord
+from sshprobe.model.records import HostRecord, Record, SummaryRecord
+from sshprobe.model.verdict import GRADES, SEVERITIES, Grade, Severity
 from sshprobe.report.summary import SummaryBuilder
 from tests.sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
 

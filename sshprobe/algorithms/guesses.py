@@ -13,7 +13,7 @@ import msgspec
 
 from sshprobe.algorithms.catalogue import Class, is_marker, lookup, names_aead_cipher
 from sshprobe.algorithms.weakness import RULES, UNKNOWN, Weakness, weakness
-from sshprobe.records import SEVERITIES
+from sshprobe.model.verdict import SEVERITIES
 
 _SHORT_CURVE = r"(?:nist|sec|brainpool)?[pkbt](?:1[0-9]{2}|20[0-9])(?:[rkt][0-9])?"
 _BLOCK_64 = r"blowfish|bf|cast128|cast5|idea|gost89|magma|skipjack|x?tea|safer|rc2|rc5"

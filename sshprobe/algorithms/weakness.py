@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from sshprobe.algorithms.catalogue import Algorithm, Class
-from sshprobe.records import SEVERITIES, Severity
+from sshprobe.model.verdict import SEVERITIES, Severity
 
 
 class Weakness(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
+    from sshprobe.model.records import HostRecord
     from sshprobe.profiles import Profile
-    from sshprobe.records import HostRecord
     from sshprobe.report.terminal import Terminal
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sshprobe.records import HostRecord, Observation, SummaryRecord
+    from sshprobe.model.observation import Observation
+    from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.report.counting import Counted, Place
 
 

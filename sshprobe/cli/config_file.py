@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NoReturn
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.platform import config_directory
 
 

@@ -18,12 +18,12 @@ from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options import DEFAULT_PROFILE, terminal
 from sshprobe.cli.output import SweepOutput
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.lab.server import LabServer
+    from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.records import HostRecord, SummaryRecord
     from sshprobe.report.counting import Counted
     from sshprobe.report.terminal import Terminal
 
@@ -114,7 +114,7 @@ class DemoReport:
 
     def note_endpoints(self) -> None:
         """Write down where the servers listen, before they stop and forget it."""
-        from sshprobe.records import endpoint
+        from sshprobe.model.observation import endpoint
 
         rows = [(endpoint(server.host, server.port), server.name, server.description) for server in self.servers]
         widths = [max((len(row[column]) for row in rows), default=0) for column in (0, 1)]
@@ -122,7 +122,7 @@ class DemoReport:
 
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""
-        from sshprobe.escape import escape_unprintable
+        from sshprobe.model.escape import escape_unprintable
         from sshprobe.report.table import FleetTable
         from sshprobe.report.words import count
 

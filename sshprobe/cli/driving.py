@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sshprobe.cli.output_file import note
 from sshprobe.cli.standard_streams import abandon_writes, is_blocked
-from sshprobe.errors import MachineError, log_in_one_line
+from sshprobe.model.errors import MachineError, log_in_one_line
 from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_interrupt
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import click
 from sshprobe.cli.options import terminal
 from sshprobe.cli.plain_names import FINDINGS, close_names
 from sshprobe.cli.profiles import fields
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.algorithms import Algorithm

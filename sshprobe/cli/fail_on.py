@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from sshprobe.records import FleetReport, HostRecord
+    from sshprobe.model.fleet import FleetReport
+    from sshprobe.model.records import HostRecord
 
 _SEVERITIES = ("critical", "high", "medium", "low")
 _GRADES = ("A+", "A", "B", "C", "D", "F")

@@ -11,8 +11,8 @@ import click
 if TYPE_CHECKING:
     from sshprobe.cli.audience import Host
     from sshprobe.grading import FleetIndex
+    from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.records import SummaryRecord
     from sshprobe.report.counting import Counted
 
 FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")

@@ -10,11 +10,11 @@ import click
 
 from sshprobe.cli.options import Command
 from sshprobe.cli.output_file import note
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetFacts
-    from sshprobe.records import Record
+    from sshprobe.model.records import Record
     from sshprobe.report.latest import Latest
 
 
@@ -53,7 +53,7 @@ def fleet_facts(weak_keys: tuple[str, ...]) -> FleetFacts:
 
 def take_hosts(facts: FleetFacts) -> Callable[[Record], None]:
     """Return what gives the hosts of a first pass over records to `facts`."""
-    from sshprobe.records import HostRecord
+    from sshprobe.model.records import HostRecord
 
     def take(record: Record) -> None:
         if isinstance(record, HostRecord):
@@ -69,7 +69,7 @@ def say_which_count(latest: Latest) -> None:
         note(f"{words} left out: a later one of the same target counts")
     silent = latest.silent
     if silent:
-        from sshprobe.records import endpoint
+        from sshprobe.model.observation import endpoint
 
         first, oldest = endpoint(*next(iter(silent))), min(silent.values())[:10]
         others = "" if len(silent) == 1 else f" and {len(silent) - 1:,} more"

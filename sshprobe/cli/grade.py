@@ -15,7 +15,7 @@ from sshprobe.cli.options import grading_options, load_profiles, output_options,
 from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
 
 if TYPE_CHECKING:
-    from sshprobe.records import HostRecord, Record, SweepRecord
+    from sshprobe.model.records import HostRecord, Record, SweepRecord
 
 
 @click.command()
@@ -45,7 +45,7 @@ def grade(
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.grading import grade as judge
-    from sshprobe.records import endpoint
+    from sshprobe.model.observation import endpoint
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)
@@ -112,7 +112,7 @@ class SavedSweeps:
 
     def hosts(self) -> Iterator[HostRecord]:
         """Yield the hosts."""
-        from sshprobe.records import HostRecord, SweepRecord
+        from sshprobe.model.records import HostRecord, SweepRecord
 
         ended = True
         for record in self._records:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sshprobe import __version__
-from sshprobe.escape import escape_unprintable
+from sshprobe.model import timestamps
+from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
+    from sshprobe.model.records import ProfileReference, SweepRecord, SweepSettings
     from sshprobe.profiles import Profile
-    from sshprobe.records import ProfileReference, SweepRecord, SweepSettings
 
 TOOL = f"sshprobe {__version__}"
 
@@ -24,13 +25,13 @@ def sweep_header(
 
     `seed` is that of its order, `settings` what of its options changes its records.
     """
-    from sshprobe.records import SweepRecord
+    from sshprobe.model.records import SweepRecord
 
     return SweepRecord(
         tool=TOOL,
         arguments=[escape_unprintable(argument) for argument in sys.argv[1:]],
         profiles=references(profiles),
-        started_at=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        started_at=timestamps.encode(datetime.now(UTC)),
         seed=seed,
         strict=strict,
         settings=settings,
@@ -39,7 +40,7 @@ def sweep_header(
 
 def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
     """Return how records name profiles."""
-    from sshprobe.records import ProfileReference
+    from sshprobe.model.records import ProfileReference
 
     return [
         ProfileReference(

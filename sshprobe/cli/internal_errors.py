@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from sshprobe.errors import DEBUG_VARIABLE, MachineError, bug_line, is_debugging
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import DEBUG_VARIABLE, MachineError, bug_line, is_debugging
+from sshprobe.model.escape import escape_unprintable
 
 
 def _set_debugging(context: click.Context, parameter: click.Parameter, value: bool) -> None:

@@ -15,9 +15,9 @@ from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.group import Interrupted, LazyCommand, LazyGroup, ReaderGone, variable_of
 from sshprobe.cli.internal_errors import add_debug_option, one_line_hooks, words_of
 from sshprobe.cli.standard_streams import give_up_standard_output, guard_standard_streams, standard_output_error
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
 from sshprobe.interrupts import handling
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 COMMANDS = {
     "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),

@@ -12,7 +12,7 @@ import click
 
 from sshprobe.cli.fail_on import FailOn
 from sshprobe.cli.fix import FIX_FORMATS, RECORD_FORMATS
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.profiles import Profile

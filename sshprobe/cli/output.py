@@ -13,14 +13,16 @@ from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.fail_on import reached, reached_by_fleet
 from sshprobe.cli.output_file import format_of, note
 from sshprobe.cli.standard_streams import forgive_standard_output
-from sshprobe.escape import escape_unprintable
 from sshprobe.interrupts import delaying_interrupts
+from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.cli.audience import Audience, Host, HostLine
     from sshprobe.grading import FleetIndex
+    from sshprobe.model.fleet import FleetReport
+    from sshprobe.model.observation import Observation
+    from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
     from sshprobe.profiles import Profile
-    from sshprobe.records import FleetReport, HostRecord, Observation, SummaryRecord, SweepRecord
     from sshprobe.report.counting import Counted
     from sshprobe.report.jsonl import RecordWriter
     from sshprobe.report.table import FleetTable
@@ -126,7 +128,7 @@ class SweepOutput:
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary. The file is whole before anything of it is shown: that may fail, or block."""
-        from sshprobe.records import FleetReport
+        from sshprobe.model.fleet import FleetReport
 
         try:
             fleet = self._fleet or self._facts.report(thorough=False)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 
 def note(words: str) -> None:

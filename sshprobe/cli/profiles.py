@@ -12,12 +12,13 @@ import click
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options import auth_user_option, standard_input, terminal
 from sshprobe.cli.output_file import hold, refuse_inputs
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
+    from sshprobe.model.observation import Observation
+    from sshprobe.model.records import HostRecord
     from sshprobe.profiles import Profile
-    from sshprobe.records import HostRecord, Observation
     from sshprobe.report.terminal import Terminal
 
 
@@ -197,7 +198,8 @@ def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
 
 
 def _saved_host(file: str, host: str | None) -> Observation:
-    from sshprobe.records import HostRecord, endpoint
+    from sshprobe.model.observation import endpoint
+    from sshprobe.model.records import HostRecord
     from sshprobe.report.reading import read_records
 
     found = [

@@ -15,7 +15,9 @@ from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts,
 from sshprobe.cli.options import standard_input, terminal
 
 if TYPE_CHECKING:
-    from sshprobe.records import FleetReport, HostRecord, Record, Severity
+    from sshprobe.model.fleet import FleetReport
+    from sshprobe.model.records import HostRecord, Record
+    from sshprobe.model.verdict import Severity
     from sshprobe.report.by_algorithm import ByAlgorithm
     from sshprobe.report.by_host import ByHost
     from sshprobe.report.by_key import ByKey
@@ -52,7 +54,7 @@ def report(
     import msgspec
 
     from sshprobe.cli.grade import SavedSweeps
-    from sshprobe.records import HostRecord
+    from sshprobe.model.records import HostRecord
     from sshprobe.report.reading import read_records
     from sshprobe.report.summary import SummaryBuilder
 

@@ -16,12 +16,12 @@ from click.core import ParameterSource
 
 from sshprobe.cli.output_file import note
 from sshprobe.cli.target_options import LARGE_SWEEP, ChosenTargets
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
+    from sshprobe.model.records import SourceFile, SweepRecord, SweepSettings
     from sshprobe.profiles import Profile
-    from sshprobe.records import SourceFile, SweepRecord, SweepSettings
     from sshprobe.report.resuming import Resumption
     from sshprobe.targets import TargetStream
 
@@ -69,7 +69,7 @@ def settings_of(
     all_addresses: bool,
 ) -> SweepSettings:
     """Return what the header says of the options of this sweep."""
-    from sshprobe.records import SweepSettings
+    from sshprobe.model.records import SweepSettings
 
     return SweepSettings(
         targets=_clean(chosen.targets),
@@ -97,7 +97,7 @@ def _clean(words: Sequence[str]) -> list[str]:
 
 
 def _sources(names: Sequence[str]) -> list[SourceFile]:
-    from sshprobe.records import SourceFile
+    from sshprobe.model.records import SourceFile
 
     return [SourceFile(name=escape_unprintable(name), digest=_digest(name)) for name in names]
 
@@ -127,7 +127,7 @@ def header_of(name: str) -> SweepRecord | None:
     """Return the header of a sweep to go on with; None where it was never written. Raises `InputError`."""
     import msgspec
 
-    from sshprobe.records import Record, SweepRecord
+    from sshprobe.model.records import Record, SweepRecord
 
     try:
         with Path(name).open("rb") as stream:

@@ -18,8 +18,8 @@ from click.core import ParameterSource
 from sshprobe.cli.config_file import ConfigFile, config_file
 from sshprobe.cli.fix import RECORD_FORMATS
 from sshprobe.cli.help_groups import GroupedHelp
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

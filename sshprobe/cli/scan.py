@@ -34,7 +34,7 @@ from sshprobe.cli.resume import (
 )
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import ChosenTargets, target_options
-from sshprobe.errors import InputError, MachineError
+from sshprobe.model.errors import InputError, MachineError
 from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def scan(
     from sshprobe.cli.header import sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.progress import sweep_progress
-    from sshprobe.records import endpoint
+    from sshprobe.model.observation import endpoint
 
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")

@@ -11,7 +11,7 @@ import select
 import sys
 from typing import Any
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 
 class Abandoned(BaseException):

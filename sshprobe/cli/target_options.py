@@ -11,8 +11,8 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.targets import Exclusions, TargetStream

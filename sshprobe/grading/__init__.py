@@ -13,11 +13,12 @@ from sshprobe.grading.grade import grade, is_gradeable
 from sshprobe.grading.key_checks import judged_group
 from sshprobe.grading.keys import weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
-from sshprobe.grading.remedy import Remedy, remedy
+from sshprobe.grading.remedy import remedy
 from sshprobe.grading.score import CAPS, POINTS, letter
 from sshprobe.grading.unnamed import is_outside
 from sshprobe.grading.version_hints import VersionHint, version_hints
 from sshprobe.grading.waivers import standings
+from sshprobe.model.remedy import Remedy
 
 __all__ = [
     "CAPS",

@@ -20,13 +20,14 @@ from sshprobe.algorithms import (
 )
 from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import offers
-from sshprobe.grading.platforms import Platform, platform_of
+from sshprobe.grading.platforms import platform_of
 from sshprobe.grading.replacements import choose, in_place_of, last_over_sha2, loses_post_quantum, takes
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import would_expose
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Platform
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
-from sshprobe.records import Observation
 
 KEYWORDS: dict[Class, tuple[str, str]] = {
     "kex": ("KexAlgorithms", "5.7+"),

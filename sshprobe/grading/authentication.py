@@ -15,9 +15,9 @@ from sshprobe.grading.users import (
     users_with,
     users_with_an_empty_list,
 )
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import AuthenticationRule, Profile
 from sshprobe.profiles.model import METHODS
-from sshprobe.records import Observation
 
 
 def judge_authentication(profile: Profile, observation: Observation) -> Iterator[Judgement]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from sshprobe.escape import ELLIPSIS, escape_text, unescape_text
 from sshprobe.grading.score import Judgement
+from sshprobe.model.escape import ELLIPSIS, escape_text, unescape_text
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import BannerRule, Profile
-from sshprobe.records import Observation
 
 SHOWN = 200
 """Characters of a banner that a finding repeats: the record has it."""

@@ -12,9 +12,10 @@ from fnmatch import fnmatchcase
 
 from sshprobe.algorithms import lookup, weakness_of
 from sshprobe.grading.checks import SAFE_MODULUS_BITS
-from sshprobe.grading.moment import seen_at, words_of
 from sshprobe.grading.score import Judgement, order
-from sshprobe.records import Certificate, HostKey, Observation, Severity
+from sshprobe.model import timestamps
+from sshprobe.model.observation import Certificate, HostKey, Observation
+from sshprobe.model.verdict import Severity
 
 CERTKEYS = "OpenSSH PROTOCOL.certkeys"
 
@@ -87,18 +88,18 @@ def _judge_authority(key: HostKey, certificate: Certificate) -> Iterator[Judgeme
 
 def _judge_validity(observation: Observation, key: HostKey, certificate: Certificate) -> Iterator[Judgement]:
     """At the moment it was seen: valid from `valid_after` on, and until the second before `valid_before`."""
-    now = seen_at(observation)
+    now = timestamps.parse(observation.started_at)
     if now is None:
         return
     if now < certificate.valid_after:
         id, words, bound = (
             "not_yet_valid",
             "its certificate is not valid yet",
-            f"from {words_of(certificate.valid_after)}",
+            f"from {timestamps.format_minutes(certificate.valid_after)}",
         )
     elif now >= certificate.valid_before:
         id, words = "expired", "its certificate has expired"
-        bound = f"until {words_of(certificate.valid_before)}"
+        bound = f"until {timestamps.format_minutes(certificate.valid_before)}"
     else:
         return
     yield Judgement(
@@ -107,7 +108,7 @@ def _judge_validity(observation: Observation, key: HostKey, certificate: Certifi
         category="host_key",
         algorithm=key.type,
         message=words,
-        expected=f"a certificate valid on {words_of(now)}, when the host was seen",
+        expected=f"a certificate valid on {timestamps.format_minutes(now)}, when the host was seen",
         observed=f"valid {bound}",
         references=(CERTKEYS, "ssh-keygen(1) -V"),
     )

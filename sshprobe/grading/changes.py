@@ -4,51 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
-from typing import Literal, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 from sshprobe.algorithms import Class, canonical
 from sshprobe.grading.strength import has_post_quantum
-from sshprobe.records import Finding, Observation, Verdict
-
-Kind = Literal["sshd_config", "moduli", "host_key", "localoptions.h", "argument", "words"]
-"""Where a change is made: a line of sshd_config, the moduli file, a host key file, Dropbear's compile-time options, its
-command line; or only said in words."""
-
-
-class NewKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A host key to be made, in ssh-keygen's or dropbearkey's words."""
-
-    type: str
-    """"rsa", "ecdsa", "ed25519"."""
-    bits: int | None
-    file: str
-    replaces: bool
-    """Whether a key of this file goes. If not, the file has a name of its own: what is there was made by this."""
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """One change that a server needs."""
-
-    kind: Kind
-    text: tuple[str, ...] = ()
-    """Lines as they are pasted: of sshd_config or localoptions.h, an argument, or words."""
-    commands: tuple[str, ...] = ()
-    """Shell commands for root, to be run before the lines are pasted."""
-    comment: str = ""
-    """What the change is about, in a few words."""
-    reasons: tuple[str, ...] = ()
-    """Why, one matter each, in the words of the findings that it mends."""
-    caution: str = ""
-    """What has to be so before it is applied."""
-    beside: tuple[str, ...] = ()
-    """What has to be read with the lines: comments, without their sign."""
-    moduli_bits: int | None = None
-    """Of the kind "moduli": the least size that stays."""
-    key: NewKey | None = None
-    """Of the kind "host_key"."""
-
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change
+from sshprobe.model.verdict import Finding, Verdict
 
 NO_QUANTUM = "no post-quantum exchange is left: the profile takes none of those that are here"
 

@@ -8,8 +8,9 @@ from sshprobe.algorithms import lookup
 from sshprobe.algorithms.openssh import SIGN, claims_openssh, is_openssh_release
 from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.model.observation import HostKey, Observation
+from sshprobe.model.verdict import Severity
 from sshprobe.profiles import Profile
-from sshprobe.records import HostKey, Observation, Severity
 
 SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""

@@ -16,7 +16,7 @@ from sshprobe.algorithms import CLASSES, Class, aliases, in_openssh, is_marker, 
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.terrapin import STRICT_KEX, offers_strict_kex
-from sshprobe.records import Observation
+from sshprobe.model.observation import Observation
 
 _OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")
 """The whole name: what goes on behind it, such as "-hpn14v5", is a build with names of its own."""

@@ -14,12 +14,14 @@ from typing import NamedTuple
 
 from sshprobe.algorithms import CLASSES, Class, canonical
 from sshprobe.grading.advice import NEW_KEY, Context, not_waived
-from sshprobe.grading.changes import Change, NewKey, Step, reasons, reasons_to_go
+from sshprobe.grading.changes import Step, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import with_methods, with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers, seen_lists
 from sshprobe.grading.shell_commands import backup_command, rsa_key_bits
 from sshprobe.grading.users import methods_for_everybody
-from sshprobe.records import Observation, Verdict
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change, NewKey
+from sshprobe.model.verdict import Verdict
 
 FIRST_VERSION = (2018, 76)
 """The first with localoptions.h; before, options.h itself is edited."""

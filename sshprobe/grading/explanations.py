@@ -10,10 +10,10 @@ from functools import cache
 import msgspec
 
 from sshprobe.algorithms import CLASSES
-from sshprobe.errors import InputError
 from sshprobe.grading.lists import WORDS
 from sshprobe.grading.score import CAPS, POINTS
-from sshprobe.records import SEVERITIES
+from sshprobe.model.errors import InputError
+from sshprobe.model.verdict import SEVERITIES
 
 
 class FindingText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

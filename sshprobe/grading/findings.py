@@ -12,8 +12,9 @@ from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.score import Judgement, order
 from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import FLEET_FINDINGS, SEVERITIES, Effect, Finding
 from sshprobe.profiles import Profile
-from sshprobe.records import FLEET_FINDINGS, SEVERITIES, Effect, Finding, Observation
 
 
 def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:

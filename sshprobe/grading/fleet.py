@@ -23,8 +23,9 @@ from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.users import answers_by_user
+from sshprobe.model.fleet import FleetReport, SharedKey, SharedPrime, WeakKey
+from sshprobe.model.observation import HostKey, Observation, endpoint
 from sshprobe.recent import Recent
-from sshprobe.records import FleetReport, HostKey, Observation, SharedKey, SharedPrime, WeakKey, endpoint
 
 MODULI_WITHOUT_GMPY2 = 10_000
 """With more RSA keys than this, shared primes are looked for only if gmpy2 is installed: it would take minutes."""

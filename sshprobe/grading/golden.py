@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterator
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.grade import grade
 from sshprobe.grading.lists import FIELDS, missing_lists
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.terrapin import offers_strict_kex
 from sshprobe.grading.users import accepted_without_credential, methods_of_all
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import Observation, endpoint
 from sshprobe.profiles import Profile, parse_profile
-from sshprobe.records import Observation, endpoint
 
 
 def golden_profile(observation: Observation, id: str | None = None, *, exact: bool = False) -> str:

@@ -32,8 +32,9 @@ from sshprobe.grading.users import answers_by_user
 from sshprobe.grading.version_hints import judge_version
 from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of, habit_of
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Category, Effect, Finding, Verdict
 from sshprobe.profiles import Profile
-from sshprobe.records import Category, Effect, Finding, Observation, Verdict
 
 
 def is_gradeable(observation: Observation) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from sshprobe.algorithms import Class, canonical, is_marker, lookup
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.users import answers_by_user, with_answers
-from sshprobe.records import HostKey, Observation, UserAuthentication
+from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 
 
 def with_names(observation: Observation, category: Class, names: Sequence[str]) -> Observation:

@@ -11,7 +11,7 @@ from sshprobe.grading.checks import offers_group_exchange
 from sshprobe.grading.keys import Weakness, weaknesses_of
 from sshprobe.grading.safe_primes import LARGEST_BITS, has_smooth_order, kind_of_modulus
 from sshprobe.grading.score import Judgement, order
-from sshprobe.records import GroupExchange, Observation
+from sshprobe.model.observation import GroupExchange, Observation
 
 _WEAKNESSES: dict[Weakness, dict[str, Any]] = {
     "malformed": {

@@ -17,8 +17,8 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from sshprobe.errors import InputError
 from sshprobe.grading.keys import strings
+from sshprobe.model.errors import InputError
 
 _ENTRY = 16
 _MD5_TAIL = re.compile(rb"[0-9a-fA-F]{20}")

@@ -19,8 +19,9 @@ from sshprobe.algorithms import (
 )
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import is_as_strong, weakest_bits
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import SEVERITIES, Severity
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
-from sshprobe.records import SEVERITIES, Observation, Severity
 
 FIELDS: dict[Class, tuple[tuple[str, str], ...]] = {
     "kex": (("", "kex_algorithms"),),

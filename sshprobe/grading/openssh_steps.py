@@ -22,7 +22,7 @@ from sshprobe.grading.advice import (
     proves_keys,
     remaining,
 )
-from sshprobe.grading.changes import Change, Step, quantum_goes, reasons, reasons_to_go
+from sshprobe.grading.changes import Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
     with_methods,
@@ -37,11 +37,13 @@ from sshprobe.grading.hypothetical import (
 )
 from sshprobe.grading.lists import FIELDS, offers
 from sshprobe.grading.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
-from sshprobe.grading.platforms import UNNAMED, Platform
+from sshprobe.grading.platforms import UNNAMED
 from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential
-from sshprobe.records import Finding, Observation, Verdict
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change, Platform
+from sshprobe.model.verdict import Finding, Verdict
 
 TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
 FORGET = "take every other HostKey line out, they add up"

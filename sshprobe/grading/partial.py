@@ -6,8 +6,8 @@ from sshprobe.algorithms import CLASSES, lookup
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.lists import missing_lists
 from sshprobe.grading.users import answers_by_user, unanswered_users
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile
-from sshprobe.records import Observation
 
 
 def is_partial(observation: Observation, profile: Profile) -> bool:

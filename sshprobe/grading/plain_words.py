@@ -7,7 +7,7 @@ from functools import partial
 
 from sshprobe.algorithms import CLASSES, lookup
 from sshprobe.grading.advice import Context
-from sshprobe.grading.changes import Change, Step, quantum_goes, reasons, reasons_to_go
+from sshprobe.grading.changes import Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.grading.hypothetical import (
     with_a_refusal_of_none,
     with_methods,
@@ -21,7 +21,9 @@ from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE
 from sshprobe.grading.shell_commands import rsa_key_bits
 from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
-from sshprobe.records import Observation, Verdict
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change
+from sshprobe.model.verdict import Verdict
 
 COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it"}
 """Software that has no options for algorithms, by how its identification begins (tinysshd(8))."""

@@ -15,31 +15,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-import msgspec
-
-from sshprobe.records import Observation
-
-
-class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of system, and where it has what belongs to sshd."""
-
-    name: str
-    """"Debian", "FreeBSD", "NetBSD"; empty where the identification does not say it."""
-    folder: str = "/etc/ssh"
-    """Holds sshd_config and the host keys."""
-    moduli: str = "/etc/ssh/moduli"
-    sshd: str = "/usr/sbin/sshd"
-    service: str = ""
-    """Its name for a service manager; empty: "ssh" on Debian and its kin, "sshd" elsewhere."""
-    check: str
-    """A shell command for root that checks the configuration and reloads the server."""
-    notes: tuple[str, ...] = ()
-    """What else there is to know about reloading it."""
-
-    def key_file(self, name: str) -> str:
-        """The file of a host key: `name` is "rsa", "ecdsa", "ed25519", "dsa"."""
-        return f"{self.folder}/ssh_host_{name}_key"
-
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Platform
 
 UNNAMED = Platform(
     name="",

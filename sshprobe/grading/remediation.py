@@ -21,10 +21,10 @@ from sshprobe.grading.advice import (
 )
 from sshprobe.grading.lists import WORDS
 from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
-from sshprobe.grading.platforms import Platform
 from sshprobe.grading.replacements import QUANTUM, takes, would_be_empty
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
+from sshprobe.model.remedy import Platform
 
 NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sshprobe.grading.advice import Context, is_openssh
-from sshprobe.grading.changes import Change, Step, after, needed
+from sshprobe.grading.changes import Step, after, needed
 from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
 from sshprobe.grading.findings import fleet_key_findings
 from sshprobe.grading.fleet import FleetIndex
@@ -15,44 +15,15 @@ from sshprobe.grading.grade import grade, judge
 from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import plain_steps, said_first
-from sshprobe.grading.platforms import Platform, platform_of
+from sshprobe.grading.platforms import platform_of
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change, Remedy
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
-from sshprobe.records import Finding, Grade, Observation, Verdict
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
 UNLESS = "# What a Match block or an option of sshd's command line says counts before them"
 KEYS = "# If `sshd -T | grep -i ^hostkey` shows another file than {}, take that one"
-
-
-class Remedy(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change on a host, and what it comes to."""
-
-    changes: list[Change]
-    """The smallest set: without any one of them the promise is not kept."""
-    platform: Platform | None
-    """Where the server has what the lines and commands are for; None: no commands, and advice in words."""
-    file: str
-    """The configuration that the lines are for: "/etc/ssh/sshd_config". Empty for other software."""
-    lines: list[str]
-    """Ready lines of sshd_config, comments among them. Empty: nothing to change there."""
-    commands: list[str]
-    """Shell commands for root: moduli, host keys."""
-    short_commands: list[str]
-    """Those of them that can stand in a report: they come before the lines."""
-    long_commands: list[str]
-    """What the others are about, in a few words."""
-    advice: list[str]
-    """For software other than OpenSSH, in plain words: one line for each matter."""
-    grade: Grade
-    score: int
-    compliant: bool | None
-    """Grade, score and compliance when all of it is applied."""
-    grade_is_partial: bool
-    """Whether something that can cost points was not seen, or will not have been seen."""
-    left: list[str]
-    """What this cannot mend, one finding a line."""
-    left_briefly: list[str]
-    """The same for where the findings are shown: what to do about each, without what it says."""
 
 
 def remedy(

@@ -9,8 +9,8 @@ from sshprobe.grading.checks import SAFE_MODULUS_BITS, minimum_bits
 from sshprobe.grading.lists import FIELDS, offers
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
 from sshprobe.grading.terrapin import would_expose
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
-from sshprobe.records import Observation
 
 QUANTUM = (
     "mlkem768x25519-sha256",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sshprobe.records import SEVERITIES, Category, CategoryScore, Effect, Finding, Grade, Severity, Waived
+from sshprobe.model.verdict import SEVERITIES, Category, CategoryScore, Effect, Finding, Grade, Severity, Waived
 
 POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low": 4, "note": 0}
 """What one finding takes off."""

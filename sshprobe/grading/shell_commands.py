@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sshprobe.algorithms import lookup
-from sshprobe.grading.changes import NewKey
 from sshprobe.grading.checks import advised_bits, exact_bits, minimum_bits
-from sshprobe.grading.platforms import UNNAMED, Platform
+from sshprobe.grading.platforms import UNNAMED
+from sshprobe.model.remedy import NewKey, Platform
 from sshprobe.profiles import Profile
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sshprobe.grading.score import Judgement
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile
-from sshprobe.records import Observation
 
 STRICT_KEX = "kex-strict-s-v00@openssh.com"
 """The marker that servers in use send."""

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Iterator
 from sshprobe.algorithms import CLASSES, Class, aliases, canonical, is_unknown, lookup, weakness
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import Profile
-from sshprobe.records import SEVERITIES, Observation
 
 SHOWN = 4
 """Names of each class; the rest are counted."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from sshprobe.algorithms import in_openssh, lookup
 from sshprobe.grading.score import Judgement
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile
-from sshprobe.records import Observation
 
 EXTENSION = "server-sig-algs"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from sshprobe.records import Observation, UserAuthentication
+from sshprobe.model.observation import Observation, UserAuthentication
 
 SOMEBODY = "the user asked"
 """Who is meant where a record does not name the user."""

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 import msgspec
 
 from sshprobe.grading.score import Judgement
-from sshprobe.records import Identification, Observation
+from sshprobe.model.observation import Identification, Observation
 
 
 class VersionHint(msgspec.Struct, frozen=True, kw_only=True):

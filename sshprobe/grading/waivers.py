@@ -6,7 +6,6 @@ was made (`standings`). A profile without waivers has no such part.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Literal
 
@@ -14,16 +13,11 @@ import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical
 from sshprobe.grading.score import Judgement
+from sshprobe.model import timestamps
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import SEVERITIES, Waived
 from sshprobe.profiles import Profile, Waiver
 from sshprobe.profiles.host_patterns import host_pattern
-from sshprobe.records import SEVERITIES, Observation, Waived
-
-_MOMENT = re.compile(
-    r"([1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01]))"
-    r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-6]\d(?:\.\d+)?(?:Z|\+00:00)",
-    re.ASCII,
-)
-"""`Observation.started_at`: RFC 3339, in UTC. Days so written sort as text."""
 
 Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
 """A waiver by its number in the profile, the pattern that the host matches, and whether it holds."""
@@ -68,9 +62,9 @@ def _standing(waiver: Waiver, day: str | None) -> Literal["holds", "ran out", "u
 
 
 def _day(observation: Observation) -> str | None:
-    """The day in UTC on which it was seen, "2026-11-21"; None where the record does not say it as records do."""
-    found = _MOMENT.fullmatch(observation.started_at)
-    return None if found is None else found[1]
+    """The day in UTC on which it was seen, "2026-11-21"; None where the record does not say it."""
+    seconds = timestamps.parse(observation.started_at)
+    return None if seconds is None else timestamps.format_day(seconds)
 
 
 def _covers(waiver: Waiver, judgement: Judgement) -> bool:

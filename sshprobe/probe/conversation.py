@@ -11,11 +11,11 @@ from types import MappingProxyType
 
 import msgspec
 
-from sshprobe.escape import escape_bytes
+from sshprobe.model.escape import escape_bytes
+from sshprobe.model.observation import Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
-from sshprobe.records import Status
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,

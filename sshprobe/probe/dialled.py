@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sshprobe.model.observation import Observation
 from sshprobe.net import Connection, Dialer, NetworkError
 from sshprobe.net.stream import LINGER_BYTES
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.steps import STILL_OPEN, Asking, Connect, Finish, Receive, Step
-from sshprobe.records import Observation
 
 
 class DialledProbe(Connection):

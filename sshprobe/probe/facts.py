@@ -16,10 +16,10 @@ from typing import ClassVar
 import msgspec
 
 from sshprobe.algorithms import lookup
-from sshprobe.escape import escape_bytes
+from sshprobe.model.escape import escape_bytes
+from sshprobe.model.observation import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
 from sshprobe.probe.later_names import LaterNames
 from sshprobe.probe.plan import Exchange
-from sshprobe.records import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
@@ -42,7 +42,7 @@ _VERSION = re.compile(r"[_-](\d\S*)")
 
 
 class Facts(msgspec.Struct):
-    """Mutable while the host is asked. Its attributes are those of `sshprobe.records.Observation`."""
+    """Mutable while the host is asked. Its attributes are those of `sshprobe.model.observation.Observation`."""
 
     lines: list[str] = []
     identification: Identification | None = None

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 from functools import partial
 
 from sshprobe.algorithms.openssh import SIGN, claims_openssh
-from sshprobe.escape import escape_bytes
+from sshprobe.model import timestamps
+from sshprobe.model.escape import escape_bytes
+from sshprobe.model.observation import Observation, Status
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.conversation import LATE_SHARE, Conversation, Ended
@@ -34,8 +36,6 @@ from sshprobe.probe.plan import (
     unanswered,
 )
 from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
-from sshprobe.probe.unasked import rfc3339
-from sshprobe.records import Observation, Status
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.messages import KexInit
@@ -381,7 +381,7 @@ class HostProbe:
             error=error,
             stage="done" if status == "ok" else self._outcome.stage,
             depth=self._options.depth,
-            started_at=rfc3339(self._started_at),
+            started_at=timestamps.encode(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
             connections=self._connections.made,
         )

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Set
 from typing import Literal
 
 from sshprobe.algorithms import Class, is_marker, lookup
-from sshprobe.escape import escape_bytes
+from sshprobe.model.escape import escape_bytes
 
 UNKNOWN_KEPT = 32
 """Names without an entry in the catalogue that are kept in each list."""

@@ -33,6 +33,8 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from sshprobe.model.observation import RANDOM_COMMENTS, Identification, Observation
+from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Address, Connection, Dialer, NetworkError
 from sshprobe.net.stream import LINGER_BYTES
 from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST, TURN
@@ -40,9 +42,8 @@ from sshprobe.probe.facts import identification_record
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import Begun
-from sshprobe.probe.unasked import not_asked, rfc3339_at
+from sshprobe.probe.unasked import not_asked
 from sshprobe.recent import Recent
-from sshprobe.records import RANDOM_COMMENTS, Identification, Observation
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import IdentificationReceived, KexInitReceived
 from sshprobe.wire.framing import PLAIN_BLOCK, PlainSealer
@@ -269,7 +270,7 @@ class ListsProbe(Connection, Generic[K]):
         target, host, address, port = self.host
         words = f"internal error: {type(error).__name__}"
         known = not_asked(target, host, port, self._asker.options.depth, "protocol_error", words)
-        started_at, duration = rfc3339_at(self.started_at), self._duration()
+        started_at, duration = encode_seconds(self.started_at), self._duration()
         self.given_up(
             msgspec.structs.replace(
                 known, address=address.ip, stage="connect", started_at=started_at, duration_ms=duration

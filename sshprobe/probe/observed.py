@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.probe.facts import Facts
 from sshprobe.probe.plan import Progress, Wanted
-from sshprobe.records import Observation, UserAuthentication
 
 _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sshprobe.escape import escape_bytes
+from sshprobe.model.escape import escape_bytes
+from sshprobe.model.observation import Stage, Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.conversation import IDENTIFICATION, Conversation, Ended
 from sshprobe.probe.facts import Facts
-from sshprobe.records import Stage, Status
 from sshprobe.wire.identification import MALFORMED
 
 TARPIT_READS = 5

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_text
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
 from sshprobe.profiles.host_patterns import host_pattern
 from sshprobe.profiles.model import (

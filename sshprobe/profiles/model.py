@@ -13,8 +13,8 @@ from typing import Literal
 import msgspec
 
 from sshprobe.algorithms import Class, lookup
-from sshprobe.errors import InputError
-from sshprobe.records import Severity
+from sshprobe.model.errors import InputError
+from sshprobe.model.verdict import Severity
 
 WORDS = ("MUST", "SHOULD+", "SHOULD", "SHOULD-", "MAY", "SHOULD NOT", "MUST NOT")
 """The words of RFC 2119 as RFC 8247 and RFC 9142 use them, strongest recommendation first."""

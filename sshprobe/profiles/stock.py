@@ -13,8 +13,8 @@ from functools import cache
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup, marker, names
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_text
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_text
 
 FAMILY = "openssh-X.Y"
 

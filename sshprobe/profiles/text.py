@@ -6,8 +6,8 @@ import re
 from functools import cached_property
 from typing import NoReturn
 
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_text
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_text
 
 Place = tuple[str | int, ...]
 """Where in a document: ("kex", "allowed", 2)."""

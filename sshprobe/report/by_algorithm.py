@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import msgspec
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import HostRecord, Severity, SummaryRecord
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.model.verdict import Severity
 from sshprobe.report.fleet_table import few, fleet_table, place_of
 from sshprobe.report.terminal import Terminal
 

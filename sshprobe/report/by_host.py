@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import msgspec
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import Finding, HostRecord, Status, SummaryRecord
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import Status
+from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.model.verdict import Finding
 from sshprobe.report.fleet_table import fleet_table, place_of
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import count, letter, software

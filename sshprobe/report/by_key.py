@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import FleetReport, HostRecord, SummaryRecord
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.fleet import FleetReport
+from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.report.fleet_table import few, fleet_table, place_of
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import count

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from sshprobe.records import Grade, HostRecord, Observation, Status, Verdict
+from sshprobe.model.observation import Observation, Status
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Grade, Verdict
 from sshprobe.report.words import SSH1, fault
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from sshprobe.errors import InputError
 from sshprobe.interrupts import delaying_interrupts
+from sshprobe.model.errors import InputError
 from sshprobe.report.backups import Held, held_in
 from sshprobe.report.locks import hidden, locked
 

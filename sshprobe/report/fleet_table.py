@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import HostRecord, SummaryRecord, endpoint
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import endpoint
+from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.report.fleet_words import key_sentences, unchecked_sentences
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import count

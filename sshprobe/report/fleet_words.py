@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import SharedKey, SummaryRecord
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.fleet import SharedKey
+from sshprobe.model.records import SummaryRecord
 from sshprobe.report.words import count
 
 _WEAK = {

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import Finding, HostKey, HostRecord, Verdict, endpoint
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import HostKey, endpoint
+from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Remedy
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.report.counting import counted_record, ended_otherwise
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
-from sshprobe.report.promise import Promise
 from sshprobe.report.terminal import Terminal, printable
 from sshprobe.report.words import (
     alike,
@@ -43,36 +44,8 @@ _NAME_WIDTH = 38
 """A longer name moves its own line out, and no other."""
 
 
-class Advice(Promise, Protocol):
-    """What to change and what that reaches, as `sshprobe.grading.remedy` computes it."""
-
-    @property
-    def lines(self) -> list[str]:
-        """Lines for the configuration of sshd."""
-
-    @property
-    def file(self) -> str:
-        """The file that they are for: "/etc/ssh/sshd_config"."""
-
-    @property
-    def short_commands(self) -> list[str]:
-        """Shell commands that come before the lines."""
-
-    @property
-    def long_commands(self) -> list[str]:
-        """In a few words, what is done by commands that are too long for a report."""
-
-    @property
-    def advice(self) -> list[str]:
-        """What to change on software other than OpenSSH, in words."""
-
-    @property
-    def left_briefly(self) -> list[str]:
-        """What to do about each finding that this cannot mend."""
-
-
 def host_block(
-    record: HostRecord, terminal: Terminal, *, remedies: Mapping[str, Advice] | None = None, verbose: bool = False
+    record: HostRecord, terminal: Terminal, *, remedies: Mapping[str, Remedy] | None = None, verbose: bool = False
 ) -> str:
     """Return the block of one host, its last line ended.
 
@@ -228,7 +201,7 @@ def _finding(group: list[Finding], widths: tuple[int, int], terminal: Terminal) 
     return [terminal.severity(first[:10], finding.severity) + first[10:], *rest]
 
 
-def _remedy(advice: Advice, verdict: Verdict, terminal: Terminal, *, several: bool, verbose: bool) -> list[str]:
+def _remedy(advice: Remedy, verdict: Verdict, terminal: Terminal, *, several: bool, verbose: bool) -> list[str]:
     helps = bool(advice.lines or advice.short_commands or advice.long_commands or advice.advice)
     if not (helps or advice.left_briefly):
         return []

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
-from sshprobe.records import Certificate, Finding, HostKey, HostRecord, UserAuthentication, Verdict
+from sshprobe.model import timestamps
+from sshprobe.model.observation import Certificate, HostKey, UserAuthentication
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.report.terminal import Terminal
 
 NAME_LISTS = (
@@ -110,10 +112,7 @@ def _moment(timestamp: int) -> str:
         return "always"
     if timestamp >= _FOREVER:
         return "forever"
-    try:
-        return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M UTC")
-    except (ValueError, OverflowError, OSError):
-        return str(timestamp)
+    return timestamps.format_minutes(timestamp)
 
 
 def finding_details(finding: Finding, terminal: Terminal) -> list[str]:

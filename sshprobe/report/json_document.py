@@ -6,7 +6,7 @@ from typing import IO
 
 import msgspec
 
-from sshprobe.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 
 
 class JsonDocumentWriter:

@@ -6,7 +6,7 @@ from typing import IO, Protocol
 
 import msgspec
 
-from sshprobe.records import HostRecord, Record, SummaryRecord, SweepRecord
+from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
 
 
 class RecordWriter(Protocol):

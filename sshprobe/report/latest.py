@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sshprobe.records import HostRecord, Record
+from sshprobe.model.records import HostRecord, Record
 
 Place = tuple[str, int]
 """Host in lower case, and port."""

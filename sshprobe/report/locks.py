@@ -17,8 +17,8 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sshprobe.errors import InputError
 from sshprobe.interrupts import delaying_interrupts
+from sshprobe.model.errors import InputError
 
 ATTEMPTS = 100
 """Lock files that may vanish between our open and our lock: each time their owner had just ended."""

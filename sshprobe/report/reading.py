@@ -12,8 +12,9 @@ from typing import IO
 
 import msgspec
 
-from sshprobe.errors import InputError
-from sshprobe.records import SCHEMA, HostRecord, Record, SweepDocument, SweepRecord
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import SCHEMA
+from sshprobe.model.records import HostRecord, Record, SweepDocument, SweepRecord
 from sshprobe.report.latest import Latest
 from sshprobe.report.locks import is_locked
 

@@ -17,8 +17,9 @@ from typing import IO
 
 import msgspec
 
-from sshprobe.errors import InputError
-from sshprobe.records import SCHEMA, HostRecord, Record, SummaryRecord, SweepRecord
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import SCHEMA
+from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
 
 _NAMED = 1 << 63
 """Set in the keys of everything but IPv4 addresses, which are kept exactly: 32 bits of address, 16 of port."""

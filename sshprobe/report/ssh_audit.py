@@ -15,8 +15,10 @@ from typing import IO, Any, Literal
 
 import msgspec
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import SEVERITIES, Finding, HostKey, HostRecord, Severity
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import HostKey
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import SEVERITIES, Finding, Severity
 from sshprobe.report.terminal import printable
 
 List = Literal["kex", "key", "enc", "mac"]

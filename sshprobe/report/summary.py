@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
-from sshprobe.records import FLEET_FINDINGS, GRADES, FleetReport, HostRecord, Severity, SummaryRecord, WaivedCount
+from sshprobe.model.fleet import FleetReport
+from sshprobe.model.records import HostRecord, SummaryRecord, WaivedCount
+from sshprobe.model.verdict import FLEET_FINDINGS, GRADES, Severity
 from sshprobe.report.counting import Counted, counted_record
 
 

@@ -10,8 +10,10 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import Grade, HostRecord, SummaryRecord, Verdict, endpoint
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import endpoint
+from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.model.verdict import Grade, Verdict
 from sshprobe.report.counting import Counted, Place, counted_record, ended_otherwise
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import GRADES, Grade, HostRecord, Severity
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import GRADES, Grade, Severity
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 

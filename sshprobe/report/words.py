@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from sshprobe.records import Finding, HostRecord, Identification, Status, Verdict
+from sshprobe.model.observation import Identification, Status
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Finding, Verdict
 
 if TYPE_CHECKING:
-    from sshprobe.report.promise import Promise
+    from sshprobe.model.remedy import Remedy
 
-    Graded = Verdict | Promise
+    Graded = Verdict | Remedy
 
 
 class Ended(Protocol):

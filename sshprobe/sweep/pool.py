@@ -23,7 +23,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Generic, TypeVar
 
-from sshprobe.errors import MachineError, bug_line, is_debugging
+from sshprobe.model.errors import MachineError, bug_line, is_debugging
 from sshprobe.platform import may_fork
 from sshprobe.sweep.engine import Progress
 

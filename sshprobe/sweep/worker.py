@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable
 from multiprocessing.connection import Connection
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from sshprobe.errors import log_in_one_line
 from sshprobe.interrupts import ENDING_SIGNALS
+from sshprobe.model.errors import log_in_one_line
 from sshprobe.platform import loop_factory
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ipaddress import IPv6Address, ip_address
 from typing import IO
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.intervals import Intervals, holds, merge
 from sshprobe.targets.sources import read_words

@@ -6,7 +6,7 @@ import re
 import socket
 from contextlib import suppress
 
-from sshprobe.escape import escape_text
+from sshprobe.model.escape import escape_text
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 """RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""

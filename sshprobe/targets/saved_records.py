@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
-from sshprobe.errors import InputError
-from sshprobe.records import Grade, HostRecord, Record, Status
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import Status
+from sshprobe.model.records import HostRecord, Record
+from sshprobe.model.verdict import Grade
 from sshprobe.targets.specification import HostSpec, host_specification, refuse_unspecified
 
 

@@ -8,7 +8,7 @@ from typing import IO
 
 import msgspec
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 
 STANDARD_INPUT = "-"
 

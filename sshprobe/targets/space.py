@@ -19,7 +19,7 @@ from itertools import pairwise
 
 import msgspec
 
-from sshprobe.records import endpoint
+from sshprobe.model.observation import endpoint
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.intervals import outside

@@ -18,10 +18,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_text, escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_text, escape_unprintable
+from sshprobe.model.observation import endpoint
 from sshprobe.platform import ipv6_text
-from sshprobe.records import endpoint
 from sshprobe.targets.host_names import Malformed, ipv4_value, no_ipv4_address, parse_host_name
 from sshprobe.targets.urls import host_of_url
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.permutation import Permutation
 from sshprobe.targets.sources import STANDARD_INPUT, read_words

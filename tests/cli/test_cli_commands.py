@@ -16,7 +16,7 @@ from sshprobe.cli.fail_on import reached
 from sshprobe.cli.help_groups import HEADINGS
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as sshprobe_group
-from sshprobe.records import HostRecord, Record
+from sshprobe.model.records import HostRecord, Record
 from tests.sample_records import HEADER, captured, debian12, failed
 
 HEAVY = ("asyncio", "asyncssh", "cryptography", "msgspec", "paramiko", "rich", "tabulate", "uvloop")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from sshprobe.cli import main
-from sshprobe.records import HostRecord, Record
+from sshprobe.model.records import HostRecord, Record
 from sshprobe.report.fix.ansible import is_inventory_name
 from tests.installed import need_program
 from tests.sample_records import HEADER, captured, failed

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.records import HostRecord, SweepRecord
+from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.report.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key

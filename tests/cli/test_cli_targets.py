@@ -11,8 +11,10 @@ import pytest
 
 from sshprobe.cli import target_options
 from sshprobe.cli.scan import usable_workers
+from sshprobe.model.observation import Status
+from sshprobe.model.records import Record, SummaryRecord
+from sshprobe.model.verdict import GRADES, Grade
 from sshprobe.platform import cores
-from sshprobe.records import GRADES, Grade, Record, Status, SummaryRecord
 from sshprobe.targets import parse_targets
 from sshprobe.targets.inventories import FORMATS
 from tests.cli.test_cli_commands import sshprobe

@@ -11,8 +11,9 @@ import pytest
 
 from sshprobe.cli.output import SweepOutput
 from sshprobe.judging import Judge, line_of, record_of
+from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.records import HostRecord, Observation
 from sshprobe.report.host_block import host_block
 from sshprobe.report.terminal import Terminal
 from tests.cli.test_cli_commands import sshprobe

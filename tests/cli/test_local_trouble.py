@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from sshprobe.model.observation import Depth
+from sshprobe.model.records import HostRecord
 from sshprobe.net.dial import network_error
-from sshprobe.records import Depth, HostRecord
 from sshprobe.scanner import Scanner
 from tests.cli.test_cli_commands import write
 from tests.sample_records import captured

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli.output import Human, SweepOutput
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from sshprobe.report.jsonl import JsonLinesWriter
 from sshprobe.report.terminal import Terminal
 from tests.sample_records import WANTING, captured, failed, judged

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from sshprobe.model.observation import Certificate, GroupExchange, HostKey, Identification, Observation
 from sshprobe.profiles import BannerRule
-from sshprobe.records import Certificate, GroupExchange, HostKey, Identification, Observation
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))
 STRICT = "kex-strict-s-v00@openssh.com"

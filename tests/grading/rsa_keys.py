@@ -6,7 +6,7 @@ import base64
 import random
 
 from sshprobe.grading.roca import GENERATOR, M
-from sshprobe.records import HostKey
+from sshprobe.model.observation import HostKey
 from sshprobe.wire.codec import mpint, string
 
 RANDOM = random.Random(20171015)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from sshprobe.grading import FleetFacts, FleetIndex, grade, key_findings
-from sshprobe.grading.moment import seen_at, words_of
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Finding
 from sshprobe.profiles import load_profile
-from sshprobe.records import Finding, Observation
 from tests.grading.observations import certified, modern
 
 MODERN = load_profile("mozilla-modern")
@@ -117,19 +115,3 @@ def test_a_certificate_without_proof_is_not_judged() -> None:
     assert observation.host_keys is not None
     unproven = replace(observation, host_keys=[replace(observation.host_keys[0], signature_verified=False)])
     assert ids(unproven) == {}
-
-
-@given(st.integers(86400, 253402214400), st.integers(-14 * 60, 14 * 60))
-def test_moments_are_those_of_the_calendar(seconds: int, minutes: int) -> None:
-    """Against the standard library, which grading does without."""
-    utc = datetime.fromtimestamp(seconds, UTC)
-    sign, size = "-" if minutes < 0 else "+", abs(minutes)
-    local = utc + timedelta(minutes=minutes)
-    text = f"{local.replace(tzinfo=None).isoformat()}.5{sign}{size // 60:02}:{size % 60:02}"
-    assert seen_at(modern(started_at=text)) == seconds
-    assert seen_at(modern(started_at=f"{utc.replace(tzinfo=None).isoformat()}Z")) == seconds
-    assert words_of(seconds) == f"{utc.date().isoformat()} {utc.hour:02}:{utc.minute:02} UTC"
-
-
-def test_a_moment_past_all_calendars_is_a_number() -> None:
-    assert words_of(2**64 - 1) == f"second {2**64 - 1}"

@@ -10,8 +10,8 @@ from sshprobe.algorithms.weakness import UNKNOWN
 from sshprobe.grading import CAPS, POINTS, finding_ids, grade
 from sshprobe.grading.score import LETTERS
 from sshprobe.grading.weakness_codes import MEANINGS, OF_FINDINGS, OF_METHODS
+from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import load_profile, parse_profile
-from sshprobe.records import SEVERITIES
 from tests.grading.observations import CAPTURES, captured
 
 DOCS = Path(__file__).parents[2] / "docs"

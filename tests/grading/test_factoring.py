@@ -9,7 +9,8 @@ import pytest
 from sshprobe.grading import FleetFacts, FleetIndex, factoring, fleet
 from sshprobe.grading.factoring import _exponent, is_factored, smooth_bound
 from sshprobe.grading.small_factors import primes_below
-from sshprobe.records import FleetReport, HostKey
+from sshprobe.model.fleet import FleetReport
+from sshprobe.model.observation import HostKey
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import RANDOM, is_prime, prime, rsa_host_key
 

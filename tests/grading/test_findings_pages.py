@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from sshprobe.grading import CAPS, explain_finding, finding_ids, grade
+from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import available_profiles, load_profile
-from sshprobe.records import SEVERITIES
 from tests.grading.observations import CAPTURES, captured
 
 ROOT = Path(__file__).parents[2]

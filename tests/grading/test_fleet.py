@@ -12,10 +12,12 @@ import asyncssh
 import msgspec
 import pytest
 
-from sshprobe.errors import InputError
 from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, fleet_findings_of, grade, key_findings, remedy
+from sshprobe.model.errors import InputError
+from sshprobe.model.fleet import FleetReport
+from sshprobe.model.observation import HostKey, Observation, endpoint
+from sshprobe.model.verdict import FLEET_FINDINGS, Effect
 from sshprobe.profiles import load_profile, parse_profile
-from sshprobe.records import FLEET_FINDINGS, Effect, FleetReport, HostKey, Observation, endpoint
 from sshprobe.report.summary import fleet_severities
 from sshprobe.wire.host_keys import parse_host_key
 from tests.grading.observations import identification, modern, modulus

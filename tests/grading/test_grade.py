@@ -11,6 +11,8 @@ from sshprobe.algorithms import CLASSES, Class, canonical, names_aead_cipher
 from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
+from sshprobe.model.observation import HostKey, Observation
+from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
 from sshprobe.probe.facts import Facts
 from sshprobe.profiles import (
     MinimumBits,
@@ -20,7 +22,6 @@ from sshprobe.profiles import (
     load_profile,
     parse_profile,
 )
-from sshprobe.records import GRADES, Effect, Finding, HostKey, Observation, Verdict
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import (
     CAPTURES,

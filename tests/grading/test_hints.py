@@ -7,8 +7,9 @@ import pytest
 from sshprobe.algorithms import CLASSES, RELEASES, in_openssh
 from sshprobe.grading import grade, remedy, version_hints
 from sshprobe.grading.version_hints import compare_revisions
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Finding
 from sshprobe.profiles import load_profile
-from sshprobe.records import Finding, Observation
 from tests.grading.observations import CAPTURES, STRICT, both, captured, identification, modern
 
 MODERN = load_profile("mozilla-modern")

@@ -24,8 +24,8 @@ from sshprobe.grading.keys import (
 )
 from sshprobe.grading.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
 from sshprobe.grading.small_factors import has_small_factor, smooth_part
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import load_profile
-from sshprobe.records import Finding, Verdict
 from sshprobe.wire.codec import mpint, string
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_blob, rsa_host_key

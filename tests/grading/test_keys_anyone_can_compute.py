@@ -16,8 +16,8 @@ from sshprobe.grading.key_checks import _WEAKNESSES
 from sshprobe.grading.keys import rsa_key
 from sshprobe.grading.point_keys import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.judging import Judge
+from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
-from sshprobe.records import HostKey
 from sshprobe.wire.codec import mpint, string
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import next_prime

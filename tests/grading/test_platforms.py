@@ -10,9 +10,11 @@ import msgspec
 import pytest
 
 from sshprobe.grading import grade, remedy
-from sshprobe.grading.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, Platform, platform_of
+from sshprobe.grading.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, platform_of
+from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Platform
 from sshprobe.profiles import available_profiles, load_profile
-from sshprobe.records import HostRecord, Observation
 from sshprobe.report.fix.ansible import playbook
 from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan

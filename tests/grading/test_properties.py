@@ -16,6 +16,9 @@ from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names, names_
 from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of, grade, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
+from sshprobe.model.fleet import WeakKey
+from sshprobe.model.observation import GroupExchange, HostKey, Observation
+from sshprobe.model.verdict import FLEET_FINDINGS, GRADES, Effect, Finding, Verdict
 from sshprobe.profiles import (
     FORBIDDING_WORDS,
     AlgorithmRule,
@@ -30,17 +33,6 @@ from sshprobe.profiles import (
     load_profile,
 )
 from sshprobe.profiles.model import Requirement
-from sshprobe.records import (
-    FLEET_FINDINGS,
-    GRADES,
-    Effect,
-    Finding,
-    GroupExchange,
-    HostKey,
-    Observation,
-    Verdict,
-    WeakKey,
-)
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.errors import InputError
 from sshprobe.grading import explain_finding, grade, remedy
+from sshprobe.model.errors import InputError
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import AlgorithmRule, KexRule, Profile, parse_profile
-from sshprobe.records import Finding, Verdict
 from tests.grading.observations import STRICT, modern
 
 KEX = """\

@@ -17,8 +17,8 @@ from sshprobe.grading.grade import judge
 from sshprobe.grading.hypothetical import usable
 from sshprobe.grading.openssh_steps import openssh_steps
 from sshprobe.grading.plain_words import plain_steps
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile, Waiver, load_profile
-from sshprobe.records import Observation
 from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
 

@@ -15,8 +15,9 @@ from sshprobe.algorithms import CLASSES, Class, is_unknown, lookup, names, names
 from sshprobe.cli.explain import explain
 from sshprobe.grading import grade, remedy
 from sshprobe.grading.lists import FIELDS
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import Profile, Waiver, available_profiles, load_profile
-from sshprobe.records import SEVERITIES, Observation
 from tests.grading.observations import STRICT, both, modern
 
 FORBIDDING: list[tuple[Profile, Class]] = [

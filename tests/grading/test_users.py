@@ -10,9 +10,11 @@ from sshprobe.grading import grade, remedy
 from sshprobe.grading.fleet import answers_of
 from sshprobe.grading.golden import golden_profile
 from sshprobe.judging import Judge
+from sshprobe.model.observation import Observation, UserAuthentication
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import load_profile, parse_profile
-from sshprobe.records import Finding, HostRecord, Observation, UserAuthentication, Verdict
 from sshprobe.report.host_block import host_block
 from sshprobe.report.terminal import Terminal
 from tests.grading.observations import modern

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sshprobe.records import HostRecord, Stage, Status
+from sshprobe.model.observation import Stage, Status
+from sshprobe.model.records import HostRecord
 from tests.hostile.server import Script
 
 KERNEL_BUFFERS = 1024 * 1024

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from tests.hostile.case import Case
 from tests.hostile.server import Peer, Script, kexinit_payload, text
 

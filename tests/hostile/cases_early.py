@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from tests.hostile.case import Case
 from tests.hostile.cases_key_exchange import GEX, GROUP_14, P_2048_EVEN
 from tests.hostile.server import STRICT, Lists, Peer, Script, disconnect_payload, number, text, u32

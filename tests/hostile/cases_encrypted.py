@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from tests.hostile.case import Case, flooding
 from tests.hostile.server import STRICT, Lists, Peer, Script, text, u32
 

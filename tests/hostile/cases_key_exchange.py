@@ -7,7 +7,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from tests.hostile.case import Case
 from tests.hostile.server import Peer, Script, number, random_bytes, text, u32
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from sshprobe.records import Stage
+from sshprobe.model.observation import Stage
 from tests.hostile.case import Case
 from tests.hostile.server import Peer, Script, disconnect_payload, text
 

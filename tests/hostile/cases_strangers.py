@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from tests.hostile.case import Case, flooding
 from tests.hostile.server import Peer, disconnect_payload, random_bytes
 

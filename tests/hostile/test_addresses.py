@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from sshprobe.scanner import Scanner
 from tests.hostile.server import Peer, Script, ScriptedServer
 

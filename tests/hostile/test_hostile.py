@@ -18,8 +18,9 @@ import msgspec
 import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.model.observation import Depth
+from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.records import Depth, HostRecord
 from sshprobe.scanner import Scanner
 from tests.hostile import (
     cases_connections,

@@ -8,10 +8,10 @@ import subprocess
 from typing import Any, Protocol
 
 from sshprobe.lab.server import LabServer
+from sshprobe.model.observation import Observation
 from sshprobe.net import resolve
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.records import Observation
 
 CLIENT_ID = b"SSH-2.0-sshprobe_test"
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from sshprobe.lab.server import LabServer
-from sshprobe.records import Observation
+from sshprobe.model.observation import Observation
 from tests.installed import need, need_program
 
 NMAP_SCRIPTS = "+ssh2-enum-algos,+ssh-hostkey,+ssh-auth-methods"  # "+": whatever the port

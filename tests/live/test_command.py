@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from sshprobe.lab.server import LabServer
-from sshprobe.records import HostRecord, Record, SummaryRecord, SweepDocument, SweepRecord
+from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepDocument, SweepRecord
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH
 
 NOT_FOR_ONE_HOST = (

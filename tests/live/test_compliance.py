@@ -6,8 +6,8 @@ import pytest
 
 from sshprobe.grading import grade
 from sshprobe.lab.openssh import MOZILLA_MODERN, MOZILLA_MODERN_KEYS
+from sshprobe.model.verdict import GRADES, Verdict
 from sshprobe.profiles import load_profile
-from sshprobe.records import GRADES, Verdict
 from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 

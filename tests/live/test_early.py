@@ -13,8 +13,8 @@ from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import OpenSSHServer, find_debian, find_openssh
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
+from sshprobe.model.observation import Observation
 from sshprobe.probe import connections
-from sshprobe.records import Observation
 from tests.installed import need, need_program
 from tests.live.asking import CLIENT_ID, ask_address
 from tests.live.conftest import StartAsyncSSH, StartParamiko

@@ -11,11 +11,12 @@ import pytest
 
 from sshprobe.grading import grade
 from sshprobe.lab.openssh import Certificate, make_key
+from sshprobe.model.observation import Depth, Observation
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.net.dial import literal
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
-from sshprobe.records import Depth, Finding, Observation, Verdict
 from tests.hostile.server import Peer, Script, ScriptedServer
 from tests.live.asking import CLIENT_ID, ask
 from tests.live.conftest import StartOpenSSH

@@ -19,7 +19,8 @@ from sshprobe.lab.openssh import Certificate, OpenSSHServer, find_openssh
 from sshprobe.lab.paramiko_server import ParamikoServer
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
-from sshprobe.records import HostRecord, Observation
+from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.report.ssh_audit import SSHAuditWriter, ssh_audit_document
 from tests.grading.observations import modern
 from tests.installed import need, need_program

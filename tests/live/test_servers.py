@@ -15,8 +15,8 @@ from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import Certificate, long_moduli
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
-from sshprobe.records import Observation
 from sshprobe.wire.messages import NAME_LISTS
 from tests.installed import need_program
 from tests.live.asking import (

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from sshprobe.model.observation import Depth
 from sshprobe.net import Address, NetworkError, dial, resolve
-from sshprobe.records import Depth
 from sshprobe.scanner import Scanner
 from sshprobe.targets import Target
 

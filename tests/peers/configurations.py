@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
+from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.probe.facts import Facts
-from sshprobe.records import HostRecord, Observation
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import CAPTURES, captured

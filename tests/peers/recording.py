@@ -10,7 +10,7 @@ import msgspec
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.lab.openssh import MOZILLA_MODERN, MOZILLA_MODERN_KEYS, WEAK, OpenSSHServer, find_openssh
 from sshprobe.lab.server import LabServer
-from sshprobe.records import HostRecord
+from sshprobe.model.records import HostRecord
 from tests.live.asking import ask
 
 _CTR = "aes256-ctr,aes192-ctr,aes128-ctr"

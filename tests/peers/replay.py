@@ -11,7 +11,7 @@ import os
 import struct
 from typing import Any, Self
 
-from sshprobe.records import HostKey, Observation
+from sshprobe.model.observation import HostKey, Observation
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 
 KEXINIT, EXCHANGE, ANSWER, GEX_INIT, GEX_REPLY, GEX_REQUEST = 20, 30, 31, 32, 33, 34

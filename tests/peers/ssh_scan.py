@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sshprobe.records import Observation
+from sshprobe.model.observation import Observation
 
 _FIELDS = {
     "kex": ("kex_algorithms",),

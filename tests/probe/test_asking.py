@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from sshprobe.grading import is_gradeable
+from sshprobe.model.observation import Observation
 from sshprobe.net import Address, NetworkError
 from sshprobe.net.dial import network_error
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import STILL_OPEN, Connect, Finish, Pause, Receive, Step
-from sshprobe.records import Observation
 from sshprobe.wire.transport import ClientTransport
 from tests.wire.playbook import DISCONNECT, KEXINIT, kexinit, packet, text, u32
 

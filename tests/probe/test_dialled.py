@@ -14,11 +14,11 @@ import msgspec
 import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.model.observation import Observation
 from sshprobe.net import Address, Dialer
 from sshprobe.probe.dialled import DialledProbe
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.records import Observation
 
 HERE = Address("127.0.0.1", socket.AF_INET)
 

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
 from sshprobe.kinds import Alike, template
+from sshprobe.model.records import HostRecord
 from sshprobe.net import Dialer, NetworkError, literal
 from sshprobe.net.dial import Failure
 from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
-from sshprobe.records import HostRecord
 from sshprobe.scanner import Scanner
 from sshprobe.targets import Target
 

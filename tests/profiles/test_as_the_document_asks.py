@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.errors import InputError
 from sshprobe.grading import grade, remedy
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, load_profile, parse_profile
-from sshprobe.records import HostRecord, Observation
 from tests.grading.observations import (
     CAPTURES,
     STRICT,

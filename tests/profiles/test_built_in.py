@@ -9,8 +9,9 @@ import pytest
 
 from sshprobe.algorithms import CLASSES, canonical, lookup, names
 from sshprobe.cli import options
-from sshprobe.errors import InputError
 from sshprobe.grading import grade
+from sshprobe.model.errors import InputError
+from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import (
     DEFAULT_PROFILE,
     FORBIDDING_WORDS,
@@ -22,7 +23,6 @@ from sshprobe.profiles import (
 )
 from sshprobe.profiles.model import SECTIONS
 from sshprobe.profiles.stock import RELEASES
-from sshprobe.records import Verdict
 from tests.grading.observations import CAPTURES, captured, good_banner
 
 FILES = available_profiles()

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.errors import InputError
 from sshprobe.grading import grade
+from sshprobe.model.errors import InputError
 from sshprobe.profiles import available_profiles, load_profile, parse_profile
 from sshprobe.profiles.extending import DEEPEST
 from tests.grading.observations import both, modern

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.profiles import Profile, available_profiles, builtin_profile_text, load_profile, parse_profile
 
 GUIDES = ("alibaba-ecs", "mozilla-intermediate", "mozilla-modern")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.profiles import Waiver, load_profile, parse_profile
 from sshprobe.profiles.host_patterns import HostPattern
 

@@ -13,7 +13,8 @@ import pytest
 
 from sshprobe.cli import main
 from sshprobe.grading import is_gradeable
-from sshprobe.records import HostRecord, Record, Status, SweepRecord
+from sshprobe.model.observation import Status
+from sshprobe.model.records import HostRecord, Record, SweepRecord
 from sshprobe.report.latest import Latest, told_something
 from sshprobe.report.reading import read_records
 from tests.grading.observations import modern

@@ -1,5 +1,5 @@
 import unicodedata
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -9,8 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading import FleetFacts, explain_finding, finding_ids, grade, remedy
+from sshprobe.model.observation import Identification
+from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Remedy
+from sshprobe.model.verdict import Effect, Grade, Waived
 from sshprobe.profiles import load_profile
-from sshprobe.records import Effect, Grade, HostRecord, Identification, Waived
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable
@@ -19,23 +22,34 @@ from sshprobe.report.words import fault
 from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
 
 
-@dataclass
-class Help:
-    lines: list[str] = field(default_factory=list)
-    short_commands: list[str] = field(default_factory=list)
-    grade: Grade = "A"
-    score: int = 93
-    compliant: bool | None = True
-    left: list[str] = field(default_factory=list)
-    left_briefly: list[str] = field(default_factory=list)
-    advice: list[str] = field(default_factory=list)
-    long_commands: list[str] = field(default_factory=list)
-    grade_is_partial: bool = False
-    file: str = "/etc/ssh/sshd_config"
+def a_remedy(
+    lines: Sequence[str] = (),
+    short_commands: Sequence[str] = (),
+    grade: Grade = "A",
+    score: int = 93,
+    compliant: bool | None = True,
+    **lists: Sequence[str] | bool,
+) -> Remedy:
+    """Return a remedy of an OpenSSH in /etc/ssh. `lists`: other fields of `Remedy`."""
+    fields: dict[str, Any] = {
+        "changes": [],
+        "platform": None,
+        "file": "/etc/ssh/sshd_config",
+        "commands": [],
+        "long_commands": [],
+        "advice": [],
+        "left": [],
+        "left_briefly": [],
+        "grade_is_partial": False,
+        **lists,
+    }
+    return Remedy(
+        lines=list(lines), short_commands=list(short_commands), grade=grade, score=score, compliant=compliant, **fields
+    )
 
 
 def test_one_host() -> None:
-    remedy = Help(["MACs -hmac-sha1,hmac-sha1-etm@openssh.com", "AuthenticationMethods publickey"])
+    remedy = a_remedy(["MACs -hmac-sha1,hmac-sha1-etm@openssh.com", "AuthenticationMethods publickey"])
     assert host_block(debian12(), Terminal(), remedies={"mozilla-modern": remedy}) == (
         """\
 web1.example.org:22  OpenSSH 9.2p1 (Debian 12)              C   61   mozilla-modern: not compliant
@@ -87,19 +101,19 @@ def test_a_finding_about_the_group_exchange_is_named() -> None:
 
 
 def test_what_a_remedy_reaches_and_leaves() -> None:
-    def words(help_: Help, *, verbose: bool = False) -> str:
+    def words(help_: Remedy, *, verbose: bool = False) -> str:
         return host_block(debian12(), Terminal(), remedies={"mozilla-modern": help_}, verbose=verbose)
 
     left = [f"thing {number}" for number in range(9)]
-    assert "To reach A (93), in /etc" in words(Help(["MACs x"]))
-    assert "To match the profile, in /etc" in words(Help(["MACs x"], grade="C", score=61))
-    assert "To come closer to the profile, run:" in words(Help([], ["run"], "C", 61, False))
-    assert "This leaves:\n    thing 0\n" in words(Help(["MACs x"], left_briefly=left))
-    assert "To change by hand:\n    thing 0\n" in words(Help(left_briefly=left))
-    server = words(Help(advice=["MACs: take out hmac-sha1"], left_briefly=left))
+    assert "To reach A (93), in /etc" in words(a_remedy(["MACs x"]))
+    assert "To match the profile, in /etc" in words(a_remedy(["MACs x"], grade="C", score=61))
+    assert "To come closer to the profile, run:" in words(a_remedy([], ["run"], "C", 61, False))
+    assert "This leaves:\n    thing 0\n" in words(a_remedy(["MACs x"], left_briefly=left))
+    assert "To change by hand:\n    thing 0\n" in words(a_remedy(left_briefly=left))
+    server = words(a_remedy(advice=["MACs: take out hmac-sha1"], left_briefly=left))
     assert "  To change on this server, to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
-    assert "5 more with -v" in words(Help(left_briefly=left))
-    assert "thing 8" in words(Help(left_briefly=left), verbose=True)
+    assert "5 more with -v" in words(a_remedy(left_briefly=left))
+    assert "thing 8" in words(a_remedy(left_briefly=left), verbose=True)
 
 
 def test_long_commands_are_left_to_fix_and_keys_come_before_lines() -> None:
@@ -119,14 +133,19 @@ def test_of_several_profiles_the_one_that_is_reached_is_named() -> None:
     record = debian12()
     other = msgspec.structs.replace(record.verdicts[0], profile="sshprobe-2026")
     both = msgspec.structs.replace(record, verdicts=[other, *record.verdicts])
-    for help_, words in ((Help(["x"]), "To reach A (93) under"), (Help(["x"], grade="C", score=61), "To match")):
+    for help_, words in (
+        (a_remedy(["x"]), "To reach A (93) under"),
+        (a_remedy(["x"], grade="C", score=61), "To match"),
+    ):
         text = host_block(both, Terminal(), remedies={"sshprobe-2026": help_})
         assert f"{words} sshprobe-2026, in /etc" in text
 
 
 def test_lines_to_paste_are_never_wrapped() -> None:
     line = "KexAlgorithms " + ",".join(["sntrup761x25519-sha512@openssh.com"] * 9)
-    assert f"    {line}\n" in host_block(debian12(), Terminal(60), remedies={"mozilla-modern": Help([line], [line])})
+    assert f"    {line}\n" in host_block(
+        debian12(), Terminal(60), remedies={"mozilla-modern": a_remedy([line], [line])}
+    )
 
 
 def test_everything_with_v() -> None:
@@ -512,7 +531,7 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
 @settings(max_examples=200)
 @given(values(HostRecord), st.lists(HOSTILE, max_size=2), st.integers(1, 200))
 def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[str], width: int) -> None:
-    help_ = Help(advice, advice, left=advice, long_commands=advice)
+    help_ = a_remedy(advice, advice, left=advice, long_commands=advice)
     remedies = {verdict.profile: help_ for verdict in record.verdicts}
     terminal = Terminal(width)
     text = host_block(record, terminal, remedies=remedies) + host_block(record, terminal, verbose=True)
@@ -535,10 +554,10 @@ def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
     whole = debian12()
     verdicts = [msgspec.structs.replace(each, grade="A+", grade_is_partial=True) for each in whole.verdicts]
     partial = msgspec.structs.replace(whole, verdicts=verdicts)
-    assert "A+?" in host_block(partial, Terminal(), remedies={"mozilla-modern": Help(grade_is_partial=True)})
+    assert "A+?" in host_block(partial, Terminal(), remedies={"mozilla-modern": a_remedy(grade_is_partial=True)})
     assert "The ? says" in host_block(partial, Terminal())
     assert "To reach A? (93)" in host_block(
-        partial, Terminal(), remedies={"mozilla-modern": Help(["MACs x"], grade_is_partial=True)}
+        partial, Terminal(), remedies={"mozilla-modern": a_remedy(["MACs x"], grade_is_partial=True)}
     )
     assert "?" not in host_block(whole, Terminal())
     for records, words in (([whole, partial], "1 host has a letter with ?"), ([whole, whole], None)):

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.errors import InputError
 from sshprobe.grading import FleetFacts
-from sshprobe.records import HostRecord, Record, SummaryRecord
+from sshprobe.model.errors import InputError
+from sshprobe.model.records import HostRecord, Record, SummaryRecord
 from sshprobe.report.files import appending_lines, replacing
 from sshprobe.report.json_document import JsonDocumentWriter
 from sshprobe.report.jsonl import JsonLinesWriter, RecordWriter

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.errors import InputError
-from sshprobe.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.model.errors import InputError
+from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.report.resuming import Resumption, host_key_of
 
 HEADER = SweepRecord(tool="sshprobe", arguments=[], profiles=[], started_at="2026-01-01T00:00:00Z")

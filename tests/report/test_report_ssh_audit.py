@@ -12,7 +12,8 @@ import pytest
 
 from sshprobe.algorithms import marker_names, names
 from sshprobe.cli.without_profile import describe, findings_of
-from sshprobe.records import Certificate, GroupExchange, HostRecord
+from sshprobe.model.observation import Certificate, GroupExchange
+from sshprobe.model.records import HostRecord
 from sshprobe.report.ssh_audit import ssh_audit_document
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key

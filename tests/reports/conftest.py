@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sshprobe.lab.process import ServerProcess, free_port
-from sshprobe.records import Observation
+from sshprobe.model.observation import Observation
 from tests.live.asking import ask_address
 
 DEVICES = Path(__file__).parent / "devices"

@@ -8,8 +8,8 @@ import pytest
 
 from sshprobe.grading import grade
 from sshprobe.lab.paramiko_server import ParamikoServer
+from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
-from sshprobe.records import Observation
 from sshprobe.wire.kex.groups import group
 from tests.live.asking import ask
 from tests.reports.conftest import StartDevice

@@ -6,7 +6,8 @@ import select
 
 import pytest
 
-from sshprobe.records import Depth, HostRecord
+from sshprobe.model.observation import Depth
+from sshprobe.model.records import HostRecord
 from sshprobe.scanner import Scanner
 from tests.reports.conftest import Device, StartDevice
 

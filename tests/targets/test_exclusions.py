@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets import Exclusions
 
 

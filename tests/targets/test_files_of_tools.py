@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets import parse_targets
 from sshprobe.targets.inventories import FORMATS
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets import Exclusions, TargetStream, parse_targets
 from sshprobe.targets.inventories import FORMATS
 from tests.installed import need_program

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets import TargetStream, parse_targets
 from sshprobe.targets.inventories.patterns import Names, TooManyComparisons, in_pattern_list, matches
 from sshprobe.targets.inventories.ssh_config_lines import split_arguments

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.errors import InputError
-from sshprobe.escape import escape_unprintable
+from sshprobe.model.errors import InputError
+from sshprobe.model.escape import escape_unprintable
 from sshprobe.targets import Exclusions, Target, parse_targets
 from sshprobe.targets.host_names import ipv4_value
 from sshprobe.targets.intervals import holds, merge, outside

@@ -11,20 +11,9 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from sshprobe.records import endpoint
-from sshprobe.report.fix.plan import (
-    Change,
-    Group,
-    NewKey,
-    Plan,
-    Platform,
-    cautions,
-    comment,
-    heading,
-    left,
-    not_for,
-    ungraded,
-)
+from sshprobe.model.observation import endpoint
+from sshprobe.model.remedy import Change, NewKey, Platform
+from sshprobe.report.fix.plan import Group, Plan, cautions, comment, heading, left, not_for, ungraded
 from sshprobe.report.words import letter
 
 CHAIN = "AuthenticationMethods "

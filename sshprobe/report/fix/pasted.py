@@ -8,13 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import endpoint
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import endpoint
+from sshprobe.model.remedy import Change, Platform
 from sshprobe.report.fix.plan import (
-    Change,
     Group,
     Plan,
-    Platform,
     cautions,
     comment,
     heading,

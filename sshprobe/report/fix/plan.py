@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from sshprobe.escape import escape_unprintable
-from sshprobe.records import HostRecord, Verdict, endpoint
-from sshprobe.report.promise import Promise
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import endpoint
+from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Change, Platform, Remedy
+from sshprobe.model.verdict import Verdict
 from sshprobe.report.words import count, letter, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
@@ -20,102 +22,6 @@ OTHER_KEYS = (
     "And where {} is the key in use: if `sshd -T | grep -i ^hostkey` shows another file, take that one in its place."
 )
 WIDTH = 118
-
-
-class NewKey(Protocol):
-    """A host key to be made, as `sshprobe.grading.changes.NewKey`."""
-
-    @property
-    def type(self) -> str:
-        """ "rsa", "ecdsa", "ed25519"."""
-
-    @property
-    def bits(self) -> int | None:
-        """Its size, where there is a choice."""
-
-    @property
-    def file(self) -> str:
-        """Where it goes."""
-
-    @property
-    def replaces(self) -> bool:
-        """Whether the key that is there goes."""
-
-
-class Platform(Protocol):
-    """Where a system has what belongs to sshd, as `sshprobe.grading.platforms.Platform`."""
-
-    @property
-    def folder(self) -> str:
-        """That of sshd_config."""
-
-    @property
-    def moduli(self) -> str:
-        """The file of moduli."""
-
-    @property
-    def sshd(self) -> str:
-        """The server's program."""
-
-    @property
-    def service(self) -> str:
-        """Its name for a service manager, if it is the same on all such systems."""
-
-    @property
-    def check(self) -> str:
-        """A shell command that checks the configuration and reloads the server."""
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What else there is to know about that."""
-
-
-class Change(Protocol):
-    """One change, as `sshprobe.grading.changes.Change`."""
-
-    @property
-    def kind(self) -> str:
-        """Where it is made."""
-
-    @property
-    def text(self) -> tuple[str, ...]:
-        """Lines to paste."""
-
-    @property
-    def commands(self) -> tuple[str, ...]:
-        """Shell commands for root."""
-
-    @property
-    def reasons(self) -> tuple[str, ...]:
-        """Why."""
-
-    @property
-    def caution(self) -> str:
-        """What has to be so before."""
-
-    @property
-    def beside(self) -> tuple[str, ...]:
-        """What has to be read with the lines."""
-
-    @property
-    def moduli_bits(self) -> int | None:
-        """The least moduli that stay."""
-
-    @property
-    def key(self) -> NewKey | None:
-        """The key that is made."""
-
-
-class Remedy(Promise, Protocol):
-    """What mends a host and what that reaches, as `sshprobe.grading.remedy` computes it."""
-
-    @property
-    def changes(self) -> Sequence[Change]:
-        """The smallest set."""
-
-    @property
-    def platform(self) -> Platform | None:
-        """Where lines and commands belong; None: changes are in words."""
 
 
 class Group(NamedTuple):

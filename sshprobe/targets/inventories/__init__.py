@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import IO
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets.inventories import grepable, json_values, known_hosts, lists, scan_lists, ssh_config, tables
 from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.inventories.ssh_config_lines import looks_like_config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.inventories.ssh_config import PATTERNS
 from sshprobe.targets.specification import Spec, host_specification, quote

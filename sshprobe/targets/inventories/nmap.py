@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from sshprobe.escape import escape_text
+from sshprobe.model.escape import escape_text
 from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.specification import HostSpec, Spec
 

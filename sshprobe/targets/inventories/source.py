@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets.sources import (
     GZIP,
     MOST_UTF_16,

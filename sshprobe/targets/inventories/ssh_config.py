@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from sshprobe.errors import InputError
+from sshprobe.model.errors import InputError
 from sshprobe.targets.inventories.patterns import Names, TooManyComparisons, in_pattern_list, is_pattern
 from sshprobe.targets.inventories.source import BEHIND_JUMP, Source
 from sshprobe.targets.inventories.ssh_config_lines import Setting, read_settings, split_criteria

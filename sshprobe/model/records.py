@@ -1,0 +1,140 @@
+"""The lines of a scan: a header, one record for each host, a summary.
+
+A `HostRecord` is an observation plus the verdicts on it; it can be graded again from itself. Fields are only ever added
+within a major version of `SCHEMA`. All types are frozen `msgspec.Struct`s: `msgspec.json.encode` writes them,
+`msgspec.json.decode` validates.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from sshprobe.model.fleet import SharedKey, SharedPrime
+from sshprobe.model.observation import SCHEMA, Depth, Observation
+from sshprobe.model.verdict import Finding, Verdict
+
+
+class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="type"):
+    """A line of a sweep: the observation of one host and the verdicts on it."""
+
+    verdicts: list[Verdict] = []
+    fleet_findings: list[Finding] = []
+    """What the keys of other hosts say of this one: a shared or listed key, a shared prime. One of each id at most,
+    worst first. They stand beside the verdicts and never change score, grade or compliance. A scan writes none, as it
+    knows them at its end only (`SummaryRecord.fleet_findings`); `sshprobe grade` does."""
+
+
+class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A profile that a sweep was graded against."""
+
+    id: str
+    version: str
+    extends: list[str] = []
+    """The profiles that it is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
+    unverified: str = ""
+    """What of the profile was not checked against the document that it is of. Left out where all was."""
+    digest: str = ""
+    """SHA-256 in hex of all that the profile said (`Profile.digest`). Left out in records of before this field."""
+
+
+class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that a sweep had targets from."""
+
+    name: str
+    """As the user named it; "-" is standard input."""
+    digest: str | None
+    """SHA-256 of its bytes in hex. None: it can be read only once, as standard input."""
+
+
+class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the options of a sweep changes its records: `scan --resume FILE` goes on with it. It names no output."""
+
+    targets: list[str]
+    """Words of the command line."""
+    files: list[SourceFile]
+    inventories: list[SourceFile]
+    inventory_format: str | None
+    records: list[SourceFile]
+    statuses: list[str]
+    grades: list[str]
+    ports: list[int]
+    exclude: list[str]
+    exclude_files: list[SourceFile]
+    profiles: list[str]
+    """Ids or files, as the user named them. Their texts are those of `SweepRecord.profiles`."""
+    depth: Depth
+    auth_methods: bool
+    auth_users: list[str]
+    client_id: str | None
+    family: int | None
+    """4 or 6: only addresses of that family. None: both."""
+    all_addresses: bool
+
+
+class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):
+    """The first line of a sweep."""
+
+    schema: str = SCHEMA
+    tool: str
+    """"sshprobe 0.1.0"."""
+    arguments: list[str]
+    profiles: list[ProfileReference]
+    started_at: str
+    seed: int | None = None
+    """What the order of the hosts was drawn from: `--seed` with it and the same targets gives the same order."""
+    strict: bool | None = None
+    """Whether `--strict` held for the verdicts. None: in records of before this field."""
+    settings: SweepSettings | None = None
+    """None: in records of before this field."""
+
+
+class WaivedCount(msgspec.Struct, frozen=True, kw_only=True):
+    """What waivers did in a sweep, under one profile."""
+
+    findings: int
+    """Findings that were waived."""
+    hosts: int
+    """Hosts that have any."""
+    compliant: int
+    """Those of them whose `compliant` is true: without the waivers some would not be."""
+
+
+class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", tag_field="type"):
+    """The last line of a sweep."""
+
+    schema: str = SCHEMA
+    hosts: int
+    statuses: dict[str, int]
+    grades: dict[str, dict[str, int]]
+    """Profile id to letter to hosts."""
+    compliant: dict[str, dict[str, int]]
+    """Profile id to "true", "false", "null" to hosts."""
+    shared_host_keys: list[SharedKey]
+    connections: int
+    duration_ms: float
+    interrupted: bool = False
+    shared_primes: list[SharedPrime] | None = None
+    """None: not looked for."""
+    weak_keys: dict[str, int] | None = None
+    """Id of a finding, such as "host_key.roca", to distinct host keys. None: not looked for."""
+    known_keys_checked: bool = False
+    """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
+    moduli_tested: bool = False
+    """Whether each RSA modulus was tested for being prime or easy to factor."""
+    fleet_findings: dict[str, int] = {}
+    """Id of a finding across the fleet, such as "host_key.shared", to hosts for which it is more than a note. A host
+    counts once, however many of its keys are meant."""
+    waived: dict[str, WaivedCount] = {}
+    """Profile id to what its waivers did. Profiles under which nothing was waived are left out."""
+
+
+Record = SweepRecord | HostRecord | SummaryRecord
+"""Any line of the native format (`--format jsonl`)."""
+
+
+class SweepDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """The same as one document (`--format json`)."""
+
+    sweep: SweepRecord
+    hosts: list[HostRecord]
+    summary: SummaryRecord

@@ -1,0 +1,58 @@
+"""The one reader and writer of times in records: RFC 3339, in UTC.
+
+Seconds are those since 1970-01-01 UTC. No clock is read here: callers hand in the time.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+
+_RFC_3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:)(\d{2})(?:\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+
+
+def parse(text: str) -> int | None:
+    """Return the seconds of an RFC 3339 time, in any offset. None for what is not one: records come from anywhere.
+
+    A fraction is dropped, and a leap second is taken for the second before it, as POSIX has no number for it.
+    """
+    match = _RFC_3339.fullmatch(text)
+    if match is None:
+        return None
+    day, minute, second, offset = match.groups()
+    second = "59" if second == "60" else second
+    try:
+        moment = datetime.fromisoformat(f"{day}T{minute}{second}{offset.upper()}")
+        return int(moment.timestamp())
+    except (ValueError, OverflowError):
+        return None
+
+
+def encode(moment: datetime) -> str:
+    """Return a time in UTC as records have it: "2026-11-21T10:19:51.613Z"."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def encode_seconds(seconds: float) -> str:
+    """Return a time in seconds as records have it."""
+    whole, milliseconds = divmod(int(seconds * 1000), 1000)
+    return f"{_to_the_second(whole)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=16)  # hosts are begun by the thousand a second
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def format_minutes(seconds: int) -> str:
+    """Return a time as people write it, "2026-11-21 13:00 UTC"; "second N" outside of the years 1970 to 9999."""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if seconds >= 0 else f"second {seconds}"
+    except (ValueError, OverflowError, OSError):
+        return f"second {seconds}"
+
+
+def format_day(seconds: int) -> str:
+    """Return the day in UTC, "2026-11-21". Days so written sort as text. Raises ValueError past the year 9999."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"

@@ -1,0 +1,52 @@
+"""Times in records: one reader and one writer, for verdicts, reports and headers."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sshprobe.model.timestamps import encode, encode_seconds, format_day, format_minutes, parse
+
+
+@given(st.integers(86400, 253402214400), st.integers(-14 * 60, 14 * 60))
+def test_moments_are_those_of_the_calendar(seconds: int, minutes: int) -> None:
+    """Against the standard library, which grading does without."""
+    utc = datetime.fromtimestamp(seconds, UTC)
+    sign, size = "-" if minutes < 0 else "+", abs(minutes)
+    local = utc + timedelta(minutes=minutes)
+    text = f"{local.replace(tzinfo=None).isoformat()}.5{sign}{size // 60:02}:{size % 60:02}"
+    assert parse(text) == seconds
+    assert parse(f"{utc.replace(tzinfo=None).isoformat()}Z") == seconds
+    assert format_minutes(seconds) == f"{utc.date().isoformat()} {utc.hour:02}:{utc.minute:02} UTC"
+
+
+def test_a_moment_past_all_calendars_is_a_number() -> None:
+    assert format_minutes(2**64 - 1) == f"second {2**64 - 1}"
+
+
+@pytest.mark.parametrize(
+    "text", ["never", "", "2026-11-21", "2026-11-21T10:19:51", "2026-02-30T10:19:51Z", "2026-11-21T24:00:00Z", "9" * 99]
+)
+def test_what_is_not_a_time_is_none(text: str) -> None:
+    assert parse(text) is None
+
+
+def test_an_offset_counts_for_the_day() -> None:
+    """A waiver that ends on the 21st holds for what was seen then in UTC."""
+    seconds = parse("2026-11-22T00:30:00+01:00")
+    assert seconds is not None
+    assert format_day(seconds) == "2026-11-21"
+
+
+def test_a_leap_second_is_the_second_before() -> None:
+    assert parse("2016-12-31T23:59:60Z") == parse("2016-12-31T23:59:59Z")
+
+
+@given(st.integers(0, 253402214400), st.integers(0, 999))
+def test_both_writers_agree_and_are_read_again(seconds: int, milliseconds: int) -> None:
+    moment = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=milliseconds)
+    assert encode(moment)[:-5] == encode_seconds(seconds)[:-5]
+    assert parse(encode(moment)) == parse(encode_seconds(seconds)) == seconds
