@@ -72,6 +72,10 @@ class LazyGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and command is not None and not isinstance(command, click.Group):
             _note_unknown_variables(name, command)
+            if any(word.startswith("-") for word in rest):
+                from sshprobe.cli.habits import refuse_habits
+
+                refuse_habits(command, rest)
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -29,6 +29,9 @@ NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "debug", "hel
 ADDED = ("exclude", "exclude_files")
 """Who is not to be contacted is not contacted, wherever that was said."""
 
+_JOINED = frozenset({"ports"})
+"""Repeatable, and saved as one word, as it was when it was not."""
+
 _FROM = ("targets", "files", "inventories", "records")
 _META = "sshprobe.saved"
 
@@ -176,6 +179,8 @@ def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
         return value
     if param.name in _ONCE_SINGLE and isinstance(value, str):
         value = [value]
+    if param.name in _JOINED and _is_word(value):
+        value = [value]
     if param.multiple or param.nargs == -1:
         if not isinstance(value, list) or not all(_is_word(each) for each in value):
             raise click.BadParameter("is a list of strings")
@@ -257,6 +262,8 @@ def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) ->
     if isinstance(value, (bool, int, float)):
         return value
     words = given if isinstance(given, (str, list, tuple)) and given else saved
+    if param.name in _JOINED:
+        return ",".join(words)
     return words if isinstance(words, str) else list(words)
 
 

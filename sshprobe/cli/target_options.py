@@ -45,7 +45,11 @@ class Ports(click.ParamType):  # type: ignore[type-arg] # generic only since cli
         if isinstance(value, tuple):
             return value
         ports: dict[int, None] = {}
+        if str(value) == "-":
+            self.fail("for all ports write 1-65535", param, ctx)
         for part in str(value).split(","):
+            if part[:2].upper() in ("T:", "U:", "S:"):
+                self.fail(f"{part!r} is not a port: SSH is on TCP, so write {part[2:]!r}", param, ctx)
             low, dash, high = part.strip().partition("-")
             ends = (low, high) if dash else (low, low)
             if not all(end.isascii() and end.isdigit() for end in ends):
@@ -90,6 +94,10 @@ class ChosenTargets:
         """Raise `click.UsageError` for options that make no sense without others."""
         if self.inventory_format and not self.inventories:
             raise click.UsageError("`--inventory-format` needs `--inventory`")
+        if self.targets:
+            from sshprobe.cli.habits import refuse_words
+
+            refuse_words(self.targets)
         if (self.statuses or self.grades) and not self.records:
             raise click.UsageError("`--status` and `--grade` need `--from-records`")
 
@@ -149,6 +157,13 @@ class ChosenTargets:
         return stream, exclusions
 
 
+def _all_ports(
+    context: click.Context, parameter: click.Parameter, values: tuple[tuple[int, ...], ...]
+) -> tuple[int, ...]:
+    """Return the ports of all `-p`, each once, in the order given."""
+    return tuple(dict.fromkeys(port for ports in values for port in ports))
+
+
 _OPTIONS = (
     click.argument("targets", metavar="TARGET...", nargs=-1),
     click.option(
@@ -181,10 +196,12 @@ _OPTIONS = (
         "--port",
         "ports",
         type=Ports(),
-        default="22",
+        multiple=True,
+        default=("22",),
+        callback=_all_ports,
         show_default=True,
         metavar="PORTS",
-        help="Where none is named: one, or several as in 22,2222,8000-8010.",
+        help="Where none is named: one, or several as in 22,2222,8000-8010. Repeatable.",
     ),
     click.option(
         "--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name."

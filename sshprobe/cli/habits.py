@@ -1,0 +1,219 @@
+"""Options that other tools have and we do not: each is an error that names ours, before a file is written.
+
+click takes `-oX FILE` for `-o X` and `-host` for `-h`. Here a word behind one dash is an option only if it is made of
+our one-letter options, or if one of those has a value that cannot be a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+
+class Habit(NamedTuple):
+    """Options of other tools that have one answer."""
+
+    tools: str
+    options: str
+    """Separated by blanks."""
+    answer: str
+
+
+_RECORDS = "`-o FILE.json` or `-o FILE.jsonl` writes records"
+_SPEED = "`--rate` and `--concurrency` set the speed, `--fast` is for a wired network"
+_LIST = "`--file FILE` reads targets, one a line"
+_HOST = "hosts are arguments, as in `sshprobe scan HOST`"
+_PORTS = "`--port` names the ports, as in `--port 22,2222`"
+_FORMAT = "`--format json` or `--format jsonl` prints records"
+_WHOLE = "every target gets a whole TCP connection: leave it out"
+_SOFTWARE = "what a server runs is read from what it sends: leave it out"
+_NO_PING = "targets are not pinged first: leave it out"
+_NAMES = "the resolver of this machine is asked for names, and for nothing else: leave it out"
+_NO_SCRIPTS = "nothing is run on what is found: leave it out"
+_NO_ATTACK = "no attack is ever sent: leave it out"
+_RETRIES = "what throttles is asked again after `--throttle-wait`: leave it out"
+_NO_COLOUR = "NO_COLOR=1 in the environment turns colours off"
+_QUIET = "`--no-progress` leaves the progress out; standard output has nothing but the result"
+_ADDRESS = "packets leave by the routes of this machine: leave it out"
+
+HABITS: Sequence[Habit] = (
+    Habit("nmap and masscan", "-oX -oN -oG -oA -oS -oJ -oL -oD -oB -oU", _RECORDS),
+    Habit("nmap and masscan", "-iL --includefile", _LIST),
+    Habit("nmap", "-iR", "only what you name is scanned"),
+    Habit("nmap", "-sS -sT -sU -sA -sW -sM -sN -sF -sX -sI -sY -sZ -sO", _WHOLE),
+    Habit("nmap", "-sV -sC -A -O --version-intensity --version-light --version-all --osscan-guess", _SOFTWARE),
+    Habit("nmap", "-sn -sL -sP", "`--count` says how many targets there are, and contacts none"),
+    Habit("nmap", "-Pn -P0 -PN -PS -PA -PU -PY -PE -PP -PM -PO -PR", _NO_PING),
+    Habit("nmap", "-R --system-dns --dns-servers", _NAMES),
+    Habit("nmap", "-T0 -T1 -T2 -T3 -T4 -T5 --min-rate --max-rate --scan-delay --max-scan-delay", _SPEED),
+    Habit("nmap", "--min-parallelism --max-parallelism --min-hostgroup --max-hostgroup", _SPEED),
+    Habit("nmap", "-F --top-ports --port-ratio --exclude-ports -r", _PORTS),
+    Habit("nmap", "--open --reason", "records have the status of every target, and why: leave it out"),
+    Habit("nmap", "--script --script-args --script-args-file", _NO_SCRIPTS),
+    Habit("nmap and masscan", "--excludefile", "`--exclude-file FILE` names what is left alone"),
+    Habit("nmap", "--max-retries", _RETRIES),
+    Habit("nmap", "--max-rtt-timeout --min-rtt-timeout --initial-rtt-timeout", "`--connect-timeout` is in seconds"),
+    Habit("nmap", "-D -S -e -g --source-port --spoof-mac --proxies --ttl --mtu", _ADDRESS),
+    Habit("nmap", "--append-output", "`--resume FILE` goes on with a sweep"),
+    Habit("nmap", "-V", "`sshprobe --version` says the version"),
+    Habit("nmap and ssh-audit", "-d -dd -dddd", "`--verbose` shows everything that was seen"),
+    Habit("nmap and ssh-audit", "-n", _NAMES + "; " + _NO_COLOUR),
+    Habit("masscan", "--ports", _PORTS),
+    Habit("masscan", "--banners --wait --adapter-ip --adapter-port --router-mac", "leave it out"),
+    Habit("masscan", "--readscan", "`--inventory FILE` reads what `masscan -oJ` wrote"),
+    Habit("ssh-audit", "-T --targets", _LIST),
+    Habit("ssh-audit", "-P --policy", "`--profile ID` or `--profile FILE` is what to grade against"),
+    Habit("ssh-audit", "-L --list-policies", "`sshprobe profiles list` lists the profiles"),
+    Habit("ssh-audit", "-M --make-policy", "`sshprobe profiles make` makes a profile"),
+    Habit("ssh-audit", "-jj --level", _FORMAT + ", `--verbose` prints more"),
+    Habit("ssh-audit", "-b --batch", _FORMAT),
+    Habit("ssh-audit", "--no-colors --no-color", _NO_COLOUR),
+    Habit("ssh-audit", "-1 -2 --ssh1 --ssh2", "what a server speaks is found out: leave it out"),
+    Habit("ssh-audit", "--client-audit", "clients are not audited"),
+    Habit("ssh-audit", "--gex-test", "`--depth full`, the default, asks for groups of all sizes"),
+    Habit("ssh-audit", "-m --manual", "`sshprobe scan --help` lists the options"),
+    Habit("ssh-audit", "--dheat --conn-rate-test", _NO_ATTACK),
+    Habit("ssh-audit", "--skip-rate-test", _NO_ATTACK),
+    Habit("ssh-audit", "--lookup", "`sshprobe explain ALGORITHM` says what one is"),
+    Habit("ssh-audit", "--get-hardening-guide --list-hardening-guides", "`--fix` prints what to change on each host"),
+    Habit(
+        "ssh-audit and httpx", "-t -threads --threads", "`--timeout` is in seconds, `--concurrency` is hosts at once"
+    ),
+    Habit("ssh-audit, naabu and httpx", "-l -list --list", _LIST),
+    Habit("ssh-audit, naabu and httpx", "-j -json --json -csv --csv", _FORMAT),
+    Habit("naabu and httpx", "-host --host -u -target --target", _HOST),
+    Habit("naabu and httpx", "-output -oa -output-all", _RECORDS),
+    Habit("naabu", "-port -ports -tp -top-ports -ep -exclude-ports -pf -ports-file", _PORTS),
+    Habit("naabu and httpx", "-eh -exclude-hosts -e -exclude -deny", "`--exclude HOST` is left alone"),
+    Habit("naabu", "-ef -exclude-file", "`--exclude-file FILE` names what is left alone"),
+    Habit("naabu and httpx", "-rate -rl -rate-limit --rate-limit -rlm -delay", "`--rate` is hosts started a second"),
+    Habit("naabu and httpx", "-sa -scan-all-ips -pa -probe-all-ips", "`--all-addresses` scans each address of a name"),
+    Habit("naabu", "-iv -ip-version", "`-4` and `-6` choose the addresses of names"),
+    Habit("naabu and httpx", "-timeout", "`--timeout` is in seconds"),
+    Habit("naabu and httpx", "-retries --retries", _RETRIES),
+    Habit("naabu and httpx", "-resume", "`--resume FILE` goes on with the sweep in FILE"),
+    Habit("naabu and httpx", "-stats -si -stats-interval", "`--stats SECONDS` prints a line of progress"),
+    Habit("naabu and httpx", "-silent --silent", _QUIET),
+    Habit("naabu and httpx", "-nc -no-color", _NO_COLOUR),
+    Habit("naabu and httpx", "-verbose -debug", "`--verbose` shows everything that was seen"),
+    Habit("naabu and httpx", "-version", "`sshprobe --version` says the version"),
+    Habit("naabu", "-ping -verify -passive -wn -with-host-discovery -sn -stream -s -scan-type", "leave it out"),
+    Habit("naabu", "-nmap -nmap-cli", _NO_SCRIPTS),
+    Habit("naabu and httpx", "-r -resolvers", _NAMES),
+    Habit("naabu and httpx", "-i -interface -proxy -http-proxy -source-ip", _ADDRESS),
+    Habit("naabu and httpx", "-up -update -duc -disable-update-check", "pip updates sshprobe: leave it out"),
+    Habit("httpx", "-sc -status-code -td -tech-detect -title -server -web-server -ip -cname -probe -cdn", _SOFTWARE),
+    Habit(
+        "httpx", "-fr -follow-redirects -fc -mc -path -x -H -header -http2 -tls-probe", "there is no HTTP: leave it out"
+    ),
+)
+
+_GLUED_NUMBERS = frozenset({"p", "c"})
+"""Options of one letter whose value is a number: `-p22` is as good as `-p 22`."""
+
+_OUTPUT_LETTERS = frozenset("XNGASJLDBU")
+"""`-oX` and so on choose a format elsewhere; `-oXfile.xml` would write `Xfile.xml`."""
+
+
+def refuse_habits(command: click.Command, arguments: Sequence[str]) -> None:
+    """Raise `click.UsageError` for an option of another tool among the arguments of `command`."""
+    options = [param for param in command.params if isinstance(param, click.Option)]
+    valued = {name: not (option.is_flag or option.count) for option in options for name in option.opts}
+    valued |= {name: False for option in options for name in option.secondary_opts}
+    valued |= {"-h": False, "--help": False}
+    for word in _options_among(arguments, valued):
+        name = word.partition("=")[0]
+        if name not in valued:
+            answers = [(habit.tools, habit.answer) for habit in HABITS if name in habit.options.split()]
+            if answers:
+                words = "; ".join(f"of {tools}: {answer}" for tools, answer in answers)
+                raise click.UsageError(f"`{name}` is an option {words}")
+        if not word.startswith("--") and not _is_ours(word[1:], valued):
+            raise click.UsageError(_words_for(word, command, valued))
+
+
+def _options_among(arguments: Iterable[str], valued: dict[str, bool]) -> Iterator[str]:
+    """Yield the words that are options, and no values of options of ours."""
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            return
+        if not word.startswith("-") or word == "-":
+            continue
+        yield word
+        if valued.get(word) or (
+            not word.startswith("--") and valued.get(f"-{word[-1]}") and _is_ours(word[1:], valued)
+        ):
+            next(words, None)
+
+
+def _is_ours(letters: str, valued: dict[str, bool]) -> bool:
+    """Say whether what stands behind one dash is made of our options of one letter, and a value behind the last."""
+    for index, letter in enumerate(letters):
+        takes_value = valued.get(f"-{letter}")
+        if takes_value is None or (letter == "h" and len(letters) > 1):
+            return False
+        if takes_value:
+            value = letters[index + 1 :]
+            if letter in _GLUED_NUMBERS or not value:
+                return not value or value[0].isdigit() or value == "-"
+            return not (letter == "o" and value[0] in _OUTPUT_LETTERS) and any(mark in value for mark in "./~")
+    return True
+
+
+def _words_for(word: str, command: click.Command, valued: dict[str, bool]) -> str:
+    name = word.lstrip("-")
+    if f"--{name.partition('=')[0]}" in valued:
+        return f"`{word}` is not an option: long ones have two dashes, `--{name}`"
+    if len(name) > 1 and valued.get(f"-{name[0]}"):
+        apart = f"`-{name[0]} {name[1:].removeprefix('=')}`"
+        return f"`{word}` is not an option: if it has a value, write that apart, {apart}"
+    return f"`{word}` is not an option: see `sshprobe {command.name} --help`"
+
+
+# -- words that are no options ---------------------------------------------------------------------------------------
+
+_LISTS = frozenset({".txt", ".lst", ".list", ".hosts", ".targets", ".ips", ".log", ".cfg", ".conf"})
+_INVENTORIES = frozenset({".xml", ".gnmap", ".nmap", ".json", ".jsonl", ".csv", ".tsv", ".yml", ".yaml", ".ini", ".gz"})
+_NAMES_OF_INVENTORIES = frozenset({"known_hosts", "config", "inventory"})
+_SWEEP = b'{"type":"sweep"'
+
+
+def refuse_words(targets: Sequence[str]) -> None:
+    """Raise `click.UsageError` for a target that is a file here, or a port behind a host."""
+    for index, word in enumerate(targets):
+        if word.isascii() and word.isdigit() and len(word) <= 5 and 1 <= int(word) <= 65535:
+            before = targets[index - 1] if index else "HOST"
+            if before.isdigit() or "/" in before:
+                before = "HOST"
+            host = f"[{before}]" if before.count(":") > 1 and not before.startswith("[") else before
+            meant = f"`{host}:{word}`" if ":" not in before or host != before else "`HOST:PORT`"
+            raise click.UsageError(f"`{word}` is a port and not a host: write {meant}, or `--port {word}` for all")
+        option = _option_for(word)
+        if option is not None:
+            raise click.UsageError(f"`{word}` is a file here: `{option} {word}` reads the targets in it")
+
+
+def _option_for(word: str) -> str | None:
+    """Return the option that reads a file which was given as a target, if it is one and its name is hardly a host's."""
+    path = Path(word)
+    suffix = path.suffix.lower()
+    is_inventory = suffix in _INVENTORIES or path.name in _NAMES_OF_INVENTORIES
+    looks_so = (
+        is_inventory
+        or suffix in _LISTS
+        or path.name in ("hosts", "targets")
+        or word.startswith(("/", "./", "../", "~"))
+    )
+    try:
+        if not looks_so or not path.is_file():
+            return None
+        with path.open("rb") as stream:
+            if stream.read(len(_SWEEP)) == _SWEEP:
+                return "--from-records"
+    except (OSError, ValueError):
+        return None
+    return "--inventory" if is_inventory else "-f"

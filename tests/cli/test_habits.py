@@ -1,0 +1,174 @@
+"""Options of other tools are errors that name ours, and write no file."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from sshprobe.cli.habits import HABITS
+from sshprobe.cli.main import main
+from sshprobe.cli.main import sshprobe as group
+
+SCAN = group.get_command(click.Context(group), "scan")
+assert SCAN is not None
+OURS = {name for option in SCAN.params if isinstance(option, click.Option) for name in option.opts}
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    before = sorted(Path().iterdir())
+    assert main(list(arguments)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert sorted(Path().iterdir()) == before
+    return err.removeprefix("error: ").removesuffix("\n")
+
+
+def tools_of(habits: str) -> list[str]:
+    return sorted({option for habit in HABITS if habits in habit.tools for option in habit.options.split()})
+
+
+@pytest.mark.parametrize("tool", ["nmap", "masscan", "ssh-audit", "naabu", "httpx"])
+def test_each_habit_is_an_error_that_names_ours(tool: str, capsys: pytest.CaptureFixture[str]) -> None:
+    options = tools_of(tool)
+    assert len(options) >= 15
+    for option in options:
+        assert option not in OURS, option
+        for arguments in ([option, "127.0.0.1"], ["127.0.0.1", option, "x"], [f"{option}=x", "127.0.0.1"]):
+            words = error(capsys, "scan", *arguments)
+            assert words.startswith(f"`{option}` is an option of ")
+            for ours in re.findall(r"`(-[^ `]+)", words.partition(": ")[2]):
+                assert ours in OURS or ours == "-oJ", words
+
+
+def test_answers_name_options_and_commands_that_there_are() -> None:
+    for habit in HABITS:
+        for words in re.findall(r"`([^`]+)`", habit.answer):
+            if words.startswith("sshprobe "):
+                command = words.split()[1]
+                assert command in ("--version", *group.list_commands(click.Context(group))), words
+            elif words.startswith("-"):
+                assert words.split()[0] in OURS, words
+
+
+@pytest.mark.parametrize("command", ["scan", "grade", "report"])
+@pytest.mark.parametrize("option", ["-oX", "-oN", "-oG", "-oA", "-oJ", "-oL", "-oD", "-output", "-json", "-host"])
+def test_other_commands_too(command: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("there.jsonl").write_text("")
+    assert f"`{option}` is" in error(capsys, command, option, "there.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("-open", "127.0.0.1"), "`-open` is not an option: if it has a value, write that apart, `-o pen`"),
+        (("-oXrecords.xml", "127.0.0.1"), "`-oXrecords.xml` is not an option: if it has a value, write that apart"),
+        (("-hl", "127.0.0.1"), "`-hl` is not an option: see `sshprobe scan --help`"),
+        (("-depth", "lists", "127.0.0.1"), "`-depth` is not an option: long ones have two dashes, `--depth`"),
+        (("-p=22", "127.0.0.1"), "`-p=22` is not an option: if it has a value, write that apart, `-p 22`"),
+        (("-p-", "127.0.0.1"), "for all ports write 1-65535"),
+        (("-p", "T:22", "127.0.0.1"), "'T:22' is not a port: SSH is on TCP, so write '22'"),
+    ],
+)
+def test_a_word_behind_one_dash(arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert words in error(capsys, "scan", *arguments)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-6v", "--count", "::1"),
+        ("-vv", "--count", "127.0.0.1"),
+        ("-p22", "-c5", "--count", "127.0.0.1"),
+        ("-vp", "22", "--count", "127.0.0.1"),
+        ("-o./x.json", "--count", "127.0.0.1"),
+        ("--client-id", "-host", "--count", "127.0.0.1"),
+        ("--exclude-file=-list", "--exclude", "-sV", "--count", "127.0.0.1"),
+    ],
+)
+def test_our_options_are_taken(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    main(["scan", *arguments])
+    assert "is an option of" not in (words := capsys.readouterr().err)
+    assert "is not an option" not in words
+
+
+# Words that are no hosts
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "option"),
+    [
+        ("hosts.txt", "127.0.0.1\n", "-f"),
+        ("hosts", "127.0.0.1\n", "-f"),
+        ("./list", "127.0.0.1\n", "-f"),
+        ("scan.xml", "<nmaprun/>", "--inventory"),
+        ("out.gnmap", "# Nmap", "--inventory"),
+        ("known_hosts", "", "--inventory"),
+        ("records.jsonl", '{"type":"sweep","tool":"x"}\n', "--from-records"),
+        ("records.json", '{"ip":"127.0.0.1","ports":[]}', "--inventory"),
+    ],
+)
+def test_a_file_as_a_target(name: str, content: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path(name).write_text(content)
+    assert error(capsys, "scan", name) == f"`{name}` is a file here: `{option} {name}` reads the targets in it"
+    assert error(capsys, "scan", "127.0.0.1", name, "--count").startswith(f"`{name}` is a file here")
+
+
+def test_a_host_may_be_called_as_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("web1.example.org").write_text("")
+    Path("hosts.txt").mkdir()
+    assert main(["scan", "--count", "web1.example.org", "hosts.txt"]) == 0
+    assert capsys.readouterr().out == "2\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("127.0.0.1", "2222"), "write `127.0.0.1:2222`"),
+        (("web1.example.org", "22"), "write `web1.example.org:22`"),
+        (("::1", "2222"), "write `[::1]:2222`"),
+        (("10.0.0.0/24", "2222"), "write `HOST:2222`"),
+        (("127.0.0.1:22", "2222"), "write `HOST:PORT`"),
+    ],
+)
+def test_a_port_as_a_target(words: tuple[str, ...], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    found = error(capsys, "scan", *words)
+    assert found == f"`{words[-1]}` is a port and not a host: {meant}, or `--port {words[-1]}` for all"
+
+
+# -p
+
+
+def test_ports_add_up(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def count(*arguments: str) -> int:
+        assert main(["scan", "--count", *arguments]) == 0
+        return int(capsys.readouterr().out)
+
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path.cwd() / "config"))
+    assert count("127.0.0.1") == 1
+    assert count("-p", "22", "-p", "2222", "127.0.0.1") == 2
+    assert count("-p", "22,24", "--port", "23-25", "-p", "22", "127.0.0.1") == 4
+    assert count("-p", "22", "-p", "2222", "--save-as", "two", "127.0.0.1") == 2
+    assert count("--saved", "two") == 2
+    assert (
+        count("--saved", "two", "-p", "24") == 1
+    )  # as for every option, what is given takes the place of what is saved
+    monkeypatch.setenv("SSHPROBE_SCAN_PORT", "22,2222 2223")
+    assert count("127.0.0.1") == 3
+    assert count("-p", "24", "127.0.0.1") == 1
+
+
+def test_saved_ports_of_earlier_versions(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path.cwd()))
+    Path("sshprobe").mkdir()
+    for number, (value, expected) in enumerate([('"22,2222"', 2), ("2222", 1), ('["22", "24"]', 2)]):
+        Path("sshprobe/config.toml").write_text(f'[scan.n{number}]\nport = {value}\ntargets = ["127.0.0.1"]\n')
+        assert main(["scan", "--saved", f"n{number}", "--count"]) == 0, capsys.readouterr().err
+        assert capsys.readouterr().out == f"{expected}\n"
