@@ -17,12 +17,12 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sshprobe.grading import grade
     from sshprobe.model.errors import InputError
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord
     from sshprobe.model.verdict import Finding, Verdict
     from sshprobe.profiles import Profile, available_profiles, load_profile
+    from sshprobe.remedy import grade
     from sshprobe.scanner import Scanner
 
 __version__ = "0.1.0"
@@ -49,7 +49,7 @@ _HOMES = {
     "Scanner": "sshprobe.scanner",
     "Verdict": "sshprobe.model.verdict",
     "available_profiles": "sshprobe.profiles",
-    "grade": "sshprobe.grading",
+    "grade": "sshprobe.remedy",
     "load_profile": "sshprobe.profiles",
 }
 

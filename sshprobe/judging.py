@@ -14,12 +14,13 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading import grade, is_gradeable, judged_group, standings, weaknesses_of
+from sshprobe.grading import is_gradeable, judged_group, standings, weaknesses_of
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
 from sshprobe.recent import Recent
+from sshprobe.remedy import grade
 from sshprobe.report.counting import CountedVerdict, counted_verdicts
 
 NOT_JUDGED = frozenset(

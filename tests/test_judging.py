@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import grade
 from sshprobe.judging import (
     JUDGED_WITH_A_CERTIFICATE,
     NOT_JUDGED,
@@ -23,6 +22,7 @@ from sshprobe.model.observation import GroupExchange, HostKey, Identification, O
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT, KEPT_BYTES, Recent
+from sshprobe.remedy import grade
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.report.host_block import host_block
 from sshprobe.report.terminal import Terminal
 from tests.sample_records import captured, judged

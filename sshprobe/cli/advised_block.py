@@ -22,7 +22,7 @@ def block_with_advice(
     fleet: FleetIndex | None = None,
 ) -> str:
     """Return the block of one host with what to change under each of `profiles`."""
-    from sshprobe.grading import remedy
+    from sshprobe.remedy import remedy
     from sshprobe.report.host_block import host_block
 
     judged = {verdict.profile for verdict in record.verdicts}

@@ -64,7 +64,7 @@ class Fixes:
 
     def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
         """Take hosts; see `sshprobe.cli.audience.Audience`."""
-        from sshprobe.grading import remedy
+        from sshprobe.remedy import remedy
 
         for host in hosts:
             record = host.record()

@@ -44,8 +44,8 @@ def grade(
     from sshprobe.cli.header import TOOL, references, sweep_header
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
-    from sshprobe.grading import grade as judge
     from sshprobe.model.observation import endpoint
+    from sshprobe.remedy import grade as judge
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)

@@ -82,7 +82,7 @@ def show(name: str, format_: str, release: str | None) -> None:
         raise click.UsageError("`--openssh` is for `--format sshd_config` and `--format ssh_config`")
     profile = load_profile(name)  # a broken file is an error in every format
     if format_ in ("sshd_config", "ssh_config"):
-        from sshprobe.grading.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
+        from sshprobe.remedy.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
 
         written = sshd_config if format_ == "sshd_config" else ssh_config
         click.echo("\n".join(written(profile, NEWEST_OPENSSH if release is None else release)))
@@ -138,8 +138,8 @@ def make(
     HOST (host, host:port, [v6]:port) is scanned, or found in saved records. The profile allows exactly what it offers,
     and a comment says what of that is weak. A host that was not seen in full makes no profile.
     """
-    from sshprobe.grading.golden import golden_profile
     from sshprobe.profiles import is_profile_id
+    from sshprobe.remedy.golden import golden_profile
 
     if output == "-":
         raise click.UsageError("`-o -` is no file: without `-o` the profile goes to standard output")

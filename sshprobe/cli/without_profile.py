@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from sshprobe.algorithms import is_marker, lookup, marker, weakness_of
-from sshprobe.grading import FleetIndex, fleet_key_findings, grade
+from sshprobe.grading import FleetIndex, fleet_key_findings
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding
 from sshprobe.profiles import Profile
+from sshprobe.remedy import grade
 from sshprobe.report.ssh_audit import AlgorithmNotes
 
 ASKS_NOTHING = Profile(id="none", title="Nothing asked", version="1", date="2026", source="sshprobe")

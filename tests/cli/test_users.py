@@ -6,11 +6,11 @@ import msgspec
 import pytest
 
 from sshprobe.cli.options import DEFAULT_AUTH_USERS
-from sshprobe.grading import grade
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.report.counting import counted_record
 from sshprobe.scanner import Scanner
 from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values

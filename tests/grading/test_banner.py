@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading import grade, remedy
 from sshprobe.grading.banner import LONGEST_BANNER
 from sshprobe.judging import Judge
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile, load_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import identification, modern
 
 CIS, STIG, DEV_SEC = map(load_profile, ("cis-debian-12", "stig-rhel-9", "dev-sec"))

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from sshprobe.grading import FleetFacts, FleetIndex, grade, key_findings
+from sshprobe.grading import FleetFacts, FleetIndex, key_findings
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.grading.observations import certified, modern
 
 MODERN = load_profile("mozilla-modern")

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from sshprobe.algorithms import RULES
 from sshprobe.algorithms.weakness import UNKNOWN
-from sshprobe.grading import CAPS, POINTS, finding_ids, grade
+from sshprobe.grading import CAPS, POINTS, finding_ids
 from sshprobe.grading.score import LETTERS
 from sshprobe.grading.weakness_codes import MEANINGS, OF_FINDINGS, OF_METHODS
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import load_profile, parse_profile
+from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, captured
 
 DOCS = Path(__file__).parents[2] / "docs"

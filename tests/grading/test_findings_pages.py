@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading import CAPS, explain_finding, finding_ids, grade
+from sshprobe.grading import CAPS, explain_finding, finding_ids
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, captured
 
 ROOT = Path(__file__).parents[2]

@@ -12,12 +12,13 @@ import asyncssh
 import msgspec
 import pytest
 
-from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, fleet_findings_of, grade, key_findings, remedy
+from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, fleet_findings_of, key_findings
 from sshprobe.model.errors import InputError
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.observation import HostKey, Observation, endpoint
 from sshprobe.model.verdict import FLEET_FINDINGS, Effect
 from sshprobe.profiles import load_profile, parse_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.summary import fleet_severities
 from sshprobe.wire.host_keys import parse_host_key
 from tests.grading.observations import identification, modern, modulus

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import CLASSES, Class, canonical, names_aead_cipher
-from sshprobe.grading import explain_finding, finding_ids, grade, is_gradeable, remedy
+from sshprobe.grading import explain_finding, finding_ids, is_gradeable
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
 from sshprobe.model.observation import HostKey, Observation
@@ -22,6 +22,7 @@ from sshprobe.profiles import (
     load_profile,
     parse_profile,
 )
+from sshprobe.remedy import grade, remedy
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import (
     CAPTURES,

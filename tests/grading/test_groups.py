@@ -9,12 +9,13 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import groups, known_group
-from sshprobe.grading import grade, safe_primes
+from sshprobe.grading import safe_primes
 from sshprobe.grading.safe_primes import has_smooth_order, kind_of_modulus
 from sshprobe.grading.small_factors import primes_below
 from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.probe.facts import hexadecimal
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import modern, modulus
 from tests.grading.rsa_keys import is_prime, prime

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sshprobe.algorithms import CLASSES, RELEASES, in_openssh
-from sshprobe.grading import grade, remedy, version_hints
+from sshprobe.grading import version_hints
 from sshprobe.grading.version_hints import compare_revisions
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import CAPTURES, STRICT, both, captured, identification, modern
 
 MODERN = load_profile("mozilla-modern")

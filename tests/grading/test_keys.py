@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import grade
 from sshprobe.grading.keys import (
     RSAKey,
     has_close_primes,
@@ -26,6 +25,7 @@ from sshprobe.grading.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
 from sshprobe.grading.small_factors import has_small_factor, smooth_part
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.wire.codec import mpint, string
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_blob, rsa_host_key
@@ -200,7 +200,7 @@ def test_findings(n: int, e: int, id: str, severity: str, grade_: str) -> None:
     assert found.remediation is not None
     assert found.remediation.startswith("ssh-keygen -q -t rsa")
     assert verdict.grade == grade_
-    from sshprobe.grading import remedy
+    from sshprobe.remedy import remedy
 
     mended = remedy(observation, MODERN)
     assert mended.commands[0].startswith("ssh-keygen")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sshprobe.grading import grade, weaknesses_of
+from sshprobe.grading import weaknesses_of
 from sshprobe.grading.fleet import FINDINGS
 from sshprobe.grading.key_checks import _WEAKNESSES
 from sshprobe.grading.keys import rsa_key
@@ -18,6 +18,7 @@ from sshprobe.grading.point_keys import _EDWARDS, MULTIPLES, _Edwards, _edwards_
 from sshprobe.judging import Judge
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.wire.codec import mpint, string
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import next_prime

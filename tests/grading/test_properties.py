@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names, names_aead_cipher
-from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of, grade, remedy
+from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.fleet import WeakKey
@@ -33,6 +33,7 @@ from sshprobe.profiles import (
     load_profile,
 )
 from sshprobe.profiles.model import Requirement
+from sshprobe.remedy import grade, remedy
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key

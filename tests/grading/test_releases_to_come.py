@@ -6,9 +6,9 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import CLASSES, NEWEST, Class, is_newer_than_known, weakness_of
-from sshprobe.grading import grade, remedy
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import STRICT, both, host_key, identification, modern
 
 COMPOSITE = "ssh-mldsa44-ed25519"

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.grading import explain_finding, grade, remedy
+from sshprobe.grading import explain_finding
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import AlgorithmRule, KexRule, Profile, parse_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import STRICT, modern
 
 KEX = """\

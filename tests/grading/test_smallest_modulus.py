@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.grading.observations import identification, modern, modulus
 
 WIDE_2048, WIDE_3072 = modulus(2048), modulus(3072)

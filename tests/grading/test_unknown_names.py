@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, is_unknown, lookup, names, names_aead_cipher, weakness_of
 from sshprobe.cli.explain import explain
-from sshprobe.grading import grade, remedy
 from sshprobe.grading.lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import Profile, Waiver, available_profiles, load_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import STRICT, both, modern
 
 FORBIDDING: list[tuple[Profile, Class]] = [

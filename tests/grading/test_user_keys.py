@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading import grade, remedy
 from sshprobe.grading.user_keys import accepted_signatures
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import host_key, identification, modern
 
 CNSA, RHEL, MODERN = map(load_profile, ("cnsa-1.0", "cis-rhel-9", "mozilla-modern"))

@@ -6,15 +6,15 @@ import msgspec
 import pytest
 
 from sshprobe.cli import options
-from sshprobe.grading import grade, remedy
 from sshprobe.grading.fleet import answers_of
-from sshprobe.grading.golden import golden_profile
 from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import load_profile, parse_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.remedy.golden import golden_profile
 from sshprobe.report.host_block import host_block
 from sshprobe.report.terminal import Terminal
 from tests.grading.observations import modern

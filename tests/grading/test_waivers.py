@@ -8,12 +8,13 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.grading import POINTS, grade, is_gradeable, remedy, standings
+from sshprobe.grading import POINTS, is_gradeable, standings
 from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord, WaivedCount
 from sshprobe.model.verdict import Effect, Finding, Verdict, Waived
 from sshprobe.profiles import Profile, load_profile, parse_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import FleetTable

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 
 from sshprobe.algorithms import Class, in_openssh, lookup, names
-from sshprobe.grading import grade, remedy
 from sshprobe.lab.openssh import WEAK, OpenSSH, make_key
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.profiles import Profile, available_profiles, load_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan
 from sshprobe.wire.kex.groups import group

@@ -17,7 +17,7 @@ NOT_FOR_ONE_HOST = (
     *("asyncssh", "gmpy2", "paramiko", "rich", "tabulate"),
     *("email", "json", "multiprocessing", "secrets", "shutil", "tempfile", "xml"),
     *("cryptography.hazmat.primitives.asymmetric.dsa", "cryptography.x509"),
-    *("sshprobe.grading.golden", "sshprobe.lab", "sshprobe.parallel", "sshprobe.probe.fallback", "sshprobe.sweep.pool"),
+    *("sshprobe.remedy.golden", "sshprobe.lab", "sshprobe.parallel", "sshprobe.probe.fallback", "sshprobe.sweep.pool"),
     *("sshprobe.targets.inventories", "sshprobe.report.reading", "sshprobe.report.ssh_audit"),
 )
 """Modules that other scans and commands need: to import them would take longer than to ask the host."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.lab.openssh import MOZILLA_MODERN, MOZILLA_MODERN_KEYS
 from sshprobe.model.verdict import GRADES, Verdict
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading import grade
-from sshprobe.grading.configuration import ssh_config, sshd_config
 from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh, make_key
 from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.remedy import grade
+from sshprobe.remedy.configuration import ssh_config, sshd_config
 from tests.grading.observations import good_banner
 from tests.installed import need, need_program
 from tests.live.asking import ask

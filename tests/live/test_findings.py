@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.lab.openssh import Certificate, make_key
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.verdict import Finding, Verdict
@@ -17,6 +16,7 @@ from sshprobe.net.dial import literal
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.hostile.server import Peer, Script, ScriptedServer
 from tests.live.asking import CLIENT_ID, ask
 from tests.live.conftest import StartOpenSSH

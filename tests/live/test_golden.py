@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from sshprobe.cli import main
-from sshprobe.grading import grade
-from sshprobe.grading.golden import golden_profile
 from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import WEAK
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
 from sshprobe.profiles import Profile, load_profile, parse_profile
+from sshprobe.remedy import grade
+from sshprobe.remedy.golden import golden_profile
 from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_debian, find_openssh, make_key
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.installed import need, need_program
 from tests.live.asking import ask
 from tests.live.mending import BAD, WHOLE, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up

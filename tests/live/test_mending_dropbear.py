@@ -14,12 +14,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.grading import grade, remedy
 from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import find_debian, make_key
 from sshprobe.lab.process import run_tool
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.fix.pasted import dropbear
 from sshprobe.report.fix.plan import Plan
 from tests.installed import need, need_program

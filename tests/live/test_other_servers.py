@@ -9,12 +9,13 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 
-from sshprobe.grading import grade, is_gradeable
+from sshprobe.grading import is_gradeable
 from sshprobe.lab.proftpd import ProFTPDServer
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.wire.messages import NAME_LISTS
 from tests.installed import need_program
 from tests.live.asking import ask, connections_in_log, keygen_fingerprints, nmap_lists

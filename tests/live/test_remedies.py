@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from sshprobe.grading import grade, remedy
 from sshprobe.lab.openssh import WEAK
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.lab.asyncssh_server import Preset
 from sshprobe.lab.dropbear import DropbearServer
 from sshprobe.lab.openssh import Certificate, long_moduli
@@ -17,6 +16,7 @@ from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from sshprobe.wire.messages import NAME_LISTS
 from tests.installed import need_program
 from tests.live.asking import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from sshprobe.grading import grade
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.live.asking import ask, connections_in_log
 from tests.live.conftest import StartOpenSSH
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sshprobe.cli.options import DEFAULT_PROFILE
-from sshprobe.grading import grade
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.peers import ssh_scan
 from tests.peers.configurations import configurations
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sshprobe.algorithms import Class, canonical, is_marker
-from sshprobe.grading import grade
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
 from tests.peers.configurations import from_bytes
 from tests.peers.ssh_scan import LISTS, Judged, judge, policies

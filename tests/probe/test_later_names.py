@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical, lookup, marker_names, names
-from sshprobe.grading import grade
 from sshprobe.grading.lists import FIELDS
 from sshprobe.model.verdict import Verdict
 from sshprobe.probe.facts import Facts
 from sshprobe.probe.later_names import MECHANISMS_KEPT, UNKNOWN_KEPT
 from sshprobe.profiles import KexRule, Profile, Waiver, available_profiles, load_profile
+from sshprobe.remedy import grade
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import modern
 

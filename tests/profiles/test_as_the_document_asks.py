@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.grading import grade, remedy
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, load_profile, parse_profile
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import (
     CAPTURES,
     STRICT,

@@ -9,7 +9,6 @@ import pytest
 
 from sshprobe.algorithms import CLASSES, canonical, lookup, names
 from sshprobe.cli import options
-from sshprobe.grading import grade
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import (
@@ -23,6 +22,7 @@ from sshprobe.profiles import (
 )
 from sshprobe.profiles.model import SECTIONS
 from sshprobe.profiles.stock import RELEASES
+from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, captured, good_banner
 
 FILES = available_profiles()

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import available_profiles, load_profile, parse_profile
 from sshprobe.profiles.extending import DEEPEST
+from sshprobe.remedy import grade
 from tests.grading.observations import both, modern
 
 HEAD = """\

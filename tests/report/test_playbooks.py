@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.grading import grade, remedy
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, load_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.fix.ansible import playbook
 from sshprobe.report.fix.plan import Plan
 from tests.grading.observations import CAPTURES, captured, host_key, identification, modern, modulus

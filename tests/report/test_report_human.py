@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import FleetFacts, explain_finding, finding_ids, grade, remedy
+from sshprobe.grading import FleetFacts, explain_finding, finding_ids
 from sshprobe.model.observation import Identification
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Effect, Grade, Waived
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.host_block import host_block
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from sshprobe.grading import grade, remedy
 from sshprobe.profiles import available_profiles, load_profile
-from tests.grading.test_no_harm import assert_harmless
+from sshprobe.remedy import grade, remedy
+from tests.remedy.test_no_harm import assert_harmless
 from tests.reports.conftest import StartDevice
 
 SERVERS = [profile for profile in map(load_profile, available_profiles()) if profile.kind == "server"]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading import grade, is_gradeable
+from sshprobe.grading import is_gradeable
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.reports.conftest import StartDevice
 
 GEX = "diffie-hellman-group-exchange-sha"

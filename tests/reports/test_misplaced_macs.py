@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sshprobe.grading import grade, remedy
 from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.remedy import grade, remedy
 from tests.reports.conftest import StartDevice
 
 

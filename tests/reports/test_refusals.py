@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sshprobe.grading import grade
 from sshprobe.model.observation import UserAuthentication
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.reports.conftest import StartDevice
 
 KEYS = {"ssh-ed25519": True, "ssh-rsa": True, "ecdsa-sha2-nistp256": True}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading import grade
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade
 from tests.reports.conftest import StartDevice
 
 WIDE, NARROW = (1024, 1024, 8192), (1024, 1024, 1024)

@@ -6,10 +6,10 @@ import pytest
 
 from sshprobe.algorithms import is_marker, lookup
 from sshprobe.cli.without_profile import describe, findings_of
-from sshprobe.grading import grade, remedy
 from sshprobe.grading.terrapin import exposed_directions
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
 from sshprobe.report.ssh_audit import ssh_audit_document
 from tests.grading.observations import modern
 from tests.reports.conftest import StartDevice

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sshprobe.grading import grade
 from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.remedy import grade
 from tests.reports.conftest import StartDevice
 
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from sshprobe.grading import grade, remedy
-from sshprobe.grading.configuration import sshd_config as configuration
-from sshprobe.grading.golden import golden_profile
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, available_profiles, load_profile, parse_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.remedy.configuration import sshd_config as configuration
+from sshprobe.remedy.golden import golden_profile
 from sshprobe.report.fix.ansible import playbook
 from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan

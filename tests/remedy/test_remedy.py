@@ -11,10 +11,10 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import CLASSES, in_openssh, lookup
-from sshprobe.grading import grade, remedy
-from sshprobe.grading.dropbear_steps import ADDED, DEFINITIONS
 from sshprobe.grading.lists import offers
 from sshprobe.profiles import AuthenticationRule, Profile, Waiver, available_profiles, load_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.remedy.dropbear import ADDED, DEFINITIONS
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern, modulus
 
 WAYS = ("_client_to_server", "_server_to_client")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sshprobe.algorithms import in_openssh
-from sshprobe.grading.login_methods import (
+from sshprobe.profiles import Profile
+from sshprobe.remedy.login_methods import (
     CHAINS_SINCE,
     METHODS,
     ONLY_PUBLIC_KEYS,
@@ -13,7 +14,6 @@ from sshprobe.grading.login_methods import (
     chain_lines,
     keyboard_line,
 )
-from sshprobe.profiles import Profile
 
 
 def server_login(profile: Profile, release: str, problems: list[str]) -> list[str]:

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 
 from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
+from sshprobe.grading.assess import assess
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
-from sshprobe.grading.grade import grade
 from sshprobe.grading.lists import FIELDS, missing_lists
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.terrapin import offers_strict_kex
@@ -40,7 +40,7 @@ def golden_profile(observation: Observation, id: str | None = None, *, exact: bo
         profile = parse_profile(text, source="profile")
     except InputError as error:
         raise InputError(f"{_place(observation)} cannot be written as a profile: {error.message}") from None
-    verdict = grade(observation, profile)
+    verdict = assess(observation, profile)
     if verdict.not_observed:
         raise InputError(f"{_place(observation)} was not observed in full: {', '.join(verdict.not_observed)}")
     if verdict.compliant is not True:
@@ -183,7 +183,7 @@ def _authentication(observation: Observation) -> list[str]:
 def _remarks(observation: Observation, profile: Profile) -> Iterator[str]:
     """What a verdict on the host itself finds all the same: to allow it makes nothing stronger."""
     yield "# What this host offers, no more. Read it before others are held to it."
-    found = [each for each in grade(observation, profile).findings if each.severity != "note"]
+    found = [each for each in assess(observation, profile).findings if each.severity != "note"]
     if found:
         yield "# Weak, and costs points under this profile too; take out what is not needed:"
     for each in found:

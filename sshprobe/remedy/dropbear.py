@@ -13,15 +13,15 @@ from functools import partial
 from typing import NamedTuple
 
 from sshprobe.algorithms import CLASSES, Class, canonical
-from sshprobe.grading.advice import NEW_KEY, Context, not_waived
-from sshprobe.grading.changes import Step, reasons, reasons_to_go
-from sshprobe.grading.hypothetical import with_methods, with_names, with_new_keys, without_names
 from sshprobe.grading.lists import offers, seen_lists
-from sshprobe.grading.shell_commands import backup_command, rsa_key_bits
 from sshprobe.grading.users import methods_for_everybody
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, NewKey
 from sshprobe.model.verdict import Verdict
+from sshprobe.remedy.context import NEW_KEY, RemedyContext, not_waived
+from sshprobe.remedy.shell_commands import backup_command, rsa_key_bits
+from sshprobe.remedy.steps import Step, reasons, reasons_to_go
+from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names
 
 FIRST_VERSION = (2018, 76)
 """The first with localoptions.h; before, options.h itself is edited."""
@@ -98,7 +98,7 @@ def dropbear_version(observation: Observation) -> tuple[int, int] | None:
     return int(version[1]), int(version[2])
 
 
-def dropbear_steps(context: Context, before: Verdict) -> Iterator[Step]:
+def dropbear_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """All steps that may help."""
     version = dropbear_version(context.observation)
     assert version is not None
@@ -108,7 +108,7 @@ def dropbear_steps(context: Context, before: Verdict) -> Iterator[Step]:
     yield from _authentication(context, before)
 
 
-def _definitions(context: Context, before: Verdict, category: Class, version: tuple[int, int]) -> Iterator[Step]:
+def _definitions(context: RemedyContext, before: Verdict, category: Class, version: tuple[int, int]) -> Iterator[Step]:
     found = offers(context.observation, category)
     offered = [name for offer in found.values() for name in offer.names]
     costly = [name for name in offered if canonical(category, name) in context.costly[category]]
@@ -151,7 +151,7 @@ def _taken(
     return taken
 
 
-def _added(context: Context, category: Class, known: list[Definition]) -> tuple[list[Step], list[str], list[str]]:
+def _added(context: RemedyContext, category: Class, known: list[Definition]) -> tuple[list[Step], list[str], list[str]]:
     """Steps that compile something in; of what they bring, the names that the profile allows, and the others."""
     rule = context.profile.algorithms(category)
     steps: list[Step] = []
@@ -193,7 +193,7 @@ def _define(name: str, value: int, effect: Callable[[Observation], Observation],
     return Step(Change(kind="localoptions.h", text=(f"#define {name} {value}",), reasons=why), effect)
 
 
-def _rsa_key(context: Context, before: Verdict) -> Iterator[Step]:
+def _rsa_key(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [
         finding
         for finding in before.findings
@@ -214,7 +214,7 @@ def _rsa_key(context: Context, before: Verdict) -> Iterator[Step]:
         yield Step(change, partial(with_new_keys, type="ssh-rsa", bits=bits))
 
 
-def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
+def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     about = [f for f in before.findings if f.id == "authentication.unlisted" and f.algorithm == "password"]
     if about and "publickey" in methods_for_everybody(context.observation):
         change = Change(

@@ -15,9 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sshprobe.algorithms import in_openssh
-from sshprobe.grading.advice import Context, openssh_version
 from sshprobe.grading.users import methods_for_everybody
 from sshprobe.profiles import AuthenticationRule
+from sshprobe.remedy.context import RemedyContext, openssh_version
 
 METHODS = {
     "password": "PasswordAuthentication no",
@@ -71,7 +71,7 @@ def chain_lines(rule: AuthenticationRule, on: Iterable[str], release: str | None
     return [*(line for step, line in lines.items() if step in steps and step not in known), f"{CHAIN} {rule.chain}"]
 
 
-def authentication_lines(context: Context, methods: Iterable[str]) -> list[str]:
+def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list[str]:
     """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
     rule = context.profile.authentication
     version = openssh_version(context.observation)

@@ -8,11 +8,17 @@ from functools import partial
 import msgspec
 
 from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup
-from sshprobe.grading.advice import (
+from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.strength import has_post_quantum
+from sshprobe.grading.users import accepted_without_credential
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change, Platform
+from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.remedy.context import (
     NEW_KEY,
     NO_GSS,
     SSH1,
-    Context,
+    RemedyContext,
     config_line,
     has_keyword,
     host_key_plan,
@@ -22,8 +28,11 @@ from sshprobe.grading.advice import (
     proves_keys,
     remaining,
 )
-from sshprobe.grading.changes import Step, quantum_goes, reasons, reasons_to_go
-from sshprobe.grading.hypothetical import (
+from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
+from sshprobe.remedy.platforms import UNNAMED
+from sshprobe.remedy.shell_commands import key_commands, moduli_command, new_key
+from sshprobe.remedy.steps import Step, quantum_goes, reasons, reasons_to_go
+from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
     with_methods,
     with_moduli,
@@ -35,15 +44,6 @@ from sshprobe.grading.hypothetical import (
     without_banner,
     without_names,
 )
-from sshprobe.grading.lists import FIELDS, offers
-from sshprobe.grading.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
-from sshprobe.grading.platforms import UNNAMED
-from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
-from sshprobe.grading.strength import has_post_quantum
-from sshprobe.grading.users import accepted_without_credential
-from sshprobe.model.observation import Observation
-from sshprobe.model.remedy import Change, Platform
-from sshprobe.model.verdict import Finding, Verdict
 
 TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
 FORGET = "take every other HostKey line out, they add up"
@@ -52,7 +52,7 @@ FORGET = "take every other HostKey line out, they add up"
 NOT_ALONE = "so that what is waived is not all that is left"
 
 
-def openssh_steps(context: Context, before: Verdict) -> Iterator[Step]:
+def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """All steps that may help: `changes.needed` finds out which do."""
     yield from _protocol(context, before)
     for category in CLASSES:
@@ -75,14 +75,14 @@ def _line(text: str | Iterable[str], effect: partial[Observation], *, comment: s
     return Step(msgspec.structs.replace(Change(kind="sshd_config", text=lines, comment=comment), **more), effect)
 
 
-def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
+def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
     heeds_it = in_openssh(SSH1, openssh_version(context.observation)) is not False
     if found and heeds_it and context.observation.kex_algorithms is not None:
         yield _line("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
 
 
-def _gss(context: Context, before: Verdict) -> Iterator[Step]:
+def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """The one option for all of them."""
     found = offers(context.observation, "kex")
     gss = {same for same in found if same.startswith("gss-")}
@@ -99,13 +99,13 @@ def _gss(context: Context, before: Verdict) -> Iterator[Step]:
     )
 
 
-def _gone(context: Context, category: Class) -> list[str]:
+def _gone(context: RemedyContext, category: Class) -> list[str]:
     kept = set(host_key_plan(context)[0] if category == "host_key" else remaining(context, category))
     found = offers(context.observation, category).values()
     return sorted({name for offer in found for name in offer.names if name not in kept})
 
 
-def _added(context: Context, category: Class, names: Iterable[str]) -> tuple[str, ...]:
+def _added(context: RemedyContext, category: Class, names: Iterable[str]) -> tuple[str, ...]:
     there = {name for offer in offers(context.observation, category).values() for name in offer.names}
     new = [name for name in names if name not in there]
     if category == "kex" and context.wants_post_quantum:
@@ -119,7 +119,7 @@ def _added(context: Context, category: Class, names: Iterable[str]) -> tuple[str
     return (*found, *((f"{', '.join(new)}: added, {why}",) if new else ()))
 
 
-def _list(context: Context, before: Verdict, category: Class) -> Step:
+def _list(context: RemedyContext, before: Verdict, category: Class) -> Step:
     names = [name for name in remaining(context, category) if not name.startswith("gss-")]
     gone = [name for name in _gone(context, category) if not name.startswith("gss-")]
     return _line(
@@ -141,7 +141,7 @@ def _with_names(observation: Observation, *, category: Class, names: list[str]) 
     return with_unchecked_keys(changed) if category == "kex" and not any(map(proves_keys, names)) else changed
 
 
-def _compression(context: Context, before: Verdict) -> Iterator[Step]:
+def _compression(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     line = config_line(context, "compression")
     if line is not None:
         gone = sorted(context.costly["compression"])
@@ -163,7 +163,7 @@ def _with_compression(observation: Observation, *, line: str) -> Observation:
     return observation
 
 
-def _host_key_algorithms(context: Context, before: Verdict) -> Iterator[Step]:
+def _host_key_algorithms(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     names, made = host_key_plan(context)
     gone = _gone(context, "host_key")
     why = reasons_to_go(before, "host_key", gone)
@@ -188,7 +188,7 @@ def _host_key_algorithms(context: Context, before: Verdict) -> Iterator[Step]:
             )
 
 
-def _platform(context: Context) -> Platform:
+def _platform(context: RemedyContext) -> Platform:
     return context.platform or UNNAMED
 
 
@@ -202,7 +202,7 @@ def _is_plain(name: str) -> bool:
     return entry is not None and entry.format == "plain"
 
 
-def _made_key(context: Context, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
+def _made_key(context: RemedyContext, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
     """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
     platform = _platform(context)
     key = new_key(made, context.profile, replaces=False, platform=platform)
@@ -235,7 +235,7 @@ def _bits(family: str, bits: int | None) -> int:
     return 256 if bits is None or family == "ed25519" else bits
 
 
-def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
+def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     observation = context.observation
     if accepted_without_credential(observation):
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
@@ -265,14 +265,14 @@ def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
         before_it = []
 
 
-def _banner(context: Context, before: Verdict) -> Iterator[Step]:
+def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """A line where there must be no banner. What to write into one is for its owner: no line promises it."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:
         yield _line("Banner none", partial(without_banner), comment="no text before login", reasons=reasons(found))
 
 
-def _moduli(context: Context, before: Verdict) -> Iterator[Step]:
+def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
     if found:
         rule = context.profile.group_exchange
@@ -287,7 +287,7 @@ def _moduli(context: Context, before: Verdict) -> Iterator[Step]:
         yield Step(change, partial(with_moduli, least=least))
 
 
-def _new_keys(context: Context, before: Verdict) -> Iterator[Step]:
+def _new_keys(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     about: dict[str, list[Finding]] = {}
     for finding in before.findings:
         if finding.id in NEW_KEY and finding.severity != "note":

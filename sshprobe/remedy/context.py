@@ -18,16 +18,16 @@ from sshprobe.algorithms import (
     weakness,
     weakness_of,
 )
-from sshprobe.grading.clients import deaf
 from sshprobe.grading.lists import offers
-from sshprobe.grading.platforms import platform_of
-from sshprobe.grading.replacements import choose, in_place_of, last_over_sha2, loses_post_quantum, takes
-from sshprobe.grading.score import Judgement
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import would_expose
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
+from sshprobe.model.verdict import Finding
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
+from sshprobe.remedy.clients import deaf
+from sshprobe.remedy.platforms import platform_of
+from sshprobe.remedy.replacements import choose, in_place_of, last_over_sha2, loses_post_quantum, takes
 
 KEYWORDS: dict[Class, tuple[str, str]] = {
     "kex": ("KexAlgorithms", "5.7+"),
@@ -65,7 +65,7 @@ _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
 program that the line goes through (the templates of Ansible), be they waived or not."""
 
 
-class Context(msgspec.Struct, frozen=True):
+class RemedyContext(msgspec.Struct, frozen=True):
     """What advice depends on: the server's software, and which algorithms cost something."""
 
     observation: Observation
@@ -89,8 +89,8 @@ class Context(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(
-        cls, observation: Observation, profile: Profile, judgements: Sequence[Judgement], *, strict: bool = False
-    ) -> Context:
+        cls, observation: Observation, profile: Profile, judgements: Sequence[Finding], *, strict: bool = False
+    ) -> RemedyContext:
         """The context for the judgements of one observation. What is waived stays as it is."""
         profile = _with_waived_methods(profile, judgements)
         waived = _named(judgement for judgement in judgements if judgement.waived is not None)
@@ -133,7 +133,7 @@ class Context(msgspec.Struct, frozen=True):
         return choose(self.observation, self.profile, category, gone, waived, strict=self.strict)
 
 
-def _named(judgements: Iterable[Judgement]) -> dict[str, set[str]]:
+def _named(judgements: Iterable[Finding]) -> dict[str, set[str]]:
     """By class, the canonical names that judgements are against."""
     found: dict[str, set[str]] = {category: set() for category in CLASSES}
     for judgement in judgements:
@@ -151,13 +151,13 @@ def is_unknown_yet(observation: Observation, category: Class, name: str) -> bool
     return weak is not None and weak.reason == "unknown" and is_newer_than_known(openssh_version(observation))
 
 
-def not_waived(context: Context, category: Class, found: Iterable[str]) -> list[str]:
+def not_waived(context: RemedyContext, category: Class, found: Iterable[str]) -> list[str]:
     """The names of `found` that would stay without a waiver too."""
     waived = context.waived[category]
     return [name for name in found if canonical(category, name) not in waived]
 
 
-def _is_touched(context: Context, category: Class) -> bool:
+def _is_touched(context: RemedyContext, category: Class) -> bool:
     return bool(context.costly[category]) or (category == "kex" and context.wants_post_quantum)
 
 
@@ -172,12 +172,12 @@ def openssh_version(observation: Observation) -> str | None:
     return found.version if found is not None and is_openssh(observation) else None
 
 
-def has_keyword(context: Context, category: Class) -> bool:
+def has_keyword(context: RemedyContext, category: Class) -> bool:
     """Whether this release of OpenSSH has the option for a class. A release that hides itself is taken as recent."""
     return in_openssh(KEYWORDS[category][1], openssh_version(context.observation)) is not False
 
 
-def remaining(context: Context, category: Class) -> list[str]:
+def remaining(context: RemedyContext, category: Class) -> list[str]:
     """The names left when the costly ones go, in the server's order.
 
     Where that leaves nothing but what is waived, or nothing that the next older release of OpenSSH speaks, names that
@@ -207,7 +207,7 @@ def remaining(context: Context, category: Class) -> list[str]:
     return found if found and not deaf(category, found, version) else []
 
 
-def host_key_plan(context: Context) -> tuple[list[str], str | None]:
+def host_key_plan(context: RemedyContext) -> tuple[list[str], str | None]:
     """The host key algorithms to offer, and the one of them, if any, whose key has to be made first.
 
     A key that is there and signs another way comes before a new one: the RSA key of ssh-rsa makes rsa-sha2-512 too.
@@ -235,7 +235,7 @@ def _kind_of_key(name: str) -> tuple[str, str]:
     return ("", name) if entry is None else (entry.family, entry.curve)
 
 
-def _kept(context: Context, category: Class) -> list[str]:
+def _kept(context: RemedyContext, category: Class) -> list[str]:
     costly = context.costly[category]
     return [
         name
@@ -276,7 +276,7 @@ def proves_keys(name: str) -> bool:
     return not name.startswith("sntrup")
 
 
-def _replacements(context: Context, category: Class) -> list[str]:
+def _replacements(context: RemedyContext, category: Class) -> list[str]:
     """Sound names that the profile allows and this release knows; its defaults where the profile does not say."""
     rule = context.profile.algorithms(category)
     version = openssh_version(context.observation)
@@ -298,7 +298,7 @@ def _replacements(context: Context, category: Class) -> list[str]:
     return fixed or found
 
 
-def config_line(context: Context, category: Class) -> str | None:
+def config_line(context: RemedyContext, category: Class) -> str | None:
     """The sshd_config line that leaves the remaining algorithms, or None where there is none to write."""
     if category == "compression":
         # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
@@ -311,7 +311,7 @@ def config_line(context: Context, category: Class) -> str | None:
     return f"{KEYWORDS[category][0]} {','.join(left)}"
 
 
-def no_gss_refused(context: Context) -> str | None:
+def no_gss_refused(context: RemedyContext) -> str | None:
     """Why `GSSAPIKeyExchange no`, the one option for all exchanges by GSS-API, is not given; None where it is.
 
     It is given where others are left, and where no waiver covers one of those that it takes.
@@ -329,7 +329,7 @@ def no_gss_refused(context: Context) -> str | None:
     return None
 
 
-def first_release(context: Context, category: Class) -> str:
+def first_release(context: RemedyContext, category: Class) -> str:
     """The first release that has what the profile allows, and that locks no client of the next older one out."""
     rule = context.profile.algorithms(category)
     version = openssh_version(context.observation)
@@ -354,13 +354,13 @@ def _first(releases: Iterable[str]) -> str | None:
     return min(first, key=lambda text: tuple(map(int, text.split("."))), default=None)
 
 
-def signs_with_sha1_only(observation: Observation, judgement: Judgement) -> bool:
+def signs_with_sha1_only(observation: Observation, judgement: Finding) -> bool:
     """Whether it is about an RSA key of OpenSSH before 7.2, which signs with SHA-1 or not at all."""
     old = in_openssh("7.2+", openssh_version(observation)) is False
     return (judgement.id, judgement.algorithm) == ("host_key.weak", "ssh-rsa") and old
 
 
-def _with_waived_methods(profile: Profile, judgements: Sequence[Judgement]) -> Profile:
+def _with_waived_methods(profile: Profile, judgements: Sequence[Finding]) -> Profile:
     """The profile for advice: a line must not switch off what the waiver lets stay on."""
     rule = profile.authentication
     waived = [each.algorithm for each in judgements if each.waived and each.id == "authentication.unlisted"]

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES, Class, canonical
-from sshprobe.grading import grade, remedy
-from sshprobe.grading.hypothetical import with_names, with_others, without_names
 from sshprobe.grading.lists import WORDS
-from sshprobe.grading.remedy import introduced, planned
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, available_profiles, load_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.remedy.search import introduced, planned
+from sshprobe.remedy.what_if import with_names, with_others, without_names
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern
 from tests.grading.test_properties import BUILT_IN, observations
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, is_unknown, lookup, marker, names, weakness_of
-from sshprobe.grading.advice import CHACHA20, KEYWORDS
 from sshprobe.grading.lists import WORDS
-from sshprobe.grading.login_lines import client_login, server_login
-from sshprobe.grading.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 from sshprobe.profiles.model import HostKeyRule, Rule
+from sshprobe.remedy.context import CHACHA20, KEYWORDS
+from sshprobe.remedy.login_lines import client_login, server_login
+from sshprobe.remedy.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.6"
 """The releases whose source the catalogue was computed from."""

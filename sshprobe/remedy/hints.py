@@ -6,11 +6,14 @@ What all findings of a host come to together is in `remedy`.
 from __future__ import annotations
 
 from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup
-from sshprobe.grading.advice import (
+from sshprobe.grading.lists import WORDS
+from sshprobe.model.remedy import Platform
+from sshprobe.model.verdict import Finding
+from sshprobe.remedy.context import (
     CHACHA20,
     KEYWORDS,
     NO_GSS,
-    Context,
+    RemedyContext,
     first_release,
     has_keyword,
     host_key_plan,
@@ -19,17 +22,14 @@ from sshprobe.grading.advice import (
     openssh_version,
     signs_with_sha1_only,
 )
-from sshprobe.grading.lists import WORDS
-from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
-from sshprobe.grading.replacements import QUANTUM, takes, would_be_empty
-from sshprobe.grading.score import Judgement
-from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
-from sshprobe.model.remedy import Platform
+from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
+from sshprobe.remedy.replacements import QUANTUM, takes, would_be_empty
+from sshprobe.remedy.shell_commands import key_commands, moduli_command, new_key
 
 NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
 
 
-def advise(judgement: Judgement, context: Context) -> str | None:
+def advise(judgement: Finding, context: RemedyContext) -> str | None:
     """One line for people: a line of sshd_config, a command, or plain words. None where nothing need be done."""
     kind = judgement.id.partition(".")[2]
     openssh = context.platform is not None
@@ -59,15 +59,15 @@ def advise(judgement: Judgement, context: Context) -> str | None:
     return _advise_otherwise(judgement, context, openssh)
 
 
-def _leave(judgement: Judgement) -> str:
+def _leave(judgement: Finding) -> str:
     return f"leave {judgement.algorithm}: the profile has no other that is sound and that could take its place"
 
 
-def _leaves_nothing(context: Context, category: Class) -> bool:
+def _leaves_nothing(context: RemedyContext, category: Class) -> bool:
     return would_be_empty(context.observation, category, context.costly[category])
 
 
-def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
+def _advise_on_a_note(judgement: Finding, openssh: bool) -> str | None:
     match judgement.id:
         case "group_exchange.standard_group" if openssh:
             return "put the moduli file back, or make a new one (ssh-keygen -M generate, then -M screen)"
@@ -81,7 +81,7 @@ def _advise_on_a_note(judgement: Judgement, openssh: bool) -> str | None:
             return None
 
 
-def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> str:
+def _advise_otherwise(judgement: Finding, context: RemedyContext, openssh: bool) -> str:
     match judgement.id:
         case "group_exchange.modulus":
             rule = context.profile.group_exchange
@@ -136,20 +136,20 @@ def _advise_otherwise(judgement: Judgement, context: Context, openssh: bool) -> 
             return f"change what the server shows to {judgement.expected}"
 
 
-def _banner(context: Context, openssh: bool) -> str:
+def _banner(context: RemedyContext, openssh: bool) -> str:
     rule = context.profile.banner
     file = "/etc/issue.net" if rule is None else rule.file
     return f"Banner {file}, with the right text in {file}" if openssh else "send the text that the profile asks for"
 
 
-def _user_keys(judgement: Judgement, openssh: bool) -> str:
+def _user_keys(judgement: Finding, openssh: bool) -> str:
     """No line of `--fix`: whose keys sign how is not seen, so it could lock somebody out."""
     if not openssh:
         return f"do not accept {judgement.observed} of users' keys"
     return f"PubkeyAcceptedAlgorithms -{judgement.observed.replace(', ', ',')}, once no user's key needs it"
 
 
-def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> str:
+def _speak_ssh2_alone(judgement: Finding, context: RemedyContext, openssh: bool) -> str:
     """OpenSSH has SSH-2 since 2.0 (June 2000). One that says 1.5 may have it, and no host key for it.
 
     sshd has no SSH-1 from 7.4 on, and ignores `Protocol` (servconf.c). ssh-keygen has `-t`, and RSA keys for SSH-2,
@@ -173,7 +173,7 @@ def _speak_ssh2_alone(judgement: Judgement, context: Context, openssh: bool) -> 
     return f"Protocol 2{key}"
 
 
-def _post_quantum(context: Context, openssh: bool) -> str | None:
+def _post_quantum(context: RemedyContext, openssh: bool) -> str | None:
     """What to offer, if the profile takes any without a finding: one that it does not is no advice."""
     taken = [name for name in QUANTUM if takes(context.profile, "kex", name, strict=context.strict)]
     if not openssh:
@@ -195,7 +195,7 @@ def _offer(names: list[str]) -> str:
     return f"offer {' or '.join(chosen)}" if chosen else ""
 
 
-def _sign_with_sha2(context: Context, openssh: bool) -> str:
+def _sign_with_sha2(context: RemedyContext, openssh: bool) -> str:
     names = ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519")
     taken = [name for name in names if takes(context.profile, "host_key", name, strict=context.strict)]
     if not openssh:
@@ -204,7 +204,7 @@ def _sign_with_sha2(context: Context, openssh: bool) -> str:
     return f"update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2{new}"
 
 
-def _refuse_none(context: Context, openssh: bool) -> str:
+def _refuse_none(context: RemedyContext, openssh: bool) -> str:
     found = context.observation.identification
     if openssh:
         return "PermitEmptyPasswords no"
@@ -217,17 +217,17 @@ def _update_for_strict_kex(openssh: bool) -> str:
     return "update to a server with strict key exchange" + (", OpenSSH 9.6 or later" if openssh else "")
 
 
-def _replace_rsa_key(context: Context, platform: Platform) -> str:
+def _replace_rsa_key(context: RemedyContext, platform: Platform) -> str:
     return " && ".join(key_commands(new_key("ssh-rsa", context.profile, replaces=True, platform=platform)))
 
 
-def _new_key(judgement: Judgement, context: Context) -> str:
+def _new_key(judgement: Finding, context: RemedyContext) -> str:
     if context.platform is not None and judgement.algorithm == "ssh-rsa":
         return _replace_rsa_key(context, context.platform)
     return f"make a new {judgement.algorithm} host key"
 
 
-def _since(context: Context, category: Class) -> str:
+def _since(context: RemedyContext, category: Class) -> str:
     """With which release it can be done, where this one cannot."""
     keyword, since = KEYWORDS[category]
     if category == "host_key":

@@ -6,20 +6,21 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sshprobe.grading.advice import Context, is_openssh
-from sshprobe.grading.changes import Step, after, needed
-from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
+from sshprobe.grading.assess import assess
 from sshprobe.grading.findings import fleet_key_findings
 from sshprobe.grading.fleet import FleetIndex
-from sshprobe.grading.grade import grade, judge
-from sshprobe.grading.hypothetical import usable
-from sshprobe.grading.openssh_steps import openssh_steps
-from sshprobe.grading.plain_words import plain_steps, said_first
-from sshprobe.grading.platforms import platform_of
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
+from sshprobe.remedy.context import RemedyContext, is_openssh
+from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
+from sshprobe.remedy.grade import with_hints
+from sshprobe.remedy.openssh import openssh_steps
+from sshprobe.remedy.other_servers import plain_steps, said_first
+from sshprobe.remedy.platforms import platform_of
+from sshprobe.remedy.steps import Step, after, needed
+from sshprobe.remedy.what_if import usable
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
 UNLESS = "# What a Match block or an option of sshd's command line says counts before them"
@@ -74,15 +75,15 @@ def planned(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> tuple[list[Step], Verdict]:
     """The smallest set of steps that mends a host, and the verdict on the observation as it will then be."""
-    context = Context.of(observation, profile, judge(observation, profile, strict=strict), strict=strict)
-    now = grade(observation, profile, strict=strict)
+    now = assess(observation, profile, strict=strict)
+    context = RemedyContext.of(observation, profile, now.findings, strict=strict)
     graded: dict[tuple[int, ...], tuple[Verdict, Observation]] = {}
 
     def promise(steps: Sequence[Step]) -> Verdict:
         key = tuple(map(id, steps))
         if key not in graded:
             mended = after(observation, steps)
-            graded[key] = now if not steps else grade(mended, profile, strict=strict), mended
+            graded[key] = now if not steps else assess(mended, profile, strict=strict), mended
         return graded[key][0]
 
     def outcome(steps: Sequence[Step]) -> object:
@@ -104,7 +105,7 @@ def planned(
         ways = [[other for other in steps if other is not step] for step in steps]
         steps = min(ways, key=lambda way: len(introduced(now, promise(way))))
         promised = promise(steps)
-    return steps, promised
+    return steps, with_hints(promised, after(observation, steps), profile, strict=strict)
 
 
 def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:

@@ -1,11 +1,10 @@
-"""One observation, one profile, one verdict."""
+"""One observation, one profile, one verdict: findings, compliance, score and grade, without advice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from sshprobe.algorithms import CLASSES
-from sshprobe.grading.advice import Context
 from sshprobe.grading.authentication import judge_authentication, missing_authentication
 from sshprobe.grading.banner import judge_banner, missing_banner
 from sshprobe.grading.certificates import judge_certificates
@@ -23,7 +22,6 @@ from sshprobe.grading.contradictions import judge_contradictions
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
 from sshprobe.grading.partial import is_partial
-from sshprobe.grading.remediation import advise
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin, lacks_strict_kex, would_expose
 from sshprobe.grading.unnamed import unnamed
@@ -47,8 +45,8 @@ def is_gradeable(observation: Observation) -> bool:
     return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in CLASSES)
 
 
-def grade(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
-    """Judge what was observed of a host against a profile.
+def assess(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
+    """Judge what was observed of a host against a profile. No finding has a `remediation`: see `sshprobe.remedy.grade`.
 
     Depends on its arguments and the catalogue, and on nothing else; on who the host is and when it was seen only where
     the profile has waivers. What the keys of other hosts say stands beside a verdict, not in it (`fleet_findings_of`).
@@ -63,8 +61,7 @@ def grade(observation: Observation, profile: Profile, *, strict: bool = False) -
     missing = [*not_observed(observation, profile), *unnamed(observation, profile, judgements)]
     if not gradeable and not missing:
         missing = ["anything"]
-    context = Context.of(observation, profile, judgements, strict=strict)
-    findings = [_finding(judgement, effect, context) for judgement, effect in _effects(judgements)]
+    findings = [_finding(judgement, effect) for judgement, effect in _effects(judgements)]
     score = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
     compliant: bool | None = True
     if any(finding.deviation for finding in findings):
@@ -163,7 +160,7 @@ def _effects(judgements: Sequence[Judgement]) -> Iterator[tuple[Judgement, Effec
         yield judgement, effect
 
 
-def _finding(judgement: Judgement, effect: Effect, context: Context) -> Finding:
+def _finding(judgement: Judgement, effect: Effect) -> Finding:
     return Finding(
         id=judgement.id,
         severity=judgement.severity,
@@ -173,7 +170,7 @@ def _finding(judgement: Judgement, effect: Effect, context: Context) -> Finding:
         expected=judgement.expected,
         observed=judgement.observed,
         effect=effect,
-        remediation=advise(judgement, context),
+        remediation=None,
         references=list(dict.fromkeys(judgement.references)),
         deviation=judgement.deviation,
         waived=judgement.waived,

@@ -9,16 +9,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import CLASSES
-from sshprobe.grading import grade, remedy
-from sshprobe.grading.advice import Context, is_openssh
-from sshprobe.grading.changes import Step, after
-from sshprobe.grading.dropbear_steps import dropbear_steps, dropbear_version
-from sshprobe.grading.grade import judge
-from sshprobe.grading.hypothetical import usable
-from sshprobe.grading.openssh_steps import openssh_steps
-from sshprobe.grading.plain_words import plain_steps
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile, Waiver, load_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.remedy.context import RemedyContext, is_openssh
+from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
+from sshprobe.remedy.openssh import openssh_steps
+from sshprobe.remedy.other_servers import plain_steps
+from sshprobe.remedy.steps import Step, after
+from sshprobe.remedy.what_if import usable
 from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
 
@@ -48,8 +47,8 @@ def _waiver(finding: str) -> Waiver:
 @settings(max_examples=120)
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
-    context = Context.of(observation, profile, judge(observation, profile, strict=strict))
     before = grade(observation, profile, strict=strict)
+    context = RemedyContext.of(observation, profile, before.findings)
     before = msgspec.structs.replace(before, findings=[each for each in before.findings if each.waived is None])
     find = openssh_steps if is_openssh(observation) else plain_steps
     if dropbear_version(observation) is not None:

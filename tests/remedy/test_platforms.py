@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.grading import grade, remedy
-from sshprobe.grading.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, platform_of
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Platform
 from sshprobe.profiles import available_profiles, load_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.remedy.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, platform_of
 from sshprobe.report.fix.ansible import playbook
 from sshprobe.report.fix.pasted import drop_in, sshd_config
 from sshprobe.report.fix.plan import Plan

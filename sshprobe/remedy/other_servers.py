@@ -6,9 +6,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from sshprobe.algorithms import CLASSES, lookup
-from sshprobe.grading.advice import Context
-from sshprobe.grading.changes import Step, quantum_goes, reasons, reasons_to_go
-from sshprobe.grading.hypothetical import (
+from sshprobe.grading.lists import WORDS, offers
+from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
+from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Change
+from sshprobe.model.verdict import Verdict
+from sshprobe.remedy.context import RemedyContext
+from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE
+from sshprobe.remedy.shell_commands import rsa_key_bits
+from sshprobe.remedy.steps import Step, quantum_goes, reasons, reasons_to_go
+from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
     with_methods,
     with_moduli,
@@ -17,13 +24,6 @@ from sshprobe.grading.hypothetical import (
     with_protocol_2,
     without_names,
 )
-from sshprobe.grading.lists import WORDS, offers
-from sshprobe.grading.login_methods import NONE_ON_AN_APPLIANCE
-from sshprobe.grading.shell_commands import rsa_key_bits
-from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
-from sshprobe.model.observation import Observation
-from sshprobe.model.remedy import Change
-from sshprobe.model.verdict import Verdict
 
 COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it"}
 """Software that has no options for algorithms, by how its identification begins (tinysshd(8))."""
@@ -33,7 +33,7 @@ PLACES = {"openssh_for_windows": r"its options are in %ProgramData%\ssh\sshd_con
 """Where to change it (Microsoft's documentation of OpenSSH for Windows, server configuration)."""
 
 
-def plain_steps(context: Context, before: Verdict) -> Iterator[Step]:
+def plain_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """What to change, in words, and what it comes to."""
     yield from _protocol(context, before)
     yield from _algorithms(context, before)
@@ -57,13 +57,13 @@ def _words(text: str, why: tuple[str, ...] = ()) -> Change:
     return Change(kind="words", text=(text,), reasons=why)
 
 
-def _protocol(context: Context, before: Verdict) -> Iterator[Step]:
+def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
     if found and context.observation.kex_algorithms is not None:
         yield Step(_words("protocol: switch SSH-1 off", reasons(found)), with_protocol_2)
 
 
-def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
+def _algorithms(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     for category in CLASSES:
         gone = context.costly[category]
         found = offers(context.observation, category)
@@ -83,7 +83,7 @@ def _algorithms(context: Context, before: Verdict) -> Iterator[Step]:
             yield Step(_words(f"{what}{instead}", why), effect)
 
 
-def _sizes(context: Context, before: Verdict) -> Iterator[Step]:
+def _sizes(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
     if found:
         rule = context.profile.group_exchange
@@ -101,7 +101,7 @@ def _sizes(context: Context, before: Verdict) -> Iterator[Step]:
             yield Step(_words(text, reasons([finding])), partial(with_new_keys, type=type, bits=bits))
 
 
-def _authentication(context: Context, before: Verdict) -> Iterator[Step]:
+def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     observation = context.observation
     if accepted_without_credential(observation):
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading.shell_commands import key_commands, moduli_command, new_key
 from sshprobe.profiles import load_profile
+from sshprobe.remedy.shell_commands import key_commands, moduli_command, new_key
 
 MODERN = load_profile("mozilla-modern")
 

@@ -1,0 +1,12 @@
+"""What to change on a host: a hint for each finding, and the smallest set of changes with what it comes to.
+
+Above `sshprobe.grading`, which judges without advice. Pure: no I/O, no clock. Profiles made of a host are in `golden`,
+which a scan does not need.
+"""
+
+from __future__ import annotations
+
+from sshprobe.remedy.grade import grade
+from sshprobe.remedy.search import remedy
+
+__all__ = ["grade", "remedy"]
