@@ -7,23 +7,15 @@ import errno
 import socket
 from ipaddress import IPv6Address
 from typing import Any, Literal, NamedTuple
-from weakref import WeakKeyDictionary
 
+from sshprobe.net.lookups import Answer, LookupTimeout, look_up
 from sshprobe.platform import interface_number, ipv6_text
 
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
 """How a connection failed. "local": this machine is out of something (files, ports, buffers); not the host's doing."""
 
-LOOKUPS = 4
-"""Names looked up at once: libuv has four threads for it, asyncio five or more."""
-
 RESOLVER_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before a resolver that cannot answer now is asked again."""
-
-_threads: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
-
-_Answer = tuple[Any, ...]
-"""As `socket.getaddrinfo` gives it: family, type, protocol, canonical name, address."""
 
 _LOCAL = frozenset(
     {
@@ -210,23 +202,12 @@ async def _is_of_others(host: str, family: int, timeout: float) -> bool:
         return False
 
 
-async def _look_up(host: str, family: int, timeout: float) -> list[_Answer]:
-    """Ask the resolver once. Its time begins when there is a thread to ask in: a queue of ours is no slow resolver."""
-    loop = asyncio.get_running_loop()
-    threads = _threads.setdefault(loop, asyncio.Semaphore(LOOKUPS))
-    await threads.acquire()
-    asking = loop.create_task(loop.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM))
-
-    def ended(asked: asyncio.Task[list[_Answer]]) -> None:
-        threads.release()  # and not before: a thread cannot be taken from a resolver that does not answer
-        if not asked.cancelled():
-            asked.exception()
-
-    asking.add_done_callback(ended)
-    done, _ = await asyncio.wait([asking], timeout=timeout)
-    if not done:
-        raise NetworkError("dns_error", f"no answer from the resolver within {timeout:g} s")
-    return asking.result()
+async def _look_up(host: str, family: int, timeout: float) -> list[Answer]:
+    """Query the resolver once. The timeout begins with the query: a queue of ours is not a slow resolver."""
+    try:
+        return await look_up(host, family, timeout)
+    except LookupTimeout as error:
+        raise NetworkError("dns_error", str(error)) from None
 
 
 def _resolver_error(error: socket.gaierror) -> NetworkError:

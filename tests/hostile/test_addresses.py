@@ -40,10 +40,10 @@ async def silent_addresses(hosts: list[str], port: int) -> AsyncIterator[None]:
 
 
 async def scan(monkeypatch: pytest.MonkeyPatch, hosts: list[str], port: int, **options: float) -> list[HostRecord]:
-    async def getaddrinfo(*args: object, **kwargs: object) -> list[object]:
+    def getaddrinfo(*args: object, **kwargs: object) -> list[object]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in hosts]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     async with asyncio.timeout(60):
         scanner = Scanner(**options)  # type: ignore[arg-type]
         return [record async for record in scanner.scan([f"ten.example.test:{port}"])]

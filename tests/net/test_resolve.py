@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import json
+import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sshprobe.model.observation import Depth
-from sshprobe.net import Address, NetworkError, dial, resolve
+from sshprobe.net import Address, NetworkError, dial, lookups, resolve
 from sshprobe.scanner import Scanner
 from sshprobe.targets import Target
 
+ROOT = Path(__file__).parents[2]
 ANSWER = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))]
 FOUND = [Address("192.0.2.1", socket.AF_INET)]
 AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
@@ -26,47 +35,144 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dial, "RESOLVER_PAUSES", (0.01, 0.01))
 
 
-def resolver(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Awaitable[Any]]) -> None:
-    async def getaddrinfo(host: str, *args: object, **kwargs: object) -> Any:
-        return await answer(host)
+def resolver(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> None:
+    """Replace the system's resolver, which blocks its thread."""
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    def getaddrinfo(host: str, *args: object, **kwargs: object) -> Any:
+        return answer(host)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
-async def test_who_waits_for_a_thread_does_not_wait_for_the_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The resolver is quick, but we have more names than it is asked at once; all together take longer than one may."""
-    asked_now = most = 0
+@pytest.fixture
+def silence() -> Iterator[threading.Event]:
+    """What a resolver that does not answer waits for: the end of the test."""
+    ended = threading.Event()
+    yield ended
+    ended.set()
+    for thread in lookup_threads():
+        thread.join()
 
-    async def answer(host: str) -> Any:
-        nonlocal asked_now, most
-        asked_now += 1
-        most = max(most, asked_now)
-        await asyncio.sleep(0.1)
-        asked_now -= 1
+
+def lookup_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "sshprobe lookup"]
+
+
+async def test_dozens_of_names_are_looked_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody gets an answer before all threads have a name; the others wait for a thread, and not for the resolver."""
+    together = threading.Barrier(lookups.MAX_LOOKUPS)
+
+    def answer(host: str) -> Any:
+        together.wait()
         return ANSWER
 
     resolver(monkeypatch, answer)
-    names = [resolve(f"h{number}.example.test", family=None, timeout=1) for number in range(60)]
-    assert await asyncio.gather(*names) == [FOUND] * 60
-    assert most == dial.LOOKUPS
+    names = [resolve(f"h{number}.example.test", family=None, timeout=30) for number in range(3 * together.parties)]
+    assert await asyncio.gather(*names) == [FOUND] * len(names)
 
 
-async def test_a_name_that_hangs_is_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def answer(host: str) -> Any:
-        await asyncio.sleep(60 if host.startswith("hangs") else 0)
+async def test_names_that_wait_for_a_thread_outlast_their_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout begins with the query: a second name waits three timeouts for the only thread."""
+    monkeypatch.setattr(lookups, "MAX_LOOKUPS", 1)
+
+    def answer(host: str) -> Any:
+        time.sleep(0.9 if host.startswith("slow") else 0)
         return ANSWER
 
     resolver(monkeypatch, answer)
-    with pytest.raises(NetworkError, match=r"no answer from the resolver within 0\.2 s"):
-        await resolve("hangs.example.test", family=None, timeout=0.2)
-    assert await resolve("quick.example.test", family=None, timeout=5) == FOUND
+    slow = asyncio.create_task(resolve("slow.example.test", family=None, timeout=0.3))
+    quick = asyncio.create_task(resolve("quick.example.test", family=None, timeout=0.3))
+    with pytest.raises(NetworkError, match=r"no answer from the resolver within 0\.3 s"):
+        await slow
+    assert await quick == FOUND
+
+
+async def test_names_that_hang_do_not_hold_up_others(monkeypatch: pytest.MonkeyPatch, silence: threading.Event) -> None:
+    """24 of them, as in a list of hosts whose zone is down."""
+
+    def answer(host: str) -> Any:
+        if host.startswith("hangs"):
+            silence.wait()
+        return ANSWER
+
+    resolver(monkeypatch, answer)
+    hanging = [
+        asyncio.create_task(resolve(f"hangs{number}.example.test", family=None, timeout=0.2)) for number in range(24)
+    ]
+    good = [resolve(f"quick{number}.example.test", family=None, timeout=30) for number in range(50)]
+    assert await asyncio.gather(*good) == [FOUND] * 50
+    errors = await asyncio.gather(*hanging, return_exceptions=True)
+    assert {str(error) for error in errors} == {"no answer from the resolver within 0.2 s"}
+
+
+async def test_abandoned_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch, silence: threading.Event) -> None:
+    """With a resolver that never answers, names fail, and threads do not pile up."""
+    monkeypatch.setattr(lookups, "MAX_LOOKUPS", 3)
+    monkeypatch.setattr(lookups, "STUCK_SECONDS", 0.0)
+    called = []
+
+    def answer(host: str) -> Any:
+        called.append(host)
+        silence.wait()
+
+    resolver(monkeypatch, answer)
+    names = [resolve(f"h{number}.example.test", family=None, timeout=0.1) for number in range(30)]
+    errors = await asyncio.gather(*names, return_exceptions=True)
+    assert Counter(map(str, errors)) == {
+        "no answer from the resolver within 0.1 s": 3,
+        "the resolver hangs: all of 3 lookups still wait for an answer": 27,
+    }
+    assert len(lookup_threads()) == 3
+    silence.set()
+    for thread in lookup_threads():
+        thread.join()
+    assert len(called) == 3  # what nobody waits for any more is not looked up late
+
+
+HANGS = """
+import asyncio, socket, sys, threading
+def hang(*arguments, **others):
+    print("asked", flush=True)
+    threading.Event().wait()
+socket.getaddrinfo = hang
+from sshprobe.cli import main
+sys.exit(main(["scan", "hangs.example.test", "127.0.0.1:1", "-o", sys.argv[1], "--connect-timeout", "3600"]))
+"""
+
+
+@pytest.mark.parametrize("times", [2])
+def test_ctrl_c_ends_lookups_at_once(times: int, tmp_path: Path) -> None:
+    """Neither the scan nor the interpreter waits for the thread. A name without an answer has no record: it was not
+    contacted, and `--resume` scans it."""
+    command = [sys.executable, "-c", HANGS, str(tmp_path / "x.jsonl")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            assert b"asked\n" in iter(process.stdout.readline, b"")
+            process.send_signal(signal.SIGINT)
+            if times == 2:
+                assert process.stderr is not None
+                process.stderr.readline()
+                process.send_signal(signal.SIGINT)
+            _, words = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, words.decode()
+    assert b"Traceback" not in words
+    *hosts, summary = [
+        record
+        for record in map(json.loads, (tmp_path / "x.jsonl").read_bytes().splitlines())
+        if record["type"] != "sweep"
+    ]
+    assert summary["interrupted"]
+    assert [host["host"] for host in hosts if host["host"] != "127.0.0.1"] == []
 
 
 @pytest.mark.parametrize("trouble", [AGAIN, OSError(errno.EMFILE, "Too many open files")])
 async def test_trouble_that_passes_is_waited_out(trouble: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
     troubles = [trouble, trouble]
 
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         if troubles:
             raise troubles.pop()
         return ANSWER
@@ -89,7 +195,7 @@ async def test_trouble_that_stays_is_recorded_as_what_it_is(
 ) -> None:
     count = 0
 
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         nonlocal count
         count += 1
         raise trouble
@@ -102,7 +208,7 @@ async def test_trouble_that_stays_is_recorded_as_what_it_is(
 async def test_a_resolver_without_a_descriptor_is_our_shortage(monkeypatch: pytest.MonkeyPatch) -> None:
     """glibc says "temporary failure" of it, as of a resolver that is down."""
 
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         def none_left(*args: object) -> None:
             raise OSError(errno.EMFILE, "Too many open files")
 
@@ -123,7 +229,7 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
     """As one it would be excluded by the other's name only, and two connections could go to it at once."""
     answers: list[Any] = []
 
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         return answers
 
     resolver(monkeypatch, answer)
@@ -146,7 +252,7 @@ async def test_a_name_of_the_other_ip_version_is_no_unknown_name(
     """glibc says "Name or service not known" of `localhost` where /etc/hosts has it for one version alone."""
     asked: list[int] = []
 
-    async def getaddrinfo(host: str, port: None, *, family: int, type: int) -> Any:
+    def getaddrinfo(host: str, port: None, *, family: int, type: int) -> Any:
         asked.append(family)
         if host == "busy.example.test" and family:
             raise AGAIN
@@ -154,7 +260,7 @@ async def test_a_name_of_the_other_ip_version_is_no_unknown_name(
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return ANSWER if words == "IPv6" else [OTHER]
 
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     with pytest.raises(NetworkError, match=f"^the name has no {words} address$") as caught:
         await resolve("web.example.test", family=family, timeout=5)
     assert (caught.value.failure, asked) == ("dns_error", [family, 0])
@@ -190,7 +296,7 @@ async def test_who_is_named_besides_a_name_with_an_address_that_refuses_has_one_
 ) -> None:
     """As of `localhost` and 127.0.0.1 where nobody listens on ::1."""
 
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         return [(*ANSWER[0][:4], (ip, 0)) for ip in ("127.0.0.2", "127.0.0.1")]
 
     resolver(monkeypatch, answer)
@@ -232,7 +338,7 @@ async def test_an_address_of_a_name_keeps_its_zone(monkeypatch: pytest.MonkeyPat
     """Python's getaddrinfo gives the zone beside the text. Of an address that is not link-local it means nothing."""
     number, name = socket.if_nameindex()[0]
 
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         places = [("fe80::7", 0, 0, number), ("2001:db8::7", 0, 0, number), ("2001:db8::8", 0, 0, 0)]
         return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", place) for place in places]
 
@@ -253,7 +359,7 @@ async def test_no_spelling_of_the_unspecified_address_reaches_this_machine(depth
 
 
 async def test_a_name_keeps_its_other_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def answer(host: str) -> Any:
+    def answer(host: str) -> Any:
         return [(*ANSWER[0][:4], ("0.0.0.0", 0)), *ANSWER]
 
     resolver(monkeypatch, answer)

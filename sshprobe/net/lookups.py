@@ -1,0 +1,157 @@
+"""Lookups of names: `getaddrinfo` of the system, in a bounded pool of daemon threads.
+
+The system's resolver blocks its thread until it answers or gives up; nothing can end the call sooner. So each lookup
+has a thread, a caller stops waiting after its timeout, and the thread stays with the lookup: an abandoned lookup. The
+threads are daemons, which neither the event loop nor the interpreter waits for at its end (asyncio's own threads hold
+both).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+Answer = tuple[Any, ...]
+"""One address as `socket.getaddrinfo` returns it: family, type, protocol, canonical name, address."""
+
+MAX_LOOKUPS = 48
+"""Lookups at once, abandoned ones included. Each has a socket, and all have to fit into `platform.RESERVED_FILES`."""
+
+STUCK_SECONDS = 60.0
+"""Seconds without the start or end of any lookup after which waiting ones fail: all threads are stuck.
+
+glibc gives up after 10 s for each name server by default (resolv.conf(5): `timeout:5`, `attempts:2`)."""
+
+
+class LookupTimeout(Exception):
+    """The resolver gave no answer in time. `str()` is one line for people."""
+
+
+async def look_up(host: str, family: int, timeout: float) -> list[Answer]:
+    """Return what `socket.getaddrinfo` returns for `host`, or raise what it raises.
+
+    `family` is an address family or 0 for any. `timeout`, in seconds, begins when the lookup gets a thread. Raises
+    `LookupTimeout` after it, and `OSError` (ENOMEM) where no thread can be started.
+    """
+    pool = _pool
+    lookup = _Lookup(host, family)
+    pool.add(lookup)
+    try:
+        while not lookup.started.done():
+            left = max(pool.last_change + STUCK_SECONDS - time.monotonic(), timeout)
+            before = pool.last_change
+            await asyncio.wait([lookup.started], timeout=left)
+            if not lookup.started.done() and pool.last_change == before:
+                raise LookupTimeout(f"the resolver hangs: all of {MAX_LOOKUPS} lookups still wait for an answer")
+        await asyncio.wait([lookup.answer], timeout=timeout)
+        if not lookup.answer.done():
+            raise LookupTimeout(f"no answer from the resolver within {timeout:g} s")
+        return lookup.answer.result()
+    finally:
+        lookup.abandon()
+
+
+class _Lookup:
+    """One call of `getaddrinfo`. Its futures belong to the loop of the caller."""
+
+    def __init__(self, host: str, family: int) -> None:
+        self._host = host
+        self._family = family
+        self._loop = asyncio.get_running_loop()
+        self.started: asyncio.Future[None] = self._loop.create_future()
+        self.answer: asyncio.Future[list[Answer]] = self._loop.create_future()
+        self.is_abandoned = False
+
+    def abandon(self) -> None:
+        """Stop waiting: a lookup without a thread gets none any more, and a late answer is dropped."""
+        self.is_abandoned = True
+        self.started.cancel()
+        if not self.answer.cancel() and not self.answer.cancelled():
+            self.answer.exception()  # asyncio reports exceptions that nobody looked at
+
+    def run(self) -> None:
+        """Call the resolver. Runs in a thread."""
+        self._call_in_loop(_set, self.started, None)
+        try:
+            found = socket.getaddrinfo(self._host, None, family=self._family, type=socket.SOCK_STREAM)
+        except Exception as error:
+            self._call_in_loop(_fail, self.answer, error)
+        else:
+            self._call_in_loop(_set, self.answer, found)
+
+    def _call_in_loop(self, function: Callable[..., None], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            self._loop.call_soon_threadsafe(function, *arguments)
+
+
+def _set(future: asyncio.Future[Any], value: Any) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _fail(future: asyncio.Future[Any], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+class _Pool:
+    """Threads that run lookups in the order in which they came. A thread ends when no lookup waits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: deque[_Lookup] = deque()
+        self._threads = 0
+        self.last_change = time.monotonic()
+        """When a lookup last started or ended."""
+
+    def add(self, lookup: _Lookup) -> None:
+        """Queue a lookup, and start a thread for it if there may be one more. Raises `OSError`."""
+        with self._lock:
+            self._waiting.append(lookup)
+            if self._threads >= MAX_LOOKUPS:
+                return
+            self._threads += 1
+        try:
+            threading.Thread(target=self._work, name="sshprobe lookup", daemon=True).start()
+        except RuntimeError:
+            with self._lock:
+                self._threads -= 1
+                if self._threads:  # those that run take it
+                    return
+                with suppress(ValueError):
+                    self._waiting.remove(lookup)
+            raise OSError(errno.ENOMEM, "cannot start a thread") from None
+
+    def _work(self) -> None:
+        while (lookup := self._next()) is not None:
+            lookup.run()
+
+    def _next(self) -> _Lookup | None:
+        with self._lock:
+            self.last_change = time.monotonic()
+            while self._waiting:
+                lookup = self._waiting.popleft()
+                if not lookup.is_abandoned:
+                    return lookup
+            self._threads -= 1
+            return None
+
+
+_pool = _Pool()
+
+
+def _after_fork() -> None:
+    global _pool
+    _pool = _Pool()  # threads do not survive fork(2), and the lock may be held for ever
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_after_fork)
