@@ -18,6 +18,18 @@ from sshprobe.report.words import letter
 
 CHAIN = "AuthenticationMethods "
 
+NOTHING = (
+    "# No host has anything that a playbook can change. Ansible refuses a playbook without a play, so this one says it.",
+    "- name: Nothing to change",
+    "  hosts: localhost",
+    "  connection: local",
+    "  gather_facts: false",
+    "  tasks:",
+    "    - name: Say so",
+    "      ansible.builtin.debug:",
+    "        msg: No host has anything that a playbook can change",
+)
+
 OF_GROUPS = frozenset({"all", "ungrouped"})
 """Names that stand for groups in every inventory."""
 
@@ -52,7 +64,7 @@ def playbook(plan: Plan) -> str:
             lines += [*_play(group, platform, names, plays), ""]
     lines += comment(ungraded(plan))
     if not plays:
-        lines.append("[]")
+        lines += NOTHING
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
