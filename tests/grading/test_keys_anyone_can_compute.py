@@ -149,7 +149,7 @@ def test_a_good_dsa_key() -> None:
     assert dsa_weaknesses() == ()
 
 
-@pytest.mark.parametrize("private", [1, 2, 1024, GROUP.q - 1, GROUP.q - 1024])
+@pytest.mark.parametrize("private", [1, 2, 1024, -1, -1024])
 def test_a_small_private_key_of_dsa(private: int) -> None:
     assert dsa_weaknesses(y=pow(GROUP.g, private, GROUP.p)) == ("small_private_key",)
 

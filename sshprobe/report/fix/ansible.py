@@ -19,7 +19,7 @@ from sshprobe.report.words import letter
 CHAIN = "AuthenticationMethods "
 
 NOTHING = (
-    "# No host has anything that a playbook can change. Ansible refuses a playbook without a play, so this one says it.",
+    "# No host has anything that a playbook can change. Ansible refuses a playbook without a play: this says so.",
     "- name: Nothing to change",
     "  hosts: localhost",
     "  connection: local",
