@@ -9,6 +9,7 @@ import msgspec
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Severity
+from sshprobe.report.aliases import name_beside
 from sshprobe.report.fleet_table import few, fleet_table, place_of
 from sshprobe.report.terminal import Terminal
 
@@ -54,10 +55,15 @@ class ByAlgorithm:
     def __init__(self, assess: Assess) -> None:
         self._assess = assess
         self._hosts: dict[tuple[str, str], set[str]] = {}
+        self._names: dict[str, str] = {}
+        """What hosts are called beside their addresses."""
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
         place = place_of(record)
+        name = name_beside(record)
+        if name is not None:
+            self._names.setdefault(place, name)
         for category, fields in _FIELDS.items():
             for field in fields:
                 for name in getattr(record, field) or ():
@@ -91,7 +97,7 @@ class ByAlgorithm:
                 escape_unprintable(use.algorithm),
                 str(len(use.hosts)),
                 use.severity or "",
-                few(use.hosts, verbose=verbose),
+                few(use.hosts, self._names, verbose=verbose),
             ]
             for use in uses
         ]

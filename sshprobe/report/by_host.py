@@ -10,6 +10,7 @@ from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding
+from sshprobe.report.aliases import name_beside
 from sshprobe.report.fleet_table import fleet_table, place_of
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import count, letter, software
@@ -44,6 +45,8 @@ class ByHost:
     def __init__(self, findings: Callable[[HostRecord], list[Finding]]) -> None:
         self._find = findings
         self._hosts: list[HostFindings] = []
+        self._names: list[str] = []
+        """What each of them is called beside its address."""
         self._keys = False
         """Whether there were keys or groups to look at."""
 
@@ -52,6 +55,7 @@ class ByHost:
         found = self._find(record)
         self._keys = self._keys or bool(record.host_keys or record.group_exchange)
         if found:
+            self._names.append(name_beside(record) or "")
             self._hosts.append(
                 HostFindings(
                     host=place_of(record),
@@ -72,16 +76,20 @@ class ByHost:
         rows = [
             [
                 host.host,
+                name,
                 finding.severity,
                 finding.id,
                 escape_unprintable(finding.algorithm or ""),
                 escape_unprintable(finding.observed),
             ]
-            for host in self._hosts
+            for host, name in zip(self._hosts, self._names, strict=True)
             for finding in host.findings
             if finding.severity != "note" or verbose
         ]
-        headers = ["host", "severity", "finding", "key", "observed"]
+        headers = ["host", "name", "severity", "finding", "key", "observed"]
+        if not any(self._names):
+            for row in (headers, *rows):
+                del row[1]
         notes = sum(finding.severity == "note" for host in self._hosts for finding in host.findings)
         left_out = ""
         if notes and not verbose:

@@ -7,6 +7,7 @@ import msgspec
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.report.aliases import name_beside
 from sshprobe.report.fleet_table import few, fleet_table, place_of
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import count
@@ -47,9 +48,14 @@ class ByKey:
             for fingerprint in prime.fingerprints:
                 self._findings.setdefault(fingerprint, set()).add("host_key.shared_prime")
         self._keys: dict[str, tuple[str, int | None, set[str]]] = {}
+        self._names: dict[str, str] = {}
+        """What hosts are called beside their addresses."""
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
+        name = name_beside(record)
+        if name is not None:
+            self._names.setdefault(place_of(record), name)
         for key in record.host_keys or ():
             if key.signature_verified is not False:
                 type_, bits, places = self._keys.get(key.fingerprint, (key.type, key.bits, set()))
@@ -84,7 +90,7 @@ class ByKey:
                 "" if key.bits is None else str(key.bits),
                 str(len(key.hosts)),
                 ", ".join(_words(id, key.agree) for id in key.findings),
-                few(key.hosts, verbose=verbose),
+                few(key.hosts, self._names, verbose=verbose),
             ]
             for key in shown
         ]

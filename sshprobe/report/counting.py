@@ -48,6 +48,10 @@ class Place(Protocol):
     """Who a host is."""
 
     @property
+    def target(self) -> str:
+        """What the user named."""
+
+    @property
     def host(self) -> str:
         """A name or an address."""
 

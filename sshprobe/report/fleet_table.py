@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.report.aliases import with_alias
 from sshprobe.report.fleet_words import key_sentences, unchecked_sentences
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import count
@@ -19,11 +20,15 @@ def place_of(record: HostRecord) -> str:
     return endpoint(record.address or record.host, record.port)
 
 
-def few(hosts: Sequence[str], *, verbose: bool) -> str:
-    """Return hosts for a cell: all of them with `verbose`, else the first and how many more."""
+def few(hosts: Sequence[str], names: Mapping[str, str], *, verbose: bool) -> str:
+    """Return hosts for a cell: all of them with `verbose`, else the first and how many more.
+
+    `names` is what some of them are called beside that.
+    """
     shown = hosts if verbose else hosts[:_SHOWN]
     more = len(hosts) - len(shown)
-    return escape_unprintable(", ".join(shown)) + (f" and {more:,} more" if more else "")
+    words = ", ".join(with_alias(host, names.get(host)) for host in shown)
+    return escape_unprintable(words) + (f" and {more:,} more" if more else "")
 
 
 def fleet_table(

@@ -9,6 +9,7 @@ from sshprobe.model.observation import HostKey, endpoint
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.report.aliases import alias_of, with_alias
 from sshprobe.report.counting import counted_record, ended_otherwise
 from sshprobe.report.host_details import finding_details, observation_details, verdict_details
 from sshprobe.report.terminal import Terminal, printable
@@ -75,7 +76,7 @@ def host_block(
 
 
 def _head(record: HostRecord, terminal: Terminal) -> list[str]:
-    place = endpoint(record.host, record.port)
+    place = with_alias(endpoint(record.host, record.port), alias_of(record))
     left = f"{place}  {software(record.identification)}".rstrip()
     if not record.verdicts:
         lead, words = f"{terminal.paint(place, 'bold')}{left.removeprefix(place)}", outcome(record)

@@ -14,6 +14,7 @@ from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Grade, Verdict
+from sshprobe.report.aliases import alias_of
 from sshprobe.report.counting import Counted, Place, counted_record, ended_otherwise
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.terminal import Terminal
@@ -53,10 +54,10 @@ _NUMBERS = re.compile(r"(\d+)")
 
 
 _PLACE = 2
-"""The column of host and port."""
+"""The column of host and port, and behind it the one of what it is called."""
 
-_LEAST = {4: 24, 3: 16}
-"""The columns that a narrow screen cuts, "worst" and then "software", and what it leaves of them."""
+_LEAST = (("worst", 24), ("software", 16), ("name", 16), ("worst", 18), ("software", 12), ("name", 10))
+"""What a narrow screen cuts, one after the other, and what it leaves: the second round is where hosts have names."""
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -149,7 +150,8 @@ class FleetTable:
             exactly = (*order, _natural(place))
             if rows.wants(exactly):
                 cells = cells or self._cells(record_of_one())
-                rows.add(_Row(exactly, grade, (*cells[:_PLACE], escape_unprintable(place), *cells[_PLACE:])))
+                where = _printable_cells((place, alias_of(host) or ""))
+                rows.add(_Row(exactly, grade, (*cells[:_PLACE], *where, *cells[_PLACE:])))
 
     def _cells(self, record: HostRecord) -> tuple[str, ...]:
         """Return the cells of a row without the place."""
@@ -183,8 +185,11 @@ class FleetTable:
 
         silent = self._silent.rows() if self._verbose or self._silent.count <= _SHOWN_SILENT else []
         rows = sorted([*self._rows.rows(), *silent], key=lambda row: row.order)
-        headers = ["grade", "score", "host", "software", "worst", *map(escape_unprintable, self._profiles[1:])]
+        headers = ["grade", "score", "host", "name", "software", "worst", *map(escape_unprintable, self._profiles[1:])]
         cells = [[*row.cells, *[""] * (len(headers) - len(row.cells))] for row in rows]
+        if not any(row[_PLACE + 1] for row in cells):
+            for line in (headers, *cells):
+                del line[_PLACE + 1]
         align = ["left", "right", *["left"] * (len(headers) - 2)]
 
         def laid_out() -> list[str]:
@@ -192,7 +197,7 @@ class FleetTable:
             return [line.rstrip() for line in table.splitlines()]
 
         lines = laid_out()
-        if self._terminal.cuts and _narrow(cells, max(map(len, lines)) - self._terminal.width):
+        if self._terminal.cuts and _narrow(headers, cells, max(map(len, lines)) - self._terminal.width):
             lines = laid_out()
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
@@ -263,10 +268,11 @@ class FleetTable:
         return sentences
 
 
-def _narrow(cells: list[list[str]], excess: int) -> bool:
-    """Shorten "worst", then "software", by `excess` columns as far as they go. Returns whether anything was done."""
+def _narrow(headers: list[str], cells: list[list[str]], excess: int) -> bool:
+    """Shorten the columns of `_LEAST` by `excess` characters as far as they go. Returns whether anything was done."""
     done = False
-    for column, least in _LEAST.items():
+    for header, least in _LEAST if "name" in headers else _LEAST[:2]:
+        column = headers.index(header)
         widest = max((len(row[column]) for row in cells), default=0)
         shorter = max(widest - excess, least)
         if excess <= 0 or shorter >= widest:

@@ -50,6 +50,11 @@ class Target(NamedTuple):
     """A host name in ASCII (IDNA where it was not) or an address."""
     port: int
 
+    @property
+    def target(self) -> str:
+        """`text`, as records call it."""
+        return self.text
+
 
 class HostSpec(msgspec.Struct, frozen=True):
     """A host name or one address."""

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 
-from sshprobe.model.observation import endpoint
 from sshprobe.model.remedy import Change, NewKey, Platform
 from sshprobe.report.fix.plan import Group, Plan, cautions, comment, heading, left, not_for, ungraded
 from sshprobe.report.words import letter
@@ -44,8 +43,7 @@ def playbook(plan: Plan) -> str:
         if platform is None:
             why = not_for(group)
             lines += comment(
-                f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
-                for host, port in group.hosts
+                f"Left out: {place}, {group.about or 'unknown software'}: {why}." for place in group.places()
             )
             continue
         names: dict[str, list[str]] = {}

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.observation import endpoint
 from sshprobe.model.remedy import Change, Platform
 from sshprobe.report.fix.plan import (
     Group,
@@ -73,8 +72,8 @@ def _joined(blocks: list[list[str]]) -> str:
 
 
 def _other(group: Group, why: str) -> Iterator[str]:
-    for host, port in group.hosts:
-        yield f"Left out: {endpoint(host, port)}, {group.about or 'unknown software'}: {why}."
+    for place in group.places():
+        yield f"Left out: {place}, {group.about or 'unknown software'}: {why}."
 
 
 def _block(group: Group) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Change, Platform, Remedy
 from sshprobe.model.verdict import Verdict
+from sshprobe.report.aliases import alias_of, with_alias
 from sshprobe.report.words import count, letter, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
@@ -37,6 +38,12 @@ class Group(NamedTuple):
     hosts: list[tuple[str, int]]
     names: dict[tuple[str, int], str]
     """What an inventory calls a host, where that is not its address or name."""
+    aliases: dict[tuple[str, int], str]
+    """The same, without networks and what else is no name."""
+
+    def places(self) -> list[str]:
+        """Return hosts and ports in words, each with what it is called."""
+        return [with_alias(endpoint(host, port), self.aliases.get((host, port))) for host, port in self.hosts]
 
     @property
     def changes(self) -> Sequence[Change]:
@@ -54,24 +61,28 @@ class Plan:
 
     def __init__(self) -> None:
         self._groups: dict[object, Group] = {}
-        self.ungraded: list[tuple[str, int, str]] = []
-        """Host, port and what became of them."""
+        self.ungraded: list[tuple[str, str]] = []
+        """Hosts with their ports, and what became of them."""
 
     def add(self, record: HostRecord, remedy: Remedy | None) -> None:
         """Take one host; None: it was not graded."""
         verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
         if verdict is None or remedy is None:
-            self.ungraded.append((record.host, record.port, status(record)))
+            place = with_alias(endpoint(record.host, record.port), alias_of(record))
+            self.ungraded.append((place, status(record)))
             return
         about = software(record.identification)
         before = (verdict.profile, letter(verdict), verdict.score, verdict.compliant)
         promise = (letter(remedy), remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
         key = (about, before, remedy.platform, tuple(remedy.changes), promise)
         name = "" if record.identification is None else record.identification.software
-        group = self._groups.setdefault(key, Group(name, about, before, remedy, [], {}))
+        group = self._groups.setdefault(key, Group(name, about, before, remedy, [], {}, {}))
         group.hosts.append((record.host, record.port))
         if record.target != record.host:
             group.names[record.host, record.port] = record.target
+        alias = alias_of(record)
+        if alias is not None:
+            group.aliases[record.host, record.port] = alias
 
     def groups(self) -> list[Group]:
         """Those with something to change first, the largest first; hosts in order."""
@@ -109,7 +120,7 @@ def answer(compliant: bool | None) -> str:
 def heading(group: Group) -> Iterator[str]:
     """For whom it is, where they stand, and what it comes to: lines for a comment."""
     profile, grade, score, compliant = group.verdict
-    names = [endpoint(host, port) for host, port in group.hosts]
+    names = group.places()
     who = names[0] if len(names) == 1 else f"these {count(len(names), 'host')}"
     about = f", {group.about}" if group.about else ""
     yield from wrapped(f"For {who}{about}: {grade} ({score}) under {profile}, {answer(compliant)}.")
@@ -144,8 +155,8 @@ def left(group: Group) -> Iterator[str]:
 
 def ungraded(plan: Plan) -> Iterator[str]:
     """Hosts without a verdict, for a comment."""
-    for host, port, words in plan.ungraded:
-        yield f"Not graded: {endpoint(host, port)}, {words}."
+    for place, words in plan.ungraded:
+        yield f"Not graded: {place}, {words}."
 
 
 def wrapped(text: str, *, indent: str = "", first: str = "") -> list[str]:
