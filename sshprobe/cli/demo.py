@@ -54,13 +54,14 @@ def demo(output: str) -> int:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no file name"
         raise InputError(f"cannot be made: {reason}", source=output) from None
+    forgive_standard_output()
     with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:
         report = DemoReport(profiles)
         sink = SweepOutput(JsonLinesWriter(records), report, ())
         sink.header(sweep_header(profiles, strict=False))
         interrupted = on_loop(_sweep_fleet(profiles, sink, report))
-        sys.stdout.write(report.text(terminal()))
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
+    sys.stdout.write(report.text(terminal()))
     click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")
     return exit_code(interrupted=interrupted, graded=sink.graded, failed=False)
 
