@@ -18,6 +18,7 @@ from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options import DEFAULT_PROFILE, terminal
 from sshprobe.cli.output import SweepOutput
+from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
