@@ -48,7 +48,7 @@ def _waiver(finding: str) -> Waiver:
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
     before = grade(observation, profile, strict=strict)
-    context = RemedyContext.of(observation, profile, before.findings)
+    context = RemedyContext.of(observation, profile, before.findings, strict=strict)
     before = msgspec.structs.replace(before, findings=[each for each in before.findings if each.waived is None])
     find = openssh_steps if is_openssh(observation) else plain_steps
     if dropbear_version(observation) is not None:
