@@ -21,6 +21,9 @@ QUANTUM = (
 )
 """Post-quantum exchanges in the order in which they are named: what most servers have comes first."""
 
+NAMED = 24
+"""Names of what is to go that stand in advice. It is in every finding, and a server may offer thousands of a class."""
+
 
 def takes(profile: Profile, category: Class, name: str, *, strict: bool) -> bool:
     """Whether an algorithm that a server adds costs nothing under a profile. An unknown name always costs."""
@@ -121,9 +124,10 @@ def in_place_of(
     if chosen is None:
         return None
     gone = _names(observation, category, costly)
+    what = ", ".join(gone[:NAMED]) + (f" and {len(gone) - NAMED:,} more" if len(gone) > NAMED else "")
     if not chosen:
-        return f"have it offer another first, then take out {', '.join(gone)}"
-    return f"offer {' or '.join(chosen)} in place of {', '.join(gone)}"
+        return f"have it offer another first, then take out {what}"
+    return f"offer {' or '.join(chosen)} in place of {what}"
 
 
 def last_over_sha2(observation: Observation, costly: Collection[str], waived: Collection[str]) -> set[str]:

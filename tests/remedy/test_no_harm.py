@@ -204,3 +204,18 @@ def test_an_appliance_that_lets_none_in_gets_advice_that_fits() -> None:
         assert "inside the session" in text
         assert "PermitEmptyPasswords" not in text
         assert "every account" not in text
+
+
+def test_advice_does_not_grow_with_the_square_of_what_is_offered() -> None:
+    """It stands in each of as many findings: names of one letter or two in every list made records of 260 MB."""
+    many = [f"{at}@example.com" for at in range(500)]
+    names = {
+        **both("encryption", many),
+        **both("mac", many),
+        "kex_algorithms": many,
+        "server_host_key_algorithms": many,
+    }
+    seen = modern(identification=identification("SSH-2.0-scripted"), **names)
+    for profile in (load_profile("mozilla-modern"), load_profile("pci-dss")):
+        found = [each.remediation or "" for each in grade(seen, profile).findings]
+        assert max(map(len, found)) < 1000
