@@ -273,24 +273,66 @@ def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
 
 
 def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[str]:
-    """In words, the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw."""
-    unproven = [key.type for key in observation.host_keys or () if is_unproven(key)]
-    yield from (f"proof of the {type_} host key" for type_ in dict.fromkeys(unproven))
-    if profile.host_key is None:
-        return
-    sized: set[tuple[str, str]] = set()
-    for key in observation.host_keys or ():
-        entry = lookup("host_key", key.type)
-        if entry is not None and key.bits is not None and key.signature_verified:
-            # A key without its proof is a claim, as any server can show any key.
-            sized.add((entry.family, entry.format))
-    wanted: set[tuple[str, str]] = set()
-    for name in observation.server_host_key_algorithms or ():
-        entry = lookup("host_key", name)
-        if entry is not None and minimum_bits(profile, entry.family) is not None:
-            wanted.add((entry.family, entry.format))
-    for family, format in sorted(wanted - sized):
+    """In words, the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
+
+    A key that was asked for and never came has none either. It is missed where the record is partial: where it is
+    whole all keys were asked for and came, or nobody asked (`--depth lists`).
+    """
+    sizes = _sizes_not_seen(profile, observation)
+    keys = observation.host_keys or ()
+    unproven = [key.type for key in keys if key.signature_verified is not True]
+    doubted = {key.type for key in keys if is_unproven(key)}
+    for type_ in dict.fromkeys(unproven):
+        if type_ in doubted or _size_of(type_) not in sizes:
+            yield f"proof of the {type_} host key"
+    if observation.status == "partial" and observation.depth != "lists":
+        yield from (f"the {name} host key" for name in _never_shown(observation) if _size_of(name) not in sizes)
+    for family, format in sizes:
         yield f"size of the {family.upper()} host key" + ("" if format == "plain" else f" ({format})")
+
+
+def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[str, str]]:
+    """Family and format of each host key on offer whose size the profile bounds and no proven key showed."""
+    if profile.host_key is None:
+        return []
+    # A key without its proof is a claim, as any server can show any key.
+    shown = [key for key in observation.host_keys or () if key.bits is not None and key.signature_verified]
+    sized = {_size_of(key.type) for key in shown}
+    wanted = [_size_of(name) for name in observation.server_host_key_algorithms or ()]
+    return sorted(
+        {
+            each
+            for each in wanted
+            if each is not None and minimum_bits(profile, each[0]) is not None and each not in sized
+        }
+    )
+
+
+def _size_of(name: str) -> tuple[str, str] | None:
+    """The keys that share a size: family and format."""
+    entry = lookup("host_key", name)
+    return None if entry is None else (entry.family, entry.format)
+
+
+def _never_shown(observation: Observation) -> Iterator[str]:
+    """Yield the host keys on offer, by the first name of each, that are read here and did not come."""
+    seen = {_kind_of_key(key.type) for key in observation.host_keys or ()}
+    for name in observation.server_host_key_algorithms or ():
+        kind = _kind_of_key(name)
+        if kind is not None and kind not in seen:
+            seen.add(kind)
+            yield name
+
+
+def _kind_of_key(name: str) -> tuple[str, ...] | None:
+    """What tells one host key from another, however it signs; None of no key, and of those that need not exist.
+
+    Some servers list X.509 names without a certificate (Cisco IOS XE).
+    """
+    entry = lookup("host_key", name)
+    if entry is None or entry.family == "none" or entry.format not in ("plain", "openssh-cert"):
+        return None
+    return entry.family, entry.curve, entry.format, str(entry.hardware)
 
 
 def judge_together(profile: Profile, observation: Observation) -> Iterator[Judgement]:

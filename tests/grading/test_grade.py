@@ -419,12 +419,32 @@ def test_a_key_without_proof_is_never_compliant(profile: Profile, key: HostKey) 
     assert f"proof of the {key.type} host key" not in grade(modern(host_keys=good), profile).not_observed
 
 
-def test_a_key_that_could_not_be_checked_counts_where_its_size_is_bounded() -> None:
-    """As with `--depth lists`: nobody saw it, and only a bound on its size needs it."""
-    unchecked = modern(host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096, verified=None)])
-    assert "size of the RSA host key" in grade(unchecked, SIZED).not_observed
-    rfc = load_profile("rfc9142")
-    assert grade(unchecked, rfc).not_observed == grade(modern(host_keys=[]), rfc).not_observed == []
+@pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
+def test_a_key_that_could_not_be_checked_is_never_compliant(profile: Profile) -> None:
+    """Behind sntrup761 alone, say, or of a size that nobody verifies."""
+    unchecked = grade(modern(host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096, None)]), profile)
+    assert unchecked.compliant is not True
+    assert {"proof of the ssh-rsa host key", "size of the RSA host key"} & {*unchecked.not_observed}
+    assert "host_key.unproven" not in {each.id for each in unchecked.findings}
+
+
+@pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
+def test_a_key_that_was_asked_for_and_never_came_is_never_compliant(profile: Profile) -> None:
+    for keys in (None, [], [host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096)]):
+        verdict = grade(modern(status="partial", host_keys=keys), profile)
+        assert verdict.compliant is not True
+        assert "the ecdsa-sha2-nistp256 host key" in verdict.not_observed
+        unseen = {"the rsa-sha2-512 host key", "size of the RSA host key"} & {*verdict.not_observed}
+        assert len(unseen) == (not keys)
+    shown = [host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096), host_key("ecdsa-sha2-nistp256", 256)]
+    for whole in (
+        modern(status="partial", host_keys=shown),
+        modern(status="partial", depth="lists", host_keys=None),
+        # Cisco IOS XE lists these without a certificate.
+        modern(status="partial", host_keys=shown, server_host_key_algorithms=["ssh-ed25519", "x509v3-ssh-rsa"]),
+    ):
+        missed = [each for each in grade(whole, profile).not_observed if each.endswith(" host key")]
+        assert not [each for each in missed if not each.startswith("size of")]
 
 
 @pytest.mark.parametrize(
@@ -839,16 +859,20 @@ SHOWN = host_key("ssh-ed25519", 256)
 
 
 @pytest.mark.parametrize("other", ["ecdsa-sha2-nistp256", "rsa-sha2-512"])
-@pytest.mark.parametrize("keys", [None, [], [SHOWN]], ids=["not asked", "none came", "one came"])
-def test_a_key_need_be_shown_only_where_its_name_does_not_say_its_size(other: str, keys: list[HostKey] | None) -> None:
-    """Whether it was asked for makes no difference to that. One that was shown without proof is another matter."""
-    seen = modern(status="partial", server_host_key_algorithms=["ssh-ed25519", other], host_keys=keys)
+def test_a_key_need_be_shown_only_where_its_name_does_not_say_its_size(other: str) -> None:
+    """Where nobody asked for it. One that was shown without proof is another matter, and so is one that never came."""
+    seen = modern(depth="lists", server_host_key_algorithms=["ssh-ed25519", other], host_keys=None)
     verdict = grade(seen, SIZED)
     said_by_its_name = other != "rsa-sha2-512"
     assert verdict.compliant is (True if said_by_its_name else None)
     assert verdict.not_observed == ([] if said_by_its_name else ["size of the RSA host key"])
-    wrong = msgspec.structs.replace(seen, host_keys=[SHOWN, host_key(other, 4096, verified=False)])
+    wrong = msgspec.structs.replace(seen, depth="full", host_keys=[SHOWN, host_key(other, 4096, verified=False)])
     assert grade(wrong, SIZED).compliant is None
+    for keys in (None, [], [SHOWN]):
+        assert (
+            grade(msgspec.structs.replace(seen, status="partial", depth="full", host_keys=keys), SIZED).compliant
+            is None
+        )
 
 
 def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
