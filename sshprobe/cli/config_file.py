@@ -21,21 +21,18 @@ class ConfigFile:
     """The file as it is; one that does not exist is empty. Raises `InputError` naming the line that is wrong."""
 
     def __init__(self, path: Path) -> None:
-        from sshprobe.profiles.load import toml_document
         from sshprobe.profiles.text import TomlText
+        from sshprobe.profiles.toml_files import LARGEST_FILE, toml_document, toml_text
+        from sshprobe.small_files import read_small_file
 
         self.path = path
         try:
-            data = path.read_bytes()
+            data = read_small_file(path, most=LARGEST_FILE, advice="take out what is not used any more")
         except FileNotFoundError:
             data = b""
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}", source=str(path)) from None
-        try:
-            self.text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data[: error.start].count(b"\n") + 1
-            raise InputError("is not UTF-8 text", source=str(path), line=line) from None
+        self.text = toml_text(data, source=str(path))
         self._document = toml_document(self.text, source=str(path))
         self._lines = TomlText(self.text, str(path))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +10,16 @@ import click
 from sshprobe.cli.options import Command
 from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
+from sshprobe.small_files import MEBIBYTE, read_small_file
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetFacts
     from sshprobe.model.records import Record
     from sshprobe.report.latest import Latest
+
+
+LARGEST_LIST = 128 * MEBIBYTE
+"""Bytes of a list of keys: eight million entries as badkeys has them."""
 
 
 def weak_keys_option(command: Command) -> Command:
@@ -43,10 +47,9 @@ def fleet_facts(weak_keys: tuple[str, ...]) -> FleetFacts:
     known = KnownKeys()
     for name in weak_keys:
         try:
-            data = Path(name).read_bytes()
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no file name"
-            raise InputError(f"cannot be read: {reason}", source=name) from None
+            data = read_small_file(name, most=LARGEST_LIST, advice="is it a list of keys?")
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=name) from None
         known.add(data, source=name)
     return FleetFacts(known)
 

@@ -77,6 +77,7 @@ def show(name: str, format_: str, release: str | None) -> None:
     import msgspec
 
     from sshprobe.profiles import builtin_profile_text, is_built_in, load_profile
+    from sshprobe.profiles.load import profile_text
 
     if release is not None and format_ not in ("sshd_config", "ssh_config"):
         raise click.UsageError("`--openssh` is for `--format sshd_config` and `--format ssh_config`")
@@ -89,7 +90,7 @@ def show(name: str, format_: str, release: str | None) -> None:
     elif format_ == "json":
         click.echo(msgspec.json.format(msgspec.json.encode(profile)))
     elif format_ == "toml":
-        text = builtin_profile_text(name) if is_built_in(name) else Path(name).read_text(encoding="utf-8")
+        text = builtin_profile_text(name) if is_built_in(name) else profile_text(name)
         click.echo("\n".join(escape_unprintable(line.expandtabs()) for line in text.splitlines()))
     else:
         click.echo("\n".join(fields(msgspec.to_builtins(profile), terminal())))

@@ -225,7 +225,7 @@ class NewTable:
 
     def _check(self, command: str) -> None:
         """Never make a file that cannot be read again: `scan = {}` in it allows no table of ours."""
-        from sshprobe.profiles.load import toml_document
+        from sshprobe.profiles.toml_files import toml_document
 
         try:
             self._addition.encode("utf-8")

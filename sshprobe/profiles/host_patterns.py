@@ -19,13 +19,14 @@ class HostPattern:
     def __init__(self, text: str) -> None:
         self.text = text
         self._network = _network(text)
-        self._name: re.Pattern[str] | None = None
+        self._parts: list[str] = []
+        """Of a pattern for names: what stands between the `*`."""
         if self._network is None and text != EVERY_HOST:
             name = text.lower().removesuffix(".")
             # Without a letter it is meant as an address, and none of ours.
             if not re.fullmatch(r"[a-z0-9_*.-]+", name) or not re.search(r"[a-z]", name):
                 raise ValueError("is neither an address, a network, 10.1.*, a name with or without `*`, nor `*`")
-            self._name = re.compile(".*".join(map(re.escape, name.split("*"))))
+            self._parts = name.split("*")
 
     @property
     def is_everything(self) -> bool:
@@ -43,9 +44,27 @@ class HostPattern:
             # The address that was reached counts, even where the host was named by another.
             reached = _address(host if address is None else address)
             return reached is not None and reached.version == self._network.version and reached in self._network
-        assert self._name is not None
         name = host.lower().removesuffix(".")
-        return _address(name) is None and self._name.fullmatch(name) is not None
+        return _address(name) is None and _fits(name, self._parts)
+
+
+def _fits(name: str, parts: list[str]) -> bool:
+    """Whether the parts stand in a name in order, the first at its beginning and the last at its end.
+
+    Each part is taken where it comes first, which never costs a match: so nothing is tried twice.
+    """
+    if len(parts) == 1:
+        return name == parts[0]
+    first, *between, last = parts
+    if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
+        return False
+    place, end = len(first), len(name) - len(last)
+    for part in between:
+        found = name.find(part, place, end)
+        if found < 0:
+            return False
+        place = found + len(part)
+    return True
 
 
 @lru_cache(maxsize=4096)

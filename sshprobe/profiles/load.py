@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -30,6 +28,8 @@ from sshprobe.profiles.model import (
 )
 from sshprobe.profiles.stock import FAMILY, is_stock, stock_profile_text
 from sshprobe.profiles.text import Place, TomlText
+from sshprobe.profiles.toml_files import LARGEST_FILE, toml_document, toml_text
+from sshprobe.small_files import read_small_file
 
 
 def available_profiles() -> list[str]:
@@ -83,15 +83,16 @@ def _load(name_or_path: str, extending: tuple[str, ...]) -> Profile:
     path = Path(name_or_path)
     if not name_or_path or (not path.suffix and len(path.parts) < 2 and not path.exists()):
         builtin_profile_text(name_or_path)
+    return _parse(profile_text(name_or_path), name_or_path, (*extending, name_or_path))
+
+
+def profile_text(name: str) -> str:
+    """The TOML of a profile of the user. Raises `InputError`."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise InputError("not UTF-8 text", source=name_or_path, line=line) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read the profile: {reason}", source=name_or_path) from None
-    return _parse(text, name_or_path, (*extending, name_or_path))
+        data = read_small_file(name, most=LARGEST_FILE, advice="a profile is a short TOML file")
+    except OSError as error:
+        raise InputError(f"cannot read the profile: {error.strerror}", source=name) from None
+    return toml_text(data, source=name)
 
 
 def _parse(text: str, source: str, extending: tuple[str, ...]) -> Profile:
@@ -123,17 +124,6 @@ def _base(name: object, reader: TomlText, extending: tuple[str, ...]) -> Profile
     if any(path.resolve() == Path(each).resolve() for each in extending):
         reader.fail(place, f"`{name}` leads back to itself")
     return _load(str(path), extending)
-
-
-def toml_document(text: str, *, source: str) -> dict[str, Any]:
-    """The document in `text`. Raises `InputError` naming the line where it is no TOML."""
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        message, _, place = str(error).partition(" (at ")
-        found = re.match(r"line (\d+)", place)
-        line = int(found[1]) if found else text.count("\n") + 1
-        raise InputError(f"not TOML: {message[0].lower()}{message[1:]}", source=source, line=line) from None
 
 
 def _directory() -> Path:
@@ -219,9 +209,10 @@ def _check_authentication(rule: AuthenticationRule, reader: TomlText) -> None:
     for field in ("allowed", "forbidden", "require", "recommended"):
         if getattr(rule, field):
             _check_names(getattr(rule, field), ("authentication", field), reader)
+    allowed, forbidden = set(rule.allowed), set(rule.forbidden)
     for field in ("require", "recommended"):
         for name in getattr(rule, field):
-            if name in rule.forbidden or (rule.allowed and name not in rule.allowed):
+            if name in forbidden or (allowed and name not in allowed):
                 reader.fail(("authentication", field), f"`{name}` is not among what passes", name)
 
 
@@ -297,19 +288,22 @@ def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> No
             reader.fail(place, f"`{word}`, but `{category}.allowed` has it")
         if words.setdefault(same, word) != word:
             reader.fail(place, f"`{word}`, but another name of the same algorithm has `{words[same]}`")
+    named = {*rule.allowed, *rule.dated, *rule.words}
     for name in rule.places:
-        if name not in (*rule.allowed, *rule.dated, *rule.words):
+        if name not in named:
             reader.fail((category, "places", name), "is not among `allowed`, `dated` and `words`")
 
 
 def _check_names(names: tuple[str, ...], place: Place, reader: TomlText) -> None:
     if not names:
         reader.fail(place, "is empty, which nothing could meet")
-    for index, name in enumerate(names):
+    seen: set[str] = set()
+    for name in names:
         if not re.fullmatch(r"[!-+\--~]+", name):
             reader.fail(place, f"`{name}` is no name: printable ASCII without blank and comma", name)
-        if name in names[:index]:
+        if name in seen:
             reader.fail(place, f"`{name}` is there twice", name)
+        seen.add(name)
 
 
 def _check_bits(bits: int, place: Place, reader: TomlText) -> None:

@@ -18,7 +18,7 @@ class TomlText:
 
     def __init__(self, text: str, source: str) -> None:
         self.source = source
-        self.lines = text.splitlines()
+        self.lines = text.split("\n")  # as tomllib counts them: U+2028 ends no line
 
     @cached_property
     def places(self) -> dict[Place, int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from sshprobe.model.observation import SCHEMA
 from sshprobe.model.records import HostRecord, Record, SweepDocument, SweepRecord
 from sshprobe.report.latest import Latest
 from sshprobe.report.locks import is_locked
+from sshprobe.small_files import MEBIBYTE, read_at_most
 
 
 class Records(Iterator[Record]):
@@ -39,6 +39,18 @@ class Records(Iterator[Record]):
     def _at(self, source: _Source) -> None:
         self.source, self.line = source.name, source.line
 
+
+LONGEST_RECORD = 32 * MEBIBYTE
+"""Bytes of a line. A host that sends all that we read of it makes one of a tenth of that."""
+
+LARGEST_DOCUMENT = 512 * MEBIBYTE
+"""Bytes of a document, which is read as a whole."""
+
+MOST_OF_A_PIPE = 1 << 34
+"""Bytes that are kept of what can be read only once."""
+
+MOST_BLANK_LINES = 10_000
+"""In a row, of what can be read only once: what follows is not read."""
 
 _CUT_OFF = "input data was truncated"
 """What msgspec says of the first part of a value."""
@@ -129,12 +141,12 @@ class _Source:
             if name == "-":
                 if stdin is None:
                     raise InputError("is closed", source=self.name)
-                self._stream: IO[bytes] = _spool(stdin)
+                self._stream: IO[bytes] = _spool(stdin, self.name)
                 return
             self._stream = Path(name).open("rb")  # noqa: SIM115 - read twice, then closed by close()
             if not self._stream.seekable():
                 with self._stream as pipe:
-                    self._stream = _spool(pipe)
+                    self._stream = _spool(pipe, self.name)
             elif is_locked(Path(name)):
                 self._end = _end_of_lines(self._stream)
         except OSError as error:
@@ -150,10 +162,11 @@ class _Source:
     def records(self) -> Iterator[Record]:
         try:
             self._stream.seek(0)
-            first = self._stream.readline()
+            first = self._stream.readline(LONGEST_RECORD + 1)
             self._stream.seek(0)
             if _is_document(first):
-                yield from self._document(self._stream.read())
+                advice = "records as lines (`--format jsonl`) may be larger"
+                yield from self._document(read_at_most(self._stream, LARGEST_DOCUMENT, source=self.name, advice=advice))
             else:
                 yield from self._lines()
         except OSError as error:
@@ -162,10 +175,13 @@ class _Source:
     def _lines(self) -> Iterator[Record]:
         decoder = msgspec.json.Decoder(Record)
         at = 0
-        for number, line in enumerate(self._stream, start=1):
+        for number, line in enumerate(_lines_of(self._stream), start=1):
             at += len(line)
             if self._end is not None and at > self._end:
                 return
+            if len(line) > LONGEST_RECORD:
+                words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, which no record is"
+                raise InputError(words, source=self.name, line=number)
             if not line.strip():
                 continue
             try:
@@ -202,11 +218,34 @@ class _Source:
             )
 
 
-def _spool(stream: IO[bytes]) -> IO[bytes]:
-    """Copy what can be read only once to where it can be read twice."""
+def _lines_of(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield the lines; of one that is too long its beginning alone, and nothing after it."""
+    while line := stream.readline(LONGEST_RECORD + 1):
+        yield line
+        if len(line) > LONGEST_RECORD:
+            return
+
+
+def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
+    """Copy what can be read only once to where it can be read twice, up to a line that is too long for a record."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by _Source.close()
     try:
-        shutil.copyfileobj(stream, spool)
+        size = blank = 0
+        known = False
+        for number, line in enumerate(_lines_of(stream)):
+            spool.write(line)
+            if number == 0 and _is_document(line):
+                _copy(stream, spool, LARGEST_DOCUMENT + 1)
+                break
+            size += len(line)
+            blank = 0 if line.strip() else blank + 1
+            known = known or (blank == 0 and _is_record(line))
+            # What follows changes no error any more, and may have no end.
+            if blank > MOST_BLANK_LINES or (blank == 0 and not known):
+                break
+            if size > MOST_OF_A_PIPE:
+                words = f"is longer than {MOST_OF_A_PIPE >> 30} GiB: write it into a file first"
+                raise InputError(words, source=name)
     except BaseException:  # Ctrl-C while a pipe is waited for
         spool.close()
         raise
@@ -224,6 +263,20 @@ def _end_of_lines(stream: IO[bytes]) -> int:
             return start + found + 1
         end = start
     return 0
+
+
+def _copy(stream: IO[bytes], to: IO[bytes], most: int) -> None:
+    while most > 0 and (data := stream.read(min(most, MEBIBYTE))):
+        to.write(data)
+        most -= len(data)
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line, type=Record)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return False
+    return True
 
 
 def _is_document(first_line: bytes) -> bool:

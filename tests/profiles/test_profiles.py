@@ -214,7 +214,7 @@ def test_unreadable_profiles(tmp_path: Path) -> None:
         load_profile(str(tmp_path))
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b'id = "x"\ntitle = "\xff"\n')
-    with pytest.raises(InputError, match=r"binary\.toml:2: not UTF-8 text"):
+    with pytest.raises(InputError, match=r"binary\.toml:2: is not UTF-8 text"):
         load_profile(str(binary))
     with pytest.raises(InputError, match="unknown profile ``"):
         load_profile("")
