@@ -160,7 +160,9 @@ def _is_ours(letters: str, valued: dict[str, bool]) -> bool:
             value = letters[index + 1 :]
             if letter in _GLUED_NUMBERS or not value:
                 return not value or value[0].isdigit() or value == "-"
-            return not (letter == "o" and value[0] in _OUTPUT_LETTERS) and any(mark in value for mark in "./~")
+            if value[0] == "=" or (letter == "o" and value[0] in _OUTPUT_LETTERS):
+                return False
+            return any(mark in value for mark in "./~")
     return True
 
 

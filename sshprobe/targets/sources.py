@@ -16,12 +16,20 @@ GZIP = b"\x1f\x8b"
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 """First bytes of compressed files (RFC 1952 section 2.3.1), and of text as Windows writes it."""
 
+_HEADERS = frozenset(
+    (
+        *("ip", "ips", "ip_address", "ip_addresses", "ipaddress", "ip_str", "ipv4", "ipv6", "address", "addresses"),
+        *("host", "hosts", "hostname", "hostnames", "host_name", "fqdn", "saddr", "targets"),
+    )
+)
+
 NOT_TEXT = "is not text: it holds NUL bytes"
 
 MOST_UTF_16 = 2**26
 """Bytes of a file in UTF-16, which is converted in one piece."""
 _MOST = 2**28
 """Bytes of a list of targets: 16 million addresses, which take 256 MB when they are read."""
+_MOST_LINES = 20_000_000
 _LONGEST_WORD = 2**16
 _CHUNK = 2**16
 
@@ -108,6 +116,8 @@ def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> It
         if b"\0" in data:
             raise InputError(NOT_TEXT, source=source, line=number + 1 + data.count(b"\n", 0, data.index(b"\0")))
         *lines, rest = (rest + data).split(b"\n")
+        if number + len(lines) > _MOST_LINES:
+            raise InputError(f"has more than {_MOST_LINES:,} lines: split it and scan the parts", source=source)
         for line in lines:
             number += 1
             if len(line) > longest:
@@ -125,6 +135,13 @@ def read_lines(stream: IO[bytes], source: str, *, longest: int, most: int) -> It
 def too_large(source: str, most: int) -> InputError:
     """Return the error that a file has more than `most` bytes."""
     return InputError(f"has more than {most // 2**20:,} MiB: split it and scan the parts", source=source)
+
+
+def refuse_header(text: str, source: str | None, line: int | None) -> None:
+    """Raise `InputError` where the first line of a list is what its column is called."""
+    if text.lower() in _HEADERS:
+        words = f'"{text}" is the name of a column and not a host: leave it out, or write "{text}." if it is one'
+        raise InputError(words, source=source, line=line)
 
 
 def decode_utf16(data: bytes, source: str) -> bytes:

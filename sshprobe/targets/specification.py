@@ -191,7 +191,10 @@ def _parse(text: str) -> Spec:
     if "@" in text:
         raise Malformed(f"is no host: leave out the user name{_as_in(text.rpartition('@')[2])}")
     if "," in text:
-        raise Malformed("is no host: write one host a line, or one an argument")
+        first, _, second = text.partition(",")
+        spec = _spec_of(first) if _A_PORT.fullmatch(second) else None
+        meant = f"; for a port write {endpoint(spec.host, int(second))}" if isinstance(spec, HostSpec) else ""
+        raise Malformed(f"is no host: write one host a line, or one an argument{meant}")
     host, port = _split_port(text)
     if "/" in host:
         return _parse_network(text, host, port)
@@ -207,7 +210,7 @@ def _parse(text: str) -> Spec:
 
 def _as_in(text: str) -> str:
     """Return how to write it, if that is a target."""
-    return f", as in {text}" if _spec_of(text) is not None else ""
+    return f", as in {escape_unprintable(text)}" if _spec_of(text) is not None else ""
 
 
 def _meant_by_words(words: list[str]) -> str:

@@ -73,6 +73,7 @@ def test_other_commands_too(command: str, option: str, capsys: pytest.CaptureFix
         (("-hl", "127.0.0.1"), "`-hl` is not an option: see `sshprobe scan --help`"),
         (("-depth", "lists", "127.0.0.1"), "`-depth` is not an option: long ones have two dashes, `--depth`"),
         (("-p=22", "127.0.0.1"), "`-p=22` is not an option: if it has a value, write that apart, `-p 22`"),
+        (("-o=x.json", "127.0.0.1"), "`-o=x.json` is not an option: if it has a value, write that apart, `-o x.json`"),
         (("-p-", "127.0.0.1"), "for all ports write 1-65535"),
         (("-p", "T:22", "127.0.0.1"), "'T:22' is not a port: SSH is on TCP, so write '22'"),
     ],

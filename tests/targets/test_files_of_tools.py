@@ -3,6 +3,7 @@
 import bz2
 import gzip
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,17 @@ def test_inventories_in_ini_and_yaml_are_for_ansible(text: str) -> None:
     assert "`ansible-inventory -i FILE --list`" in error(text)
 
 
+def test_values_of_ansible_that_are_none() -> None:
+    hosts = {
+        "a": {"ansible_port": None, "ansible_connection": None, "ansible_ssh_common_args": None},
+        "b": {"ansible_port": [24]},
+        "c": {"ansible_port": ""},
+    }
+    text = json.dumps({"web": {"hosts": None, "vars": None, "children": None}, "_meta": {"hostvars": hosts}})
+    assert of(text) == {("a", 22)}
+    assert of('{"db": {"hosts": ["x"]}, "_meta": {"hostvars": null}}') == {("x", 22)}
+
+
 # known_hosts
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7rH0kIvU"
@@ -262,7 +274,23 @@ def test_lines_of_known_hosts() -> None:
             ":1: is a table with the columns \"host, ip\": `awk -F';' 'NR>1 {print $2}' FILE`",
         ),
         (b"# IP, Name\n192.0.2.1,a\n", ':2: "192.0.2.1,a" is no host: write one host a line'),
-        (b"192.0.2.1,22\n", ':1: "192.0.2.1,22" is no host: write one host a line'),
+        (
+            b"192.0.2.1,22\n",
+            ':1: "192.0.2.1,22" is no host: write one host a line, or one an argument; for a port write',
+        ),
+        (b"# ours\nIP\n192.0.2.1\n", ':2: "IP" is the name of a column and not a host: leave it out, or write "IP."'),
+        (b'["web1", "web2"]', ":1: is no inventory: a JSON object belongs here: `jq -r '.[]' FILE | sshprobe scan -`"),
+        (
+            b"url,host,port\nhttps://web1,web1,443\n",
+            ":1: is a table with the columns \"url, host, port\": `awk -F, 'NR>1 {print $2}'",
+        ),
+        (
+            b"ip,ip_str,port\n1,192.0.2.1,22\n",
+            ':1: is a table with the columns "ip, ip_str, port": `awk -F, \'NR>1 {print $2":',
+        ),
+        (b'restrict,command="x" ssh-ed25519 AAAA me\n', ":1: is a line of authorized_keys, which names no hosts"),
+        (b'web1 ssh-rsa AAAA\nfrom="*.x" ssh-ed25519 AAAA me\n', ":2: is a line of authorized_keys"),
+        (b"<nmaprun " + b"a" * 2**23, ":1: is not XML that can be read: a tag has more than 4 MiB"),
         (b"192.0.2.1 -> [22,x]\n", ":1: "),
         (b"127.0.0.1:22 [cloudflare]\n", ":1: "),
     ],
@@ -276,6 +304,19 @@ def test_other_files_are_refused(data: bytes, words: str) -> None:
 def test_an_endless_file_is_one_line(format_: str | None, as_file: bool) -> None:
     with Path("/dev/zero").open("rb") as stream, pytest.raises(InputError, match=r"is not text: it holds NUL bytes"):
         parse_targets([], inventories=["/dev/zero" if as_file else "-"], inventory_format=format_, stdin=stream)
+
+
+def test_the_name_of_a_column_is_no_host_in_a_list() -> None:
+    with pytest.raises(InputError, match=':1: "hostname" is the name of a column and not a host'):
+        parse_targets(["-"], stdin=io.BytesIO(b"hostname\nweb1\n"))
+    stream = parse_targets(["ip", "-"], stdin=io.BytesIO(b"host.\nip\n"))
+    assert [target.host for target in stream] == ["ip", "host"]
+
+
+def test_lines_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sshprobe.targets.sources._MOST_LINES", 1000)
+    with pytest.raises(InputError, match="has more than 1,000 lines: split it"):
+        parse_targets(["-"], stdin=Endless(b"\n"))  # type: ignore[arg-type]
 
 
 def test_an_endless_list_is_one_line() -> None:

@@ -12,6 +12,8 @@ OTHER_CONNECTION = "hosts that ansible does not reach by SSH"
 TEMPLATE = "hosts whose address or port is a template"
 NO_TEXT = "hosts whose `ansible_host` is null, a list or empty; the first is"
 
+NO_NUMBER = "hosts whose `ansible_port` is no number; the first is"
+
 FLATTEN = "`ansible-inventory -i FILE --list`, without `--export`, writes what can be read"
 
 _SSH_CONNECTIONS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "libssh", "network_cli", "netconf"})
@@ -28,7 +30,7 @@ _DECIDING = frozenset(
 
 def is_ansible(value: Mapping[str, Any]) -> bool:
     """Say whether a JSON object is an inventory: groups that are objects or, in old scripts, lists of names."""
-    if isinstance(_mapping(value.get("_meta")).get("hostvars"), dict) or isinstance(value.get("all"), dict):
+    if "_meta" in value or isinstance(value.get("all"), dict):
         return True
     # Lists of words alone stand in the JSON of any program, what is to be left out among them.
     return all(map(_is_group, value.values())) and any("hosts" in _mapping(group) for group in value.values())
@@ -59,14 +61,14 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
             raise source.error(f"group {quote(group)} is written as in Ansible's YAML: {FLATTEN}", line)
         if isinstance(hosts, (list, dict)):
             names.update((name, None) for name in hosts if isinstance(name, str))
-    no_text = ""
+    no_text = no_port = ""
     for name in [*names, *(name for name in hostvars if name not in names)]:
         variables = _mapping(hostvars.get(name))
         host = variables.get("ansible_host", variables.get("ansible_ssh_host", name))
         port = variables.get("ansible_port", variables.get("ansible_ssh_port"))
-        connection = str(variables.get("ansible_connection", "ssh"))
+        connection = str(variables.get("ansible_connection") or "ssh")
         arguments = " ".join(
-            str(variables.get(f"ansible_ssh{which}_args", "")) for which in ("", "_common", "_extra")
+            str(variables.get(f"ansible_ssh{which}_args") or "") for which in ("", "_common", "_extra")
         )  # -o ProxyJump, -o ProxyCommand, -J
         if connection.rpartition(".")[2] not in _SSH_CONNECTIONS:
             source.left_out[OTHER_CONNECTION] += 1
@@ -77,6 +79,9 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
         elif not isinstance(host, str) or not host.strip():
             no_text = no_text or f"{NO_TEXT} {quote(name)}"
             source.left_out[no_text] += 1
+        elif port is not None and (isinstance(port, (bool, list, dict)) or port == ""):
+            no_port = no_port or f"{NO_NUMBER} {quote(name)}"
+            source.left_out[no_port] += 1
         else:
             # Ansible gives it to ssh, which takes a user name before "@".
             host = host.strip().rpartition("@")[2]

@@ -62,7 +62,8 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
             except (RecursionError, ValueError):  # a ValueError is a number of thousands of digits
                 raise source.error("is no JSON that can be read: it is nested too deeply or too large", line) from None
             if not isinstance(value, dict):
-                raise source.error("is no inventory: a JSON object belongs here", line)
+                way = ": `jq -r '.[]' FILE | sshprobe scan -` takes a list of hosts" if isinstance(value, str) else ""
+                raise source.error(f"is no inventory: a JSON object belongs here{way}", line)
             yield line, value
             line += buffer.count("\n", position, end)
             position = end

@@ -17,6 +17,12 @@ BAD_LINE = "lines that are not host names, key type and key; the first is line"
 
 _KEY_TYPE = re.compile(r"(ssh-|ecdsa-sha2-|rsa-sha2-|sk-|x509v3-|spi-|pgp-|webauthn-)[a-z0-9@.+_-]+", re.IGNORECASE)
 _KEY = re.compile(r"[A-Za-z0-9+/]+={0,3}")
+_OF_AUTHORIZED_KEYS = re.compile(
+    r'[^,]*=?"|(restrict|cert-authority|(no-)?(pty|user-rc|(agent|port|x11)-forwarding)|no-touch-required'
+    r"|verify-required)(,|$)",
+    re.IGNORECASE,
+)
+"""How the options of a line in authorized_keys (sshd(8)) begin, which stand where known_hosts has names."""
 _NUMBER = re.compile(r"[0-9]+")
 
 
@@ -58,6 +64,8 @@ def read_known_hosts(source: Source) -> Iterator[Spec]:
             bad_line = bad_line or f"{BAD_LINE} {number}"
             source.left_out[bad_line] += 1
             continue
+        if _OF_AUTHORIZED_KEYS.match(fields[1]):
+            raise source.error("is a line of authorized_keys, which names no hosts", number)
         if fields[0]:
             source.left_out[REVOKED] += 1
             continue

@@ -16,6 +16,7 @@ from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.specification import HostSpec, Spec
 
 _CHUNK = 65_536
+_LONGEST_TAG = 2**22
 SSH_SERVICES = frozenset({"ssh", "netconf-ssh"})
 """Names in nmap-services of nmap 7.93 (22/tcp and 830/tcp) and of its version scan that are SSH."""
 OTHER_PORTS = "open ports that nmap does not call ssh (name them with `-p`)"
@@ -35,9 +36,14 @@ def read(source: Source) -> Iterator[Spec]:
     parser = expat.ParserCreate("utf-8" if source.is_converted else None)
     handler = _Handler(source, parser)
     ended = False
+    fed = 0
     while not ended:
         data = source.stream.read(_CHUNK)
         ended = not data
+        fed += len(data)
+        if fed - max(parser.CurrentByteIndex, 0) > _LONGEST_TAG:  # which is read again with every chunk
+            words = f"is not XML that can be read: a tag has more than {_LONGEST_TAG // 2**20} MiB"
+            raise source.error(words, parser.CurrentLineNumber)
         try:
             parser.Parse(data, ended)
         except expat.ExpatError as error:

@@ -10,7 +10,7 @@ from sshprobe.targets.inventories.services import is_open
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
 from sshprobe.targets.specification import Spec, quote
 
-_ADDRESS_WORDS = ("ip", "ip_str", "ip address", "ip_address", "ipaddress", "ipv4", "address", "addr", "saddr")
+_ADDRESS_WORDS = ("ip_str", "ip", "ip address", "ip_address", "ipaddress", "ipv4", "address", "addr", "saddr")
 _NAME_WORDS = ("host", "hostname", "host name", "host_name", "fqdn", "dns", "name", "node", "server", "target")
 _PORT_WORDS = ("port", "sport", "ssh port", "ssh_port")
 _HEADER_CELL = re.compile(r"[A-Za-z][A-Za-z0-9 _-]*|")
@@ -93,7 +93,8 @@ def refuse_table(source: Source) -> Iterator[Spec]:
     number, line = next(source.lines(), (1, ""))
     separator, cells = header_of([line]) or (",", [line])
     column = next((word for word in (*_ADDRESS_WORDS, *_NAME_WORDS) if word in cells), "")
-    port = next((word for word in _PORT_WORDS if word in cells), None)
+    of_the_web = any(word in cells for word in ("url", "scheme", "tls_version"))
+    port = None if of_the_web else next((word for word in _PORT_WORDS if word in cells), None)
     fields = f"${cells.index(column) + 1}" if column else "$1"
     if port is not None:
         fields += f'":"${cells.index(port) + 1}'
