@@ -16,12 +16,13 @@ from sshprobe.algorithms.weakness import RULES, UNKNOWN, Weakness, weakness
 from sshprobe.model.verdict import SEVERITIES
 
 _SHORT_CURVE = r"(?:nist|sec|brainpool)?[pkbt](?:1[0-9]{2}|20[0-9])(?:[rkt][0-9])?"
+_DES = r"des(?:40|56|64)?(?!-ede)|sdes"
 _BLOCK_64 = r"blowfish|bf|cast128|cast5|idea|gost89|magma|skipjack|x?tea|safer|rc2|rc5"
 
 _PARTS: tuple[tuple[Class, str, str, str], ...] = (
     (
         "kex",
-        r"group-?1|modp(?:512|768|1024)|dh(?:512|768|1024)",
+        r"group-?(?:1|2|512|768|1024)|(?:modp|dh)-?(?:512|768|1024)",
         "logjam",
         "a 1024-bit group or less",
     ),
@@ -34,10 +35,10 @@ _PARTS: tuple[tuple[Class, str, str, str], ...] = (
     ("host_key", r"sha-?1|md5", "sha1-signature", "SHA-1 or MD5"),
     ("cipher", r"none|null|plain|plaintext|cleartext", "no-protection", "no encryption"),
     ("cipher", r"a?rc4(?:[0-9]+)?|arcfour(?:[0-9]+)?", "rc4", "RC4"),
-    ("cipher", r"des(?:40|56|64)?(?!-ede)|sdes|40|40bit|56|56bit", "short-key", "DES or a short key"),
+    ("cipher", rf"{_DES}|40|40bit|56|56bit", "short-key", "DES or a short key"),
     ("cipher", r"ecb", "ecb", "ECB mode"),
     ("cipher", r"3des|des3|tdes|tdea|3tdea|2tdea|des-ede3?|tripledes", "64-bit-block", "3DES"),
-    ("cipher", _BLOCK_64, "64-bit-block", "64-bit blocks"),
+    ("cipher", rf"{_BLOCK_64}|{_DES}|desx", "64-bit-block", "64-bit blocks"),
     ("cipher", r"cbc", "cbc", "CBC mode"),
     ("cipher", r"[co]fb(?:[0-9]+)?", "mode", "CFB or OFB mode"),
     ("mac", r"none|null", "no-protection", "no MAC"),

@@ -1,15 +1,19 @@
-"""What a server offers and a profile that only forbids says nothing of: whether it may be offered cannot be known.
+"""What a server offers and a profile without a closed list says nothing of: whether it may be offered is not known.
 
 A list of what is forbidden names what its authors met. A name that nobody knows may hide one of those; and a weak
 algorithm that no OpenSSH ever had, such as "des-ctr", was outside of what such a list is about. Neither is a
 deviation, and neither lets a verdict be `true`.
+
+Where a profile says nothing of a class, less is left open: an unknown name, because whatever a document is about, it
+may stand for no protection at all; and what is of high severity under a vendor's name. Compressions are never left
+open, nor host key algorithms that are known.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sshprobe.algorithms import CLASSES, Class, aliases, canonical, is_unknown, lookup, weakness
+from sshprobe.algorithms import CLASSES, Class, canonical, is_unknown, lookup, weakness, weakness_of
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
 from sshprobe.model.observation import Observation
@@ -27,9 +31,10 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
     waived = {(each.category, each.algorithm) for each in judgements if each.waived is not None}
     for category in CLASSES:
         rule = profile.algorithms(category)
-        if rule is None or rule.others != "allowed":
+        if category == "compression" if rule is None else rule.others != "allowed":
             continue
-        named = {canonical(category, name) for name in (*rule.allowed, *rule.dated, *rule.words)}
+        named = set() if rule is None else {*rule.allowed, *rule.dated, *rule.words}
+        named = {canonical(category, name) for name in named}
         found = [
             offer.name
             for same, offer in offers(observation, category).items()
@@ -40,7 +45,7 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
         weak = [
             f"whether the {what} {name} may be offered, which the profile does not name"
             for name in found
-            if is_outside(category, name)
+            if is_outside(category, name) and (rule is not None or _is_serious(category, name))
         ]
         for lines, kind in ((unknown, "unknown names"), (weak, "weak names that the profile does not have")):
             yield from lines[:SHOWN]
@@ -49,10 +54,21 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
 
 
 def is_outside(category: Class, name: str) -> bool:
-    """Return whether an algorithm is weak, medium or worse, and in no release of OpenSSH by any of its names."""
+    """Return whether an algorithm is weak, medium or worse, and no OpenSSH offers it by this name.
+
+    Of one of high severity a release that had it does not count where the newest has it no more: RC4 is not what a
+    list for OpenSSH 9 speaks of. A cipher without a mode is one of SSH-1, or "none", which no server of theirs offers.
+    """
     entry = lookup(category, name)
     weak = None if entry is None else weakness(entry)
     if entry is None or weak is None or SEVERITIES.index(weak.severity) > _SERIOUS:
         return False
-    known = [lookup(category, each) for each in (entry.name, *aliases(entry))]
-    return not any(each.openssh_in_code for each in known if each is not None)
+    if category == "cipher" and not entry.mode:
+        return True
+    since = entry.openssh_in_code
+    return not since or (SEVERITIES.index(weak.severity) < _SERIOUS and not since.endswith("+"))
+
+
+def _is_serious(category: Class, name: str) -> bool:
+    weak = None if category == "host_key" else weakness_of(category, name)
+    return weak is not None and SEVERITIES.index(weak.severity) < _SERIOUS

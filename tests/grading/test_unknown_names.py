@@ -18,7 +18,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import Profile, Waiver, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
-from tests.grading.observations import STRICT, both, modern
+from tests.grading.observations import STRICT, both, host_key, modern
 
 FORBIDDING: list[tuple[Profile, Class]] = [
     (profile, category)
@@ -69,10 +69,52 @@ def test_a_closed_list_takes_an_unknown_name_for_a_deviation() -> None:
         assert any(each.id == "cipher.unlisted" and each.algorithm == "quux-9000" for each in verdict.findings)
 
 
-def test_a_class_that_a_profile_does_not_name_asks_nothing_of_names() -> None:
-    rfc9142 = load_profile("rfc9142")
-    assert rfc9142.compression is None
+def test_a_class_that_a_profile_does_not_name_asks_nothing_of_what_is_known() -> None:
+    rfc9142, stig = load_profile("rfc9142"), load_profile("stig-rhel-9")
+    assert rfc9142.compression is rfc9142.mac is rfc9142.host_key is stig.kex is None
     assert grade(with_name(server(), "compression", "quux-9000"), rfc9142).compliant is True
+    for category, known in (("mac", "hmac-md5"), ("host_key", "ssh-dss"), ("host_key", "x509v3-ssh-rsa")):
+        assert grade(with_name(server(), category, known), rfc9142).compliant is True  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "profile", {profile.id: profile for profile, _ in FORBIDDING}.values(), ids=lambda each: each.id
+)
+@pytest.mark.parametrize(
+    ("category", "name"),
+    [
+        *((category, "quux-9000") for category in ("kex", "host_key", "cipher", "mac")),
+        ("kex", "diffie-hellman-group1-sha1-win7@microsoft.com"),
+        ("kex", "rsa1024-sha1"),
+        ("cipher", "des-ctr"),
+        ("cipher", "none"),
+        ("cipher", "3des"),
+        ("cipher", "blowfish"),
+        ("cipher", "acss@openssh.org"),
+        ("mac", "none"),
+        ("mac", "umac-32@openssh.com"),
+    ],
+)
+def test_what_nobody_can_let_pass_never_passes(profile: Profile, category: Class, name: str) -> None:
+    """Whatever the profile is about: no key exchange is named by the STIG, no MAC by RFC 9142."""
+    good = server()
+    if grade(good, profile).compliant is not True:
+        pytest.skip("has closed lists besides")
+    verdict = grade(with_name(good, category, name), profile)
+    assert verdict.compliant is not True
+
+
+def test_the_stig_is_met_by_the_server_of_these_tests() -> None:
+    stig = load_profile("stig-rhel-9")
+    assert stig.banner is not None
+    good = server(
+        authentication_banner=stig.banner.any_of[0],
+        host_keys=[host_key("ssh-ed25519", 256)],
+        server_host_key_algorithms=["ssh-ed25519"],
+    )
+    assert grade(good, stig).compliant is True
+    for name in ("diffie-hellman-group1-sha1-win7@microsoft.com", "quux-9000"):
+        assert grade(with_name(good, "kex", name), stig).compliant is None
 
 
 def test_markers_and_gss_api_are_not_unknown() -> None:
