@@ -37,6 +37,7 @@ from sshprobe.wire.identification import check_client_identification
 from sshprobe.wire.kex.exchange import KeyPairs
 
 _log = logging.getLogger("sshprobe")
+_trace = logging.getLogger("sshprobe.trace")
 
 T = TypeVar("T")
 
@@ -138,7 +139,8 @@ class Scanner:
         )
 
     def _shortcut(self, of: Callable[[T], Target]) -> Shortcut[T]:
-        if self.options.depth == "lists" and not self.judge.waives:
+        followed = _trace.isEnabledFor(logging.DEBUG)  # step by step, which the short cut of the lists does not take
+        if self.options.depth == "lists" and not self.judge.waives and not followed:
             return ListsShortcut(of, self.only_address, self.options, self.judge)
         return DialledShortcut(of, self.only_address, self.options, self._key_pairs)
 

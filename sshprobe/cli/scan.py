@@ -34,6 +34,7 @@ from sshprobe.cli.resume import (
 )
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import ChosenTargets, target_options
+from sshprobe.cli.tracing import trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError
 from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
@@ -96,6 +97,7 @@ DEFAULT_RATE = 200.0
     metavar="FILE",
     help="Go on with the sweep in FILE, which says its targets: what it holds is not done again.",
 )
+@trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="No progress on standard error.")
 @saved_options
@@ -124,6 +126,9 @@ def scan(
     output: str | None,
     verbose: bool,
     resume: str | None,
+    steps: bool,
+    trace: str | None,
+    log_format: str,
     stats: float | None,
     no_progress: bool,
     save_as: str | None,
@@ -138,6 +143,7 @@ def scan(
     from sshprobe.cli.progress import sweep_progress
     from sshprobe.model.observation import endpoint
 
+    verbose = verbose or steps
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
     asked = settings_of(
@@ -167,6 +173,9 @@ def scan(
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
     refuse_inputs(output, (*chosen.names_of_files(), *profile_names))
+    if trace is not None and trace in (output, resume):
+        raise click.UsageError("`--trace` and the records need a file each")
+    refuse_inputs(trace, (*chosen.names_of_files(), *profile_names, *filter(None, (output, resume))))
     if output is not None and format_ is None:
         format_ = format_of(output)
     if not chosen.count_only and (save_as is None or chosen.any_named):
@@ -202,8 +211,10 @@ def scan(
         "exclude": exclusions,
         "trouble": lambda words: said[0](f"{words}: pausing"),
     }
-    workers = affordable(usable_workers(workers, stream))
+    follows = trace is not None or steps
+    workers = affordable(usable_workers(workers, stream, follows=follows))
     notice = fit_to_limits(settings, workers)
+    click.get_current_context().with_resource(tracing(to_stderr=steps, file=trace, format_=log_format))
     drive = new_drive(settings, workers)
     first = stream.at(0)
     progress = sweep_progress(
@@ -303,12 +314,18 @@ def affordable(wanted: int) -> int:
     return workers
 
 
-def usable_workers(wanted: int | None, stream: TargetStream) -> int:
+def usable_workers(wanted: int | None, stream: TargetStream, *, follows: bool = False) -> int:
     """Return how many processes a sweep has, and say so where that is not what the user wants.
+
+    `follows`: every step is logged, by this process.
 
     What a name resolves to may be a target by itself, and two workers know nothing of each other: where there are
     names, only one process can see to it that nobody has two connections at once.
     """
+    if follows:
+        if wanted is not None and wanted > 1:
+            note(f"one process, not {wanted}: `-vv` and `--trace` follow each step here")
+        return 1
     if stream.has_names:
         if wanted is not None and wanted > 1:
             note(f"one process, not {wanted}: there are names among the targets, and two might ask one address at once")

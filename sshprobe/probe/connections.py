@@ -15,6 +15,7 @@ from sshprobe.probe.conversation import KEXINIT, OURS_FIRST, Conversation, Ended
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.outcome import Outcome
 from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Pause
+from sshprobe.probe.trace import HostTrace, TracedTransport
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.transport import ClientTransport
@@ -53,6 +54,7 @@ class Connections:
         outcome: Outcome,
         begun: Begun | None = None,
         key_pairs: KeyPairs | None = None,
+        trace: HostTrace | None = None,
     ) -> None:
         self.addresses: Sequence[Address] = tuple(addresses)
         """The address that is talked to; until one took a connection, all that may be."""
@@ -76,6 +78,7 @@ class Connections:
         self._outcome = outcome
         self._begun = begun
         self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
+        self._trace = trace
         self._clock: Callable[[], float] = time.monotonic
         self._deadline = 0.0
         self._last_start = 0.0
@@ -122,7 +125,7 @@ class Connections:
         if self._begun is not None:
             begun, self._begun = self._begun, None
             self.made = 1
-            transport = ClientTransport(options.client_id)
+            transport = self._new_transport()
             transport.data_to_send()  # it was sent
             yield Adopt(begun)
             conversation = Conversation(transport, self._clock, options.timeout, self._deadline, begun.deadlines)
@@ -147,13 +150,19 @@ class Connections:
                 continue
             self.made += 1
             self.addresses = (address,)
-            transport = ClientTransport(options.client_id, key_pairs=self._key_pairs)
+            transport = self._new_transport()
             deadlines, self._deadlines = self._deadlines, {}
             return Conversation(transport, self._clock, options.timeout, self._deadline, deadlines, late=self.late)
         assert failure is not None  # there is at least one candidate
         if len(candidates) > 1:
             raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
         raise failure
+
+    def _new_transport(self) -> ClientTransport:
+        client_id, key_pairs = self._options.client_id, self._key_pairs
+        if self._trace is None:
+            return ClientTransport(client_id, key_pairs=key_pairs)
+        return TracedTransport(client_id, key_pairs=key_pairs, trace=self._trace)
 
     def not_made(self, error: NetworkError) -> None:
         """Count a connection that was taken and reset before we knew of it: one that was refused is "refused"."""

@@ -36,6 +36,7 @@ from sshprobe.probe.plan import (
     unanswered,
 )
 from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
+from sshprobe.probe.trace import describe_exchange, host_trace, traced
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.messages import KexInit
@@ -76,7 +77,8 @@ class HostProbe:
         self._elapsed = 0.0
         self._silence: Ended | None = None  # how the first connection ended, if it brought no lists
         self._outcome = Outcome()
-        self._connections = Connections(addresses, port, options, self._outcome, begun, key_pairs)
+        self._trace = host_trace(host, port)
+        self._connections = Connections(addresses, port, options, self._outcome, begun, key_pairs, self._trace)
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -113,6 +115,10 @@ class HostProbe:
 
     def asking(self, clock: Callable[[], float]) -> Asking[Observation]:
         """Ask, step by step. `clock` is that of whoever drives."""
+        asking = self._ask_all(clock)
+        return asking if self._trace is None else traced(asking, self._trace, clock)
+
+    def _ask_all(self, clock: Callable[[], float]) -> Asking[Observation]:
         started = self._connections.begin(clock)
         self._outcome.begin()
         try:
@@ -154,6 +160,8 @@ class HostProbe:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
         connections = self._connections
         planned = self._planned
+        if self._trace is not None:
+            self._trace.log(describe_exchange(planned))
         yield from connections.pace(names_a_user=planned is not None and planned.suite is not None)
         early = planned if connections.start_early else None
         conversation = yield from connections.open(early=early is not None)
@@ -166,6 +174,8 @@ class HostProbe:
             self._outcome.reached("kexinit")
             kexinit = yield from self._lists(conversation)
             exchange = self._exchange_for(kexinit, conversation)
+            if self._trace is not None and exchange is not None and exchange is not planned:
+                self._trace.log(describe_exchange(exchange))
             if exchange is not None:
                 yield from self._exchange(conversation, exchange)
         except Ended as ended:

@@ -1,0 +1,94 @@
+"""`-vv`, `--trace FILE` and `--log-format`: every step and packet of a host, for people or as JSON lines."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from sshprobe.model import timestamps
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import endpoint
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+LOGGER = "sshprobe.trace"
+"""The logger of `sshprobe.probe.trace`, which only a scan imports."""
+
+
+def trace_options(command: Command) -> Command:
+    """Add `-vv`, `--trace` and `--log-format`."""
+    for option in (
+        click.option(
+            "--log-format",
+            type=click.Choice(["text", "json"]),
+            default="text",
+            show_default=True,
+            help="Format of `-vv` and `--trace`.",
+        ),
+        click.option("--trace", metavar="FILE", help="Write every step and packet of each host to FILE."),
+        click.option("-vv", "steps", is_flag=True, help="As `-v`, and every step and packet on standard error."),
+    ):
+        command = option(command)
+    return command
+
+
+class TextFormatter(logging.Formatter):
+    """One line for people: the host, seconds since its probe began, and what happened."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        place = endpoint(getattr(record, "host", "?"), getattr(record, "port", 0))
+        return f"{place} {getattr(record, 'elapsed', 0.0):8.3f}  {record.getMessage()}"
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, host, port, elapsed, message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields = {
+            "time": timestamps.encode(datetime.fromtimestamp(record.created, UTC)),
+            "host": getattr(record, "host", None),
+            "port": getattr(record, "port", None),
+            "elapsed": getattr(record, "elapsed", None),
+            "message": record.getMessage().strip(),
+        }
+        return json.dumps(fields)
+
+
+@contextmanager
+def tracing(*, to_stderr: bool, file: str | None, format_: str) -> Iterator[None]:
+    """Log every step to standard error, to a file, or both. Raises `InputError` for a file that cannot be written."""
+    if not to_stderr and file is None:
+        yield
+        return
+    logger = logging.getLogger(LOGGER)
+    formatter = JsonFormatter() if format_ == "json" else TextFormatter()
+    with ExitStack() as stack:
+        handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if to_stderr else []
+        if file is not None:
+            try:
+                written = logging.FileHandler(file, mode="w", encoding="utf-8", errors="backslashreplace")
+            except OSError as error:
+                raise InputError(f"cannot be written: {error.strerror}", source=file) from None
+            stack.callback(written.close)
+            handlers.append(written)
+        level, propagate = logger.level, logger.propagate
+        logger.setLevel(logging.DEBUG)
+        logger.propagate = False
+        for handler in handlers:
+            handler.setFormatter(formatter)
+            logger.addHandler(handler)
+            stack.callback(logger.removeHandler, handler)
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
+            logger.propagate = propagate
