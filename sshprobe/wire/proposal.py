@@ -32,6 +32,8 @@ _HOST_KEYS = (
 )
 """What can be verified, and has no certificate around it: a server with certificates has these too."""
 
+_NO_LINE_END = bytes.maketrans(b"\r\n", b"\0\1")
+
 _negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
 
 
@@ -75,8 +77,12 @@ class Negotiated(msgspec.Struct, frozen=True):
 
 
 def broad_kexinit() -> bytes:
-    """Return the payload of a KEXINIT that names all we speak, for a server whose lists are not known."""
-    return bytes((KEXINIT,)) + os.urandom(16) + _broad().encode()[17:]
+    """Return the payload of a KEXINIT that names all we speak, for a server whose lists are not known.
+
+    There is no line end in it: a server that has thrown our identification away still waits for a line, and would take
+    what stands before one for it. Then it would answer, and nothing would come of that.
+    """
+    return bytes((KEXINIT,)) + os.urandom(16).translate(_NO_LINE_END) + _broad().encode()[17:]
 
 
 def broad_first() -> tuple[bytes, bytes]:

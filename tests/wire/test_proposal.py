@@ -132,3 +132,9 @@ def test_each_kexinit_has_a_cookie_of_its_own() -> None:
     first, second = broad_kexinit(), broad_kexinit()
     assert first[:17] != second[:17]
     assert first[17:] == second[17:]
+
+
+def test_what_goes_first_holds_no_line_end() -> None:
+    # One in 17 of all cookies has one, which a server that waits for a line would take for its end.
+    for _ in range(500):
+        assert not {0x0A, 0x0D} & set(broad_kexinit())
