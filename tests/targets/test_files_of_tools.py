@@ -94,6 +94,20 @@ def test_every_case_is_here() -> None:
     assert {path.name for path in FILES.iterdir()} == READ.keys() | REFUSED.keys()
 
 
+@pytest.mark.parametrize(
+    "rest",
+    ["", ",", '\n{"ip"', '\n{"ip": "192.0.2.2', '\n{"ip": "192.0.2.2", "ports": [{"port": 2', '\n{"a": tr', "\n{"],
+)
+@pytest.mark.parametrize("begin", ["", "["])
+def test_json_that_is_cut_off_is_read_as_far_as_it_is_whole(begin: str, rest: str) -> None:
+    text = begin + '{"ip": "192.0.2.1", "ports": [{"port": 24}]}' + rest
+    stream = parse_targets([], inventories=["-"], stdin=io.BytesIO(text.encode()))
+    assert [(target.host, target.port) for target in stream] == [("192.0.2.1", 24)]
+    assert [notice.partition(" in ")[0].partition(": its")[0] for notice in stream.notices] == (
+        ["standard input: is cut off"] if begin or rest not in ("", ",") else []
+    )
+
+
 def test_what_was_left_out_is_counted() -> None:
     assert notices("44_known_hosts_with_bad_lines") == [
         "5 left out: lines that are not host names, key type and key; the first is line 2"

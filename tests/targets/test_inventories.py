@@ -291,8 +291,8 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
     [
         ("{", ":1: is no JSON"),
         ("[\n\n{]", ":3: is no JSON"),
-        ('[\n{"ip": "192.0.2.1", "ports": [{"port": 22}]},\n', ':3: is cut off: its "]" is missing'),
-        ('{"ip": "192.0.2.1", "ports": [{"port": 22}]}\n{"ip": "192.0.2.1", "por', ":2: is no JSON"),
+        ("[\n", ':2: is cut off: its "]" is missing'),
+        ('{"ip": "192.0.2.1", "ports": [{"port": 22}]}\n{"ip": "192.0.2.1", por', ":2: is no JSON"),
         ('["web1"]', ":1: is no inventory: a JSON object belongs here"),
         ("[] {}", ':1: is no JSON: something follows its "]"'),
         ("[]", ": holds no target"),

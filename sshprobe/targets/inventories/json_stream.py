@@ -20,7 +20,8 @@ _FINISHED = re.compile(r"\{\s*finished\s*:\s*1\s*\}")
 def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line, object). Objects may follow one another or be the elements of one array; commas may be too many.
 
-    The file is read as far as the next object needs it.
+    The file is read as far as the next object needs it. One that is cut off, because a scanner was interrupted, is read
+    as far as its objects are whole, and gets a remark.
 
     Raises:
         InputError: what stands there is no JSON object, or the array is cut off.
@@ -28,6 +29,7 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     text = source.text()
     decoder = json.JSONDecoder()
     buffer, position, line, in_array, closed = "", 0, 1, False, False
+    any_whole = False
     while True:
         skipped = _BETWEEN.match(buffer, position)
         assert skipped is not None
@@ -54,6 +56,9 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise source.error(words, line) from None
                 # Twice as much each time: one object as large as the file is parsed a few times and not a thousand.
                 more = text.read(max(_CHUNK, len(buffer) - position))
+                if not more and any_whole and _is_cut_off(buffer, error):
+                    source.remarks.append(f"is cut off in line {line}: only what stands before that is read")
+                    return
                 if not more:
                     at = line + _lines_before(buffer[position : error.pos])
                     raise source.error(f"is no JSON: {_words(error)}", at) from None
@@ -64,11 +69,22 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(value, dict):
                 way = ": `jq -r '.[]' FILE | sshprobe scan -` takes a list of hosts" if isinstance(value, str) else ""
                 raise source.error(f"is no inventory: a JSON object belongs here{way}", line)
+            any_whole = True
             yield line, value
             line += buffer.count("\n", position, end)
             position = end
-    if in_array and not closed:
+    if in_array and not closed and any_whole:
+        source.remarks.append('is cut off: its "]" is missing')
+    elif in_array and not closed:
         raise source.error('is cut off: its "]" is missing', line)
+
+
+def _is_cut_off(buffer: str, error: json.JSONDecodeError) -> bool:
+    """Whether an object would be one if the text went on: its end is missing and nothing else."""
+    rest = buffer[error.pos :].strip()
+    return error.msg.startswith("Unterminated string") or any(
+        word.startswith(rest) for word in ("true", "false", "null")
+    )
 
 
 def _lines_before(text: str) -> int:
