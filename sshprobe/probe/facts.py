@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 import hashlib
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from operator import attrgetter
 from typing import ClassVar
@@ -91,12 +91,12 @@ class Facts(msgspec.Struct):
         What only later ones name is kept too, within bounds (`LaterNames`). Returns whether these are the same as the
         first.
         """
+        if self.kexinit is not None and self._lists_of(kexinit) == self._lists_of(self.kexinit):
+            return True
         self.strict_everywhere &= messages.offers_strict_kex(kexinit.kex_algorithms)
         self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
         if self.kexinit is None:
             self.kexinit = kexinit
-            return True
-        if self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return True
         for name in messages.NAME_LISTS:
             first, now = getattr(self.kexinit, name), getattr(kexinit, name)
@@ -137,8 +137,10 @@ class Facts(msgspec.Struct):
 
     def all_host_keys(self, answered: Collection[str]) -> list[HostKey]:
         """Return the host keys, and behind them those of another type than was asked for, where no right one came."""
-        others = [key for family, key in self.other_host_keys.items() if family not in answered]
-        return [*self.host_keys, *others]
+        found = list(self.host_keys)
+        if self.other_host_keys:
+            found += [key for family, key in self.other_host_keys.items() if family not in answered]
+        return found
 
     def saw_group(self, kex: str, request: GroupExchangeRequest, group: GroupReceived | None) -> int | None:
         """Keep a request for a group and what it brought. Returns the bits of a sound one."""
@@ -163,11 +165,9 @@ class Facts(msgspec.Struct):
         )
         return sound
 
-    def saw_methods(self, user: str, methods: Sequence[bytes] | None) -> None:
+    def saw_methods(self, user: str, methods: tuple[bytes, ...] | None) -> None:
         """Keep the methods that `user` may use; None: "none" logged us in."""
-        self.methods[user] = UserAuthentication(
-            methods=[escape_bytes(name) for name in methods or ()], none_accepted=methods is None
-        )
+        self.methods[user] = UserAuthentication(methods=list(_escaped(methods or ())), none_accepted=methods is None)
 
     def _saw_again(self, known: HostKey, event: HostKeyReceived) -> None:
         """Keep what another exchange says of a key that is known: one right signature proves it."""

@@ -32,11 +32,11 @@ from sshprobe.probe.plan import (
     authentication_needs_fallback,
     is_optional,
     negotiated_exchange,
-    next_exchange,
     unanswered,
 )
 from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
 from sshprobe.probe.trace import describe_exchange, host_trace, traced
+from sshprobe.probe.usual_plans import next_exchange
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.messages import KexInit
@@ -368,7 +368,7 @@ class HostProbe:
         self._progress.authentication = "answered"
         if banners:
             self.facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
-        self.facts.saw_methods(options.auth_users[0], None if methods is None else [name.encode() for name in methods])
+        self.facts.saw_methods(options.auth_users[0], None if methods is None else tuple(map(str.encode, methods)))
 
     # -- the record ----------------------------------------------------------------------------------------------
 

@@ -86,6 +86,9 @@ class Exchange(msgspec.Struct, frozen=True):
     """Whose methods; None where `suite` is."""
 
 
+Answer = Literal["open", "answered", "failed"]
+
+
 class Progress(msgspec.Struct):
     """What has been asked of one host so far, and what came of it."""
 
@@ -108,13 +111,15 @@ class Progress(msgspec.Struct):
     """Of the smallest sound group that came."""
     maybe_openssh: bool = True
     """Whether some connection was answered by what may be an OpenSSH: then no `NARROW` request is sent."""
-    authentication: Literal["open", "answered", "failed"] = "open"
+    authentication: Answer = "open"
     """Of the first user."""
     authentication_attempts: int = 0
     """Of any user, that gave no answer."""
     further: dict[str, Literal["answered", "failed"]] = {}
     """Users after the first, who were asked about, to their outcome."""
     further_attempts: dict[str, int] = {}
+    troubled: bool = False
+    """Whether anything failed so far, in whatever way (`sshprobe.probe.usual_plans`)."""
 
     def outcomes(self, request: GroupExchangeRequest | None) -> dict[str, Literal["answered", "refused"]]:
         """Return the outcomes of requests like this."""
@@ -123,6 +128,7 @@ class Progress(msgspec.Struct):
     def saw_group(self, exchange: Exchange, bits: int | None, *, faulty: bool = False) -> None:
         """Note what a request for a group brought: a sound one of so many bits, or None; a `faulty` one, too."""
         outcomes = self.outcomes(exchange.request)
+        self.troubled |= bits is None
         if faulty:
             self.large_groups[exchange.kex] = "refused"  # what is no group is an answer: no larger one is asked for
         outcomes[exchange.kex] = "refused" if bits is None else "answered"
@@ -138,6 +144,7 @@ class Progress(msgspec.Struct):
 
     def failed(self, exchange: Exchange, reason: str) -> None:
         """Note that `exchange` ended before the host key, or before a group where one was asked for."""
+        self.troubled = True
         if exchange.group_exchange and not self.is_doubtful(exchange):
             outcomes = self.outcomes(exchange.request)
             if outcomes.get(exchange.kex) != "answered":
@@ -168,9 +175,11 @@ class Progress(msgspec.Struct):
             self.failures[family] = "its signature is wrong, and there was no second one"
             self.tried.add((exchange.kex, exchange.host_key_algorithm))
             self.unproven.add(family)
+            self.troubled = True
             return False
         self.answered.add(family)
-        self.unproven.discard(family)
+        if self.unproven:
+            self.unproven.discard(family)
         return True
 
     def authentication_answered(self, user: str, wanted: Wanted) -> None:
@@ -182,6 +191,7 @@ class Progress(msgspec.Struct):
 
     def authentication_failed(self, user: str | None = None) -> None:
         """Note that the encrypted part gave no answer for `user`; None: the first. It gets one more try."""
+        self.troubled = True
         self.authentication_attempts += 1
         if user is not None and self.authentication == "answered":
             self.further_attempts[user] = self.further_attempts.get(user, 0) + 1
