@@ -267,19 +267,12 @@ class Conversation:
         answer = yield Finish(data, min(linger, SILENT_LINGER) if self._silent else linger)
         return answer != STILL_OPEN
 
-    def _begin_wait(self, awaited: str) -> None:
-        """Set the deadlines of a question that is asked from now on."""
-        self._awaited = awaited
-        now = self._clock()
-        deadline = now + self._timeout
-        if self._deadlines:
-            deadline = self._deadlines.get(awaited, deadline)
-        self._deadline = min(deadline, self._host_deadline)
-        if awaited is KEXINIT:
-            self.lists_deadline = self._deadline
-            self._deadline -= self._leave
-            if self._go_first is not None:
-                self._turn = min(self._deadlines.get(TURN, now + self._patience), self._deadline)
+    def _wait_for_lists(self, now: float) -> None:
+        """Set the deadlines of the wait for KEXINIT, which may leave time for another connection, and our turn."""
+        self.lists_deadline = self._deadline
+        self._deadline -= self._leave
+        if self._go_first is not None:
+            self._turn = min(self._deadlines.get(TURN, now + self._patience), self._deadline)
 
     def _our_turn(self) -> bool:
         """Send our KEXINIT first if that is what comes now. Returns whether there is something to wait for."""
@@ -294,7 +287,12 @@ class Conversation:
     def _next(self, awaited: str) -> Asking[Event]:
         """Return the next event, within the deadline of this question. Raises `Ended`."""
         if awaited != self._awaited:
-            self._begin_wait(awaited)
+            self._awaited = awaited
+            now = self._clock()
+            deadline = self._deadlines.get(awaited, now + self._timeout) if self._deadlines else now + self._timeout
+            self._deadline = deadline if deadline < self._host_deadline else self._host_deadline
+            if awaited is KEXINIT:
+                self._wait_for_lists(now)
         transport = self._transport
         try:
             while (event := transport.next_event()) is NEED_DATA:
@@ -308,7 +306,11 @@ class Conversation:
                     if error.failure != "timeout" or not self._our_turn():
                         raise
                     continue
-                self._received(data)
+                if self.reads and data:
+                    self.reads += 1
+                    transport.receive_data(data)
+                else:
+                    self._received(data)
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True

@@ -17,7 +17,11 @@ def with_facts(bare: Observation, facts: Facts, progress: Progress, wanted: Want
     asked = facts.kexinit is not None
     first = wanted.users[0]
     answer = facts.methods.get(first, _UNSEEN)
-    by_user = {user: facts.methods.get(user, _UNSEEN) for user in (first, *progress.further)}
+    by_user: dict[str, UserAuthentication] | None = None
+    if wanted.authentication and asked:
+        by_user = {first: answer}
+        for user in progress.further:
+            by_user[user] = facts.methods.get(user, _UNSEEN)
     return msgspec.structs.replace(
         bare,
         lines_before_identification=list(facts.lines),
@@ -39,7 +43,7 @@ def with_facts(bare: Observation, facts: Facts, progress: Progress, wanted: Want
         authentication_user=first if wanted.authentication else None,
         authentication_methods=answer.methods,
         authentication_none_accepted=answer.none_accepted,
-        authentication_by_user=by_user if wanted.authentication and asked else None,
+        authentication_by_user=by_user,
         authentication_banner=facts.banner,
         hassh_server=facts.hassh_server(),
         strict_kex=facts.strict_kex(),

@@ -140,8 +140,12 @@ class _Raw(io.FileIO):
 
     def write(self, data: Any) -> int:
         """Write some of the data."""
-        with _errors_named(self._user_name):
+        try:  # for each host, so without the generator of `_errors_named`
             return super().write(data)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritable(self._user_name, error) from None
 
 
 class _Lines(io.BufferedWriter):

@@ -44,21 +44,16 @@ def prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> 
     host_key = _parse(algorithm, reply.host_key)
     if reply.secret is None:
         return Proof(host_key, None, None)
-    ours = _check(kex, algorithm, reply, host_key, transcript + reply.public)
-    if ours.verified is not False:
+    exchange_hash = HASHES[kex.exchange_hash](transcript + reply.public + reply.secret).digest()
+    verified = verify(host_key, algorithm, reply.signature, exchange_hash)
+    ours = Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
+    if verified is not False:
         return ours
     for words, public in kex.hashed_otherwise(reply):
-        theirs = _check(kex, algorithm, reply, host_key, transcript + public)
-        if theirs.verified:
-            return msgspec.structs.replace(theirs, hashed_otherwise=words)
+        exchange_hash = HASHES[kex.exchange_hash](transcript + public + reply.secret).digest()
+        if verify(host_key, algorithm, reply.signature, exchange_hash):
+            return Proof(host_key, True, Secrets(kex.exchange_hash, reply.secret, exchange_hash), words)
     return ours
-
-
-def _check(kex: KeyExchange, algorithm: str, reply: Reply, host_key: HostKey, before_secret: bytes) -> Proof:
-    assert reply.secret is not None
-    exchange_hash = HASHES[kex.exchange_hash](before_secret + reply.secret).digest()
-    verified = verify(host_key, algorithm, reply.signature, exchange_hash)
-    return Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
 
 
 def _parse(algorithm: str, blob: bytes) -> HostKey:

@@ -24,6 +24,9 @@ from sshprobe.wire.public_keys import (
     RSAParameters,
 )
 
+_OF_NUMBERS = (RSAParameters, DSAParameters)
+"""Kinds of keys that can be written in more than one way: numbers may begin with needless zeros."""
+
 
 class OtherHostKey(RemoteProtocolError):
     """The peer showed a host key of another type than was negotiated (RFC 4253 section 7.1). `host_key` is that key."""
@@ -78,7 +81,7 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
     if read is not None:
         parameters, bits = read(reader)
         reader.end()
-        plain_blob = _shortest(type_name, parameters) or blob
+        plain_blob = _shortest(type_name, parameters, blob) if type(parameters) in _OF_NUMBERS else blob
         return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters)
     if not 0 < len(type_name) <= NAME_LENGTH:
         raise RemoteProtocolError(f"{what} has a type name of {len(type_name)} bytes")
@@ -90,18 +93,21 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
     nonce = reader.string("nonce")
     start = reader.at
     parameters, bits = _READERS[plain_type](reader)
-    plain_blob = _shortest(plain_type, parameters) or string(plain_type) + blob[start : reader.at]
+    plain_blob = _shortest(plain_type, parameters, string(plain_type) + blob[start : reader.at])
     certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
     return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
 
 
-def _shortest(type_name: bytes, parameters: Parameters) -> bytes | None:
-    """Return the blob of an RSA or DSA key as OpenSSH writes it; None for other keys, which have no numbers."""
+def _shortest(type_name: bytes, parameters: Parameters, blob: bytes) -> bytes:
+    """Return the blob of an RSA or DSA key as OpenSSH writes it; `blob` for other keys, which have no numbers."""
     if type(parameters) is RSAParameters:
-        return string(type_name) + mpint(parameters.e) + mpint(parameters.n)
+        e, n = parameters.e, parameters.n
+        if len(blob) == len(type_name) + e.bit_length() // 8 + n.bit_length() // 8 + 14:
+            return blob  # three lengths, and each number in as few bytes as hold it and its sign
+        return string(type_name) + mpint(e) + mpint(n)
     if type(parameters) is DSAParameters:
         return string(type_name) + b"".join(map(mpint, (parameters.p, parameters.q, parameters.g, parameters.y)))
-    return None
+    return blob
 
 
 def _parse_ca_key(blob: bytes) -> HostKey:

@@ -201,12 +201,13 @@ class ClientTransport:
         # false (RFC 4253 section 7.1): we name one method and one host key algorithm, so it is the right message or no
         # exchange comes about. True would be wrong: a server that prefers others, and agrees on these, would have to
         # ignore the message (section 7), as OpenSSH does (kex.c, proposals_match).
+        first = self._kex.start()
         if not self._proposed:
             self._client_kexinit_payload = client_kexinit(server, kex, host_key_algorithm, suite)
-            self._send(self._client_kexinit_payload)
-        self._first = self._kex.start()
-        if not alone:
-            self.continue_key_exchange()
+        if alone:
+            self._first = first
+        payloads = (() if self._proposed else (self._client_kexinit_payload,)) + (() if alone else (first,))
+        self._send(*payloads)
 
     def continue_key_exchange(self) -> None:
         """Send the first message of an exchange whose KEXINIT went out alone. Does nothing if it was sent."""

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sshprobe.probe import plan, usual_plans
 from sshprobe.probe.plan import Progress, Wanted
-from sshprobe.wire.key_exchange import METHODS
+from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
 from tests.probe.test_plan import FULL, KEY_NAMES, kexinit
