@@ -63,15 +63,15 @@ def test_our_public_value(name: str, length: int) -> None:
     assert first != second
 
 
-def test_connections_to_one_host_share_a_key_pair_for_each_curve() -> None:
+def test_connections_share_a_key_pair_for_each_curve_and_kem() -> None:
     pairs: KeyPairs = {}
     curve, other, hybrid = "curve25519-sha256", "ecdh-sha2-nistp256", "mlkem768x25519-sha256"
     values = {name: [ours(new_key_exchange(name, None, pairs)) for _ in range(2)] for name in (curve, other, hybrid)}
     assert values[curve][0] == values[curve][1] != ours(new_key_exchange(curve, None, {}))
     assert values[other][0] == values[other][1]
     assert [value[1184:] for value in values[hybrid]] == values[curve]
-    assert values[hybrid][0] != values[hybrid][1]  # the key of the KEM is new
-    assert list(pairs) == ["x25519", "nistp256"]
+    assert values[hybrid][0] == values[hybrid][1] != ours(new_key_exchange(hybrid, None, {}))
+    assert list(pairs) == ["x25519", "nistp256", "mlkem768"]
 
 
 @pytest.mark.parametrize("form", [PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint])

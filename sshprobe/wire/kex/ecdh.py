@@ -78,7 +78,7 @@ def _key_pair(name: str) -> Curve:
     return _Nist(name)
 
 
-class _Kem(Protocol):
+class Kem(Protocol):
     """Our half of a key encapsulation."""
 
     public: bytes
@@ -122,10 +122,10 @@ class CurveExchange(KeyExchange):
         kem, _, curve = detail.rpartition("+")
         if curve not in key_pairs:
             key_pairs[curve] = _key_pair(curve)
-        self._curve = key_pairs[curve]
-        self._kem: _Kem | None = None
-        if kem:
-            self._kem = _Sntrup761() if kem == "sntrup761" else _MlKem(kem)
+        if kem and kem not in key_pairs:
+            key_pairs[kem] = _Sntrup761() if kem == "sntrup761" else _MlKem(kem)
+        self._curve: Curve = key_pairs[curve]
+        self._kem: Kem | None = key_pairs[kem] if kem else None
         self._ours = string((self._kem.public if self._kem else b"") + self._curve.public)
 
     def start(self) -> bytes:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -97,7 +97,8 @@ class Curve(Protocol):
         """Return the shared secret as the curve's fixed-length octets. Raises `RemoteProtocolError`."""
 
 
-KeyPairs = dict[str, Curve]
-"""Curve to our key pair on it. Kept for all connections of a scan: what an ephemeral key protects is the secrecy of a
-session, and ours has no secret. That an answer is fresh is proven by the cookies, which are new in each connection; who
-passes our bytes on to another server can do that with a new key as well."""
+KeyPairs = dict[str, Any]
+"""Curve or KEM to our key pair (`Curve`, and `Kem` of `ecdh`). Kept for all connections of a scan: what an ephemeral
+key protects is the secrecy of a session, and ours has no secret. That an answer is fresh is proven by the cookies, new
+in each connection; who passes our bytes on to another server can do that with a new key as well. A key pair of ML-KEM
+may serve many encapsulations, too: it resists chosen ciphertexts (FIPS 203: IND-CCA2)."""

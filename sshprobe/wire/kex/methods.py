@@ -67,7 +67,7 @@ def new_key_exchange(
 ) -> KeyExchange:
     """Return a fresh run of the method `name`. `request` goes with group exchange only.
 
-    A key pair on a curve is taken from `key_pairs`, and put there if it is new.
+    A key pair of a curve or KEM is taken from `key_pairs`, and put there if it is new.
     """
     if name not in METHODS:
         raise LocalProtocolError(f"no key exchange {name!r} here")
