@@ -156,11 +156,6 @@ class _Gcm:
         self._fixed = iv[:4]
         self._counter = int.from_bytes(iv[4:12], "big")
 
-    def _nonce(self) -> bytes:
-        nonce = self._fixed + self._counter.to_bytes(8, "big")
-        self._counter = (self._counter + 1) % 2**64
-        return nonce
-
     def open(self, buffer: bytearray, sequence: int) -> bytes | None:
         have = len(buffer)
         if have < 4:
@@ -174,15 +169,18 @@ class _Gcm:
         clear, sealed = bytes(buffer[:4]), bytes(buffer[4:end])
         del buffer[:end]
         try:
-            body = self._aead.decrypt(self._nonce(), sealed, clear)
+            body = self._aead.decrypt(self._fixed + self._counter.to_bytes(8, "big"), sealed, clear)
         except InvalidTag:
             raise RemoteProtocolError(BAD_MAC) from None
+        self._counter = (self._counter + 1) % 2**64
         return strip_padding(body)
 
     def seal(self, payload: bytes, sequence: int) -> bytes:
         clear = packet(payload, self.BLOCK, counted=0)
         length = clear[:4]
-        return length + self._aead.encrypt(self._nonce(), clear[4:], length)
+        nonce = self._fixed + self._counter.to_bytes(8, "big")
+        self._counter = (self._counter + 1) % 2**64
+        return length + self._aead.encrypt(nonce, clear[4:], length)
 
 
 class _ChaCha:
