@@ -174,8 +174,8 @@ _OPTIONS = (
         "inventories",
         metavar="FILE",
         multiple=True,
-        help="Targets out of a file of nmap (XML), masscan, naabu, httpx, zmap, ansible-inventory (JSON), an "
-        "ssh_config or known_hosts. What it is, its content says.",
+        help="Targets out of a file of nmap (XML, .gnmap), masscan, naabu, rustscan, zmap, zgrab2, httpx, Shodan or "
+        "ansible-inventory (JSON), an ssh_config or known_hosts. What it is, its content says.",
     ),
     click.option(
         "--inventory-format",

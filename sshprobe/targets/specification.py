@@ -34,6 +34,7 @@ _UNSPECIFIED = ("0.0.0.0", "::")
 
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
+_ADDRESS_BEGIN = re.compile(r"\d+\.|[0-9A-Fa-f]*:")
 _A_PORT = re.compile(r"[0-9]{1,5}")
 _PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
 
@@ -218,9 +219,9 @@ def _meant_by_words(words: list[str]) -> str:
     spec = _spec_of(words[0].rpartition("@")[2]) if len(words) > 1 else None
     if not isinstance(spec, HostSpec) or "->" in words:
         return "; `--inventory` reads what other programs wrote" if len(words) > 1 else ""
-    if len(words) == 2 and spec.port is None and _A_PORT.fullmatch(words[1]):
+    if len(words) == 2 and spec.port is None and spec.host != "port" and _A_PORT.fullmatch(words[1]):
         return f"; for a port write {endpoint(spec.host, int(words[1]))}"
-    if "@" in words[0] or "." in spec.host or ":" in spec.host:
+    if ("@" in words[0] or "." in spec.host or ":" in spec.host) and not _ADDRESS_BEGIN.match(words[1]):
         return "; if the first word of each line is the host, `awk '{print $1}' FILE` leaves that"
     return "; write one host a line"
 

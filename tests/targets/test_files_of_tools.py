@@ -129,6 +129,21 @@ def test_compressed_and_in_other_encodings_it_is_the_same(name: str) -> None:
         assert of(other) == expected
 
 
+def test_the_xml_of_masscan_says_what_its_json_says() -> None:
+    entry = '<host><address addr="192.0.2.%d" addrtype="ipv4"/><ports>%s</ports></host>'
+    port = '<port protocol="%s" portid="%d"><state state="%s"/></port>'
+    ports = [("tcp", 24, "open"), ("udp", 53, "open"), ("tcp", 25, "closed")]
+    xml = f"<nmaprun scanner='masscan'>{''.join(entry % (1, port % each) for each in ports)}</nmaprun>"
+    lines = [
+        {"ip": "192.0.2.1", "ports": [{"port": number, "proto": protocol, "status": state}]}
+        for protocol, number, state in ports
+    ]
+    for text in (xml, json.dumps(lines)):
+        stream = parse_targets([], inventories=["-"], stdin=io.BytesIO(text.encode()))
+        assert [(target.host, target.port) for target in stream] == [("192.0.2.1", 24)]
+        assert stream.notices == ["standard input: 2 left out: ports that are not open TCP ports"]
+
+
 # nmap -oG and masscan -oG
 
 GREPABLE = """# Nmap 7.93 scan initiated Mon Nov 23 10:00:00 2026 as: nmap -sV -oG out 192.0.2.0/29
@@ -199,6 +214,7 @@ def test_zmap_json_and_csv_without_a_column_of_success() -> None:
     lines = '{"saddr":"192.0.2.1","sport":24,"success":true}\n{"saddr":"192.0.2.2","classification":"rst"}\n'
     for format_ in (None, "zmap"):
         assert of(lines, format_) == {("192.0.2.1", 24)}
+    assert of('saddr,sport,success\n"192.0.2.1","24",1\n') == {("192.0.2.1", 24)}
     assert of("saddr,classification\n192.0.2.1,synack\n192.0.2.2,rst\n") == {("192.0.2.1", 22)}
 
 
@@ -258,6 +274,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7
 
 
 def test_lines_of_known_hosts() -> None:
+    assert of(f"<<<<<<< HEAD\nweb1 is down\n=======\nweb2 {KEY}\n>>>>>>> x\n") == {("web2", 22)}
     text = f"=\nweb1 {KEY}\nweb2 1024 35 123456 old\nweb3 is down today\n@bogus web4 {KEY}\n*.x,!web5,web6 {KEY}\n"
     text += f"@cert-authority * {KEY}\n@revoked web7 {KEY}\n[::1]:2222,[web8]:0,[web9] {KEY}\nweb10 {KEY} a # b\n"
     assert of(text) == {("web1", 22), ("web2", 22), ("web6", 22), ("::1", 2222), ("web9", 22), ("web10", 22)}
@@ -291,6 +308,11 @@ def test_lines_of_known_hosts() -> None:
         (
             b"192.0.2.1,22\n",
             ':1: "192.0.2.1,22" is no host: write one host a line, or one an argument; for a port write',
+        ),
+        (b"192.0.2.1 192.0.2.2\n", ':1: "192.0.2.1 192.0.2.2" is no host: it holds white space; write one host a line'),
+        (
+            b"Host web1\nHost web2\n",
+            ":1: has no settings of an ssh_config: if it is one, `--inventory-format ssh-config`",
         ),
         (b"# ours\nIP\n192.0.2.1\n", ':2: "IP" is the name of a column and not a host: leave it out, or write "IP."'),
         (b'["web1", "web2"]', ":1: is no inventory: a JSON object belongs here: `jq -r '.[]' FILE | sshprobe scan -`"),

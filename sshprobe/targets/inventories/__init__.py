@@ -38,6 +38,7 @@ _READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
 FORMATS: Sequence[str] = tuple(_READERS)
 """The names that `read_inventory` takes as `format_`."""
 
+_XML = re.compile(rb"<[?!A-Za-z]")
 _ANSIBLE_WAY = "what can be read is JSON: `ansible-inventory -i FILE --list`"
 
 _JSON = re.compile(rb"""\{|\[\s*([\[{\]"]|$)""")
@@ -54,6 +55,14 @@ _UNREAD = (
     (re.compile(r"\S+.*\sansible_\w+\s*="), "is an Ansible inventory in INI or YAML; " + _ANSIBLE_WAY),
 )
 """Lines that show a format which is not read, and the way to one that is."""
+
+_UNCLEAR = (
+    (
+        re.compile(r"(host|match|include)\s+\S", re.IGNORECASE),
+        "has no settings of an ssh_config: if it is one, `--inventory-format ssh-config` reads it",
+    ),
+)
+"""Lines that show nothing where a file is read as another format, and something where it is a list."""
 
 _ANSIBLE_SECTION = re.compile(r"\[[A-Za-z_][\w.-]*(:(children|hosts|vars))?\]")
 """A line of an Ansible inventory in INI format, and of nothing that is read here."""
@@ -107,7 +116,7 @@ def _is_ansible_source(head: bytes) -> bool:
 def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
     """Tell the format by the first bytes of a file."""
     begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if begin.startswith(b"<"):
+    if _XML.match(begin):
         return scan_lists.read_nmap
     if _JSON.match(begin):
         return json_values.read
@@ -138,6 +147,6 @@ def _scanner(lines: list[str]) -> Callable[[Source], Iterator[Spec]]:
 def _refuse_unread(source: Source) -> None:
     """Raise `InputError` for a format that shows itself and is not read."""
     for number, line in enumerate(source.head().decode("utf-8-sig", "replace").splitlines(), start=1):
-        for pattern, words in _UNREAD:
+        for pattern, words in (*_UNREAD, *_UNCLEAR):
             if pattern.match(line.strip()):
                 raise InputError(words, source=source.name, line=number)

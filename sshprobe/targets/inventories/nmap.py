@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from sshprobe.model.escape import escape_text
-from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.inventories.source import NOT_OPEN, Source
 from sshprobe.targets.specification import HostSpec, Spec
 
 _CHUNK = 65_536
@@ -74,7 +74,7 @@ class _Handler:
         self._source = source
         self._parser = parser
         self._rooted = False
-        self._every_port = False
+        self._is_masscan = False
         self._host: _Host | None = None
         self._open_port: str | None = None
         self._service: str | None = None
@@ -99,7 +99,7 @@ class _Handler:
                 raise self._source.error(
                     f"is no nmap XML: it begins with <{escape_text(name[:40])}>", self._parser.CurrentLineNumber
                 )
-            self._every_port = attributes.get("scanner") == "masscan"
+            self._is_masscan = attributes.get("scanner") == "masscan"
         if name == "host":
             self._host = _Host(self._parser.CurrentLineNumber)
             return
@@ -126,7 +126,9 @@ class _Handler:
         host = self._host
         if host is None:
             return
-        if name == "port" and self._open_port is not None:
+        if name == "port" and self._open_port is None and self._is_masscan:
+            self._source.left_out[NOT_OPEN] += 1
+        elif name == "port" and self._open_port is not None:
             host.ports.append((self._open_port, self._service))
             self._open_port = None
         elif name == "host":
@@ -139,7 +141,7 @@ class _Handler:
             self.found.append(self._source.host(host.address, text=host.name, line=host.line))
         for port, service in host.ports:
             spec = self._source.host(host.address, port, text=host.name, line=host.line)
-            if self._every_port or service in SSH_SERVICES or spec.port in self._source.ports:
+            if self._is_masscan or service in SSH_SERVICES or spec.port in self._source.ports:
                 self.found.append(spec)
             else:
                 self._source.left_out[OTHER_PORTS] += 1

@@ -75,7 +75,7 @@ def read_zmap(source: Source) -> Iterator[Spec]:
     """
     columns: list[str] = []
     for number, line in source.lines():
-        cells = [cell.strip() for cell in line.split(",")]
+        cells = cells_of(line, ",") if '"' in line else [cell.strip() for cell in line.split(",")]
         if not columns:
             columns = cells
             continue
