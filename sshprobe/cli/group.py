@@ -34,6 +34,16 @@ class LazyGroup(click.Group):
         super().__init__(*args, **kwargs)
         self._lazy = lazy_commands
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse what stands before the command. `-host` is not `-h`, and `-p 22` belongs to a command."""
+        first = args[0].partition("=")[0] if args else ""
+        ours = {name for param in self.get_params(ctx) for name in param.opts}
+        if first.startswith("-") and first != "-" and first not in ours:
+            raise click.UsageError(
+                f"`{first}` stands where a command belongs, as in `sshprobe scan HOST`: see `sshprobe --help`"
+            )
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the design, not of the alphabet."""
         return list(self._lazy)

@@ -100,6 +100,18 @@ def test_our_options_are_taken(arguments: tuple[str, ...], capsys: pytest.Captur
     assert "is not an option" not in words
 
 
+@pytest.mark.parametrize("option", ["-host", "-p", "-oX", "--targets", "-V", "-json=x"])
+def test_before_the_command_too(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = error(capsys, option, "127.0.0.1")
+    assert words.startswith(f"`{option.partition('=')[0]}` stands where a command belongs, as in `sshprobe scan HOST`")
+
+
+def test_help_and_version_need_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for option in ("-h", "--help", "--version"):
+        assert main([option]) == 0
+        assert capsys.readouterr().out
+
+
 # Words that are no hosts
 
 

@@ -1,5 +1,6 @@
 """An ssh_config means here what it means to `ssh -G`, of the OpenSSH that is installed."""
 
+import random
 import subprocess
 from pathlib import Path
 
@@ -81,6 +82,42 @@ def test_ssh_reads_it_so_too(tmp_path: Path, text: str) -> None:
     found = read(tmp_path, text)
     assert found
     assert found == {name: of_ssh(tmp_path, text, name) for name in found}
+
+
+NAMES = ["web1", "web2", "db1", "a.b", "Web3"]
+PATTERNS = ["web*", "*1", "?eb1", "*.lab", "*", "w*b*", "!web1", "!*2", '"web1"']
+LINES = [
+    *("HostName 10.0.0.1", "HostName=%h.lab", "HostName web1.lab", "HostName WEB2.Lab # c", 'HostName "db1"'),
+    *("Port 22", "Port 23 # c", "Port = 24", "User a b", "User me", "Bogus x", "Port", "# c"),
+]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_configs_mean_what_they_mean_to_ssh(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+
+    def block() -> list[str]:
+        if chance.random() < 0.7:
+            head = f"Host {' '.join(chance.choices(NAMES + PATTERNS, k=3))}"
+        else:
+            criterion = chance.choice(["host", "originalhost", "!host", "!originalhost", "final host"])
+            head = f"Match {criterion} {chance.choice(['web1', 'web*,!web2', '*.lab', 'db1,web1'])}"
+        return [head, *(f"  {line}" for line in chance.choices(LINES, k=2))]
+
+    for _ in range(8):
+        text = "".join(f"{line}\n" for _ in range(4) for line in block())
+        text = chance.choice(["", "IgnoreUnknown Bo*\n"]) + text
+        refused = ""
+        try:
+            found = read(tmp_path, text)
+        except InputError as error:
+            refused = str(error)
+        if "holds no target" in refused:
+            continue
+        if refused:
+            assert of_ssh(tmp_path, text, "web1") is None, text
+        else:
+            assert found == {name: of_ssh(tmp_path, text, name) for name in found}, text
 
 
 REFUSED = [
