@@ -168,6 +168,9 @@ def test_grepable_output() -> None:
     assert of(GREPABLE, port=80) == {("192.0.2.1", 22), ("192.0.2.1", 80), ("192.0.2.3", 830)}
     only_up = "Host: 192.0.2.1 ()\tStatus: Up\nHost: 192.0.2.2 ()\tStatus: Down\nHost: 192.0.2.3 ()\tStatus: Unknown\n"
     assert of(only_up, port=24) == {("192.0.2.1", 24)}
+    header = "# Nmap 7.93 scan initiated Mon Nov 23 10:00:00 2026 as: nmap %s -oG out 192.0.2.1\n"
+    assert of(header % "-n -sn" + only_up) == {("192.0.2.1", 22)}
+    assert error(header % "-p 80" + only_up) == ": holds no target"
     for format_ in (None, "masscan"):
         assert of(MASSCAN_GREPABLE, format_) == {("192.0.2.1", 2222)}
     assert error(GREPABLE + "else\n").startswith(":7: is not a line of `-oG`")
@@ -182,6 +185,7 @@ OTHER_JSON = {
     '{"ip":"127.0.0.1","port":443,"path":"/"}': "is not an inventory that is known: for its hosts, `jq -r .ip FILE",
     '{"name":"db","host":"127.0.0.1","port":5432}': "is not an inventory that is known: for its hosts, `jq -r .host",
     '{"targets":["127.0.0.1"],"exclude":["127.0.0.2"]}': "is not an inventory that is known",
+    '[{"ip":"127.0.0.1","path":"/"}]': "is not an inventory that is known: for its hosts, `jq -r '.[].ip' FILE",
     '{"data":{"ssh":{"status":"success"}}}': "is not an inventory that is known",
 }
 

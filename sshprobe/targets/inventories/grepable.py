@@ -13,6 +13,8 @@ _HOST = re.compile(r"(?:Timestamp: \d+\t)?Host: (\S+) \(([^)\t]*)\)")
 _PORT = re.compile(r"(?:^|, )(\d+)/([a-z|]+)/([a-z0-9]+)/[^/]*/([^/]*)/")
 """Port, state, protocol, owner, service. nmap writes "|" where a text has "/" (output.cc), so no banner looks so."""
 
+_ASKED_PORTS = re.compile(rb"# Nmap [^\n]* as: (?![^\n]* -s[nP]\b)")
+
 
 def is_grepable(lines: Sequence[str]) -> bool:
     """Say whether these are lines of `-oG`."""
@@ -39,7 +41,8 @@ def read_masscan(source: Source) -> Iterator[Spec]:
 
 def _read(source: Source, *, every_port: bool) -> Iterator[Spec]:
     up: dict[str, int] = {}
-    scanned = every_port
+    # Where nmap says that ports were asked, a host without a line of them is one at which the file was cut off.
+    scanned = every_port or _ASKED_PORTS.match(source.head()) is not None
     for number, line in source.lines():
         host = _HOST.match(line)
         if host is None:

@@ -33,13 +33,14 @@ _OTHERS: Mapping[str, str] = {
 
 def read(source: Source) -> Iterator[Spec]:
     """Yield the targets of any of these formats, told apart object by object."""
+    in_array = source.head().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     for line, value in json_objects(source):
         for recognise, read_one in _FORMATS.values():
             if recognise(value):
                 yield from read_one(source, line, value)
                 break
         else:
-            raise _unknown(source, line, value)
+            raise _unknown(source, line, value, in_array=in_array)
 
 
 def read_masscan(source: Source) -> Iterator[Spec]:
@@ -86,12 +87,13 @@ def _read_as(source: Source, format_: str, what: str, can_be: Callable[[Object],
         yield from read_one(source, line, value)
 
 
-def _unknown(source: Source, line: int, value: Object) -> Exception:
+def _unknown(source: Source, line: int, value: Object, *, in_array: bool) -> Exception:
     if value.get("type") in ("sweep", "host", "summary") or {"sweep", "hosts"} <= value.keys():
         return source.error("holds records of a sweep: use `--from-records`", line)
     words = next((words for key, words in _OTHERS.items() if key in value), "is not an inventory that is known")
     key = next((key for key in ("ip", "ip_str", "address", "host", "hostname", "name") if key in value), "ip")
-    return source.error(f"{words}: for its hosts, `jq -r .{key} FILE | sshprobe scan -`", line)
+    path = f"'.[].{key}'" if in_array else f".{key}"
+    return source.error(f"{words}: for its hosts, `jq -r {path} FILE | sshprobe scan -`", line)
 
 
 def _is_masscan(value: Object) -> bool:
