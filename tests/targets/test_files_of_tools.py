@@ -277,9 +277,13 @@ def test_values_of_ansible_that_are_none() -> None:
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7rH0kIvU"
 
 
+def test_a_row_of_numbers_is_no_key() -> None:
+    assert error("web1 4 8 16\nweb2 4 8 16\n").startswith(':1: "web1 4 8 16" is no host')
+
+
 def test_lines_of_known_hosts() -> None:
     assert of(f"<<<<<<< HEAD\nweb1 is down\n=======\nweb2 {KEY}\n>>>>>>> x\n") == {("web2", 22)}
-    text = f"=\nweb1 {KEY}\nweb2 1024 35 123456 old\nweb3 is down today\n@bogus web4 {KEY}\n*.x,!web5,web6 {KEY}\n"
+    text = f"=\nweb1 {KEY}\nweb2 1024 35 {'7' * 309} old\nweb0 4 8 16\nweb3 is down today\n@bogus web4 {KEY}\n*.x,!web5,web6 {KEY}\n"
     text += f"@cert-authority * {KEY}\n@revoked web7 {KEY}\n[::1]:2222,[web8]:0,[web9] {KEY}\nweb10 {KEY} a # b\n"
     assert of(text) == {("web1", 22), ("web2", 22), ("web6", 22), ("::1", 2222), ("web9", 22), ("web10", 22)}
 

@@ -39,8 +39,8 @@ def _fields(line: str) -> list[str] | None:
         return None
     names, key_type, key = words[:3]
     is_key = _KEY_TYPE.fullmatch(key_type) is not None and _KEY.fullmatch(key) is not None
-    # SSH-1: bits, exponent and modulus, each a number.
-    is_old = len(words) > 3 and all(_NUMBER.fullmatch(word) for word in words[1:4]) and len(key_type) <= 5
+    # SSH-1: bits, exponent and modulus. A row of small numbers is a table of something else.
+    is_old = len(words) > 3 and all(map(_NUMBER.fullmatch, words[1:4])) and len(key_type) <= 5 and len(words[3]) > 100
     return [marker, names, key_type, key] if is_key or is_old else None
 
 
