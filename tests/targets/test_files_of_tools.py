@@ -283,7 +283,8 @@ def test_a_row_of_numbers_is_no_key() -> None:
 
 def test_lines_of_known_hosts() -> None:
     assert of(f"<<<<<<< HEAD\nweb1 is down\n=======\nweb2 {KEY}\n>>>>>>> x\n") == {("web2", 22)}
-    text = f"=\nweb1 {KEY}\nweb2 1024 35 {'7' * 309} old\nweb0 4 8 16\nweb3 is down today\n@bogus web4 {KEY}\n*.x,!web5,web6 {KEY}\n"
+    text = f"=\nweb1 {KEY}\nweb2 1024 35 {'7' * 309} old\nweb0 4 8 16\nweb3 is down today\n"
+    text += f"@bogus web4 {KEY}\n*.x,!web5,web6 {KEY}\n"
     text += f"@cert-authority * {KEY}\n@revoked web7 {KEY}\n[::1]:2222,[web8]:0,[web9] {KEY}\nweb10 {KEY} a # b\n"
     assert of(text) == {("web1", 22), ("web2", 22), ("web6", 22), ("::1", 2222), ("web9", 22), ("web10", 22)}
 
