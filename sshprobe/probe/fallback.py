@@ -1,8 +1,8 @@
 """Authentication methods through asyncssh, for a server that shares none of our ciphers or key exchanges.
 
-asyncssh still speaks the whole legacy range (arcfour, blowfish, cast128, rsa1024-sha1, zlib). It opens a connection
-of its own, sends one "none" request and nothing else: no key, no password, no file of the user is read. Its bytes
-come through `_Bounded`, because asyncssh reads for as long as a server sends.
+asyncssh still speaks the whole legacy range (arcfour, blowfish, cast128, rsa1024-sha1); compression alone is not
+offered. It opens a connection of its own, sends one "none" request and nothing else: no key, no password, no file of
+the user is read. Its bytes come through `_Bounded`, because asyncssh reads for as long as a server sends.
 """
 
 from __future__ import annotations
@@ -61,9 +61,8 @@ async def authentication_methods(
                     server.encryption_algorithms_client_to_server, asyncssh.encryption.get_encryption_algs()
                 ),
                 mac_algs=_both(server.mac_algorithms_client_to_server, asyncssh.mac.get_mac_algs()),
-                compression_algs=_both(
-                    server.compression_algorithms_client_to_server, asyncssh.compression.get_compression_algs()
-                ),
+                # Compressed, a server could send a thousand times what `_Bounded` lets through.
+                compression_algs=_both(server.compression_algorithms_client_to_server, [b"none"]),
                 username=user,
                 client_factory=Client,
             )

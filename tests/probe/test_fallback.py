@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from tests.live.asking import ask
 
@@ -31,3 +33,15 @@ async def test_and_its_banner() -> None:
         observation = await ask(server)
     assert observation.authentication_methods == ["publickey", "password"]
     assert observation.authentication_banner == "Use\\x1b[2J only\\x0a"
+
+
+async def test_nothing_is_offered_that_could_be_a_bomb() -> None:
+    """A megabyte of zlib is a gigabyte of text. So a server without "none" is not asked."""
+    for compression in (("zlib",), ("zlib@openssh.com", "zlib")):
+        async with AsyncSSHServer(replace(ANCIENT, compression=compression)) as server:
+            observation = await ask(server)
+        assert observation.authentication_methods is None
+        assert any("asyncssh cannot ask" in warning for warning in observation.warnings)
+    async with AsyncSSHServer(replace(ANCIENT, compression=("zlib", "none"))) as server:
+        observation = await ask(server)
+    assert observation.authentication_methods == ["publickey", "password"]
