@@ -14,7 +14,7 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading import is_gradeable, judged_group, standings, weaknesses_of
+from sshprobe.grading import is_gradeable, judged_groups, standings, weaknesses_of
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Verdict
@@ -53,7 +53,7 @@ NUMBERS_OF_KEYS = frozenset({"blob", "fingerprint"})
 Of two keys of one type the fingerprints say which comes first."""
 
 NUMBERS_OF_GROUPS = frozenset({"modulus", "generator"})
-"""Fields of a group exchange in whose place `judged_group` stands."""
+"""Fields of a group exchange in whose place `judged_groups` stands."""
 
 _KEYS_AND_GROUPS = frozenset({"host_keys", "group_exchange"})
 
@@ -76,7 +76,7 @@ def _what_is_judged(observation: Observation) -> tuple[object, ...]:
     fields = (
         _judged_fields(observation),
         None if said is None else _judged_identification(said),
-        None if groups is None else [(_judged_of_group(group), judged_group(group)) for group in groups],
+        None if groups is None else (list(map(_judged_of_group, groups)), judged_groups(groups)),
     )
     if not keys:
         return *fields, keys

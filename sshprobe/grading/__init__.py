@@ -9,7 +9,7 @@ from sshprobe.grading.assess import assess, is_gradeable
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
 from sshprobe.grading.findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
-from sshprobe.grading.key_checks import judged_group
+from sshprobe.grading.key_checks import judged_groups
 from sshprobe.grading.keys import weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.score import CAPS, POINTS, letter
@@ -33,7 +33,7 @@ __all__ = [
     "fleet_key_findings",
     "is_gradeable",
     "is_outside",
-    "judged_group",
+    "judged_groups",
     "key_findings",
     "letter",
     "standings",

@@ -21,6 +21,7 @@ from sshprobe.grading.checks import (
 from sshprobe.grading.contradictions import judge_contradictions
 from sshprobe.grading.key_checks import judge_groups, judge_keys
 from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
+from sshprobe.grading.long_lists import shortened
 from sshprobe.grading.partial import is_partial
 from sshprobe.grading.score import Judgement, by_category, order, total
 from sshprobe.grading.terrapin import judge_terrapin, lacks_strict_kex, would_expose
@@ -56,6 +57,7 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
     `InputError` for a profile of clients.
     """
     profile.need_server()
+    observation = shortened(observation)
     gradeable = is_gradeable(observation)
     judgements = judge(observation, profile, strict=strict)
     missing = [*not_observed(observation, profile), *unnamed(observation, profile, judgements)]
@@ -136,12 +138,12 @@ def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
     if observation.several_servers:
         yield "the other servers at this address: connections met different ones"
     if observation.names_left_out:
-        yield f"names of later connections: {_unseen(observation)}"
+        yield f"names of algorithms: {_unseen(observation)}"
 
 
 def _unseen(observation: Observation) -> str | None:
     left_out = observation.names_left_out
-    return f"{left_out:,} left out of the record" if left_out else None
+    return f"{left_out:,} unknown names left out" if left_out else None
 
 
 def _effects(judgements: Sequence[Judgement]) -> Iterator[tuple[Judgement, Effect]]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from sshprobe.algorithms import known_group
 from sshprobe.grading.checks import offers_group_exchange
 from sshprobe.grading.keys import Weakness, weaknesses_of
-from sshprobe.grading.safe_primes import LARGEST_BITS, has_smooth_order, kind_of_modulus
+from sshprobe.grading.safe_primes import (
+    BUDGET,
+    LARGEST_BITS,
+    cost_of,
+    cost_of_power,
+    has_smooth_order,
+    is_tested_at_once,
+    kind_of_modulus,
+)
 from sshprobe.grading.score import Judgement, order
 from sshprobe.model.observation import GroupExchange, Observation
 
@@ -94,6 +102,11 @@ _NEVER_PROVEN: frozenset[Weakness] = frozenset({"exponent", "no_dsa_group", "sma
 """Weaknesses of keys under which libraries take no signature for right."""
 
 
+_FEW = 4
+_SHORT_DIGITS = 4096 // 4
+"""So few groups of so many hexadecimal digits cost less than `BUDGET`."""
+
+
 def judge_keys(observation: Observation) -> Iterator[Judgement]:
     """What `weaknesses_of` finds, as one finding of each id per key type, the worst.
 
@@ -111,7 +124,7 @@ def judge_keys(observation: Observation) -> Iterator[Judgement]:
 def judge_groups(observation: Observation) -> Iterator[Judgement]:
     """`group_exchange.not_safe_prime`, `.generator` and `.standard_group`, at most one of each, the worst."""
     if offers_group_exchange(observation):
-        found = [judged for exchange in observation.group_exchange or () for judged in judged_group(exchange)]
+        found = [judged for each in judged_groups(observation.group_exchange or ()) for judged in each or ()]
         yield from _one_of_each(found)
 
 
@@ -121,6 +134,42 @@ def _one_of_each(found: list[Judgement]) -> Iterator[Judgement]:
         if (judged.id, judged.algorithm) not in seen:
             seen.add((judged.id, judged.algorithm))
             yield judged
+
+
+def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, ...] | None]:
+    """All that is said of the group of each exchange; None for a group that was not tested.
+
+    A server can send groups that take seconds to test. So what the tests of one host cost is bounded by `BUDGET`,
+    whatever the speed of this machine: each group is tested once, the cheap tests first, then the smallest groups.
+    """
+    groups = {(each.modulus, each.generator) for each in exchanges}
+    if len(groups) < 2 or (len(groups) <= _FEW and all(len(p or "") <= _SHORT_DIGITS for p, _ in groups)):
+        return [judged_group(exchange) for exchange in exchanges]
+    judged: dict[tuple[str | None, str | None], tuple[Judgement, ...] | None] = {}
+    left = BUDGET
+    tested: set[int] = set()
+    numbers = {group: _number(group[0]) for group in groups}
+    for group in sorted(groups, key=lambda group: (numbers[group] or 0, *(text or "" for text in group))):
+        p = numbers[group]
+        if p is None or is_tested_at_once(p):
+            judged[group] = () if p is None else _judged_group(p, _number(group[1]))
+            continue
+        if (cost_of_power(p) if p in tested else cost_of(p)) > left:
+            judged[group] = None
+            continue
+        kind = kind_of_modulus(p)
+        judged[group] = _judged_group(p, _number(group[1]))
+        if p not in tested:
+            left -= cost_of_power(p) if kind == "composite" else cost_of(p)
+        elif kind == "unsafe":
+            left -= cost_of_power(p)  # that of another generator
+        tested.add(p)
+    return [judged[exchange.modulus, exchange.generator] for exchange in exchanges]
+
+
+def leaves_groups_untested(observation: Observation) -> bool:
+    """Whether a server sent more groups than are tested of one host."""
+    return None in judged_groups(observation.group_exchange or ())
 
 
 def judged_group(exchange: GroupExchange) -> tuple[Judgement, ...]:

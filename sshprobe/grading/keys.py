@@ -26,6 +26,9 @@ STANDARD_EXPONENT = 65537
 FERMAT_ROUNDS = 300
 """Steps of Fermat's factoring. Ordinary primes would need more than there are atoms in the world."""
 
+LARGEST_BITS = 8192
+"""The method of Wiener is tried up to here: it takes time by the cube of the length. Software makes no longer keys."""
+
 _MOST_STRINGS = 6
 """A certificate of DSA has its type, a nonce and four numbers."""
 
@@ -134,13 +137,13 @@ def is_well_formed(n: int) -> bool:
 
 
 def has_small_private_exponent(key: RSAKey) -> bool:
-    """Whether continued fractions find the private exponent d: one below n^(1/4) / 3.
+    """Whether continued fractions find the private exponent d: one below n^(1/4) / 3. False above `LARGEST_BITS`.
 
     M. Wiener, "Cryptanalysis of short RSA secret exponents" (IEEE Transactions on Information Theory 36, 1990): k/d is
     a convergent of e/n, with e*d = 1 + k * phi(n). Such a d goes with an e almost as long as n.
     """
     e, n = key
-    if 2 * e.bit_length() < n.bit_length():
+    if 2 * e.bit_length() < n.bit_length() or n.bit_length() > LARGEST_BITS:
         return False
     above, below = e, n
     k, d, k_before, d_before = 1, 0, 0, 1

@@ -54,6 +54,10 @@ _CERTIFICATE = re.compile(r"-cert(?:-v0[01]@openssh\.com)?$")
 _RECOMMENDING = ("MUST", "SHOULD+", "SHOULD")
 
 
+MOST_NAMES = 32
+"""Names of one algorithm that a finding has."""
+
+
 class Offer(msgspec.Struct):
     """One algorithm as a server offers it, by whatever names and in whatever direction."""
 
@@ -67,7 +71,10 @@ class Offer(msgspec.Struct):
 
     def observed(self) -> str:
         """For people: the names, and the direction if it is but one of two."""
-        text = ", ".join(sorted(self.names))
+        names = sorted(self.names)
+        text = ", ".join(names[:MOST_NAMES])
+        if len(names) > MOST_NAMES:
+            text += f" and {len(names) - MOST_NAMES:,} more names"
         return f"{text} ({self.directions[0]} only)" if len(self.directions) == 1 and self.directions[0] else text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sshprobe.algorithms import CLASSES, lookup
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
+from sshprobe.grading.key_checks import leaves_groups_untested
 from sshprobe.grading.lists import missing_lists
 from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.model.observation import Observation
@@ -40,9 +41,11 @@ def _hides_keys(observation: Observation) -> bool:
 
 
 def _hides_groups(observation: Observation, profile: Profile) -> bool:
-    """Whether the smallest group is not known: `group_exchange.modulus` needs it, whatever the profile."""
+    """Whether the smallest group is not known, which `group_exchange.modulus` needs, or a group was not tested."""
     if not offers_group_exchange(observation):
         return False
+    if leaves_groups_untested(observation):
+        return True
     least = SAFE_MODULUS_BITS if profile.group_exchange is None else profile.group_exchange.min_bits
     return smallest_modulus(observation, least) is None
 

@@ -21,8 +21,32 @@ LARGEST_BITS = 8192
 """The largest modulus that is tested: the largest that we ask for."""
 
 _ROUNDS = 2
+_LONG_BITS = 4096
+"""Above this one base is enough for (p-1)/2: that a number chosen at random passes is far less likely than for 2048
+bits with two (Damgard, Landrock and Pomerance, "Average case error estimates for the strong probable prime test",
+1993), and a second one costs as much as everything else together."""
+
+BUDGET = 1024
+"""What the tests of one host's groups may cost: two powers modulo 8192 bits, or 128 modulo 2048 bits."""
+
 _ALL_OF_THEM = 2000**2
 """Below this a number without a factor below 2000 is prime."""
+
+
+def cost_of(p: int) -> int:
+    """Return what the test of p costs at most, in the unit of `BUDGET`: a power modulo 1024 bits."""
+    bits = p.bit_length()
+    return (1 + (_ROUNDS if bits <= _LONG_BITS else 1)) * (bits**3 >> 30)
+
+
+def cost_of_power(p: int) -> int:
+    """Return what one power modulo p costs, in the same unit."""
+    return p.bit_length() ** 3 >> 30
+
+
+def is_tested_at_once(p: int) -> bool:
+    """Whether the kind of p costs no power: it is known, too large to be tested, or has a small factor."""
+    return p < 5 or p % 2 == 0 or p.bit_length() > LARGEST_BITS or known_group(p) is not None or _has_small_factor(p)
 
 
 @lru_cache(maxsize=1024)
@@ -41,7 +65,11 @@ def kind_of_modulus(p: int) -> Kind | None:
         return "composite"
     q = p >> 1
     # If q is prime, 2^(p-1) = 1 modulo p proves p (Pocklington): one base is enough for p.
-    if q % 2 == 0 or _has_small_factor(q) or not all(_passes(q, base) for base in _bases(q)):
+    if (
+        q % 2 == 0
+        or _has_small_factor(q)
+        or not all(_passes(q, base) for base in _bases(q)[: 1 if p.bit_length() > _LONG_BITS else None])
+    ):
         return "unsafe"
     return "safe"
 

@@ -25,10 +25,11 @@ def has_small_factor(n: int) -> bool:
 
 def smooth_part(n: int) -> int:
     """Return the largest divisor of a positive n that has only prime factors below 2^16."""
-    rest = n
-    while (common := math.gcd(_product() % rest, rest)) != 1:
-        rest //= common
-    return n // rest
+    # A prime divides n at most as often as n has bits: so n divides that power of the product as far as it is smooth.
+    power = int(_product() % n)
+    for _ in range(n.bit_length().bit_length()):
+        power = power * power % n
+    return math.gcd(power, n)
 
 
 def primes_below(limit: int) -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sshprobe.grading.assess import assess
+from sshprobe.grading.long_lists import shortened
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
@@ -27,6 +28,7 @@ def grade(observation: Observation, profile: Profile, *, strict: bool = False) -
 
 def with_hints(verdict: Verdict, observation: Observation, profile: Profile, *, strict: bool) -> Verdict:
     """Return a verdict of `assess` with what to do about each finding."""
+    observation = shortened(observation)
     context = RemedyContext.of(observation, profile, verdict.findings, strict=strict)
     findings = [msgspec.structs.replace(finding, remediation=advise(finding, context)) for finding in verdict.findings]
     return msgspec.structs.replace(verdict, findings=findings)

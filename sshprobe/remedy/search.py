@@ -9,6 +9,7 @@ import msgspec
 from sshprobe.grading.assess import assess
 from sshprobe.grading.findings import fleet_key_findings
 from sshprobe.grading.fleet import FleetIndex
+from sshprobe.grading.long_lists import shortened
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
 from sshprobe.model.verdict import Finding, Verdict
@@ -35,6 +36,7 @@ def remedy(
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
     software there is advice in plain words. `fleet`: what the keys of other hosts say is mended too.
     """
+    observation = shortened(observation)
     steps, promised = planned(observation, profile, strict=strict, fleet=fleet)
     platform = platform_of(observation)
     openssh = platform is not None
@@ -75,6 +77,7 @@ def planned(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> tuple[list[Step], Verdict]:
     """The smallest set of steps that mends a host, and the verdict on the observation as it will then be."""
+    observation = shortened(observation)
     now = assess(observation, profile, strict=strict)
     context = RemedyContext.of(observation, profile, now.findings, strict=strict)
     graded: dict[tuple[int, ...], tuple[Verdict, Observation]] = {}
