@@ -43,7 +43,7 @@ def judge_authentication(profile: Profile, observation: Observation) -> Iterator
             id="authentication.no_methods",
             severity="medium",
             category="authentication",
-            message="lists no method at all: nobody can log in, or without a credential",
+            message="lists no method at all: either nobody can log in, or some can without a password",
             expected="a list of one method at least",
             observed=f"an empty list for {in_words(empty)}",
             references=("RFC 4252 section 5.1", "sshd_config(5) AuthenticationMethods"),

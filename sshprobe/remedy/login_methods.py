@@ -115,7 +115,7 @@ def beside(lines: Sequence[str]) -> Iterator[str]:
             steps = " and then ".join(line.split()[1].split(","))
             yield f"The document's own chain: everyone needs {steps} from then on. A scan sees the first step alone."
         elif line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD):
-            yield f"Where {CHAIN} asks for this after a key, nobody gets in any more: look there first ({_WHERE})."
+            yield f"If {CHAIN} asks for this after a key, the line locks everybody out. Check before: {_WHERE}."
 
 
 def in_one_line(lines: Sequence[str]) -> str:
@@ -124,5 +124,5 @@ def in_one_line(lines: Sequence[str]) -> str:
     if ONLY_PUBLIC_KEYS in lines:
         return f"{text} (ends a second factor, which cannot be seen: where one is required today, {SECOND_FACTOR})"
     if any(line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD) for line in lines):
-        return f"{text} (locks out where {CHAIN} asks for it after a key: look there first)"
+        return f"{text} (locks everybody out if {CHAIN} asks for it after a key: check that before)"
     return text

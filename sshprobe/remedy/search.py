@@ -24,7 +24,7 @@ from sshprobe.remedy.steps import Step, after, needed
 from sshprobe.remedy.what_if import usable
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
-UNLESS = "# What a Match block or an option of sshd's command line says counts before them"
+UNLESS = "# A Match block, or an option on sshd's command line, counts before these lines"
 KEYS = "# If `sshd -T | grep -i ^hostkey` shows another file than {}, take that one"
 
 

@@ -248,7 +248,7 @@ def _foot(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[str]
     if record.address is not None and record.address != record.host:
         text = f"{record.address}, {text}"
     users = methods_seen_for(record)
-    text += f" Methods seen for {users}." if users else ""
+    text += f" Login methods seen for {users}." if users else ""
     keys = record.host_keys or []
     if keys and not verbose:
         first, *others = sorted(keys, key=lambda key: key.type != "ssh-ed25519")

@@ -46,10 +46,10 @@ def software(identification: Identification | None) -> str:
 
 
 def methods_seen_for(record: HostRecord) -> str:
-    """Return for whom authentication methods were seen: "root and nobody", "root alone". Empty: nothing tells."""
+    """Return for whom methods were seen: "the users root and nobody", "the user root alone". Empty: nothing tells."""
     found = record.authentication_by_user or {}
     *others, last = [user for user, answer in found.items() if answer.methods is not None] or [""]
-    return f"{', '.join(others)} and {last}" if others else f"{last} alone" if last else ""
+    return f"the users {', '.join(others)} and {last}" if others else f"the user {last} alone" if last else ""
 
 
 def compliance(verdict: Verdict) -> str:

@@ -68,7 +68,7 @@ def test_a_drop_in_is_a_configuration(run: Run) -> None:
     assert code == 0
     assert out.startswith("# /etc/ssh/sshd_config.d/00-sshprobe.conf\n")
     assert "`Include" in out
-    assert "put these lines on top of it" in " ".join(out.split())
+    assert "put these lines above the old ones" in " ".join(out.split())
     assert "#     sshd -t && " in out
     lines = [line.split()[0] for line in out.splitlines() if line and not line.startswith("#")]
     assert lines == ["KexAlgorithms", "MACs", "AuthenticationMethods"]

@@ -133,8 +133,8 @@ def test_the_block_of_a_host_says_for_whom() -> None:
         record = HostRecord(**msgspec.structs.asdict(observed), verdicts=[grade(observed, MODERN)])
         return host_block(record, Terminal(120, False, False))
 
-    assert "Methods seen for root and nobody." in block(seen(root=["publickey"], nobody=["publickey"]))
-    assert "Methods seen for root alone." in block(seen(root=["publickey"], nobody=None))
+    assert "Login methods seen for the users root and nobody." in block(seen(root=["publickey"], nobody=["publickey"]))
+    assert "Login methods seen for the user root alone." in block(seen(root=["publickey"], nobody=None))
 
 
 def test_the_users_of_the_command_are_those_of_the_library() -> None:

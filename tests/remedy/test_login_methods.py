@@ -127,7 +127,7 @@ def test_what_a_chain_may_need_is_not_switched_off_without_a_word() -> None:
     seen = modern(authentication_methods=["publickey", "password", "keyboard-interactive"])
     text = sshd_config(_plan(seen, ours)).splitlines()
     for line in ("PasswordAuthentication no", "KbdInteractiveAuthentication no"):
-        assert text[text.index(line) - 1].startswith("# Where AuthenticationMethods asks for this after a key")
+        assert text[text.index(line) - 1].startswith("# If AuthenticationMethods asks for this after a key")
 
 
 @pytest.mark.parametrize("chain", ["publickey", "password,publickey", "publickey,none", "publickey,x\\ny", ","])

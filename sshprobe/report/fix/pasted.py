@@ -26,7 +26,7 @@ from sshprobe.report.fix.plan import (
 DROP_IN = "{}/sshd_config.d/00-sshprobe.conf"
 FIRST_LINES = (
     "First in {}/sshd_config: of two lines with one keyword sshd takes the first. "
-    "Look through its Match blocks too: what they say counts before that."
+    "Look through its Match blocks too: they count before these lines."
 )
 
 
@@ -155,9 +155,9 @@ def _drop_in(group: Group, platform: Platform) -> Iterator[str]:
             yield from comment(
                 wrapped(
                     f"Save as {file}: the first value wins. {platform.folder}/sshd_config has to begin with "
-                    f"`Include {platform.folder}/sshd_config.d/*.conf`, as Debian's and Red Hat's do. What a Match "
-                    "block says counts before that. If the file is there from another time, put these lines on top "
-                    "of it: what it mended would be undone without it."
+                    f"`Include {platform.folder}/sshd_config.d/*.conf`, as Debian's and Red Hat's do. A Match "
+                    "block counts before this file. If the file is there from an earlier run, put these lines above "
+                    "the old ones and keep those: without them, what they mended comes back."
                 )
             )
     with_commands = [change for change in group.changes if change.commands]

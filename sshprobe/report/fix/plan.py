@@ -16,8 +16,8 @@ from sshprobe.report.words import count, letter, software, status
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
 UNLESS = (
-    "That holds where nothing else has a say: no Match block, no option on sshd's command line (`ps ax | grep sshd`; "
-    "on Red Hat 8 the crypto policy of /etc/sysconfig/sshd is one)."
+    "That holds unless something counts before these lines: a Match block, or an option on sshd's command line "
+    "(`ps ax | grep sshd`; Red Hat 8 gives it the crypto policy of /etc/sysconfig/sshd)."
 )
 OTHER_KEYS = (
     "And where {} is the key in use: if `sshd -T | grep -i ^hostkey` shows another file, take that one in its place."
