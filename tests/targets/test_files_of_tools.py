@@ -278,6 +278,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7
 
 
 def test_a_row_of_numbers_is_no_key() -> None:
+    assert "is no host" in error("using ssh-agent today\n")
     assert error("web1 4 8 16\nweb2 4 8 16\n").startswith(':1: "web1 4 8 16" is no host')
 
 

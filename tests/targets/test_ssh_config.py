@@ -1,5 +1,7 @@
 """An ssh_config means here what it means to `ssh -G`, of the OpenSSH that is installed."""
 
+import os
+import pwd
 import random
 import subprocess
 from pathlib import Path
@@ -60,6 +62,9 @@ READ = [
     "Host web1 web2\n  HostName %h.lab\nMatch host *.lab,!web2.lab\n  Port 2222\nMatch !host web1.lab\n  Port 2223\n",
     "Match originalhost WEB1\n  Port 2222\nHost web1 Web1\n  User x\n",
     "Match host=web1\n  Port 2222\nHost web1\n  User x\n",
+    "Host web1\n  User git\nMatch user git\n  Port 2222\nHost web2\n  Port 23\nMatch !user g*\n  HostName x\n",
+    f"Match localuser {pwd.getpwuid(os.getuid()).pw_name}\n  Port 2222\nHost web1\n  User x\n",
+    "Match user nobody-here\n  Port 2222\nHost web1\n  HostName y\n",
     "Match all # of all\n  Port 2222\nHost web1\n  User x\n",
     "Host web1\n  User x\nMatch !all\n  Port 2222\n",
     'Match host nobody exec "exit 0"\n  Port 2222\nHost web1\n  User x\n',

@@ -16,7 +16,8 @@ REVOKED = "lines of certificate authorities and revoked keys"
 BAD_LINE = "lines that are not host names, key type and key; the first is line"
 
 _KEY_TYPE = re.compile(r"(ssh-|ecdsa-sha2-|rsa-sha2-|sk-|x509v3-|spi-|pgp-|webauthn-)[a-z0-9@.+_-]+", re.IGNORECASE)
-_KEY = re.compile(r"[A-Za-z0-9+/]+={0,3}")
+_KEY = re.compile(r"AAAA[A-Za-z0-9+/]*={0,3}")
+"""Base64 of a length of less than 2**24 (RFC 4251 section 5) and what follows it."""
 _OF_AUTHORIZED_KEYS = re.compile(
     r'[^,]*=?"|(restrict|cert-authority|(no-)?(pty|user-rc|(agent|port|x11)-forwarding)|no-touch-required'
     r"|verify-required)(,|$)",

@@ -6,9 +6,10 @@ looked up. A host whose address depends on either is left out.
 
 from __future__ import annotations
 
-import getpass
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 
 import msgspec
 
@@ -28,14 +29,23 @@ _MOST_COMPARISONS = 20_000_000
 _LONGEST_NAME = 1024
 
 _READ = frozenset(
-    {"hostname", "port", "proxyjump", "proxycommand", "canonicalizehostname", "canonicaldomains", "canonicalizemaxdots"}
+    {
+        "hostname",
+        "port",
+        "user",
+        "proxyjump",
+        "proxycommand",
+        "canonicalizehostname",
+        "canonicaldomains",
+        "canonicalizemaxdots",
+    }
 )
 """The keywords that decide who is contacted."""
 _PROXY = frozenset({"proxyjump", "proxycommand"})
 """Whichever of the two comes first holds."""
 
-_ON_HOST = frozenset({"host", "originalhost", "localuser"})
-_ON_MORE = frozenset({"exec", "user", "localnetwork", "tagged", "version", "sessiontype", "command"})
+_ON_HOST = frozenset({"host", "originalhost", "user", "localuser"})
+_ON_MORE = frozenset({"exec", "localnetwork", "tagged", "version", "sessiontype", "command"})
 """Criteria of `Match` with an argument, up to OpenSSH 10.3: those that are evaluated, and those that are not."""
 
 _TOKEN = re.compile(r"%(.?)", re.DOTALL)
@@ -208,6 +218,9 @@ def _holds(criteria: list[tuple[str, str, bool]], host: _Host, *, again: bool) -
             holds = again
         elif criterion == "localuser":
             holds = in_pattern_list(_local_user(), argument)
+        elif criterion == "user":
+            user = host.settings.get("user")
+            holds = in_pattern_list(_local_user() if user is None else user.arguments[0], argument)
         else:
             name = host.name
             if criterion == "host":
@@ -232,10 +245,13 @@ def _address(host: _Host) -> str | None:
     return _TOKEN.sub(lambda token: tokens[token[1]], text)
 
 
+@cache
 def _local_user() -> str:
     try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):  # a user without a name
+        from pwd import getpwuid  # not on Windows
+
+        return getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):  # a user without a name
         return ""
 
 
