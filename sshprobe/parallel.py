@@ -11,7 +11,7 @@ compares its keys.
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -94,7 +94,9 @@ class ScanRunner:
         trouble: Callable[[str], None],
     ) -> AsyncIterator[Batch[Results]]:
         """Yield the results of every target, each time all that there are."""
-        sweep = self._scanner.sweep(self._jobs, of=lambda numbered: numbered.target, deferred=deferred, trouble=trouble)
+        sweep = self._scanner._new_sweep(
+            self._jobs, of=lambda numbered: numbered.target, deferred=deferred, trouble=trouble
+        )
         self._stop = sweep.stop
         async for batch in sweep.batches(targets):
             self._weight = 0
@@ -102,7 +104,7 @@ class ScanRunner:
             yield Batch(results, self._weight)
 
     def _packed(self, result: Result) -> OneResult:
-        judged = self._scanner.judged(result)
+        judged = self._scanner._judged(result)
         if isinstance(judged, Alike):
             _, template, identification, started_at, duration_ms = judged
             if self._met.get(template.number):
@@ -133,8 +135,8 @@ class ScanRunner:
         if self._stop is not None:
             self._stop()
 
-    async def _jobs(self, numbered: Numbered[Target]) -> list[Job[Result]]:
-        return await self._scanner.jobs(numbered.target)
+    async def _jobs(self, numbered: Numbered[Target]) -> Sequence[Job[Result]]:
+        return await self._scanner._jobs.of(numbered.target)
 
 
 def scan_pool(

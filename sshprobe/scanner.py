@@ -1,37 +1,40 @@
-"""The public way to scan: targets in, records out.
+"""The public way to scan: targets in, records out. `docs/python.md` has examples.
 
-    async with Scanner(profiles=[load_profile("sshprobe-2026")]) as scanner:
+    async with Scanner(profiles=["sshprobe-2026"]) as scanner:
         async for record in scanner.scan(["192.0.2.7", "198.51.100.0/30"]):
             print(record.host, record.status, [verdict.grade for verdict in record.verdicts])
 
-Facts first, judgement second: each host is asked once, and its observation is graded against every profile.
+Facts first, judgement second: each host is probed once, and its observation is graded against every profile.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
+from functools import partial
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar, get_args
 
 import msgspec
 
 import sshprobe
-from sshprobe.judging import UNJUDGED, Judge, record_of
+from sshprobe.judging import UNJUDGED, Judge
 from sshprobe.kinds import Alike, Whole, whole
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.net import Address, Dialer, NetworkError, literal, resolve
-from sshprobe.probe.host import HostProbe
+from sshprobe.net import Dialer
 from sshprobe.probe.options import DEFAULT_AUTH_USERS, ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
+from sshprobe.record_stream import Feed, RecordStream
 from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
-from sshprobe.sweep import Job, Progress, Sweep
-from sshprobe.targets import Exclusions, Target, parse_targets
+from sshprobe.sweep import Job, Limits, Progress, Sweep
+from sshprobe.target_jobs import TargetJobs
+from sshprobe.targets import Exclusions, Target, TargetLike, Targets, TargetSource, open_target, open_targets
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -46,18 +49,37 @@ DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
 
 
 class Scanner:
-    """Scans hosts and grades what it saw. Use it as an async context manager; one `scan` at a time.
+    """Scans hosts and grades them. Use it as an async context manager, for any number of scans, also at the same time.
 
-    `profiles` are what to grade against, loaded or as ids or paths: `sshprobe-2026` if None, nothing if empty. All
-    times are in seconds. `auth_user` names the users whose authentication methods are asked for: the first in any case,
-    the others on connections that are made anyway. `timeout` is for each question to a host, `host_timeout` for all of
-    them together. `rate` limits how many hosts are started a second, None does not. `family` is the IP version to use
-    of names that have both: 4, 6, or None for either. `exclude` are hosts and networks that are never contacted,
-    spelled as `--exclude` reads them. `trouble` is told when this machine is short of something and the scan pauses
-    for it.
+    Scans of one Scanner share its limits: together they keep to `concurrency` and `rate`, and no two of them are
+    connected to one address at the same time. All times are in seconds.
 
-    Raises `InputError` for a `client_id` that a server would drop, a profile that is unknown or of clients, a number
-    that is out of range, or a malformed exclusion.
+    - `profiles`: what to grade against: profiles that `load_profile` returned, ids, or paths of files. None:
+      `sshprobe-2026`. Empty: records have no verdicts.
+    - `strict`: an algorithm that a profile does not name is a deviation, however strong it is.
+    - `depth`: "lists" reads the name-lists, in one connection. "keys" also reads all host keys and verifies their
+      signatures. "full" also finds the smallest group-exchange modulus.
+    - `auth_methods`: False: do not query the authentication methods, which names users to the server.
+    - `auth_user`: a user name, or several, whose authentication methods are queried. The first has a connection in any
+      case, the others use connections that are made anyway.
+    - `client_id`: the identification string that servers see, for instance one with a contact. None: our own.
+    - `connect_timeout`: for the lookup of a name, and for each TCP connection.
+    - `timeout`: for each question to a host.
+    - `host_timeout`: for all questions to a host together.
+    - `concurrency`: hosts probed at once.
+    - `rate`: hosts started per second. None: no limit.
+    - `throttle_wait`: before the second try of a host that refused or closed connections. Second tries come last.
+    - `all_addresses`: True: `scan` probes every address of a name. False: the first that answers.
+    - `family`: 4 or 6: use only addresses of that IP version. None: both.
+    - `exclude`: hosts and networks that are never contacted, as strings that `--exclude` takes, or as `Exclusions`.
+    - `trouble`: called with a line of text when the scan pauses because this machine ran out of descriptors, ports,
+      buffers or memory.
+    - `on_progress`: called with a new `Progress` of all scans of this Scanner, each time that hosts are done, before
+      their records can be read. An exception that it raises ends the scan.
+
+    Raises:
+        InputError: a `client_id` that a server would drop, a profile that is unknown or of clients, a value that is out
+            of range, or a malformed exclusion.
     """
 
     def __init__(
@@ -79,19 +101,24 @@ class Scanner:
         family: Literal[4, 6] | None = None,
         exclude: Exclusions | Iterable[str] | None = None,
         trouble: Callable[[str], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         """Check all settings; nothing is contacted. See the class for what they are, and what it raises."""
         for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout), ("host_timeout", host_timeout)):
-            if value <= 0:
+            if not value > 0:
                 raise InputError(f"{name} must be more than 0 seconds")
-        if concurrency < 1 or (rate is not None and rate <= 0) or throttle_wait < 0:
+        if concurrency < 1 or (rate is not None and not rate > 0) or not throttle_wait >= 0:
             raise InputError("concurrency and rate must be more than 0 (rate None is no limit), throttle_wait not less")
+        if depth not in get_args(Depth):
+            raise InputError(f"depth is {', '.join(get_args(Depth))}, not {depth!r}")
+        families = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}
+        if family not in families:
+            raise InputError(f"family is 4, 6 or None, not {family!r}")
         users = tuple(dict.fromkeys([auth_user] if isinstance(auth_user, str) else auth_user))
         if not users or not all(users):
             raise InputError("auth_user must not be empty")
-        self.judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
-        """Grades what is seen."""
-        self.options = ProbeOptions(
+        self._judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
+        self._options = ProbeOptions(
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
             depth=depth,
             auth_methods=auth_methods,
@@ -101,25 +128,151 @@ class Scanner:
             host_timeout=host_timeout,
         )
         self._key_pairs: KeyPairs = {}
-        self._all_addresses = all_addresses
-        self._family = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}[family]
-        self._exclude = _exclusions(exclude)
-        self._excludes = bool(self._exclude)
+        self._jobs = TargetJobs(
+            self._options,
+            exclude=_exclusions(exclude),
+            family=families[family],
+            all_addresses=all_addresses,
+            key_pairs=self._key_pairs,
+        )
         self._trouble = trouble
+        self._on_progress = on_progress
         self._concurrency = concurrency
-        self._rate = rate
         self._throttle_wait = throttle_wait
-        self._sweep: Sweep[Target, Result] = self.sweep(self.jobs, of=lambda target: target)
+        self._limits = Limits(concurrency, rate)
+        self._sweeps: list[Sweep[Target, Result]] = []
+        """Of the scans under way."""
+        self._past = Progress(total=0)
+        """Of the scans that have ended."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Of the scans under way: the event loop keeps no strong reference to tasks."""
+        self._lines_progress = Progress(total=0)
+        """Live counters of `_scan_lines`."""
+        self._is_stopped = False
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
+        self._is_closed = False
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        """End the scans that are still under way, and wait until nothing of them is left."""
+        self._is_closed = True
+        running = [task for task in self._tasks if not task.done()]
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running)
 
-    def sweep(
+    @property
+    def progress(self) -> Progress:
+        """How far all scans of this Scanner are, as counted now. `total` is None if one of them reads a stream."""
+        counted = msgspec.structs.replace(self._past)
+        for each in (self._lines_progress, *(sweep.progress for sweep in self._sweeps)):
+            _add(counted, each)
+        return counted
+
+    def stop(self) -> None:
+        """Start no new host, in this scan and later ones; hosts under way are finished, and their records can be read.
+
+        Names that are still being looked up have not been contacted: they get no record.
+        """
+        self._is_stopped = True
+        for sweep in self._sweeps:
+            sweep.stop()
+        self._jobs.stop()
+
+    def scan(self, targets: Targets) -> RecordStream:
+        """Return the records of all hosts that `targets` names, as an async iterator: `async for record in scan(...)`.
+
+        `targets` is one target, an iterable or an async iterable of them, each a string as on the command line ("host",
+        "host:port", "[v6]:port", "192.0.2.0/24", "192.0.2.5-9"), an object of `ipaddress`, or a `Target`. They are
+        read and checked here, before a host is contacted; of an iterator the first 65,536 entries, then the others as
+        hosts are started. An async iterable is read as hosts are started.
+
+        One record for every host, as hosts finish; nothing that a server does raises. What goes wrong with an entry
+        that is read later, or in the iterable itself, is raised by the iterator after the records of the hosts that
+        were started. Stopping to read (`break`, `return`, an exception) ends the scan.
+
+        Raises:
+            InputError: a target is malformed.
+            TypeError: a target is of another type.
+            RuntimeError: the `async with` block of this Scanner was left.
+        """
+        self._check_open()
+        source = open_targets(targets)
+        return self._stream(source)
+
+    async def scan_one(self, target: TargetLike) -> HostRecord:
+        """Return the record of one host.
+
+        `target` is an entry as `scan` takes it, and names one host. Of a name with several addresses the first that
+        answers is probed, with `all_addresses` too.
+
+        Raises:
+            InputError: `target` is malformed, or names several hosts.
+            TypeError: `target` is of another type.
+            RuntimeError: the `async with` block of this Scanner was left, or `stop` was called.
+        """
+        self._check_open()
+        one = open_target(target)
+        async with aclosing(self._stream(TargetSource(iter([one]), total=1), all_addresses=False)) as records:
+            async for record in records:
+                return record
+        raise RuntimeError("the host was not probed: `stop` was called before")
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("this Scanner is closed: scan inside its `async with` block")
+
+    def _stream(self, source: TargetSource, *, all_addresses: bool | None = None) -> RecordStream:
+        async def fill(feed: Feed) -> None:
+            self._check_open()
+            expand = partial(self._jobs.of, all_addresses=all_addresses)
+            sweep = self._new_sweep(expand, of=_itself)
+            sweep.progress.total = source.total
+            source.on_error = sweep.stop
+            self._sweeps.append(sweep)
+            if self._is_stopped:
+                sweep.stop()
+            try:
+                async with aclosing(sweep.batches(source)) as batches:
+                    async for batch in batches:
+                        if self._on_progress is not None:
+                            self._on_progress(self.progress)
+                        await feed.put([result for outcome in batch for result in outcome.results])
+                if source.error is not None:
+                    raise source.error
+            finally:
+                self._sweeps.remove(sweep)
+                sweep.progress.started = sweep.progress.done  # what was dropped is not pending
+                sweep.progress.waiting = 0
+                _add(self._past, sweep.progress)
+                await source.aclose()
+
+        return RecordStream(fill, started=self._keep, record_of=lambda result: self._judged(result).record())
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _scan_lines(self, targets: Iterable[Target]) -> AsyncGenerator[list[Alike | Whole], None]:
+        """Yield the results of hosts, with their lines of JSON, each time all that there are: for writers."""
+        sweep = self._new_sweep(self._jobs.of, of=_itself)
+        sweep.progress = self._lines_progress
+        self._sweeps.append(sweep)
+        if self._is_stopped:
+            sweep.stop()
+        try:
+            async with aclosing(sweep.batches(targets)) as batches:
+                async for batch in batches:
+                    yield [self._judged(result) for outcome in batch for result in outcome.results]
+        finally:
+            self._sweeps.remove(sweep)
+
+    def _new_sweep(
         self,
         expand: Callable[[T], Awaitable[Sequence[Job[Result]]]],
         *,
@@ -127,50 +280,24 @@ class Scanner:
         deferred: Callable[[T], None] | None = None,
         trouble: Callable[[str], None] | None = None,
     ) -> Sweep[T, Result]:
-        """Return a sweep with this scanner's pace over whatever `expand` turns into jobs; `of` gives a target."""
+        """Return a sweep within this scanner's limits over whatever `expand` turns into jobs; `of` gives a target."""
         return Sweep(
             expand,
             concurrency=self._concurrency,
-            rate=self._rate,
             throttle_wait=self._throttle_wait,
             deferred=deferred,
             trouble=trouble or self._trouble,
             shortcut=self._shortcut(of) if Dialer.works() else None,
+            limits=self._limits,
         )
 
     def _shortcut(self, of: Callable[[T], Target]) -> Shortcut[T]:
         followed = _trace.isEnabledFor(logging.DEBUG)  # step by step, which the short cut of the lists does not take
-        if self.options.depth == "lists" and not self.judge.waives and not followed:
-            return ListsShortcut(of, self.only_address, self.options, self.judge)
-        return DialledShortcut(of, self.only_address, self.options, self._key_pairs)
+        if self._options.depth == "lists" and not self._judge.waives and not followed:
+            return ListsShortcut(of, self._jobs.only_address, self._options, self._judge)
+        return DialledShortcut(of, self._jobs.only_address, self._options, self._key_pairs)
 
-    @property
-    def progress(self) -> Progress:
-        """How far the scan is."""
-        return self._sweep.progress
-
-    def stop(self) -> None:
-        """Start no new host; those under way are finished and still come out of `scan`."""
-        self._sweep.stop()
-
-    async def scan(self, targets: Iterable[Target | str]) -> AsyncGenerator[HostRecord, None]:
-        """Yield one record for every host, as hosts finish. Never raises for what a server does.
-
-        Strings are read as the command line reads them: "host", "host:port", "[v6]:port", "192.0.2.0/24". Raises
-        `InputError` before anything is contacted if one is malformed.
-        """
-        async with aclosing(self._sweep.run(_as_targets(targets))) as outcomes:
-            async for outcome in outcomes:
-                for result in outcome.results:
-                    yield self.judged(result).record()
-
-    async def scan_lines(self, targets: Iterable[Target]) -> AsyncGenerator[list[Alike | Whole], None]:
-        """Yield what came of each host, with its line of JSON, each time all that there is: for those who write."""
-        async with aclosing(self._sweep.batches(targets)) as batches:
-            async for batch in batches:
-                yield [self.judged(result) for outcome in batch for result in outcome.results]
-
-    def judged(self, result: Result) -> Alike | Whole:
+    def _judged(self, result: Result) -> Alike | Whole:
         """Judge what a host was seen to be, unless it was judged with those that are alike.
 
         A bug of ours in that costs the host its verdicts and its status. What was seen is kept to be read, unless it is
@@ -179,7 +306,7 @@ class Scanner:
         if not isinstance(result, Observation):
             return result
         try:
-            return whole(result, self.judge.judged(result), self.judge.head(result))
+            return whole(result, self._judge.judged(result), self._judge.head(result))
         except Exception as error:
             _log.exception("internal error while judging %s port %d", result.host, result.port)
             words = f"internal error: {type(error).__name__}"
@@ -194,63 +321,7 @@ class Scanner:
         return self._unjudged(msgspec.structs.replace(bare, **known))
 
     def _unjudged(self, observation: Observation) -> Whole:
-        return whole(observation, UNJUDGED, self.judge.head(observation))
-
-    def graded(self, observation: Observation) -> HostRecord:
-        """Return the record of an observation: itself, and a verdict for each profile if it can be judged."""
-        return record_of(observation, self.judge.judged(observation))
-
-    def only_address(self, target: Target) -> Address | None:
-        """Return the address that `target` spells, if it may be asked; None for names, which have to be resolved."""
-        address = literal(target.host)
-        if address is None or "%" in address.ip or address.unspecified or self._family not in (None, address.family):
-            return None
-        return None if self._excludes and self._exclude.covers(address.ip) else address
-
-    async def jobs(self, target: Target) -> list[Job[Result]]:
-        """Resolve one target into probes. A bug of ours in that costs the target its record, and no other."""
-        try:
-            return await self._jobs(target)
-        except Exception as error:
-            _log.exception("internal error while resolving %s port %d", target.host, target.port)
-            return [self._not_asked(target, "protocol_error", f"internal error: {type(error).__name__}")]
-
-    async def _jobs(self, target: Target) -> list[Job[Result]]:
-        if self._excludes and self._exclude.covers(target.host):
-            return [self._not_asked(target, "excluded", "excluded by the user")]
-        try:
-            addresses = await resolve(target.host, family=self._family, timeout=self.options.connect_timeout)
-        except NetworkError as error:
-            return [self._not_asked(target, "unreachable" if error.failure == "local" else "dns_error", str(error))]
-        allowed = addresses
-        if self._excludes:
-            allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
-        if not allowed:
-            return [self._not_asked(target, "excluded", "excluded by the user")]
-        groups = [[address] for address in allowed] if self._all_addresses else [allowed]
-        return [
-            HostProbe(target.text, target.host, target.port, group, self.options, key_pairs=self._key_pairs)
-            for group in groups
-        ]
-
-    def _not_asked(
-        self, target: Target, status: Literal["excluded", "dns_error", "unreachable", "protocol_error"], error: str
-    ) -> Job[Result]:
-        return _Known(not_asked(target.text, target.host, target.port, self.options.depth, status, error))
-
-
-class _Known:
-    """A job whose result is known without talking to anyone."""
-
-    addresses = ()  # nobody's
-    come_back_later = False
-    local_trouble = None
-
-    def __init__(self, observation: Observation) -> None:
-        self._observation = observation
-
-    async def run(self) -> Observation:
-        return self._observation
+        return whole(observation, UNJUDGED, self._judge.head(observation))
 
 
 def _loaded(profiles: Sequence[Profile | str]) -> list[Profile]:
@@ -279,16 +350,12 @@ def _client_identification(text: str) -> bytes:
     return line
 
 
-def _as_targets(targets: Iterable[Target | str]) -> Iterable[Target]:
-    """Let lazy streams of targets through as they are; read strings as the command line does."""
-    if isinstance(targets, str):
-        targets = [targets]
-    if isinstance(targets, Sequence):
-        strings = [target for target in targets if isinstance(target, str)]
-        ready = [target for target in targets if isinstance(target, Target)]
-        return [*ready, *(parse_targets(strings, files=(), port=22, stdin=None) if strings else ())]
-    return (target if isinstance(target, Target) else _one(target) for target in targets)
+def _itself(target: Target) -> Target:
+    return target
 
 
-def _one(text: str) -> Target:
-    return next(iter(parse_targets([text], files=(), port=22, stdin=None)))
+def _add(counted: Progress, more: Progress) -> None:
+    counted.started += more.started
+    counted.done += more.done
+    counted.waiting += more.waiting
+    counted.total = None if counted.total is None or more.total is None else counted.total + more.total

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe import Scanner, scanner, shortcuts
+from sshprobe import Scanner, shortcuts, target_jobs
 from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
 from sshprobe.model.records import HostRecord
@@ -83,7 +83,7 @@ async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyP
     async with servers() as targets, asyncio.timeout(30):
         ours = Scanner(depth="keys", throttle_wait=0.01)
         if lines:
-            hosts = [host async for batch in ours.scan_lines(targets) for host in batch]
+            hosts = [host async for batch in ours._scan_lines(targets) for host in batch]
             records = [msgspec.json.decode(host.line(), type=HostRecord) for host in hosts]
             assert records == [host.record() for host in hosts]
         else:
@@ -138,7 +138,7 @@ async def test_one_in_ending_a_host_ends_the_sweep(monkeypatch: pytest.MonkeyPat
 
 
 BUGS_IN_A_TASK: dict[str, tuple[object, str, Callable[..., str]]] = {
-    "in resolving": (scanner, "resolve", lambda host: host),
+    "in resolving": (target_jobs, "resolve", lambda host: host),
     "in beginning": (HostProbe, "asking", lambda probe, *_: probe.host),
     "in telling what is known": BUGS["in telling what is known"],
 }

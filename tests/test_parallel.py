@@ -74,7 +74,7 @@ def test_verdicts_are_sent_once_while_both_sides_remember() -> None:
 
 def test_a_template_is_sent_once_while_both_sides_remember() -> None:
     runner, unpacker = ScanRunner(settings()), Unpacker()
-    judge = runner._scanner.judge
+    judge = runner._scanner._judge
     templates = [template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
     first, last = templates[0], templates[-1]
     order = [each for each in templates for _ in range(3)] + [first, last, first, first]
@@ -95,9 +95,9 @@ def test_what_is_counted_comes_beside_the_line_and_agrees_with_the_record() -> N
     runner, unpacker = ScanRunner(settings()), Unpacker()
     host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)
     for observation in (modern(), modern(mac_algorithms_client_to_server=["hmac-md5"]), modern(host_keys=None)):
-        made = template(observation, runner._scanner.judge.judged(observation))
+        made = template(observation, runner._scanner._judge.judged(observation))
         for result in (observation, Alike(host, made, None, 1e9, 7.5)):
-            here = runner._scanner.judged(result)
+            here = runner._scanner._judged(result)
             ways = []
             for again in range(3):
                 packed = runner._packed(result)

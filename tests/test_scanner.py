@@ -11,7 +11,7 @@ from tests.sample_records import captured
 
 def test_profiles_may_be_ids() -> None:
     scanner = Scanner(profiles=["mozilla-modern", load_profile("alibaba-ecs")])
-    verdicts = scanner.graded(captured("openssh-debian12-9.2p1")).verdicts
+    verdicts = scanner._judged(captured("openssh-debian12-9.2p1")).record().verdicts
     assert [verdict.profile for verdict in verdicts] == ["mozilla-modern", "alibaba-ecs"]
 
 

@@ -55,7 +55,7 @@ class OneProcess:
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        return self._scanner.progress
+        return self._scanner._lines_progress
 
     def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
         """See `Drive`."""
@@ -83,7 +83,7 @@ async def scan_here(
         try:
             # Closed here, as the sink may raise: the loop would close all generators at once, and they are nested.
             with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
-                async with aclosing(scanner.scan_lines(targets)) as lines:
+                async with aclosing(scanner._scan_lines(targets)) as lines:
                     async for hosts in lines:
                         sink.hosts(hosts)
         except asyncio.CancelledError:

@@ -6,9 +6,11 @@ done by one process.
 
 from sshprobe.sweep.engine import Outcome, Progress, Sweep
 from sshprobe.sweep.jobs import Job, Shortcut, Way, WayEnded, WayLeft
+from sshprobe.sweep.turns import Limits
 
 __all__ = [
     "Job",
+    "Limits",
     "Outcome",
     "Progress",
     "Shortcut",

@@ -26,8 +26,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sshprobe.sweep.jobs import Job, Shortcut, Way
-from sshprobe.sweep.pace import Pace
-from sshprobe.sweep.turns import Addresses, Turns
+from sshprobe.sweep.turns import Limits
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -48,6 +47,8 @@ class Progress(msgspec.Struct):
     """Targets finished."""
     waiting: int = 0
     """Targets put off for a second try."""
+    total: int | None = None
+    """Targets there are. None: not known, or not kept here."""
 
     @property
     def pending(self) -> int:
@@ -66,7 +67,8 @@ class Sweep(Generic[T, R]):
     """One sweep. `expand` turns a target into jobs, at least one; it may resolve names.
 
     `trouble` is told, in words, when this machine is short of something and the sweep pauses for it. `deferred` is told
-    of each target that is put off to the end.
+    of each target that is put off to the end. Sweeps that run at once share `limits`: then together they keep to the
+    rate, the concurrency, and one job at a time to an address.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class Sweep(Generic[T, R]):
         trouble: Callable[[str], None] | None = None,
         deferred: Callable[[T], None] | None = None,
         shortcut: Shortcut[T, R] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self.progress = Progress()
         self._expand = expand
         self._concurrency = concurrency
-        self._pace = Pace(rate) if rate else None
+        limits = limits or Limits(concurrency, rate)
+        self._pace, self._turns, self._addresses = limits.pace, limits.turns, limits.addresses
         self._throttle_wait = throttle_wait
         self._trouble = trouble
         self._deferred = deferred
@@ -91,8 +95,8 @@ class Sweep(Generic[T, R]):
         self._stopped = asyncio.Event()
         self._calm = asyncio.Event()  # cleared while this machine is short of something
         self._calm.set()
-        self._turns = Turns(concurrency)
-        self._addresses = Addresses()
+        self._on_a_way: dict[str, bool] = {}
+        """The addresses of what is under way by the short cut: each has a turn too."""
         self._told: set[str] = set()
         self._later: list[tuple[float, Outcome[T, R], list[tuple[Job[R], R]]]] = []
         self._tasks: asyncio.TaskGroup | None = None
@@ -198,6 +202,10 @@ class Sweep(Generic[T, R]):
             await self._take_all(source)
         finally:
             self._shortcut.close()  # before the tasks are cancelled: no one goes on then with what leaves it
+            for address in self._on_a_way:  # of a sweep that ended early: other sweeps may go on
+                self._turns.give_back(trouble=False)
+                self._addresses.give_back(address)
+            self._on_a_way.clear()
 
     async def _take_all(self, source: AsyncIterator[T]) -> None:
         while True:
@@ -227,6 +235,7 @@ class Sweep(Generic[T, R]):
             way = self._shortcut.way(target)
             if way is not None and self._addresses.take_now(way.address):
                 if self._turns.take_now():
+                    self._on_a_way[way.address] = True
                     way.start(self._way_ended, self._way_left)
                     return
                 self._addresses.give_back(way.address)
@@ -268,6 +277,7 @@ class Sweep(Generic[T, R]):
 
     def _way_ended(self, way: Way[T, R], result: R, job: Job[R] | None) -> None:
         try:
+            del self._on_a_way[way.address]
             self._turns.give_back(trouble=False)
             self._addresses.give_back(way.address)
             if job is not None and self._may_come_back(job):
@@ -280,10 +290,12 @@ class Sweep(Generic[T, R]):
             self._start(_raise(error))
 
     def _way_left(self, way: Way[T, R], job: Job[R]) -> None:
-        self._start(self._go_on(way.target, job))
+        self._start(self._go_on(way, job))
 
-    async def _go_on(self, target: T, job: Job[R]) -> None:
+    async def _go_on(self, way: Way[T, R], job: Job[R]) -> None:
         """Run a job that came from the short cut: it has its address and its turn already."""
+        del self._on_a_way[way.address]
+        target = way.target
         outcome: Outcome[T, R] = Outcome(target)
         put_off: list[tuple[Job[R], R]] = []
         self._sort(job, await self._alone(job, job.addresses, in_turn=True), outcome, put_off)

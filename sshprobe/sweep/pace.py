@@ -14,14 +14,15 @@ HELD_UP = 0.01
 
 
 class Pace:
-    """At most `rate` starts a second. One waits for the next at a time."""
+    """At most `rate` starts a second, of all sweeps that share it."""
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate
         self._next = 0.0  # the time of the next start
         self._late = 0.0  # seconds by which the last wait for one ended late
         self._last = 0.0  # when the last one was
-        self._waiting: asyncio.Future[None] | None = None
+        self._waiting: dict[float, asyncio.Future[None]] = {}
+        """Waits under way, by the time at which each ends."""
 
     async def next_start(self) -> None:
         """Wait until the next target may be started, or until `let_go`."""
@@ -32,18 +33,23 @@ class Pace:
         start = max(self._next, now - self._late)
         self._next = start + self._interval
         if start > now:
-            self._waiting = loop.create_future()
-            timer = loop.call_at(start, self.let_go)
+            self._waiting[start] = waiting = loop.create_future()
+            timer = loop.call_at(start, self._end, start)
             try:
-                await self._waiting
+                await waiting
             finally:
                 timer.cancel()
-                self._waiting = None
+                del self._waiting[start]
             now = loop.time()
             self._late = min(now - start, CATCHES_UP)
         self._last = now
 
     def let_go(self) -> None:
-        """End the wait, if there is one."""
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        """End all waits."""
+        for start in self._waiting:
+            self._end(start)
+
+    def _end(self, start: float) -> None:
+        waiting = self._waiting[start]
+        if not waiting.done():
+            waiting.set_result(None)

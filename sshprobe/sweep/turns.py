@@ -1,9 +1,21 @@
-"""Who may run: how many jobs at once while this machine is short of something, and one at a time to an address."""
+"""Limits of one sweep, or of several at once: jobs at once, starts a second, one job at a time to an address."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
+
+from sshprobe.sweep.pace import Pace
+
+
+class Limits:
+    """The limits that sweeps share: all of them together keep to `concurrency` jobs and `rate` starts a second."""
+
+    def __init__(self, concurrency: int, rate: float | None) -> None:
+        self.turns = Turns(concurrency)
+        self.addresses = Addresses()
+        self.pace = Pace(rate) if rate else None
 
 
 class Turns:
@@ -36,7 +48,12 @@ class Turns:
         while not self.take_now():
             turn = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
-            await turn
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if not turn.cancelled():
+                    self._wake()  # the turn was for this job: the next one gets it
+                raise
 
     def give_back(self, *, trouble: bool) -> None:
         """End a turn."""
@@ -46,8 +63,10 @@ class Turns:
             if self._went_well >= self._allowed:
                 self._went_well = 0
                 self._allowed += 1
-        if not self._waiting:
-            return
+        if self._waiting:
+            self._wake()
+
+    def _wake(self) -> None:
         for _ in range(self._allowed - self._running):
             while self._waiting and self._waiting[0].done():
                 self._waiting.popleft()  # its job was cancelled
@@ -87,7 +106,8 @@ class Addresses:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                waiting.remove(turn)
+                with suppress(ValueError):  # `give_back` has passed over it
+                    waiting.remove(turn)
             else:
                 self.give_back(address)  # it was handed over in the same moment
             raise
@@ -95,7 +115,9 @@ class Addresses:
     def give_back(self, address: str) -> None:
         """Give an address to who waits for it first, if anyone does."""
         waiting = self._taken[address]
-        if waiting:
-            waiting.popleft().set_result(None)
-        else:
-            del self._taken[address]
+        while waiting:
+            turn = waiting.popleft()
+            if not turn.done():  # else its job was cancelled
+                turn.set_result(None)
+                return
+        del self._taken[address]

@@ -5,8 +5,20 @@ as much memory as one host.
 """
 
 from sshprobe.targets.exclusions import Exclusions
+from sshprobe.targets.iterables import TargetLike, Targets, TargetSource, open_target, open_targets
 from sshprobe.targets.saved_records import targets_of_records
 from sshprobe.targets.specification import Target
 from sshprobe.targets.stream import TargetStream, parse_targets
 
-__all__ = ["Exclusions", "Target", "TargetStream", "parse_targets", "targets_of_records"]
+__all__ = [
+    "Exclusions",
+    "Target",
+    "TargetLike",
+    "TargetSource",
+    "TargetStream",
+    "Targets",
+    "open_target",
+    "open_targets",
+    "parse_targets",
+    "targets_of_records",
+]

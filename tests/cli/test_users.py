@@ -45,9 +45,9 @@ def test_a_table_of_before_that_names_one(run: Run, values: Values) -> None:
 
 
 def test_the_library_takes_one_name_or_several() -> None:
-    assert Scanner().options.auth_users == ("root", "nobody")
-    assert Scanner(auth_user="alice").options.auth_users == ("alice",)
-    assert Scanner(auth_user=["alice", "bob", "alice"]).options.auth_users == ("alice", "bob")
+    assert Scanner()._options.auth_users == ("root", "nobody")
+    assert Scanner(auth_user="alice")._options.auth_users == ("alice",)
+    assert Scanner(auth_user=["alice", "bob", "alice"])._options.auth_users == ("alice", "bob")
     for nobody in ("", [], ["alice", ""]):
         with pytest.raises(InputError):
             Scanner(auth_user=nobody)

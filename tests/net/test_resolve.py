@@ -140,7 +140,7 @@ sys.exit(main(["scan", "hangs.example.test", "127.0.0.1:1", "-o", sys.argv[1], "
 """
 
 
-@pytest.mark.parametrize("times", [2])
+@pytest.mark.parametrize("times", [1, 2])
 def test_ctrl_c_ends_lookups_at_once(times: int, tmp_path: Path) -> None:
     """Neither the scan nor the interpreter waits for the thread. A name without an answer has no record: it was not
     contacted, and `--resume` scans it."""
@@ -159,13 +159,10 @@ def test_ctrl_c_ends_lookups_at_once(times: int, tmp_path: Path) -> None:
             process.kill()
     assert process.returncode == 130, words.decode()
     assert b"Traceback" not in words
-    *hosts, summary = [
-        record
-        for record in map(json.loads, (tmp_path / "x.jsonl").read_bytes().splitlines())
-        if record["type"] != "sweep"
-    ]
-    assert summary["interrupted"]
-    assert [host["host"] for host in hosts if host["host"] != "127.0.0.1"] == []
+    if times == 1:  # the second may come while the summary is written
+        records = [json.loads(line) for line in (tmp_path / "x.jsonl").read_bytes().splitlines()]
+        assert records[-1]["interrupted"]
+        assert {record.get("host") for record in records} <= {None, "127.0.0.1"}
 
 
 @pytest.mark.parametrize("trouble", [AGAIN, OSError(errno.EMFILE, "Too many open files")])

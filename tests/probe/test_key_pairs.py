@@ -13,7 +13,7 @@ async def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> Non
     first, second, third = [
         job
         for scanner, target in ((one, targets[0]), (one, targets[1]), (another, targets[0]))
-        for job in await scanner.jobs(target)
+        for job in await scanner._jobs.of(target)
     ]
     assert isinstance(first, HostProbe)
     assert isinstance(second, HostProbe)

@@ -80,7 +80,7 @@ async def scanned(targets: Sequence[Target], **options: float) -> list[tuple[byt
     # One after the other: what the first one teaches is known to the next.
     scanner = Scanner(profiles=PROFILES, depth="lists", concurrency=1, **times)  # type: ignore[arg-type]
     async with asyncio.timeout(60), scanner:
-        async for hosts in scanner.scan_lines(targets):
+        async for hosts in scanner._scan_lines(targets):
             for host in hosts:
                 line = host.line()
                 assert line == msgspec.json.encode(host.record()) + b"\n"

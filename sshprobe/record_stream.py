@@ -1,0 +1,119 @@
+"""The records of one scan, as an async iterator that can be left at any time.
+
+A task of its own scans; the iterator reads what it found. So a reader that stops early, is cancelled or fails runs none
+of the scan's clean-up: dropping or closing the iterator cancels the task, which cleans up after itself. (An async
+generator would be closed by the event loop some time later, in another task, together with the generators inside.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from sshprobe.model.records import HostRecord
+from sshprobe.shortcuts import Result
+
+ENDED_EARLY = "the scan was ended before it was done: its Scanner was closed, or its event loop"
+
+
+class Feed:
+    """The results that were found and not read yet: between the task that scans and the reader."""
+
+    def __init__(self) -> None:
+        self.results: deque[Result] = deque()
+        self.is_complete = False
+        """No more results come."""
+        self.error: BaseException | None = None
+        """Why the scan ended early."""
+        self.filled = asyncio.Event()
+        self.drained = asyncio.Event()
+
+    async def put(self, results: Sequence[Result]) -> None:
+        """Hand over results, and wait until they are read."""
+        self.results.extend(results)
+        self.filled.set()
+        while self.results:
+            self.drained.clear()
+            await self.drained.wait()
+
+    def complete(self, error: BaseException | None) -> None:
+        """End the feed, once; after its last result the reader gets `error`, if there is one."""
+        if not self.is_complete:
+            self.is_complete = True
+            self.error = error
+            self.filled.set()
+
+
+class RecordStream(AsyncIterator[HostRecord]):
+    """The records of one scan, in the order in which hosts finish. The scan starts with the first one that is read.
+
+    `async for` reads it. `aclose()` ends the scan and waits for the end of all that belongs to it; an iterator that is
+    dropped, as by `break`, ends its scan in the background, and `async with Scanner(...)` waits for that.
+    """
+
+    _task: asyncio.Task[None] | None = None
+
+    def __init__(
+        self,
+        start: Callable[[Feed], Coroutine[Any, Any, None]],
+        *,
+        started: Callable[[asyncio.Task[None]], None],
+        record_of: Callable[[Result], HostRecord],
+    ) -> None:
+        self._start = start
+        self._started = started
+        self._record_of = record_of
+        self._feed: Feed | None = None
+        self._is_closed = False
+
+    async def __anext__(self) -> HostRecord:
+        if self._is_closed:
+            raise StopAsyncIteration
+        if self._feed is None:
+            self._begin()
+        feed = self._feed
+        assert feed is not None
+        while not feed.results:
+            if feed.error is not None:
+                error, feed.error = feed.error, None
+                raise error
+            if feed.is_complete:
+                raise StopAsyncIteration
+            feed.filled.clear()
+            await feed.filled.wait()
+        result = feed.results.popleft()
+        if not feed.results:
+            feed.drained.set()
+        return self._record_of(result)
+
+    def _begin(self) -> None:
+        self._feed = Feed()
+        # The task knows the feed and not the stream, so that a stream nobody reads any more is dropped.
+        self._task = asyncio.create_task(self._start(self._feed))
+        self._task.add_done_callback(partial(_complete, self._feed))
+        self._started(self._task)
+
+    async def aclose(self) -> None:
+        """End the scan, and wait until nothing of it is left. Hosts under way are dropped. Can be called again."""
+        self._is_closed = True
+        if self._feed is not None:
+            self._feed.results.clear()
+            self._feed.complete(None)
+        if self._task is not None and not self._task.done():
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def __del__(self) -> None:
+        task = self._task
+        if task is not None and not task.done():
+            with suppress(RuntimeError):  # the loop is closed
+                # Perhaps in another thread: garbage is collected in any.
+                task.get_loop().call_soon_threadsafe(task.cancel)
+
+
+def _complete(feed: Feed, task: asyncio.Task[None]) -> None:
+    feed.complete(RuntimeError(ENDED_EARLY) if task.cancelled() else task.exception())
