@@ -116,7 +116,7 @@ def _advise_otherwise(judgement: Finding, context: RemedyContext, openssh: bool)
             return "take out `AuthenticationMethods none`" if openssh else "let users log in by a key"
         case "authentication.unlisted":
             lines = authentication_lines(context, [judgement.algorithm or ""]) if openssh else []
-            return in_one_line(lines) or f"switch {judgement.algorithm} off"
+            return in_one_line(lines) or f"switch {judgement.algorithm} off, once everyone can log in otherwise"
         case "authentication.no_banner" | "authentication.banner_text":
             return _banner(context, openssh)
         case "authentication.banner":
@@ -199,7 +199,7 @@ def _sign_with_sha2(context: RemedyContext, openssh: bool) -> str:
     names = ("rsa-sha2-512", "rsa-sha2-256", "ssh-ed25519")
     taken = [name for name in names if takes(context.profile, "host_key", name, strict=context.strict)]
     if not openssh:
-        return f"sign with {', '.join((*taken, 'another over SHA-2')) if taken else 'one that signs over SHA-2'}"
+        return f"sign with {', '.join(taken)} or another over SHA-2" if taken else "sign with one over SHA-2"
     new = ", or add an Ed25519 key (6.5)" if "ssh-ed25519" in taken else ""
     return f"update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2{new}"
 

@@ -114,5 +114,6 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     kept = [method for method in methods_for_everybody(observation) if method not in unlisted]
     more = () if kept else (rule.passing[0],)
     first = "".join(f"allow {method}, then " for method in more)
-    text = f"authentication: {first}switch {', '.join(unlisted)} off"
+    ways = " or ".join(kept or more)
+    text = f"authentication: {first}switch {', '.join(unlisted)} off, once everyone can log in by {ways}"
     yield Step(_words(text, reasons(about)), partial(with_methods, more=more, gone=unlisted))

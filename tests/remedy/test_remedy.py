@@ -102,14 +102,14 @@ def test_plain_words_for_software_other_than_openssh() -> None:
         "host key algorithms: take out ssh-rsa",
         "MACs: take out hmac-sha1",
         "host key: replace the 2048-bit ssh-rsa key by one of 3072 bits or more",
-        "authentication: switch password off",
+        "authentication: switch password off, once everyone can log in by publickey",
     ]
     assert (found.grade, found.score, found.compliant) == ("A", 97, True)
 
 
 def test_what_other_software_cannot_mend_is_left() -> None:
     found = remedy(captured(_capture("tinysshd-20230101")), MODERN)
-    assert found.advice == ["authentication: switch password off"]
+    assert found.advice == ["authentication: switch password off, once everyone can log in by publickey"]
     (left,) = found.left
     assert left.endswith("update to a server with strict key exchange")
     assert found.grade == "B"
@@ -128,7 +128,7 @@ def test_the_last_of_a_list_is_replaced_and_not_taken_out() -> None:
     assert found.advice == [
         "host key algorithms: offer ssh-ed25519 in place of ssh-dss",
         "ciphers: offer chacha20-poly1305@openssh.com or aes256-gcm@openssh.com in place of 3des-cbc",
-        "authentication: allow publickey, then switch password off",
+        "authentication: allow publickey, then switch password off, once everyone can log in by publickey",
     ]
     assert (found.compliant, found.left) == (True, [])
 
