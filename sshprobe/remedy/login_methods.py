@@ -106,6 +106,10 @@ def caution(lines: Sequence[str]) -> str:
 
 def beside(lines: Sequence[str]) -> Iterator[str]:
     """What has to be read beside the lines: comments without their sign."""
+    off = [line for line in lines if line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD)]
+    if off:
+        what, locks = ("this", "the line locks") if len(off) == 1 else ("one of these", "they lock")
+        yield f"If {CHAIN} asks for {what} after a key, {locks} everybody out. Check before: {_WHERE}."
     for line in lines:
         if line == ONLY_PUBLIC_KEYS:
             yield "A second factor after the key cannot be seen from outside. This line ends it: a key alone logs in."
@@ -114,8 +118,6 @@ def beside(lines: Sequence[str]) -> Iterator[str]:
         elif line.startswith(f"{CHAIN} "):
             steps = " and then ".join(line.split()[1].split(","))
             yield f"The document's own chain: everyone needs {steps} from then on. A scan sees the first step alone."
-        elif line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD):
-            yield f"If {CHAIN} asks for this after a key, the line locks everybody out. Check before: {_WHERE}."
 
 
 def in_one_line(lines: Sequence[str]) -> str:
