@@ -2,11 +2,12 @@
 
     import sshprobe
 
-    async with sshprobe.Scanner(profiles=[sshprobe.load_profile("sshprobe-2026")]) as scanner:
+    async with sshprobe.Scanner(profiles=["sshprobe-2026"]) as scanner:
         async for record in scanner.scan(["192.0.2.7"]):
             print(record.host, record.status, record.verdicts)
 
-    verdict = sshprobe.grade(record, sshprobe.load_profile("alibaba-ecs"))
+    for record in sshprobe.read_records("monday.jsonl"):
+        print(record.host, sshprobe.grade(record, "alibaba-ecs").grade)
 
 Names are imported when they are first used: `import sshprobe` alone loads nothing else.
 """
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord
     from sshprobe.model.verdict import Finding, Verdict
+    from sshprobe.offline import grade, read_records
     from sshprobe.profiles import Profile, available_profiles, load_profile
-    from sshprobe.remedy import grade
     from sshprobe.scanner import Scanner
+    from sshprobe.sweep import Progress
 
 __version__ = "0.1.0"
 
@@ -33,11 +35,13 @@ __all__ = [
     "InputError",
     "Observation",
     "Profile",
+    "Progress",
     "Scanner",
     "Verdict",
     "available_profiles",
     "grade",
     "load_profile",
+    "read_records",
 ]
 
 _HOMES = {
@@ -46,11 +50,13 @@ _HOMES = {
     "InputError": "sshprobe.model.errors",
     "Observation": "sshprobe.model.observation",
     "Profile": "sshprobe.profiles",
+    "Progress": "sshprobe.sweep",
     "Scanner": "sshprobe.scanner",
     "Verdict": "sshprobe.model.verdict",
     "available_profiles": "sshprobe.profiles",
-    "grade": "sshprobe.remedy",
+    "grade": "sshprobe.offline",
     "load_profile": "sshprobe.profiles",
+    "read_records": "sshprobe.offline",
 }
 
 

@@ -45,7 +45,7 @@ def test_it_is_the_package_and_nothing_else(unpacked: Path) -> None:
     ours = {path.relative_to(ROOT / "sshprobe").as_posix() for path in (ROOT / "sshprobe").rglob("*.*")}
     profiles = {f"_profiles/{path.name}" for path in (ROOT / "profiles").glob("*.toml")}
     assert {path for path in inside if "__pycache__" not in path} == (
-        {path for path in ours if "__pycache__" not in path} | profiles
+        {path for path in ours if "__pycache__" not in path} | profiles | {"_record.schema.json"}
     )
 
 
@@ -57,6 +57,9 @@ def test_it_has_its_profiles_and_its_catalogue(unpacked: Path, tmp_path: Path) -
     explained = run(unpacked, tmp_path, "explain", "hmac-sha1")
     assert (explained.returncode, explained.stderr) == (0, "")
     assert "mozilla-modern" in explained.stdout
+    schema = run(unpacked, tmp_path, "schema")
+    assert (schema.returncode, schema.stderr) == (0, "")
+    assert schema.stdout == (ROOT / "docs/record.schema.json").read_text()
     code = "import sshprobe; print(sshprobe.__file__)"
     found = subprocess.run(
         [sys.executable, "-c", code],

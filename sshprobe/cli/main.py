@@ -25,6 +25,7 @@ COMMANDS = {
     "report": LazyCommand("sshprobe.cli.report:report", "Say of saved records what a fleet has in common."),
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Say what an algorithm or a finding is."),
+    "schema": LazyCommand("sshprobe.cli.schema:schema", "Print the JSON Schema of the records."),
     "demo": LazyCommand("sshprobe.cli.demo:demo", "Sweep a small mixed fleet on loopback and show the report."),
 }
 

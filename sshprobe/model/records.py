@@ -23,6 +23,10 @@ class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="
     worst first. They stand beside the verdicts and never change score, grade or compliance. A scan writes none, as it
     knows them at its end only (`SummaryRecord.fleet_findings`); `sshprobe grade` does."""
 
+    def to_json(self) -> str:
+        """Return the record as one line of JSON without line end: a line of `--format jsonl`."""
+        return msgspec.json.encode(self).decode("utf-8")
+
 
 class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A profile that a sweep was graded against."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -27,12 +27,20 @@ class Records(Iterator[Record]):
         """Its file."""
         self.line: int | None = None
         """Its line there; None in a document."""
+        self._opened = opened
         self._records = self._read(sources, latest, opened)
 
     def __next__(self) -> Record:
         return next(self._records)
 
-    def _read(self, sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack) -> Iterator[Record]:
+    def close(self) -> None:
+        """Close the files: no more records come."""
+        self._records.close()
+        self._opened.close()
+
+    def _read(
+        self, sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack
+    ) -> Generator[Record, None, None]:
         with opened:
             yield from _records(sources, latest, at=self._at)
 

@@ -1,0 +1,83 @@
+"""Saved records from Python: read them and grade them again. Nothing is contacted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+from types import TracebackType
+from typing import Self
+
+from sshprobe import remedy
+from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Verdict
+from sshprobe.profiles import Profile, is_built_in, load_profile
+from sshprobe.report import reading
+
+
+class SavedRecords(Iterator[HostRecord]):
+    """The host records of a file, one after the other. The file is closed after the last one, or by `close`."""
+
+    def __init__(self, records: reading.Records) -> None:
+        self._records = records
+
+    def __next__(self) -> HostRecord:
+        for record in self._records:
+            if isinstance(record, HostRecord):
+                return record
+        raise StopIteration
+
+    def close(self) -> None:
+        """Close the file: no more records come."""
+        self._records.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def read_records(path: str | os.PathLike[str]) -> SavedRecords:
+    """Return the host records of a file, in its order.
+
+    `path` names a file of `--format jsonl` or `json`. Of a file with several scans, the latest record of each host is
+    returned, as `sshprobe grade` does. The whole file is checked first, so that a broken one raises before the first
+    record. Memory does not grow with the file, unless it is one document (`json`).
+
+    Raises:
+        InputError: the file cannot be read, or something in it is not a record; the message names file and line.
+    """
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        raise TypeError(f"a path is a string or a `Path`, not {type(path).__name__}")
+    return SavedRecords(reading.read_records([os.path.join(".", name) if name == "-" else name]))  # noqa: PTH118
+
+
+def grade(observation: Observation, profile: Profile | str, *, strict: bool = False) -> Verdict:
+    """Return the verdict of a profile on an observation. A `HostRecord` is an observation with verdicts.
+
+    `profile` is one that `load_profile` returned, an id ("mozilla-modern"), or the path of a file. `strict`: an
+    algorithm that the profile does not name is a deviation, however strong it is. A host that could not be reached
+    scores 0 by a cap that says so, and is not compliant.
+
+    Raises:
+        InputError: the profile is unknown, malformed, or of clients.
+    """
+    return remedy.grade(observation, _loaded(profile) if isinstance(profile, str) else profile, strict=strict)
+
+
+def _loaded(name_or_path: str) -> Profile:
+    # A file may change between two calls; the built-in ones do not.
+    return _built_in(name_or_path) if is_built_in(name_or_path) else load_profile(name_or_path)
+
+
+@lru_cache(maxsize=64)
+def _built_in(id: str) -> Profile:
+    return load_profile(id)
