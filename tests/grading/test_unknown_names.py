@@ -143,11 +143,11 @@ def test_a_waiver_takes_an_unknown_name_as_allowed() -> None:
 
 
 def test_many_unknown_names_are_counted() -> None:
-    offered = ["curve25519-sha256", STRICT, *(f"x{i}" for i in range(300))]
+    offered = ["curve25519-sha256", STRICT, *(f"x{i}" for i in range(200))]
     verdict = grade(server(kex_algorithms=offered), load_profile("pci-dss"))
     assert verdict.compliant is None
     assert len(verdict.not_observed) == 5
-    assert "296 more unknown names of key exchange methods" in verdict.not_observed
+    assert "196 more unknown names of key exchange methods" in verdict.not_observed
 
 
 def test_after_the_advice_the_profile_is_met() -> None:
