@@ -141,7 +141,7 @@ def _facts(entry: Algorithm) -> dict[str, str]:
 
 def _opinions(entry: Algorithm) -> dict[str, str]:
     from sshprobe.algorithms import CLASSES, canonical
-    from sshprobe.grading import is_outside
+    from sshprobe.grading import leaves_open
     from sshprobe.profiles import available_profiles, load_profile
 
     opinions = {}
@@ -149,6 +149,8 @@ def _opinions(entry: Algorithm) -> dict[str, str]:
         for category in CLASSES:
             rule = profile.algorithms(category) if category == entry.category else None
             if rule is None:
+                if category == entry.category and leaves_open(profile, category, entry.name):
+                    opinions[profile.id] = "says nothing of its class, which leaves it open"
                 continue
             name = canonical(category, entry.name)
             words = [word for each, word in rule.words.items() if canonical(category, each) == name]
@@ -156,7 +158,7 @@ def _opinions(entry: Algorithm) -> dict[str, str]:
             allowed = name in {canonical(category, each) for each in rule.allowed}
             others = "not listed"
             if rule.others == "allowed":
-                open_ = is_outside(category, entry.name)
+                open_ = leaves_open(profile, category, entry.name)
                 others = "not named, which leaves it open" if open_ else "not named, which passes"
             opinion = "recommended" if recommended else "allowed" if allowed else others
             place = next((each for each in rule.places if canonical(category, each) == name), "")

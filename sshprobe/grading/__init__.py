@@ -13,7 +13,7 @@ from sshprobe.grading.key_checks import judged_groups
 from sshprobe.grading.keys import weaknesses_of
 from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.score import CAPS, POINTS, letter
-from sshprobe.grading.unnamed import is_outside
+from sshprobe.grading.unnamed import leaves_open
 from sshprobe.grading.version_hints import VersionHint, version_hints
 from sshprobe.grading.waivers import standings
 
@@ -32,9 +32,9 @@ __all__ = [
     "fleet_findings_of",
     "fleet_key_findings",
     "is_gradeable",
-    "is_outside",
     "judged_groups",
     "key_findings",
+    "leaves_open",
     "letter",
     "standings",
     "version_hints",

@@ -45,7 +45,7 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
         weak = [
             f"whether the {what} {name} may be offered, which the profile does not name"
             for name in found
-            if is_outside(category, name) and (rule is not None or _is_serious(category, name))
+            if leaves_open(profile, category, name)
         ]
         for lines, kind in ((unknown, "unknown names"), (weak, "weak names that the profile does not have")):
             yield from lines[:SHOWN]
@@ -53,7 +53,15 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
                 yield f"{len(lines) - SHOWN:,} more {kind} of {WORDS[category]}"
 
 
-def is_outside(category: Class, name: str) -> bool:
+def leaves_open(profile: Profile, category: Class, name: str) -> bool:
+    """Return whether a known algorithm that a profile without a closed list does not name may be offered is open."""
+    if profile.algorithms(category) is not None:
+        return _is_outside(category, name)
+    serious = category not in ("host_key", "compression") and _is_serious(category, name)
+    return serious and _is_outside(category, name)
+
+
+def _is_outside(category: Class, name: str) -> bool:
     """Return whether an algorithm is weak, medium or worse, and no OpenSSH offers it by this name.
 
     Of one of high severity a release that had it does not count where the newest has it no more: RC4 is not what a
@@ -70,5 +78,5 @@ def is_outside(category: Class, name: str) -> bool:
 
 
 def _is_serious(category: Class, name: str) -> bool:
-    weak = None if category == "host_key" else weakness_of(category, name)
+    weak = weakness_of(category, name)
     return weak is not None and SEVERITIES.index(weak.severity) < _SERIOUS

@@ -261,3 +261,10 @@ def test_no_unknown_name_is_strong_or_makes_a_verdict_true(category: Class, name
     for profile, of in FORBIDDING:
         if of == category:
             assert grade(with_name(server(), category, name), profile).compliant is not True
+
+
+def test_explain_says_what_a_profile_without_the_class_leaves_open() -> None:
+    found = CliRunner().invoke(explain, ["diffie-hellman-group1-sha1-win7@microsoft.com"]).output
+    assert "stig-rhel-9" in found
+    assert "says nothing of its class, which leaves it open" in " ".join(found.split())
+    assert "stig-rhel-9" not in CliRunner().invoke(explain, ["diffie-hellman-group16-sha512"]).output
