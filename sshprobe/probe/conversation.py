@@ -227,12 +227,16 @@ class Conversation:
                 self.early = False
                 return event
 
-    def methods(self, user: str, *, at_once: bool = False) -> Asking[tuple[bytes, ...] | None]:
+    def methods(self, user: str, *, at_once: bool = False, apart: bool = False) -> Asking[tuple[bytes, ...] | None]:
         """Ask for the authentication methods of `user`; None means that "none" logged us in.
 
-        `at_once`: see `ClientTransport.request_authentication_methods`.
+        `at_once`: see `ClientTransport.request_authentication_methods`. `apart`: the first encrypted packet follows our
+        NEWKEYS when the server must have read that.
         """
-        self._transport.request_authentication_methods(user.encode(), at_once=at_once)
+        self._transport.request_authentication_methods(user.encode(), at_once=at_once, alone=apart)
+        if apart:
+            yield from self._rest(APART)
+            self._transport.continue_authentication()
         while True:
             event = yield from self._next("the authentication methods")
             if type(event) is ExtensionsReceived:

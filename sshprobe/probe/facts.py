@@ -19,7 +19,7 @@ from sshprobe.algorithms import lookup
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
 from sshprobe.probe.later_names import LaterNames
-from sshprobe.probe.plan import Exchange
+from sshprobe.probe.progress import Exchange
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import GroupReceived, HostKeyReceived

@@ -25,15 +25,8 @@ from sshprobe.probe.facts import Facts
 from sshprobe.probe.observed import with_facts
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.outcome import Outcome, without_identification
-from sshprobe.probe.plan import (
-    NARROW,
-    Exchange,
-    Progress,
-    authentication_needs_fallback,
-    is_optional,
-    negotiated_exchange,
-    unanswered,
-)
+from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange, unanswered
+from sshprobe.probe.progress import NARROW, Exchange, Progress
 from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
 from sshprobe.probe.trace import describe_exchange, host_trace, traced
 from sshprobe.probe.usual_plans import next_exchange
@@ -299,8 +292,8 @@ class HostProbe:
         answered = False
         try:
             connections = self._connections
-            at_once = connections.read_ahead and not (self._progress.authentication_attempts or connections.cautious)
-            methods = yield from conversation.methods(user, at_once=at_once)
+            apart = self._progress.authentication_attempts > 0 or connections.cautious
+            methods = yield from conversation.methods(user, at_once=connections.read_ahead and not apart, apart=apart)
             answered = True
         except Ended as ended:
             self._progress.authentication_failed(user)

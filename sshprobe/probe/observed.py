@@ -6,7 +6,7 @@ import msgspec
 
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.probe.facts import Facts
-from sshprobe.probe.plan import Progress, Wanted
+from sshprobe.probe.progress import Progress, Wanted
 
 _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 

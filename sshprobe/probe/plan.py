@@ -12,7 +12,8 @@ Rules:
 3. Group exchange carries a host key too. It goes to the second host key if there is one, because some servers offer
    it and hang up on any request (paramiko, ssh2 for Node): then the first connection has not been wasted.
 4. What failed is tried once more, another way. What failed twice is left, and the record says so. The methods ride
-   on an exchange, so they are left too where every exchange failed.
+   on an exchange, so they are left too where every exchange failed. A refused group is asked for once more, larger and
+   with another host key. Where nothing but a group can carry a host key, further sizes are tried (`CARRYING`).
 5. A request for a group that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Others may raise the
    size that is asked for and keep to the largest that is allowed (ProFTPD): these get a `NARROW` request besides, with
    another host key, or else on one more connection. OpenSSH never gets it: since 7.2 it hangs up when the largest
@@ -29,28 +30,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
 
 import msgspec
 
-from sshprobe.wire.host_keys import expected_blob_type, host_key_family
+from sshprobe.probe.progress import (
+    ATTEMPTS,
+    CARRYING,
+    LARGE,
+    NARROW,
+    WIDE,
+    Exchange,
+    Progress,
+    Wanted,
+    is_foreign,
+)
+from sshprobe.wire.host_keys import host_key_family
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.kex.methods import METHODS, Method
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.proposal import Negotiated
 from sshprobe.wire.suites import Suite, choose_suite
-
-ATTEMPTS = 2
-"""Exchanges tried for one host key."""
-
-WIDE = GroupExchangeRequest(1024, 1024, 8192)
-"""Brings the smallest group that an OpenSSH will ever use, and that of any other server which keeps to `n`."""
-
-NARROW = GroupExchangeRequest(1024, 1024, 1024)
-"""Brings a group of 1024 bits from a server that uses one at all."""
-
-LARGE = GroupExchangeRequest(2048, 2048, 8192)
-"""Asked after a refusal: some servers hang up on a request for less (Cisco's `ip ssh dh min size 2048`, Go's)."""
 
 ENCRYPTS_BEST = "mlkem768x25519-sha256"
 
@@ -58,146 +57,6 @@ FAMILIES_NAMED = 8
 """Host keys that a record names as not shown: a server may offer two thousand. None in use has more than six."""
 
 _RSA_ORDER = ("rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com", "rsa-sha2-256-cert-v01@openssh.com")
-
-
-class Wanted(msgspec.Struct, frozen=True):
-    """What to find out besides the lists."""
-
-    host_keys: bool
-    group_exchange: bool
-    authentication: bool
-    users: tuple[str, ...] = ("root",)
-    """Whose methods: those of the first in any case, of the others where a connection is left for it."""
-
-
-class Exchange(msgspec.Struct, frozen=True):
-    """What one connection does after the server's KEXINIT."""
-
-    kex: str
-    host_key_algorithm: str
-    family: str
-    request: GroupExchangeRequest | None
-    """What to ask a group with; None: `kex` is no group-exchange method."""
-    group_exchange: bool
-    """Whether the group is what is asked for, and the host key comes with it."""
-    suite: Suite | None
-    """Go on encrypted with this and ask for the authentication methods; None: stop after the host key."""
-    user: str | None
-    """Whose methods; None where `suite` is."""
-
-
-Answer = Literal["open", "answered", "failed"]
-
-
-class Progress(msgspec.Struct):
-    """What has been asked of one host so far, and what came of it."""
-
-    answered: set[str] = set()
-    """Host key families that were shown."""
-    failures: dict[str, str] = {}
-    """Family to what ended its last attempt."""
-    attempts: dict[str, int] = {}
-    tried: set[tuple[str, str]] = set()
-    """Pairs of method and host key algorithm that failed."""
-    groups: dict[str, Literal["answered", "refused"]] = {}
-    """Group-exchange method to the outcome of the `WIDE` request."""
-    narrow_groups: dict[str, Literal["answered", "refused"]] = {}
-    """The same of the `NARROW` one."""
-    large_groups: dict[str, Literal["answered", "refused"]] = {}
-    """The same of the `LARGE` one, which comes after a refusal."""
-    unproven: set[str] = set()
-    """Host key families that were shown with a wrong signature, and not yet in a second exchange."""
-    least_bits: int | None = None
-    """Of the smallest sound group that came."""
-    maybe_openssh: bool = True
-    """Whether some connection was answered by what may be an OpenSSH: then no `NARROW` request is sent."""
-    authentication: Answer = "open"
-    """Of the first user."""
-    authentication_attempts: int = 0
-    """Of any user, that gave no answer."""
-    further: dict[str, Literal["answered", "failed"]] = {}
-    """Users after the first, who were asked about, to their outcome."""
-    further_attempts: dict[str, int] = {}
-    troubled: bool = False
-    """Whether anything failed so far, in whatever way (`sshprobe.probe.usual_plans`)."""
-
-    def outcomes(self, request: GroupExchangeRequest | None) -> dict[str, Literal["answered", "refused"]]:
-        """Return the outcomes of requests like this."""
-        return self.narrow_groups if request == NARROW else self.large_groups if request == LARGE else self.groups
-
-    def saw_group(self, exchange: Exchange, bits: int | None, *, faulty: bool = False) -> None:
-        """Note what a request for a group brought: a sound one of so many bits, or None; a `faulty` one, too."""
-        outcomes = self.outcomes(exchange.request)
-        self.troubled |= bits is None
-        if faulty:
-            self.large_groups[exchange.kex] = "refused"  # what is no group is an answer: no larger one is asked for
-        outcomes[exchange.kex] = "refused" if bits is None else "answered"
-        if bits is not None:
-            self.least_bits = min(bits, self.least_bits or bits)
-
-    @property
-    def asks_narrowly(self) -> bool:
-        """Whether a `NARROW` request may be sent, and could bring something smaller than came before."""
-        if self.maybe_openssh or "refused" in self.narrow_groups.values():
-            return False
-        return self.least_bits is None or self.least_bits > NARROW.n
-
-    def failed(self, exchange: Exchange, reason: str) -> None:
-        """Note that `exchange` ended before the host key, or before a group where one was asked for."""
-        self.troubled = True
-        if exchange.group_exchange and not self.is_doubtful(exchange):
-            outcomes = self.outcomes(exchange.request)
-            if outcomes.get(exchange.kex) != "answered":
-                outcomes[exchange.kex] = "refused"  # the method's failure, not the key's
-                return
-            if exchange.request == NARROW:
-                return
-        if exchange.family in self.answered or self.attempts.get(exchange.family, 0) >= ATTEMPTS:
-            self.authentication_failed(exchange.user)  # nothing but the methods was asked
-            return
-        self.attempts[exchange.family] = self.attempts.get(exchange.family, 0) + 1
-        self.failures[exchange.family] = reason
-        self.tried.add((exchange.kex, exchange.host_key_algorithm))
-
-    def is_doubtful(self, exchange: Exchange) -> bool:
-        """Whether a failure of `exchange` may be that of its host key: one of a kind that needs a certificate, say."""
-        family = exchange.family
-        return is_foreign(family) and family not in self.answered and self.attempts.get(family, 0) < ATTEMPTS
-
-    def shown(self, exchange: Exchange, verified: bool | None) -> bool:
-        """Note that the host key came. Return False if its signature is wrong, which another exchange has to confirm.
-
-        Some servers sign something else than the RFC has in one method, and their key is sound all the same.
-        """
-        family = exchange.family
-        if verified is False and family not in self.answered and self.attempts.get(family, 0) + 1 < ATTEMPTS:
-            self.attempts[family] = self.attempts.get(family, 0) + 1
-            self.failures[family] = "its signature is wrong, and there was no second one"
-            self.tried.add((exchange.kex, exchange.host_key_algorithm))
-            self.unproven.add(family)
-            self.troubled = True
-            return False
-        self.answered.add(family)
-        if self.unproven:
-            self.unproven.discard(family)
-        return True
-
-    def authentication_answered(self, user: str, wanted: Wanted) -> None:
-        """Note that the methods of `user` came."""
-        if user == wanted.users[0]:
-            self.authentication = "answered"
-        else:
-            self.further[user] = "answered"
-
-    def authentication_failed(self, user: str | None = None) -> None:
-        """Note that the encrypted part gave no answer for `user`; None: the first. It gets one more try."""
-        self.troubled = True
-        self.authentication_attempts += 1
-        if user is not None and self.authentication == "answered":
-            self.further_attempts[user] = self.further_attempts.get(user, 0) + 1
-            self.further[user] = "failed"
-        elif self.authentication_attempts >= ATTEMPTS:
-            self.authentication = "failed"
 
 
 class Offer(msgspec.Struct, frozen=True):
@@ -237,14 +96,6 @@ def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[
     carriers = plain + groups + [method for method in methods if not method.verifiable]
     encrypting = sorted(carriers, key=lambda method: method.name != ENCRYPTS_BEST)
     return Offer(families, groups, carriers, encrypting, encrypts=bool(plain or groups))
-
-
-def is_foreign(family: str) -> bool:
-    """Whether host keys of this kind are not read here: X.509 (RFC 6187), national and vendors' ones.
-
-    Some servers list x509v3-ssh-rsa although they have no certificate, and close on whoever picks it (Cisco IOS XE).
-    """
-    return expected_blob_type(family) is None
 
 
 def pending_families(offered: Offer, progress: Progress) -> list[str]:
@@ -299,12 +150,13 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     if not (pending or suite or found):
         return None
     family = pending[0] if pending else _carrier(offered.families, progress)
+    if found is not None and found[1] == LARGE and len(sure) > 1:
+        family = sure[1]  # rule 4: the refusal may have been for the sake of the key that came with it
     methods = [found[0]] if found is not None else offered.carriers if suite is None else offered.encrypting
     method, algorithm = _pair(methods, offered.families[family], progress)
     if not method.verifiable:
         suite = None
-    failed = {METHODS[kex].kind for kex, name in progress.tried if name in offered.families[family]}
-    carried = LARGE if "gex" in failed or "refused" in progress.groups.values() else WIDE
+    carried = _carrying(progress)
     request = (carried if found is None else found[1]) if method.kind == "gex" else None
     return Exchange(
         method.name,
@@ -315,6 +167,11 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
         suite=suite,
         user=None if suite is None else user,
     )
+
+
+def _carrying(progress: Progress) -> GroupExchangeRequest:
+    """Return what to ask where a group is there for a host key alone: what was not refused yet."""
+    return next((request for request in CARRYING if request not in progress.refused), CARRYING[-1])
 
 
 def is_optional(exchange: Exchange, progress: Progress) -> bool:

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from sshprobe.model.escape import escape_bytes
 from sshprobe.net import NetworkError
-from sshprobe.probe.plan import Exchange
+from sshprobe.probe.progress import Exchange
 from sshprobe.probe.steps import STILL_OPEN, Adopt, Asking, Connect, Elsewhere, Finish, Pause, Receive, Step
 from sshprobe.wire import messages as msg
 from sshprobe.wire.events import Event, HostKeyReceived, IdentificationReceived, LineReceived

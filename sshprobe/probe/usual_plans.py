@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import attrgetter
 
 from sshprobe.probe import plan
-from sshprobe.probe.plan import Exchange, Progress, Wanted
+from sshprobe.probe.progress import Answer, Exchange, Progress, Wanted
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 
 PLANS_KEPT = 64
@@ -42,7 +42,7 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     return known[done]
 
 
-Done = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], int | None, bool, plan.Answer, tuple[str, ...]]
+Done = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], int | None, bool, Answer, tuple[str, ...]]
 
 
 @lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `wire.messages`
@@ -58,7 +58,7 @@ def _planned(
     narrow_groups: tuple[str, ...],
     least_bits: int | None,
     maybe_openssh: bool,
-    authentication: plan.Answer,
+    authentication: Answer,
     further: tuple[str, ...],
 ) -> Exchange | None:
     progress = Progress(

@@ -228,10 +228,11 @@ class ClientTransport:
         """What both sides agree on after `propose` and the server's KEXINIT; None: not on everything."""
         return None if self._server_kexinit is None else negotiate(self._server_kexinit)
 
-    def request_authentication_methods(self, user: bytes, *, at_once: bool = False) -> None:
+    def request_authentication_methods(self, user: bytes, *, at_once: bool = False, alone: bool = False) -> None:
         """Go on encrypted and ask, with one "none" request, how `user` may log in.
 
-        `at_once` sends the request along with the one for the service, and not only when that was accepted.
+        `at_once` sends the request along with the one for the service, and not only when that was accepted; `alone`
+        sends neither along with our NEWKEYS, but on `continue_authentication`.
         """
         if not self.can_encrypt or self._suite is None or self._secrets is None:
             raise LocalProtocolError("this exchange gave no keys to go on with")
@@ -241,10 +242,16 @@ class ClientTransport:
         self._sealer = self._make_sealer(self._suite, self._secrets)
         if self._strict:
             self._sent = 0
-        self._send(msg.service_request(b"ssh-userauth"))
-        if at_once:
-            self._send(msg.userauth_none_request(user))
         self.state = _SERVICE
+        if not alone:
+            self.continue_authentication()
+
+    def continue_authentication(self) -> None:
+        """Send what follows our NEWKEYS."""
+        if self.state is _SERVICE:
+            self._send(msg.service_request(b"ssh-userauth"))
+            if self._asked:
+                self._send(msg.userauth_none_request(self._user))
 
     def disconnect(self, description: bytes) -> None:
         """Say goodbye with reason 11 (by application), in clear unless we went on encrypted, and close."""

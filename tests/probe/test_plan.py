@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.probe.plan import LARGE, Exchange, Progress, Wanted, next_exchange, offer, unanswered
+from sshprobe.probe.plan import next_exchange, offer, unanswered
+from sshprobe.probe.progress import LARGE, Exchange, Progress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS

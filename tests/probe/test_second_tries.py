@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sshprobe.probe.plan import LARGE, Exchange, Progress, Wanted, next_exchange
+from sshprobe.probe.plan import next_exchange
+from sshprobe.probe.progress import CARRYING, LARGE, WIDE, Exchange, Progress, Wanted
 from sshprobe.wire.suites import Suite, choose_suite
 from tests.probe.test_plan import kexinit
 
@@ -57,10 +58,13 @@ def test_a_refused_group_is_asked_for_once_more_with_2048_bits() -> None:
     )
     assert (LARGE.min, LARGE.n) == (2048, 2048)
     progress.failed(second, "closed")
+    sizes = []
     for _ in range(2):  # the key alone, and nothing for the group
         third = ask(progress, **lists)
-        assert (third.group_exchange, is_large(third)) == (False, True)
+        assert not third.group_exchange
+        sizes.append(third.request)
         progress.failed(third, "closed")
+    assert sizes == list(CARRYING[2:])
     assert next_exchange(kexinit(**lists), progress, FULL) is None
 
 
@@ -68,11 +72,42 @@ def test_a_key_that_only_rides_on_a_group_exchange_is_asked_for_with_2048_bits_t
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["ssh-ed25519"]}
     keys = Wanted(host_keys=True, group_exchange=False, authentication=False)
     progress = Progress()
-    larges = []
+    sizes = []
     while (exchange := next_exchange(kexinit(**lists), progress, keys)) is not None:
-        larges.append(is_large(exchange))
+        sizes.append(exchange.request)
         progress.failed(exchange, "closed")
-    assert larges == [False, True]
+    assert sizes == list(CARRYING)
+
+
+def test_the_size_that_was_granted_carries_the_next_key_too() -> None:
+    lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["rsa-sha2-256", "ssh-ed25519"]}
+    progress, sizes = Progress(maybe_openssh=False), []
+    while (exchange := next_exchange(kexinit(**lists), progress, FULL)) is not None:
+        sizes.append((exchange.family, exchange.request))
+        if exchange.request not in CARRYING[2:]:
+            progress.saw_group(exchange, None)
+            progress.failed(exchange, "closed")
+            continue
+        progress.saw_group(exchange, 4096)
+        progress.shown(exchange, True)
+    families = [family for family, _ in sizes]
+    assert [size for _, size in sizes] == [*CARRYING[:3], CARRYING[2]]
+    assert set(families[2:]) == {"ssh-rsa", "ssh-ed25519"}
+
+
+def test_the_larger_group_is_asked_for_with_another_key() -> None:
+    lists = {
+        "kex_algorithms": ["curve25519-sha256", GEX],
+        "server_host_key_algorithms": ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256"],
+    }
+    progress = Progress()
+    progress.shown(ask(progress, **lists), True)
+    progress.authentication = "answered"
+    first = ask(progress, **lists)
+    progress.failed(first, "closed")
+    second = ask(progress, **lists)
+    assert (first.request, second.request) == (WIDE, LARGE)
+    assert first.family != second.family
 
 
 def test_a_certificate_that_is_missing_is_no_refusal_of_the_group() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sshprobe.probe.plan import LARGE, NARROW, WIDE, Exchange, Progress, Wanted, next_exchange, unanswered
+from sshprobe.probe.plan import next_exchange, unanswered
+from sshprobe.probe.progress import LARGE, NARROW, WIDE, Exchange, Progress, Wanted
 from sshprobe.wire.messages import KexInit
 from tests.probe.test_plan import kexinit
 

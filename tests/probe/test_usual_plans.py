@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.probe import plan, usual_plans
-from sshprobe.probe.plan import Progress, Wanted
+from sshprobe.probe.progress import Progress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
