@@ -44,8 +44,10 @@ from sshprobe.wire.transport import NEED_DATA, ClientTransport
 THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 """What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
 
-IDENTIFICATION, KEXINIT = "an identification", "KEXINIT"
+IDENTIFICATION, KEXINIT, EXCHANGE = "an identification", "KEXINIT", "the key exchange"
 """What is waited for, in words of a record."""
+
+_IN_CLEAR = (KEXINIT, EXCHANGE)
 
 TURN = "our turn"
 """Key of a deadline after which our KEXINIT goes first."""
@@ -217,7 +219,7 @@ class Conversation:
                 yield from self._rest(APART)
             self._transport.continue_key_exchange()
         while True:
-            event = yield from self._next("the key exchange")
+            event = yield from self._next(EXCHANGE)
             if type(event) is GroupReceived:
                 self.early = False
                 self.answers.group = event
@@ -361,8 +363,13 @@ class Conversation:
         return Ended(status, f'the server disconnected with reason {event.code}: "{words}"')
 
     def _in_words(self, awaited: str) -> Ended | None:
-        """Return the end of a connection on which the server wrote, behind its identification, that it is busy."""
-        words = self._transport.unread
-        if awaited is not KEXINIT or not says_busy(words):
+        """Return the end of a connection on which the server wrote, in clear, that it is busy."""
+        if awaited not in _IN_CLEAR:
             return None
-        return Ended("throttled", f'the server says "{escape_bytes(words.strip(), ERROR_TEXT)}"')
+        lines = self.answers.lines if awaited is KEXINIT else ()  # before an identification that nothing followed
+        words = next((words for words in (self._transport.unread, *lines) if says_busy(words)), None)
+        return (
+            None
+            if words is None
+            else Ended("throttled", f'the server says "{escape_bytes(words.strip(), ERROR_TEXT)}"')
+        )

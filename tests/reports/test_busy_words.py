@@ -33,6 +33,35 @@ BUSY = [
     b"Max sessions (4) reached",
     b"VTY lines full",
     b"ERROR: out of resources",
+    b"There are already 5 active sessions",
+    b"Only one session is allowed at a time",
+    b"Out of sessions",
+    b"Too many requests",
+    b"Please wait before reconnecting",
+    b"Session rejected: max sessions",
+    b"The line is occupied",
+    b"Unable to allocate a session",
+    b"Cannot accept more connections",
+    b"Another user is already logged in",
+    b"sessions exhausted",
+    b"max_clients reached",
+    b"Load too high",
+    b"per-host connection limit",
+]
+
+ELSEWHERE = [
+    "Zu viele Verbindungen",
+    "Maximale Anzahl von Sitzungen erreicht",
+    "Nombre maximum de connexions atteint",
+    "Trop de connexions, réessayez plus tard",
+    "Número máximo de conexiones alcanzado",
+    "Demasiadas conexiones",
+    "Troppe connessioni",
+    "Número máximo de conexões atingido",
+    "Слишком много подключений",
+    "连接数已达上限",
+    "用户数已满 请稍后再试",
+    "接続数が上限に達しました",
 ]
 
 NOT_BUSY = [
@@ -44,6 +73,9 @@ NOT_BUSY = [
     b"* All connections are monitored and recorded",
     b"Unable to negotiate: no matching key exchange method found",
     b"Permission denied",
+    b"Maximum authentication attempts exceeded",
+    b"No more authentication requests allowed",
+    "Nur für befugte Benutzer. Alle Sitzungen werden aufgezeichnet.".encode(),
     b"User not allowed because account is locked",
     b"",
     b"\xff\xfd\x18\xff\xfd\x20",
@@ -55,6 +87,13 @@ def test_words_of_a_limit(words: bytes) -> None:
     assert says_busy(words)
     assert says_busy(words.upper())
     assert says_busy(b"\r\n" + words + b"\r\n")
+
+
+@pytest.mark.parametrize("words", ELSEWHERE)
+def test_words_of_a_limit_in_other_languages(words: str) -> None:
+    assert says_busy(words.encode())
+    encoding = "latin-1" if words.isascii() or words[0] in "ZMNDT" else "gb18030"
+    assert says_busy(words.encode(encoding))
 
 
 @pytest.mark.parametrize("words", NOT_BUSY)
@@ -79,3 +118,11 @@ async def test_a_line_in_place_of_the_identification(device: StartDevice, words:
 async def test_a_disconnect_with_any_code(device: StartDevice) -> None:
     status, error = await scan(await device("28"))
     assert (status, "Too many open connections" in error) == ("throttled", True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "status"), [("before", "throttled"), ("after", "throttled"), ("exchange", "partial")]
+)
+async def test_a_line_at_another_stage(device: StartDevice, stage: str, status: str) -> None:
+    found, error = await scan(await device("x03", stage))
+    assert (found, error) == (status, 'the server says "All VTY lines are in use"')
