@@ -114,7 +114,7 @@ def missing_lists(observation: Observation, category: Class) -> Iterator[str]:
         what = f"{WORDS[category]} {direction}".strip()
         if names is None:
             yield what
-        elif category != "compression" and not any(_can_be_chosen(category, name) for name in names):
+        elif not any(_can_be_chosen(category, name) for name in names):
             if category == "mac" and _all_aead(observation, direction):
                 continue
             yield f"{what}: the list is empty"

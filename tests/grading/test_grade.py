@@ -855,6 +855,17 @@ def test_an_empty_list_of_methods_says_nothing(methods: list[str]) -> None:
     assert verdict.not_observed == ["authentication methods: the list is empty"]
 
 
+@pytest.mark.parametrize(
+    "field", ["compression_algorithms_client_to_server", "compression_algorithms_server_to_client"]
+)
+def test_an_empty_list_of_compressions_leaves_nothing_to_negotiate(field: str) -> None:
+    ours = load_profile("sshprobe-2026")
+    verdict = grade(modern(**{field: []}), ours)
+    assert [each for each in verdict.not_observed if each.startswith("compression")] != []
+    assert verdict.grade_is_partial
+    assert not grade(modern(), ours).grade_is_partial
+
+
 SHOWN = host_key("ssh-ed25519", 256)
 
 
