@@ -60,7 +60,7 @@ def read_records(path: str | os.PathLike[str]) -> SavedRecords:
     return SavedRecords(reading.read_records([os.path.join(".", name) if name == "-" else name]))  # noqa: PTH118
 
 
-def grade(observation: Observation, profile: Profile | str, *, strict: bool = False) -> Verdict:
+def grade(observation: Observation, profile: Profile | str | os.PathLike[str], *, strict: bool = False) -> Verdict:
     """Return the verdict of a profile on an observation. A `HostRecord` is an observation with verdicts.
 
     `profile` is one that `load_profile` returned, an id ("mozilla-modern"), or the path of a file. `strict`: an
@@ -69,8 +69,14 @@ def grade(observation: Observation, profile: Profile | str, *, strict: bool = Fa
 
     Raises:
         InputError: the profile is unknown, malformed, or of clients.
+        TypeError: an argument of another type.
     """
-    return remedy.grade(observation, _loaded(profile) if isinstance(profile, str) else profile, strict=strict)
+    if isinstance(profile, (str, os.PathLike)):
+        profile = _loaded(os.fspath(profile))
+    for value, type_ in ((observation, Observation), (profile, Profile)):
+        if not isinstance(value, type_):
+            raise TypeError(f"`grade` takes an observation and a profile, not {type(value).__name__}")
+    return remedy.grade(observation, profile, strict=strict)
 
 
 def _loaded(name_or_path: str) -> Profile:

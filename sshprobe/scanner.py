@@ -34,7 +34,17 @@ from sshprobe.record_stream import Feed, RecordStream
 from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
 from sshprobe.sweep import Job, Limits, Progress, Sweep
 from sshprobe.target_jobs import TargetJobs
-from sshprobe.targets import Exclusions, Target, TargetLike, Targets, TargetSource, open_target, open_targets
+from sshprobe.targets import (
+    ADDRESSES,
+    Exclusions,
+    Target,
+    TargetLike,
+    Targets,
+    TargetSource,
+    open_target,
+    open_targets,
+    word_of,
+)
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.identification import check_client_identification
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -71,7 +81,8 @@ class Scanner:
     - `throttle_wait`: before the second try of a host that refused or closed connections. Second tries come last.
     - `all_addresses`: True: `scan` probes every address of a name. False: the first that answers.
     - `family`: 4 or 6: use only addresses of that IP version. None: both.
-    - `exclude`: hosts and networks that are never contacted, as strings that `--exclude` takes, or as `Exclusions`.
+    - `exclude`: hosts and networks that are never contacted, as strings that `--exclude` takes, objects of `ipaddress`,
+      or `Exclusions`.
     - `trouble`: called with a line of text when the scan pauses because this machine ran out of descriptors, ports,
       buffers or memory.
     - `on_progress`: called with a new `Progress` of all scans of this Scanner, each time that hosts are done, before
@@ -80,6 +91,7 @@ class Scanner:
     Raises:
         InputError: a `client_id` that a server would drop, a profile that is unknown or of clients, a value that is out
             of range, or a malformed exclusion.
+        TypeError: an exclusion or a user of another type.
     """
 
     def __init__(
@@ -99,7 +111,7 @@ class Scanner:
         throttle_wait: float = 20.0,
         all_addresses: bool = False,
         family: Literal[4, 6] | None = None,
-        exclude: Exclusions | Iterable[str] | None = None,
+        exclude: Exclusions | Iterable[TargetLike] | None = None,
         trouble: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
@@ -117,6 +129,8 @@ class Scanner:
         users = tuple(dict.fromkeys([auth_user] if isinstance(auth_user, str) else auth_user))
         if not users or not all(users):
             raise InputError("auth_user must not be empty")
+        if not all(isinstance(user, str) for user in users):
+            raise TypeError("auth_user is a string, or several")
         self._judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
         self._options = ProbeOptions(
             client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
@@ -334,10 +348,12 @@ def _loaded(profiles: Sequence[Profile | str]) -> list[Profile]:
     return loaded
 
 
-def _exclusions(exclude: Exclusions | Iterable[str] | None) -> Exclusions:
+def _exclusions(exclude: Exclusions | Iterable[TargetLike] | None) -> Exclusions:
     if isinstance(exclude, Exclusions):
         return exclude
-    return Exclusions.parse([exclude] if isinstance(exclude, str) else exclude or ())
+    # A network is iterable itself, and bytes are.
+    one = isinstance(exclude, (str, bytes, *ADDRESSES))
+    return Exclusions.parse(map(word_of, [exclude] if one else exclude or ()))
 
 
 def _client_identification(text: str) -> bytes:

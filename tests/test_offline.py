@@ -78,6 +78,10 @@ def test_a_profile_may_be_an_id_a_path_or_a_profile(tmp_path: Path) -> None:
     for version in ("1", "2"):
         path.write_text(f'{ours}version = "{version}"\n')
         assert sshprobe.grade(HOSTS[0], str(path)).profile_version == version
+        assert sshprobe.grade(HOSTS[0], path).profile_version == version
+    for wrong in ((HOSTS[0], 7), (HOSTS[0], None), (HOSTS[0].to_json(), "mozilla-modern")):
+        with pytest.raises(TypeError):
+            sshprobe.grade(*wrong)
     with pytest.raises(InputError, match="unknown profile"):
         sshprobe.grade(HOSTS[0], "mozila-modern")
     with pytest.raises(InputError):

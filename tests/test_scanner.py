@@ -1,6 +1,9 @@
 """What a `Scanner` takes, before it contacts anything."""
 
 import asyncio
+import inspect
+import math
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
 import pytest
@@ -28,7 +31,17 @@ def test_what_is_no_profile_is_said(profiles: Any, words: str) -> None:
         Scanner(profiles=profiles)
 
 
-@pytest.mark.parametrize("exclude", ["127.0.0.0/29", ["192.0.2.1", "127.0.0.1-7"], iter(["127.0.0.*"])])
+@pytest.mark.parametrize(
+    "exclude",
+    [
+        "127.0.0.0/29",
+        ["192.0.2.1", "127.0.0.1-7"],
+        iter(["127.0.0.*"]),
+        ip_network("127.0.0.0/29"),
+        [ip_address("127.0.0.5"), ip_interface("127.0.0.6/8")],
+        {ip_network("127.0.0.0/8")},
+    ],
+)
 def test_exclusions_may_be_words(exclude: Any) -> None:
     async def statuses() -> list[str]:
         async with Scanner(exclude=exclude) as scanner:
@@ -40,7 +53,35 @@ def test_exclusions_may_be_words(exclude: Any) -> None:
 def test_a_malformed_exclusion_is_said_before_anything_is_contacted() -> None:
     with pytest.raises(InputError, match=r"127\.1"):
         Scanner(exclude=["127.1"])
+    for wrong in (b"127.0.0.1", [b"127.0.0.1"], [("127.0.0.1", 22)], [None], 7):
+        with pytest.raises(TypeError):
+            Scanner(exclude=wrong)  # type: ignore[arg-type]
 
 
-def test_its_arguments_are_documented() -> None:
-    assert Scanner.__init__.__doc__
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"depth": "deep"},
+        {"family": 5},
+        {"timeout": 0},
+        {"timeout": math.nan},
+        {"concurrency": 0},
+        {"rate": 0},
+        {"throttle_wait": -1},
+        {"auth_user": []},
+    ],
+    ids=str,
+)
+def test_a_setting_out_of_range_is_said(setting: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=next(iter(setting))):
+        Scanner(**setting)
+
+
+def test_every_argument_is_explained() -> None:
+    explained = inspect.getdoc(Scanner) or ""
+    assert [name for name in inspect.signature(Scanner).parameters if f"- `{name}`: " not in explained] == []
+
+
+def test_it_shows_what_users_need_and_no_more() -> None:
+    shown = {name for name in {*dir(Scanner), *vars(Scanner())} if not name.startswith("_")}
+    assert shown == {"progress", "scan", "scan_one", "stop"}

@@ -5,12 +5,13 @@ as much memory as one host.
 """
 
 from sshprobe.targets.exclusions import Exclusions
-from sshprobe.targets.iterables import TargetLike, Targets, TargetSource, open_target, open_targets
+from sshprobe.targets.iterables import ADDRESSES, TargetLike, Targets, TargetSource, open_target, open_targets, word_of
 from sshprobe.targets.saved_records import targets_of_records
 from sshprobe.targets.specification import Target
 from sshprobe.targets.stream import TargetStream, parse_targets
 
 __all__ = [
+    "ADDRESSES",
     "Exclusions",
     "Target",
     "TargetLike",
@@ -21,4 +22,5 @@ __all__ = [
     "open_targets",
     "parse_targets",
     "targets_of_records",
+    "word_of",
 ]

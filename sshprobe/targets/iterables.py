@@ -25,7 +25,8 @@ TargetLike = Target | str | IPv4Address | IPv6Address | IPv4Network | IPv6Networ
 Targets = TargetLike | Iterable[TargetLike] | AsyncIterable[TargetLike]
 """What `Scanner.scan` takes."""
 
-_ONE = (Target, str, IPv4Address, IPv6Address, IPv4Network, IPv6Network)
+ADDRESSES = (IPv4Address, IPv6Address, IPv4Network, IPv6Network)
+_ONE = (Target, str, *ADDRESSES)
 _BYTES = (bytes, bytearray, memoryview)
 _END = object()
 
@@ -124,23 +125,24 @@ def _expanded(entries: Iterable[Any]) -> tuple[Iterator[Target], int]:
         if isinstance(entry, Target):
             ready.append(_checked(entry))
         else:
-            words.append(_word(entry))
+            words.append(word_of(entry))
     if not words:
         return iter(ready), len(ready)
     stream = parse_targets(words)
     return chain(ready, stream), len(ready) + stream.total
 
 
-def _word(entry: object) -> str:
+def word_of(entry: object) -> str:
+    """Return a string, or an object of `ipaddress`, as a word of the command line. Raises as `open_targets`."""
     if isinstance(entry, str):
         if entry == "-":
             raise InputError('"-" is not a host: give the lines of standard input, as in `map(str.strip, sys.stdin)`')
         return entry
     if isinstance(entry, (IPv4Interface, IPv6Interface)):  # "192.0.2.7/24" would be its network
         return str(entry.ip)
-    if isinstance(entry, _ONE):
+    if isinstance(entry, ADDRESSES):
         return str(entry)
-    raise TypeError(f"a target is a string, an object of `ipaddress` or a `Target`, not {_name(entry)}")
+    raise TypeError(f"hosts are strings, objects of `ipaddress` or `Target`s, not {_name(entry)}")
 
 
 def _checked(target: Target) -> Target:
