@@ -42,6 +42,7 @@ def grade(
 
     from sshprobe.cli.fail_on import reached
     from sshprobe.cli.header import TOOL, references, sweep_header
+    from sshprobe.cli.key_search import search_in_processes
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.model.observation import endpoint
@@ -66,7 +67,7 @@ def grade(
             records, stdin=standard_input(), first_pass=take_hosts(facts), several=say_which_count, silence=silence
         )
     )
-    report = facts.report()
+    report = facts.report(search=search_in_processes)
     fleet = FleetIndex(report)
     hosts = saved.hosts()
     first_hosts = list(itertools.islice(hosts, BLOCKS_UP_TO + 1))

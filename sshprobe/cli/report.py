@@ -54,6 +54,7 @@ def report(
     import msgspec
 
     from sshprobe.cli.grade import SavedSweeps
+    from sshprobe.cli.key_search import search_in_processes
     from sshprobe.model.records import HostRecord
     from sshprobe.report.reading import read_records
     from sshprobe.report.summary import SummaryBuilder
@@ -69,7 +70,7 @@ def report(
         take(record)
 
     saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=say_which_count))
-    fleet = facts.report()
+    fleet = facts.report(search=search_in_processes)
     if format_ == "ssh-audit":
         _as_ssh_audit(saved.hosts(), fleet, several=hosts[HostRecord] > 1)
         return ExitCode.OK

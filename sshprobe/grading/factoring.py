@@ -24,10 +24,11 @@ _SMOOTH_WITHOUT_GMPY2 = 1_000
 
 
 @lru_cache(maxsize=4096)
-def is_factored(n: int, *, fast: bool) -> bool:
+def is_factored(n: int, *, fast: bool, few: bool = True) -> bool:
     """Whether an odd modulus is prime, a power of a prime, or factored by Pollard's method within its bounds.
 
     `fast` says to use gmpy2, which has to be there. False above `LARGEST_BITS`, where nothing is tested.
+    Not `few`: there are so many moduli that the bounds are those of a test without gmpy2.
     """
     if n < 3 or n.bit_length() > LARGEST_BITS:
         return False
@@ -35,7 +36,7 @@ def is_factored(n: int, *, fast: bool) -> bool:
     # Fermat: modulo each prime p, 2^p = 2. So p divides 2^n - 2 for n = p, and for n = p^k.
     if math.gcd(int(power(2, n, n)) - 2, n) != 1:
         return True
-    bound = smooth_bound(n.bit_length(), fast=fast)
+    bound = smooth_bound(n.bit_length(), fast=fast and few)
     return bound > 1 and math.gcd(int(power(2, _exponent(bound), n)) - 1, n) != 1
 
 

@@ -10,7 +10,8 @@ import base64
 import hashlib
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -39,8 +40,16 @@ MODULI_FACTORED = {
 }
 """With more RSA keys than this, none is tried to be factored: a scan leaves that to `grade` and `report`."""
 
+LARGEST_MODULUS_BITS = 16_384
+"""Longer RSA moduli are left out of the search for shared primes: no software makes them, and one of 270,000 bits,
+which fits into a packet, costs as much as a hundred others."""
+
 FEW_MODULI = 3
 """A scan of so few RSA keys does without gmpy2, whose import would take longer."""
+
+FEW_FACTORED = 500
+"""Up to so many RSA keys the p-1 method goes as far as it can; with more, as far as without gmpy2: 5,000 would take
+minutes."""
 
 FINDINGS = {
     "malformed": "host_key.malformed",
@@ -68,6 +77,11 @@ Facets = tuple[tuple[str, bytes], ...]
 """What else a host showed: a name for what was asked and a digest of the answer, if there was one."""
 
 
+Test = Callable[[int], bool]
+Search = Callable[[Sequence[bytes], Test], set[bytes]]
+"""Moduli and a test of one to those that pass it."""
+
+
 class KeyFacts(NamedTuple):
     """What is kept of a distinct host key."""
 
@@ -78,6 +92,8 @@ class KeyFacts(NamedTuple):
     modulus: bytes
     """Big-endian; empty for other types than RSA, and for what is no product of two large primes."""
     weaknesses: tuple[str, ...]
+    is_oversized: bool = False
+    """Whether it is RSA and has more than `LARGEST_MODULUS_BITS`: then `modulus` is empty."""
 
     @property
     def fingerprint(self) -> str:
@@ -140,9 +156,13 @@ class FleetFacts:
             self._keys[digest] = found
         return found
 
-    def report(self, *, thorough: bool = True) -> FleetReport:
-        """Return what they say together. Not `thorough`: without what would delay the end of a scan."""
-        return fleet_findings(self._hosts, known_keys_checked=self.known is not None, thorough=thorough)
+    def report(self, *, thorough: bool = True, search: Search | None = None) -> FleetReport:
+        """Return what they say together. Not `thorough`: without what would delay the end of a scan.
+
+        `search` tests moduli, as `factored_moduli` does, if it is to be done elsewhere, such as in several processes.
+        """
+        known = self.known is not None
+        return fleet_findings(self._hosts, known_keys_checked=known, thorough=thorough, search=search)
 
 
 def answers_of(observation: Observation) -> list[tuple[str, object]]:
@@ -193,20 +213,25 @@ def _key_facts(key: HostKey, digest: bytes, known: KnownKeys | None) -> KeyFacts
     blob = decoded(key.blob)
     rsa = rsa_key(blob)
     modulus = b""
-    if rsa is not None and is_well_formed(rsa.n):
+    is_oversized = rsa is not None and rsa.n.bit_length() > LARGEST_MODULUS_BITS
+    if rsa is not None and not is_oversized and is_well_formed(rsa.n):
         modulus = rsa.n.to_bytes((rsa.n.bit_length() + 7) // 8, "big")
     weaknesses: tuple[str, ...] = weaknesses_of(key.blob)
     if known is not None and plain_blob(blob) in known:
         weaknesses = (*weaknesses, "known")
-    return KeyFacts(digest, key.type, key.bits, modulus, weaknesses)
+    return KeyFacts(digest, key.type, key.bits, modulus, weaknesses, is_oversized)
 
 
 def fleet_findings(
-    hosts: Iterable[HostFacts], *, known_keys_checked: bool = False, thorough: bool = True
+    hosts: Iterable[HostFacts],
+    *,
+    known_keys_checked: bool = False,
+    thorough: bool = True,
+    search: Search | None = None,
 ) -> FleetReport:
     """Say what the keys of hosts say together; neither the order of hosts nor a repeated host changes it.
 
-    `thorough` as for `FleetFacts.report`.
+    `thorough` and `search` as for `FleetFacts.report`.
     """
     places: defaultdict[bytes, dict[str, HostFacts]] = defaultdict(dict)
     keys: dict[bytes, KeyFacts] = {}
@@ -226,7 +251,7 @@ def fleet_findings(
         for digest, found in places.items()
         if len({host.address for host in found.values()}) > 1
     ]
-    factored = _factored(keys.values(), thorough)
+    factored = _factored(keys.values(), thorough, search or factored_moduli)
     for digest in factored or ():
         keys[digest] = keys[digest]._replace(weaknesses=(*keys[digest].weaknesses, "factored"))
     weak = [
@@ -246,16 +271,22 @@ def fleet_findings(
         weak_keys=sorted(weak, key=lambda each: (-len(each.hosts), each.fingerprint)),
         known_keys_checked=known_keys_checked,
         moduli_tested=factored is not None,
+        moduli_left_out=sum(key.is_oversized for key in keys.values()),
     )
 
 
-def _factored(keys: Collection[KeyFacts], thorough: bool) -> set[bytes] | None:
+def factored_moduli(moduli: Sequence[bytes], test: Test) -> set[bytes]:
+    """Return the moduli, big-endian, that `test` factors."""
+    return {modulus for modulus in moduli if test(int.from_bytes(modulus, "big"))}
+
+
+def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set[bytes] | None:
     """Return the digests of RSA keys whose modulus is factored; None where so many are not tested."""
     moduli = {key.modulus for key in keys if key.modulus}
     fast = bool(moduli) and (thorough or len(moduli) > FEW_MODULI) and has_gmp()
     if len(moduli) > MODULI_FACTORED[thorough, fast]:
         return None
-    found = {modulus for modulus in moduli if is_factored(int.from_bytes(modulus, "big"), fast=fast)}
+    found = search(sorted(moduli), partial(is_factored, fast=fast, few=len(moduli) <= FEW_FACTORED))
     return {key.digest for key in keys if key.modulus in found}
 
 

@@ -52,3 +52,5 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the keys were looked up in a list of keys whose private half is known."""
     moduli_tested: bool = False
     """Whether each RSA modulus was tested for being prime or easy to factor."""
+    moduli_left_out: int = 0
+    """Distinct RSA keys of more than 16,384 bits, which were left out of the search for shared primes."""

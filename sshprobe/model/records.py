@@ -125,6 +125,8 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
     moduli_tested: bool = False
     """Whether each RSA modulus was tested for being prime or easy to factor."""
+    moduli_left_out: int = 0
+    """Distinct RSA keys of more than 16,384 bits, which were left out of the search for shared primes."""
     fleet_findings: dict[str, int] = {}
     """Id of a finding across the fleet, such as "host_key.shared", to hosts for which it is more than a note. A host
     counts once, however many of its keys are meant."""

@@ -42,6 +42,9 @@ def key_sentences(summary: SummaryRecord) -> list[str]:
     for id, number in (summary.weak_keys or {}).items():
         one_has, many_have = _WEAK.get(id, (f"has {id}", f"have {id}"))
         sentences.append(f"{count(number, f'host key {one_has}', f'host keys {many_have}')}.")
+    if summary.moduli_left_out:
+        keys = count(summary.moduli_left_out, "RSA key of over 16,384 bits was", "RSA keys of over 16,384 bits were")
+        sentences.append(f"{keys} left out of the search for shared primes.")
     return sentences
 
 

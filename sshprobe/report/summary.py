@@ -64,6 +64,7 @@ class SummaryBuilder:
             weak_keys=None if fleet is None else weak_key_counts(fleet),
             known_keys_checked=fleet is not None and fleet.known_keys_checked,
             moduli_tested=fleet is not None and fleet.moduli_tested,
+            moduli_left_out=0 if fleet is None else fleet.moduli_left_out,
             fleet_findings={} if fleet is None else _fleet_counts(fleet),
             waived={profile: WaivedCount(**found) for profile, found in sorted(self._waived.items())},
         )

@@ -1,0 +1,84 @@
+"""Tests many RSA keys in several processes: of 5,000 they take minutes in one."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection, wait
+
+from sshprobe.grading.fleet import Test, factored_moduli
+
+FEW = 64
+"""So many are tested in this process: another takes as long to start."""
+
+_AT_ONCE = 8
+"""Keys between two messages of a process."""
+
+Told = Callable[[int, int], None]
+"""Is told how many of how many keys were tested."""
+
+
+def search_in_processes(moduli: Sequence[bytes], test: Test, told: Told = lambda done, total: None) -> set[bytes]:
+    """Return the moduli that `test` factors, as `factored_moduli` does, by as many processes as there are cores.
+
+    What a process that died, or could not be started, was to test is tested here.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # A copy of a process with threads may hang; where processes are no copies, all would be imported again.
+    if len(moduli) <= FEW or cores < 2 or sys.platform != "linux" or threading.active_count() > 1:
+        return _search_here(moduli, test, told, len(moduli))
+    shares = [list(moduli[number::cores]) for number in range(cores)]
+    found: set[bytes] = set()
+    left: dict[Connection, list[bytes]] = {}
+    processes = []
+    context = multiprocessing.get_context("fork")
+    rest: list[bytes] = []
+    try:
+        for share in shares:
+            try:
+                ours, theirs = context.Pipe(duplex=False)
+                process = context.Process(target=_work, args=(theirs, share, test), daemon=True)
+                process.start()
+            except OSError:  # none left, or no memory for one
+                rest += share
+                continue
+            theirs.close()
+            processes.append(process)
+            left[ours] = share
+        while left:
+            for source in wait(list(left)):
+                assert isinstance(source, Connection)
+                try:
+                    number, passed = source.recv()
+                except (EOFError, OSError):  # it has ended, or was ended
+                    rest += left.pop(source)
+                    source.close()
+                    continue
+                left[source] = left[source][number:]
+                found |= passed
+                told(len(moduli) - sum(map(len, left.values())) - len(rest), len(moduli))
+    finally:
+        for process in processes:
+            process.terminate()
+            process.join()
+    return found | _search_here(rest, test, told, len(moduli))
+
+
+def _search_here(moduli: Sequence[bytes], test: Test, told: Told, total: int) -> set[bytes]:
+    found: set[bytes] = set()
+    for start in range(0, len(moduli), _AT_ONCE):
+        found |= factored_moduli(moduli[start : start + _AT_ONCE], test)
+        told(total - len(moduli) + min(start + _AT_ONCE, len(moduli)), total)
+    return found
+
+
+def _work(results: Connection, moduli: list[bytes], test: Test) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for start in range(0, len(moduli), _AT_ONCE):
+        some = moduli[start : start + _AT_ONCE]
+        results.send((len(some), factored_moduli(some, test)))
