@@ -141,7 +141,7 @@ def _across(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[st
     for finding in record.fleet_findings:
         lines += _finding([finding], widths, terminal)
         if verbose:
-            lines += finding_details(finding, terminal)
+            lines += finding_details(finding, terminal, across=True)
         else:
             lines += terminal.wrap(finding.observed, indent="              ", first="            ")
     return lines

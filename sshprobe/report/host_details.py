@@ -115,10 +115,15 @@ def _moment(timestamp: int) -> str:
     return timestamps.format_minutes(timestamp)
 
 
-def finding_details(finding: Finding, terminal: Terminal) -> list[str]:
-    """Return the lines under a finding: what was expected and seen, what it costs, what mends it, who says so."""
+def finding_details(finding: Finding, terminal: Terminal, *, across: bool = False) -> list[str]:
+    """Return the lines under a finding: what was expected and seen, what it costs, what mends it, who says so.
+
+    `across`: it is one of `fleet_findings`, which never cost anything.
+    """
     effect = [f"{finding.effect.points} points"] if finding.effect.points else []
     effect += [f"caps the score at {finding.effect.cap}"] if finding.effect.cap is not None else []
+    if finding.counts and not finding.effect.points and not across:
+        effect.append("no points of its own: they are counted with another of this weakness")
     waived = finding.waived
     waiver = "" if waived is None else f"{waived.reason} (for {waived.hosts}, until {waived.until})"
     if waived is not None and waived.effect.points:
@@ -149,7 +154,7 @@ def verdict_details(verdict: Verdict, terminal: Terminal) -> list[str]:
     elif verdict.cap < verdict.raw_score:
         cap = f"capped at {verdict.cap} by {reasons}"
     else:
-        cap = f"the cap of {verdict.cap} ({reasons}) takes nothing more"
+        cap = f"the cap of {verdict.cap} ({reasons}) does not lower it"
     text = f"{verdict.profile} {verdict.profile_version}: score {verdict.score}. "
     text += f"100 less the points of all findings is {verdict.raw_score}; {cap}"
     lines += terminal.wrap(text, indent="    ", first="  ")

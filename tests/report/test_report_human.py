@@ -16,6 +16,7 @@ from sshprobe.model.verdict import Effect, Grade, Waived
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.report.host_block import host_block
+from sshprobe.report.host_details import finding_details
 from sshprobe.report.summary import SummaryBuilder
 from sshprobe.report.table import SHOWN, SHOWN_VERBOSE, FleetTable
 from sshprobe.report.terminal import Terminal, printable
@@ -167,7 +168,7 @@ def test_everything_with_v() -> None:
     ("raw", "words"),
     [
         (62, "of all findings is 62; capped at 61 by mac.weak hmac-sha1"),
-        (61, "of all findings is 61; the cap of 61 (mac.weak hmac-sha1) takes nothing more"),
+        (61, "of all findings is 61; the cap of 61 (mac.weak hmac-sha1) does not lower it"),
     ],
 )
 def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> None:
@@ -175,6 +176,16 @@ def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> 
     assert f"mozilla-modern 1: score 61. 100 less the points {words}" in " ".join(
         host_block(record, Terminal(), verbose=True).split()
     )
+
+
+def test_what_a_finding_costs_is_said_where_another_has_the_points() -> None:
+    without = msgspec.structs.replace(WANTING.findings[0], effect=Effect())
+    said = [
+        " ".join(" ".join(finding_details(each, Terminal(), across=across)).split())
+        for each, across in ((WANTING.findings[0], False), (without, False), (without, True))
+    ]
+    assert ["no points of its own" in text for text in said] == [False, True, False]
+    assert "effect none" in said[2]
 
 
 def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
