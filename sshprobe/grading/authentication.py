@@ -98,7 +98,7 @@ def missing_authentication(profile: Profile, observation: Observation) -> Iterat
         yield "authentication methods"
         return
     for user in unanswered_users(observation):
-        yield f"authentication methods of {user}"
+        yield f"authentication methods of {in_words([user])}"
     if users_with_an_empty_list(observation):
         # sshd with `AuthenticationMethods none` answers so, and lets others in without a password.
         yield "authentication methods: the list is empty"

@@ -76,6 +76,8 @@ def with_answers(observation: Observation, change: Callable[[UserAuthentication]
 
 
 def in_words(users: list[str]) -> str:
-    """Return users as a phrase: "root and nobody"."""
+    """Return users as a phrase: "users root and nobody", "user nobody", which "nobody" alone would turn around."""
     *others, last = users
-    return f"{', '.join(others)} and {last}" if others else last
+    if others:
+        return f"users {', '.join(others)} and {last}"
+    return last if last == SOMEBODY else f"user {last}"

@@ -50,13 +50,16 @@ def test_passwords_for_all_but_root_are_found_and_the_finding_says_for_whom() ->
     assert verdict.compliant is False
     assert verdict.authentication_users == ["root", "nobody"]
     (finding,) = about(verdict)
-    assert (finding.algorithm, finding.observed) == ("password", "password for nobody")
-    assert finding.message.endswith("; listed for nobody")
+    assert (finding.algorithm, finding.observed) == ("password", "password for user nobody")
+    assert finding.message.endswith("; listed for user nobody")
 
 
 def test_for_all_of_them_the_message_needs_no_names() -> None:
     (finding,) = about(grade(seen(root=["publickey", "password"], nobody=["password", "publickey"]), MODERN))
-    assert (finding.message, finding.observed) == ("the profile wants publickey alone", "password for root and nobody")
+    assert (finding.message, finding.observed) == (
+        "the profile wants publickey alone",
+        "password for users root and nobody",
+    )
 
 
 def test_one_user_is_what_one_connection_shows_and_the_verdict_says_so() -> None:
@@ -67,7 +70,7 @@ def test_one_user_is_what_one_connection_shows_and_the_verdict_says_so() -> None
 def test_who_was_asked_about_and_not_answered_leaves_it_open() -> None:
     verdict = grade(seen(root=["publickey"], nobody=None), MODERN)
     assert (verdict.compliant, verdict.authentication_users) == (None, ["root"])
-    assert verdict.not_observed == ["authentication methods of nobody"]
+    assert verdict.not_observed == ["authentication methods of user nobody"]
 
 
 def test_a_login_without_a_credential_of_any_user_counts() -> None:
@@ -76,7 +79,7 @@ def test_a_login_without_a_credential_of_any_user_counts() -> None:
     assert (finding.id, finding.severity, finding.observed) == (
         "authentication.none_accepted",
         "critical",
-        "success for nobody",
+        "success for user nobody",
     )
     assert "no credential" in finding.message
     assert "was not tried" in finding.message
@@ -96,7 +99,7 @@ def test_an_empty_list_is_a_finding_in_every_profile(profile: str) -> None:
 def test_records_of_before_are_judged_by_their_one_user() -> None:
     old = modern(authentication_user="alice", authentication_methods=["publickey", "password"])
     (finding,) = about(grade(old, MODERN))
-    assert finding.observed == "password for alice"
+    assert finding.observed == "password for user alice"
     finding, *_ = about(grade(modern(authentication_methods=[]), MODERN))
     assert finding.id == "authentication.no_methods"
 

@@ -35,7 +35,7 @@ async def test_a_user_at_whose_name_the_connection_is_closed(device: StartDevice
     assert seen.authentication_by_user["nobody"] == UserAuthentication(methods=None, none_accepted=None)
     assert seen.connections == appliance.connections() == 2
     assert {key.type for key in seen.host_keys or ()} == {"ssh-ed25519", "ssh-rsa"}
-    assert "authentication methods of nobody" in grade(seen, load_profile("mozilla-modern")).not_observed
+    assert "authentication methods of user nobody" in grade(seen, load_profile("mozilla-modern")).not_observed
 
 
 async def test_passwords_for_all_but_root(device: StartDevice) -> None:
@@ -46,7 +46,7 @@ async def test_passwords_for_all_but_root(device: StartDevice) -> None:
     assert seen.several_servers is False
     verdict = grade(seen, load_profile("mozilla-modern"))
     (finding,) = [each for each in verdict.findings if each.id == "authentication.unlisted"]
-    assert (verdict.compliant, finding.observed) == (False, "password for nobody")
+    assert (verdict.compliant, finding.observed) == (False, "password for user nobody")
 
 
 async def test_a_login_without_a_credential_says_what_is_not_known(device: StartDevice) -> None:
