@@ -39,6 +39,10 @@ waits 4 s, and the same again right behind it comes to 14."""
 SETTLE = 0.05
 """Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
 
+CAREFUL = 0.25
+"""The same where a host is asked again that refused us: one that takes a single connection (MaxStartups, VTY lines) may
+count the last one a little longer than it is open."""
+
 
 class Connections:
     """To the first of `addresses` that takes one; or that to which one was `begun`. How far they get, `outcome` learns.
@@ -86,11 +90,14 @@ class Connections:
         self._charged_until = 0.0  # when all that we were charged for has run off
         self._least = 1  # bytes with which the server is expected to begin if all is said at once
         self._begins_as_expected = True  # no connection began with fewer
+        self._made_before: int | None = None  # connections of the runs before this one, if it is not the first
+        self._is_first_run = True
         self._settled = True  # whether the server is known to be done with our last connection
 
     def begin(self, clock: Callable[[], float]) -> float:
         """Begin, or go on, by the clock of whoever drives. Returns when that was."""
         self._clock = clock
+        self._made_before, self._is_first_run = None if self._is_first_run else self.made, False
         started = clock() if self._begun is None else self._begun.started
         self._deadline = started + self._options.host_timeout
         return started
@@ -102,6 +109,8 @@ class Connections:
     def pace(self, *, names_a_user: bool = False) -> Asking[None]:
         """Keep to one connection at a time, and to the rate at which a server's penalties never add up."""
         early = 0.0 if self._settled else SETTLE
+        if self._made_before is not None and self.made > self._made_before:
+            early = CAREFUL
         if self.made >= self._options.burst:
             early = max(early, self._last_start + self._options.pace - self._clock())
         if self._charges_for_users:

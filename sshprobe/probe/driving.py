@@ -7,6 +7,7 @@ from typing import TypeVar, cast
 
 from sshprobe.net import Stream, adopt_stream, open_stream
 from sshprobe.probe.steps import STILL_OPEN, Adopt, Asking, Connect, Elsewhere, Finish, Pause, Receive, Step
+from sshprobe.resting import rest
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class _Performer:
             case Adopt(begun):
                 self._stream = await adopt_stream(begun.socket, begun.received, begun.error)
             case Pause(seconds):
-                await asyncio.sleep(seconds)
+                await rest(asyncio.sleep(seconds))
             case Elsewhere(ask):
                 await ask()
         return b""

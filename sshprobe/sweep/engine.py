@@ -4,7 +4,8 @@ Rules:
 
 1. Every target ends in exactly one outcome: the results of all its jobs. Outcomes come as targets finish.
 2. At most one job talks to an address at a time, and it has to itself all that it may turn to; at most `concurrency`
-   jobs run; at most `rate` targets are started a second, evenly and not in bursts.
+   jobs run, not counting those that rest (`sshprobe.resting`), of which there are at most `RESTING` times as many; at
+   most `rate` targets are started a second, evenly and not in bursts.
 3. A job that may give more later is run again once, after all others and not before `throttle_wait` is over: the first
    `SECOND_TRIES` that ask for it, so that a network that resets every one costs neither memory nor twice the time.
 4. A job that failed because this machine was short of something is run again after a pause in which nothing new is
@@ -25,7 +26,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from sshprobe.resting import AROUND
 from sshprobe.sweep.jobs import Job, Shortcut, Way
+from sshprobe.sweep.rests import RESTING, Rests
 from sshprobe.sweep.turns import Limits
 
 R = TypeVar("R")
@@ -102,6 +105,7 @@ class Sweep(Generic[T, R]):
         self._tasks: asyncio.TaskGroup | None = None
         self._under_way = 0
         """Targets taken that have neither finished nor been put off."""
+        self._rests = Rests(self._turns, self._wake_taker)
         self._finished: list[Outcome[T, R]] = []
         self._unread = 0
         """Outcomes in `_finished`, and those that the reader has not come back from."""
@@ -209,7 +213,7 @@ class Sweep(Generic[T, R]):
 
     async def _take_all(self, source: AsyncIterator[T]) -> None:
         while True:
-            while self._under_way >= self._concurrency or self._under_way + self._unread >= 2 * self._concurrency:
+            while not self._has_room():
                 await self._changed()
             if self._stopped.is_set():
                 break
@@ -228,6 +232,10 @@ class Sweep(Generic[T, R]):
             self._begin(target)
         while self._under_way:
             await self._changed()
+
+    def _has_room(self) -> bool:
+        running = self._under_way - min(self._rests.number, RESTING * self._concurrency)
+        return running < self._concurrency and running + self._unread < 2 * self._concurrency
 
     def _begin(self, target: T) -> None:
         # While this machine is short of something, nothing takes the short cut.
@@ -358,10 +366,13 @@ class Sweep(Generic[T, R]):
     async def _in_turn(self, job: Job[R], *, has_turn: bool) -> R:
         if not has_turn:
             await self._turns.take()
+        turn = self._rests.turn()
+        AROUND.set(turn.rest)
         try:
             return await job.run()
         finally:
-            self._turns.give_back(trouble=job.local_trouble is not None)
+            if turn.held:
+                self._turns.give_back(trouble=job.local_trouble is not None)
 
     async def _wait_out(self, trouble: str, pause: float) -> None:
         """Pause the sweep: nothing new is started until one pause is over."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sshprobe.algorithms.openssh import may_charge_for_users
-from sshprobe.probe.connections import CHARGE, USER_CHARGE, Connections
+from sshprobe.probe.connections import CAREFUL, CHARGE, USER_CHARGE, Connections
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.outcome import Outcome
 from sshprobe.probe.steps import Pause
@@ -73,3 +73,15 @@ def test_where_names_cost_no_more_nothing_waits() -> None:
 )
 def test_who_may_charge_for_a_name(software: bytes, charges: bool) -> None:
     assert may_charge_for_users(software) is charges
+
+
+def test_a_host_that_refused_us_is_given_a_moment_between_connections() -> None:
+    connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), Outcome())
+    connections.begin(lambda: 0.0)
+    assert list(connections.pace()) == []
+    connections.made = 2
+    assert list(connections.pace()) == []
+    connections.begin(lambda: 60.0)
+    assert list(connections.pace()) == []
+    connections.made = 3
+    assert list(connections.pace()) == [Pause(CAREFUL)]

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+from sshprobe.resting import rest
 from sshprobe.sweep import Job, Sweep, Way, WayEnded, WayLeft
 from sshprobe.sweep import engine as sweep_engine
+from sshprobe.sweep.rests import RESTING
 
 
 class Conversation:
@@ -491,3 +493,51 @@ async def test_nothing_comes_of_the_short_cut_while_what_runs_is_cancelled() -> 
         break
     await running.aclose()
     assert faults == []
+
+
+class Resting(Conversation):
+    """A job that rests until all have begun."""
+
+    begun = 0
+    all_begun = asyncio.Event()
+
+    async def run(self) -> str:
+        Resting.begun += 1
+        if Resting.begun == 8:
+            Resting.all_begun.set()
+        await rest(Resting.all_begun.wait())
+        return await super().run()
+
+
+async def test_others_run_in_the_place_of_those_that_rest() -> None:
+    Resting.begun, Resting.all_begun = 0, asyncio.Event()
+    engine = sweep(concurrency=2)
+    async with asyncio.timeout(30):
+        results = await results_of(engine, [Resting(str(number), str(number)) for number in range(8)])
+    assert len(results) == 8
+    assert Conversation.most["all"] <= 2
+    assert (engine._rests.number, engine._turns._running) == (0, 0)
+
+
+async def test_those_that_rest_are_bounded() -> None:
+    Resting.begun, Resting.all_begun = -1000, asyncio.Event()
+    engine = sweep(concurrency=2)
+
+    async def see() -> None:
+        for _ in range(400):
+            await asyncio.sleep(0)
+        assert Resting.begun == -1000 + 2 + 2 * RESTING
+        Resting.all_begun.set()
+
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        group.create_task(see())
+        assert len(await results_of(engine, [Resting(str(number), str(number)) for number in range(60)])) == 60
+    assert Conversation.most["all"] <= 2
+
+
+async def test_a_sweep_that_is_closed_while_some_rest_gives_all_turns_back() -> None:
+    Resting.begun, Resting.all_begun = -1000, asyncio.Event()
+    engine = sweep(concurrency=2)
+    async with asyncio.timeout(30), aclosing(engine.run([Conversation("a"), Resting("b", "b")])) as outcomes:
+        await anext(outcomes)
+    assert (engine._rests.number, engine._turns._running) == (0, 0)
