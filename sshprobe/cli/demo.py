@@ -85,7 +85,7 @@ async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: D
             else:
                 report.servers.append(server)
         report.absent += map(str, missing_servers())
-        print(f"Sweeping {len(report.servers)} servers ...", file=sys.stderr, flush=True)
+        print(f"Scanning {len(report.servers)} servers ...", file=sys.stderr, flush=True)
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
         interrupted = await scan_here(Scanner(profiles=profiles), targets, sink)

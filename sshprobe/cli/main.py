@@ -26,7 +26,7 @@ COMMANDS = {
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Say what an algorithm or a finding is."),
     "schema": LazyCommand("sshprobe.cli.schema:schema", "Print the JSON Schema of the records."),
-    "demo": LazyCommand("sshprobe.cli.demo:demo", "Sweep a small mixed fleet on loopback and show the report."),
+    "demo": LazyCommand("sshprobe.cli.demo:demo", "Scan a small mixed fleet on loopback and show the report."),
 }
 
 

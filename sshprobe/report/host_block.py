@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import HostKey, endpoint
@@ -38,11 +39,24 @@ CATEGORY_WORDS = {
     "profile": "profile",
 }
 
+_MARGIN = 16
+"""Columns of a finding that are the same in all: the severity, and the blanks between the columns."""
 _SHOWN_FINDINGS = 12
 _SHOWN_NOTES = 3
 _SHOWN_LEFT = 4
 _NAME_WIDTH = 38
-"""A longer name moves its own line out, and no other."""
+"""Columns for the names of a finding at most. A longer single name moves its own line out, and no other."""
+_LEAST_NAME_WIDTH = 20
+_LEAST_MESSAGE_WIDTH = 26
+"""Columns that a narrow terminal keeps for the message: names give way to "+N" first."""
+
+
+class _Widths(NamedTuple):
+    """Columns of a table of findings: what the categories and the names take, and what names may take."""
+
+    category: int
+    name: int
+    room: int
 
 
 def host_block(
@@ -118,7 +132,7 @@ def _shown(verdict: Verdict, *, verbose: bool) -> list[list[Finding]]:
 
 def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[str]:
     shown = _shown(verdict, verbose=verbose)
-    widths = _widths(shown)
+    widths = _widths(shown, terminal)
     lines = [""]
     for group in shown:
         lines += _finding(group, widths, terminal)
@@ -136,7 +150,7 @@ def _across(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[st
     """Say what other hosts' keys say of this one. It stands beside the letters, which do not count it."""
     if not record.fleet_findings:
         return []
-    widths = _widths([[finding] for finding in record.fleet_findings])
+    widths = _widths([[finding] for finding in record.fleet_findings], terminal)
     lines = ["", "  Across the fleet, beside the grade:"]
     for finding in record.fleet_findings:
         lines += _finding([finding], widths, terminal)
@@ -154,7 +168,7 @@ def _further(verdict: Verdict, first: Verdict, terminal: Terminal) -> list[str]:
     new = alike(each for each in deviations if (each.id, each.algorithm) not in above)
     same = len(deviations) - sum(map(len, new))
     shown = [*new[:_SHOWN_FINDINGS], *([each] for each in verdict.findings if each.waived is not None)]
-    widths = _widths(shown)
+    widths = _widths(shown, terminal)
     lines = [line for group in shown for line in _finding(group, widths, terminal)]
     hidden = sum(map(len, new[_SHOWN_FINDINGS:]))
     if same:
@@ -178,27 +192,33 @@ def _let_pass(verdict: Verdict, terminal: Terminal) -> list[str]:
     return terminal.wrap(text, indent="    ", first="  ")
 
 
-def _widths(groups: list[list[Finding]]) -> tuple[int, int]:
+def _widths(groups: list[list[Finding]], terminal: Terminal) -> _Widths:
     """Return how wide the columns of categories and of names have to be."""
-    categories = [len(CATEGORY_WORDS[group[0].category]) for group in groups]
-    found = [len(names(group, _NAME_WIDTH)) for group in groups]
-    return max(categories, default=0), min(max(found, default=0), _NAME_WIDTH)
+    category = max((len(CATEGORY_WORDS[group[0].category]) for group in groups), default=0)
+    room = terminal.width - _MARGIN - category - _LEAST_MESSAGE_WIDTH
+    room = max(_LEAST_NAME_WIDTH, min(room, _NAME_WIDTH))
+    found = [len(names(group, room)) for group in groups]
+    return _Widths(category, max((each for each in found if each <= room), default=room), room)
 
 
-def _finding(group: list[Finding], widths: tuple[int, int], terminal: Terminal) -> list[str]:
+def _finding(group: list[Finding], widths: _Widths, terminal: Terminal) -> list[str]:
     finding = group[0]
-    category_width, name_width = widths
     category = CATEGORY_WORDS[finding.category]
     word = finding.severity if finding.waived is None else "waived"
-    lead = f"  {word:<8}  {category:<{category_width}}  {names(group, _NAME_WIDTH):<{name_width}}  "
-    indent = " " * (16 + category_width + name_width)
-    if terminal.width - len(indent) < 30:
-        indent = " " * 12
+    found = names(group, widths.room)
+    lead = f"  {word:<8}  {category:<{widths.category}}  {found:<{widths.name}}  "
+    indent = " " * (_MARGIN + widths.category + widths.name)
     message = finding.message
     if finding.waived is not None:
         message += f"; {finding.severity}, waived for {finding.waived.hosts} until {finding.waived.until}: "
         message += finding.waived.reason
-    first, *rest = terminal.wrap(message, indent=indent, first=lead)
+    narrow = terminal.width - len(indent) < _LEAST_MESSAGE_WIDTH
+    if narrow:
+        indent = " " * 12
+    if (narrow or len(lead) > len(indent)) and len(lead) + len(message) > terminal.width:
+        first, rest = lead, terminal.wrap(message, indent=indent)  # a long name has its line, the message the next
+    else:
+        first, *rest = terminal.wrap(message, indent=indent, first=lead)
     return [terminal.severity(first[:10], finding.severity) + first[10:], *rest]
 
 

@@ -17,6 +17,7 @@ from sshprobe.model.verdict import Grade, Verdict
 from sshprobe.report.aliases import alias_of
 from sshprobe.report.counting import Counted, Place, counted_record, ended_otherwise
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
+from sshprobe.report.table_layout import cut, lay_out
 from sshprobe.report.terminal import Terminal
 from sshprobe.report.words import (
     alike,
@@ -55,9 +56,6 @@ _NUMBERS = re.compile(r"(\d+)")
 
 _PLACE = 2
 """The column of host and port, and behind it the one of what it is called."""
-
-_LEAST = (("worst", 24), ("software", 16), ("name", 16), ("worst", 18), ("software", 12), ("name", 10))
-"""What a narrow screen cuts, one after the other, and what it leaves: the second round is where hosts have names."""
 
 
 class _Row(msgspec.Struct, frozen=True):
@@ -103,7 +101,9 @@ class FleetTable:
         self._verbose = verbose
         self._kept = f"{escape_unprintable(kept_in)} has" if kept_in is not None else "`-o FILE` records"
         self._go_on = (
-            f": `--resume {escape_unprintable(shlex.quote(kept_in))}` goes on" if kept_in and resumable else ""
+            f" `sshprobe scan --resume {escape_unprintable(shlex.quote(kept_in))}` goes on with it."
+            if kept_in and resumable
+            else ""
         )
         self._rows = _First(SHOWN_VERBOSE if verbose else SHOWN)
         self._silent = _First(SHOWN_VERBOSE if verbose else _SHOWN_SILENT)
@@ -157,7 +157,7 @@ class FleetTable:
         """Return the cells of a row without the place."""
         # Only what is shown is made printable: a record is much larger, and there are many.
         if not record.verdicts:
-            why = _cut(outcome(record), 72)  # which ends with how far it got
+            why = cut(outcome(record), 72)  # which ends with how far it got
             return _printable_cells(("-", "", software(record.identification), why))
         verdict, *_ = record.verdicts
         answers = {
@@ -168,7 +168,7 @@ class FleetTable:
         cells = (
             letter(verdict),
             str(verdict.score),
-            _cut(software(record.identification), 34),
+            cut(software(record.identification), 34),
             _worst(record, verdict),
         )
         return _printable_cells(cells + further)
@@ -181,8 +181,6 @@ class FleetTable:
 
     def render(self, summary: SummaryRecord) -> str:
         """Return the table and the sentences under it."""
-        from tabulate import tabulate
-
         silent = self._silent.rows() if self._verbose or self._silent.count <= _SHOWN_SILENT else []
         rows = sorted([*self._rows.rows(), *silent], key=lambda row: row.order)
         headers = ["grade", "score", "host", "name", "software", "worst", *map(escape_unprintable, self._profiles[1:])]
@@ -190,32 +188,28 @@ class FleetTable:
         if not any(row[_PLACE + 1] for row in cells):
             for line in (headers, *cells):
                 del line[_PLACE + 1]
-        align = ["left", "right", *["left"] * (len(headers) - 2)]
-
-        def laid_out() -> list[str]:
-            table = tabulate(cells, headers, tablefmt="plain", disable_numparse=True, colalign=align if rows else None)
-            return [line.rstrip() for line in table.splitlines()]
-
-        lines = laid_out()
-        if self._terminal.cuts and _narrow(headers, cells, max(map(len, lines)) - self._terminal.width):
-            lines = laid_out()
+        lines, left_out = lay_out(headers, cells, self._terminal)
         for index, row in enumerate(rows, start=len(lines) - len(rows)):
             if row.grade is not None:
                 wide = len(row.cells[0])
                 lines[index] = self._terminal.grade(lines[index][:wide], row.grade) + lines[index][wide:]
         sentences = []
         if len(self._profiles) > 1:
-            sentences.append(f"Grade, score and worst are those of {escape_unprintable(self._profiles[0])}.")
+            ours = "Grade and score" if "worst" in left_out else "Grade, score and worst"
+            sentences.append(f"{ours} are those of {escape_unprintable(self._profiles[0])}.")
+        if left_out:
+            what = f"column {left_out[0]}" if len(left_out) == 1 else f"columns {' and '.join(left_out)}"
+            sentences.append(f"This terminal is too narrow for the {what}.")
         sentences += self._sentences(summary)
         if self._one_user:
-            hosts = "1 host" if self._one_user == 1 else f"{self._one_user:,} hosts"
-            sentences.append(f"Of {hosts} authentication methods were seen for one user alone.")
+            hosts = count(self._one_user, "host")
+            sentences.append(f"On {hosts} the login methods of one user only were seen.")
         if self._partial:
             hosts = "1 host has" if self._partial == 1 else f"{self._partial:,} hosts have"
             sentences.append(f"{hosts} a letter with ?: not everything was seen there that can cost points.")
         sentences += self._hidden(self._rows.count - (len(rows) - len(silent)), self._silent.count - len(silent))
         if summary.interrupted:
-            sentences.append(f"Interrupted: the rest was not scanned{self._go_on}.")
+            sentences.append(f"Interrupted: the rest was not scanned.{self._go_on}")
         wrapped = [line for sentence in sentences for line in self._terminal.wrap(sentence, indent="")]
         return "\n".join([*([*lines, ""] if rows else []), *wrapped]) + "\n"
 
@@ -268,22 +262,6 @@ class FleetTable:
         return sentences
 
 
-def _narrow(headers: list[str], cells: list[list[str]], excess: int) -> bool:
-    """Shorten the columns of `_LEAST` by `excess` characters as far as they go. Returns whether anything was done."""
-    done = False
-    for header, least in _LEAST if "name" in headers else _LEAST[:2]:
-        column = headers.index(header)
-        widest = max((len(row[column]) for row in cells), default=0)
-        shorter = max(widest - excess, least)
-        if excess <= 0 or shorter >= widest:
-            continue
-        for row in cells:
-            row[column] = _cut(row[column], shorter)
-        excess -= widest - shorter
-        done = True
-    return done
-
-
 def _place(host: Place, seen: Counted) -> str:
     place = host.host if host.port == 22 else endpoint(host.host, host.port)
     return f"{place} ({status(seen)})" if seen.verdicts and ended_otherwise(seen) else place
@@ -315,15 +293,11 @@ def _worst_that_counts(verdict: Verdict) -> str:
         return compliance(verdict)
     finding = worst[0]
     if finding.algorithm is None:
-        return _cut(finding.message, 50)
+        return cut(finding.message, 50)
     if finding.id.rpartition(".")[2] in _OF_A_NAME:
-        return _cut(names(worst, 50), 50)
+        return cut(names(worst, 50), 50)
     # "ssh-rsa" alone would be taken for the algorithm where a short key is meant.
-    return _cut(f"{finding.algorithm}: {finding.message}", 50)
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 3] + "..."
+    return cut(f"{finding.algorithm}: {finding.message}", 50)
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:

@@ -452,7 +452,7 @@ def test_where_all_records_are_is_said() -> None:
 @pytest.mark.parametrize(
     ("kept_in", "resumable", "words"),
     [
-        ("my file.jsonl", True, "the rest was not scanned: `--resume 'my file.jsonl'` goes on."),
+        ("my file.jsonl", True, "the rest was not scanned. `sshprobe scan --resume 'my file.jsonl'` goes on with it."),
         ("all.json", False, "the rest was not scanned."),
         (None, False, "the rest was not scanned."),
     ],
