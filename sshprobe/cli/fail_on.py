@@ -43,7 +43,7 @@ def reached(threshold: str, record: HostRecord) -> bool:
         # A connection that was taken and then nothing, or closed: sshd under load or with a ban looks so.
         answered = record.identification is not None or record.stage not in ("resolve", "connect")
         return (answered and record.status != "not_ssh") or record.status in _UNJUDGED
-    if any("unknown names left out" in reason for verdict in record.verdicts for reason in verdict.cap_reasons):
+    if any(reason.endswith(" left out") for verdict in record.verdicts for reason in verdict.cap_reasons):
         return True
     if record.names_left_out:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -11,11 +12,18 @@ import click
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fix import fix_format
 from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
+from sshprobe.cli.host_filter import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
 from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
+from sshprobe.cli.work_line import WorkLine
 
 if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, Record, SweepRecord
+    from sshprobe.model.verdict import Finding
+
+
+_SORTED_UP_TO = 1000
+"""Hosts whose blocks come worst first. More are shown as they are read, or they would fill the memory."""
 
 
 @click.command()
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 @grading_options
 @weak_keys_option
 @output_options
+@filter_options
 def grade(
     records: tuple[str, ...],
     weak_keys: tuple[str, ...],
@@ -33,6 +42,7 @@ def grade(
     fix: bool,
     output: str | None,
     verbose: bool,
+    **filters: tuple[str, ...],
 ) -> int:
     """Grade saved records again, offline, and with what their host keys say together.
 
@@ -47,6 +57,7 @@ def grade(
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.model.observation import endpoint
     from sshprobe.remedy import grade as judge
+    from sshprobe.report.counting import counted_record, worst_first
     from sshprobe.report.reading import read_records
 
     profiles = load_profiles(profile_names)
@@ -55,22 +66,43 @@ def grade(
     if output is not None and format_ is None:
         format_ = format_of(output)
     hold(output)
+    wanted = HostFilter(**filters)
+    values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
+    take = take_hosts(facts)
     answered: list[str] = []
+
+    def first_pass(record: Record) -> None:
+        take(record)
+        values.add(record)
+        line.count("records read")
 
     def silence(record: HostRecord) -> None:
         if any(reached(threshold, record) for threshold in thresholds):
             answered.append(endpoint(record.host, record.port))
 
     saved = SavedSweeps(
-        read_records(
-            records, stdin=standard_input(), first_pass=take_hosts(facts), several=say_which_count, silence=silence
-        )
+        read_records(records, stdin=standard_input(), first_pass=first_pass, several=say_which_count, silence=silence)
     )
-    report = facts.report(search=search_in_processes)
+    values.check()
+    line.say("comparing keys")
+    report = facts.report(search=partial(search_in_processes, told=line.keys))
+    line.end()
     fleet = FleetIndex(report)
-    hosts = saved.hosts()
-    first_hosts = list(itertools.islice(hosts, BLOCKS_UP_TO + 1))
+
+    def judged() -> Iterator[HostRecord]:
+        for record in saved.hosts():
+            line.count("hosts graded")
+            gradeable = is_gradeable(record)
+            verdicts = [judge(record, each, strict=strict) for each in profiles] if gradeable else []
+            beside = fleet_findings_of(record, fleet, profiles)
+            record = msgspec.structs.replace(record, verdicts=verdicts, fleet_findings=beside)
+            if not wanted.is_active or wanted.takes(record, partial(_findings_of, record)):
+                yield record
+
+    hosts = judged()
+    first_hosts = list(itertools.islice(hosts, _SORTED_UP_TO + 1))
+    in_blocks = len(first_hosts) <= BLOCKS_UP_TO
     with open_output(
         format_,
         output,
@@ -79,24 +111,35 @@ def grade(
         thresholds=thresholds,
         strict=strict,
         verbose=verbose,
-        blocks=len(first_hosts) <= BLOCKS_UP_TO,
+        blocks=in_blocks,
         fleet=report,
         fix=fixes,
+        pause=line.pause,
     ) as sink:
         if saved.header is None:
             sink.header(sweep_header(profiles, strict=strict))
         else:
             sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
-        for record in itertools.chain(first_hosts, hosts):
-            gradeable = is_gradeable(record)
-            verdicts = [judge(record, each, strict=strict) for each in profiles] if gradeable else []
-            beside = fleet_findings_of(record, fleet, profiles)
-            sink.host(msgspec.structs.replace(record, verdicts=verdicts, fleet_findings=beside))
+        if (in_blocks or verbose) and len(first_hosts) <= _SORTED_UP_TO:
+            for record in first_hosts:  # the file has them in their order
+                sink.write(record)
+            for record in sorted(first_hosts, key=lambda record: worst_first(counted_record(record))):
+                sink.replay(record)
+        else:
+            for record in itertools.chain(first_hosts, hosts):
+                sink.host(record)
+        line.end()
         sink.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
     if answered:
         others = f" and {len(answered) - 1:,} more" if len(answered) > 1 else ""
         note(f"{answered[0]}{others} answered the last time and could not be judged: `--fail-on` counts that")
     return exit_code(interrupted=False, graded=sink.graded, failed=sink.failed or bool(answered))
+
+
+def _findings_of(record: HostRecord) -> Iterator[Finding]:
+    for verdict in record.verdicts:
+        yield from verdict.findings
+    yield from record.fleet_findings
 
 
 class SavedSweeps:

@@ -87,10 +87,14 @@ class SweepOutput:
 
     def host(self, record: HostRecord) -> None:
         """Take one host."""
+        self.write(record)
+        self.replay(record)
+
+    def write(self, record: HostRecord) -> None:
+        """Write one host, and leave it to `replay` to count and show it."""
         if self._writer is not None:
             self._writer.host(record)
             self._writer.flush()
-        self.replay(record)
 
     def hosts(self, batch: Sequence[HostLine]) -> None:
         """Take all hosts that there are at the moment. Those that are alike are counted together."""

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
+from sshprobe.cli.host_filter import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options import standard_input, terminal
+from sshprobe.cli.output_file import hold, note, refuse_inputs
+from sshprobe.cli.work_line import WorkLine
+from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
+    from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
     from sshprobe.model.records import HostRecord, Record
-    from sshprobe.model.verdict import Severity
+    from sshprobe.model.verdict import Finding, Severity
     from sshprobe.report.by_algorithm import ByAlgorithm
     from sshprobe.report.by_host import ByHost
     from sshprobe.report.by_key import ByKey
@@ -41,26 +49,47 @@ if TYPE_CHECKING:
     show_default=True,
     help="ssh-audit: each host as `ssh-audit -j` prints it, for programs that import that; without --by.",
 )
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the report to FILE: json by the suffix .json, else the table."
+)
 @click.option("-v", "--verbose", is_flag=True, help="Every host and every key in the table, not a few.")
+@filter_options
 @click.pass_context
 def report(
-    context: click.Context, records: tuple[str, ...], by: str, weak_keys: tuple[str, ...], format_: str, verbose: bool
+    context: click.Context,
+    /,
+    records: tuple[str, ...],
+    by: str,
+    weak_keys: tuple[str, ...],
+    format_: str,
+    output: str | None,
+    verbose: bool,
+    **filters: tuple[str, ...],
 ) -> int:
     """Say what the hosts of saved records have in common.
 
     Host keys on several machines, RSA keys that share a prime, weak keys and groups, and who offers which algorithm.
-    RECORDS are files that `sshprobe scan` wrote, or - for standard input.
+    RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness sha1`, it
+    lists every host that fits.
     """
     import msgspec
 
     from sshprobe.cli.grade import SavedSweeps
     from sshprobe.cli.key_search import search_in_processes
+    from sshprobe.grading import FleetIndex
     from sshprobe.model.records import HostRecord
     from sshprobe.report.reading import read_records
     from sshprobe.report.summary import SummaryBuilder
+    from sshprobe.report.terminal import Terminal
 
     if format_ == "ssh-audit" and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
         raise click.UsageError("`--format ssh-audit` has its own order: leave out `--by`")
+    if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
+        format_ = _format_of(output)
+    refuse_inputs(output, (*records, *weak_keys))
+    hold(output)
+    wanted = HostFilter(**filters)
+    values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
     hosts = Counter[type]()
     take = take_hosts(facts)
@@ -68,25 +97,72 @@ def report(
     def first_pass(record: Record) -> None:
         hosts[type(record)] += 1
         take(record)
+        values.add(record)
+        line.count("records read")
 
     saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=say_which_count))
-    fleet = facts.report(search=search_in_processes)
+    values.check()
+    line.say("comparing keys")
+    fleet = facts.report(search=partial(search_in_processes, told=line.keys))
+    line.end()
+    chosen = _chosen(saved.hosts(), wanted, FleetIndex(fleet), line)
     if format_ == "ssh-audit":
-        _as_ssh_audit(saved.hosts(), fleet, several=hosts[HostRecord] > 1)
+        with _stream(output) as stream:
+            _as_ssh_audit(chosen, fleet, stream, several=hosts[HostRecord] > 1)
+        line.end()
         return ExitCode.OK
-    view, builder = _view(by, fleet), SummaryBuilder()
-    for record in saved.hosts():
+    view, builder = _view(by, fleet, wanted), SummaryBuilder()
+    for record in chosen:
         builder.add(record)
         view.add(record)
+    line.end()
+    verbose = verbose or (wanted.is_active and by != "host")
     summary = builder.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
     if format_ == "json":
-        sys.stdout.write(msgspec.json.encode(view.document(summary)).decode("utf-8") + "\n")
+        text = msgspec.json.encode(view.document(summary)).decode("utf-8") + "\n"
     else:
-        sys.stdout.write(view.table(summary, terminal(), servers=builder.servers, verbose=verbose))
+        shown = terminal() if output is None else Terminal()
+        text = view.table(summary, shown, servers=builder.servers, verbose=verbose)
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        with _stream(output) as stream:
+            stream.write(text.encode("utf-8", "backslashreplace"))
     return ExitCode.OK
 
 
-def _view(by: str, fleet: FleetReport) -> ByAlgorithm | ByHost | ByKey:
+def _format_of(name: str) -> str:
+    suffix = Path(name).suffix.lower()
+    if suffix in ("", ".txt"):
+        return "table"
+    if suffix == ".json":
+        return "json"
+    raise InputError(f"{suffix} is not the suffix of a report: name it .txt or .json, or add `--format`", source=name)
+
+
+def _stream(output: str | None) -> contextlib.AbstractContextManager[IO[bytes]]:
+    from sshprobe.report.files import replacing
+
+    return contextlib.nullcontext(sys.stdout.buffer) if output is None else replacing(output, keeping=note)
+
+
+def _chosen(hosts: Iterator[HostRecord], wanted: HostFilter, index: FleetIndex, line: WorkLine) -> Iterator[HostRecord]:
+    for record in hosts:
+        line.count("hosts looked at")
+        if not wanted.is_active or wanted.takes(record, partial(_all_findings, record, index)):
+            yield record
+
+
+def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
+    """Return the findings that are saved, and what holds whatever a profile asks: older records have no codes."""
+    from sshprobe.cli.without_profile import findings_of
+    from sshprobe.grading import key_findings
+
+    saved = [finding for verdict in record.verdicts for finding in verdict.findings]
+    return [*findings_of(record, fleet=index), *saved, *record.fleet_findings, *key_findings(record, index)]
+
+
+def _view(by: str, fleet: FleetReport, wanted: HostFilter) -> ByAlgorithm | ByHost | ByKey:
     if by == "algorithm":
         from sshprobe.report.by_algorithm import ByAlgorithm
 
@@ -99,19 +175,29 @@ def _view(by: str, fleet: FleetReport) -> ByAlgorithm | ByHost | ByKey:
     from sshprobe.report.by_host import ByHost
 
     index = FleetIndex(fleet)
-    return ByHost(lambda record: key_findings(record, index))
+    if wanted.wants_findings:
+        return ByHost(lambda record: _worst_first(filter(wanted.finds, _all_findings(record, index))), every=True)
+    return ByHost(lambda record: key_findings(record, index), every=wanted.is_active)
 
 
-def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, *, several: bool) -> None:
+def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return one finding for each algorithm: a name that two profiles judge is one name."""
+    from sshprobe.model.verdict import SEVERITIES
+
+    found: dict[tuple[str, str], Finding] = {}
+    for each in sorted(findings, key=lambda each: SEVERITIES.index(each.severity)):
+        found.setdefault((each.category, each.algorithm or each.id), each)
+    return list(found.values())
+
+
+def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, stream: IO[bytes], *, several: bool) -> None:
     """Print hosts in the shape of ssh-audit, with what holds of them whatever a profile asks."""
     from sshprobe.cli.without_profile import describe, findings_of
     from sshprobe.grading import FleetIndex
     from sshprobe.report.ssh_audit import SSHAuditWriter
 
     index = FleetIndex(fleet)
-    writer = SSHAuditWriter(
-        sys.stdout.buffer, describe, lambda record: findings_of(record, fleet=index), several=several
-    )
+    writer = SSHAuditWriter(stream, describe, lambda record: findings_of(record, fleet=index), several=several)
     for record in hosts:
         writer.host(record)
     writer.end()

@@ -143,7 +143,8 @@ def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
 
 def _unseen(observation: Observation) -> str | None:
     left_out = observation.names_left_out
-    return f"{left_out:,} unknown names left out" if left_out else None
+    names = "name" if left_out == 1 else "names"
+    return f"{left_out:,} unknown {names} left out" if left_out else None
 
 
 def _effects(judgements: Sequence[Judgement]) -> Iterator[tuple[Judgement, Effect]]:

@@ -35,14 +35,16 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str = "host"
     hosts: list[HostFindings]
-    """Those with findings."""
+    """Those with findings; with a filter, such as `--weakness`, those that it takes."""
     summary: SummaryRecord
 
 
 class ByHost:
     """Takes hosts one by one; keeps those with findings."""
 
-    def __init__(self, findings: Callable[[HostRecord], list[Finding]]) -> None:
+    def __init__(self, findings: Callable[[HostRecord], list[Finding]], *, every: bool = False) -> None:
+        """`every`: hosts without a finding are listed too, and so are notes: someone asked for these hosts."""
+        self._every = every
         self._find = findings
         self._hosts: list[HostFindings] = []
         self._names: list[str] = []
@@ -54,7 +56,7 @@ class ByHost:
         """Take one host."""
         found = self._find(record)
         self._keys = self._keys or bool(record.host_keys or record.group_exchange)
-        if found:
+        if found or self._every:
             self._names.append(name_beside(record) or "")
             self._hosts.append(
                 HostFindings(
@@ -84,7 +86,12 @@ class ByHost:
             ]
             for host, name in zip(self._hosts, self._names, strict=True)
             for finding in host.findings
-            if finding.severity != "note" or verbose
+            if finding.severity != "note" or verbose or self._every
+        ]
+        rows += [
+            [host.host, name, "", "", "", host.software or host.status]
+            for host, name in zip(self._hosts, self._names, strict=True)
+            if not host.findings
         ]
         headers = ["host", "name", "severity", "finding", "key", "observed"]
         if not any(self._names):
@@ -92,7 +99,7 @@ class ByHost:
                 del row[1]
         notes = sum(finding.severity == "note" for host in self._hosts for finding in host.findings)
         left_out = ""
-        if notes and not verbose:
+        if notes and not (verbose or self._every):
             left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
         elif not rows and self._keys:
             left_out = (

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from sshprobe.model.observation import Observation, Status
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Grade, Verdict
+from sshprobe.model.verdict import SEVERITIES, Grade, Verdict
 from sshprobe.report.words import SSH1, fault
 
 
@@ -26,6 +26,8 @@ class CountedVerdict(NamedTuple):
     names: tuple[str, ...]
     """What the findings that count are about, in words; each once."""
     grade_is_partial: bool
+    worst: tuple[int, ...] = ()
+    """For sorting, worse is less: findings that count, negative, of each severity from critical to low."""
 
 
 class Counted(NamedTuple):
@@ -85,9 +87,23 @@ def counted_verdicts(verdicts: Sequence[Verdict]) -> tuple[CountedVerdict, ...]:
             verdict.waived,
             tuple(dict.fromkeys(fault(finding) for finding in verdict.findings if finding.counts)),
             verdict.grade_is_partial,
+            _worst(verdict),
         )
         for verdict in verdicts
     )
+
+
+def _worst(verdict: Verdict) -> tuple[int, ...]:
+    numbers = [0] * len(SEVERITIES)
+    for finding in verdict.findings:
+        if finding.counts:
+            numbers[SEVERITIES.index(finding.severity)] -= 1
+    return tuple(numbers[:-1])
+
+
+def worst_first(seen: Counted) -> tuple[object, ...]:
+    """Return what sorts hosts: by the score of the first verdict, then by what is worst; those without one last."""
+    return (0, seen.verdicts[0].score, seen.verdicts[0].worst) if seen.verdicts else (1,)
 
 
 def ended_otherwise(seen: Counted) -> bool:

@@ -15,7 +15,7 @@ from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Grade, Verdict
 from sshprobe.report.aliases import alias_of
-from sshprobe.report.counting import Counted, Place, counted_record, ended_otherwise
+from sshprobe.report.counting import Counted, Place, counted_record, ended_otherwise, worst_first
 from sshprobe.report.fleet_words import key_sentences, waiver_sentences
 from sshprobe.report.table_layout import cut, lay_out
 from sshprobe.report.terminal import Terminal
@@ -137,11 +137,11 @@ class FleetTable:
         if rows is self._silent and not self._verbose:
             hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # more than that are not listed at all
         rows.count += number
-        order: tuple[object, ...] = (1,)
+        order = worst_first(seen)
         grade: Grade | None = None
         if seen.verdicts:
             self._count_findings((*seen.verdicts[0].names, *seen.fleet), number)
-            order, grade = (0, seen.verdicts[0].score), seen.verdicts[0].grade
+            grade = seen.verdicts[0].grade
         cells: tuple[str, ...] = ()  # those of all, but for the place
         for host in hosts:
             if not rows.wants(order):

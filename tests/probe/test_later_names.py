@@ -178,8 +178,8 @@ def test_a_name_that_was_left_out_passes_under_no_profile(rule: KexRule, waiver:
     verdict = grade(record, profile)
     assert verdict.compliant is not True
     assert (verdict.score, verdict.grade) == (0, "F")
-    assert "1 unknown names left out" in verdict.cap_reasons
-    assert "names of algorithms: 1 unknown names left out" in verdict.not_observed
+    assert "1 unknown name left out" in verdict.cap_reasons
+    assert "names of algorithms: 1 unknown name left out" in verdict.not_observed
 
 
 def test_names_of_languages_are_judged_by_nobody_and_left_out_by_the_way() -> None:

@@ -1,0 +1,217 @@
+"""Which hosts of saved records are meant: `--host`, `--grade`, `--status`, `--finding`, `--weakness` and `--offers`.
+
+A host has to fit each kind of filter that is given, and of one kind one of its values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+import click
+
+from sshprobe.cli.options import Command
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import Status, endpoint
+from sshprobe.model.verdict import GRADES
+
+if TYPE_CHECKING:
+    from sshprobe.model.records import HostRecord, Record
+    from sshprobe.model.verdict import Finding
+
+_LISTED = 40
+"""Values that an error lists."""
+
+
+class _OneOf(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """One of values that would take long to import for `--help`."""
+
+    def __init__(self, name: str, values: Callable[[], Iterable[str]]) -> None:
+        self.name = name
+        self._values = values
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the value."""
+        values = list(self._values())
+        if value not in values:
+            self.fail(f"{value!r} is not one of {', '.join(values)}", param, ctx)
+        return str(value)
+
+
+def _findings() -> Iterable[str]:
+    from sshprobe.grading import finding_ids
+
+    return finding_ids()
+
+
+def _weaknesses() -> Iterable[str]:
+    from sshprobe.grading.weakness_codes import MEANINGS
+
+    return MEANINGS
+
+
+def filter_options(command: Command) -> Command:
+    """Add the options of a `HostFilter`."""
+    for option in (
+        click.option(
+            "--offers",
+            metavar="ALGORITHM",
+            multiple=True,
+            help="Only hosts that offer this algorithm, by any of its names. Repeatable.",
+        ),
+        click.option(
+            "--weakness",
+            "weaknesses",
+            type=_OneOf("code", _weaknesses),
+            multiple=True,
+            help="Only hosts with this weakness, such as sha1 or terrapin, whatever a profile says. Repeatable.",
+        ),
+        click.option(
+            "--finding",
+            "findings",
+            type=_OneOf("id", _findings),
+            multiple=True,
+            help="Only hosts with this finding, such as kex.weak. Repeatable.",
+        ),
+        click.option(
+            "--status",
+            "statuses",
+            type=click.Choice(get_args(Status)),
+            multiple=True,
+            help="Only hosts that ended so. Repeatable.",
+        ),
+        click.option(
+            "--grade", "grades", type=click.Choice(GRADES), multiple=True, help="Only hosts graded so. Repeatable."
+        ),
+        click.option(
+            "--host",
+            "hosts",
+            metavar="HOST",
+            multiple=True,
+            help="Only these: an address, a network, a name, or one with `*`. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+class HostFilter(NamedTuple):
+    """What was asked for; empty: every host."""
+
+    hosts: tuple[str, ...]
+    grades: tuple[str, ...]
+    statuses: tuple[str, ...]
+    findings: tuple[str, ...]
+    weaknesses: tuple[str, ...]
+    offers: tuple[str, ...]
+
+    @property
+    def is_active(self) -> bool:
+        """Whether some hosts may be left out."""
+        return any(self)
+
+    @property
+    def wants_findings(self) -> bool:
+        """Whether findings decide."""
+        return bool(self.findings or self.weaknesses)
+
+    def finds(self, finding: Finding) -> bool:
+        """Say whether a finding is one of those asked for."""
+        return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
+
+    def takes(self, record: HostRecord, findings: Callable[[], Iterable[Finding]]) -> bool:
+        """Say whether a host is meant. `findings`: those of all profiles and of the fleet; asked for if they decide."""
+        if self.statuses and record.status not in self.statuses:
+            return False
+        if self.grades and not any(verdict.grade in self.grades for verdict in record.verdicts):
+            return False
+        if self.hosts and not any(_is_named(record, name) for name in self.hosts):
+            return False
+        if self.offers and not any(_offers(record, name) for name in self.offers):
+            return False
+        if not self.wants_findings:
+            return True
+        found = list(findings())
+        return (not self.findings or any(each.id in self.findings for each in found)) and (
+            not self.weaknesses or any(not set(self.weaknesses).isdisjoint(each.weaknesses) for each in found)
+        )
+
+
+class SeenValues:
+    """Takes the records of a first pass, and says which hosts and algorithms of a filter are in none of them."""
+
+    def __init__(self, wanted: HostFilter) -> None:
+        self._wanted = wanted
+        self._hosts: dict[str, None] = {}
+        self._unmet = set(wanted.hosts)
+        self._offered: set[str] = set()
+
+    def add(self, record: Record) -> None:
+        """Take one record."""
+        from sshprobe.model.records import HostRecord
+
+        if not isinstance(record, HostRecord):
+            return
+        if self._wanted.hosts:
+            self._unmet -= {name for name in self._unmet if _is_named(record, name)}
+            if len(self._hosts) < _LISTED:
+                self._hosts.setdefault(endpoint(record.host, record.port))
+        if self._wanted.offers:
+            self._offered.update(name for names in _lists(record) for name in names)
+
+    def check(self) -> None:
+        """Raise `InputError` for a host that is not in the records, or an algorithm that neither they nor we know."""
+        for name in self._wanted.hosts:
+            if name in self._unmet:
+                raise InputError(f"`--host {name}` is not in the records: they have {_some(list(self._hosts))}")
+        for name in self._wanted.offers:
+            if name not in self._offered and not _is_known(name):
+                raise InputError(
+                    f"`--offers {name}` is not an algorithm: the hosts offer {_some(sorted(self._offered))}; "
+                    "`sshprobe report --by algorithm` lists all"
+                )
+
+
+def _some(values: list[str]) -> str:
+    more = len(values) - _LISTED
+    shown = ", ".join(values[:_LISTED]) or "none"
+    return shown if more <= 0 else f"{shown} and {more:,} more"
+
+
+def _lists(record: HostRecord) -> Iterable[list[str]]:
+    from sshprobe.grading.lists import FIELDS
+
+    return (getattr(record, field) or [] for fields in FIELDS.values() for _, field in fields)
+
+
+def _is_known(name: str) -> bool:
+    from sshprobe.algorithms import CLASSES, is_marker, lookup
+
+    return is_marker(name) or any(lookup(category, name) is not None for category in CLASSES)
+
+
+def _offers(record: HostRecord, name: str) -> bool:
+    from sshprobe.algorithms import CLASSES, canonical
+    from sshprobe.grading.lists import FIELDS
+
+    for category in CLASSES:
+        same = canonical(category, name)
+        for _, field in FIELDS[category]:
+            names = getattr(record, field) or ()
+            if name in names or any(canonical(category, each) == same for each in names):
+                return True
+    return False
+
+
+def _is_named(record: HostRecord, name: str) -> bool:
+    from sshprobe.profiles.host_patterns import host_pattern
+
+    places = {record.target, record.host, record.address, endpoint(record.host, record.port)}
+    if record.address is not None:
+        places.add(endpoint(record.address, record.port))
+    if name in places:
+        return True
+    try:
+        return host_pattern(name).matches(record.host, record.address)
+    except ValueError:
+        return False
