@@ -38,7 +38,7 @@ GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
     "--output", metavar="DIR", default="demo-output", show_default=True, help="Where to leave what was found."
 )
 def demo(output: str) -> int:
-    """Start a small mixed fleet on loopback, sweep it, show the report.
+    """Start a small mixed fleet on loopback, scan it, show the report.
 
     The records and the report are left in a folder. No machine but this one is contacted.
     """

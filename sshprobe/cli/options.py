@@ -37,11 +37,31 @@ class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only 
         try:
             number = float(value)
         except ValueError:
-            self.fail(f"{value!r} is no number", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         # NaN compares false with everything, so it must fail the test and not pass one.
         if not (math.isfinite(number) and (number > 0 or (self._zero and number == 0)) and number <= self._largest):
             low = "0 or more" if self._zero else "above 0"
             self.fail(f"{value!r} is not {low} and at most {self._largest:g}", param, ctx)
+        return number
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A whole number between two. Unlike `click.IntRange` it puts no inequality into the help."""
+
+    name = "n"
+
+    def __init__(self, least: int, largest: int) -> None:
+        self._least = least
+        self._largest = largest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number that `value` names."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if not self._least <= number <= self._largest:
+            self.fail(f"{number} is not between {self._least} and {self._largest}", param, ctx)
         return number
 
 
@@ -132,8 +152,9 @@ def output_options(command: Command) -> Command:
             "--format",
             "format_",
             type=click.Choice([*RECORD_FORMATS, *FIX_FORMATS]),
-            help="Of standard output or, with -o, of FILE: table, json or jsonl. Default: table; for FILE by its "
-            "suffix, or jsonl. The others are of --fix.",
+            metavar="FORMAT",
+            help="Format of standard output or, with -o, of FILE: table, json or jsonl. Default: table; for FILE by "
+            f"its suffix, or jsonl. With --fix: {', '.join(FIX_FORMATS[:-1])} or {FIX_FORMATS[-1]}.",
         ),
         click.option(
             "--fix",

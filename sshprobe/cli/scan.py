@@ -14,6 +14,7 @@ from sshprobe.cli.options import (
     RATE,
     SECONDS,
     WAIT,
+    WholeNumber,
     auth_user_option,
     grading_options,
     load_profiles,
@@ -69,7 +70,7 @@ DEFAULT_RATE = 200.0
 @click.option("-4", "ipv4", is_flag=True, help="Use IPv4 addresses of names only.")
 @click.option("-6", "ipv6", is_flag=True, help="Use IPv6 addresses of names only.")
 @click.option("--all-addresses", is_flag=True, help="Scan every address of a name, not the first that answers.")
-@click.option("-c", "--concurrency", type=click.IntRange(1, 100_000), help="Hosts at once.  [default: 100]")
+@click.option("-c", "--concurrency", type=WholeNumber(1, 100_000), metavar="N", help="Hosts at once.  [default: 100]")
 @click.option("--rate", type=RATE, metavar="N", help="Hosts started a second; 0 is no limit.  [default: 200]")
 @click.option("--connect-timeout", type=SECONDS, help="Seconds to connect.  [default: 5]")
 @click.option(
@@ -79,8 +80,9 @@ DEFAULT_RATE = 200.0
 )
 @click.option(
     "--workers",
-    type=click.IntRange(1, 256),
-    help="Processes; 1 where there are names.  [default: one a core for large sweeps, else 1]",
+    type=WholeNumber(1, 256),
+    metavar="N",
+    help="Processes; 1 where there are names.  [default: one a core for large scans, else 1]",
 )
 @click.option("--timeout", type=SECONDS, default=10.0, show_default=True, help="Seconds for one question.")
 @click.option("--host-timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one host.")
@@ -95,7 +97,7 @@ DEFAULT_RATE = 200.0
 @click.option(
     "--resume",
     metavar="FILE",
-    help="Go on with the sweep in FILE, which says its targets: what it holds is not done again.",
+    help="Go on with the scan in FILE, which names its targets: hosts that it holds are not scanned again.",
 )
 @trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="A line of progress every so often, for logs.")

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sshprobe.cli.options import WholeNumber
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
@@ -180,16 +181,32 @@ _OPTIONS = (
     click.option(
         "--inventory-format",
         type=click.Choice(_INVENTORY_FORMATS),
-        help="What the inventories are, where their content does not tell.",
+        metavar="FORMAT",
+        help="Format of the inventories, where their content does not tell it: "
+        f"{', '.join(reversed(_INVENTORY_FORMATS[1:]))} or {_INVENTORY_FORMATS[0]}.",
     ),
     click.option(
-        "--from-records", "records", metavar="FILE", multiple=True, help="The hosts of an earlier sweep, again."
+        "--from-records",
+        "records",
+        metavar="FILE",
+        multiple=True,
+        help="Targets of an earlier scan, out of its records.",
     ),
     click.option(
-        "--status", "statuses", type=click.Choice(_STATUSES), multiple=True, help="Of the records: hosts that ended so."
+        "--status",
+        "statuses",
+        type=click.Choice(_STATUSES),
+        metavar="STATUS",
+        multiple=True,
+        help="With --from-records, only hosts with this status. Repeatable: "
+        f"{', '.join(_STATUSES[:-1])} or {_STATUSES[-1]}.",
     ),
     click.option(
-        "--grade", "grades", type=click.Choice(_GRADES), multiple=True, help="Of the records: hosts graded so."
+        "--grade",
+        "grades",
+        type=click.Choice(_GRADES),
+        multiple=True,
+        help="With --from-records, only hosts with this grade. Repeatable.",
     ),
     click.option(
         "-p",
@@ -201,7 +218,7 @@ _OPTIONS = (
         callback=_all_ports,
         show_default=True,
         metavar="PORTS",
-        help="Where none is named: one, or several as in 22,2222,8000-8010. Repeatable.",
+        help="Port of a target that names none: one, or several as in 22,2222,8000-8010. Repeatable.",
     ),
     click.option(
         "--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name."
@@ -209,7 +226,8 @@ _OPTIONS = (
     click.option("--exclude-file", "exclude_files", metavar="FILE", multiple=True, help="The same, one a line."),
     click.option(
         "--seed",
-        type=click.IntRange(0, 2**53 - 1),  # what every reader of JSON takes for a whole number
+        type=WholeNumber(0, 2**53 - 1),  # what every reader of JSON takes for a whole number
+        metavar="N",
         help="Draw the order from this number; the records name the one that was used.",
     ),
     click.option(

@@ -159,9 +159,9 @@ BAD = {
     "an unknown option": ("[scan.a]\n\nconcurency = 5\n", ":3: scan.a.concurency: no such option: did you mean `con"),
     "an option of one run": ("[scan.a]\nresume = 'x'\n", ":2: scan.a.resume: no such option"),
     "a flag that is no flag": ("[scan.a]\nfast = 'yes'\n", ":2: scan.a.fast: is true or false"),
-    "a number that is none": ("[scan.a]\nrate = 'x'\n", ":2: scan.a.rate: 'x' is no number"),
-    "half a host at once": ("[scan.a]\nconcurrency = 1.5\n", ":2: scan.a.concurrency: '1.5' is not a valid integer"),
-    "a number out of range": ("[scan.a]\nconcurrency = 0\n", ":2: scan.a.concurrency: 0 is not in the range"),
+    "a number that is none": ("[scan.a]\nrate = 'x'\n", ":2: scan.a.rate: 'x' is not a number"),
+    "half a host at once": ("[scan.a]\nconcurrency = 1.5\n", ":2: scan.a.concurrency: '1.5' is not a whole number"),
+    "a number out of range": ("[scan.a]\nconcurrency = 0\n", ":2: scan.a.concurrency: 0 is not between 1 and"),
     "a truth as a number": ("[scan.a]\ntimeout = true\n", ":2: scan.a.timeout: is a string or a number"),
     "one of many": ("[scan.a]\nfail-on = 'low'\n", ":2: scan.a.fail-on: is a list of strings"),
     "a list of lists": ("[scan.a]\ntargets = [['x']]\n", ":2: scan.a.targets: is a list of strings"),
@@ -249,7 +249,7 @@ def test_what_stands_for_each_other_displaces_each_other(run: Run, values: Value
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
-        ("SSHPROBE_SCAN_CONCURRENCY", "many", "SSHPROBE_SCAN_CONCURRENCY: 'many' is not a valid integer"),
+        ("SSHPROBE_SCAN_CONCURRENCY", "many", "SSHPROBE_SCAN_CONCURRENCY: 'many' is not a whole number"),
         ("SSHPROBE_SCAN_FAST", "perhaps", "SSHPROBE_SCAN_FAST: 'perhaps' is not a valid boolean"),
         ("SSHPROBE_SCAN_FAIL_ON", "low E", "SSHPROBE_SCAN_FAIL_ON: 'E' is none of critical"),
         ("SSHPROBE_SCAN_SAVED", "nightly", "nothing is saved as 'nightly'"),

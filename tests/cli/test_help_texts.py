@@ -1,0 +1,31 @@
+"""Help is for people at a terminal of 80 columns: it fits, and shows no types of the code."""
+
+import re
+from collections.abc import Iterator
+
+import click
+import pytest
+
+from sshprobe.cli.main import COMMANDS
+from sshprobe.cli.main import sshprobe as sshprobe_group
+
+
+def helps() -> Iterator[tuple[str, str]]:
+    """Yield each command, those under `profiles` too, and its help."""
+    context = click.Context(sshprobe_group, info_name="sshprobe", terminal_width=80, max_content_width=80)
+    yield "sshprobe", sshprobe_group.get_help(context)
+    for name in COMMANDS:
+        command = sshprobe_group.get_command(context, name)
+        assert command is not None
+        inner = click.Context(command, info_name=name, parent=context)
+        yield name, command.get_help(inner)
+        if isinstance(command, click.Group):
+            for each, below in command.commands.items():
+                yield f"{name} {each}", below.get_help(click.Context(below, info_name=each, parent=inner))
+
+
+@pytest.mark.parametrize(("command", "text"), list(helps()), ids=lambda value: value if len(value) < 20 else "")
+def test_help_fits_80_columns_and_leaks_no_types(command: str, text: str) -> None:
+    assert max(map(len, text.splitlines())) <= 80
+    assert not re.search(r"RANGE|<=|INTEGER|\[\w+(\|\w+){6,}", text)
+    assert not re.search(r"(?i)\bsweep", text), "users scan"
