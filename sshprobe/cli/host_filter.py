@@ -77,11 +77,16 @@ def filter_options(command: Command) -> Command:
             "--status",
             "statuses",
             type=click.Choice(get_args(Status)),
+            metavar="STATUS",
             multiple=True,
-            help="Only hosts that ended so. Repeatable.",
+            help=f"Only hosts with this status. Repeatable: {', '.join(get_args(Status))}.",
         ),
         click.option(
-            "--grade", "grades", type=click.Choice(GRADES), multiple=True, help="Only hosts graded so. Repeatable."
+            "--grade",
+            "grades",
+            type=click.Choice(GRADES),
+            multiple=True,
+            help="Only hosts with this grade. Repeatable.",
         ),
         click.option(
             "--host",
