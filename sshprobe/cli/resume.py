@@ -20,7 +20,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
-    from sshprobe.model.records import SourceFile, SweepRecord, SweepSettings
+    from sshprobe.model.records import PaceSettings, SourceFile, SweepRecord, SweepSettings
     from sshprobe.profiles import Profile
     from sshprobe.report.resuming import Resumption
     from sshprobe.targets import TargetStream
@@ -67,6 +67,7 @@ def settings_of(
     client_id: str | None,
     family: int | None,
     all_addresses: bool,
+    pace: PaceSettings,
 ) -> SweepSettings:
     """Return what the header says of the options of this sweep."""
     from sshprobe.model.records import SweepSettings
@@ -89,6 +90,7 @@ def settings_of(
         client_id=client_id,
         family=family,
         all_addresses=all_addresses,
+        pace=pace,
     )
 
 

@@ -23,6 +23,7 @@ from sshprobe.cli.options import (
     terminal,
 )
 from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
+from sshprobe.cli.pace import FAST_CONCURRENCY, FAST_CONNECT_TIMEOUT, pace_of, resumed_pace
 from sshprobe.cli.resume import (
     header_of,
     read_resumed,
@@ -47,11 +48,6 @@ if TYPE_CHECKING:
 
 PARALLEL_FROM = 4096
 """Targets from which on several processes are worth their start."""
-
-FAST_CONCURRENCY = 2000
-FAST_CONNECT_TIMEOUT = 2.0
-DEFAULT_RATE = 200.0
-"""Hosts started a second unless told otherwise: what the translation tables of a home router survive."""
 
 
 @click.command(cls=SavableCommand)
@@ -148,6 +144,15 @@ def scan(
     verbose = verbose or steps
     if ipv4 and ipv6:
         raise click.UsageError("`-4` and `-6` exclude each other")
+    pace = pace_of(
+        fast=fast,
+        concurrency=concurrency,
+        rate=rate,
+        connect_timeout=connect_timeout,
+        timeout=timeout,
+        host_timeout=host_timeout,
+        throttle_wait=throttle_wait,
+    )
     asked = settings_of(
         chosen,
         profile_names,
@@ -157,6 +162,7 @@ def scan(
         client_id=client_id,
         family=4 if ipv4 else 6 if ipv6 else None,
         all_addresses=all_addresses,
+        pace=pace,
     )
     if resume is not None:
         if resumed_file(resume, output, format_) == resume:
@@ -167,6 +173,7 @@ def scan(
         header = header_of(resume)
         if not chosen.any_named:
             chosen, asked = restored(resume, header, chosen, click.get_current_context(), asked)
+            pace = resumed_pace(pace, asked.pace, click.get_current_context())
             if is_default("profile_names"):
                 profile_names = tuple(asked.profiles)
             strict = strict or bool(header is not None and header.strict)
@@ -202,12 +209,12 @@ def scan(
         "auth_methods": asked.auth_methods,
         "auth_user": tuple(asked.auth_users),
         "client_id": asked.client_id,
-        "connect_timeout": connect_timeout or (FAST_CONNECT_TIMEOUT if fast else 5.0),
-        "timeout": timeout,
-        "host_timeout": host_timeout,
-        "concurrency": concurrency or (FAST_CONCURRENCY if fast else 100),
-        "rate": (None if fast else DEFAULT_RATE) if rate is None else rate or None,
-        "throttle_wait": throttle_wait,
+        "connect_timeout": pace.connect_timeout,
+        "timeout": pace.timeout,
+        "host_timeout": pace.host_timeout,
+        "concurrency": pace.concurrency,
+        "rate": pace.rate,
+        "throttle_wait": pace.throttle_wait,
         "all_addresses": asked.all_addresses,
         "family": asked.family,
         "exclude": exclusions,

@@ -50,6 +50,19 @@ class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
     """SHA-256 of its bytes in hex. None: it can be read only once, as standard input."""
 
 
+class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast a sweep was asked to go, and for how long to wait, in seconds. It changes no record of a host."""
+
+    concurrency: int
+    """Hosts at once."""
+    rate: float | None
+    """Hosts started a second. None: no limit."""
+    connect_timeout: float
+    timeout: float
+    host_timeout: float
+    throttle_wait: float
+
+
 class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What of the options of a sweep changes its records: `scan --resume FILE` goes on with it. It names no output."""
 
@@ -73,6 +86,8 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     family: int | None
     """4 or 6: only addresses of that family. None: both."""
     all_addresses: bool
+    pace: PaceSettings | None = None
+    """None: in records of before this field."""
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import click
 import pytest
+from click.core import ParameterSource
 
+from sshprobe.cli.pace import pace_of, resumed_pace
 from sshprobe.cli.progress import SweepProgress
 from sshprobe.sweep import Progress
 from tests.cli.test_cli_commands import sshprobe
@@ -72,6 +75,30 @@ def test_a_file_of_targets_that_changed_is_refused(folder: Path) -> None:
     run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
     assert (run.returncode, run.stderr.count(b"cannot be read again")) == (2, 1)
     assert (folder / "x.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("again", "seconds"), [((), "3.5"), (("--connect-timeout", "4.5"), "4.5"), (("--fast",), "2.0")]
+)
+def test_alone_it_keeps_the_pace_unless_told_otherwise(again: tuple[str, ...], seconds: str, folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "--rate", "20", "--connect-timeout", "3.5", "-o", "x.jsonl", cwd=folder)
+    cut(folder / "x.jsonl", 0)
+    run = sshprobe("scan", "--resume", "x.jsonl", "-vv", *again, cwd=folder)
+    assert run.stderr.decode().count(f"port 1, {seconds} s at most") == 2
+
+
+def test_each_option_of_the_pace_is_kept_or_given_anew() -> None:
+    options = {"timeout": 10.0, "host_timeout": 60.0, "throttle_wait": 20.0}
+    before = pace_of(fast=False, concurrency=7, rate=2.0, connect_timeout=9.0, **options)
+    now = pace_of(fast=False, concurrency=None, rate=None, connect_timeout=None, **{**options, "timeout": 3.0})
+    context = click.Context(click.Command("scan"))
+    context.set_parameter_source("timeout", ParameterSource.COMMANDLINE)
+    kept = resumed_pace(now, before, context)
+    assert (kept.rate, kept.concurrency, kept.connect_timeout, kept.timeout) == (2.0, 7, 9.0, 3.0)
+    assert resumed_pace(now, None, context) == now
+    context.set_parameter_source("fast", ParameterSource.ENVIRONMENT)
+    fast = pace_of(fast=True, concurrency=None, rate=None, connect_timeout=None, **options)
+    assert resumed_pace(fast, before, context) == fast
 
 
 @pytest.mark.parametrize("words", [["-"], ["-f", "-"]])
