@@ -54,8 +54,11 @@ def hold(name: str | None) -> None:
         click.get_current_context().with_resource(writing(name, note))
 
 
-def refuse_inputs(output: str | None, inputs: Iterable[str]) -> None:
-    """Raise `InputError` if a file to be written, or what is kept of it, is one of those that are read."""
+def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-o") -> None:
+    """Raise `InputError` if a file to be written, or what is kept of it, is one of those that are read.
+
+    `option`: the one that named it.
+    """
     from sshprobe.report.files import kept_interrupted_name, kept_name
 
     if output is None:
@@ -78,4 +81,4 @@ def refuse_inputs(output: str | None, inputs: Iterable[str]) -> None:
         for place, there in written:
             if os.path.samestat(there, read):
                 words = "is read too" if place == output else "is read, and would be where what it held before is kept"
-                raise InputError(f"{words}: name another file with `-o`", source=output)
+                raise InputError(f"{words}: name another file with `{option}`", source=output)

@@ -51,10 +51,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...], Callable[[Any], str]]] = {
 }
 """Field of the settings to option, its parameters, and how a value is said. Profiles and --strict: see below."""
 
-_TARGETS = (
-    *("targets", "files", "inventories", "inventory_format", "records", "statuses", "grades"),
-    *("exclude", "exclude_files"),
-)
+_TARGETS = ("targets", "files", "inventories", "records", "statuses", "grades")
 
 
 def settings_of(
@@ -132,11 +129,15 @@ def header_of(name: str) -> SweepRecord | None:
     from sshprobe.model.records import Record, SweepRecord
 
     try:
+        if not stat.S_ISREG(Path(name).stat().st_mode) and not Path(name).is_dir():  # a FIFO would wait for a writer
+            raise InputError("is not a file that can be written on", source=name)
         with Path(name).open("rb") as stream:
             line = stream.readline(2**24)
         record = msgspec.json.decode(line, type=Record) if line.endswith(b"\n") else None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", source=name) from None
+    except InputError:
+        raise
     except (ValueError, RecursionError):
         return None  # which is said when the whole file is read
     return record if isinstance(record, SweepRecord) else None
@@ -145,36 +146,62 @@ def header_of(name: str) -> SweepRecord | None:
 def restored(
     name: str, header: SweepRecord | None, chosen: ChosenTargets, context: click.Context, now: SweepSettings
 ) -> tuple[ChosenTargets, SweepSettings]:
-    """Return targets and settings of the sweep in a file, and print the targets.
+    """Return targets and settings of the sweep in a file. Exclusions that are given here are added to its own.
 
     Raises:
         InputError: the file does not say them, they came from standard input, a file of them has changed, or an
             option was given that makes other records.
+        click.UsageError: an option was given that is one of other targets.
     """
+    chosen.check()
     settings = None if header is None else header.settings
     if header is None or settings is None:
+        _refuse_foreign(name, now)
         raise InputError("does not say its targets in full: give them again, with the same options", source=name)
+    _refuse_unknown(name, settings)
     refuse_other_settings(name, settings, now, only_given=context)
     for field in ("files", "inventories", "records", "exclude_files"):
         for source in getattr(settings, field):
             _refuse_changed(name, source)
     if "-" in settings.targets:
         raise InputError("had targets from standard input: give them again", source=name)
-    values: dict[str, Any] = {
-        field: tuple(_names(getattr(settings, field))) for field in _TARGETS if field != "inventory_format"
-    }
+    values: dict[str, Any] = {field: tuple(_names(getattr(settings, field))) for field in _TARGETS}
     there = dataclasses.replace(
         chosen,
         **values,
         inventory_format=settings.inventory_format,
+        exclude=_joined(settings.exclude, chosen.exclude),
+        exclude_files=_joined(_names(settings.exclude_files), chosen.exclude_files),
         ports=tuple(settings.ports),
         seed=header.seed if chosen.seed is None else chosen.seed,
-        yes=True,  # which was said when it began, where it was needed
     )
     if not there.any_named:
         raise InputError("does not say its targets: give them again", source=name)
-    note(f"{name} goes on with {_told(there)}")
     return there, settings
+
+
+def say_targets(name: str, chosen: ChosenTargets) -> None:
+    """Say which targets a file goes on with, where nobody typed them."""
+    note(f"{name} goes on with {_told(chosen)}")
+
+
+def _refuse_foreign(name: str, now: SweepSettings) -> None:
+    """Raise `InputError` if a file is not a sweep that can be resumed: that says more than missing targets."""
+    from sshprobe.report.resuming import Resumption
+
+    Resumption(name, all_addresses=now.all_addresses)
+
+
+def _refuse_unknown(name: str, settings: SweepSettings) -> None:
+    """Raise `InputError` for settings that no option gives: somebody wrote the header."""
+    ports_are_wrong = not settings.ports or not all(1 <= port <= 65535 for port in settings.ports)
+    if ports_are_wrong or settings.family not in (None, 4, 6) or not settings.auth_users:
+        raise InputError("has settings that no scan has: give its targets and options again", source=name, line=1)
+
+
+def _joined(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
+    """Return what is left alone: whoever was excluded before, and whoever is now."""
+    return tuple(dict.fromkeys((*before, *now)))
 
 
 def _names(values: Sequence[Any]) -> list[str]:
@@ -220,8 +247,8 @@ def refuse_other_settings(
             continue
         if then != is_now:
             raise InputError(
-                f"was scanned with {told(then)}, and {told(is_now)} makes other records: give the same {option}, "
-                "or name another file with `-o`",
+                f"was scanned with {told(then)}, and {told(is_now)} would make other records: use {option} as before, "
+                "or write to another file with `-o`",
                 source=name,
             )
 

@@ -239,11 +239,18 @@ class NewTable:
             ) from None
 
     def write(self) -> None:
-        """Add the table at the end of the file, and say so on standard error. Raises `InputError`."""
+        """Add the table at the end of the file, and say so on standard error. Raises `InputError`.
+
+        The file is replaced as a whole: half a table would make it unreadable.
+        """
+        from sshprobe.report.files import replacing, writing
+
         path = self._file.path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("ab") as stream:
+            with writing(str(path)), replacing(str(path), private=False) as stream:
+                if path.exists():
+                    stream.write(path.read_bytes())  # another process may have added a table since
                 stream.write(self._addition.encode("utf-8"))
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", source=str(path)) from None
@@ -261,7 +268,7 @@ def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) ->
         return [*_words(given), *_words(saved)]
     if isinstance(value, (bool, int, float)):
         return value
-    words = given if isinstance(given, (str, list, tuple)) and given else saved
+    words = given if isinstance(given, str) or (isinstance(given, (list, tuple)) and given) else saved
     if param.name in _JOINED:
         return ",".join(words)
     return words if isinstance(words, str) else list(words)

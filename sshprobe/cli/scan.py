@@ -32,11 +32,12 @@ from sshprobe.cli.resume import (
     resumed_file,
     say_other_version,
     say_others,
+    say_targets,
     settings_of,
 )
 from sshprobe.cli.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.target_options import ChosenTargets, target_options
-from sshprobe.cli.tracing import trace_options, tracing
+from sshprobe.cli.tracing import refuse_trace, trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError
 from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
@@ -164,6 +165,7 @@ def scan(
         all_addresses=all_addresses,
         pace=pace,
     )
+    alone = resume is not None and not chosen.any_named
     if resume is not None:
         if resumed_file(resume, output, format_) == resume:
             output = None
@@ -171,7 +173,7 @@ def scan(
             raise click.UsageError("`--count` counts all targets, those of `--resume` too: leave one of them out")
         hold(resume)
         header = header_of(resume)
-        if not chosen.any_named:
+        if alone:
             chosen, asked = restored(resume, header, chosen, click.get_current_context(), asked)
             pace = resumed_pace(pace, asked.pace, click.get_current_context())
             if is_default("profile_names"):
@@ -182,13 +184,13 @@ def scan(
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
     refuse_inputs(output, (*chosen.names_of_files(), *profile_names))
-    if trace is not None and trace in (output, resume):
-        raise click.UsageError("`--trace` and the records need a file each")
-    refuse_inputs(trace, (*chosen.names_of_files(), *profile_names, *filter(None, (output, resume))))
+    refuse_trace(trace, output or resume)
+    refuse_inputs(trace, (*chosen.names_of_files(), *profile_names), option="--trace")
     if output is not None and format_ is None:
         format_ = format_of(output)
     if not chosen.count_only and (save_as is None or chosen.any_named):
         hold(output)
+        hold(trace)
     new_table = None if save_as is None else NewTable(click.get_current_context(), save_as)
     if new_table is not None and not chosen.any_named:
         check_without_targets(chosen, client_id)
@@ -231,7 +233,9 @@ def scan(
     )
     said.append(progress.say)
     done = read_resumed(resume, profiles, strict=strict, all_addresses=asked.all_addresses)
-    if done is not None:
+    if resume is not None and done is not None:
+        if alone:
+            say_targets(resume, chosen)
         say_other_version(done)
         progress.held = say_others(done, stream)
     elif output is None and format_ in (None, "table") and fixes is None and stream.total > 1:

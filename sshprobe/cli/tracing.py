@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ import click
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import endpoint
+from sshprobe.report.backups import holds_sweep
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,19 +65,64 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(fields)
 
 
+class TraceFile(logging.FileHandler):
+    """The file of `--trace`: the first error of the system ends what is written there, and nothing else."""
+
+    error: OSError | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        if self.error is None:
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Remember the error. logging itself would print a traceback for each line."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            raise
+        self.error = error
+
+    def close(self) -> None:
+        """Write what is left, and close."""
+        try:
+            super().close()
+        except OSError as error:
+            self.error = self.error or error
+
+
+def refuse_trace(trace: str | None, records: str | None) -> None:
+    """Raise an error for a trace that would take the place of records: of this scan, or of another.
+
+    Raises:
+        click.UsageError: both have one name.
+        InputError: the file holds records.
+    """
+    if trace is None:
+        return
+    if records is not None and os.path.realpath(trace) == os.path.realpath(records):
+        raise click.UsageError("`--trace` and the records need a file each")
+    if holds_sweep(trace):
+        raise InputError("holds records, which a trace would replace: name another file with `--trace`", source=trace)
+
+
 @contextmanager
 def tracing(*, to_stderr: bool, file: str | None, format_: str) -> Iterator[None]:
-    """Log every step to standard error, to a file, or both. Raises `InputError` for a file that cannot be written."""
+    """Log every step to standard error, to a file, or both.
+
+    Raises:
+        InputError: the file cannot be opened, or, at the end of the block, could not be written in full.
+    """
     if not to_stderr and file is None:
         yield
         return
     logger = logging.getLogger(LOGGER)
+    written: TraceFile | None = None
     formatter = JsonFormatter() if format_ == "json" else TextFormatter()
     with ExitStack() as stack:
         handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)] if to_stderr else []
         if file is not None:
             try:
-                written = logging.FileHandler(file, mode="w", encoding="utf-8", errors="backslashreplace")
+                written = TraceFile(file, mode="w", encoding="utf-8", errors="backslashreplace")
             except OSError as error:
                 raise InputError(f"cannot be written: {error.strerror}", source=file) from None
             stack.callback(written.close)
@@ -92,3 +139,5 @@ def tracing(*, to_stderr: bool, file: str | None, format_: str) -> Iterator[None
         finally:
             logger.setLevel(level)
             logger.propagate = propagate
+    if written is not None and written.error is not None:
+        raise InputError(f"cannot be written: {written.error.strerror}, so the trace is not whole", source=file)

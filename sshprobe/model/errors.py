@@ -23,7 +23,8 @@ class InputError(ValueError):
         self.message = message
         self.source = source
         self.line = line
-        place = "" if source is None else f"{source}: " if line is None else f"{source}:{line}: "
+        named = source or '""'  # a shell variable that is empty, mostly
+        place = "" if source is None else f"{named}: " if line is None else f"{named}:{line}: "
         super().__init__(f"{place}{message}")
 
 

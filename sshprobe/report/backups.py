@@ -15,6 +15,20 @@ TAIL = 2**20
 """Bytes at the end of a document or report in which it says whether its sweep was interrupted."""
 
 
+_DOCUMENT = b'{"sweep":'
+
+
+def holds_sweep(name: str) -> bool:
+    """Whether a file begins as records do, as lines or as one document. False too for one that cannot be read."""
+    try:
+        if not Path(name).is_file():
+            return False
+        with Path(name).open("rb") as stream:
+            return stream.read(len(_HEADER)).startswith((_HEADER, _DOCUMENT))
+    except (OSError, ValueError):
+        return False
+
+
 class Held(NamedTuple):
     """What a file holds."""
 
@@ -27,7 +41,7 @@ class Held(NamedTuple):
 def held_in(path: Path) -> Held | None:
     """Return what a file holds; None if that is nothing worth keeping. Raises `OSError`."""
     with path.open("rb") as stream:
-        first = stream.readline(2**20)
+        first = stream.readline(TAIL)
         if not first:
             return None
         if not first.startswith(_HEADER):
@@ -35,7 +49,9 @@ def held_in(path: Path) -> Held | None:
             stream.seek(max(0, end - TAIL))
             return Held(None, _INTERRUPTED.search(stream.read(TAIL)) is None)
         hosts, finished = 0, False
-        for line in stream:
-            hosts += line.startswith(_HOST)
-            finished = finished or (line.startswith(_SUMMARY) and _INTERRUPTED.search(line) is None)
+        whole = first.endswith(b"\n")
+        while line := stream.readline(TAIL):  # the beginning of a line says what it is
+            hosts += whole and line.startswith(_HOST)
+            finished = finished or (whole and line.startswith(_SUMMARY) and _INTERRUPTED.search(line) is None)
+            whole = line.endswith(b"\n")
     return Held(hosts, finished) if hosts else None

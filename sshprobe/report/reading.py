@@ -183,7 +183,7 @@ class _Source:
     def _lines(self) -> Iterator[Record]:
         decoder = msgspec.json.Decoder(Record)
         at = 0
-        for number, line in enumerate(_lines_of(self._stream), start=1):
+        for number, line in enumerate(lines_of(self._stream), start=1):
             at += len(line)
             if self._end is not None and at > self._end:
                 return
@@ -226,7 +226,7 @@ class _Source:
             )
 
 
-def _lines_of(stream: IO[bytes]) -> Iterator[bytes]:
+def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield the lines; of one that is too long its beginning alone, and nothing after it."""
     while line := stream.readline(LONGEST_RECORD + 1):
         yield line
@@ -240,7 +240,7 @@ def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
     try:
         size = blank = 0
         known = False
-        for number, line in enumerate(_lines_of(stream)):
+        for number, line in enumerate(lines_of(stream)):
             spool.write(line)
             if number == 0 and _is_document(line):
                 _copy(stream, spool, LARGEST_DOCUMENT + 1)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import os
+import stat
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
@@ -20,6 +22,8 @@ import msgspec
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
 from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
+from sshprobe.report.reading import LONGEST_RECORD, lines_of
+from sshprobe.small_files import MEBIBYTE
 
 _NAMED = 1 << 63
 """Set in the keys of everything but IPv4 addresses, which are kept exactly: 32 bits of address, 16 of port."""
@@ -84,18 +88,23 @@ class Resumption:
         end = 0
         try:
             with Path(self.name).open("rb") as stream:
-                for number, line in enumerate(stream, 1):
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise InputError("is not a file that can be written on", source=self.name)
+                for number, line in enumerate(lines_of(stream), 1):
+                    if len(line) > LONGEST_RECORD:
+                        words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, which no record is"
+                        raise InputError(words, source=self.name, line=number)
                     torn = not line.endswith(b"\n")
                     try:
                         record = decoder.decode(line)
-                    except (msgspec.DecodeError, UnicodeDecodeError):
+                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                         if torn:
                             break
                         if number == 1 and line.startswith(b'{"sweep":'):
                             raise InputError(
                                 "is one JSON document: only JSON lines can be resumed", source=self.name
                             ) from None
-                        raise InputError("is no record of a sweep", source=self.name, line=number) from None
+                        raise InputError("is not a record of a scan", source=self.name, line=number) from None
                     if torn:
                         break
                     self._take(record, number, end, all_addresses)
@@ -114,7 +123,7 @@ class Resumption:
 
     def _refuse_more(self, stream: IO[bytes], number: int) -> None:
         """Raise `InputError` if anything follows a summary: it would be cut off."""
-        for after, line in enumerate(stream, number + 1):
+        for after, line in enumerate(lines_of(stream), number + 1):
             if line.strip():
                 raise InputError(
                     "has more records after its summary, which `--resume` would delete: `sshprobe grade` with `-o NEW` "

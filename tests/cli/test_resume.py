@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import click
@@ -198,3 +199,69 @@ def test_several_hosts_without_a_file_are_noted(folder: Path) -> None:
     assert sshprobe("scan", *HOSTS, cwd=folder).stderr == words
     for options in ([*HOSTS, "--format", "jsonl"], HOSTS[:1], [*HOSTS, "-o", "x.jsonl"]):
         assert sshprobe("scan", *options, cwd=folder).stderr == b""
+
+
+@pytest.mark.parametrize("given", [["--exclude", "127.0.0.3"], ["--exclude-file", "no.txt"], []])
+def test_what_is_excluded_now_is_left_alone_too(given: list[str], folder: Path) -> None:
+    (folder / "no.txt").write_text("127.0.0.3\n")
+    sshprobe("scan", *HOSTS, "127.0.0.4:1", "--exclude", "127.0.0.4", "-o", "x.jsonl", cwd=folder)
+    cut(folder / "x.jsonl", 0)
+    environment = {} if given else {"SSHPROBE_SCAN_EXCLUDE": "127.0.0.3"}
+    run = sshprobe("scan", "--resume", "x.jsonl", *given, cwd=folder, env=environment)
+    assert run.returncode == 3, run.stderr
+    statuses = {each["host"]: each["status"] for each in map(json.loads, lines(folder / "x.jsonl")[1:-1])}
+    assert statuses == {"127.0.0.2": "refused", "127.0.0.3": "excluded", "127.0.0.4": "excluded"}
+
+
+@pytest.mark.parametrize("given", [["--status", "ok"], ["--grade", "F"], ["--inventory-format", "nmap"]])
+def test_an_option_of_other_targets_is_refused(given: list[str], folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    cut(folder / "x.jsonl", 1)
+    run = sshprobe("scan", "--resume", "x.jsonl", *given, cwd=folder)
+    assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
+    assert given[0].encode() in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("family", 5), ("ports", []), ("ports", [99999]), ("auth_users", []), ("targets", ["127.0.0.0/8"])],
+)
+def test_a_header_that_somebody_wrote_is_refused_in_one_line(setting: str, value: object, folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    header = json.loads(lines(folder / "x.jsonl")[0])
+    header["settings"][setting] = value
+    before = json.dumps(header, separators=(",", ":")).encode() + b"\n"
+    (folder / "x.jsonl").write_bytes(before)
+    run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
+    assert (run.returncode, run.stderr.count(b"\n")) == (2, 1), run.stderr
+    assert b"internal error" not in run.stderr
+    assert (folder / "x.jsonl").read_bytes() == before
+
+
+def test_records_that_are_nested_too_deeply_are_refused_in_one_line(folder: Path) -> None:
+    sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
+    with (folder / "x.jsonl").open("ab") as stream:
+        stream.truncate(len(lines(folder / "x.jsonl")[0]))
+        stream.write(b'{"type":"host","x":' + b"[" * 100_000 + b"\n")
+    run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
+    assert run.stderr == b"error: x.jsonl:2: is not a record of a scan\n"
+
+
+@pytest.mark.parametrize("targets", [[], HOSTS])
+def test_what_is_no_file_cannot_be_resumed(targets: list[str], folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for name in ("pipe", "/dev/null"):
+        run = sshprobe("scan", "--resume", name, *targets, cwd=folder)
+        assert (run.returncode, run.stderr) == (2, f"error: {name}: is not a file that can be written on\n".encode())
+
+
+def test_a_file_of_something_else_is_said_to_be_that(folder: Path) -> None:
+    run = sshprobe("scan", "--resume", "hosts.txt", cwd=folder)
+    assert run.stderr == b"error: hosts.txt:1: is not a record of a scan\n"
+
+
+def test_an_empty_name_is_one_line(folder: Path) -> None:
+    for option in ("-o", "--resume", "--trace", "-f", "--inventory"):
+        run = sshprobe("scan", *HOSTS, option, "", cwd=folder)
+        assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
+        assert run.stderr.startswith(b'error: "": cannot be ')

@@ -77,3 +77,28 @@ async def test_nobody_listens_and_nothing_is_traced(device: StartDevice, caplog:
     async with Scanner(depth="lists") as scanner:
         assert [record.status async for record in scanner.scan([f"{HOST}:{running.port}"])] == ["ok"]
     assert [each for each in caplog.records if each.name == LOGGER.name] == []
+
+
+@pytest.mark.parametrize("records", ["y.jsonl", "y.json"])
+def test_a_trace_takes_the_place_of_no_records(records: str, tmp_path: Path) -> None:
+    sshprobe("scan", "127.0.0.1:1", "-o", records, cwd=tmp_path)
+    before = (tmp_path / records).read_bytes()
+    (tmp_path / "link").symlink_to(records)
+    for name in (records, "link"):
+        run = sshprobe("scan", "127.0.0.1:1", "--trace", name, cwd=tmp_path)
+        assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
+        assert f"error: {name}: holds records".encode() in run.stderr
+    run = sshprobe("scan", "127.0.0.1:1", "-o", "new.jsonl", "--trace", "./new.jsonl", cwd=tmp_path)
+    assert (run.returncode, run.stdout) == (2, b"")
+    assert (tmp_path / records).read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} == {records, "link"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_ends_the_trace_and_not_the_scan(tmp_path: Path) -> None:
+    run = sshprobe("scan", "127.0.0.1:1", "--trace", "/dev/full", "-o", "x.jsonl", cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.decode().splitlines() == [
+        "error: /dev/full: cannot be written: No space left on device, so the trace is not whole"
+    ]
+    assert (tmp_path / "x.jsonl").read_bytes().count(b"\n") == 3

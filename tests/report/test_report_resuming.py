@@ -86,7 +86,7 @@ def test_ports_and_spellings(tmp_path: Path) -> None:
 def test_what_is_no_sweep_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not begin with the header"):
         resumed(tmp_path / "r", lines(host("192.0.2.1")))
-    with pytest.raises(InputError, match="r:2: is no record of a sweep"):
+    with pytest.raises(InputError, match="r:2: is not a record of a scan"):
         resumed(tmp_path / "r", lines(HEADER) + b"{}\n" + lines(host("192.0.2.1")))
     with pytest.raises(InputError, match="r:3: holds a second sweep"):
         resumed(tmp_path / "r", lines(HEADER, host("192.0.2.1"), HEADER, host("192.0.2.2")))
