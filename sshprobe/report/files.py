@@ -10,6 +10,7 @@ import contextlib
 import errno
 import io
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,12 @@ Say = Callable[[str], None]
 
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EROFS, errno.ENOSYS}
 
+
+MAX_LINKS = 40
+"""Symbolic links that are followed from one name: as many as Linux follows (path_resolution(7))."""
+
+_DESCRIPTOR = re.compile(r"/proc/[^/]+(/task/\d+)?/fd/\d+|/dev/fd/\d+")
+"""Where Linux and macOS have the open files of processes: /dev/stdout and the like are links to there."""
 
 PART = ".part"
 """The ending of files on their way to their place."""
@@ -226,7 +233,11 @@ def _new_file(name: str, keeping: Say | None, private: bool) -> Iterator[_NewFil
 
 def _opened_directly(name: str) -> int:
     try:
-        return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_CLOEXEC", 0), 0o600)
+        descriptor = _descriptor(name)
+        if descriptor is not None and descriptor.parent == Path(os.path.realpath("/dev/fd")):
+            return os.dup(int(descriptor.name))  # with its place in the file: `>> FILE` is written on
+        emptied = os.O_TRUNC if descriptor is None else os.O_APPEND
+        return os.open(name, os.O_WRONLY | os.O_CREAT | emptied | getattr(os, "O_CLOEXEC", 0), 0o600)
     except (OSError, ValueError) as error:
         raise unwritable(name, error) from None
 
@@ -280,7 +291,7 @@ def _writable(name: str) -> Path | None:
             there: os.stat_result | None = Path(name).stat()
         except FileNotFoundError:
             there = None
-        if there is not None and (not stat.S_ISREG(there.st_mode) or _is_descriptor(name)):
+        if there is not None and (not stat.S_ISREG(there.st_mode) or _descriptor(name) is not None):
             return None
         path = Path(name).resolve()  # a symbolic link stays one
         if there is not None and not os.access(path, os.W_OK):
@@ -292,9 +303,19 @@ def _writable(name: str) -> Path | None:
     return path
 
 
-def _is_descriptor(name: str) -> bool:
-    """Whether a name means an open file of this process, such as /dev/stdout: what is behind it is not replaced."""
-    return name.startswith(("/dev/", "/proc/"))
+def _descriptor(name: str) -> Path | None:
+    """Return the open file of a process that a name means, such as /dev/stdout: what is behind it is not replaced."""
+    place = os.path.abspath(name)  # noqa: PTH100 - links are followed one by one
+    for _ in range(MAX_LINKS):
+        folder, last = os.path.split(place)
+        place = os.path.join(os.path.realpath(folder), last)  # noqa: PTH118
+        if _DESCRIPTOR.fullmatch(place):
+            return Path(place)
+        try:
+            place = os.path.join(os.path.dirname(place), os.readlink(place))  # noqa: PTH115, PTH118, PTH120
+        except OSError:
+            return None
+    return None
 
 
 def _keep(path: Path, name: str) -> str | None:

@@ -3,7 +3,8 @@
 The lock of FILE is flock(2) on `.FILE.lock` beside it, which is there only while somebody writes. The file itself
 cannot carry the lock: a new file takes its place by rename, and before the first run there is none. `FILE~` and
 `FILE.interrupted~` share the lock of FILE, because whoever writes FILE moves them. A killed process leaves its lock
-file, but no lock: the next process that writes FILE takes it over and removes it.
+file, but no lock: the next process that writes FILE takes it over and removes it. What is at FILE is locked too,
+because `--resume` writes to it in its place: it may have another name, by a hard link.
 
 Readers take no lock. Where a file system has no locks, the run goes on without one and says so.
 """
@@ -14,6 +15,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,14 +31,18 @@ _NOT_OURS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG}
 _held: dict[Path, list[int]] = {}
 """Lock files that this process holds, and the descriptors of those that were taken within each other."""
 
+_contents: dict[Path, int] = {}
+"""The descriptors of what is at FILE, by its lock file."""
+
 
 def _forget_in_child() -> None:
     """Close the locks of the parent: a worker that outlives it must not keep its files locked."""
-    for numbers in _held.values():
+    for numbers in (*_held.values(), list(_contents.values())):
         for number in numbers:
             with contextlib.suppress(OSError):
                 os.close(number)
     _held.clear()
+    _contents.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -63,6 +69,11 @@ def locked(path: Path, name: str, say: Callable[[str], None] | None = None) -> I
                 _held[place].append(os.open(os.devnull, os.O_RDONLY))
             else:
                 _held[place] = [_acquired(place, path, name, say)]
+                try:
+                    _lock_content(place, path, name)
+                except InputError:
+                    _release(place)
+                    raise
             taken = True
         yield
     finally:
@@ -75,11 +86,32 @@ def _release(place: Path) -> None:
     numbers = _held[place]
     if len(numbers) == 1:
         del _held[place]
+        content = _contents.pop(place, None)
+        if content is not None:
+            os.close(content)
         with contextlib.suppress(OSError):
             if os.path.samestat(os.fstat(numbers[0]), place.lstat()):
                 place.unlink()  # before the lock is released, so that nobody locks a file without a name
     with contextlib.suppress(OSError):
         os.close(numbers.pop())
+
+
+def _lock_content(place: Path, path: Path, name: str) -> None:
+    """Lock what is at the path, under whatever names. Raises `InputError` if another process holds it."""
+    if sys.platform == "win32" or _is_at(_held[place][0], path):  # there a lock keeps readers out
+        return
+    try:
+        number = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:  # there is none yet
+        return
+    try:
+        free = _try_lock(number)
+    except OSError:  # no locks there, which was said
+        free = True
+    if not free:
+        os.close(number)
+        raise InputError("another process writes to it: wait for it, or name another file", source=name)
+    _contents[place] = number
 
 
 def is_locked(path: Path) -> bool:
@@ -138,6 +170,9 @@ def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | N
                     os.write(number, str(os.getpid()).encode())
             return number
     except OSError as error:
+        if error.errno in (errno.EISDIR, errno.ELOOP, errno.ENXIO):  # something of another program is in its place
+            words = f"cannot be locked: {place} is not a file ({error.strerror}). Remove it, or name another file"
+            raise InputError(words, source=name) from None
         raise InputError(f"cannot be written: {error.strerror}", source=name) from None
     raise InputError("cannot be locked: other processes take and release it all the time", source=name)
 

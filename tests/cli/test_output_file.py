@@ -335,3 +335,23 @@ def test_a_table_without_blocks_says_how_to_see_them(tmp_path: Path) -> None:
     hidden = sshprobe("grade", "many.jsonl", "--format", "table", "-o", "r.txt", cwd=tmp_path).stdout.decode()
     assert hidden.endswith(f"{words}add `-v`.\n")
     assert words not in (tmp_path / "r.txt").read_text()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a file system of Linux")
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "link.jsonl"])
+def test_an_open_file_is_written_on(name: str, folder: Path, nobody: str) -> None:
+    (folder / "link.jsonl").symlink_to("/dev/stdout")
+    (folder / "log").write_bytes(b"kept\n")
+    with (folder / "log").open("ab") as log:
+        command = [sys.executable, "-m", "sshprobe", "scan", nobody, "-o", name]
+        subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=log, check=False)
+    written = (folder / "log").read_bytes().splitlines()
+    assert written[0] == b"kept"
+    assert sum(line.startswith(b'{"type":') for line in written[1:]) == 3
+
+
+@pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="a file system of Linux")
+def test_a_file_by_way_of_proc_is_a_file(folder: Path, nobody: str) -> None:
+    before = (folder / "mon.jsonl").read_bytes()
+    assert sshprobe("scan", nobody, "-o", "/proc/self/cwd/mon.jsonl", cwd=folder).returncode == 3
+    assert (folder / "mon.jsonl~").read_bytes() == before

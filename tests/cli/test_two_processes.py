@@ -104,6 +104,21 @@ def test_other_names_of_the_file_are_locked_too(name: str, silent: socket.socket
         assert sshprobe("scan", "127.0.0.1:1", "-o", "y.jsonl", cwd=tmp_path).returncode == 3
 
 
+def test_a_second_name_of_a_file_that_is_resumed_is_locked_too(silent: socket.socket, tmp_path: Path) -> None:
+    begun(tmp_path)
+    (tmp_path / "hard.jsonl").hardlink_to(tmp_path / "x.jsonl")
+    names = ["hard.jsonl"]
+    if Path("/proc/self/cwd").exists():
+        names.append("/proc/self/cwd/x.jsonl")
+    with at_work("resume", silent, "x.jsonl", tmp_path):
+        held = (tmp_path / "x.jsonl").read_bytes()
+        for name in names:
+            run = sshprobe(*words("resume", place(silent), name), cwd=tmp_path)
+            assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
+            assert f"error: {name}: another process".encode() in run.stderr
+        assert (tmp_path / "x.jsonl").read_bytes() == held
+
+
 def test_readers_are_not_blocked(silent: socket.socket, tmp_path: Path) -> None:
     before = begun(tmp_path)
     with at_work("resume", silent, "x.jsonl", tmp_path):
