@@ -16,6 +16,7 @@ from __future__ import annotations
 import atexit
 import multiprocessing
 import sys
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ BARREN = 10
 
 AHEAD = 1024
 """Targets read ahead for a busy worker whose claims they are, so that it does not idle the others."""
+
+READY_SECONDS = 30.0
+"""How long all workers together may take to be ready. One that is slow is taken to become ready later."""
 
 TICK = 0.2
 """Seconds after which a waiting parent looks whether it was stopped."""
@@ -113,10 +117,37 @@ class Pool(Generic[T, R]):
             except (OSError, RuntimeError) as error:  # no process, descriptor, memory or thread is left for another
                 if not self._slots:
                     raise PoolError(f"no worker process can be started: {_reason(error)}") from error
-                if note is not None:
-                    note(f"{len(self._slots)} workers, not {workers}: no more can be started: {_reason(error)}")
+                self._fewer(workers, _reason(error), note)
                 break
+        self._drop_those_that_are_short(note)
         atexit.register(self.kill)  # before multiprocessing asks its children to end, which they do not do for SIGTERM
+
+    def _fewer(self, wanted: int, reason: str, note: Callable[[str], None] | None) -> None:
+        if note is not None:
+            number = len(self._slots)
+            words = "1 worker" if number == 1 else f"{number} workers"
+            note(f"{words}, not {wanted}: no more can be started: {reason}")
+
+    def _drop_those_that_are_short(self, note: Callable[[str], None] | None) -> None:
+        """Go on without the workers that this machine has no room for. Raises `PoolError` if those are all."""
+        wanted, reason = len(self._slots), ""
+        until = time.monotonic() + READY_SECONDS
+        for slot in list(self._slots):
+            try:
+                if not slot.connection.poll(max(0.0, until - time.monotonic())):
+                    continue
+                kind, data = slot.connection.recv()
+            except (EOFError, OSError):
+                continue  # `_died` replaces it
+            if kind == "short":
+                reason = data
+                slot.process.join()
+                slot.connection.close()
+                self._slots.remove(slot)
+        if not self._slots:
+            raise PoolError(f"no worker process can be used: {reason}")
+        if reason:
+            self._fewer(wanted, reason, note)
 
     # -- for the caller ------------------------------------------------------------------------------------------
 
@@ -235,6 +266,8 @@ class Pool(Generic[T, R]):
             elif kind == "deferred":
                 slot.deferred.add(data)
                 self.progress.waiting += 1
+            elif kind == "short":
+                raise PoolError(f"a worker died, and no other can be started: {data}")
             elif kind == "trouble" and self._trouble is not None:
                 self._trouble(data)
 

@@ -1,7 +1,8 @@
 """A worker process of a `Pool`: one event loop, targets from a connection, results back over it.
 
 Messages from the pool: ("targets", [(number, target), ...]), ("end", None): no more come, ("stop", None): start nothing
-new. To the pool: ("results", [(number, result), ...]), ("deferred", number), ("trouble", words).
+new. To the pool: first ("ready", None) or, where it has no room for a thread, ("short", words) and the end; then
+("results", [(number, result), ...]), ("deferred", number), ("trouble", words).
 """
 
 from __future__ import annotations
@@ -85,7 +86,12 @@ class _Worker:
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         # daemon: a blocked recv must not keep a worker alive that has nothing left to do
-        threading.Thread(target=self._receive, args=(loop,), daemon=True).start()
+        try:
+            threading.Thread(target=self._receive, args=(loop,), daemon=True).start()
+        except RuntimeError:
+            self._connection.send(("short", "no further thread can be started"))
+            return
+        self._connection.send(("ready", None))
         batches = self._runner.batches(
             self._targets(),
             deferred=lambda numbered: self._connection.send(("deferred", numbered.number)),

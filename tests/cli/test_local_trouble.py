@@ -239,6 +239,37 @@ def test_fewer_processes_and_no_threads(left: int, tmp_path: Path) -> None:
     assert hosts_in(tmp_path / "x.jsonl") == 30
 
 
+WITHOUT_THREADS = """
+import os, sys, threading
+from sshprobe.cli import main
+def no_thread(*arguments, **others):
+    raise RuntimeError("can't start new thread")
+workers = 0
+def first_has_none():
+    global workers
+    workers += 1
+    if workers < 2 or "all" in sys.argv:
+        threading.Thread.start = no_thread
+os.register_at_fork(after_in_child=first_has_none, after_in_parent=lambda: globals().update(workers=workers + 1))
+sys.exit(main([word for word in sys.argv[1:] if word != "all"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers are not forked")
+@pytest.mark.parametrize("which", ["all", "first"])
+def test_workers_that_have_no_thread_are_left_out(which: str, tmp_path: Path) -> None:
+    words = ["scan", "127.0.0.0/27:1", "--workers", "2", "-o", "x.jsonl", *(["all"] if which == "all" else [])]
+    run = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THREADS, *words], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False
+    )
+    told = {
+        "all": "note: one process, not 2: no worker process can be used: no further thread can be started\n",
+        "first": "note: 1 worker, not 2: no more can be started: no further thread can be started\n",
+    }[which]
+    assert (run.returncode, run.stderr.decode()) == (3, told)
+    assert hosts_in(tmp_path / "x.jsonl") == 30
+
+
 BUG = """
 import sys
 from sshprobe.cli import main, output
