@@ -23,6 +23,9 @@ _HEADERS = frozenset(
     )
 )
 
+_NOTHING = frozenset(("null", "none", "undefined", "nan"))
+"""What jq, Python, JavaScript and pandas print where there is no value. A resolver would look for such a host."""
+
 NOT_TEXT = "is not text: it holds NUL bytes"
 
 MOST_UTF_16 = 2**26
@@ -141,6 +144,13 @@ def refuse_header(text: str, source: str | None, line: int | None) -> None:
     """Raise `InputError` where the first line of a list is what its column is called."""
     if text.lower() in _HEADERS:
         words = f'"{text}" is the name of a column and not a host: leave it out, or write "{text}." if it is one'
+        raise InputError(words, source=source, line=line)
+
+
+def refuse_nothing(text: str, source: str | None, line: int | None) -> None:
+    """Raise `InputError` for the word that a program writes where there is no value."""
+    if text[:1] in "nNuU" and text.partition(":")[0].lower() in _NOTHING:
+        words = f'"{text}" is what programs print for a value that is missing, and not a host: take it out'
         raise InputError(words, source=source, line=line)
 
 

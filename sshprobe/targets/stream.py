@@ -9,7 +9,7 @@ from typing import IO
 from sshprobe.model.errors import InputError
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.permutation import Permutation
-from sshprobe.targets.sources import STANDARD_INPUT, read_words, refuse_header
+from sshprobe.targets.sources import STANDARD_INPUT, read_words, refuse_header, refuse_nothing
 from sshprobe.targets.space import TargetSpace
 from sshprobe.targets.specification import Spec, Target, parse_specification, refuse_unspecified, with_port
 
@@ -50,6 +50,7 @@ def parse_targets(
             if word.source != source:
                 source = word.source
                 refuse_header(word.text, source, word.line)
+            refuse_nothing(word.text, source, word.line)
             spec = parse_specification(word.text, source=word.source, line=word.line)
             refuse_unspecified(spec, source=word.source, line=word.line)
             yield spec

@@ -359,6 +359,17 @@ def test_the_name_of_a_column_is_no_host_in_a_list() -> None:
     assert [target.host for target in stream] == ["ip", "host"]
 
 
+@pytest.mark.parametrize("word", ["null", "null:22", "None", "nan", "undefined"])
+def test_a_missing_value_is_no_host(word: str) -> None:
+    data = f"192.0.2.1\n{word}\n".encode()
+    with pytest.raises(InputError, match=f':2: "{word}" is what programs print for a value that is missing'):
+        parse_targets(["-"], stdin=io.BytesIO(data))
+    with pytest.raises(InputError, match=f':2: "{word}" is what programs print'):
+        parse_targets([], inventories=["-"], stdin=io.BytesIO(data))
+    with pytest.raises(InputError, match=f'^"{word}" is what'):
+        parse_targets([word])
+
+
 def test_lines_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sshprobe.targets.sources._MOST_LINES", 1000)
     with pytest.raises(InputError, match="has more than 1,000 lines: split it"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.targets.inventories.source import Source
-from sshprobe.targets.sources import refuse_header
+from sshprobe.targets.sources import refuse_header, refuse_nothing
 from sshprobe.targets.specification import Spec, parse_specification
 
 
@@ -17,4 +17,5 @@ def read(source: Source) -> Iterator[Spec]:
         if is_first:
             is_first = False
             refuse_header(text, source.name, number)
+        refuse_nothing(text, source.name, number)
         yield parse_specification(text, source=source.name, line=number)
