@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import sys
 
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
@@ -17,8 +18,11 @@ def run() -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         from sshprobe.cli import main
+        from sshprobe.interrupts import ENDING_SIGNALS
 
         code = main()
+        for number in ENDING_SIGNALS:  # all is written: the exit code stays what it is
+            signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:  # while modules are imported, or a signal on the way out
         return 130
     except Exception as error:  # a module that cannot be read: no descriptor is left, or the disk is broken

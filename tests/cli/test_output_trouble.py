@@ -239,3 +239,17 @@ def test_the_end_comes_though_nobody_reads(arguments: list[str], signals: list[s
     if "-o" in arguments and arguments[0] == "scan":  # what is graded can be graded again
         statuses(folder / arguments[arguments.index("-o") + 1])
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
+def test_a_signal_after_the_end_does_not_change_the_exit_code(number: signal.Signals, tmp_path: Path) -> None:
+    words = "import atexit, os, sys; from sshprobe.__main__ import run; "
+    words += f"atexit.register(os.kill, os.getpid(), {int(number)}); sys.exit(run())"
+    run = subprocess.run(
+        [sys.executable, "-c", words, "scan", "127.0.0.1:1", "-o", "x.jsonl"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "NO_PROGRESS": "1"},
+        capture_output=True,
+        check=False,
+    )
+    assert (run.returncode, run.stderr) == (3, b"")
