@@ -6,6 +6,7 @@ our one-letter options, or if one of those has a value that cannot be a word.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -184,6 +185,9 @@ _NAMES_OF_INVENTORIES = frozenset({"known_hosts", "config", "inventory"})
 _SWEEP = b'{"type":"sweep"'
 
 
+_PORTS_ALONE = re.compile(r"\d{1,5}([-,]\d{1,5})+")
+
+
 def refuse_words(targets: Sequence[str]) -> None:
     """Raise `click.UsageError` for a target that is a file here, or a port behind a host."""
     for index, word in enumerate(targets):
@@ -194,6 +198,8 @@ def refuse_words(targets: Sequence[str]) -> None:
             host = f"[{before}]" if before.count(":") > 1 and not before.startswith("[") else before
             meant = f"`{host}:{word}`" if ":" not in before or host != before else "`HOST:PORT`"
             raise click.UsageError(f"`{word}` is a port and not a host: write {meant}, or `--port {word}` for all")
+        if _PORTS_ALONE.fullmatch(word) and all(1 <= int(each) <= 65535 for each in re.split("[-,]", word)):
+            raise click.UsageError(f"`{word}` are ports and not a host: write `--port {word}`")
         option = _option_for(word)
         if option is not None:
             raise click.UsageError(f"`{word}` is a file here: `{option} {word}` reads the targets in it")

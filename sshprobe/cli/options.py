@@ -129,10 +129,17 @@ def grading_options(command: Command) -> Command:
     return command
 
 
+def refuse_option_as_file(value: str | None) -> None:
+    """Raise `click.UsageError` where the name of a file was left out, and the next option taken for it."""
+    if value is not None and value.startswith("-"):
+        raise click.UsageError(f"`-o` needs a file: `{value}` looks like an option; write `./{value}` if it is a file")
+
+
 def _no_dash(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     # `-` is standard input elsewhere; here it would be a file of that name.
     if value == "-":
         raise click.UsageError("`-o -` is no file: for records on standard output use `--format` without `-o`")
+    refuse_option_as_file(value)
     return value
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options import auth_user_option, standard_input, terminal
+from sshprobe.cli.options import auth_user_option, refuse_option_as_file, standard_input, terminal
 from sshprobe.cli.output_file import hold, refuse_inputs
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
@@ -144,6 +144,7 @@ def make(
 
     if output == "-":
         raise click.UsageError("`-o -` is no file: without `-o` the profile goes to standard output")
+    refuse_option_as_file(output)
     if id_ is not None and not is_profile_id(id_):
         raise click.UsageError(f"`--id {id_}` is not made of lower-case letters, digits, `.`, `_` and `-`")
     if output is not None:

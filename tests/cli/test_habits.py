@@ -185,3 +185,21 @@ def test_saved_ports_of_earlier_versions(capsys: pytest.CaptureFixture[str], mon
         Path("sshprobe/config.toml").write_text(f'[scan.n{number}]\nport = {value}\ntargets = ["127.0.0.1"]\n')
         assert main(["scan", "--saved", f"n{number}", "--count"]) == 0, capsys.readouterr().err
         assert capsys.readouterr().out == f"{expected}\n"
+
+
+@pytest.mark.parametrize("option", ["-oX", "-host", "-iL"])
+def test_subcommands_too(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert error(capsys, "profiles", "make", "127.0.0.1:1", option).startswith(f"`{option}` is an option of ")
+
+
+@pytest.mark.parametrize(
+    "command", [["scan", "127.0.0.1:1"], ["grade", "x.jsonl"], ["profiles", "make", "127.0.0.1:1"]]
+)
+@pytest.mark.parametrize("word", ["-v", "--format", "--fix"])
+def test_an_option_is_no_file_to_write(command: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert error(capsys, *command, "-o", word).startswith(f"`-o` needs a file: `{word}` looks like an option")
+
+
+@pytest.mark.parametrize("word", ["22,2222", "1-1024", "22,80-90"])
+def test_ports_as_a_target(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert error(capsys, "scan", "127.0.0.1", word) == f"`{word}` are ports and not a host: write `--port {word}`"
