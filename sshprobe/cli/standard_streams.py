@@ -43,6 +43,8 @@ class StandardStream(io.FileIO):
         except OSError as error:
             self.in_write = False
             if not self.forgiving:
+                error.filename = "standard output" if self.number == 1 else "standard error"
+                error.strerror = f"cannot be written: {error.strerror}"
                 raise
             self.error = error
             self.is_gone = True

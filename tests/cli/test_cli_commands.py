@@ -167,8 +167,8 @@ def test_a_full_disk_is_one_line(arguments: str, saved: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(root)},
         check=False,
     )
-    file = "/dev/full: cannot be written: " if "-o" in arguments else ""
-    assert (run.returncode, run.stderr.decode()) == (2, f"error: {file}No space left on device\n")
+    file = "/dev/full" if "-o" in arguments else "standard output"
+    assert (run.returncode, run.stderr.decode()) == (2, f"error: {file}: cannot be written: No space left on device\n")
 
 
 def test_profiles(tmp_path: Path) -> None:
