@@ -24,12 +24,13 @@ def explain(name: str) -> None:
 
     The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
     `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too, and so
-    will the number of a CVE.
+    will the number of a CVE and a code of `--weakness`, such as sha1.
     """
     from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
     from sshprobe.grading import explain_finding, finding_ids, version_hints
+    from sshprobe.grading.weakness_codes import MEANINGS
 
-    ids = finding_ids()
+    asked, ids = name, finding_ids()
     known_as = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
     # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
@@ -38,8 +39,14 @@ def explain(name: str) -> None:
     if not found and signal is None and not hints:
         name = FINDINGS.get(name.lower(), name)
     citing = _citing(name)
-    if not found and signal is None and name not in ids and not hints and not citing:
+    code = next((code for code in MEANINGS if code == asked.lower()), None)
+    if not found and signal is None and name not in ids and not hints and not citing and code is None:
+        from sshprobe.profiles import is_built_in
+
+        if is_built_in(name):
+            raise InputError(f"`{name}` is a profile: `sshprobe profiles show {name}` prints it")
         known = {
+            *MEANINGS,
             *ids,
             *marker_names(),
             *(hint.id for hint in version_hints()),
@@ -48,11 +55,12 @@ def explain(name: str) -> None:
         close = close_names(name, known)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
-        raise InputError(f"`{shown}` is no algorithm and no finding that we know: {hint}")
+        raise InputError(f"`{shown}` is not an algorithm, a finding or a weakness that we know: {hint}")
     blocks = [_finding(text) for text in ([explain_finding(name)] if name in ids else citing)]
     blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if signal is None else [_marker(signal)]
     blocks += [_hint(hint) for hint in hints]
+    blocks += [] if code is None else [_weakness(code, MEANINGS[code])]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
 
 
@@ -81,6 +89,15 @@ def _finding(text: FindingText) -> dict[str, Any]:
         "to see it": text.see,
         "to mend it": text.mend,
         "references": text.references,
+    }
+
+
+def _weakness(code: str, meaning: str) -> dict[str, Any]:
+    """Return what is known of a code of weakness, which stands for several algorithms or findings."""
+    return {
+        "weakness": code,
+        "meaning": meaning,
+        "which hosts": f"`sshprobe report RECORDS --weakness {code}` lists those that have it",
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import click
 
 from sshprobe.cli.options import Command
+from sshprobe.cli.plain_names import close_names
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Status, endpoint
 from sshprobe.model.verdict import GRADES
@@ -34,7 +35,9 @@ class _OneOf(click.ParamType):  # type: ignore[type-arg] # generic only since cl
         """Return the value."""
         values = list(self._values())
         if value not in values:
-            self.fail(f"{value!r} is not one of {', '.join(values)}", param, ctx)
+            close = close_names(str(value), values)
+            hint = f": did you mean {' or '.join(close)}?" if close else f": take one of {', '.join(sorted(values))}"
+            self.fail(f"`{value}` is not a {self.name}{hint}", param, ctx)
         return str(value)
 
 
@@ -62,14 +65,16 @@ def filter_options(command: Command) -> Command:
         click.option(
             "--weakness",
             "weaknesses",
-            type=_OneOf("code", _weaknesses),
+            type=_OneOf("weakness", _weaknesses),
+            metavar="CODE",
             multiple=True,
             help="Only hosts with this weakness, such as sha1 or terrapin, whatever a profile says. Repeatable.",
         ),
         click.option(
             "--finding",
             "findings",
-            type=_OneOf("id", _findings),
+            type=_OneOf("finding", _findings),
+            metavar="ID",
             multiple=True,
             help="Only hosts with this finding, such as kex.weak. Repeatable.",
         ),

@@ -156,6 +156,8 @@ def make(
         text = golden_profile(_saved_host(records, host), id_, exact=exact)
     elif host is None:
         raise click.UsageError("no host: name one, or saved records with `--from-records FILE`")
+    elif Path(host).suffix.lower() in (".json", ".jsonl", ".ndjson") and Path(host).is_file():
+        raise click.UsageError(f"`{host}` is a file here: name a host in it, as in `--from-records {host} HOST`")
     else:
         observation = _scanned_host(host, auth_user)
         try:

@@ -157,7 +157,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a wrong record": (["grade", "wrong.jsonl"], "wrong.jsonl:1: is no record"),
     "a broken document": (["grade", "broken.json", "--format", "json"], "broken.json:3: is no document of records"),
     "no records on standard input": (["grade", "-"], "standard input: holds no records"),
-    "an unknown name to explain": (["explain", "hmac-sha"], "`hmac-sha` is no algorithm and no finding"),
+    "an unknown name to explain": (["explain", "hmac-sha"], "`hmac-sha` is not an algorithm, a finding or a weakness"),
     "nothing to explain": (["explain"], "missing argument 'ALGORITHM|FINDING': see `sshprobe explain --help`"),
     "an unknown profile to show": (["profiles", "show", "mozila"], "mozila"),
     "a broken profile to check": (["profiles", "check", "broken.toml"], "broken.toml:2: "),

@@ -1,0 +1,43 @@
+"""What a word of ours means in another command: a code of weakness, a profile, a file of records."""
+
+from pathlib import Path
+
+import pytest
+
+from sshprobe.cli import main
+from sshprobe.grading.weakness_codes import MEANINGS
+
+
+@pytest.mark.parametrize("code", sorted(MEANINGS))
+def test_every_code_of_weakness_is_explained(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", code.upper() if code == "sweet32" else code]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"weakness {code} meaning {MEANINGS[code]} " in out
+    assert f"`sshprobe report RECORDS --weakness {code}`" in out
+
+
+def test_a_profile_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "mozilla-modern"]) == 2
+    assert "`sshprobe profiles show mozilla-modern` prints it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("--weakness", "SHA-1"), "`SHA-1` is not a weakness: did you mean sha1"),
+        (("--weakness", "xyzzy"), "`xyzzy` is not a weakness: take one of bad-generator, cbc, "),
+        (("--finding", "mac.week"), "`mac.week` is not a finding: did you mean mac.weak?"),
+    ],
+)
+def test_a_filter_says_what_was_meant(
+    words: tuple[str, ...], hint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["report", str(tmp_path / "none.jsonl"), *words]) == 2
+    assert hint in capsys.readouterr().err
+
+
+def test_a_profile_is_made_of_a_host_and_not_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    records = tmp_path / "monday.jsonl"
+    records.write_text("{}\n")
+    assert main(["profiles", "make", str(records)]) == 2
+    assert f"name a host in it, as in `--from-records {records} HOST`" in capsys.readouterr().err
