@@ -347,7 +347,7 @@ class Conversation:
             while True:
                 data = yield Receive(self._transport.data_to_send(), until)
                 self._received(data)
-                if not data:
+                if not data or self._transport.is_full:  # a server may send without end
                     return
         except NetworkError as error:
             if error.failure != "timeout":

@@ -142,6 +142,11 @@ class ClientTransport:
         self._room -= size
         self._in += data
 
+    @property
+    def is_full(self) -> bool:
+        """Whether more came than is read in one connection: `next_event` says so when the rest was taken."""
+        return self._overflow
+
     def receive_eof(self) -> None:
         """The server closed its side."""
         self._eof = True
