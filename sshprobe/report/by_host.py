@@ -79,24 +79,23 @@ class ByHost:
             [
                 host.host,
                 name,
+                "",
                 finding.severity,
                 finding.id,
                 escape_unprintable(finding.algorithm or ""),
-                escape_unprintable(finding.observed),
+                "" if finding.observed == finding.algorithm else escape_unprintable(finding.observed),
             ]
             for host, name in zip(self._hosts, self._names, strict=True)
             for finding in host.findings
             if finding.severity != "note" or verbose or self._every
         ]
         rows += [
-            [host.host, name, "", "", "", host.software or host.status]
+            [host.host, name, host.software or host.status, "", "", "", ""]
             for host, name in zip(self._hosts, self._names, strict=True)
             if not host.findings
         ]
-        headers = ["host", "name", "severity", "finding", "key", "observed"]
-        if not any(self._names):
-            for row in (headers, *rows):
-                del row[1]
+        about = "algorithm" if self._every else "key"
+        headers = ["host", "name", "answer", "severity", "finding", about, "observed"]
         notes = sum(finding.severity == "note" for host in self._hosts for finding in host.findings)
         left_out = ""
         if notes and not (verbose or self._every):

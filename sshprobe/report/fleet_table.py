@@ -43,15 +43,19 @@ def fleet_table(
 ) -> str:
     """Return a table and what there is to say of all hosts, its last line ended. Cells are printable already.
 
-    `servers`: how many hosts sent an identification. `left_out` is a sentence on what the table does not have.
+    Columns without a word are left out. `servers`: how many hosts sent an identification. `left_out` is a sentence on
+    what the table does not have.
     """
     from tabulate import tabulate
 
     lines: list[str] = []
     if rows:
-        align = ["right" if column in right else "left" for column in range(len(headers))]
+        used = [column for column in range(len(headers)) if any(row[column] for row in rows)]
+        align = ["right" if column in right else "left" for column in used]
+        shown = [headers[column] for column in used]
+        cells = [[row[column] for column in used] for row in rows]
         table = tabulate(
-            rows, headers, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True
+            cells, shown, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True
         )
         lines = [*(line.rstrip() for line in table.splitlines()), ""]
     words = [f"{count(summary.hosts, 'target')}, {count(servers, 'SSH server')}.", *key_sentences(summary)]

@@ -52,6 +52,18 @@ def test_who_still_offers_sha1_is_one_command_with_every_host(saved: Path) -> No
     assert all(place in run.stdout.decode() for place in expected)
 
 
+def test_a_table_of_chosen_hosts_has_no_empty_columns(tmp_path: Path) -> None:
+    write(tmp_path / "one.jsonl", [host("192.0.2.1", sha1=True), failed("timeout", "no answer")])
+    offers = sshprobe("report", "one.jsonl", "--offers", SHA1, cwd=tmp_path).stdout.decode().splitlines()
+    assert offers[0].split() == ["host", "answer"]
+    assert offers[1].split("  ")[-1] == "OpenSSH 9.2p1 (Debian 12)"
+    silent = sshprobe("report", "one.jsonl", "--status", "timeout", cwd=tmp_path).stdout.decode().splitlines()
+    assert [line.split()[-1] for line in silent[:2]] == ["answer", "timeout"]
+    weak = sshprobe("report", "one.jsonl", "--weakness", "sha1", cwd=tmp_path).stdout.decode().splitlines()
+    assert weak[0].split() == ["host", "severity", "finding", "algorithm"]
+    assert weak[1].split()[1:] == ["low", "mac.weak", SHA1]  # what is offered is named once
+
+
 @pytest.mark.parametrize(
     ("arguments", "number"),
     [
