@@ -47,8 +47,15 @@ def list_(format_: str) -> None:
         return
     from tabulate import tabulate
 
+    from sshprobe.report.terminal import Terminal
+
     cells = [[each.id, each.version, each.date, each.title + _remark(each)] for each in found]
     cells.append([FAMILY, stock_range(), "", "what that release of OpenSSH offers by default"])
+    screen = terminal()
+    if screen.cuts:
+        taken = sum(max(len(row[column]) for row in cells) + 2 for column in range(3))
+        for row in cells:
+            row[3] = "\n".join(Terminal(max(screen.width - taken, 24)).wrap(row[3], indent=""))
     click.echo(tabulate(cells, ["id", "version", "date", "title"], tablefmt="plain", disable_numparse=True))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from sshprobe.cli import main
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as sshprobe_group
 
@@ -29,3 +30,17 @@ def test_help_fits_80_columns_and_leaks_no_types(command: str, text: str) -> Non
     assert max(map(len, text.splitlines())) <= 80
     assert not re.search(r"RANGE|<=|INTEGER|\[\w+(\|\w+){6,}", text)
     assert not re.search(r"(?i)\bsweep", text), "users scan"
+
+
+def test_the_list_of_profiles_fits_a_screen_and_is_whole(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["profiles", "list"]) == 0
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 80
+    monkeypatch.delenv("COLUMNS")
+    assert main(["profiles", "list"]) == 0
+    whole = capsys.readouterr().out
+    assert len(whole.splitlines()) < len(narrow.splitlines())
+    assert sorted(whole.split()) == sorted(narrow.split())
