@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
 from sshprobe.cli.host_filter import HostFilter, SeenValues, filter_options
-from sshprobe.cli.options import standard_input, terminal
+from sshprobe.cli.options import refuse_option_as_file, standard_input, terminal
 from sshprobe.cli.output_file import hold, note, refuse_inputs
 from sshprobe.cli.work_line import WorkLine
 from sshprobe.model.errors import InputError
@@ -86,6 +86,9 @@ def report(
         raise click.UsageError("`--format ssh-audit` has its own order: leave out `--by`")
     if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
         format_ = _format_of(output)
+    if output == "-":
+        raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")
+    refuse_option_as_file(output)
     refuse_inputs(output, (*records, *weak_keys))
     hold(output)
     wanted = HostFilter(**filters)

@@ -193,11 +193,16 @@ def test_subcommands_too(option: str, capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize(
-    "command", [["scan", "127.0.0.1:1"], ["grade", "x.jsonl"], ["profiles", "make", "127.0.0.1:1"]]
+    "command", [["scan", "127.0.0.1:1"], ["grade", "x"], ["report", "x"], ["profiles", "make", "127.0.0.1:1"]]
 )
 @pytest.mark.parametrize("word", ["-v", "--format", "--fix"])
 def test_an_option_is_no_file_to_write(command: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert error(capsys, *command, "-o", word).startswith(f"`-o` needs a file: `{word}` looks like an option")
+
+
+def test_a_dash_is_no_file_of_a_report(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "`-o -` is not a file: without `-o` the report goes to standard output"
+    assert error(capsys, "report", "x.jsonl", "-o", "-") == words
 
 
 @pytest.mark.parametrize("word", ["22,2222", "1-1024", "22,80-90"])
