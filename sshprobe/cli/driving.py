@@ -97,18 +97,16 @@ def need_files(number: int) -> None:
     """Raise `MachineError` if fewer than `number` files can still be opened."""
     free = free_files()
     if free is not None and free < number:
-        raise MachineError(f"this machine: too few open files are allowed, {number - free} more are needed")
+        raise MachineError(
+            f"this machine: too few open files are allowed: raise `ulimit -n` by {number - free} or more"
+        )
 
 
 def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` on the fastest loop there is."""
     log_in_one_line()
-    free = free_files()
     try:
-        if free is not None and free < FILES_OF_A_LOOP:
-            raise MachineError(
-                f"this machine: too few open files are allowed, {FILES_OF_A_LOOP - free} more are needed"
-            )
+        need_files(FILES_OF_A_LOOP)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(work)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -50,6 +51,10 @@ def sshprobe(context: click.Context) -> None:
 add_debug_option(sshprobe)
 
 
+_SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+"""Errors of the system that mean that it has no more processes, memory or open files."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. Never raises for what a user can do wrong."""
     try:
@@ -96,7 +101,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return ExitCode.READER_GONE
     except OSError as error:  # a full disk, mostly
         give_up_standard_output()
-        name = f"{error.filename}: " if error.filename else ""
+        name = f"{error.filename}: " if error.filename else "this machine: " if error.errno in _SHORT else ""
         return _fail(f"{name}{error.strerror or error}")
     except (Interrupted, click.Abort):
         raise

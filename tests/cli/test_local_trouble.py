@@ -197,7 +197,7 @@ def test_fewer_workers_where_files_are_short(tmp_path: Path) -> None:
 def test_one_line_where_there_are_no_files_at_all(limit: int, tmp_path: Path) -> None:
     code, words = limited(limit, "scan", "127.0.0.1:1", "-o", "x.jsonl", cwd=tmp_path)
     assert (code, len(words)) == (2, 1)
-    assert words[0].startswith("error: this machine: too few open files are allowed, ")
+    assert words[0].startswith("error: this machine: too few open files are allowed: raise `ulimit -n` by ")
     assert not list(tmp_path.iterdir())
 
 
@@ -268,6 +268,22 @@ def test_workers_that_have_no_thread_are_left_out(which: str, tmp_path: Path) ->
     }[which]
     assert (run.returncode, run.stderr.decode()) == (3, told)
     assert hosts_in(tmp_path / "x.jsonl") == 30
+
+
+SHORT = """
+import errno, sys
+from sshprobe.cli import main, output
+def fail(*arguments, **others):
+    raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+output.open_output = fail
+sys.exit(main(["scan", "127.0.0.1:1"]))
+"""
+
+
+def test_what_this_machine_is_short_of_is_said_to_be_so(tmp_path: Path) -> None:
+    run = subprocess.run([sys.executable, "-c", SHORT], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr.decode().splitlines()[-1] == "error: this machine: Resource temporarily unavailable"
 
 
 BUG = """
