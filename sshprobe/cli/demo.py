@@ -125,6 +125,7 @@ class DemoReport:
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""
         from sshprobe.model.escape import escape_unprintable
+        from sshprobe.report.counting import counted_record, worst_first
         from sshprobe.report.table import FleetTable
         from sshprobe.report.words import count
 
@@ -139,7 +140,7 @@ class DemoReport:
             text += "\n" + table.render(self._summary)
         graded = [record for record in self._hosts if record.verdicts]
         if graded:
-            worst = min(graded, key=lambda record: (record.verdicts[0].score, record.host, record.port))
+            worst = min(graded, key=lambda record: (worst_first(counted_record(record)), record.host, record.port))
             text += "\nThe worst of them:\n\n"
             text += block_with_advice(worst, terminal, self._profiles[:1], strict=False)
         return text
