@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -62,6 +61,8 @@ class JsonFormatter(logging.Formatter):
             "elapsed": getattr(record, "elapsed", None),
             "message": record.getMessage().strip(),
         }
+        import json  # for a trace alone
+
         return json.dumps(fields)
 
 
