@@ -99,13 +99,13 @@ def test_with_a_certificate_the_moment_and_the_name_make_another_kind(field: str
 
 def test_comments_are_judged_unless_they_are_random() -> None:
     judge = Judge(PROFILES, strict=False)
-    old, mended = (
+    old, fixed = (
         modern(identification=msgspec.structs.replace(DEBIAN, comments=comments, raw=f"{DEBIAN.raw} {comments}"))
         for comments in ("Debian-2+deb12u1", "Debian-2+deb12u3")
     )
     assert judge.judged(old).verdicts == [grade(old, profile) for profile in PROFILES]
-    assert judge.judged(mended).verdicts == [grade(mended, profile) for profile in PROFILES]
-    assert judge.judged(old).verdicts != judge.judged(mended).verdicts, "regreSSHion is mended in the second"
+    assert judge.judged(fixed).verdicts == [grade(fixed, profile) for profile in PROFILES]
+    assert judge.judged(old).verdicts != judge.judged(fixed).verdicts, "regreSSHion is fixed in the second"
     tiny = captured("tinysshd-20250501")
     assert tiny.identification is not None
     other = msgspec.structs.replace(tiny.identification, comments="others")

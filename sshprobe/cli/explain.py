@@ -87,7 +87,7 @@ def _finding(text: FindingText) -> dict[str, Any]:
         "meaning": text.meaning,
         "why": text.why,
         "to see it": text.see,
-        "to mend it": text.mend,
+        "to fix it": text.fix,
         "references": text.references,
     }
 
@@ -108,7 +108,7 @@ def _hint(hint: VersionHint) -> dict[str, Any]:
         "id": hint.id,
         "meaning": hint.what,
         "versions": f"{hint.software} {first}to {hint.last}",
-        "mended in": [hint.fixed, *hint.distributions],
+        "fixed in": [hint.fixed, *hint.distributions],
         "finding": "protocol.version_hint: a hint by the version alone, never verified, and free",
         "references": hint.references,
     }

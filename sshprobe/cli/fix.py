@@ -40,7 +40,7 @@ def fix_format(
             f"`-o {output}` is for records, not for what `--fix` prints: name it .json or .jsonl, or write `> {output}`"
         )
     if len(profiles) > 1:
-        raise click.UsageError("`--fix` mends for one profile: name one `--profile`")
+        raise click.UsageError("`--fix` fixes for one profile: name one `--profile`")
     if verbose:
         raise click.UsageError("`--fix` prints no report: leave `-v` out")
     return format_ or "sshd_config", None
@@ -51,7 +51,7 @@ def _or(words: Sequence[str]) -> str:
 
 
 class Fixes:
-    """Prints at the end what mends the hosts, those alike together."""
+    """Prints at the end what fixes the hosts, those alike together."""
 
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
         from sshprobe.report.fix.plan import Plan

@@ -286,7 +286,7 @@ def open_output(
 
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
-    `fix`: standard output gets what mends the hosts, in this format, in place of the report.
+    `fix`: standard output gets what fixes the hosts, in this format, in place of the report.
     `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
     report says how. Otherwise a file appears only when the block ends well.
 

@@ -31,7 +31,7 @@ class FindingText(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     why: str
     see: str
     """How to see it without us."""
-    mend: str
+    fix: str
     references: tuple[str, ...]
     cap: int | None = None
     """What a severity without a cap of its own caps the score to here."""

@@ -1,6 +1,6 @@
 """Hints from the version in an identification string: known weaknesses of that release, which no byte here proves.
 
-Distributions mend without raising the version, so a hint looks at the package revision where the comment has one
+Distributions fix without raising the version, so a hint looks at the package revision where the comment has one
 (Debian, Raspbian and Ubuntu), and otherwise says that it cannot know. A hint is a note: it never costs a point, a
 letter or compliance. `data/version_hint.tsv` holds the table, with the source of each row.
 """
@@ -32,7 +32,7 @@ class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
     """The release that has it no more, in words."""
     what: str
     distributions: tuple[str, ...]
-    """The first packages that mend it under an older version: "Debian 9.2p1-2+deb12u3"."""
+    """The first packages that fix it under an older version: "Debian 9.2p1-2+deb12u3"."""
     references: tuple[str, ...]
 
 
@@ -65,7 +65,7 @@ def judge_version(observation: Observation) -> Iterator[Judgement]:
     if found is None:
         return
     for hint, package in _hints(found.software, found.comments):
-        about = "its distributor may have mended it" if package is None else f"{package} mends it"
+        about = "its distributor may have fixed it" if package is None else f"{package} fixes it"
         yield Judgement(
             id="protocol.version_hint",
             severity="note",
@@ -81,7 +81,7 @@ def judge_version(observation: Observation) -> Iterator[Judgement]:
 
 @lru_cache(maxsize=1024)
 def _hints(software: str, comments: str | None) -> tuple[tuple[VersionHint, str | None], ...]:
-    """What fits a server, each with the package that would mend it, if its distributor is known to have one."""
+    """What fits a server, each with the package that would fix it, if its distributor is known to have one."""
     for name, pattern in _SOFTWARE.items():
         match = pattern.fullmatch(software)
         if match is not None:
@@ -97,14 +97,14 @@ def _of_version(software: str, version: str, comments: str | None) -> Iterator[t
         # "9.9" says no patch level: it may be 9.9p1. "9.7" as a bound takes in every patch level.
         if hint.software != software or asked < _numbers(hint.first) or asked[: len(last)] > last:
             continue
-        mending = [] if found is None else list(_mending(hint, found[1], version))
-        if found is not None and any(_has(found[2], package) for package in mending):
+        fixing = [] if found is None else list(_fixing(hint, found[1], version))
+        if found is not None and any(_has(found[2], package) for package in fixing):
             continue
-        yield hint, mending[0] if mending else None
+        yield hint, fixing[0] if fixing else None
 
 
-def _mending(hint: VersionHint, distribution: str, version: str) -> Iterator[str]:
-    """The packages of this release with which a distribution mended it, or one that it builds from; its own first."""
+def _fixing(hint: VersionHint, distribution: str, version: str) -> Iterator[str]:
+    """The packages of this release with which a distribution fixed it, or one that it builds from; its own first."""
     for name in (distribution, *_BUILT_FROM[distribution]):
         for each in hint.distributions:
             owner, _, package = each.partition(" ")

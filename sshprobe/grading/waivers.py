@@ -103,7 +103,7 @@ def _lapsed(waiver: Waiver, how: Literal["holds", "ran out", "undated"]) -> Judg
         category="profile",
         algorithm=waiver.algorithm,
         message=f"the waiver of {about} {words}. It was: {waiver.reason}",
-        expected=f"{about} mended, or a waiver that holds",
+        expected=f"{about} fixed, or a waiver that holds",
         observed=f"until {until}",
         references=("docs/profiles.md, Waivers",),
     )

@@ -35,7 +35,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     comment: str = ""
     """What the change is about, in a few words."""
     reasons: tuple[str, ...] = ()
-    """Why, one matter each, in the words of the findings that it mends."""
+    """Why, one matter each, in the words of the findings that it fixes."""
     caution: str = ""
     """What has to be so before it is applied."""
     beside: tuple[str, ...] = ()
@@ -93,6 +93,6 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True):
     grade_is_partial: bool
     """Whether something that can cost points was not seen, or will not have been seen."""
     left: list[str]
-    """What this cannot mend, one finding a line."""
+    """What this cannot fix, one finding a line."""
     left_briefly: list[str]
     """The same for where the findings are shown: what to do about each, without what it says."""

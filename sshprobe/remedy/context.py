@@ -51,7 +51,7 @@ NEW_KEY = (
     "host_key.shared",
     "host_key.shared_prime",
 )
-"""What a new host key mends."""
+"""What a new host key fixes."""
 
 SSH1 = "2.0..7.3"
 """Releases of OpenSSH whose `Protocol` chooses: later ones have no SSH-1 (7.4 release notes), earlier ones no SSH-2."""

@@ -1,4 +1,4 @@
-"""The steps that mend Dropbear: options of the compiler, the command line, host keys.
+"""The steps that fix Dropbear: options of the compiler, the command line, host keys.
 
 Dropbear has no configuration for algorithms: they are chosen when it is compiled, by definitions in localoptions.h
 that override those of default_options.h (2018.76 and later). The names are those of default_options.h of 2018.76,

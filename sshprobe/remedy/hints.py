@@ -124,7 +124,7 @@ def _advise_otherwise(judgement: Finding, context: RemedyContext, openssh: bool)
         case "authentication.signature_unlisted" | "authentication.signature_weak":
             return _user_keys(judgement, openssh)
         case "profile.waiver_expired":
-            return "mend what it covers, or decide anew and change its `until`"
+            return "fix what it covers, or decide anew and change its `until`"
         case "kex.terrapin":
             line = context.lines.get("cipher")
             if openssh and line is not None and canonical("cipher", CHACHA20) in context.costly["cipher"]:

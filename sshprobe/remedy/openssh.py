@@ -1,4 +1,4 @@
-"""The steps that mend an OpenSSH server: lines of sshd_config, moduli, host keys."""
+"""The steps that fix an OpenSSH server: lines of sshd_config, moduli, host keys."""
 
 from __future__ import annotations
 

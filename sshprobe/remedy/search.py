@@ -1,4 +1,4 @@
-"""The smallest change that mends a host, and the grade it then has: computed, never assumed."""
+"""The smallest change that fixes a host, and the grade it then has: computed, never assumed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def remedy(
     """What to change, with the verdict on the observation as it will then be.
 
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
-    software there is advice in plain words. `fleet`: what the keys of other hosts say is mended too.
+    software there is advice in plain words. `fleet`: what the keys of other hosts say is fixed too.
     """
     observation = shortened(observation)
     steps, promised = planned(observation, profile, strict=strict, fleet=fleet)
@@ -76,7 +76,7 @@ def remedy(
 def planned(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> tuple[list[Step], Verdict]:
-    """The smallest set of steps that mends a host, and the verdict on the observation as it will then be."""
+    """The smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
     observation = shortened(observation)
     now = assess(observation, profile, strict=strict)
     context = RemedyContext.of(observation, profile, now.findings, strict=strict)
@@ -85,17 +85,17 @@ def planned(
     def promise(steps: Sequence[Step]) -> Verdict:
         key = tuple(map(id, steps))
         if key not in graded:
-            mended = after(observation, steps)
-            graded[key] = now if not steps else assess(mended, profile, strict=strict), mended
+            fixed = after(observation, steps)
+            graded[key] = now if not steps else assess(fixed, profile, strict=strict), fixed
         return graded[key][0]
 
     def outcome(steps: Sequence[Step]) -> object:
         # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong. So is a new
         # key in place of a shared one, which no score counts.
         promised = promise(steps)
-        mended = graded[tuple(map(id, steps))][1]
-        across = [(each.id, each.algorithm) for each in _across(mended, profile, fleet)]
-        return _promised(promised), usable(mended, context.waived), across
+        fixed = graded[tuple(map(id, steps))][1]
+        across = [(each.id, each.algorithm) for each in _across(fixed, profile, fleet)]
+        return _promised(promised), usable(fixed, context.waived), across
 
     plain = plain_steps if dropbear_version(observation) is None else dropbear_steps
     find = openssh_steps if is_openssh(observation) else plain
@@ -130,7 +130,7 @@ def _across(observation: Observation, profile: Profile, fleet: FleetIndex | None
 
 
 def _without_waived(verdict: Verdict) -> Verdict:
-    """What is waived is not mended: somebody needs it as it is."""
+    """What is waived is not fixed: somebody needs it as it is."""
     return msgspec.structs.replace(verdict, findings=[each for each in verdict.findings if each.waived is None])
 
 

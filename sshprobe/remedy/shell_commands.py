@@ -1,4 +1,4 @@
-"""Shell commands for the server of an OpenSSH: its moduli and its host keys, which no line of sshd_config mends."""
+"""Shell commands for the server of an OpenSSH: its moduli and its host keys, which no line of sshd_config fixes."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def key_sentences(summary: SummaryRecord) -> list[str]:
 
 
 def waiver_sentences(summary: SummaryRecord) -> list[str]:
-    """Return what was waived, one sentence a profile: nobody should take it for mended."""
+    """Return what was waived, one sentence a profile: nobody should take it for fixed."""
     sentences = []
     for profile, each in summary.waived.items():
         findings = f"{count(each.findings, 'finding is', 'findings are')} waived on {count(each.hosts, 'host')}"

@@ -116,7 +116,7 @@ def _moment(timestamp: int) -> str:
 
 
 def finding_details(finding: Finding, terminal: Terminal, *, across: bool = False) -> list[str]:
-    """Return the lines under a finding: what was expected and seen, what it costs, what mends it, who says so.
+    """Return the lines under a finding: what was expected and seen, what it costs, what fixes it, who says so.
 
     `across`: it is one of `fleet_findings`, which never cost anything.
     """

@@ -1,7 +1,7 @@
 """Which records count where several sweeps are read together: a target once, as it was when it last told something.
 
 Silence takes the place of nothing: a server that was bad on Monday and did not answer on Tuesday is not known to be
-mended. That a port is closed, or that something other than SSH answers there, is no silence.
+fixed. That a port is closed, or that something other than SSH answers there, is no silence.
 """
 
 from __future__ import annotations

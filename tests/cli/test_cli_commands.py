@@ -453,7 +453,7 @@ def test_a_weakness_that_versions_hint_at_is_explained(capsys: pytest.CaptureFix
 
     assert main(["explain", "CVE-2024-6387"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "versions OpenSSH 8.5 to 9.7 mended in OpenSSH 9.8, Debian 9.2p1-2+deb12u3" in out
+    assert "versions OpenSSH 8.5 to 9.7 fixed in OpenSSH 9.8, Debian 9.2p1-2+deb12u3" in out
     assert "never verified" in out
 
 

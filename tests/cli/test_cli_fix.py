@@ -172,7 +172,7 @@ def test_records_go_to_the_file_besides(run: Run) -> None:
         (("--format", "sshd_config"), "`--format sshd_config` is one of `--fix`: add it"),
         (("--fix", "-o", "x"), "`-o x` is for records, not for what `--fix` prints: name it .json or .jsonl"),
         (("--fix", "-v"), "`--fix` prints no report: leave `-v` out"),
-        (("--fix", "--profile", "mozilla-modern", "--profile", "alibaba-ecs"), "`--fix` mends for one profile"),
+        (("--fix", "--profile", "mozilla-modern", "--profile", "alibaba-ecs"), "`--fix` fixes for one profile"),
     ],
 )
 @pytest.mark.parametrize("command", [("grade", "saved.jsonl"), ("scan", "127.0.0.1:1")])

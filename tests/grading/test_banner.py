@@ -106,18 +106,18 @@ def test_hosts_that_differ_in_the_banner_alone_are_judged_apart() -> None:
 
 
 def test_the_line_that_ends_a_banner() -> None:
-    mended = remedy(sending(b"hello"), DEV_SEC)
-    assert "Banner none" in mended.lines
-    assert not any("banner" in left for left in mended.left)
+    fixed = remedy(sending(b"hello"), DEV_SEC)
+    assert "Banner none" in fixed.lines
+    assert not any("banner" in left for left in fixed.left)
 
 
 @pytest.mark.parametrize(("profile", "file"), [(CIS, "/etc/issue.net"), (STIG, "/etc/issue")])
 def test_what_to_write_is_left_to_the_owner(profile: Profile, file: str) -> None:
     """Debian's /etc/issue.net names Debian: the line alone would promise what it does not do."""
-    mended = remedy(sending(None), profile)
-    assert not any(line.startswith("Banner") for line in mended.lines)
-    assert any(f"Banner {file}, with the right text in {file}" in left for left in mended.left)
-    assert mended.compliant is False
+    fixed = remedy(sending(None), profile)
+    assert not any(line.startswith("Banner") for line in fixed.lines)
+    assert any(f"Banner {file}, with the right text in {file}" in left for left in fixed.left)
+    assert fixed.compliant is False
 
 
 def test_other_software_gets_words() -> None:

@@ -65,7 +65,7 @@ def test_pages_are_made_from_the_texts() -> None:
 def test_a_page_says_what_it_should(id: str) -> None:
     text = explain_finding(id)
     page = (PAGES / f"{id}.md").read_text()
-    for part in (text.title, text.meaning, text.why, text.see, text.mend, text.severity, text.cost, *text.references):
+    for part in (text.title, text.meaning, text.why, text.see, text.fix, text.severity, text.cost, *text.references):
         assert part
         assert part in page
     assert "{}" not in page

@@ -181,9 +181,9 @@ def test_primes_that_keys_share() -> None:
         "critical",
         "a prime also in a key of 192.0.2.0:22, 198.51.100.1:22",
     )
-    mended = remedy(hosts[1], MODERN, fleet=index)
-    assert mended.commands[0].startswith("ssh-keygen -q -t rsa -b 3072")
-    assert not any("shared_prime" in line for line in mended.left)
+    fixed = remedy(hosts[1], MODERN, fleet=index)
+    assert fixed.commands[0].startswith("ssh-keygen -q -t rsa -b 3072")
+    assert not any("shared_prime" in line for line in fixed.left)
     assert fleet_findings_of(hosts[5], index) == []
     assert str(p) not in str(found)
 

@@ -804,10 +804,10 @@ def test_a_list_of_longer_curves_takes_no_p256_in_any_dress(allowed: str, offere
 def test_the_key_made_in_place_of_p256_is_on_the_curve_that_the_profile_allows(bits: int) -> None:
     names = ["ecdsa-sha2-nistp256", "ssh-ed25519"]
     observed = modern(server_host_key_algorithms=names, host_keys=[host_key(name, 256) for name in names])
-    mended = remedy(observed, of_host_keys(f"ecdsa-sha2-nistp{bits}"))
-    assert mended.compliant
-    assert f"HostKeyAlgorithms ecdsa-sha2-nistp{bits}" in mended.lines
-    assert any(f"-t ecdsa -b {bits} " in command for command in mended.commands)
+    fixed = remedy(observed, of_host_keys(f"ecdsa-sha2-nistp{bits}"))
+    assert fixed.compliant
+    assert f"HostKeyAlgorithms ecdsa-sha2-nistp{bits}" in fixed.lines
+    assert any(f"-t ecdsa -b {bits} " in command for command in fixed.commands)
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,10 @@ def test_regresshion_by_version_and_package(raw: str, hinted: bool) -> None:
 def test_the_words_say_what_is_known() -> None:
     known = named("OpenSSH_9.2p1 Debian-2+deb12u2")[REGRESSHION]
     assert known.startswith("by the version alone, not verified: ")
-    assert known.endswith("; Debian 9.2p1-2+deb12u3 mends it")
+    assert known.endswith("; Debian 9.2p1-2+deb12u3 fixes it")
     unknown = named("OpenSSH_9.2p1")[REGRESSHION]
     assert unknown.startswith("by the version alone, not verified: ")
-    assert unknown.endswith("; its distributor may have mended it")
+    assert unknown.endswith("; its distributor may have fixed it")
 
 
 @pytest.mark.parametrize(

@@ -202,9 +202,9 @@ def test_findings(n: int, e: int, id: str, severity: str, grade_: str) -> None:
     assert verdict.grade == grade_
     from sshprobe.remedy import remedy
 
-    mended = remedy(observation, MODERN)
-    assert mended.commands[0].startswith("ssh-keygen")
-    assert mended.score > verdict.score
+    fixed = remedy(observation, MODERN)
+    assert fixed.commands[0].startswith("ssh-keygen")
+    assert fixed.score > verdict.score
 
 
 def test_a_key_that_was_not_proven_is_not_judged_but_for_its_exponent() -> None:

@@ -528,5 +528,5 @@ def test_fleet_findings_change_no_letter(hosts: list[Observation], profile: Prof
         assert all(not each.deviation and each.effect == Effect() for each in beside)
         assert {each.id for each in beside} <= set(FLEET_FINDINGS)
         # What is advised for them costs nothing either.
-        mended = remedy(seen, profile, strict=strict, fleet=index)
-        assert mended.score >= before.score
+        fixed = remedy(seen, profile, strict=strict, fleet=index)
+        assert fixed.score >= before.score

@@ -87,6 +87,6 @@ def test_a_closed_list_has_to_be_seen() -> None:
 
 
 def test_no_line_is_pasted_that_could_lock_somebody_out() -> None:
-    mended = remedy(suite("ssh-ed25519,ssh-rsa"), CNSA)
-    assert not any("PubkeyAccepted" in line for line in mended.lines)
-    assert any("PubkeyAcceptedAlgorithms" in left for left in mended.left)
+    fixed = remedy(suite("ssh-ed25519,ssh-rsa"), CNSA)
+    assert not any("PubkeyAccepted" in line for line in fixed.lines)
+    assert any("PubkeyAcceptedAlgorithms" in left for left in fixed.left)

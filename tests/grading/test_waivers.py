@@ -314,10 +314,10 @@ def test_fail_on_heeds_waivers() -> None:
 def test_advice_leaves_alone_what_is_waived() -> None:
     two = modern(**both("mac", ["hmac-sha2-256", "hmac-sha1", "hmac-md5"]), group_exchange=[modulus(2048)])
     profile = profile_with(waiver(algorithm="hmac-sha1"), waiver("group_exchange.modulus"))
-    mended = remedy(two, profile)
-    assert "MACs hmac-sha2-256,hmac-sha1" in mended.lines
-    assert mended.commands == []
-    assert (mended.compliant, mended.left) == (True, [])
+    fixed = remedy(two, profile)
+    assert "MACs hmac-sha2-256,hmac-sha1" in fixed.lines
+    assert fixed.commands == []
+    assert (fixed.compliant, fixed.left) == (True, [])
     assert {each.remediation for each in grade(two, profile).findings if each.id == "mac.unlisted"} == {
         "MACs hmac-sha2-256,hmac-sha1",
         "take hmac-sha1 out of the server's MACs",

@@ -106,11 +106,11 @@ def test_what_an_attacker_can_use_is_a_deviation(changes: dict[str, object]) -> 
 
 
 def test_what_is_dated_goes_with_the_remedy() -> None:
-    mended = remedy(stock("openssh-debian12-9.2p1", "publickey"), OURS)
-    assert (mended.compliant, mended.grade) == (True, "A+")
-    (line,) = [line for line in mended.lines if line.startswith("KexAlgorithms")]
+    fixed = remedy(stock("openssh-debian12-9.2p1", "publickey"), OURS)
+    assert (fixed.compliant, fixed.grade) == (True, "A+")
+    (line,) = [line for line in fixed.lines if line.startswith("KexAlgorithms")]
     assert "group14" not in line
-    assert any("3071" in command for command in mended.commands)
+    assert any("3071" in command for command in fixed.commands)
 
 
 def test_the_promise_stands_where_people_look() -> None:
@@ -185,9 +185,9 @@ def test_cnsa_has_two_sizes_of_rsa(bits: int, complies: bool) -> None:
 
 def test_a_new_key_has_one_of_the_sizes() -> None:
     big = cnsa(host_keys=[host_key("ssh-rsa", 8192)], server_host_key_algorithms=["rsa-sha2-512"])
-    mended = remedy(big, CNSA)
-    assert any("-b 3072" in command for command in mended.commands)
-    assert mended.compliant is True
+    fixed = remedy(big, CNSA)
+    assert any("-b 3072" in command for command in fixed.commands)
+    assert fixed.compliant is True
 
 
 def cnsa(**changes: object) -> Observation:

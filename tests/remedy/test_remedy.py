@@ -375,7 +375,7 @@ def test_dropbear_is_mended_by_its_own_options() -> None:
 
 @pytest.mark.parametrize("software", ["dropbear_2022.83", "Other_1.0"])
 def test_a_reason_stands_beside_what_mends_it_alone(software: str) -> None:
-    """A small RSA key is not mended by leaving ssh-rsa out."""
+    """A small RSA key is not fixed by leaving ssh-rsa out."""
     observed = msgspec.structs.replace(
         captured(_capture("dropbear-2022.83")), identification=identification(f"SSH-2.0-{software}")
     )

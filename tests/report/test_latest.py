@@ -101,7 +101,7 @@ SILENT = ["timeout", "unreachable", "dns_error", "reset", "throttled", "protocol
 
 @pytest.mark.parametrize("status", SILENT)
 def test_silence_takes_the_place_of_nothing(status: str, tmp_path: Path) -> None:
-    """Bad on Monday, and nothing on Tuesday: that is no mended server."""
+    """Bad on Monday, and nothing on Tuesday: that is no fixed server."""
     monday, tuesday = lines(host("a", MONDAY)), lines(silent(status, TUESDAY))
     for files in itertools.permutations([monday, tuesday]):
         assert read(tmp_path, *files) == ([("a", MONDAY)], [])

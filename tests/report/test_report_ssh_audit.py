@@ -86,7 +86,7 @@ def test_words_and_levels() -> None:
 
 
 def test_nobody_is_told_to_delete_all_that_there_is() -> None:
-    """A TinySSH of before strict key exchange has one cipher: an update mends it, and deleting it ends all logins."""
+    """A TinySSH of before strict key exchange has one cipher: an update fixes it, and deleting it ends all logins."""
     found = document(captured("tinysshd-20230101"))["recommendations"]
     change = {
         "name": "chacha20-poly1305@openssh.com",

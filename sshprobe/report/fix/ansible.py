@@ -216,7 +216,7 @@ def _configuration(group: Group, platform: Platform) -> Iterator[str]:
 
 
 def _block(change: Change, platform: Platform) -> Iterator[str]:
-    # A block for each matter, by its keyword: what another scan finds later must not put back what this one mends.
+    # A block for each matter, by its keyword: what another scan finds later must not put back what this one fixes.
     keyword = change.text[-1].split()[0]
     yield from comment([*change.reasons, *change.beside])
     yield f"- name: {_text(f'Put {keyword} first in sshd_config')}"

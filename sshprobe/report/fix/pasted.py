@@ -157,7 +157,7 @@ def _drop_in(group: Group, platform: Platform) -> Iterator[str]:
                     f"Save as {file}: the first value wins. {platform.folder}/sshd_config has to begin with "
                     f"`Include {platform.folder}/sshd_config.d/*.conf`, as Debian's and Red Hat's do. A Match "
                     "block counts before this file. If the file is there from an earlier run, put these lines above "
-                    "the old ones and keep those: without them, what they mended comes back."
+                    "the old ones and keep those: without them, what they fixed comes back."
                 )
             )
     with_commands = [change for change in group.changes if change.commands]

@@ -57,7 +57,7 @@ class Group(NamedTuple):
 
 
 class Plan:
-    """Takes hosts with what mends them, and groups them. Memory grows with the hosts: a name and a port of each."""
+    """Takes hosts with what fixes them, and groups them. Memory grows with the hosts: a name and a port of each."""
 
     def __init__(self) -> None:
         self._groups: dict[object, Group] = {}
@@ -128,7 +128,7 @@ def heading(group: Group) -> Iterator[str]:
         yield from wrapped(" ".join(names), indent="  ", first="  ")
     remedy = group.remedy
     if not remedy.changes:
-        yield "Nothing to change." if not remedy.left else "Nothing that a change of the configuration could mend."
+        yield "Nothing to change." if not remedy.left else "Nothing that a change of the configuration could fix."
     else:
         yield f"With these changes: {letter(remedy)} ({remedy.score}), {answer(remedy.compliant)}."
         if remedy.platform is not None:

@@ -17,7 +17,7 @@ from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from tests.installed import need, need_program
 from tests.live.asking import ask
-from tests.live.mending import BAD, WHOLE, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up
+from tests.live.fixing import BAD, WHOLE, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up
 
 VERSIONS = {11: (8, 4), 12: (9, 2), 13: (10, 0)}
 """Debian release, and its OpenSSH. The version decides which cases there are, so it has to be known beforehand."""

@@ -111,7 +111,7 @@ def set_up(bad: Bad, etc: Path) -> None:
 
 
 def printed(observation: Observation, profile: Profile, *, as_file: bool) -> tuple[Remedy, str]:
-    """What mends a server, and what `--fix` prints of it: to be pasted, or as a file for sshd_config.d."""
+    """What fixes a server, and what `--fix` prints of it: to be pasted, or as a file for sshd_config.d."""
     found = remedy(observation, profile)
     record = HostRecord(**msgspec.structs.asdict(observation), verdicts=[grade(observation, profile)])
     plan = Plan()

@@ -24,7 +24,7 @@ from sshprobe.report.fix.pasted import dropbear
 from sshprobe.report.fix.plan import Plan
 from tests.installed import need, need_program
 from tests.live.asking import ask
-from tests.live.mending import WHOLE, build_dropbear, log_in, server_profiles
+from tests.live.fixing import WHOLE, build_dropbear, log_in, server_profiles
 
 SOURCE = Path(__file__).parents[2] / ".servers/dropbear-build"
 KEYS = {"rsa": "rsa:3072", "ecdsa": "ecdsa:256", "ed25519": "ed25519"}
