@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults live-matrix check fmt bench venv
+.PHONY: help demo test faults live-matrix golden check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -21,7 +21,7 @@ demo: ## Start a mixed fleet of real SSH servers on loopback, scan and grade it;
 test: ## Run the tests, with the real servers installed first where that is possible
 	@scripts/venv test
 	@scripts/install-servers
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 faults: ## Fail or kill a scan, a resume and a grade at every call that touches a file; takes some minutes
 	@scripts/venv test
@@ -30,7 +30,13 @@ faults: ## Fail or kill a scan, a resume and a grade at every call that touches 
 live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes most of an hour
 	@scripts/venv test
 	@scripts/install-servers
-	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_mending.py tests/live/test_mending_dropbear.py $(ARGS)
+	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_fixing.py tests/live/test_fixing_dropbear.py $(ARGS)
+
+golden: ## Keep the records of fixed servers as they are now (tests/golden); the masked records are in build/golden
+	@scripts/venv test
+	@rm -rf build/golden && mkdir -p build/golden
+	SSHPROBE_GOLDEN=$(CURDIR)/build/golden $(BIN)/python -m pytest -q tests/golden tests/hostile/test_hostile.py -k "golden or kept_ones"
+	$(BIN)/python -m tests.golden.fence build/golden
 
 check: ## Lint, formatting, types, the one-way street, the profiles, and what is generated: schema, pages, scores
 	@scripts/venv test check

@@ -18,6 +18,18 @@ settings.load_profile("no-wall-clock")
 # pytest-xdist sets it for its workers, and then our output is as wide as it says.
 os.environ.pop("COLUMNS", None)
 
+SHARED_SET_UP = ("tests/live/", "tests/hostile/", "tests/peers/", "tests/lab/")
+"""Where the tests of one module, or of one table of servers, share what takes long to set up."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have tests that share a set-up run in one process (`pytest -n`, `--dist loadgroup`)."""
+    for item in items:
+        module, _, _ = item.nodeid.partition("::")
+        if module.startswith(SHARED_SET_UP):
+            parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+            item.add_marker(pytest.mark.xdist_group(f"{module} {parameters.get('table', '')}"))
+
 
 @pytest.fixture
 async def dialer() -> AsyncIterator[Dialer]:
