@@ -32,6 +32,7 @@ HEAD = "# name, status, connections, grade:score:compliant of each profile, dige
 VARIES = frozenset(
     {
         "hostile/a certificate in order/full",  # signed by a CA made for the run
+        "hostile/a certificate signed by nobody/full",
         "hostile/a certificate with hostile fields/full",
         "hostile/a host key that changes/full",
         "hostile/garbage in place of ciphertext/full",
