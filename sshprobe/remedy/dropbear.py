@@ -21,7 +21,7 @@ from sshprobe.model.verdict import Verdict
 from sshprobe.remedy.context import NEW_KEY, RemedyContext, not_waived
 from sshprobe.remedy.shell_commands import backup_command, rsa_key_bits
 from sshprobe.remedy.steps import Step, reasons, reasons_to_go
-from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names
+from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names, without_user_signatures
 
 FIRST_VERSION = (2018, 76)
 """The first with localoptions.h; before, options.h itself is edited."""
@@ -171,7 +171,9 @@ def _without(observation: Observation, *, definition: Definition) -> Observation
     """Offer nothing that a definition is about, whatever was compiled in before."""
     there = [name for offer in offers(observation, definition.category).values() for name in offer.names]
     gone = {canonical(definition.category, name) for name in there if definition.covers(name)}
-    return without_names(observation, definition.category, gone)
+    changed = without_names(observation, definition.category, gone)
+    # What signs for the host verifies users' signatures: it goes from server-sig-algs, too (src/signkey.c, sigalgs).
+    return without_user_signatures(changed, definition.covers) if definition.category == "host_key" else changed
 
 
 def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:

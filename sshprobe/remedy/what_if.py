@@ -8,6 +8,7 @@ import msgspec
 
 from sshprobe.algorithms import Class, canonical, is_marker, lookup
 from sshprobe.grading.lists import FIELDS
+from sshprobe.grading.user_keys import EXTENSION
 from sshprobe.grading.users import answers_by_user, with_answers
 from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 
@@ -103,6 +104,15 @@ def with_methods(
         return msgspec.structs.replace(answer, methods=methods)
 
     return with_answers(observation, changed)
+
+
+def without_user_signatures(observation: Observation, gone: Callable[[str], bool]) -> Observation:
+    """Accept no user's signature by an algorithm that is `gone` (server-sig-algs, RFC 8308 section 3.1)."""
+    extensions = observation.extensions
+    if extensions is None or EXTENSION not in extensions:
+        return observation
+    left = ",".join(name for name in extensions[EXTENSION].split(",") if not gone(name))
+    return msgspec.structs.replace(observation, extensions={**extensions, EXTENSION: left})
 
 
 def without_banner(observation: Observation) -> Observation:
