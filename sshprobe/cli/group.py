@@ -37,7 +37,7 @@ class LazyGroup(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse what stands before the command. `-host` is not `-h`, and `-p 22` belongs to a command."""
         first = args[0].partition("=")[0] if args else ""
-        ours = {name for param in self.get_params(ctx) for name in param.opts}
+        ours = {*ctx.help_option_names, *(name for param in self.get_params(ctx) for name in param.opts)}
         if first.startswith("-") and first != "-" and first not in ours:
             raise click.UsageError(
                 f"`{first}` stands where a command belongs, as in `sshprobe scan HOST`: see `sshprobe --help`"
