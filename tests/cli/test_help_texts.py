@@ -13,7 +13,14 @@ from sshprobe.cli.main import sshprobe as sshprobe_group
 
 def helps() -> Iterator[tuple[str, str]]:
     """Yield each command, those under `profiles` too, and its help."""
-    context = click.Context(sshprobe_group, info_name="sshprobe", terminal_width=80, max_content_width=80)
+    # click keeps the help option that a command has in its first context, also for later ones.
+    context = click.Context(
+        sshprobe_group,
+        info_name="sshprobe",
+        terminal_width=80,
+        max_content_width=80,
+        help_option_names=["-h", "--help"],
+    )
     yield "sshprobe", sshprobe_group.get_help(context)
     for name in COMMANDS:
         command = sshprobe_group.get_command(context, name)
