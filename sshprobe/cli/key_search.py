@@ -19,7 +19,7 @@ _AT_ONCE = 8
 """Keys between two messages of a process."""
 
 Told = Callable[[int, int], None]
-"""Is told how many of how many keys were tested."""
+"""Called with the number of keys tested so far and of all keys."""
 
 
 def search_in_processes(moduli: Sequence[bytes], test: Test, told: Told = lambda done, total: None) -> set[bytes]:

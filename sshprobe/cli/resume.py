@@ -200,7 +200,7 @@ def _refuse_unknown(name: str, settings: SweepSettings) -> None:
 
 
 def _joined(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
-    """Return what is left alone: whoever was excluded before, and whoever is now."""
+    """Return the exclusions of the header and those given now, together."""
     return tuple(dict.fromkeys((*before, *now)))
 
 
