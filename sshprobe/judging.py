@@ -21,7 +21,7 @@ from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
 from sshprobe.recent import Recent
 from sshprobe.remedy import grade
-from sshprobe.report.counting import CountedVerdict, counted_verdicts
+from sshprobe.views.host_stats import CountedVerdict, counted_verdicts
 
 NOT_JUDGED = frozenset(
     {

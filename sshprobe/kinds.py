@@ -25,7 +25,7 @@ from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.probe.lists import Host
-from sshprobe.report.counting import Counted, Place, counted
+from sshprobe.views.host_stats import Counted, Place, counted
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(HostRecord).decode

@@ -13,7 +13,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile, is_built_in, load_profile
-from sshprobe.report import reading
+from sshprobe.store import reading
 
 
 class SavedRecords(Iterator[HostRecord]):

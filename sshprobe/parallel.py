@@ -22,13 +22,13 @@ from sshprobe.net import literal
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
 from sshprobe.recent import Recent
-from sshprobe.report.counting import Counted, CountedVerdict, counted
 from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result
 from sshprobe.sweep import Job
 from sshprobe.sweep.pool import Pool
 from sshprobe.sweep.worker import FLUSH_RESULTS, Batch, Numbered, serve
 from sshprobe.targets import Target
+from sshprobe.views.host_stats import Counted, CountedVerdict, counted
 
 Common = tuple[int, int, Any]
 """Worker, number of what hosts have in common, and that itself when this is the first time that it is sent."""

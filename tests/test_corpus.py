@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe.model.records import HostRecord
-from sshprobe.report.reading import read_records
+from sshprobe.store.reading import read_records
 
 ROOT = Path(__file__).parents[1]
 CORPUS = Path(__file__).parent / "corpus"

@@ -14,8 +14,8 @@ from sshprobe.parallel import AlikeResult, FirstResult, ScanRunner, Unpacker, Wh
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.recent import KEPT
-from sshprobe.report.counting import counted_record
 from sshprobe.targets import Target, parse_targets
+from sshprobe.views.host_stats import counted_record
 from tests.grading.observations import modern
 
 FIELDS = Observation.__struct_fields__

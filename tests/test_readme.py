@@ -11,8 +11,8 @@ import pytest
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.report.host_block import host_block
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
 from tests.sample_records import captured, judged
 
 README = Path(__file__).parents[1] / "README.md"

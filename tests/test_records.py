@@ -11,7 +11,7 @@ import pytest
 from sshprobe.grading import FleetFacts
 from sshprobe.model.records import HostRecord, Record, SummaryRecord
 from sshprobe.model.verdict import GRADES, SEVERITIES, Grade, Severity
-from sshprobe.report.summary import SummaryBuilder
+from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
 
 ROOT = Path(__file__).parents[1]

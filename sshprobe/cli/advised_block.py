@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import HostRecord
     from sshprobe.profiles import Profile
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
 
 
 def block_with_advice(
@@ -23,7 +23,7 @@ def block_with_advice(
 ) -> str:
     """Return the block of one host with what to change under each of `profiles`."""
     from sshprobe.remedy import remedy
-    from sshprobe.report.host_block import host_block
+    from sshprobe.render.text.host_block import host_block
 
     judged = {verdict.profile for verdict in record.verdicts}
     remedies = {each.id: remedy(record, each, strict=strict, fleet=fleet) for each in profiles if each.id in judged}

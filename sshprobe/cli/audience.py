@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord, SummaryRecord
-    from sshprobe.report.counting import Counted, Place
+    from sshprobe.views.host_stats import Counted, Place
 
 
 class Host(Protocol):

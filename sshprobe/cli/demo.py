@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from sshprobe.lab.server import LabServer
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.report.counting import Counted
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.views.host_stats import Counted
 
 
 GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
@@ -44,9 +44,9 @@ def demo(output: str) -> int:
     """
     from sshprobe.cli.header import sweep_header
     from sshprobe.profiles import load_profile
-    from sshprobe.report.files import appending_lines, replacing
-    from sshprobe.report.jsonl import JsonLinesWriter
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.store.files import appending_lines, replacing
+    from sshprobe.store.jsonl import JsonLinesWriter
 
     profiles = [load_profile(name) for name in dict.fromkeys((DEFAULT_PROFILE, *GUIDES))]
     folder = Path(output)
@@ -125,9 +125,9 @@ class DemoReport:
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""
         from sshprobe.model.escape import escape_unprintable
-        from sshprobe.report.counting import counted_record, worst_first
-        from sshprobe.report.table import FleetTable
-        from sshprobe.report.words import count
+        from sshprobe.render.text.fleet_table import FleetTable
+        from sshprobe.render.text.phrases import count
+        from sshprobe.views.host_stats import counted_record, worst_first
 
         lines = [f"{count(len(self._endpoints), 'server')} on loopback:", *self._endpoints]
         if self.absent:

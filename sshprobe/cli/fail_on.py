@@ -63,7 +63,7 @@ def reached_by_fleet(threshold: str, fleet: FleetReport) -> bool:
     Letters and compliance never depend on them. Waivers are for hosts, whose records are gone by then: only
     `sshprobe grade` heeds them here.
     """
-    from sshprobe.report.summary import fleet_severities
+    from sshprobe.views.summary import fleet_severities
 
     if threshold not in _SEVERITIES:
         return False

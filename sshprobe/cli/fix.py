@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.report.counting import Counted
+    from sshprobe.views.host_stats import Counted
 
 FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
 RECORD_FORMATS = ("table", "json", "jsonl")
@@ -54,7 +54,7 @@ class Fixes:
     """Prints at the end what fixes the hosts, those alike together."""
 
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
-        from sshprobe.report.fix.plan import Plan
+        from sshprobe.render.fix.plan import Plan
 
         self._format = format_
         self._profile = profile
@@ -73,7 +73,7 @@ class Fixes:
 
     def finish(self, summary: SummaryRecord) -> None:
         """Print what was found so far, also of a sweep that was interrupted."""
-        from sshprobe.report.fix import ansible, pasted
+        from sshprobe.render.fix import ansible, pasted
 
         render = {
             "sshd_config": pasted.sshd_config,

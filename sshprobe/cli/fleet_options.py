@@ -15,7 +15,7 @@ from sshprobe.small_files import MEBIBYTE, read_small_file
 if TYPE_CHECKING:
     from sshprobe.grading import FleetFacts
     from sshprobe.model.records import Record
-    from sshprobe.report.latest import Latest
+    from sshprobe.store.latest import Latest
 
 
 LARGEST_LIST = 128 * MEBIBYTE

@@ -57,8 +57,8 @@ def grade(
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.model.observation import endpoint
     from sshprobe.remedy import grade as judge
-    from sshprobe.report.counting import counted_record, worst_first
-    from sshprobe.report.reading import read_records
+    from sshprobe.store.reading import read_records
+    from sshprobe.views.host_stats import counted_record, worst_first
 
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)

@@ -16,7 +16,7 @@ from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.profiles import Profile
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -201,7 +201,7 @@ def standard_input() -> IO[bytes] | None:
 
 def terminal() -> Terminal:
     """Return what standard output can show: colour only on a terminal, and never with NO_COLOR."""
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
 
     is_terminal = sys.stdout.isatty()
     colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

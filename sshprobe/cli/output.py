@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
     from sshprobe.profiles import Profile
-    from sshprobe.report.counting import Counted
-    from sshprobe.report.jsonl import RecordWriter
-    from sshprobe.report.table import FleetTable
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.fleet_table import FleetTable
+    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.store.jsonl import RecordWriter
+    from sshprobe.views.host_stats import Counted
 
 
 class _Written(NamedTuple):
@@ -63,7 +63,7 @@ class SweepOutput:
         save: Callable[[SummaryRecord], None] | None = None,
     ) -> None:
         from sshprobe.grading import FleetFacts
-        from sshprobe.report.summary import SummaryBuilder
+        from sshprobe.views.summary import SummaryBuilder
 
         self._writer = writer
         self._audience = audience
@@ -111,7 +111,7 @@ class SweepOutput:
 
     def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
-        from sshprobe.report.counting import counted_record
+        from sshprobe.views.host_stats import counted_record
 
         self._count([_Written(record, counted_record(record))])
 
@@ -172,7 +172,7 @@ class Human:
         kept_in: str | None = None,
         resumable: bool = False,
     ) -> None:
-        from sshprobe.report.table import FleetTable
+        from sshprobe.render.text.fleet_table import FleetTable
 
         self._terminal = terminal
         self._profiles = profiles if verbose else profiles[:1]
@@ -207,8 +207,8 @@ class Human:
                 self._show(host.record())
 
     def _show(self, record: HostRecord) -> None:
-        from sshprobe.report.host_details import saw_nothing
-        from sshprobe.report.terminal import Terminal
+        from sshprobe.render.text.host_details import saw_nothing
+        from sshprobe.render.text.terminal import Terminal
 
         if saw_nothing(record) and not self._few:
             return  # the table says it all; in a sweep of dead networks there are thousands
@@ -226,7 +226,7 @@ class Human:
 
     def copy(self, summary: SummaryRecord) -> None:
         """Write the same into the file that gets a copy."""
-        from sshprobe.report.terminal import Terminal
+        from sshprobe.render.text.terminal import Terminal
 
         if self._copy_to is not None:
             self._copy(self._end(summary, Terminal(), self._plain_table))
@@ -282,7 +282,7 @@ def open_output(
 ) -> Iterator[SweepOutput]:
     """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
 
-    What the file held before is kept beside it, and standard error told so (`sshprobe.report.files`).
+    What the file held before is kept beside it, and standard error told so (`sshprobe.store.files`).
 
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
@@ -294,9 +294,9 @@ def open_output(
         InputError: the file cannot be written.
     """
     from sshprobe.grading import FleetIndex
-    from sshprobe.report.files import appending_lines, replacing
-    from sshprobe.report.json_document import JsonDocumentWriter
-    from sshprobe.report.jsonl import JsonLinesWriter
+    from sshprobe.store.files import appending_lines, replacing
+    from sshprobe.store.json_document import JsonDocumentWriter
+    from sshprobe.store.jsonl import JsonLinesWriter
 
     if name is not None:
         format_ = format_ or format_of(name)

@@ -48,7 +48,7 @@ def format_of(name: str) -> str:
 
 def hold(name: str | None) -> None:
     """Keep other processes from writing a file until this command ends. Raises `InputError` if one does."""
-    from sshprobe.report.files import writing
+    from sshprobe.store.files import writing
 
     if name is not None:
         click.get_current_context().with_resource(writing(name, note))
@@ -59,7 +59,7 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
 
     `option`: the one that named it.
     """
-    from sshprobe.report.files import kept_interrupted_name, kept_name
+    from sshprobe.store.files import kept_interrupted_name, kept_name
 
     if output is None:
         return

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord
     from sshprobe.profiles import Profile
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
 
 
 @click.group(invoke_without_command=True, no_args_is_help=False)
@@ -47,7 +47,7 @@ def list_(format_: str) -> None:
         return
     from tabulate import tabulate
 
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
 
     cells = [[each.id, each.version, each.date, each.title + _remark(each)] for each in found]
     cells.append([FAMILY, stock_range(), "", "what that release of OpenSSH offers by default"])
@@ -175,7 +175,7 @@ def make(
     if output is None:
         click.echo(text, nl=False)
         return ExitCode.OK
-    from sshprobe.report.files import replacing
+    from sshprobe.store.files import replacing
 
     with replacing(output, private=False) as stream:
         stream.write(text.encode("utf-8"))
@@ -211,7 +211,7 @@ def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
 def _saved_host(file: str, host: str | None) -> Observation:
     from sshprobe.model.observation import endpoint
     from sshprobe.model.records import HostRecord
-    from sshprobe.report.reading import read_records
+    from sshprobe.store.reading import read_records
 
     found = [
         record

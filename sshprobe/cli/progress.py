@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from sshprobe.report.summary import SummaryBuilder
     from sshprobe.sweep import Progress
+    from sshprobe.views.summary import SummaryBuilder
 
 _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""

@@ -24,11 +24,12 @@ from sshprobe.model.errors import InputError
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
-    from sshprobe.model.records import HostRecord, Record
+    from sshprobe.model.records import HostRecord, Record, SummaryRecord
     from sshprobe.model.verdict import Finding, Severity
-    from sshprobe.report.by_algorithm import ByAlgorithm
-    from sshprobe.report.by_host import ByHost
-    from sshprobe.report.by_key import ByKey
+    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.views.by_algorithm import ByAlgorithm
+    from sshprobe.views.by_host import ByHost
+    from sshprobe.views.by_key import ByKey
 
 
 @click.command()
@@ -78,9 +79,9 @@ def report(
     from sshprobe.cli.key_search import search_in_processes
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import HostRecord
-    from sshprobe.report.reading import read_records
-    from sshprobe.report.summary import SummaryBuilder
-    from sshprobe.report.terminal import Terminal
+    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.store.reading import read_records
+    from sshprobe.views.summary import SummaryBuilder
 
     if format_ == "ssh-audit" and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
         raise click.UsageError("`--format ssh-audit` has its own order: leave out `--by`")
@@ -125,7 +126,7 @@ def report(
         text = msgspec.json.encode(view.document(summary)).decode("utf-8") + "\n"
     else:
         shown = terminal() if output is None else Terminal()
-        text = view.table(summary, shown, servers=builder.servers, verbose=verbose)
+        text = _table(view, summary, shown, servers=builder.servers, verbose=verbose)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -144,7 +145,7 @@ def _format_of(name: str) -> str:
 
 
 def _stream(output: str | None) -> contextlib.AbstractContextManager[IO[bytes]]:
-    from sshprobe.report.files import replacing
+    from sshprobe.store.files import replacing
 
     return contextlib.nullcontext(sys.stdout.buffer) if output is None else replacing(output, keeping=note)
 
@@ -167,20 +168,34 @@ def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
 
 def _view(by: str, fleet: FleetReport, wanted: HostFilter) -> ByAlgorithm | ByHost | ByKey:
     if by == "algorithm":
-        from sshprobe.report.by_algorithm import ByAlgorithm
+        from sshprobe.views.by_algorithm import ByAlgorithm
 
         return ByAlgorithm(_assess)
     if by == "key":
-        from sshprobe.report.by_key import ByKey
+        from sshprobe.views.by_key import ByKey
 
         return ByKey(fleet)
     from sshprobe.grading import FleetIndex, key_findings
-    from sshprobe.report.by_host import ByHost
+    from sshprobe.views.by_host import ByHost
 
     index = FleetIndex(fleet)
     if wanted.wants_findings:
         return ByHost(lambda record: _worst_first(filter(wanted.finds, _all_findings(record, index))), every=True)
     return ByHost(lambda record: key_findings(record, index), every=wanted.is_active)
+
+
+def _table(
+    view: ByAlgorithm | ByHost | ByKey, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool
+) -> str:
+    from sshprobe.render.text import by_tables
+    from sshprobe.views.by_algorithm import ByAlgorithm
+    from sshprobe.views.by_host import ByHost
+
+    if isinstance(view, ByAlgorithm):
+        return by_tables.algorithm_table(view, summary, terminal, servers=servers, verbose=verbose)
+    if isinstance(view, ByHost):
+        return by_tables.host_table(view, summary, terminal, servers=servers, verbose=verbose)
+    return by_tables.key_table(view, summary, terminal, servers=servers, verbose=verbose)
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -197,7 +212,7 @@ def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, stream: IO[by
     """Print hosts in the shape of ssh-audit, with what holds of them whatever a profile asks."""
     from sshprobe.cli.without_profile import describe, findings_of
     from sshprobe.grading import FleetIndex
-    from sshprobe.report.ssh_audit import SSHAuditWriter
+    from sshprobe.render.ssh_audit import SSHAuditWriter
 
     index = FleetIndex(fleet)
     writer = SSHAuditWriter(stream, describe, lambda record: findings_of(record, fleet=index), several=several)

@@ -22,7 +22,7 @@ from sshprobe.model.escape import escape_unprintable
 if TYPE_CHECKING:
     from sshprobe.model.records import PaceSettings, SourceFile, SweepRecord, SweepSettings
     from sshprobe.profiles import Profile
-    from sshprobe.report.resuming import Resumption
+    from sshprobe.store.resuming import Resumption
     from sshprobe.targets import TargetStream
 
 SHOWN = 8
@@ -187,7 +187,7 @@ def say_targets(name: str, chosen: ChosenTargets) -> None:
 
 def _refuse_foreign(name: str, now: SweepSettings) -> None:
     """Raise `InputError` if a file is not a sweep that can be resumed: that says more than missing targets."""
-    from sshprobe.report.resuming import Resumption
+    from sshprobe.store.resuming import Resumption
 
     Resumption(name, all_addresses=now.all_addresses)
 
@@ -281,7 +281,7 @@ def read_resumed(
     """Read the sweep to go on with. Raises `InputError` if it is none, or was graded by other rules."""
     if name is None:
         return None
-    from sshprobe.report.resuming import Resumption
+    from sshprobe.store.resuming import Resumption
 
     done = Resumption(name, all_addresses=all_addresses)
     if done.header is not None:

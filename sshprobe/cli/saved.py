@@ -243,7 +243,7 @@ class NewTable:
 
         The file is replaced as a whole: half a table would make it unreadable.
         """
-        from sshprobe.report.files import replacing, writing
+        from sshprobe.store.files import replacing, writing
 
         path = self._file.path
         try:

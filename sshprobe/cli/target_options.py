@@ -122,7 +122,7 @@ class ChosenTargets:
         more = []
         if self.records:
             from sshprobe.cli.fleet_options import say_which_count
-            from sshprobe.report.reading import read_records
+            from sshprobe.store.reading import read_records
 
             more.append(
                 targets_of_records(

@@ -15,7 +15,7 @@ import click
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import endpoint
-from sshprobe.report.backups import holds_sweep
+from sshprobe.store.backups import holds_sweep
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -12,8 +12,8 @@ from sshprobe.cli import main
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import load_profile
 from sshprobe.profiles.toml_files import LARGEST_FILE, toml_document
-from sshprobe.report import reading
-from sshprobe.report.reading import read_records
+from sshprobe.store import reading
+from sshprobe.store.reading import read_records
 
 PROFILE = """\
 id = "mine"

@@ -15,7 +15,7 @@ import yaml
 
 from sshprobe.cli import main
 from sshprobe.model.records import HostRecord, Record
-from sshprobe.report.fix.ansible import is_inventory_name
+from sshprobe.render.fix.ansible import is_inventory_name
 from tests.installed import need_program
 from tests.sample_records import HEADER, captured, failed
 

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from sshprobe.model.records import HostRecord, SweepRecord
-from sshprobe.report.summary import SummaryBuilder
+from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key
 from tests.sample_records import captured, failed

@@ -5,8 +5,8 @@ import msgspec
 from sshprobe.cli.demo import DemoReport
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.report.summary import SummaryBuilder
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import captured
 
 

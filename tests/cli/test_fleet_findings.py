@@ -14,8 +14,8 @@ from sshprobe.judging import Judge, line_of, record_of
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.report.host_block import host_block
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_cli_report import KEYS
 from tests.grading.observations import host_key

@@ -15,8 +15,8 @@ from sshprobe.cli.key_search import search_in_processes
 from sshprobe.grading import FleetFacts, fleet
 from sshprobe.grading.batch_gcd import shared_factors
 from sshprobe.grading.keys import is_well_formed
-from sshprobe.report.fleet_words import key_sentences
-from sshprobe.report.summary import SummaryBuilder
+from sshprobe.render.text.fleet_phrases import key_sentences
+from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.cli.test_cli_report import with_keys
 from tests.grading.rsa_keys import rsa_host_key

@@ -8,8 +8,8 @@ import pytest
 
 from sshprobe.cli.output import Human, SweepOutput
 from sshprobe.model.records import HostRecord
-from sshprobe.report.jsonl import JsonLinesWriter
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.text.terminal import Terminal
+from sshprobe.store.jsonl import JsonLinesWriter
 from tests.sample_records import WANTING, captured, failed, judged
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.report.files import replacing
+from sshprobe.store.files import replacing
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.sample_records import captured, failed
 

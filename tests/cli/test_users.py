@@ -11,8 +11,8 @@ from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.report.counting import counted_record
 from sshprobe.scanner import Scanner
+from sshprobe.views.host_stats import counted_record
 from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values
 from tests.grading.observations import modern
 

@@ -19,13 +19,13 @@ import sshprobe.cli.progress
 import sshprobe.cli.resume
 import sshprobe.cli.scan
 import sshprobe.parallel
-import sshprobe.report.files
-import sshprobe.report.json_document
-import sshprobe.report.jsonl
-import sshprobe.report.reading
-import sshprobe.report.resuming
-import sshprobe.report.table
+import sshprobe.render.text.fleet_table
 import sshprobe.scanner
+import sshprobe.store.files
+import sshprobe.store.json_document
+import sshprobe.store.jsonl
+import sshprobe.store.reading
+import sshprobe.store.resuming
 from sshprobe.__main__ import run
 
 MODULES = sshprobe

@@ -19,7 +19,7 @@ from sshprobe.model.observation import HostKey, Observation, endpoint
 from sshprobe.model.verdict import FLEET_FINDINGS, Effect
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.report.summary import fleet_severities
+from sshprobe.views.summary import fleet_severities
 from sshprobe.wire.host_keys import parse_host_key
 from tests.grading.observations import identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key

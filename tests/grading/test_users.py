@@ -15,8 +15,8 @@ from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.golden import golden_profile
-from sshprobe.report.host_block import host_block
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
 from tests.grading.observations import modern
 
 MODERN = load_profile("mozilla-modern")

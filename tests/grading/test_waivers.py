@@ -15,10 +15,10 @@ from sshprobe.model.records import HostRecord, WaivedCount
 from sshprobe.model.verdict import Effect, Finding, Verdict, Waived
 from sshprobe.profiles import Profile, load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.report.host_block import host_block
-from sshprobe.report.summary import SummaryBuilder
-from sshprobe.report.table import FleetTable
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.text.fleet_table import FleetTable
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.summary import SummaryBuilder
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
 
 HEAD = """\

@@ -22,8 +22,8 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Remedy
 from sshprobe.profiles import Profile, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.report.fix.pasted import drop_in, sshd_config
-from sshprobe.report.fix.plan import Plan
+from sshprobe.render.fix.pasted import drop_in, sshd_config
+from sshprobe.render.fix.plan import Plan
 from sshprobe.wire.kex.groups import group
 
 WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"

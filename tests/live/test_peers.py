@@ -21,7 +21,7 @@ from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.report.ssh_audit import SSHAuditWriter, ssh_audit_document
+from sshprobe.render.ssh_audit import SSHAuditWriter, ssh_audit_document
 from tests.grading.observations import modern
 from tests.installed import need, need_program
 from tests.live import known_differences as known
@@ -38,7 +38,7 @@ from tests.live.peers import (
     ssh_audit_of_several,
 )
 from tests.peers.replay import ReplayServer
-from tests.report.importers import defect_dojo, secure_code_box
+from tests.render.importers import defect_dojo, secure_code_box
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
 

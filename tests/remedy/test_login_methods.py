@@ -15,11 +15,11 @@ from sshprobe.profiles import Profile, available_profiles, load_profile, parse_p
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.configuration import sshd_config as configuration
 from sshprobe.remedy.golden import golden_profile
-from sshprobe.report.fix.ansible import playbook
-from sshprobe.report.fix.pasted import drop_in, sshd_config
-from sshprobe.report.fix.plan import Plan
-from sshprobe.report.host_block import host_block
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.fix.ansible import playbook
+from sshprobe.render.fix.pasted import drop_in, sshd_config
+from sshprobe.render.fix.plan import Plan
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
 from tests.grading.observations import identification, modern
 
 LINE = "AuthenticationMethods publickey"

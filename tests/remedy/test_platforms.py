@@ -15,11 +15,11 @@ from sshprobe.model.remedy import Platform
 from sshprobe.profiles import available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, platform_of
-from sshprobe.report.fix.ansible import NOTHING, playbook
-from sshprobe.report.fix.pasted import drop_in, sshd_config
-from sshprobe.report.fix.plan import Plan
-from sshprobe.report.host_block import host_block
-from sshprobe.report.terminal import Terminal
+from sshprobe.render.fix.ansible import NOTHING, playbook
+from sshprobe.render.fix.pasted import drop_in, sshd_config
+from sshprobe.render.fix.plan import Plan
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
 from tests.grading.observations import host_key, identification, modern, modulus
 
 MODERN = load_profile("mozilla-modern")

@@ -10,7 +10,7 @@ from sshprobe.grading.terrapin import exposed_directions
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.report.ssh_audit import ssh_audit_document
+from sshprobe.render.ssh_audit import ssh_audit_document
 from tests.grading.observations import modern
 from tests.reports.conftest import StartDevice
 

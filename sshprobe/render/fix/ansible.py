@@ -1,0 +1,232 @@
+"""An Ansible playbook: one play for each group of OpenSSH servers that need the same, of builtin modules alone.
+
+Nothing that a server said is in a value of it: names of hosts are, if they are names or addresses and no pattern, and
+lines and commands that `sshprobe.grading` made. What servers said is in comments, where it can do nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from sshprobe.model.remedy import Change, NewKey, Platform
+from sshprobe.render.fix.plan import Group, Plan, cautions, comment, heading, left, not_for, ungraded
+from sshprobe.views.host import letter
+
+CHAIN = "AuthenticationMethods "
+
+NOTHING = (
+    "# No host has anything that a playbook can change. Ansible refuses a playbook without a play: this says so.",
+    "- name: Nothing to change",
+    "  hosts: localhost",
+    "  connection: local",
+    "  gather_facts: false",
+    "  tasks:",
+    "    - name: Say so",
+    "      ansible.builtin.debug:",
+    "        msg: No host has anything that a playbook can change",
+)
+
+OF_GROUPS = frozenset({"all", "ungrouped"})
+"""Names that stand for groups in every inventory."""
+
+
+def playbook(plan: Plan) -> str:
+    """Return the playbook."""
+    # A list of algorithms is one line of sshd_config, as long as it is.
+    lines = ["---", "# yamllint disable rule:line-length"]
+    plays = 0
+    for group in plan.groups():
+        platform = group.platform
+        if platform is None:
+            why = not_for(group)
+            lines += comment(
+                f"Left out: {place}, {group.about or 'unknown software'}: {why}." for place in group.places()
+            )
+            continue
+        names: dict[str, list[str]] = {}
+        for host, port in group.hosts:
+            name = _inventory_name(host, group.names.get((host, port)))
+            if is_inventory_name(name):
+                names.setdefault(name, []).append(host)
+        lines += comment([*heading(group), *cautions(group), *left(group)])
+        lines += comment(
+            f"Left out: {json.dumps(host)} cannot be the name of a host in an inventory."
+            for host, port in group.hosts
+            if not is_inventory_name(_inventory_name(host, group.names.get((host, port))))
+        )
+        if group.changes and names:
+            plays += 1
+            lines += [*_play(group, platform, names, plays), ""]
+    lines += comment(ungraded(plan))
+    if not plays:
+        lines += NOTHING
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def is_inventory_name(host: str) -> bool:
+    """Whether a name stands for one host as a pattern of Ansible: no wildcard, no group, no template."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,252})", host) is not None and host not in OF_GROUPS
+    return "%" not in host
+
+
+def _inventory_name(host: str, target: str | None) -> str:
+    """Return what an inventory calls a host: `target`, if that is a name and no network, range or "host:port"."""
+    if target is not None and is_inventory_name(target) and re.search("[A-Za-z]", target):
+        return target
+    return host
+
+
+def _play(group: Group, platform: Platform, names: dict[str, list[str]], number: int) -> Iterator[str]:
+    """Yield one play. `names` has the hosts that were asked for each name."""
+    renamed = {name: hosts for name, hosts in names.items() if hosts != [name]}
+    profile, remedy = group.verdict[0], group.remedy
+    yield f"- name: {_text(f'SSH servers to {letter(remedy)} ({remedy.score}) under {profile}')}"
+    yield f"  hosts: &hosts_{number}"
+    yield from (f"    - {_text(name)}" for name in names)
+    yield "  become: true"
+    yield "  gather_facts: false"
+    yield "  # One host first: if it cannot be logged into any more, the play ends there."
+    yield '  serial: [1, "25%"]'
+    yield "  max_fail_percentage: 0"
+    yield "  vars:"
+    yield f"    sshprobe_hosts: *hosts_{number}"
+    if renamed:
+        yield "    sshprobe_addresses:"
+        yield from (f"      {_text(name)}: {json.dumps(hosts)}" for name, hosts in renamed.items())
+    service = platform.service or "{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}"
+    yield f"    sshd_service: {json.dumps(service)}"
+    yield "  tasks:"
+    # No pattern of Ansible stands for a host and not for a group. Before the facts, for which it logs in.
+    yield "    - name: Stop at a host that was not scanned"
+    yield "      ansible.builtin.fail:"
+    yield '        msg: "a group of the inventory is called as a host of the sweep: take it out of `hosts`"'
+    yield "      when: inventory_hostname not in sshprobe_hosts"
+    if renamed:
+        # Nor does a name alone say that it is the same machine in the inventory that the play is run with.
+        yield "    - name: Stop at a host that has another address than the one that was scanned"
+        yield "      ansible.builtin.fail:"
+        yield '        msg: "its ansible_host is not what was scanned under this name: see sshprobe_addresses"'
+        yield "      when: >-"
+        yield "        inventory_hostname in sshprobe_addresses and (ansible_host | default(inventory_hostname))"
+        yield "        not in [inventory_hostname] + sshprobe_addresses[inventory_hostname]"
+    yield "    - name: Gather facts"
+    yield "      ansible.builtin.setup:"
+    if any(change.beside and change.text[-1].startswith(CHAIN) for change in group.changes):
+        yield from _indented(_stop_at_a_chain(platform))
+    for change in group.changes:
+        if change.moduli_bits is not None:
+            yield from _indented(_moduli(change, change.moduli_bits, platform.moduli))
+    for change in group.changes:
+        if change.key is not None:
+            yield from _indented(_key(change, change.key))
+    yield from _indented(_configuration(group, platform))
+    yield "    - name: Check the configuration"
+    yield f"      ansible.builtin.command: {platform.sshd} -t"
+    yield "      changed_when: false"
+    yield "    - name: Restart sshd now"
+    yield "      ansible.builtin.meta: flush_handlers"
+    yield "    - name: Log in anew"
+    yield "      ansible.builtin.meta: reset_connection"
+    yield "    - name: See that a new login works"
+    yield "      ansible.builtin.wait_for_connection:"
+    yield "        timeout: 60"
+    yield "  handlers:"
+    yield "    - name: Restart sshd"
+    yield "      ansible.builtin.service:"
+    yield '        name: "{{ sshd_service }}"'
+    yield "        state: restarted"
+
+
+def _text(text: str) -> str:
+    """A double-quoted scalar: JSON's strings are YAML's. Braces that begin a template are kept from being one."""
+    return json.dumps(re.sub(r"\{(?=[{%#])", "{ ", text))
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (f"    {line}" for line in lines)
+
+
+def _stop_at_a_chain(platform: Platform) -> Iterator[str]:
+    """Yield tasks that end the play at a host where a second factor is required: the line would end that.
+
+    On the host it can be seen, except in a Match block.
+    """
+    yield "- name: Read which methods sshd requires today"
+    yield f"  ansible.builtin.command: {platform.sshd} -T"
+    yield "  register: sshprobe_sshd"
+    yield "  changed_when: false"
+    yield "- name: Stop at a host that requires a second factor"
+    yield "  ansible.builtin.fail:"
+    yield '    msg: "AuthenticationMethods has a chain here: the line of this play would leave a key alone"'
+    yield "  when: sshprobe_sshd.stdout is search('(?im)^authenticationmethods [^\\n]*,')"
+
+
+def _moduli(change: Change, bits: int, file: str) -> Iterator[str]:
+    yield from comment(change.reasons)
+    yield f"- name: Keep moduli of {bits} bits and more alone"
+    yield "  ansible.builtin.shell: |"
+    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit !small }}' {file} || exit 0"
+    yield from (f"    {line}" for command in change.commands for line in _shell_lines(command))
+    yield f"    awk '/^[0-9]/ && $5 < {bits - 1} {{ small = 1 }} END {{ exit small }}' {file} && echo changed"
+    yield "  register: sshprobe_moduli"
+    yield "  changed_when: \"'changed' in sshprobe_moduli.stdout\""
+
+
+def _shell_lines(command: str) -> list[str]:
+    """The parts of a command, one a line: it ends after `;` and `&&` that are outside of quotes."""
+    parts = re.split(r"((?:[^';&]|'[^']*'|&(?!&))+(?:&&|;|$))", command)
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _key(change: Change, key: NewKey) -> Iterator[str]:
+    yield from comment(change.reasons)
+    new = f"{key.file}.new" if key.replaces else key.file
+    size = "" if key.bits is None else f" -b {key.bits}"
+    yield f"- name: Make a new {key.type} host key"
+    yield "  ansible.builtin.shell: |"
+    yield "    set -e"
+    if key.replaces:
+        yield f"    rm -f {new} {new}.pub"
+    yield f"    ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {new}"
+    creates = key.file
+    if key.replaces:
+        # The key that goes stays beside it: that it is there says that this was done.
+        creates = f"{key.file}.before-sshprobe"
+        yield f"    if test -e {key.file}"
+        yield f"    then cp -p {key.file} {creates}"
+        yield f"    else : > {creates}"
+        yield "    fi"
+        yield f"    mv {new} {key.file}"
+        yield f"    mv {new}.pub {key.file}.pub"
+    yield "  args:"
+    yield f"    creates: {creates}"
+    yield "  notify: Restart sshd"
+
+
+def _configuration(group: Group, platform: Platform) -> Iterator[str]:
+    for change in group.changes:
+        if change.text:
+            yield from _block(change, platform)
+
+
+def _block(change: Change, platform: Platform) -> Iterator[str]:
+    # A block for each matter, by its keyword: what another scan finds later must not put back what this one fixes.
+    keyword = change.text[-1].split()[0]
+    yield from comment([*change.reasons, *change.beside])
+    yield f"- name: {_text(f'Put {keyword} first in sshd_config')}"
+    yield "  ansible.builtin.blockinfile:"
+    yield f"    path: {platform.folder}/sshd_config"
+    yield "    insertbefore: BOF"
+    yield "    backup: true"
+    yield f"    validate: {platform.sshd} -t -f %s"
+    yield f"    marker: {_text(f'# {{mark}} sshprobe {keyword}')}"
+    yield "    block: |"
+    for line in change.text:
+        yield f"      {line}"
+    yield "  notify: Restart sshd"

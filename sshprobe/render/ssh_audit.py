@@ -1,0 +1,323 @@
+"""Records as ssh-audit prints them (`ssh-audit -j`), for the programs that import that: DefectDojo, secureCodeBox.
+
+Keys, types and order are those of `build_struct` in ssh-audit 3.9.0 (MIT, 2026-07-04); what it says of an algorithm is
+our own. One host is an object, several are a list, as ssh-audit prints for `-T`. A key is left out where ssh-audit
+leaves it out: without name-lists there is no "kex", and not an empty one, which would read as a host without fault.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Any, Literal
+
+import msgspec
+
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import HostKey
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import SEVERITIES, Finding, Severity
+from sshprobe.render.text.terminal import printable
+
+List = Literal["kex", "key", "enc", "mac"]
+"""The lists of algorithms by ssh-audit's names."""
+
+_FIELDS: dict[List, tuple[str, ...]] = {
+    # ssh-audit has the direction server to client only. What is named in the other alone must not be lost.
+    "kex": ("kex_algorithms",),
+    "key": ("server_host_key_algorithms",),
+    "enc": ("encryption_algorithms_server_to_client", "encryption_algorithms_client_to_server"),
+    "mac": ("mac_algorithms_server_to_client", "mac_algorithms_client_to_server"),
+}
+_COMPRESSION = ("compression_algorithms_server_to_client", "compression_algorithms_client_to_server")
+_CLASSES: dict[List, str] = {"kex": "kex", "key": "host_key", "enc": "cipher", "mac": "mac"}
+
+_RSA = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
+"""The names under which one RSA key signs (RFC 8332)."""
+_CERTIFICATE = "-cert-v01@openssh.com"
+
+_STRICT = "all that it offers: update to a release with strict key exchange"
+_OTHERS = "all that it offers: offer a better one, then take it out"
+_LARGER = "increase modulus size to 3072 bits or larger"
+
+
+class AlgorithmNotes(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to say of one algorithm by its name alone."""
+
+    severity: Severity | None = None
+    """Of its weakness. None: it has none."""
+    weakness: str = ""
+    facts: tuple[str, ...] = ()
+    signal: bool = False
+    """It is a signal in a list, and no algorithm that could be agreed on."""
+
+
+Describe = Callable[[str, str], AlgorithmNotes]
+"""Class ("kex", "host_key", "cipher", "mac") and name to notes."""
+
+Judge = Callable[[HostRecord], Iterable[Finding]]
+"""A host to the findings that hold whatever a profile asks."""
+
+
+class SSHAuditWriter:
+    """Writes hosts as they come: `host` for each, then `end`. `several`: as a list."""
+
+    def __init__(self, stream: IO[bytes], describe: Describe, judge: Judge, *, several: bool) -> None:
+        self._stream = stream
+        self._describe = describe
+        self._judge = judge
+        self._several = several
+        self._encoder = msgspec.json.Encoder(order="sorted")
+        self._written = 0
+        self.left_out = 0
+        """Hosts of which nothing is known that ssh-audit has a place for."""
+
+    def host(self, record: HostRecord) -> None:
+        """Write one host; one that said nothing is counted and left out, as ssh-audit does."""
+        if record.identification is None and record.kex_algorithms is None:
+            self.left_out += 1
+            return
+        if self._several:
+            self._stream.write(b", " if self._written else b"[")
+        self._written += 1
+        self._stream.write(self._encoder.encode(ssh_audit_document(record, self._describe, self._judge(record))))
+
+    def end(self) -> None:
+        """Write what closes the document: valid JSON, whatever came."""
+        if not self._written:
+            self._stream.write(b"[]")
+        elif self._several:
+            self._stream.write(b"]")
+        self._stream.write(b"\n")
+        self._stream.flush()
+
+
+def ssh_audit_document(record: HostRecord, describe: Describe, findings: Iterable[Finding]) -> dict[str, Any]:
+    """Return one host as ssh-audit's standard audit has it."""
+    record = printable(record)
+    identification = record.identification
+    document: dict[str, Any] = {
+        "banner": {
+            "raw": identification.raw if identification else "",
+            "protocol": identification.protocol if identification else None,
+            "software": identification.software if identification else None,
+            "comments": identification.comments if identification else None,
+        },
+        "target": f"{record.host}:{record.port}",
+        "cves": [],  # always, since 3.3.0
+    }
+    marks = _Marks()
+    offered = {list_: _both(record, fields) for list_, fields in _FIELDS.items()}
+    for finding in findings:
+        marks.take(finding, record, offered)
+    if record.kex_algorithms is not None:
+        document["compression"] = _both(record, _COMPRESSION)
+        for list_, names in offered.items():
+            document[list_] = [_entry(list_, name, record, describe, marks) for name in names]
+        document["fingerprints"] = _fingerprints(record.host_keys or ())
+        marks.leave_something(record)
+    document["recommendations"] = marks.recommendations
+    document["additional_notes"] = [*marks.additional, *_not_seen(record)]
+    return document
+
+
+def _not_seen(record: HostRecord) -> Iterator[str]:
+    """Say what nothing is said of: it must not read as a host without fault."""
+    if record.status != "ok":
+        yield f"not all was seen: {record.error or record.status}"
+    if record.kex_algorithms is None:
+        return
+    if record.host_keys is None:
+        yield "host keys were not asked for"
+    groups = [name for name in record.kex_algorithms if _is_group_exchange(name)]
+    if groups and not any(each.modulus_bits for each in record.group_exchange or ()):
+        yield f"the size of the groups of {', '.join(groups)} was not seen"
+    if record.several_servers:
+        yield "several servers answer at this address; others may that were not met"
+
+
+class _Marks:
+    """What findings say of entries of the lists, and what has no entry."""
+
+    def __init__(self) -> None:
+        self.notes: dict[tuple[List, str], list[tuple[Severity, str]]] = {}
+        self.additional: list[str] = []
+        self.terrapin: set[tuple[List, str]] = set()
+        """What nothing but Terrapin speaks against."""
+        self.signals: set[str] = set()
+        self._worst: dict[tuple[List, str], int] = {}
+        self.recommendations: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
+
+    def take(self, finding: Finding, record: HostRecord, offered: dict[List, list[str]]) -> None:
+        """Put a finding on the entries that it is about. Those on single names come by `describe`."""
+        if finding.id.endswith(".weak"):
+            return
+        text = escape_unprintable(f"{finding.message} ({finding.severity})")
+        if finding.id == "kex.terrapin":
+            places = list(_open_to_terrapin(record))
+            self.terrapin.update(places)
+        else:
+            places = [(list_, name) for list_ in offered for name in offered[list_] if _is_about(finding, list_, name)]
+        if not places or finding.id == "kex.terrapin":
+            self.additional.append(f"{escape_unprintable(finding.algorithm)}: {text}" if finding.algorithm else text)
+        for list_, name in places:
+            self.notes.setdefault((list_, name), []).append((finding.severity, text))
+            larger = finding.id in ("host_key.size", "group_exchange.modulus")
+            self.recommend(list_, name, finding.severity, _LARGER if larger else "")
+
+    def recommend(self, list_: List, name: str, severity: Severity, change: str = "") -> None:
+        """Recommend to take `name` out of a list or, with `change`, what to do about it."""
+        rank = SEVERITIES.index(severity)
+        self._worst[list_, name] = min(rank, self._worst.get((list_, name), rank))
+        level = _level(severity)
+        if level == "info":
+            return
+        words = {"fail": "critical", "warn": "warning"}[level]
+        actions = self.recommendations.setdefault(words, {})
+        entries = actions.setdefault("chg" if change else "del", {}).setdefault(list_, [])
+        if all(entry["name"] != name for entry in entries):
+            entries.append({"name": name, "notes": change})
+
+    def leave_something(self, record: HostRecord) -> None:
+        """Where all of a list would go, say of the best of it what to do first: else nobody could log in."""
+        for list_, fields in _FIELDS.items():
+            gone = {entry["name"] for actions in self.recommendations.values() for entry in _dels(actions, list_)}
+            lists = [[name for name in getattr(record, field) or () if name not in self.signals] for field in fields]
+            last: set[str] = set()
+            for names in lists:
+                if names and gone.issuperset(names):
+                    # What only Terrapin speaks against is sound with strict key exchange; else the least bad stays.
+                    mildest = max(self._worst[list_, name] for name in names)
+                    sound = [name for name in names if (list_, name) in self.terrapin]
+                    last.update(sound or [name for name in names if self._worst[list_, name] == mildest])
+            for words, actions in list(self.recommendations.items()):
+                kept = [entry for entry in _dels(actions, list_) if entry["name"] not in last]
+                for name in (entry["name"] for entry in _dels(actions, list_) if entry["name"] in last):
+                    changes = actions.setdefault("chg", {}).setdefault(list_, [])
+                    change = _STRICT if (list_, name) in self.terrapin else _OTHERS
+                    changes.append({"name": name, "notes": change})
+                self._put(words, list_, kept)
+
+    def _put(self, words: str, list_: List, entries: list[dict[str, str]]) -> None:
+        # An empty list or level is left out: importers take what is there for something to do.
+        actions = self.recommendations[words]
+        if "del" in actions:
+            actions["del"].pop(list_, None)
+            if entries:
+                actions["del"][list_] = entries
+            if not actions["del"]:
+                del actions["del"]
+
+
+def _dels(actions: dict[str, dict[str, list[dict[str, str]]]], list_: List) -> list[dict[str, str]]:
+    return actions.get("del", {}).get(list_, [])
+
+
+def _is_about(finding: Finding, list_: List, name: str) -> bool:
+    if finding.category == "host_key":
+        return list_ == "key" and name in _names_of(finding.algorithm or "")
+    if finding.category == "group_exchange":
+        return list_ == "kex" and _is_group_exchange(name)
+    return finding.algorithm is not None and _CLASSES[list_] == finding.category and name == finding.algorithm
+
+
+def _is_group_exchange(name: str) -> bool:
+    return "group-exchange" in name or name.startswith("gss-gex-")
+
+
+def _open_to_terrapin(record: HostRecord) -> Iterator[tuple[List, str]]:
+    """Yield what makes Terrapin work without strict key exchange, as its authors say, each direction by itself."""
+    found: dict[tuple[List, str], None] = {}
+    for ciphers, macs in zip(_FIELDS["enc"], _FIELDS["mac"], strict=True):
+        cbc = [name for name in getattr(record, ciphers) or () if name.endswith("-cbc")]
+        etm = [name for name in getattr(record, macs) or () if name.endswith("-etm@openssh.com")]
+        found |= {("enc", name): None for name in getattr(record, ciphers) or () if name.startswith("chacha20-poly")}
+        if cbc and etm:
+            found |= {("enc", name): None for name in cbc} | {("mac", name): None for name in etm}
+    yield from found
+
+
+def _names_of(key_type: str) -> tuple[str, ...]:
+    """Return the names of the algorithms by which a key of a type signs."""
+    if key_type == "ssh-rsa":
+        return _RSA
+    if key_type == f"ssh-rsa{_CERTIFICATE}":
+        return tuple(name + _CERTIFICATE for name in _RSA)
+    return (key_type,)
+
+
+def _level(severity: Severity) -> Literal["fail", "warn", "info"]:
+    """Return ssh-audit's level: importers make High of "fail" and Medium of "warn", and know no other."""
+    if severity in ("critical", "high"):
+        return "fail"
+    return "info" if severity == "note" else "warn"
+
+
+def _both(record: HostRecord, fields: tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys(name for field in fields for name in getattr(record, field) or ()))
+
+
+def _entry(list_: List, name: str, record: HostRecord, describe: Describe, marks: _Marks) -> dict[str, Any]:
+    about = describe(_CLASSES[list_], name)
+    if about.signal:
+        marks.signals.add(name)
+    texts: dict[str, list[str]] = {}
+    if about.severity is not None:
+        texts.setdefault(_level(about.severity), []).append(f"{about.weakness} ({about.severity})")
+        marks.recommend(list_, name, about.severity)
+        marks.terrapin.discard((list_, name))
+    for severity, text in marks.notes.get((list_, name), ()):
+        texts.setdefault(_level(severity), []).append(text)
+    facts = [*about.facts, *_direction(list_, name, record)]
+    if facts:
+        texts.setdefault("info", []).extend(facts)
+    entry: dict[str, Any] = {"algorithm": name, "notes": texts}
+    if list_ == "kex":
+        sizes = [each.modulus_bits for each in record.group_exchange or () if each.algorithm == name]
+        entry |= {"keysize": min(known)} if (known := [size for size in sizes if size is not None]) else {}
+    elif list_ == "key":
+        entry |= _of_key(name, record.host_keys or ())
+    return entry
+
+
+def _direction(list_: List, name: str, record: HostRecord) -> Iterable[str]:
+    if list_ in ("enc", "mac"):
+        to_client, to_server = (getattr(record, field) or () for field in _FIELDS[list_])
+        if name not in to_client:
+            yield "client to server only"
+        elif name not in to_server:
+            yield "server to client only"
+
+
+def _of_key(name: str, keys: Iterable[HostKey]) -> dict[str, Any]:
+    """Return the size of an RSA key, and who signed a certificate."""
+    found: dict[str, Any] = {}
+    for key in sorted(keys, key=lambda key: key.bits or 0):
+        if name not in _names_of(key.type):
+            continue
+        if key.bits is not None and key.type.startswith("ssh-rsa"):
+            found.setdefault("keysize", key.bits)
+        if key.certificate is not None and key.certificate.ca_bits:
+            found.setdefault("ca_algorithm", key.certificate.ca_type)
+            found.setdefault("casize", key.certificate.ca_bits)
+    return found
+
+
+def _fingerprints(keys: Iterable[HostKey]) -> list[dict[str, str]]:
+    """Return SHA-256 and MD5 of each key, by type. Not of certificates: ssh-audit has none of them."""
+    found = []
+    for key in sorted(keys, key=lambda key: (key.type, key.fingerprint)):
+        if _CERTIFICATE in key.type or key.type.endswith("-cert"):
+            continue
+        found.append({"hostkey": key.type, "hash_alg": "SHA256", "hash": key.fingerprint.removeprefix("SHA256:")})
+        try:
+            blob = base64.b64decode(key.blob, validate=True)
+        except (ValueError, binascii.Error):  # a record can come from anywhere
+            continue
+        if blob:
+            digest = hashlib.md5(blob, usedforsecurity=False).hexdigest()
+            pairs = ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
+            found.append({"hostkey": key.type, "hash_alg": "MD5", "hash": pairs})
+    return found

@@ -1,0 +1,74 @@
+"""What the host keys of a fleet say together, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.fleet import SharedKey
+from sshprobe.model.records import SummaryRecord
+from sshprobe.render.text.phrases import count
+
+_WEAK = {
+    "host_key.malformed": ("has numbers that are not those of a key", "have numbers that are not those of a key"),
+    "host_key.close_primes": ("is factored by Fermat's method", "are factored by Fermat's method"),
+    "host_key.roca": ("is vulnerable to ROCA", "are vulnerable to ROCA"),
+    "host_key.exponent": ("has a poor exponent", "have a poor exponent"),
+    "host_key.small_private_key": ("has a private key found by trying", "have private keys found by trying"),
+    "host_key.small_order": ("has a small order", "have a small order"),
+    "host_key.factored": ("is factored", "are factored"),
+    "host_key.known": ("is on a list of known keys", "are on a list of known keys"),
+}
+
+
+def key_sentences(summary: SummaryRecord) -> list[str]:
+    """Return the sentences: "3 host keys are shared by 14 machines." Nothing is said of what was not found."""
+    sentences = []
+    several = [key for key in summary.shared_host_keys if not key.agree]
+    if several:
+        keys, machines = count(len(several), "host key is", "host keys are"), _addresses(several)
+        sentences.append(f"{keys} shared by {count(machines, 'machine')}.")
+    alike = [key for key in summary.shared_host_keys if key.agree]
+    if alike:
+        keys, addresses = count(len(alike), "host key is", "host keys are"), _addresses(alike)
+        sentences.append(
+            f"{keys} on {count(addresses, 'address', 'addresses')} that agree in all that was seen: each time one "
+            "machine, or clones of one image."
+        )
+    if summary.shared_primes:
+        sharing = len({fingerprint for prime in summary.shared_primes for fingerprint in prime.fingerprints})
+        primes = len(summary.shared_primes)
+        sentences.append(f"{sharing:,} RSA keys share {'a prime' if primes == 1 else f'{primes:,} primes'}.")
+    for id, number in (summary.weak_keys or {}).items():
+        one_has, many_have = _WEAK.get(id, (f"has {id}", f"have {id}"))
+        sentences.append(f"{count(number, f'host key {one_has}', f'host keys {many_have}')}.")
+    if summary.moduli_left_out:
+        keys = count(summary.moduli_left_out, "RSA key of over 16,384 bits was", "RSA keys of over 16,384 bits were")
+        sentences.append(f"{keys} left out of the search for shared primes.")
+    return sentences
+
+
+def waiver_sentences(summary: SummaryRecord) -> list[str]:
+    """Return what was waived, one sentence a profile: nobody should take it for fixed."""
+    sentences = []
+    for profile, each in summary.waived.items():
+        findings = f"{count(each.findings, 'finding is', 'findings are')} waived on {count(each.hosts, 'host')}"
+        compliant = f"; {each.compliant:,} of these {'is' if each.compliant == 1 else 'are'} compliant with waivers"
+        sentences.append(f"Under {escape_unprintable(profile)} {findings}{compliant if each.compliant else ''}.")
+    return sentences
+
+
+def unchecked_sentences(summary: SummaryRecord) -> list[str]:
+    """Return what was not looked for."""
+    sentences = []
+    if summary.shared_primes is None:
+        sentences.append("Shared primes: not checked; of so many RSA keys they are looked for if gmpy2 is installed.")
+    if not summary.moduli_tested:
+        sentences.append("Factors of RSA keys: not checked; of so many they are looked for if gmpy2 is installed.")
+    if not summary.known_keys_checked:
+        sentences.append("Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys.")
+    return sentences
+
+
+def _addresses(keys: Iterable[SharedKey]) -> int:
+    return len({place.rpartition(":")[0] for key in keys for place in key.hosts})

@@ -1,0 +1,83 @@
+"""How records are said in words: hosts, software, compliance, counts. Input is printable text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sshprobe.model.observation import Status
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Finding, Verdict
+
+
+class Ended(Protocol):
+    """A record, or what of it is counted."""
+
+    @property
+    def status(self) -> Status:
+        """How the host ended."""
+
+
+def methods_seen_for(record: HostRecord) -> str:
+    """Return for whom methods were seen: "the users root and nobody", "the user root alone". Empty: nothing tells."""
+    found = record.authentication_by_user or {}
+    *others, last = [user for user, answer in found.items() if answer.methods is not None] or [""]
+    return f"the users {', '.join(others)} and {last}" if others else f"the user {last} alone" if last else ""
+
+
+def compliance(verdict: Verdict) -> str:
+    """Return what can be said about the profile as a whole."""
+    if verdict.compliant and verdict.waived:
+        return "compliant with waivers"
+    return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
+
+
+def names(findings: Sequence[Finding], room: int) -> str:
+    """Return the algorithms of findings in at most `room` characters: "aes128-cbc, aes192-cbc +1".
+
+    The first is named in any case. Of authentication methods that is `password`, if it is one: others mean the same
+    and are known to fewer. A finding about the group exchange has no algorithm, and is named so.
+    """
+    found = [finding.algorithm or _NAMELESS.get(finding.category, "") for finding in findings]
+    found.sort(key=lambda name: name != "password")
+    for shown in range(len(found), 1, -1):
+        left = len(found) - shown
+        text = ", ".join(found[:shown]) + (f" +{left}" if left else "")
+        if len(text) <= room:
+            return text
+    return found[0] + (f" +{len(found) - 1}" if len(found) > 1 else "")
+
+
+_NAMELESS = {"group_exchange": "group exchange"}
+
+
+def status(record: Ended) -> str:
+    """Return how the host ended, in words: "dns_error" is "name not resolved"."""
+    return _STATUSES.get(record.status, record.status)
+
+
+def outcome(record: HostRecord) -> str:
+    """Return how the host ended and why: "timeout: no connection within 5 s"; once, where both say the same."""
+    words, error = status(record), record.error
+    if not error:
+        return words
+    return error if f" {words} " in f" {error} " else f"{words}: {error}"
+
+
+_STATUSES = {
+    "dns_error": "name not resolved",
+    "not_ssh": "not SSH",
+    "ssh1_only": "SSH-1 only",
+    "protocol_error": "protocol error",
+}
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """Return "1 host", "2 hosts", "1,024 hosts"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def seconds(milliseconds: float) -> str:
+    """Return a duration for people: "0.4 s", "75 s"."""
+    value = milliseconds / 1000
+    return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"

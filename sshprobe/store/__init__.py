@@ -1,0 +1,1 @@
+"""Records on disk: written, locked, backed up, resumed and read back. Nothing here knows how records look to people."""

@@ -1,0 +1,164 @@
+"""Going on with a sweep that was cut off: what its file holds, and where its file is whole.
+
+A killed sweep leaves whole lines and perhaps a torn last one. What counts as done is what is **written**, not what was
+started. The torn line, the summary of a sweep that was interrupted, and the last target of a sweep of all addresses
+(some of whose records may be missing) are cut off and done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import stat
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import SCHEMA
+from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
+from sshprobe.small_files import MEBIBYTE
+from sshprobe.store.reading import LONGEST_RECORD, lines_of
+
+_NAMED = 1 << 63
+"""Set in the keys of everything but IPv4 addresses, which are kept exactly: 32 bits of address, 16 of port."""
+
+
+_BEGINNING = b'{"type":"sweep",'
+
+
+def host_key_of(host: str, port: int) -> int:
+    """Return 64 bits for a host and port: exact for IPv4, mapped or not, 63 bits of a hash for names and IPv6."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        text = host.lower()
+    else:
+        if isinstance(address, ipaddress.IPv6Address):
+            address = address.ipv4_mapped or address
+        if isinstance(address, ipaddress.IPv4Address):
+            return int(address) << 16 | port
+        text = address.compressed
+    digest = hashlib.blake2b(f"{text} {port}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") | _NAMED
+
+
+class Resumption:
+    """What a file of records holds. Eight bytes of memory for each host in it.
+
+    Raises `InputError` naming file and line if the file is no sweep.
+    """
+
+    def __init__(self, name: str, *, all_addresses: bool) -> None:
+        self.name = name
+        self.header: SweepRecord | None = None
+        self.size = 0
+        """Bytes of the file that stay."""
+        self.duration_ms = 0.0
+        """What the sweep took so far, if it came to write that down."""
+        self._keys = array("Q")
+        self._held: list[tuple[str, int]] = []
+        self._read(all_addresses)
+        self._keys = array("Q", sorted(self._keys))
+
+    def __contains__(self, place: tuple[str, int]) -> bool:
+        key = host_key_of(*place)
+        index = bisect_left(self._keys, key)
+        return index < len(self._keys) and self._keys[index] == key
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def replay(self, take: Callable[[HostRecord], None]) -> None:
+        """Give every host record that stays to `take`, before the file is written to."""
+        decoder = msgspec.json.Decoder(Record)
+        with Path(self.name).open("rb") as stream:
+            while stream.tell() < self.size:
+                record = decoder.decode(stream.readline())
+                if isinstance(record, HostRecord):
+                    take(record)
+
+    def _read(self, all_addresses: bool) -> None:
+        decoder = msgspec.json.Decoder(Record)
+        end = 0
+        try:
+            with Path(self.name).open("rb") as stream:
+                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                    raise InputError("is not a file that can be written on", source=self.name)
+                for number, line in enumerate(lines_of(stream), 1):
+                    if len(line) > LONGEST_RECORD:
+                        words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, which no record is"
+                        raise InputError(words, source=self.name, line=number)
+                    torn = not line.endswith(b"\n")
+                    try:
+                        record = decoder.decode(line)
+                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                        if torn:
+                            break
+                        if number == 1 and line.startswith(b'{"sweep":'):
+                            raise InputError(
+                                "is one JSON document: only JSON lines can be resumed", source=self.name
+                            ) from None
+                        raise InputError("is not a record of a scan", source=self.name, line=number) from None
+                    if torn:
+                        break
+                    self._take(record, number, end, all_addresses)
+                    if isinstance(record, SummaryRecord):  # written anew at the end
+                        self._refuse_more(stream, number)
+                        break
+                    end += len(line)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
+        if self.header is None:
+            if self._is_torn_header():
+                return  # killed before its first line was out: a new beginning
+            raise InputError("does not begin with the header of a sweep", source=self.name, line=1)
+        if not all_addresses:
+            self._release(end)
+
+    def _refuse_more(self, stream: IO[bytes], number: int) -> None:
+        """Raise `InputError` if anything follows a summary: it would be cut off."""
+        for after, line in enumerate(lines_of(stream), number + 1):
+            if line.strip():
+                raise InputError(
+                    "has more records after its summary, which `--resume` would delete: `sshprobe grade` with `-o NEW` "
+                    "makes one sweep of them",
+                    source=self.name,
+                    line=after,
+                )
+
+    def _is_torn_header(self) -> bool:
+        with Path(self.name).open("rb") as stream:
+            line = stream.readline()
+        return not line.endswith(b"\n") and line.startswith(_BEGINNING[: len(line)])
+
+    def _take(self, record: SweepRecord | HostRecord | SummaryRecord, number: int, start: int, hold: bool) -> None:
+        if isinstance(record, SweepRecord):
+            if self.header is not None:
+                raise InputError("holds a second sweep", source=self.name, line=number)
+            if record.schema.split(".")[0] != SCHEMA.split(".")[0]:
+                raise InputError(f"has the record format {record.schema}", source=self.name, line=number)
+            self.header = record
+            return
+        if self.header is None:
+            raise InputError("does not begin with the header of a sweep", source=self.name, line=number)
+        if isinstance(record, SummaryRecord):
+            self.duration_ms = record.duration_ms
+            if not (hold and record.interrupted):
+                self._release(start)
+            return
+        place = (record.host, record.port)
+        if not (hold and place in self._held):
+            self._release(start)
+        self._held.append(place)
+
+    def _release(self, end: int) -> None:
+        """Keep what was held: its target is complete. `end` is where its last line ends."""
+        self._keys.extend({host_key_of(*place) for place in self._held})
+        self._held.clear()
+        self.size = end

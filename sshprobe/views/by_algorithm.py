@@ -1,0 +1,87 @@
+"""Which algorithm is offered by which hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.model.verdict import Severity
+from sshprobe.views.host import place_of
+from sshprobe.views.host_names import name_beside
+
+_FIELDS = {
+    "kex": ("kex_algorithms",),
+    "host_key": ("server_host_key_algorithms",),
+    "cipher": ("encryption_algorithms_client_to_server", "encryption_algorithms_server_to_client"),
+    "mac": ("mac_algorithms_client_to_server", "mac_algorithms_server_to_client"),
+    "compression": ("compression_algorithms_client_to_server", "compression_algorithms_server_to_client"),
+}
+
+Assess = Callable[[str, str], tuple[Severity | None, str, bool]]
+"""Class and name to the severity of a weakness, if it has one, words about it, and whether it is but a signal."""
+
+
+class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One algorithm and the hosts that offer it, in one direction or both."""
+
+    category: str
+    """"kex", "host_key", "cipher", "mac" or "compression"."""
+    algorithm: str
+    severity: Severity | None
+    """Of its weakness. None: it has none."""
+    weakness: str
+    signal: bool
+    """It is a signal in the list, such as "kex-strict-s-v00@openssh.com", and no algorithm."""
+    hosts: list[str]
+    """"address:port", sorted."""
+
+
+class AlgorithmReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`sshprobe report --by algorithm --format json`."""
+
+    by: str = "algorithm"
+    algorithms: list[AlgorithmUse]
+    """By class, most hosts first."""
+    summary: SummaryRecord
+
+
+class ByAlgorithm:
+    """Takes hosts one by one; keeps where each algorithm was seen."""
+
+    def __init__(self, assess: Assess) -> None:
+        self._assess = assess
+        self._hosts: dict[tuple[str, str], set[str]] = {}
+        self.names: dict[str, str] = {}
+        """What hosts are called beside their addresses."""
+
+    def add(self, record: HostRecord) -> None:
+        """Take one host."""
+        place = place_of(record)
+        name = name_beside(record)
+        if name is not None:
+            self.names.setdefault(place, name)
+        for category, fields in _FIELDS.items():
+            for field in fields:
+                for name in getattr(record, field) or ():
+                    self._hosts.setdefault((category, name), set()).add(place)
+
+    def document(self, summary: SummaryRecord) -> AlgorithmReport:
+        """Return the report for programs."""
+        classes = list(_FIELDS)
+        uses = []
+        for (category, name), hosts in self._hosts.items():
+            severity, words, signal = self._assess(category, name)
+            uses.append(
+                AlgorithmUse(
+                    category=category,
+                    algorithm=name,
+                    severity=severity,
+                    weakness=words,
+                    signal=signal,
+                    hosts=sorted(hosts),
+                )
+            )
+        uses.sort(key=lambda use: (classes.index(use.category), -len(use.hosts), use.algorithm))
+        return AlgorithmReport(algorithms=uses, summary=summary)

@@ -1,0 +1,80 @@
+"""What a terminal of 80 columns shows: the words fit, columns stay columns, and what has no room is named."""
+
+import msgspec
+import pytest
+
+from sshprobe.grading import FleetFacts
+from sshprobe.model.records import HostRecord
+from sshprobe.render.text.fleet_table import FleetTable
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.summary import SummaryBuilder
+from tests.sample_records import CLEAN, WANTING, captured, debian12, finding, judged
+
+FINDINGS = [
+    finding("authentication.unlisted", "medium", "password", "the profile wants publickey or gssapi-keyex"),
+    finding("authentication.unlisted", "medium", "keyboard-interactive", "the profile wants publickey or gssapi-keyex"),
+    finding("kex.weak", "medium", "diffie-hellman-group-exchange-sha256", "SHA-1 as exchange hash; not in the profile"),
+    finding("mac.weak", "low", "hmac-sha1", "SHA-1"),
+    finding("mac.weak", "low", "hmac-sha1-etm@openssh.com", "SHA-1"),
+]
+
+
+def block(width: int) -> list[str]:
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=FINDINGS))
+    lines = host_block(record, Terminal(width)).splitlines()
+    return lines[lines.index("") + 1 :]
+
+
+def test_messages_stay_in_their_column_and_names_give_way() -> None:
+    assert block(80)[:6] == [
+        "  medium    auth  password, keyboard-interactive  the profile wants publickey or",
+        "                                                  gssapi-keyex",
+        "  medium    kex   diffie-hellman-group-exchange-sha256",
+        "                                                  SHA-1 as exchange hash; not in",
+        "                                                  the profile",
+        "  low       mac   hmac-sha1 +1                    SHA-1",
+    ]
+    assert "  low       mac   hmac-sha1, hmac-sha1-etm@openssh.com  SHA-1" in block(100)
+
+
+@pytest.mark.parametrize("width", [45, 60, 72, 80, 90])
+def test_no_line_of_a_finding_is_wider_than_the_screen(width: int) -> None:
+    lines = block(width)
+    assert max(map(len, lines[: lines.index("")])) <= max(width, 56)  # a name alone may take more
+    assert "SHA-1 as exchange hash" in " ".join(" ".join(lines).split())
+
+
+def table(records: list[HostRecord], width: int, *, cuts: bool = True) -> list[str]:
+    fleet, summary = FleetTable(Terminal(width, cuts=cuts)), SummaryBuilder()
+    for record in records:
+        fleet.add(record)
+        summary.add(record)
+    return fleet.render(summary.build(duration_ms=1, fleet=FleetFacts().report())).splitlines()
+
+
+def graded(*profiles: str) -> list[HostRecord]:
+    further = [msgspec.structs.replace(CLEAN, profile=profile) for profile in profiles]
+    return [judged(captured("openssh-debian12-9.2p1", "192.0.2.10"), WANTING, *further)]
+
+
+def test_headers_of_further_profiles_take_lines_before_columns_are_cut() -> None:
+    lines = table(graded("mozilla-intermediate", "alibaba-ecs"), 90)
+    assert [line.split()[-2:] for line in lines[:2]] == [["mozilla", "alibaba"], ["intermediate", "ecs"]]
+    assert "OpenSSH 9.2p1" in lines[2]
+    assert max(map(len, lines)) <= 90
+
+
+def test_columns_that_have_no_room_are_left_out_and_named() -> None:
+    profiles = ("mozilla-intermediate", "alibaba-ecs", "cis-debian-12", "bsi-tr-02102-4")
+    lines = table(graded(*profiles), 80)
+    assert max(map(len, lines)) <= 80
+    assert [line.count("A+ 100") for line in lines[:5]] == [0, 0, 0, 0, 4]
+    assert "Grade, score and worst are those of mozilla-modern." in lines
+    assert "This terminal is too narrow for the column software." in lines
+    narrower = table(graded(*profiles), 70)
+    assert "Grade and score are those of mozilla-modern." in narrower
+    assert "This terminal is too narrow for the columns software and worst." in narrower
+    whole = table(graded(*profiles), 80, cuts=False)
+    assert "OpenSSH 9.2p1 (Debian 12)" in whole[1]
+    assert not any("too narrow" in line for line in whole)

@@ -1,0 +1,583 @@
+import unicodedata
+from collections.abc import Sequence
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sshprobe.grading import FleetFacts, explain_finding, finding_ids
+from sshprobe.model.observation import Identification
+from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Remedy
+from sshprobe.model.verdict import Effect, Grade, Waived
+from sshprobe.profiles import load_profile
+from sshprobe.remedy import grade, remedy
+from sshprobe.render.text.fleet_table import SHOWN, SHOWN_VERBOSE, FleetTable
+from sshprobe.render.text.host_block import host_block
+from sshprobe.render.text.host_details import finding_details
+from sshprobe.render.text.terminal import Terminal, printable
+from sshprobe.views.finding_labels import fault
+from sshprobe.views.summary import SummaryBuilder
+from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
+
+
+def a_remedy(
+    lines: Sequence[str] = (),
+    short_commands: Sequence[str] = (),
+    grade: Grade = "A",
+    score: int = 93,
+    compliant: bool | None = True,
+    **lists: Sequence[str] | bool,
+) -> Remedy:
+    """Return a remedy of an OpenSSH in /etc/ssh. `lists`: other fields of `Remedy`."""
+    fields: dict[str, Any] = {
+        "changes": [],
+        "platform": None,
+        "file": "/etc/ssh/sshd_config",
+        "commands": [],
+        "long_commands": [],
+        "advice": [],
+        "left": [],
+        "left_briefly": [],
+        "grade_is_partial": False,
+        **lists,
+    }
+    return Remedy(
+        lines=list(lines), short_commands=list(short_commands), grade=grade, score=score, compliant=compliant, **fields
+    )
+
+
+def test_one_host() -> None:
+    remedy = a_remedy(["MACs -hmac-sha1,hmac-sha1-etm@openssh.com", "AuthenticationMethods publickey"])
+    assert host_block(debian12(), Terminal(), remedies={"mozilla-modern": remedy}) == (
+        """\
+web1.example.org:22  OpenSSH 9.2p1 (Debian 12)              C   61   mozilla-modern: not compliant
+
+  high      mac   hmac-sha1                      SHA-1; offered in both directions
+  medium    kex   diffie-hellman-group14-sha256  2048-bit group; the profile asks for 3072
+  medium    auth  password                       the profile wants publickey alone
+  note      kex   sntrup761x25519-sha512         not in the profile, stronger than it asks
+
+  To reach A (93), in /etc/ssh/sshd_config:
+    MACs -hmac-sha1,hmac-sha1-etm@openssh.com
+    AuthenticationMethods publickey
+
+  192.0.2.1, 3 connections, 0.4 s. ssh-ed25519 SHA256:bQZ8+ZIFwIO1a2lYHa3b1FMAcYdBzPT5S88UzEmMcdo
+  verified, 2 more with -v
+"""
+    )
+
+
+def test_findings_that_say_the_same_share_a_line() -> None:
+    names = ["aes128-cbc", "aes192-cbc", "aes256-cbc"]
+    findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    assert "  medium    cipher  aes128-cbc, aes192-cbc, aes256-cbc  CBC\n" in host_block(record, Terminal())
+    assert "  aes128-cbc, aes192-cbc, aes256-cbc\n" in render([record])
+    assert all(f"  {name}  CBC\n" in host_block(record, Terminal(), verbose=True) for name in names)
+
+
+def test_what_has_no_room_is_counted() -> None:
+    names = ["rijndael-cbc@lysator.liu.se", "aes128-cbc", "3des-cbc", "blowfish-cbc"]
+    findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    assert "  rijndael-cbc@lysator.liu.se +3  CBC\n" in host_block(record, Terminal())
+    assert "  rijndael-cbc@lysator.liu.se, aes128-cbc +2\n" in render([record])
+
+
+def test_the_password_is_named_before_what_means_the_same() -> None:
+    names = ["keyboard-interactive", "password"]
+    findings = [finding("authentication.unlisted", "medium", name, "not wanted") for name in names]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    assert "  auth  password, keyboard-interactive  not wanted\n" in host_block(record, Terminal())
+    assert "  password, keyboard-interactive\n" in render([record])
+
+
+def test_a_finding_about_the_group_exchange_is_named() -> None:
+    small = finding("group_exchange.modulus", "low", None, "2048-bit modulus")
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=[small]))
+    assert "  low       group  group exchange  2048-bit modulus\n" in host_block(record, Terminal())
+
+
+def test_what_a_remedy_reaches_and_leaves() -> None:
+    def words(help_: Remedy, *, verbose: bool = False) -> str:
+        return host_block(debian12(), Terminal(), remedies={"mozilla-modern": help_}, verbose=verbose)
+
+    left = [f"thing {number}" for number in range(9)]
+    assert "To reach A (93), in /etc" in words(a_remedy(["MACs x"]))
+    assert "To match the profile, in /etc" in words(a_remedy(["MACs x"], grade="C", score=61))
+    assert "To come closer to the profile, run:" in words(a_remedy([], ["run"], "C", 61, False))
+    assert "This leaves:\n    thing 0\n" in words(a_remedy(["MACs x"], left_briefly=left))
+    assert "To change by hand:\n    thing 0\n" in words(a_remedy(left_briefly=left))
+    server = words(a_remedy(advice=["MACs: take out hmac-sha1"], left_briefly=left))
+    assert "  To change on this server, to reach A (93):\n    MACs: take out hmac-sha1\n  This leaves:\n" in server
+    assert "5 more with -v" in words(a_remedy(left_briefly=left))
+    assert "thing 8" in words(a_remedy(left_briefly=left), verbose=True)
+
+
+def test_long_commands_are_left_to_fix_and_keys_come_before_lines() -> None:
+    small = msgspec.structs.replace(
+        captured("openssh-debian12-9.2p1"), server_host_key_algorithms=["ssh-dss"], host_keys=None
+    )
+    profile = load_profile("mozilla-modern")
+    record = msgspec.structs.replace(small, verdicts=[grade(small, profile)])
+    text = host_block(record, Terminal(), remedies={profile.id: remedy(record, profile)})
+    assert "  And moduli of 3072 bits and more: --fix prints the command\n" in text
+    assert "awk" not in text
+    made, line = text.index(" ssh-keygen -q -t ed25519 "), text.index("    HostKey /etc/ssh/ssh_host_ed25519_256_key\n")
+    assert text.index("To reach ") < made < text.index("  Then, in /etc/ssh/sshd_config:\n") < line
+
+
+def test_of_several_profiles_the_one_that_is_reached_is_named() -> None:
+    record = debian12()
+    other = msgspec.structs.replace(record.verdicts[0], profile="sshprobe-2026")
+    both = msgspec.structs.replace(record, verdicts=[other, *record.verdicts])
+    for help_, words in (
+        (a_remedy(["x"]), "To reach A (93) under"),
+        (a_remedy(["x"], grade="C", score=61), "To match"),
+    ):
+        text = host_block(both, Terminal(), remedies={"sshprobe-2026": help_})
+        assert f"{words} sshprobe-2026, in /etc" in text
+
+
+def test_lines_to_paste_are_never_wrapped() -> None:
+    line = "KexAlgorithms " + ",".join(["sntrup761x25519-sha512@openssh.com"] * 9)
+    assert f"    {line}\n" in host_block(
+        debian12(), Terminal(60), remedies={"mozilla-modern": a_remedy([line], [line])}
+    )
+
+
+def test_everything_with_v() -> None:
+    other = msgspec.structs.replace(WANTING, profile="alibaba-ecs")
+    block = host_block(judged(debian12(), WANTING, other), Terminal(), verbose=True)
+    for name in LISTS:
+        assert f"  {name}\n" in block
+        for algorithm in getattr(debian12(), name):
+            assert algorithm in block
+    for key in debian12().host_keys or ():
+        assert key.fingerprint in block
+    for text in ("mac.weak", "RFC 9142", "capped at 61", "alibaba-ecs", "1024/1024/8192", "root"):
+        assert text in block
+    assert all(len(line) <= 100 for line in block.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (62, "of all findings is 62; capped at 61 by mac.weak hmac-sha1"),
+        (61, "of all findings is 61; the cap of 61 (mac.weak hmac-sha1) does not lower it"),
+    ],
+)
+def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> None:
+    record = judged(debian12(), msgspec.structs.replace(WANTING, raw_score=raw, cap=61))
+    assert f"mozilla-modern 1: score 61. 100 less the points {words}" in " ".join(
+        host_block(record, Terminal(), verbose=True).split()
+    )
+
+
+def test_what_a_finding_costs_is_said_where_another_has_the_points() -> None:
+    without = msgspec.structs.replace(WANTING.findings[0], effect=Effect())
+    said = [
+        " ".join(" ".join(finding_details(each, Terminal(), across=across)).split())
+        for each, across in ((WANTING.findings[0], False), (without, False), (without, True))
+    ]
+    assert ["no points of its own" in text for text in said] == [False, True, False]
+    assert "effect none" in said[2]
+
+
+def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
+    sha1, group14, _, stronger = WANTING.findings
+    md5 = [finding("mac.forbidden", "medium", name, "MUST NOT in the profile") for name in ("hmac-md5", "hmac-md5-96")]
+    cis = msgspec.structs.replace(WANTING, profile="cis-debian-12", findings=[*md5, sha1, stronger])
+    block = host_block(judged(debian12(), WANTING, cis), Terminal())
+    assert (
+        """
+  cis-debian-12
+  medium    mac  hmac-md5, hmac-md5-96  MUST NOT in the profile
+  1 finding above is a deviation here too
+"""
+        in block
+    )
+    # Nothing new: it is said that the reasons stand above.
+    same = msgspec.structs.replace(cis, findings=[sha1, group14])
+    block = host_block(judged(debian12(), WANTING, same), Terminal())
+    assert "\n  cis-debian-12\n  2 of the findings above are deviations here too\n" in block
+    # Above is only what is shown there: a long list is cut off.
+    many = [finding("mac.unlisted", "low", f"m{n}", f"no {n}") for n in range(20)]
+    both = [msgspec.structs.replace(each, findings=many) for each in (WANTING, cis)]
+    block = host_block(judged(debian12(), *both), Terminal())
+    assert all(f" m{n} " in block for n in range(20))
+    # One that complies and has nothing to say needs no more than its line at the top.
+    fine = msgspec.structs.replace(CLEAN, profile="cis-debian-12")
+    assert host_block(judged(debian12(), WANTING, fine), Terminal()).count("cis-debian-12") == 1
+
+
+def test_a_further_profile_says_what_was_not_observed_and_what_it_waives() -> None:
+    waived = Waived(reason="old switches", hosts="*", until="2027-01-31", effect=Effect(points=4), deviation=True)
+    accepted = msgspec.structs.replace(finding("mac.unlisted", "low", "hmac-md5", "MD5"), waived=waived)
+    other = msgspec.structs.replace(
+        CLEAN, profile="alibaba-ecs", compliant=None, not_observed=["size of the RSA host key"], findings=[accepted]
+    )
+    block = host_block(judged(debian12(), WANTING, other), Terminal())
+    assert "  alibaba-ecs\n  waived    mac  hmac-md5  MD5; low, waived for * until 2027-01-31: old switches\n" in block
+    assert "\n  not observed: size of the RSA host key\n" in block
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_passes_though_it_is_not_listed_is_counted(verbose: bool) -> None:
+    notes = [finding("kex.stronger", "note", f"kex{n}", "not in the profile") for n in range(6)]
+    passed = msgspec.structs.replace(CLEAN, findings=notes)
+    words = "  compliant; 6 algorithms are not listed but no weaker: --strict counts them\n"
+    assert words in host_block(judged(debian12(), passed), Terminal(), verbose=verbose)
+    further = host_block(judged(debian12(), WANTING, msgspec.structs.replace(passed, profile="dev-sec")), Terminal())
+    assert f"\n  dev-sec\n{words}" in further
+    one = msgspec.structs.replace(CLEAN, findings=notes[:1])
+    assert "1 algorithm is not listed but no weaker: --strict counts it" in host_block(
+        judged(debian12(), one), Terminal()
+    )
+    wanting = msgspec.structs.replace(passed, compliant=False)
+    for verdict in (wanting, CLEAN):
+        assert "--strict" not in host_block(judged(debian12(), verdict), Terminal(), verbose=verbose)
+
+
+def test_a_host_without_an_answer() -> None:
+    assert host_block(failed("refused", "connection refused"), Terminal()) == (
+        "192.0.2.200:22  connection refused\n\n  1 connection, 5.0 s.\n"
+    )
+
+
+def test_an_answer_that_is_too_long_for_a_line_has_lines_of_its_own() -> None:
+    text = host_block(failed("timeout", "no connection within 5 s"), Terminal())
+    assert text.startswith("192.0.2.200:22  timeout: no connection within 5 s\n")
+    long = host_block(failed("protocol_error", "word " * 30), Terminal())
+    assert long.startswith("192.0.2.200:22  protocol error\n  word word")
+    assert all(len(line) <= Terminal().width for line in long.splitlines())
+
+
+@pytest.mark.parametrize("waived", [False, True])
+def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
+    said = Identification(
+        raw="SSH-1.5-OpenSSH_1.2.27", protocol="1.5", software="OpenSSH_1.2.27", version="1.2.27", comments=None
+    )
+    record = msgspec.structs.replace(failed("ssh1_only", "the server speaks SSH-1 only"), identification=said)
+    verdict = grade(record, load_profile("sshprobe-2026"))
+    if waived:
+        [found] = [each for each in verdict.findings if each.id == "protocol.ssh1"]
+        waiver = Waived(reason="a museum", until="2027-01-01", hosts="*", effect=found.effect, deviation=True)
+        verdict = msgspec.structs.replace(verdict, findings=[msgspec.structs.replace(found, waived=waiver)])
+    help_ = {} if waived else {verdict.profile: remedy(record, load_profile("sshprobe-2026"))}
+    block = host_block(judged(record, verdict), Terminal(), remedies=help_)
+    table = render([judged(record, verdict)])
+    assert block.count("SSH-1") == (2 if waived else 1)
+    assert ("    protocol.ssh1: upgrade: OpenSSH before 2.0 has no SSH-2\n" in block) != waived
+    assert "speaks SSH-1 only" in block
+    assert ("192.0.2.200 (SSH-1 only)" in table) == waived
+    assert ("speaks SSH-1 only" in table) != waived
+    assert "1 target: 1 SSH-1 only." in table
+    assert host_block(record, Terminal()).startswith("192.0.2.200:22  OpenSSH 1.2.27  the server speaks SSH-1 only\n")
+
+
+def test_random_comments_are_no_software() -> None:
+    """TinySSH makes them up anew for each connection (tinysshd.c)."""
+    blocks = set()
+    for comments in ("7LL90qtr", "x1Ab3dEf"):
+        record = captured("tinysshd-20230101")
+        assert record.identification is not None
+        said = msgspec.structs.replace(record.identification, comments=comments, raw=f"SSH-2.0-tinyssh {comments}")
+        record = judged(msgspec.structs.replace(record, identification=said), CLEAN)
+        blocks |= {host_block(record, Terminal()), render([record])}
+        assert said.raw in host_block(record, Terminal(), verbose=True)  # what was seen stays there to be read
+    assert len(blocks) == 2
+    assert not any("(" in line for block in blocks for line in block.splitlines() if "tinyssh" in line)
+
+
+def test_a_partial_host_says_so() -> None:
+    record = msgspec.structs.replace(debian12(), status="partial", error="the host key exchange timed out")
+    assert "partial: the host key exchange timed out. Not everything was seen." in host_block(record, Terminal())
+
+
+@pytest.mark.parametrize("compliant", [False, None])
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_was_not_observed_is_said_once(compliant: bool | None, verbose: bool) -> None:
+    verdict = msgspec.structs.replace(WANTING, compliant=compliant, not_observed=["authentication methods"])
+    block = host_block(judged(debian12(), verdict), Terminal(), verbose=verbose)
+    assert block.count("not observed: authentication methods") == 1
+
+
+def test_colour_adds_nothing_but_colour() -> None:
+    import re
+
+    plain, coloured = (host_block(debian12(), Terminal(colour=colour)) for colour in (False, True))
+    assert "\x1b" not in plain
+    assert re.sub(r"\x1b\[\d+m", "", coloured) == plain != coloured
+
+
+def fleet() -> list[HostRecord]:
+    return [
+        judged(captured("openssh-debian12-9.2p1", "192.0.2.10"), WANTING),
+        judged(captured("openssh-debian12-9.2p1", "192.0.2.9"), WANTING),
+        judged(captured("openssh-9.9p2", "192.0.2.1"), CLEAN, msgspec.structs.replace(CLEAN, profile="alibaba-ecs")),
+        failed("refused", "connection refused"),
+        failed("not_ssh", "HTTP/1.1 400 Bad Request", "192.0.2.201"),
+    ]
+
+
+def render(
+    records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None, kept_in: str | None = None
+) -> str:
+    table = FleetTable(terminal or Terminal(), verbose=verbose, kept_in=kept_in)
+    summary, facts = SummaryBuilder(), FleetFacts()
+    for record in records:
+        facts.add(record)
+        table.add(record)
+        summary.add(record)
+    return table.render(summary.build(duration_ms=1500, fleet=facts.report()))
+
+
+def test_a_sweep() -> None:
+    text = render(fleet())
+    assert [line.split()[0:3] for line in text.splitlines()[:6]] == [
+        ["grade", "score", "host"],
+        ["C", "61", "192.0.2.9"],
+        ["C", "61", "192.0.2.10"],
+        ["A+", "100", "192.0.2.1"],
+        ["-", "192.0.2.200", "connection"],
+        ["-", "192.0.2.201", "not"],
+    ]
+    assert "hmac-sha1" in text.splitlines()[1]
+    assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
+    assert "\nGrade, score and worst are those of mozilla-modern.\n" in text
+    assert "Grade, score" not in render(fleet()[:2])
+    assert "5 targets: 3 ok, 1 not SSH, 1 refused. 11 connections in 1.5 s." in text
+    assert "3 SSH servers, 2 not compliant with mozilla-modern." in text
+    assert "3 host keys are on 2 addresses that agree in all that was seen" in " ".join(text.split())
+    assert "Most common: diffie-hellman-group14-sha256 on 2, hmac-sha1 on 2, password on 2." in text
+    coloured = render(fleet(), terminal=Terminal(colour=True))
+    assert coloured.replace("\x1b[32m", "").replace("\x1b[33m", "").replace("\x1b[0m", "") == text
+
+
+def test_a_narrow_screen_cuts_the_table_and_a_file_takes_it_whole() -> None:
+    long = finding("kex.no_post_quantum", "medium", None, "no post-quantum key exchange, which the profile")
+    wanting = msgspec.structs.replace(WANTING, findings=[long])
+    server = judged(captured("openssh-debian12-9.2p1", "192.0.2.1"), wanting)
+    records = [server, failed("refused", "connection refused")]
+    whole = render(records)
+    assert render(records, terminal=Terminal(60)).splitlines()[:3] == whole.splitlines()[:3]
+    assert render(records, terminal=Terminal(200, cuts=True)) == render(records, terminal=Terminal(200))
+    widest = max(map(len, whole.splitlines()[:3]))
+    for width in (widest, widest - 1, widest - 10, widest - 23):
+        lines = render(records, terminal=Terminal(width, cuts=True)).splitlines()[:3]
+        assert max(map(len, lines)) == width
+        assert lines[1].endswith("which the profile" if width == widest else "...")
+        assert "  192.0.2.1    OpenSSH 9.2p1 (Debian 12)  " in lines[1]
+    smallest = render(records, terminal=Terminal(40, cuts=True)).splitlines()[1]
+    assert "  OpenSSH 9.2p1...  no post-quantum key e..." in smallest
+
+
+@pytest.mark.parametrize("awaited", ["an identification", "the key exchange"])
+def test_a_host_without_a_verdict_says_in_the_table_how_far_it_got(awaited: str) -> None:
+    words = f"the connection was closed before {awaited}"
+    assert f"  reset: {words}\n" in render([*fleet(), failed("reset", words)])
+
+
+def test_what_is_common_is_said_in_words() -> None:
+    findings = [
+        finding("group_exchange.modulus", "medium", None, "2048-bit groups"),
+        finding("host_key.size", "medium", "ssh-rsa", "1024 bits"),
+        finding("kex.weak", "medium", "diffie-hellman-group1-sha1", "SHA-1"),
+    ]
+    record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
+    text = " ".join(render([record, msgspec.structs.replace(record, address="192.0.2.9")]).split())
+    assert "Most common: diffie-hellman-group1-sha1 on 2, small host keys on 2, small moduli on 2." in text
+
+
+def test_every_finding_that_costs_something_has_words() -> None:
+    found = {}
+    for id in finding_ids():
+        reason = id.partition(".")[2]
+        words = fault(finding(id, "high", "an-algorithm", "because"))
+        if reason in ("forbidden", "unlisted", "stronger", "weak", "dated") and id != "protocol.unlisted":
+            assert words == "an-algorithm"
+        elif explain_finding(id).severity != "note":
+            found[id] = fault(finding(id, "high", None, "because"))
+            assert found[id] != reason.replace("_", " ")  # which is for findings of a later version
+            assert not set("._") & set(found[id])
+    assert len(set(found.values())) == len(found) > 20
+
+
+def test_nothing_is_common_to_one_server() -> None:
+    assert "Most common" not in render([debian12(), failed("timeout", None, "192.0.2.9")])
+
+
+def test_many_silent_hosts_are_counted_and_listed_with_v() -> None:
+    records = [*fleet(), *(failed("timeout", None, f"192.0.2.{last}") for last in range(100, 130))]
+    assert "192.0.2.117" not in render(records)
+    assert "31 targets gave no SSH answer; list them with -v." in render(records)
+    assert "192.0.2.117" in render(records, verbose=True)
+
+
+def scored(number: int) -> list[HostRecord]:
+    """Return `number` hosts with every score from 0 to 99, mixed."""
+    hosts = []
+    for index in range(number):
+        verdict = msgspec.structs.replace(WANTING, score=index * 37 % 100)
+        hosts.append(judged(captured("dropbear-2022.83", f"10.0.{index // 256}.{index % 256}"), verdict))
+    return hosts
+
+
+@pytest.mark.parametrize(("verbose", "shown"), [(False, SHOWN), (True, SHOWN_VERBOSE)])
+def test_of_a_large_fleet_the_worst_are_listed_and_all_are_counted(verbose: bool, shown: int) -> None:
+    hosts = scored(2300)
+    text = render(hosts, verbose=verbose)
+    rows = [line.split() for line in text.splitlines() if line.startswith("C ")]
+    every = sorted((host.verdicts[0].score, [int(part) for part in host.host.split(".")]) for host in hosts)
+    assert [(int(row[1]), [int(part) for part in row[2].split(".")]) for row in rows] == every[:shown]
+    words = " ".join(text.split())
+    assert "2,300 targets: 2,300 ok." in words
+    assert "hmac-sha1 on 2,300" in words
+    assert f"{2300 - shown:,} more hosts are not in the table, none worse than these:" in words
+    assert ("list up to 1,000 with -v; `-o FILE` records all." in words) is not verbose
+    assert render(hosts[::-1], verbose=verbose) == text
+
+
+def test_where_all_records_are_is_said() -> None:
+    text = " ".join(render(scored(SHOWN + 1), kept_in="my file.jsonl").split())
+    assert "list up to 1,000 with -v; my file.jsonl has all." in text
+    assert "-o FILE" not in text
+
+
+@pytest.mark.parametrize(
+    ("kept_in", "resumable", "words"),
+    [
+        ("my file.jsonl", True, "the rest was not scanned. `sshprobe scan --resume 'my file.jsonl'` goes on with it."),
+        ("all.json", False, "the rest was not scanned."),
+        (None, False, "the rest was not scanned."),
+    ],
+)
+def test_an_interrupted_sweep_says_how_to_go_on(kept_in: str | None, resumable: bool, words: str) -> None:
+    table = FleetTable(Terminal(), kept_in=kept_in, resumable=resumable)
+    assert f"\nInterrupted: {words}\n" in table.render(SummaryBuilder().build(duration_ms=1, interrupted=True))
+
+
+def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
+    table = FleetTable(Terminal())
+    summary = SummaryBuilder()
+    for index in range(6000):
+        made_up = finding("kex.unknown", "low", f"mine-{index}@example.org", "unknown")
+        findings = [made_up, *WANTING.findings]
+        record = judged(captured("dropbear-2022.83"), msgspec.structs.replace(WANTING, findings=findings))
+        table.add(record)
+        summary.add(record)
+    assert len(table._common) <= 4096
+    text = table.render(summary.build(duration_ms=1500))
+    assert "Most common: diffie-hellman-group14-sha256 on 6,000, hmac-sha1 on 6,000, password on 6,000." in text
+
+
+@pytest.mark.parametrize(
+    ("id_", "algorithm", "worst"),
+    [
+        ("host_key.weak", "ssh-rsa", "ssh-rsa"),
+        ("host_key.size", "ssh-rsa", "ssh-rsa: 1024 bits; the profile asks for 3072"),
+        ("group_exchange.modulus", None, "1024 bits; the profile asks for 3072"),
+    ],
+)
+def test_the_worst_of_a_host_tells_a_short_key_from_an_algorithm(id_: str, algorithm: str | None, worst: str) -> None:
+    found = [finding(id_, "high", algorithm, "1024 bits; the profile asks for 3072")]
+    text = render([judged(debian12(), msgspec.structs.replace(WANTING, findings=found))])
+    assert text.splitlines()[1].endswith(f"  {worst}")
+
+
+def test_what_was_excluded_was_not_asked() -> None:
+    excluded = [failed("excluded", None, f"192.0.2.{last}") for last in range(100, 112)]
+    silent = [failed("timeout", None, f"192.0.2.{last}") for last in range(130, 150)]
+    assert "21 targets gave no SSH answer, 12 were excluded; list them with -v." in render(
+        [*fleet(), *silent, *excluded]
+    )
+    alone = render(excluded)
+    assert "\n12 targets were excluded; list them with -v.\n" in alone
+    assert "no SSH answer" not in alone
+    assert alone.startswith("12 targets: 12 excluded.")
+
+
+def test_order_changes_nothing() -> None:
+    assert render(fleet()) == render(fleet()[::-1])
+
+
+def test_nothing_at_all() -> None:
+    assert "0 targets" in render([])
+
+
+# Records files can come from anywhere: no control byte of any field reaches the terminal.
+
+HOSTILE = st.text(
+    st.sampled_from("ab \x1b[2J\x07\r\n\t\x00\x85\u202e\u2028\\é") | st.characters(codec="utf-8"), max_size=12
+)
+
+
+def values(kind: Any) -> st.SearchStrategy[Any]:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return st.sampled_from(arguments)
+    if origin in (Union, UnionType):
+        return st.one_of([values(each) for each in arguments])
+    if origin is list:
+        return st.lists(values(arguments[0]), max_size=2)
+    if origin is dict:
+        return st.dictionaries(values(arguments[0]), values(arguments[1]), max_size=2)
+    if kind is str:
+        return HOSTILE
+    if kind is int:
+        return st.integers(-(2**63), 2**64 - 1)
+    if kind is float:
+        return st.floats(allow_nan=False, allow_infinity=False)
+    if kind is bool or kind is type(None):
+        return st.sampled_from([True, False] if kind is bool else [None])
+    hints = get_type_hints(kind)
+    fields = {name: values(hints[name]) for name in kind.__struct_fields__}
+    return st.fixed_dictionaries(fields).map(lambda each: kind(**each))
+
+
+@settings(max_examples=200)
+@given(values(HostRecord), st.lists(HOSTILE, max_size=2), st.integers(1, 200))
+def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[str], width: int) -> None:
+    help_ = a_remedy(advice, advice, left=advice, long_commands=advice)
+    remedies = {verdict.profile: help_ for verdict in record.verdicts}
+    terminal = Terminal(width)
+    text = host_block(record, terminal, remedies=remedies) + host_block(record, terminal, verbose=True)
+    text += render([record, record], terminal=terminal) + render([record], verbose=True)
+    unsafe = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert not [c for c in text if c != "\n" and unicodedata.category(c) in unsafe]
+    assert printable(printable(record)) == printable(record)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_a_banner_cannot_forge_a_line(verbose: bool) -> None:
+    record = msgspec.structs.replace(debian12(), authentication_banner="x\nA+ 100 all is well\r", error="\x1b]0;t\x07")
+    text = host_block(record, Terminal(), verbose=verbose)
+    assert "\nA+" not in text
+    assert "\x1b" not in text
+
+
+def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
+    """In the block, the table and what `--fix` prints: nobody takes it for the whole."""
+    whole = debian12()
+    verdicts = [msgspec.structs.replace(each, grade="A+", grade_is_partial=True) for each in whole.verdicts]
+    partial = msgspec.structs.replace(whole, verdicts=verdicts)
+    assert "A+?" in host_block(partial, Terminal(), remedies={"mozilla-modern": a_remedy(grade_is_partial=True)})
+    assert "The ? says" in host_block(partial, Terminal())
+    assert "To reach A? (93)" in host_block(
+        partial, Terminal(), remedies={"mozilla-modern": a_remedy(["MACs x"], grade_is_partial=True)}
+    )
+    assert "?" not in host_block(whole, Terminal())
+    for records, words in (([whole, partial], "1 host has a letter with ?"), ([whole, whole], None)):
+        table = FleetTable(Terminal())
+        builder = SummaryBuilder()
+        for record in records:
+            table.add(record)
+            builder.add(record)
+        text = table.render(builder.build(duration_ms=1.0))
+        assert ("A+?" in text) is (words is not None)
+        assert words is None or words in text
