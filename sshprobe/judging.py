@@ -15,11 +15,11 @@ from operator import attrgetter
 import msgspec
 
 from sshprobe.grading import is_gradeable, judged_groups, standings, weaknesses_of
+from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
-from sshprobe.recent import Recent
 from sshprobe.remedy import grade
 from sshprobe.views.host_stats import CountedVerdict, counted_verdicts
 
@@ -141,7 +141,7 @@ class Judge:
         self._reads_banners = any(profile.banner is not None for profile in self._profiles)
         self._waiving = tuple(profile for profile in self._profiles if profile.waiver)
         self._strict = strict
-        self._known: Recent[bytes, Judged] = Recent()
+        self._known: LruCache[bytes, Judged] = LruCache()
         self._made = 0
         self._key = msgspec.msgpack.Encoder().encode
         self._encode = msgspec.json.Encoder().encode

@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 
 from sshprobe.judging import UNJUDGED, Judge, Judged
 from sshprobe.kinds import Alike, Cut, Ready, Template, Whole
+from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import Depth, Identification
 from sshprobe.net import literal
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
-from sshprobe.recent import Recent
 from sshprobe.scanner import Scanner
 from sshprobe.shortcuts import Result
 from sshprobe.sweep import Job
@@ -79,10 +79,10 @@ class ScanRunner:
         self._stop: Callable[[], None] | None = None
         # Not that of its process: the next one may have the same number, and would be taken to have sent what this did.
         self._identity = secrets.randbits(63)
-        self._met: Recent[int, bool] = Recent()
+        self._met: LruCache[int, bool] = LruCache()
         """The numbers of templates of which one host was sent."""
-        self._templates: Recent[int, bool] = Recent()
-        self._verdicts: Recent[int, bool] = Recent()
+        self._templates: LruCache[int, bool] = LruCache()
+        self._verdicts: LruCache[int, bool] = LruCache()
         self._weight = 0
         """About how many bytes the batch that is being packed has so far."""
 
@@ -172,7 +172,7 @@ class Unpacker:
     """Makes of the results of all workers what a `Scanner` in this process would have given."""
 
     def __init__(self) -> None:
-        self._workers: dict[int, tuple[Recent[int, Template], Recent[int, Judged]]] = {}
+        self._workers: dict[int, tuple[LruCache[int, Template], LruCache[int, Judged]]] = {}
 
     def unpacked(self, target: Target, result: OneResult) -> Ready | Alike | Whole:
         """Return what came of `target`."""
@@ -206,10 +206,10 @@ class Unpacker:
             verdicts.put(number, judged, len(judged.encoded))
         return judged
 
-    def _of(self, worker: int) -> tuple[Recent[int, Template], Recent[int, Judged]]:
+    def _of(self, worker: int) -> tuple[LruCache[int, Template], LruCache[int, Judged]]:
         known = self._workers.get(worker)
         if known is None:
-            known = self._workers[worker] = Recent(), Recent()
+            known = self._workers[worker] = LruCache(), LruCache()
         return known
 
 

@@ -18,10 +18,10 @@ from sshprobe.judging import (
     line_of,
     record_of,
 )
+from sshprobe.lru_cache import MAX_ENTRIES, MAX_WEIGHT, LruCache
 from sshprobe.model.observation import GroupExchange, HostKey, Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.recent import KEPT, KEPT_BYTES, Recent
 from sshprobe.remedy import grade
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
@@ -142,9 +142,9 @@ def test_lines_are_records() -> None:
 
 def test_what_is_kept_is_bounded() -> None:
     judge = Judge(PROFILES[:1], strict=False)
-    numbers = {judge.judged(modern(authentication_user=f"user{number}")).number for number in range(KEPT + 50)}
-    assert len(numbers) == KEPT + 50
-    assert len(judge._known) <= KEPT
+    numbers = {judge.judged(modern(authentication_user=f"user{number}")).number for number in range(MAX_ENTRIES + 50)}
+    assert len(numbers) == MAX_ENTRIES + 50
+    assert len(judge._known) <= MAX_ENTRIES
 
 
 def test_large_verdicts_are_kept_by_their_size() -> None:
@@ -152,18 +152,18 @@ def test_large_verdicts_are_kept_by_their_size() -> None:
     judge = Judge(PROFILES[:1], strict=False)
     made_up = [[f"{letter}{number:06}@example.org" for number in range(250)] for letter in "abcdefghijklmnopqrstuvwxyz"]
     sizes = [len(judge.judged(modern(mac_algorithms_client_to_server=names)).encoded) for names in made_up]
-    assert sum(sizes) > KEPT_BYTES
-    assert max(sizes) <= judge._known._weight <= KEPT_BYTES
+    assert sum(sizes) > MAX_WEIGHT
+    assert max(sizes) <= judge._known._weight <= MAX_WEIGHT
     assert len(judge._known) < len(made_up)
 
 
 def test_one_that_is_larger_than_all_that_may_be_kept_is_kept_alone() -> None:
-    recent: Recent[str, int] = Recent()
-    recent.put("small", 1, 10)
-    recent.put("huge", 2, KEPT_BYTES + 1)
-    assert (recent.get("small"), recent.get("huge"), len(recent)) == (None, 2, 1)
-    recent.put("small", 3, 10)
-    assert (recent.get("small"), recent.get("huge"), recent._weight) == (3, None, 10)
+    cache: LruCache[str, int] = LruCache()
+    cache.put("small", 1, 10)
+    cache.put("huge", 2, MAX_WEIGHT + 1)
+    assert (cache.get("small"), cache.get("huge"), len(cache)) == (None, 2, 1)
+    cache.put("small", 3, 10)
+    assert (cache.get("small"), cache.get("huge"), cache._weight) == (3, None, 10)
 
 
 def _of_one_size(n: int, e: int = 65537) -> HostKey:

@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 
 from sshprobe.kinds import Alike, template
+from sshprobe.lru_cache import MAX_ENTRIES
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address
 from sshprobe.parallel import AlikeResult, FirstResult, ScanRunner, Unpacker, WholeResult, claim, hosts_of, scan_pool
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
-from sshprobe.recent import KEPT
 from sshprobe.targets import Target, parse_targets
 from sshprobe.views.host_stats import counted_record
 from tests.grading.observations import modern
@@ -61,7 +61,7 @@ def test_what_a_worker_sent_is_not_taken_for_that_of_the_next() -> None:
 
 def test_verdicts_are_sent_once_while_both_sides_remember() -> None:
     runner, unpacker = ScanRunner(settings()), Unpacker()
-    kinds = kinds_of_hosts(KEPT + 100)
+    kinds = kinds_of_hosts(MAX_ENTRIES + 100)
     order = [kinds[0], kinds[0], *kinds, kinds[0], kinds[-1], kinds[0]]
     results = [runner._packed(observation) for observation in order]
     sent = [result.verdicts[2] is not None for result in results if isinstance(result, WholeResult)]
@@ -75,7 +75,7 @@ def test_verdicts_are_sent_once_while_both_sides_remember() -> None:
 def test_a_template_is_sent_once_while_both_sides_remember() -> None:
     runner, unpacker = ScanRunner(settings()), Unpacker()
     judge = runner._scanner._judge
-    templates = [template(kind, judge.judged(kind)) for kind in kinds_of_hosts(KEPT + 100)]
+    templates = [template(kind, judge.judged(kind)) for kind in kinds_of_hosts(MAX_ENTRIES + 100)]
     first, last = templates[0], templates[-1]
     order = [each for each in templates for _ in range(3)] + [first, last, first, first]
     host = Host(TARGET.text, TARGET.host, Address(TARGET.host, socket.AF_INET), TARGET.port)

@@ -24,9 +24,9 @@ from sshprobe.grading.known_keys import KnownKeys
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.users import answers_by_user
+from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport, SharedKey, SharedPrime, WeakKey
 from sshprobe.model.observation import HostKey, Observation, endpoint
-from sshprobe.recent import Recent
 
 MODULI_WITHOUT_GMPY2 = 10_000
 """With more RSA keys than this, shared primes are looked for only if gmpy2 is installed: it would take minutes."""
@@ -125,7 +125,7 @@ class FleetFacts:
         self._hosts: list[HostFacts] = []
         self._keys: dict[bytes, KeyFacts] = {}
         self._facets: dict[Facets, Facets] = {}
-        self._kinds: Recent[bytes, Facets] = Recent()
+        self._kinds: LruCache[bytes, Facets] = LruCache()
 
     def __iter__(self) -> Iterator[HostFacts]:
         return iter(self._hosts)

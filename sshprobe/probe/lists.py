@@ -33,6 +33,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
+from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import RANDOM_COMMENTS, Identification, Observation
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Address, Connection, Dialer, NetworkError
@@ -43,7 +44,6 @@ from sshprobe.probe.host import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.steps import Begun
 from sshprobe.probe.unasked import not_asked
-from sshprobe.recent import Recent
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import IdentificationReceived, KexInitReceived
 from sshprobe.wire.framing import PLAIN_BLOCK, PlainSealer
@@ -84,7 +84,7 @@ class Kinds(Generic[K]):
 
     def __init__(self, make: Callable[[Observation], K]) -> None:
         self.make = make
-        self._known: Recent[bytes, Kind[K]] = Recent()
+        self._known: LruCache[bytes, Kind[K]] = LruCache()
         self.find = self._known.get
 
     def learn(self, key: bytes, first: Observation, line: bytes = b"") -> Kind[K]:
