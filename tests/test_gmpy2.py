@@ -9,7 +9,7 @@ from typing import Any
 import gmpy2
 import pytest
 
-from sshprobe.grading import batch_gcd, safe_primes
+from sshprobe.grading.keys import batch_gcd, safe_primes
 from sshprobe.wire.kex import dh
 from sshprobe.wire.kex.dh import FixedGroupExchange
 from sshprobe.wire.kex.groups import group

@@ -10,8 +10,8 @@ from sshprobe.grading.explanations import FindingText, explain_finding, finding_
 from sshprobe.grading.findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
 from sshprobe.grading.key_checks import judged_groups
-from sshprobe.grading.keys import weaknesses_of
-from sshprobe.grading.known_keys import KnownKeys
+from sshprobe.grading.keys.known_keys import KnownKeys
+from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.grading.score import CAPS, POINTS, letter
 from sshprobe.grading.unnamed import leaves_open
 from sshprobe.grading.version_hints import VersionHint, version_hints

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from sshprobe.grading.batch_gcd import has_gmp, shared_factors
-from sshprobe.grading.factoring import is_factored
-from sshprobe.grading.keys import decoded, is_well_formed, plain_blob, rsa_key, weaknesses_of
-from sshprobe.grading.known_keys import KnownKeys
+from sshprobe.grading.keys.batch_gcd import has_gmp, shared_factors
+from sshprobe.grading.keys.blobs import decoded, plain_blob, rsa_key
+from sshprobe.grading.keys.factoring import is_factored
+from sshprobe.grading.keys.known_keys import KnownKeys
+from sshprobe.grading.keys.weaknesses import is_well_formed, weaknesses_of
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.users import answers_by_user

@@ -8,8 +8,7 @@ from typing import Any
 
 from sshprobe.algorithms import known_group
 from sshprobe.grading.checks import offers_group_exchange
-from sshprobe.grading.keys import Weakness, weaknesses_of
-from sshprobe.grading.safe_primes import (
+from sshprobe.grading.keys.safe_primes import (
     BUDGET,
     LARGEST_BITS,
     cost_of,
@@ -18,6 +17,7 @@ from sshprobe.grading.safe_primes import (
     is_tested_at_once,
     kind_of_modulus,
 )
+from sshprobe.grading.keys.weaknesses import Weakness, weaknesses_of
 from sshprobe.grading.score import Judgement, order
 from sshprobe.model.observation import GroupExchange, Observation
 

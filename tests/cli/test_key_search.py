@@ -13,8 +13,8 @@ import pytest
 from sshprobe.cli import key_search
 from sshprobe.cli.key_search import search_in_processes
 from sshprobe.grading import FleetFacts, fleet
-from sshprobe.grading.batch_gcd import shared_factors
-from sshprobe.grading.keys import is_well_formed
+from sshprobe.grading.keys.batch_gcd import shared_factors
+from sshprobe.grading.keys.weaknesses import is_well_formed
 from sshprobe.render.text.fleet_phrases import key_sentences
 from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write

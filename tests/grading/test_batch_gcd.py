@@ -8,8 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import batch_gcd as module
-from sshprobe.grading.batch_gcd import batch_gcd, shared_factors
+from sshprobe.grading.keys import batch_gcd as module
+from sshprobe.grading.keys.batch_gcd import batch_gcd, shared_factors
 from tests.grading.rsa_keys import prime
 
 PRIMES = [prime(48) for _ in range(24)]

@@ -9,12 +9,14 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.grading import is_gradeable, key_checks, safe_primes
+from sshprobe.grading import is_gradeable, key_checks
 from sshprobe.grading.key_checks import judged_groups
-from sshprobe.grading.keys import LARGEST_BITS, RSAKey, has_small_private_exponent
+from sshprobe.grading.keys import safe_primes
+from sshprobe.grading.keys.blobs import RSAKey
+from sshprobe.grading.keys.safe_primes import BUDGET
+from sshprobe.grading.keys.small_factors import primes_below, smooth_part
+from sshprobe.grading.keys.weaknesses import LARGEST_BITS, has_small_private_exponent
 from sshprobe.grading.long_lists import MOST_NAMES, MOST_UNKNOWN, shortened
-from sshprobe.grading.safe_primes import BUDGET
-from sshprobe.grading.small_factors import primes_below, smooth_part
 from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile

@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from sshprobe.grading import FleetFacts, FleetIndex, factoring, fleet
-from sshprobe.grading.factoring import _exponent, is_factored, smooth_bound
-from sshprobe.grading.small_factors import primes_below
+from sshprobe.grading import FleetFacts, FleetIndex, fleet
+from sshprobe.grading.keys import factoring
+from sshprobe.grading.keys.factoring import _exponent, is_factored, smooth_bound
+from sshprobe.grading.keys.small_factors import primes_below
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.observation import HostKey
 from tests.grading.observations import modern

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import groups, known_group
-from sshprobe.grading import safe_primes
-from sshprobe.grading.safe_primes import has_smooth_order, kind_of_modulus
-from sshprobe.grading.small_factors import primes_below
+from sshprobe.grading.keys import safe_primes
+from sshprobe.grading.keys.safe_primes import has_smooth_order, kind_of_modulus
+from sshprobe.grading.keys.small_factors import primes_below
 from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.probe.facts import hexadecimal
 from sshprobe.profiles import load_profile

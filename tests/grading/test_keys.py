@@ -11,18 +11,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading.keys import (
-    RSAKey,
+from sshprobe.grading.keys.blobs import RSAKey, plain_blob, rsa_key
+from sshprobe.grading.keys.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
+from sshprobe.grading.keys.small_factors import has_small_factor, smooth_part
+from sshprobe.grading.keys.weaknesses import (
     has_close_primes,
     has_small_private_exponent,
     is_well_formed,
-    plain_blob,
-    rsa_key,
     rsa_weaknesses,
     weaknesses_of,
 )
-from sshprobe.grading.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
-from sshprobe.grading.small_factors import has_small_factor, smooth_part
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade

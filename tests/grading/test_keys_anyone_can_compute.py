@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sshprobe.grading import weaknesses_of
 from sshprobe.grading.fleet import FINDINGS
 from sshprobe.grading.key_checks import _WEAKNESSES
-from sshprobe.grading.keys import rsa_key
-from sshprobe.grading.point_keys import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
+from sshprobe.grading.keys.blobs import rsa_key
+from sshprobe.grading.keys.points import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.judging import Judge
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile

@@ -6,16 +6,15 @@ Works on the blob of a record alone. Records of a fleet repeat their keys, so an
 
 from __future__ import annotations
 
-import binascii
 import math
 from functools import cache, lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from sshprobe.grading.dsa_keys import DSAWeakness, dsa_weaknesses
-from sshprobe.grading.point_keys import PointWeakness, point_weaknesses
-from sshprobe.grading.roca import is_roca
-from sshprobe.grading.small_factors import has_small_factor
-from sshprobe.grading.x509_keys import without_x509
+from sshprobe.grading.keys.blobs import RSAKey, decoded, rsa_key, strings, without_x509
+from sshprobe.grading.keys.dsa import DSAWeakness, dsa_weaknesses
+from sshprobe.grading.keys.points import PointWeakness, point_weaknesses
+from sshprobe.grading.keys.roca import is_roca
+from sshprobe.grading.keys.small_factors import has_small_factor
 
 RSAWeakness = Literal["malformed", "close_primes", "roca", "exponent", "small_private_exponent", "small_exponent"]
 Weakness = RSAWeakness | DSAWeakness | PointWeakness
@@ -31,67 +30,6 @@ LARGEST_BITS = 8192
 
 _MOST_STRINGS = 6
 """A certificate of DSA has its type, a nonce and four numbers."""
-
-
-class RSAKey(NamedTuple):
-    """A public key (RFC 8017 section 3.1)."""
-
-    e: int
-    n: int
-
-
-def rsa_key(blob: bytes) -> RSAKey | None:
-    """Read the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (OpenSSH's PROTOCOL.certkeys, RFC 6187).
-
-    None for other types, and for what is no whole key.
-    """
-    fields = strings(without_x509(blob), 4)
-    if not fields or fields[0] not in _NUMBERS_AT:
-        return None
-    numbers = fields[_NUMBERS_AT[fields[0]] :][:2]
-    if len(numbers) < 2:
-        return None
-    e, n = (int.from_bytes(number, "big", signed=True) for number in numbers)
-    return RSAKey(e, n) if e > 0 and n > 0 else None
-
-
-_NUMBERS_AT = {
-    b"ssh-rsa": 1,
-    b"ssh-rsa-cert-v01@openssh.com": 2,
-    b"rsa-sha2-256-cert-v01@openssh.com": 2,
-    b"rsa-sha2-512-cert-v01@openssh.com": 2,
-}
-"""Which field e is. In a certificate a nonce stands before it."""
-
-
-def strings(blob: bytes, most: int) -> list[bytes]:
-    """Return the strings (RFC 4251 section 5) that a blob begins with, at most so many; none that is cut short."""
-    found: list[bytes] = []
-    start = 0
-    while start + 4 <= len(blob) and len(found) < most:
-        end = start + 4 + int.from_bytes(blob[start : start + 4], "big")
-        if end > len(blob):
-            break
-        found.append(blob[start + 4 : end])
-        start = end
-    return found
-
-
-def plain_blob(blob: bytes) -> bytes:
-    """Return the blob of the RSA key inside a certificate; any other blob as it is."""
-    blob = without_x509(blob)
-    fields = strings(blob, 4)
-    if len(fields) == 4 and _NUMBERS_AT.get(fields[0]) == 2:
-        return b"".join(len(field).to_bytes(4, "big") + field for field in (b"ssh-rsa", *fields[2:]))
-    return blob
-
-
-def decoded(blob: str) -> bytes:
-    """Return the bytes of a blob in base64 as records hold it; nothing where it is none."""
-    try:
-        return binascii.a2b_base64(blob, strict_mode=True)
-    except (binascii.Error, ValueError):
-        return b""
 
 
 @lru_cache(maxsize=4096)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from functools import cache, lru_cache
 
-from sshprobe.grading.safe_primes import power_modulo
-from sshprobe.grading.small_factors import primes_below
+from sshprobe.grading.keys.safe_primes import power_modulo
+from sshprobe.grading.keys.small_factors import primes_below
 
 LARGEST_BITS = 8192
 """Larger moduli are not tested."""

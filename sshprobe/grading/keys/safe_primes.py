@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from sshprobe.algorithms import known_group
-from sshprobe.grading.small_factors import primes_below, smooth_part
+from sshprobe.grading.keys.small_factors import primes_below, smooth_part
 
 Kind = Literal["safe", "unsafe", "composite"]
 

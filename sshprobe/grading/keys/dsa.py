@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from sshprobe.grading.safe_primes import is_probable_prime
+from sshprobe.grading.keys.safe_primes import is_probable_prime
 
 DSAWeakness = Literal["no_dsa_group", "small_private_key"]
 

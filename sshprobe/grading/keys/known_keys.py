@@ -17,7 +17,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from sshprobe.grading.keys import strings
+from sshprobe.grading.keys.blobs import strings
 from sshprobe.model.errors import InputError
 
 _ENTRY = 16
