@@ -71,18 +71,6 @@ def poll_set() -> select.epoll:
     return select.epoll()
 
 
-def tell_from(connection: socket.socket, least: int) -> bool:
-    """Make a poll set tell of a TCP connection only once `least` bytes are there to read, or its end, or a failure.
-
-    Linux's SO_RCVLOWAT (socket(7)). If as many are there already, it tells of them once more. False where it cannot be.
-    """
-    try:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least)
-    except (AttributeError, OSError):
-        return False
-    return True
-
-
 def allow_open_sockets(wanted: int) -> int:
     """Raise this process's limit on open files as far as it may and `wanted` sockets need; return how many it takes.
 

@@ -26,7 +26,7 @@ from sshprobe.kinds import Alike, Whole, whole
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.net import Dialer
+from sshprobe.net import EpollNetwork
 from sshprobe.probe.options import DEFAULT_AUTH_USERS, ProbeOptions
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
@@ -301,7 +301,7 @@ class Scanner:
             throttle_wait=self._throttle_wait,
             deferred=deferred,
             trouble=trouble or self._trouble,
-            shortcut=self._shortcut(of) if Dialer.works() else None,
+            shortcut=self._shortcut(of) if EpollNetwork.works() else None,
             limits=self._limits,
         )
 

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from sshprobe.judging import Judge
 from sshprobe.kinds import Alike, Template, template
 from sshprobe.model.observation import Identification, Observation
-from sshprobe.net import Address, Dialer
+from sshprobe.net import Address, EpollNetwork, Network
 from sshprobe.probe.dialled import DialledProbe
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.lists import Host, ListsAsker, ListsProbe
@@ -34,7 +34,7 @@ class Shortcut(ABC, Generic[T]):
     """Takes the targets for which `address_of` knows the one address; `of` gives the target of what is swept."""
 
     def __init__(self, of: Callable[[T], Target], address_of: Callable[[Target], Address | None]) -> None:
-        self.dialer = Dialer()
+        self.network = EpollNetwork()
         self._of = of
         self._address_of = address_of
         self._is_open = False
@@ -42,7 +42,7 @@ class Shortcut(ABC, Generic[T]):
     def open(self) -> None:
         """Begin, on the running loop."""
         try:
-            self.dialer.open()
+            self.network.open()
         except OSError:  # not one descriptor is left: then nothing takes the short cut
             return
         self._is_open = True
@@ -51,7 +51,7 @@ class Shortcut(ABC, Generic[T]):
         """End, and drop what is under way."""
         if self._is_open:
             self._is_open = False
-            self.dialer.close()
+            self.network.close()
 
     def way(self, target: T) -> Way[T, Result] | None:
         """Return how `target` can go; None: not this way. Nothing is begun."""
@@ -80,7 +80,7 @@ class ListsShortcut(Shortcut[T]):
     ) -> None:
         super().__init__(of, address_of)
         self._asker: ListsAsker[Template] = ListsAsker(
-            self.dialer, options, lambda observation: template(observation, judge.judged(observation))
+            self.network, options, lambda observation: template(observation, judge.judged(observation))
         )
 
     def _way(self, target: T, host: Host) -> _ListsWay[T]:
@@ -134,7 +134,7 @@ class DialledShortcut(Shortcut[T]):
 
     def _way(self, target: T, host: Host) -> _DialledWay[T]:
         probe = HostProbe(host.target, host.host, host.port, [host.address], self._options, key_pairs=self._key_pairs)
-        return _DialledWay(self.dialer, probe, target)
+        return _DialledWay(self.network, probe, target)
 
 
 class _DialledWay(DialledProbe, Generic[T]):
@@ -142,8 +142,8 @@ class _DialledWay(DialledProbe, Generic[T]):
 
     __slots__ = ("_ended", "_left", "address", "target")
 
-    def __init__(self, dialer: Dialer, probe: HostProbe, target: T) -> None:
-        super().__init__(dialer, probe)
+    def __init__(self, network: Network, probe: HostProbe, target: T) -> None:
+        super().__init__(network, probe)
         self.target = target
         self.address = probe.place.ip
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from sshprobe.net import Dialer
+from sshprobe.net import EpollNetwork
 
 # No test asserts a wall-clock time. Hypothesis does, by its deadline for an example and by its limit for making the
 # first ones: on a busy machine they fail for nothing.
@@ -32,9 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-async def dialer() -> AsyncIterator[Dialer]:
-    """A dialer on the test's loop."""
-    dialer = Dialer()
-    dialer.open()
-    yield dialer
-    dialer.close()
+async def network() -> AsyncIterator[EpollNetwork]:
+    """A network on the test's loop."""
+    network = EpollNetwork()
+    network.open()
+    yield network
+    network.close()

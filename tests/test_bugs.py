@@ -17,7 +17,7 @@ from sshprobe import Scanner, shortcuts, target_jobs
 from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
 from sshprobe.model.records import HostRecord
-from sshprobe.net import Connection
+from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host import HostProbe
 from sshprobe.sweep import Sweep
 from sshprobe.targets import Target
@@ -68,10 +68,10 @@ def broken_for_one(monkeypatch: pytest.MonkeyPatch, where: object, name: str, ho
 
 
 BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
-    "in connecting": (Connection, "dial", lambda connection, *_: connection.place.ip),
+    "in connecting": (EpollConnection, "dial", lambda connection, *_: connection.address.ip),
     "in making who asks": (HostProbe, "__init__", lambda probe, target, host, *_: host),
-    "in reading": (Connection, "read", lambda connection, *_: connection.place.ip),
-    "in being connected": (Connection, "hand_over", lambda connection: connection.place.ip),
+    "in reading": (EpollConnection, "read", lambda connection, *_: connection.address.ip),
+    "in being connected": (EpollConnection, "dispatch", lambda connection: connection.address.ip),
     "in telling what is known": (HostProbe, "observation", lambda probe: probe.host),
     "in what is made of one of a kind": (shortcuts, "template", lambda observation, *_: observation.host),
 }

@@ -8,7 +8,6 @@ import os
 import resource
 import select
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from typing import Any
 import pytest
 
 from sshprobe import platform
-from sshprobe.net import Dialer
+from sshprobe.net import EpollNetwork
 
 
 @pytest.fixture
@@ -42,16 +41,6 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
         monkeypatch.setattr(builtins, "__import__", fails)
 
     return without
-
-
-def test_a_connection_of_which_no_poll_set_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as connection:
-        assert platform.tell_from(connection, 1000)
-        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT) == 1000
-    assert not platform.tell_from(connection, 1000)  # it is closed
-    monkeypatch.delattr(socket, "SO_RCVLOWAT")
-    with socket.socket() as connection:
-        assert not platform.tell_from(connection, 1000)
 
 
 LIMITS = """
@@ -174,7 +163,7 @@ def test_without_epoll_nothing_takes_the_short_cut(monkeypatch: pytest.MonkeyPat
     assert platform.has_poll_set() is (sys.platform == "linux")
     monkeypatch.delattr(select, "epoll", raising=False)
     assert not platform.has_poll_set()
-    assert not Dialer.works()
+    assert not EpollNetwork.works()
 
 
 def test_a_copy_of_this_process_is_made_on_linux_only_and_of_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,10 @@ import socket
 from typing import cast
 
 from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.network import LINGER_BYTES
 
 HIGH_WATER = 65_536
 """Bytes held before reading is paused."""
-
-LINGER_BYTES = 65_536
-"""Bytes thrown away while waiting for the peer to close."""
-
 
 LATE = 0.1
 """Seconds by which the end of a wait may come late before it is doubted."""
@@ -242,7 +239,7 @@ async def _connected(address: Address, port: int) -> socket.socket:
 
 
 async def adopt_stream(connected: socket.socket, received: bytes, error: NetworkError | None) -> Stream:
-    """Return the stream of a connection that was made, and perhaps ended, elsewhere (`sshprobe.net.dialer`).
+    """Return the stream of a connection that was made, and perhaps ended, elsewhere (`sshprobe.net.epoll`).
 
     `received` is what came and was not taken yet; with `error`, the connection broke behind it.
     """

@@ -1,4 +1,4 @@
-"""Driving a probe by the callbacks of a `net.Dialer`: no task, no future and no timer for each host.
+"""Driving a probe by the callbacks of a `net.Network`: no task, no future and no timer for each host.
 
     Connect    dial
     Receive    send; what is received goes straight into the probe, which yields its next step
@@ -14,19 +14,19 @@ from collections.abc import Callable
 from typing import Any
 
 from sshprobe.model.observation import Observation
-from sshprobe.net import Connection, Dialer, NetworkError
-from sshprobe.net.stream import LINGER_BYTES
+from sshprobe.net import LINGER_BYTES, Connection, Network, NetworkError
 from sshprobe.probe.host import HostProbe
 from sshprobe.probe.steps import STILL_OPEN, Asking, Connect, Finish, Receive, Step
 
 
-class DialledProbe(Connection):
+class DialledProbe:
     """One host of one address. A subclass says what becomes of it, in `ended` and `left`: one is called, once."""
 
-    __slots__ = ("_asking", "_eof", "_finishing", "_lost", "_thrown_away", "_until", "probe")
+    __slots__ = ("_asking", "_connection", "_eof", "_finishing", "_lost", "_network", "_thrown_away", "_until", "probe")
 
-    def __init__(self, dialer: Dialer, probe: HostProbe) -> None:
-        super().__init__(dialer, probe.place, probe.port)
+    def __init__(self, network: Network, probe: HostProbe) -> None:
+        self._network = network
+        self._connection: Connection = network.connection(self, probe.place, probe.port)
         self.probe = probe
         self._finishing = False
         self._thrown_away = 0
@@ -46,13 +46,13 @@ class DialledProbe(Connection):
 
     def begin(self) -> None:
         """Begin. It may end at once."""
-        self._asking: Asking[Observation] = self.probe.asking(self._dialer.time)
+        self._asking: Asking[Observation] = self.probe.asking(self._network.time)
         try:
             self._go_on(next, self._asking)
-        except Exception as error:  # a bug of ours, met before the dialer has us: it costs this host, not the sweep
-            self._dialer.fault(self, error)
+        except Exception as error:  # a bug of ours, met before the network has us: it costs this host, not the sweep
+            self._connection.fail_internally(error)
 
-    # -- what the dialer says ----------------------------------------------------------------------------------------
+    # -- events of the connection --------------------------------------------------------------------------------------
 
     def connected(self) -> None:
         """Go on."""
@@ -95,7 +95,7 @@ class DialledProbe(Connection):
         else:
             self._go_on(self._asking.throw, NetworkError("timeout", "no answer in time"))
 
-    def faulty(self, error: Exception) -> None:
+    def failed_internally(self, error: Exception) -> None:
         """Cost this host its record, and no other."""
         self.ended(self.probe.given_up(error))
 
@@ -106,7 +106,7 @@ class DialledProbe(Connection):
         try:
             step = answer(value)
         except StopIteration as end:
-            self.close()
+            self._connection.close()
             self._over(end.value)
             return
         if type(step) is Receive:
@@ -115,35 +115,35 @@ class DialledProbe(Connection):
             self._finish(step)
         elif type(step) is Connect:
             self._eof, self._until, self._lost, self._thrown_away = False, 0.0, None, 0
-            self.dial(step.timeout, step.least)
+            self._connection.dial(step.timeout)
         else:
             self.probe.go_on_from(self._asking, step)
             self.left()
 
     def _receive(self, step: Receive) -> None:
         if step.data:
-            self.send(step.data)
+            self._connection.send(step.data)
         if self._eof:
             self.received(b"")
         elif step.deadline != self._until:
-            # Once for each deadline: the dialer may have put it off, once too, and each piece of an answer comes here.
+            # Once for each deadline: the network may have put it off, once too, and each piece of an answer comes here.
             self._until = step.deadline
-            self.wait_until(step.deadline)
+            self._connection.wait_until(step.deadline)
 
     def _finish(self, step: Finish) -> None:
         if self._lost is not None:
             self._finished()
             return
         self._finishing = True
-        self.send_last(step.data)
+        self._connection.send_last(step.data)
         if self._eof:
             self._finished()
         else:
-            self.wait_until(self._dialer.time() + step.linger)
+            self._connection.wait_until(self._network.time() + step.linger)
 
     def _finished(self, answer: bytes = b"") -> None:
         self._finishing = False
-        self.close()
+        self._connection.close()
         self._go_on(self._asking.send, answer)
 
     def _over(self, observation: Observation) -> None:

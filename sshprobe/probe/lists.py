@@ -9,7 +9,7 @@ of a TinySSH are random, and left out of the comparison too.) So the first one o
 that parses all others (`sshprobe.wire.transport`), its observation is made by `HostProbe`, and the caller makes of it
 what it wants to find again for the next one (`Kinds`). The framing is in what is compared, so it is checked with it.
 
-How a host is asked, driven by a `net.Dialer` without a task of its own:
+How a host is asked, driven by a `net.Network` without a task of its own:
 
     connect        send our identification
     greeting       gathered until its last byte is there
@@ -36,8 +36,7 @@ import msgspec
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import RANDOM_COMMENTS, Identification, Observation
 from sshprobe.model.timestamps import encode_seconds
-from sshprobe.net import Address, Connection, Dialer, NetworkError
-from sshprobe.net.stream import LINGER_BYTES
+from sshprobe.net import LINGER_BYTES, Address, EpollNetwork, NetworkError
 from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST, TURN
 from sshprobe.probe.facts import identification_record
 from sshprobe.probe.host import HostProbe
@@ -157,13 +156,14 @@ def observe(probe: HostProbe, client_id: bytes, greeting: bytes) -> Observation 
     return probe.observation()
 
 
-class ListsProbe(Connection, Generic[K]):
+class ListsProbe(Generic[K]):
     """One host on the short cut. A subclass takes what comes of it: one of `ended`, `left` and `given_up` is called."""
 
     __slots__ = (
         "_asker",
         "_buffer",
         "_connected",
+        "_connection",
         "_identification",
         "_identified_after",
         "_kind",
@@ -178,7 +178,7 @@ class ListsProbe(Connection, Generic[K]):
     )
 
     def __init__(self, asker: ListsAsker[K], host: Host) -> None:
-        super().__init__(asker.dialer, host.address, host.port)
+        self._connection = asker.network.connection(self, host.address, host.port)
         self.host = host
         self._asker = asker
         self._waits = ""
@@ -213,20 +213,20 @@ class ListsProbe(Connection, Generic[K]):
     def begin(self) -> None:
         """Begin. It may end at once."""
         self.started_at = time.time()
-        self._started = self._asker.dialer.time()
+        self._started = self._asker.network.time()
         try:
-            self.dial(self._asker.connect_timeout)
-        except Exception as error:  # a bug of ours, met before the dialer has us: it costs this host, not the sweep
-            self._asker.dialer.fault(self, error)
+            self._connection.dial(self._asker.connect_timeout)
+        except Exception as error:  # a bug of ours, met before the network has us: it costs this host, not the sweep
+            self._connection.fail_internally(error)
 
-    # -- what the dialer says ----------------------------------------------------------------------------------------
+    # -- events of the connection --------------------------------------------------------------------------------------
 
     def connected(self) -> None:
         """Send our identification, and wait for theirs."""
-        self._connected = self._asker.dialer.time()
+        self._connected = self._asker.network.time()
         self._identified_after: float | None = None
         self._wait_for(IDENTIFICATION)
-        self.send(self._asker.identification)
+        self._connection.send(self._asker.identification)
 
     def received(self, data: bytes) -> None:
         """Gather the greeting, then say goodbye; after that, wait for the end."""
@@ -243,7 +243,7 @@ class ListsProbe(Connection, Generic[K]):
         elif found is None:
             self._leave(None)
         elif found and self._waits is not KEXINIT:
-            self._identified_after = self._asker.dialer.time() - self._connected
+            self._identified_after = self._asker.network.time() - self._connected
             self._wait_for(KEXINIT)
 
     def broken(self, error: NetworkError) -> None:
@@ -257,6 +257,10 @@ class ListsProbe(Connection, Generic[K]):
             again = self._asker.probe_of_unconnected(self.host, error) if error.failure == "reset" else None
             self.ended(kind, None, self.started_at, self._duration(), again)
 
+    def unsent(self, error: NetworkError) -> None:
+        """Take it as the end of the connection."""
+        self.broken(error)
+
     def expired(self) -> None:
         """Leave to the `HostProbe` what silence means, unless all was said."""
         if self._lingers:
@@ -264,7 +268,7 @@ class ListsProbe(Connection, Generic[K]):
         else:
             self._leave(None)
 
-    def faulty(self, error: Exception) -> None:
+    def failed_internally(self, error: Exception) -> None:
         """Cost this host its record, and no other."""
         # Neither as one of a kind nor by a probe: what makes those may have the bug, and nobody else ends this host.
         target, host, address, port = self.host
@@ -282,10 +286,10 @@ class ListsProbe(Connection, Generic[K]):
     def _wait_for(self, what: str) -> None:
         options = self._asker.options
         self._waits = what
-        now = self._asker.dialer.time()
+        now = self._asker.network.time()
         self._until = min(now + options.timeout, self._started + options.host_timeout)
         # A server without KEXINIT by then waits for ours: the `HostProbe` sends it.
-        self.wait_until(self._until if what is IDENTIFICATION else min(self._until, now + OURS_FIRST))
+        self._connection.wait_until(self._until if what is IDENTIFICATION else min(self._until, now + OURS_FIRST))
 
     def _greeted(self, greeting: Greeting) -> None:
         seen = self._asker.recognised(self.host, greeting, self._buffer)
@@ -295,11 +299,11 @@ class ListsProbe(Connection, Generic[K]):
         self._kind, self._identification = seen
         self._lingers = True
         self._buffer = b""
-        self.send_last(self._asker.goodbye)
-        self.wait_until(self._asker.dialer.time() + self._asker.options.linger)
+        self._connection.send_last(self._asker.goodbye)
+        self._connection.wait_until(self._asker.network.time() + self._asker.options.linger)
 
     def _end(self) -> None:
-        self.close()
+        self._connection.close()
         self.ended(self._kind, self._identification, self.started_at, self._duration())
 
     def _leave(self, error: NetworkError | None) -> None:
@@ -307,27 +311,29 @@ class ListsProbe(Connection, Generic[K]):
             self.left(self._asker.probe(self.host))
             return
         begun = Begun(
-            self.leave(),
+            self._connection.leave(),
             self._buffer,
             self._pieces,
             error,
             datetime.fromtimestamp(self.started_at, UTC),
             self._started,
-            {self._waits: self._until, TURN: self.deadline} if self._waits is KEXINIT else {self._waits: self._until},
+            {self._waits: self._until, TURN: self._connection.deadline}
+            if self._waits is KEXINIT
+            else {self._waits: self._until},
             self._connected,
             self._identified_after,
         )
         self.left(self._asker.probe(self.host, begun))
 
     def _duration(self) -> float:
-        return round((self._asker.dialer.time() - self._started) * 1000, 1)
+        return round((self._asker.network.time() - self._started) * 1000, 1)
 
 
 class ListsAsker(Generic[K]):
     """Asks many hosts for their lists. `make` is what is wanted of each kind of host; see `Kinds`."""
 
-    def __init__(self, dialer: Dialer, options: ProbeOptions, make: Callable[[Observation], K]) -> None:
-        self.dialer = dialer
+    def __init__(self, network: EpollNetwork, options: ProbeOptions, make: Callable[[Observation], K]) -> None:
+        self.network = network
         self.options = options
         self.connect_timeout = min(options.connect_timeout, options.host_timeout)
         self.kinds = Kinds(make)

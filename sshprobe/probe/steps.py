@@ -3,7 +3,7 @@
 A probe is a generator (`Asking`). It yields a step and is sent the answer, or thrown the `NetworkError` with which the
 step failed; at its end it returns what it found. So one description of how a host is asked serves every way to drive
 it: `sshprobe.probe.driving` with one of asyncio's tasks, on every system, and `sshprobe.probe.dialled` by the callbacks
-of a `net.Dialer`, for a third of the cost.
+of a `net.Network`, for a third of the cost.
 
 Rules:
 

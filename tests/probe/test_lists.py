@@ -18,7 +18,7 @@ from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
 from sshprobe.kinds import Alike, template
 from sshprobe.model.records import HostRecord
-from sshprobe.net import Dialer, NetworkError, literal
+from sshprobe.net import EpollNetwork, NetworkError, literal
 from sshprobe.net.dial import Failure
 from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
 from sshprobe.probe.options import ProbeOptions
@@ -245,7 +245,7 @@ def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Fai
     """As in the usual way: `--fail-on` lets nobody pass who took a connection and could not be judged."""
     judge = Judge(PROFILES, strict=False)
     options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")
-    asker = ListsAsker(Dialer(), options, lambda observation: template(observation, judge.judged(observation)))
+    asker = ListsAsker(EpollNetwork(), options, lambda observation: template(observation, judge.judged(observation)))
     address = literal(FIRST)
     assert address is not None
     kind = asker.unconnected(Host(FIRST, FIRST, address, 22), NetworkError(failure, "connection reset"))

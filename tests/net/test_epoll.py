@@ -1,0 +1,582 @@
+"""Many connections by callbacks: made, refused, silent, broken, late; and a process that did not run for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from sshprobe.net import Address, EpollNetwork, NetworkError
+from sshprobe.net.epoll import COALESCE_FROM, MAX_COALESCE
+from sshprobe.net.epoll_connection import READ, EpollConnection
+from tests.hostile.clock import run_unhurried
+
+LOOPBACK = Address("127.0.0.1", socket.AF_INET)
+
+
+class Quiet:
+    """Ignores what happens."""
+
+    def __init__(self, network: EpollNetwork, port: int) -> None:
+        self.network = network
+        self.connection = network.connection(self, LOOPBACK, port)
+        self.dial, self.close = self.connection.dial, self.connection.close
+        self.wait_until = self.connection.wait_until
+
+    @property
+    def is_open(self) -> bool:
+        return self.connection.is_open
+
+    def connected(self) -> None: ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def broken(self, error: NetworkError) -> None: ...
+
+    def unsent(self, error: NetworkError) -> None:
+        self.broken(error)
+
+    def expired(self) -> None: ...
+
+    def failed_internally(self, error: Exception) -> None: ...
+
+
+class Recorder(Quiet):
+    """Writes down what happens, and closes at the end of the stream."""
+
+    def __init__(self, network: EpollNetwork, port: int, *, bug: bool = False) -> None:
+        super().__init__(network, port)
+        self.heard: list[str] = []
+        self.made = asyncio.Event()
+        self.over = asyncio.Event()
+        self.bug = bug
+
+    def connected(self) -> None:
+        self.heard.append("connected")
+        self.made.set()
+        if self.bug:
+            raise RuntimeError("bug")
+        self.wait_until(self.network.time() + 0.2)
+
+    def received(self, data: bytes) -> None:
+        self.heard.append(data.decode())
+        if not data:
+            self.end()
+
+    def broken(self, error: NetworkError) -> None:
+        self.heard.append(error.failure)
+        self.end()
+
+    def expired(self) -> None:
+        self.heard.append("expired")
+        self.end()
+
+    def failed_internally(self, error: Exception) -> None:
+        self.heard.append(f"failed: {error}")
+        self.end()
+
+    def end(self) -> None:
+        self.close()
+        self.over.set()
+
+
+@contextmanager
+def listening(backlog: int = 10) -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0), backlog=backlog) as server:
+        yield server
+
+
+async def heard(connection: Recorder, timeout: float = 0.2) -> list[str]:
+    connection.dial(timeout)
+    async with asyncio.timeout(10):
+        await connection.over.wait()
+    return connection.heard
+
+
+async def test_refused(network: EpollNetwork) -> None:
+    with listening() as server:
+        port = server.getsockname()[1]
+    assert await heard(Recorder(network, port)) == ["refused"]
+
+
+async def test_nobody_answers(network: EpollNetwork) -> None:
+    with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
+        for each in (filling, more):
+            each.setblocking(False)
+            each.connect_ex(server.getsockname())
+        assert await heard(Recorder(network, server.getsockname()[1])) == ["timeout"]
+
+
+async def test_what_cannot_be_watched_is_this_machines_trouble(
+    network: EpollNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Full:
+        def register(self, *_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with listening() as server:
+        connection = Recorder(network, server.getsockname()[1])
+        with monkeypatch.context() as patch:
+            patch.setattr(network, "_poll", Full())
+            assert await heard(connection) == ["local"]
+        assert await heard(Recorder(network, server.getsockname()[1])) == ["connected", "expired"]
+
+
+async def test_silence(network: EpollNetwork) -> None:
+    with listening() as server:
+        assert await heard(Recorder(network, server.getsockname()[1])) == ["connected", "expired"]
+
+
+async def test_data_and_end_that_come_together_are_both_seen(network: EpollNetwork) -> None:
+    with listening() as server:
+        connection = Recorder(network, server.getsockname()[1])
+        connection.dial(5)
+        peer, _ = server.accept()
+        peer.sendall(b"hello")
+        peer.close()
+        async with asyncio.timeout(10):
+            await connection.over.wait()
+    assert connection.heard == ["connected", "hello", ""]
+
+
+async def test_a_bug_costs_one_connection(network: EpollNetwork) -> None:
+    with listening() as server:
+        port = server.getsockname()[1]
+        assert await heard(Recorder(network, port, bug=True)) == ["connected", "failed: bug"]
+        assert await heard(Recorder(network, port)) == ["connected", "expired"]
+
+
+async def test_what_came_while_this_process_did_not_run_is_in_time(network: EpollNetwork) -> None:
+    with listening() as server:
+        connection = Recorder(network, server.getsockname()[1])
+        connection.dial(0.1)
+        peer, _ = server.accept()
+        with peer:
+            time.sleep(0.4)  # noqa: ASYNC251 - as if stopped: the timer is late, and the connection long made
+            await connection.made.wait()
+            peer.sendall(b"hello")
+            time.sleep(0.4)  # noqa: ASYNC251
+            await connection.over.wait()
+    assert connection.heard == ["connected", "hello", "expired"]
+
+
+async def test_lost_time_is_given_back_once(network: EpollNetwork) -> None:
+    with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
+        for each in (filling, more):
+            each.setblocking(False)
+            each.connect_ex(server.getsockname())
+        connection = Recorder(network, server.getsockname()[1])
+        start = network.time()
+        connection.dial(0.1)
+        time.sleep(0.5)  # noqa: ASYNC251
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert connection.heard == []
+        while not connection.over.is_set():
+            time.sleep(0.15)  # noqa: ASYNC251 - late again each time
+            await asyncio.sleep(0.001)
+            assert network.time() - start < 10
+    assert connection.heard == ["timeout"]
+
+
+async def test_of_a_long_stop_no_more_is_given_back_than_a_question_has(
+    network: EpollNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the silent servers of a scan that was stopped for an hour would hold it for another."""
+    monkeypatch.setattr("sshprobe.net.epoll_connection.GIVEN_BACK", 0.2)
+    with listening() as server:
+        connection = Recorder(network, server.getsockname()[1])
+        connection.dial(5)
+        await connection.made.wait()
+        time.sleep(1)  # noqa: ASYNC251
+        stopped_until = time.monotonic()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert stopped_until < connection.connection.deadline < stopped_until + 0.7
+        await connection.over.wait()
+    assert connection.heard == ["connected", "expired"]
+
+
+async def test_closing_drops_everything() -> None:
+    network = EpollNetwork()
+    network.open()
+    with listening() as server:
+        connections = [Recorder(network, server.getsockname()[1]) for _ in range(5)]
+        for connection in connections:
+            connection.dial(0.05)
+        network.close()
+        await asyncio.sleep(0.2)
+    assert not any(connection.heard for connection in connections)
+
+
+class Answerer(Recorder):
+    """Sends its last words for the first that comes, and closes at the end of the stream."""
+
+    def received(self, data: bytes) -> None:
+        self.heard.append(data.decode())
+        if data:
+            self.connection.send_last(b"goodbye")
+        else:
+            self.end()
+
+    def unsent(self, error: NetworkError) -> None:
+        self.heard.append(f"unsent: {error.failure}")
+        self.end()
+
+
+async def test_what_is_said_in_the_round_of_the_end_is_said(network: EpollNetwork) -> None:
+    """Closing comes before the end of the round, in which what is gathered goes out."""
+    with listening() as server:
+        connection = Answerer(network, server.getsockname()[1])
+        connection.dial(5)
+        peer, _ = server.accept()
+        peer.sendall(b"hello")
+        peer.shutdown(socket.SHUT_WR)
+        async with asyncio.timeout(10):
+            await connection.over.wait()
+        with peer:
+            assert connection.heard == ["connected", "hello", ""]
+            assert peer.recv(100) == b"goodbye"
+
+
+async def test_what_cannot_be_sent_is_told(network: EpollNetwork) -> None:
+    with listening() as server:
+        connection = Answerer(network, server.getsockname()[1])
+        connection.dial(5)
+        async with asyncio.timeout(10):
+            await connection.made.wait()
+        connection.connection._socket.shutdown(socket.SHUT_WR)
+        peer, _ = server.accept()
+        with peer:
+            peer.sendall(b"hello")
+            async with asyncio.timeout(10):
+                await connection.over.wait()
+    assert connection.heard == ["connected", "hello", "unsent: reset"]
+
+
+class Closer(Recorder):
+    """Closes another one for what comes; says in a list of all whose turn it is."""
+
+    def __init__(self, network: EpollNetwork, port: int, order: list[Quiet]) -> None:
+        super().__init__(network, port)
+        self.order = order
+        self.other: Recorder | None = None
+        self.turn = asyncio.Event()
+
+    def received(self, data: bytes) -> None:
+        self.order.append(self)
+        self.turn.set()
+        super().received(data)
+        if self.other is not None:
+            self.other.end()
+
+
+async def pairs(
+    network: EpollNetwork, stack: ExitStack, number: int
+) -> tuple[list[Closer], list[socket.socket], list[Quiet]]:
+    """Connections, their peers, and the list of whose turn it is."""
+    server = stack.enter_context(listening())
+    order: list[Quiet] = []
+    made = [Closer(network, server.getsockname()[1], order) for _ in range(number)]
+    peers = []
+    for each in made:
+        each.dial(5)
+        peers.append(stack.enter_context(server.accept()[0]))
+        await each.made.wait()
+        each.wait_until(network.time() + 60)
+    return made, peers, order
+
+
+async def test_who_is_not_far_into_a_conversation_is_served_first(network: EpollNetwork) -> None:
+    with ExitStack() as stack:
+        made, peers, order = await pairs(network, stack, 3)
+        for who in (0, 0, 1):
+            made[who].turn.clear()
+            peers[who].sendall(b"hello")
+            await made[who].turn.wait()
+        order.clear()
+        for peer in peers:
+            peer.sendall(b"hello")  # in the order in which the poll set has them
+        await asyncio.sleep(0.05)
+        assert order == [made[2], made[1], made[0]]
+        for each in made:
+            each.close()
+
+
+async def test_what_was_read_is_not_handed_over_to_who_was_closed_meanwhile(network: EpollNetwork) -> None:
+    with ExitStack() as stack:
+        (first, second), peers, _ = await pairs(network, stack, 2)
+        first.other, second.other = second, first
+        for peer in peers:
+            peer.sendall(b"hello")
+        async with asyncio.timeout(10):
+            await asyncio.wait(
+                [asyncio.create_task(each.over.wait()) for each in (first, second)], return_when="FIRST_COMPLETED"
+            )
+        await asyncio.sleep(0.05)
+        assert sorted((first.heard, second.heard)) == [["connected"], ["connected", "hello"]]
+        first.close()
+        second.close()
+
+
+async def test_nor_is_it_when_that_one_has_connected_anew(network: EpollNetwork) -> None:
+    with ExitStack() as stack:
+        (first, second), peers, order = await pairs(network, stack, 2)
+        first.other, second.other = second, first
+        for peer in peers:
+            peer.sendall(b"hello")
+        async with asyncio.timeout(10):
+            await asyncio.wait(
+                [asyncio.create_task(each.turn.wait()) for each in (first, second)], return_when="FIRST_COMPLETED"
+            )
+            closed = second if order[0] is first else first
+            closed.made.clear()
+            closed.heard.clear()
+            closed.dial(5)
+            await closed.made.wait()
+        await asyncio.sleep(0.05)
+        assert closed.heard == ["connected"]
+        closed.close()
+
+
+async def test_more_than_is_read_at_once_comes_in_order_and_before_the_end(network: EpollNetwork) -> None:
+    with ExitStack() as stack:
+        (made,), (peer,), _ = await pairs(network, stack, 1)
+        peer.sendall(b"ab" * READ)
+        peer.close()
+        async with asyncio.timeout(10):
+            await made.over.wait()
+    assert "".join(made.heard) == "connected" + "ab" * READ
+    assert made.heard[-1] == ""
+
+
+async def test_a_reset_is_told_once(network: EpollNetwork) -> None:
+    with ExitStack() as stack:
+        (made,), (peer,), _ = await pairs(network, stack, 1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        async with asyncio.timeout(10):
+            await made.over.wait()
+    assert made.heard == ["connected", "reset"]
+
+
+async def test_a_reset_before_we_know_of_the_connection_fails_it(network: EpollNetwork) -> None:
+    with listening() as server:
+        connection = Recorder(network, server.getsockname()[1])
+        connection.dial(5)
+        peer, _ = server.accept()
+        peer.sendall(b"hello")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        async with asyncio.timeout(10):
+            await connection.over.wait()
+    assert connection.heard == ["reset"]
+
+
+class Listener(Quiet):
+    """Writes down when something came."""
+
+    def __init__(self, network: EpollNetwork, port: int) -> None:
+        super().__init__(network, port)
+        self.times: list[float] = []
+
+    def connected(self) -> None:
+        self.wait_until(self.network.time() + 600)
+
+    def received(self, data: bytes) -> None:
+        self.times.append(self.network.time())
+
+
+async def times_of(number: int, pauses: list[float], dead: int = 0) -> list[tuple[float, float]]:
+    """Return when each piece of data was sent, and when it came; to each of `number` connections in turn.
+
+    Beside them are those to `dead` addresses, which nobody takes.
+    """
+    network = EpollNetwork()
+    network.open()
+    with ExitStack() as stack:
+        full = stack.enter_context(listening(backlog=0)).getsockname()
+        for _ in range(2):
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(full)
+        for _ in range(dead):
+            Listener(network, full[1]).dial(600)
+        server = stack.enter_context(listening(backlog=number))
+        made = [Listener(network, server.getsockname()[1]) for _ in range(number)]
+        peers = []
+        for each in made:
+            each.dial(600)
+            peers.append(stack.enter_context(server.accept()[0]))
+            await asyncio.sleep(0.001)
+        await asyncio.sleep(0.3)  # nothing has been for a while
+        sent: list[list[float]] = [[] for _ in made]
+        for turn, pause in enumerate(pauses):
+            peers[turn % number].sendall(b"hello")
+            sent[turn % number].append(network.time())
+            await asyncio.sleep(pause)
+        await asyncio.sleep(2 * MAX_COALESCE)
+        network.close()
+        return [pair for times, each in zip(sent, made, strict=True) for pair in zip(times, each.times, strict=True)]
+
+
+def test_events_of_many_connections_gather() -> None:
+    """500 a second, with 100 connections: some 50 at once, and not each by itself."""
+    times = run_unhurried(times_of(100, [0.002] * 500))
+    rounds = {came for _, came in times}
+    assert 8 <= len(rounds) <= 60
+    assert all(0 <= came - sent <= MAX_COALESCE + 0.01 for sent, came in times)
+
+
+@pytest.mark.parametrize(
+    ("number", "pauses", "dead"),
+    [
+        pytest.param(COALESCE_FROM - 1, [0.002] * 100, 0, id="few connections"),
+        pytest.param(COALESCE_FROM - 1, [0.002] * 100, 100, id="few beside many dead addresses"),
+        pytest.param(100, [0.3] * 4, 0, id="events after a while without any"),
+    ],
+)
+def test_but_nobody_waits_with(number: int, pauses: list[float], dead: int) -> None:
+    assert all(came - sent < 0.001 for sent, came in run_unhurried(times_of(number, pauses, dead)))
+
+
+class Faulty(Listener):
+    """Has a bug, and another one in what is done about bugs."""
+
+    def received(self, data: bytes) -> None:
+        raise RuntimeError("bug")
+
+    def failed_internally(self, error: Exception) -> None:
+        raise RuntimeError("another")
+
+
+async def test_two_bugs_at_once_cost_no_more_than_one_connection(network: EpollNetwork) -> None:
+    """Be it in a round for which events gathered: the others there are served, and the next round comes."""
+    with ExitStack() as stack:
+        server = stack.enter_context(listening(backlog=100))
+        made = [(Faulty if number == 40 else Listener)(network, server.getsockname()[1]) for number in range(80)]
+        for each in made:
+            each.dial(600)
+        peers = {each: stack.enter_context(server.accept()[0]) for each in made}
+        for each in made:
+            peers[each].sendall(b"hello")
+            await asyncio.sleep(0.002)
+        await asyncio.sleep(2 * MAX_COALESCE)
+        assert [each for each in made if not each.times] == [made[40]]
+        assert not made[40].is_open
+
+
+class FaultyConnection(EpollConnection):
+    def send_now(self) -> None:
+        raise RuntimeError("another")
+
+
+class FaultyToTheEnd(Recorder):
+    """Has a bug, and another one in what is sent before it is closed."""
+
+    def __init__(self, network: EpollNetwork, port: int) -> None:
+        super().__init__(network, port)
+        self.connection = FaultyConnection(network, self, LOOPBACK, port)
+        self.dial, self.close = self.connection.dial, self.connection.close
+
+    def connected(self) -> None:
+        self.connection.send(b"hello")
+        raise RuntimeError("bug")
+
+
+async def test_a_bug_in_closing_is_told_and_leaves_no_socket(network: EpollNetwork) -> None:
+    with listening() as server:
+        connection = FaultyToTheEnd(network, server.getsockname()[1])
+        assert await heard(connection) == ["failed: bug"]
+        peer, _ = await asyncio.to_thread(server.accept)
+        with peer:
+            assert await asyncio.to_thread(peer.recv, 1) == b""
+        assert network.made == 0
+
+
+async def test_a_network_can_be_closed_while_events_gather() -> None:
+    network = EpollNetwork()
+    network.open()
+    with ExitStack() as stack:
+        made, peers, _ = await pairs(network, stack, 2 * COALESCE_FROM)
+        for peer in peers:
+            peer.sendall(b"hello")
+            await asyncio.sleep(0.001)
+        network.close()
+        heard_so_far = [list(each.heard) for each in made]
+        await asyncio.sleep(2 * MAX_COALESCE)
+        assert [each.heard for each in made] == heard_so_far
+
+
+class Ending(Recorder):
+    """Closes the network in one of its callbacks, then waits and dials on."""
+
+    def __init__(self, network: EpollNetwork, port: int, where: str) -> None:
+        super().__init__(network, port)
+        self.where = where
+
+    def connected(self) -> None:
+        super().connected()
+        self._end_all("connected")
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        self._end_all("received")
+
+    def expired(self) -> None:
+        self.heard.append("expired")
+        self._end_all("expired")
+
+    def _end_all(self, here: str) -> None:
+        if here == self.where:
+            assert isinstance(self.network, EpollNetwork)
+            self.network.close()
+            self.wait_until(self.network.time() + 600)
+            self.dial(600)
+            self.over.set()
+
+
+@pytest.mark.parametrize("where", ["connected", "received", "expired"])
+@pytest.mark.parametrize("others", [0, 4 * COALESCE_FROM])
+async def test_a_network_can_be_closed_by_who_is_served(
+    monkeypatch: pytest.MonkeyPatch, where: str, others: int
+) -> None:
+    """No timer is left, and nothing is done when one would have fired, be it that events were let gather."""
+    loop, timers, faults = asyncio.get_running_loop(), [], []
+    call_at = loop.call_at
+
+    def noted(*arguments: Any, **keywords: Any) -> asyncio.TimerHandle:
+        timers.append(call_at(*arguments, **keywords))
+        return timers[-1]
+
+    monkeypatch.setattr(loop, "call_at", noted)
+    loop.set_exception_handler(lambda _, context: faults.append(context))
+    network = EpollNetwork()
+    network.open()
+    with ExitStack() as stack:
+        server = stack.enter_context(listening(backlog=100))
+        beside = [Listener(network, server.getsockname()[1]) for _ in range(others)]
+        for each in beside:
+            each.dial(600)
+            peer = stack.enter_context(server.accept()[0])
+            await asyncio.sleep(0.001)
+            peer.sendall(b"hello")
+        ending = Ending(network, server.getsockname()[1], where)
+        ending.dial(5)
+        peer = stack.enter_context(server.accept()[0])
+        if where == "received":
+            peer.sendall(b"hello")
+        async with asyncio.timeout(20):
+            await ending.over.wait()
+        await asyncio.sleep(2 * MAX_COALESCE)
+        waiting = [timer for timer in timers if not timer.cancelled() and timer.when() > loop.time()]
+    assert faults == []
+    assert waiting == []
+    assert not any(each.is_open for each in [ending, *beside])
