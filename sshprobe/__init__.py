@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sshprobe.model.verdict import Finding, Verdict
     from sshprobe.offline import grade, read_records
     from sshprobe.profiles import Profile, available_profiles, load_profile
-    from sshprobe.scanner import Scanner
+    from sshprobe.scan.scanner import Scanner
     from sshprobe.sweep import Progress
 
 __version__ = "0.1.0"
@@ -51,7 +51,7 @@ _HOMES = {
     "Observation": "sshprobe.model.observation",
     "Profile": "sshprobe.profiles",
     "Progress": "sshprobe.sweep",
-    "Scanner": "sshprobe.scanner",
+    "Scanner": "sshprobe.scan.scanner",
     "Verdict": "sshprobe.model.verdict",
     "available_profiles": "sshprobe.profiles",
     "grade": "sshprobe.offline",

@@ -7,7 +7,7 @@ A line of 19 kB is put together from parts, and all but those in brackets are th
 
 Whoever only counts looks at `counted`, or at `example`, the record of the first of them: it agrees with all others in
 everything but who, when, and random comments of the identification, on which no verdict depends (`sshprobe.judging`).
-Where verdicts depend on who and when, because a profile has waivers, no host takes the short cut (`sshprobe.scanner`).
+Where verdicts depend on who and when, because a profile has waivers, no host takes the short cut (`scan.scanner`).
 
 What came from another process is a line: its record is decoded if it is asked for, which of most hosts nobody does.
 """

@@ -22,7 +22,8 @@ from sshprobe.model.observation import Depth, Identification
 from sshprobe.net import literal
 from sshprobe.probe.lists import Host
 from sshprobe.probe.unasked import not_asked
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
+from sshprobe.scan.settings import ScanSettings
 from sshprobe.shortcuts import Result
 from sshprobe.sweep import Job
 from sshprobe.sweep.pool import Pool
@@ -72,10 +73,10 @@ Results = list[OneResult]
 
 
 class ScanRunner:
-    """What a worker runs: a `Scanner` with `settings`, its keyword arguments."""
+    """What a worker runs: a `Scanner` with `settings`."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self._scanner = Scanner(**settings)
+    def __init__(self, settings: ScanSettings) -> None:
+        self._scanner = Scanner._of(settings)
         self._stop: Callable[[], None] | None = None
         # Not that of its process: the next one may have the same number, and would be taken to have sent what this did.
         self._identity = secrets.randbits(63)
@@ -95,7 +96,7 @@ class ScanRunner:
     ) -> AsyncIterator[Batch[Results]]:
         """Yield the results of every target, each time all that there are."""
         sweep = self._scanner._new_sweep(
-            self._jobs, of=lambda numbered: numbered.target, deferred=deferred, trouble=trouble
+            self._jobs, of=lambda numbered: numbered.target, deferred=deferred, on_resource_error=trouble
         )
         self._stop = sweep.stop
         async for batch in sweep.batches(targets):
@@ -140,24 +141,20 @@ class ScanRunner:
 
 
 def scan_pool(
-    settings: dict[str, Any], *, workers: int, trouble: Callable[[str], None], note: Callable[[str], None] | None = None
+    settings: ScanSettings, *, workers: int, trouble: Callable[[str], None], note: Callable[[str], None] | None = None
 ) -> Pool[Target, Results]:
     """Return a pool that scans. `settings` are for all workers together: concurrency and rate are shared out.
 
-    `note` is told if fewer workers can be started. Raises `InputError` as `Scanner` does, before any process is
-    started, and `PoolError` if none can be.
+    `note` is told if fewer workers can be started. Raises `PoolError` if none can be.
     """
-    Scanner(**settings)  # to raise here what is wrong
-    concurrency = max(1, settings["concurrency"] // workers)
-    rate = settings.get("rate")
-    share = {**settings, "concurrency": concurrency, "rate": rate / workers if rate else None}
+    share = settings.share(workers)
     return Pool(
         partial(serve, make_runner=partial(ScanRunner, share)),
         workers=workers,
         # Results that wait to be sent, and as many that wait to be read, keep no host from being started. With more,
         # who is slow ends after the others.
-        window=concurrency + 2 * FLUSH_RESULTS,
-        lost=partial(_lost, settings.get("depth", "full")),
+        window=share.concurrency + 2 * FLUSH_RESULTS,
+        lost=partial(_lost, settings.depth),
         trouble=trouble,
         note=note,
     )

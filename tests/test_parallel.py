@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from typing import Any
 
 import msgspec
 
@@ -14,6 +13,7 @@ from sshprobe.net import Address
 from sshprobe.parallel import AlikeResult, FirstResult, ScanRunner, Unpacker, WholeResult, claim, hosts_of, scan_pool
 from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
+from sshprobe.scan.settings import ScanSettings
 from sshprobe.targets import Target, parse_targets
 from sshprobe.views.host_stats import counted_record
 from tests.grading.observations import modern
@@ -22,8 +22,8 @@ FIELDS = Observation.__struct_fields__
 TARGET = Target("192.0.2.0/24", "192.0.2.7", 22)
 
 
-def settings(**changed: Any) -> dict[str, Any]:
-    return {"profiles": [load_profile("mozilla-modern")], "concurrency": 50, "depth": "lists", **changed}
+def settings() -> ScanSettings:
+    return ScanSettings(profiles=(load_profile("mozilla-modern"),), concurrency=50, depth="lists")
 
 
 def test_every_host_once_with_a_line_that_is_its_record() -> None:

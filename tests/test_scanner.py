@@ -19,15 +19,15 @@ def test_profiles_may_be_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    ("profiles", "words"),
+    ("profiles", "error", "words"),
     [
-        (["mozila-modern"], "unknown profile `mozila-modern`"),
-        ("mozilla-modern", "a list of profiles"),
-        ([7], "not `int`"),
+        (["mozila-modern"], InputError, "unknown profile `mozila-modern`"),
+        ("mozilla-modern", TypeError, "a list of profiles"),
+        ([7], TypeError, "`int` is not a profile"),
     ],
 )
-def test_what_is_no_profile_is_said(profiles: Any, words: str) -> None:
-    with pytest.raises(InputError, match=words):
+def test_another_value_than_a_profile_is_refused(profiles: Any, error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
         Scanner(profiles=profiles)
 
 
@@ -68,7 +68,7 @@ def test_a_malformed_exclusion_is_said_before_anything_is_contacted() -> None:
         {"concurrency": 0},
         {"rate": 0},
         {"throttle_wait": -1},
-        {"auth_user": []},
+        {"auth_users": []},
     ],
     ids=str,
 )

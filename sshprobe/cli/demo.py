@@ -70,7 +70,7 @@ def demo(output: str) -> int:
 async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: DemoReport) -> bool:
     from sshprobe.lab.fleet import demo_fleet, missing_servers
     from sshprobe.lab.server import LabError
-    from sshprobe.scanner import Scanner
+    from sshprobe.scan.scanner import Scanner
     from sshprobe.targets import Target
 
     print("Starting servers on loopback ...", file=sys.stderr, flush=True)

@@ -17,7 +17,8 @@ from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_inte
 
 if TYPE_CHECKING:
     from sshprobe.cli.audience import HostLine
-    from sshprobe.scanner import Scanner
+    from sshprobe.scan.scanner import Scanner
+    from sshprobe.scan.settings import ScanSettings
     from sshprobe.sweep import Progress
     from sshprobe.targets import Target
 
@@ -47,10 +48,10 @@ class Drive(Protocol):
 class OneProcess:
     """A sweep on this process's event loop."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        from sshprobe.scanner import Scanner
+    def __init__(self, settings: ScanSettings) -> None:
+        from sshprobe.scan.scanner import Scanner
 
-        self._scanner = Scanner(**settings)
+        self._scanner = Scanner._of(settings)
 
     @property
     def progress(self) -> Progress:
@@ -83,7 +84,7 @@ async def scan_here(
         try:
             # Closed here, as the sink may raise: the loop would close all generators at once, and they are nested.
             with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
-                async with aclosing(scanner._scan_lines(targets)) as lines:
+                async with aclosing(scanner._scan_lines(targets, lambda words: say(f"{words}: pausing"))) as lines:
                     async for hosts in lines:
                         sink.hosts(hosts)
         except asyncio.CancelledError:
@@ -116,12 +117,11 @@ def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
 class SeveralProcesses:
     """A sweep over worker processes."""
 
-    def __init__(self, settings: dict[str, Any], workers: int) -> None:
+    def __init__(self, settings: ScanSettings, workers: int) -> None:
         from sshprobe.parallel import scan_pool
 
-        shared = dict(settings)
-        trouble = shared.pop("trouble")
-        self._pool = scan_pool(shared, workers=workers, trouble=trouble, note=note)
+        self._say: Callable[[str], None] = note
+        self._pool = scan_pool(settings, workers=workers, trouble=self._pausing, note=note)
         self._interrupts = 0
 
     @property
@@ -134,6 +134,7 @@ class SeveralProcesses:
         from sshprobe.parallel import claim, hosts_of
 
         log_in_one_line()
+        self._say = say
         writing = False  # what is written is counted too, whenever the second Ctrl-C comes
 
         def interrupted() -> None:
@@ -155,6 +156,9 @@ class SeveralProcesses:
         except _StopAtOnce:
             self._pool.kill()
         return self._interrupts > 0
+
+    def _pausing(self, words: str) -> None:
+        self._say(f"{words}: pausing")
 
 
 class _StopAtOnce(BaseException):

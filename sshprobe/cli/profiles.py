@@ -193,7 +193,7 @@ def _holds_something(name: str) -> bool:
 
 def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
     from sshprobe.cli.driving import on_loop
-    from sshprobe.scanner import Scanner
+    from sshprobe.scan.scanner import Scanner
     from sshprobe.targets import parse_targets
 
     targets = parse_targets([text])
@@ -201,7 +201,7 @@ def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
         raise InputError(f"names {targets.total:,} hosts: a profile is made of one", source=text)
 
     async def scan() -> list[HostRecord]:
-        async with Scanner(auth_user=auth_users) as scanner:
+        async with Scanner(auth_users=auth_users) as scanner:
             return [record async for record in scanner.scan(targets)]
 
     (record,) = on_loop(scan())

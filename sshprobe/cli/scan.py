@@ -42,9 +42,8 @@ from sshprobe.model.errors import InputError, MachineError
 from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sshprobe.cli.driving import Drive
+    from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import TargetStream
 
 PARALLEL_FROM = 4096
@@ -141,6 +140,7 @@ def scan(
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.progress import sweep_progress
     from sshprobe.model.observation import endpoint
+    from sshprobe.scan.settings import ScanSettings
 
     verbose = verbose or steps
     if ipv4 and ipv6:
@@ -203,35 +203,32 @@ def scan(
     if chosen.count_only:
         click.echo(stream.count(exclusions))
         return 0
-    said: list[Callable[[str], None]] = []
-    settings: dict[str, Any] = {
-        "profiles": profiles,
-        "strict": strict,
-        "depth": asked.depth,
-        "auth_methods": asked.auth_methods,
-        "auth_user": tuple(asked.auth_users),
-        "client_id": asked.client_id,
-        "connect_timeout": pace.connect_timeout,
-        "timeout": pace.timeout,
-        "host_timeout": pace.host_timeout,
-        "concurrency": pace.concurrency,
-        "rate": pace.rate,
-        "throttle_wait": pace.throttle_wait,
-        "all_addresses": asked.all_addresses,
-        "family": asked.family,
-        "exclude": exclusions,
-        "trouble": lambda words: said[0](f"{words}: pausing"),
-    }
+    settings = ScanSettings(
+        profiles=tuple(profiles),
+        strict=strict,
+        depth=asked.depth,
+        auth_methods=asked.auth_methods,
+        auth_users=tuple(asked.auth_users),
+        client_id=asked.client_id,
+        connect_timeout=pace.connect_timeout,
+        timeout=pace.timeout,
+        host_timeout=pace.host_timeout,
+        concurrency=pace.concurrency,
+        rate=pace.rate,
+        throttle_wait=pace.throttle_wait,
+        all_addresses=asked.all_addresses,
+        family=asked.family,  # type: ignore[arg-type] # checked by the struct
+        exclude=exclusions,
+    )
     follows = trace is not None or steps
     workers = affordable(usable_workers(workers, stream, follows=follows))
-    notice = fit_to_limits(settings, workers)
+    settings, notice = fit_to_limits(settings, workers)
     click.get_current_context().with_resource(tracing(to_stderr=steps, file=trace, format_=log_format))
     drive = new_drive(settings, workers)
     first = stream.at(0)
     progress = sweep_progress(
         drive.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
     )
-    said.append(progress.say)
     done = read_resumed(resume, profiles, strict=strict, all_addresses=asked.all_addresses)
     if resume is not None and done is not None:
         if alone:
@@ -287,9 +284,9 @@ def is_default(parameter: str) -> bool:
 
 def check_client_id(client_id: str | None) -> None:
     """Raise `InputError` for one that a server would drop."""
-    from sshprobe.scanner import Scanner
+    from sshprobe.scan.settings import ScanSettings
 
-    Scanner(profiles=(), client_id=client_id)
+    ScanSettings(client_id=client_id)
 
 
 def check_without_targets(chosen: ChosenTargets, client_id: str | None) -> None:
@@ -299,7 +296,7 @@ def check_without_targets(chosen: ChosenTargets, client_id: str | None) -> None:
     check_client_id(client_id)
 
 
-def new_drive(settings: dict[str, Any], workers: int) -> Drive:
+def new_drive(settings: ScanSettings, workers: int) -> Drive:
     """Return what runs the sweep. Raises `InputError` for settings that cannot be used."""
     from sshprobe.cli.driving import OneProcess, SeveralProcesses
 
@@ -346,12 +343,14 @@ def usable_workers(wanted: int | None, stream: TargetStream, *, follows: bool = 
     return wanted or (cores() if stream.total >= PARALLEL_FROM else 1)
 
 
-def fit_to_limits(settings: dict[str, Any], workers: int) -> str | None:
-    """Raise the limit on open files as far as it is needed, and lower the concurrency to what it takes."""
-    wanted: int = settings["concurrency"]
+def fit_to_limits(settings: ScanSettings, workers: int) -> tuple[ScanSettings, str | None]:
+    """Raise the limit on open files as far as needed. Return settings that fit it, and what was changed in them."""
+    import msgspec
+
+    wanted = settings.concurrency
     each = -(-wanted // workers)
     allowed = allow_open_sockets(each)
     if allowed >= each:
-        return None
-    settings["concurrency"] = allowed * workers
-    return f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files does not allow more"
+        return settings, None
+    lowered = msgspec.structs.replace(settings, concurrency=allowed * workers)
+    return lowered, f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files is too low"

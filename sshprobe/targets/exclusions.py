@@ -56,6 +56,22 @@ class Exclusions:
             return host.lower().removesuffix(".") in self._names
         return holds(self._intervals[number[0]], number[1])
 
+    def encode(self) -> tuple[list[str], bytes, bytes]:
+        """Return the names, and first and last address of each IPv4 and IPv6 interval, with 16 bytes for each."""
+        ends = (sorted((*firsts, *lasts)) for firsts, lasts in self._intervals.values())
+        ipv4, ipv6 = (b"".join(number.to_bytes(16) for number in numbers) for numbers in ends)
+        return sorted(self._names), ipv4, ipv6
+
+    @classmethod
+    def decode(cls, data: tuple[list[str], bytes, bytes]) -> Exclusions:
+        """Return what `encode` encoded."""
+        exclusions = cls()
+        exclusions._names.update(data[0])
+        for version, ends in zip((4, 6), data[1:], strict=True):
+            numbers = [int.from_bytes(ends[start : start + 16]) for start in range(0, len(ends), 16)]
+            exclusions._intervals[version] = numbers[::2], numbers[1::2]
+        return exclusions
+
     def intervals(self, version: int) -> Intervals:
         """Return the excluded addresses of one IP version (4 or 6), those that are mapped among version 4."""
         return self._intervals[version]

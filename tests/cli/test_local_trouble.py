@@ -17,7 +17,7 @@ import pytest
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.net.dial import network_error
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.cli.test_cli_commands import write
 from tests.sample_records import captured
 
@@ -73,7 +73,7 @@ def test_a_low_limit_is_said_and_kept(workers: int, closed_port: int, tmp_path: 
     records, words = sweep(f"127.0.0.0/24:{closed_port}", *options, limit=40, cwd=tmp_path)
     assert Counter(record["status"] for record in records) == {"refused": 254}
     assert words == [
-        f"concurrency lowered from 500 to {workers}: the limit on open files does not allow more",
+        f"concurrency lowered from 500 to {workers}: the limit on open files is too low",
     ]
 
 
@@ -99,7 +99,7 @@ async def test_hosts_that_wait_for_files_wait_for_their_turn(depth: Depth) -> No
         said: list[str] = []
         before = resource.getrlimit(resource.RLIMIT_NOFILE)
         used = len(os.listdir("/dev/fd"))  # noqa: PTH208 - at once
-        scanner = Scanner(concurrency=30, timeout=0.3, depth=depth, trouble=said.append)
+        scanner = Scanner(concurrency=30, timeout=0.3, depth=depth, on_resource_error=said.append)
         records: list[HostRecord] = []
         try:
             resource.setrlimit(resource.RLIMIT_NOFILE, (used + 8, before[1]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe.probe.trace import LOGGER
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.cli.test_cli_commands import sshprobe
 from tests.reports.conftest import HOST, StartDevice, device
 

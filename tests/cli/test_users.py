@@ -11,7 +11,7 @@ from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from sshprobe.views.host_stats import counted_record
 from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values
 from tests.grading.observations import modern
@@ -46,11 +46,11 @@ def test_a_table_of_before_that_names_one(run: Run, values: Values) -> None:
 
 def test_the_library_takes_one_name_or_several() -> None:
     assert Scanner()._options.auth_users == ("root", "nobody")
-    assert Scanner(auth_user="alice")._options.auth_users == ("alice",)
-    assert Scanner(auth_user=["alice", "bob", "alice"])._options.auth_users == ("alice", "bob")
+    assert Scanner(auth_users="alice")._options.auth_users == ("alice",)
+    assert Scanner(auth_users=["alice", "bob", "alice"])._options.auth_users == ("alice", "bob")
     for nobody in ("", [], ["alice", ""]):
         with pytest.raises(InputError):
-            Scanner(auth_user=nobody)
+            Scanner(auth_users=nobody)
 
 
 def test_hosts_of_one_user_are_counted() -> None:

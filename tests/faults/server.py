@@ -20,7 +20,7 @@ import sshprobe.cli.resume
 import sshprobe.cli.scan
 import sshprobe.parallel
 import sshprobe.render.text.fleet_table
-import sshprobe.scanner
+import sshprobe.scan.scanner
 import sshprobe.store.files
 import sshprobe.store.json_document
 import sshprobe.store.jsonl

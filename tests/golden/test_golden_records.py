@@ -12,7 +12,7 @@ import pytest
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.golden.fence import PROFILES, differences, masked
 from tests.reports.conftest import DEVICES, HOST, StartDevice
 

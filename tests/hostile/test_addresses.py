@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from sshprobe.model.records import HostRecord
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.hostile.server import Peer, Script, ScriptedServer
 
 

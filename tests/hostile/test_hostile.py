@@ -21,7 +21,7 @@ from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.golden.fence import PROFILES, differences, masked
 from tests.hostile import (
     cases_connections,
@@ -88,7 +88,7 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
         scanner = Scanner(
             profiles=[load_profile(each) for each in PROFILES],
             depth=depth,
-            auth_user="root",  # the scripts answer one
+            auth_users="root",  # the scripts answer one
             connect_timeout=2,
             timeout=3,
             host_timeout=20,

@@ -21,7 +21,7 @@ import pytest
 
 from sshprobe.model.observation import Depth
 from sshprobe.net import Address, NetworkError, dial, lookups, resolve
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from sshprobe.targets import Target
 
 ROOT = Path(__file__).parents[2]

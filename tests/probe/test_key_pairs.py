@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.probe.host import HostProbe
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from sshprobe.targets import parse_targets
 
 

@@ -23,7 +23,7 @@ from sshprobe.net.dial import Failure
 from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from sshprobe.targets import Target
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.bin"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sshprobe.probe.busy_words import says_busy
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.reports.conftest import Device, StartDevice
 
 BUSY = [

@@ -8,7 +8,7 @@ import pytest
 
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
-from sshprobe.scanner import Scanner
+from sshprobe.scan.scanner import Scanner
 from tests.reports.conftest import Device, StartDevice
 
 

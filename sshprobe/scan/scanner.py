@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
-from typing import Literal, Self, TypeVar, get_args
+from typing import Literal, Self, TypeVar
 
 import msgspec
 
-import sshprobe
 from sshprobe.judging import UNJUDGED, Judge
 from sshprobe.kinds import Alike, Whole, whole
-from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import EpollNetwork
-from sshprobe.probe.options import DEFAULT_AUTH_USERS, ProbeOptions
+from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.probe.unasked import not_asked
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.record_stream import Feed, RecordStream
+from sshprobe.scan.settings import ScanSettings
 from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
 from sshprobe.sweep import Job, Limits, Progress, Sweep
 from sshprobe.target_jobs import TargetJobs
@@ -45,17 +43,12 @@ from sshprobe.targets import (
     open_targets,
     word_of,
 )
-from sshprobe.wire.errors import LocalProtocolError
-from sshprobe.wire.identification import check_client_identification
 from sshprobe.wire.kex.exchange import KeyPairs
 
 _log = logging.getLogger("sshprobe")
 _trace = logging.getLogger("sshprobe.trace")
 
 T = TypeVar("T")
-
-DEFAULT_CLIENT_ID = f"SSH-2.0-sshprobe_{sshprobe.__version__}"
-"""Who we say we are. sshd drops names that its own scanner filter knows; this is none of them."""
 
 
 class Scanner:
@@ -64,34 +57,36 @@ class Scanner:
     Scans of one Scanner share its limits: together they keep to `concurrency` and `rate`, and no two of them are
     connected to one address at the same time. All times are in seconds.
 
-    - `profiles`: what to grade against: profiles that `load_profile` returned, ids, or paths of files. None:
+    - `profiles`: what to grade against: profiles that `load_profile` returned, ids, or paths of files. None (default):
       `sshprobe-2026`. Empty: records have no verdicts.
-    - `strict`: an algorithm that a profile does not name is a deviation, however strong it is.
+    - `strict`: True: an algorithm that a profile does not name is a deviation, however strong it is. Default: False.
     - `depth`: "lists" reads the name-lists, in one connection. "keys" also reads all host keys and verifies their
-      signatures. "full" also finds the smallest group-exchange modulus.
-    - `auth_methods`: False: do not query the authentication methods, which names users to the server.
-    - `auth_user`: a user name, or several, whose authentication methods are queried. The first has a connection in any
-      case, the others use connections that are made anyway.
-    - `client_id`: the identification string that servers see, for instance one with a contact. None: our own.
-    - `connect_timeout`: for the lookup of a name, and for each TCP connection.
-    - `timeout`: for each question to a host.
-    - `host_timeout`: for all questions to a host together.
-    - `concurrency`: hosts probed at once.
-    - `rate`: hosts started per second. None: no limit.
-    - `throttle_wait`: before the second try of a host that refused or closed connections. Second tries come last.
-    - `all_addresses`: True: `scan` probes every address of a name. False: the first that answers.
-    - `family`: 4 or 6: use only addresses of that IP version. None: both.
+      signatures. "full" (default) also finds the smallest group-exchange modulus and the authentication methods.
+    - `auth_methods`: False: do not query the authentication methods, which names users to the server. Default: True.
+    - `auth_users`: one user name or several, whose authentication methods are queried. The first has a connection in
+      any case, the others use connections that are made anyway. Default: "root" and "nobody".
+    - `client_id`: the identification string that servers see, for instance one with a contact: "SSH-2.0-" and printable
+      ASCII, at most 253 bytes. None (default): "SSH-2.0-sshprobe_" and the version.
+    - `connect_timeout`: limit for the lookup of a name, and for each TCP connection. More than 0; default: 5.
+    - `timeout`: limit for each question to a host. More than 0; default: 10.
+    - `host_timeout`: limit for all questions to a host together. More than 0; default: 60.
+    - `concurrency`: hosts probed at once. At least 1; default: 100.
+    - `rate`: hosts started per second. More than 0; None (default): no limit.
+    - `throttle_wait`: pause before the second try of a host that refused or closed connections. Second tries come last.
+      At least 0; default: 20.
+    - `all_addresses`: True: `scan` probes every address of a name. False (default): the first that answers.
+    - `family`: 4 or 6: use only addresses of that IP version. None (default): both.
     - `exclude`: hosts and networks that are never contacted, as strings that `--exclude` takes, objects of `ipaddress`,
-      or `Exclusions`.
-    - `trouble`: called with a line of text when the scan pauses because this machine ran out of descriptors, ports,
-      buffers or memory.
+      or `Exclusions`. None (default): nothing is excluded.
+    - `on_resource_error`: called with a line of text when the scan pauses because this machine ran out of descriptors,
+      ports, buffers or memory. Default: None.
     - `on_progress`: called with a new `Progress` of all scans of this Scanner, each time that hosts are done, before
-      their records can be read. An exception that it raises ends the scan.
+      their records can be read. An exception that it raises ends the scan. Default: None.
 
     Raises:
         InputError: a `client_id` that a server would drop, a profile that is unknown or of clients, a value that is out
             of range, or a malformed exclusion.
-        TypeError: an exclusion or a user of another type.
+        TypeError: a profile, an exclusion or a user of another type.
     """
 
     def __init__(
@@ -101,7 +96,7 @@ class Scanner:
         strict: bool = False,
         depth: Depth = "full",
         auth_methods: bool = True,
-        auth_user: str | Sequence[str] = DEFAULT_AUTH_USERS,
+        auth_users: str | Sequence[str] = DEFAULT_AUTH_USERS,
         client_id: str | None = None,
         connect_timeout: float = 5.0,
         timeout: float = 10.0,
@@ -112,48 +107,56 @@ class Scanner:
         all_addresses: bool = False,
         family: Literal[4, 6] | None = None,
         exclude: Exclusions | Iterable[TargetLike] | None = None,
-        trouble: Callable[[str], None] | None = None,
+        on_resource_error: Callable[[str], None] | None = None,
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         """Check all settings; nothing is contacted. See the class for what they are, and what it raises."""
-        for name, value in (("connect_timeout", connect_timeout), ("timeout", timeout), ("host_timeout", host_timeout)):
-            if not value > 0:
-                raise InputError(f"{name} must be more than 0 seconds")
-        if concurrency < 1 or (rate is not None and not rate > 0) or not throttle_wait >= 0:
-            raise InputError("concurrency and rate must be more than 0 (rate None is no limit), throttle_wait not less")
-        if depth not in get_args(Depth):
-            raise InputError(f"depth is {', '.join(get_args(Depth))}, not {depth!r}")
-        families = {None: None, 4: socket.AF_INET, 6: socket.AF_INET6}
-        if family not in families:
-            raise InputError(f"family is 4, 6 or None, not {family!r}")
-        users = tuple(dict.fromkeys([auth_user] if isinstance(auth_user, str) else auth_user))
-        if not users or not all(users):
-            raise InputError("auth_user must not be empty")
-        if not all(isinstance(user, str) for user in users):
-            raise TypeError("auth_user is a string, or several")
-        self._judge = Judge([load_profile()] if profiles is None else _loaded(profiles), strict=strict)
-        self._options = ProbeOptions(
-            client_id=_client_identification(client_id or DEFAULT_CLIENT_ID),
+        settings = ScanSettings(
+            profiles=_loaded(profiles),
+            strict=strict,
             depth=depth,
             auth_methods=auth_methods,
-            auth_users=users,
+            auth_users=tuple(dict.fromkeys([auth_users] if isinstance(auth_users, str) else auth_users)),
+            client_id=client_id,
             connect_timeout=connect_timeout,
             timeout=timeout,
             host_timeout=host_timeout,
+            concurrency=concurrency,
+            rate=rate,
+            throttle_wait=throttle_wait,
+            all_addresses=all_addresses,
+            family=family,
+            exclude=_exclusions(exclude),
         )
+        self._begin(settings, on_resource_error, on_progress)
+
+    @classmethod
+    def _of(cls, settings: ScanSettings) -> Self:
+        """Return a Scanner with settings that were checked before: those of the command line, or of a worker."""
+        scanner = cls.__new__(cls)
+        scanner._begin(settings)
+        return scanner
+
+    def _begin(
+        self,
+        settings: ScanSettings,
+        on_resource_error: Callable[[str], None] | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._judge = Judge(settings.profiles, strict=settings.strict)
+        self._options = settings.probe_options()
         self._key_pairs: KeyPairs = {}
         self._jobs = TargetJobs(
             self._options,
-            exclude=_exclusions(exclude),
-            family=families[family],
-            all_addresses=all_addresses,
+            exclude=settings.exclude,
+            family=settings.address_family,
+            all_addresses=settings.all_addresses,
             key_pairs=self._key_pairs,
         )
-        self._trouble = trouble
+        self._on_resource_error = on_resource_error
         self._on_progress = on_progress
-        self._concurrency = concurrency
-        self._throttle_wait = throttle_wait
-        self._limits = Limits(concurrency, rate)
+        self._limits = Limits(settings.concurrency, settings.rate)
         self._sweeps: list[Sweep[Target, Result]] = []
         """Of the scans under way."""
         self._past = Progress(total=0)
@@ -272,9 +275,11 @@ class Scanner:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _scan_lines(self, targets: Iterable[Target]) -> AsyncGenerator[list[Alike | Whole], None]:
+    async def _scan_lines(
+        self, targets: Iterable[Target], on_resource_error: Callable[[str], None] | None = None
+    ) -> AsyncGenerator[list[Alike | Whole], None]:
         """Yield the results of hosts, with their lines of JSON, each time all that there are: for writers."""
-        sweep = self._new_sweep(self._jobs.of, of=_itself)
+        sweep = self._new_sweep(self._jobs.of, of=_itself, on_resource_error=on_resource_error)
         sweep.progress = self._lines_progress
         self._sweeps.append(sweep)
         if self._is_stopped:
@@ -292,15 +297,15 @@ class Scanner:
         *,
         of: Callable[[T], Target],
         deferred: Callable[[T], None] | None = None,
-        trouble: Callable[[str], None] | None = None,
+        on_resource_error: Callable[[str], None] | None = None,
     ) -> Sweep[T, Result]:
         """Return a sweep within this scanner's limits over whatever `expand` turns into jobs; `of` gives a target."""
         return Sweep(
             expand,
-            concurrency=self._concurrency,
-            throttle_wait=self._throttle_wait,
+            concurrency=self._settings.concurrency,
+            throttle_wait=self._settings.throttle_wait,
             deferred=deferred,
-            trouble=trouble or self._trouble,
+            trouble=on_resource_error or self._on_resource_error,
             shortcut=self._shortcut(of) if EpollNetwork.works() else None,
             limits=self._limits,
         )
@@ -338,14 +343,12 @@ class Scanner:
         return whole(observation, UNJUDGED, self._judge.head(observation))
 
 
-def _loaded(profiles: Sequence[Profile | str]) -> list[Profile]:
+def _loaded(profiles: Sequence[Profile | str] | None) -> tuple[Profile, ...]:
+    if profiles is None:
+        return (load_profile(),)
     if isinstance(profiles, (str, Profile)):
-        raise InputError("profiles is a list of profiles or of their ids")
-    loaded = [load_profile(each) if isinstance(each, str) else each for each in profiles]
-    for each in loaded:
-        if not isinstance(each, Profile):
-            raise InputError(f"a profile is one that `load_profile` gives, or an id, not `{type(each).__name__}`")
-    return loaded
+        raise TypeError("profiles is a list of profiles or of their ids")
+    return tuple(load_profile(each) if isinstance(each, str) else each for each in profiles)
 
 
 def _exclusions(exclude: Exclusions | Iterable[TargetLike] | None) -> Exclusions:
@@ -354,16 +357,6 @@ def _exclusions(exclude: Exclusions | Iterable[TargetLike] | None) -> Exclusions
     # A network is iterable itself, and bytes are.
     one = isinstance(exclude, (str, bytes, *ADDRESSES))
     return Exclusions.parse(map(word_of, [exclude] if one else exclude or ()))
-
-
-def _client_identification(text: str) -> bytes:
-    try:
-        line = text.encode("ascii")
-        check_client_identification(line)
-    except (LocalProtocolError, UnicodeEncodeError) as error:
-        words = str(error) if isinstance(error, LocalProtocolError) else "an identification is printable ASCII"
-        raise InputError(words, source="client id") from None
-    return line
 
 
 def _itself(target: Target) -> Target:

@@ -1,0 +1,1 @@
+"""Scans of many hosts: settings in, records out."""
