@@ -14,7 +14,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sshprobe.wire.ciphers import make_opener, make_sealer
+from sshprobe.wire.ciphers import make_packet_reader, make_packet_writer
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
 
@@ -29,12 +29,12 @@ def _keys(cipher: str, mac: str) -> DirectionKeys:
 
 
 def _opened(cipher: str, mac: str, data: bytes, size: int) -> tuple[list[bytes], str | None]:
-    opener, buffer = make_opener(cipher, mac, _keys(cipher, mac)), bytearray()
+    reader, buffer = make_packet_reader(cipher, mac, _keys(cipher, mac)), bytearray()
     payloads: list[bytes] = []
     try:
         for at in range(0, len(data), size):
             buffer += data[at : at + size]
-            while (payload := opener.open(buffer, len(payloads))) is not None:
+            while (payload := reader.read(buffer, len(payloads))) is not None:
                 assert payload
                 payloads.append(payload)
     except RemoteProtocolError as error:
@@ -66,8 +66,8 @@ def one_input(data: bytes) -> None:
         sent = clear + AESGCM(_MATERIAL[:16]).encrypt(_MATERIAL[:12], body, clear)
     else:
         payloads = _payloads(data[5:])
-        sealer = make_sealer(cipher, mac, _keys(cipher, mac))
-        sent = b"".join(sealer.seal(payload, number) for number, payload in enumerate(payloads))
+        writer = make_packet_writer(cipher, mac, _keys(cipher, mac))
+        sent = b"".join(writer.write(payload, number) for number, payload in enumerate(payloads))
     changed = bytearray(sent)
     if kind == 2 and sent:
         changed[data[3] % len(sent)] ^= data[4]

@@ -24,7 +24,7 @@ from sshprobe.wire import messages as msg
 from sshprobe.wire.codec import byte, mpint, name_list, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import Event, HostKeyReceived, KexInitReceived
-from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
+from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader, PlainPacketWriter
 from sshprobe.wire.key_derivation import Secrets
 from sshprobe.wire.limits import CONNECTION_BYTES, IDENTIFICATION_LINE, PACKET_LENGTH
 from sshprobe.wire.messages import KexInit
@@ -63,12 +63,12 @@ class _WithoutKeys(ClientTransport):
     """Stays in clear after NEWKEYS."""
 
     @staticmethod
-    def _make_opener(suite: Suite, secrets: Secrets) -> Opener:
-        return PlainOpener()
+    def _make_packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
+        return PlainPacketReader()
 
     @staticmethod
-    def _make_sealer(suite: Suite, secrets: Secrets) -> Sealer:
-        return PlainSealer()
+    def _make_packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
+        return PlainPacketWriter()
 
 
 def _kexinit(*, strict: bool, guess: bool = False) -> bytes:
@@ -191,7 +191,7 @@ def _sent(data: bytes) -> bytes:
     line, _, rest = data.partition(b"\r\n")
     assert line == b"SSH-2.0-fuzz"
     buffer, numbers = bytearray(rest), bytearray()
-    while (payload := PlainOpener().open(buffer, 0)) is not None:
+    while (payload := PlainPacketReader().read(buffer, 0)) is not None:
         numbers.append(payload[0])
     assert not buffer
     return bytes(numbers)

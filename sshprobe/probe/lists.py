@@ -45,7 +45,7 @@ from sshprobe.probe.steps import Begun
 from sshprobe.probe.unasked import not_asked
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import IdentificationReceived, KexInitReceived
-from sshprobe.wire.framing import PLAIN_BLOCK, PlainSealer
+from sshprobe.wire.framing import PLAIN_BLOCK, PlainPacketWriter
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.limits import IDENTIFICATION_LINE, PACKET_LENGTH
 from sshprobe.wire.messages import DISCONNECT_BY_APPLICATION, Disconnect
@@ -339,7 +339,7 @@ class ListsAsker(Generic[K]):
         self.kinds = Kinds(make)
         self.identification = options.client_id + b"\r\n"
         farewell = Disconnect(DISCONNECT_BY_APPLICATION, options.goodbye).encode()
-        self.goodbye = PlainSealer().seal(farewell, 0)
+        self.goodbye = PlainPacketWriter().write(farewell, 0)
 
     def probe(self, host: Host, begun: Begun | None = None) -> HostProbe:
         """Return who asks a host in the usual way."""

@@ -44,11 +44,11 @@ from sshprobe.probe.progress import (
     Wanted,
     is_foreign,
 )
+from sshprobe.wire.client_kexinit import NegotiatedAlgorithms
 from sshprobe.wire.host_keys import host_key_family
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.kex.methods import METHODS, Method
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.proposal import Negotiated
 from sshprobe.wire.suites import Suite, choose_suite
 
 ENCRYPTS_BEST = "mlkem768x25519-sha256"
@@ -238,7 +238,7 @@ def _pair(methods: list[Method], names: list[str], progress: Progress) -> tuple[
     return min(((method, name) for name in names for method in methods), key=likeness)
 
 
-def negotiated_exchange(agreed: Negotiated | None, progress: Progress, wanted: Wanted) -> Exchange | None:
+def negotiated_exchange(agreed: NegotiatedAlgorithms | None, progress: Progress, wanted: Wanted) -> Exchange | None:
     """Return what is asked where both sides have sent all they speak, and `agreed`; None: nothing that is wanted."""
     if agreed is None:
         return None

@@ -5,7 +5,7 @@ concept of RFC 4251 to 4254:
 
     codec           the data types                          identification  the first line, and those before it
     messages        payloads as values                      framing         packets before NEWKEYS
-    proposal        our KEXINIT                             suites          which ciphers to agree on
+    client_kexinit  our KEXINIT                             suites          which ciphers to agree on
     kex/            the key exchange methods                key_derivation  from the secret to keys
     public_keys     what keys and certificates hold         ciphers         packets after NEWKEYS
     host_keys       public key blobs, read                  certificates    OpenSSH certificates, read

@@ -25,23 +25,23 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC, CTR
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.framing import UINT32, Opener, Sealer, bad_length, packet, packet_lengths, strip_padding
+from sshprobe.wire.framing import UINT32, PacketReader, PacketWriter, bad_length, packet, packet_lengths, strip_padding
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, MacSpec
 
 BAD_MAC = "a packet with a wrong MAC"
 
 
-def make_opener(cipher: str, mac: str, keys: DirectionKeys) -> Opener:
+def make_packet_reader(cipher: str, mac: str, keys: DirectionKeys) -> PacketReader:
     """Return the reader of packets encrypted with `cipher` and, if that is no AEAD, `mac`."""
     return _make(cipher, mac, keys, encrypting=False)
 
 
-def make_sealer(cipher: str, mac: str, keys: DirectionKeys) -> Sealer:
+def make_packet_writer(cipher: str, mac: str, keys: DirectionKeys) -> PacketWriter:
     """Return the writer of packets encrypted with `cipher` and, if that is no AEAD, `mac`."""
     return _make(cipher, mac, keys, encrypting=True)
 
 
-class _Framing(Opener, Sealer, Protocol):
+class _Framing(PacketReader, PacketWriter, Protocol):
     pass
 
 
@@ -84,7 +84,7 @@ class _EncryptAndMac:
         self._tag = tag
         self._head = b""  # the first block of the packet being read, decrypted once
 
-    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
         block = self._block
         if not self._head:
             if len(buffer) < block:
@@ -104,7 +104,7 @@ class _EncryptAndMac:
             raise RemoteProtocolError(BAD_MAC)
         return strip_padding(opened[4:])
 
-    def seal(self, payload: bytes, sequence: int) -> bytes:
+    def write(self, payload: bytes, sequence: int) -> bytes:
         clear = packet(payload, self._block, counted=4)
         return self._context.update(clear) + self._tag.over(sequence, clear)
 
@@ -120,7 +120,7 @@ class _EncryptThenMac:
         self._lengths = packet_lengths(block, counted=0)
         self._tag = tag
 
-    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
         if len(buffer) < 4:
             return None
         (length,) = UINT32.unpack_from(buffer)
@@ -136,7 +136,7 @@ class _EncryptThenMac:
             raise RemoteProtocolError(BAD_MAC)
         return strip_padding(self._context.update(sealed[4:]))
 
-    def seal(self, payload: bytes, sequence: int) -> bytes:
+    def write(self, payload: bytes, sequence: int) -> bytes:
         clear = packet(payload, self._block, counted=0)
         sealed = clear[:4] + self._context.update(clear[4:])
         return sealed + self._tag.over(sequence, sealed)
@@ -156,7 +156,7 @@ class _Gcm:
         self._fixed = iv[:4]
         self._counter = int.from_bytes(iv[4:12], "big")
 
-    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
         have = len(buffer)
         if have < 4:
             return None
@@ -175,7 +175,7 @@ class _Gcm:
         self._counter = (self._counter + 1) % 2**64
         return strip_padding(body)
 
-    def seal(self, payload: bytes, sequence: int) -> bytes:
+    def write(self, payload: bytes, sequence: int) -> bytes:
         clear = packet(payload, self.BLOCK, counted=0)
         length = clear[:4]
         nonce = self._fixed + self._counter.to_bytes(8, "big")
@@ -199,7 +199,7 @@ class _ChaCha:
     def _tag_key(self, sequence: int) -> bytes:
         return self._main(0, sequence).update(bytes(32))
 
-    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
         if len(buffer) < 4:
             return None
         (length,) = UINT32.unpack(self._length(0, sequence).update(bytes(buffer[:4])))
@@ -216,7 +216,7 @@ class _ChaCha:
             raise RemoteProtocolError(BAD_MAC) from None
         return strip_padding(self._main(1, sequence).update(sealed[4:]))
 
-    def seal(self, payload: bytes, sequence: int) -> bytes:
+    def write(self, payload: bytes, sequence: int) -> bytes:
         clear = packet(payload, self.BLOCK, counted=0)
         sealed = self._length(0, sequence).update(clear[:4]) + self._main(1, sequence).update(clear[4:])
         return sealed + Poly1305.generate_tag(self._tag_key(sequence), sealed)

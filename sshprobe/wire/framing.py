@@ -2,10 +2,9 @@
 
     uint32 packet_length | byte padding_length | payload | random padding | mac
 
-An `Opener` takes packets off the front of a buffer, a `Sealer` makes them. The ones here are for the time before
-NEWKEYS; `sshprobe.wire.ciphers` has those for the time after. Every rule of the section is checked on what comes in:
-total length a multiple of the block size, packet_length at most 35000, 4 to 255 bytes of padding, a payload of at
-least one byte.
+A `PacketReader` takes packets off the front of a buffer, a `PacketWriter` makes packets. Those of this module work
+before NEWKEYS, those of `sshprobe.wire.ciphers` after it. A reader checks every rule of the section: the total length
+is a multiple of the block size, packet_length is at most 35000, padding has 4 to 255 bytes, and a payload at least one.
 """
 
 from __future__ import annotations
@@ -27,17 +26,17 @@ UINT32 = struct.Struct(">I")
 _HEAD = struct.Struct(">IB")  # packet_length, padding_length
 
 
-class Opener(Protocol):
+class PacketReader(Protocol):
     """Reads packets."""
 
-    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
+    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
         """Take one packet off the front of `buffer` and return its payload; None if it is not whole yet."""
 
 
-class Sealer(Protocol):
+class PacketWriter(Protocol):
     """Writes packets."""
 
-    def seal(self, payload: bytes, sequence: int) -> bytes:
+    def write(self, payload: bytes, sequence: int) -> bytes:
         """Return the packet that carries `payload`."""
 
 
@@ -78,15 +77,15 @@ def packet(payload: bytes, block: int, *, counted: int, fill: Callable[[int], by
     return _HEAD.pack(length + more, padding) + payload + fill(padding)
 
 
-class PlainOpener:
+class PlainPacketReader:
     """Packets without encryption."""
 
     __slots__ = ()
 
     _LENGTHS = packet_lengths(PLAIN_BLOCK, counted=4)
 
-    def open(self, buffer: bytearray, sequence: int) -> bytes | None:
-        """See `Opener`. `sequence` is not part of a plain packet."""
+    def read(self, buffer: bytearray, sequence: int) -> bytes | None:
+        """See `PacketReader`. `sequence` is not part of a plain packet."""
         have = len(buffer)
         if have < 4:
             return None
@@ -101,7 +100,7 @@ class PlainOpener:
         return strip_padding(body)
 
 
-class PlainSealer:
+class PlainPacketWriter:
     """Packets without encryption.
 
     Padding should be random (section 6) so that no cipher meets text that is known. Here there is none to meet it, and
@@ -110,6 +109,6 @@ class PlainSealer:
 
     __slots__ = ()
 
-    def seal(self, payload: bytes, sequence: int) -> bytes:
-        """See `Sealer`."""
+    def write(self, payload: bytes, sequence: int) -> bytes:
+        """See `PacketWriter`."""
         return packet(payload, PLAIN_BLOCK, counted=4, fill=bytes)

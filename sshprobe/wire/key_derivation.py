@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from sshprobe.wire.framing import Opener, Sealer
+from sshprobe.wire.framing import PacketReader, PacketWriter
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, Suite
 
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
@@ -43,20 +43,20 @@ class Secrets(msgspec.Struct, frozen=True):
         return key[:size]
 
 
-def opener(suite: Suite, secrets: Secrets) -> Opener:
+def packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
     """Return what reads the server's packets from its NEWKEYS on."""
-    from sshprobe.wire.ciphers import make_opener  # brings cryptography in
+    from sshprobe.wire.ciphers import make_packet_reader  # brings cryptography in
 
     cipher, mac = suite.encryption_server_to_client, suite.mac_server_to_client
-    return make_opener(cipher, mac, _direction_keys(cipher, mac, secrets, b"B", b"D", b"F"))
+    return make_packet_reader(cipher, mac, _direction_keys(cipher, mac, secrets, b"B", b"D", b"F"))
 
 
-def sealer(suite: Suite, secrets: Secrets) -> Sealer:
+def packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
     """Return what writes our packets from our NEWKEYS on."""
-    from sshprobe.wire.ciphers import make_sealer
+    from sshprobe.wire.ciphers import make_packet_writer
 
     cipher, mac = suite.encryption_client_to_server, suite.mac_client_to_server
-    return make_sealer(cipher, mac, _direction_keys(cipher, mac, secrets, b"A", b"C", b"E"))
+    return make_packet_writer(cipher, mac, _direction_keys(cipher, mac, secrets, b"A", b"C", b"E"))
 
 
 def _direction_keys(cipher: str, mac: str, secrets: Secrets, iv: bytes, key: bytes, mac_key: bytes) -> DirectionKeys:

@@ -35,6 +35,14 @@ from enum import Enum, auto
 from typing import final
 
 from sshprobe.wire import messages as msg
+from sshprobe.wire.client_kexinit import (
+    NegotiatedAlgorithms,
+    broad_guess,
+    broad_kexinit,
+    narrow_kexinit,
+    negotiate,
+    offers,
+)
 from sshprobe.wire.codec import byte, string
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import (
@@ -52,15 +60,14 @@ from sshprobe.wire.events import (
     LineReceived,
     NewKeysReceived,
 )
-from sshprobe.wire.framing import Opener, PlainOpener, PlainSealer, Sealer
+from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader, PlainPacketWriter
 from sshprobe.wire.host_key_proof import Proof, prove, strings
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.kex.exchange import GroupChosen, GroupExchangeRequest, KeyExchange, KeyPairs, Reply
 from sshprobe.wire.kex.methods import new_key_exchange
-from sshprobe.wire.key_derivation import Secrets, opener, sealer
+from sshprobe.wire.key_derivation import Secrets, packet_reader, packet_writer
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.proposal import Negotiated, broad_first, broad_kexinit, client_kexinit, negotiate, offers
 from sshprobe.wire.suites import Suite
 
 
@@ -107,8 +114,8 @@ class ClientTransport:
         self._room = byte_limit  # bytes that may still come
         self._overflow = False
         self._lines = IdentificationReader()
-        self._opener: Opener = PlainOpener()
-        self._sealer: Sealer = PlainSealer()
+        self._reader: PacketReader = PlainPacketReader()
+        self._writer: PacketWriter = PlainPacketWriter()
         self._received = 0  # sequence number of the next packet to come, modulo 2**32
         self._sent = 0
         self._server_kexinit: KexInit | None = None
@@ -208,7 +215,7 @@ class ClientTransport:
         # ignore the message (section 7), as OpenSSH does (kex.c, proposals_match).
         first = self._kex.start()
         if not self._proposed:
-            self._client_kexinit_payload = client_kexinit(server, kex, host_key_algorithm, suite)
+            self._client_kexinit_payload = narrow_kexinit(server, kex, host_key_algorithm, suite)
         if alone:
             self._first = first
         payloads = (() if self._proposed else (self._client_kexinit_payload,)) + (() if alone else (first,))
@@ -229,7 +236,7 @@ class ClientTransport:
         self._send(self._client_kexinit_payload)
 
     @property
-    def negotiated(self) -> Negotiated | None:
+    def negotiated(self) -> NegotiatedAlgorithms | None:
         """What both sides agree on after `propose` and the server's KEXINIT; None: not on everything."""
         return None if self._server_kexinit is None else negotiate(self._server_kexinit)
 
@@ -244,7 +251,7 @@ class ClientTransport:
         self._asked = at_once
         self._user = user
         self._send(byte(msg.NEWKEYS))
-        self._sealer = self._make_sealer(self._suite, self._secrets)
+        self._writer = self._make_packet_writer(self._suite, self._secrets)
         if self._strict:
             self._sent = 0
         self.state = _SERVICE
@@ -281,7 +288,7 @@ class ClientTransport:
                     taken = self._lines.next_line(self._in)
                     event = None if taken is None else self._line_came(taken)
                 else:
-                    taken = self._opener.open(self._in, self._received)
+                    taken = self._reader.read(self._in, self._received)
                     event = None if taken is None else self._packet_came(taken)
             except RemoteProtocolError:
                 self.state = _CLOSED
@@ -309,7 +316,7 @@ class ClientTransport:
 
     def _send(self, *payloads: bytes) -> None:
         for payload in payloads:
-            self._out += self._sealer.seal(payload, self._sent)
+            self._out += self._writer.write(payload, self._sent)
             self._sent = (self._sent + 1) % 2**32
 
     def _fail(self, error: RemoteProtocolError) -> RemoteProtocolError:
@@ -369,7 +376,7 @@ class ClientTransport:
             # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
             guess = (*server.kex_algorithms[:1], *server.server_host_key_algorithms[:1])
             named = (self._kex.name.encode(), self._host_key_algorithm.encode())
-            self._skip_guess = guess != (broad_first() if self._proposed else named)
+            self._skip_guess = guess != (broad_guess() if self._proposed else named)
 
     def _key_exchange_message(self, payload: bytes) -> Event | None:
         assert self._kex is not None  # both states are entered through start_key_exchange
@@ -430,7 +437,7 @@ class ClientTransport:
             raise RemoteProtocolError("a second NEWKEYS")
         self._server_newkeys = True
         if self._secrets is not None and self._suite is not None:
-            self._opener = self._make_opener(self._suite, self._secrets)
+            self._reader = self._make_packet_reader(self._suite, self._secrets)
         if self._strict:
             self._received = 0
         return NewKeysReceived()
@@ -464,5 +471,5 @@ class ClientTransport:
         return None
 
     # The fuzzer stays in clear, so that its bytes get past NEWKEYS.
-    _make_opener = staticmethod(opener)
-    _make_sealer = staticmethod(sealer)
+    _make_packet_reader = staticmethod(packet_reader)
+    _make_packet_writer = staticmethod(packet_writer)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.ciphers import make_opener, make_sealer
+from sshprobe.wire.ciphers import make_packet_reader, make_packet_writer
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
 from tests.wire.playbook import packet, u32
@@ -28,20 +28,20 @@ def keys(cipher: str, mac: str) -> DirectionKeys:
     return DirectionKeys(MATERIAL[: spec.iv], MATERIAL[: spec.key], MATERIAL[: MACS[mac].key])
 
 
-def open_all(cipher: str, mac: str, data: bytes, *, piece: int | None = None, first: int = 0) -> list[bytes]:
-    opener, buffer = make_opener(cipher, mac, keys(cipher, mac)), bytearray()
+def read_all(cipher: str, mac: str, data: bytes, *, piece: int | None = None, first: int = 0) -> list[bytes]:
+    reader, buffer = make_packet_reader(cipher, mac, keys(cipher, mac)), bytearray()
     payloads: list[bytes] = []
     size = piece or max(1, len(data))
     for at in range(0, len(data), size):
         buffer += data[at : at + size]
-        while (payload := opener.open(buffer, first + len(payloads))) is not None:
+        while (payload := reader.read(buffer, first + len(payloads))) is not None:
             payloads.append(payload)
     return payloads
 
 
-def seal_all(cipher: str, mac: str, payloads: list[bytes], first: int = 0) -> bytes:
-    sealer = make_sealer(cipher, mac, keys(cipher, mac))
-    return b"".join(sealer.seal(payload, first + at) for at, payload in enumerate(payloads))
+def write_all(cipher: str, mac: str, payloads: list[bytes], first: int = 0) -> bytes:
+    writer = make_packet_writer(cipher, mac, keys(cipher, mac))
+    return b"".join(writer.write(payload, first + at) for at, payload in enumerate(payloads))
 
 
 @pytest.mark.parametrize(("cipher", "mac"), PAIRS)
@@ -49,20 +49,20 @@ def seal_all(cipher: str, mac: str, payloads: list[bytes], first: int = 0) -> by
     payloads=st.lists(st.binary(min_size=1, max_size=90), max_size=4), piece=st.integers(1, 70), first=st.integers(0, 9)
 )
 def test_there_and_back(cipher: str, mac: str, payloads: list[bytes], piece: int, first: int) -> None:
-    sealed = seal_all(cipher, mac, payloads, first)
-    assert open_all(cipher, mac, sealed, first=first) == payloads
-    assert open_all(cipher, mac, sealed, first=first, piece=piece) == payloads
+    sealed = write_all(cipher, mac, payloads, first)
+    assert read_all(cipher, mac, sealed, first=first) == payloads
+    assert read_all(cipher, mac, sealed, first=first, piece=piece) == payloads
 
 
 @pytest.mark.parametrize(("cipher", "mac"), PAIRS)
 def test_no_bit_may_change(cipher: str, mac: str) -> None:
-    sealed = seal_all(cipher, mac, [b"\x33a payload"])
+    sealed = write_all(cipher, mac, [b"\x33a payload"])
     for bit in range(0, len(sealed) * 8, 3):
         changed = bytearray(sealed)
         changed[bit // 8] ^= 1 << bit % 8
         # A changed length may ask for more bytes than there are: then there is no packet yet.
         try:
-            assert open_all(cipher, mac, bytes(changed)) == []
+            assert read_all(cipher, mac, bytes(changed)) == []
         except RemoteProtocolError:
             continue
         assert bit < 32
@@ -70,32 +70,32 @@ def test_no_bit_may_change(cipher: str, mac: str) -> None:
 
 @pytest.mark.parametrize(("cipher", "mac"), [pair for pair in PAIRS if "gcm" not in pair[0]])
 def test_the_sequence_number_is_under_the_mac(cipher: str, mac: str) -> None:
-    sealed = seal_all(cipher, mac, [b"\x33a payload"], first=4)
+    sealed = write_all(cipher, mac, [b"\x33a payload"], first=4)
     with pytest.raises(RemoteProtocolError):
-        open_all(cipher, mac, sealed, first=5)
+        read_all(cipher, mac, sealed, first=5)
 
 
 def test_gcm_counts_for_itself() -> None:
     """RFC 5647: the invocation counter, not the sequence number; a packet left out is noticed all the same."""
     cipher = "aes128-gcm@openssh.com"
-    sealed = seal_all(cipher, PLAIN, [b"one", b"two"])
-    assert open_all(cipher, PLAIN, sealed, first=77) == [b"one", b"two"]
-    first = len(seal_all(cipher, PLAIN, [b"one"]))
+    sealed = write_all(cipher, PLAIN, [b"one", b"two"])
+    assert read_all(cipher, PLAIN, sealed, first=77) == [b"one", b"two"]
+    first = len(write_all(cipher, PLAIN, [b"one"]))
     with pytest.raises(RemoteProtocolError, match="wrong MAC"):
-        open_all(cipher, PLAIN, sealed[first:])
+        read_all(cipher, PLAIN, sealed[first:])
 
 
 def test_gcm_counter_wraps() -> None:
     mine = DirectionKeys(b"\x01\x02\x03\x04" + b"\xff" * 8, bytes(16), b"")
-    sealer = make_sealer("aes128-gcm@openssh.com", "", mine)
-    opener = make_opener("aes128-gcm@openssh.com", "", mine)
-    buffer = bytearray(sealer.seal(b"one", 0) + sealer.seal(b"two", 1))
-    assert (opener.open(buffer, 0), opener.open(buffer, 1)) == (b"one", b"two")
+    writer = make_packet_writer("aes128-gcm@openssh.com", "", mine)
+    reader = make_packet_reader("aes128-gcm@openssh.com", "", mine)
+    buffer = bytearray(writer.write(b"one", 0) + writer.write(b"two", 1))
+    assert (reader.read(buffer, 0), reader.read(buffer, 1)) == (b"one", b"two")
     again = AESGCM(bytes(16)).encrypt(b"\x01\x02\x03\x04" + bytes(8), b"\x0b\x33" + bytes(14), u32(16))
-    opener = make_opener("aes128-gcm@openssh.com", "", mine)
-    first = bytearray(make_sealer("aes128-gcm@openssh.com", "", mine).seal(b"one", 0) + u32(16) + again)
-    assert opener.open(first, 0) == b"one"
-    assert opener.open(first, 1) == b"\x33" + bytes(3)
+    reader = make_packet_reader("aes128-gcm@openssh.com", "", mine)
+    first = bytearray(make_packet_writer("aes128-gcm@openssh.com", "", mine).write(b"one", 0) + u32(16) + again)
+    assert reader.read(first, 0) == b"one"
+    assert reader.read(first, 1) == b"\x33" + bytes(3)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_gcm_padding_rules_hold_behind_a_right_tag(body: bytes, fault: str) -> N
     clear = u32(len(body))
     sealed = clear + AESGCM(MATERIAL[:16]).encrypt(MATERIAL[:12], body, clear)
     with pytest.raises(RemoteProtocolError, match=fault):
-        open_all("aes128-gcm@openssh.com", PLAIN, sealed)
+        read_all("aes128-gcm@openssh.com", PLAIN, sealed)
 
 
 def ctr(plain: bytes) -> bytes:
@@ -134,7 +134,7 @@ def ctr(plain: bytes) -> bytes:
 def test_encrypt_and_mac_rules_hold_behind_a_right_mac(plain: bytes, fault: str) -> None:
     sealed = ctr(plain) + hmac.digest(MATERIAL[:32], u32(0) + plain, "sha256")
     with pytest.raises(RemoteProtocolError, match=fault):
-        open_all("aes128-ctr", PLAIN, sealed)
+        read_all("aes128-ctr", PLAIN, sealed)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_encrypt_then_mac_rules_hold_behind_a_right_mac(length: int, body: bytes
     sealed = u32(length) + ctr(body)
     sealed += hmac.digest(MATERIAL[:32], u32(0) + sealed, "sha256")
     with pytest.raises(RemoteProtocolError, match=fault):
-        open_all("aes128-ctr", ETM, sealed)
+        read_all("aes128-ctr", ETM, sealed)
 
 
 def test_as_rfc_4253_has_it() -> None:
@@ -158,13 +158,13 @@ def test_as_rfc_4253_has_it() -> None:
     plain = packet(b"\x33hello", block=16)
     sealed = ctr(plain) + hmac.digest(MATERIAL[:32], u32(7) + plain, "sha256")
     for piece in (None, 1, 16, 17):
-        assert open_all("aes128-ctr", PLAIN, sealed, first=7, piece=piece) == [b"\x33hello"]
+        assert read_all("aes128-ctr", PLAIN, sealed, first=7, piece=piece) == [b"\x33hello"]
 
 
 @pytest.mark.parametrize("cipher", ["aes128-ctr", "aes256-gcm@openssh.com"])
 def test_clear_length_past_the_limit_is_refused_at_once(cipher: str) -> None:
     with pytest.raises(LimitExceeded):
-        open_all(cipher, ETM, u32(35_008))
+        read_all(cipher, ETM, u32(35_008))
 
 
 @pytest.mark.parametrize(("cipher", "mac"), PAIRS)
@@ -173,7 +173,7 @@ def test_arbitrary_bytes(cipher: str, mac: str, data: bytes, piece: int) -> None
     outcomes: list[object] = []
     for size in (None, piece):
         try:
-            outcomes.append(open_all(cipher, mac, data, piece=size))
+            outcomes.append(read_all(cipher, mac, data, piece=size))
         except RemoteProtocolError as error:
             outcomes.append(str(error))
     assert outcomes[0] == outcomes[1]

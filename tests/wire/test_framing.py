@@ -7,26 +7,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
-from sshprobe.wire.framing import PlainOpener, PlainSealer, bad_length, packet_lengths, strip_padding
+from sshprobe.wire.framing import PlainPacketReader, PlainPacketWriter, bad_length, packet_lengths, strip_padding
 from sshprobe.wire.framing import packet as make_packet
 from sshprobe.wire.limits import PACKET_LENGTH
 from tests.wire.playbook import packet, take_packet, u32
 
 
-def open_all(data: bytes, piece: int | None = None) -> list[bytes]:
+def read_all(data: bytes, piece: int | None = None) -> list[bytes]:
     """The payloads in `data`, which arrives in pieces of that size."""
     buffer, payloads = bytearray(), []
     size = piece or max(1, len(data))
     for at in range(0, len(data), size):
         buffer += data[at : at + size]
-        while (payload := PlainOpener().open(buffer, 0)) is not None:
+        while (payload := PlainPacketReader().read(buffer, 0)) is not None:
             payloads.append(payload)
     return payloads
 
 
 @pytest.mark.parametrize("piece", [None, 1, 3])
 def test_packets_in_a_row(piece: int | None) -> None:
-    assert open_all(packet(b"\x02one") + packet(b"\x02two") + packet(b"\x02three")[:-1], piece) == [
+    assert read_all(packet(b"\x02one") + packet(b"\x02two") + packet(b"\x02three")[:-1], piece) == [
         b"\x02one",
         b"\x02two",
     ]
@@ -35,65 +35,65 @@ def test_packets_in_a_row(piece: int | None) -> None:
 def test_nothing_is_taken_of_a_packet_that_is_not_whole() -> None:
     buffer = bytearray(packet(b"\x02payload")[:-1])
     before = bytes(buffer)
-    assert PlainOpener().open(buffer, 0) is None
+    assert PlainPacketReader().read(buffer, 0) is None
     assert bytes(buffer) == before
 
 
 @pytest.mark.parametrize("length", [0, 1, 4, 5])
 def test_length_too_small(length: int) -> None:
     with pytest.raises(RemoteProtocolError, match=f"packet_length {length} is too small"):
-        open_all(u32(length) + bytes(100))
+        read_all(u32(length) + bytes(100))
 
 
 @pytest.mark.parametrize("length", [6, 11, 13, 16, 34997, 35000])
 def test_length_not_whole_blocks(length: int) -> None:
     with pytest.raises(RemoteProtocolError, match=f"packet_length {length} is not a multiple"):
-        open_all(u32(length))
+        read_all(u32(length))
 
 
 @pytest.mark.parametrize("length", [PACKET_LENGTH + 1, PACKET_LENGTH + 4, 2**31, 2**32 - 1])
 def test_length_past_the_limit_is_refused_at_its_fourth_byte(length: int) -> None:
     buffer = bytearray(u32(length)[:3])
-    assert PlainOpener().open(buffer, 0) is None
+    assert PlainPacketReader().read(buffer, 0) is None
     buffer += u32(length)[3:]
     with pytest.raises(LimitExceeded, match=f"a packet of {length} bytes; at most 35000"):
-        PlainOpener().open(buffer, 0)
+        PlainPacketReader().read(buffer, 0)
 
 
 def test_largest_packet() -> None:
     length = (PACKET_LENGTH + 4) // 8 * 8 - 4
     assert length == 34996
     payload = b"\x02" + bytes(length - 6)
-    assert open_all(packet(payload, padding=4)) == [payload]
+    assert read_all(packet(payload, padding=4)) == [payload]
     with pytest.raises(LimitExceeded):
-        open_all(u32(length + 8) + bytes(length + 8))
+        read_all(u32(length + 8) + bytes(length + 8))
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2, 3])
 def test_padding_too_short(padding: int) -> None:
     with pytest.raises(RemoteProtocolError, match=f"padding_length {padding} is below 4"):
-        open_all(u32(12) + bytes((padding,)) + bytes(11))
+        read_all(u32(12) + bytes((padding,)) + bytes(11))
 
 
 @pytest.mark.parametrize("padding", [11, 12, 13, 200, 255])
 def test_padding_leaves_no_payload(padding: int) -> None:
     with pytest.raises(RemoteProtocolError, match=f"padding_length {padding} leaves no payload"):
-        open_all(u32(12) + bytes((padding,)) + bytes(11))
+        read_all(u32(12) + bytes((padding,)) + bytes(11))
 
 
 @pytest.mark.parametrize("padding", [4, 5, 10])
 def test_payload_of_one_byte_and_more(padding: int) -> None:
-    assert open_all(u32(12) + bytes((padding,)) + b"\x15" * 11) == [b"\x15" * (11 - padding)]
+    assert read_all(u32(12) + bytes((padding,)) + b"\x15" * 11) == [b"\x15" * (11 - padding)]
 
 
 def test_longest_padding() -> None:
     payload = b"\x02" * (8 - (5 + 255) % 8)
-    assert open_all(packet(payload, padding=255)) == [payload]
+    assert read_all(packet(payload, padding=255)) == [payload]
 
 
 @given(st.binary(min_size=1, max_size=2000))
 def test_what_we_send_keeps_the_rules(payload: bytes) -> None:
-    buffer = bytearray(PlainSealer().seal(payload, 0))
+    buffer = bytearray(PlainPacketWriter().write(payload, 0))
     assert take_packet(buffer) == payload
     assert not buffer
 
@@ -113,7 +113,7 @@ def test_padding_is_random_unless_it_is_said_otherwise() -> None:
 
 
 def test_padding_before_newkeys_is_zeros() -> None:
-    assert PlainSealer().seal(b"\x15", 0) == u32(12) + b"\x0a\x15" + bytes(10)
+    assert PlainPacketWriter().write(b"\x15", 0) == u32(12) + b"\x0a\x15" + bytes(10)
 
 
 @pytest.mark.parametrize("block", [8, 16])
@@ -137,11 +137,11 @@ def test_lengths_that_may_be(block: int, counted: int) -> None:
 @given(st.binary(max_size=120), st.integers(1, 40))
 def test_arbitrary_bytes(data: bytes, piece: int) -> None:
     try:
-        whole: object = open_all(data)
+        whole: object = read_all(data)
     except RemoteProtocolError as error:
         whole = str(error)
     try:
-        pieces: object = open_all(data, piece)
+        pieces: object = read_all(data, piece)
     except RemoteProtocolError as error:
         pieces = str(error)
     assert pieces == whole

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
+from sshprobe.wire.client_kexinit import NegotiatedAlgorithms, broad_kexinit, negotiate
 from sshprobe.wire.errors import LocalProtocolError
 from sshprobe.wire.events import HostKeyReceived, IdentificationReceived, KexInitReceived
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.proposal import Negotiated, broad_kexinit, negotiate
 from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 from tests.wire.playbook import CLIENT, SUITE, ScriptedServer, kexinit, packet, relaxed, take_packet, text
 
 
-def agreed(**lists: Any) -> Negotiated | None:
+def agreed(**lists: Any) -> NegotiatedAlgorithms | None:
     return negotiate(KexInit.parse(kexinit(**lists)))
 
 
@@ -25,7 +25,7 @@ def test_what_is_agreed_on_is_the_first_of_ours_that_the_server_has() -> None:
         server_host_key_algorithms=b"ssh-dss,ssh-rsa",
         encryption_algorithms_client_to_server=b"3des-cbc,aes256-ctr",
         mac_algorithms_server_to_client=b"hmac-md5,hmac-sha1",
-    ) == Negotiated(
+    ) == NegotiatedAlgorithms(
         "diffie-hellman-group14-sha256", "ssh-rsa", Suite("aes256-ctr", "aes128-ctr", "hmac-sha2-256", "hmac-sha1")
     )
 
@@ -76,7 +76,7 @@ def test_the_exchange_goes_on_behind_both_kexinits(strict: bool) -> None:
     assert not sent  # the first message waits for the server's lists
     client.receive_data(packet(server.kexinit))
     assert isinstance(client.next_event(), KexInitReceived)
-    assert client.negotiated == Negotiated("curve25519-sha256", "ssh-ed25519", SUITE)
+    assert client.negotiated == NegotiatedAlgorithms("curve25519-sha256", "ssh-ed25519", SUITE)
     client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE)
     server.client_share = take_packet(bytearray(client.data_to_send()))[5:]
     client.receive_data(packet(server.reply()))

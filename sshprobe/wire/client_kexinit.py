@@ -37,7 +37,7 @@ _NO_LINE_END = bytes.maketrans(b"\r\n", b"\0\1")
 _negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
 
 
-def client_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
+def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
     """Return the payload of the KEXINIT that answers the one of `server`.
 
     With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
@@ -67,7 +67,7 @@ def offers(server: KexInit, ours: bytes, expected: KexInit) -> bool:
     return all(set(names[:1]) <= set(offered) for names, offered in zip(named, _negotiated(server), strict=True))
 
 
-class Negotiated(msgspec.Struct, frozen=True):
+class NegotiatedAlgorithms(msgspec.Struct, frozen=True):
     """What both sides agree on after `broad_kexinit`."""
 
     kex: str
@@ -85,12 +85,12 @@ def broad_kexinit() -> bytes:
     return bytes((KEXINIT,)) + os.urandom(16).translate(_NO_LINE_END) + _broad().encode()[17:]
 
 
-def broad_first() -> tuple[bytes, bytes]:
+def broad_guess() -> tuple[bytes, bytes]:
     """Return the method and the host key algorithm that `broad_kexinit` names first: our guess (RFC 4253 section 7)."""
     return _broad().kex_algorithms[0], _broad().server_host_key_algorithms[0]
 
 
-def negotiate(server: KexInit) -> Negotiated | None:
+def negotiate(server: KexInit) -> NegotiatedAlgorithms | None:
     """Return what `broad_kexinit` and the KEXINIT of `server` agree on (RFC 4253 section 7.1); None: not on everything.
 
     Each time it is the first of our names that the server has too. An AEAD needs no MAC.
@@ -105,7 +105,7 @@ def negotiate(server: KexInit) -> Negotiated | None:
         return None
     plain = compression_out == compression_in == "none"
     suite = Suite(cipher_out, cipher_in, mac_out or "", mac_in or "") if plain else None
-    return Negotiated(kex, host_key, suite)
+    return NegotiatedAlgorithms(kex, host_key, suite)
 
 
 def _first_common(ours: tuple[bytes, ...], theirs: tuple[bytes, ...]) -> str | None:
