@@ -4,7 +4,7 @@ A verdict depends on nothing but observation, profile and catalogue (`sshprobe.g
 in everything but who and when have the same verdicts. What is left out of the comparison is named below, and a test
 holds that `grade` reads none of it. Each host has keys of its own: of a key and of a group, what is found in its
 numbers takes their place. A profile with waivers reads host, address and day: then what these come to
-(`sshprobe.grading.standings`) is compared too.
+(`sshprobe.grading.applicable_waivers`) is compared too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading import is_gradeable, judged_groups, standings, weaknesses_of
+from sshprobe.grading import applicable_waivers, is_gradeable, judged_groups, weaknesses_of
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
 from sshprobe.model.records import HostRecord
@@ -171,7 +171,7 @@ class Judge:
         """What verdicts owe to host, address and day: nothing, unless a profile has waivers."""
         if not self._waiving:
             return b""
-        return self._key([standings(profile, observation) for profile in self._waiving])
+        return self._key([applicable_waivers(profile, observation) for profile in self._waiving])
 
     def head(self, observation: Observation) -> bytes:
         """Return the line of a host up to its verdicts: with them and `END_OF_LINE` it is whole."""

@@ -7,9 +7,9 @@ few stated rules (`sshprobe.algorithms.weakness`, explained in `docs/grading.md`
 from __future__ import annotations
 
 from sshprobe.algorithms.catalogue import (
-    CLASSES,
+    ALGORITHM_TYPES,
     Algorithm,
-    Class,
+    AlgorithmType,
     Mechanism,
     aliases,
     canonical,
@@ -28,13 +28,13 @@ from sshprobe.algorithms.releases import NEWEST, RELEASES, History, history, in_
 from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness
 
 __all__ = [
-    "CLASSES",
+    "ALGORITHM_TYPES",
     "NEWEST",
     "RELEASES",
     "RULES",
     "Algorithm",
+    "AlgorithmType",
     "Claim",
-    "Class",
     "History",
     "KnownGroup",
     "Mechanism",

@@ -18,10 +18,10 @@ from typing import Literal, get_args
 
 import msgspec
 
-Class = Literal["kex", "host_key", "cipher", "mac", "compression"]
+AlgorithmType = Literal["kex", "host_key", "cipher", "mac", "compression"]
 """A class of algorithms that is negotiated by name (RFC 4253 section 7.1)."""
 
-CLASSES: tuple[Class, ...] = get_args(Class)
+ALGORITHM_TYPES: tuple[AlgorithmType, ...] = get_args(AlgorithmType)
 
 
 class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +96,7 @@ def _family_name(name: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def lookup(category: Class, name: str) -> Algorithm | None:
+def lookup(category: AlgorithmType, name: str) -> Algorithm | None:
     """The entry of this very name (aliases have their own), or None for an unknown one.
 
     Names are case-sensitive (RFC 4251 section 6). `gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g==` finds
@@ -110,7 +110,7 @@ def lookup(category: Class, name: str) -> Algorithm | None:
 
 
 @lru_cache(maxsize=4096)
-def canonical(category: Class, name: str) -> str:
+def canonical(category: AlgorithmType, name: str) -> str:
     """The one name under which an algorithm and its aliases are counted. An unknown name is its own."""
     entry = lookup(category, name)
     return name if entry is None else entry.alias_of or entry.name
@@ -164,7 +164,7 @@ def mechanism(name: str) -> Mechanism | None:
 
 
 def is_marker(name: str) -> bool:
-    """Whether the name is no algorithm but a signal in the list of key exchanges, such as `ext-info-s`."""
+    """Return whether a name is a marker in the list of key exchanges, such as `ext-info-s`, and not an algorithm."""
     return marker(name) is not None
 
 
@@ -178,6 +178,6 @@ def marker_names() -> list[str]:
     return list(_table("marker"))
 
 
-def names(category: Class) -> list[str]:
+def names(category: AlgorithmType) -> list[str]:
     """All names of a class, sorted without regard to case."""
     return list(_table(category))

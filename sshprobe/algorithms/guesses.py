@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import Class, is_marker, lookup, names_aead_cipher
+from sshprobe.algorithms.catalogue import AlgorithmType, is_marker, lookup, names_aead_cipher
 from sshprobe.algorithms.weakness import RULES, UNKNOWN, Weakness, weakness
 from sshprobe.model.verdict import SEVERITIES
 
@@ -19,7 +19,7 @@ _SHORT_CURVE = r"(?:nist|sec|brainpool)?[pkbt](?:1[0-9]{2}|20[0-9])(?:[rkt][0-9]
 _DES = r"des(?:40|56|64)?(?!-ede)|sdes"
 _BLOCK_64 = r"blowfish|bf|cast128|cast5|idea|gost89|magma|skipjack|x?tea|safer|rc2|rc5"
 
-_PARTS: tuple[tuple[Class, str, str, str], ...] = (
+_PARTS: tuple[tuple[AlgorithmType, str, str, str], ...] = (
     (
         "kex",
         r"group-?(?:1|2|512|768|1024)|(?:modp|dh)-?(?:512|768|1024)",
@@ -47,7 +47,7 @@ _PARTS: tuple[tuple[Class, str, str, str], ...] = (
     ("mac", r"sha-?1-(?:32|64|80|96)", "sha1-truncated", "SHA-1, cut short"),
     ("mac", r"(?:hmac)?sha-?1", "hmac-sha1", "SHA-1"),
 )
-"""Class, what one or more parts of a name are, the rule of `weakness` that would hold, and that in words."""
+"""Algorithm type, what one or more parts of a name are, the rule of `weakness` that would hold, and that in words."""
 
 _PATTERNS = tuple(
     (category, re.compile(f"-(?:{parts})(?=-)"), reason, words) for category, parts, reason, words in _PARTS
@@ -58,7 +58,7 @@ _MECHANISM = re.compile(r"[A-Za-z0-9+/]{22}==")
 
 
 @lru_cache(maxsize=4096)
-def is_unknown(category: Class, name: str) -> bool:
+def is_unknown(category: AlgorithmType, name: str) -> bool:
     """Return whether a name has no entry in the catalogue and is not a marker. A GSS-API mechanism is no part of it.
 
     The name of an AEAD cipher in a list of MACs is known, however it is spelled: it is not a MAC.
@@ -69,7 +69,7 @@ def is_unknown(category: Class, name: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def weakness_of(category: Class, name: str) -> Weakness | None:
+def weakness_of(category: AlgorithmType, name: str) -> Weakness | None:
     """Return the weakness of a name as it stands in a list.
 
     Of a name without an entry: that of what it looks like, or `UNKNOWN`. `is_unknown` tells the two from facts.
@@ -83,7 +83,7 @@ def weakness_of(category: Class, name: str) -> Weakness | None:
 
 
 @lru_cache(maxsize=4096)
-def weakness_codes(category: Class, name: str) -> tuple[str, ...]:
+def weakness_codes(category: AlgorithmType, name: str) -> tuple[str, ...]:
     """The codes of every weakness of a name, that of `weakness_of` first: ("short-strength", "logjam", "sha1")."""
     worst = weakness_of(category, name)
     if worst is None:
@@ -96,7 +96,7 @@ def weakness_codes(category: Class, name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([worst.code, *others]))
 
 
-def _guesses(category: Class, name: str) -> list[Weakness]:
+def _guesses(category: AlgorithmType, name: str) -> list[Weakness]:
     """Return all that a name looks like, worst first."""
     local = name.partition("@")[0]
     found = []

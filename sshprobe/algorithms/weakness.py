@@ -12,7 +12,7 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import Algorithm, Class
+from sshprobe.algorithms.catalogue import Algorithm, AlgorithmType
 from sshprobe.model.verdict import SEVERITIES, Severity
 
 
@@ -34,7 +34,7 @@ class Weakness(msgspec.Struct, frozen=True, kw_only=True):
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule: `holds` looks at the facts of an entry and at nothing else."""
 
-    categories: tuple[Class, ...]
+    categories: tuple[AlgorithmType, ...]
     weakness: Weakness
     holds: Callable[[Algorithm], bool]
 

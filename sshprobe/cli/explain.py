@@ -26,21 +26,21 @@ def explain(name: str) -> None:
     `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too, and so
     will the number of a CVE and a code of `--weakness`, such as sha1.
     """
-    from sshprobe.algorithms import CLASSES, lookup, marker, marker_names, names
+    from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker, marker_names, names
     from sshprobe.grading import explain_finding, finding_ids, version_hints
     from sshprobe.grading.weakness_codes import MEANINGS
 
     asked, ids = name, finding_ids()
-    known_as = [entry for category in CLASSES if (entry := lookup(category, name)) is not None]
+    known_as = [entry for category in ALGORITHM_TYPES if (entry := lookup(category, name)) is not None]
     # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
-    signal = marker(name)
+    extension = marker(name)
     hints = [hint for hint in version_hints() if hint.id == (name.upper() if name.lower().startswith("cve-") else name)]
-    if not found and signal is None and not hints:
+    if not found and extension is None and not hints:
         name = FINDINGS.get(name.lower(), name)
     citing = _citing(name)
     code = next((code for code in MEANINGS if code == asked.lower()), None)
-    if not found and signal is None and name not in ids and not hints and not citing and code is None:
+    if not found and extension is None and name not in ids and not hints and not citing and code is None:
         from sshprobe.profiles import is_built_in
 
         if is_built_in(name):
@@ -50,7 +50,7 @@ def explain(name: str) -> None:
             *ids,
             *marker_names(),
             *(hint.id for hint in version_hints()),
-            *(each for category in CLASSES for each in names(category)),
+            *(each for category in ALGORITHM_TYPES for each in names(category)),
         }
         close = close_names(name, known)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
@@ -58,7 +58,7 @@ def explain(name: str) -> None:
         raise InputError(f"`{shown}` is not an algorithm, a finding or a weakness that we know: {hint}")
     blocks = [_finding(text) for text in ([explain_finding(name)] if name in ids else citing)]
     blocks += [_algorithm(entry, name) for entry in found]
-    blocks += [] if signal is None else [_marker(signal)]
+    blocks += [] if extension is None else [_marker(extension)]
     blocks += [_hint(hint) for hint in hints]
     blocks += [] if code is None else [_weakness(code, MEANINGS[code])]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
@@ -119,9 +119,9 @@ def _marker(entry: Algorithm) -> dict[str, Any]:
     is_extension = entry.notes.startswith("name of an extension")
     return {
         "name": entry.name,
-        "category": "extension: a name in EXT_INFO (RFC 8308), no algorithm; never judged as one"
+        "category": "extension: a name in EXT_INFO (RFC 8308), not an algorithm; never judged as one"
         if is_extension
-        else "marker: a signal in the list of key exchanges, no algorithm; never judged as one",
+        else "marker: a name in the list of key exchanges that is not an algorithm; never judged as one",
         "notes": entry.notes,
         "references": entry.references,
         "facts": _facts(entry),
@@ -157,13 +157,13 @@ def _facts(entry: Algorithm) -> dict[str, str]:
 
 
 def _opinions(entry: Algorithm) -> dict[str, str]:
-    from sshprobe.algorithms import CLASSES, canonical
+    from sshprobe.algorithms import ALGORITHM_TYPES, canonical
     from sshprobe.grading import leaves_open
     from sshprobe.profiles import available_profiles, load_profile
 
     opinions = {}
     for profile in map(load_profile, available_profiles()):
-        for category in CLASSES:
+        for category in ALGORITHM_TYPES:
             rule = profile.algorithms(category) if category == entry.category else None
             if rule is None:
                 if category == entry.category and leaves_open(profile, category, entry.name):

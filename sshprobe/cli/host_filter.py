@@ -195,16 +195,16 @@ def _lists(record: HostRecord) -> Iterable[list[str]]:
 
 
 def _is_known(name: str) -> bool:
-    from sshprobe.algorithms import CLASSES, is_marker, lookup
+    from sshprobe.algorithms import ALGORITHM_TYPES, is_marker, lookup
 
-    return is_marker(name) or any(lookup(category, name) is not None for category in CLASSES)
+    return is_marker(name) or any(lookup(category, name) is not None for category in ALGORITHM_TYPES)
 
 
 def _offers(record: HostRecord, name: str) -> bool:
-    from sshprobe.algorithms import CLASSES, canonical
+    from sshprobe.algorithms import ALGORITHM_TYPES, canonical
     from sshprobe.grading.lists import FIELDS
 
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         same = canonical(category, name)
         for _, field in FIELDS[category]:
             names = getattr(record, field) or ()

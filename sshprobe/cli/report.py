@@ -225,10 +225,10 @@ def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, stream: IO[by
 
 
 def _assess(category: Any, name: str) -> tuple[Severity | None, str, bool]:
-    """Say how weak an algorithm is, why, and whether it is none but a signal."""
+    """Say how weak an algorithm is, why, and whether it is a marker."""
     from sshprobe.algorithms import is_marker, weakness_of
 
     if is_marker(name):
-        return None, "a signal, no algorithm", True
+        return None, "a marker, not an algorithm", True
     weakness = weakness_of(category, name)
     return (None, "", False) if weakness is None else (weakness.severity, weakness.words, False)

@@ -29,7 +29,7 @@ def describe(category: Any, name: str) -> AlgorithmNotes:
     if is_marker(name):
         entry = marker(name)
         notes = (entry.notes,) if entry and entry.notes else ()
-        return AlgorithmNotes(facts=("a signal, no algorithm", *notes), signal=True)
+        return AlgorithmNotes(facts=("a marker, not an algorithm", *notes), marker=True)
     weakness = weakness_of(category, name)
     facts = tuple(_facts(category, name))
     if weakness is None:

@@ -15,7 +15,7 @@ from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.grading.score import CAPS, POINTS, letter
 from sshprobe.grading.unnamed import leaves_open
 from sshprobe.grading.version_hints import VersionHint, version_hints
-from sshprobe.grading.waivers import standings
+from sshprobe.grading.waivers import applicable_waivers
 
 __all__ = [
     "CAPS",
@@ -25,6 +25,7 @@ __all__ = [
     "FleetIndex",
     "KnownKeys",
     "VersionHint",
+    "applicable_waivers",
     "assess",
     "explain_finding",
     "finding_ids",
@@ -36,7 +37,6 @@ __all__ = [
     "key_findings",
     "leaves_open",
     "letter",
-    "standings",
     "version_hints",
     "weaknesses_of",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sshprobe.algorithms import CLASSES
+from sshprobe.algorithms import ALGORITHM_TYPES
 from sshprobe.grading.authentication import judge_authentication, missing_authentication
 from sshprobe.grading.banner import judge_banner, missing_banner
 from sshprobe.grading.certificates import judge_certificates
@@ -43,7 +43,7 @@ def is_gradeable(observation: Observation) -> bool:
     """
     if observation.status == "ssh1_only":
         return True
-    return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in CLASSES)
+    return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in ALGORITHM_TYPES)
 
 
 def assess(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
@@ -93,7 +93,7 @@ def judge(observation: Observation, profile: Profile, *, strict: bool) -> list[J
     found: list[Judgement] = [*judge_protocol(profile, observation)]
     found += judge_version(observation)
     found += judge_contradictions(observation)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         found += (
             judge_algorithms(profile, category, offers(observation, category), strict=strict)
             if is_observed(observation, category)
@@ -125,7 +125,7 @@ def not_observed(observation: Observation, profile: Profile) -> Iterator[str]:
     """In words, what the profile needs and was not seen."""
     if profile.protocol is not None and protocol_of(observation) is None:
         yield "identification"
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         if profile.algorithms(category) is not None:
             yield from missing_lists(observation, category)
     if profile.group_exchange is not None and observation.kex_algorithms is None and profile.kex is None:
@@ -185,7 +185,7 @@ def _finding(judgement: Judgement, effect: Effect) -> Finding:
 def _judged(observation: Observation) -> Iterator[Category]:
     if protocol_of(observation) is not None:
         yield "protocol"
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         if is_observed(observation, category):
             yield category
             if category == "kex" and offers_group_exchange(observation) and observation.group_exchange:

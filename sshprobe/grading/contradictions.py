@@ -12,7 +12,15 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from sshprobe.algorithms import CLASSES, Class, aliases, in_openssh, is_marker, is_newer_than_known, lookup
+from sshprobe.algorithms import (
+    ALGORITHM_TYPES,
+    AlgorithmType,
+    aliases,
+    in_openssh,
+    is_marker,
+    is_newer_than_known,
+    lookup,
+)
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.score import Judgement
 from sshprobe.grading.terrapin import STRICT_KEX, offers_strict_kex
@@ -46,7 +54,7 @@ def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
     version = match[1]
     if is_newer_than_known(version) or _PATCHES.match(found.comments or ""):
         return
-    strange = sorted({name for category in CLASSES for name in _strange(observation, category, version)})
+    strange = sorted({name for category in ALGORITHM_TYPES for name in _strange(observation, category, version)})
     if strange:
         more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
         observed = f"offers {', '.join(strange[:_SHOWN])}{more}"
@@ -66,7 +74,7 @@ def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
     )
 
 
-def _strange(observation: Observation, category: Class, version: str) -> Iterator[str]:
+def _strange(observation: Observation, category: AlgorithmType, version: str) -> Iterator[str]:
     for _, field in FIELDS[category]:
         for name in getattr(observation, field) or ():
             if name and not is_marker(name) and _is_strange(category, name, version):
@@ -74,7 +82,7 @@ def _strange(observation: Observation, category: Class, version: str) -> Iterato
 
 
 @lru_cache(maxsize=4096)
-def _is_strange(category: Class, name: str, version: str) -> bool:
+def _is_strange(category: AlgorithmType, name: str, version: str) -> bool:
     """Whether no build of a release that we know of has a name."""
     _, at, domain = name.partition("@")
     if _OF_PATCHES.fullmatch(name) or (at and domain not in ("openssh.com", "libssh.org")):

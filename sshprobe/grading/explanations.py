@@ -9,7 +9,7 @@ from functools import cache
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES
+from sshprobe.algorithms import ALGORITHM_TYPES
 from sshprobe.grading.lists import WORDS
 from sshprobe.grading.score import CAPS, POINTS
 from sshprobe.model.errors import InputError
@@ -64,7 +64,7 @@ def _table() -> dict[str, FindingText]:
         if family != "*":
             texts[key] = msgspec.convert({"id": key, **value}, FindingText)
             continue
-        for category in CLASSES:
+        for category in ALGORITHM_TYPES:
             id, meaning = f"{category}.{kind}", value["meaning"].format(WORDS[category])
             texts[id] = msgspec.convert({"id": id, **value, "meaning": meaning}, FindingText)
     return texts

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from sshprobe.algorithms import (
-    Class,
+    AlgorithmType,
     Weakness,
     canonical,
     is_marker,
@@ -23,7 +23,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES, Severity
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
 
-FIELDS: dict[Class, tuple[tuple[str, str], ...]] = {
+FIELDS: dict[AlgorithmType, tuple[tuple[str, str], ...]] = {
     "kex": (("", "kex_algorithms"),),
     "host_key": (("", "server_host_key_algorithms"),),
     "cipher": (
@@ -41,7 +41,7 @@ FIELDS: dict[Class, tuple[tuple[str, str], ...]] = {
 }
 """Direction and field of `Observation` for each class of algorithms."""
 
-WORDS: dict[Class, str] = {
+WORDS: dict[AlgorithmType, str] = {
     "kex": "key exchange methods",
     "host_key": "host key algorithms",
     "cipher": "ciphers",
@@ -78,7 +78,7 @@ class Offer(msgspec.Struct):
         return f"{text} ({self.directions[0]} only)" if len(self.directions) == 1 and self.directions[0] else text
 
 
-def offers(observation: Observation, category: Class) -> dict[str, Offer]:
+def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer]:
     """The algorithms of one class by canonical name, in the server's order. Markers and empty names are left out."""
     found: dict[str, Offer] = {}
     for direction, field in FIELDS[category]:
@@ -93,7 +93,7 @@ def offers(observation: Observation, category: Class) -> dict[str, Offer]:
     return found
 
 
-def seen_lists(observation: Observation, category: Class) -> list[list[str]]:
+def seen_lists(observation: Observation, category: AlgorithmType) -> list[list[str]]:
     """The lists of a class that were seen, one for each direction, without markers and empty names.
 
     What a server is left with is asked of each: one without a name ends every connection, whatever the other has.
@@ -102,12 +102,12 @@ def seen_lists(observation: Observation, category: Class) -> list[list[str]]:
     return [[name for name in names if name and not is_marker(name)] for names in found if names is not None]
 
 
-def is_observed(observation: Observation, category: Class) -> bool:
+def is_observed(observation: Observation, category: AlgorithmType) -> bool:
     """Whether any list of the class was seen."""
     return any(getattr(observation, field) is not None for _, field in FIELDS[category])
 
 
-def missing_lists(observation: Observation, category: Class) -> Iterator[str]:
+def missing_lists(observation: Observation, category: AlgorithmType) -> Iterator[str]:
     """In words, the lists of a class that were not seen, or that leave nothing to negotiate."""
     for direction, field in FIELDS[category]:
         names = getattr(observation, field)
@@ -120,13 +120,13 @@ def missing_lists(observation: Observation, category: Class) -> Iterator[str]:
             yield f"{what}: the list is empty"
 
 
-def _can_be_chosen(category: Class, name: str) -> bool:
+def _can_be_chosen(category: AlgorithmType, name: str) -> bool:
     """Whether a client can choose an algorithm of the class by a name."""
     return bool(name) and not is_marker(name) and not (category == "mac" and names_aead_cipher(name))
 
 
 def judge_algorithms(
-    profile: Profile, category: Class, found: dict[str, Offer], *, strict: bool
+    profile: Profile, category: AlgorithmType, found: dict[str, Offer], *, strict: bool
 ) -> Iterator[Judgement]:
     """Judge every algorithm of `found`, and name the recommended ones that are missing."""
     rule = profile.algorithms(category)
@@ -168,14 +168,14 @@ def _without_certificate(name: str) -> str:
     return f"{plain}@openssh.com" if plain != name and plain.startswith(("sk-", "webauthn-")) else plain
 
 
-def _judge_allowed(category: Class, offer: Offer, *, named: bool) -> Judgement | None:
+def _judge_allowed(category: AlgorithmType, offer: Offer, *, named: bool) -> Judgement | None:
     weak = _weakness(category, offer)
     # A name that the catalogue does not know, but a profile lists, is a company's own.
     return None if weak is None or (named and is_unknown(category, offer.name)) else _weak(category, offer, weak)
 
 
 def _judge_other(
-    profile: Profile, rule: AlgorithmRule, category: Class, offer: Offer, word: str | None, strict: bool
+    profile: Profile, rule: AlgorithmRule, category: AlgorithmType, offer: Offer, word: str | None, strict: bool
 ) -> Judgement:
     weak = _weakness(category, offer)
     if word is not None:
@@ -218,12 +218,12 @@ def _judge_other(
     )
 
 
-def _cite(profile: Profile, rule: AlgorithmRule, category: Class, name: str) -> str:
+def _cite(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, name: str) -> str:
     same = canonical(category, name)
     return profile.cite(rule, next((each for each in rule.places if canonical(category, each) == same), ""))
 
 
-def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
+def _weak(category: AlgorithmType, offer: Offer, weak: Weakness) -> Judgement:
     return Judgement(
         id=f"{category}.weak",
         severity=weak.severity,
@@ -238,7 +238,7 @@ def _weak(category: Class, offer: Offer, weak: Weakness) -> Judgement:
     )
 
 
-def _dated(profile: Profile, rule: AlgorithmRule, category: Class, offer: Offer) -> Judgement:
+def _dated(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, offer: Offer) -> Judgement:
     weak = _weakness(category, offer)
     if weak is not None and weak.reason != "unknown":
         return _weak(category, offer, weak)
@@ -254,7 +254,9 @@ def _dated(profile: Profile, rule: AlgorithmRule, category: Class, offer: Offer)
     )
 
 
-def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict[str, Offer]) -> Iterator[Judgement]:
+def _missing(
+    profile: Profile, category: AlgorithmType, rule: AlgorithmRule, found: dict[str, Offer]
+) -> Iterator[Judgement]:
     present = set(found)
     # One name of a key type stands for the type.
     families = {entry.family for name in found if category == "host_key" and (entry := lookup("host_key", name))}
@@ -281,13 +283,13 @@ def _missing(profile: Profile, category: Class, rule: AlgorithmRule, found: dict
         )
 
 
-def _why_unlisted(profile: Profile, category: Class, offer: Offer, weak: Weakness | None) -> str:
+def _why_unlisted(profile: Profile, category: AlgorithmType, offer: Offer, weak: Weakness | None) -> str:
     if weak is not None:
         return f"{weak.words}; not in the profile"
     return _less_strong(profile, category, offer, "asks for") or "not in the profile, and not known to be as strong"
 
 
-def _less_strong(profile: Profile, category: Class, offer: Offer, asks: str) -> str | None:
+def _less_strong(profile: Profile, category: AlgorithmType, offer: Offer, asks: str) -> str | None:
     """In words, by how much it is weaker than the weakest that the profile allows."""
     entry, least = lookup(category, offer.name), weakest_bits(profile, category)
     if entry is None or entry.bits is None or least is None or entry.bits >= least:
@@ -296,7 +298,7 @@ def _less_strong(profile: Profile, category: Class, offer: Offer, asks: str) -> 
     return f"{group}{entry.bits} bits of strength; the profile {asks} {least}"
 
 
-def _weakness(category: Class, offer: Offer) -> Weakness | None:
+def _weakness(category: AlgorithmType, offer: Offer) -> Weakness | None:
     return weakness_of(category, offer.name)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, canonical, is_unknown
+from sshprobe.algorithms import ALGORITHM_TYPES, canonical, is_unknown
 from sshprobe.grading.lists import FIELDS
 from sshprobe.model.observation import Observation
 
@@ -17,7 +17,7 @@ MOST_NAMES = 256
 MOST_UNKNOWN = 64
 """Of a longer list, names that are not in the catalogue."""
 
-_FIELDS = tuple((category, field) for category in CLASSES for _, field in FIELDS[category])
+_FIELDS = tuple((category, field) for category in ALGORITHM_TYPES for _, field in FIELDS[category])
 
 
 def shortened(observation: Observation) -> Observation:

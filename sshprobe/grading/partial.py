@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sshprobe.algorithms import CLASSES, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, lookup
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.key_checks import leaves_groups_untested
 from sshprobe.grading.lists import missing_lists
@@ -25,7 +25,7 @@ def is_partial(observation: Observation, profile: Profile) -> bool:
         or observation.identification is None
         or observation.several_servers
         or observation.names_left_out > 0
-        or any(next(missing_lists(observation, category), None) is not None for category in CLASSES)
+        or any(next(missing_lists(observation, category), None) is not None for category in ALGORITHM_TYPES)
         or _hides_keys(observation)
         or _hides_groups(observation, profile)
         or _hides_methods(observation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sshprobe.algorithms import Algorithm, Class, lookup, weakness_of
+from sshprobe.algorithms import Algorithm, AlgorithmType, lookup, weakness_of
 from sshprobe.profiles import AlgorithmRule, Profile
 
 GROUP_EXCHANGE_FAMILIES = ("dh-gex", "gss-dh-gex")
@@ -36,7 +36,7 @@ def has_post_quantum(names: Iterable[str]) -> bool:
     return any(_is_post_quantum(name) for name in names)
 
 
-def is_as_strong(profile: Profile, category: Class, name: str) -> bool:
+def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
     """Whether `name` is at least as strong as the weakest that `profile` allows. An unknown name never is."""
     rule = profile.algorithms(category)
     entry = lookup(category, name)
@@ -61,7 +61,7 @@ def is_as_strong(profile: Profile, category: Class, name: str) -> bool:
     return True
 
 
-def weakest_bits(profile: Profile, category: Class) -> int | None:
+def weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
     """Strength of the weakest algorithm that a profile allows; None where none of known strength is."""
     rule = profile.algorithms(category)
     if rule is None:
@@ -75,7 +75,7 @@ def _is_post_quantum(name: str) -> bool:
     return entry is not None and entry.post_quantum == "hybrid" and weakness_of("kex", name) is None
 
 
-def _entries(category: Class, rule: AlgorithmRule) -> list[Algorithm]:
+def _entries(category: AlgorithmType, rule: AlgorithmRule) -> list[Algorithm]:
     found = (lookup(category, name) for name in rule.allowed)
     return [entry for entry in found if entry is not None]
 
@@ -95,7 +95,7 @@ def _bits(entry: Algorithm, profile: Profile) -> int | None:
     return entry.bits
 
 
-def _reaches(entry: Algorithm, category: Class, rule: AlgorithmRule, profile: Profile) -> bool:
+def _reaches(entry: Algorithm, category: AlgorithmType, rule: AlgorithmRule, profile: Profile) -> bool:
     least, own = weakest_bits(profile, category), _bits(entry, profile)
     return least is not None and own is not None and own >= least
 

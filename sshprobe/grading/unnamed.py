@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sshprobe.algorithms import CLASSES, Class, canonical, is_unknown, lookup, weakness, weakness_of
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, is_unknown, lookup, weakness, weakness_of
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.score import Judgement
 from sshprobe.model.observation import Observation
@@ -29,7 +29,7 @@ _SERIOUS = SEVERITIES.index("medium")
 def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Judgement]) -> Iterator[str]:
     """Yield in words, as `Verdict.not_observed` has them, what nobody can say to comply. What is waived is left out."""
     waived = {(each.category, each.algorithm) for each in judgements if each.waived is not None}
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         rule = profile.algorithms(category)
         if category == "compression" if rule is None else rule.others != "allowed":
             continue
@@ -53,7 +53,7 @@ def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Jud
                 yield f"{len(lines) - SHOWN:,} more {kind} of {WORDS[category]}"
 
 
-def leaves_open(profile: Profile, category: Class, name: str) -> bool:
+def leaves_open(profile: Profile, category: AlgorithmType, name: str) -> bool:
     """Return whether a known algorithm that a profile without a closed list does not name may be offered is open."""
     if profile.algorithms(category) is not None:
         return _is_outside(category, name)
@@ -61,7 +61,7 @@ def leaves_open(profile: Profile, category: Class, name: str) -> bool:
     return serious and _is_outside(category, name)
 
 
-def _is_outside(category: Class, name: str) -> bool:
+def _is_outside(category: AlgorithmType, name: str) -> bool:
     """Return whether an algorithm is weak, medium or worse, and no OpenSSH offers it by this name.
 
     Of one of high severity a release that had it does not count where the newest has it no more: RC4 is not what a
@@ -77,6 +77,6 @@ def _is_outside(category: Class, name: str) -> bool:
     return not since or (SEVERITIES.index(weak.severity) < _SERIOUS and not since.endswith("+"))
 
 
-def _is_serious(category: Class, name: str) -> bool:
+def _is_serious(category: AlgorithmType, name: str) -> bool:
     weak = weakness_of(category, name)
     return weak is not None and SEVERITIES.index(weak.severity) < _SERIOUS

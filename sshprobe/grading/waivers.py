@@ -1,7 +1,7 @@
 """Waivers: findings that a company accepts on some hosts until a day. They stay in the verdict and cost nothing.
 
 The only part of a verdict that depends on who and when: on the host and address of the observation, and on the day it
-was made (`standings`). A profile without waivers has no such part.
+was made (`applicable_waivers`). A profile without waivers has no such part.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
 from sshprobe.grading.score import Judgement
 from sshprobe.model import timestamps
 from sshprobe.model.observation import Observation
@@ -23,7 +23,7 @@ Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
 """A waiver by its number in the profile, the pattern that the host matches, and whether it holds."""
 
 
-def standings(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
+def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
     """The waivers for this host: all that a verdict owes to who and when, so that others may keep verdicts by it."""
     if not profile.waiver:
         return ()
@@ -39,7 +39,7 @@ def standings(profile: Profile, observation: Observation) -> tuple[Standing, ...
 
 def waive(profile: Profile, observation: Observation, judgements: Sequence[Judgement]) -> list[Judgement]:
     """The judgements, those that are waived marked so, and one more for each waiver that holds no more."""
-    ours = standings(profile, observation)
+    ours = applicable_waivers(profile, observation)
     if not ours:
         return list(judgements)
     found: list[Judgement] = []
@@ -76,9 +76,9 @@ def _covers(waiver: Waiver, judgement: Judgement) -> bool:
 def _same(algorithm: str, judgement: Judgement) -> bool:
     if judgement.algorithm is None:
         return False
-    if judgement.category not in CLASSES:
+    if judgement.category not in ALGORITHM_TYPES:
         return algorithm == judgement.algorithm
-    category: Class = judgement.category
+    category: AlgorithmType = judgement.category
     return canonical(category, algorithm) == canonical(category, judgement.algorithm)
 
 

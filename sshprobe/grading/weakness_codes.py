@@ -7,7 +7,7 @@ group under a profile that asks for 3072 bits, has none. Hints have none either:
 
 from __future__ import annotations
 
-from sshprobe.algorithms import CLASSES, weakness_codes
+from sshprobe.algorithms import ALGORITHM_TYPES, weakness_codes
 from sshprobe.grading.score import Judgement
 
 OF_FINDINGS: dict[str, tuple[str, ...]] = {
@@ -107,7 +107,7 @@ def codes_of(judgement: Judgement) -> tuple[str, ...]:
     if judgement.weaknesses:
         return judgement.weaknesses
     category, _, kind = judgement.id.partition(".")
-    if kind in OF_ALGORITHMS and category in CLASSES:
+    if kind in OF_ALGORITHMS and category in ALGORITHM_TYPES:
         return weakness_codes(category, judgement.algorithm or "")
     if judgement.id == "authentication.unlisted":
         return OF_METHODS.get(judgement.algorithm or "", ())

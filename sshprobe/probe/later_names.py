@@ -3,7 +3,7 @@
 The first KEXINIT is kept whole, as it came: a packet bounds it. A server that makes names up in each of a dozen
 connections would fill a record with tens of megabytes, most of it findings. So of later names are kept
 
-1. every name that the catalogue has, and every signal: a weak name that was offered once must not pass unseen;
+1. every name that the catalogue has, and every marker: a weak name that was offered once must not pass unseen;
 2. of each GSS-API exchange that it knows, the first mechanism. All others are judged as that one, so nothing is missed
    without them: `MECHANISMS_KEPT` stay for who reads the list, and a warning counts the rest. Servers that share an
    address may differ by dozens: one without GSS-API, another with six methods for each of its mechanisms;
@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from typing import Literal
 
-from sshprobe.algorithms import Class, is_marker, lookup
+from sshprobe.algorithms import AlgorithmType, is_marker, lookup
 from sshprobe.model.escape import escape_bytes
 
 UNKNOWN_KEPT = 32
@@ -26,7 +26,7 @@ UNKNOWN_KEPT = 32
 MECHANISMS_KEPT = 32
 """Further mechanisms of GSS-API exchanges that are kept."""
 
-_CLASSES: dict[str, Class] = {
+_CLASSES: dict[str, AlgorithmType] = {
     "kex_algorithms": "kex",
     "server_host_key_algorithms": "host_key",
     "encryption_algorithms_client_to_server": "cipher",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
 from sshprobe.profiles.model import FORBIDDING_WORDS, Profile
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _BannerEdit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 _EDITS: dict[str, type[msgspec.Struct]] = {
-    **dict.fromkeys(CLASSES, _AlgorithmEdit),
+    **dict.fromkeys(ALGORITHM_TYPES, _AlgorithmEdit),
     "kex": _KexEdit,
     "host_key": _HostKeyEdit,
     "protocol": _ListEdit,
@@ -137,7 +137,7 @@ def _edited(
         new["chain"] = edit.chain
     if getattr(edit, "others", None) is not None:
         new["others"] = edit.others
-    if section in CLASSES:
+    if section in ALGORITHM_TYPES:
         _edit_algorithms(section, new, edit, base, reader)
     else:
         _edit_names(section, new, edit, base, reader)
@@ -175,7 +175,7 @@ def _edit_names(section: str, new: dict[str, Any], edit: Any, base: Profile, rea
             new[field] = [name for name in new[field] if name not in edit.remove]
 
 
-def _edit_algorithms(section: Class, new: dict[str, Any], edit: Any, base: Profile, reader: TomlText) -> None:
+def _edit_algorithms(section: AlgorithmType, new: dict[str, Any], edit: Any, base: Profile, reader: TomlText) -> None:
     def same(name: str) -> str:
         return canonical(section, name)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, canonical, is_marker
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, is_marker
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text
 from sshprobe.profiles.extending import DEEPEST, extended
@@ -160,7 +160,7 @@ def _check(profile: Profile, reader: TomlText) -> None:
             reader.fail((field,), "is empty")
     if all(getattr(profile, section) is None for section in SECTIONS):
         raise InputError(f"names nothing to check: none of {', '.join(SECTIONS)}", source=reader.source, line=1)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         _check_algorithms(profile, category, reader)
     if profile.group_exchange is not None:
         _check_bits(profile.group_exchange.min_bits, ("group_exchange", "min_bits"), reader)
@@ -252,7 +252,7 @@ def _check_waiver(waiver: Waiver, place: Place, reader: TomlText) -> None:
             reader.fail((*place, "hosts"), f"`{text}` {error}", text)
 
 
-def _check_algorithms(profile: Profile, category: Class, reader: TomlText) -> None:
+def _check_algorithms(profile: Profile, category: AlgorithmType, reader: TomlText) -> None:
     rule = profile.algorithms(category)
     if rule is None:
         return

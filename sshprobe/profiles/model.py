@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from sshprobe.algorithms import Class, lookup
+from sshprobe.algorithms import AlgorithmType, lookup
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Severity
 
@@ -249,7 +249,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     explained: tuple[Explained, ...] = ()
     waiver: tuple[Waiver, ...] = ()
 
-    def algorithms(self, category: Class) -> AlgorithmRule | None:
+    def algorithms(self, category: AlgorithmType) -> AlgorithmRule | None:
         """The section of one class of algorithms."""
         rule: AlgorithmRule | None = getattr(self, category)
         return rule
@@ -283,7 +283,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def unknown_names(self) -> tuple[str, ...]:
         """Names, as "category: name", that the catalogue does not know: a slip, or private to a company."""
         unknown: list[str] = []
-        categories: tuple[Class, ...] = ("kex", "host_key", "cipher", "mac", "compression")
+        categories: tuple[AlgorithmType, ...] = ("kex", "host_key", "cipher", "mac", "compression")
         for category in categories:
             rule = self.algorithms(category)
             if rule is not None:

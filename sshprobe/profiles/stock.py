@@ -12,7 +12,7 @@ from functools import cache
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup, marker, names
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup, marker, names
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text
 
@@ -79,7 +79,7 @@ def stock_profile_text(id: str) -> str:
             allowed=["2.0", "1.99"] if in_openssh("3.0..5.3", version) else ["2.0"],
         ),
     ]
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         lines += ["", f"[{category}]", *_section(category, version)]
     renamed = in_openssh("8.7+", version)
     interactive = "KbdInteractiveAuthentication" if renamed else "ChallengeResponseAuthentication"
@@ -106,14 +106,14 @@ def stock_profile_text(id: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(category: Class, version: str) -> list[str]:
+def _section(category: AlgorithmType, version: str) -> list[str]:
     allowed = [name for name in names(category) if _is_default(category, name, version)]
     require = []
     if category == "kex":
-        signal = marker(STRICT_KEX)
+        strict_kex = marker(STRICT_KEX)
         hybrids = [name for name in allowed if (entry := lookup("kex", name)) and entry.post_quantum == "hybrid"]
         require += ["post-quantum"] if hybrids else []
-        require += ["strict-kex"] if signal is not None and in_openssh(signal.openssh_default, version) else []
+        require += ["strict-kex"] if strict_kex is not None and in_openssh(strict_kex.openssh_default, version) else []
     place = "servconf.c: Compression" if category == "compression" else "myproposal.h"
     return _pairs(
         where=f"OpenSSH {version}, {place}",
@@ -124,7 +124,7 @@ def _section(category: Class, version: str) -> list[str]:
     )
 
 
-def _is_default(category: Class, name: str, version: str) -> bool:
+def _is_default(category: AlgorithmType, name: str, version: str) -> bool:
     entry = lookup(category, name)
     return entry is not None and in_openssh(entry.openssh_default, version) is True
 

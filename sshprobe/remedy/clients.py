@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sshprobe.algorithms import Class, in_openssh, lookup
+from sshprobe.algorithms import AlgorithmType, in_openssh, lookup
 
 RELEASES = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
 """OpenSSH of RHEL 6 and of Debian 7 to 13: what a fleet's clients are, one release or the next older one."""
@@ -18,7 +18,7 @@ def older_release(version: str | None) -> str:
     return older[-1] if older else RELEASES[0]
 
 
-def deaf(category: Class, names: Iterable[str], version: str | None) -> list[str]:
+def deaf(category: AlgorithmType, names: Iterable[str], version: str | None) -> list[str]:
     """Of the clients of a server's own release and of the next older one, those that speak none of `names`.
 
     As the clients come: what a release's server offers by default its client offers too (myproposal.h has one list

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, is_unknown, lookup, marker, names, weakness_of
+from sshprobe.algorithms import (
+    ALGORITHM_TYPES,
+    AlgorithmType,
+    canonical,
+    in_openssh,
+    is_unknown,
+    lookup,
+    marker,
+    names,
+    weakness_of,
+)
 from sshprobe.grading.lists import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.grading.terrapin import STRICT_KEX
@@ -22,7 +32,10 @@ from sshprobe.remedy.shell_commands import moduli_command, rsa_key_bits, rsa_key
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.6"
 """The releases whose source the catalogue was computed from."""
 
-_SINCE: dict[Class, str] = {**{category: since for category, (_, since) in KEYWORDS.items()}, "host_key": "3.0+"}
+_SINCE: dict[AlgorithmType, str] = {
+    **{category: since for category, (_, since) in KEYWORDS.items()},
+    "host_key": "3.0+",
+}
 """Releases of the client that know the keyword of a class. HostKeyAlgorithms is older there."""
 
 NO_LINE = "no line is needed"
@@ -58,7 +71,7 @@ def sshd_config(profile: Profile, version: str) -> list[str]:
     problems: list[str] = []
     if profile.protocol is not None:
         lines += _protocol(profile, release, "7.3", problems)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         if profile.algorithms(category) is None:
             continue
         if category == "compression":
@@ -88,7 +101,7 @@ def ssh_config(profile: Profile, version: str) -> list[str]:
     problems: list[str] = []
     if profile.protocol is not None:
         lines += _protocol(profile, release, "7.5", problems)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         rule = profile.algorithms(category)
         if rule is None:
             continue
@@ -127,7 +140,7 @@ def _place(profile: Profile, rule: Rule, *, where: str = "") -> list[str]:
     return [f"# {profile.cite(rule, where=where)}"]
 
 
-def _known(profile: Profile, category: Class, release: str) -> list[str]:
+def _known(profile: Profile, category: AlgorithmType, release: str) -> list[str]:
     """The names that the profile allows and the release knows, in the profile's order.
 
     Where it knows an algorithm by another name only, that name stands for it. Of a profile that only forbids: what the
@@ -154,13 +167,13 @@ def _known(profile: Profile, category: Class, release: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _knows(category: Class, name: str, release: str) -> bool:
+def _knows(category: AlgorithmType, name: str, release: str) -> bool:
     entry = lookup(category, name)
     return entry is not None and in_openssh(entry.openssh_in_code, release) is True
 
 
 def _names_line(
-    profile: Profile, category: Class, release: str, keyword_since: str, problems: list[str]
+    profile: Profile, category: AlgorithmType, release: str, keyword_since: str, problems: list[str]
 ) -> Iterator[str]:
     rule = profile.algorithms(category)
     assert rule is not None
@@ -213,7 +226,7 @@ def _has_strict_kex(release: str) -> bool:
     return in_openssh(entry.openssh_in_code, release) is True
 
 
-def _by_default(category: Class, release: str) -> list[str]:
+def _by_default(category: AlgorithmType, release: str) -> list[str]:
     """What this release offers without a line of configuration, in the order of the alphabet."""
     return [
         name
@@ -222,7 +235,7 @@ def _by_default(category: Class, release: str) -> list[str]:
     ]
 
 
-def _is_forbidden(profile: Profile, category: Class, name: str, release: str) -> bool:
+def _is_forbidden(profile: Profile, category: AlgorithmType, name: str, release: str) -> bool:
     rule = profile.algorithms(category)
     assert rule is not None
     same = canonical(category, name)
@@ -232,7 +245,7 @@ def _is_forbidden(profile: Profile, category: Class, name: str, release: str) ->
     return category == "cipher" and needs_strict and same == CHACHA20
 
 
-def _weak(category: Class, found: list[str]) -> Iterator[str]:
+def _weak(category: AlgorithmType, found: list[str]) -> Iterator[str]:
     for name in found:
         weak = weakness_of(category, name)
         if weak is not None and not is_unknown(category, name):

@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Sequence
 import msgspec
 
 from sshprobe.algorithms import (
-    CLASSES,
-    Class,
+    ALGORITHM_TYPES,
+    AlgorithmType,
     canonical,
     in_openssh,
     is_newer_than_known,
@@ -29,7 +29,7 @@ from sshprobe.remedy.clients import deaf
 from sshprobe.remedy.platforms import platform_of
 from sshprobe.remedy.replacements import choose, in_place_of, last_over_sha2, loses_post_quantum, takes
 
-KEYWORDS: dict[Class, tuple[str, str]] = {
+KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
     "kex": ("KexAlgorithms", "5.7+"),
     "host_key": ("HostKeyAlgorithms", "7.0+"),
     "cipher": ("Ciphers", "3.0+"),
@@ -81,7 +81,7 @@ class RemedyContext(msgspec.Struct, frozen=True):
     """Whether the profile requires a post-quantum key exchange and there is none, or none is left of those that are."""
     strict: bool = False
     """Whether what the profile does not name costs, be it as strong."""
-    better_kept: dict[Class, set[str]] = {}
+    better_kept: dict[AlgorithmType, set[str]] = {}
     """By class, canonical names that cost, and stay: without them something worse would be found."""
 
     platform: Platform | None = None
@@ -96,7 +96,7 @@ class RemedyContext(msgspec.Struct, frozen=True):
         waived = _named(judgement for judgement in judgements if judgement.waived is not None)
         judgements = [judgement for judgement in judgements if judgement.waived is None]
         costly = _named(judgements)
-        for category in CLASSES:
+        for category in ALGORITHM_TYPES:
             costly[category] -= {name for name in costly[category] if is_unknown_yet(observation, category, name)}
         if any(signs_with_sha1_only(observation, judgement) for judgement in judgements):
             # Where the profile lets it pass, it stays.
@@ -104,7 +104,7 @@ class RemedyContext(msgspec.Struct, frozen=True):
         if any(judgement.id == "kex.terrapin" for judgement in judgements):
             _end_terrapin(observation, costly)
         wants = any(judgement.id == "kex.no_post_quantum" and judgement.deviation for judgement in judgements)
-        kept: dict[Class, set[str]] = {}
+        kept: dict[AlgorithmType, set[str]] = {}
         if costly["kex"] and loses_post_quantum(observation, profile, costly["kex"]):
             wants = bool(_post_quantum(observation, profile, costly["kex"], strict=strict))
             kept["kex"] = set() if wants else {name for name in costly["kex"] if has_post_quantum([name])}
@@ -118,16 +118,20 @@ class RemedyContext(msgspec.Struct, frozen=True):
         context = cls(observation, profile, gone, {}, stays, wants, strict, kept, platform)
         if platform is not None:
             context.lines.update(
-                {category: config_line(context, category) for category in CLASSES if _is_touched(context, category)}
+                {
+                    category: config_line(context, category)
+                    for category in ALGORITHM_TYPES
+                    if _is_touched(context, category)
+                }
             )
         else:
-            for category in CLASSES:
+            for category in ALGORITHM_TYPES:
                 if gone[category]:
                     chosen = context.chosen(category)
                     context.lines[category] = in_place_of(observation, category, gone[category], chosen)
         return context
 
-    def chosen(self, category: Class) -> list[str] | None:
+    def chosen(self, category: AlgorithmType) -> list[str] | None:
         """For other software than OpenSSH, what to offer in place of what goes: see `replacements.choose`."""
         gone, waived = self.costly[category], self.waived[category]
         return choose(self.observation, self.profile, category, gone, waived, strict=self.strict)
@@ -135,29 +139,29 @@ class RemedyContext(msgspec.Struct, frozen=True):
 
 def _named(judgements: Iterable[Finding]) -> dict[str, set[str]]:
     """By class, the canonical names that judgements are against."""
-    found: dict[str, set[str]] = {category: set() for category in CLASSES}
+    found: dict[str, set[str]] = {category: set() for category in ALGORITHM_TYPES}
     for judgement in judgements:
         if judgement.category in found and judgement.algorithm and judgement.severity != "note":
             kind = judgement.id.partition(".")[2]
             if kind in ("forbidden", "unlisted", "stronger", "weak", "dated"):
-                category: Class = judgement.category  # type: ignore[assignment]
+                category: AlgorithmType = judgement.category  # type: ignore[assignment]
                 found[category].add(canonical(category, judgement.algorithm))
     return found
 
 
-def is_unknown_yet(observation: Observation, category: Class, name: str) -> bool:
+def is_unknown_yet(observation: Observation, category: AlgorithmType, name: str) -> bool:
     """Return whether a name is one that a release later than the catalogue may have brought: not one to take out."""
     weak = weakness_of(category, name)
     return weak is not None and weak.reason == "unknown" and is_newer_than_known(openssh_version(observation))
 
 
-def not_waived(context: RemedyContext, category: Class, found: Iterable[str]) -> list[str]:
+def not_waived(context: RemedyContext, category: AlgorithmType, found: Iterable[str]) -> list[str]:
     """The names of `found` that would stay without a waiver too."""
     waived = context.waived[category]
     return [name for name in found if canonical(category, name) not in waived]
 
 
-def _is_touched(context: RemedyContext, category: Class) -> bool:
+def _is_touched(context: RemedyContext, category: AlgorithmType) -> bool:
     return bool(context.costly[category]) or (category == "kex" and context.wants_post_quantum)
 
 
@@ -172,12 +176,12 @@ def openssh_version(observation: Observation) -> str | None:
     return found.version if found is not None and is_openssh(observation) else None
 
 
-def has_keyword(context: RemedyContext, category: Class) -> bool:
+def has_keyword(context: RemedyContext, category: AlgorithmType) -> bool:
     """Whether this release of OpenSSH has the option for a class. A release that hides itself is taken as recent."""
     return in_openssh(KEYWORDS[category][1], openssh_version(context.observation)) is not False
 
 
-def remaining(context: RemedyContext, category: Class) -> list[str]:
+def remaining(context: RemedyContext, category: AlgorithmType) -> list[str]:
     """The names left when the costly ones go, in the server's order.
 
     Where that leaves nothing but what is waived, or nothing that the next older release of OpenSSH speaks, names that
@@ -235,7 +239,7 @@ def _kind_of_key(name: str) -> tuple[str, str]:
     return ("", name) if entry is None else (entry.family, entry.curve)
 
 
-def _kept(context: RemedyContext, category: Class) -> list[str]:
+def _kept(context: RemedyContext, category: AlgorithmType) -> list[str]:
     costly = context.costly[category]
     return [
         name
@@ -246,7 +250,7 @@ def _kept(context: RemedyContext, category: Class) -> list[str]:
     ]
 
 
-def _forbidden(rule: AlgorithmRule | None, category: Class) -> frozenset[str]:
+def _forbidden(rule: AlgorithmRule | None, category: AlgorithmType) -> frozenset[str]:
     words = {} if rule is None else rule.words
     return frozenset(canonical(category, name) for name, word in words.items() if word in FORBIDDING_WORDS)
 
@@ -276,7 +280,7 @@ def proves_keys(name: str) -> bool:
     return not name.startswith("sntrup")
 
 
-def _replacements(context: RemedyContext, category: Class) -> list[str]:
+def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
     """Sound names that the profile allows and this release knows; its defaults where the profile does not say."""
     rule = context.profile.algorithms(category)
     version = openssh_version(context.observation)
@@ -298,7 +302,7 @@ def _replacements(context: RemedyContext, category: Class) -> list[str]:
     return fixed or found
 
 
-def config_line(context: RemedyContext, category: Class) -> str | None:
+def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
     """The sshd_config line that leaves the remaining algorithms, or None where there is none to write."""
     if category == "compression":
         # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
@@ -329,7 +333,7 @@ def no_gss_refused(context: RemedyContext) -> str | None:
     return None
 
 
-def first_release(context: RemedyContext, category: Class) -> str:
+def first_release(context: RemedyContext, category: AlgorithmType) -> str:
     """The first release that has what the profile allows, and that locks no client of the next older one out."""
     rule = context.profile.algorithms(category)
     version = openssh_version(context.observation)

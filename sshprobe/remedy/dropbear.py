@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
 from sshprobe.grading.lists import offers, seen_lists
 from sshprobe.grading.users import methods_for_everybody
 from sshprobe.model.observation import Observation
@@ -32,7 +32,7 @@ class Definition(NamedTuple):
 
     name: str
     since: tuple[int, int]
-    category: Class
+    category: AlgorithmType
     covers: Callable[[str], bool]
 
 
@@ -76,7 +76,7 @@ DEFINITIONS = (
 )
 """Of two that cover a name the first is tried first: it takes less with it."""
 
-ADDED: dict[Class, tuple[tuple[str, tuple[str, ...]], ...]] = {
+ADDED: dict[AlgorithmType, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "kex": (("DROPBEAR_CURVE25519", ("curve25519-sha256", "curve25519-sha256@libssh.org")),),
     "cipher": (("DROPBEAR_ENABLE_GCM_MODE", ("aes256-gcm@openssh.com", "aes128-gcm@openssh.com")),),
     "mac": (("DROPBEAR_SHA2_256_HMAC", ("hmac-sha2-256",)), ("DROPBEAR_SHA2_512_HMAC", ("hmac-sha2-512",))),
@@ -102,13 +102,15 @@ def dropbear_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """All steps that may help."""
     version = dropbear_version(context.observation)
     assert version is not None
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         yield from _definitions(context, before, category, version)
     yield from _rsa_key(context, before)
     yield from _authentication(context, before)
 
 
-def _definitions(context: RemedyContext, before: Verdict, category: Class, version: tuple[int, int]) -> Iterator[Step]:
+def _definitions(
+    context: RemedyContext, before: Verdict, category: AlgorithmType, version: tuple[int, int]
+) -> Iterator[Step]:
     found = offers(context.observation, category)
     offered = [name for offer in found.values() for name in offer.names]
     costly = [name for name in offered if canonical(category, name) in context.costly[category]]
@@ -151,7 +153,9 @@ def _taken(
     return taken
 
 
-def _added(context: RemedyContext, category: Class, known: list[Definition]) -> tuple[list[Step], list[str], list[str]]:
+def _added(
+    context: RemedyContext, category: AlgorithmType, known: list[Definition]
+) -> tuple[list[Step], list[str], list[str]]:
     """Steps that compile something in; of what they bring, the names that the profile allows, and the others."""
     rule = context.profile.algorithms(category)
     steps: list[Step] = []
@@ -186,7 +190,7 @@ def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:
             return
 
 
-def _with_more(observation: Observation, *, category: Class, names: Iterable[str]) -> Observation:
+def _with_more(observation: Observation, *, category: AlgorithmType, names: Iterable[str]) -> Observation:
     there = [name for offer in offers(observation, category).values() for name in offer.names]
     return with_names(observation, category, [*there, *(name for name in names if name not in there)])
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from sshprobe.algorithms import CLASSES, Class, is_marker, lookup, weakness_of
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, is_marker, lookup, weakness_of
 from sshprobe.grading.assess import assess
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.lists import FIELDS, missing_lists
@@ -28,7 +28,7 @@ def golden_profile(observation: Observation, id: str | None = None, *, exact: bo
     """
     _refuse(observation)
     lines = [*_head(observation, id), *_protocol(observation)]
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         lines += _algorithms(observation, category, exact=exact)
         if category == "kex":
             lines += _group_exchange(observation)
@@ -98,7 +98,7 @@ def _protocol(observation: Observation) -> list[str]:
     return ["", "[protocol]", _where(observation), f"allowed = [{_quoted(found.protocol)}]{weak}"]
 
 
-def _algorithms(observation: Observation, category: Class, *, exact: bool) -> Iterator[str]:
+def _algorithms(observation: Observation, category: AlgorithmType, *, exact: bool) -> Iterator[str]:
     missing = list(missing_lists(observation, category))
     if missing:
         raise InputError(f"{_place(observation)} was not observed in full: {', '.join(missing)}")
@@ -137,7 +137,7 @@ def _of_every_mechanism(name: str) -> str:
     return name if entry is None else entry.name
 
 
-def _comment(category: Class, name: str) -> str:
+def _comment(category: AlgorithmType, name: str) -> str:
     weak = weakness_of(category, name)
     return "" if weak is None else f"  # weak, {weak.severity}: {weak.words}"
 

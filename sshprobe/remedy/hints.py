@@ -5,7 +5,7 @@ What all findings of a host come to together is in `remedy`.
 
 from __future__ import annotations
 
-from sshprobe.algorithms import CLASSES, Class, canonical, in_openssh, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, in_openssh, lookup
 from sshprobe.grading.lists import WORDS
 from sshprobe.model.remedy import Platform
 from sshprobe.model.verdict import Finding
@@ -37,8 +37,8 @@ def advise(judgement: Finding, context: RemedyContext) -> str | None:
         return _post_quantum(context, openssh)
     if judgement.severity == "note":
         return _advise_on_a_note(judgement, openssh)
-    if kind in ("forbidden", "unlisted", "stronger", "weak", "dated") and judgement.category in CLASSES:
-        category: Class = judgement.category
+    if kind in ("forbidden", "unlisted", "stronger", "weak", "dated") and judgement.category in ALGORITHM_TYPES:
+        category: AlgorithmType = judgement.category
         if openssh and category == "kex" and (judgement.algorithm or "").startswith("gss-"):
             refused = no_gss_refused(context)
             return NO_GSS if refused is None else f"take {judgement.algorithm} out of use: {refused}"
@@ -63,7 +63,7 @@ def _leave(judgement: Finding) -> str:
     return f"leave {judgement.algorithm}: the profile has no other that is sound and that could take its place"
 
 
-def _leaves_nothing(context: RemedyContext, category: Class) -> bool:
+def _leaves_nothing(context: RemedyContext, category: AlgorithmType) -> bool:
     return would_be_empty(context.observation, category, context.costly[category])
 
 
@@ -227,7 +227,7 @@ def _new_key(judgement: Finding, context: RemedyContext) -> str:
     return f"make a new {judgement.algorithm} host key"
 
 
-def _since(context: RemedyContext, category: Class) -> str:
+def _since(context: RemedyContext, category: AlgorithmType) -> str:
     """With which release it can be done, where this one cannot."""
     keyword, since = KEYWORDS[category]
     if category == "host_key":

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 
-from sshprobe.algorithms import CLASSES, Class, in_openssh, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
 from sshprobe.grading.lists import FIELDS, offers
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential
@@ -55,7 +55,7 @@ NOT_ALONE = "so that what is waived is not all that is left"
 def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """All steps that may help: `changes.needed` finds out which do."""
     yield from _protocol(context, before)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         if category == "kex":
             yield from _gss(context, before)
         if category == "host_key" and context.costly["host_key"]:
@@ -99,13 +99,13 @@ def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     )
 
 
-def _gone(context: RemedyContext, category: Class) -> list[str]:
+def _gone(context: RemedyContext, category: AlgorithmType) -> list[str]:
     kept = set(host_key_plan(context)[0] if category == "host_key" else remaining(context, category))
     found = offers(context.observation, category).values()
     return sorted({name for offer in found for name in offer.names if name not in kept})
 
 
-def _added(context: RemedyContext, category: Class, names: Iterable[str]) -> tuple[str, ...]:
+def _added(context: RemedyContext, category: AlgorithmType, names: Iterable[str]) -> tuple[str, ...]:
     there = {name for offer in offers(context.observation, category).values() for name in offer.names}
     new = [name for name in names if name not in there]
     if category == "kex" and context.wants_post_quantum:
@@ -119,7 +119,7 @@ def _added(context: RemedyContext, category: Class, names: Iterable[str]) -> tup
     return (*found, *((f"{', '.join(new)}: added, {why}",) if new else ()))
 
 
-def _list(context: RemedyContext, before: Verdict, category: Class) -> Step:
+def _list(context: RemedyContext, before: Verdict, category: AlgorithmType) -> Step:
     names = [name for name in remaining(context, category) if not name.startswith("gss-")]
     gone = [name for name in _gone(context, category) if not name.startswith("gss-")]
     return _line(
@@ -134,7 +134,7 @@ def _list(context: RemedyContext, before: Verdict, category: Class) -> Step:
     )
 
 
-def _with_names(observation: Observation, *, category: Class, names: list[str]) -> Observation:
+def _with_names(observation: Observation, *, category: AlgorithmType, names: list[str]) -> Observation:
     # GSS-API methods are not in KexAlgorithms: they stay until their own option goes.
     gss = [name for name in observation.kex_algorithms or () if name.startswith("gss-")] if category == "kex" else []
     changed = with_names(observation, category, [*gss, *names])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from sshprobe.algorithms import CLASSES, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, lookup
 from sshprobe.grading.lists import WORDS, offers
 from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
 from sshprobe.model.observation import Observation
@@ -64,7 +64,7 @@ def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _algorithms(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         gone = context.costly[category]
         found = offers(context.observation, category)
         names = [name for same, offer in found.items() if same in gone for name in offer.names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sshprobe.algorithms import Class, canonical, is_marker, lookup, weakness_of
+from sshprobe.algorithms import AlgorithmType, canonical, is_marker, lookup, weakness_of
 from sshprobe.grading.checks import SAFE_MODULUS_BITS, minimum_bits
 from sshprobe.grading.lists import FIELDS, offers
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
@@ -25,7 +25,7 @@ NAMED = 24
 """Names of what is to go that stand in advice. It is in every finding, and a server may offer thousands of a class."""
 
 
-def takes(profile: Profile, category: Class, name: str, *, strict: bool) -> bool:
+def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool) -> bool:
     """Whether an algorithm that a server adds costs nothing under a profile. An unknown name always costs."""
     rule = profile.algorithms(category)
     if weakness_of(category, name) is not None:
@@ -41,7 +41,7 @@ def takes(profile: Profile, category: Class, name: str, *, strict: bool) -> bool
 
 
 def would_be_empty(
-    observation: Observation, category: Class, costly: Collection[str], waived: Collection[str] = ()
+    observation: Observation, category: AlgorithmType, costly: Collection[str], waived: Collection[str] = ()
 ) -> bool:
     """Whether some list that was seen has no name left, or only `waived` ones, when the `costly` ones go.
 
@@ -57,7 +57,7 @@ def would_be_empty(
     )
 
 
-def others(observation: Observation, profile: Profile, category: Class) -> list[str]:
+def others(observation: Observation, profile: Profile, category: AlgorithmType) -> list[str]:
     """One or two algorithms that the profile allows and that bring nothing wrong; each a different one.
 
     Without strict key exchange none that Terrapin works on. None whose size would have to be seen, but for RSA where a
@@ -89,7 +89,7 @@ def _has_large_rsa_key(observation: Observation, profile: Profile) -> bool:
 def choose(
     observation: Observation,
     profile: Profile,
-    category: Class,
+    category: AlgorithmType,
     costly: Collection[str],
     waived: Collection[str],
     *,
@@ -118,7 +118,7 @@ def loses_post_quantum(observation: Observation, profile: Profile, costly: Colle
 
 
 def in_place_of(
-    observation: Observation, category: Class, costly: Collection[str], chosen: list[str] | None
+    observation: Observation, category: AlgorithmType, costly: Collection[str], chosen: list[str] | None
 ) -> str | None:
     """The same in words; None where the costly names can go alone."""
     if chosen is None:
@@ -147,6 +147,6 @@ def _is_over_sha1(name: str) -> bool:
     return entry is not None and entry.hash == "sha1"
 
 
-def _names(observation: Observation, category: Class, same: Iterable[str]) -> list[str]:
+def _names(observation: Observation, category: AlgorithmType, same: Iterable[str]) -> list[str]:
     wanted = set(same)
     return [name for each, offer in offers(observation, category).items() if each in wanted for name in offer.names]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import NamedTuple
 
-from sshprobe.algorithms import Class, canonical
+from sshprobe.algorithms import AlgorithmType, canonical
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
@@ -55,13 +55,13 @@ def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> 
     return tuple(f"{', '.join(filter(None, found))}: {message}".removeprefix(": ") for message, found in said.items())
 
 
-def quantum_goes(observation: Observation, category: Class, left: Iterable[str]) -> tuple[str, ...]:
+def quantum_goes(observation: Observation, category: AlgorithmType, left: Iterable[str]) -> tuple[str, ...]:
     """Say it where the `left` names of the key exchanges have no post-quantum one, and the server had one."""
     had = category == "kex" and has_post_quantum(observation.kex_algorithms or ())
     return () if not had or has_post_quantum(left) else (NO_QUANTUM,)
 
 
-def reasons_to_go(before: Verdict, category: Class, gone: Iterable[str]) -> tuple[str, ...]:
+def reasons_to_go(before: Verdict, category: AlgorithmType, gone: Iterable[str]) -> tuple[str, ...]:
     """Why names go: the findings about them; what goes with none of its own goes for what all lists say together."""
     same = {canonical(category, name) for name in gone}
     about = [

@@ -6,26 +6,28 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
-from sshprobe.algorithms import Class, canonical, is_marker, lookup
+from sshprobe.algorithms import AlgorithmType, canonical, is_marker, lookup
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.user_keys import EXTENSION
 from sshprobe.grading.users import answers_by_user, with_answers
 from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 
 
-def with_names(observation: Observation, category: Class, names: Sequence[str]) -> Observation:
+def with_names(observation: Observation, category: AlgorithmType, names: Sequence[str]) -> Observation:
     """Offer exactly `names` in every list of a class that was seen. Markers stay, keys out of use go."""
     return _with_lists(observation, category, lambda old: [*names, *(name for name in old if is_marker(name))])
 
 
-def without_names(observation: Observation, category: Class, gone: Collection[str]) -> Observation:
+def without_names(observation: Observation, category: AlgorithmType, gone: Collection[str]) -> Observation:
     """Offer no algorithm of the canonical names `gone`, in either direction."""
     return _with_lists(
         observation, category, lambda old: [name for name in old if canonical(category, name) not in gone]
     )
 
 
-def with_others(observation: Observation, category: Class, names: Sequence[str], gone: Collection[str]) -> Observation:
+def with_others(
+    observation: Observation, category: AlgorithmType, names: Sequence[str], gone: Collection[str]
+) -> Observation:
     """Offer `names` in every list of a class, before all that is not among the canonical names `gone`."""
 
     def change(old: list[str]) -> list[str]:
@@ -144,7 +146,9 @@ def with_a_refusal_of_none(observation: Observation) -> Observation:
     return with_answers(observation, changed)
 
 
-def _with_lists(observation: Observation, category: Class, change: Callable[[list[str]], list[str]]) -> Observation:
+def _with_lists(
+    observation: Observation, category: AlgorithmType, change: Callable[[list[str]], list[str]]
+) -> Observation:
     changes = {field: change(old) for _, field in FIELDS[category] if (old := getattr(observation, field)) is not None}
     changed = msgspec.structs.replace(observation, **changes)
     return _without_keys(changed) if category == "host_key" else changed

@@ -50,8 +50,8 @@ class AlgorithmNotes(msgspec.Struct, frozen=True, kw_only=True):
     """Of its weakness. None: it has none."""
     weakness: str = ""
     facts: tuple[str, ...] = ()
-    signal: bool = False
-    """It is a signal in a list, and no algorithm that could be agreed on."""
+    marker: bool = False
+    """It is a marker in a list, and not an algorithm that could be agreed on."""
 
 
 Describe = Callable[[str, str], AlgorithmNotes]
@@ -261,7 +261,7 @@ def _both(record: HostRecord, fields: tuple[str, ...]) -> list[str]:
 
 def _entry(list_: List, name: str, record: HostRecord, describe: Describe, marks: _Marks) -> dict[str, Any]:
     about = describe(_CLASSES[list_], name)
-    if about.signal:
+    if about.marker:
         marks.signals.add(name)
     texts: dict[str, list[str]] = {}
     if about.severity is not None:

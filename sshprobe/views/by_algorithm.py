@@ -20,7 +20,7 @@ _FIELDS = {
 }
 
 Assess = Callable[[str, str], tuple[Severity | None, str, bool]]
-"""Class and name to the severity of a weakness, if it has one, words about it, and whether it is but a signal."""
+"""Class and name to the severity of a weakness, if it has one, words about it, and whether it is a marker."""
 
 
 class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,8 +32,8 @@ class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None
     """Of its weakness. None: it has none."""
     weakness: str
-    signal: bool
-    """It is a signal in the list, such as "kex-strict-s-v00@openssh.com", and no algorithm."""
+    marker: bool
+    """It is a marker such as "kex-strict-s-v00@openssh.com", and not an algorithm."""
     hosts: list[str]
     """"address:port", sorted."""
 
@@ -72,14 +72,14 @@ class ByAlgorithm:
         classes = list(_FIELDS)
         uses = []
         for (category, name), hosts in self._hosts.items():
-            severity, words, signal = self._assess(category, name)
+            severity, words, marker = self._assess(category, name)
             uses.append(
                 AlgorithmUse(
                     category=category,
                     algorithm=name,
                     severity=severity,
                     weakness=words,
-                    signal=signal,
+                    marker=marker,
                     hosts=sorted(hosts),
                 )
             )

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from sshprobe.algorithms import (
-    CLASSES,
+    ALGORITHM_TYPES,
     RELEASES,
     RULES,
-    Class,
+    AlgorithmType,
     aliases,
     canonical,
     claims,
@@ -37,12 +37,12 @@ CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))
 
 
 def test_every_class_is_complete() -> None:
-    counts = {category: len(names(category)) for category in CLASSES}
+    counts = {category: len(names(category)) for category in ALGORITHM_TYPES}
     assert counts == {"kex": 150, "host_key": 217, "cipher": 133, "mac": 103, "compression": 5}
 
 
-@pytest.mark.parametrize("category", CLASSES)
-def test_entries_hold_known_words_only(category: Class) -> None:
+@pytest.mark.parametrize("category", ALGORITHM_TYPES)
+def test_entries_hold_known_words_only(category: AlgorithmType) -> None:
     for name in names(category):
         entry = lookup(category, name)
         assert entry is not None
@@ -71,7 +71,7 @@ def test_entries_hold_known_words_only(category: Class) -> None:
         ("mac", "hmac-ripemd160@openssh.com", "hmac-ripemd160"),
     ],
 )
-def test_aliases_are_one_algorithm(category: Class, alias: str, name: str) -> None:
+def test_aliases_are_one_algorithm(category: AlgorithmType, alias: str, name: str) -> None:
     assert canonical(category, alias) == canonical(category, name) == name
 
 
@@ -133,7 +133,7 @@ def test_markers_and_unknown_names() -> None:
         ("compression", "zlib", "low", "early-compression"),
     ],
 )
-def test_weakness_follows_from_facts(category: Class, name: str, severity: str, reason: str) -> None:
+def test_weakness_follows_from_facts(category: AlgorithmType, name: str, severity: str, reason: str) -> None:
     found = weakness_of(category, name)
     assert found is not None
     assert (found.severity, found.reason) == (severity, reason)
@@ -156,13 +156,13 @@ def test_weakness_follows_from_facts(category: Class, name: str, severity: str, 
         ("compression", "zlib@openssh.com"),
     ],
 )
-def test_sound_algorithms_have_no_weakness(category: Class, name: str) -> None:
+def test_sound_algorithms_have_no_weakness(category: AlgorithmType, name: str) -> None:
     assert weakness_of(category, name) is None
 
 
 def test_every_rule_is_met_by_some_entry() -> None:
     met = set()
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         for name in names(category):
             found = weakness_of(category, name)
             if found is not None:
@@ -173,7 +173,7 @@ def test_every_rule_is_met_by_some_entry() -> None:
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_no_name_of_a_captured_server_is_unknown(path: Path) -> None:
     truth = json.loads(path.read_text())
-    lists: list[tuple[str, Class]] = [
+    lists: list[tuple[str, AlgorithmType]] = [
         ("kex_algorithms", "kex"),
         ("server_host_key_algorithms", "host_key"),
         ("encryption_algorithms_client_to_server", "cipher"),
@@ -221,7 +221,7 @@ def test_no_name_of_lsh_is_unknown() -> None:
     while not isinstance(found, KexInitReceived):
         found = transport.next_event()
         assert found is not NEED_DATA
-    lists: list[tuple[Class, tuple[bytes, ...]]] = [
+    lists: list[tuple[AlgorithmType, tuple[bytes, ...]]] = [
         ("kex", found.kexinit.kex_algorithms),
         ("host_key", found.kexinit.server_host_key_algorithms),
         ("cipher", found.kexinit.encryption_algorithms_client_to_server),
@@ -249,8 +249,8 @@ def test_no_name_that_nmap_offers_is_unknown() -> None:
     assert seen > 15
 
 
-@pytest.mark.parametrize("category", CLASSES)
-def test_every_claim_has_a_source(category: Class) -> None:
+@pytest.mark.parametrize("category", ALGORITHM_TYPES)
+def test_every_claim_has_a_source(category: AlgorithmType) -> None:
     """Each cell but the names, the notes and the references themselves."""
     apart = {"category", "name", "alias_of", "standing", "references", "notes"}
     for name in names(category):
@@ -278,7 +278,7 @@ def test_claims_are_in_words() -> None:
 
 def test_releases_in_the_tables_are_releases() -> None:
     assert len(RELEASES) == 76
-    entries = [entry for category in CLASSES for name in names(category) if (entry := lookup(category, name))]
+    entries = [entry for category in ALGORITHM_TYPES for name in names(category) if (entry := lookup(category, name))]
     entries += [entry for name in marker_names() if (entry := marker(name))]
     for entry in entries:
         for cell in (entry.openssh_in_code, entry.openssh_default):

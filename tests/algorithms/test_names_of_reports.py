@@ -8,10 +8,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sshprobe.algorithms import CLASSES, Class, canonical, is_marker, lookup, marker, names, names_aead_cipher
+from sshprobe.algorithms import (
+    ALGORITHM_TYPES,
+    AlgorithmType,
+    canonical,
+    is_marker,
+    lookup,
+    marker,
+    names,
+    names_aead_cipher,
+)
 from sshprobe.cli.explain import explain
 
-KNOWN: list[tuple[Class, str, dict[str, object]]] = [
+KNOWN: list[tuple[AlgorithmType, str, dict[str, object]]] = [
     ("kex", "diffie-hellman-group1-sha1-win7@microsoft.com", {"group": "MODP-1024", "bits": 80, "hash": "sha1"}),
     ("kex", "diffie-hellman-group14-sha1-win7@microsoft.com", {"group": "MODP-2048", "hash": "sha1"}),
     ("kex", "diffie-hellman-group-exchange-sha256-win7@microsoft.com", {"family": "dh-gex", "hash": "sha256"}),
@@ -60,7 +69,7 @@ KNOWN: list[tuple[Class, str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("category", "name", "facts"), KNOWN, ids=[name for _, name, _ in KNOWN])
-def test_what_a_name_is(category: Class, name: str, facts: dict[str, object]) -> None:
+def test_what_a_name_is(category: AlgorithmType, name: str, facts: dict[str, object]) -> None:
     entry = lookup(category, name)
     assert entry is not None
     assert {field: getattr(entry, field) for field in facts} == facts
@@ -82,7 +91,7 @@ def test_names_of_aead_ciphers_among_the_macs(name: str) -> None:
 @pytest.mark.parametrize("name", ["ext-info-in-auth@openssh.com", "server-sig-algs", "ping@openssh.com"])
 def test_the_name_of_an_extension_is_no_algorithm(name: str) -> None:
     assert is_marker(name)
-    assert all(lookup(category, name) is None for category in CLASSES)
+    assert all(lookup(category, name) is None for category in ALGORITHM_TYPES)
     found = marker(name)
     assert found is not None
     assert "extension in EXT_INFO" in found.notes
@@ -92,7 +101,7 @@ def test_the_name_of_an_extension_is_no_algorithm(name: str) -> None:
 
 def test_a_longer_name_is_not_the_shorter_one() -> None:
     """Names are matched whole: no entry stands for one that goes on."""
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         every = names(category)
         for name in every:
             longer = [other for other in every if other.startswith(name) and other != name]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.algorithms import Class, canonical, history, in_openssh, lookup, names
+from sshprobe.algorithms import AlgorithmType, canonical, history, in_openssh, lookup, names
 from tests.installed import need
 
 CHECKOUT = Path(__file__).parents[2]
 
-ASKED: list[tuple[str, Class]] = [
+ASKED: list[tuple[str, AlgorithmType]] = [
     ("kex", "kex"),
     ("cipher", "cipher"),
     ("cipher-auth", "cipher"),
@@ -57,7 +57,7 @@ def listed(path: Path, query: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("query", "category"), ASKED)
-def test_openssh_has_no_name_that_is_unknown(query: str, category: Class) -> None:
+def test_openssh_has_no_name_that_is_unknown(query: str, category: AlgorithmType) -> None:
     need(clients(), "OpenSSH's ssh", "openssh-client")
     for version, path in clients().items():
         for name in listed(path, query):
@@ -70,7 +70,7 @@ def test_openssh_has_no_name_that_is_unknown(query: str, category: Class) -> Non
 
 
 @pytest.mark.parametrize(("query", "category"), [(q, c) for q, c in ASKED if q in ("kex", "cipher", "mac", "key-sig")])
-def test_what_is_said_to_be_in_openssh_is_there(query: str, category: Class) -> None:
+def test_what_is_said_to_be_in_openssh_is_there(query: str, category: AlgorithmType) -> None:
     need(clients(), "OpenSSH's ssh", "openssh-client")
     for version, path in clients().items():
         there = set(listed(path, query))
@@ -86,7 +86,7 @@ def test_the_newer_openssh_is_asked_too() -> None:
 
 
 def test_what_became_of_a_name() -> None:
-    def told(category: Class, name: str) -> tuple[str | None, ...]:
+    def told(category: AlgorithmType, name: str) -> tuple[str | None, ...]:
         entry = lookup(category, name)
         assert entry is not None
         known = history(entry)

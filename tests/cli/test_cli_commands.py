@@ -363,7 +363,7 @@ def test_markers_are_explained_as_what_they_are(name: str, capsys: pytest.Captur
 
     assert main(["explain", name]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert f"name {name} category marker: a signal" in out
+    assert f"name {name} category marker: a name" in out
     assert "weakness" not in out
 
 

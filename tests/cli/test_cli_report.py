@@ -108,16 +108,16 @@ def test_by_algorithm(saved: Path) -> None:
     rows = {tuple(line.split()[:2]): line for line in out.splitlines() if line}
     assert rows["kex", "curve25519-sha256"].endswith("  192.0.2.1:22, 192.0.2.2:22, 192.0.2.3:22 and 1 more")
     assert rows["mac", "hmac-sha1"].split()[2:4] == ["4", "low"]
-    # A signal is no algorithm: it stands after all of them.
+    # A marker is not an algorithm: it stands after all of them.
     assert ("kex", "kex-strict-s-v00@openssh.com") not in rows
     names = [row[0] for row in list(rows)[1:]]
-    assert "signal" in names
-    assert set(names[names.index("signal") : names.index("5")]) == {"signal"}
+    assert "marker" in names
+    assert set(names[names.index("marker") : names.index("5")]) == {"marker"}
     run = sshprobe("report", "saved.jsonl", "--by", "algorithm", "--format", "json", cwd=saved)
     uses = {(use["category"], use["algorithm"]): use for use in json.loads(run.stdout)["algorithms"]}
     assert uses["kex", "mlkem768x25519-sha256"]["hosts"] == ["192.0.2.4:22"]
     assert uses["mac", "hmac-sha1"]["severity"] == "low"
-    assert uses["kex", "kex-strict-s-v00@openssh.com"]["weakness"] == "a signal, no algorithm"
+    assert uses["kex", "kex-strict-s-v00@openssh.com"]["weakness"] == "a marker, not an algorithm"
 
 
 def test_grade_adds_what_hosts_share(saved: Path) -> None:

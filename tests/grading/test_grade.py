@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.algorithms import CLASSES, Class, canonical, names_aead_cipher
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, names_aead_cipher
 from sshprobe.grading import explain_finding, finding_ids, is_gradeable
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
@@ -602,7 +602,7 @@ def test_a_stock_openssh_10_with_keys_only_is_an_a() -> None:
     ],
 )
 @pytest.mark.parametrize("profile", ["sshprobe-2026", "pci-dss", "mozilla-modern"])
-def test_codes_of_a_weakness(category: Class, name: str, codes: list[str], profile: str) -> None:
+def test_codes_of_a_weakness(category: AlgorithmType, name: str, codes: list[str], profile: str) -> None:
     """They are the same whatever the finding is called under a profile."""
     fields = {field: [name, *(getattr(modern(), field) or ())] for _, field in FIELDS[category]}
     verdict = grade(modern(**fields), load_profile(profile))
@@ -616,7 +616,9 @@ def test_codes_of_a_weakness(category: Class, name: str, codes: list[str], profi
 
 
 def test_a_finding_above_a_note_has_a_code_or_only_differs_from_the_profile() -> None:
-    differs_only = {"protocol.unlisted", "profile.waiver_expired"} | {f"{category}.dated" for category in CLASSES}
+    differs_only = {"protocol.unlisted", "profile.waiver_expired"} | {
+        f"{category}.dated" for category in ALGORITHM_TYPES
+    }
     for path in CAPTURES:
         for profile in map(load_profile, available_profiles()):
             if profile.kind == "client":

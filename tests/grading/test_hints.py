@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.algorithms import CLASSES, RELEASES, in_openssh
+from sshprobe.algorithms import ALGORITHM_TYPES, RELEASES, in_openssh
 from sshprobe.grading import version_hints
 from sshprobe.grading.version_hints import compare_revisions
 from sshprobe.model.observation import Observation
@@ -275,7 +275,7 @@ def test_several_servers_at_one_address_contradict_nothing() -> None:
 def test_no_release_of_openssh_contradicts_itself(release: str) -> None:
     """Every release with the lists that it offers by default, as its profile has them."""
     stock = load_profile(f"openssh-{release}")
-    lists = {category: rule.allowed for category in CLASSES if (rule := stock.algorithms(category)) is not None}
+    lists = {category: rule.allowed for category in ALGORITHM_TYPES if (rule := stock.algorithms(category)) is not None}
     assert {"kex", "cipher", "mac"} <= set(lists)
     strict = [STRICT] if in_openssh("9.6+", release) else []
     server = modern(

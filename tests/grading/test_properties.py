@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sshprobe.algorithms import CLASSES, Class, canonical, lookup, names, names_aead_cipher
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, lookup, names, names_aead_cipher
 from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of
 from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.strength import has_post_quantum
@@ -56,21 +56,21 @@ SOFTWARE = [
 ]
 
 
-def pool(category: Class) -> list[str]:
+def pool(category: AlgorithmType) -> list[str]:
     """Names of the catalogue as a server would send them, and some that nobody knows."""
     known = [f"{name[:-1]}toWM5Slw5Ew8Mqkay+al2g==" if name.endswith("-*") else name for name in names(category)]
     return [*known, "unknown@example.com", "rot13"]
 
 
-POOLS = {category: pool(category) for category in CLASSES}
+POOLS = {category: pool(category) for category in ALGORITHM_TYPES}
 # Mostly what servers really offer, so that good and bad meet.
 COMMON = {
     category: [name for name in POOLS[category] if (entry := lookup(category, name)) and entry.openssh_in_code]
-    for category in CLASSES
+    for category in ALGORITHM_TYPES
 }
 
 
-def name_lists(category: Class) -> st.SearchStrategy[list[str]]:
+def name_lists(category: AlgorithmType) -> st.SearchStrategy[list[str]]:
     few = st.lists(st.sampled_from(COMMON[category]), max_size=6, unique=True)
     return st.tuples(few, st.lists(st.sampled_from(POOLS[category]), max_size=3)).map(lambda pair: [*pair[0], *pair[1]])
 
@@ -131,7 +131,7 @@ EXCHANGES = st.lists(st.builds(sent_group, st.sampled_from(_MODULI), st.sampled_
 def observations(draw: st.DrawFn) -> Observation:
     changes: dict[str, object] = {
         field: draw(st.none() | name_lists(category) if draw(st.integers(0, 9)) == 0 else name_lists(category))
-        for category in CLASSES
+        for category in ALGORITHM_TYPES
         for _, field in FIELDS[category]
     }
     if draw(st.booleans()):
@@ -155,7 +155,7 @@ def observations(draw: st.DrawFn) -> Observation:
 
 @st.composite
 def generated_profiles(draw: st.DrawFn) -> Profile:
-    def rule(category: Class) -> AlgorithmRule | None:
+    def rule(category: AlgorithmType) -> AlgorithmRule | None:
         if draw(st.integers(0, 5)) == 0:
             return None
         allowed = tuple(draw(st.lists(st.sampled_from(POOLS[category]), min_size=1, max_size=8, unique=True)))
@@ -239,7 +239,7 @@ def test_the_order_of_names_changes_nothing(
     def shuffled(items: Sequence[str] | Sequence[HostKey] | Sequence[GroupExchange] | None) -> object:
         return None if items is None else shuffler.sample(items, len(items))
 
-    fields = [field for category in CLASSES for _, field in FIELDS[category]]
+    fields = [field for category in ALGORITHM_TYPES for _, field in FIELDS[category]]
     fields += ["host_keys", "group_exchange", "authentication_methods"]
     changed = msgspec.structs.replace(observation, **{name: shuffled(getattr(observation, name)) for name in fields})
     one, other = grade(observation, profile, strict=strict), grade(changed, profile, strict=strict)
@@ -248,10 +248,10 @@ def test_the_order_of_names_changes_nothing(
     assert without_advice(one) == without_advice(other)
 
 
-@given(observations(), PROFILES, st.booleans(), st.sampled_from(CLASSES), st.data())
+@given(observations(), PROFILES, st.booleans(), st.sampled_from(ALGORITHM_TYPES), st.data())
 @settings(max_examples=250)
 def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
-    observation: Observation, profile: Profile, strict: bool, category: Class, data: st.DataObject
+    observation: Observation, profile: Profile, strict: bool, category: AlgorithmType, data: st.DataObject
 ) -> None:
     """And removing one never lowers it: read from right to left."""
     name = data.draw(st.sampled_from(POOLS[category]))
@@ -282,7 +282,7 @@ def test_offering_one_more_forbidden_algorithm_never_raises_a_score(
 @settings(max_examples=12)
 def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, data: st.DataObject) -> None:
     """The same from a server that is otherwise as the guide wants it: there the caps matter most."""
-    category = data.draw(st.sampled_from(CLASSES))
+    category = data.draw(st.sampled_from(ALGORITHM_TYPES))
     name = data.draw(st.sampled_from(POOLS[category]))
     extra = data.draw(st.sampled_from([[], ["mlkem768x25519-sha256"]]))
     good = data.draw(compliant(profile) | st.just(modern(kex_algorithms=[*extra, *(modern().kex_algorithms or [])])))
@@ -296,7 +296,7 @@ def test_a_forbidden_algorithm_on_a_good_server(profile: Profile, strict: bool, 
             assert after.score < before.score
 
 
-def _is_counted(verdict: Verdict, category: Class, name: str) -> bool:
+def _is_counted(verdict: Verdict, category: AlgorithmType, name: str) -> bool:
     """Whether another finding has the class and weakness of an algorithm: one of them has the points of both."""
     (finding,) = [
         each
@@ -313,7 +313,7 @@ def _is_counted(verdict: Verdict, category: Class, name: str) -> bool:
 
 def needed(observation: Observation, profile: Profile) -> list[str]:
     """Fields of the observation that the profile needs."""
-    fields = [field for category in CLASSES if profile.algorithms(category) for _, field in FIELDS[category]]
+    fields = [field for category in ALGORITHM_TYPES if profile.algorithms(category) for _, field in FIELDS[category]]
     if profile.protocol is not None:
         fields.append("identification")
     if profile.authentication is not None:
@@ -339,7 +339,7 @@ def needed(observation: Observation, profile: Profile) -> list[str]:
 def compliant(draw: st.DrawFn, profile: Profile) -> Observation:
     """Any part of what a built-in profile allows."""
     changes: dict[str, object] = {}
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         rule = profile.algorithms(category)
         if rule is None:
             continue
@@ -489,7 +489,7 @@ def test_no_verdict_is_true_with_an_unproven_key_or_an_unknown_name(
     unproven = grade(msgspec.structs.replace(whole, host_keys=keys), profile, strict=strict)
     assert unproven.compliant is not True
     assert unproven.compliant is False or unproven.not_observed
-    category = data.draw(st.sampled_from([each for each in CLASSES if profile.algorithms(each) is not None]))
+    category = data.draw(st.sampled_from([each for each in ALGORITHM_TYPES if profile.algorithms(each) is not None]))
     name = data.draw(st.sampled_from(["unknown@example.com", "rot13", "quantum-safe-plus", "x" * 64]))
     fields = [field for _, field in FIELDS[category]]
     chosen = data.draw(st.lists(st.sampled_from(fields), min_size=1, unique=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sshprobe.algorithms import CLASSES, NEWEST, Class, is_newer_than_known, weakness_of
+from sshprobe.algorithms import ALGORITHM_TYPES, NEWEST, AlgorithmType, is_newer_than_known, weakness_of
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
@@ -17,7 +17,11 @@ COMPOSITE = "ssh-mldsa44-ed25519"
 def stock(release: str, **changes: object) -> Observation:
     """A server with the defaults of a release, and one host key of each kind."""
     profile = load_profile(f"openssh-{release}")
-    lists = {category: list(rule.allowed) for category in CLASSES if (rule := profile.algorithms(category)) is not None}
+    lists = {
+        category: list(rule.allowed)
+        for category in ALGORITHM_TYPES
+        if (rule := profile.algorithms(category)) is not None
+    }
     plain = [name for name in lists["host_key"] if "cert" not in name and not name.startswith(("sk-", "webauthn-"))]
     server = modern(
         identification=identification(f"SSH-2.0-OpenSSH_{release}p1 Debian-1"),
@@ -115,7 +119,7 @@ MEASURED = {
 
 
 @pytest.mark.parametrize("category", ["kex", "host_key", "cipher", "mac"])
-def test_the_profile_of_10_6_is_what_its_server_says(category: Class) -> None:
+def test_the_profile_of_10_6_is_what_its_server_says(category: AlgorithmType) -> None:
     rule = load_profile("openssh-10.6").algorithms(category)
     assert rule is not None
     assert set(rule.allowed) == set(MEASURED[category].split(","))

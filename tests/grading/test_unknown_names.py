@@ -11,7 +11,15 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.algorithms import CLASSES, Class, is_unknown, lookup, names, names_aead_cipher, weakness_of
+from sshprobe.algorithms import (
+    ALGORITHM_TYPES,
+    AlgorithmType,
+    is_unknown,
+    lookup,
+    names,
+    names_aead_cipher,
+    weakness_of,
+)
 from sshprobe.cli.explain import explain
 from sshprobe.grading.lists import FIELDS
 from sshprobe.model.observation import Observation
@@ -20,10 +28,10 @@ from sshprobe.profiles import Profile, Waiver, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
 from tests.grading.observations import STRICT, both, host_key, modern
 
-FORBIDDING: list[tuple[Profile, Class]] = [
+FORBIDDING: list[tuple[Profile, AlgorithmType]] = [
     (profile, category)
     for profile in map(load_profile, available_profiles())
-    for category in CLASSES
+    for category in ALGORITHM_TYPES
     if (rule := profile.algorithms(category)) is not None and rule.others == "allowed"
 ]
 MECHANISM = "toWM5Slw5Ew8Mqkay+al2g=="
@@ -41,7 +49,7 @@ def server(**changes: object) -> Observation:
     return msgspec.structs.replace(good, **changes)
 
 
-def with_name(observation: Observation, category: Class, name: str, *, directions: int = 2) -> Observation:
+def with_name(observation: Observation, category: AlgorithmType, name: str, *, directions: int = 2) -> Observation:
     fields = [field for _, field in FIELDS[category]][:directions]
     return msgspec.structs.replace(observation, **{field: [*getattr(observation, field), name] for field in fields})
 
@@ -49,7 +57,7 @@ def with_name(observation: Observation, category: Class, name: str, *, direction
 @pytest.mark.parametrize(
     ("profile", "category"), FORBIDDING, ids=[f"{profile.id}-{category}" for profile, category in FORBIDDING]
 )
-def test_an_unknown_name_leaves_open_whether_the_profile_is_met(profile: Profile, category: Class) -> None:
+def test_an_unknown_name_leaves_open_whether_the_profile_is_met(profile: Profile, category: AlgorithmType) -> None:
     good = server()
     if profile.id in ("stig-rhel-9", "dev-sec"):
         pytest.skip("has closed lists besides")
@@ -95,7 +103,7 @@ def test_a_class_that_a_profile_does_not_name_asks_nothing_of_what_is_known() ->
         ("mac", "umac-32@openssh.com"),
     ],
 )
-def test_what_nobody_can_let_pass_never_passes(profile: Profile, category: Class, name: str) -> None:
+def test_what_nobody_can_let_pass_never_passes(profile: Profile, category: AlgorithmType, name: str) -> None:
     """Whatever the profile is about: no key exchange is named by the STIG, no MAC by RFC 9142."""
     good = server()
     if grade(good, profile).compliant is not True:
@@ -164,7 +172,7 @@ def test_after_the_advice_the_profile_is_met() -> None:
     ],
 )
 def test_a_weak_name_that_no_openssh_had_is_outside_of_a_list_that_forbids(
-    category: Class, name: str, profile: str
+    category: AlgorithmType, name: str, profile: str
 ) -> None:
     verdict = grade(with_name(server(), category, name), load_profile(profile))
     assert verdict.compliant is None
@@ -199,7 +207,7 @@ def test_a_weak_name_that_no_openssh_had_is_outside_of_a_list_that_forbids(
         ("mac", "crc32", "high", "short-tag"),
     ],
 )
-def test_what_a_name_looks_like(category: Class, name: str, severity: str, reason: str) -> None:
+def test_what_a_name_looks_like(category: AlgorithmType, name: str, severity: str, reason: str) -> None:
     assert is_unknown(category, name)
     found = weakness_of(category, name)
     assert found is not None
@@ -225,14 +233,14 @@ def test_what_a_name_looks_like(category: Class, name: str, severity: str, reaso
         ("mac", "hmac-sha1024"),
     ],
 )
-def test_no_name_is_weak_for_a_part_of_a_part(category: Class, name: str) -> None:
+def test_no_name_is_weak_for_a_part_of_a_part(category: AlgorithmType, name: str) -> None:
     found = weakness_of(category, name)
     assert found is not None
     assert (found.severity, found.reason) == ("low", "unknown")
 
 
-@pytest.mark.parametrize("category", CLASSES)
-def test_nothing_looks_worse_than_it_is(category: Class) -> None:
+@pytest.mark.parametrize("category", ALGORITHM_TYPES)
+def test_nothing_looks_worse_than_it_is(category: AlgorithmType) -> None:
     """What the catalogue knows, under a domain that nobody has: a guess is never worse than the facts."""
     for name in names(category):
         entry = lookup(category, name)
@@ -250,9 +258,11 @@ def test_nothing_looks_worse_than_it_is(category: Class) -> None:
         assert SEVERITIES.index(guess.severity) >= worst, name
 
 
-@given(st.sampled_from(CLASSES), st.text(st.sampled_from("abcdehlmnprsu0123456789-@."), min_size=1, max_size=24))
+@given(
+    st.sampled_from(ALGORITHM_TYPES), st.text(st.sampled_from("abcdehlmnprsu0123456789-@."), min_size=1, max_size=24)
+)
 @settings(max_examples=300)
-def test_no_unknown_name_is_strong_or_makes_a_verdict_true(category: Class, name: str) -> None:
+def test_no_unknown_name_is_strong_or_makes_a_verdict_true(category: AlgorithmType, name: str) -> None:
     if not is_unknown(category, name):
         return
     found = weakness_of(category, name)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.grading import POINTS, is_gradeable, standings
+from sshprobe.grading import POINTS, applicable_waivers, is_gradeable
 from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord, WaivedCount
@@ -261,7 +261,7 @@ def test_hosts_that_share_their_waivers_share_their_verdicts() -> None:
 def test_without_waivers_nobody_asks_who_and_when() -> None:
     profile = load_profile("mozilla-modern")
     for changes in WHO_AND_WHEN:
-        assert standings(profile, msgspec.structs.replace(SHA1, **changes)) == ()
+        assert applicable_waivers(profile, msgspec.structs.replace(SHA1, **changes)) == ()
 
 
 # -- what people see -------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from sshprobe.algorithms import Class, in_openssh, lookup, names
+from sshprobe.algorithms import AlgorithmType, in_openssh, lookup, names
 from sshprobe.lab.openssh import WEAK, OpenSSH, make_key
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
@@ -149,7 +149,7 @@ async def check(sshd: OpenSSH, config: Path) -> str:
 
 def as_release(release: str, known_to: str) -> list[str]:
     """Options after which a client of `known_to` offers what one of an older `release` does."""
-    options: dict[str, Class] = {
+    options: dict[str, AlgorithmType] = {
         "KexAlgorithms": "kex",
         "Ciphers": "cipher",
         "MACs": "mac",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.algorithms import Class, canonical, is_marker
+from sshprobe.algorithms import AlgorithmType, canonical, is_marker
 from sshprobe.grading.terrapin import would_expose
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
@@ -16,7 +16,7 @@ from tests.peers.ssh_scan import LISTS, Judged, judge, policies
 
 POLICIES = policies()
 KEX = POLICIES["mozilla-modern"]["kex"]
-CLASSES: dict[str, Class] = {"kex": "kex", "encryption": "cipher", "macs": "mac"}
+ALGORITHM_TYPES: dict[str, AlgorithmType] = {"kex": "kex", "encryption": "cipher", "macs": "mac"}
 EXTRA = Path(__file__).parents[1] / "captures" / "extra"
 SERVERS = {path.stem: captured(path) for path in CAPTURES}
 SERVERS["lshd-2.1"] = from_bytes((EXTRA / "lshd-2.1-bannerfile.bin").read_bytes())
@@ -32,12 +32,12 @@ def judged(profile: str, server: str) -> Judged:
     return found
 
 
-def ours(profile: str, server: str) -> dict[tuple[Class, str], set[str]]:
+def ours(profile: str, server: str) -> dict[tuple[AlgorithmType, str], set[str]]:
     """(class, kind of finding) to canonical names."""
-    found: dict[tuple[Class, str], set[str]] = {}
+    found: dict[tuple[AlgorithmType, str], set[str]] = {}
     for finding in grade(SERVERS[server], load_profile(profile)).findings:
-        if finding.category in CLASSES.values() and finding.algorithm is not None:
-            category: Class = finding.category  # type: ignore[assignment]
+        if finding.category in ALGORITHM_TYPES.values() and finding.algorithm is not None:
+            category: AlgorithmType = finding.category  # type: ignore[assignment]
             reason = finding.id.partition(".")[2]
             found.setdefault((category, reason), set()).add(canonical(category, finding.algorithm))
     return found
@@ -48,7 +48,7 @@ def ours(profile: str, server: str) -> dict[tuple[Class, str], set[str]]:
 def test_the_same_lists_differ(profile: str, server: str) -> None:
     theirs, mine = judged(profile, server), ours(profile, server)
     modern_lists = POLICIES["mozilla-modern"]
-    for list_, category in CLASSES.items():
+    for list_, category in ALGORITHM_TYPES.items():
         outside = {canonical(category, name) for name in theirs.outside[list_]}
         signals = {name for name in outside if is_marker(name)}
         stronger = mine.get((category, "stronger"), set())
@@ -105,7 +105,7 @@ def test_our_profiles_have_the_lists_of_the_policies() -> None:
     for name, policy in POLICIES.items():
         profile = load_profile(name)
         for list_ in LISTS:
-            rule = profile.algorithms(CLASSES[list_])
+            rule = profile.algorithms(ALGORITHM_TYPES[list_])
             assert rule is not None
             assert sorted(rule.recommended) == sorted(policy[list_])
 

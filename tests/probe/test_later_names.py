@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.algorithms import CLASSES, Class, canonical, lookup, marker_names, names
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, lookup, marker_names, names
 from sshprobe.grading.lists import FIELDS
 from sshprobe.model.verdict import Verdict
 from sshprobe.probe.facts import Facts
@@ -45,8 +45,10 @@ def as_offered(name: str) -> list[str]:
     return [f"{name[:-1]}{digest}" for digest in ("toWM5Slw5Ew8Mqkay+al2g==", "odd/==")] if name[-1] == "*" else [name]
 
 
-@pytest.mark.parametrize(("category", "field"), [(each, field) for each in CLASSES for _, field in FIELDS[each]])
-def test_every_known_name_is_kept_behind_thousands_that_are_made_up(category: Class, field: str) -> None:
+@pytest.mark.parametrize(
+    ("category", "field"), [(each, field) for each in ALGORITHM_TYPES for _, field in FIELDS[each]]
+)
+def test_every_known_name_is_kept_behind_thousands_that_are_made_up(category: AlgorithmType, field: str) -> None:
     known = [*names(category), *(marker_names() if category == "kex" else [])]
     offered = [each for name in known for each in as_offered(name)]
     facts = seen({field: ["first"]}, {field: made_up(1, LIMIT)}, {field: [*made_up(2, LIMIT), *offered]})
@@ -104,8 +106,8 @@ def test_the_first_lists_are_kept_whole() -> None:
     assert facts.warnings == []
 
 
-KNOWN = {category: [each for name in names(category) for each in as_offered(name)] for category in CLASSES}
-FIELD_CLASSES = {field: category for category in CLASSES for _, field in FIELDS[category]}
+KNOWN = {category: [each for name in names(category) for each in as_offered(name)] for category in ALGORITHM_TYPES}
+FIELD_CLASSES = {field: category for category in ALGORITHM_TYPES for _, field in FIELDS[category]}
 
 
 def turn_of(draw: st.DrawFn, turn: int) -> dict[str, list[str]]:
@@ -143,7 +145,7 @@ def of_known_names(verdict: Verdict) -> set[tuple[str, str, str]]:
     return {
         (each.id, each.severity, canonical(each.category, each.algorithm))
         for each in verdict.findings
-        if each.category in CLASSES and each.algorithm and lookup(each.category, each.algorithm)
+        if each.category in ALGORITHM_TYPES and each.algorithm and lookup(each.category, each.algorithm)
     }
 
 

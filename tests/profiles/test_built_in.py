@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.algorithms import CLASSES, canonical, lookup, names
+from sshprobe.algorithms import ALGORITHM_TYPES, canonical, lookup, names
 from sshprobe.cli import options
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Verdict
@@ -77,7 +77,7 @@ def test_our_own_profile_is_what_it_says() -> None:
     assert set(profile.kex.require) == {"post-quantum", "strict-kex"}
     assert profile.host_key is not None
     assert (profile.host_key.min_bits.rsa, profile.host_key.advised_bits.rsa) == (2048, 3072)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         rule = profile.algorithms(category)
         assert rule is not None
         entries = [entry for name in rule.allowed if (entry := lookup(category, name))]
@@ -282,7 +282,7 @@ def test_a_release_that_there_is_not(id: str) -> None:
 def test_the_catalogue_and_the_releases_agree_on_the_last() -> None:
     """No release is newer in the catalogue than the last that there is a profile of."""
     last = max(tuple(map(int, version.split("."))) for version in RELEASES)
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         for name in names(category):
             entry = lookup(category, name)
             assert entry is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.algorithms import CLASSES, canonical, in_openssh, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, canonical, in_openssh, lookup
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import FORBIDDING_WORDS, Profile, available_profiles, load_profile, parse_profile
 from sshprobe.remedy.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
@@ -36,7 +36,7 @@ def test_only_what_the_release_knows_and_the_profile_allows(id: str, release: st
             found = settings(write(profile, release))
         except InputError:
             continue
-        for category in CLASSES:
+        for category in ALGORITHM_TYPES:
             rule = profile.algorithms(category)
             value = found.get(KEYWORDS[category][0])
             if category == "compression" or rule is None or value is None:
@@ -152,7 +152,10 @@ def test_the_newest_release_is_that_of_the_catalogue() -> None:
     from sshprobe.algorithms import names
 
     cells = [
-        entry.openssh_in_code for category in CLASSES for name in names(category) if (entry := lookup(category, name))
+        entry.openssh_in_code
+        for category in ALGORITHM_TYPES
+        for name in names(category)
+        if (entry := lookup(category, name))
     ]
     first = {tuple(map(int, cell.rstrip("+").split("..")[0].split("."))) for cell in cells if cell}
     assert max(first) <= tuple(map(int, NEWEST_OPENSSH.split(".")))

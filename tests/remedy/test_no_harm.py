@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.algorithms import CLASSES, Class, canonical
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
 from sshprobe.grading.lists import WORDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
@@ -23,13 +23,13 @@ from sshprobe.remedy.what_if import with_names, with_others, without_names
 from tests.grading.observations import CAPTURES, STRICT, both, captured, host_key, identification, modern
 from tests.grading.test_properties import BUILT_IN, observations
 
-KEYWORDS: dict[str, Class] = {
+KEYWORDS: dict[str, AlgorithmType] = {
     "KexAlgorithms": "kex",
     "HostKeyAlgorithms": "host_key",
     "Ciphers": "cipher",
     "MACs": "mac",
 }
-CLASS_OF: dict[str, Class] = {words: category for category, words in WORDS.items()}
+CLASS_OF: dict[str, AlgorithmType] = {words: category for category, words in WORDS.items()}
 _CLASS = "|".join(CLASS_OF)
 SOFTWARE = (
     "OpenSSH_9.2p1 Debian-2+deb12u1",
@@ -47,7 +47,7 @@ SOFTWARE = (
 NO_STRICT = ["curve25519-sha256", "diffie-hellman-group14-sha1"]
 
 
-def followed(text: str, seen: Observation, about: Class = "kex") -> Iterator[Observation]:
+def followed(text: str, seen: Observation, about: AlgorithmType = "kex") -> Iterator[Observation]:
     """The server when somebody did what one line of advice says: each choice that it leaves, and all of them.
 
     `about`: the class that is meant where the line names none.
@@ -74,10 +74,10 @@ def assert_harmless(seen: Observation, profile: Profile, *, strict: bool = False
     """Grade what each finding says, what each line of the remedy says, and what all of it comes to."""
     now = grade(seen, profile, strict=strict)
     found = remedy(seen, profile, strict=strict)
-    texts: dict[str, Class] = dict.fromkeys([*found.lines, *found.advice], "kex")
+    texts: dict[str, AlgorithmType] = dict.fromkeys([*found.lines, *found.advice], "kex")
     for finding in now.findings:
         if finding.remediation:
-            texts[finding.remediation] = next((each for each in CLASSES if each == finding.category), "kex")
+            texts[finding.remediation] = next((each for each in ALGORITHM_TYPES if each == finding.category), "kex")
     for text, category in texts.items():
         for after in () if text.startswith("#") else followed(text, seen, category):
             new = introduced(now, grade(after, profile, strict=strict))

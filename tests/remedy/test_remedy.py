@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.algorithms import CLASSES, in_openssh, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, in_openssh, lookup
 from sshprobe.grading.lists import offers
 from sshprobe.profiles import AuthenticationRule, Profile, Waiver, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
@@ -76,7 +76,7 @@ def test_lines_name_only_what_this_release_knows(path: Path) -> None:
         keyword, _, value = line.partition(" ")
         if keyword in ("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms"):
             for name in value.split(","):
-                entries = [lookup(category, name) for category in CLASSES]
+                entries = [lookup(category, name) for category in ALGORITHM_TYPES]
                 version = None if observation.identification is None else observation.identification.version
                 assert name in offered or any(e and in_openssh(e.openssh_in_code, version) for e in entries)
 
@@ -575,7 +575,7 @@ def test_a_dropbear_built_as_told_has_something_left_of_everything(profile: str,
     lines = [line for change in remedy(observed, loaded, strict=strict).changes for line in change.text]
     on = {line.split()[1] for line in lines if line.startswith("#define") and line.endswith(" 1")}
     off = {line.split()[1] for line in lines if line.startswith("#define") and line.endswith(" 0")}
-    for category in CLASSES:
+    for category in ALGORITHM_TYPES:
         about = [each for each in DEFINITIONS if each.category == category and each.name in off]
         names = [name for offer in offers(observed, category).values() for name in offer.names]
         names += [name for definition, brings in ADDED.get(category, ()) if definition in on for name in brings]

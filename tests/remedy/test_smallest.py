@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sshprobe.algorithms import CLASSES
+from sshprobe.algorithms import ALGORITHM_TYPES
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile, Waiver, load_profile
 from sshprobe.remedy import grade, remedy
@@ -32,7 +32,9 @@ GSS_ALONE = modern(kex_algorithms=["gss-13.3.132.0.10-sha256-toWM5Slw5Ew8Mqkay+a
 
 
 def with_waivers(profile: Profile) -> st.SearchStrategy[Profile]:
-    kinds = [f"{category}.{kind}" for category in CLASSES for kind in ("forbidden", "unlisted", "stronger", "weak")]
+    kinds = [
+        f"{category}.{kind}" for category in ALGORITHM_TYPES for kind in ("forbidden", "unlisted", "stronger", "weak")
+    ]
     waived = st.lists(st.sampled_from([*kinds, "authentication.unlisted", "kex.terrapin"]), max_size=3, unique=True)
     return waived.map(lambda ids: msgspec.structs.replace(profile, waiver=tuple(map(_waiver, ids))))
 
@@ -68,7 +70,9 @@ def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile
     # Nothing that could be taken before, of a list that had something, is taken from everybody; and where something
     # did without a waiver, something does.
     waived = context.waived
-    bad: dict[str, frozenset[str]] = {category: context.costly[category] | waived[category] for category in CLASSES}
+    bad: dict[str, frozenset[str]] = {
+        category: context.costly[category] | waived[category] for category in ALGORITHM_TYPES
+    }
     was, now = usable(observation, bad), usable(after(observation, steps), waived)
     assert all(later >= earlier for earlier, later in zip(was, now, strict=True))
     for step in steps:

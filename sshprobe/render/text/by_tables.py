@@ -16,10 +16,10 @@ def algorithm_table(
     view: ByAlgorithm, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False
 ) -> str:
     """Return the table of algorithms. Signals in the list of key exchanges stand apart, at the end."""
-    uses = sorted(view.document(summary).algorithms, key=lambda use: use.signal)
+    uses = sorted(view.document(summary).algorithms, key=lambda use: use.marker)
     rows = [
         [
-            "signal" if use.signal else use.category,
+            "marker" if use.marker else use.category,
             escape_unprintable(use.algorithm),
             str(len(use.hosts)),
             use.severity or "",
