@@ -21,7 +21,7 @@ from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import Depth, Identification
 from sshprobe.net import literal
 from sshprobe.probe.lists import Host
-from sshprobe.probe.unasked import not_asked
+from sshprobe.probe.unprobed import unprobed
 from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.shortcuts import Result
@@ -219,6 +219,6 @@ def hosts_of(batches: Iterator[list[tuple[Target, Results]]]) -> Iterator[list[R
 
 def _lost(depth: Depth, target: Target) -> Results:
     error = "internal error: the scanner died on this host"
-    observation = not_asked(target.text, target.host, target.port, depth, "protocol_error", error)
+    observation = unprobed(target.text, target.host, target.port, depth, "protocol_error", error)
     head = Judge((), strict=False).head(observation)
     return [WholeResult(head, counted(observation, ()), (0, 0, (UNJUDGED.encoded, ())))]

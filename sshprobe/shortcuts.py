@@ -15,7 +15,7 @@ from sshprobe.kinds import Alike, Template, template
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.net import Address, EpollNetwork, Network
 from sshprobe.probe.dialled import DialledProbe
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.lists import Host, ListsAsker, ListsProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.sweep import Way, WayEnded, WayLeft

@@ -8,9 +8,9 @@ from typing import Literal
 
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address, NetworkError, literal, resolve
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.unasked import not_asked
+from sshprobe.probe.unprobed import unprobed
 from sshprobe.sweep import Job
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -60,22 +60,22 @@ class TargetJobs:
             return await self._probes(target, self._all_addresses if all_addresses is None else all_addresses)
         except Exception as error:
             _log.exception("internal error while resolving %s port %d", target.host, target.port)
-            return [self._not_asked(target, "protocol_error", f"internal error: {type(error).__name__}")]
+            return [self._unprobed(target, "protocol_error", f"internal error: {type(error).__name__}")]
 
     async def _probes(self, target: Target, all_addresses: bool) -> list[Job[Observation]]:
         if self._excludes and self._exclude.covers(target.host):
-            return [self._not_asked(target, "excluded", "excluded by the user")]
+            return [self._unprobed(target, "excluded", "excluded by the user")]
         try:
             addresses = await self._resolve(target.host)
         except NetworkError as error:
-            return [self._not_asked(target, "unreachable" if error.failure == "local" else "dns_error", str(error))]
+            return [self._unprobed(target, "unreachable" if error.failure == "local" else "dns_error", str(error))]
         if addresses is None:
             return []
         allowed = addresses
         if self._excludes:
             allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
         if not allowed:
-            return [self._not_asked(target, "excluded", "excluded by the user")]
+            return [self._unprobed(target, "excluded", "excluded by the user")]
         groups = [[address] for address in allowed] if all_addresses else [allowed]
         return [
             HostProbe(target.text, target.host, target.port, group, self._options, key_pairs=self._key_pairs)
@@ -101,10 +101,10 @@ class TargetJobs:
         finally:
             self._lookups.discard(lookup)
 
-    def _not_asked(
+    def _unprobed(
         self, target: Target, status: Literal["excluded", "dns_error", "unreachable", "protocol_error"], error: str
     ) -> Job[Observation]:
-        return _Known(not_asked(target.text, target.host, target.port, self._options.depth, status, error))
+        return _Known(unprobed(target.text, target.host, target.port, self._options.depth, status, error))
 
     def stop(self) -> None:
         """End the lookups under way, and let no new one begin."""

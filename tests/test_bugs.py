@@ -18,7 +18,7 @@ from sshprobe.cli.fail_on import reached
 from sshprobe.judging import Judge
 from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.sweep import Sweep
 from sshprobe.targets import Target
 
@@ -139,7 +139,7 @@ async def test_one_in_ending_a_host_ends_the_sweep(monkeypatch: pytest.MonkeyPat
 
 BUGS_IN_A_TASK: dict[str, tuple[object, str, Callable[..., str]]] = {
     "in resolving": (target_jobs, "resolve", lambda host: host),
-    "in beginning": (HostProbe, "asking", lambda probe, *_: probe.host),
+    "in beginning": (HostProbe, "effects", lambda probe, *_: probe.host),
     "in telling what is known": BUGS["in telling what is known"],
 }
 

@@ -1,7 +1,7 @@
 """The connections to one host: to which address, when, and whether the next may say all at once.
 
 Never more than one to an address at a time, and the next one only after the server closed the last. What is asked in
-them is `sshprobe.probe.host`'s.
+them is `sshprobe.probe.host_probe`'s.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 
 from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.net import Address, NetworkError
-from sshprobe.probe.conversation import KEXINIT, OURS_FIRST, Conversation, Ended
+from sshprobe.probe.conversation import KEXINIT, OURS_FIRST, ConnectionEnded, Conversation
+from sshprobe.probe.effects import Adopt, Begun, Connect, Pause, ProbeGenerator
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.outcome import Outcome
-from sshprobe.probe.steps import Adopt, Asking, Begun, Connect, Pause
+from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.probe.trace import HostTrace, TracedTransport
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -45,7 +45,7 @@ count the last one a little longer than it is open."""
 
 
 class Connections:
-    """To the first of `addresses` that takes one; or that to which one was `begun`. How far they get, `outcome` learns.
+    """To the first of `addresses` that takes one; or that to which one was `begun`. `status` keeps how far they get.
 
     For each: `pace`, `open`, `answered` if it did, `names_a_user` if it does, and `ended`.
     """
@@ -55,7 +55,7 @@ class Connections:
         addresses: Sequence[Address],
         port: int,
         options: ProbeOptions,
-        outcome: Outcome,
+        status: ProbeStatus,
         begun: Begun | None = None,
         key_pairs: KeyPairs | None = None,
         trace: HostTrace | None = None,
@@ -79,7 +79,7 @@ class Connections:
         self._deadlines: dict[str, float] = {}
         self._port = port
         self._options = options
-        self._outcome = outcome
+        self._status = status
         self._begun = begun
         self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
         self._trace = trace
@@ -106,7 +106,7 @@ class Connections:
         """Return the seconds that are left for this host."""
         return self._deadline - self._clock()
 
-    def pace(self, *, names_a_user: bool = False) -> Asking[None]:
+    def pace(self, *, names_a_user: bool = False) -> ProbeGenerator[None]:
         """Keep to one connection at a time, and to the rate at which a server's penalties never add up."""
         early = 0.0 if self._settled else SETTLE
         if self._made_before is not None and self.made > self._made_before:
@@ -125,8 +125,8 @@ class Connections:
         if self._charges_for_users:
             self._charged_until += USER_CHARGE - CHARGE
 
-    def open(self, *, early: bool) -> Asking[Conversation]:
-        """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `Ended`.
+    def open(self, *, early: bool) -> ProbeGenerator[Conversation]:
+        """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `ConnectionEnded`.
 
         `early`: all will be said at once.
         """
@@ -155,7 +155,7 @@ class Connections:
                 failure = failure or error
                 self.not_made(error)
                 if self.identified and error.failure in ("refused", "reset"):
-                    raise Ended("throttled", f"{error}, after earlier connections") from None
+                    raise ConnectionEnded("throttled", f"{error}, after earlier connections") from None
                 continue
             self.made += 1
             self.addresses = (address,)
@@ -177,7 +177,7 @@ class Connections:
         """Count a connection that was taken and reset before we knew of it: one that was refused is "refused"."""
         if error.failure == "reset":
             self.made += 1
-            self._outcome.reached("identification")
+            self._status.reached("identification")
 
     def answered(self, identification: Identification) -> None:
         """Take who answered."""

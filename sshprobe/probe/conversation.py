@@ -1,7 +1,7 @@
 """One connection: the wire's events and the network's bytes brought together, one question after the other.
 
-A `Conversation` turns every way in which a connection can end early into one exception, `Ended`, that carries the
-status a record gets for it. It knows deadlines; it does not know why the questions are asked.
+A `Conversation` turns every early end of a connection into one exception, `ConnectionEnded`, with the status that the
+record gets. It knows deadlines, and not the reason for a question.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
-from sshprobe.probe.steps import STILL_OPEN, Asking, Finish, Receive
+from sshprobe.probe.effects import STILL_OPEN, CloseGracefully, Exchange, ProbeGenerator
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,
@@ -77,7 +77,7 @@ ERROR_TEXT = 200
 """Bytes of a server's words quoted in an error."""
 
 
-class Ended(Exception):
+class ConnectionEnded(Exception):
     """The connection is over before its question was answered. `str()` is one line for people."""
 
     def __init__(self, status: Status, message: str) -> None:
@@ -155,14 +155,14 @@ class Conversation:
         """The wire's side, to look at."""
         return self._transport
 
-    def identification(self) -> Asking[Identification]:
+    def identification(self) -> ProbeGenerator[Identification]:
         """Wait for the server's identification."""
         while True:
             event = yield from self._next(IDENTIFICATION)
             if type(event) is LineReceived:
                 self.answers.lines.append(event.line)
                 if event.line.rstrip() in THROTTLED_LINES:
-                    raise Ended("throttled", f'the server says "{escape_bytes(event.line.rstrip())}"')
+                    raise ConnectionEnded("throttled", f'the server says "{escape_bytes(event.line.rstrip())}"')
             elif type(event) is IdentificationReceived:
                 self._late = False
                 if self.identified_after is None:
@@ -171,7 +171,7 @@ class Conversation:
 
     def kexinit(
         self, go_first: Callable[[], None] | None = None, *, patience: float = OURS_FIRST, leave: float = 0.0
-    ) -> Asking[KexInit]:
+    ) -> ProbeGenerator[KexInit]:
         """Wait for the server's lists. After `patience` seconds without any of them `go_first` sends ours.
 
         `leave`: seconds of the wait that are left for another connection.
@@ -212,7 +212,7 @@ class Conversation:
         self.proposed = True
         self._transport.propose()
 
-    def host_key(self) -> Asking[HostKeyReceived]:
+    def host_key(self) -> ProbeGenerator[HostKeyReceived]:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""
         if self.alone:
             if not self.waited_for_ours:
@@ -224,12 +224,14 @@ class Conversation:
                 self.early = False
                 self.answers.group = event
                 if event.fault is not None:
-                    raise Ended("protocol_error", event.fault)
+                    raise ConnectionEnded("protocol_error", event.fault)
             elif type(event) is HostKeyReceived:
                 self.early = False
                 return event
 
-    def methods(self, user: str, *, at_once: bool = False, apart: bool = False) -> Asking[tuple[bytes, ...] | None]:
+    def methods(
+        self, user: str, *, at_once: bool = False, apart: bool = False
+    ) -> ProbeGenerator[tuple[bytes, ...] | None]:
         """Ask for the authentication methods of `user`; None means that "none" logged us in.
 
         `at_once`: see `ClientTransport.request_authentication_methods`. `apart`: the first encrypted packet follows our
@@ -260,7 +262,7 @@ class Conversation:
         """Whether the server's KEXINIT is awaited, and nothing of it has come."""
         return self._awaited is KEXINIT and not self._transport.unread
 
-    def goodbye(self, description: bytes, linger: float) -> Asking[bool]:
+    def goodbye(self, description: bytes, linger: float) -> ProbeGenerator[bool]:
         """End the connection as quietly as it can be ended. Safe to call in any state.
 
         Returns whether the server is done with it, too.
@@ -270,7 +272,7 @@ class Conversation:
             self._transport.disconnect(description)
             data = self._transport.data_to_send()
         # Who was silent so far will not close in time either.
-        answer = yield Finish(data, min(linger, SILENT_LINGER) if self._silent else linger)
+        answer = yield CloseGracefully(data, min(linger, SILENT_LINGER) if self._silent else linger)
         return answer != STILL_OPEN
 
     def _wait_for_lists(self, now: float) -> None:
@@ -290,8 +292,8 @@ class Conversation:
             self.waited_for_ours = True
         return True
 
-    def _next(self, awaited: str) -> Asking[Event]:
-        """Return the next event, within the deadline of this question. Raises `Ended`."""
+    def _next(self, awaited: str) -> ProbeGenerator[Event]:
+        """Return the next event, within the deadline of this question. Raises `ConnectionEnded`."""
         if awaited != self._awaited:
             self._awaited = awaited
             now = self._clock()
@@ -307,7 +309,7 @@ class Conversation:
                 # Sent when there is nothing left to read: each write wakes the server, and one is enough.
                 try:
                     ours = b"" if self._late else transport.data_to_send()
-                    data = yield Receive(ours, self._deadline if self._turn is None else self._turn)
+                    data = yield Exchange(ours, self._deadline if self._turn is None else self._turn)
                 except NetworkError as error:
                     if error.failure != "timeout" or not self._our_turn():
                         raise
@@ -320,13 +322,13 @@ class Conversation:
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True
-                raise Ended("timeout", f"timed out waiting for {awaited}") from None
+                raise ConnectionEnded("timeout", f"timed out waiting for {awaited}") from None
             self._closed = True
-            raise Ended("reset", f"{error} before {awaited}") from None
+            raise ConnectionEnded("reset", f"{error} before {awaited}") from None
         except RemoteProtocolError as error:
             if isinstance(error, OtherHostKey):
                 self.answers.other_host_key = error.host_key
-            raise self._in_words(awaited) or Ended("protocol_error", str(error)) from None
+            raise self._in_words(awaited) or ConnectionEnded("protocol_error", str(error)) from None
         if type(event) is DisconnectReceived or type(event) is ConnectionClosed:
             raise self._ended(event, awaited)
         return event
@@ -340,12 +342,12 @@ class Conversation:
         else:
             self._transport.receive_eof()
 
-    def _rest(self, seconds: float) -> Asking[None]:
+    def _rest(self, seconds: float) -> ProbeGenerator[None]:
         """Send what there is to send and let the server read it. What comes meanwhile is kept for the next question."""
         until = min(self._clock() + seconds, self._host_deadline)
         try:
             while True:
-                data = yield Receive(self._transport.data_to_send(), until)
+                data = yield Exchange(self._transport.data_to_send(), until)
                 self._received(data)
                 if not data or self._transport.is_full:  # a server may send without end
                     return
@@ -353,16 +355,16 @@ class Conversation:
             if error.failure != "timeout":
                 self._broken = error  # behind what came before
 
-    def _ended(self, event: DisconnectReceived | ConnectionClosed, awaited: str) -> Ended:
+    def _ended(self, event: DisconnectReceived | ConnectionClosed, awaited: str) -> ConnectionEnded:
         if isinstance(event, ConnectionClosed):
-            return self._in_words(awaited) or Ended("reset", f"{CLOSED} before {awaited}")
+            return self._in_words(awaited) or ConnectionEnded("reset", f"{CLOSED} before {awaited}")
         self._closed = True
         words = escape_bytes(event.description, ERROR_TEXT)
         busy = event.code == TOO_MANY_CONNECTIONS or says_busy(event.description)
         status: Status = "throttled" if busy else "reset"
-        return Ended(status, f'the server disconnected with reason {event.code}: "{words}"')
+        return ConnectionEnded(status, f'the server disconnected with reason {event.code}: "{words}"')
 
-    def _in_words(self, awaited: str) -> Ended | None:
+    def _in_words(self, awaited: str) -> ConnectionEnded | None:
         """Return the end of a connection on which the server wrote, in clear, that it is busy."""
         if awaited not in _IN_CLEAR:
             return None
@@ -371,5 +373,5 @@ class Conversation:
         return (
             None
             if words is None
-            else Ended("throttled", f'the server says "{escape_bytes(words.strip(), ERROR_TEXT)}"')
+            else ConnectionEnded("throttled", f'the server says "{escape_bytes(words.strip(), ERROR_TEXT)}"')
         )

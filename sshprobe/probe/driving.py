@@ -6,13 +6,23 @@ import asyncio
 from typing import TypeVar, cast
 
 from sshprobe.net import Stream, adopt_stream, open_stream
-from sshprobe.probe.steps import STILL_OPEN, Adopt, Asking, Connect, Elsewhere, Finish, Pause, Receive, Step
+from sshprobe.probe.effects import (
+    STILL_OPEN,
+    Adopt,
+    CloseGracefully,
+    Connect,
+    Effect,
+    Exchange,
+    Pause,
+    ProbeGenerator,
+    RunAsync,
+)
 from sshprobe.resting import rest
 
 T = TypeVar("T")
 
 
-async def drive(asking: Asking[T], step: Step | None = None) -> T:
+async def drive(asking: ProbeGenerator[T], step: Effect | None = None) -> T:
     """Perform the steps of `asking` to its end and return what it returns; `step` is the first, if it was yielded."""
     performer = _Performer()
     try:
@@ -38,14 +48,14 @@ class _Performer:
     def __init__(self) -> None:
         self._stream: Stream | None = None
 
-    async def perform(self, step: Step) -> bytes:
+    async def perform(self, step: Effect) -> bytes:
         """Perform a step. Raises `NetworkError`."""
         match step:
-            case Receive(data, deadline):
+            case Exchange(data, deadline):
                 assert self._stream is not None
                 self._stream.send(data)
                 return await self._stream.receive(deadline)
-            case Finish(data, linger):
+            case CloseGracefully(data, linger):
                 assert self._stream is not None
                 self._stream.send(data)
                 if not await self._stream.finish(linger):
@@ -56,7 +66,7 @@ class _Performer:
                 self._stream = await adopt_stream(begun.socket, begun.received, begun.error)
             case Pause(seconds):
                 await rest(asyncio.sleep(seconds))
-            case Elsewhere(ask):
+            case RunAsync(ask):
                 await ask()
         return b""
 

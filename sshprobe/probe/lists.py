@@ -38,11 +38,11 @@ from sshprobe.model.observation import RANDOM_COMMENTS, Identification, Observat
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import LINGER_BYTES, Address, EpollNetwork, NetworkError
 from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST, TURN
-from sshprobe.probe.facts import identification_record
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.effects import Begun
+from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.observation_builder import identification_record
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.steps import Begun
-from sshprobe.probe.unasked import not_asked
+from sshprobe.probe.unprobed import unprobed
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import IdentificationReceived, KexInitReceived
 from sshprobe.wire.framing import PLAIN_BLOCK, PlainPacketWriter
@@ -273,7 +273,7 @@ class ListsProbe(Generic[K]):
         # Neither as one of a kind nor by a probe: what makes those may have the bug, and nobody else ends this host.
         target, host, address, port = self.host
         words = f"internal error: {type(error).__name__}"
-        known = not_asked(target, host, port, self._asker.options.depth, "protocol_error", words)
+        known = unprobed(target, host, port, self._asker.options.depth, "protocol_error", words)
         started_at, duration = encode_seconds(self.started_at), self._duration()
         self.given_up(
             msgspec.structs.replace(

@@ -1,17 +1,17 @@
-"""The `Observation` that the `Facts` of a host make."""
+"""The `Observation` that the `ObservationBuilder` of a host make."""
 
 from __future__ import annotations
 
 import msgspec
 
 from sshprobe.model.observation import Observation, UserAuthentication
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.progress import Progress, Wanted
 
 _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
 
-def with_facts(bare: Observation, facts: Facts, progress: Progress, wanted: Wanted) -> Observation:
+def with_facts(bare: Observation, facts: ObservationBuilder, progress: Progress, wanted: Wanted) -> Observation:
     """Return `bare`, who was asked and how that ended, with all that was seen. It changes no more with `facts`."""
     lists = facts.lists()
     asked = facts.kexinit is not None

@@ -39,7 +39,7 @@ from sshprobe.probe.progress import (
     LARGE,
     NARROW,
     WIDE,
-    Exchange,
+    ExchangePlan,
     Progress,
     Wanted,
     is_foreign,
@@ -124,7 +124,7 @@ def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | Non
     return "; ".join(words) or None
 
 
-def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchange | None:
+def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> ExchangePlan | None:
     """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
     if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):
         return None
@@ -158,7 +158,7 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
         suite = None
     carried = _carrying(progress)
     request = (carried if found is None else found[1]) if method.kind == "gex" else None
-    return Exchange(
+    return ExchangePlan(
         method.name,
         algorithm,
         family,
@@ -174,7 +174,7 @@ def _carrying(progress: Progress) -> GroupExchangeRequest:
     return next((request for request in CARRYING if request not in progress.refused), CARRYING[-1])
 
 
-def is_optional(exchange: Exchange, progress: Progress) -> bool:
+def is_optional(exchange: ExchangePlan, progress: Progress) -> bool:
     """Return whether a `NARROW` request is all that `exchange` is for: a record is whole without its answer."""
     return exchange.request == NARROW and exchange.family in progress.answered
 
@@ -238,7 +238,7 @@ def _pair(methods: list[Method], names: list[str], progress: Progress) -> tuple[
     return min(((method, name) for name in names for method in methods), key=likeness)
 
 
-def negotiated_exchange(agreed: NegotiatedAlgorithms | None, progress: Progress, wanted: Wanted) -> Exchange | None:
+def negotiated_exchange(agreed: NegotiatedAlgorithms | None, progress: Progress, wanted: Wanted) -> ExchangePlan | None:
     """Return what is asked where both sides have sent all they speak, and `agreed`; None: nothing that is wanted."""
     if agreed is None:
         return None
@@ -248,7 +248,7 @@ def negotiated_exchange(agreed: NegotiatedAlgorithms | None, progress: Progress,
     suite = agreed.suite if asks else None
     if not group and suite is None and (family in progress.answered or not wanted.host_keys):
         return None
-    return Exchange(
+    return ExchangePlan(
         agreed.kex,
         agreed.host_key_algorithm,
         family,

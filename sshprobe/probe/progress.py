@@ -37,7 +37,7 @@ class Wanted(msgspec.Struct, frozen=True):
     """Whose methods: those of the first in any case, of the others where a connection is left for it."""
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class ExchangePlan(msgspec.Struct, frozen=True):
     """What one connection does after the server's KEXINIT."""
 
     kex: str
@@ -94,7 +94,7 @@ class Progress(msgspec.Struct):
         """Return the outcomes of requests like this."""
         return self.groups if request == WIDE else self.narrow_groups if request == NARROW else self.large_groups
 
-    def saw_group(self, exchange: Exchange, bits: int | None, *, faulty: bool = False) -> None:
+    def add_group(self, exchange: ExchangePlan, bits: int | None, *, faulty: bool = False) -> None:
         """Note what a request for a group brought: a sound one of so many bits, or None; a `faulty` one, too."""
         outcomes = self.outcomes(exchange.request)
         self.troubled |= bits is None
@@ -111,7 +111,7 @@ class Progress(msgspec.Struct):
             return False
         return self.least_bits is None or self.least_bits > NARROW.n
 
-    def failed(self, exchange: Exchange, reason: str) -> None:
+    def failed(self, exchange: ExchangePlan, reason: str) -> None:
         """Note that `exchange` ended before the host key, or before a group where one was asked for."""
         self.troubled = True
         newly_refused = False
@@ -135,12 +135,12 @@ class Progress(msgspec.Struct):
         self.attempts[exchange.family] = ATTEMPTS if all_refused else self.attempts.get(exchange.family, 0) + 1
         self.tried.add((exchange.kex, exchange.host_key_algorithm))
 
-    def is_doubtful(self, exchange: Exchange) -> bool:
+    def is_doubtful(self, exchange: ExchangePlan) -> bool:
         """Whether a failure of `exchange` may be that of its host key: one of a kind that needs a certificate, say."""
         family = exchange.family
         return is_foreign(family) and family not in self.answered and self.attempts.get(family, 0) < ATTEMPTS
 
-    def shown(self, exchange: Exchange, verified: bool | None) -> bool:
+    def shown(self, exchange: ExchangePlan, verified: bool | None) -> bool:
         """Note that the host key came. Return False if its signature is wrong, which another exchange has to confirm.
 
         Some servers sign something else than the RFC has in one method, and their key is sound all the same.

@@ -1,6 +1,6 @@
 """What happens with one host, step by step, for those who ask why a record is as it is.
 
-A probe is a generator of steps (`sshprobe.probe.steps`), so `traced` wraps it and logs each step with its answer; a
+A probe is a generator of steps (`sshprobe.probe.effects`), so `traced` wraps it and logs each step with its answer; a
 `TracedTransport` logs each packet by name, with the states of the connection. Both exist only while the logger
 `sshprobe.trace` is enabled for DEBUG: switched off, a host costs one look at it.
 
@@ -16,8 +16,18 @@ from typing import TypeVar
 
 from sshprobe.model.escape import escape_bytes
 from sshprobe.net import NetworkError
-from sshprobe.probe.progress import Exchange
-from sshprobe.probe.steps import STILL_OPEN, Adopt, Asking, Connect, Elsewhere, Finish, Pause, Receive, Step
+from sshprobe.probe.effects import (
+    STILL_OPEN,
+    Adopt,
+    CloseGracefully,
+    Connect,
+    Effect,
+    Exchange,
+    Pause,
+    ProbeGenerator,
+    RunAsync,
+)
+from sshprobe.probe.progress import ExchangePlan
 from sshprobe.wire import messages as msg
 from sshprobe.wire.events import Event, HostKeyReceived, IdentificationReceived, LineReceived
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -59,7 +69,7 @@ def host_trace(host: str, port: int) -> HostTrace | None:
     return HostTrace(host, port) if LOGGER.isEnabledFor(logging.DEBUG) else None
 
 
-def traced(asking: Asking[T], trace: HostTrace, clock: Callable[[], float]) -> Asking[T]:
+def traced(asking: ProbeGenerator[T], trace: HostTrace, clock: Callable[[], float]) -> ProbeGenerator[T]:
     """Return `asking` with each step and its answer in the log."""
     trace.begin(clock)
     failure: NetworkError | None = None
@@ -83,36 +93,36 @@ def traced(asking: Asking[T], trace: HostTrace, clock: Callable[[], float]) -> A
     return result
 
 
-def _describe(step: Step, trace: HostTrace) -> str:
+def _describe(step: Effect, trace: HostTrace) -> str:
     match step:
         case Connect(address, port, timeout, least):
             more = "" if least <= 1 else f", expect {least:,} bytes at first"
             return f"connect to {address.ip} port {port}, {timeout:.1f} s at most{more}"
         case Adopt(begun):
             return f"take over the connection of the fast path, {len(begun.received):,} bytes received"
-        case Receive(data, deadline):
+        case Exchange(data, deadline):
             sent = f"send {len(data):,} bytes, then wait" if data else "wait"
             return sent + trace.until(deadline)
-        case Finish(data, linger):
+        case CloseGracefully(data, linger):
             return f"send {len(data):,} bytes and close our side, {linger:.1f} s for the server's"
         case Pause(seconds):
             return f"pause for {seconds:.2f} s"
-        case Elsewhere():
+        case RunAsync():
             return "ask through asyncssh"
 
 
-def _describe_answer(step: Step, answer: bytes) -> str:
+def _describe_answer(step: Effect, answer: bytes) -> str:
     match step:
         case Connect():
             return "  connected"
-        case Receive():
+        case Exchange():
             return f"  received {len(answer):,} bytes" if answer else "  the server closed its side"
-        case Finish():
+        case CloseGracefully():
             return "  we closed first" if answer == STILL_OPEN else "  closed by both"
     return "  done"
 
 
-def describe_exchange(exchange: Exchange | None) -> str:
+def describe_exchange(exchange: ExchangePlan | None) -> str:
     """Return what a connection is made for; None: that follows from the server's lists."""
     if exchange is None:
         return "plan: read the lists"

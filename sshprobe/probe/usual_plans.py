@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import attrgetter
 
 from sshprobe.probe import plan
-from sshprobe.probe.progress import Answer, Exchange, Progress, Wanted
+from sshprobe.probe.progress import Answer, ExchangePlan, Progress, Wanted
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 
 PLANS_KEPT = 64
@@ -21,7 +21,7 @@ PLANS_KEPT = 64
 _lists = attrgetter(*NAME_LISTS)
 
 
-def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchange | None:
+def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> ExchangePlan | None:
     """Return what `plan.next_exchange` returns."""
     if progress.troubled:
         return plan.next_exchange(server, progress, wanted)
@@ -46,7 +46,7 @@ Done = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], int | None, bool,
 
 
 @lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `wire.messages`
-def _plans(lists: tuple[tuple[bytes, ...], ...], wanted: Wanted) -> dict[Done, Exchange | None]:
+def _plans(lists: tuple[tuple[bytes, ...], ...], wanted: Wanted) -> dict[Done, ExchangePlan | None]:
     return {}
 
 
@@ -60,7 +60,7 @@ def _planned(
     maybe_openssh: bool,
     authentication: Answer,
     further: tuple[str, ...],
-) -> Exchange | None:
+) -> ExchangePlan | None:
     progress = Progress(
         answered=set(answered),
         groups=dict.fromkeys(groups, "answered"),

@@ -25,7 +25,7 @@ from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import EpollNetwork
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
-from sshprobe.probe.unasked import not_asked
+from sshprobe.probe.unprobed import unprobed
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.record_stream import Feed, RecordStream
 from sshprobe.scan.settings import ScanSettings
@@ -333,7 +333,7 @@ class Scanner:
             return self._unjudged(msgspec.structs.replace(result, status="protocol_error", error=words))
         except Exception:
             _log.exception("internal error while writing what was seen of %s port %d", result.host, result.port)
-        bare = not_asked(result.target, result.host, result.port, result.depth, "protocol_error", words)
+        bare = unprobed(result.target, result.host, result.port, result.depth, "protocol_error", words)
         known = {
             name: getattr(result, name) for name in ("address", "stage", "started_at", "duration_ms", "connections")
         }

@@ -13,7 +13,7 @@ from sshprobe.grading.lists import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
 from sshprobe.model.observation import HostKey, Observation
 from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.profiles import (
     MinimumBits,
     Profile,
@@ -889,10 +889,10 @@ def test_a_key_need_be_shown_only_where_its_name_does_not_say_its_size(other: st
 
 
 def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
-    facts = Facts()
+    facts = ObservationBuilder()
     for cipher in (b"aes128-ctr", b"3des-cbc"):
         lists = {name: (cipher,) if "encryption" in name else () for name in NAME_LISTS}
-        facts.saw_kexinit(KexInit(cookie=bytes(16), **lists))  # type: ignore[arg-type]
+        facts.add_kexinit(KexInit(cookie=bytes(16), **lists))  # type: ignore[arg-type]
     verdict = grade(modern(several_servers=facts.several_servers), MODERN)
     assert verdict.compliant is None
     assert "connections met different ones" in verdict.not_observed[0]
@@ -902,10 +902,10 @@ def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
 def test_what_makes_one_server_safe_does_not_make_the_others_safe(order: tuple[int, int]) -> None:
     """Behind one address: one of them with strict and post-quantum key exchange, the other without."""
     methods = [(b"mlkem768x25519-sha256", b"curve25519-sha256", STRICT.encode()), (b"curve25519-sha256",)]
-    facts = Facts()
+    facts = ObservationBuilder()
     for at in order:
         lists = {name: (b"chacha20-poly1305@openssh.com",) if "encryption" in name else () for name in NAME_LISTS}
-        facts.saw_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[at]}))  # type: ignore[arg-type]
+        facts.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[at]}))  # type: ignore[arg-type]
     seen = facts.lists()
     assert STRICT in (seen["kex_algorithms"] or [])
     observation = modern(
@@ -916,7 +916,7 @@ def test_what_makes_one_server_safe_does_not_make_the_others_safe(order: tuple[i
     )
     ids = {finding.id for finding in grade(observation, MODERN).findings}
     assert {"kex.terrapin", "kex.no_post_quantum"} <= ids
-    alone = Facts()
-    alone.saw_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[0]}))  # type: ignore[arg-type]
+    alone = ObservationBuilder()
+    alone.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[0]}))  # type: ignore[arg-type]
     assert (alone.strict_kex(), alone.post_quantum_kex()) == (True, True)
-    assert (Facts().strict_kex(), Facts().post_quantum_kex()) == (None, None)
+    assert (ObservationBuilder().strict_kex(), ObservationBuilder().post_quantum_kex()) == (None, None)

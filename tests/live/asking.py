@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.net import resolve
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 
 CLIENT_ID = b"SSH-2.0-sshprobe_test"

@@ -13,7 +13,7 @@ from sshprobe.lab.openssh import Certificate, make_key
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.net.dial import literal
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade

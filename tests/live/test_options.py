@@ -7,7 +7,7 @@ import socket
 from contextlib import closing
 
 from sshprobe.net.dial import Address
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from tests.live.asking import CLIENT_ID, ask, connections_in_log, probe
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH

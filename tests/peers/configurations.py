@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from tests.grading.observations import CAPTURES, captured
@@ -39,15 +39,15 @@ _TITLES = {
 
 def from_bytes(data: bytes) -> Observation:
     """Of a capture alone: identification and lists; no key, no group, no method is known."""
-    facts = Facts()
+    facts = ObservationBuilder()
     while True:
         line, _, data = data.partition(b"\n")
         if line.startswith(b"SSH-"):
-            facts.saw_identification(parse_identification(line.rstrip(b"\r")))
+            facts.add_identification(parse_identification(line.rstrip(b"\r")))
             break
-        facts.saw_line(line.rstrip(b"\r"))
+        facts.add_line(line.rstrip(b"\r"))
     length, padding = int.from_bytes(data[:4], "big"), data[4]
-    facts.saw_kexinit(KexInit.parse(data[5 : 4 + length - padding]))
+    facts.add_kexinit(KexInit.parse(data[5 : 4 + length - padding]))
     lists: dict[str, Any] = {name: facts.lists()[name] for name in NAME_LISTS}
     return Observation(
         target="captured",

@@ -17,7 +17,7 @@ from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address, EpollNetwork
 from sshprobe.probe.dialled import DialledProbe
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 
 HERE = Address("127.0.0.1", socket.AF_INET)

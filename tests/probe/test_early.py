@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sshprobe.net import NetworkError
-from sshprobe.probe.steps import Connect, Finish, Pause, Receive, Step
-from tests.probe.test_asking import OURS, Answer, Asked, goodbye
+from sshprobe.probe.effects import CloseGracefully, Connect, Effect, Exchange, Pause
+from tests.probe.test_effects import OURS, Answer, Asked, goodbye
 from tests.wire.playbook import (
     DISCONNECT,
     IGNORED,
@@ -33,9 +33,9 @@ def lists(*keys: bytes, **others: Any) -> dict[str, Any]:
     return {"server_host_key_algorithms": b",".join(keys or KEYS), **others}
 
 
-def messages(step: Step) -> list[bytes | int]:
+def messages(step: Effect) -> list[bytes | int]:
     """What a step sends: our line if it is there, then the numbers of the messages."""
-    assert isinstance(step, Receive)
+    assert isinstance(step, Exchange)
     line, end, rest = step.data.partition(b"\r\n") if step.data.startswith(b"SSH-") else (b"", b"", step.data)
     sent = bytearray(rest)
     found: list[bytes | int] = [line + end] if line else []
@@ -60,7 +60,7 @@ class Host(Asked):
         assert isinstance(self.step, Connect), self.step
         return messages(self.answer(b""))
 
-    def keyed(self, before: bytes = b"", first: int = 0, **others: Any) -> Step:
+    def keyed(self, before: bytes = b"", first: int = 0, **others: Any) -> Effect:
         """Show the next host key, in whichever order it is asked for, and take the goodbye.
 
         With lines `before` all; and with `first`, so many bytes of what is said early come by themselves.
@@ -72,7 +72,7 @@ class Host(Asked):
         if messages(self.step) == USUAL:
             self.answer(opening)
             opening = b""
-        assert isinstance(self.step, Receive)
+        assert isinstance(self.step, Exchange)
         server.read_exchange(SimpleNamespace(sent=bytearray(self.step.data.removeprefix(IDENTIFIED))))  # type: ignore[arg-type]
         assert text(name) in server.client_kexinit
         blob = server.blob if name == b"ssh-ed25519" else text(name) + b"key"
@@ -218,7 +218,7 @@ def test_what_fails_in_the_usual_order_too_is_noted_as_ever(name: str) -> None:
     begun = [host.connected()]
     while True:
         host.answer(*FAILURES[name])
-        assert isinstance(host.step, Finish)
+        assert isinstance(host.step, CloseGracefully)
         if len(begun) == 5:
             break
         host.answer(b"")
@@ -241,7 +241,7 @@ def test_a_close_before_the_identification_is_throttling_as_ever(failure: Answer
     found = host.end(b"")
     assert (found.status, found.connections) == ("partial", 2)
     assert host.probe.come_back_later
-    host.asking = host.probe.asking(lambda: host.now)
+    host.asking = host.probe.effects(lambda: host.now)
     host.step = next(host.asking)
     assert host.connected() == USUAL
 

@@ -9,7 +9,7 @@ import struct
 import pytest
 
 from sshprobe.net import Address
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.wire.messages import NAME_LISTS
 

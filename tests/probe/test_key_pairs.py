@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.scan.scanner import Scanner
 from sshprobe.targets import parse_targets
 

@@ -6,7 +6,7 @@ import random
 import tracemalloc
 from typing import Any
 
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.plan import offer
 from sshprobe.wire.messages import KexInit
 from tests.wire.playbook import KEXINIT_LISTS, kexinit
@@ -25,8 +25,8 @@ def test_a_fleet_that_makes_its_lists_up_is_soon_forgotten() -> None:
     tracemalloc.start()
     try:
         for seed in range(300):
-            facts, server = Facts(), KexInit.parse(made_up(seed))
-            facts.saw_kexinit(server)
+            facts, server = ObservationBuilder(), KexInit.parse(made_up(seed))
+            facts.add_kexinit(server)
             facts.lists()
             facts.hassh_server()
             facts.post_quantum_kex()

@@ -8,11 +8,11 @@ import pytest
 
 from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.probe.connections import CAREFUL, CHARGE, USER_CHARGE, Connections
+from sshprobe.probe.effects import Pause
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.outcome import Outcome
-from sshprobe.probe.steps import Pause
+from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.wire.identification import parse_identification
-from tests.probe.test_asking import FIRST, OURS
+from tests.probe.test_effects import FIRST, OURS
 
 SCAN = (True, False, True)
 """Whether each connection names a user, in a scan of a default server."""
@@ -26,7 +26,7 @@ def starts(software: bytes, scans: int, gap: float) -> Iterator[tuple[float, boo
         return now
 
     for _ in range(scans):
-        connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), Outcome())
+        connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), ProbeStatus())
         connections.begin(clock)
         for names_a_user in SCAN:
             for step in connections.pace(names_a_user=names_a_user):
@@ -76,7 +76,7 @@ def test_who_may_charge_for_a_name(software: bytes, charges: bool) -> None:
 
 
 def test_a_host_that_refused_us_is_given_a_moment_between_connections() -> None:
-    connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), Outcome())
+    connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), ProbeStatus())
     connections.begin(lambda: 0.0)
     assert list(connections.pace()) == []
     connections.made = 2

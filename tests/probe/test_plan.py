@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sshprobe.probe.plan import next_exchange, offer, unanswered
-from sshprobe.probe.progress import LARGE, Exchange, Progress, Wanted
+from sshprobe.probe.progress import LARGE, ExchangePlan, Progress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -29,7 +29,7 @@ def captured(path: Path) -> KexInit:
     return kexinit(**{name: truth[name] for name in NAME_LISTS})
 
 
-def answer_all(server: KexInit, wanted: Wanted, *, refuses_groups: bool = False) -> list[Exchange]:
+def answer_all(server: KexInit, wanted: Wanted, *, refuses_groups: bool = False) -> list[ExchangePlan]:
     """Run the plan against a server that answers everything, or hangs up on group-exchange requests."""
     progress, exchanges = Progress(), []
     while (exchange := next_exchange(server, progress, wanted)) is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.probe.plan import next_exchange
-from sshprobe.probe.progress import CARRYING, LARGE, WIDE, Exchange, Progress, Wanted
+from sshprobe.probe.progress import CARRYING, LARGE, WIDE, ExchangePlan, Progress, Wanted
 from sshprobe.wire.suites import Suite, choose_suite
 from tests.probe.test_plan import kexinit
 
@@ -11,11 +11,11 @@ FULL = Wanted(host_keys=True, group_exchange=True, authentication=True)
 GEX = "diffie-hellman-group-exchange-sha256"
 
 
-def is_large(exchange: Exchange) -> bool:
+def is_large(exchange: ExchangePlan) -> bool:
     return exchange.request == LARGE
 
 
-def ask(progress: Progress, **lists: list[str]) -> Exchange:
+def ask(progress: Progress, **lists: list[str]) -> ExchangePlan:
     exchange = next_exchange(kexinit(**lists), progress, FULL)
     assert exchange is not None
     return exchange
@@ -85,10 +85,10 @@ def test_the_size_that_was_granted_carries_the_next_key_too() -> None:
     while (exchange := next_exchange(kexinit(**lists), progress, FULL)) is not None:
         sizes.append((exchange.family, exchange.request))
         if exchange.request not in CARRYING[2:]:
-            progress.saw_group(exchange, None)
+            progress.add_group(exchange, None)
             progress.failed(exchange, "closed")
             continue
-        progress.saw_group(exchange, 4096)
+        progress.add_group(exchange, 4096)
         progress.shown(exchange, True)
     families = [family for family, _ in sizes]
     assert [size for _, size in sizes] == [*CARRYING[:3], CARRYING[2]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.wire.events import HostKeyReceived
 from sshprobe.wire.host_keys import parse_host_key
 from sshprobe.wire.identification import parse_identification
@@ -14,10 +14,10 @@ SIGNATURES = (b"server-sig-algs", b"ssh-ed25519,rsa-sha2-512")
 OTHERS = (b"server-sig-algs", b"ssh-ed25519")
 
 
-def identified(*lines: bytes) -> Facts:
-    facts = Facts()
+def identified(*lines: bytes) -> ObservationBuilder:
+    facts = ObservationBuilder()
     for line in lines:
-        facts.saw_identification(parse_identification(line))
+        facts.add_identification(parse_identification(line))
     return facts
 
 
@@ -37,20 +37,20 @@ def test_comments_that_are_made_anew_tell_nothing() -> None:
 
 
 def test_other_extensions_where_both_came_whole() -> None:
-    facts = Facts()
-    facts.saw_extensions((SIGNATURES,), whole=True)
-    facts.saw_extensions((SIGNATURES,), whole=True)
+    facts = ObservationBuilder()
+    facts.add_extensions((SIGNATURES,), whole=True)
+    facts.add_extensions((SIGNATURES,), whole=True)
     assert facts.several_servers is False
-    facts.saw_extensions((OTHERS,))  # the connection ended behind it, and there may have been more
+    facts.add_extensions((OTHERS,))  # the connection ended behind it, and there may have been more
     assert facts.several_servers is False
-    facts.saw_extensions((OTHERS,), whole=True)
+    facts.add_extensions((OTHERS,), whole=True)
     assert facts.several_servers is True
     assert facts.warnings == ["the extensions differ between connections to this address"]
 
 
 def test_two_keys_of_one_type() -> None:
-    facts = Facts()
+    facts = ObservationBuilder()
     for seed in (b"a" * 32, b"b" * 32):
         key = parse_host_key(text(b"ssh-ed25519") + text(seed))
-        facts.saw_host_key(HostKeyReceived(key, True, "ssh-ed25519", "curve25519-sha256"))
+        facts.add_host_key(HostKeyReceived(key, True, "ssh-ed25519", "curve25519-sha256"))
     assert facts.several_servers is True

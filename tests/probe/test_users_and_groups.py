@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.probe.plan import next_exchange, unanswered
-from sshprobe.probe.progress import LARGE, NARROW, WIDE, Exchange, Progress, Wanted
+from sshprobe.probe.progress import LARGE, NARROW, WIDE, ExchangePlan, Progress, Wanted
 from sshprobe.wire.messages import KexInit
 from tests.probe.test_plan import kexinit
 
@@ -27,7 +27,7 @@ def lists(keys: int, *kex: str) -> KexInit:
 
 def asked(
     server: KexInit, *, openssh: bool, refuses: tuple[object, ...] = (), bits: int = 2048, wanted: Wanted = FULL
-) -> tuple[list[Exchange], Progress]:
+) -> tuple[list[ExchangePlan], Progress]:
     """Run the plan against a server that hangs up on the requests that it `refuses`."""
     progress, exchanges = Progress(maybe_openssh=openssh), []
     while (exchange := next_exchange(server, progress, wanted)) is not None:
@@ -35,7 +35,7 @@ def asked(
         assert len(exchanges) <= 10
         refused = exchange.request in refuses
         if exchange.request is not None:
-            progress.saw_group(exchange, None if refused else bits)
+            progress.add_group(exchange, None if refused else bits)
         if refused:
             progress.failed(exchange, "closed")
             continue
@@ -45,7 +45,7 @@ def asked(
     return exchanges, progress
 
 
-def told(exchanges: list[Exchange]) -> list[tuple[str, object, str | None]]:
+def told(exchanges: list[ExchangePlan]) -> list[tuple[str, object, str | None]]:
     return [(exchange.family, exchange.request, exchange.user) for exchange in exchanges]
 
 

@@ -61,7 +61,7 @@ def test_a_remembered_plan_is_the_plan(
             progress.failed(exchange, outcome)
             continue
         if exchange.request is not None:
-            progress.saw_group(exchange, None if outcome == "no group" else bits, faulty=faulty and bits is None)
+            progress.add_group(exchange, None if outcome == "no group" else bits, faulty=faulty and bits is None)
         if outcome == "no group":
             progress.failed(exchange, outcome)
             continue

@@ -8,8 +8,8 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Stage, Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
-from sshprobe.probe.conversation import IDENTIFICATION, Conversation, Ended
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.conversation import IDENTIFICATION, ConnectionEnded, Conversation
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.wire.identification import MALFORMED
 
 TARPIT_READS = 5
@@ -30,7 +30,7 @@ _STAGES: tuple[Stage, ...] = (
 _RANK = {stage: rank for rank, stage in enumerate(_STAGES)}
 
 
-class Outcome:
+class ProbeStatus:
     """Of one host, so far."""
 
     def __init__(self) -> None:
@@ -54,18 +54,20 @@ class Outcome:
     def failed(self, error: Exception) -> None:
         """Take `error` as the reason why the host gave no more."""
         self.local = isinstance(error, NetworkError) and error.failure == "local"
-        self._bug = not isinstance(error, (Ended, NetworkError))
-        if isinstance(error, Ended):
+        self._bug = not isinstance(error, (ConnectionEnded, NetworkError))
+        if isinstance(error, ConnectionEnded):
             self.status, self.error = error.status, str(error)
         elif isinstance(error, NetworkError):
             self.status = "unreachable" if error.failure == "local" else error.failure
             self.error = str(error)
-            if error.failure == "reset":  # while we connected: any later one is `Ended`, which says so itself
+            if error.failure == "reset":  # while we connected: any later one is `ConnectionEnded`, which says so itself
                 self.error = self.error.replace(CLOSED, f"{CLOSED} before {IDENTIFICATION}", 1)
         else:
             self.status, self.error = "protocol_error", f"internal error: {type(error).__name__}"
 
-    def final(self, facts: Facts, missing: str | None, whole: Callable[[], bool]) -> tuple[Status, str | None]:
+    def final(
+        self, facts: ObservationBuilder, missing: str | None, whole: Callable[[], bool]
+    ) -> tuple[Status, str | None]:
         """Return status and error of the record: "ok" only if every question was answered or definitely refused.
 
         `missing` names what was not, in words. `whole` says whether what was left to ask when the host ended is nothing
@@ -84,7 +86,9 @@ class Outcome:
         return self.status, self.error
 
 
-def without_identification(ended: Ended, conversation: Conversation, facts: Facts, *, after_others: bool) -> Ended:
+def classify_missing_identification(
+    ended: ConnectionEnded, conversation: Conversation, facts: ObservationBuilder, *, after_others: bool
+) -> ConnectionEnded:
     """Sort out what a connection without an identification means. `after_others`: an earlier one brought it."""
     lines, unread = conversation.answers.lines, conversation.transport.unread
     if ended.status == "throttled":
@@ -94,14 +98,14 @@ def without_identification(ended: Ended, conversation: Conversation, facts: Fact
     elif ended.status == "protocol_error" and len(lines) >= TARPIT_LINES:
         facts.warn("sends lines without end and never an identification, as a tarpit does")
     if after_others and ended.status == "reset":
-        return Ended("throttled", f"{CLOSED}, after earlier connections")
+        return ConnectionEnded("throttled", f"{CLOSED}, after earlier connections")
     if str(ended) == MALFORMED or (unread and b"SSH-".startswith(unread[:4])):
         return ended  # an identification that was begun, whatever came with it
     busy = next((line for line in (*lines, unread) if says_busy(line)), None)
     if busy is not None:
-        return Ended("throttled", f'the server says "{escape_bytes(busy.strip(), 80)}"')
+        return ConnectionEnded("throttled", f'the server says "{escape_bytes(busy.strip(), 80)}"')
     if lines or unread:
         # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
         said = next((line for line in lines if line.strip()), unread)
-        return Ended("not_ssh", f'no SSH identification; it sent "{escape_bytes(said, 80)}"')
+        return ConnectionEnded("not_ssh", f'no SSH identification; it sent "{escape_bytes(said, 80)}"')
     return ended

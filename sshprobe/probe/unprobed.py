@@ -8,7 +8,7 @@ from sshprobe.model import timestamps
 from sshprobe.model.observation import Depth, Observation, Status
 
 
-def not_asked(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
+def unprobed(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
     """Return the record of a target to which no connection was made: "dns_error", "excluded"."""
     return Observation(
         target=target,

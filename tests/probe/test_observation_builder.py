@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sshprobe.probe.facts import Facts
-from sshprobe.probe.later_names import UNKNOWN_KEPT
+from sshprobe.probe.merged_name_list import UNKNOWN_KEPT
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 
 EXTENSIONS = ((b"server-sig-algs", b"ssh-ed25519"), (b"odd\x1b", b"\xff"))
@@ -17,8 +17,8 @@ def kexinit(**lists: tuple[bytes, ...]) -> KexInit:
 def test_lists_of_one_host_can_be_changed_without_harm_to_the_next() -> None:
     server = kexinit(kex_algorithms=(b"curve25519-sha256", b"odd\x1b"))
     for _ in range(2):
-        facts = Facts()
-        facts.saw_kexinit(server)
+        facts = ObservationBuilder()
+        facts.add_kexinit(server)
         found = facts.lists()
         assert list(found) == list(NAME_LISTS)
         kex = found["kex_algorithms"]
@@ -28,14 +28,14 @@ def test_lists_of_one_host_can_be_changed_without_harm_to_the_next() -> None:
 
 
 def test_what_only_later_lists_name_stands_behind_the_first() -> None:
-    facts = Facts()
+    facts = ObservationBuilder()
     for names in ((b"a", b"b"), (b"c", b"a", b"c"), (b"d", b"c")):
-        facts.saw_kexinit(kexinit(mac_algorithms_client_to_server=names))
+        facts.add_kexinit(kexinit(mac_algorithms_client_to_server=names))
     assert facts.lists()["mac_algorithms_client_to_server"] == ["a", "b", "c", "d"]
     assert facts.lists()["mac_algorithms_server_to_client"] == []
     assert facts.several_servers
-    first = Facts()
-    first.saw_kexinit(kexinit(mac_algorithms_client_to_server=(b"a", b"b")))
+    first = ObservationBuilder()
+    first.add_kexinit(kexinit(mac_algorithms_client_to_server=(b"a", b"b")))
     assert first.lists()["mac_algorithms_client_to_server"] == ["a", "b"]
 
 
@@ -53,18 +53,18 @@ class Name(bytes):
 
 def test_names_that_are_new_in_every_connection_are_not_compared_with_all_before() -> None:
     """With 2,000 names in each of twelve connections that took seconds, in which no other host was served."""
-    facts, names, turns = Facts(), 500, 6
+    facts, names, turns = ObservationBuilder(), 500, 6
     for turn in range(turns):
         made_up = tuple(Name(b"%d.%d" % (turn, at)) for at in range(names))
-        facts.saw_kexinit(kexinit(mac_algorithms_client_to_server=made_up))
+        facts.add_kexinit(kexinit(mac_algorithms_client_to_server=made_up))
     assert len(facts.lists()["mac_algorithms_client_to_server"] or ()) == names + UNKNOWN_KEPT
     assert Name.compared < 10 * turns * names
 
 
 def test_extensions_of_one_host_are_not_those_of_the_next() -> None:
-    one, another = Facts(), Facts()
-    one.saw_extensions(EXTENSIONS)
-    one.saw_extensions(((b"server-sig-algs", b"ssh-rsa"), (b"ping@openssh.com", b"0")))
-    another.saw_extensions(EXTENSIONS)
+    one, another = ObservationBuilder(), ObservationBuilder()
+    one.add_extensions(EXTENSIONS)
+    one.add_extensions(((b"server-sig-algs", b"ssh-rsa"), (b"ping@openssh.com", b"0")))
+    another.add_extensions(EXTENSIONS)
     assert one.extensions == {**ESCAPED, "server-sig-algs": "ssh-rsa", "ping@openssh.com": "0"}
     assert another.extensions == ESCAPED

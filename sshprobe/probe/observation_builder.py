@@ -18,8 +18,8 @@ import msgspec
 from sshprobe.algorithms import lookup
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
-from sshprobe.probe.later_names import LaterNames
-from sshprobe.probe.progress import Exchange
+from sshprobe.probe.merged_name_list import MergedNameList
+from sshprobe.probe.progress import ExchangePlan
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
@@ -41,14 +41,14 @@ SMALL_GROUP = 2048
 _VERSION = re.compile(r"[_-](\d\S*)")
 
 
-class Facts(msgspec.Struct):
+class ObservationBuilder(msgspec.Struct):
     """Mutable while the host is asked. Its attributes are those of `sshprobe.model.observation.Observation`."""
 
     lines: list[str] = []
     identification: Identification | None = None
     kexinit: KexInit | None = None
     """The first."""
-    later_names: dict[str, LaterNames] = {}
+    later_names: dict[str, MergedNameList] = {}
     """Name-list to what later KEXINITs named beyond the first."""
     host_keys: list[HostKey] = []
     other_host_keys: dict[str, HostKey] = {}
@@ -68,12 +68,12 @@ class Facts(msgspec.Struct):
 
     _lists_of: ClassVar = staticmethod(attrgetter(*messages.NAME_LISTS))
 
-    def saw_line(self, line: bytes) -> None:
+    def add_line(self, line: bytes) -> None:
         """Keep a line before the identification."""
         if len(self.lines) < LINES_KEPT:
             self.lines.append(escape_bytes(line, TEXT_KEPT))
 
-    def saw_identification(self, seen: wire_identification.Identification) -> None:
+    def add_identification(self, seen: wire_identification.Identification) -> None:
         """Keep the identification. The first one stays; say so if a later one differs in more than comments made anew.
 
         What does not speak SSH-2 ends the host in any case.
@@ -85,11 +85,11 @@ class Facts(msgspec.Struct):
             self.several_servers = True
             self.warn("the identification differs between connections to this address")
 
-    def saw_kexinit(self, kexinit: KexInit) -> bool:
+    def add_kexinit(self, kexinit: KexInit) -> bool:
         """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
 
-        What only later ones name is kept too, within bounds (`LaterNames`). Returns whether these are the same as the
-        first.
+        What only later ones name is kept too, within bounds (`MergedNameList`). Returns whether these are the same as
+        the first.
         """
         if self.kexinit is not None and self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return True
@@ -103,10 +103,10 @@ class Facts(msgspec.Struct):
             if now != first:
                 self.several_servers = True
                 self.warn(f"{name} differs between connections to this address")
-                self.later_names.setdefault(name, LaterNames(name)).add(now, frozenset(first))
+                self.later_names.setdefault(name, MergedNameList(name)).add(now, frozenset(first))
         return False
 
-    def saw_host_key(self, event: HostKeyReceived) -> None:
+    def add_host_key(self, event: HostKeyReceived) -> None:
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
         key = event.host_key
         blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
@@ -117,7 +117,7 @@ class Facts(msgspec.Struct):
         same_type = [known for known in self.host_keys if known.type == key.type]
         for known in same_type:
             if known.blob == blob:
-                self._saw_again(known, event)
+                self._add_again(known, event)
                 return
         if same_type:
             self.several_servers = True
@@ -127,7 +127,7 @@ class Facts(msgspec.Struct):
             self.warn(f"the CA's signature of the {key.type} host key is wrong")
         self.host_keys.append(_host_key(event, blob, certificate))
 
-    def saw_other_host_key(self, key: WireHostKey | None, exchange: Exchange) -> None:
+    def add_other_host_key(self, key: WireHostKey | None, exchange: ExchangePlan) -> None:
         """Keep a host key of another type than was negotiated, if there was one: it proves nothing."""
         if key is not None:
             event = HostKeyReceived(key, False, exchange.host_key_algorithm, exchange.kex)
@@ -142,7 +142,7 @@ class Facts(msgspec.Struct):
             found += [key for family, key in self.other_host_keys.items() if family not in answered]
         return found
 
-    def saw_group(self, kex: str, request: GroupExchangeRequest, group: GroupReceived | None) -> int | None:
+    def add_group(self, kex: str, request: GroupExchangeRequest, group: GroupReceived | None) -> int | None:
         """Keep a request for a group and what it brought. Returns the bits of a sound one."""
         bits = None if group is None else group.modulus.bit_length()
         sound = bits
@@ -165,11 +165,11 @@ class Facts(msgspec.Struct):
         )
         return sound
 
-    def saw_methods(self, user: str, methods: tuple[bytes, ...] | None) -> None:
+    def add_methods(self, user: str, methods: tuple[bytes, ...] | None) -> None:
         """Keep the methods that `user` may use; None: "none" logged us in."""
         self.methods[user] = UserAuthentication(methods=list(_escaped(methods or ())), none_accepted=methods is None)
 
-    def _saw_again(self, known: HostKey, event: HostKeyReceived) -> None:
+    def _add_again(self, known: HostKey, event: HostKeyReceived) -> None:
         """Keep what another exchange says of a key that is known: one right signature proves it."""
         before, now = known.signature_verified, event.signature_verified
         if {before, now} == {True, False}:
@@ -186,7 +186,7 @@ class Facts(msgspec.Struct):
             kex_algorithm=event.kex_algorithm,
         )
 
-    def saw_extensions(self, pairs: tuple[tuple[bytes, bytes], ...], *, whole: bool = False) -> None:
+    def add_extensions(self, pairs: tuple[tuple[bytes, bytes], ...], *, whole: bool = False) -> None:
         """Keep EXT_INFO of a connection; say so if that of an earlier one differs, where both are `whole`.
 
         It comes before any user is named (RFC 8308 section 2.4; a later one, at the login, is of those who got in).

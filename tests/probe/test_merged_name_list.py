@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, lookup, marker_names, names
 from sshprobe.grading.lists import FIELDS
 from sshprobe.model.verdict import Verdict
-from sshprobe.probe.facts import Facts
-from sshprobe.probe.later_names import MECHANISMS_KEPT, UNKNOWN_KEPT
+from sshprobe.probe.merged_name_list import MECHANISMS_KEPT, UNKNOWN_KEPT
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.profiles import KexRule, Profile, Waiver, available_profiles, load_profile
 from sshprobe.remedy import grade
 from sshprobe.wire.messages import NAME_LISTS, KexInit
@@ -33,10 +33,10 @@ def made_up(turn: int, count: int) -> list[str]:
     return [f"{turn}-{number}@example.com" for number in range(count)]
 
 
-def seen(*turns: dict[str, list[str]]) -> Facts:
-    facts = Facts()
+def seen(*turns: dict[str, list[str]]) -> ObservationBuilder:
+    facts = ObservationBuilder()
     for lists in turns:
-        facts.saw_kexinit(kexinit(**lists))
+        facts.add_kexinit(kexinit(**lists))
     return facts
 
 
@@ -92,7 +92,7 @@ def test_what_is_left_out_is_counted_in_a_warning() -> None:
     facts = seen(first, {**first, "mac_algorithms_client_to_server": made_up(1, UNKNOWN_KEPT)})
     assert facts.warnings == ["mac_algorithms_client_to_server differs between connections to this address"]
     for turn in (2, 3):
-        facts.saw_kexinit(kexinit(**{name: made_up(turn, 1000) for name in first}))
+        facts.add_kexinit(kexinit(**{name: made_up(turn, 1000) for name in first}))
     assert facts.warnings[-2:] == [
         "mac_algorithms_client_to_server: 2,000 unknown names of later connections are left out",
         "languages_client_to_server: 1,968 unknown names of later connections are left out",

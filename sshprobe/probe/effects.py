@@ -1,16 +1,15 @@
-"""What asking a host consists of, sans-IO: steps that a probe takes, and whoever drives it performs.
+"""Effects: what a probe wants done. A probe does no I/O itself; a driver performs its effects.
 
-A probe is a generator (`Asking`). It yields a step and is sent the answer, or thrown the `NetworkError` with which the
-step failed; at its end it returns what it found. So one description of how a host is asked serves every way to drive
-it: `sshprobe.probe.driving` with one of asyncio's tasks, on every system, and `sshprobe.probe.dialled` by the callbacks
-of a `net.Network`, for a third of the cost.
+A probe is a generator (`ProbeGenerator`). It yields an effect and is sent the answer, or thrown the `NetworkError` with
+which the effect failed. At its end it returns what it found. So the same probe runs under `sshprobe.probe.driving` (an
+asyncio task, on every system), under `sshprobe.probe.dialled` (callbacks of a `net.Network`), and in tests without I/O.
 
 Rules:
 
-1. One connection at a time: `Connect` or `Adopt` opens it, `Finish` ends it. `Receive` comes between them only.
-2. A connection that failed is over for the probe; `Finish` may follow all the same. Where no answer came in time,
-   another `Receive` may follow, with a later deadline.
-3. `Pause` and `Elsewhere` come while no connection is open.
+1. One connection at a time: `Connect` or `Adopt` opens it, `CloseGracefully` ends it; `Exchange` comes only between.
+2. After a connection failed, only `CloseGracefully` may follow on it. After a timeout another `Exchange` may follow,
+   with a later deadline.
+3. `Pause` and `RunAsync` come while no connection is open.
 4. Who drives may stop at any step, by closing the generator. It yields nothing more then.
 """
 
@@ -37,7 +36,7 @@ class Connect(msgspec.Struct, frozen=True, gc=False):
     """Seconds."""
     least: int = 1
     """Bytes with which the server is expected to begin. Who drives may wait until as many are there, for a short while:
-    each piece that is answered to a `Receive` costs as much as what it brings."""
+    each piece that is answered to a `Exchange` costs as much as what it brings."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -62,12 +61,12 @@ class Begun(msgspec.Struct, frozen=True):
 
 
 class Adopt(msgspec.Struct, frozen=True):
-    """Go on with a connection. Answered with b""; what it received comes with the first `Receive`."""
+    """Go on with a connection. Answered with b""; what it received comes with the first `Exchange`."""
 
     begun: Begun
 
 
-class Receive(msgspec.Struct, frozen=True, gc=False):
+class Exchange(msgspec.Struct, frozen=True, gc=False):
     """Send `data`, if there is any, and wait. Answered with what came, or b"" at the end of the stream.
 
     `deadline` is a time of the loop's clock. Fails with "timeout" past it, or "reset".
@@ -77,7 +76,7 @@ class Receive(msgspec.Struct, frozen=True, gc=False):
     deadline: float
 
 
-class Finish(msgspec.Struct, frozen=True, gc=False):
+class CloseGracefully(msgspec.Struct, frozen=True, gc=False):
     """Send `data`, close our side, and wait up to `linger` seconds for the server to close its side.
 
     Answered with b"" if it did, or if the connection was lost, and with `STILL_OPEN` if we closed first.
@@ -99,13 +98,13 @@ class Pause(msgspec.Struct, frozen=True, gc=False):
     seconds: float
 
 
-class Elsewhere(msgspec.Struct, frozen=True):
+class RunAsync(msgspec.Struct, frozen=True):
     """Wait for `ask`, which talks to the host in a way of its own and keeps what it learns. Answered with b""."""
 
     ask: Callable[[], Awaitable[None]]
 
 
-Step = Connect | Adopt | Receive | Finish | Pause | Elsewhere
+Effect = Connect | Adopt | Exchange | CloseGracefully | Pause | RunAsync
 
-Asking = Generator[Step, bytes, T]
+ProbeGenerator = Generator[Effect, bytes, T]
 """Yields steps, is sent answers, and returns what it was for."""

@@ -13,9 +13,9 @@ from sshprobe.grading import is_gradeable
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address, NetworkError
 from sshprobe.net.dial import network_error
-from sshprobe.probe.host import HostProbe
+from sshprobe.probe.effects import STILL_OPEN, CloseGracefully, Connect, Effect, Exchange, Pause
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.steps import STILL_OPEN, Connect, Finish, Pause, Receive, Step
 from sshprobe.wire.transport import ClientTransport
 from tests.wire.playbook import DISCONNECT, KEXINIT, kexinit, packet, text, u32
 
@@ -38,11 +38,11 @@ class Asked:
     def __init__(self, addresses: Sequence[Address] = (FIRST,), **options: Any) -> None:
         self.now = 1000.0
         self.probe = HostProbe("t", "h", 22, addresses, ProbeOptions(client_id=OURS, **options))
-        self.asking = self.probe.asking(lambda: self.now)
-        self.step: Step = next(self.asking)
+        self.asking = self.probe.effects(lambda: self.now)
+        self.step: Effect = next(self.asking)
         self.found: Observation | None = None
 
-    def answer(self, *answers: Answer) -> Step:
+    def answer(self, *answers: Answer) -> Effect:
         for answer in answers:
             self.step = self.asking.throw(answer) if isinstance(answer, Exception) else self.asking.send(answer)
         return self.step
@@ -55,21 +55,21 @@ class Asked:
         return ended.value.value
 
 
-def goodbye(step: Step) -> bytes:
-    """The message that a `Finish` sends, as its number; b"" for none."""
-    assert isinstance(step, Finish)
+def goodbye(step: Effect) -> bytes:
+    """The message that a `CloseGracefully` sends, as its number; b"" for none."""
+    assert isinstance(step, CloseGracefully)
     return step.data[5:6]
 
 
 def test_the_lists_are_one_connection() -> None:
     asked = Asked(depth="lists", timeout=10, host_timeout=60, connect_timeout=5)
     assert asked.step == Connect(FIRST, 22, 5)
-    assert asked.answer(b"") == Receive(OURS + b"\r\n", 1010)
+    assert asked.answer(b"") == Exchange(OURS + b"\r\n", 1010)
     asked.now = 1002
-    assert asked.answer(THEIRS) == Receive(b"", 1003)  # a question of its own; ours goes first if there is no answer
+    assert asked.answer(THEIRS) == Exchange(b"", 1003)  # a question of its own; ours goes first if there is no answer
     asked.now = 1003
-    assert asked.answer(LISTS[:9]) == Receive(b"", 1003)
-    assert asked.answer(TIMEOUT) == Receive(b"", 1009)  # theirs has begun; a little time is left for another try
+    assert asked.answer(LISTS[:9]) == Exchange(b"", 1003)
+    assert asked.answer(TIMEOUT) == Exchange(b"", 1009)  # theirs has begun; a little time is left for another try
     assert goodbye(asked.answer(LISTS[9:])) == bytes((DISCONNECT,))
     found = asked.end(b"")
     assert (found.status, found.connections, found.duration_ms) == ("ok", 1, 3000)
@@ -77,8 +77,8 @@ def test_the_lists_are_one_connection() -> None:
 
 def test_identification_and_lists_in_one_piece_need_no_second_read() -> None:
     asked = Asked(depth="lists")
-    assert isinstance(asked.answer(b""), Receive)
-    assert isinstance(asked.answer(THEIRS + LISTS), Finish)
+    assert isinstance(asked.answer(b""), Exchange)
+    assert isinstance(asked.answer(THEIRS + LISTS), CloseGracefully)
     assert asked.end(b"").status == "ok"
 
 
@@ -86,7 +86,7 @@ def test_our_lists_go_out_with_the_first_message_of_the_exchange() -> None:
     asked = Asked(depth="keys")
     asked.answer(b"")
     step = asked.answer(THEIRS + LISTS)
-    assert isinstance(step, Receive)
+    assert isinstance(step, Exchange)
     length = int.from_bytes(step.data[:4], "big")
     assert (step.data[5], step.data[4 + length + 5]) == (KEXINIT, 30)
 
@@ -102,9 +102,11 @@ def test_the_next_address_is_tried_in_the_time_that_is_left() -> None:
 
 def test_the_host_deadline_ends_a_question_early() -> None:
     asked = Asked(depth="lists", timeout=10, host_timeout=4)
-    assert asked.answer(b"") == Receive(OURS + b"\r\n", 1004)
+    assert asked.answer(b"") == Exchange(OURS + b"\r\n", 1004)
     step = asked.answer(NetworkError("timeout", "no answer in time"))
-    assert step == Finish(b"", 0.1)  # nothing can be said before the identification, and it will not close either
+    assert step == CloseGracefully(
+        b"", 0.1
+    )  # nothing can be said before the identification, and it will not close either
     assert asked.end(b"").status == "timeout"
 
 
@@ -118,7 +120,7 @@ def test_nothing_is_connected_when_the_time_is_up() -> None:
 def test_a_broken_connection_gets_no_goodbye() -> None:
     asked = Asked(depth="lists")
     asked.answer(b"", THEIRS)
-    assert asked.answer(reset()) == Finish(b"", 1)
+    assert asked.answer(reset()) == CloseGracefully(b"", 1)
     found = asked.end(b"")
     assert (found.status, found.error) == ("partial", "the connection was closed before KEXINIT")
 
@@ -187,7 +189,7 @@ def test_a_bug_is_told_as_such_after_a_goodbye(said: Sequence[bytes], answer: An
     asked.answer(*said)
     step = asked.answer(RuntimeError("of ours"))
     assert goodbye(step) == (b"" if len(said) == 1 else bytes((DISCONNECT,)))  # no packet before the identifications
-    assert isinstance(step, Finish)
+    assert isinstance(step, CloseGracefully)
     assert step.data[6:10] in (b"", u32(11))
     found = asked.end(answer)
     assert (found.status, found.error) == ("protocol_error", BUG)
@@ -207,6 +209,6 @@ def test_a_bug_in_the_goodbye_is_the_first_one_still(monkeypatch: pytest.MonkeyP
 def test_a_server_that_does_not_close_is_given_time_to_see_our_end() -> None:
     asked = Asked(depth="keys")
     asked.answer(b"", THEIRS + LISTS)
-    assert isinstance(asked.answer(NetworkError("timeout", "no answer in time")), Finish)
+    assert isinstance(asked.answer(NetworkError("timeout", "no answer in time")), CloseGracefully)
     assert asked.answer(STILL_OPEN) == Pause(0.05)
     assert isinstance(asked.answer(b""), Connect)

@@ -1,4 +1,4 @@
-"""Asking one host: as many `connections` as the plan needs, what is asked in each, and the `Observation` of it.
+"""ProbeGenerator one host: as many `connections` as the plan needs, what is asked in each, and the `Observation` of it.
 
 What was learnt stays learnt: a `HostProbe` that was throttled or reset can be run again later and goes on with what is
 missing.
@@ -19,15 +19,15 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Observation, Status
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
-from sshprobe.probe.conversation import LATE_SHARE, Conversation, Ended
+from sshprobe.probe.conversation import LATE_SHARE, ConnectionEnded, Conversation
 from sshprobe.probe.driving import drive
-from sshprobe.probe.facts import Facts
+from sshprobe.probe.effects import Begun, Effect, ProbeGenerator, RunAsync
+from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.observed import with_facts
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.outcome import Outcome, without_identification
 from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange, unanswered
-from sshprobe.probe.progress import NARROW, Exchange, Progress
-from sshprobe.probe.steps import Asking, Begun, Elsewhere, Step
+from sshprobe.probe.probe_status import ProbeStatus, classify_missing_identification
+from sshprobe.probe.progress import NARROW, ExchangePlan, Progress
 from sshprobe.probe.trace import describe_exchange, host_trace, traced
 from sshprobe.probe.usual_plans import next_exchange
 from sshprobe.wire.identification import Identification
@@ -60,18 +60,18 @@ class HostProbe:
         self.target = target
         self.host = host
         self.port = port
-        self.facts = Facts()
+        self.facts = ObservationBuilder()
         self._options = options
         self._wanted = options.wanted
         self._progress = Progress()
-        self._planned: Exchange | None = None  # what comes next, if the lists are those of the first connection
-        self._left_off: tuple[Asking[Observation], Step] | None = None
+        self._planned: ExchangePlan | None = None  # what comes next, if the lists are those of the first connection
+        self._left_off: tuple[ProbeGenerator[Observation], Effect] | None = None
         self._started_at = datetime.now(UTC) if begun is None else begun.started_at
         self._elapsed = 0.0
-        self._silence: Ended | None = None  # how the first connection ended, if it brought no lists
-        self._outcome = Outcome()
+        self._silence: ConnectionEnded | None = None  # how the first connection ended, if it brought no lists
+        self._status = ProbeStatus()
         self._trace = host_trace(host, port)
-        self._connections = Connections(addresses, port, options, self._outcome, begun, key_pairs, self._trace)
+        self._connections = Connections(addresses, port, options, self._status, begun, key_pairs, self._trace)
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -86,54 +86,54 @@ class HostProbe:
     @property
     def come_back_later(self) -> bool:
         """True if another try may give more, a while later: `run` may be called once more after a pause."""
-        return self._outcome.status in ASKED_AGAIN
+        return self._status.status in ASKED_AGAIN
 
     @property
     def local_trouble(self) -> str | None:
         """What this machine, not the host, was short of, if that is why the last run failed."""
-        return self._outcome.error if self._outcome.local else None
+        return self._status.error if self._status.local else None
 
     async def run(self) -> Observation:
         """Ask until everything is answered, given up or out of time. Never raises: see `given_up` for bugs of ours."""
         left_off, self._left_off = self._left_off, None
         try:
-            return await drive(*left_off or (self.asking(asyncio.get_running_loop().time),))
+            return await drive(*left_off or (self.effects(asyncio.get_running_loop().time),))
         except Exception as error:
             _log.exception("internal error while asking %s port %d", self.host, self.port)
-            return self.given_up(error)
+            return self.abandon(error)
 
-    def go_on_from(self, asking: Asking[Observation], step: Step) -> None:
+    def go_on_from(self, asking: ProbeGenerator[Observation], step: Effect) -> None:
         """Make `run` go on with what this probe is `asking`, from a step that was not performed."""
         self._left_off = asking, step
 
-    def asking(self, clock: Callable[[], float]) -> Asking[Observation]:
+    def effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
         """Ask, step by step. `clock` is that of whoever drives."""
         asking = self._ask_all(clock)
         return asking if self._trace is None else traced(asking, self._trace, clock)
 
-    def _ask_all(self, clock: Callable[[], float]) -> Asking[Observation]:
+    def _ask_all(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
         started = self._connections.begin(clock)
-        self._outcome.begin()
+        self._status.begin()
         try:
             while (yield from self._one_connection()):
                 pass
             yield from self._fallback()
-        except (Ended, NetworkError) as error:
-            self._outcome.failed(error)
+        except (ConnectionEnded, NetworkError) as error:
+            self._status.failed(error)
         except Exception as error:
             # A bug of ours met by one host must not cost the others their records, nor pass as an answer.
             _log.exception("internal error while asking %s port %d", self.host, self.port)
-            self._outcome.failed(error)
+            self._status.failed(error)
         self._elapsed += clock() - started
         return self._known()
 
     def failed(self, error: Exception) -> None:
         """Take `error` as the reason why the host gave no more."""
-        self._outcome.failed(error)
+        self._status.failed(error)
 
-    def given_up(self, error: Exception) -> Observation:
+    def abandon(self, error: Exception) -> Observation:
         """Take `error`, a bug of ours, as the reason why the host gave no more. Returns what is known."""
-        self._outcome.failed(error)
+        self._status.failed(error)
         return self._known()
 
     def not_connected(self, error: NetworkError) -> None:
@@ -143,13 +143,13 @@ class HostProbe:
     def answered(self, identification: Identification, kexinit: KexInit) -> None:
         """Take the lists of a server from whom nothing else is wanted, as one connection brought them."""
         self._connections.made = 1
-        self._outcome.reached("kexinit")
-        self.facts.saw_identification(identification)
-        self.facts.saw_kexinit(kexinit)
+        self._status.reached("kexinit")
+        self.facts.add_identification(identification)
+        self.facts.add_kexinit(kexinit)
 
     # -- one connection ------------------------------------------------------------------------------------------
 
-    def _one_connection(self) -> Asking[bool]:
+    def _one_connection(self) -> ProbeGenerator[bool]:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
         connections = self._connections
         planned = self._planned
@@ -158,20 +158,20 @@ class HostProbe:
         yield from connections.pace(names_a_user=planned is not None and planned.suite is not None)
         early = planned if connections.start_early else None
         conversation = yield from connections.open(early=early is not None)
-        exchange: Exchange | None = None
-        trouble: Ended | None = None
+        exchange: ExchangePlan | None = None
+        trouble: ConnectionEnded | None = None
         try:
             if early is not None:
                 self._start(conversation, early, self.facts.kexinit)
             yield from self._identify(conversation)
-            self._outcome.reached("kexinit")
+            self._status.reached("kexinit")
             kexinit = yield from self._lists(conversation)
             exchange = self._exchange_for(kexinit, conversation)
             if self._trace is not None and exchange is not None and exchange is not planned:
                 self._trace.log(describe_exchange(exchange))
             if exchange is not None:
                 yield from self._exchange(conversation, exchange)
-        except Ended as ended:
+        except ConnectionEnded as ended:
             trouble = ended
         except Exception:  # a bug of ours, of which the server need not write an error into its log
             with suppress(Exception):
@@ -189,7 +189,7 @@ class HostProbe:
         # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
         return (exchange is not None or conversation.proposed) and self._more_to_ask()
 
-    def _lists(self, conversation: Conversation) -> Asking[KexInit]:
+    def _lists(self, conversation: Conversation) -> ProbeGenerator[KexInit]:
         """Wait for the server's lists; where it waits for ours, send them first."""
         if conversation.early:
             return (yield from conversation.kexinit())
@@ -207,7 +207,7 @@ class HostProbe:
         else:
             self._start(conversation, planned, known, alone=True)
 
-    def _tries_late(self, trouble: Ended, conversation: Conversation) -> bool:
+    def _tries_late(self, trouble: ConnectionEnded, conversation: Conversation) -> bool:
         """Say whether to connect once more, and to identify ourselves only after the server.
 
         Where that brought no lists either, the first failure is what counts: raises it.
@@ -221,9 +221,9 @@ class HostProbe:
         self._connections.identify_late(conversation.lists_deadline)
         return True
 
-    def _exchange_for(self, kexinit: KexInit, conversation: Conversation) -> Exchange | None:
+    def _exchange_for(self, kexinit: KexInit, conversation: Conversation) -> ExchangePlan | None:
         planned, self._planned = self._planned, None
-        same = self.facts.saw_kexinit(kexinit)
+        same = self.facts.add_kexinit(kexinit)
         if conversation.proposed:
             return negotiated_exchange(conversation.transport.negotiated, self._progress, self._wanted)
         if planned is not None and (same or conversation.started):
@@ -231,7 +231,12 @@ class HostProbe:
         return next_exchange(kexinit, self._progress, self._wanted)
 
     def _start(
-        self, conversation: Conversation, exchange: Exchange, expected: KexInit | None = None, *, alone: bool = False
+        self,
+        conversation: Conversation,
+        exchange: ExchangePlan,
+        expected: KexInit | None = None,
+        *,
+        alone: bool = False,
     ) -> None:
         """Start an exchange; before the lists have come, if they are `expected`; with our KEXINIT `alone` at first."""
         conversation.start_key_exchange(
@@ -243,51 +248,55 @@ class HostProbe:
             alone=alone,
         )
 
-    def _identify(self, conversation: Conversation) -> Asking[None]:
+    def _identify(self, conversation: Conversation) -> ProbeGenerator[None]:
         connections = self._connections
-        self._outcome.reached("identification")
+        self._status.reached("identification")
         try:
             identification = yield from conversation.identification()
-        except Ended as ended:
-            raise without_identification(ended, conversation, self.facts, after_others=connections.identified) from None
+        except ConnectionEnded as ended:
+            raise classify_missing_identification(
+                ended, conversation, self.facts, after_others=connections.identified
+            ) from None
         finally:
             if not connections.identified:
                 for line in conversation.answers.lines:
-                    self.facts.saw_line(line)
+                    self.facts.add_line(line)
         known = connections.identified and self._progress.maybe_openssh
         self._progress.maybe_openssh = known or claims_openssh(identification.software)
         if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
             self._planned = None  # another server than before
         connections.answered(identification)
-        self.facts.saw_identification(identification)
+        self.facts.add_identification(identification)
         if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
-            raise Ended("ssh1_only", "the server speaks SSH-1 only")
+            raise ConnectionEnded("ssh1_only", "the server speaks SSH-1 only")
         if not identification.speaks_2:
-            raise Ended("protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only")
+            raise ConnectionEnded(
+                "protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only"
+            )
 
-    def _exchange(self, conversation: Conversation, exchange: Exchange) -> Asking[None]:
-        self._outcome.reached("key_exchange")
+    def _exchange(self, conversation: Conversation, exchange: ExchangePlan) -> ProbeGenerator[None]:
+        self._status.reached("key_exchange")
         if not conversation.started:
             self._start(conversation, exchange, alone=self._connections.cautious and not conversation.proposed)
         try:
             event = yield from conversation.host_key()
-        except Ended:
-            self.facts.saw_other_host_key(conversation.answers.other_host_key, exchange)
+        except ConnectionEnded:
+            self.facts.add_other_host_key(conversation.answers.other_host_key, exchange)
             raise
         finally:
             if exchange.request is not None and not conversation.early:
                 group = conversation.answers.group
                 if group is not None or not self._progress.is_doubtful(exchange):
-                    bits = self.facts.saw_group(exchange.kex, exchange.request, group)
-                    self._progress.saw_group(exchange, bits, faulty=group is not None and bits is None)
-        self.facts.saw_host_key(event)
+                    bits = self.facts.add_group(exchange.kex, exchange.request, group)
+                    self._progress.add_group(exchange, bits, faulty=group is not None and bits is None)
+        self.facts.add_host_key(event)
         if not self._progress.shown(exchange, event.signature_verified):
             return  # what follows would be encrypted by a hash that may not be the server's
         if exchange.user is not None and conversation.transport.can_encrypt:
-            self._outcome.reached("authentication")
+            self._status.reached("authentication")
             yield from self._authentication(conversation, exchange.user)
 
-    def _authentication(self, conversation: Conversation, user: str) -> Asking[None]:
+    def _authentication(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
         self._connections.names_a_user()
         answered = False
         try:
@@ -295,23 +304,23 @@ class HostProbe:
             apart = self._progress.authentication_attempts > 0 or connections.cautious
             methods = yield from conversation.methods(user, at_once=connections.read_ahead and not apart, apart=apart)
             answered = True
-        except Ended as ended:
+        except ConnectionEnded as ended:
             self._progress.authentication_failed(user)
             whose = "" if user == self._options.auth_users[0] else f" of {escape_bytes(user.encode())}"
             self.facts.warn(f"authentication methods{whose}: {ended}")
             return
         finally:
             if conversation.answers.extensions is not None:
-                self.facts.saw_extensions(conversation.answers.extensions, whole=answered)
+                self.facts.add_extensions(conversation.answers.extensions, whole=answered)
                 self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
             if conversation.answers.banner is not None and user == self._options.auth_users[0]:
                 self.facts.banner = escape_bytes(conversation.answers.banner, 4096)
         self._progress.authentication_answered(user, self._wanted)
-        self.facts.saw_methods(user, methods)
+        self.facts.add_methods(user, methods)
 
     # -- what comes next -----------------------------------------------------------------------------------------
 
-    def _sort_out(self, ended: Ended, exchange: Exchange | None) -> None:
+    def _sort_out(self, ended: ConnectionEnded, exchange: ExchangePlan | None) -> None:
         """Give up the host, or note that one exchange failed and go on."""
         if exchange is None or ended.status in ENDS_THE_HOST:
             raise ended
@@ -326,16 +335,16 @@ class HostProbe:
         if self._connections.made >= self._options.max_connections:
             if is_optional(self._planned, self._progress):
                 return False
-            raise Ended("partial", f"stopped after {self._connections.made} connections")
+            raise ConnectionEnded("partial", f"stopped after {self._connections.made} connections")
         return True
 
-    def _fallback(self) -> Asking[None]:
+    def _fallback(self) -> ProbeGenerator[None]:
         """Ask for the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
         if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
             yield from self._connections.pace(names_a_user=True)
-            self._outcome.reached("authentication")
-            yield Elsewhere(lambda: self._ask_elsewhere(kexinit))
+            self._status.reached("authentication")
+            yield RunAsync(lambda: self._ask_elsewhere(kexinit))
 
     async def _ask_elsewhere(self, kexinit: KexInit) -> None:
         from sshprobe.probe.fallback import FallbackError, authentication_methods
@@ -361,7 +370,7 @@ class HostProbe:
         self._progress.authentication = "answered"
         if banners:
             self.facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
-        self.facts.saw_methods(options.auth_users[0], None if methods is None else tuple(map(str.encode, methods)))
+        self.facts.add_methods(options.auth_users[0], None if methods is None else tuple(map(str.encode, methods)))
 
     # -- the record ----------------------------------------------------------------------------------------------
 
@@ -371,8 +380,8 @@ class HostProbe:
             return self.observation()
         except Exception as error:
             _log.exception("internal error while telling what is known of %s port %d", self.host, self.port)
-            self._outcome.failed(error)
-        return self._bare(self._outcome.status, self._outcome.error)
+            self._status.failed(error)
+        return self._bare(self._status.status, self._status.error)
 
     def _bare(self, status: Status, error: str | None) -> Observation:
         return Observation(
@@ -382,7 +391,7 @@ class HostProbe:
             port=self.port,
             status=status,
             error=error,
-            stage="done" if status == "ok" else self._outcome.stage,
+            stage="done" if status == "ok" else self._status.stage,
             depth=self._options.depth,
             started_at=timestamps.encode(self._started_at),
             duration_ms=round(self._elapsed * 1000, 1),
@@ -400,5 +409,5 @@ class HostProbe:
         """Return what is known now. Nothing in it changes when the probe goes on."""
         facts, wanted = self.facts, self._wanted
         missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
-        status, error = self._outcome.final(facts, missing, whole=self._lacks_an_option)
+        status, error = self._status.final(facts, missing, whole=self._lacks_an_option)
         return with_facts(self._bare(status, error), facts, self._progress, wanted)

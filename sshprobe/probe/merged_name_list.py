@@ -39,7 +39,7 @@ _CLASSES: dict[str, AlgorithmType] = {
 """Of each name-list but those of languages, of which nothing is known."""
 
 
-class LaterNames:
+class MergedNameList:
     """Of one name-list."""
 
     def __init__(self, field: str) -> None:
