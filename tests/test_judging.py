@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sshprobe.grading.verdict_key import (
+    FIELDS_A_CERTIFICATE_NEEDS,
+    FIELDS_WITHOUT_EFFECT,
+    GROUP_MATERIAL_FIELDS,
+    KEY_MATERIAL_FIELDS,
+)
 from sshprobe.judging import (
-    JUDGED_WITH_A_CERTIFICATE,
-    NOT_JUDGED,
-    NUMBERS_OF_GROUPS,
-    NUMBERS_OF_KEYS,
     Judge,
     line_of,
     record_of,
@@ -57,11 +59,11 @@ OTHERWISE = {
 
 
 def test_every_field_that_is_left_out_is_tried() -> None:
-    assert set(OTHERWISE) == NOT_JUDGED
-    assert set(Observation.__struct_fields__) >= NOT_JUDGED
+    assert set(OTHERWISE) == FIELDS_WITHOUT_EFFECT
+    assert set(Observation.__struct_fields__) >= FIELDS_WITHOUT_EFFECT
 
 
-@pytest.mark.parametrize("field", sorted(NOT_JUDGED))
+@pytest.mark.parametrize("field", sorted(FIELDS_WITHOUT_EFFECT))
 @pytest.mark.parametrize("name", ["openssh-5.3p1", "openssh-debian12-9.2p1", "tinysshd-20250501", "paramiko-5.1.0"])
 def test_no_verdict_depends_on_what_is_left_out(field: str, name: str) -> None:
     observation = captured(name)
@@ -77,7 +79,7 @@ def with_a_certificate() -> Observation:
     return modern(server_host_key_algorithms=[name, "ssh-ed25519"], host_keys=[key])
 
 
-@pytest.mark.parametrize("field", sorted(NOT_JUDGED - set(JUDGED_WITH_A_CERTIFICATE)))
+@pytest.mark.parametrize("field", sorted(FIELDS_WITHOUT_EFFECT - set(FIELDS_A_CERTIFICATE_NEEDS)))
 def test_nor_does_it_with_a_certificate(field: str) -> None:
     observation = with_a_certificate()
     other = msgspec.structs.replace(observation, **{field: OTHERWISE[field]})
@@ -85,7 +87,7 @@ def test_nor_does_it_with_a_certificate(field: str) -> None:
         assert grade(observation, profile) == grade(other, profile)
 
 
-@pytest.mark.parametrize("field", JUDGED_WITH_A_CERTIFICATE)
+@pytest.mark.parametrize("field", FIELDS_A_CERTIFICATE_NEEDS)
 def test_with_a_certificate_the_moment_and_the_name_make_another_kind(field: str) -> None:
     judge = Judge(PROFILES, strict=False)
     first = judge.judged(with_a_certificate())
@@ -287,8 +289,8 @@ OTHER_GROUP = {
 
 
 def test_every_field_of_keys_and_groups_is_kept_or_has_its_finding_in_its_place() -> None:
-    assert set(OTHER_KEY) == set(HostKey.__struct_fields__) - NUMBERS_OF_KEYS
-    assert set(OTHER_GROUP) == set(GroupExchange.__struct_fields__) - NUMBERS_OF_GROUPS
+    assert set(OTHER_KEY) == set(HostKey.__struct_fields__) - KEY_MATERIAL_FIELDS
+    assert set(OTHER_GROUP) == set(GroupExchange.__struct_fields__) - GROUP_MATERIAL_FIELDS
     judge = Judge(PROFILES, strict=False)
     key, sent = host_key("ssh-ed25519", 256), modulus(3072)
     observations = [

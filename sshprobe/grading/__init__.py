@@ -9,13 +9,11 @@ from sshprobe.grading.assess import assess, is_gradeable
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
 from sshprobe.grading.findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
-from sshprobe.grading.key_checks import judged_groups
 from sshprobe.grading.keys.known_keys import KnownKeys
-from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.grading.score import CAPS, POINTS, letter
 from sshprobe.grading.unnamed import leaves_open
+from sshprobe.grading.verdict_key import verdict_key
 from sshprobe.grading.version_hints import VersionHint, version_hints
-from sshprobe.grading.waivers import applicable_waivers
 
 __all__ = [
     "CAPS",
@@ -25,7 +23,6 @@ __all__ = [
     "FleetIndex",
     "KnownKeys",
     "VersionHint",
-    "applicable_waivers",
     "assess",
     "explain_finding",
     "finding_ids",
@@ -33,10 +30,9 @@ __all__ = [
     "fleet_findings_of",
     "fleet_key_findings",
     "is_gradeable",
-    "judged_groups",
     "key_findings",
     "leaves_open",
     "letter",
+    "verdict_key",
     "version_hints",
-    "weaknesses_of",
 ]

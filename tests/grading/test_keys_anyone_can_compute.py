@@ -10,11 +10,11 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sshprobe.grading import weaknesses_of
 from sshprobe.grading.fleet import FINDINGS
 from sshprobe.grading.key_checks import _WEAKNESSES
 from sshprobe.grading.keys.blobs import rsa_key
 from sshprobe.grading.keys.points import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
+from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.judging import Judge
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
