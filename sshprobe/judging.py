@@ -17,7 +17,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
-from sshprobe.views.host_stats import CountedVerdict, counted_verdicts
+from sshprobe.views.host_stats import VerdictStats, verdict_stats
 
 _decode = msgspec.json.Decoder(list[Verdict]).decode
 
@@ -31,7 +31,7 @@ class Judged:
         self,
         number: int,
         encoded: bytes,
-        counted: tuple[CountedVerdict, ...],
+        counted: tuple[VerdictStats, ...],
         verdicts: list[Verdict] | None = None,
     ) -> None:
         self.number = number
@@ -90,7 +90,7 @@ class Judge:
         if is_gradeable(observation):
             verdicts = [grade(observation, profile, strict=self._strict) for profile in self._profiles]
         self._made += 1
-        judged = Judged(self._made, self._encode(verdicts), counted_verdicts(verdicts), verdicts)
+        judged = Judged(self._made, self._encode(verdicts), verdict_stats(verdicts), verdicts)
         self._known.put(key, judged, len(key) + len(judged.encoded))
         return judged
 

@@ -25,7 +25,7 @@ from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.probe.lists import Host
-from sshprobe.views.host_stats import Counted, Place, counted
+from sshprobe.views.host_stats import HostStats, Place, host_stats
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(HostRecord).decode
@@ -72,7 +72,7 @@ class Template:
 
     __slots__ = ("_example", "counted", "cut", "judged", "number", "weight")
 
-    def __init__(self, cut: Cut, counted: Counted, judged: Judged, example: HostRecord | None = None) -> None:
+    def __init__(self, cut: Cut, counted: HostStats, judged: Judged, example: HostRecord | None = None) -> None:
         self.number = next(_numbers)
         """Different for each template of this process."""
         self.cut = cut
@@ -124,7 +124,7 @@ class Alike(NamedTuple):
     duration_ms: float
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> HostStats:
         """What of it is counted: the same object for all of its kind."""
         return self.template.counted
 
@@ -152,7 +152,7 @@ class Whole:
     __slots__ = ("_record", "counted", "head", "host", "judged")
 
     def __init__(
-        self, host: Place, head: bytes, counted: Counted, judged: Judged, record: HostRecord | None = None
+        self, host: Place, head: bytes, counted: HostStats, judged: Judged, record: HostRecord | None = None
     ) -> None:
         self.host = host
         self.head = head
@@ -190,7 +190,7 @@ class Ready:
 
     __slots__ = ("_line", "_record", "counted", "host")
 
-    def __init__(self, host: Place, line: bytes, counted: Counted) -> None:
+    def __init__(self, host: Place, line: bytes, counted: HostStats) -> None:
         self.host = host
         self._line = line
         self.counted = counted
@@ -227,13 +227,13 @@ def template(observation: Observation, judged: Judged) -> Template:
         _encode(record.identification),
         b"," + _members(record, _between("identification", "verdicts")) + b',"verdicts":',
     )
-    return Template(cut, counted(observation, judged.counted), judged, record)
+    return Template(cut, host_stats(observation, judged.counted), judged, record)
 
 
 def whole(observation: Observation, judged: Judged, head: bytes) -> Whole:
     """Return what came of a host that was judged. `head` is its line up to its verdicts."""
     record = record_of(observation, judged)
-    return Whole(record, head, counted(observation, judged.counted), judged, record)
+    return Whole(record, head, host_stats(observation, judged.counted), judged, record)
 
 
 def _between(after: str, before: str) -> Sequence[str]:

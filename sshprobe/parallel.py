@@ -29,7 +29,7 @@ from sshprobe.sweep import Job
 from sshprobe.sweep.pool import Pool
 from sshprobe.sweep.worker import FLUSH_RESULTS, Batch, Numbered, serve
 from sshprobe.targets import Target
-from sshprobe.views.host_stats import Counted, CountedVerdict, counted
+from sshprobe.views.host_stats import HostStats, VerdictStats, host_stats
 
 Common = tuple[int, int, Any]
 """Worker, number of what hosts have in common, and that itself when this is the first time that it is sent."""
@@ -40,7 +40,7 @@ class FirstResult(NamedTuple):
 
     line: bytes
     """With its line end."""
-    counted: Counted
+    counted: HostStats
     """What of it is counted."""
 
 
@@ -59,7 +59,7 @@ class WholeResult(NamedTuple):
 
     head: bytes
     """Its line up to its verdicts."""
-    counted: Counted
+    counted: HostStats
     """What of it is counted, but for its verdicts."""
     verdicts: Common
     """Sent once: encoded, and what of them is counted."""
@@ -184,7 +184,7 @@ class Unpacker:
         judged = self._judged(*result.verdicts)
         return Whole(target, result.head, result.counted._replace(verdicts=judged.counted), judged)
 
-    def _template(self, worker: int, number: int, first: tuple[Cut, Counted, bytes] | None) -> Template:
+    def _template(self, worker: int, number: int, first: tuple[Cut, HostStats, bytes] | None) -> Template:
         templates, _ = self._of(worker)
         template = templates.get(number)
         if template is None:
@@ -194,7 +194,7 @@ class Unpacker:
             templates.put(number, template, template.weight)
         return template
 
-    def _judged(self, worker: int, number: int, first: tuple[bytes, tuple[CountedVerdict, ...]] | None) -> Judged:
+    def _judged(self, worker: int, number: int, first: tuple[bytes, tuple[VerdictStats, ...]] | None) -> Judged:
         _, verdicts = self._of(worker)
         judged = verdicts.get(number)
         if judged is None:
@@ -221,4 +221,4 @@ def _lost(depth: Depth, target: Target) -> Results:
     error = "internal error: the scanner died on this host"
     observation = unprobed(target.text, target.host, target.port, depth, "protocol_error", error)
     head = Judge((), strict=False).head(observation)
-    return [WholeResult(head, counted(observation, ()), (0, 0, (UNJUDGED.encoded, ())))]
+    return [WholeResult(head, host_stats(observation, ()), (0, 0, (UNJUDGED.encoded, ())))]

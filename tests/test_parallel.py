@@ -15,7 +15,7 @@ from sshprobe.probe.lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.targets import Target, parse_targets
-from sshprobe.views.host_stats import counted_record
+from sshprobe.views.host_stats import record_stats
 from tests.grading.observations import modern
 
 FIELDS = Observation.__struct_fields__
@@ -103,7 +103,7 @@ def test_what_is_counted_comes_beside_the_line_and_agrees_with_the_record() -> N
                 packed = runner._packed(result)
                 ways.append(type(packed))
                 there = unpacker.unpacked(TARGET, packed)
-                assert there.counted == here.counted == counted_record(here.record())
+                assert there.counted == here.counted == record_stats(here.record())
                 assert there.line() == here.line()
                 assert again == 2 or (there.template._example if isinstance(there, Alike) else there._record) is None
                 seen = there.observation()

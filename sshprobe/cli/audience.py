@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord, SummaryRecord
-    from sshprobe.views.host_stats import Counted, Place
+    from sshprobe.views.host_stats import HostStats, Place
 
 
 class Host(Protocol):
@@ -19,7 +19,7 @@ class Host(Protocol):
         """Its host and port."""
 
     @property
-    def counted(self) -> Counted:
+    def counted(self) -> HostStats:
         """What of it is counted."""
 
     @property
@@ -43,7 +43,7 @@ class HostLine(Host, Protocol):
 class Audience(Protocol):
     """Shows a sweep to people."""
 
-    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
         """Take hosts that are alike (`sshprobe.kinds`), and what of each of them is counted."""
 
     def finish(self, summary: SummaryRecord) -> None:

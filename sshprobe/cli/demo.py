@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.views.host_stats import Counted
+    from sshprobe.views.host_stats import HostStats
 
 
 GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
@@ -106,7 +106,7 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
         """Take hosts."""
         self._hosts += [host.record() for host in hosts]
 
@@ -127,7 +127,7 @@ class DemoReport:
         from sshprobe.model.escape import escape_unprintable
         from sshprobe.render.text.fleet_table import FleetTable
         from sshprobe.render.text.phrases import count
-        from sshprobe.views.host_stats import counted_record, worst_first
+        from sshprobe.views.host_stats import record_stats, worst_first
 
         lines = [f"{count(len(self._endpoints), 'server')} on loopback:", *self._endpoints]
         if self.absent:
@@ -140,7 +140,7 @@ class DemoReport:
             text += "\n" + table.render(self._summary)
         graded = [record for record in self._hosts if record.verdicts]
         if graded:
-            worst = min(graded, key=lambda record: (worst_first(counted_record(record)), record.host, record.port))
+            worst = min(graded, key=lambda record: (worst_first(record_stats(record)), record.host, record.port))
             text += "\nThe worst of them:\n\n"
             text += block_with_advice(worst, terminal, self._profiles[:1], strict=False)
         return text

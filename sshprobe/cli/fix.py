@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.views.host_stats import Counted
+    from sshprobe.views.host_stats import HostStats
 
 FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
 RECORD_FORMATS = ("table", "json", "jsonl")
@@ -62,7 +62,7 @@ class Fixes:
         self._fleet = fleet
         self._plan = Plan()
 
-    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
         """Take hosts; see `sshprobe.cli.audience.Audience`."""
         from sshprobe.remedy import remedy
 

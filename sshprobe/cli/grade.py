@@ -58,7 +58,7 @@ def grade(
     from sshprobe.model.observation import endpoint
     from sshprobe.remedy import grade as judge
     from sshprobe.store.reading import read_records
-    from sshprobe.views.host_stats import counted_record, worst_first
+    from sshprobe.views.host_stats import record_stats, worst_first
 
     profiles = load_profiles(profile_names)
     fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
@@ -123,7 +123,7 @@ def grade(
         if (in_blocks or verbose) and len(first_hosts) <= _SORTED_UP_TO:
             for record in first_hosts:  # the file has them in their order
                 sink.write(record)
-            for record in sorted(first_hosts, key=lambda record: worst_first(counted_record(record))):
+            for record in sorted(first_hosts, key=lambda record: worst_first(record_stats(record))):
                 sink.replay(record)
         else:
             for record in itertools.chain(first_hosts, hosts):

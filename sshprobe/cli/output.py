@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from sshprobe.render.text.fleet_table import FleetTable
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.jsonl import RecordWriter
-    from sshprobe.views.host_stats import Counted
+    from sshprobe.views.host_stats import HostStats
 
 
 class _Written(NamedTuple):
     """A host whose record is written already."""
 
     host: HostRecord
-    counted: Counted
+    counted: HostStats
 
     @property
     def example(self) -> HostRecord:
@@ -111,9 +111,9 @@ class SweepOutput:
 
     def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
-        from sshprobe.views.host_stats import counted_record
+        from sshprobe.views.host_stats import record_stats
 
-        self._count([_Written(record, counted_record(record))])
+        self._count([_Written(record, record_stats(record))])
 
     def _count(self, hosts: Sequence[Host]) -> None:
         """Count and show hosts that are alike."""
@@ -194,7 +194,7 @@ class Human:
             for each in (terminal, type(terminal)())
         )
 
-    def hosts(self, seen: Counted, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
         """Show hosts; see `Audience`."""
         self._hosts += len(hosts)
         self._judged = self._judged or bool(seen.verdicts)

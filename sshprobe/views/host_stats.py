@@ -1,53 +1,61 @@
-"""What of a host is counted: all that the summary and the order of the table need, without its record.
+"""What is counted of a host: all that a summary and the order of a table need, without the record.
 
-A record has 20 kB, and most of it is findings. Hosts that are alike are counted by one of these, and from one process
-to another it goes beside the line, which nobody has to decode then.
+A record has 20 kB, mostly findings. Hosts that are alike share one `HostStats`, which goes beside the encoded line from
+one process to another, so that the line is not decoded. It holds ids and no English: `sshprobe.render` has the labels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from sshprobe.model.observation import Observation, Status
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import SEVERITIES, Grade, Verdict
-from sshprobe.views.finding_labels import SSH1, fault
+from sshprobe.model.verdict import SEVERITIES, Finding, Grade, Verdict
 
 
-class CountedVerdict(NamedTuple):
-    """What of a verdict is counted. Fields as in `Verdict`."""
+class Subject(NamedTuple):
+    """What a finding is counted by. One of the two is empty."""
+
+    finding_id: str
+    """Id of a finding, as in "kex.terrapin"."""
+    algorithm: str = ""
+    """Algorithm or method, where to offer it is the finding: "3des-cbc"."""
+
+
+class VerdictStats(NamedTuple):
+    """What is counted of a verdict. Fields as in `Verdict`."""
 
     profile: str
     grade: Grade
     compliant: bool | None
     score: int
     waived: int
-    names: tuple[str, ...]
-    """What the findings that count are about, in words; each once."""
+    subjects: tuple[Subject, ...]
+    """Those of the findings that count, each once."""
     grade_is_partial: bool
-    worst: tuple[int, ...] = ()
+    severities: tuple[int, ...] = ()
     """For sorting, worse is less: findings that count, negative, of each severity from critical to low."""
 
 
-class Counted(NamedTuple):
-    """What of a host is counted."""
+class HostStats(NamedTuple):
+    """What is counted of a host."""
 
     status: Status
     answered: bool
     """Whether it sent an identification."""
     connections: int
     has_keys: bool
-    """Whether host keys were seen, of which the whole fleet's are compared."""
-    verdicts: tuple[CountedVerdict, ...]
-    fleet: tuple[str, ...] = ()
-    """What its findings across the fleet that count are about, in words; each once."""
+    """Whether host keys were seen, which are compared over the fleet."""
+    verdicts: tuple[VerdictStats, ...]
+    fleet: tuple[Subject, ...] = ()
+    """Subjects of its findings across the fleet that count, each once."""
     one_user: bool = False
     """Whether authentication methods were seen for the first user alone."""
 
 
 class Place(Protocol):
-    """Who a host is."""
+    """Which host it is."""
 
     @property
     def target(self) -> str:
@@ -62,38 +70,52 @@ class Place(Protocol):
         """A port."""
 
 
-def counted(seen: Observation, verdicts: tuple[CountedVerdict, ...]) -> Counted:
-    """Return what of a host is counted."""
+def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostStats:
+    """Return what is counted of an observation and its verdicts."""
     users = seen.authentication_by_user
     one_user = users is not None and len(users) == 1 and seen.authentication_methods is not None
     answered = seen.identification is not None
-    return Counted(seen.status, answered, seen.connections, bool(seen.host_keys), verdicts, one_user=one_user)
+    return HostStats(seen.status, answered, seen.connections, bool(seen.host_keys), verdicts, one_user=one_user)
 
 
-def counted_record(record: HostRecord) -> Counted:
-    """Return the same, of a record."""
-    across = tuple(fault(finding) for finding in record.fleet_findings if finding.counts)
-    return counted(record, counted_verdicts(record.verdicts))._replace(fleet=across)
+def record_stats(record: HostRecord) -> HostStats:
+    """Return what is counted of a record."""
+    return host_stats(record, verdict_stats(record.verdicts))._replace(fleet=_subjects(record.fleet_findings))
 
 
-def counted_verdicts(verdicts: Sequence[Verdict]) -> tuple[CountedVerdict, ...]:
-    """Return what of verdicts is counted."""
+def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
+    """Return what is counted of verdicts."""
     return tuple(
-        CountedVerdict(
+        VerdictStats(
             verdict.profile,
             verdict.grade,
             verdict.compliant,
             verdict.score,
             verdict.waived,
-            tuple(dict.fromkeys(fault(finding) for finding in verdict.findings if finding.counts)),
+            _subjects(verdict.findings),
             verdict.grade_is_partial,
-            _worst(verdict),
+            _severities(verdict),
         )
         for verdict in verdicts
     )
 
 
-def _worst(verdict: Verdict) -> tuple[int, ...]:
+_OF_ALGORITHMS = frozenset({"dated", "forbidden", "missing", "stronger", "unlisted", "weak"})
+"""Reasons ("kex.weak") for which the algorithm says what is wrong: that it is offered, or that it is not."""
+
+
+def subject_of(finding: Finding) -> Subject:
+    """Return what a finding is counted by: an algorithm that several findings are about is one subject."""
+    if finding.algorithm and finding.id.partition(".")[2] in _OF_ALGORITHMS:
+        return Subject("", finding.algorithm)
+    return Subject(finding.id)
+
+
+def _subjects(findings: Iterable[Finding]) -> tuple[Subject, ...]:
+    return tuple(dict.fromkeys(subject_of(finding) for finding in findings if finding.counts))
+
+
+def _severities(verdict: Verdict) -> tuple[int, ...]:
     numbers = [0] * len(SEVERITIES)
     for finding in verdict.findings:
         if finding.counts:
@@ -101,13 +123,13 @@ def _worst(verdict: Verdict) -> tuple[int, ...]:
     return tuple(numbers[:-1])
 
 
-def worst_first(seen: Counted) -> tuple[object, ...]:
-    """Return what sorts hosts: by the score of the first verdict, then by what is worst; those without one last."""
-    return (0, seen.verdicts[0].score, seen.verdicts[0].worst) if seen.verdicts else (1,)
+def worst_first(stats: HostStats) -> tuple[object, ...]:
+    """Return a sort key: the score of the first verdict, then its worst findings; hosts without a verdict last."""
+    return (0, stats.verdicts[0].score, stats.verdicts[0].severities) if stats.verdicts else (1,)
 
 
-def ended_otherwise(seen: Counted) -> bool:
+def status_matters(stats: HostStats) -> bool:
     """Whether the status of a graded host says more than its findings do: that it speaks SSH-1 only is one of them."""
-    if seen.status == "ssh1_only":
-        return SSH1 not in seen.verdicts[0].names
-    return seen.status != "ok"
+    if stats.status == "ssh1_only":
+        return Subject("protocol.ssh1") not in stats.verdicts[0].subjects
+    return stats.status != "ok"

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord, WaivedCount
 from sshprobe.model.verdict import FLEET_FINDINGS, GRADES, Severity
-from sshprobe.views.host_stats import Counted, counted_record
+from sshprobe.views.host_stats import HostStats, record_stats
 
 
 class SummaryBuilder:
@@ -25,9 +25,9 @@ class SummaryBuilder:
 
     def add(self, record: HostRecord) -> None:
         """Count one host."""
-        self.add_alike(counted_record(record), 1)
+        self.add_alike(record_stats(record), 1)
 
-    def add_alike(self, seen: Counted, hosts: int) -> None:
+    def add_alike(self, seen: HostStats, hosts: int) -> None:
         """Count hosts that are alike."""
         self.hosts += hosts
         self.servers += hosts * seen.answered

@@ -12,7 +12,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.scan.scanner import Scanner
-from sshprobe.views.host_stats import counted_record
+from sshprobe.views.host_stats import record_stats
 from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values
 from tests.grading.observations import modern
 
@@ -56,7 +56,7 @@ def test_the_library_takes_one_name_or_several() -> None:
 def test_hosts_of_one_user_are_counted() -> None:
     def counts(observed: Observation) -> bool:
         verdicts = [grade(observed, load_profile("mozilla-modern"))]
-        return counted_record(HostRecord(**msgspec.structs.asdict(observed), verdicts=verdicts)).one_user
+        return record_stats(HostRecord(**msgspec.structs.asdict(observed), verdicts=verdicts)).one_user
 
     keys = UserAuthentication(methods=["publickey"], none_accepted=False)
     assert counts(modern(authentication_by_user={"root": keys})) is True

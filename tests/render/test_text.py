@@ -18,8 +18,9 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.render.text.fleet_table import SHOWN, SHOWN_VERBOSE, FleetTable
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import finding_details
+from sshprobe.render.text.labels import finding_label
 from sshprobe.render.text.terminal import Terminal, printable
-from sshprobe.views.finding_labels import fault
+from sshprobe.views.host_stats import subject_of
 from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
 
@@ -398,11 +399,10 @@ def test_every_finding_that_costs_something_has_words() -> None:
     found = {}
     for id in finding_ids():
         reason = id.partition(".")[2]
-        words = fault(finding(id, "high", "an-algorithm", "because"))
         if reason in ("forbidden", "unlisted", "stronger", "weak", "dated") and id != "protocol.unlisted":
-            assert words == "an-algorithm"
+            assert finding_label(subject_of(finding(id, "high", "an-algorithm", "because"))) == "an-algorithm"
         elif explain_finding(id).severity != "note":
-            found[id] = fault(finding(id, "high", None, "because"))
+            found[id] = finding_label(subject_of(finding(id, "high", None, "because")))
             assert found[id] != reason.replace("_", " ")  # which is for findings of a later version
             assert not set("._") & set(found[id])
     assert len(set(found.values())) == len(found) > 20

@@ -15,13 +15,21 @@ from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Grade, Verdict
 from sshprobe.render.text.fleet_phrases import key_sentences, waiver_sentences
+from sshprobe.render.text.labels import finding_label
 from sshprobe.render.text.phrases import compliance, count, names, outcome, seconds, status
 from sshprobe.render.text.table_layout import cut, lay_out
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.views.finding_labels import fault
 from sshprobe.views.host import alike, letter, software
 from sshprobe.views.host_names import alias_of
-from sshprobe.views.host_stats import Counted, Place, counted_record, ended_otherwise, worst_first
+from sshprobe.views.host_stats import (
+    HostStats,
+    Place,
+    Subject,
+    record_stats,
+    status_matters,
+    subject_of,
+    worst_first,
+)
 
 SHOWN = 100
 """Hosts in the table, the worst. What is kept follows this, and not the number of hosts."""
@@ -105,13 +113,13 @@ class FleetTable:
         """Graded hosts of which not everything was seen."""
         self._one_user = 0
         """Graded hosts that showed the authentication methods of their first user alone."""
-        self._common: Counter[str] = Counter()
+        self._common: Counter[Subject] = Counter()
 
     def add(self, record: HostRecord) -> None:
         """Add one host. Its first verdict decides its place; each further profile has its own column."""
-        self.add_alike(counted_record(record), [record], lambda: record)
+        self.add_alike(record_stats(record), [record], lambda: record)
 
-    def add_alike(self, seen: Counted, hosts: Sequence[Place], record_of_one: Callable[[], HostRecord]) -> None:
+    def add_alike(self, seen: HostStats, hosts: Sequence[Place], record_of_one: Callable[[], HostRecord]) -> None:
         """Add hosts whose records differ in no more than who, when and comments that do not last.
 
         `record_of_one` is asked for the record of one of them if any gets a row.
@@ -131,7 +139,7 @@ class FleetTable:
         order = worst_first(seen)
         grade: Grade | None = None
         if seen.verdicts:
-            self._count_findings((*seen.verdicts[0].names, *seen.fleet), number)
+            self._count_findings((*seen.verdicts[0].subjects, *seen.fleet), number)
             grade = seen.verdicts[0].grade
         cells: tuple[str, ...] = ()  # those of all, but for the place
         for host in hosts:
@@ -164,9 +172,9 @@ class FleetTable:
         )
         return _printable_cells(cells + further)
 
-    def _count_findings(self, names: Sequence[str], hosts: int) -> None:
-        for name in names:
-            self._common[name] += hosts
+    def _count_findings(self, subjects: Sequence[Subject], hosts: int) -> None:
+        for subject in subjects:
+            self._common[subject] += hosts
         if len(self._common) > _COUNTED_NAMES:
             self._common = Counter(dict(self._common.most_common(_COUNTED_NAMES // 2)))
 
@@ -247,15 +255,18 @@ class FleetTable:
         sentences.append(answer)
         sentences += waiver_sentences(summary)
         if self._common and self._servers > 1:
-            common = _most(self._common)[:3]
+            labels: Counter[str] = Counter()
+            for subject, number in self._common.items():
+                labels[finding_label(subject)] += number
+            common = _most(labels)[:3]
             named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in common)
             sentences.append(f"Most common: {named}.")
         return sentences
 
 
-def _place(host: Place, seen: Counted) -> str:
+def _place(host: Place, seen: HostStats) -> str:
     place = host.host if host.port == 22 else endpoint(host.host, host.port)
-    return f"{place} ({status(seen)})" if seen.verdicts and ended_otherwise(seen) else place
+    return f"{place} ({status(seen)})" if seen.verdicts and status_matters(seen) else place
 
 
 def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -272,7 +283,7 @@ def _words(name: str) -> str:
 
 def _worst(record: HostRecord, verdict: Verdict) -> str:
     words = _worst_that_counts(verdict)
-    across = [fault(finding) for finding in record.fleet_findings if finding.counts]
+    across = [finding_label(subject_of(finding)) for finding in record.fleet_findings if finding.counts]
     if across:
         words = f"{', '.join(across)}; {words}"  # beside the letter: another matter than what it counts
     return words + (f" ({verdict.waived} waived)" if verdict.waived else "")

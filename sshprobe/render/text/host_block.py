@@ -15,7 +15,7 @@ from sshprobe.render.text.phrases import compliance, count, methods_seen_for, na
 from sshprobe.render.text.terminal import Terminal, printable
 from sshprobe.views.host import alike, letter, software
 from sshprobe.views.host_names import alias_of, with_alias
-from sshprobe.views.host_stats import counted_record, ended_otherwise
+from sshprobe.views.host_stats import record_stats, status_matters
 
 CATEGORY_WORDS = {
     "protocol": "protocol",
@@ -102,7 +102,7 @@ def _head(record: HostRecord, terminal: Terminal) -> list[str]:
         lines.append(
             f"{lead}{terminal.grade(f'{letter(verdict):<{wide}}', verdict.grade)} {verdict.score:>3}   {answer}"
         )
-    if ended_otherwise(counted_record(record)):
+    if status_matters(record_stats(record)):
         lines += terminal.wrap(f"{outcome(record)}. Not everything was seen.", indent="  ")
     elif any(verdict.grade_is_partial for verdict in record.verdicts):
         lines += terminal.wrap("The ? says that not everything was seen that can cost points.", indent="  ")

@@ -1,19 +1,18 @@
-"""What findings are about, for a count of hosts."""
+"""Ids of findings as words, for counts of hosts: "small moduli on 4"."""
 
 from __future__ import annotations
 
-from sshprobe.model.verdict import Finding
+from sshprobe.views.host_stats import Subject
 
 
-def fault(finding: Finding) -> str:
-    """Return what a finding is about, for a count of hosts: the algorithm where to offer it is the fault."""
-    return _FAULTS.get(finding.id) or finding.algorithm or finding.id.partition(".")[2].replace("_", " ")
+def finding_label(subject: Subject) -> str:
+    """Return what a subject of findings is called: an algorithm, "Terrapin", "small moduli"."""
+    id = subject.finding_id
+    return subject.algorithm or _LABELS.get(id) or id.partition(".")[2].replace("_", " ")
 
 
-SSH1 = "SSH-1"
-
-_FAULTS = {
-    "protocol.ssh1": SSH1,
+_LABELS = {
+    "protocol.ssh1": "SSH-1",
     "protocol.unlisted": "unlisted protocol versions",
     "group_exchange.modulus": "small moduli",
     "group_exchange.not_safe_prime": "groups of no safe prime",
@@ -48,4 +47,4 @@ _FAULTS = {
     "kex.no_post_quantum": "no post-quantum key exchange",
     "profile.waiver_expired": "expired waivers",
 }
-"""Findings that cost something and say more than the name of an algorithm, in the plural."""
+"""Findings that say more than the name of an algorithm, in the plural."""
