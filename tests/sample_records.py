@@ -142,8 +142,8 @@ WANTING = msgspec.structs.replace(
     categories={"mac": CategoryScore(score=80, findings=1)},
     findings=[
         finding("mac.weak", "high", "hmac-sha1", "SHA-1; offered in both directions", points=20),
-        finding("kex.small", "medium", "diffie-hellman-group14-sha256", "2048-bit group; the profile asks for 3072"),
-        finding("authentication.extra", "medium", "password", "the profile wants publickey alone"),
+        finding("kex.dated", "medium", "diffie-hellman-group14-sha256", "2048-bit group; the profile asks for 3072"),
+        finding("authentication.unlisted", "medium", "password", "the profile wants publickey alone"),
         finding("kex.stronger", "note", "sntrup761x25519-sha512", "not in the profile, stronger than it asks"),
     ],
 )

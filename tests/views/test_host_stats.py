@@ -3,8 +3,7 @@
 import msgspec
 
 from sshprobe.views.host_stats import HostStats, Subject, record_stats
-from tests.render.test_text import finding
-from tests.sample_records import WANTING, debian12, judged
+from tests.sample_records import WANTING, debian12, finding, judged
 
 
 def stats(*findings: tuple[str, str | None]) -> HostStats:
