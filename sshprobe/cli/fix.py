@@ -54,22 +54,18 @@ class Fixes:
     """Prints at the end what fixes the hosts, those alike together."""
 
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
+        from sshprobe.remedy import RemedyCache
         from sshprobe.render.fix.plan import Plan
 
         self._format = format_
-        self._profile = profile
-        self._strict = strict
-        self._fleet = fleet
+        self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
         self._plan = Plan()
 
     def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
         """Take hosts; see `sshprobe.cli.audience.Audience`."""
-        from sshprobe.remedy import remedy
-
         for host in hosts:
             record = host.record()
-            found = remedy(record, self._profile, strict=self._strict, fleet=self._fleet) if record.verdicts else None
-            self._plan.add(record, found)
+            self._plan.add(record, self._remedies.remedy_for(record) if record.verdicts else None)
 
     def finish(self, summary: SummaryRecord) -> None:
         """Print what was found so far, also of a sweep that was interrupted."""

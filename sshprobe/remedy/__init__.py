@@ -7,6 +7,7 @@ which a scan does not need.
 from __future__ import annotations
 
 from sshprobe.remedy.grade import grade
+from sshprobe.remedy.remedy_cache import RemedyCache
 from sshprobe.remedy.search import remedy
 
-__all__ = ["grade", "remedy"]
+__all__ = ["RemedyCache", "grade", "remedy"]

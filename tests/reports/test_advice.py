@@ -9,6 +9,7 @@ import pytest
 from sshprobe.profiles import available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
 from tests.remedy.test_no_harm import assert_harmless
+from tests.remedy.test_remedy_cache import assert_shared_as_fresh, elsewhere
 from tests.reports.conftest import StartDevice
 
 SERVERS = [profile for profile in map(load_profile, available_profiles()) if profile.kind == "server"]
@@ -26,6 +27,7 @@ async def test_a_device_gets_advice_that_fits_and_does_no_harm(number: str, devi
         texts = [*found.advice, *(finding.remediation or "" for finding in grade(seen, profile).findings)]
         assert not [text for text in texts if UNIX.search(text)]
         assert not [text for text in found.advice if "chacha20" in text]
+        assert_shared_as_fresh(profile, [seen, elsewhere(seen)])
 
 
 async def test_a_login_inside_the_session_is_not_taken_for_none(device: StartDevice) -> None:
