@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
-from sshprobe.grading.fleet import Test, factored_moduli
+from sshprobe.grading.fleet.comparison import Test, factored_moduli
 
 FEW = 64
 """So many are tested in this process: another takes as long to start."""

@@ -6,14 +6,16 @@ How a score comes about is in `docs/grading.md`; what each finding means, in `ex
 from __future__ import annotations
 
 from sshprobe.grading.assess import assess, is_gradeable
+from sshprobe.grading.checks.fleet_keys import FleetIndex
+from sshprobe.grading.checks.version_hints import VersionHint, version_hints
 from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
 from sshprobe.grading.findings import fleet_findings_of, fleet_key_findings, key_findings
-from sshprobe.grading.fleet import FleetFacts, FleetIndex, fleet_findings
+from sshprobe.grading.fleet.collector import FleetFacts
+from sshprobe.grading.fleet.comparison import fleet_findings
 from sshprobe.grading.keys.known_keys import KnownKeys
 from sshprobe.grading.score import CAPS, POINTS, letter
 from sshprobe.grading.unnamed import leaves_open
 from sshprobe.grading.verdict_key import verdict_key
-from sshprobe.grading.version_hints import VersionHint, version_hints
 
 __all__ = [
     "CAPS",

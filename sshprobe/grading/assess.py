@@ -5,31 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sshprobe.algorithms import ALGORITHM_TYPES
-from sshprobe.grading.authentication import judge_authentication, missing_authentication
-from sshprobe.grading.banner import judge_banner, missing_banner
-from sshprobe.grading.certificates import judge_certificates
-from sshprobe.grading.checks import (
-    judge_group_exchange,
-    judge_host_keys,
-    judge_protocol,
-    judge_together,
-    missing_group_exchange,
-    missing_host_keys,
-    offers_group_exchange,
-    protocol_of,
-)
-from sshprobe.grading.contradictions import judge_contradictions
-from sshprobe.grading.key_checks import judge_groups, judge_keys
-from sshprobe.grading.lists import is_observed, judge_algorithms, missing_lists, offers
+from sshprobe.grading.checks.algorithms import judge_algorithms
+from sshprobe.grading.checks.authentication import judge_authentication, missing_authentication
+from sshprobe.grading.checks.banner import judge_banner, missing_banner
+from sshprobe.grading.checks.certificates import judge_certificates
+from sshprobe.grading.checks.contradictions import judge_contradictions
+from sshprobe.grading.checks.group_exchange import judge_group_exchange, missing_group_exchange
+from sshprobe.grading.checks.group_numbers import judge_groups
+from sshprobe.grading.checks.host_keys import judge_host_keys, missing_host_keys
+from sshprobe.grading.checks.key_numbers import judge_keys
+from sshprobe.grading.checks.post_quantum import judge_together
+from sshprobe.grading.checks.protocol import judge_protocol, protocol_of
+from sshprobe.grading.checks.terrapin import judge_terrapin, lacks_strict_kex, would_expose
+from sshprobe.grading.checks.user_keys import judge_user_keys, missing_user_keys
+from sshprobe.grading.checks.version_hints import judge_version
+from sshprobe.grading.checks.waivers import waive
 from sshprobe.grading.long_lists import shortened
+from sshprobe.grading.offers import is_observed, missing_lists, offers
 from sshprobe.grading.partial import is_partial
 from sshprobe.grading.score import Judgement, by_category, order, total
-from sshprobe.grading.terrapin import judge_terrapin, lacks_strict_kex, would_expose
+from sshprobe.grading.sizes import offers_group_exchange
 from sshprobe.grading.unnamed import unnamed
-from sshprobe.grading.user_keys import judge_user_keys, missing_user_keys
 from sshprobe.grading.users import answers_by_user
-from sshprobe.grading.version_hints import judge_version
-from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of, habit_of
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Category, Effect, Finding, Verdict

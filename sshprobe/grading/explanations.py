@@ -10,7 +10,7 @@ from functools import cache
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES
-from sshprobe.grading.lists import WORDS
+from sshprobe.grading.offers import WORDS
 from sshprobe.grading.score import CAPS, POINTS
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import SEVERITIES

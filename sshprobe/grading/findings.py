@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sshprobe.grading.certificates import judge_certificates
-from sshprobe.grading.fleet import FleetIndex
-from sshprobe.grading.key_checks import judge_groups, judge_keys
+from sshprobe.grading.checks.certificates import judge_certificates
+from sshprobe.grading.checks.fleet_keys import FleetIndex
+from sshprobe.grading.checks.group_numbers import judge_groups
+from sshprobe.grading.checks.key_numbers import judge_keys
+from sshprobe.grading.checks.waivers import waive
 from sshprobe.grading.score import Judgement, order
-from sshprobe.grading.waivers import waive
 from sshprobe.grading.weakness_codes import codes_of
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import FLEET_FINDINGS, SEVERITIES, Effect, Finding

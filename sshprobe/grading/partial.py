@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sshprobe.algorithms import ALGORITHM_TYPES, lookup
-from sshprobe.grading.checks import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
-from sshprobe.grading.key_checks import leaves_groups_untested
-from sshprobe.grading.lists import missing_lists
+from sshprobe.grading.checks.group_numbers import leaves_groups_untested
+from sshprobe.grading.offers import missing_lists
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile

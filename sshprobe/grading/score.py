@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -107,3 +107,12 @@ def order(judgement: Judgement) -> tuple[int, str, str, str]:
         judgement.algorithm or "",
         judgement.id,
     )
+
+
+def worst_of_each(found: Iterable[Judgement]) -> Iterator[Judgement]:
+    """Yield of judgements with the same id and algorithm the worst."""
+    seen: set[tuple[str, str | None]] = set()
+    for judged in sorted(found, key=lambda each: (*order(each), each.observed)):
+        if (judged.id, judged.algorithm) not in seen:
+            seen.add((judged.id, judged.algorithm))
+            yield judged

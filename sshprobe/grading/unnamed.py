@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, is_unknown, lookup, weakness, weakness_of
-from sshprobe.grading.lists import WORDS, offers
+from sshprobe.grading.offers import WORDS, offers
 from sshprobe.grading.score import Judgement
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES

@@ -13,9 +13,9 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading.key_checks import judged_groups
+from sshprobe.grading.checks.group_numbers import judged_groups
+from sshprobe.grading.checks.waivers import applicable_waivers
 from sshprobe.grading.keys.weaknesses import weaknesses_of
-from sshprobe.grading.waivers import applicable_waivers
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
 from sshprobe.profiles import Profile
 

@@ -19,9 +19,9 @@ from sshprobe.algorithms import (
     names,
     weakness_of,
 )
-from sshprobe.grading.lists import WORDS
+from sshprobe.grading.checks.terrapin import STRICT_KEX
+from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
-from sshprobe.grading.terrapin import STRICT_KEX
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 from sshprobe.profiles.model import HostKeyRule, Rule

@@ -18,9 +18,9 @@ from sshprobe.algorithms import (
     weakness,
     weakness_of,
 )
-from sshprobe.grading.lists import offers
+from sshprobe.grading.checks.terrapin import would_expose
+from sshprobe.grading.offers import offers
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
-from sshprobe.grading.terrapin import would_expose
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
 from sshprobe.model.verdict import Finding

@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
-from sshprobe.grading.lists import offers, seen_lists
+from sshprobe.grading.offers import offers, seen_lists
 from sshprobe.grading.users import methods_for_everybody
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, NewKey

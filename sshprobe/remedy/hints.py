@@ -6,7 +6,7 @@ What all findings of a host come to together is in `remedy`.
 from __future__ import annotations
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, in_openssh, lookup
-from sshprobe.grading.lists import WORDS
+from sshprobe.grading.offers import WORDS
 from sshprobe.model.remedy import Platform
 from sshprobe.model.verdict import Finding
 from sshprobe.remedy.context import (

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
-from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.offers import FIELDS, offers
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential
 from sshprobe.model.observation import Observation

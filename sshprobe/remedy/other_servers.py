@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from sshprobe.algorithms import ALGORITHM_TYPES, lookup
-from sshprobe.grading.lists import WORDS, offers
+from sshprobe.grading.offers import WORDS, offers
 from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from sshprobe.algorithms import AlgorithmType, canonical, is_marker, lookup, weakness_of
-from sshprobe.grading.checks import SAFE_MODULUS_BITS, minimum_bits
-from sshprobe.grading.lists import FIELDS, offers
+from sshprobe.grading.checks.terrapin import would_expose
+from sshprobe.grading.offers import FIELDS, offers
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, minimum_bits
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
-from sshprobe.grading.terrapin import would_expose
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.algorithms import lookup
-from sshprobe.grading.checks import advised_bits, exact_bits, minimum_bits
+from sshprobe.grading.sizes import advised_bits, exact_bits, minimum_bits
 from sshprobe.model.remedy import NewKey, Platform
 from sshprobe.profiles import Profile
 from sshprobe.remedy.platforms import UNNAMED

@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from sshprobe.algorithms import AlgorithmType, canonical, is_marker, lookup
-from sshprobe.grading.lists import FIELDS
-from sshprobe.grading.user_keys import EXTENSION
+from sshprobe.grading.checks.user_keys import EXTENSION
+from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.users import answers_by_user, with_answers
 from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 

@@ -12,7 +12,9 @@ import pytest
 
 from sshprobe.cli import key_search
 from sshprobe.cli.key_search import search_in_processes
-from sshprobe.grading import FleetFacts, fleet
+from sshprobe.grading import FleetFacts
+from sshprobe.grading.fleet import comparison
+from sshprobe.grading.fleet.comparison import Test
 from sshprobe.grading.keys.batch_gcd import shared_factors
 from sshprobe.grading.keys.weaknesses import is_well_formed
 from sshprobe.render.text.fleet_phrases import key_sentences
@@ -36,9 +38,7 @@ def _dies_elsewhere(number: int) -> bool:
 
 
 @pytest.mark.parametrize("test", [_is_odd, _dies_elsewhere])
-def test_each_key_is_tested_once_whatever_becomes_of_a_process(
-    test: fleet.Test, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_key_is_tested_once_whatever_becomes_of_a_process(test: Test, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 1)  # pytest-xdist has one more
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
     steps: list[tuple[int, int]] = []
@@ -77,7 +77,7 @@ def test_keys_that_no_software_makes_are_left_out(monkeypatch: pytest.MonkeyPatc
         searched.extend(moduli)
         return shared_factors(moduli)
 
-    monkeypatch.setattr(fleet, "shared_factors", search)
+    monkeypatch.setattr(comparison, "shared_factors", search)
     facts = FleetFacts()
     for number, bits in enumerate((270_000, 16_385, 16_384, 2048)):
         facts.add(with_keys(f"192.0.2.{number}", rsa_host_key(_long(bits))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading.banner import LONGEST_BANNER
+from sshprobe.grading.checks.banner import LONGEST_BANNER
 from sshprobe.judging import Judge
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Observation, UserAuthentication

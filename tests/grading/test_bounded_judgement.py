@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.grading import is_gradeable, key_checks
-from sshprobe.grading.key_checks import judged_groups
+from sshprobe.grading import is_gradeable
+from sshprobe.grading.checks import group_numbers
+from sshprobe.grading.checks.group_numbers import judged_groups
 from sshprobe.grading.keys import safe_primes
 from sshprobe.grading.keys.blobs import RSAKey
 from sshprobe.grading.keys.safe_primes import BUDGET
@@ -50,10 +51,10 @@ def powers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         return 4
 
     monkeypatch.setattr(safe_primes, "power_modulo", lambda: power)
-    monkeypatch.setattr(key_checks, "kind_of_modulus", safe_primes.kind_of_modulus.__wrapped__)
-    key_checks._judged_group.cache_clear()
+    monkeypatch.setattr(group_numbers, "kind_of_modulus", safe_primes.kind_of_modulus.__wrapped__)
+    group_numbers._judged_group.cache_clear()
     yield computed
-    key_checks._judged_group.cache_clear()
+    group_numbers._judged_group.cache_clear()
 
 
 def cost(powers: list[int]) -> int:
@@ -65,14 +66,14 @@ def test_300_composite_groups(bits: int, powers: list[int]) -> None:
     groups = [sent(composite(bits)) for _ in range(100)] * 3
     judged = judged_groups(groups)
     assert (None in judged) is (bits > 2048)  # a hundred of 2048 bits are within bounds
-    # `key_checks` computes each twice here, as the cache between is taken away.
+    # `group_numbers` computes each twice here, as the cache between is taken away.
     assert 0 < cost(powers) <= 2 * BUDGET
     assert next(each for each in judged if each)[0].id == "group_exchange.not_safe_prime"
 
 
 def test_one_group_that_comes_often_is_tested_once() -> None:
     p = composite(1024)
-    key_checks._judged_group.cache_clear()
+    group_numbers._judged_group.cache_clear()
     safe_primes.kind_of_modulus.cache_clear()
     judged_groups([sent(p) for _ in range(300)])
     judged_groups([sent(p), *(sent(composite(1024)) for _ in range(5))] * 40)

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from sshprobe.grading import FleetFacts, FleetIndex, fleet
+from sshprobe.grading import FleetFacts, FleetIndex
+from sshprobe.grading.fleet import comparison
 from sshprobe.grading.keys import factoring
 from sshprobe.grading.keys.factoring import _exponent, is_factored, smooth_bound
 from sshprobe.grading.keys.small_factors import primes_below
@@ -107,10 +108,10 @@ def test_each_key_is_tested_once() -> None:
 def test_too_many_keys_are_said_not_to_be_tested(
     thorough: bool, with_gmpy2: bool, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert fleet.MODULI_FACTORED[thorough, with_gmpy2] == most
-    monkeypatch.setattr(fleet, "has_gmp", lambda: with_gmpy2)
-    monkeypatch.setattr(fleet, "FEW_MODULI", 0)
-    monkeypatch.setitem(fleet.MODULI_FACTORED, (thorough, with_gmpy2), 1)
+    assert comparison.MODULI_FACTORED[thorough, with_gmpy2] == most
+    monkeypatch.setattr(comparison, "has_gmp", lambda: with_gmpy2)
+    monkeypatch.setattr(comparison, "FEW_MODULI", 0)
+    monkeypatch.setitem(comparison.MODULI_FACTORED, (thorough, with_gmpy2), 1)
     assert report_of(rsa_host_key(PRIME), thorough=thorough).weak_keys != []
     found = report_of(rsa_host_key(PRIME), rsa_host_key(GOOD), thorough=thorough)
     assert (found.moduli_tested, found.weak_keys) == (False, [])

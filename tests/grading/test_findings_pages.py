@@ -23,7 +23,7 @@ PAGES = ROOT / "docs" / "findings"
 def ids_in_the_code() -> set[str]:
     """Each string that some call in `sshprobe.grading` gives as `id=`, or some table as "id"."""
     found: set[str] = set()
-    for path in (ROOT / "sshprobe" / "grading").glob("*.py"):
+    for path in (ROOT / "sshprobe" / "grading").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             values: list[ast.expr] = []
             if isinstance(node, ast.Call):
@@ -50,7 +50,7 @@ def test_every_id_in_the_code_is_explained() -> None:
 
 def test_every_explained_id_is_in_the_code() -> None:
     patterns = [re.escape(id).replace(r"\*", r"\w+") for id in ids_in_the_code()]
-    named = "".join(path.read_text() for path in (ROOT / "sshprobe" / "grading").glob("*.py"))
+    named = "".join(path.read_text() for path in (ROOT / "sshprobe" / "grading").rglob("*.py"))
     for id in finding_ids():
         assert f'"{id}"' in named or any(re.fullmatch(pattern, id) for pattern in patterns), id
 

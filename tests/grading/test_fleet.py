@@ -355,10 +355,10 @@ def test_what_is_no_list_is_said(data: bytes) -> None:
 
 
 def test_too_many_keys_without_gmpy2_are_said_not_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from sshprobe.grading import fleet
+    from sshprobe.grading.fleet import comparison
 
-    monkeypatch.setattr(fleet, "MODULI_WITHOUT_GMPY2", 2)
-    monkeypatch.setattr(fleet, "has_gmp", lambda: False)
+    monkeypatch.setattr(comparison, "MODULI_WITHOUT_GMPY2", 2)
+    monkeypatch.setattr(comparison, "has_gmp", lambda: False)
     hosts = [host(f"192.0.2.{i}", rsa_host_key(prime(256) * prime(256))) for i in range(3)]
     assert report(hosts).shared_primes is None
     assert report(hosts[:2]).shared_primes == []

@@ -9,7 +9,7 @@ import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, names_aead_cipher
 from sshprobe.grading import explain_finding, finding_ids, is_gradeable
-from sshprobe.grading.lists import FIELDS
+from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.weakness_codes import MEANINGS
 from sshprobe.model.observation import HostKey, Observation
 from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict

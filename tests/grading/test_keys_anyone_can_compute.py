@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sshprobe.grading.fleet import FINDINGS
-from sshprobe.grading.key_checks import _WEAKNESSES
+from sshprobe.grading.checks.key_numbers import _WEAKNESSES
+from sshprobe.grading.fleet.comparison import FINDINGS
 from sshprobe.grading.keys.blobs import rsa_key
 from sshprobe.grading.keys.points import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.grading.keys.weaknesses import weaknesses_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading.user_keys import accepted_signatures
+from sshprobe.grading.checks.user_keys import accepted_signatures
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy

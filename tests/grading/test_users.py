@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli import options
-from sshprobe.grading.fleet import answers_of
+from sshprobe.grading.fleet.facts import answers_of
 from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord

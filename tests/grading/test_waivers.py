@@ -9,7 +9,7 @@ import pytest
 
 from sshprobe.cli.fail_on import reached
 from sshprobe.grading import POINTS, is_gradeable
-from sshprobe.grading.waivers import applicable_waivers
+from sshprobe.grading.checks.waivers import applicable_waivers
 from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord, WaivedCount

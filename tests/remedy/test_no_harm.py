@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
-from sshprobe.grading.lists import WORDS
+from sshprobe.grading.offers import WORDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, available_profiles, load_profile

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, in_openssh, lookup
-from sshprobe.grading.lists import offers
+from sshprobe.grading.offers import offers
 from sshprobe.profiles import AuthenticationRule, Profile, Waiver, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.dropbear import ADDED, DEFINITIONS

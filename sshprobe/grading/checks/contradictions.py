@@ -21,9 +21,9 @@ from sshprobe.algorithms import (
     is_newer_than_known,
     lookup,
 )
-from sshprobe.grading.lists import FIELDS
+from sshprobe.grading.checks.terrapin import STRICT_KEX, offers_strict_kex
+from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.score import Judgement
-from sshprobe.grading.terrapin import STRICT_KEX, offers_strict_kex
 from sshprobe.model.observation import Observation
 
 _OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from sshprobe.algorithms import lookup, weakness_of
-from sshprobe.grading.checks import SAFE_MODULUS_BITS
 from sshprobe.grading.score import Judgement, order
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS
 from sshprobe.model import timestamps
 from sshprobe.model.observation import Certificate, HostKey, Observation
 from sshprobe.model.verdict import Severity

@@ -1,0 +1,178 @@
+"""Whether a server proved that it holds its host keys, and how large they are (RFC 4253 section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sshprobe.algorithms import lookup
+from sshprobe.grading.score import Judgement
+from sshprobe.grading.sizes import (
+    SAFE_MODULUS_BITS,
+    advised_bits,
+    exact_bits,
+    minimum_bits,
+)
+from sshprobe.model.observation import HostKey, Observation
+from sshprobe.model.verdict import Severity
+from sshprobe.profiles import Profile
+
+FACTORED_BITS = 1024
+"""RSA moduli of up to 829 bits have been factored (RSA-250, 2020); 512 bits cost less than a meal."""
+
+
+def is_of_type_asked_for(key: HostKey) -> bool:
+    """Whether a key is of the type that was negotiated, as far as the catalogue knows both (RFC 4253 section 7.1)."""
+    shown, asked = lookup("host_key", key.type), lookup("host_key", key.signature_algorithm)
+    if asked is None or not asked.family:
+        return True
+    return shown is not None and shown.family == asked.family
+
+
+def is_unproven(key: HostKey) -> bool:
+    """Whether the server's proof for a key was wrong, or the key is not of the type that was negotiated."""
+    return key.signature_verified is False or (key.signature_verified is None and not is_of_type_asked_for(key))
+
+
+def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
+    """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
+    seen: set[tuple[str, str]] = set()
+    # Smallest first: of two keys of one type the finding is about the smaller.
+    for key in sorted(observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
+        for judged in _judge_host_key(profile, key):
+            if (judged.id, key.type) not in seen:
+                seen.add((judged.id, key.type))
+                yield judged
+
+
+def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
+    if is_unproven(key):
+        yield Judgement(
+            id="host_key.unproven",
+            severity="high",
+            category="host_key",
+            algorithm=key.type,
+            message="the server did not prove that it holds this key"
+            if is_of_type_asked_for(key)
+            else f"the server showed this key when asked for {key.signature_algorithm}",
+            expected="a signature of this key over the exchange hash",
+            observed=f"a wrong signature ({key.signature_algorithm})"
+            if is_of_type_asked_for(key)
+            else f"a key of another type than {key.signature_algorithm}",
+            references=("RFC 4253 section 8",),
+        )
+        return
+    if key.signature_verified is None:
+        yield Judgement(
+            id="host_key.unverified",
+            severity="note",
+            category="host_key",
+            algorithm=key.type,
+            message="its signature could not be checked",
+            expected="a signature of this key over the exchange hash",
+            observed=f"not checked ({key.kex_algorithm})",
+            references=("RFC 4253 section 8",),
+        )
+    entry = lookup("host_key", key.type)
+    if entry is None or key.bits is None:
+        return
+    yield from _judge_size(profile, key, entry.family, key.bits)
+
+
+def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Iterator[Judgement]:
+    own, advised = minimum_bits(profile, family) or 0, advised_bits(profile, family) or 0
+    exact = exact_bits(profile, family)
+    small = family == "rsa" and bits < SAFE_MODULUS_BITS
+    severity: Severity = ("critical" if bits < FACTORED_BITS else "high") if small else "low"
+    expected = f"{max(own, advised, SAFE_MODULUS_BITS if small else 0)} bits or more"
+    deviation = bits < own
+    if bits < own:
+        message, source = f"the profile asks for {own}", "min_bits"
+    elif exact and bits not in exact:
+        expected = f"{' or '.join(map(str, exact))} bits"
+        message, source, deviation = f"the profile allows {expected}", "exact_bits", True
+    elif bits < advised:
+        message, source = f"the profile advises {advised}", "advised_bits"
+    elif small:
+        message, source = "less than 2048 is weak", "min_bits"
+    else:
+        return
+    yield Judgement(
+        id="host_key.size",
+        severity=severity,
+        category="host_key",
+        algorithm=key.type,
+        message=f"{bits} bits; {message}",
+        expected=expected,
+        observed=f"{bits} bits",
+        references=(*_source_of_size(profile, source), "NIST SP 800-131A Rev. 2"),
+        deviation=deviation,
+        weaknesses=("small-rsa",) if small else (),
+    )
+
+
+def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
+    rule = profile.host_key
+    return () if rule is None else (profile.cite(rule, where=getattr(rule, field).where or ""),)
+
+
+def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[str]:
+    """In words, the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
+
+    A key that was asked for and never came has none either. It is missed where the record is partial: where it is
+    whole all keys were asked for and came, or nobody asked (`--depth lists`).
+    """
+    sizes = _sizes_not_seen(profile, observation)
+    keys = observation.host_keys or ()
+    unproven = [key.type for key in keys if key.signature_verified is not True]
+    doubted = {key.type for key in keys if is_unproven(key)}
+    for type_ in dict.fromkeys(unproven):
+        if type_ in doubted or _size_of(type_) not in sizes:
+            yield f"proof of the {type_} host key"
+    if observation.status == "partial" and observation.depth != "lists":
+        yield from (f"the {name} host key" for name in _never_shown(observation) if _size_of(name) not in sizes)
+    for family, format in sizes:
+        yield f"size of the {family.upper()} host key" + ("" if format == "plain" else f" ({format})")
+
+
+def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[str, str]]:
+    """Family and format of each host key on offer whose size the profile bounds and no proven key showed."""
+    if profile.host_key is None:
+        return []
+    # A key without its proof is a claim, as any server can show any key.
+    shown = [key for key in observation.host_keys or () if key.bits is not None and key.signature_verified]
+    sized = {_size_of(key.type) for key in shown}
+    wanted = [_size_of(name) for name in observation.server_host_key_algorithms or ()]
+    return sorted(
+        {
+            each
+            for each in wanted
+            if each is not None and minimum_bits(profile, each[0]) is not None and each not in sized
+        }
+    )
+
+
+def _size_of(name: str) -> tuple[str, str] | None:
+    """The keys that share a size: family and format."""
+    entry = lookup("host_key", name)
+    return None if entry is None else (entry.family, entry.format)
+
+
+def _never_shown(observation: Observation) -> Iterator[str]:
+    """Yield the host keys on offer, by the first name of each, that are read here and did not come."""
+    seen = {_kind_of_key(key.type) for key in observation.host_keys or ()}
+    for name in observation.server_host_key_algorithms or ():
+        kind = _kind_of_key(name)
+        if kind is not None and kind not in seen:
+            seen.add(kind)
+            yield name
+
+
+def _kind_of_key(name: str) -> tuple[str, ...] | None:
+    """What tells one host key from another, however it signs; None of no key, and of those that need not exist.
+
+    Some servers list X.509 names without a certificate (Cisco IOS XE).
+    """
+    entry = lookup("host_key", name)
+    if entry is None or entry.family == "none" or entry.format not in ("plain", "openssh-cert"):
+        return None
+    return entry.family, entry.curve, entry.format, str(entry.hardware)

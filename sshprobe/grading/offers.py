@@ -1,0 +1,120 @@
+"""The name-lists of a KEXINIT as a server sent them (RFC 4253 section 7.1): both directions together, by algorithm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from sshprobe.algorithms import (
+    AlgorithmType,
+    canonical,
+    is_marker,
+    lookup,
+    names_aead_cipher,
+)
+from sshprobe.model.observation import Observation
+
+FIELDS: dict[AlgorithmType, tuple[tuple[str, str], ...]] = {
+    "kex": (("", "kex_algorithms"),),
+    "host_key": (("", "server_host_key_algorithms"),),
+    "cipher": (
+        ("client to server", "encryption_algorithms_client_to_server"),
+        ("server to client", "encryption_algorithms_server_to_client"),
+    ),
+    "mac": (
+        ("client to server", "mac_algorithms_client_to_server"),
+        ("server to client", "mac_algorithms_server_to_client"),
+    ),
+    "compression": (
+        ("client to server", "compression_algorithms_client_to_server"),
+        ("server to client", "compression_algorithms_server_to_client"),
+    ),
+}
+"""Direction and field of `Observation` for each class of algorithms."""
+
+
+WORDS: dict[AlgorithmType, str] = {
+    "kex": "key exchange methods",
+    "host_key": "host key algorithms",
+    "cipher": "ciphers",
+    "mac": "MACs",
+    "compression": "compression methods",
+}
+
+
+MOST_NAMES = 32
+"""Names of one algorithm that a finding has."""
+
+
+class Offer(msgspec.Struct):
+    """One algorithm as a server offers it, by whatever names and in whatever direction."""
+
+    names: list[str]
+    directions: list[str]
+
+    @property
+    def name(self) -> str:
+        """The one that stands for it: the shortest, which leaves out a vendor's "@..."."""
+        return min(self.names, key=lambda name: (len(name), name))
+
+    def observed(self) -> str:
+        """For people: the names, and the direction if it is but one of two."""
+        names = sorted(self.names)
+        text = ", ".join(names[:MOST_NAMES])
+        if len(names) > MOST_NAMES:
+            text += f" and {len(names) - MOST_NAMES:,} more names"
+        return f"{text} ({self.directions[0]} only)" if len(self.directions) == 1 and self.directions[0] else text
+
+
+def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer]:
+    """The algorithms of one class by canonical name, in the server's order. Markers and empty names are left out."""
+    found: dict[str, Offer] = {}
+    for direction, field in FIELDS[category]:
+        for name in getattr(observation, field) or ():
+            if not name or is_marker(name):
+                continue
+            offer = found.setdefault(canonical(category, name), Offer([], []))
+            if name not in offer.names:
+                offer.names.append(name)
+            if direction not in offer.directions:
+                offer.directions.append(direction)
+    return found
+
+
+def seen_lists(observation: Observation, category: AlgorithmType) -> list[list[str]]:
+    """The lists of a class that were seen, one for each direction, without markers and empty names.
+
+    What a server is left with is asked of each: one without a name ends every connection, whatever the other has.
+    """
+    found = [getattr(observation, field) for _, field in FIELDS[category]]
+    return [[name for name in names if name and not is_marker(name)] for names in found if names is not None]
+
+
+def is_observed(observation: Observation, category: AlgorithmType) -> bool:
+    """Whether any list of the class was seen."""
+    return any(getattr(observation, field) is not None for _, field in FIELDS[category])
+
+
+def missing_lists(observation: Observation, category: AlgorithmType) -> Iterator[str]:
+    """In words, the lists of a class that were not seen, or that leave nothing to negotiate."""
+    for direction, field in FIELDS[category]:
+        names = getattr(observation, field)
+        what = f"{WORDS[category]} {direction}".strip()
+        if names is None:
+            yield what
+        elif not any(_can_be_chosen(category, name) for name in names):
+            if category == "mac" and _all_aead(observation, direction):
+                continue
+            yield f"{what}: the list is empty"
+
+
+def _can_be_chosen(category: AlgorithmType, name: str) -> bool:
+    """Whether a client can choose an algorithm of the class by a name."""
+    return bool(name) and not is_marker(name) and not (category == "mac" and names_aead_cipher(name))
+
+
+def _all_aead(observation: Observation, direction: str) -> bool:
+    ciphers = getattr(observation, dict(FIELDS["cipher"])[direction])
+    entries = [lookup("cipher", name) for name in ciphers or ()]
+    return bool(entries) and all(entry is not None and entry.aead == "yes" for entry in entries)
