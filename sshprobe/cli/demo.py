@@ -125,19 +125,20 @@ class DemoReport:
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""
         from sshprobe.model.escape import escape_unprintable
-        from sshprobe.render.text.fleet_table import FleetTable
+        from sshprobe.render.text.fleet_table import fleet_table
         from sshprobe.render.text.phrases import count
+        from sshprobe.views.fleet import FleetBuilder
         from sshprobe.views.host_stats import record_stats, worst_first
 
         lines = [f"{count(len(self._endpoints), 'server')} on loopback:", *self._endpoints]
         if self.absent:
             lines += ["Not in the fleet:", *(f"  {each}" for each in self.absent)]
         text = "\n".join(map(escape_unprintable, lines)) + "\n"
-        table = FleetTable(terminal)
+        fleet = FleetBuilder()
         for record in self._hosts:
-            table.add(record)
+            fleet.add(record)
         if self._summary is not None:
-            text += "\n" + table.render(self._summary)
+            text += "\n" + fleet_table(fleet.build(self._summary), terminal)
         graded = [record for record in self._hosts if record.verdicts]
         if graded:
             worst = min(graded, key=lambda record: (worst_first(record_stats(record)), record.host, record.port))

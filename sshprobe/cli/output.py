@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
     from sshprobe.profiles import Profile
-    from sshprobe.render.text.fleet_table import FleetTable
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.jsonl import RecordWriter
     from sshprobe.views.host_stats import HostStats
@@ -172,7 +171,7 @@ class Human:
         kept_in: str | None = None,
         resumable: bool = False,
     ) -> None:
-        from sshprobe.render.text.fleet_table import FleetTable
+        from sshprobe.views.fleet import FleetBuilder
 
         self._terminal = terminal
         self._profiles = profiles if verbose else profiles[:1]
@@ -189,19 +188,15 @@ class Human:
         """What to do to see the blocks that are not shown."""
         self._hosts = 0
         self._judged = False
-        self._table, self._plain_table = (
-            FleetTable(each, verbose=verbose, kept_in=kept_in, resumable=resumable)
-            for each in (terminal, type(terminal)())
-        )
+        self._kept_in = kept_in
+        self._resumable = resumable
+        self._seen = FleetBuilder(verbose=verbose)
 
     def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
         """Show hosts; see `Audience`."""
         self._hosts += len(hosts)
         self._judged = self._judged or bool(seen.verdicts)
-        places = [host.host for host in hosts]
-        self._table.add_alike(seen, places, hosts[0].record)
-        if self._copy_to is not None:
-            self._plain_table.add_alike(seen, places, hosts[0].record)
+        self._seen.add_alike(seen, [host.host for host in hosts])
         if self._blocks:
             for host in hosts:
                 self._show(host.record())
@@ -222,19 +217,28 @@ class Human:
 
     def finish(self, summary: SummaryRecord) -> None:
         """Show the fleet, unless it is one host whose block says it all; then what was not verified of the profiles."""
-        self._write(self._end(summary, self._terminal, self._table))
+        self._write(self._end(summary, self._terminal))
 
     def copy(self, summary: SummaryRecord) -> None:
         """Write the same into the file that gets a copy."""
         from sshprobe.render.text.terminal import Terminal
 
         if self._copy_to is not None:
-            self._copy(self._end(summary, Terminal(), self._plain_table))
+            self._copy(self._end(summary, Terminal()))
 
-    def _end(self, summary: SummaryRecord, terminal: Terminal, table: FleetTable) -> str:
+    def _end(self, summary: SummaryRecord, terminal: Terminal) -> str:
+        from sshprobe.render.text.fleet_table import fleet_table
+
         text = ""
         if self._hosts != 1 or not self._blocks or summary.interrupted:
-            text += ("\n" if self._shown else "") + table.render(summary)
+            text += "\n" if self._shown else ""
+            text += fleet_table(
+                self._seen.build(summary),
+                terminal,
+                verbose=self._verbose,
+                kept_in=self._kept_in,
+                resumable=self._resumable,
+            )
         if self._judged and not self._blocks and terminal is self._terminal:
             words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
             text += "\n".join(terminal.wrap(words, indent="")) + "\n"

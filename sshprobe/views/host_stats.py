@@ -11,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from sshprobe.model.observation import Observation, Status
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import SEVERITIES, Finding, Grade, Verdict
+from sshprobe.model.verdict import SEVERITIES, Category, Finding, Grade, Verdict
+from sshprobe.views.host import says_the_same, software
 
 
 class Subject(NamedTuple):
@@ -21,6 +22,15 @@ class Subject(NamedTuple):
     """Id of a finding, as in "kex.terrapin"."""
     algorithm: str = ""
     """Algorithm or method, where to offer it is the finding: "3des-cbc"."""
+
+
+class WorstFinding(NamedTuple):
+    """The first finding that counts, and others that say the same of further algorithms. Fields as in `Finding`."""
+
+    id: str
+    category: Category
+    algorithms: tuple[str | None, ...]
+    message: str
 
 
 class VerdictStats(NamedTuple):
@@ -36,6 +46,8 @@ class VerdictStats(NamedTuple):
     grade_is_partial: bool
     severities: tuple[int, ...] = ()
     """For sorting, worse is less: findings that count, negative, of each severity from critical to low."""
+    worst: WorstFinding | None = None
+    """None: no finding counts."""
 
 
 class HostStats(NamedTuple):
@@ -48,6 +60,10 @@ class HostStats(NamedTuple):
     has_keys: bool
     """Whether host keys were seen, which are compared over the fleet."""
     verdicts: tuple[VerdictStats, ...]
+    software: str = ""
+    """As `sshprobe.views.host.software` names it."""
+    error: str | None = None
+    """As in the record."""
     fleet: tuple[Subject, ...] = ()
     """Subjects of its findings across the fleet that count, each once."""
     one_user: bool = False
@@ -74,8 +90,17 @@ def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostSta
     """Return what is counted of an observation and its verdicts."""
     users = seen.authentication_by_user
     one_user = users is not None and len(users) == 1 and seen.authentication_methods is not None
-    answered = seen.identification is not None
-    return HostStats(seen.status, answered, seen.connections, bool(seen.host_keys), verdicts, one_user=one_user)
+    said = seen.identification
+    return HostStats(
+        seen.status,
+        said is not None,
+        seen.connections,
+        bool(seen.host_keys),
+        verdicts,
+        software(said),
+        seen.error,
+        one_user=one_user,
+    )
 
 
 def record_stats(record: HostRecord) -> HostStats:
@@ -95,6 +120,7 @@ def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
             _subjects(verdict.findings),
             verdict.grade_is_partial,
             _severities(verdict),
+            _worst(verdict),
         )
         for verdict in verdicts
     )
@@ -121,6 +147,15 @@ def _severities(verdict: Verdict) -> tuple[int, ...]:
         if finding.counts:
             numbers[SEVERITIES.index(finding.severity)] -= 1
     return tuple(numbers[:-1])
+
+
+def _worst(verdict: Verdict) -> WorstFinding | None:
+    found = [each for each in verdict.findings if each.counts]
+    if not found:
+        return None
+    first = found[0]
+    same = [each for each in found if says_the_same(each) == says_the_same(first)]
+    return WorstFinding(first.id, first.category, tuple(each.algorithm for each in same), first.message)
 
 
 def worst_first(stats: HostStats) -> tuple[object, ...]:

@@ -16,9 +16,10 @@ from sshprobe.model.records import HostRecord, WaivedCount
 from sshprobe.model.verdict import Effect, Finding, Verdict, Waived
 from sshprobe.profiles import Profile, load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.render.text.fleet_table import FleetTable
+from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.fleet import FleetBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
 
@@ -287,7 +288,7 @@ def test_what_is_waived_is_never_cut_off() -> None:
 
 
 def test_the_table_and_the_summary_count_what_is_waived() -> None:
-    table, builder = FleetTable(Terminal(width=200)), SummaryBuilder()
+    table, builder = FleetBuilder(), SummaryBuilder()
     passwords = msgspec.structs.replace(SHA1, authentication_methods=["publickey", "password"])
     for observation in (SHA1, passwords, modern()):
         record = record_with(observation, waiver())
@@ -295,7 +296,7 @@ def test_the_table_and_the_summary_count_what_is_waived() -> None:
         builder.add(record)
     summary = builder.build(duration_ms=1)
     assert summary.waived == {"ours": WaivedCount(findings=2, hosts=2, compliant=1)}
-    text = table.render(summary)
+    text = fleet_table(table.build(summary), Terminal(width=200))
     assert "compliant with waivers (1 waived)" in text
     assert "password (1 waived)" in text
     assert "Under ours 2 findings are waived on 2 hosts; 1 of these is compliant with waivers." in text

@@ -5,9 +5,10 @@ import pytest
 
 from sshprobe.grading import FleetFacts
 from sshprobe.model.records import HostRecord
-from sshprobe.render.text.fleet_table import FleetTable
+from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.fleet import FleetBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import CLEAN, WANTING, captured, debian12, finding, judged
 
@@ -46,11 +47,12 @@ def test_no_line_of_a_finding_is_wider_than_the_screen(width: int) -> None:
 
 
 def table(records: list[HostRecord], width: int, *, cuts: bool = True) -> list[str]:
-    fleet, summary = FleetTable(Terminal(width, cuts=cuts)), SummaryBuilder()
+    fleet, summary = FleetBuilder(), SummaryBuilder()
     for record in records:
         fleet.add(record)
         summary.add(record)
-    return fleet.render(summary.build(duration_ms=1, fleet=FleetFacts().report())).splitlines()
+    view = fleet.build(summary.build(duration_ms=1, fleet=FleetFacts().report()))
+    return fleet_table(view, Terminal(width, cuts=cuts)).splitlines()
 
 
 def graded(*profiles: str) -> list[HostRecord]:

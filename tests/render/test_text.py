@@ -15,11 +15,12 @@ from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import Effect, Grade, Waived
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.render.text.fleet_table import SHOWN, SHOWN_VERBOSE, FleetTable
+from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import finding_details
 from sshprobe.render.text.labels import finding_label
 from sshprobe.render.text.terminal import Terminal, printable
+from sshprobe.views.fleet import SHOWN, SHOWN_VERBOSE, FleetBuilder
 from sshprobe.views.host_stats import subject_of
 from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
@@ -329,13 +330,14 @@ def fleet() -> list[HostRecord]:
 def render(
     records: list[HostRecord], *, verbose: bool = False, terminal: Terminal | None = None, kept_in: str | None = None
 ) -> str:
-    table = FleetTable(terminal or Terminal(), verbose=verbose, kept_in=kept_in)
+    table = FleetBuilder(verbose=verbose)
     summary, facts = SummaryBuilder(), FleetFacts()
     for record in records:
         facts.add(record)
         table.add(record)
         summary.add(record)
-    return table.render(summary.build(duration_ms=1500, fleet=facts.report()))
+    view = table.build(summary.build(duration_ms=1500, fleet=facts.report()))
+    return fleet_table(view, terminal or Terminal(), verbose=verbose, kept_in=kept_in)
 
 
 def test_a_sweep() -> None:
@@ -458,21 +460,21 @@ def test_where_all_records_are_is_said() -> None:
     ],
 )
 def test_an_interrupted_sweep_says_how_to_go_on(kept_in: str | None, resumable: bool, words: str) -> None:
-    table = FleetTable(Terminal(), kept_in=kept_in, resumable=resumable)
-    assert f"\nInterrupted: {words}\n" in table.render(SummaryBuilder().build(duration_ms=1, interrupted=True))
+    view = FleetBuilder().build(SummaryBuilder().build(duration_ms=1, interrupted=True))
+    assert f"\nInterrupted: {words}\n" in fleet_table(view, Terminal(), kept_in=kept_in, resumable=resumable)
 
 
 def test_names_that_servers_make_up_are_not_counted_without_end() -> None:
-    table = FleetTable(Terminal())
+    table = FleetBuilder()
     summary = SummaryBuilder()
     for index in range(6000):
-        made_up = finding("kex.unknown", "low", f"mine-{index}@example.org", "unknown")
+        made_up = finding("kex.unlisted", "low", f"mine-{index}@example.org", "unknown")
         findings = [made_up, *WANTING.findings]
         record = judged(captured("dropbear-2022.83"), msgspec.structs.replace(WANTING, findings=findings))
         table.add(record)
         summary.add(record)
     assert len(table._common) <= 4096
-    text = table.render(summary.build(duration_ms=1500))
+    text = fleet_table(table.build(summary.build(duration_ms=1500)), Terminal())
     assert "Most common: diffie-hellman-group14-sha256 on 6,000, hmac-sha1 on 6,000, password on 6,000." in text
 
 
@@ -573,11 +575,11 @@ def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
     )
     assert "?" not in host_block(whole, Terminal())
     for records, words in (([whole, partial], "1 host has a letter with ?"), ([whole, whole], None)):
-        table = FleetTable(Terminal())
+        table = FleetBuilder()
         builder = SummaryBuilder()
         for record in records:
             table.add(record)
             builder.add(record)
-        text = table.render(builder.build(duration_ms=1.0))
+        text = fleet_table(table.build(builder.build(duration_ms=1.0)), Terminal())
         assert ("A+?" in text) is (words is not None)
         assert words is None or words in text

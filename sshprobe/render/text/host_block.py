@@ -187,15 +187,19 @@ def _widths(groups: list[list[Finding]], terminal: Terminal) -> _Widths:
     category = max((len(CATEGORY_WORDS[group[0].category]) for group in groups), default=0)
     room = terminal.width - _MARGIN - category - _LEAST_MESSAGE_WIDTH
     room = max(_LEAST_NAME_WIDTH, min(room, _NAME_WIDTH))
-    found = [len(names(group, room)) for group in groups]
+    found = [len(_names(group, room)) for group in groups]
     return _Widths(category, max((each for each in found if each <= room), default=room), room)
+
+
+def _names(group: list[Finding], room: int) -> str:
+    return names(group[0].category, (each.algorithm for each in group), room)
 
 
 def _finding(group: list[Finding], widths: _Widths, terminal: Terminal) -> list[str]:
     finding = group[0]
     category = CATEGORY_WORDS[finding.category]
     word = finding.severity if finding.waived is None else "waived"
-    found = names(group, widths.room)
+    found = _names(group, widths.room)
     lead = f"  {word:<8}  {category:<{widths.category}}  {found:<{widths.name}}  "
     indent = " " * (_MARGIN + widths.category + widths.name)
     message = finding.message

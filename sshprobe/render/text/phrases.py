@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Protocol
 
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.model.verdict import Category
 
 
 class Ended(Protocol):
@@ -17,6 +17,10 @@ class Ended(Protocol):
     def status(self) -> Status:
         """How the host ended."""
 
+    @property
+    def error(self) -> str | None:
+        """Why, in words."""
+
 
 def methods_seen_for(record: HostRecord) -> str:
     """Return for whom methods were seen: "the users root and nobody", "the user root alone". Empty: nothing tells."""
@@ -25,20 +29,32 @@ def methods_seen_for(record: HostRecord) -> str:
     return f"the users {', '.join(others)} and {last}" if others else f"the user {last} alone" if last else ""
 
 
-def compliance(verdict: Verdict) -> str:
+class Complying(Protocol):
+    """A verdict, or what is counted of one."""
+
+    @property
+    def compliant(self) -> bool | None:
+        """As in `Verdict`."""
+
+    @property
+    def waived(self) -> int:
+        """How many findings are waived."""
+
+
+def compliance(verdict: Complying) -> str:
     """Return what can be said about the profile as a whole."""
     if verdict.compliant and verdict.waived:
         return "compliant with waivers"
     return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
 
 
-def names(findings: Sequence[Finding], room: int) -> str:
-    """Return the algorithms of findings in at most `room` characters: "aes128-cbc, aes192-cbc +1".
+def names(category: Category, algorithms: Iterable[str | None], room: int) -> str:
+    """Return the algorithms of findings of one category in at most `room` characters: "aes128-cbc, aes192-cbc +1".
 
     The first is named in any case. Of authentication methods that is `password`, if it is one: others mean the same
     and are known to fewer. A finding about the group exchange has no algorithm, and is named so.
     """
-    found = [finding.algorithm or _NAMELESS.get(finding.category, "") for finding in findings]
+    found = [algorithm or _NAMELESS.get(category, "") for algorithm in algorithms]
     found.sort(key=lambda name: name != "password")
     for shown in range(len(found), 1, -1):
         left = len(found) - shown
@@ -48,7 +64,7 @@ def names(findings: Sequence[Finding], room: int) -> str:
     return found[0] + (f" +{len(found) - 1}" if len(found) > 1 else "")
 
 
-_NAMELESS = {"group_exchange": "group exchange"}
+_NAMELESS: dict[Category, str] = {"group_exchange": "group exchange"}
 
 
 def status(record: Ended) -> str:
@@ -56,7 +72,7 @@ def status(record: Ended) -> str:
     return _STATUSES.get(record.status, record.status)
 
 
-def outcome(record: HostRecord) -> str:
+def outcome(record: Ended) -> str:
     """Return how the host ended and why: "timeout: no connection within 5 s"; once, where both say the same."""
     words, error = status(record), record.error
     if not error:

@@ -1,0 +1,163 @@
+"""Many hosts as one view: the worst of them as rows, and counts of all. Memory follows the rows, not the hosts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from operator import itemgetter
+
+import msgspec
+
+from sshprobe.model.observation import endpoint
+from sshprobe.model.records import HostRecord, SummaryRecord
+from sshprobe.views.host_stats import HostStats, Place, Subject, record_stats, worst_first
+
+SHOWN = 100
+"""Rows of hosts that answered, the worst."""
+
+SHOWN_VERBOSE = 1000
+"""The same with -v, and as many rows of hosts that gave no answer."""
+
+_SHOWN_SILENT = 10
+"""Hosts that gave no answer or were excluded have rows up to this many, and beyond it are only counted."""
+
+_COUNTED_SUBJECTS = 4096
+"""Subjects in the count of what is most common. Servers can make names up, so it needs a bound."""
+
+_MOST_COMMON = 3
+
+_SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
+
+_NUMBERS = re.compile(r"(\d+)")
+
+
+class FleetRow(msgspec.Struct, frozen=True):
+    """One host. Hosts that are alike share their `stats`."""
+
+    target: str
+    host: str
+    port: int
+    stats: HostStats
+
+
+class FleetView(msgspec.Struct, frozen=True, kw_only=True):
+    """Many hosts, worst first, and what they have in common."""
+
+    summary: SummaryRecord
+    profiles: list[str]
+    """Ids. The first one decides the order of rows."""
+    rows: list[FleetRow]
+    """The worst hosts first; those without a verdict last."""
+    hidden: int
+    """Hosts that have no row, and are no worse than those that have one."""
+    hidden_silent: int
+    """Hosts that have no row because they gave no answer or were excluded."""
+    excluded: int
+    servers: int
+    """Hosts that sent an identification."""
+    partial: int
+    """Graded hosts whose letter is partial: not everything was seen that can cost points."""
+    one_user: int
+    """Graded hosts that showed the authentication methods of their first user alone."""
+    common: list[tuple[Subject, int]]
+    """The most common subjects of findings, and on how many hosts each is: three, and all that tie with the third."""
+
+
+class _FirstRows:
+    """Keeps the rows that come first, `limit` of them; counts all."""
+
+    def __init__(self, limit: int) -> None:
+        self.count = 0
+        self.bar: tuple[object, ...] | None = None
+        """Rows whose key is not below this one will not be among the first."""
+        self._limit = limit
+        self._rows: list[tuple[tuple[object, ...], FleetRow]] = []
+
+    def add(self, key: tuple[object, ...], row: FleetRow) -> None:
+        """Keep a row. Sorting once for many rows is cheaper than a heap."""
+        self._rows.append((key, row))
+        if len(self._rows) >= 2 * self._limit:
+            self._rows = self.rows()
+            self.bar = self._rows[-1][0]
+
+    def rows(self) -> list[tuple[tuple[object, ...], FleetRow]]:
+        """Return keys and rows in order."""
+        return sorted(self._rows, key=itemgetter(0))[: self._limit]
+
+
+class FleetBuilder:
+    """Takes hosts as they finish and keeps a row of the worst of them. `verbose`: more rows."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
+        self._rows = _FirstRows(SHOWN_VERBOSE if verbose else SHOWN)
+        self._silent = _FirstRows(SHOWN_VERBOSE if verbose else _SHOWN_SILENT)
+        self._excluded = self._servers = self._partial = self._one_user = 0
+        self._profiles: dict[str, None] = {}
+        self._common: Counter[Subject] = Counter()
+
+    def add(self, record: HostRecord) -> None:
+        """Add one host."""
+        self.add_alike(record_stats(record), [record])
+
+    def add_alike(self, stats: HostStats, hosts: Sequence[Place]) -> None:
+        """Add hosts that share their stats."""
+        number = len(hosts)
+        self._servers += number * stats.answered
+        self._excluded += number * (stats.status == "excluded")
+        rows = self._rows
+        if stats.verdicts:
+            self._profiles.update(dict.fromkeys(each.profile for each in stats.verdicts))
+            self._one_user += number * stats.one_user
+            self._partial += number * any(each.grade_is_partial for each in stats.verdicts)
+            self._count(stats.verdicts[0].subjects, number)
+            self._count(stats.fleet, number)
+        elif stats.status in _SILENT:
+            rows = self._silent
+            if not self._verbose:
+                hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # beyond that none of them is listed
+        rows.count += number
+        order = worst_first(stats)
+        for host in hosts:
+            if rows.bar is not None and rows.bar < order:
+                break  # nor do the others come before it
+            key = (*order, _natural(host.host if host.port == 22 else endpoint(host.host, host.port)))
+            if rows.bar is None or key < rows.bar:
+                rows.add(key, FleetRow(host.target, host.host, host.port, stats))
+
+    def _count(self, subjects: Iterable[Subject], hosts: int) -> None:
+        for subject in subjects:
+            self._common[subject] += hosts
+        if len(self._common) > _COUNTED_SUBJECTS:
+            self._common = Counter(dict(self._common.most_common(_COUNTED_SUBJECTS // 2)))
+
+    def build(self, summary: SummaryRecord) -> FleetView:
+        """Return the view of all hosts so far."""
+        rows = self._rows.rows()
+        silent = self._silent.rows() if self._verbose or self._silent.count <= _SHOWN_SILENT else []
+        least = min((number for _, number in self._common.most_common(_MOST_COMMON)), default=0)
+        return FleetView(
+            summary=summary,
+            profiles=list(self._profiles),
+            rows=[row for _, row in sorted([*rows, *silent], key=itemgetter(0))],
+            hidden=self._rows.count - len(rows),
+            hidden_silent=self._silent.count - len(silent),
+            excluded=self._excluded,
+            servers=self._servers,
+            partial=self._partial,
+            one_user=self._one_user,
+            common=[(subject, number) for subject, number in self._common.most_common() if number >= least],
+        )
+
+
+def _natural(text: str) -> tuple[tuple[int, str], ...]:
+    """Return a key that sorts 10.0.0.9 before 10.0.0.10."""
+    return tuple(map(_natural_part, _NUMBERS.split(text)))
+
+
+@lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and the dots between them
+def _natural_part(part: str) -> tuple[int, str]:
+    # A number of very many digits stays text: it is not a part of an address.
+    return (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)
