@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from operator import attrgetter
 
+from sshprobe.net.clock import Timers, running_clock
 from sshprobe.net.dial import Address
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.net.network import Handler, TimerHandle
@@ -55,7 +56,6 @@ class EpollNetwork:
     def __init__(self) -> None:
         self._connections: dict[int, EpollConnection] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._timers: set[asyncio.TimerHandle] = set()
         self._is_open = False
         self.due = float("inf")
         """When the deadlines are looked at next, by the clock of deadlines."""
@@ -80,9 +80,12 @@ class EpollNetwork:
     def open(self) -> None:
         """Begin."""
         self._loop = asyncio.get_running_loop()
-        self.time = self._loop.time
         self._poll = poll_set()
-        self._began = self.time()
+        self._clock = running_clock()
+        self._clock.start()
+        self._timers = Timers(self._clock)
+        self.time = self._clock.time
+        self._began = self._loop.time()
         self._is_open = True
         self._loop.add_reader(self._poll.fileno(), self._ready)
 
@@ -94,9 +97,8 @@ class EpollNetwork:
             self._coalescing.cancel()
         if self._timer is not None:
             self._timer.cancel()
-        for timer in self._timers:
-            timer.cancel()
-        self._timers.clear()
+        self._timers.cancel()
+        self._clock.stop()
         for connection in list(self._connections.values()):
             connection.close()
         self._poll.close()
@@ -107,14 +109,7 @@ class EpollNetwork:
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
         """Call `callback` after `seconds` of the network's clock."""
-
-        def fire() -> None:
-            self._timers.discard(timer)
-            callback()
-
-        timer = self._loop.call_later(seconds, fire)
-        self._timers.add(timer)
-        return timer
+        return self._timers.call_later(seconds, callback)
 
     # -- for connections ---------------------------------------------------------------------------------------------
 
@@ -139,7 +134,7 @@ class EpollNetwork:
         self.due = deadline
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(max(deadline, self.time() + TICK), self._look)
+        self._timer = self._loop.call_later(max(deadline - self.time(), TICK), self._look)
 
     # -- callbacks of the loop ---------------------------------------------------------------------------------------
 
@@ -172,7 +167,7 @@ class EpollNetwork:
         """Serve what is ready. Returns how many connections were."""
         # Nothing is dialled before the end of a round, so no descriptor that is closed in it is used again while there
         # are events of its old connection. A connection that is made has room to send: POLLOUT then means nothing.
-        begun, self._began = self._began, self.time()
+        begun, self._began = self._began, self._loop.time()
         happened = self._poll.poll(0, EVENTS)
         if not happened:
             return 0
@@ -220,14 +215,13 @@ class EpollNetwork:
             if self._is_open:
                 self._serve()
         now = self.time()
-        lost = now - self.due
         self._timer = None
         self.due = float("inf")
         self.in_round = True
         for connection in list(self._connections.values()):
             if connection.is_open and connection.deadline <= now:
                 try:
-                    connection.on_deadline(lost)
+                    connection.on_deadline()
                 except Exception as error:
                     connection.fail_internally(error)
         self._end_round()

@@ -11,7 +11,6 @@ from typing import Protocol
 
 from sshprobe.net.dial import Address, connect_error, network_error, no_connection_in_time
 from sshprobe.net.network import Handler
-from sshprobe.net.stream import GIVEN_BACK
 from sshprobe.platform import MORE_COMES, POLL_FAILED, POLL_READABLE, POLL_TO_THE_END, STREAM_NONBLOCKING
 
 _log = logging.getLogger("sshprobe")
@@ -21,9 +20,6 @@ READ = 16_384
 
 STEPS = 64
 """Events of a connection that are told apart when a round is sorted."""
-
-LATE = 0.1
-"""Seconds by which the look at the deadlines may come late before they are doubted."""
 
 _CONNECTING = frozenset({0, errno.EINPROGRESS})
 
@@ -64,7 +60,6 @@ class EpollConnection:
         "_last",
         "_network",
         "_number",
-        "_put_off",
         "_socket",
         "_unsent",
         "address",
@@ -92,7 +87,6 @@ class EpollConnection:
         self.is_made = False
         """Whether the other side accepted it."""
         self._network = network
-        self._put_off = False
         self._unsent: bytes | None = None
         self._last = False
         self._came: bytes | OSError | None = None
@@ -113,7 +107,6 @@ class EpollConnection:
     def wait_until(self, deadline: float) -> None:
         """Call `expired` at `deadline`, or up to `TICK` later, unless it is changed before."""
         self.deadline = deadline
-        self._put_off = False
         if deadline < self._network.due:
             self._network.due_at(deadline)
 
@@ -251,13 +244,10 @@ class EpollConnection:
             if self.is_open:
                 self.handler.unsent(network_error(error))
 
-    def on_deadline(self, lost: float) -> None:
-        """Take the end of a wait. `lost`: seconds in which this process did not run; they are given back, once."""
-        if lost > LATE and not self._put_off:
-            self._put_off = True
-            self.deadline = self._network.time() + min(lost, GIVEN_BACK)
-        elif not self.is_made:
+    def on_deadline(self) -> None:
+        """Call the handler: its deadline has passed."""
+        if self.is_made:
+            self.handler.expired()
+        else:
             self.close()
             self.handler.broken(no_connection_in_time(self.timeout))
-        else:
-            self.handler.expired()

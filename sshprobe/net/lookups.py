@@ -19,6 +19,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from sshprobe.net.clock import running_clock
+
 Answer = tuple[Any, ...]
 """One address as `socket.getaddrinfo` returns it: family, type, protocol, canonical name, address."""
 
@@ -42,17 +44,16 @@ async def look_up(host: str, family: int, timeout: float) -> list[Answer]:
     `LookupTimeout` after it, and `OSError` (ENOMEM) where no thread can be started.
     """
     pool = _pool
+    clock = running_clock()
     lookup = _Lookup(host, family)
     pool.add(lookup)
     try:
         while not lookup.started.done():
             left = max(pool.last_change + STUCK_SECONDS - time.monotonic(), timeout)
             before = pool.last_change
-            await asyncio.wait([lookup.started], timeout=left)
-            if not lookup.started.done() and pool.last_change == before:
+            if not await clock.wait_for(lookup.started, left) and pool.last_change == before:
                 raise LookupTimeout(f"the resolver hangs: all of {MAX_LOOKUPS} lookups still wait for an answer")
-        await asyncio.wait([lookup.answer], timeout=timeout)
-        if not lookup.answer.done():
+        if not await clock.wait_for(lookup.answer, timeout):
             raise LookupTimeout(f"no answer from the resolver within {timeout:g} s")
         return lookup.answer.result()
     finally:

@@ -167,41 +167,35 @@ async def test_what_came_while_this_process_did_not_run_is_in_time(network: Epol
     assert connection.heard == ["connected", "hello", "expired"]
 
 
-async def test_lost_time_is_given_back_once(network: EpollNetwork) -> None:
-    with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
-        for each in (filling, more):
-            each.setblocking(False)
-            each.connect_ex(server.getsockname())
-        connection = Recorder(network, server.getsockname()[1])
-        start = network.time()
-        connection.dial(0.1)
-        time.sleep(0.5)  # noqa: ASYNC251
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert connection.heard == []
-        while not connection.over.is_set():
-            time.sleep(0.15)  # noqa: ASYNC251 - late again each time
-            await asyncio.sleep(0.001)
-            assert network.time() - start < 10
-    assert connection.heard == ["timeout"]
+async def test_lost_time_extends_every_deadline_by_as_much(network: EpollNetwork) -> None:
+    """That of a connect, and that of an answer; what is there by then is read first."""
+    with listening(backlog=0) as full, listening() as server, ExitStack() as stack:
+        for _ in range(2):
+            filling = stack.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(full.getsockname())
+        dead, silent = Recorder(network, full.getsockname()[1]), Recorder(network, server.getsockname()[1])
+        began, began_here = network.time(), time.monotonic()
+        dead.dial(0.3)
+        silent.dial(0.3)
+        await silent.made.wait()
+        time.sleep(2.5)  # noqa: ASYNC251 - as if stopped
+        async with asyncio.timeout(20):
+            await dead.over.wait()
+            await silent.over.wait()
+        assert time.monotonic() - began_here - (network.time() - began) > 2.3
+    assert (dead.heard, silent.heard) == (["timeout"], ["connected", "expired"])
 
 
-async def test_of_a_long_stop_no_more_is_given_back_than_a_question_has(
-    network: EpollNetwork, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Else the silent servers of a scan that was stopped for an hour would hold it for another."""
-    monkeypatch.setattr("sshprobe.net.epoll_connection.GIVEN_BACK", 0.2)
-    with listening() as server:
-        connection = Recorder(network, server.getsockname()[1])
-        connection.dial(5)
-        await connection.made.wait()
-        time.sleep(1)  # noqa: ASYNC251
-        stopped_until = time.monotonic()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        assert stopped_until < connection.connection.deadline < stopped_until + 0.7
-        await connection.over.wait()
-    assert connection.heard == ["connected", "expired"]
+async def test_a_timer_waits_for_lost_time_too(network: EpollNetwork) -> None:
+    fired = asyncio.Event()
+    began = network.time()
+    network.call_later(0.3, fired.set)
+    network.call_later(0.2, fired.set).cancel()
+    time.sleep(2.5)  # noqa: ASYNC251 - as if stopped
+    async with asyncio.timeout(20):
+        await fired.wait()
+    assert network.time() - began + 0.002 >= 0.3
 
 
 async def test_closing_drops_everything() -> None:
