@@ -1,0 +1,85 @@
+"""A scan that does not run for a while: stopped, or blocked by who does not read its output. No host pays for it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.server import Peer, ScriptedServer
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
+COMMAND = [sys.executable, "-W", "error", "-m", "sshprobe", "scan", "--format", "jsonl"]
+TIMES = ["--timeout", "3", "--host-timeout", "4", "--connect-timeout", "3"]
+STOPPED = 5.0
+"""Seconds: longer than a host may take."""
+
+
+async def slow(peer: Peer) -> None:
+    await asyncio.sleep(0.5)
+    await peer.identify()
+    await asyncio.sleep(0.5)
+    await peer.serve_from_kexinit()
+
+
+def hosts(port: int, number: int) -> list[str]:
+    return [f"127.0.0.{last}:{port}" for last in range(1, number + 1)]
+
+
+def check(output: bytes, number: int) -> None:
+    records = [json.loads(line) for line in output.splitlines()]
+    found = [record for record in records if record["type"] == "host"]
+    assert Counter((record["status"], record.get("error")) for record in found) == {("ok", None): number}
+    assert max(record["duration_ms"] for record in found) <= 4000
+
+
+@pytest.mark.parametrize("depth", ["lists", "keys"])
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_no_host_is_out_of_time_because_the_scan_was_stopped(depth: str, workers: int) -> None:
+    async with ScriptedServer("0.0.0.0", slow) as server, asyncio.timeout(100):
+        options = ["-c", "20", "--rate", "0", "--depth", depth, "--workers", str(workers), *TIMES]
+        run = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            *options,
+            *hosts(server.port, 20),
+            env=ENVIRONMENT,
+            stdout=asyncio.subprocess.PIPE,
+            process_group=0,
+        )
+        try:
+            while server.connections < 20:  # noqa: ASYNC110 - the server counts
+                await asyncio.sleep(0.01)
+            os.killpg(run.pid, signal.SIGSTOP)
+            await asyncio.sleep(STOPPED)
+            os.killpg(run.pid, signal.SIGCONT)
+            output, _ = await run.communicate()
+        finally:
+            if run.returncode is None:
+                os.killpg(run.pid, signal.SIGKILL)
+                await run.wait()
+    check(output, 20)
+
+
+@pytest.mark.parametrize("depth", ["lists", "keys"])
+async def test_no_host_is_out_of_time_because_nobody_reads_the_output(depth: str) -> None:
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    async with ScriptedServer("0.0.0.0", slow) as server, asyncio.timeout(100):
+        options = ["-c", "10", "--rate", "20", "--depth", depth, "--workers", "1", *TIMES]
+        run = await asyncio.create_subprocess_exec(
+            *COMMAND, *options, *hosts(server.port, 20), env=ENVIRONMENT, stdout=writer
+        )
+        os.close(writer)
+        await asyncio.sleep(STOPPED + 2)
+        with os.fdopen(reader, "rb") as stream:
+            output = await asyncio.to_thread(stream.read)
+        await run.wait()
+    check(output, 20)
