@@ -6,7 +6,7 @@ which a scan does not need.
 
 from __future__ import annotations
 
-from sshprobe.remedy.grade import grade
+from sshprobe.remedy.hints import grade
 from sshprobe.remedy.remedy_cache import RemedyCache
 from sshprobe.remedy.search import remedy
 

@@ -25,7 +25,8 @@ from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 from sshprobe.profiles.model import HostKeyRule, Rule
-from sshprobe.remedy.context import CHACHA20, KEYWORDS
+from sshprobe.remedy.context import CHACHA20
+from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.login_lines import client_login, server_login
 from sshprobe.remedy.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 

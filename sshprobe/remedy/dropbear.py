@@ -111,9 +111,9 @@ def dropbear_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 def _definitions(
     context: RemedyContext, before: Verdict, category: AlgorithmType, version: tuple[int, int]
 ) -> Iterator[Step]:
-    found = offers(context.observation, category)
+    found = context.offered[category]
     offered = [name for offer in found.values() for name in offer.names]
-    costly = [name for name in offered if canonical(category, name) in context.costly[category]]
+    costly = [name for name in offered if canonical(category, name) in context.to_remove[category]]
     known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
     taken = _taken(known, offered, costly, ())
     lists = [names for names in seen_lists(context.observation, category) if names]
@@ -129,7 +129,7 @@ def _definitions(
             return
         yield from steps
         taken = _taken(known, [*offered, *bad], [*costly, *bad], good)
-    if category == "kex" and context.wants_post_quantum:
+    if category == "kex" and context.needs_post_quantum:
         yield from _post_quantum(before, known)
     for each in taken:
         why = reasons_to_go(before, category, [name for name in costly if each.covers(name)])

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sshprobe.algorithms import in_openssh
 from sshprobe.grading.users import methods_for_everybody
 from sshprobe.profiles import AuthenticationRule
-from sshprobe.remedy.context import RemedyContext, openssh_version
+from sshprobe.remedy.context import RemedyContext
 
 METHODS = {
     "password": "PasswordAuthentication no",
@@ -74,7 +74,7 @@ def chain_lines(rule: AuthenticationRule, on: Iterable[str], release: str | None
 def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list[str]:
     """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
     rule = context.profile.authentication
-    version = openssh_version(context.observation)
+    version = context.version
     allowed = set() if rule is None else set(rule.passing)
     listed = methods_for_everybody(context.observation)
     lines: list[str] = []

@@ -8,25 +8,20 @@ from functools import partial
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
-from sshprobe.grading.offers import FIELDS, offers
+from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Platform
 from sshprobe.model.verdict import Finding, Verdict
-from sshprobe.remedy.context import (
-    NEW_KEY,
-    NO_GSS,
-    SSH1,
-    RemedyContext,
+from sshprobe.remedy.context import NEW_KEY, NO_GSS, SSH1, RemedyContext, not_waived
+from sshprobe.remedy.kept_names import (
     config_line,
     has_keyword,
     host_key_plan,
+    kept_names,
     no_gss_refused,
-    not_waived,
-    openssh_version,
     proves_keys,
-    remaining,
 )
 from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
 from sshprobe.remedy.platforms import UNNAMED
@@ -53,14 +48,14 @@ NOT_ALONE = "so that what is waived is not all that is left"
 
 
 def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """All steps that may help: `changes.needed` finds out which do."""
+    """All steps that may help: `minimal_steps` finds out which do."""
     yield from _protocol(context, before)
     for category in ALGORITHM_TYPES:
         if category == "kex":
             yield from _gss(context, before)
-        if category == "host_key" and context.costly["host_key"]:
+        if category == "host_key" and context.to_remove["host_key"]:
             yield from _host_key_algorithms(context, before)
-        elif category == "compression" and context.costly["compression"]:
+        elif category == "compression" and context.to_remove["compression"]:
             yield from _compression(context, before)
         elif category in context.lines and config_line(context, category) is not None:
             yield _list(context, before, category)
@@ -77,16 +72,16 @@ def _line(text: str | Iterable[str], effect: partial[Observation], *, comment: s
 
 def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
-    heeds_it = in_openssh(SSH1, openssh_version(context.observation)) is not False
+    heeds_it = in_openssh(SSH1, context.version) is not False
     if found and heeds_it and context.observation.kex_algorithms is not None:
         yield _line("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
 
 
 def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """The one option for all of them."""
-    found = offers(context.observation, "kex")
+    found = context.offered["kex"]
     gss = {same for same in found if same.startswith("gss-")}
-    gone = gss & context.costly["kex"]
+    gone = gss & context.to_remove["kex"]
     if not gone or no_gss_refused(context) is not None:
         return
     too = sorted(name for same in gss - gone for name in found[same].names)
@@ -100,15 +95,15 @@ def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _gone(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    kept = set(host_key_plan(context)[0] if category == "host_key" else remaining(context, category))
-    found = offers(context.observation, category).values()
+    kept = set(host_key_plan(context)[0] if category == "host_key" else kept_names(context, category))
+    found = context.offered[category].values()
     return sorted({name for offer in found for name in offer.names if name not in kept})
 
 
 def _added(context: RemedyContext, category: AlgorithmType, names: Iterable[str]) -> tuple[str, ...]:
-    there = {name for offer in offers(context.observation, category).values() for name in offer.names}
+    there = {name for offer in context.offered[category].values() for name in offer.names}
     new = [name for name in names if name not in there]
-    if category == "kex" and context.wants_post_quantum:
+    if category == "kex" and context.needs_post_quantum:
         quantum = [name for name in new if has_post_quantum([name])]
         new = [name for name in new if name not in quantum]
         found = (f"{', '.join(quantum)}: added, as the profile requires a post-quantum exchange",) if quantum else ()
@@ -120,7 +115,7 @@ def _added(context: RemedyContext, category: AlgorithmType, names: Iterable[str]
 
 
 def _list(context: RemedyContext, before: Verdict, category: AlgorithmType) -> Step:
-    names = [name for name in remaining(context, category) if not name.startswith("gss-")]
+    names = [name for name in kept_names(context, category) if not name.startswith("gss-")]
     gone = [name for name in _gone(context, category) if not name.startswith("gss-")]
     return _line(
         config_line(context, category) or "",
@@ -144,7 +139,7 @@ def _with_names(observation: Observation, *, category: AlgorithmType, names: lis
 def _compression(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     line = config_line(context, "compression")
     if line is not None:
-        gone = sorted(context.costly["compression"])
+        gone = sorted(context.to_remove["compression"])
         yield _line(
             line,
             partial(_with_compression, line=line),

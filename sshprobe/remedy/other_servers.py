@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from sshprobe.algorithms import ALGORITHM_TYPES, lookup
-from sshprobe.grading.offers import WORDS, offers
+from sshprobe.grading.offers import WORDS
 from sshprobe.grading.users import accepted_without_credential, methods_for_everybody
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
@@ -33,7 +33,7 @@ PLACES = {"openssh_for_windows": r"its options are in %ProgramData%\ssh\sshd_con
 """Where to change it (Microsoft's documentation of OpenSSH for Windows, server configuration)."""
 
 
-def plain_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
+def other_server_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """What to change, in words, and what it comes to."""
     yield from _protocol(context, before)
     yield from _algorithms(context, before)
@@ -41,7 +41,7 @@ def plain_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     yield from _authentication(context, before)
 
 
-def said_first(observation: Observation, steps: list[Step]) -> str | None:
+def preamble(observation: Observation, steps: list[Step]) -> str | None:
     """Where the software has its options, or that it has none for the algorithms that are to go."""
     found = observation.identification
     software = "" if found is None else found.software.lower()
@@ -65,14 +65,14 @@ def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 def _algorithms(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     for category in ALGORITHM_TYPES:
-        gone = context.costly[category]
-        found = offers(context.observation, category)
+        gone = context.to_remove[category]
+        found = context.offered[category]
         names = [name for same, offer in found.items() if same in gone for name in offer.names]
         if not names:
             continue
         what = f"{WORDS[category]}: "
         instead = context.lines.get(category)
-        chosen = context.chosen(category) or []
+        chosen = context.instead.get(category) or []
         left = [*chosen, *(name for same, offer in found.items() if same not in gone for name in offer.names)]
         why = (*reasons_to_go(before, category, names), *quantum_goes(context.observation, category, left))
         if instead is None:

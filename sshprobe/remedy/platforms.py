@@ -64,6 +64,12 @@ def platform_of(observation: Observation) -> Platform | None:
     return None if found is None else _platform(found.software, found.comments)
 
 
+def openssh_version(observation: Observation) -> str | None:
+    """Return the version of OpenSSH that a known system names, "9.2p1"; None for all others."""
+    found = observation.identification
+    return None if found is None or _platform(found.software, found.comments) is None else found.version
+
+
 @lru_cache(maxsize=1024)
 def _platform(software: str, comments: str | None) -> Platform | None:
     release = _RELEASE.fullmatch(software)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sshprobe.algorithms import AlgorithmType, canonical, is_marker, lookup, weakness_of
+from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_marker, lookup, names, weakness_of
 from sshprobe.grading.checks.terrapin import would_expose
 from sshprobe.grading.offers import FIELDS, offers
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, minimum_bits
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
 from sshprobe.model.observation import Observation
+from sshprobe.model.remedy import Platform
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 
 QUANTUM = (
@@ -41,15 +42,15 @@ def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool)
 
 
 def would_be_empty(
-    observation: Observation, category: AlgorithmType, costly: Collection[str], waived: Collection[str] = ()
+    observation: Observation, category: AlgorithmType, gone: Collection[str], waived: Collection[str] = ()
 ) -> bool:
-    """Whether some list that was seen has no name left, or only `waived` ones, when the `costly` ones go.
+    """Whether some list that was seen has no name left, or only `waived` ones, when the `gone` ones go.
 
     Both are canonical names.
     """
     return any(
         not any(
-            name and (same := canonical(category, name)) not in costly and same not in waived and not is_marker(name)
+            name and (same := canonical(category, name)) not in gone and same not in waived and not is_marker(name)
             for name in found
         )
         for _, field in FIELDS[category]
@@ -90,56 +91,77 @@ def choose(
     observation: Observation,
     profile: Profile,
     category: AlgorithmType,
-    costly: Collection[str],
+    gone: Collection[str],
     waived: Collection[str],
     *,
     strict: bool,
 ) -> list[str] | None:
-    """What to offer in place of the `costly` names. None: nothing need be; empty: something, and there is nothing.
+    """What to offer in place of the `gone` names. None: nothing need be; empty: something, and there is nothing.
 
     Something is needed where a list would be left without a name, and where a profile that requires a post-quantum
     exchange would lose the last one.
     """
-    if category == "kex" and loses_post_quantum(observation, profile, costly):
+    if category == "kex" and loses_post_quantum(observation, profile, gone):
         return [name for name in QUANTUM if takes(profile, "kex", name, strict=strict)][:1]
-    if would_be_empty(observation, category, costly):
+    if would_be_empty(observation, category, gone):
         return others(observation, profile, category)
-    if not waived or not would_be_empty(observation, category, costly, waived):
+    if not waived or not would_be_empty(observation, category, gone, waived):
         return None
     return others(observation, profile, category) or None
 
 
-def loses_post_quantum(observation: Observation, profile: Profile, costly: Collection[str]) -> bool:
+def loses_post_quantum(observation: Observation, profile: Profile, gone: Collection[str]) -> bool:
     """Whether a profile requires a post-quantum exchange, and all that there are go."""
     had = observation.kex_algorithms or ()
     if profile.kex is None or "post-quantum" not in profile.kex.require or not has_post_quantum(had):
         return False
-    return not has_post_quantum(name for name in had if canonical("kex", name) not in costly)
+    return not has_post_quantum(name for name in had if canonical("kex", name) not in gone)
+
+
+def post_quantum_exchanges(
+    profile: Profile, gone: Collection[str], platform: Platform | None, version: str | None, *, strict: bool
+) -> list[str]:
+    """Return the post-quantum exchanges that the profile takes, without the canonical names `gone`.
+
+    For OpenSSH those that its `version` offers by default or, if it offers none, those that it knows.
+    """
+    sound = [
+        name
+        for name in names("kex")
+        if has_post_quantum([name])
+        and canonical("kex", name) not in gone
+        and takes(profile, "kex", name, strict=strict)
+    ]
+    if platform is None:
+        return sound
+    entries = [entry for name in sound if (entry := lookup("kex", name)) is not None]
+    default = [entry.name for entry in entries if in_openssh(entry.openssh_default, version)]
+    return default or [entry.name for entry in entries if in_openssh(entry.openssh_in_code, version)]
 
 
 def in_place_of(
-    observation: Observation, category: AlgorithmType, costly: Collection[str], chosen: list[str] | None
+    observation: Observation, category: AlgorithmType, gone: Collection[str], chosen: list[str] | None
 ) -> str | None:
-    """The same in words; None where the costly names can go alone."""
+    """The same in words; None where the gone names can go alone."""
     if chosen is None:
         return None
-    gone = _names(observation, category, costly)
-    what = ", ".join(gone[:NAMED]) + (f" and {len(gone) - NAMED:,} more" if len(gone) > NAMED else "")
+    found = _names(observation, category, gone)
+    what = ", ".join(found[:NAMED]) + (f" and {len(found) - NAMED:,} more" if len(found) > NAMED else "")
     if not chosen:
         return f"have it offer another first, then take out {what}"
     return f"offer {' or '.join(chosen)} in place of {what}"
 
 
-def last_over_sha2(observation: Observation, costly: Collection[str], waived: Collection[str]) -> set[str]:
-    """The costly host key algorithms that had better stay: those over SHA-2 where SHA-1 alone would be left.
+def last_over_sha2(observation: Observation, gone: Collection[str], waived: Collection[str]) -> set[str]:
+    """The gone host key algorithms that had better stay: those over SHA-2 where SHA-1 alone would be left.
 
     It is so of documents that know no others. Where all that would be left is waived, another joins it.
     """
     names = dict.fromkeys(canonical("host_key", name) for name in observation.server_host_key_algorithms or () if name)
-    left = [name for name in names if name not in costly and name not in waived]
+    left = [name for name in names if name not in gone and name not in waived]
     if not left or not all(map(_is_over_sha1, left)):
         return set()
-    return {name for name in names if name in costly and not _is_over_sha1(name)}
+    return {name for name in names if name in gone and not _is_over_sha1(name)}
 
 
 def _is_over_sha1(name: str) -> bool:

@@ -14,13 +14,13 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import RemedyContext, is_openssh
 from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
-from sshprobe.remedy.grade import with_hints
+from sshprobe.remedy.hints import with_hints
 from sshprobe.remedy.openssh import openssh_steps
-from sshprobe.remedy.other_servers import plain_steps, said_first
+from sshprobe.remedy.other_servers import other_server_steps, preamble
 from sshprobe.remedy.platforms import platform_of
-from sshprobe.remedy.steps import Step, after, needed
+from sshprobe.remedy.steps import Step, after, minimal_steps
+from sshprobe.remedy.to_remove import remedy_context
 from sshprobe.remedy.what_if import usable
 
 FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
@@ -63,7 +63,7 @@ def remedy(
         commands=commands,
         short_commands=[*([KEYS.format(" and ".join(keys))] if short and keys else []), *short],
         long_commands=[change.comment for change in long],
-        advice=[] if openssh else _advice(said_first(observation, steps), changes),
+        advice=[] if openssh else _advice(preamble(observation, steps), changes),
         grade=promised.grade,
         score=promised.score,
         compliant=promised.compliant,
@@ -79,7 +79,7 @@ def planned(
     """The smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
     observation = shortened(observation)
     now = assess(observation, profile, strict=strict)
-    context = RemedyContext.of(observation, profile, now.findings, strict=strict)
+    context = remedy_context(observation, profile, now.findings, strict=strict)
     graded: dict[tuple[int, ...], tuple[Verdict, Observation]] = {}
 
     def promise(steps: Sequence[Step]) -> Verdict:
@@ -97,11 +97,11 @@ def planned(
         across = [(each.id, each.algorithm) for each in _across(fixed, profile, fleet)]
         return _promised(promised), usable(fixed, context.waived), across
 
-    plain = plain_steps if dropbear_version(observation) is None else dropbear_steps
-    find = openssh_steps if is_openssh(observation) else plain
+    others = other_server_steps if dropbear_version(observation) is None else dropbear_steps
+    find = openssh_steps if platform_of(observation) is not None else others
     before = _without_waived(now)
     before = msgspec.structs.replace(before, findings=[*before.findings, *_across(observation, profile, fleet)])
-    steps = needed(list(find(context, before)), outcome)
+    steps = minimal_steps(list(find(context, before)), outcome)
     promised = promise(steps)
     while steps and introduced(now, promised):
         # Never so far for what servers offer: the one goes without which the least is left that was not there before.

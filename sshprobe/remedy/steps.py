@@ -27,19 +27,19 @@ def after(observation: Observation, steps: Iterable[Step]) -> Observation:
     return reduce(lambda changed, step: step.effect(changed), steps, observation)
 
 
-def needed(steps: Sequence[Step], promise: Callable[[Sequence[Step]], object]) -> list[Step]:
-    """The steps without those that change nothing of the promise: what is left is the smallest set.
+def minimal_steps(steps: Sequence[Step], outcome: Callable[[Sequence[Step]], object]) -> list[Step]:
+    """Return the smallest set of the steps with the same outcome: no single step of it can be left out.
 
-    `promise` says what some of the steps come to. No single step of the result can be left out.
+    `outcome` returns what some of the steps come to.
     """
     kept = list(steps)
-    whole = promise(kept)
+    whole = outcome(kept)
     found = True
     while found:
         found = False
         for step in reversed(kept):
             others = [other for other in kept if other is not step]
-            if promise(others) == whole:
+            if outcome(others) == whole:
                 kept, found = others, True
                 break
     return kept

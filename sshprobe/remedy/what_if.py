@@ -122,7 +122,7 @@ def without_banner(observation: Observation) -> Observation:
     return msgspec.structs.replace(observation, authentication_banner=None)
 
 
-def usable(observation: Observation, waived: Mapping[str, Collection[str]]) -> tuple[int, ...]:
+def usable(observation: Observation, waived: Mapping[AlgorithmType, Collection[str]]) -> tuple[int, ...]:
     """Of each list of algorithms and of the methods, whether there is anything in it that a client could take.
 
     2: yes; 1: nothing but `waived`, canonical names by class; 0: no.

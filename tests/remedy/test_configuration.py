@@ -8,7 +8,7 @@ from sshprobe.algorithms import ALGORITHM_TYPES, canonical, in_openssh, lookup
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import FORBIDDING_WORDS, Profile, available_profiles, load_profile, parse_profile
 from sshprobe.remedy.configuration import NEWEST_OPENSSH, ssh_config, sshd_config
-from sshprobe.remedy.context import KEYWORDS
+from sshprobe.remedy.kept_names import KEYWORDS
 
 RELEASES = ("5.7", "6.6", "7.1", "7.3", "8.0", "8.4", "9.2", "9.9", NEWEST_OPENSSH)
 

@@ -8,15 +8,16 @@ import msgspec
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sshprobe.algorithms import ALGORITHM_TYPES
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile, Waiver, load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.remedy.context import RemedyContext, is_openssh
 from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
 from sshprobe.remedy.openssh import openssh_steps
-from sshprobe.remedy.other_servers import plain_steps
+from sshprobe.remedy.other_servers import other_server_steps
+from sshprobe.remedy.platforms import platform_of
 from sshprobe.remedy.steps import Step, after
+from sshprobe.remedy.to_remove import remedy_context
 from sshprobe.remedy.what_if import usable
 from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
@@ -50,9 +51,9 @@ def _waiver(finding: str) -> Waiver:
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
     before = grade(observation, profile, strict=strict)
-    context = RemedyContext.of(observation, profile, before.findings, strict=strict)
+    context = remedy_context(observation, profile, before.findings, strict=strict)
     before = msgspec.structs.replace(before, findings=[each for each in before.findings if each.waived is None])
-    find = openssh_steps if is_openssh(observation) else plain_steps
+    find = openssh_steps if platform_of(observation) else other_server_steps
     if dropbear_version(observation) is not None:
         find = dropbear_steps
     steps = [step for step in find(context, before) if step.change in found.changes]
@@ -70,8 +71,8 @@ def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile
     # Nothing that could be taken before, of a list that had something, is taken from everybody; and where something
     # did without a waiver, something does.
     waived = context.waived
-    bad: dict[str, frozenset[str]] = {
-        category: context.costly[category] | waived[category] for category in ALGORITHM_TYPES
+    bad: dict[AlgorithmType, frozenset[str]] = {
+        category: context.to_remove[category] | waived[category] for category in ALGORITHM_TYPES
     }
     was, now = usable(observation, bad), usable(after(observation, steps), waived)
     assert all(later >= earlier for earlier, later in zip(was, now, strict=True))

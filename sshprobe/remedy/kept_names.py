@@ -1,0 +1,218 @@
+"""Which names an OpenSSH server keeps, and the lines of sshd_config for them.
+
+A line must lock nobody out: names join it until the clients of the server's own release and of the next older one find
+one that they speak.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, lookup, names, weakness, weakness_of
+from sshprobe.grading.checks.terrapin import would_expose
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
+from sshprobe.profiles import FORBIDDING_WORDS
+from sshprobe.remedy.context import NO_GSS, RemedyContext, not_waived
+from sshprobe.remedy.replacements import post_quantum_exchanges
+
+KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
+    "kex": ("KexAlgorithms", "5.7+"),
+    "host_key": ("HostKeyAlgorithms", "7.0+"),
+    "cipher": ("Ciphers", "3.0+"),
+    "mac": ("MACs", "3.0+"),
+    "compression": ("Compression", "4.2+"),
+}
+"""sshd_config keyword of each class, and the releases of OpenSSH that know it (release notes; sshd_config(5))."""
+
+CLIENTS = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
+"""OpenSSH of RHEL 6 and of Debian 7 to 13: a fleet's clients are one of these or the next older one."""
+
+_WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
+"""Names that can stand in a line. Others of a server would be read as something else, by sshd ("-name", blanks) or by a
+program that the line goes through (the templates of Ansible), be they waived or not."""
+
+
+def has_keyword(context: RemedyContext, category: AlgorithmType) -> bool:
+    """Whether this release of OpenSSH has the option for a class. A release that hides itself is taken as recent."""
+    return in_openssh(KEYWORDS[category][1], context.version) is not False
+
+
+def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
+    """The names left when the costly ones go, in the server's order.
+
+    Where that leaves nothing but what is waived, or nothing that the next older release of OpenSSH speaks, names that
+    the profile allows and this release knows join them. Empty: there are none, or a host key has to be made first
+    (`host_key_plan`).
+    """
+    if category == "host_key":
+        found, new = host_key_plan(context)
+        return [] if new is not None else found
+    kept = _kept(context, category)
+    if category == "kex" and context.needs_post_quantum:
+        found = post_quantum_exchanges(
+            context.profile, context.to_remove["kex"], context.platform, context.version, strict=context.strict
+        )
+        kept = [*(name for name in found if name not in kept), *kept]
+    if category == "compression":
+        return kept
+    version = context.version
+    found = kept
+    if not not_waived(context, category, kept):
+        found = list(dict.fromkeys([*_replacements(context, category), *kept]))
+    if found and locked_out_clients(category, found, version):
+        found = [*found, *(name for name in _replacements(context, category) if name not in found)]
+        # No more than is needed for everyone.
+        while len(found) > len(kept) + 1 and not locked_out_clients(category, found[:-1], version):
+            found.pop()
+    if category == "kex" and found and not any(map(proves_keys, found)):
+        found = [*found, *(name for name in _replacements(context, category) if proves_keys(name))][: len(found) + 1]
+    return found if found and not locked_out_clients(category, found, version) else []
+
+
+def host_key_plan(context: RemedyContext) -> tuple[list[str], str | None]:
+    """The host key algorithms to offer, and the one of them, if any, whose key has to be made first.
+
+    A key that is there and signs another way comes before a new one: the RSA key of ssh-rsa makes rsa-sha2-512 too.
+    """
+    version = context.version
+    kept = _kept(context, "host_key")
+    does = bool(kept) and not locked_out_clients("host_key", kept, version)
+    if does and not_waived(context, "host_key", kept):
+        return kept, None
+    sound = _replacements(context, "host_key")
+    there = {_kind_of_key(name) for name in context.observation.server_host_key_algorithms or ()}
+    same = list(dict.fromkeys([*kept, *(name for name in sound if _kind_of_key(name) in there)]))
+    if len(same) > len(kept) and not locked_out_clients("host_key", same, version):
+        return same, None
+    for family in ("ed25519", "ecdsa", "rsa"):
+        for name in sound:
+            alike = [other for other in sound if _kind_of_key(other) == _kind_of_key(name)]
+            if _kind_of_key(name)[0] == family and not locked_out_clients("host_key", alike, version):
+                return list(dict.fromkeys([*kept, *alike])), name
+    return kept if does else [], None
+
+
+def proves_keys(name: str) -> bool:
+    """Whether a scan computes the exchange, and so can check what the host keys sign."""
+    return not name.startswith("sntrup")
+
+
+def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
+    """The sshd_config line that leaves the remaining algorithms, or None where there is none to write."""
+    if category == "compression":
+        # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
+        value = "no" if "zlib@openssh.com" in context.to_remove[category] else "delayed"
+        return f"Compression {value}" if has_keyword(context, category) else None
+    # GSS-API methods have options of their own: KexAlgorithms refuses their names.
+    left = [name for name in kept_names(context, category) if not name.startswith("gss-")]
+    if not left or not has_keyword(context, category):
+        return None
+    return f"{KEYWORDS[category][0]} {','.join(left)}"
+
+
+def no_gss_refused(context: RemedyContext) -> str | None:
+    """Why `GSSAPIKeyExchange no`, the one option for all exchanges by GSS-API, is not given; None where it is.
+
+    It is given where others are left, and where no waiver covers one of those that it takes.
+    """
+    found = context.offered["kex"]
+    gss = {same for same in found if same.startswith("gss-")}
+    if gss & context.waived["kex"]:
+        return f"{NO_GSS} would take what is waived along"
+    others = [name for same, offer in found.items() if same not in gss for name in offer.names]
+    if config_line(context, "kex") is not None:
+        others = [name for name in kept_names(context, "kex") if not name.startswith("gss-")]
+    sound = gss - context.to_remove["kex"]
+    if not (not_waived(context, "kex", others) if sound else others):
+        return f"with {NO_GSS} no other would be left" if not others else f"{NO_GSS} would leave what is waived alone"
+    return None
+
+
+def first_release(context: RemedyContext, category: AlgorithmType) -> str:
+    """The first release that has what the profile allows, and that locks no client of the next older one out."""
+    rule = context.profile.algorithms(category)
+    version = context.version
+    entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
+    sound = [e for e in entries if e is not None and weakness(e) is None]
+    known = [e for e in sound if in_openssh(e.openssh_in_code, version)]
+    if known:
+        # It could be had here, but no client of the next older release speaks it.
+        names_ = [e.name for e in known]
+        releases = " and ".join(f"OpenSSH {release}" for release in locked_out_clients(category, names_, version))
+        first = _first([e.openssh_default for e in sound])
+        return f": what the profile leaves would lock out clients of {releases}" + (
+            f"; they speak it from OpenSSH {first} on" if first else ""
+        )
+    first = _first([e.openssh_in_code for e in sound])
+    return f": needs OpenSSH {first} or later, which has others" if first else ""
+
+
+def locked_out_clients(category: AlgorithmType, names: Iterable[str], version: str | None) -> list[str]:
+    """Return the releases of clients that speak none of `names`: the server's own one, and the next older one.
+
+    As installed: a release's client offers by default at least what its server does (myproposal.h has one list for
+    both, or a longer one for the client).
+    """
+    entries = [entry for name in names if (entry := lookup(category, name)) is not None]
+    releases = (_older_client(version), version or CLIENTS[-1])
+    return [release for release in releases if not any(in_openssh(entry.openssh_default, release) for entry in entries)]
+
+
+def _older_client(version: str | None) -> str:
+    """Return the release of `CLIENTS` before a version; for a server that hides its version, the last but one."""
+    if version is None:
+        return CLIENTS[-2]
+    older = [
+        release
+        for release in CLIENTS
+        if in_openssh(f"{release}+", version) and not in_openssh(f"{release}..{release}", version)
+    ]
+    return older[-1] if older else CLIENTS[0]
+
+
+def _kind_of_key(name: str) -> tuple[str, str]:
+    entry = lookup("host_key", name)
+    return ("", name) if entry is None else (entry.family, entry.curve)
+
+
+def _kept(context: RemedyContext, category: AlgorithmType) -> list[str]:
+    gone = context.to_remove[category]
+    return [
+        name
+        for same, offer in context.offered[category].items()
+        if same not in gone
+        for name in offer.names
+        if _WRITABLE.fullmatch(name)
+    ]
+
+
+def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
+    """Sound names that the profile allows and this release knows; its defaults where the profile does not say."""
+    rule = context.profile.algorithms(category)
+    version = context.version
+    forbidden = () if rule is None else rule.words.items()
+    gone = context.to_remove[category] | {
+        canonical(category, name) for name, word in forbidden if word in FORBIDDING_WORDS
+    }
+    # A document that only forbids allows nothing by name.
+    named = () if rule is None else rule.allowed
+    found = []
+    for name in named or names(category):
+        entry = lookup(category, name)
+        if entry is None or weakness_of(category, name) is not None or canonical(category, name) in gone:
+            continue
+        if would_expose(context.observation, category, name):
+            continue
+        releases = entry.openssh_in_code if named else entry.openssh_default
+        if in_openssh(releases, version) is True and entry.format in ("", "plain") and entry.hardware != "yes":
+            found.append(name)
+    # The moduli of a group exchange that was not offered were not seen either.
+    fixed = [name for name in found if (e := lookup(category, name)) and e.family not in GROUP_EXCHANGE_FAMILIES]
+    return fixed or found
+
+
+def _first(releases: Iterable[str]) -> str | None:
+    """The lowest of cells like "6.2+"."""
+    first = {cell[:-1] for cell in releases if cell.endswith("+")}
+    return min(first, key=lambda text: tuple(map(int, text.split("."))), default=None)

@@ -1,0 +1,108 @@
+"""Prepares advice: from the findings of an observation, which names should go and which stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
+from sshprobe.grading.offers import Offer, offers
+from sshprobe.grading.strength import has_post_quantum
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Finding
+from sshprobe.profiles import Profile
+from sshprobe.remedy.context import CHACHA20, RemedyContext, is_unknown_yet, signs_with_sha1_only
+from sshprobe.remedy.kept_names import config_line
+from sshprobe.remedy.platforms import openssh_version, platform_of
+from sshprobe.remedy.replacements import (
+    choose,
+    in_place_of,
+    last_over_sha2,
+    loses_post_quantum,
+    post_quantum_exchanges,
+)
+
+
+def remedy_context(
+    observation: Observation, profile: Profile, findings: Sequence[Finding], *, strict: bool = False
+) -> RemedyContext:
+    """Return the context of advice for the findings of one observation. What is waived stays as it is."""
+    profile = _with_waived_methods(profile, findings)
+    platform, version = platform_of(observation), openssh_version(observation)
+    offered = {category: offers(observation, category) for category in ALGORITHM_TYPES}
+    waived = _named(finding for finding in findings if finding.waived is not None)
+    findings = [finding for finding in findings if finding.waived is None]
+    gone = _named(findings)
+    for category in ALGORITHM_TYPES:
+        gone[category] -= {name for name in gone[category] if is_unknown_yet(version, category, name)}
+    if any(signs_with_sha1_only(version, finding) for finding in findings):
+        # Where the profile lets it pass, it stays.
+        gone["host_key"].discard("ssh-rsa")
+    if any(finding.id == "kex.terrapin" for finding in findings):
+        _end_terrapin(offered["cipher"], gone)
+    needed = any(finding.id == "kex.no_post_quantum" and finding.deviation for finding in findings)
+    stay: dict[AlgorithmType, set[str]] = {}
+    if gone["kex"] and loses_post_quantum(observation, profile, gone["kex"]):
+        needed = bool(post_quantum_exchanges(profile, gone["kex"], platform, version, strict=strict))
+        stay["kex"] = set() if needed else {name for name in gone["kex"] if has_post_quantum([name])}
+    if gone["host_key"]:
+        stay["host_key"] = last_over_sha2(observation, gone["host_key"], waived["host_key"])
+    for category, names in stay.items():
+        gone[category] -= names
+    context = RemedyContext(
+        observation=observation,
+        profile=profile,
+        strict=strict,
+        platform=platform,
+        version=version,
+        offered=offered,
+        to_remove={category: frozenset(found) for category, found in gone.items()},
+        waived={category: frozenset(found - gone[category]) for category, found in waived.items()},
+        must_stay=stay,
+        needs_post_quantum=needed,
+        instead={},
+        lines={},
+    )
+    for category in ALGORITHM_TYPES:
+        if platform is not None:
+            if gone[category] or (category == "kex" and needed):
+                context.lines[category] = config_line(context, category)
+        elif gone[category]:
+            chosen = choose(observation, profile, category, gone[category], context.waived[category], strict=strict)
+            context.instead[category] = chosen
+            context.lines[category] = in_place_of(observation, category, gone[category], chosen)
+    return context
+
+
+def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
+    """By class, the canonical names that findings are against."""
+    found: dict[AlgorithmType, set[str]] = {category: set() for category in ALGORITHM_TYPES}
+    for finding in findings:
+        if finding.category in ALGORITHM_TYPES and finding.algorithm and finding.severity != "note":
+            kind = finding.id.partition(".")[2]
+            if kind in ("forbidden", "unlisted", "stronger", "weak", "dated"):
+                category: AlgorithmType = finding.category
+                found[category].add(canonical(category, finding.algorithm))
+    return found
+
+
+def _with_waived_methods(profile: Profile, findings: Sequence[Finding]) -> Profile:
+    """The profile for advice: a line must not switch off what the waiver lets stay on."""
+    rule = profile.authentication
+    waived = [each.algorithm for each in findings if each.waived and each.id == "authentication.unlisted"]
+    if rule is None or not waived:
+        return profile
+    allowed = (*rule.passing, *(method for method in waived if method))
+    return msgspec.structs.replace(profile, authentication=msgspec.structs.replace(rule, allowed=allowed))
+
+
+def _end_terrapin(ciphers: dict[str, Offer], gone: dict[AlgorithmType, set[str]]) -> None:
+    """Add the ciphers that Terrapin works on, which must go without strict key exchange, if others are left."""
+    ending = {
+        same
+        for same, offer in ciphers.items()
+        if same == CHACHA20 or any(name.endswith("-cbc") for name in offer.names)
+    }
+    if set(ciphers) - gone["cipher"] - ending:
+        gone["cipher"] |= ending
