@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from operator import itemgetter
 
@@ -109,11 +109,16 @@ class FleetBuilder:
         self._excluded += number * (stats.status == "excluded")
         rows = self._rows
         if stats.verdicts:
-            self._profiles.update(dict.fromkeys(each.profile for each in stats.verdicts))
+            partial = False
+            for each in stats.verdicts:
+                self._profiles[each.profile] = None
+                partial = partial or each.grade_is_partial
+            self._partial += number * partial
             self._one_user += number * stats.one_user
-            self._partial += number * any(each.grade_is_partial for each in stats.verdicts)
-            self._count(stats.verdicts[0].subjects, number)
-            self._count(stats.fleet, number)
+            for subject in (*stats.verdicts[0].subjects, *stats.fleet):
+                self._common[subject] += number
+            if len(self._common) > _COUNTED_SUBJECTS:
+                self._common = Counter(dict(self._common.most_common(_COUNTED_SUBJECTS // 2)))
         elif stats.status in _SILENT:
             rows = self._silent
             if not self._verbose:
@@ -126,12 +131,6 @@ class FleetBuilder:
             key = (*order, _natural(host.host if host.port == 22 else endpoint(host.host, host.port)))
             if rows.bar is None or key < rows.bar:
                 rows.add(key, FleetRow(host.target, host.host, host.port, stats))
-
-    def _count(self, subjects: Iterable[Subject], hosts: int) -> None:
-        for subject in subjects:
-            self._common[subject] += hosts
-        if len(self._common) > _COUNTED_SUBJECTS:
-            self._common = Counter(dict(self._common.most_common(_COUNTED_SUBJECTS // 2)))
 
     def build(self, summary: SummaryRecord) -> FleetView:
         """Return the view of all hosts so far."""
