@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_newer_than_known, weakness_of
+from sshprobe.algorithms import AlgorithmType, canonical, weakness_of
 from sshprobe.grading.offers import Offer
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
-from sshprobe.model.verdict import Finding
 from sshprobe.profiles import Profile
 
 NEW_KEY = (
@@ -32,6 +31,9 @@ SSH1 = "2.0..7.3"
 """Releases of OpenSSH whose `Protocol` chooses: later ones have no SSH-1 (7.4 release notes), earlier ones no SSH-2."""
 
 NO_GSS = "GSSAPIKeyExchange no"
+OLD_RSA = ("host_key.weak", "ssh-rsa")
+"""Id and algorithm of the finding about an RSA key that signs with SHA-1."""
+
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
@@ -48,6 +50,10 @@ class RemedyContext(msgspec.Struct, frozen=True, kw_only=True):
     version: str | None
     """The version of OpenSSH that the identification names, "9.2p1". A distribution may have patched it. None where
     `platform` is None or the identification hides the version."""
+    is_newer_than_known: bool
+    """Whether the catalogue was made from releases before `version`."""
+    signs_with_sha1_only: bool
+    """Whether an RSA key of `version` signs with SHA-1 only: OpenSSH before 7.2."""
     offered: dict[AlgorithmType, dict[str, Offer]]
     """What the server offers, by canonical name."""
     to_remove: dict[AlgorithmType, frozenset[str]]
@@ -70,14 +76,7 @@ def not_waived(context: RemedyContext, category: AlgorithmType, found: Iterable[
     return [name for name in found if canonical(category, name) not in waived]
 
 
-def is_unknown_yet(version: str | None, category: AlgorithmType, name: str) -> bool:
-    """Return whether a release later than the catalogue may have brought a name: then it should not be removed."""
-    if version is None or not is_newer_than_known(version):
-        return False
+def is_unknown(category: AlgorithmType, name: str) -> bool:
+    """Return whether the only fault of a name is that the catalogue does not have it. A later release may have it."""
     weak = weakness_of(category, name)
     return weak is not None and weak.reason == "unknown"
-
-
-def signs_with_sha1_only(version: str | None, finding: Finding) -> bool:
-    """Return whether a finding is about an RSA key of OpenSSH before 7.2, which signs with SHA-1 only."""
-    return (finding.id, finding.algorithm) == ("host_key.weak", "ssh-rsa") and in_openssh("7.2+", version) is False

@@ -15,7 +15,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import CHACHA20, NO_GSS, RemedyContext, is_unknown_yet, signs_with_sha1_only
+from sshprobe.remedy.context import CHACHA20, NO_GSS, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.kept_names import KEYWORDS, first_release, has_keyword, host_key_plan, no_gss_refused
 from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
 from sshprobe.remedy.replacements import QUANTUM, takes, would_be_empty
@@ -58,7 +58,7 @@ def advise(finding: Finding, context: RemedyContext) -> str | None:
         if openssh and category == "kex" and (finding.algorithm or "").startswith("gss-"):
             refused = no_gss_refused(context)
             return NO_GSS if refused is None else f"take {finding.algorithm} out of use: {refused}"
-        if is_unknown_yet(context.version, category, finding.algorithm or ""):
+        if context.is_newer_than_known and is_unknown(category, finding.algorithm or ""):
             return "find out what it is: this release of OpenSSH is newer than those that sshprobe knows"
         line = context.lines.get(category)
         same = canonical(category, finding.algorithm or "")
@@ -66,7 +66,7 @@ def advise(finding: Finding, context: RemedyContext) -> str | None:
             return line
         if finding.waived is None and same in context.must_stay.get(category, ()):
             return _leave(finding)
-        if signs_with_sha1_only(context.version, finding):
+        if context.signs_with_sha1_only and (finding.id, finding.algorithm) == OLD_RSA:
             return "update to OpenSSH 7.2 or later, where an RSA key signs with SHA-2"
         since = _since(context, category) if openssh and line is None else ""
         if openssh and line is None and not since and _leaves_nothing(context, category):

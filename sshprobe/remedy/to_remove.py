@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, in_openssh, is_newer_than_known
 from sshprobe.grading.offers import Offer, offers
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import CHACHA20, RemedyContext, is_unknown_yet, signs_with_sha1_only
+from sshprobe.remedy.context import CHACHA20, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.kept_names import config_line
 from sshprobe.remedy.platforms import openssh_version, platform_of
 from sshprobe.remedy.replacements import (
@@ -34,9 +34,11 @@ def remedy_context(
     waived = _named(finding for finding in findings if finding.waived is not None)
     findings = [finding for finding in findings if finding.waived is None]
     gone = _named(findings)
-    for category in ALGORITHM_TYPES:
-        gone[category] -= {name for name in gone[category] if is_unknown_yet(version, category, name)}
-    if any(signs_with_sha1_only(version, finding) for finding in findings):
+    newer, old = is_newer_than_known(version), in_openssh("7.2+", version) is False
+    if newer:
+        for category, names in gone.items():
+            names -= {name for name in names if is_unknown(category, name)}
+    if old and any((finding.id, finding.algorithm) == OLD_RSA for finding in findings):
         # Where the profile lets it pass, it stays.
         gone["host_key"].discard("ssh-rsa")
     if any(finding.id == "kex.terrapin" for finding in findings):
@@ -48,14 +50,16 @@ def remedy_context(
         stay["kex"] = set() if needed else {name for name in gone["kex"] if has_post_quantum([name])}
     if gone["host_key"]:
         stay["host_key"] = last_over_sha2(observation, gone["host_key"], waived["host_key"])
-    for category, names in stay.items():
-        gone[category] -= names
+    for category, kept in stay.items():
+        gone[category] -= kept
     context = RemedyContext(
         observation=observation,
         profile=profile,
         strict=strict,
         platform=platform,
         version=version,
+        is_newer_than_known=newer,
+        signs_with_sha1_only=old,
         offered=offered,
         to_remove={category: frozenset(found) for category, found in gone.items()},
         waived={category: frozenset(found - gone[category]) for category, found in waived.items()},
