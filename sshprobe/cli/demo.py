@@ -16,9 +16,9 @@ from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.audience import Host
 from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.options import DEFAULT_PROFILE, terminal
+from sshprobe.cli.options.grading import DEFAULT_PROFILE
 from sshprobe.cli.output import SweepOutput
-from sshprobe.cli.standard_streams import forgive_standard_output
+from sshprobe.cli.standard_streams import forgive_standard_output, terminal
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:

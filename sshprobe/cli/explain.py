@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sshprobe.cli.options import terminal
-from sshprobe.cli.plain_names import FINDINGS, close_names
+from sshprobe.cli.aliases import FINDINGS, close_names
 from sshprobe.cli.profiles import fields
+from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,14 +11,17 @@ import click
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fix import fix_format
-from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
-from sshprobe.cli.host_filter import HostFilter, SeenValues, filter_options
-from sshprobe.cli.options import grading_options, load_profiles, output_options, standard_input, terminal
+from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
+from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
+from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
+from sshprobe.cli.options.output import OutputOptions, output_options
 from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
+from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
+from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.work_line import WorkLine
 
 if TYPE_CHECKING:
-    from sshprobe.model.records import HostRecord, Record, SweepRecord
+    from sshprobe.model.records import HostRecord, Record
     from sshprobe.model.verdict import Finding
 
 
@@ -35,14 +38,9 @@ _SORTED_UP_TO = 1000
 def grade(
     records: tuple[str, ...],
     weak_keys: tuple[str, ...],
-    profile_names: tuple[str, ...],
-    strict: bool,
-    thresholds: tuple[str, ...],
-    format_: str | None,
-    fix: bool,
-    output: str | None,
-    verbose: bool,
-    **filters: tuple[str, ...],
+    grading: GradingOptions,
+    written: OutputOptions,
+    wanted: HostFilter,
 ) -> int:
     """Grade saved records again, offline, and with what their host keys say together.
 
@@ -60,16 +58,16 @@ def grade(
     from sshprobe.store.reading import read_records
     from sshprobe.views.host_stats import record_stats, worst_first
 
-    profiles = load_profiles(profile_names)
-    fixes, format_ = fix_format(fix, format_, profiles, output=output, verbose=verbose)
-    refuse_inputs(output, (*records, *weak_keys, *profile_names))
+    profiles = load_profiles(grading.profile_names)
+    output, verbose, strict = written.output, written.verbose, grading.strict
+    fixes, format_ = fix_format(written.fix, written.format_, profiles, output=output, verbose=verbose)
+    refuse_inputs(output, (*records, *weak_keys, *grading.profile_names))
     if output is not None and format_ is None:
         format_ = format_of(output)
     hold(output)
-    wanted = HostFilter(**filters)
     values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
-    take = take_hosts(facts)
+    take = collect_keys(facts)
     answered: list[str] = []
 
     def first_pass(record: Record) -> None:
@@ -78,11 +76,11 @@ def grade(
         line.count("records read")
 
     def silence(record: HostRecord) -> None:
-        if any(reached(threshold, record) for threshold in thresholds):
+        if any(reached(threshold, record) for threshold in grading.thresholds):
             answered.append(endpoint(record.host, record.port))
 
     saved = SavedSweeps(
-        read_records(records, stdin=standard_input(), first_pass=first_pass, several=say_which_count, silence=silence)
+        read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded, silence=silence)
     )
     values.check()
     line.say("comparing keys")
@@ -108,7 +106,7 @@ def grade(
         output,
         terminal=terminal(),
         profiles=profiles,
-        thresholds=thresholds,
+        thresholds=grading.thresholds,
         strict=strict,
         verbose=verbose,
         blocks=in_blocks,
@@ -140,34 +138,3 @@ def _findings_of(record: HostRecord) -> Iterator[Finding]:
     for verdict in record.verdicts:
         yield from verdict.findings
     yield from record.fleet_findings
-
-
-class SavedSweeps:
-    """The hosts of saved sweeps, one after the other, and what their other records say."""
-
-    def __init__(self, records: Iterator[Record]) -> None:
-        self._records = records
-        self.header: SweepRecord | None = None
-        """The first header: when the sweep was made, and how."""
-        self.duration_ms = 0.0
-        """Of all sweeps together."""
-        self.interrupted = False
-        """Whether one of them was cut off: it says so, or it was killed and has no summary."""
-
-    def hosts(self) -> Iterator[HostRecord]:
-        """Yield the hosts."""
-        from sshprobe.model.records import HostRecord, SweepRecord
-
-        ended = True
-        for record in self._records:
-            if isinstance(record, HostRecord):
-                yield record
-            elif isinstance(record, SweepRecord):
-                self.header = self.header or record
-                self.interrupted = self.interrupted or not ended
-                ended = False
-            else:
-                self.duration_ms += record.duration_ms
-                self.interrupted = self.interrupted or record.interrupted
-                ended = True
-        self.interrupted = self.interrupted or not ended

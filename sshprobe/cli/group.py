@@ -82,9 +82,9 @@ class LazyGroup(click.Group):
         name, command, rest = super().resolve_command(ctx, args)
         if name is not None and command is not None and not isinstance(command, click.Group):
             _note_unknown_variables(name, command)
-            _refuse_habits(command, rest)
+            _refuse_foreign_options(command, rest)
         elif isinstance(command, click.Group) and rest and rest[0] in command.commands:
-            _refuse_habits(command.commands[rest[0]], rest[1:])
+            _refuse_foreign_options(command.commands[rest[0]], rest[1:])
         return name, command, rest
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -97,11 +97,11 @@ class LazyGroup(click.Group):
             raise Interrupted from None
 
 
-def _refuse_habits(command: click.Command, words: list[str]) -> None:
+def _refuse_foreign_options(command: click.Command, words: list[str]) -> None:
     if any(word.startswith("-") for word in words):
-        from sshprobe.cli.habits import refuse_habits
+        from sshprobe.cli.options.foreign import refuse_foreign_options
 
-        refuse_habits(command, words)
+        refuse_foreign_options(command, words)
 
 
 def name_variable(option: click.Option, command: str) -> None:

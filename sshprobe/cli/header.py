@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import stat
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sshprobe import __version__
@@ -12,8 +15,10 @@ from sshprobe.model import timestamps
 from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
-    from sshprobe.model.records import ProfileReference, SweepRecord, SweepSettings
+    from sshprobe.cli.options.targets import ChosenTargets
+    from sshprobe.model.records import ProfileReference, SourceFile, SweepRecord, SweepSettings
     from sshprobe.profiles import Profile
+    from sshprobe.scan.settings import ScanSettings
 
 TOOL = f"sshprobe {__version__}"
 
@@ -52,3 +57,50 @@ def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
         )
         for profile in profiles
     ]
+
+
+def sweep_settings(chosen: ChosenTargets, profiles: Sequence[str], settings: ScanSettings) -> SweepSettings:
+    """Return what a header says of the options of its scan. `profiles`: as the user named them."""
+    from sshprobe.model.records import PaceSettings, SweepSettings
+
+    return SweepSettings(
+        targets=_clean(chosen.targets),
+        files=_sources(chosen.files),
+        inventories=_sources(chosen.inventories),
+        inventory_format=chosen.inventory_format,
+        records=_sources(chosen.records),
+        statuses=list(chosen.statuses),
+        grades=list(chosen.grades),
+        ports=list(chosen.ports),
+        exclude=_clean(chosen.exclude),
+        exclude_files=_sources(chosen.exclude_files),
+        profiles=_clean(profiles),
+        depth=settings.depth,
+        auth_methods=settings.auth_methods,
+        auth_users=list(settings.auth_users),
+        client_id=settings.client_id,
+        family=settings.family,
+        all_addresses=settings.all_addresses,
+        pace=PaceSettings(**{field: getattr(settings, field) for field in PaceSettings.__struct_fields__}),
+    )
+
+
+def _clean(words: Sequence[str]) -> list[str]:
+    return [escape_unprintable(word) for word in words]
+
+
+def _sources(names: Sequence[str]) -> list[SourceFile]:
+    from sshprobe.model.records import SourceFile
+
+    return [SourceFile(name=escape_unprintable(name), digest=digest_of(name)) for name in names]
+
+
+def digest_of(name: str) -> str | None:
+    """Return the SHA-256 of a file in hex, or None if it is not a regular file or cannot be read."""
+    try:
+        if name == "-" or not stat.S_ISREG(Path(name).stat().st_mode):
+            return None
+        with Path(name).open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return None

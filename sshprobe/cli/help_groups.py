@@ -12,7 +12,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("ports", "inventories", "inventory_format", "records", "statuses", "grades"),
         *("exclude", "exclude_files", "ipv4", "ipv6", "all_addresses", "count_only", "seed", "yes"),
     ),
-    "What to ask, how to judge": ("no_auth_methods", "auth_user", "client_id", "strict"),
+    "Probing and grading": ("no_auth_methods", "auth_user", "client_id", "strict"),
     "How fast": (
         *("concurrency", "rate", "workers"),
         *("connect_timeout", "timeout", "host_timeout", "throttle_wait"),

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options import auth_user_option, refuse_option_as_file, standard_input, terminal
+from sshprobe.cli.options.output import refuse_option_as_file
+from sshprobe.cli.options.probing import auth_user_option
 from sshprobe.cli.output_file import hold, refuse_inputs
+from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 

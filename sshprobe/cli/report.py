@@ -14,10 +14,12 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.fleet_options import fleet_facts, say_which_count, take_hosts, weak_keys_option
-from sshprobe.cli.host_filter import HostFilter, SeenValues, filter_options
-from sshprobe.cli.options import refuse_option_as_file, standard_input, terminal
+from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
+from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
+from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.output_file import hold, note, refuse_inputs
+from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
+from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.work_line import WorkLine
 from sshprobe.model.errors import InputError
 
@@ -65,7 +67,7 @@ def report(
     format_: str,
     output: str | None,
     verbose: bool,
-    **filters: tuple[str, ...],
+    wanted: HostFilter,
 ) -> int:
     """Say what the hosts of saved records have in common.
 
@@ -75,7 +77,6 @@ def report(
     """
     import msgspec
 
-    from sshprobe.cli.grade import SavedSweeps
     from sshprobe.cli.key_search import search_in_processes
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import HostRecord
@@ -92,11 +93,10 @@ def report(
     refuse_option_as_file(output)
     refuse_inputs(output, (*records, *weak_keys))
     hold(output)
-    wanted = HostFilter(**filters)
     values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
     hosts = Counter[type]()
-    take = take_hosts(facts)
+    take = collect_keys(facts)
 
     def first_pass(record: Record) -> None:
         hosts[type(record)] += 1
@@ -104,7 +104,7 @@ def report(
         values.add(record)
         line.count("records read")
 
-    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=say_which_count))
+    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded))
     values.check()
     line.say("comparing keys")
     fleet = facts.report(search=partial(search_in_processes, told=line.keys))
@@ -159,7 +159,7 @@ def _chosen(hosts: Iterator[HostRecord], wanted: HostFilter, index: FleetIndex, 
 
 def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
     """Return the findings that are saved, and what holds whatever a profile asks: older records have no codes."""
-    from sshprobe.cli.without_profile import findings_of
+    from sshprobe.cli.neutral_profile import findings_of
     from sshprobe.grading import key_findings
 
     saved = [finding for verdict in record.verdicts for finding in verdict.findings]
@@ -210,7 +210,7 @@ def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, stream: IO[bytes], *, several: bool) -> None:
     """Print hosts in the shape of ssh-audit, with what holds of them whatever a profile asks."""
-    from sshprobe.cli.without_profile import describe, findings_of
+    from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.grading import FleetIndex
     from sshprobe.render.ssh_audit import SSHAuditWriter
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 import shlex
 import stat
@@ -14,19 +13,22 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
+from sshprobe.cli.header import TOOL, digest_of
+from sshprobe.cli.options.probing import SET_BY_FAST
+from sshprobe.cli.options.targets import LARGE_SWEEP, ChosenTargets
 from sshprobe.cli.output_file import note
-from sshprobe.cli.target_options import LARGE_SWEEP, ChosenTargets
 from sshprobe.model.errors import InputError
-from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
-    from sshprobe.model.records import PaceSettings, SourceFile, SweepRecord, SweepSettings
+    from sshprobe.cli.options.grading import GradingOptions
+    from sshprobe.model.records import SourceFile, SweepRecord, SweepSettings
     from sshprobe.profiles import Profile
+    from sshprobe.scan.settings import ScanSettings
     from sshprobe.store.resuming import Resumption
     from sshprobe.targets import TargetStream
 
 SHOWN = 8
-"""Targets that are printed before a sweep goes on."""
+"""Targets that are printed before a scan is resumed."""
 
 _OPTIONS: dict[str, tuple[str, tuple[str, ...], Callable[[Any], str]]] = {
     "ports": ("--port", ("ports",), lambda value: f"`--port {','.join(map(str, value))}`"),
@@ -49,88 +51,59 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...], Callable[[Any], str]]] = {
         lambda value: "`--all-addresses`" if value else "no `--all-addresses`",
     ),
 }
-"""Field of the settings to option, its parameters, and how a value is said. Profiles and --strict: see below."""
+"""Field of the settings to option, its parameters, and how a value is shown. Profiles and --strict: see below."""
 
 _TARGETS = ("targets", "files", "inventories", "records", "statuses", "grades")
 
 
-def settings_of(
-    chosen: ChosenTargets,
-    profiles: Sequence[str],
-    *,
-    depth: Any,
-    auth_methods: bool,
-    auth_users: Sequence[str],
-    client_id: str | None,
-    family: int | None,
-    all_addresses: bool,
-    pace: PaceSettings,
-) -> SweepSettings:
-    """Return what the header says of the options of this sweep."""
-    from sshprobe.model.records import SweepSettings
+def check_resumed_file(resume: str, output: str | None, format_: str | None) -> None:
+    """Raise `click.UsageError` unless `resume` is the only output; `-o` may name it too."""
+    same = output is None or os.path.realpath(output) == os.path.realpath(resume)
+    if not same or format_ not in (None, "jsonl"):
+        raise click.UsageError("`--resume FILE` names the output, in the format jsonl: omit `-o` and `--format`")
 
-    return SweepSettings(
-        targets=_clean(chosen.targets),
-        files=_sources(chosen.files),
-        inventories=_sources(chosen.inventories),
-        inventory_format=chosen.inventory_format,
-        records=_sources(chosen.records),
-        statuses=list(chosen.statuses),
-        grades=list(chosen.grades),
-        ports=list(chosen.ports),
-        exclude=_clean(chosen.exclude),
-        exclude_files=_sources(chosen.exclude_files),
-        profiles=_clean(profiles),
-        depth=depth,
-        auth_methods=auth_methods,
-        auth_users=list(auth_users),
-        client_id=client_id,
-        family=family,
-        all_addresses=all_addresses,
-        pace=pace,
+
+def resumed_options(
+    name: str, context: click.Context, chosen: ChosenTargets, settings: ScanSettings, grading: GradingOptions
+) -> tuple[ChosenTargets, ScanSettings, GradingOptions]:
+    """Return the options of the scan in a file: those given here, and without targets those of its header.
+
+    Exclusions that are given here are added to its own, and the pace that is given here comes first.
+
+    Raises:
+        InputError: an option was given that makes other records. Without targets: the header does not have them, they
+            came from standard input, or a file of them has changed.
+        click.UsageError: an option was given that belongs to other targets.
+    """
+    header = header_of(name)
+    before = None if header is None else header.settings
+    if chosen.any_named:
+        if before is not None:
+            refuse_other_settings(name, before, chosen, settings)
+        return chosen, settings, grading
+    chosen.check()
+    if header is None or before is None:
+        _refuse_foreign(name, settings)
+        raise InputError("does not have its targets: give them again, with the same options", source=name)
+    _refuse_unknown(name, before)
+    refuse_other_settings(name, before, chosen, settings, only_given=context)
+    profile_names = tuple(before.profiles) if not is_given(context, "profile_names") else grading.profile_names
+    return (
+        restored_targets(name, header, before, chosen),
+        restored_settings(before, settings, context),
+        dataclasses.replace(grading, profile_names=profile_names, strict=grading.strict or bool(header.strict)),
     )
 
 
-def _clean(words: Sequence[str]) -> list[str]:
-    return [escape_unprintable(word) for word in words]
-
-
-def _sources(names: Sequence[str]) -> list[SourceFile]:
-    from sshprobe.model.records import SourceFile
-
-    return [SourceFile(name=escape_unprintable(name), digest=_digest(name)) for name in names]
-
-
-def _digest(name: str) -> str | None:
-    """Return the digest of a file; None of what is no regular file, or cannot be read."""
-    try:
-        if name == "-" or not stat.S_ISREG(Path(name).stat().st_mode):
-            return None
-        with Path(name).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except (OSError, ValueError):
-        return None
-
-
-def resumed_file(resume: str | None, output: str | None, format_: str | None) -> str | None:
-    """Return the file to go on with. `-o` may name it too. Raises `click.UsageError` if it names another one."""
-    if resume is None:
-        return None
-    same = output is None or os.path.realpath(output) == os.path.realpath(resume)
-    if not same or format_ not in (None, "jsonl"):
-        raise click.UsageError("`--resume FILE` names the output, as lines: leave `-o` and `--format` out")
-    return resume
-
-
 def header_of(name: str) -> SweepRecord | None:
-    """Return the header of a sweep to go on with; None where it was never written. Raises `InputError`."""
+    """Return the header of a scan to resume; None where it was never written. Raises `InputError`."""
     import msgspec
 
     from sshprobe.model.records import Record, SweepRecord
 
     try:
         if not stat.S_ISREG(Path(name).stat().st_mode) and not Path(name).is_dir():  # a FIFO would wait for a writer
-            raise InputError("is not a file that can be written on", source=name)
+            raise InputError("is not a regular file, so no scan can be resumed in it", source=name)
         with Path(name).open("rb") as stream:
             line = stream.readline(2**24)
         record = msgspec.json.decode(line, type=Record) if line.endswith(b"\n") else None
@@ -139,54 +112,59 @@ def header_of(name: str) -> SweepRecord | None:
     except InputError:
         raise
     except (ValueError, RecursionError):
-        return None  # which is said when the whole file is read
+        return None  # which is an error when the whole file is read
     return record if isinstance(record, SweepRecord) else None
 
 
-def restored(
-    name: str, header: SweepRecord | None, chosen: ChosenTargets, context: click.Context, now: SweepSettings
-) -> tuple[ChosenTargets, SweepSettings]:
-    """Return targets and settings of the sweep in a file. Exclusions that are given here are added to its own.
-
-    Raises:
-        InputError: the file does not say them, they came from standard input, a file of them has changed, or an
-            option was given that makes other records.
-        click.UsageError: an option was given that is one of other targets.
-    """
-    chosen.check()
-    settings = None if header is None else header.settings
-    if header is None or settings is None:
-        _refuse_foreign(name, now)
-        raise InputError("does not say its targets in full: give them again, with the same options", source=name)
-    _refuse_unknown(name, settings)
-    refuse_other_settings(name, settings, now, only_given=context)
+def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chosen: ChosenTargets) -> ChosenTargets:
+    """Return the targets of a header, with the exclusions of `chosen` too. Raises as `resumed_options` does."""
     for field in ("files", "inventories", "records", "exclude_files"):
-        for source in getattr(settings, field):
+        for source in getattr(before, field):
             _refuse_changed(name, source)
-    if "-" in settings.targets:
+    if "-" in before.targets:
         raise InputError("had targets from standard input: give them again", source=name)
-    values: dict[str, Any] = {field: tuple(_names(getattr(settings, field))) for field in _TARGETS}
-    there = dataclasses.replace(
+    values: dict[str, Any] = {field: tuple(_names(getattr(before, field))) for field in _TARGETS}
+    restored = dataclasses.replace(
         chosen,
         **values,
-        inventory_format=settings.inventory_format,
-        exclude=_joined(settings.exclude, chosen.exclude),
-        exclude_files=_joined(_names(settings.exclude_files), chosen.exclude_files),
-        ports=tuple(settings.ports),
+        inventory_format=before.inventory_format,
+        exclude=_joined(before.exclude, chosen.exclude),
+        exclude_files=_joined(_names(before.exclude_files), chosen.exclude_files),
+        ports=tuple(before.ports),
         seed=header.seed if chosen.seed is None else chosen.seed,
     )
-    if not there.any_named:
-        raise InputError("does not say its targets: give them again", source=name)
-    return there, settings
+    if not restored.any_named:
+        raise InputError("does not have its targets: give them again", source=name)
+    return restored
 
 
-def say_targets(name: str, chosen: ChosenTargets) -> None:
-    """Say which targets a file goes on with, where nobody typed them."""
-    note(f"{name} goes on with {_told(chosen)}")
+def restored_settings(before: SweepSettings, now: ScanSettings, context: click.Context) -> ScanSettings:
+    """Return the settings of a header, with the pace that was given here.
+
+    A network for which somebody chose a gentle pace has to meet it again, also where `--resume` stands alone.
+    """
+    import msgspec
+
+    fields: dict[str, Any] = {field: getattr(before, field) for field in _OPTIONS if field != "ports"}
+    if before.pace is not None:
+        for field in before.pace.__struct_fields__:
+            if not is_given(context, field) and not (field in SET_BY_FAST and is_given(context, "fast")):
+                fields[field] = getattr(before.pace, field)
+    return msgspec.structs.replace(now, **{**fields, "auth_users": tuple(before.auth_users)})
 
 
-def _refuse_foreign(name: str, now: SweepSettings) -> None:
-    """Raise `InputError` if a file is not a sweep that can be resumed: that says more than missing targets."""
+def is_given(context: click.Context, parameter: str) -> bool:
+    """Whether an option was given: here, in the environment, or as a saved option."""
+    return context.get_parameter_source(parameter) not in (None, ParameterSource.DEFAULT)
+
+
+def note_targets(name: str, chosen: ChosenTargets) -> None:
+    """Note the targets of a scan that is resumed, where nobody typed them."""
+    note(f"{name} is resumed with {_described(chosen)}")
+
+
+def _refuse_foreign(name: str, now: ScanSettings) -> None:
+    """Raise `InputError` if a file is not a scan that can be resumed: a better reason than missing targets."""
     from sshprobe.store.resuming import Resumption
 
     Resumption(name, all_addresses=now.all_addresses)
@@ -213,11 +191,11 @@ def _refuse_changed(name: str, source: SourceFile) -> None:
         raise InputError("had targets from standard input: give them again", source=name)
     if source.digest is None or not Path(source.name).exists():
         raise InputError(f"had targets from {source.name}, which cannot be read again: give them again", source=name)
-    if _digest(source.name) != source.digest:
+    if digest_of(source.name) != source.digest:
         raise InputError(f"had targets from {source.name}, which has changed since: give them again", source=name)
 
 
-def _told(chosen: ChosenTargets) -> str:
+def _described(chosen: ChosenTargets) -> str:
     words = list(chosen.targets)
     for option, names in (
         ("-f", chosen.files),
@@ -234,51 +212,54 @@ def _told(chosen: ChosenTargets) -> str:
 
 
 def refuse_other_settings(
-    name: str, before: SweepSettings, now: SweepSettings, *, only_given: click.Context | None = None
+    name: str,
+    before: SweepSettings,
+    chosen: ChosenTargets,
+    settings: ScanSettings,
+    *,
+    only_given: click.Context | None = None,
 ) -> None:
     """Raise `InputError`, naming the option, where a file would hold two kinds of records.
 
     `only_given`: compare the options that were given here, in the environment or as saved options, alone.
     """
-    for field, (option, parameters, told) in _OPTIONS.items():
-        then, is_now = getattr(before, field), getattr(now, field)
-        sources = [] if only_given is None else map(only_given.get_parameter_source, parameters)
-        if only_given is not None and all(source in (None, ParameterSource.DEFAULT) for source in sources):
+    for field, (option, parameters, shown) in _OPTIONS.items():
+        if only_given is not None and not any(is_given(only_given, parameter) for parameter in parameters):
             continue
-        if then != is_now:
+        then, now = getattr(before, field), getattr(chosen if field == "ports" else settings, field)
+        now = list(now) if isinstance(now, tuple) else now
+        if then != now:
             raise InputError(
-                f"was scanned with {told(then)}, and {told(is_now)} would make other records: use {option} as before, "
+                f"was scanned with {shown(then)}, and {shown(now)} would make other records: use {option} as before, "
                 "or write to another file with `-o`",
                 source=name,
             )
 
 
-def say_other_version(done: Resumption) -> None:
-    """Say that a file will hold what two versions saw and how each graded it: a file says one in its header."""
-    from sshprobe.cli.header import TOOL
-
+def note_other_version(done: Resumption) -> None:
+    """Note that a file will hold what two versions saw and graded: its header names only the first."""
     if done.header is not None and done.header.tool != TOOL:
         again = f"`sshprobe grade {shlex.quote(done.name)} -o NEW` grades all of it alike"
-        note(f"{done.name} was begun by {done.header.tool} and goes on with {TOOL}: {again}")
+        note(f"{done.name} was begun by {done.header.tool} and is resumed with {TOOL}: {again}")
 
 
-def say_others(done: Resumption, stream: TargetStream) -> int:
-    """Return how many targets a file to go on with holds, and say that it holds other hosts: hardly one sweep."""
+def note_foreign_hosts(done: Resumption, stream: TargetStream) -> int:
+    """Return how many targets a file to resume holds, and note other hosts in it: hardly one scan."""
     if stream.total > LARGE_SWEEP:  # as many would take long to look up
         return min(len(done), stream.total)
     known = {(target.host, target.port) for target in map(stream.at, range(stream.total))}
     held = sum(place in done for place in known)
     others = len(done) - held
     if others > 0:
-        words = "1 host that is no target" if others == 1 else f"{others:,} hosts that are no targets"
-        note(f"{done.name} holds {words} now: its sweep had others")
+        words = "1 host that is not a target" if others == 1 else f"{others:,} hosts that are not targets"
+        note(f"{done.name} holds {words} now: its scan had other targets")
     return held
 
 
 def read_resumed(
     name: str | None, profiles: Sequence[Profile], *, strict: bool, all_addresses: bool
 ) -> Resumption | None:
-    """Read the sweep to go on with. Raises `InputError` if it is none, or was graded by other rules."""
+    """Read the scan to resume. Raises `InputError` if the file holds none, or one that was graded by other rules."""
     if name is None:
         return None
     from sshprobe.store.resuming import Resumption
@@ -296,13 +277,13 @@ def refuse_other_rules(header: SweepRecord, profiles: Sequence[Profile], *, stri
         words = ", ".join(identifier for identifier, _ in before) or "no profile"
         raise InputError(f"was graded against {words}: name the same with `--profile`", source=source)
     if header.strict is not None and header.strict != strict:
-        words = "with `--strict`: give it again" if header.strict else "without `--strict`: leave it out"
+        words = "with `--strict`: add it" if header.strict else "without `--strict`: omit it"
         raise InputError(f"was graded {words}", source=source)
     pairs = zip(header.profiles, profiles, strict=True)
     edited = [now.id for then, now in pairs if then.digest not in ("", now.digest)]
     if edited:
         raise InputError(
-            f"was graded against {', '.join(edited)}, of which the text has changed since: put it back, or let "
-            "`sshprobe grade` with `-o NEW` grade the file by what it is now, and `--resume NEW`",
+            f"was graded against {', '.join(edited)}, which has changed since: put it back, or grade the file again "
+            "with `sshprobe grade -o NEW` and use `--resume NEW`",
             source=source,
         )

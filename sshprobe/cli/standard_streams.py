@@ -7,11 +7,15 @@ raised where a file holds the records, and a write that nobody reads is given up
 from __future__ import annotations
 
 import io
+import os
 import select
 import sys
-from typing import Any
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
 from sshprobe.model.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.render.text.terminal import Terminal
 
 
 class Abandoned(BaseException):
@@ -130,3 +134,24 @@ def _guarded(stream: Any) -> StandardStream | None:
     buffer = getattr(stream, "buffer", None)
     raw = getattr(buffer, "raw", buffer)
     return raw if isinstance(raw, StandardStream) else None
+
+
+def standard_input() -> IO[bytes] | None:
+    """Return standard input as bytes; None where the process was started without one."""
+    stream: TextIO | None = sys.stdin
+    return None if stream is None else stream.buffer
+
+
+def terminal() -> Terminal:
+    """Return what standard output can show: colour only on a terminal, and never with NO_COLOR."""
+    from sshprobe.render.text.terminal import Terminal
+
+    is_terminal = sys.stdout.isatty()
+    colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    width = 100
+    has_width = is_terminal or "COLUMNS" in os.environ
+    if has_width:
+        import shutil  # archives and what compresses them come with it
+
+        width = shutil.get_terminal_size((width, 24)).columns
+    return Terminal(max(width, 40), colour, has_width)

@@ -5,39 +5,48 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 
 import click
 
+from sshprobe.cli.options.values import Command, add_together
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import endpoint
 from sshprobe.store.backups import holds_sweep
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 LOGGER = "sshprobe.trace"
 """The logger of `sshprobe.probe.trace`, which only a scan imports."""
 
 
+@dataclass(frozen=True, slots=True)
+class TraceOptions:
+    """The values of these options."""
+
+    steps: bool
+    trace: str | None
+    log_format: str
+
+
+_OPTIONS = (
+    click.option("-vv", "steps", is_flag=True, help="As -v, and every step and packet on standard error."),
+    click.option("--trace", metavar="FILE", help="Write every step and packet of each host to FILE."),
+    click.option(
+        "--log-format",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Format of -vv and --trace.",
+    ),
+)
+
+
 def trace_options(command: Command) -> Command:
-    """Add `-vv`, `--trace` and `--log-format`."""
-    for option in (
-        click.option(
-            "--log-format",
-            type=click.Choice(["text", "json"]),
-            default="text",
-            show_default=True,
-            help="Format of `-vv` and `--trace`.",
-        ),
-        click.option("--trace", metavar="FILE", help="Write every step and packet of each host to FILE."),
-        click.option("-vv", "steps", is_flag=True, help="As `-v`, and every step and packet on standard error."),
-    ):
-        command = option(command)
-    return command
+    """Add them all, and give `command` their values as `traced`, one `TraceOptions`."""
+    return add_together(command, _OPTIONS, name="traced", parameters=TraceOptions.__slots__, make=TraceOptions)
 
 
 class TextFormatter(logging.Formatter):

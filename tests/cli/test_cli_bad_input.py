@@ -98,7 +98,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "nothing to count": (["scan", "--count"], "no target"),
     "what is left of a sweep, to count": (
         ["scan", "HERE", "--count", "--resume", "r.jsonl"],
-        "those of `--resume` too",
+        "those in `--resume` too",
     ),
     "a malformed target to count": (["scan", "--count", "10.0.0.0/99"], "is no network"),
     "a missing target file": (["scan", "HERE", "-f", "none.txt"], "none.txt: cannot be read: No such file"),

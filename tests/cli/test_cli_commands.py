@@ -10,7 +10,7 @@ import click
 import msgspec
 import pytest
 
-from sshprobe.cli import plain_names
+from sshprobe.cli import aliases
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fail_on import reached
 from sshprobe.cli.help_groups import HEADINGS
@@ -376,7 +376,7 @@ def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize(("word", "finding"), plain_names.FINDINGS.items())
+@pytest.mark.parametrize(("word", "finding"), aliases.FINDINGS.items())
 def test_words_that_a_report_shows_are_explained(word: str, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 

@@ -228,7 +228,7 @@ def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) 
         command = [*SCAN, f"{network}:{closed_port}", output, "out.jsonl"]
         run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
         errors.append(run.stderr)
-    assert errors == [b"", b"note: out.jsonl holds 4 hosts that are no targets now: its sweep had others\n", b""]
+    assert errors == [b"", b"note: out.jsonl holds 4 hosts that are not targets now: its scan had other targets\n", b""]
     assert len(read(tmp_path / "out.jsonl")) == 16
 
 
@@ -246,7 +246,7 @@ def test_going_on_with_another_version_is_said_once(closed_port: int, tmp_path: 
     file.write_bytes(file.read_bytes().replace(tool.encode(), b"sshprobe 0.0.9", 1))
     code, error = run(f"127.0.0.0/29:{closed_port}", "--resume", file.name)
     assert (code, error.count("\n")) == (3, 1)
-    assert error.startswith(f"note: out.jsonl was begun by sshprobe 0.0.9 and goes on with {tool}: ")
+    assert error.startswith(f"note: out.jsonl was begun by sshprobe 0.0.9 and is resumed with {tool}: ")
     assert len([each for each in read(file) if each["type"] == "host"]) == 6
     # As the note says: graded anew, all of it is of this version.
     subprocess.run([*SCAN[:-1], "grade", file.name, "-o", "new.jsonl"], cwd=tmp_path, env=ENVIRONMENT, check=False)
@@ -294,17 +294,17 @@ def test_a_file_never_gets_verdicts_by_two_rules(closed_port: int, tmp_path: Pat
     assert run(*scan, "-o", file.name) == (3, "")
     before = file.read_bytes()
 
-    stop = "error: out.jsonl: was graded without `--strict`: leave it out\n"
+    stop = "error: out.jsonl: was graded without `--strict`: omit it\n"
     assert run(*scan, "--resume", file.name, "--strict") == (2, stop)
     profile.write_text(COMPANY.format(bits=3072))
     code, error = run(*scan, "--resume", file.name)
     assert (code, error.count("\n")) == (2, 1)
-    assert error.startswith("error: out.jsonl: was graded against company, of which the text has changed since: ")
+    assert error.startswith("error: out.jsonl: was graded against company, which has changed since: ")
     assert file.read_bytes() == before
 
     # As the error says: what was graded by the new rule can be gone on with.
     assert run("grade", file.name, "--strict", "-o", other.name)[0] == 3
-    stop = "error: other.jsonl: was graded with `--strict`: give it again\n"
+    stop = "error: other.jsonl: was graded with `--strict`: add it\n"
     assert run(*scan, "--resume", other.name) == (2, stop)
     assert run(*scan, "--resume", other.name, "--strict") == (3, "")
 

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import msgspec
 import pytest
 
-from sshprobe.cli import target_options
-from sshprobe.cli.scan import usable_workers
+from sshprobe.cli.options import targets as target_options
+from sshprobe.cli.processes import usable_workers
 from sshprobe.model.observation import Status
 from sshprobe.model.records import Record, SummaryRecord
 from sshprobe.model.verdict import GRADES, Grade

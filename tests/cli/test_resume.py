@@ -7,15 +7,34 @@ import os
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from click.core import ParameterSource
 
-from sshprobe.cli.pace import pace_of, resumed_pace
+from sshprobe.cli.header import sweep_settings
+from sshprobe.cli.options.targets import ChosenTargets
 from sshprobe.cli.progress import SweepProgress
+from sshprobe.cli.resume import restored_settings
+from sshprobe.scan.settings import ScanSettings
 from sshprobe.sweep import Progress
 from tests.cli.test_cli_commands import sshprobe
 
 HOSTS = ["127.0.0.2:1", "127.0.0.3:1"]
+CHOSEN = ChosenTargets(
+    targets=tuple(HOSTS),
+    files=(),
+    inventories=(),
+    inventory_format=None,
+    records=(),
+    statuses=(),
+    grades=(),
+    ports=(22,),
+    exclude=(),
+    exclude_files=(),
+    seed=None,
+    count_only=False,
+    yes=False,
+)
 
 
 def lines(path: Path) -> list[bytes]:
@@ -47,7 +66,7 @@ def test_alone_it_takes_targets_and_settings_from_the_header(folder: Path) -> No
     for number in range(3):
         cut(folder / "x.jsonl", number)
         run = sshprobe("scan", "--resume", "x.jsonl", "--timeout", "5", "-c", "7", cwd=folder)
-        told = "note: x.jsonl goes on with 127.0.0.4 -f hosts.txt --exclude 127.0.0.3, port 1,7\n"
+        told = "note: x.jsonl is resumed with 127.0.0.4 -f hosts.txt --exclude 127.0.0.3, port 1,7\n"
         assert (run.returncode, run.stderr.decode()) == (3, told)
         assert lines(folder / "x.jsonl")[0] == header
         assert hosts(folder / "x.jsonl") == whole
@@ -89,17 +108,16 @@ def test_alone_it_keeps_the_pace_unless_told_otherwise(again: tuple[str, ...], s
 
 
 def test_each_option_of_the_pace_is_kept_or_given_anew() -> None:
-    options = {"timeout": 10.0, "host_timeout": 60.0, "throttle_wait": 20.0}
-    before = pace_of(fast=False, concurrency=7, rate=2.0, connect_timeout=9.0, **options)
-    now = pace_of(fast=False, concurrency=None, rate=None, connect_timeout=None, **{**options, "timeout": 3.0})
+    before = sweep_settings(CHOSEN, (), ScanSettings(concurrency=7, rate=2.0, connect_timeout=9.0))
+    now = ScanSettings(timeout=3.0, rate=200.0)
     context = click.Context(click.Command("scan"))
     context.set_parameter_source("timeout", ParameterSource.COMMANDLINE)
-    kept = resumed_pace(now, before, context)
+    kept = restored_settings(before, now, context)
     assert (kept.rate, kept.concurrency, kept.connect_timeout, kept.timeout) == (2.0, 7, 9.0, 3.0)
-    assert resumed_pace(now, None, context) == now
+    assert restored_settings(msgspec.structs.replace(before, pace=None), now, context) == now
     context.set_parameter_source("fast", ParameterSource.ENVIRONMENT)
-    fast = pace_of(fast=True, concurrency=None, rate=None, connect_timeout=None, **options)
-    assert resumed_pace(fast, before, context) == fast
+    fast = ScanSettings(concurrency=2000, rate=None, connect_timeout=2.0)
+    assert restored_settings(before, fast, context) == fast
 
 
 @pytest.mark.parametrize("words", [["-"], ["-f", "-"]])
@@ -252,7 +270,10 @@ def test_what_is_no_file_cannot_be_resumed(targets: list[str], folder: Path) -> 
     os.mkfifo(folder / "pipe")
     for name in ("pipe", "/dev/null"):
         run = sshprobe("scan", "--resume", name, *targets, cwd=folder)
-        assert (run.returncode, run.stderr) == (2, f"error: {name}: is not a file that can be written on\n".encode())
+        assert (run.returncode, run.stderr) == (
+            2,
+            f"error: {name}: is not a regular file, so no scan can be resumed in it\n".encode(),
+        )
 
 
 def test_a_file_of_something_else_is_said_to_be_that(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sshprobe.cli.options import DEFAULT_AUTH_USERS
+from sshprobe.cli.options.probing import DEFAULT_AUTH_USERS
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sshprobe.cli import options
+from sshprobe.cli.options import probing as options
 from sshprobe.grading.fleet.facts import answers_of
 from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation, UserAuthentication

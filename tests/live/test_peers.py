@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.cli.without_profile import describe, findings_of
+from sshprobe.cli.neutral_profile import describe, findings_of
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.lab.dropbear import DropbearServer, find_dropbear
 from sshprobe.lab.openssh import Certificate, OpenSSHServer, find_openssh

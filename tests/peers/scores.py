@@ -9,7 +9,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sshprobe.cli.options import DEFAULT_PROFILE
+from sshprobe.cli.options.grading import DEFAULT_PROFILE
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade

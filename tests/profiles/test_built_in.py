@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, canonical, lookup, names
-from sshprobe.cli import options
+from sshprobe.cli.options import grading as options
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import (

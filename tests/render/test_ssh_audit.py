@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import marker_names, names
-from sshprobe.cli.without_profile import describe, findings_of
+from sshprobe.cli.neutral_profile import describe, findings_of
 from sshprobe.model.observation import Certificate, GroupExchange
 from sshprobe.model.records import HostRecord
 from sshprobe.render.ssh_audit import ssh_audit_document

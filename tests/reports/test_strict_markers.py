@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sshprobe.algorithms import is_marker, lookup
-from sshprobe.cli.without_profile import describe, findings_of
+from sshprobe.cli.neutral_profile import describe, findings_of
 from sshprobe.grading.checks.terrapin import exposed_directions
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile

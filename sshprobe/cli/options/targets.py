@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from sshprobe.cli.options import WholeNumber
+from sshprobe.cli.options.values import Command, Ports, WholeNumber, add_together
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.targets import Exclusions, TargetStream
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 LARGE_SWEEP = 65_536
 """More targets than this are scanned only with `--yes`: as many as a /16 has addresses."""
@@ -34,33 +30,6 @@ _STATUSES = (
     *("not_ssh", "ssh1_only", "throttled", "protocol_error", "excluded"),
 )
 _GRADES = ("A+", "A", "B", "C", "D", "F")
-
-
-class Ports(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
-    """Ports and ranges of them: "22,2222,8000-8010"."""
-
-    name = "ports"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Return the ports, each once, in the order given."""
-        if isinstance(value, tuple):
-            return value
-        ports: dict[int, None] = {}
-        if str(value) == "-":
-            self.fail("for all ports write 1-65535", param, ctx)
-        for part in str(value).split(","):
-            if part[:2].upper() in ("T:", "U:", "S:"):
-                self.fail(f"{part!r} is not a port: SSH is on TCP, so write {part[2:]!r}", param, ctx)
-            low, dash, high = part.strip().partition("-")
-            ends = (low, high) if dash else (low, low)
-            if not all(end.isascii() and end.isdigit() for end in ends):
-                self.fail(f"{part!r} is no port and no range of ports", param, ctx)
-            if any(len(end) > 5 or not 1 <= int(end) <= 65535 for end in ends):
-                self.fail(f"{part!r} is no such port: ports are 1 to 65535", param, ctx)
-            if int(ends[1]) < int(ends[0]):
-                self.fail(f"{part!r} ends before it begins", param, ctx)
-            ports.update(dict.fromkeys(range(int(ends[0]), int(ends[1]) + 1)))
-        return tuple(ports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +65,7 @@ class ChosenTargets:
         if self.inventory_format and not self.inventories:
             raise click.UsageError("`--inventory-format` needs `--inventory`")
         if self.targets:
-            from sshprobe.cli.habits import refuse_words
+            from sshprobe.cli.options.foreign import refuse_words
 
             refuse_words(self.targets)
         if (self.statuses or self.grades) and not self.records:
@@ -121,14 +90,14 @@ class ChosenTargets:
             raise InputError("standard input cannot be targets and records at once")
         more = []
         if self.records:
-            from sshprobe.cli.fleet_options import say_which_count
+            from sshprobe.cli.saved_sweeps import note_superseded
             from sshprobe.store.reading import read_records
 
             more.append(
                 targets_of_records(
                     # A status is asked for to ask again: how it went the last time is what is meant.
                     read_records(
-                        self.records, stdin=stdin, several=say_which_count, silence_counts=bool(self.statuses)
+                        self.records, stdin=stdin, several=note_superseded, silence_counts=bool(self.statuses)
                     ),
                     statuses=self.statuses,
                     grades=self.grades,
@@ -175,22 +144,20 @@ _OPTIONS = (
         "inventories",
         metavar="FILE",
         multiple=True,
-        help="Targets out of a file of nmap (XML, .gnmap), masscan, naabu, rustscan, zmap, zgrab2, httpx, Shodan or "
-        "ansible-inventory (JSON), an ssh_config or known_hosts. What it is, its content says.",
+        help="Targets from a file of nmap, masscan, Ansible, ssh_config, ... The format is detected.",
     ),
     click.option(
         "--inventory-format",
         type=click.Choice(_INVENTORY_FORMATS),
         metavar="FORMAT",
-        help="Format of the inventories, where their content does not tell it: "
-        f"{', '.join(reversed(_INVENTORY_FORMATS[1:]))} or {_INVENTORY_FORMATS[0]}.",
+        help=f"Format of the inventories, if it is not detected: {', '.join(reversed(_INVENTORY_FORMATS))}.",
     ),
     click.option(
         "--from-records",
         "records",
         metavar="FILE",
         multiple=True,
-        help="Targets of an earlier scan, out of its records.",
+        help="Targets of an earlier scan, from its records.",
     ),
     click.option(
         "--status",
@@ -198,8 +165,7 @@ _OPTIONS = (
         type=click.Choice(_STATUSES),
         metavar="STATUS",
         multiple=True,
-        help="With --from-records, only hosts with this status. Repeatable: "
-        f"{', '.join(_STATUSES[:-1])} or {_STATUSES[-1]}.",
+        help=f"With --from-records, only hosts with this status. Repeatable: {', '.join(_STATUSES)}.",
     ),
     click.option(
         "--grade",
@@ -218,20 +184,22 @@ _OPTIONS = (
         callback=_all_ports,
         show_default=True,
         metavar="PORTS",
-        help="Port of a target that names none: one, or several as in 22,2222,8000-8010. Repeatable.",
+        help="Ports for targets that name none, e.g. 22,2222,8000-8010. Repeatable.",
     ),
     click.option(
         "--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name."
     ),
-    click.option("--exclude-file", "exclude_files", metavar="FILE", multiple=True, help="The same, one a line."),
+    click.option(
+        "--exclude-file", "exclude_files", metavar="FILE", multiple=True, help="Hosts never to contact, one a line."
+    ),
     click.option(
         "--seed",
         type=WholeNumber(0, 2**53 - 1),  # what every reader of JSON takes for a whole number
         metavar="N",
-        help="Draw the order from this number; the records name the one that was used.",
+        help="Seed of the random order; the records name it.",
     ),
     click.option(
-        "--count", "count_only", is_flag=True, help="Print how many hosts and ports would be contacted, and stop."
+        "--count", "count_only", is_flag=True, help="Print how many hosts and ports would be contacted; contact none."
     ),
     click.option("--yes", is_flag=True, help=f"Scan more than {LARGE_SWEEP:,} targets."),
 )
@@ -239,12 +207,4 @@ _OPTIONS = (
 
 def target_options(command: Command) -> Command:
     """Add them all, and give `command` their values as `chosen`, one `ChosenTargets`."""
-
-    @functools.wraps(command)
-    def with_chosen(*arguments: Any, **values: Any) -> Any:
-        chosen = {name: values.pop(name) for name in ChosenTargets.__slots__}
-        return command(*arguments, chosen=ChosenTargets(**chosen), **values)
-
-    for option in reversed(_OPTIONS):
-        option(with_chosen)
-    return with_chosen  # type: ignore[return-value] # it takes other arguments, which click does not mind
+    return add_together(command, _OPTIONS, name="chosen", parameters=ChosenTargets.__slots__, make=ChosenTargets)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.config_file import ConfigFile, config_file
 from sshprobe.cli.fix import RECORD_FORMATS
 from sshprobe.cli.help_groups import GroupedHelp
+from sshprobe.cli.options.config_file import ConfigFile, config_file
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
@@ -58,7 +58,7 @@ def saved_options(command: Command) -> Command:
         "--save-as",
         metavar="NAME",
         allow_from_autoenv=False,
-        help="Save these options and targets, for `--saved NAME`; then scan, if there is a target.",
+        help="Save these options and targets as NAME; then scan, if targets are given.",
     )(command)
     return click.option(
         "--saved",
@@ -66,7 +66,7 @@ def saved_options(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=_use_saved,
-        help="Use what was saved as NAME; what is given here comes first.",
+        help="Use the options saved as NAME; options given here come first.",
     )(command)
 
 

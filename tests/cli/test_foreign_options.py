@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 import pytest
 
-from sshprobe.cli.habits import HABITS
 from sshprobe.cli.main import main
 from sshprobe.cli.main import sshprobe as group
+from sshprobe.cli.options.foreign import FOREIGN_OPTIONS
 
 SCAN = group.get_command(click.Context(group), "scan")
 assert SCAN is not None
@@ -31,8 +31,10 @@ def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return err.removeprefix("error: ").removesuffix("\n")
 
 
-def tools_of(habits: str) -> list[str]:
-    return sorted({option for habit in HABITS if habits in habit.tools for option in habit.options.split()})
+def tools_of(tools: str) -> list[str]:
+    return sorted(
+        {option for foreign in FOREIGN_OPTIONS if tools in foreign.tools for option in foreign.options.split()}
+    )
 
 
 @pytest.mark.parametrize("tool", ["nmap", "masscan", "ssh-audit", "naabu", "httpx"])
@@ -49,8 +51,8 @@ def test_each_habit_is_an_error_that_names_ours(tool: str, capsys: pytest.Captur
 
 
 def test_answers_name_options_and_commands_that_there_are() -> None:
-    for habit in HABITS:
-        for words in re.findall(r"`([^`]+)`", habit.answer):
+    for foreign in FOREIGN_OPTIONS:
+        for words in re.findall(r"`([^`]+)`", foreign.answer):
             if words.startswith("sshprobe "):
                 command = words.split()[1]
                 assert command in ("--version", *group.list_commands(click.Context(group))), words

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import click
 
-from sshprobe.cli.options import Command
-from sshprobe.cli.plain_names import close_names
+from sshprobe.cli.aliases import close_names
+from sshprobe.cli.options.values import Command, add_together
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Status, endpoint
 from sshprobe.model.verdict import GRADES
@@ -53,60 +53,8 @@ def _weaknesses() -> Iterable[str]:
     return MEANINGS
 
 
-def filter_options(command: Command) -> Command:
-    """Add the options of a `HostFilter`."""
-    for option in (
-        click.option(
-            "--offers",
-            metavar="ALGORITHM",
-            multiple=True,
-            help="Only hosts that offer this algorithm, by any of its names. Repeatable.",
-        ),
-        click.option(
-            "--weakness",
-            "weaknesses",
-            type=_OneOf("weakness", _weaknesses),
-            metavar="CODE",
-            multiple=True,
-            help="Only hosts with this weakness, such as sha1 or terrapin, whatever a profile says. Repeatable.",
-        ),
-        click.option(
-            "--finding",
-            "findings",
-            type=_OneOf("finding", _findings),
-            metavar="ID",
-            multiple=True,
-            help="Only hosts with this finding, such as kex.weak. Repeatable.",
-        ),
-        click.option(
-            "--status",
-            "statuses",
-            type=click.Choice(get_args(Status)),
-            metavar="STATUS",
-            multiple=True,
-            help=f"Only hosts with this status. Repeatable: {', '.join(get_args(Status))}.",
-        ),
-        click.option(
-            "--grade",
-            "grades",
-            type=click.Choice(GRADES),
-            multiple=True,
-            help="Only hosts with this grade. Repeatable.",
-        ),
-        click.option(
-            "--host",
-            "hosts",
-            metavar="HOST",
-            multiple=True,
-            help="Only these: an address, a network, a name, or one with `*`. Repeatable.",
-        ),
-    ):
-        command = option(command)
-    return command
-
-
 class HostFilter(NamedTuple):
-    """What was asked for; empty: every host."""
+    """The values of these options. Empty: every host."""
 
     hosts: tuple[str, ...]
     grades: tuple[str, ...]
@@ -126,7 +74,7 @@ class HostFilter(NamedTuple):
         return bool(self.findings or self.weaknesses)
 
     def finds(self, finding: Finding) -> bool:
-        """Say whether a finding is one of those asked for."""
+        """Say whether a finding is one of the wanted ones."""
         return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
 
     def takes(self, record: HostRecord, findings: Callable[[], Iterable[Finding]]) -> bool:
@@ -145,6 +93,55 @@ class HostFilter(NamedTuple):
         return (not self.findings or any(each.id in self.findings for each in found)) and (
             not self.weaknesses or any(not set(self.weaknesses).isdisjoint(each.weaknesses) for each in found)
         )
+
+
+_OPTIONS = (
+    click.option(
+        "--host",
+        "hosts",
+        metavar="HOST",
+        multiple=True,
+        help="Only this address, network or name, e.g. '*.example.org'. Repeatable.",
+    ),
+    click.option(
+        "--grade", "grades", type=click.Choice(GRADES), multiple=True, help="Only hosts with this grade. Repeatable."
+    ),
+    click.option(
+        "--status",
+        "statuses",
+        type=click.Choice(get_args(Status)),
+        metavar="STATUS",
+        multiple=True,
+        help=f"Only hosts with this status. Repeatable: {', '.join(get_args(Status))}.",
+    ),
+    click.option(
+        "--finding",
+        "findings",
+        type=_OneOf("finding", _findings),
+        metavar="ID",
+        multiple=True,
+        help="Only hosts with this finding, e.g. kex.weak. Repeatable.",
+    ),
+    click.option(
+        "--weakness",
+        "weaknesses",
+        type=_OneOf("weakness", _weaknesses),
+        metavar="CODE",
+        multiple=True,
+        help="Only hosts with this weakness under any profile, e.g. sha1. Repeatable.",
+    ),
+    click.option(
+        "--offers",
+        metavar="ALGORITHM",
+        multiple=True,
+        help="Only hosts that offer this algorithm, by any of its names. Repeatable.",
+    ),
+)
+
+
+def filter_options(command: Command) -> Command:
+    """Add them all, and give `command` their values as `wanted`, one `HostFilter`."""
+    return add_together(command, _OPTIONS, name="wanted", parameters=HostFilter._fields, make=HostFilter)
 
 
 class SeenValues:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import click
 
 
-class Habit(NamedTuple):
+class ForeignOption(NamedTuple):
     """Options of other tools that have one answer."""
 
     tools: str
@@ -40,77 +40,75 @@ _NO_COLOUR = "NO_COLOR=1 in the environment turns colours off"
 _QUIET = "`--no-progress` leaves the progress out; standard output has nothing but the result"
 _ADDRESS = "packets leave by the routes of this machine: leave it out"
 
-HABITS: Sequence[Habit] = (
-    Habit("nmap and masscan", "-oX -oN -oG -oA -oS -oJ -oL -oD -oB -oU", _RECORDS),
-    Habit("nmap and masscan", "-iL --includefile", _LIST),
-    Habit("nmap", "-iR", "only what you name is scanned"),
-    Habit("nmap", "-sS -sT -sU -sA -sW -sM -sN -sF -sX -sI -sY -sZ -sO", _WHOLE),
-    Habit("nmap", "-sV -sC -A -O --version-intensity --version-light --version-all --osscan-guess", _SOFTWARE),
-    Habit("nmap", "-sn -sL -sP", "`--count` says how many targets there are, and contacts none"),
-    Habit("nmap", "-Pn -P0 -PN -PS -PA -PU -PY -PE -PP -PM -PO -PR", _NO_PING),
-    Habit("nmap", "-R --system-dns --dns-servers", _NAMES),
-    Habit("nmap", "-T0 -T1 -T2 -T3 -T4 -T5 --min-rate --max-rate --scan-delay --max-scan-delay", _SPEED),
-    Habit("nmap", "--min-parallelism --max-parallelism --min-hostgroup --max-hostgroup", _SPEED),
-    Habit("nmap", "-F --top-ports --port-ratio --exclude-ports -r", _PORTS),
-    Habit("nmap", "--open --reason", "records have the status of every target, and why: leave it out"),
-    Habit("nmap", "--script --script-args --script-args-file", _NO_SCRIPTS),
-    Habit("nmap and masscan", "--excludefile", "`--exclude-file FILE` names what is left alone"),
-    Habit("nmap", "--max-retries", _RETRIES),
-    Habit("nmap", "--max-rtt-timeout --min-rtt-timeout --initial-rtt-timeout", "`--connect-timeout` is in seconds"),
-    Habit("nmap", "-D -S -e -g --source-port --spoof-mac --proxies --ttl --mtu", _ADDRESS),
-    Habit("nmap", "--append-output", "`--resume FILE` goes on with a sweep"),
-    Habit("nmap", "-V", "`sshprobe --version` says the version"),
-    Habit("nmap and ssh-audit", "-d -dd -dddd", "`--verbose` shows everything that was seen"),
-    Habit("nmap and ssh-audit", "-n", _NAMES + "; " + _NO_COLOUR),
-    Habit("masscan", "--ports", _PORTS),
-    Habit("masscan", "--banners --wait --adapter-ip --adapter-port --router-mac", "leave it out"),
-    Habit("masscan", "--readscan", "`--inventory FILE` reads what `masscan -oJ` wrote"),
-    Habit("ssh-audit", "-T --targets", _LIST),
-    Habit("ssh-audit", "-P --policy", "`--profile ID` or `--profile FILE` is what to grade against"),
-    Habit("ssh-audit", "-L --list-policies", "`sshprobe profiles list` lists the profiles"),
-    Habit("ssh-audit", "-M --make-policy", "`sshprobe profiles make` makes a profile"),
-    Habit("ssh-audit", "-jj --level", _FORMAT + ", `--verbose` prints more"),
-    Habit("ssh-audit", "-b --batch", _FORMAT),
-    Habit("ssh-audit", "--no-colors --no-color", _NO_COLOUR),
-    Habit("ssh-audit", "-1 -2 --ssh1 --ssh2", "what a server speaks is found out: leave it out"),
-    Habit("ssh-audit", "--client-audit", "clients are not audited"),
-    Habit("ssh-audit", "--gex-test", "`--depth full`, the default, asks for groups of all sizes"),
-    Habit("ssh-audit", "-m --manual", "`sshprobe scan --help` lists the options"),
-    Habit("ssh-audit", "--dheat --conn-rate-test", _NO_ATTACK),
-    Habit("ssh-audit", "--skip-rate-test", _NO_ATTACK),
-    Habit("ssh-audit", "--lookup", "`sshprobe explain ALGORITHM` says what one is"),
-    Habit("ssh-audit", "--get-hardening-guide --list-hardening-guides", "`--fix` prints what to change on each host"),
-    Habit(
-        "ssh-audit and httpx", "-t -threads --threads", "`--timeout` is in seconds, `--concurrency` is hosts at once"
-    ),
-    Habit("ssh-audit, naabu and httpx", "-l -list --list", _LIST),
-    Habit("ssh-audit, naabu and httpx", "-j -json --json -csv --csv", _FORMAT),
-    Habit("naabu and httpx", "-host --host -u -target --target", _HOST),
-    Habit("naabu and httpx", "-output -oa -output-all", _RECORDS),
-    Habit("naabu", "-port -ports -tp -top-ports -ep -exclude-ports -pf -ports-file", _PORTS),
-    Habit("naabu and httpx", "-eh -exclude-hosts -e -exclude -deny", "`--exclude HOST` is left alone"),
-    Habit("naabu", "-ef -exclude-file", "`--exclude-file FILE` names what is left alone"),
-    Habit("naabu and httpx", "-rate -rl -rate-limit --rate-limit -rlm -delay", "`--rate` is hosts started a second"),
-    Habit("naabu and httpx", "-sa -scan-all-ips -pa -probe-all-ips", "`--all-addresses` scans each address of a name"),
-    Habit("naabu", "-iv -ip-version", "`-4` and `-6` choose the addresses of names"),
-    Habit("naabu and httpx", "-timeout", "`--timeout` is in seconds"),
-    Habit("naabu and httpx", "-retries --retries", _RETRIES),
-    Habit("naabu and httpx", "-resume", "`--resume FILE` goes on with the sweep in FILE"),
-    Habit("naabu and httpx", "-stats -si -stats-interval", "`--stats SECONDS` prints a line of progress"),
-    Habit("naabu and httpx", "-silent --silent", _QUIET),
-    Habit("naabu and httpx", "-nc -no-color", _NO_COLOUR),
-    Habit("naabu and httpx", "-verbose -debug", "`--verbose` shows everything that was seen"),
-    Habit("naabu and httpx", "-version", "`sshprobe --version` says the version"),
-    Habit("naabu", "-ping -verify -passive -wn -with-host-discovery -sn -stream -s -scan-type", "leave it out"),
-    Habit("naabu", "-nmap -nmap-cli", _NO_SCRIPTS),
-    Habit("naabu and httpx", "-r -resolvers", _NAMES),
-    Habit("naabu and httpx", "-i -interface -proxy -http-proxy -source-ip", _ADDRESS),
-    Habit("naabu and httpx", "-up -update -duc -disable-update-check", "pip updates sshprobe: leave it out"),
-    Habit("httpx", "-sc -status-code -td -tech-detect -title -server -web-server -ip -cname -probe -cdn", _SOFTWARE),
-    Habit(
-        "httpx", "-fr -follow-redirects -fc -mc -path -x -H -header -http2 -tls-probe", "there is no HTTP: leave it out"
-    ),
+_TABLE = (
+    ("nmap and masscan", "-oX -oN -oG -oA -oS -oJ -oL -oD -oB -oU", _RECORDS),
+    ("nmap and masscan", "-iL --includefile", _LIST),
+    ("nmap", "-iR", "only what you name is scanned"),
+    ("nmap", "-sS -sT -sU -sA -sW -sM -sN -sF -sX -sI -sY -sZ -sO", _WHOLE),
+    ("nmap", "-sV -sC -A -O --version-intensity --version-light --version-all --osscan-guess", _SOFTWARE),
+    ("nmap", "-sn -sL -sP", "`--count` says how many targets there are, and contacts none"),
+    ("nmap", "-Pn -P0 -PN -PS -PA -PU -PY -PE -PP -PM -PO -PR", _NO_PING),
+    ("nmap", "-R --system-dns --dns-servers", _NAMES),
+    ("nmap", "-T0 -T1 -T2 -T3 -T4 -T5 --min-rate --max-rate --scan-delay --max-scan-delay", _SPEED),
+    ("nmap", "--min-parallelism --max-parallelism --min-hostgroup --max-hostgroup", _SPEED),
+    ("nmap", "-F --top-ports --port-ratio --exclude-ports -r", _PORTS),
+    ("nmap", "--open --reason", "records have the status of every target, and why: leave it out"),
+    ("nmap", "--script --script-args --script-args-file", _NO_SCRIPTS),
+    ("nmap and masscan", "--excludefile", "`--exclude-file FILE` names what is left alone"),
+    ("nmap", "--max-retries", _RETRIES),
+    ("nmap", "--max-rtt-timeout --min-rtt-timeout --initial-rtt-timeout", "`--connect-timeout` is in seconds"),
+    ("nmap", "-D -S -e -g --source-port --spoof-mac --proxies --ttl --mtu", _ADDRESS),
+    ("nmap", "--append-output", "`--resume FILE` goes on with a sweep"),
+    ("nmap", "-V", "`sshprobe --version` says the version"),
+    ("nmap and ssh-audit", "-d -dd -dddd", "`--verbose` shows everything that was seen"),
+    ("nmap and ssh-audit", "-n", _NAMES + "; " + _NO_COLOUR),
+    ("masscan", "--ports", _PORTS),
+    ("masscan", "--banners --wait --adapter-ip --adapter-port --router-mac", "leave it out"),
+    ("masscan", "--readscan", "`--inventory FILE` reads what `masscan -oJ` wrote"),
+    ("ssh-audit", "-T --targets", _LIST),
+    ("ssh-audit", "-P --policy", "`--profile ID` or `--profile FILE` is what to grade against"),
+    ("ssh-audit", "-L --list-policies", "`sshprobe profiles list` lists the profiles"),
+    ("ssh-audit", "-M --make-policy", "`sshprobe profiles make` makes a profile"),
+    ("ssh-audit", "-jj --level", _FORMAT + ", `--verbose` prints more"),
+    ("ssh-audit", "-b --batch", _FORMAT),
+    ("ssh-audit", "--no-colors --no-color", _NO_COLOUR),
+    ("ssh-audit", "-1 -2 --ssh1 --ssh2", "what a server speaks is found out: leave it out"),
+    ("ssh-audit", "--client-audit", "clients are not audited"),
+    ("ssh-audit", "--gex-test", "`--depth full`, the default, asks for groups of all sizes"),
+    ("ssh-audit", "-m --manual", "`sshprobe scan --help` lists the options"),
+    ("ssh-audit", "--dheat --conn-rate-test", _NO_ATTACK),
+    ("ssh-audit", "--skip-rate-test", _NO_ATTACK),
+    ("ssh-audit", "--lookup", "`sshprobe explain ALGORITHM` says what one is"),
+    ("ssh-audit", "--get-hardening-guide --list-hardening-guides", "`--fix` prints what to change on each host"),
+    ("ssh-audit and httpx", "-t -threads --threads", "`--timeout` is in seconds, `--concurrency` is hosts at once"),
+    ("ssh-audit, naabu and httpx", "-l -list --list", _LIST),
+    ("ssh-audit, naabu and httpx", "-j -json --json -csv --csv", _FORMAT),
+    ("naabu and httpx", "-host --host -u -target --target", _HOST),
+    ("naabu and httpx", "-output -oa -output-all", _RECORDS),
+    ("naabu", "-port -ports -tp -top-ports -ep -exclude-ports -pf -ports-file", _PORTS),
+    ("naabu and httpx", "-eh -exclude-hosts -e -exclude -deny", "`--exclude HOST` is left alone"),
+    ("naabu", "-ef -exclude-file", "`--exclude-file FILE` names what is left alone"),
+    ("naabu and httpx", "-rate -rl -rate-limit --rate-limit -rlm -delay", "`--rate` is hosts started a second"),
+    ("naabu and httpx", "-sa -scan-all-ips -pa -probe-all-ips", "`--all-addresses` scans each address of a name"),
+    ("naabu", "-iv -ip-version", "`-4` and `-6` choose the addresses of names"),
+    ("naabu and httpx", "-timeout", "`--timeout` is in seconds"),
+    ("naabu and httpx", "-retries --retries", _RETRIES),
+    ("naabu and httpx", "-resume", "`--resume FILE` goes on with the sweep in FILE"),
+    ("naabu and httpx", "-stats -si -stats-interval", "`--stats SECONDS` prints a line of progress"),
+    ("naabu and httpx", "-silent --silent", _QUIET),
+    ("naabu and httpx", "-nc -no-color", _NO_COLOUR),
+    ("naabu and httpx", "-verbose -debug", "`--verbose` shows everything that was seen"),
+    ("naabu and httpx", "-version", "`sshprobe --version` says the version"),
+    ("naabu", "-ping -verify -passive -wn -with-host-discovery -sn -stream -s -scan-type", "leave it out"),
+    ("naabu", "-nmap -nmap-cli", _NO_SCRIPTS),
+    ("naabu and httpx", "-r -resolvers", _NAMES),
+    ("naabu and httpx", "-i -interface -proxy -http-proxy -source-ip", _ADDRESS),
+    ("naabu and httpx", "-up -update -duc -disable-update-check", "pip updates sshprobe: leave it out"),
+    ("httpx", "-sc -status-code -td -tech-detect -title -server -web-server -ip -cname -probe -cdn", _SOFTWARE),
+    ("httpx", "-fr -follow-redirects -fc -mc -path -x -H -header -http2 -tls-probe", "there is no HTTP: leave it out"),
 )
+
+FOREIGN_OPTIONS = [ForeignOption(*row) for row in _TABLE]
 
 _GLUED_NUMBERS = frozenset({"p", "c"})
 """Options of one letter whose value is a number: `-p22` is as good as `-p 22`."""
@@ -119,7 +117,7 @@ _OUTPUT_LETTERS = frozenset("XNGASJLDBU")
 """`-oX` and so on choose a format elsewhere; `-oXfile.xml` would write `Xfile.xml`."""
 
 
-def refuse_habits(command: click.Command, arguments: Sequence[str]) -> None:
+def refuse_foreign_options(command: click.Command, arguments: Sequence[str]) -> None:
     """Raise `click.UsageError` for an option of another tool among the arguments of `command`."""
     options = [param for param in command.params if isinstance(param, click.Option)]
     valued = {name: not (option.is_flag or option.count) for option in options for name in option.opts}
@@ -128,7 +126,9 @@ def refuse_habits(command: click.Command, arguments: Sequence[str]) -> None:
     for word in _options_among(arguments, valued):
         name = word.partition("=")[0]
         if name not in valued:
-            answers = [(habit.tools, habit.answer) for habit in HABITS if name in habit.options.split()]
+            answers = [
+                (foreign.tools, foreign.answer) for foreign in FOREIGN_OPTIONS if name in foreign.options.split()
+            ]
             if answers:
                 words = "; ".join(f"of {tools}: {answer}" for tools, answer in answers)
                 raise click.UsageError(f"`{name}` is an option {words}")

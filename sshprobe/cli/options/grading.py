@@ -1,0 +1,73 @@
+"""Options of what hosts are graded against: `--profile`, `--strict` and `--fail-on`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from sshprobe.cli.fail_on import FailOn
+from sshprobe.cli.options.values import Command, add_together
+from sshprobe.model.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.profiles import Profile
+
+DEFAULT_PROFILE = "sshprobe-2026"
+"""`sshprobe.profiles.DEFAULT_PROFILE`, which would take long to import for `--help`; a test holds them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class GradingOptions:
+    """The values of these options."""
+
+    profile_names: tuple[str, ...]
+    """Ids or files."""
+    strict: bool
+    thresholds: tuple[str, ...]
+    """Of `--fail-on`."""
+
+
+_OPTIONS = (
+    click.option(
+        "--profile",
+        "profile_names",
+        metavar="ID|FILE",
+        multiple=True,
+        default=(DEFAULT_PROFILE,),
+        show_default=True,
+        help="Profile to grade against. Repeatable; the first decides the order.",
+    ),
+    click.option("--strict", is_flag=True, help="Treat every algorithm that a profile does not list as a deviation."),
+    click.option(
+        "--fail-on",
+        "thresholds",
+        type=FailOn(),
+        multiple=True,
+        help="Exit with 1 at this severity, grade or worse, or at noncompliant; e.g. high. Repeatable.",
+    ),
+)
+
+
+def grading_options(command: Command) -> Command:
+    """Add them all, and give `command` their values as `grading`, one `GradingOptions`."""
+    return add_together(command, _OPTIONS, name="grading", parameters=GradingOptions.__slots__, make=GradingOptions)
+
+
+def load_profiles(names: tuple[str, ...]) -> list[Profile]:
+    """Return the profiles named, each once.
+
+    Raises:
+        InputError: one is unknown, broken or of clients, or two different ones have the same id.
+    """
+    from sshprobe.profiles import load_profile
+
+    profiles: dict[str, Profile] = {}
+    for name in dict.fromkeys(names):
+        profile = load_profile(name)
+        profile.need_server()
+        if profile.id in profiles and profiles[profile.id] != profile:
+            raise InputError(f"two profiles have the id `{profile.id}`", source=name)
+        profiles[profile.id] = profile
+    return list(profiles.values())

@@ -1,0 +1,65 @@
+"""Options of what is written: `--format`, `--fix`, `-o` and `-v`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import click
+
+from sshprobe.cli.fix import FIX_FORMATS, RECORD_FORMATS
+from sshprobe.cli.options.values import Command, add_together
+
+
+def refuse_option_as_file(value: str | None) -> None:
+    """Raise `click.UsageError` where the name of a file was left out, and the next option taken for it."""
+    if value is not None and value.startswith("-"):
+        raise click.UsageError(f"`-o` needs a file: `{value}` looks like an option; write `./{value}` if it is a file")
+
+
+def _no_dash(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    # `-` is standard input elsewhere; here it would be a file of that name.
+    if value == "-":
+        raise click.UsageError("`-o -` is no file: for records on standard output use `--format` without `-o`")
+    refuse_option_as_file(value)
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """The values of these options."""
+
+    format_: str | None
+    fix: bool
+    output: str | None
+    verbose: bool
+
+
+_OPTIONS = (
+    click.option(
+        "--fix",
+        is_flag=True,
+        help="Print only what to change on each host; --format sshd_config is the default.",
+    ),
+    click.option(
+        "--format",
+        "format_",
+        type=click.Choice([*RECORD_FORMATS, *FIX_FORMATS]),
+        metavar="FORMAT",
+        help=f"Format of the output, or of FILE with -o: {', '.join(RECORD_FORMATS)}. "
+        f"With --fix: {', '.join(FIX_FORMATS)}.",
+    ),
+    click.option(
+        "-o",
+        "--output",
+        "output",
+        metavar="FILE",
+        callback=_no_dash,
+        help="Write records to FILE, e.g. scan.jsonl; an older FILE is kept as FILE~.",
+    ),
+    click.option("-v", "--verbose", is_flag=True, help="Show everything that was seen of every host."),
+)
+
+
+def output_options(command: Command) -> Command:
+    """Add them all, and give `command` their values as `written`, one `OutputOptions`."""
+    return add_together(command, _OPTIONS, name="written", parameters=OutputOptions.__slots__, make=OutputOptions)

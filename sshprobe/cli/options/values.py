@@ -1,0 +1,120 @@
+"""Types that check the values of options, and options whose values come as one struct."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def add_together(
+    command: Command,
+    options: Sequence[Callable[[Command], Command]],
+    *,
+    name: str,
+    parameters: Sequence[str],
+    make: Callable[..., object],
+) -> Command:
+    """Add `options` to a command, which gets `make(**values of parameters)` as its argument `name`."""
+
+    @functools.wraps(command)
+    def with_struct(*arguments: Any, **values: Any) -> Any:
+        made = make(**{parameter: values.pop(parameter) for parameter in parameters})
+        return command(*arguments, **{name: made}, **values)
+
+    for option in reversed(options):
+        option(with_struct)
+    return with_struct  # type: ignore[return-value] # it takes other arguments, which click does not mind
+
+
+class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A number above 0 and at most `largest`: seconds, or a rate."""
+
+    def __init__(self, name: str, largest: float, *, zero: bool = False) -> None:
+        self.name = name
+        self._largest = largest
+        self._zero = zero
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number that `value` names."""
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number", param, ctx)
+        # NaN compares false with everything, so it must fail the test and not pass one.
+        if not (math.isfinite(number) and (number > 0 or (self._zero and number == 0)) and number <= self._largest):
+            low = "0 or more" if self._zero else "above 0"
+            self.fail(f"{value!r} is not {low} and at most {self._largest:g}", param, ctx)
+        return number
+
+
+class WholeNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A whole number between two. Unlike `click.IntRange` it puts no inequality into the help."""
+
+    name = "n"
+
+    def __init__(self, least: int, largest: int) -> None:
+        self._least = least
+        self._largest = largest
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number that `value` names."""
+        try:
+            number = int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        if not self._least <= number <= self._largest:
+            self.fail(f"{number} is not between {self._least} and {self._largest}", param, ctx)
+        return number
+
+
+class UserName(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A user name that can be sent to a server."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        text = str(value)
+        if not text:
+            self.fail("a user name cannot be empty", param, ctx)
+        if not text.isprintable() or len(text.encode("utf-8", "replace")) > 255:
+            self.fail("a user name is at most 255 printable characters", param, ctx)
+        return text
+
+
+class Ports(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """Ports and ranges of them: "22,2222,8000-8010"."""
+
+    name = "ports"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the ports, each once, in the order given."""
+        if isinstance(value, tuple):
+            return value
+        ports: dict[int, None] = {}
+        if str(value) == "-":
+            self.fail("for all ports write 1-65535", param, ctx)
+        for part in str(value).split(","):
+            if part[:2].upper() in ("T:", "U:", "S:"):
+                self.fail(f"{part!r} is not a port: SSH is on TCP, so write {part[2:]!r}", param, ctx)
+            low, dash, high = part.strip().partition("-")
+            ends = (low, high) if dash else (low, low)
+            if not all(end.isascii() and end.isdigit() for end in ends):
+                self.fail(f"{part!r} is no port and no range of ports", param, ctx)
+            if any(len(end) > 5 or not 1 <= int(end) <= 65535 for end in ends):
+                self.fail(f"{part!r} is no such port: ports are 1 to 65535", param, ctx)
+            if int(ends[1]) < int(ends[0]):
+                self.fail(f"{part!r} ends before it begins", param, ctx)
+            ports.update(dict.fromkeys(range(int(ends[0]), int(ends[1]) + 1)))
+        return tuple(ports)
+
+
+SECONDS = PositiveNumber("seconds", 86_400)
+WAIT = PositiveNumber("seconds", 86_400, zero=True)
+RATE = PositiveNumber("rate", 1_000_000, zero=True)
