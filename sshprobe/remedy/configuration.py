@@ -6,27 +6,19 @@ sshd_config(5) and ssh_config(5).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sshprobe.algorithms import (
     ALGORITHM_TYPES,
     AlgorithmType,
-    canonical,
     in_openssh,
-    is_unknown,
     lookup,
-    marker,
-    names,
-    weakness_of,
 )
-from sshprobe.grading.checks.terrapin import STRICT_KEX
 from sshprobe.grading.offers import WORDS
-from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.errors import InputError
-from sshprobe.profiles import FORBIDDING_WORDS, Profile
-from sshprobe.profiles.model import HostKeyRule, Rule
-from sshprobe.remedy.context import CHACHA20
+from sshprobe.profiles import Profile
+from sshprobe.profiles.model import HostKeyRule
 from sshprobe.remedy.kept_names import KEYWORDS
+from sshprobe.remedy.list_lines import NO_LINE, known_names, names_line, place, weak_names
 from sshprobe.remedy.login_lines import client_login, server_login
 from sshprobe.remedy.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 
@@ -38,14 +30,6 @@ _SINCE: dict[AlgorithmType, str] = {
     "host_key": "3.0+",
 }
 """Releases of the client that know the keyword of a class. HostKeyAlgorithms is older there."""
-
-NO_LINE = "no line is needed"
-"""Begins the comment where a profile only forbids, and the release knows nothing of it."""
-
-_REMOVING = "7.5+"
-"""Releases that take "-name,name": their default less those names."""
-
-_POST_QUANTUM = "8.5"
 
 
 def check_release(version: str) -> str:
@@ -80,7 +64,7 @@ def sshd_config(profile: Profile, version: str) -> list[str]:
         elif category == "host_key" and in_openssh(KEYWORDS["host_key"][1], release) is False:
             lines += _host_key_files(profile, release, problems)
         else:
-            written = list(_names_line(profile, category, release, KEYWORDS[category][1], problems))
+            written = list(names_line(profile, category, release, KEYWORDS[category][1], problems))
             if category == "host_key":
                 written[-1:-1] = ["# have a host key of one of these types in place before you apply it"]
             lines += written
@@ -109,13 +93,13 @@ def ssh_config(profile: Profile, version: str) -> list[str]:
         if category == "compression":
             # The client names zlib@openssh.com and zlib, or "none" first: only "no" leaves anything out for sure.
             if set(rule.allowed) == {"none"}:
-                lines += [*_place(profile, rule), "Compression no"]
+                lines += [*place(profile, rule), "Compression no"]
             elif "none" not in rule.allowed:
                 problems.append(f"the client offers `none`, which the profile does not allow ({rule.where})")
             continue
-        lines += _names_line(profile, category, release, _SINCE[category], problems)
+        lines += names_line(profile, category, release, _SINCE[category], problems)
         if category == "kex" and profile.group_exchange is not None:
-            lines += _place(profile, profile.group_exchange)
+            lines += place(profile, profile.group_exchange)
             lines.append(f"# {profile.group_exchange.min_bits}-bit groups: ssh has no option for the least size")
         if category == "host_key":
             lines += _required_rsa_size(profile, release)
@@ -137,122 +121,6 @@ def _settled(
     return [f"# {profile.id} {profile.version}, for OpenSSH {release}: {profile.source}", *notes, f"# {head}", *lines]
 
 
-def _place(profile: Profile, rule: Rule, *, where: str = "") -> list[str]:
-    return [f"# {profile.cite(rule, where=where)}"]
-
-
-def _known(profile: Profile, category: AlgorithmType, release: str) -> list[str]:
-    """The names that the profile allows and the release knows, in the profile's order.
-
-    Where it knows an algorithm by another name only, that name stands for it. Of a profile that only forbids: what the
-    release offers by default, less what is forbidden.
-    """
-    rule = profile.algorithms(category)
-    assert rule is not None
-    if rule.others == "allowed" and not rule.allowed:
-        return [name for name in _by_default(category, release) if not _is_forbidden(profile, category, name, release)]
-    found: list[str] = []
-    for name in rule.allowed:
-        # GSS-API methods have options of their own: KexAlgorithms refuses their names.
-        if name.startswith("gss-"):
-            continue
-        if _knows(category, name, release):
-            found.append(name)
-        else:
-            same = canonical(category, name)
-            found += [
-                other
-                for other in names(category)
-                if canonical(category, other) == same and _knows(category, other, release)
-            ]
-    return list(dict.fromkeys(found))
-
-
-def _knows(category: AlgorithmType, name: str, release: str) -> bool:
-    entry = lookup(category, name)
-    return entry is not None and in_openssh(entry.openssh_in_code, release) is True
-
-
-def _names_line(
-    profile: Profile, category: AlgorithmType, release: str, keyword_since: str, problems: list[str]
-) -> Iterator[str]:
-    rule = profile.algorithms(category)
-    assert rule is not None
-    keyword = KEYWORDS[category][0]
-    if in_openssh(keyword_since, release) is False:
-        problems.append(f"it has no {keyword}, which came with {keyword_since[:-1]} ({rule.where})")
-        return
-    found = _known(profile, category, release)
-    if not found:
-        problems.append(f"it knows none of the profile's {WORDS[category]} ({rule.where})")
-        return
-    if category == "kex":
-        yield from _required(profile, found, release, problems)
-    if rule.others == "allowed" and not rule.allowed:
-        # Not only of the defaults: the line stands before one that may have added more.
-        gone = [
-            name
-            for name in names(category)
-            if _knows(category, name, release) and _is_forbidden(profile, category, name, release)
-        ]
-        if not gone:
-            yield from (*_place(profile, rule), f"# {NO_LINE}: OpenSSH {release} knows nothing of that")
-            return
-        if in_openssh(_REMOVING, release):
-            # What is left keeps sshd's own order of preference.
-            yield from (*_place(profile, rule), *_weak(category, found), f"{keyword} -{','.join(gone)}")
-            return
-    yield from _place(profile, rule)
-    written = {canonical(category, name) for name in found}
-    left_out = [name for name in rule.allowed if canonical(category, name) not in written]
-    if left_out:
-        yield f"# not in OpenSSH {release}: {', '.join(left_out)}"
-    yield from _weak(category, found)
-    yield f"{keyword} {','.join(found)}"
-
-
-def _required(profile: Profile, found: list[str], release: str, problems: list[str]) -> Iterator[str]:
-    """What the profile asks of the list of key exchanges as a whole. No line of a configuration brings it about."""
-    rule = profile.kex
-    assert rule is not None
-    if "post-quantum" in rule.require and not has_post_quantum(found):
-        problems.append(f"it has no post-quantum key exchange, which came with {_POST_QUANTUM} ({rule.where})")
-    if "strict-kex" in rule.require and not _has_strict_kex(release):
-        yield "# strict key exchange came with OpenSSH 9.6, and with most distributions' patches of older releases"
-
-
-def _has_strict_kex(release: str) -> bool:
-    entry = marker(STRICT_KEX)
-    assert entry is not None
-    return in_openssh(entry.openssh_in_code, release) is True
-
-
-def _by_default(category: AlgorithmType, release: str) -> list[str]:
-    """What this release offers without a line of configuration, in the order of the alphabet."""
-    return [
-        name
-        for name in names(category)
-        if (entry := lookup(category, name)) is not None and in_openssh(entry.openssh_default, release) is True
-    ]
-
-
-def _is_forbidden(profile: Profile, category: AlgorithmType, name: str, release: str) -> bool:
-    rule = profile.algorithms(category)
-    assert rule is not None
-    same = canonical(category, name)
-    if any(word in FORBIDDING_WORDS and canonical(category, other) == same for other, word in rule.words.items()):
-        return True
-    needs_strict = profile.kex is not None and "no-terrapin" in profile.kex.require and not _has_strict_kex(release)
-    return category == "cipher" and needs_strict and same == CHACHA20
-
-
-def _weak(category: AlgorithmType, found: list[str]) -> Iterator[str]:
-    for name in found:
-        weak = weakness_of(category, name)
-        if weak is not None and not is_unknown(category, name):
-            yield f"# {name} is weak, although the profile lets it pass: {weak.words}"
-
-
 def _protocol(profile: Profile, release: str, last: str, problems: list[str]) -> list[str]:
     assert profile.protocol is not None
     if "2.0" not in profile.protocol.allowed:
@@ -261,7 +129,7 @@ def _protocol(profile: Profile, release: str, last: str, problems: list[str]) ->
     # Later releases have no SSH-1 and take the keyword for a deprecated one.
     if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST_OPENSSH}..{last}", release) is not True:
         return []
-    return [*_place(profile, profile.protocol), "Protocol 2"]
+    return [*place(profile, profile.protocol), "Protocol 2"]
 
 
 def _server_compression(profile: Profile, release: str, problems: list[str]) -> list[str]:
@@ -273,15 +141,15 @@ def _server_compression(profile: Profile, release: str, problems: list[str]) -> 
         return []
     delayed = in_openssh(KEYWORDS["compression"][1], release) is not False
     if "zlib@openssh.com" in allowed and delayed:
-        return [*_place(profile, rule), "Compression delayed"]
-    return [*_place(profile, rule), "Compression no"]
+        return [*place(profile, rule), "Compression delayed"]
+    return [*place(profile, rule), "Compression no"]
 
 
 def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list[str]:
     """Before 7.0 sshd has no HostKeyAlgorithms: a key type is offered where there is a HostKey line."""
     rule = profile.host_key
     assert rule is not None
-    found = _known(profile, "host_key", release)
+    found = known_names(profile, "host_key", release)
     families = dict.fromkeys(
         entry.family for name in found if (entry := lookup("host_key", name)) is not None and entry.format == "plain"
     )
@@ -289,8 +157,8 @@ def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list
         problems.append(f"it knows none of the profile's {WORDS['host_key']} ({rule.where})")
         return []
     return [
-        *_place(profile, rule),
-        *_weak("host_key", [name for name in found if name in ("ssh-rsa", "ssh-dss")]),
+        *place(profile, rule),
+        *weak_names("host_key", [name for name in found if name in ("ssh-rsa", "ssh-dss")]),
         "# take every other HostKey line out, they add up, and have one of these keys in place before you apply it",
         *(f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families),
     ]
@@ -302,21 +170,21 @@ def _moduli(profile: Profile, release: str) -> list[str]:
         return []
     if profile.kex is not None and not any(
         (entry := lookup("kex", name)) is not None and entry.family in GROUP_EXCHANGE_FAMILIES
-        for name in _known(profile, "kex", release)
+        for name in known_names(profile, "kex", release)
     ):
         return []
-    return [*_place(profile, rule), f"# run: {moduli_command(rule.wanted_bits)}"]
+    return [*place(profile, rule), f"# run: {moduli_command(rule.wanted_bits)}"]
 
 
 def _rsa_host_key(profile: Profile, release: str) -> list[str]:
     rule = profile.host_key
     assert rule is not None
     least = max(rule.min_bits.rsa or 0, rule.advised_bits.rsa or 0)
-    if not least or not any("rsa" in name for name in _known(profile, "host_key", release)):
+    if not least or not any("rsa" in name for name in known_names(profile, "host_key", release)):
         return []
     # Not RequiredRSASize (9.1): it refuses the users' own keys too, of which the profile says nothing.
     return [
-        *_place(profile, rule, where=_source_of_size(rule)),
+        *place(profile, rule, where=_source_of_size(rule)),
         f"# an RSA host key of {least} bits or more; to replace a smaller one, run:",
         *(f"# {command}" for command in rsa_key_commands(rsa_key_bits(profile))),
     ]
@@ -332,7 +200,7 @@ def _required_rsa_size(profile: Profile, release: str) -> list[str]:
     if in_openssh("9.1+", release) is not True:
         line = f"# {line}: needs OpenSSH 9.1 or later"
     # Of the client it bounds the servers' keys and the user's own.
-    return [*_place(profile, rule, where=_source_of_size(rule)), line]
+    return [*place(profile, rule, where=_source_of_size(rule)), line]
 
 
 def _source_of_size(rule: HostKeyRule) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, lookup, names, weakness, weakness_of
 from sshprobe.grading.checks.terrapin import would_expose
-from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
+from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS
 from sshprobe.remedy.context import NO_GSS, RemedyContext, not_waived
 from sshprobe.remedy.replacements import post_quantum_exchanges
@@ -27,6 +27,8 @@ KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
 
 CLIENTS = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
 """OpenSSH of RHEL 6 and of Debian 7 to 13: a fleet's clients are one of these or the next older one."""
+
+NOT_ALONE = "so that what is waived is not all that is left"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
 """Names that can stand in a line. Others of a server would be read as something else, by sshd ("-name", blanks) or by a
@@ -146,6 +148,28 @@ def first_release(context: RemedyContext, category: AlgorithmType) -> str:
         )
     first = _first([e.openssh_in_code for e in sound])
     return f": needs OpenSSH {first} or later, which has others" if first else ""
+
+
+def removed_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
+    """Return the names offered that do not stay, in the order of the alphabet."""
+    kept = set(host_key_plan(context)[0] if category == "host_key" else kept_names(context, category))
+    found = context.offered[category].values()
+    return sorted({name for offer in found for name in offer.names if name not in kept})
+
+
+def added_reasons(context: RemedyContext, category: AlgorithmType, names: Iterable[str]) -> tuple[str, ...]:
+    """Return why those of `names` that are not offered are added."""
+    there = {name for offer in context.offered[category].values() for name in offer.names}
+    new = [name for name in names if name not in there]
+    if category == "kex" and context.needs_post_quantum:
+        quantum = [name for name in new if has_post_quantum([name])]
+        new = [name for name in new if name not in quantum]
+        found = (f"{', '.join(quantum)}: added, as the profile requires a post-quantum exchange",) if quantum else ()
+    else:
+        found = ()
+    stays = [name for name in names if name in there]
+    why = "so that ordinary clients still find one" if not stays or not_waived(context, category, stays) else NOT_ALONE
+    return (*found, *((f"{', '.join(new)}: added, {why}",) if new else ()))
 
 
 def locked_out_clients(category: AlgorithmType, names: Iterable[str], version: str | None) -> list[str]:

@@ -1,50 +1,42 @@
-"""The steps that fix an OpenSSH server: lines of sshd_config, moduli, host keys."""
+"""Steps that fix an OpenSSH server: lines of sshd_config, moduli; those for host keys are in `openssh_keys`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import msgspec
 
-from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh
 from sshprobe.grading.offers import FIELDS
-from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential
 from sshprobe.model.observation import Observation
-from sshprobe.model.remedy import Change, Platform
-from sshprobe.model.verdict import Finding, Verdict
-from sshprobe.remedy.context import NEW_KEY, NO_GSS, SSH1, RemedyContext, not_waived
+from sshprobe.model.remedy import Change
+from sshprobe.model.verdict import Verdict
+from sshprobe.remedy.context import NO_GSS, SSH1, RemedyContext
 from sshprobe.remedy.kept_names import (
+    added_reasons,
     config_line,
-    has_keyword,
-    host_key_plan,
     kept_names,
     no_gss_refused,
     proves_keys,
+    removed_names,
 )
 from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
+from sshprobe.remedy.openssh_keys import host_key_steps, new_key_steps
 from sshprobe.remedy.platforms import UNNAMED
-from sshprobe.remedy.shell_commands import key_commands, moduli_command, new_key
-from sshprobe.remedy.steps import Step, quantum_goes, reasons, reasons_to_go
+from sshprobe.remedy.shell_commands import moduli_command
+from sshprobe.remedy.steps import Step, config_step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
     with_methods,
     with_moduli,
     with_names,
-    with_new_keys,
-    with_one_key,
     with_protocol_2,
     with_unchecked_keys,
     without_banner,
     without_names,
 )
-
-TELL_CLIENTS = "clients that know the old key will warn: tell them the new one"
-FORGET = "take every other HostKey line out, they add up"
-
-
-NOT_ALONE = "so that what is waived is not all that is left"
 
 
 def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
@@ -54,7 +46,7 @@ def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         if category == "kex":
             yield from _gss(context, before)
         if category == "host_key" and context.to_remove["host_key"]:
-            yield from _host_key_algorithms(context, before)
+            yield from host_key_steps(context, before)
         elif category == "compression" and context.to_remove["compression"]:
             yield from _compression(context, before)
         elif category in context.lines and config_line(context, category) is not None:
@@ -62,19 +54,14 @@ def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     yield from _authentication(context, before)
     yield from _banner(context, before)
     yield from _moduli(context, before)
-    yield from _new_keys(context, before)
-
-
-def _line(text: str | Iterable[str], effect: partial[Observation], *, comment: str, **more: object) -> Step:
-    lines = (text,) if isinstance(text, str) else tuple(text)
-    return Step(msgspec.structs.replace(Change(kind="sshd_config", text=lines, comment=comment), **more), effect)
+    yield from new_key_steps(context, before)
 
 
 def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "protocol.ssh1"]
     heeds_it = in_openssh(SSH1, context.version) is not False
     if found and heeds_it and context.observation.kex_algorithms is not None:
-        yield _line("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
+        yield config_step("Protocol 2", partial(with_protocol_2), comment="SSH-1 off", reasons=reasons(found))
 
 
 def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
@@ -86,7 +73,7 @@ def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         return
     too = sorted(name for same in gss - gone for name in found[same].names)
     also = (f"{', '.join(too)}: there is no option for one without the other",) if too else ()
-    yield _line(
+    yield config_step(
         NO_GSS,
         partial(without_names, category="kex", gone=gss),
         comment="without key exchange by GSS-API",
@@ -94,36 +81,16 @@ def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     )
 
 
-def _gone(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    kept = set(host_key_plan(context)[0] if category == "host_key" else kept_names(context, category))
-    found = context.offered[category].values()
-    return sorted({name for offer in found for name in offer.names if name not in kept})
-
-
-def _added(context: RemedyContext, category: AlgorithmType, names: Iterable[str]) -> tuple[str, ...]:
-    there = {name for offer in context.offered[category].values() for name in offer.names}
-    new = [name for name in names if name not in there]
-    if category == "kex" and context.needs_post_quantum:
-        quantum = [name for name in new if has_post_quantum([name])]
-        new = [name for name in new if name not in quantum]
-        found = (f"{', '.join(quantum)}: added, as the profile requires a post-quantum exchange",) if quantum else ()
-    else:
-        found = ()
-    stays = [name for name in names if name in there]
-    why = "so that ordinary clients still find one" if not stays or not_waived(context, category, stays) else NOT_ALONE
-    return (*found, *((f"{', '.join(new)}: added, {why}",) if new else ()))
-
-
 def _list(context: RemedyContext, before: Verdict, category: AlgorithmType) -> Step:
     names = [name for name in kept_names(context, category) if not name.startswith("gss-")]
-    gone = [name for name in _gone(context, category) if not name.startswith("gss-")]
-    return _line(
+    gone = [name for name in removed_names(context, category) if not name.startswith("gss-")]
+    return config_step(
         config_line(context, category) or "",
         partial(_with_names, category=category, names=names),
         comment=f"without {', '.join(gone)}" if gone else "with what the profile requires",
         reasons=(
             *reasons_to_go(before, category, gone),
-            *_added(context, category, names),
+            *added_reasons(context, category, names),
             *quantum_goes(context.observation, category, names),
         ),
     )
@@ -140,10 +107,10 @@ def _compression(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     line = config_line(context, "compression")
     if line is not None:
         gone = sorted(context.to_remove["compression"])
-        yield _line(
+        yield config_step(
             line,
             partial(_with_compression, line=line),
-            comment=f"without {', '.join(_gone(context, 'compression'))}",
+            comment=f"without {', '.join(removed_names(context, 'compression'))}",
             reasons=reasons_to_go(before, "compression", gone),
         )
 
@@ -158,85 +125,13 @@ def _with_compression(observation: Observation, *, line: str) -> Observation:
     return observation
 
 
-def _host_key_algorithms(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    names, made = host_key_plan(context)
-    gone = _gone(context, "host_key")
-    why = reasons_to_go(before, "host_key", gone)
-    if made is not None:
-        yield _made_key(context, names, made, gone, why)
-    elif names and has_keyword(context, "host_key"):
-        effect = partial(with_names, category="host_key", names=names)
-        why = (*why, *_added(context, "host_key", names))
-        line = f"HostKeyAlgorithms {','.join(names)}"
-        yield _line(line, effect, comment=f"without {', '.join(gone)}", reasons=why)
-    elif names:
-        # Before 7.0 there is no HostKeyAlgorithms: a key type goes when its HostKey line goes.
-        families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
-        kept = [name for name in context.observation.server_host_key_algorithms or () if _family(name) in families]
-        out = sorted(set(context.observation.server_host_key_algorithms or ()) - set(kept))
-        if kept and out:
-            yield _line(
-                [f"HostKey {_platform(context).key_file(family)}" for family in families],
-                partial(with_names, category="host_key", names=kept),
-                comment=f"without {', '.join(out)}: {FORGET}",
-                reasons=(*why, FORGET),
-            )
-
-
-def _platform(context: RemedyContext) -> Platform:
-    return context.platform or UNNAMED
-
-
-def _family(name: str) -> str:
-    entry = lookup("host_key", name)
-    return "" if entry is None else entry.family
-
-
-def _is_plain(name: str) -> bool:
-    entry = lookup("host_key", name)
-    return entry is not None and entry.format == "plain"
-
-
-def _made_key(context: RemedyContext, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
-    """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
-    platform = _platform(context)
-    key = new_key(made, context.profile, replaces=False, platform=platform)
-    there = context.observation.server_host_key_algorithms or ()
-    families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name) and name in there))
-    # Of two keys of one type sshd takes the first.
-    text = [f"HostKey {key.file}", *(f"HostKey {platform.key_file(family)}" for family in families)]
-    if has_keyword(context, "host_key"):
-        text.append(f"HostKeyAlgorithms {','.join(names)}")
-    note = () if has_keyword(context, "host_key") else (FORGET,)
-    type = next((name for name in names if name == made and key.type != "rsa"), "ssh-rsa")
-    effect = partial(with_one_key, names=names, type=type, bits=_bits(key.type, key.bits))
-    change = Change(
-        kind="host_key",
-        text=tuple(text),
-        commands=key_commands(key),
-        comment=f"without {', '.join(gone)}" + "".join(f": {words}" for words in note),
-        reasons=(
-            *why,
-            f"{made}: a new key, {NOT_ALONE if families else 'because no key that is there may stay'}",
-            *note,
-        ),
-        caution=TELL_CLIENTS,
-        key=key,
-    )
-    return Step(change, effect)
-
-
-def _bits(family: str, bits: int | None) -> int:
-    return 256 if bits is None or family == "ed25519" else bits
-
-
 def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     observation = context.observation
     if accepted_without_credential(observation):
         found = [finding for finding in before.findings if finding.id == "authentication.none_accepted"]
         line = "PermitEmptyPasswords no"
         effect = partial(with_a_refusal_of_none)
-        yield _line(line, effect, comment="no login without a credential", reasons=reasons(found))
+        yield config_step(line, effect, comment="no login without a credential", reasons=reasons(found))
     about = [finding for finding in before.findings if finding.id == "authentication.unlisted"]
     unlisted = [finding.algorithm or "" for finding in about]
     if not unlisted:
@@ -250,13 +145,13 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     if lines and lines[-1].startswith(f"{CHAIN} "):
         # The first step of the one chain is all that a server then lists.
         effect = partial(with_methods, more=more, only="publickey")
-        yield _line(lines, effect, reasons=(*added, *reasons(about)), beside=tuple(beside(lines)), **known)
+        yield config_step(lines, effect, reasons=(*added, *reasons(about)), beside=tuple(beside(lines)), **known)
         return
     for line in lines[len(before_it) :]:
         gone = [method for method in unlisted if line in authentication_lines(context, [method])]
         effect = partial(with_methods, more=more, gone=gone)
         why = (*added, *reasons(about, gone))
-        yield _line([*before_it, line], effect, reasons=why, beside=tuple(beside([line])), **known)
+        yield config_step([*before_it, line], effect, reasons=why, beside=tuple(beside([line])), **known)
         before_it = []
 
 
@@ -264,7 +159,9 @@ def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     """A line where there must be no banner. What to write into one is for its owner: no line promises it."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:
-        yield _line("Banner none", partial(without_banner), comment="no text before login", reasons=reasons(found))
+        yield config_step(
+            "Banner none", partial(without_banner), comment="no text before login", reasons=reasons(found)
+        )
 
 
 def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:
@@ -274,31 +171,9 @@ def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:
         least = max(2048, 0 if rule is None else rule.wanted_bits)
         change = Change(
             kind="moduli",
-            commands=(moduli_command(least, _platform(context)),),
+            commands=(moduli_command(least, context.platform or UNNAMED),),
             comment=f"moduli of {least} bits and more",
             reasons=reasons(found),
             moduli_bits=least,
         )
         yield Step(change, partial(with_moduli, least=least))
-
-
-def _new_keys(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    about: dict[str, list[Finding]] = {}
-    for finding in before.findings:
-        if finding.id in NEW_KEY and finding.severity != "note":
-            about.setdefault(finding.algorithm or "", []).append(finding)
-    for type, found in about.items():
-        if not _is_plain(type) or _family(type) not in ("rsa", "ecdsa", "ed25519"):
-            continue
-        if not any(key.type == type for key in context.observation.host_keys or ()):
-            continue
-        key = new_key(type, context.profile, replaces=True, platform=_platform(context))
-        change = Change(
-            kind="host_key",
-            commands=key_commands(key),
-            comment=f"a new {type} host key",
-            reasons=reasons(found),
-            caution=TELL_CLIENTS,
-            key=key,
-        )
-        yield Step(change, partial(with_new_keys, type=type, bits=_bits(key.type, key.bits)))

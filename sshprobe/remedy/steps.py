@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import reduce
+from functools import partial, reduce
 from typing import NamedTuple
+
+import msgspec
 
 from sshprobe.algorithms import AlgorithmType, canonical
 from sshprobe.grading.strength import has_post_quantum
@@ -20,6 +22,12 @@ class Step(NamedTuple):
 
     change: Change
     effect: Callable[[Observation], Observation]
+
+
+def config_step(text: str | Iterable[str], effect: partial[Observation], *, comment: str, **more: object) -> Step:
+    """Return the step of one line of sshd_config, or of several; `more`: further fields of the change."""
+    lines = (text,) if isinstance(text, str) else tuple(text)
+    return Step(msgspec.structs.replace(Change(kind="sshd_config", text=lines, comment=comment), **more), effect)
 
 
 def after(observation: Observation, steps: Iterable[Step]) -> Observation:
