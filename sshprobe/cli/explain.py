@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sshprobe.cli.aliases import FINDINGS, close_names
 from sshprobe.cli.profiles import fields
+from sshprobe.cli.similar_names import close_names
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
     from sshprobe.algorithms import Algorithm
-    from sshprobe.grading import FindingText, VersionHint
+    from sshprobe.grading import FindingType, VersionHint
 
 
 @click.command()
@@ -27,27 +27,26 @@ def explain(name: str) -> None:
     will the number of a CVE and a code of `--weakness`, such as sha1.
     """
     from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker, marker_names, names
-    from sshprobe.grading import explain_finding, finding_ids, version_hints
-    from sshprobe.grading.weakness_codes import MEANINGS
+    from sshprobe.grading import finding_types, version_hints, weakness_meanings
 
-    asked, ids = name, finding_ids()
+    asked, types, codes = name, finding_types(), weakness_meanings()
     known_as = [entry for category in ALGORITHM_TYPES if (entry := lookup(category, name)) is not None]
     # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
     extension = marker(name)
     hints = [hint for hint in version_hints() if hint.id == (name.upper() if name.lower().startswith("cve-") else name)]
     if not found and extension is None and not hints:
-        name = FINDINGS.get(name.lower(), name)
+        name = next((each.id for each in types.values() if name.lower() in each.also_called), name)
     citing = _citing(name)
-    code = next((code for code in MEANINGS if code == asked.lower()), None)
-    if not found and extension is None and name not in ids and not hints and not citing and code is None:
+    code = next((code for code in codes if code == asked.lower()), None)
+    if not found and extension is None and name not in types and not hints and not citing and code is None:
         from sshprobe.profiles import is_built_in
 
         if is_built_in(name):
             raise InputError(f"`{name}` is a profile: `sshprobe profiles show {name}` prints it")
         known = {
-            *MEANINGS,
-            *ids,
+            *codes,
+            *types,
             *marker_names(),
             *(hint.id for hint in version_hints()),
             *(each for category in ALGORITHM_TYPES for each in names(category)),
@@ -56,26 +55,26 @@ def explain(name: str) -> None:
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is not an algorithm, a finding or a weakness that we know: {hint}")
-    blocks = [_finding(text) for text in ([explain_finding(name)] if name in ids else citing)]
+    blocks = [_finding(text) for text in ([types[name]] if name in types else citing)]
     blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if extension is None else [_marker(extension)]
     blocks += [_hint(hint) for hint in hints]
-    blocks += [] if code is None else [_weakness(code, MEANINGS[code])]
+    blocks += [] if code is None else [_weakness(code, codes[code])]
     click.echo("\n\n".join("\n".join(fields(block, terminal())) for block in blocks))
 
 
-def _citing(name: str) -> list[FindingText]:
+def _citing(name: str) -> list[FindingType]:
     """Return the findings that cite a CVE, those first that name it first."""
-    from sshprobe.grading import explain_finding, finding_ids
+    from sshprobe.grading import finding_types
 
     cve = name.upper()
     if not re.fullmatch(r"CVE-\d+-\d+", cve):
         return []
-    found = [text for text in map(explain_finding, sorted(finding_ids())) if cve in text.references]
+    found = [text for text in finding_types().values() if cve in text.references]
     return sorted(found, key=lambda text: text.references.index(cve))
 
 
-def _finding(text: FindingText) -> dict[str, Any]:
+def _finding(text: FindingType) -> dict[str, Any]:
     """Return what a finding means. Its page in docs/findings/ says the same."""
     return {
         "id": text.id,

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from sshprobe.grading.assess import assess, is_gradeable
 from sshprobe.grading.checks.fleet_keys import FleetIndex
+from sshprobe.grading.checks.registry import explain_finding, finding_ids, finding_types, weakness_meanings
 from sshprobe.grading.checks.version_hints import VersionHint, version_hints
-from sshprobe.grading.explanations import FindingText, explain_finding, finding_ids
-from sshprobe.grading.findings import fleet_findings_of, fleet_key_findings, key_findings
+from sshprobe.grading.findings import FindingType
 from sshprobe.grading.fleet.collector import FleetFacts
 from sshprobe.grading.fleet.comparison import fleet_findings
+from sshprobe.grading.key_findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.keys.known_keys import KnownKeys
 from sshprobe.grading.score import CAPS, POINTS, letter
 from sshprobe.grading.unnamed import leaves_open
@@ -20,7 +21,7 @@ from sshprobe.grading.verdict_key import verdict_key
 __all__ = [
     "CAPS",
     "POINTS",
-    "FindingText",
+    "FindingType",
     "FleetFacts",
     "FleetIndex",
     "KnownKeys",
@@ -28,6 +29,7 @@ __all__ = [
     "assess",
     "explain_finding",
     "finding_ids",
+    "finding_types",
     "fleet_findings",
     "fleet_findings_of",
     "fleet_key_findings",
@@ -37,4 +39,5 @@ __all__ = [
     "letter",
     "verdict_key",
     "version_hints",
+    "weakness_meanings",
 ]

@@ -1,102 +1,158 @@
-"""Findings that need no profile: on the keys, certificates and groups of a host, and on what it shares with others."""
+"""Types of findings, judgements of one type on one host, and the findings of a record that they become."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from sshprobe.grading.checks.certificates import judge_certificates
-from sshprobe.grading.checks.fleet_keys import FleetIndex
-from sshprobe.grading.checks.group_numbers import judge_groups
-from sshprobe.grading.checks.key_numbers import judge_keys
-from sshprobe.grading.checks.waivers import waive
-from sshprobe.grading.score import Judgement, order
-from sshprobe.grading.weakness_codes import codes_of
-from sshprobe.model.observation import Observation
-from sshprobe.model.verdict import FLEET_FINDINGS, SEVERITIES, Effect, Finding
-from sshprobe.profiles import Profile
+from sshprobe.grading.score import CAPS, POINTS
+from sshprobe.model.verdict import SEVERITIES, Category, Effect, Finding, Severity, Waived
 
 
-def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
-    """Return what `grade` finds on keys and groups whatever the profile, worst first, without advice."""
-    found = [
-        *judge_groups(observation),
-        *judge_certificates(observation),
-        *judge_keys(observation),
-        *fleet.judge(observation),
-    ]
-    return [_finding(judged) for judged in sorted(found, key=order)]
+class FindingType(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is the same in every finding of one id: its texts, label and codes. Commands stand in back-quotes."""
+
+    id: str
+    """Stable, "category.reason": "kex.terrapin"."""
+    title: str
+    severity: str
+    """Which severities it can have, in words: "high below 2048 bits, else low"."""
+    deviation: str = "no"
+    """Whether it makes `compliant` false: "yes", "no", or when."""
+    when: str
+    """What was seen."""
+    meaning: str
+    why: str
+    see: str
+    """How to see it without sshprobe."""
+    fix: str
+    references: tuple[str, ...]
+    cap: int | None = None
+    """Cap of a severity that has none of its own."""
+    points: int | None = None
+    """Points in place of those of the severity; then it has no cap either."""
+    label: str | None = None
+    """What counts of hosts call it, in the plural: "small moduli". None: by its algorithm, or by its reason."""
+    weaknesses: tuple[str, ...] = ()
+    """Codes of what is weak whatever a profile says, unless a judgement has codes of its own. None for a hint."""
+    codes: Mapping[str, str] = {}
+    """Codes that no other type of finding brings, and what each says. Codes stay: other programs count by them."""
+    also_called: tuple[str, ...] = ()
+    """Other words by which `sshprobe explain` finds it."""
+    across_hosts: bool = False
+    """Other hosts or a list of keys decide it: it stands beside the verdicts, without effect on them."""
+    category: Category = "profile"
+    """The part of `id` before the dot; never given."""
+
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "category", self.id.partition(".")[0])
+
+    @property
+    def cost(self) -> str:
+        """Points and cap of each severity that it can have: "high: 25 points, at most 54; low: 4 points"."""
+        named = [each for each in SEVERITIES if re.search(rf"\b{each}\b", self.severity)]
+        costs = []
+        for severity in named:
+            points = POINTS[severity] if self.points is None else self.points
+            cap = CAPS.get(severity, self.cap) if self.points is None else None
+            costs.append(
+                f"{severity}: {points or 'no'} points" + ("" if cap is None else f", and a score of {cap} at most")
+            )
+        if "weakness" in self.severity:
+            costs.append("what its weakness costs, by its severity")
+        return "; ".join(costs)
 
 
-def fleet_judgements(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Judgement]:
-    """Return what is found across the fleet about the keys of one host, one of each id per key type, worst first.
+class Judgement(msgspec.Struct, frozen=True):
+    """A finding before its effect and its remediation are known. Fields without a text as in `Finding`."""
 
-    It is waived where a waiver of each of `profiles` covers it.
+    type: FindingType
+    severity: Severity
+    message: str
+    expected: str
+    observed: str
+    algorithm: str | None = None
+    references: tuple[str, ...] | None = None
+    """None: those of its type."""
+    deviation: bool = False
+    cap: int | None = None
+    """In place of the cap of the severity."""
+    points: int | None = None
+    """In place of the points of the severity."""
+    weaknesses: tuple[str, ...] = ()
+    """In place of the codes of its type."""
+    waived: Waived | None = None
+    hint: bool = False
+
+    @property
+    def effect(self) -> Effect:
+        """Points and cap, by itself: points are counted once for each class and weakness."""
+        if self.waived is not None:
+            return Effect()
+        cap = CAPS.get(self.severity) if self.cap is None else self.cap
+        return Effect(points=POINTS[self.severity] if self.points is None else self.points, cap=cap)
+
+
+def worst_first(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Return judgements sorted by severity, then by category, algorithm and id."""
+    return sorted(judgements, key=_order)
+
+
+def worst_of_each(judgements: Iterable[Judgement]) -> list[Judgement]:
+    """Return of judgements with the same id and algorithm the worst."""
+    found: dict[tuple[str, str | None], Judgement] = {}
+    for judgement in sorted(judgements, key=lambda each: (*_order(each), each.message, each.observed)):
+        found.setdefault((judgement.type.id, judgement.algorithm), judgement)
+    return list(found.values())
+
+
+def _order(judgement: Judgement) -> tuple[int, str, str, str]:
+    kind = judgement.type
+    return SEVERITIES.index(judgement.severity), kind.category, judgement.algorithm or "", kind.id
+
+
+def findings_of(judgements: Iterable[Judgement]) -> list[Finding]:
+    """Return the findings of a verdict, without advice, given judgements worst first.
+
+    Points are counted once for each category and weakness, or without one for each id, and of authentication for each
+    method: `hmac-sha1` and `hmac-sha1-etm@openssh.com` share a weakness. The first has the most points, so that one
+    more name never raises a score. All keep their caps.
     """
-    found = sorted(fleet.judge(observation), key=order)
-    if not found or not all(profile.waiver for profile in profiles):
-        return found
-    # Waivers that ran out come behind what they covered: those are findings of a profile, not of the fleet.
-    waived = [waive(profile, observation, found)[: len(found)] for profile in profiles]
-    marked = []
-    for number, judged in enumerate(found):
-        covered = [each[number] for each in waived if each[number].waived is not None]
-        marked.append(covered[0] if covered and len(covered) == len(waived) else judged)
-    return marked
+    found = []
+    counted: set[tuple[str, ...]] = set()
+    for judgement in judgements:
+        effect, kind = judgement.effect, judgement.type
+        if effect.points:
+            codes = judgement.weaknesses or kind.weaknesses
+            habit: tuple[str, ...] = (kind.category, codes[0]) if codes else (kind.category, "", kind.id)
+            if not codes and kind.category == "authentication":
+                habit = (*habit, judgement.algorithm or "")
+            if habit in counted:
+                effect = Effect(cap=effect.cap)
+            counted.add(habit)
+        found.append(finding_of(judgement, effect))
+    return found
 
 
-def fleet_key_findings(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
-    """Return the findings across the fleet of one host, one of each id per key type, worst first."""
-    return [_finding(judged) for judged in fleet_judgements(observation, fleet, profiles)]
-
-
-def fleet_findings_of(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
-    """Return the findings across the fleet of one host as its record has them, one of each id, worst first.
-
-    They stand beside the verdicts: without points, cap or deviation, whatever the profile.
-    """
-    by_id: dict[str, list[Judgement]] = {}
-    for judged in fleet_judgements(observation, fleet, profiles):
-        by_id.setdefault(judged.id, []).append(judged)
-    found = [_of_one_host(same) for same in by_id.values()]
-    return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.id))
-
-
-def _of_one_host(same: list[Judgement]) -> Finding:
-    """Return one finding for all keys of a host that have it: a cloned image is one fault, not one for each key."""
-    first, *others = sorted(same, key=lambda each: (each.waived is not None, *order(each)))
-    if not others:
-        return _finding(first)
-    types = sorted({each.algorithm or "" for each in same})
-    seen = dict.fromkeys(each.observed for each in same)
-    observed = f"{', '.join(types)}: {first.observed}"
-    if len(seen) > 1:
-        observed = "; ".join(f"{each.algorithm}: {each.observed}" for each in (first, *others))
-    found = _finding(first)
-    advice = None if found.remediation is None else _new_keys(first.id, types)
-    return msgspec.structs.replace(found, algorithm=None, observed=observed, remediation=advice)
-
-
-def _new_keys(id: str, types: Sequence[str]) -> str:
-    keys = f"a new {types[0]} host key" if len(types) == 1 else f"new host keys: {', '.join(types)}"
-    return f"make {keys}" + ("; each machine needs its own" if "shared" in id else "")
-
-
-def _finding(judged: Judgement) -> Finding:
-    across = judged.id in FLEET_FINDINGS
+def finding_of(judgement: Judgement, effect: Effect, remediation: str | None = None) -> Finding:
+    """Return one judgement as the finding of a record."""
+    kind = judgement.type
+    references = kind.references if judgement.references is None else judgement.references
     return Finding(
-        id=judged.id,
-        severity=judged.severity,
-        category=judged.category,
-        algorithm=judged.algorithm,
-        message=judged.message,
-        expected=judged.expected,
-        observed=judged.observed,
-        effect=Effect() if across else judged.effect,
-        remediation=_new_keys(judged.id, [judged.algorithm or ""]) if across and judged.severity != "note" else None,
-        references=list(judged.references),
-        deviation=False,
-        waived=judged.waived,
-        weaknesses=list(codes_of(judged)),
+        id=kind.id,
+        severity=judgement.severity,
+        category=kind.category,
+        algorithm=judgement.algorithm,
+        message=judgement.message,
+        expected=judgement.expected,
+        observed=judgement.observed,
+        effect=effect,
+        remediation=remediation,
+        references=list(dict.fromkeys(references)),
+        deviation=judgement.deviation,
+        waived=judgement.waived,
+        hint=judgement.hint,
+        weaknesses=list(judgement.weaknesses or kind.weaknesses),
     )

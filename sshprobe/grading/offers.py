@@ -82,6 +82,11 @@ def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer
     return found
 
 
+def offers_by_type(observation: Observation) -> dict[AlgorithmType, dict[str, Offer]]:
+    """Return `offers` of each type whose lists were seen."""
+    return {category: offers(observation, category) for category in FIELDS if is_observed(observation, category)}
+
+
 def seen_lists(observation: Observation, category: AlgorithmType) -> list[list[str]]:
     """The lists of a class that were seen, one for each direction, without markers and empty names.
 

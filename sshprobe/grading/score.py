@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from sshprobe.model.verdict import SEVERITIES, Category, CategoryScore, Effect, Finding, Grade, Severity, Waived
+from sshprobe.model.verdict import Category, CategoryScore, Finding, Grade, Severity
 
 POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low": 4, "note": 0}
 """What one finding takes off."""
@@ -14,44 +14,11 @@ POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low":
 CAPS: dict[Severity, int] = {"critical": 10, "high": 54, "medium": 89}
 """What one finding limits the score to, so that many good answers cannot hide a bad one."""
 
-NO_POST_QUANTUM_CAP = 97
-"""Without a post-quantum key exchange there is no A+: what is recorded today can be read later."""
-
 UNSEEN_CAP = 0
 """Nothing was observed that could be judged, or the record leaves out what a profile might forbid."""
 
 LETTERS: tuple[tuple[int, Grade], ...] = ((98, "A+"), (90, "A"), (70, "B"), (55, "C"), (40, "D"), (0, "F"))
 """The least score of each letter."""
-
-
-class Judgement(msgspec.Struct, frozen=True, kw_only=True):
-    """A finding before its effect and its remediation are known. Fields as in `Finding`."""
-
-    id: str
-    severity: Severity
-    category: Category
-    algorithm: str | None = None
-    message: str
-    expected: str
-    observed: str
-    references: tuple[str, ...] = ()
-    deviation: bool = False
-    cap: int | None = None
-    """In place of the cap of the severity."""
-    points: int | None = None
-    """In place of the points of the severity."""
-    weaknesses: tuple[str, ...] = ()
-    """Codes that depend on a number; `sshprobe.grading.weakness_codes` knows all others."""
-    waived: Waived | None = None
-    hint: bool = False
-
-    @property
-    def effect(self) -> Effect:
-        """Points and cap, by itself: points are counted once for each class and weakness."""
-        if self.waived is not None:
-            return Effect()
-        cap = CAPS.get(self.severity) if self.cap is None else self.cap
-        return Effect(points=POINTS[self.severity] if self.points is None else self.points, cap=cap)
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,22 +64,3 @@ def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict
             findings=sum(finding.counts for finding in own),
         )
     return scores
-
-
-def order(judgement: Judgement) -> tuple[int, str, str, str]:
-    """Sorts worst first, then by category, algorithm and id."""
-    return (
-        SEVERITIES.index(judgement.severity),
-        judgement.category,
-        judgement.algorithm or "",
-        judgement.id,
-    )
-
-
-def worst_of_each(found: Iterable[Judgement]) -> Iterator[Judgement]:
-    """Yield of judgements with the same id and algorithm the worst."""
-    seen: set[tuple[str, str | None]] = set()
-    for judged in sorted(found, key=lambda each: (*order(each), each.observed)):
-        if (judged.id, judged.algorithm) not in seen:
-            seen.add((judged.id, judged.algorithm))
-            yield judged

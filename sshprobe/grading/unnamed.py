@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, is_unknown, lookup, weakness, weakness_of
-from sshprobe.grading.offers import WORDS, offers
-from sshprobe.grading.score import Judgement
-from sshprobe.model.observation import Observation
+from sshprobe.algorithms import AlgorithmType, canonical, is_unknown, lookup, weakness, weakness_of
+from sshprobe.grading.checks.registry import GradedHost
+from sshprobe.grading.findings import Judgement
+from sshprobe.grading.offers import WORDS
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import Profile
 
@@ -26,19 +26,18 @@ SHOWN = 4
 _SERIOUS = SEVERITIES.index("medium")
 
 
-def unnamed(observation: Observation, profile: Profile, judgements: Iterable[Judgement]) -> Iterator[str]:
+def unnamed(host: GradedHost, judgements: Iterable[Judgement]) -> Iterator[str]:
     """Yield in words, as `Verdict.not_observed` has them, what nobody can say to comply. What is waived is left out."""
-    waived = {(each.category, each.algorithm) for each in judgements if each.waived is not None}
-    for category in ALGORITHM_TYPES:
+    waived = {(each.type.category, each.algorithm) for each in judgements if each.waived is not None}
+    profile = host.profile
+    for category, offers in host.offers.items():
         rule = profile.algorithms(category)
         if category == "compression" if rule is None else rule.others != "allowed":
             continue
         named = set() if rule is None else {*rule.allowed, *rule.dated, *rule.words}
         named = {canonical(category, name) for name in named}
         found = [
-            offer.name
-            for same, offer in offers(observation, category).items()
-            if same not in named and (category, offer.name) not in waived
+            offer.name for same, offer in offers.items() if same not in named and (category, offer.name) not in waived
         ]
         what = WORDS[category].removesuffix("s")
         unknown = [f"what the {what} {name} is, an unknown name" for name in found if is_unknown(category, name)]

@@ -85,7 +85,7 @@ def _judged(observation: Observation) -> tuple[object, ...]:
     fields = (
         _fields(observation),
         None if said is None else _identification(said),
-        None if groups is None else (list(map(_group_fields, groups)), judged_groups(groups)),
+        None if groups is None else (list(map(_group_fields, groups)), _found_in_numbers(groups)),
     )
     if not keys:
         return *fields, keys
@@ -94,3 +94,11 @@ def _judged(observation: Observation) -> tuple[object, ...]:
     if len({key.type for key in keys}) < len(keys):
         return *fields, keys
     return *fields, [(_key_fields(key), weaknesses_of(key.blob)) for key in keys]
+
+
+def _found_in_numbers(groups: Sequence[GroupExchange]) -> list[object]:
+    """What `judged_groups` says of each group, without the texts that all findings of a type share."""
+    return [
+        found and [(each.type.id, each.severity, each.message, each.observed) for each in found]
+        for found in judged_groups(groups)
+    ]

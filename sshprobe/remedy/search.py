@@ -8,7 +8,7 @@ import msgspec
 
 from sshprobe.grading.assess import assess
 from sshprobe.grading.checks.fleet_keys import FleetIndex
-from sshprobe.grading.findings import fleet_key_findings
+from sshprobe.grading.key_findings import fleet_key_findings
 from sshprobe.grading.long_lists import shortened
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy

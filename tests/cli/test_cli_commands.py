@@ -10,12 +10,12 @@ import click
 import msgspec
 import pytest
 
-from sshprobe.cli import aliases
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fail_on import reached
 from sshprobe.cli.help_groups import HEADINGS
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as sshprobe_group
+from sshprobe.grading import finding_types
 from sshprobe.model.records import HostRecord, Record
 from tests.sample_records import HEADER, captured, debian12, failed
 
@@ -376,7 +376,9 @@ def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
         assert capsys.readouterr().out.strip()
 
 
-@pytest.mark.parametrize(("word", "finding"), aliases.FINDINGS.items())
+@pytest.mark.parametrize(
+    ("word", "finding"), [(word, each.id) for each in finding_types().values() for word in each.also_called]
+)
 def test_words_that_a_report_shows_are_explained(word: str, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 

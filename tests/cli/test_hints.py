@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from sshprobe.cli import main
-from sshprobe.grading.weakness_codes import MEANINGS
+from sshprobe.grading import weakness_meanings
 
 
-@pytest.mark.parametrize("code", sorted(MEANINGS))
+@pytest.mark.parametrize("code", sorted(weakness_meanings()))
 def test_every_code_of_weakness_is_explained(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", code.upper() if code == "sweet32" else code]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert f"weakness {code} meaning {MEANINGS[code]} " in out
+    assert f"weakness {code} meaning {weakness_meanings()[code]} " in out
     assert f"`sshprobe report RECORDS --weakness {code}`" in out
 
 

@@ -68,7 +68,7 @@ def test_300_composite_groups(bits: int, powers: list[int]) -> None:
     assert (None in judged) is (bits > 2048)  # a hundred of 2048 bits are within bounds
     # `group_numbers` computes each twice here, as the cache between is taken away.
     assert 0 < cost(powers) <= 2 * BUDGET
-    assert next(each for each in judged if each)[0].id == "group_exchange.not_safe_prime"
+    assert next(each for each in judged if each)[0].type.id == "group_exchange.not_safe_prime"
 
 
 def test_one_group_that_comes_often_is_tested_once() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sshprobe.algorithms import RULES
 from sshprobe.algorithms.weakness import UNKNOWN
-from sshprobe.grading import CAPS, POINTS, finding_ids
+from sshprobe.grading import CAPS, POINTS, weakness_meanings
+from sshprobe.grading.checks.registry import finding_types
 from sshprobe.grading.score import LETTERS
-from sshprobe.grading.weakness_codes import MEANINGS, OF_FINDINGS, OF_METHODS
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade
@@ -60,11 +60,11 @@ def test_rules_of_weakness() -> None:
 
 def test_codes_of_weaknesses() -> None:
     """The table has every code that a finding can have, and each is attached somewhere."""
-    assert dict(table(GRADING, "| code | what is weak |")) == MEANINGS
+    assert dict(table(GRADING, "| code | what is weak |")) == weakness_meanings()
     by_rules = {rule.weakness.code for rule in RULES} | {UNKNOWN.code}
-    by_id = {code for codes in (*OF_FINDINGS.values(), *OF_METHODS.values()) for code in codes}
-    assert by_rules | by_id | {"small-rsa", "small-exponent"} == set(MEANINGS)
-    assert set(OF_FINDINGS) <= set(finding_ids())
+    by_type = {code for each in finding_types().values() for code in each.weaknesses}
+    of_judgements = {"small-rsa", "small-exponent", "password", "hostbased"}
+    assert by_rules | by_type | of_judgements == set(weakness_meanings())
 
 
 def test_the_worked_example() -> None:

@@ -90,8 +90,10 @@ def test_the_finding_is_critical_and_counted(thorough: bool) -> None:
         (bad.fingerprint, ["host_key.factored"], 2)
     ]
     index = FleetIndex(found)
-    (judged,) = [each for each in index.judge(modern(host_keys=[bad], address="192.0.2.0")) if "shared" not in each.id]
-    assert (judged.id, judged.severity, judged.algorithm) == ("host_key.factored", "critical", "ssh-rsa")
+    (judged,) = [
+        each for each in index.judge(modern(host_keys=[bad], address="192.0.2.0")) if "shared" not in each.type.id
+    ]
+    assert (judged.type.id, judged.severity, judged.algorithm) == ("host_key.factored", "critical", "ssh-rsa")
     assert list(index.judge(modern(host_keys=[good], address="192.0.2.1"))) == []
 
 

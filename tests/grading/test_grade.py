@@ -8,9 +8,8 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, names_aead_cipher
-from sshprobe.grading import explain_finding, finding_ids, is_gradeable
+from sshprobe.grading import explain_finding, finding_ids, is_gradeable, weakness_meanings
 from sshprobe.grading.offers import FIELDS
-from sshprobe.grading.weakness_codes import MEANINGS
 from sshprobe.model.observation import HostKey, Observation
 from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
 from sshprobe.probe.observation_builder import ObservationBuilder
@@ -624,7 +623,7 @@ def test_a_finding_above_a_note_has_a_code_or_only_differs_from_the_profile() ->
             if profile.kind == "client":
                 continue
             for finding in grade(captured(path), profile).findings:
-                assert set(finding.weaknesses) <= set(MEANINGS)
+                assert set(finding.weaknesses) <= set(weakness_meanings())
                 if finding.counts and not finding.weaknesses:
                     advised = "the profile advises" in finding.message
                     assert finding.deviation or advised or finding.id in differs_only, finding

@@ -10,8 +10,6 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from sshprobe.grading.checks.key_numbers import _WEAKNESSES
-from sshprobe.grading.fleet.comparison import FINDINGS
 from sshprobe.grading.keys.blobs import rsa_key
 from sshprobe.grading.keys.points import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.grading.keys.weaknesses import weaknesses_of
@@ -270,9 +268,3 @@ def test_keys_in_certificates_of_x509_are_tested_too() -> None:
         for cut in (5, 40, len(blob) // 2):
             assert weaknesses_of(base64.b64encode(blob[:cut]).decode("ascii")) == ()
     assert rsa_key(string(b"x509v3-ssh-rsa") + (1).to_bytes(4, "big") + string(x509_certificate(factor, signer)))
-
-
-def test_each_weakness_has_the_same_finding_in_a_fleet() -> None:
-    assert {weakness: words["id"] for weakness, words in _WEAKNESSES.items()} == {
-        weakness: id for weakness, id in FINDINGS.items() if weakness not in ("known", "factored")
-    }

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import click
 
-from sshprobe.cli.aliases import close_names
 from sshprobe.cli.options.values import Command, add_together
+from sshprobe.cli.similar_names import close_names
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Status, endpoint
 from sshprobe.model.verdict import GRADES
@@ -48,9 +48,9 @@ def _findings() -> Iterable[str]:
 
 
 def _weaknesses() -> Iterable[str]:
-    from sshprobe.grading.weakness_codes import MEANINGS
+    from sshprobe.grading import weakness_meanings
 
-    return MEANINGS
+    return weakness_meanings()
 
 
 class HostFilter(NamedTuple):

@@ -21,9 +21,10 @@ from sshprobe.algorithms import (
     is_newer_than_known,
     lookup,
 )
+from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.checks.terrapin import STRICT_KEX, offers_strict_kex
+from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.offers import FIELDS
-from sshprobe.grading.score import Judgement
 from sshprobe.model.observation import Observation
 
 _OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")
@@ -45,8 +46,36 @@ and SM4, which openEuler, Kylin and others put into OpenSSH."""
 _SHOWN = 4
 
 
-def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
-    """`protocol.contradiction`: lists that the OpenSSH which the identification names cannot have."""
+CONTRADICTION = FindingType(
+    id="protocol.contradiction",
+    title="A hint: not the software that it names",
+    severity="note",
+    when="the identification names an OpenSSH that cannot have these lists",
+    meaning=(
+        "The identification names a release of OpenSSH, and the lists hold names that no build of that release "
+        "has, or lack the marker of strict key exchange, which from 9.6 on cannot be switched off. The order of a "
+        "list and what else is missing from it say nothing: sshd_config sets both. Nothing is said of a release "
+        "that is newer than the catalogue, and nothing of the names that known patches bring (GSS-API, X.509, SM2 "
+        "to SM4)."
+    ),
+    why=(
+        "Honeypots such as Kippo and Cowrie borrow an identification and speak through a library, whose lists "
+        "betray them. It may as well be other software in disguise or a build with patches. A scan of your own "
+        "hosts should not find one that you do not know of. It costs nothing."
+    ),
+    see=(
+        "Compare `ssh -vv HOST` with `ssh -Q kex`, `ssh -Q cipher` and `ssh -Q mac` of that release, or with "
+        "`sshprobe explain NAME`."
+    ),
+    fix="Find out what answers there. If it is a honeypot of yours, exclude it from the scan.",
+    references=("USENIX WOOT 2018, Bitter Harvest",),
+)
+
+
+@check(CONTRADICTION)
+def impossible_lists(host: GradedHost) -> Iterator[Judgement]:
+    """Find lists that the OpenSSH which the identification names cannot have."""
+    observation = host.observation
     found = observation.identification
     match = None if found is None else _OPENSSH.fullmatch(found.software)
     if found is None or match is None or observation.several_servers:
@@ -63,13 +92,11 @@ def judge_contradictions(observation: Observation) -> Iterator[Judgement]:
     else:
         return
     yield Judgement(
-        id="protocol.contradiction",
+        CONTRADICTION,
         severity="note",
-        category="protocol",
         message=f"says OpenSSH {version}, and {observed}, unlike it: a honeypot, other software, or a patched build",
         expected=f"lists that OpenSSH {version} can have",
         observed=observed,
-        references=("USENIX WOOT 2018, Bitter Harvest",),
         hint=True,
     )
 

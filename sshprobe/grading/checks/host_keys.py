@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.algorithms import lookup
-from sshprobe.grading.score import Judgement
+from sshprobe.grading.checks.registry import GradedHost, check
+from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.sizes import (
     SAFE_MODULUS_BITS,
     advised_bits,
@@ -18,6 +19,86 @@ from sshprobe.profiles import Profile
 
 FACTORED_BITS = 1024
 """RSA moduli of up to 829 bits have been factored (RSA-250, 2020); 512 bits cost less than a meal."""
+
+
+SIZE = FindingType(
+    id="host_key.size",
+    title="A small host key",
+    severity="critical below 1024 bits, high below 2048, else low",
+    deviation="if below the profile",
+    when="an RSA key is below 2048 bits, or any key below the profile",
+    meaning="The server proved itself by a key of fewer bits than the profile asks, or than 2048.",
+    why="Who factors the key can pass for the server, to every client, unseen.",
+    see="`ssh-keyscan HOST | ssh-keygen -lf -` prints the bits of each key.",
+    fix=(
+        "Make a new key and replace the old one: `ssh-keygen -t rsa -b 3072 -f FILE`. Clients that know the old "
+        "one must be told."
+    ),
+    references=("NIST SP 800-131A Rev. 2", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
+    label="small host keys",
+    codes={"small-rsa": "an RSA key of less than 2048 bits, of the host or of its certificate authority"},
+)
+
+UNPROVEN = FindingType(
+    id="host_key.unproven",
+    title="A host key without proof",
+    severity="high",
+    deviation="no, but never `true`",
+    when="the signature of the host key is wrong, or it is of another type than was negotiated",
+    meaning=(
+        "The server showed a host key, and its signature over the exchange hash was wrong. Or it showed a key of "
+        "another type than the one that was negotiated."
+    ),
+    why=(
+        "It may not hold the key at all: someone in between, or a broken server. The size of a key that is not "
+        "proven says nothing, and no verdict on it can be a pass."
+    ),
+    see='`ssh HOST` says "incorrect signature" and breaks off.',
+    fix="Find out who answers here: a faulty server, or someone in between without the key.",
+    references=("RFC 4253 section 8",),
+    label="host keys without proof",
+    weaknesses=("unproven-key",),
+    codes={"unproven-key": "a host key without a right signature"},
+)
+
+UNVERIFIED = FindingType(
+    id="host_key.unverified",
+    title="A host key whose signature could not be checked",
+    severity="note",
+    deviation="no, but never `true`",
+    when="the signature could not be checked",
+    meaning="The server offers no key exchange that this tool can finish, so the key was seen but not proven.",
+    why=(
+        "It says nothing against the server. But without its proof a key is only a claim, so no verdict on it can "
+        "be a pass."
+    ),
+    see="`ssh HOST` with a client that knows the key exchange of the server.",
+    fix="Nothing need be done. A server that offers curve25519-sha256 too can be checked.",
+    references=("RFC 4253 section 8",),
+)
+
+SHA1_ONLY = FindingType(
+    id="host_key.sha1_only",
+    title="Signs with SHA-1 alone",
+    severity="low",
+    when="every host key algorithm on offer signs over SHA-1",
+    meaning=(
+        "All that the server can prove itself with is a signature over SHA-1: ssh-rsa without rsa-sha2-256 and "
+        "rsa-sha2-512, or ssh-dss."
+    ),
+    why=(
+        "Collisions of SHA-1 can be made, and clients have stopped to accept such signatures: OpenSSH's of 8.8 "
+        "and later refuse to connect, so that people switch their protection off to get in."
+    ),
+    see='`ssh -vv HOST` prints "host key algorithms"; a client of 8.8 or later says "no matching host key type found".',
+    fix=(
+        "Update: OpenSSH 7.2 and later sign with SHA-2 by the same RSA key. Or add an Ed25519 key, from OpenSSH 6.5 on."
+    ),
+    references=("RFC 8332", "OpenSSH 8.8 release notes"),
+    points=0,
+    label="signatures with SHA-1 alone",
+    weaknesses=("sha1",),
+)
 
 
 def is_of_type_asked_for(key: HostKey) -> bool:
@@ -33,23 +114,59 @@ def is_unproven(key: HostKey) -> bool:
     return key.signature_verified is False or (key.signature_verified is None and not is_of_type_asked_for(key))
 
 
-def judge_host_keys(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`host_key.size`, `.unproven` and `.unverified`, one of each per key type."""
+def _missing(host: GradedHost) -> Iterator[str]:
+    """The keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
+
+    A key that was asked for and never came has none either. It is missed where the record is partial: where it is
+    whole all keys were asked for and came, or nobody asked (`--depth lists`).
+    """
+    observation = host.observation
+    sizes = _sizes_not_seen(host.profile, observation)
+    keys = observation.host_keys or ()
+    unproven = [key.type for key in keys if key.signature_verified is not True]
+    doubted = {key.type for key in keys if is_unproven(key)}
+    for type_ in dict.fromkeys(unproven):
+        if type_ in doubted or _size_of(type_) not in sizes:
+            yield f"proof of the {type_} host key"
+    if observation.status == "partial" and observation.depth != "lists":
+        yield from (f"the {name} host key" for name in _never_shown(observation) if _size_of(name) not in sizes)
+    for family, format in sizes:
+        yield f"size of the {family.upper()} host key" + ("" if format == "plain" else f" ({format})")
+
+
+@check(SIZE, UNPROVEN, UNVERIFIED, missing=_missing)
+def shown_keys(host: GradedHost) -> Iterator[Judgement]:
+    """Find small keys and keys without proof, one of each per key type."""
     seen: set[tuple[str, str]] = set()
     # Smallest first: of two keys of one type the finding is about the smaller.
-    for key in sorted(observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
-        for judged in _judge_host_key(profile, key):
-            if (judged.id, key.type) not in seen:
-                seen.add((judged.id, key.type))
+    for key in sorted(host.observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
+        for judged in _judge_host_key(host.profile, key):
+            if (judged.type.id, key.type) not in seen:
+                seen.add((judged.type.id, key.type))
                 yield judged
+
+
+@check(SHA1_ONLY)
+def sha1_alone(host: GradedHost) -> Iterator[Judgement]:
+    """Find a list of host key algorithms that all sign with SHA-1."""
+    offered = [name for name in host.observation.server_host_key_algorithms or () if name]
+    entries = [lookup("host_key", name) for name in offered]
+    if offered and all(entry is not None and entry.hash == "sha1" for entry in entries):
+        yield Judgement(
+            SHA1_ONLY,
+            severity="low",
+            message="signs with SHA-1 alone: OpenSSH's client refuses it since 8.8",
+            expected="rsa-sha2-512, rsa-sha2-256, ssh-ed25519 or another over SHA-2",
+            observed=", ".join(sorted(set(offered))),
+            points=0,  # each of its algorithms costs more
+        )
 
 
 def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
     if is_unproven(key):
         yield Judgement(
-            id="host_key.unproven",
+            UNPROVEN,
             severity="high",
-            category="host_key",
             algorithm=key.type,
             message="the server did not prove that it holds this key"
             if is_of_type_asked_for(key)
@@ -58,19 +175,16 @@ def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
             observed=f"a wrong signature ({key.signature_algorithm})"
             if is_of_type_asked_for(key)
             else f"a key of another type than {key.signature_algorithm}",
-            references=("RFC 4253 section 8",),
         )
         return
     if key.signature_verified is None:
         yield Judgement(
-            id="host_key.unverified",
+            UNVERIFIED,
             severity="note",
-            category="host_key",
             algorithm=key.type,
             message="its signature could not be checked",
             expected="a signature of this key over the exchange hash",
             observed=f"not checked ({key.kex_algorithm})",
-            references=("RFC 4253 section 8",),
         )
     entry = lookup("host_key", key.type)
     if entry is None or key.bits is None:
@@ -97,9 +211,8 @@ def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Itera
     else:
         return
     yield Judgement(
-        id="host_key.size",
+        SIZE,
         severity=severity,
-        category="host_key",
         algorithm=key.type,
         message=f"{bits} bits; {message}",
         expected=expected,
@@ -113,25 +226,6 @@ def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Itera
 def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
     rule = profile.host_key
     return () if rule is None else (profile.cite(rule, where=getattr(rule, field).where or ""),)
-
-
-def missing_host_keys(profile: Profile, observation: Observation) -> Iterator[str]:
-    """In words, the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
-
-    A key that was asked for and never came has none either. It is missed where the record is partial: where it is
-    whole all keys were asked for and came, or nobody asked (`--depth lists`).
-    """
-    sizes = _sizes_not_seen(profile, observation)
-    keys = observation.host_keys or ()
-    unproven = [key.type for key in keys if key.signature_verified is not True]
-    doubted = {key.type for key in keys if is_unproven(key)}
-    for type_ in dict.fromkeys(unproven):
-        if type_ in doubted or _size_of(type_) not in sizes:
-            yield f"proof of the {type_} host key"
-    if observation.status == "partial" and observation.depth != "lists":
-        yield from (f"the {name} host key" for name in _never_shown(observation) if _size_of(name) not in sizes)
-    for family, format in sizes:
-        yield f"size of the {family.upper()} host key" + ("" if format == "plain" else f" ({format})")
 
 
 def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[str, str]]:

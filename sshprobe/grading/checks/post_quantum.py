@@ -1,18 +1,38 @@
-"""What a whole list lacks: a post-quantum key exchange, and signatures over more than SHA-1."""
+"""No post-quantum key exchange: what is recorded today can be read later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import lookup
-from sshprobe.grading.score import NO_POST_QUANTUM_CAP, Judgement
+from sshprobe.grading.checks.registry import GradedHost, check
+from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.strength import has_post_quantum
-from sshprobe.model.observation import Observation
-from sshprobe.profiles import Profile
+
+NO_POST_QUANTUM = FindingType(
+    id="kex.no_post_quantum",
+    title="No post-quantum key exchange",
+    severity="note with a cap of 97; medium if the profile requires one",
+    deviation="if the profile requires one",
+    when="no hybrid of ML-KEM or sntrup761 is offered",
+    meaning="None of the key exchange methods is a hybrid with ML-KEM or sntrup761.",
+    why=(
+        "Traffic recorded today can be read when large quantum computers exist. There is no A+ without it, and no "
+        "A where the profile requires it."
+    ),
+    see='`ssh -vv HOST` prints "KEX algorithms"; a client of OpenSSH 10.1 or later warns of it.',
+    fix="Offer sntrup761x25519-sha512@openssh.com (OpenSSH 8.5 or later) or mlkem768x25519-sha256 (9.9 or later).",
+    references=("RFC 10042", "RFC 9941"),
+    cap=97,
+    label="no post-quantum key exchange",
+    weaknesses=("no-post-quantum",),
+    codes={"no-post-quantum": "no post-quantum key exchange"},
+)
 
 
-def judge_together(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`kex.no_post_quantum`, a deviation where the profile requires it, and `host_key.sha1_only`."""
+@check(NO_POST_QUANTUM)
+def post_quantum(host: GradedHost) -> Iterator[Judgement]:
+    """Find a list without a hybrid: a deviation where the profile requires one."""
+    observation, profile = host.observation, host.profile
     names = observation.kex_algorithms
     where = () if profile.kex is None else (profile.cite(profile.kex),)
     # Of several servers at one address each has to have it: the list has what any of them offers.
@@ -20,26 +40,12 @@ def judge_together(profile: Profile, observation: Observation) -> Iterator[Judge
     if names is not None and (lacking or not has_post_quantum(names)):
         demanded = profile.kex is not None and "post-quantum" in profile.kex.require
         yield Judgement(
-            id="kex.no_post_quantum",
+            NO_POST_QUANTUM,
             severity="medium" if demanded else "note",
-            category="kex",
             message="no post-quantum key exchange" + (", which the profile requires" if demanded else ""),
             expected="mlkem768x25519-sha256 or sntrup761x25519-sha512",
             observed="none offered",
-            references=(*(where if demanded else ()), "RFC 10042", "RFC 9941"),
+            references=(*(where if demanded else ()), *NO_POST_QUANTUM.references),
             deviation=demanded,
-            cap=None if demanded else NO_POST_QUANTUM_CAP,
-        )
-    offered = [name for name in observation.server_host_key_algorithms or () if name]
-    entries = [lookup("host_key", name) for name in offered]
-    if offered and all(entry is not None and entry.hash == "sha1" for entry in entries):
-        yield Judgement(
-            id="host_key.sha1_only",
-            severity="low",
-            category="host_key",
-            message="signs with SHA-1 alone: OpenSSH's client refuses it since 8.8",
-            expected="rsa-sha2-512, rsa-sha2-256, ssh-ed25519 or another over SHA-2",
-            observed=", ".join(sorted(set(offered))),
-            references=("RFC 8332", "OpenSSH 8.8 release notes"),
-            points=0,  # each of its algorithms costs more
+            cap=None if demanded else NO_POST_QUANTUM.cap,
         )

@@ -4,14 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.grading.score import Judgement
+from sshprobe.grading.checks.registry import GradedHost, check
+from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.model.observation import Observation
-from sshprobe.profiles import Profile
+
+SSH1 = FindingType(
+    id="protocol.ssh1",
+    title="Speaks SSH-1",
+    severity="critical; high for 1.99",
+    deviation="if the profile does not name it",
+    when="the identification says 1.x",
+    meaning="The identification says 1.99 (SSH-1 and SSH-2) or 1.x (SSH-1 only).",
+    why=(
+        "SSH-1 protects its packets with a CRC and can be altered by anyone in between. SSH-1 only is as good as "
+        "no protection."
+    ),
+    see="`nc HOST 22` prints the identification: SSH-1.99- or SSH-1.5-.",
+    fix=(
+        "`Protocol 2` in sshd_config of OpenSSH 2.0 to 7.3; later ones have no SSH-1, so that something else "
+        "answers, and 1.x has no SSH-2: upgrade. One that speaks SSH-1 only may lack a host key for SSH-2, "
+        "without which sshd does not start: make it first, or upgrade what is older than 2.5 and has DSA keys "
+        "alone. Elsewhere switch SSH-1 off, or replace the device."
+    ),
+    references=("RFC 4253 section 5", "OpenSSH 7.4 release notes"),
+    label="SSH-1",
+    weaknesses=("ssh1",),
+    codes={"ssh1": "SSH-1"},
+    also_called=("ssh1", "ssh-1"),
+)
+
+UNLISTED = FindingType(
+    id="protocol.unlisted",
+    title="A protocol version that the profile does not name",
+    severity="low",
+    deviation="yes",
+    when="the identification says another version that the profile does not name",
+    meaning="The identification has a version other than those of the profile.",
+    why="No client knows what such a server means by it.",
+    see="`nc HOST 22` prints the identification.",
+    fix="Find out which software answers, and have it speak 2.0.",
+    references=("RFC 4253 section 4.2",),
+    label="unlisted protocol versions",
+)
 
 
-def judge_protocol(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`protocol.ssh1` and `protocol.unlisted` (RFC 4253 section 5.1: "1.99" speaks both)."""
-    protocol = protocol_of(observation)
+def _missing(host: GradedHost) -> Iterator[str]:
+    if host.profile.protocol is not None and protocol_of(host.observation) is None:
+        yield "identification"
+
+
+@check(SSH1, UNLISTED, missing=_missing)
+def protocol_version(host: GradedHost) -> Iterator[Judgement]:
+    """Find SSH-1 and unlisted versions (RFC 4253 section 5.1: "1.99" speaks both)."""
+    profile = host.profile
+    protocol = protocol_of(host.observation)
     if protocol is None:
         return
     allowed = None if profile.protocol is None else profile.protocol.allowed
@@ -21,21 +67,18 @@ def judge_protocol(profile: Profile, observation: Observation) -> Iterator[Judge
     if protocol.startswith("1."):
         both = protocol == "1.99"
         yield Judgement(
-            id="protocol.ssh1",
+            SSH1,
             severity="high" if both else "critical",
-            category="protocol",
-            algorithm=None,
             message="speaks SSH-1 besides SSH-2" if both else "speaks SSH-1 only",
             expected=expected,
             observed=protocol,
-            references=(*where, "RFC 4253 section 5", "OpenSSH 7.4 release notes"),
+            references=(*where, *SSH1.references),
             deviation=not listed,
         )
     elif not listed:
         yield Judgement(
-            id="protocol.unlisted",
+            UNLISTED,
             severity="low",
-            category="protocol",
             message="a protocol version that the profile does not name",
             expected=expected,
             observed=protocol,

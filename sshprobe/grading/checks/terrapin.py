@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sshprobe.grading.score import Judgement
+from sshprobe.grading.checks.registry import GradedHost, check
+from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.model.observation import Observation
-from sshprobe.profiles import Profile
 
 STRICT_KEX = "kex-strict-s-v00@openssh.com"
 """The marker that servers in use send."""
@@ -27,6 +27,62 @@ CHACHA20 = ("chacha20-poly1305@openssh.com", "chacha20-poly1305")
 DIRECTIONS = (
     ("client to server", "encryption_algorithms_client_to_server", "mac_algorithms_client_to_server"),
     ("server to client", "encryption_algorithms_server_to_client", "mac_algorithms_server_to_client"),
+)
+
+
+TERRAPIN = FindingType(
+    id="kex.terrapin",
+    title="Terrapin: no strict key exchange",
+    severity="medium",
+    deviation="if the profile requires strict key exchange, or no Terrapin",
+    when="CVE-2023-48795, exactly as its authors test for it, in either direction",
+    meaning=(
+        "The server lacks kex-strict-s-v00@openssh.com and its standard name kex-strict-s, and offers "
+        "ChaCha20-Poly1305, or a CBC cipher with encrypt-then-MAC in the same direction. The finding says in "
+        "which direction and by what."
+    ),
+    why=(
+        "Someone in between can cut off the first packets of that direction unseen, among them those that switch "
+        "on protections. The client must have strict key exchange too."
+    ),
+    see=(
+        '`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal"; Terrapin-Scanner of the '
+        "authors says the same."
+    ),
+    fix=(
+        "Update to a server with strict key exchange, OpenSSH 9.6 or later. Until then take out "
+        "ChaCha20-Poly1305, and with it the CBC ciphers or the MACs that end in -etm@openssh.com."
+    ),
+    references=("CVE-2023-48795", "https://terrapin-attack.com"),
+    label="Terrapin",
+    weaknesses=("terrapin",),
+    codes={"terrapin": "Terrapin (CVE-2023-48795)"},
+    also_called=("terrapin",),
+)
+
+NO_STRICT_KEX = FindingType(
+    id="kex.no_strict_kex",
+    title="No strict key exchange, which the profile requires",
+    severity="low",
+    deviation="yes",
+    when="the profile requires strict key exchange, the server has none, and `kex.terrapin` does not say so",
+    meaning=(
+        "The server lacks kex-strict-s-v00@openssh.com and its standard name kex-strict-s. What it offers today "
+        "is not open to Terrapin."
+    ),
+    why=(
+        "One line of configuration that switches ChaCha20-Poly1305 on opens it. Strict key exchange has been in "
+        "OpenSSH since 9.6, and most distributions have put it into older releases."
+    ),
+    see=(
+        '`ssh -vv HOST` prints "KEX algorithms", and neither kex-strict-s-v00@openssh.com nor kex-strict-s is '
+        "among them."
+    ),
+    fix="Update to a server with strict key exchange, OpenSSH 9.6 or later.",
+    references=("OpenSSH PROTOCOL 1.9", "CVE-2023-48795", "https://terrapin-attack.com"),
+    label="no strict key exchange",
+    weaknesses=("no-strict-kex",),
+    codes={"no-strict-kex": "no strict key exchange"},
 )
 
 
@@ -77,8 +133,10 @@ def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
     return offers_strict_kex(kex_algorithms) and not (observation.several_servers and observation.strict_kex is False)
 
 
-def judge_terrapin(profile: Profile, observation: Observation) -> Iterator[Judgement]:
-    """`kex.terrapin`, and `kex.no_strict_kex` where it does not say so: deviations where the profile requires it."""
+@check(TERRAPIN, NO_STRICT_KEX)
+def terrapin(host: GradedHost) -> Iterator[Judgement]:
+    """Find Terrapin, or where the profile requires it that strict key exchange is missing."""
+    observation, profile = host.observation, host.profile
     required = () if profile.kex is None else profile.kex.require
     where = () if profile.kex is None else (profile.cite(profile.kex),)
     exposed = exposed_directions(observation)
@@ -87,20 +145,18 @@ def judge_terrapin(profile: Profile, observation: Observation) -> Iterator[Judge
         directions = "both directions" if len(exposed) == len(DIRECTIONS) else next(iter(exposed))
         demanded = "strict-kex" in required or "no-terrapin" in required
         yield Judgement(
-            id="kex.terrapin",
+            TERRAPIN,
             severity="medium",
-            category="kex",
             message=f"Terrapin: no strict key exchange; {directions}",
             expected=f"{STRICT_KEX}, or neither ChaCha20-Poly1305 nor CBC with encrypt-then-MAC",
             observed="; ".join(f"{direction}: {', '.join(ways)}" for direction, ways in exposed.items()),
-            references=(*(where if demanded else ()), "CVE-2023-48795", "https://terrapin-attack.com"),
+            references=(*(where if demanded else ()), *TERRAPIN.references),
             deviation=demanded,
         )
     elif names is not None and not _is_strict(observation, names) and "strict-kex" in required:
         yield Judgement(
-            id="kex.no_strict_kex",
+            NO_STRICT_KEX,
             severity="low",
-            category="kex",
             message="no strict key exchange, which the profile requires",
             expected=STRICT_KEX,
             observed="no strict key exchange",

@@ -14,8 +14,33 @@ from functools import cache, lru_cache
 
 import msgspec
 
-from sshprobe.grading.score import Judgement
-from sshprobe.model.observation import Identification, Observation
+from sshprobe.grading.checks.registry import GradedHost, check
+from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.model.observation import Identification
+
+VERSION_HINT = FindingType(
+    id="protocol.version_hint",
+    title="A hint: this version is known for a weakness",
+    severity="note",
+    when=(
+        "the version in the identification is one with a known weakness, and no package revision says that it was fixed"
+    ),
+    meaning=(
+        "The identification names a release that has a known weakness. It is a hint: nothing was tried, and no "
+        "byte that was seen proves it."
+    ),
+    why=(
+        "Distributions fix without raising the version. Where the comment names a package of Debian, Raspbian or "
+        "Ubuntu whose fixed revision is known, that decides; Red Hat and others show none. So it costs no point, "
+        "no letter and no compliance."
+    ),
+    see=(
+        "On the host: `dpkg -l openssh-server` or `rpm -q --changelog openssh-server | grep CVE`, against the "
+        "advisory of the distributor."
+    ),
+    fix="Update the package. If it is up to date and the distributor says that it is fixed, nothing need be done.",
+    references=("https://security-tracker.debian.org", "https://ubuntu.com/security/cves"),
+)
 
 
 class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,17 +84,17 @@ _SECURITY = re.compile(r"\+deb\d+u\d+")
 """In a revision of Debian's stable releases, which no other distribution builds from, but for Raspbian."""
 
 
-def judge_version(observation: Observation) -> Iterator[Judgement]:
-    """`protocol.version_hint`, one for each known weakness. Nothing for software that hides its version."""
-    found = observation.identification
+@check(VERSION_HINT)
+def known_weaknesses(host: GradedHost) -> Iterator[Judgement]:
+    """Find one hint for each known weakness of a version. Nothing for software that hides its version."""
+    found = host.observation.identification
     if found is None:
         return
     for hint, package in _hints(found.software, found.comments):
         about = "its distributor may have fixed it" if package is None else f"{package} fixes it"
         yield Judgement(
-            id="protocol.version_hint",
+            VERSION_HINT,
             severity="note",
-            category="protocol",
             algorithm=hint.id,
             message=f"by the version alone, not verified: {hint.what}; {about}",
             expected=f"{hint.fixed} or later" + (f", or {package} or later" if package else ""),

@@ -11,8 +11,9 @@ from typing import Literal
 
 import msgspec
 
-from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical
-from sshprobe.grading.score import Judgement
+from sshprobe.algorithms import ALGORITHM_TYPES, canonical
+from sshprobe.grading.checks.registry import add_types
+from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.model import timestamps
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES, Waived
@@ -21,6 +22,24 @@ from sshprobe.profiles.host_patterns import host_pattern
 
 Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
 """A waiver by its number in the profile, the pattern that the host matches, and whether it holds."""
+
+
+WAIVER_EXPIRED = FindingType(
+    id="profile.waiver_expired",
+    title="A waiver that holds no more",
+    severity="low",
+    when="a waiver of the profile for this host ran out, and what it covered was found",
+    meaning=(
+        "The profile waives a finding of this host, but the host was seen after the last day of the waiver, or "
+        "the record does not say when. What was waived counts again."
+    ),
+    why="A waiver is a promise to look again. Who renews it should know why; most often it was forgotten.",
+    see="`sshprobe profiles check FILE` names the waivers that ran out.",
+    fix="Fix what was waived, or give the waiver a new day and its reason.",
+    references=("docs/profiles.md, Waivers",),
+    label="expired waivers",
+)
+add_types(WAIVER_EXPIRED)
 
 
 def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
@@ -68,7 +87,7 @@ def _day(observation: Observation) -> str | None:
 
 
 def _covers(waiver: Waiver, judgement: Judgement) -> bool:
-    if waiver.finding != judgement.id or SEVERITIES.index(judgement.severity) < SEVERITIES.index(waiver.severity):
+    if waiver.finding != judgement.type.id or SEVERITIES.index(judgement.severity) < SEVERITIES.index(waiver.severity):
         return False
     return waiver.algorithm is None or _same(waiver.algorithm, judgement)
 
@@ -76,9 +95,9 @@ def _covers(waiver: Waiver, judgement: Judgement) -> bool:
 def _same(algorithm: str, judgement: Judgement) -> bool:
     if judgement.algorithm is None:
         return False
-    if judgement.category not in ALGORITHM_TYPES:
+    category = judgement.type.category
+    if category not in ALGORITHM_TYPES:
         return algorithm == judgement.algorithm
-    category: AlgorithmType = judgement.category
     return canonical(category, algorithm) == canonical(category, judgement.algorithm)
 
 
@@ -98,12 +117,10 @@ def _lapsed(waiver: Waiver, how: Literal["holds", "ran out", "undated"]) -> Judg
     until = waiver.until.isoformat()
     words = f"ran out on {until}" if how == "ran out" else "cannot hold: the record does not say when it was made"
     return Judgement(
-        id="profile.waiver_expired",
+        WAIVER_EXPIRED,
         severity="low",
-        category="profile",
         algorithm=waiver.algorithm,
         message=f"the waiver of {about} {words}. It was: {waiver.reason}",
         expected=f"{about} fixed, or a waiver that holds",
         observed=f"until {until}",
-        references=("docs/profiles.md, Waivers",),
     )

@@ -9,6 +9,8 @@ from functools import partial
 
 import msgspec
 
+from sshprobe.grading.checks.fleet_keys import FACTORED, KNOWN
+from sshprobe.grading.checks.key_numbers import JUDGEMENTS
 from sshprobe.grading.fleet.facts import Facets, HostFacts, KeyFacts
 from sshprobe.grading.keys.batch_gcd import has_gmp, shared_factors
 from sshprobe.grading.keys.factoring import is_factored
@@ -37,18 +39,10 @@ FEW_FACTORED = 500
 minutes."""
 
 
-FINDINGS = {
-    "malformed": "host_key.malformed",
-    "close_primes": "host_key.close_primes",
-    "roca": "host_key.roca",
-    "exponent": "host_key.exponent",
-    "small_private_exponent": "host_key.exponent",
-    "small_exponent": "host_key.exponent",
-    "no_dsa_group": "host_key.malformed",
-    "small_private_key": "host_key.small_private_key",
-    "small_order": "host_key.small_order",
-    "known": "host_key.known",
-    "factored": "host_key.factored",
+_FINDINGS: dict[str, str] = {
+    **{weakness: judged.type.id for weakness, judged in JUDGEMENTS.items()},
+    "known": KNOWN.id,
+    "factored": FACTORED.id,
 }
 """Weakness to the id of its finding."""
 
@@ -100,7 +94,7 @@ def fleet_findings(
             fingerprint=key.fingerprint,
             type=key.type,
             bits=key.bits,
-            findings=sorted({FINDINGS[weakness] for weakness in key.weaknesses}),
+            findings=sorted({_FINDINGS[weakness] for weakness in key.weaknesses}),
             hosts=sorted(places[digest]),
         )
         for digest, key in keys.items()

@@ -1,0 +1,134 @@
+"""Registers checks. A check is a function in a module of this package, with the types of its findings beside it.
+
+All modules of the package are imported: a new file is enough. CONTRIBUTING.md, "Add a check", has an example.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import NamedTuple, get_args
+
+import msgspec
+
+from sshprobe.algorithms import AlgorithmType
+from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.grading.offers import Offer, offers_by_type
+from sshprobe.grading.sizes import offers_group_exchange
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Category
+from sshprobe.profiles import Profile
+
+_CATEGORIES: tuple[Category, ...] = get_args(Category)
+
+
+class GradedHost(msgspec.Struct, frozen=True):
+    """What a check gets: one host under one profile."""
+
+    observation: Observation
+    profile: Profile
+    strict: bool
+    """Whether an algorithm that the profile does not name is a deviation even if it is no weaker."""
+    offers: dict[AlgorithmType, dict[str, Offer]]
+    """What the server offers, by canonical name, for each type whose lists were seen."""
+    offers_group_exchange: bool
+
+
+def graded_host(observation: Observation, profile: Profile, *, strict: bool = False) -> GradedHost:
+    """Return what checks get for an observation."""
+    return GradedHost(observation, profile, strict, offers_by_type(observation), offers_group_exchange(observation))
+
+
+Find = Callable[[GradedHost], Iterable[Judgement]]
+"""Return what is found on a host. What was not observed is neither found nor passed: see `Missing`."""
+
+Missing = Callable[[GradedHost], Iterable[str]]
+"""Return in words what the profile needs, and was not observed."""
+
+
+class Check(NamedTuple):
+    """One registered check."""
+
+    find: Find
+    missing: Missing | None
+    types: tuple[FindingType, ...]
+
+
+_checks: list[Check] = []
+_types: dict[str, FindingType] = {}
+
+
+def check(*types: FindingType, missing: Missing | None = None) -> Callable[[Find], Find]:
+    """Register the decorated function as the check that finds `types`, at least one.
+
+    `missing` returns what the check needed under the profile and was not observed. Raises ValueError for an id that
+    another check has.
+    """
+
+    def register(find: Find) -> Find:
+        add_types(*types)
+        _checks.append(Check(find, missing, types))
+        return find
+
+    return register
+
+
+def add_types(*types: FindingType) -> None:
+    """Register types of findings that no check of a single host finds. Raises ValueError for an id that is taken."""
+    for each in types:
+        if each.id in _types:
+            raise ValueError(f"two types of findings have the id {each.id}")
+        _types[each.id] = each
+
+
+@cache
+def checks() -> tuple[Check, ...]:
+    """Return all checks: by the category of their first type, then by module, then as they stand in it."""
+    package = importlib.import_module(__name__.rpartition(".")[0])
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+    return tuple(sorted(_checks, key=lambda each: (_CATEGORIES.index(each.types[0].category), each.find.__module__)))
+
+
+def judge(host: GradedHost) -> list[Judgement]:
+    """Return what all checks find on a host."""
+    found: list[Judgement] = []
+    for each in checks():
+        found += each.find(host)
+    return found
+
+
+def not_observed(host: GradedHost) -> list[str]:
+    """Return in words, as `Verdict.not_observed` has them, what all checks needed and was not observed."""
+    found: list[str] = []
+    for each in checks():
+        if each.missing is not None:
+            found += each.missing(host)
+    return found
+
+
+def finding_types() -> dict[str, FindingType]:
+    """Return every type of finding by id, sorted."""
+    checks()
+    return dict(sorted(_types.items()))
+
+
+def finding_ids() -> list[str]:
+    """Return all ids that a finding can have, sorted."""
+    return list(finding_types())
+
+
+def explain_finding(id: str) -> FindingType:
+    """Return what a finding means. Raises `InputError` for an unknown id."""
+    try:
+        return finding_types()[id]
+    except KeyError:
+        raise InputError(f"unknown finding `{id}`") from None
+
+
+def weakness_meanings() -> dict[str, str]:
+    """Return every code of `Finding.weaknesses`, and what it says."""
+    return {code: meaning for each in finding_types().values() for code, meaning in each.codes.items()}
