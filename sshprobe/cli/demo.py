@@ -35,7 +35,7 @@ GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
 
 @click.command()
 @click.option(
-    "--output", metavar="DIR", default="demo-output", show_default=True, help="Where to leave what was found."
+    "--output", metavar="DIR", default="demo-output", show_default=True, help="Folder for the records and the report."
 )
 def demo(output: str) -> int:
     """Start a small mixed fleet on loopback, scan it, show the report.
@@ -53,7 +53,7 @@ def demo(output: str) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no file name"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a file name"
         raise InputError(f"cannot be made: {reason}", source=output) from None
     forgive_standard_output()
     with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("name", metavar="ALGORITHM|FINDING")
 def explain(name: str) -> None:
-    """Say what an algorithm or a finding is.
+    """Explain an algorithm or a finding.
 
     The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
     `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too, and so

@@ -26,7 +26,7 @@ class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since cl
         text = str(value)
         known = {word.lower(): word for word in (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE)}
         if text.lower() not in known:
-            self.fail(f"{text!r} is none of {', '.join(known.values())}", param, ctx)
+            self.fail(f"{text!r} is not one of {', '.join(known.values())}", param, ctx)
         return known[text.lower()]
 
 

@@ -130,7 +130,7 @@ def _note_unknown_variables(name: str, command: click.Command) -> None:
     for variable in sorted(set(set_here) - named):
         close = difflib.get_close_matches(variable.removeprefix(prefix), options, n=1)
         hint = f": did you mean {prefix}{close[0]}?" if close else ""
-        note(f"{variable} in the environment is no option of `sshprobe {name}`{hint}")
+        note(f"{variable} in the environment is not an option of `sshprobe {name}`{hint}")
 
 
 def variable_of(error: click.BadParameter) -> str | None:

@@ -23,9 +23,9 @@ from sshprobe.model.escape import escape_unprintable
 COMMANDS = {
     "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),
     "grade": LazyCommand("sshprobe.cli.grade:grade", "Grade saved records again, offline."),
-    "report": LazyCommand("sshprobe.cli.report:report", "Say of saved records what a fleet has in common."),
+    "report": LazyCommand("sshprobe.cli.report:report", "Report what hosts in saved records have in common."),
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
-    "explain": LazyCommand("sshprobe.cli.explain:explain", "Say what an algorithm or a finding is."),
+    "explain": LazyCommand("sshprobe.cli.explain:explain", "Explain an algorithm or a finding."),
     "schema": LazyCommand("sshprobe.cli.schema:schema", "Print the JSON Schema of the records."),
     "demo": LazyCommand("sshprobe.cli.demo:demo", "Scan a small mixed fleet on loopback and show the report."),
 }

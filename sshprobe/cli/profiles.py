@@ -73,13 +73,13 @@ def _remark(profile: Profile) -> str:
     type=click.Choice(["table", "json", "toml", "sshd_config", "ssh_config"]),
     default="table",
     show_default=True,
-    help="sshd_config and ssh_config: lines for OpenSSH's server or client.",
+    help="Output format; sshd_config and ssh_config are lines for OpenSSH.",
 )
 @click.option(
     "--openssh",
     "release",
     metavar="X.Y",
-    help="The release of OpenSSH that the lines are for. Default: the newest that we know.",
+    help="OpenSSH release of the lines, e.g. 9.2. Default: the newest known.",
 )
 def show(name: str, format_: str, release: str | None) -> None:
     """Show what a profile recommends."""
@@ -107,7 +107,7 @@ def show(name: str, format_: str, release: str | None) -> None:
 
 @profiles.command(short_help="Check profiles of your own.")
 @click.argument("files", metavar="FILE...", nargs=-1)
-@click.option("--strict", is_flag=True, help="Exit with 2 for a note too, such as one about a name that is not known.")
+@click.option("--strict", is_flag=True, help="Exit with 2 for notes too, e.g. on unknown names.")
 def check(files: tuple[str, ...], strict: bool) -> ExitCode:
     """Check profiles of your own: exit 0, or 2 and what is wrong, with its line."""
     from sshprobe.profiles import load_profile
@@ -126,14 +126,14 @@ def check(files: tuple[str, ...], strict: bool) -> ExitCode:
     return ExitCode.USAGE if strict and noted else ExitCode.OK
 
 
-@profiles.command(short_help="Make a profile of a host that others are to be like.")
+@profiles.command(short_help="Make a profile from an exemplary host.")
 @click.argument("host", metavar="[HOST]", required=False)
-@click.option("--from-records", "records", metavar="FILE", help="Take the host from saved records and ask it nothing.")
+@click.option("--from-records", "records", metavar="FILE", help="Read the host from saved records; contact nobody.")
 @auth_user_option
-@click.option("--exact", is_flag=True, help="Allow no other algorithm, be it stronger.")
-@click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: made of the host's name.")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, which is not there yet.")
-@click.option("--force", is_flag=True, help="Write in place of what FILE holds.")
+@click.option("--exact", is_flag=True, help="Forbid all other algorithms, also stronger ones.")
+@click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: derived from the host name.")
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE; an existing FILE is an error.")
+@click.option("--force", is_flag=True, help="Replace an existing FILE.")
 def make(
     host: str | None,
     records: str | None,
@@ -143,7 +143,7 @@ def make(
     output: str | None,
     force: bool,
 ) -> int:
-    """Make a profile of a host that others are to be like.
+    """Make a profile from an exemplary host.
 
     HOST (host, host:port, [v6]:port) is scanned, or found in saved records. The profile allows exactly what it offers,
     and a comment says what of that is weak. A host that was not seen in full makes no profile.
@@ -152,14 +152,14 @@ def make(
     from sshprobe.remedy.golden import golden_profile
 
     if output == "-":
-        raise click.UsageError("`-o -` is no file: without `-o` the profile goes to standard output")
+        raise click.UsageError("`-o -` is not a file: without `-o` the profile goes to standard output")
     refuse_option_as_file(output)
     if id_ is not None and not is_profile_id(id_):
         raise click.UsageError(f"`--id {id_}` is not made of lower-case letters, digits, `.`, `_` and `-`")
     if output is not None:
         refuse_inputs(output, () if records is None else (records,))
         if not force and _holds_something(output):
-            raise InputError("is there already: name another file with `-o`, or add `--force`", source=output)
+            raise InputError("exists already: name another file with `-o`, or add `--force`", source=output)
         hold(output)
     if records is not None:
         text = golden_profile(_saved_host(records, host), id_, exact=exact)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     type=click.Choice(["host", "algorithm", "key"]),
     default="host",
     show_default=True,
-    help="Findings on the keys of each host, which algorithm is offered by which hosts, or which key is on which.",
+    help="Show findings on keys by host, or hosts by algorithm or by key.",
 )
 @weak_keys_option
 @click.option(
@@ -50,12 +50,10 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "json", "ssh-audit"]),
     default="table",
     show_default=True,
-    help="ssh-audit: each host as `ssh-audit -j` prints it, for programs that import that; without --by.",
+    help="Output format; ssh-audit is the JSON of `ssh-audit -j`.",
 )
-@click.option(
-    "-o", "--output", metavar="FILE", help="Write the report to FILE: json by the suffix .json, else the table."
-)
-@click.option("-v", "--verbose", is_flag=True, help="Every host and every key in the table, not a few.")
+@click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt.")
+@click.option("-v", "--verbose", is_flag=True, help="Show every host and every key in the table.")
 @filter_options
 @click.pass_context
 def report(
@@ -69,7 +67,7 @@ def report(
     verbose: bool,
     wanted: HostFilter,
 ) -> int:
-    """Say what the hosts of saved records have in common.
+    """Report what the hosts in saved records have in common.
 
     Host keys on several machines, RSA keys that share a prime, weak keys and groups, and who offers which algorithm.
     RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness sha1`, it
@@ -85,7 +83,7 @@ def report(
     from sshprobe.views.summary import SummaryBuilder
 
     if format_ == "ssh-audit" and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
-        raise click.UsageError("`--format ssh-audit` has its own order: leave out `--by`")
+        raise click.UsageError("`--format ssh-audit` has its own order: omit `--by`")
     if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
         format_ = _format_of(output)
     if output == "-":

@@ -84,9 +84,11 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
         network = ip_network(text)
     except ValueError as error:
         if "host bits" in str(error):
-            raise ValueError(f"is no network: it has bits after its prefix: {ip_network(text, strict=False)}") from None
+            raise ValueError(
+                f"is not a network: it has bits after its prefix: {ip_network(text, strict=False)}"
+            ) from None
         if ":" in text or "/" in text or re.fullmatch(r"[\d.]+", text):
-            raise ValueError("is no address and no network") from None
+            raise ValueError("is not an address or a network") from None
         return None
     mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
     return network if mapped is None or network.prefixlen < 96 else ip_network(f"{mapped}/{network.prefixlen - 96}")

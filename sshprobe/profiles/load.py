@@ -120,7 +120,7 @@ def _base(name: object, reader: TomlText, extending: tuple[str, ...]) -> Profile
         return _load(name, extending)
     path = Path(reader.source).parent / name
     if not name or "\0" in name or not path.is_file():
-        reader.fail(place, f"`{name}` is no built-in profile and no file beside this one")
+        reader.fail(place, f"`{name}` is not a built-in profile or a file beside this one")
     if any(path.resolve() == Path(each).resolve() for each in extending):
         reader.fail(place, f"`{name}` leads back to itself")
     return _load(str(path), extending)
@@ -236,7 +236,7 @@ def _check_user_key(rule: UserKeyRule, reader: TomlText) -> None:
 
 def _check_waiver(waiver: Waiver, place: Place, reader: TomlText) -> None:
     if not re.fullmatch(r"[a-z_]+\.[a-z0-9_]+", waiver.finding):
-        reader.fail((*place, "finding"), f"`{waiver.finding}` is no id of a finding, such as mac.unlisted")
+        reader.fail((*place, "finding"), f"`{waiver.finding}` is not the id of a finding, such as mac.unlisted")
     if waiver.finding.startswith("profile."):
         reader.fail((*place, "finding"), f"`{waiver.finding}` is about waivers and cannot be waived")
     for field in ("algorithm", "reason"):
@@ -282,7 +282,7 @@ def _check_algorithms(profile: Profile, category: AlgorithmType, reader: TomlTex
     for name, word in rule.words.items():
         place = (category, "words", name)
         if word not in WORDS:
-            reader.fail(place, f"`{word}` is none of {', '.join(WORDS)}")
+            reader.fail(place, f"`{word}` is not one of {', '.join(WORDS)}")
         same = canonical(category, name)
         if word in FORBIDDING_WORDS and same in allowed:
             reader.fail(place, f"`{word}`, but `{category}.allowed` has it")
@@ -300,7 +300,7 @@ def _check_names(names: tuple[str, ...], place: Place, reader: TomlText) -> None
     seen: set[str] = set()
     for name in names:
         if not re.fullmatch(r"[!-+\--~]+", name):
-            reader.fail(place, f"`{name}` is no name: printable ASCII without blank and comma", name)
+            reader.fail(place, f"`{name}` is not a name: write printable ASCII without blank and comma", name)
         if name in seen:
             reader.fail(place, f"`{name}` is there twice", name)
         seen.add(name)

@@ -1,4 +1,4 @@
-"""What a release of OpenSSH offers by default, as a profile: `openssh-9.2`. It is computed, so there is no file of it.
+"""What a release of OpenSSH offers by default, as a profile: `openssh-9.2`. It is computed, so it has no file.
 
 Names are those whose column `openssh_default` in the catalogue has the release. Protocol, compression and
 authentication are the defaults of `servconf.c`, read at the tags V_3_0_P1, V_4_1_P1, V_4_2_P1, V_5_3_P1, V_5_4_P1 and

@@ -35,25 +35,25 @@ def parse_host_name(name: str) -> str:
             name = name.encode("idna").decode("ascii")  # RFC 3490
         except UnicodeError as error:
             reason = str(error.__cause__ or error).splitlines()[0]
-            raise Malformed(f"is no host name: it has no IDNA form ({escape_text(reason)})") from None
+            raise Malformed(f"is not a host name: it has no IDNA form ({escape_text(reason)})") from None
     name = name.lower().removesuffix(".")
     if len(name) > 253:
-        raise Malformed("is no host name: it is longer than 253 characters")
+        raise Malformed("is not a host name: it is longer than 253 characters")
     labels = name.split(".")
     for label in labels:
         if not label:
-            raise Malformed("is no host name: a part between its dots is empty")
+            raise Malformed("is not a host name: a part between its dots is empty")
         if len(label) > 63:
-            raise Malformed("is no host name: a part between its dots is longer than 63 characters")
+            raise Malformed("is not a host name: a part between its dots is longer than 63 characters")
         if not _LABEL.fullmatch(label):
-            words = "is no host name: its parts are letters, digits and inner hyphens"
+            words = "is not a host name: its parts are letters, digits and inner hyphens"
             if "[" in label or "{" in label:  # of clush, pdsh and Ansible, and of the shell
                 words += "; expand the group first, as `nodeset -S '\\n' -e NAMES` does"
             raise Malformed(words)
     if all(map(_NUMBER.fullmatch, labels)):
         raise no_ipv4_address(name)
     if _NUMBER.fullmatch(labels[-1]):
-        raise Malformed("is no host name: its last part is a number")
+        raise Malformed("is not a host name: its last part is a number")
     return name
 
 
@@ -63,14 +63,14 @@ def no_ipv4_address(text: str) -> Malformed:
     It is not taken here. "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others; and what one took for a name,
     the resolver would take for an address that was excluded under another spelling.
     """
-    words = "is no IPv4 address: that is four numbers of 0 to 255"
+    words = "is not an IPv4 address: that is four numbers of 0 to 255"
     readings = []
     with suppress(OSError):
         readings.append(socket.inet_ntoa(socket.inet_aton(text)))
     decimal = ".".join(part.lstrip("0") or "0" for part in text.split("."))
     if ipv4_value(decimal) is not None:
         readings.append(decimal)
-    # RFC 1122 section 3.2.1.3: what begins with 0 is no host, so "2222" was meant to be something else.
+    # RFC 1122 section 3.2.1.3: what begins with 0 is not a host, so "2222" was meant to be something else.
     readings = [reading for reading in dict.fromkeys(readings) if not reading.startswith("0.")]
     if len(readings) > 1:
         words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write what is meant"

@@ -45,7 +45,7 @@ def targets_of_records(
             found += 1
             source, line = records.source, records.line
             if not 1 <= record.port <= 65535:
-                raise InputError(f'"{record.port}" is no port: ports are 1 to 65535', source=source, line=line)
+                raise InputError(f'"{record.port}" is not a port: ports are 1 to 65535', source=source, line=line)
             spec = host_specification(record.host, record.port, text=record.target, source=source, line=line)
             refuse_unspecified(spec, source=source, line=line)
             yield spec

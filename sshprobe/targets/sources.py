@@ -83,7 +83,7 @@ def _read_file(name: str, what: str) -> Iterator[Word]:
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("is no file name", source=name) from None
+        raise InputError("is not a file name", source=name) from None
 
 
 def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:

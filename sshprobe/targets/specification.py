@@ -150,7 +150,7 @@ def host_specification(
     try:
         name = _parse_host(host) if host else ""
         if not name:
-            raise Malformed("is no host: it is empty")
+            raise Malformed("is not a host: it is empty")
     except Malformed as error:
         raise InputError(f"{quote(host)} {error}", source=source, line=line) from None
     if not text:
@@ -169,7 +169,7 @@ def refuse_unspecified(spec: Spec, *, source: str | None = None, line: int | Non
     """Raise `InputError` where `spec` as a target would be the machine that scans, past all exclusions of it."""
     if is_unspecified(spec):
         here = "::1" if spec.text.count(":") > 1 else "127.0.0.1"
-        words = f"is no host: it is the unspecified address; this machine is {here}"
+        words = f"is not a host: it is the unspecified address; this machine is {here}"
         raise InputError(f"{quote(spec.text)} {words}", source=source, line=line)
 
 
@@ -180,22 +180,22 @@ def quote(text: str) -> str:
 
 def _parse(text: str) -> Spec:
     if not text:
-        raise Malformed("is no host: it is empty")
+        raise Malformed("is not a host: it is empty")
     if _NUMBERS.fullmatch(text):  # most lines of a long list
         return HostSpec(text, _parse_host(text), None)
     if text[0] in "{<":
-        raise Malformed("is no host: `--inventory` reads JSON and XML, `--from-records` what was scanned")
+        raise Malformed("is not a host: `--inventory` reads JSON and XML, `--from-records` what was scanned")
     if "://" in text:
-        raise Malformed(f"is no host: leave out the scheme{_as_in(host_of_url(text))}")
+        raise Malformed(f"is not a host: leave out the scheme{_as_in(host_of_url(text))}")
     if text.split() != [text]:
-        raise Malformed(f"is no host: it holds white space{_meant_by_words(text.split())}")
+        raise Malformed(f"is not a host: it holds white space{_meant_by_words(text.split())}")
     if "@" in text:
-        raise Malformed(f"is no host: leave out the user name{_as_in(text.rpartition('@')[2])}")
+        raise Malformed(f"is not a host: leave out the user name{_as_in(text.rpartition('@')[2])}")
     if "," in text:
         first, _, second = text.partition(",")
         spec = _spec_of(first) if _A_PORT.fullmatch(second) else None
         meant = f"; for a port write {endpoint(spec.host, int(second))}" if isinstance(spec, HostSpec) else ""
-        raise Malformed(f"is no host: write one host a line, or one an argument{meant}")
+        raise Malformed(f"is not a host: write one host a line, or one an argument{meant}")
     host, port = _split_port(text)
     if "/" in host:
         return _parse_network(text, host, port)
@@ -205,7 +205,7 @@ def _parse(text: str) -> Spec:
         if _PATTERN.fullmatch(host):
             return _parse_pattern(text, host, port)
     if "*" in host:
-        raise Malformed('is no range: "*" stands for one of the four numbers of an IPv4 address')
+        raise Malformed('is not a range: "*" stands for one of the four numbers of an IPv4 address')
     return HostSpec(text, _parse_host(host), port)
 
 
@@ -237,13 +237,13 @@ def _split_port(text: str) -> tuple[str, int | None]:
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
         if not bracket:
-            raise Malformed('is no host: "]" is missing')
+            raise Malformed('is not a host: "]" is missing')
         if ":" not in host:
-            raise Malformed("is no host: brackets are for an IPv6 address")
+            raise Malformed("is not a host: brackets are for an IPv6 address")
         if not rest:
             return host, None
         if not rest.startswith(":"):
-            raise Malformed('is no host: only ":port" can follow "]"')
+            raise Malformed('is not a host: only ":port" can follow "]"')
         return host, _parse_port(rest[1:])
     if text.count(":") == 1:
         host, _, port = text.partition(":")
@@ -255,7 +255,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
 
 def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise Malformed(f"has no port: {quote(text)} is no number" if text else 'has no port after its ":"')
+        raise Malformed(f"has no port: {quote(text)} is not a number" if text else 'has no port after its ":"')
     # A number of a million digits is refused by its length, before int() works on it.
     if len(text) > 5 or not 1 <= int(text) <= 65535:
         raise Malformed("has no such port: ports are 1 to 65535")
@@ -267,12 +267,12 @@ def _parse_network(text: str, host: str, port: int | None) -> RangeSpec:
     try:
         version = ip_address(address).version
     except ValueError:
-        raise Malformed(f"is no network: {quote(address)} is no address") from None
+        raise Malformed(f"is not a network: {quote(address)} is not an address") from None
     if "%" in address:
-        raise Malformed("is no network: a network has no zone")
+        raise Malformed("is not a network: a network has no zone")
     longest = 32 if version == 4 else 128
     if not (prefix.isascii() and prefix.isdigit() and len(prefix) <= 3 and int(prefix) <= longest):
-        raise Malformed(f"is no network: the prefix of an IPv{version} network is 0 to {longest}")
+        raise Malformed(f"is not a network: the prefix of an IPv{version} network is 0 to {longest}")
     network = ip_network(f"{address}/{int(prefix)}", strict=False)
     first, last = int(network.network_address), int(network.broadcast_address)
     if version == 4 and network.prefixlen <= 30:  # RFC 3021: a /31 has neither a network nor a broadcast address
@@ -289,10 +289,10 @@ def _parse_range(text: str, host: str, port: int | None) -> RangeSpec:
         try:
             ends.append(int(IPv4Address(end)))
         except ValueError:
-            raise Malformed(f"is no range: {quote(end)} is no IPv4 address") from None
+            raise Malformed(f"is not a range: {quote(end)} is not an IPv4 address") from None
     first, last = ends
     if last < first:
-        raise Malformed("is no range: it ends before it begins")
+        raise Malformed("is not a range: it ends before it begins")
     return RangeSpec(text, 4, first, last, port)
 
 
@@ -304,9 +304,9 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
             high = low
         for number in (low, high):
             if not number.isascii() or len(number) > 3 or int(number) > 255 or (number[0] == "0" and number != "0"):
-                raise Malformed(f"is no range: {quote(number)} is no number of 0 to 255")
+                raise Malformed(f"is not a range: {quote(number)} is not a number from 0 to 255")
         if int(high) < int(low):
-            raise Malformed(f"is no range: {quote(part)} ends before it begins")
+            raise Malformed(f"is not a range: {quote(part)} ends before it begins")
         numbers.append((int(low), int(high)))
     spec = PatternSpec(text, tuple(numbers), port)
     if spec.pieces > MAX_PIECES:
@@ -317,14 +317,14 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
 def _parse_host(host: str) -> str:
     if ":" in host:
         if not host.isprintable():  # it goes into records, and a zone may be any text to Python
-            raise Malformed("is no IPv6 address: it holds characters that cannot be printed")
+            raise Malformed("is not an IPv6 address: it holds characters that cannot be printed")
         try:
             address = IPv6Address(host)
             return ipv6_text(address) if address.ipv4_mapped is None else str(address.ipv4_mapped)
         except ValueError:
             meant = with_port(host)
             hint = "" if meant is None else f": for a port write {meant}"
-            raise Malformed(f"is no IPv6 address{hint}") from None
+            raise Malformed(f"is not an IPv6 address{hint}") from None
     if _NUMBERS.fullmatch(host):
         if ipv4_value(host) is not None:
             return host

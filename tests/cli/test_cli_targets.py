@@ -157,11 +157,11 @@ def test_from_records(records: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"host": "0xcafe"}, '"0xcafe" is no IPv4 address: '),
-        ({"host": "web 1"}, '"web 1" is no host name: '),
-        ({"host": ""}, '"" is no host: '),
-        ({"host": "0.0.0.0", "target": "0.0.0.0"}, '"0.0.0.0" is no host: it is the unspecified address'),
-        ({"port": 70_000}, '"70000" is no port: ports are 1 to 65535'),
+        ({"host": "0xcafe"}, '"0xcafe" is not an IPv4 address: '),
+        ({"host": "web 1"}, '"web 1" is not a host name: '),
+        ({"host": ""}, '"" is not a host: '),
+        ({"host": "0.0.0.0", "target": "0.0.0.0"}, '"0.0.0.0" is not a host: it is the unspecified address'),
+        ({"port": 70_000}, '"70000" is not a port: ports are 1 to 65535'),
     ],
 )
 def test_what_of_records_is_no_target_is_named_with_its_line(records: Path, change: dict[str, Any], words: str) -> None:

@@ -202,7 +202,7 @@ def test_a_profile_that_was_edited_is_replaced_only_by_force(folder: Path) -> No
     (folder / "golden.toml").write_text("# edited\n" + made)
     run = sshprobe(*make, cwd=folder)
     assert run.returncode == 2
-    assert run.stderr == b"error: golden.toml: is there already: name another file with `-o`, or add `--force`\n"
+    assert run.stderr == b"error: golden.toml: exists already: name another file with `-o`, or add `--force`\n"
     assert (folder / "golden.toml").read_text().startswith("# edited\n")
     assert sshprobe(*make, "--force", cwd=folder).returncode == 0
     assert (folder / "golden.toml").read_text() == made

@@ -166,8 +166,8 @@ BAD = {
     "one of many": ("[scan.a]\nfail-on = 'low'\n", ":2: scan.a.fail-on: is a list of strings"),
     "a list of lists": ("[scan.a]\ntargets = [['x']]\n", ":2: scan.a.targets: is a list of strings"),
     "a date": ("[scan.a]\nrate = 2026-11-21\n", ":2: scan.a.rate: is a string or a number"),
-    "no table": ("[scan]\na = 1\n", ":2: scan.a: is no table"),
-    "no table of tables": ("scan = 1\n", ":1: scan: is no table"),
+    "no table": ("[scan]\na = 1\n", ":2: scan.a: is not a table"),
+    "no table of tables": ("scan = 1\n", ":1: scan: is not a table"),
     "another name": ("[scan.b]\n", ": nothing is saved as 'a': know 'b'"),
     "no name": ("", ": nothing is saved as 'a': `sshprobe scan --save-as NAME` saves some"),
 }
@@ -251,7 +251,7 @@ def test_what_stands_for_each_other_displaces_each_other(run: Run, values: Value
     [
         ("SSHPROBE_SCAN_CONCURRENCY", "many", "SSHPROBE_SCAN_CONCURRENCY: 'many' is not a whole number"),
         ("SSHPROBE_SCAN_FAST", "perhaps", "SSHPROBE_SCAN_FAST: 'perhaps' is not a valid boolean"),
-        ("SSHPROBE_SCAN_FAIL_ON", "low E", "SSHPROBE_SCAN_FAIL_ON: 'E' is none of critical"),
+        ("SSHPROBE_SCAN_FAIL_ON", "low E", "SSHPROBE_SCAN_FAIL_ON: 'E' is not one of critical"),
         ("SSHPROBE_SCAN_SAVED", "nightly", "nothing is saved as 'nightly'"),
         ("NO_PROGRESS", "perhaps", "NO_PROGRESS: 'perhaps' is not a valid boolean"),
     ],
@@ -275,7 +275,7 @@ def test_a_variable_that_is_no_option_is_said(
 ) -> None:
     for name in (variable, "SSHPROBE_SCAN_PORT"):
         monkeypatch.setenv(name, "1")
-    said = f"note: {variable} in the environment is no option of `sshprobe scan`{words}\n"
+    said = f"note: {variable} in the environment is not an option of `sshprobe scan`{words}\n"
     assert run("scan", "--count", "10.0.0.1") == (0, "1\n", said)
     monkeypatch.setenv(variable, "")
     assert run("scan", "--count", "10.0.0.1") == (0, "1\n", "")

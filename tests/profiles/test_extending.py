@@ -134,7 +134,7 @@ def test_what_cannot_be_checked_adds_up() -> None:
         ('[authentication]\nremove = ["publickey"]', 7, "authentication.allowed: is empty"),
         ('[cipher]\nad = ["aes256-ctr"]', 8, "cipher.ad: unknown field"),
         ("[cipher]\nadd = [1]", 8, "cipher.add: expected `str`, got `int`"),
-        ('[cipher]\nadd = ["aes 256"]', 8, "cipher.allowed: `aes 256` is no name"),
+        ('[cipher]\nadd = ["aes 256"]', 8, "cipher.allowed: `aes 256` is not a name"),
         ('[cipher]\nadd = ["ext-info-s"]', 8, "cipher.allowed: `ext-info-s` is a marker"),
         ('[cipher]\nwhere = "p"\nallowed = ["aes256-ctr"]\nadd = ["x"]', 10, "cipher.add: unknown field"),
         ('[compression]\nadd = ["none"]', 7, "compression: mozilla-modern has no such section to change"),
@@ -142,7 +142,7 @@ def test_what_cannot_be_checked_adds_up() -> None:
         ('[group_exchange]\nmin_bits = "4"', 8, "group_exchange.min_bits: expected `int | null`, got `str`"),
         ("[host_key.min_bits]\necdsa = 256", 8, "host_key.min_bits.ecdsa: unknown field"),
         ('[mac]\nrecommended = ["hmac-sha1"]', 8, "mac.recommended: `hmac-sha1` is not among `allowed`"),
-        ('[mac.words]\n"hmac-sha1" = "NEVER"', 8, "mac.words.hmac-sha1: `NEVER` is none of MUST"),
+        ('[mac.words]\n"hmac-sha1" = "NEVER"', 8, "mac.words.hmac-sha1: `NEVER` is not one of MUST"),
     ],
 )
 def test_a_change_that_is_none_is_an_error_of_its_line(text: str, line: int, message: str) -> None:

@@ -162,7 +162,7 @@ def test_a_users_profile(tmp_path: Path) -> None:
         ("rsa = 4096", 'rsa = "big"', 19, "host_key.min_bits.rsa: expected `int | null`, got `str`"),
         ("rsa = 4096", "ecdsa = 256", 19, "host_key.min_bits.ecdsa: unknown field"),
         ('allowed = ["rsa-sha2-512"]', "allowed = []", 16, "host_key.allowed: is empty"),
-        ('"MUST NOT"', '"MUSTNT"', 26, "kex.words.diffie-hellman-group1-sha1: `MUSTNT` is none of MUST"),
+        ('"MUST NOT"', '"MUSTNT"', 26, "kex.words.diffie-hellman-group1-sha1: `MUSTNT` is not one of MUST"),
         (
             '"diffie-hellman-group1-sha1" =',
             '"curve25519-sha256@libssh.org" =',

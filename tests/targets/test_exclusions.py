@@ -40,7 +40,7 @@ def test_what_cannot_be_read_stops(tmp_path: Path) -> None:
         Exclusions.parse(files=[str(tmp_path / "missing.txt")])
     with pytest.raises(InputError, match="exclude the host"):
         Exclusions.parse(["web:22"])
-    with pytest.raises(InputError, match="is no network"):
+    with pytest.raises(InputError, match="is not a network"):
         Exclusions.parse(["10.0.0.0/33"])
     (tmp_path / "empty.txt").write_text("#\n")
     with pytest.raises(InputError, match="holds no exclusion"):

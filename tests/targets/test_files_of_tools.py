@@ -278,8 +278,8 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7
 
 
 def test_a_row_of_numbers_is_no_key() -> None:
-    assert "is no host" in error("using ssh-agent today\n")
-    assert error("web1 4 8 16\nweb2 4 8 16\n").startswith(':1: "web1 4 8 16" is no host')
+    assert "is not a host" in error("using ssh-agent today\n")
+    assert error("web1 4 8 16\nweb2 4 8 16\n").startswith(':1: "web1 4 8 16" is not a host')
 
 
 def test_lines_of_known_hosts() -> None:
@@ -314,18 +314,24 @@ def test_lines_of_known_hosts() -> None:
             b"Host;IP\nweb1;192.0.2.1\n",
             ":1: is a table with the columns \"host, ip\": `awk -F';' 'NR>1 {print $2}' FILE`",
         ),
-        (b"# IP, Name\n192.0.2.1,a\n", ':2: "192.0.2.1,a" is no host: write one host a line'),
+        (b"# IP, Name\n192.0.2.1,a\n", ':2: "192.0.2.1,a" is not a host: write one host a line'),
         (
             b"192.0.2.1,22\n",
-            ':1: "192.0.2.1,22" is no host: write one host a line, or one an argument; for a port write',
+            ':1: "192.0.2.1,22" is not a host: write one host a line, or one an argument; for a port write',
         ),
-        (b"192.0.2.1 192.0.2.2\n", ':1: "192.0.2.1 192.0.2.2" is no host: it holds white space; write one host a line'),
+        (
+            b"192.0.2.1 192.0.2.2\n",
+            ':1: "192.0.2.1 192.0.2.2" is not a host: it holds white space; write one host a line',
+        ),
         (
             b"Host web1\nHost web2\n",
             ":1: has no settings of an ssh_config: if it is one, `--inventory-format ssh-config`",
         ),
         (b"# ours\nIP\n192.0.2.1\n", ':2: "IP" is the name of a column and not a host: leave it out, or write "IP."'),
-        (b'["web1", "web2"]', ":1: is no inventory: a JSON object belongs here: `jq -r '.[]' FILE | sshprobe scan -`"),
+        (
+            b'["web1", "web2"]',
+            ":1: is not an inventory: a JSON object belongs here: `jq -r '.[]' FILE | sshprobe scan -`",
+        ),
         (
             b"url,host,port\nhttps://web1,web1,443\n",
             ":1: is a table with the columns \"url, host, port\": `awk -F, 'NR>1 {print $2}'",

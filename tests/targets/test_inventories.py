@@ -99,13 +99,13 @@ BOMB = '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">'
         (f"<!DOCTYPE nmaprun [\n{BOMB}]>\n<nmaprun><host>&b;</host></nmaprun>", ":1: declares entities"),
         (f"<!DOCTYPE x [<!ELEMENT x ANY>\n{BOMB}]>\n<nmaprun/>", ":1: declares entities"),
         ('<!DOCTYPE n SYSTEM "file:///etc/passwd">\n<nmaprun/>', ": holds no target"),
-        ("<html><body></body></html>", ":1: is no nmap XML: it begins with <html>"),
+        ("<html><body></body></html>", ":1: is not nmap XML: it begins with <html>"),
         ("<nmaprun>\n<host>\n", ": holds no target; is cut off in line 3: only the hosts before"),
-        ("<nmaprun>\n<host></nmaprun>", ":2: is no XML: mismatched tag"),
-        (HEAD + '<host><address addr="a b" addrtype="ipv4"/></host></nmaprun>', ':4: "a b" is no host name'),
-        (HEAD + "\n<host></host></nmaprun>", ":5: the host is no text"),
-        (NMAP.replace('"2022"', '"70000"'), ':5: "70000" is no port: ports are 1 to 65535'),
-        (NMAP.replace('"2022"', '"&undefined;"'), ":9: is no XML: undefined entity"),
+        ("<nmaprun>\n<host></nmaprun>", ":2: is not XML: mismatched tag"),
+        (HEAD + '<host><address addr="a b" addrtype="ipv4"/></host></nmaprun>', ':4: "a b" is not a host name'),
+        (HEAD + "\n<host></host></nmaprun>", ":5: the host is not a string"),
+        (NMAP.replace('"2022"', '"70000"'), ':5: "70000" is not a port: ports are 1 to 65535'),
+        (NMAP.replace('"2022"', '"&undefined;"'), ":9: is not XML: undefined entity"),
         (HEAD + "</nmaprun>", ": holds no target"),
     ],
 )
@@ -156,7 +156,7 @@ def test_masscan_list(folder: Folder, format_: str | None) -> None:
     text = "#masscan\nopen tcp 22 192.0.2.1 1390380064\nopen tcp 24 192.0.2.2 1390380064\nclosed tcp 2 192.0.2.2 17\n"
     banner = "banner tcp 22 192.0.2.1 1390380064 ssh SSH-2.0-OpenSSH_9.2p1\n# end\n"
     assert folder.read(text + banner, format_) == FOUND
-    assert folder.error(text + "what is this\n").startswith(":5: is no line of masscan")
+    assert folder.error(text + "what is this\n").startswith(":5: is not a line of masscan")
 
 
 def test_a_large_json_inventory_is_read_in_pieces(folder: Folder) -> None:
@@ -166,7 +166,7 @@ def test_a_large_json_inventory_is_read_in_pieces(folder: Folder) -> None:
         assert len(folder.read(text)) == 2000
     broken = [json.dumps(value) for value in values]
     broken[1000] = broken[1000][:-1]
-    assert folder.error("\n".join(broken)).startswith(":1001: is no JSON: expecting ',' delimiter")
+    assert folder.error("\n".join(broken)).startswith(":1001: is not JSON: expecting ',' delimiter")
     hosts = {f"h{number}": {"ansible_port": 22} for number in range(20_000)}
     assert len(folder.read(json.dumps({"_meta": {"hostvars": hosts}}, indent=2))) == 20_000
 
@@ -276,12 +276,12 @@ def test_what_people_write_for_ansible_is_for_ansible_to_read(folder: Folder, te
 
 def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
     bad = {"_meta": {"hostvars": {"web1": {"ansible_port": 99999, "ansible_password": "secret"}}}}
-    assert folder.error(json.dumps(bad)) == ':1: host "web1": "99999" is no port: ports are 1 to 65535'
+    assert folder.error(json.dumps(bad)) == ':1: host "web1": "99999" is not a port: ports are 1 to 65535'
     bad = {"_meta": {"hostvars": {"web1": {"ansible_host": ["secret"]}}}}
     reason = 'hosts whose `ansible_host` is null, a list or empty; the first is "web1"'
     assert folder.error(json.dumps(bad)) == f": holds no target; 1 left out: {reason}"
     bad = {"_meta": {"hostvars": {"we b\x1b": {}}}}
-    assert folder.error(json.dumps(bad)) == ':1: host "we b\\x1b": "we b\\x1b" is no host name: ' + (
+    assert folder.error(json.dumps(bad)) == ':1: host "we b\\x1b": "we b\\x1b" is not a host name: ' + (
         "its parts are letters, digits and inner hyphens"
     )
 
@@ -289,36 +289,36 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", ":1: is no JSON"),
-        ("[\n\n{]", ":3: is no JSON"),
+        ("{", ":1: is not JSON"),
+        ("[\n\n{]", ":3: is not JSON"),
         ("[\n", ':2: is cut off: its "]" is missing'),
-        ('{"ip": "192.0.2.1", "ports": [{"port": 22}]}\n{"ip": "192.0.2.1", por', ":2: is no JSON"),
-        ('["web1"]', ":1: is no inventory: a JSON object belongs here"),
-        ("[] {}", ':1: is no JSON: something follows its "]"'),
+        ('{"ip": "192.0.2.1", "ports": [{"port": 22}]}\n{"ip": "192.0.2.1", por', ":2: is not JSON"),
+        ('["web1"]', ":1: is not an inventory: a JSON object belongs here"),
+        ("[] {}", ':1: is not JSON: something follows its "]"'),
         ("[]", ": holds no target"),
-        ("[[[{}]]]", ":1: is no inventory"),
+        ("[[[{}]]]", ":1: is not an inventory"),
         ("{}", ":1: is not an inventory that is known"),
         ('\n{"a": {"ghosts": []}}', ":2: is not an inventory that is known"),
         ('{"type":"sweep"}', ":1: holds records of a sweep: use `--from-records`"),
         ('{"sweep":{},"hosts":[],"summary":{}}', ":1: holds records of a sweep"),
-        ('{"ip": "192.0.2.1", "ports": 22}', ':1: "ports" is no list'),
-        ('{"ip": "192.0.2.1", "ports": [22]}', ':1: "ports" is no list'),
-        ('{"ip": "192.0.2.1", "ports": [{}]}', ':1: "" is no port'),
-        ('\n{"ip": "192.0.2.1", "ports": [{"port": true}]}', ':2: "True" is no port'),
-        ('{"ip": 1, "ports": [{"port": 22}]}', ":1: the host is no text"),
-        ('{"ip": "10.0.0.0/8", "ports": [{"port": 22}]}', ':1: "10.0.0.0/8" is no host name'),
-        ('{"ip": "192.0.2.1", "port": null}', ':1: "" is no port'),
-        ('{"ip": "192.0.2.1", "port": 22.5}', ':1: "22.5" is no port'),
-        ('{"input": "x", "url": "https://x"}', ":1: the host is no text"),
-        ("[" * 100_000, ":1: is no inventory"),
-        ('{"a":' * 100_000, ":1: is no JSON that can be read"),
-        ('{"a":' + "9" * 5000 + "}", ":1: is no JSON that can be read"),
+        ('{"ip": "192.0.2.1", "ports": 22}', ':1: "ports" is not a list'),
+        ('{"ip": "192.0.2.1", "ports": [22]}', ':1: "ports" is not a list'),
+        ('{"ip": "192.0.2.1", "ports": [{}]}', ':1: "" is not a port'),
+        ('\n{"ip": "192.0.2.1", "ports": [{"port": true}]}', ':2: "True" is not a port'),
+        ('{"ip": 1, "ports": [{"port": 22}]}', ":1: the host is not a string"),
+        ('{"ip": "10.0.0.0/8", "ports": [{"port": 22}]}', ':1: "10.0.0.0/8" is not a host name'),
+        ('{"ip": "192.0.2.1", "port": null}', ':1: "" is not a port'),
+        ('{"ip": "192.0.2.1", "port": 22.5}', ':1: "22.5" is not a port'),
+        ('{"input": "x", "url": "https://x"}', ":1: the host is not a string"),
+        ("[" * 100_000, ":1: is not an inventory"),
+        ('{"a":' * 100_000, ":1: is not JSON that can be read"),
+        ('{"a":' + "9" * 5000 + "}", ":1: is not JSON that can be read"),
         (b'{"a": "\xff"}', ": is not UTF-8 text"),
     ],
 )
 def test_what_is_no_json_inventory(folder: Folder, text: str | bytes, message: str) -> None:
     found = folder.error(text)
-    assert found.startswith(message) or (text == "[" * 100_000 and "is no JSON" in found)
+    assert found.startswith(message) or (text == "[" * 100_000 and "is not JSON" in found)
 
 
 @pytest.mark.parametrize("format_", ["masscan", "naabu", "httpx", "ansible"])
@@ -395,8 +395,8 @@ def test_ssh_itself_reads_the_config_so(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("Host a\n  Port ssh\n", ':2: "ssh" is no port'),
-        ("Host a\n  Port 70000\n", ':2: "70000" is no port'),
+        ("Host a\n  Port ssh\n", ':2: "ssh" is not a port'),
+        ("Host a\n  Port 70000\n", ':2: "70000" is not a port'),
         ("Host a\n  HostName a b\n", ':2: `hostname` has an argument too many, "b"'),
         ("Host a\n  Port 22\n\n???\n", ':4: "???" is not a keyword of ssh_config'),
         ('Host "a\nPort 22\n', ":1: `host` has a quote that does not end"),
@@ -453,7 +453,7 @@ def test_a_name_in_known_hosts_that_is_none_of_a_host_costs_no_other(folder: Fol
         ("web1", "web1", 22),
         ("web2:2222", "web2", 2222),
     ]
-    reason = f'names that are none of a host, as `HostKeyAlias` makes; the first is "{name}" in line 2'
+    reason = f'names that are not of a host, as `HostKeyAlias` makes; the first is "{name}" in line 2'
     assert folder.notices(content) == [f"2 left out: {reason}"]
     assert folder.error(f"\n{name} {KEY}\n") == f": holds no target; 1 left out: {reason}"
 
@@ -517,6 +517,6 @@ def test_any_bytes_are_targets_or_one_clear_line(format_: str | None, data: byte
 def test_the_unspecified_address_is_left_out(folder: Folder) -> None:
     content = "Host blocked\n  HostName 0.0.0.0\nHost web\n  HostName 192.0.2.1\n"
     assert folder.read(content) == [("web", "192.0.2.1", 22)]
-    left_out = "1 left out: the unspecified address, which is no host"
+    left_out = "1 left out: the unspecified address, which is not a host"
     assert folder.notices(content) == [left_out]
     assert folder.error("saddr\n0.0.0.0\n") == f": holds no target; {left_out}"

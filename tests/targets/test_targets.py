@@ -120,7 +120,7 @@ def test_the_unspecified_address_is_no_host(word: str, tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         parse_targets([], files=[str(file)])
     here = "127.0.0.1" if ":" not in word.removesuffix(":2222") else "::1"
-    words = f'{file}:2: "{word}" is no host: it is the unspecified address; this machine is {here}'
+    words = f'{file}:2: "{word}" is not a host: it is the unspecified address; this machine is {here}'
     assert str(caught.value) == words
     assert not Exclusions.parse([word.removesuffix(":2222").removesuffix(":22")]).covers("127.0.0.1")
 
@@ -177,31 +177,31 @@ def test_intervals_are_a_set(pairs: list[tuple[int, int]], first: int, length: i
 
 MALFORMED = {
     "": "is empty",
-    "10.0.0.0/99": "is no network: the prefix of an IPv4 network is 0 to 32",
-    "10.0.0.0/": "is no network: the prefix",
-    "10.0.0.0/-1": "is no network: the prefix",
-    "10.0.0.0/255.255.255.0": "is no network: the prefix",
-    "2001:db8::/129": "is no network: the prefix of an IPv6 network is 0 to 128",
-    "web/24": 'is no network: "web" is no address',
-    "300.1.1.1": "is no IPv4 address",
-    "10.0.0": "is no IPv4 address",
-    "10.0.0.1.5": "is no IPv4 address",
-    "010.0.0.1": "is no IPv4 address",
+    "10.0.0.0/99": "is not a network: the prefix of an IPv4 network is 0 to 32",
+    "10.0.0.0/": "is not a network: the prefix",
+    "10.0.0.0/-1": "is not a network: the prefix",
+    "10.0.0.0/255.255.255.0": "is not a network: the prefix",
+    "2001:db8::/129": "is not a network: the prefix of an IPv6 network is 0 to 128",
+    "web/24": 'is not a network: "web" is not an address',
+    "300.1.1.1": "is not an IPv4 address",
+    "10.0.0": "is not an IPv4 address",
+    "10.0.0.1.5": "is not an IPv4 address",
+    "010.0.0.1": "is not an IPv4 address",
     "10.0.0.9-3": "ends before it begins",
-    "10.0.0.9-300": "is no IPv4 address",
-    "10.0.0.9-1.2": "is no IPv4 address",
+    "10.0.0.9-300": "is not an IPv4 address",
+    "10.0.0.9-1.2": "is not an IPv4 address",
     "host:0": "ports are 1 to 65535",
     "host:65536": "ports are 1 to 65535",
     "host:" + "9" * 5000: "ports are 1 to 65535",
-    "host:ssh": '"ssh" is no number',
+    "host:ssh": '"ssh" is not a number',
     "host:": 'no port after its ":"',
-    "host:٣": "is no number",
+    "host:٣": "is not a number",
     ":22": "names no host",
     "[2001:db8::1": '"]" is missing',
     "[2001:db8::1]22": 'only ":port"',
     "[host]:22": "brackets are for an IPv6 address",
-    "2001:db8::1::2": "is no IPv6 address",
-    "1:2:3": "is no IPv6 address",
+    "2001:db8::1::2": "is not an IPv6 address",
+    "1:2:3": "is not an IPv6 address",
     "fe80::1%\x1b[31m": "characters that cannot be printed",
     "[fe80::1%e\x07]:22": "characters that cannot be printed",
     "2001:db8::1%\u202e": "characters that cannot be printed",
@@ -212,15 +212,15 @@ MALFORMED = {
     '{"type":"sweep"}': "`--from-records` what was scanned",
     '<?xml version="1.0"?>': "`--inventory` reads JSON and XML",
     "a..b": "is empty",
-    ".": "is no IPv4 address",
+    ".": "is not an IPv4 address",
     "-host": "inner hyphens",
     "host-": "inner hyphens",
     "ho$t": "letters, digits",
     "a" * 64: "longer than 63",
     ".".join(["a" * 60] * 5): "longer than 253",
     "example.123": "its last part is a number",
-    "bü..example": "is no host name",
-    "\u202ehost": "is no host name",
+    "bü..example": "is not a host name",
+    "\u202ehost": "is not a host name",
 }
 
 
@@ -258,7 +258,7 @@ def test_what_others_take_for_an_address_is_neither_address_nor_name(word: str) 
         with pytest.raises(InputError) as caught:
             read()
         message = str(caught.value)
-        assert message.startswith(f'"{word}" is no IPv4 address: that is four numbers of 0 to 255')
+        assert message.startswith(f'"{word}" is not an IPv4 address: that is four numbers of 0 to 255')
         assert message.endswith(READINGS[word])
 
 
@@ -328,7 +328,7 @@ def test_errors_of_files_name_file_and_line(tmp_path: Path) -> None:
         return str(caught.value).removeprefix(str(tmp_path) + "/")
 
     assert error(b"\n" * 16 + b"10.0.0.0/99\n") == (
-        'targets.txt:17: "10.0.0.0/99" is no network: the prefix of an IPv4 network is 0 to 32'
+        'targets.txt:17: "10.0.0.0/99" is not a network: the prefix of an IPv4 network is 0 to 32'
     )
     assert error(b"web1\nweb2\xff\n") == "targets.txt:2: is not UTF-8 text"
     assert error(b"web1\nweb2\x00\xff\n") == "targets.txt:2: is not text: it holds NUL bytes"
@@ -351,5 +351,5 @@ def test_an_address_that_may_have_been_meant_with_a_port_is_noted() -> None:
     stream = parse_targets(["2001:db8::9", "::1:2222", "fe80::1:22"])
     assert [target.port for target in stream] == [22] * 3
     assert stream.notices == ["::1:2222 is read as an address: for a port write [::1]:2222 (1 more like it)"]
-    with pytest.raises(InputError, match=r'"::1:22101" is no IPv6 address: for a port write \[::1\]:22101'):
+    with pytest.raises(InputError, match=r'"::1:22101" is not an IPv6 address: for a port write \[::1\]:22101'):
         parse_targets(["::1:22101"])

@@ -40,10 +40,10 @@ class ConfigFile:
         """Return the tables of one command, by their names."""
         found: dict[str, dict[str, Any]] = self._document.get(command, {})
         if not isinstance(found, dict):
-            self.fail((command,), "is no table")
+            self.fail((command,), "is not a table")
         for name, table in found.items():
             if not isinstance(table, dict):
-                self.fail((command, name), "is no table")
+                self.fail((command, name), "is not a table")
         return found
 
     def line(self, *place: str) -> int:

@@ -1,4 +1,4 @@
-"""What commands that look at all hosts together need: the lists of known keys, and the facts of a first pass."""
+"""Options of commands that look at all hosts together: lists of known keys."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def weak_keys_option(command: Command) -> Command:
         "weak_keys",
         metavar="FILE",
         multiple=True,
-        help="List of keys whose private half is known: of openssh-blacklist or badkeys, or fingerprints. Repeatable; "
-        "without one, keys are not checked for that.",
+        help="Keys whose private half is known: openssh-blacklist, badkeys or fingerprints. Repeatable.",
     )(command)
 
 

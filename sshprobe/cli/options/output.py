@@ -19,7 +19,7 @@ def refuse_option_as_file(value: str | None) -> None:
 def _no_dash(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
     # `-` is standard input elsewhere; here it would be a file of that name.
     if value == "-":
-        raise click.UsageError("`-o -` is no file: for records on standard output use `--format` without `-o`")
+        raise click.UsageError("`-o -` is not a file: for records on standard output use `--format` without `-o`")
     refuse_option_as_file(value)
     return value
 

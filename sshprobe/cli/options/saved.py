@@ -230,7 +230,7 @@ class NewTable:
         try:
             self._addition.encode("utf-8")
         except UnicodeEncodeError:
-            raise InputError("what is no UTF-8 text cannot be saved") from None
+            raise InputError("only UTF-8 text can be saved") from None
         try:
             toml_document(self._file.text + self._addition, source=str(self._file.path))
         except InputError:

@@ -106,9 +106,9 @@ class Ports(click.ParamType):  # type: ignore[type-arg] # generic only since cli
             low, dash, high = part.strip().partition("-")
             ends = (low, high) if dash else (low, low)
             if not all(end.isascii() and end.isdigit() for end in ends):
-                self.fail(f"{part!r} is no port and no range of ports", param, ctx)
+                self.fail(f"{part!r} is not a port or a range of ports", param, ctx)
             if any(len(end) > 5 or not 1 <= int(end) <= 65535 for end in ends):
-                self.fail(f"{part!r} is no such port: ports are 1 to 65535", param, ctx)
+                self.fail(f"{part!r} is not a port: ports are 1 to 65535", param, ctx)
             if int(ends[1]) < int(ends[0]):
                 self.fail(f"{part!r} ends before it begins", param, ctx)
             ports.update(dict.fromkeys(range(int(ends[0]), int(ends[1]) + 1)))

@@ -91,7 +91,7 @@ def read_inventory(
         try:
             for spec in reader(source):
                 if is_unspecified(spec):
-                    source.left_out["the unspecified address, which is no host"] += 1
+                    source.left_out["the unspecified address, which is not a host"] += 1
                     continue
                 empty = False
                 yield spec

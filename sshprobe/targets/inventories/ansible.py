@@ -12,7 +12,7 @@ OTHER_CONNECTION = "hosts that ansible does not reach by SSH"
 TEMPLATE = "hosts whose address or port is a template"
 NO_TEXT = "hosts whose `ansible_host` is null, a list or empty; the first is"
 
-NO_NUMBER = "hosts whose `ansible_port` is no number; the first is"
+NO_NUMBER = "hosts whose `ansible_port` is not a number; the first is"
 
 FLATTEN = "`ansible-inventory -i FILE --list`, without `--export`, writes what can be read"
 

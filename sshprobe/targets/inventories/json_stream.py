@@ -24,7 +24,7 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     as far as its objects are whole, and gets a remark.
 
     Raises:
-        InputError: what stands there is no JSON object, or the array is cut off.
+        InputError: what stands there is not JSON object, or the array is cut off.
     """
     text = source.text()
     decoder = json.JSONDecoder()
@@ -40,7 +40,7 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
             if not buffer:
                 break
         elif closed:
-            raise source.error('is no JSON: something follows its "]"', line)
+            raise source.error('is not JSON: something follows its "]"', line)
         elif buffer[position] == "[" and not in_array:
             in_array, position = True, position + 1
         elif buffer[position] == "]" and in_array:
@@ -61,14 +61,14 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
                     return
                 if not more:
                     at = line + _lines_before(buffer[position : error.pos])
-                    raise source.error(f"is no JSON: {_words(error)}", at) from None
+                    raise source.error(f"is not JSON: {_words(error)}", at) from None
                 buffer, position = buffer[position:] + more, 0
                 continue
             except (RecursionError, ValueError):  # a ValueError is a number of thousands of digits
-                raise source.error("is no JSON that can be read: it is nested too deeply or too large", line) from None
+                raise source.error("is not JSON that can be read: it is nested too deeply or too large", line) from None
             if not isinstance(value, dict):
                 way = ": `jq -r '.[]' FILE | sshprobe scan -` takes a list of hosts" if isinstance(value, str) else ""
-                raise source.error(f"is no inventory: a JSON object belongs here{way}", line)
+                raise source.error(f"is not an inventory: a JSON object belongs here{way}", line)
             any_whole = True
             yield line, value
             line += buffer.count("\n", position, end)

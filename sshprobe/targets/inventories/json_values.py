@@ -103,7 +103,7 @@ def _is_masscan(value: Object) -> bool:
 def _masscan(source: Source, line: int, value: Object) -> Iterator[Spec]:
     ports = value.get("ports", [{**_mapping(value.get("data")), **value}])
     if not isinstance(ports, list) or not all(isinstance(port, dict) for port in ports):
-        raise source.error('"ports" is no list of ports', line)
+        raise source.error('"ports" is not a list of ports', line)
     for port in ports:
         if port.get("proto", "tcp") == "tcp" and port.get("status", "open") == "open":
             yield source.host(value["ip"], _required(port.get("port")), line=line)

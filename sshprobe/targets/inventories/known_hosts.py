@@ -11,7 +11,7 @@ from sshprobe.targets.inventories.ssh_config import PATTERNS
 from sshprobe.targets.specification import Spec, host_specification, quote
 
 HASHED = "hashed host names, which cannot be read"
-NO_HOST = "names that are none of a host, as `HostKeyAlias` makes; the first is"
+NO_HOST = "names that are not of a host, as `HostKeyAlias` makes; the first is"
 REVOKED = "lines of certificate authorities and revoked keys"
 BAD_LINE = "lines that are not host names, key type and key; the first is line"
 

@@ -50,7 +50,7 @@ def read(source: Source) -> Iterator[Spec]:
             if ended and error.code in _ENDS_EARLY:  # nmap was interrupted: what it finished is whole
                 source.remarks.append(f"is cut off in line {error.lineno}: only the hosts before that are read")
                 return
-            raise source.error(f"is no XML: {expat.ErrorString(error.code)}", error.lineno) from None
+            raise source.error(f"is not XML: {expat.ErrorString(error.code)}", error.lineno) from None
         yield from handler.found
         handler.found.clear()
 
@@ -97,7 +97,7 @@ class _Handler:
             self._rooted = True
             if name != "nmaprun":
                 raise self._source.error(
-                    f"is no nmap XML: it begins with <{escape_text(name[:40])}>", self._parser.CurrentLineNumber
+                    f"is not nmap XML: it begins with <{escape_text(name[:40])}>", self._parser.CurrentLineNumber
                 )
             self._is_masscan = attributes.get("scanner") == "masscan"
         if name == "host":

@@ -35,7 +35,7 @@ def read_masscan(source: Source) -> Iterator[Spec]:
 def _read_masscan_list(source: Source) -> Iterator[Spec]:
     for number, line in source.lines():
         if not _MASSCAN_LINE.match(line):
-            raise source.error("is no line of masscan, such as `open tcp 22 192.0.2.1 1700000000`", number)
+            raise source.error("is not a line of masscan, such as `open tcp 22 192.0.2.1 1700000000`", number)
         state, protocol, port, host, *_ = line.split()
         if state == "banner":  # what was said on a port that has a line of its own
             continue

@@ -82,7 +82,7 @@ class Source:
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError("is no file name", source=shown) from None
+            raise InputError("is not a file name", source=shown) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -124,14 +124,14 @@ class Source:
         """
         where = f"{path}: " if path else ""
         if not isinstance(host, str):
-            raise self.error(f"{where}the host is no text", line)
+            raise self.error(f"{where}the host is not a string", line)
         if port is not None:
             if isinstance(port, str) and port.isascii() and port.isdigit() and len(port) <= 5:
                 port = int(port)
             if isinstance(port, float) and port.is_integer():  # 22.0 of YAML and of spreadsheets
                 port = int(port)
             if not isinstance(port, int) or isinstance(port, bool) or not 1 <= port <= 65535:
-                raise self.error(f"{where}{quote(str(port))} is no port: ports are 1 to 65535", line)
+                raise self.error(f"{where}{quote(str(port))} is not a port: ports are 1 to 65535", line)
         try:
             return host_specification(host, port, text=text if isinstance(text, str) else None)
         except InputError as error:

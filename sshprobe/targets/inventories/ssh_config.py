@@ -20,7 +20,7 @@ from sshprobe.targets.inventories.ssh_config_lines import Setting, read_settings
 from sshprobe.targets.specification import Spec, host_specification, quote
 
 PATTERNS = "patterns, which name no host"
-NO_HOST = "names that are none of a host; the first is"
+NO_HOST = "names that are not of a host; the first is"
 INCLUDE = "`Include`, which is not followed: name those files too"
 MATCH = "`Match` blocks that ask for more than the host (`exec` is never run): their settings are not used"
 CANONICAL = "names that `CanonicalizeHostname` completes by asking the DNS: write them in full"
