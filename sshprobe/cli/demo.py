@@ -35,7 +35,7 @@ GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
 
 @click.command()
 @click.option(
-    "--output", metavar="DIR", default="demo-output", show_default=True, help="Folder for the records and the report."
+    "--output", metavar="DIR", default="demo-output", show_default=True, help="Write the records and the report to DIR."
 )
 def demo(output: str) -> int:
     """Start a small mixed fleet on loopback, scan it, show the report.

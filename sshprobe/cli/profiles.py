@@ -33,7 +33,14 @@ def profiles(context: click.Context) -> None:
 
 
 @profiles.command("list")
-@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="Set the output format.",
+)
 def list_(format_: str) -> None:
     """List the built-in profiles."""
     from sshprobe.profiles import available_profiles, load_profile
@@ -73,13 +80,13 @@ def _remark(profile: Profile) -> str:
     type=click.Choice(["table", "json", "toml", "sshd_config", "ssh_config"]),
     default="table",
     show_default=True,
-    help="Output format; sshd_config and ssh_config are lines for OpenSSH.",
+    help="Set the output format; sshd_config and ssh_config are for OpenSSH.",
 )
 @click.option(
     "--openssh",
     "release",
     metavar="X.Y",
-    help="OpenSSH release of the lines, e.g. 9.2. Default: the newest known.",
+    help="Write lines for this OpenSSH release, e.g. 9.2.  [default: the newest known]",
 )
 def show(name: str, format_: str, release: str | None) -> None:
     """Show what a profile recommends."""
@@ -131,7 +138,7 @@ def check(files: tuple[str, ...], strict: bool) -> ExitCode:
 @click.option("--from-records", "records", metavar="FILE", help="Read the host from saved records; contact nobody.")
 @auth_user_option
 @click.option("--exact", is_flag=True, help="Forbid all other algorithms, also stronger ones.")
-@click.option("--id", "id_", metavar="ID", help="Id of the profile. Default: derived from the host name.")
+@click.option("--id", "id_", metavar="ID", help="Set the id of the profile.  [default: derived from the host name]")
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE; an existing FILE is an error.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 def make(

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     type=click.Choice(["host", "algorithm", "key"]),
     default="host",
     show_default=True,
-    help="Show findings on keys by host, or hosts by algorithm or by key.",
+    help="Show findings by host, or hosts by algorithm or key.",
 )
 @weak_keys_option
 @click.option(
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "json", "ssh-audit"]),
     default="table",
     show_default=True,
-    help="Output format; ssh-audit is the JSON of `ssh-audit -j`.",
+    help="Set the output format; ssh-audit is that of `ssh-audit -j`.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt.")
 @click.option("-v", "--verbose", is_flag=True, help="Show every host and every key in the table.")

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--workers",
     type=WholeNumber(1, 256),
     metavar="N",
-    help="Processes; 1 where targets are names.  [default: one per core for large scans, else 1]",
+    help="Scan in N processes; 1 for host names.  [default: one per core for large scans, else 1]",
 )
 @output_options
 @click.option("--resume", metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped.")

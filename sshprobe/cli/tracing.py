@@ -32,14 +32,14 @@ class TraceOptions:
 
 
 _OPTIONS = (
-    click.option("-vv", "steps", is_flag=True, help="As -v, and every step and packet on standard error."),
+    click.option("-vv", "steps", is_flag=True, help="Show also every step and packet, on standard error."),
     click.option("--trace", metavar="FILE", help="Write every step and packet of each host to FILE."),
     click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="Format of -vv and --trace.",
+        help="Set the format of -vv and --trace.",
     ),
 )
 

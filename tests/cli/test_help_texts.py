@@ -39,6 +39,29 @@ def test_help_fits_80_columns_and_leaks_no_types(command: str, text: str) -> Non
     assert not re.search(r"(?i)\bsweep", text), "users scan"
 
 
+def option_texts() -> Iterator[tuple[str, str]]:
+    """Yield each option of each command and its help."""
+    context = click.Context(sshprobe_group, info_name="sshprobe")
+    for name in COMMANDS:
+        command = sshprobe_group.get_command(context, name)
+        assert command is not None
+        for each in (command, *getattr(command, "commands", {}).values()):
+            for option in each.params:
+                if isinstance(option, click.Option):
+                    yield f"{each.name} {option.opts[-1]}", option.help or ""
+
+
+@pytest.mark.parametrize(("option", "text"), list(option_texts()), ids=lambda value: value if len(value) < 30 else "")
+def test_the_help_of_an_option_is_a_short_sentence_in_the_imperative(option: str, text: str) -> None:
+    """At most 12 words, one example, a list of values, a default, and "Repeatable"."""
+    sentence = re.split(r" Repeatable|, e\.g\. |  \[default|: ", text)[0]
+    assert 2 <= len(sentence.split()) <= 12
+    assert text.count("e.g.") <= 1
+    assert text.endswith((".", "]"))
+    assert re.match("[A-Z][a-z]+ ", text)
+    assert not re.search(r"(?i)^(what|who|how|the|a|an|as) ", text)
+
+
 def test_the_list_of_profiles_fits_a_screen_and_is_whole(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,7 +25,7 @@ def weak_keys_option(command: Command) -> Command:
         "weak_keys",
         metavar="FILE",
         multiple=True,
-        help="Keys whose private half is known: openssh-blacklist, badkeys or fingerprints. Repeatable.",
+        help="Find the keys in this list of compromised keys, e.g. of badkeys. Repeatable.",
     )(command)
 
 

@@ -37,7 +37,7 @@ _OPTIONS = (
         multiple=True,
         default=(DEFAULT_PROFILE,),
         show_default=True,
-        help="Profile to grade against. Repeatable; the first decides the order.",
+        help="Grade against this profile. Repeatable; the first decides the order.",
     ),
     click.option("--strict", is_flag=True, help="Treat every algorithm that a profile does not list as a deviation."),
     click.option(
@@ -45,7 +45,8 @@ _OPTIONS = (
         "thresholds",
         type=FailOn(),
         multiple=True,
-        help="Exit with 1 at this severity, grade or worse, or at noncompliant; e.g. high. Repeatable.",
+        help="Exit with 1 if a host reaches this threshold: critical, high, medium, low, A, B, C, D, F, noncompliant. "
+        "Repeatable.",
     ),
 )
 

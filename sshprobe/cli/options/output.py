@@ -38,14 +38,14 @@ _OPTIONS = (
     click.option(
         "--fix",
         is_flag=True,
-        help="Print only what to change on each host; --format sshd_config is the default.",
+        help="Print only what to change on each host, ready to paste.",
     ),
     click.option(
         "--format",
         "format_",
         type=click.Choice([*RECORD_FORMATS, *FIX_FORMATS]),
         metavar="FORMAT",
-        help=f"Format of the output, or of FILE with -o: {', '.join(RECORD_FORMATS)}. "
+        help=f"Set the format of the output or of -o FILE: {', '.join(RECORD_FORMATS)}. "
         f"With --fix: {', '.join(FIX_FORMATS)}.",
     ),
     click.option(
@@ -54,7 +54,7 @@ _OPTIONS = (
         "output",
         metavar="FILE",
         callback=_no_dash,
-        help="Write records to FILE, e.g. scan.jsonl; an older FILE is kept as FILE~.",
+        help="Write records to FILE, e.g. scan.jsonl; keep an older one as FILE~.",
     ),
     click.option("-v", "--verbose", is_flag=True, help="Show everything that was seen of every host."),
 )

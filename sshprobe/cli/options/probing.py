@@ -31,7 +31,7 @@ def auth_user_option(command: Command) -> Command:
         multiple=True,
         default=DEFAULT_AUTH_USERS,
         show_default=True,
-        help="User whose authentication methods are queried. Repeatable, at no extra connection.",
+        help="Query the authentication methods of this user. Repeatable.",
     )(command)
 
 
@@ -46,29 +46,31 @@ _OPTIONS = (
     click.option("--no-auth-methods", is_flag=True, help="Do not query the authentication methods."),
     auth_user_option,
     click.option(
-        "--client-id", metavar="TEXT", help="Identification to send, e.g. 'SSH-2.0-audit security@example.org'."
+        "--client-id", metavar="TEXT", help="Send this identification, e.g. 'SSH-2.0-audit security@example.org'."
     ),
     click.option("-4", "ipv4", is_flag=True, help="Use IPv4 addresses of names only."),
     click.option("-6", "ipv6", is_flag=True, help="Use IPv6 addresses of names only."),
     click.option("--all-addresses", is_flag=True, help="Scan every address of a name, not the first that answers."),
     click.option(
-        "-c", "--concurrency", type=WholeNumber(1, 100_000), metavar="N", help="Hosts at once.  [default: 100]"
+        "-c", "--concurrency", type=WholeNumber(1, 100_000), metavar="N", help="Probe N hosts at once.  [default: 100]"
     ),
-    click.option("--rate", type=RATE, metavar="N", help="Hosts started per second; 0 is no limit.  [default: 200]"),
-    click.option("--connect-timeout", type=SECONDS, help="Seconds for each TCP connection.  [default: 5]"),
+    click.option("--rate", type=RATE, metavar="N", help="Start N hosts per second; 0 is no limit.  [default: 200]"),
+    click.option("--connect-timeout", type=SECONDS, help="Limit each TCP connection attempt.  [default: 5]"),
     click.option(
         "--fast",
         is_flag=True,
         help=f"Scan a wired network: -c {FAST_CONCURRENCY} --rate 0 --connect-timeout {FAST_CONNECT_TIMEOUT:g}.",
     ),
-    click.option("--timeout", type=SECONDS, default=10.0, show_default=True, help="Seconds for one question."),
-    click.option("--host-timeout", type=SECONDS, default=60.0, show_default=True, help="Seconds for one host."),
+    click.option("--timeout", type=SECONDS, default=10.0, show_default=True, help="Limit each question to a host."),
+    click.option(
+        "--host-timeout", type=SECONDS, default=60.0, show_default=True, help="Limit all questions to a host together."
+    ),
     click.option(
         "--throttle-wait",
         type=WAIT,
         default=20.0,
         show_default=True,
-        help="Seconds before the second try of a host that refused connections.",
+        help="Wait before the second try of a host that refused connections.",
     ),
 )
 

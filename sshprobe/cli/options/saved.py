@@ -58,7 +58,7 @@ def saved_options(command: Command) -> Command:
         "--save-as",
         metavar="NAME",
         allow_from_autoenv=False,
-        help="Save these options and targets as NAME; then scan, if targets are given.",
+        help="Save these options and targets as NAME; scan targets, if any.",
     )(command)
     return click.option(
         "--saved",

@@ -137,27 +137,27 @@ def _all_ports(
 _OPTIONS = (
     click.argument("targets", metavar="TARGET...", nargs=-1),
     click.option(
-        "-f", "--file", "files", metavar="FILE", multiple=True, help="Targets, one a line; - is standard input."
+        "-f", "--file", "files", metavar="FILE", multiple=True, help="Read targets, one a line; - is standard input."
     ),
     click.option(
         "--inventory",
         "inventories",
         metavar="FILE",
         multiple=True,
-        help="Targets from a file of nmap, masscan, Ansible, ssh_config, ... The format is detected.",
+        help="Read targets from the file of another tool, e.g. nmap; detects the format.",
     ),
     click.option(
         "--inventory-format",
         type=click.Choice(_INVENTORY_FORMATS),
         metavar="FORMAT",
-        help=f"Format of the inventories, if it is not detected: {', '.join(reversed(_INVENTORY_FORMATS))}.",
+        help=f"Set the format of inventories: {', '.join(reversed(_INVENTORY_FORMATS))}.",
     ),
     click.option(
         "--from-records",
         "records",
         metavar="FILE",
         multiple=True,
-        help="Targets of an earlier scan, from its records.",
+        help="Read targets from the records of an earlier scan.",
     ),
     click.option(
         "--status",
@@ -165,14 +165,14 @@ _OPTIONS = (
         type=click.Choice(_STATUSES),
         metavar="STATUS",
         multiple=True,
-        help=f"With --from-records, only hosts with this status. Repeatable: {', '.join(_STATUSES)}.",
+        help=f"Take hosts with this status from --from-records. Repeatable: {', '.join(_STATUSES)}.",
     ),
     click.option(
         "--grade",
         "grades",
         type=click.Choice(_GRADES),
         multiple=True,
-        help="With --from-records, only hosts with this grade. Repeatable.",
+        help="Take hosts with this grade from --from-records. Repeatable.",
     ),
     click.option(
         "-p",
@@ -184,23 +184,25 @@ _OPTIONS = (
         callback=_all_ports,
         show_default=True,
         metavar="PORTS",
-        help="Ports for targets that name none, e.g. 22,2222,8000-8010. Repeatable.",
+        help="Set the ports of targets that name none, e.g. 22,2222,8000-8010. Repeatable.",
     ),
     click.option(
         "--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name."
     ),
     click.option(
-        "--exclude-file", "exclude_files", metavar="FILE", multiple=True, help="Hosts never to contact, one a line."
+        "--exclude-file",
+        "exclude_files",
+        metavar="FILE",
+        multiple=True,
+        help="Never contact the hosts in FILE, one a line.",
     ),
     click.option(
         "--seed",
         type=WholeNumber(0, 2**53 - 1),  # what every reader of JSON takes for a whole number
         metavar="N",
-        help="Seed of the random order; the records name it.",
+        help="Set the seed of the random order.",
     ),
-    click.option(
-        "--count", "count_only", is_flag=True, help="Print how many hosts and ports would be contacted; contact none."
-    ),
+    click.option("--count", "count_only", is_flag=True, help="Print the number of targets; contact none."),
     click.option("--yes", is_flag=True, help=f"Scan more than {LARGE_SWEEP:,} targets."),
 )
 
