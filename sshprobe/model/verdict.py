@@ -14,9 +14,6 @@ SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "note")
 
 Grade = Literal["A+", "A", "B", "C", "D", "F"]
 
-FLEET_FINDINGS = ("host_key.factored", "host_key.known", "host_key.shared", "host_key.shared_prime")
-"""What other hosts, a list of keys or a test of all distinct keys decide: in `HostRecord.fleet_findings` alone."""
-
 GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C", "D", "F")
 """All letters, best first."""
 

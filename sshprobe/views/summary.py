@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+from sshprobe.model.finding_table import FLEET_FINDINGS
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord, WaivedCount
-from sshprobe.model.verdict import FLEET_FINDINGS, GRADES, Severity
+from sshprobe.model.verdict import GRADES, Severity
 from sshprobe.views.host_stats import HostStats, record_stats
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from sshprobe.grading import FleetFacts, FleetIndex, KnownKeys, fleet_findings_of, key_findings
 from sshprobe.model.errors import InputError
+from sshprobe.model.finding_table import FLEET_FINDINGS
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.observation import HostKey, Observation, endpoint
-from sshprobe.model.verdict import FLEET_FINDINGS, Effect
+from sshprobe.model.verdict import Effect
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.views.summary import fleet_severities

@@ -16,9 +16,10 @@ from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, looku
 from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of
 from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.strength import has_post_quantum
+from sshprobe.model.finding_table import FLEET_FINDINGS
 from sshprobe.model.fleet import WeakKey
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
-from sshprobe.model.verdict import FLEET_FINDINGS, GRADES, Effect, Finding, Verdict
+from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
 from sshprobe.profiles import (
     FORBIDDING_WORDS,
     AlgorithmRule,
