@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import msgspec
 
+from sshprobe.algorithms import AlgorithmType
 from sshprobe.grading.assess import assess
+from sshprobe.grading.checks.algorithms import algorithms
+from sshprobe.grading.checks.authentication import login_methods
 from sshprobe.grading.checks.fleet_keys import FleetIndex
+from sshprobe.grading.checks.group_exchange import smallest_group
+from sshprobe.grading.checks.host_keys import shown_keys
+from sshprobe.grading.checks.registry import graded_host
+from sshprobe.grading.findings import Judgement
 from sshprobe.grading.key_findings import fleet_key_findings
 from sshprobe.grading.long_lists import shortened
+from sshprobe.grading.offers import offers_by_type
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
 from sshprobe.model.verdict import Finding, Verdict
@@ -37,7 +45,7 @@ def remedy(
     software there is advice in plain words. `fleet`: what the keys of other hosts say is fixed too.
     """
     observation = shortened(observation)
-    steps, promised = planned(observation, profile, strict=strict, fleet=fleet)
+    steps, projected = planned(observation, profile, strict=strict, fleet=fleet)
     platform = platform_of(observation)
     openssh = platform is not None
     changes = [step.change for step in steps]
@@ -53,7 +61,7 @@ def remedy(
     long = [change for change in changes if change.moduli_bits is not None] if openssh else []
     short = [command for command in commands if not any(command in change.commands for change in long)]
     keys = [change.key.file for change in changes if change.key is not None and change.key.replaces]
-    left = [finding for finding in promised.findings if finding.counts]
+    left = [finding for finding in projected.findings if finding.counts]
     left += _across(after(observation, steps), profile, fleet)
     return Remedy(
         changes=changes,
@@ -64,10 +72,10 @@ def remedy(
         short_commands=[*([KEYS.format(" and ".join(keys))] if short and keys else []), *short],
         long_commands=[change.comment for change in long],
         advice=[] if openssh else _advice(preamble(observation, steps), changes),
-        grade=promised.grade,
-        score=promised.score,
-        compliant=promised.compliant,
-        grade_is_partial=promised.grade_is_partial,
+        grade=projected.grade,
+        score=projected.score,
+        compliant=projected.compliant,
+        grade_is_partial=projected.grade_is_partial,
         left=[_left(finding) for finding in left],
         left_briefly=[_left(finding, briefly=True) for finding in left],
     )
@@ -76,39 +84,98 @@ def remedy(
 def planned(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> tuple[list[Step], Verdict]:
-    """The smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
+    """Return the smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
     observation = shortened(observation)
     now = assess(observation, profile, strict=strict)
     context = remedy_context(observation, profile, now.findings, strict=strict)
-    graded: dict[tuple[int, ...], tuple[Verdict, Observation]] = {}
-
-    def promise(steps: Sequence[Step]) -> Verdict:
-        key = tuple(map(id, steps))
-        if key not in graded:
-            fixed = after(observation, steps)
-            graded[key] = now if not steps else assess(fixed, profile, strict=strict), fixed
-        return graded[key][0]
-
-    def outcome(steps: Sequence[Step]) -> object:
-        # What keeps a list from being empty, or but what is waived, is needed, whatever else stays wrong. So is a new
-        # key in place of a shared one, which no score counts.
-        promised = promise(steps)
-        fixed = graded[tuple(map(id, steps))][1]
-        across = [(each.id, each.algorithm) for each in _across(fixed, profile, fleet)]
-        return _promised(promised), usable(fixed, context.waived), across
-
+    projections = _Projections(observation, profile, now, waived=context.waived, strict=strict, fleet=fleet)
     others = other_server_steps if dropbear_version(observation) is None else dropbear_steps
-    find = openssh_steps if platform_of(observation) is not None else others
-    before = _without_waived(now)
-    before = msgspec.structs.replace(before, findings=[*before.findings, *_across(observation, profile, fleet)])
-    steps = minimal_steps(list(find(context, before)), outcome)
-    promised = promise(steps)
-    while steps and introduced(now, promised):
+    find = openssh_steps if context.platform is not None else others
+    before = [*(each for each in now.findings if each.waived is None), *_across(observation, profile, fleet)]
+    steps = minimal_steps(list(find(context, msgspec.structs.replace(now, findings=before))), projections.are_equal)
+    projected = projections.verdict(steps)
+    while steps and introduced(now, projected):
         # Never so far for what servers offer: the one goes without which the least is left that was not there before.
         ways = [[other for other in steps if other is not step] for step in steps]
-        steps = min(ways, key=lambda way: len(introduced(now, promise(way))))
-        promised = promise(steps)
-    return steps, with_hints(promised, after(observation, steps), profile, strict=strict)
+        steps = min(ways, key=lambda way: len(introduced(now, projections.verdict(way))))
+        projected = projections.verdict(steps)
+    return steps, with_hints(projected, projections.observation(steps), profile, strict=strict)
+
+
+class _Projections:
+    """The observation after steps, and the verdict on it: each set of steps is applied and graded once at most."""
+
+    def __init__(
+        self,
+        observation: Observation,
+        profile: Profile,
+        now: Verdict,
+        *,
+        waived: Mapping[AlgorithmType, Collection[str]],
+        strict: bool,
+        fleet: FleetIndex | None,
+    ) -> None:
+        self._profile = profile
+        self._waived = waived
+        self._strict = strict
+        self._fleet = fleet
+        self._observations: dict[tuple[int, ...], Observation] = {(): observation}
+        self._verdicts: dict[tuple[int, ...], Verdict] = {(): now}
+
+    def observation(self, steps: Sequence[Step]) -> Observation:
+        """Return the observation after some steps."""
+        key = tuple(map(id, steps))
+        if key not in self._observations:
+            self._observations[key] = after(self._observations[()], steps)
+        return self._observations[key]
+
+    def verdict(self, steps: Sequence[Step]) -> Verdict:
+        """Return the verdict after some steps."""
+        key = tuple(map(id, steps))
+        if key not in self._verdicts:
+            self._verdicts[key] = assess(self.observation(steps), self._profile, strict=self._strict)
+        return self._verdicts[key]
+
+    def are_equal(self, some: Sequence[Step], steps: Sequence[Step]) -> bool:
+        """Return whether some steps come to the same as `steps`: in score, compliance, and what still differs.
+
+        So does what keeps a list from being empty or from having only waived names, whatever else stays wrong, and a
+        new key in place of a shared one, which no score counts.
+        """
+        whole = self.verdict(steps)
+        if self._is_worse(self.observation(some), self.observation(steps), whole):
+            return False
+        return self._outcome(some) == self._outcome(steps)
+
+    def _outcome(self, steps: Sequence[Step]) -> tuple[object, ...]:
+        observation, verdict = self.observation(steps), self.verdict(steps)
+        across = [(each.id, each.algorithm) for each in _across(observation, self._profile, self._fleet)]
+        return verdict.score, verdict.compliant, _deviations(verdict), usable(observation, self._waived), across
+
+    def _is_worse(self, some: Observation, whole: Observation, verdict: Verdict) -> bool:
+        """Return whether `some` surely differs from the verdict on `whole`: in a deviation, or as that has 100 points.
+
+        Only the checks of what differs are run. So most steps are known to be needed without a whole verdict.
+        """
+        if self._profile.waiver:
+            return False
+        known = _deviations(verdict)
+        return any(
+            (judged.deviation and (judged.type.id, judged.algorithm) not in known)
+            or (judged.effect.points > 0 and verdict.score == 100)
+            for judged in self._judge_differences(some, whole)
+        )
+
+    def _judge_differences(self, some: Observation, whole: Observation) -> Iterator[Judgement]:
+        host = graded_host(some, self._profile, strict=self._strict)
+        there = offers_by_type(whole)
+        differing = {category: found for category, found in host.offers.items() if found != there.get(category)}
+        yield from algorithms(msgspec.structs.replace(host, offers=differing))
+        if some.host_keys != whole.host_keys:
+            yield from shown_keys(host)
+        if some.group_exchange != whole.group_exchange:
+            yield from smallest_group(host)
+        yield from login_methods(host)
 
 
 def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
@@ -129,11 +196,6 @@ def _across(observation: Observation, profile: Profile, fleet: FleetIndex | None
     return [finding for finding in found if finding.counts]
 
 
-def _without_waived(verdict: Verdict) -> Verdict:
-    """What is waived is not fixed: somebody needs it as it is."""
-    return msgspec.structs.replace(verdict, findings=[each for each in verdict.findings if each.waived is None])
-
-
 def _advice(first: str | None, changes: list[Change]) -> list[str]:
     lines = [] if first is None else [first]
     for change in changes:
@@ -143,14 +205,8 @@ def _advice(first: str | None, changes: list[Change]) -> list[str]:
     return lines
 
 
-def _promised(verdict: Verdict) -> object:
-    """What a remedy promises: score, compliance, and where that is not reached, what still differs."""
-    deviations = frozenset((finding.id, finding.algorithm) for finding in verdict.findings if _differs(finding))
-    return verdict.score, verdict.compliant, deviations
-
-
-def _differs(finding: Finding) -> bool:
-    return finding.deviation and finding.waived is None
+def _deviations(verdict: Verdict) -> frozenset[tuple[str, str | None]]:
+    return frozenset((each.id, each.algorithm) for each in verdict.findings if each.deviation and each.waived is None)
 
 
 def _left(finding: Finding, *, briefly: bool = False) -> str:

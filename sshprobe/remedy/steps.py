@@ -35,19 +35,18 @@ def after(observation: Observation, steps: Iterable[Step]) -> Observation:
     return reduce(lambda changed, step: step.effect(changed), steps, observation)
 
 
-def minimal_steps(steps: Sequence[Step], outcome: Callable[[Sequence[Step]], object]) -> list[Step]:
+def minimal_steps(steps: Sequence[Step], are_equal: Callable[[Sequence[Step], Sequence[Step]], bool]) -> list[Step]:
     """Return the smallest set of the steps with the same outcome: no single step of it can be left out.
 
-    `outcome` returns what some of the steps come to.
+    `are_equal(some, steps)` returns whether some of the steps come to the same as all.
     """
     kept = list(steps)
-    whole = outcome(kept)
     found = True
     while found:
         found = False
         for step in reversed(kept):
             others = [other for other in kept if other is not step]
-            if outcome(others) == whole:
+            if are_equal(others, steps):
                 kept, found = others, True
                 break
     return kept
