@@ -28,8 +28,9 @@ from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader,
 from sshprobe.wire.key_derivation import Secrets
 from sshprobe.wire.limits import CONNECTION_BYTES, IDENTIFICATION_LINE, PACKET_LENGTH
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.states import State
 from sshprobe.wire.suites import Suite, choose_suite
-from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
+from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
 METHODS = (
     "diffie-hellman-group-exchange-sha256",
@@ -149,7 +150,7 @@ def converse(flags: int, pieces: Sequence[bytes], *, early: bool = False) -> tup
         error = _drain(transport, flags, events, received)
         held = len(transport._in)
         assert held <= BYTE_LIMIT
-        if error is None and transport.state is not State.CHOOSING and transport.state is not State.KEYED:
+        if error is None and transport.state not in (State.CHOOSING, State.SERVER_NEWKEYS):
             assert held <= max(PACKET_LENGTH + 4, IDENTIFICATION_LINE) or transport.state is State.CLOSED
         if error is not None:
             break

@@ -32,6 +32,7 @@ from sshprobe.wire import messages as msg
 from sshprobe.wire.events import Event, HostKeyReceived, IdentificationReceived, LineReceived
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.kex.methods import METHODS
+from sshprobe.wire.states import State
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
 LOGGER = logging.getLogger("sshprobe.trace")
@@ -152,7 +153,7 @@ class TracedTransport(ClientTransport):
             if self.state is not before:
                 self._trace.log(f"  state {before.name} -> {self.state.name}")
         if type(event) is IdentificationReceived:
-            self._trace.log(f"  < identification {escape_bytes(self._theirs, 255)}")
+            self._trace.log(f"  < identification {escape_bytes(event.identification.raw, 255)}")
         elif type(event) is LineReceived:
             self._trace.log(f"  < line {escape_bytes(event.line, 255)}")
         elif type(event) is HostKeyReceived:
@@ -160,9 +161,10 @@ class TracedTransport(ClientTransport):
             self._trace.log(f"  host key {event.host_key.type} {event.host_key.fingerprint}, {proof}")
         return event
 
-    def _packet_came(self, payload: bytes) -> Event | None:
-        self._trace.log(f"  < {self._name(payload)}, {len(payload):,} bytes{self._protection(self._server_newkeys)}")
-        return super()._packet_came(payload)
+    def _packet_received(self, payload: bytes) -> Event | None:
+        protection = ", encrypted" if self.state in (State.SERVICE, State.AUTHENTICATION) else ""
+        self._trace.log(f"  < {self._name(payload)}, {len(payload):,} bytes{protection}")
+        return super()._packet_received(payload)
 
     def _send(self, *payloads: bytes) -> None:
         for payload in payloads:
@@ -170,12 +172,8 @@ class TracedTransport(ClientTransport):
         super()._send(*payloads)
 
     def _name(self, payload: bytes) -> str:
-        kind = METHODS[self._kex.name].kind if self._kex is not None and self._kex.name in METHODS else ""
-        return message_name(payload[0], kind)
-
-    @staticmethod
-    def _protection(encrypted: bool) -> str:
-        return ", encrypted" if encrypted else ""
+        method = METHODS.get(self._handshake.method)
+        return message_name(payload[0], method.kind if method is not None else "")
 
 
 def message_name(number: int, kind: str = "") -> str:

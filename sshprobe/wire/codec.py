@@ -17,18 +17,21 @@ _UINT64 = struct.Struct(">Q")
 
 
 class Reader:
-    """Reads the fields of `data` in order. `what` names the thing in error messages: "KEXINIT", "host key"."""
+    """Reads the fields of `data` in order, from index `at` on.
+
+    `what` names the data in error messages: "KEXINIT", "host key".
+    """
 
     # Everything a server sends goes through here, so each step is one call, and one to `struct` where it needs it.
 
     __slots__ = ("_data", "_size", "_what", "at")
 
-    def __init__(self, data: bytes, what: str) -> None:
+    def __init__(self, data: bytes, what: str, at: int = 0) -> None:
         self._data = data
         self._size = len(data)
         self._what = what
-        self.at = 0
-        """Where the next field begins in `data`."""
+        self.at = at
+        """Index in `data` at which the next field begins."""
 
     @property
     def remaining(self) -> int:

@@ -8,8 +8,9 @@ from typing import TypeVar
 
 from sshprobe.wire.events import AuthenticationFailed, ConnectionClosed, Event, HostKeyReceived, KexInitReceived
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
+from sshprobe.wire.states import State
 from sshprobe.wire.suites import Suite
-from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
+from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
 E = TypeVar("E", bound=Event)
 Meddler = Callable[[bytes, ClientTransport], bytes]

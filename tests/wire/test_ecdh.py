@@ -32,11 +32,10 @@ def ours(run: KeyExchange) -> bytes:
 
 
 def answer(run: KeyExchange, public: bytes) -> Reply:
-    step = run.receive(b"\x1f" + text(b"key") + text(public) + text(b"signature"))
-    assert isinstance(step, Reply)
-    assert (step.host_key, step.signature) == (b"key", b"signature")
-    assert step.public == text(b"key") + text(ours(run)) + text(public)
-    return step
+    reply = run.read_reply(b"\x1f" + text(b"key") + text(public) + text(b"signature"))
+    assert (reply.host_key, reply.signature) == (b"key", b"signature")
+    assert reply.public == text(b"key") + text(ours(run)) + text(public)
+    return reply
 
 
 def point(curve: ec.EllipticCurve, form: PublicFormat = PublicFormat.UncompressedPoint) -> bytes:

@@ -30,7 +30,8 @@ from sshprobe.wire.events import (
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES, PACKET_LENGTH
 from sshprobe.wire.messages import NAME_LISTS, KexInit
-from sshprobe.wire.transport import NEED_DATA, ClientTransport, State
+from sshprobe.wire.states import State
+from sshprobe.wire.transport import NEED_DATA, ClientTransport
 from tests.wire.playbook import (
     CLIENT,
     DEBUGGING,
@@ -682,7 +683,7 @@ def test_other_lists_that_offer_what_was_named() -> None:
     offered: dict[str, Any] = {name: b"another," + usual for name, usual in KEXINIT_LISTS.items() if usual}
     play = early(relaxed()) >> raw(b"SSH-2.0-x\r\n" + packet(kexinit(**offered, languages_client_to_server=b"de")))
     play = play << IdentificationReceived << KexInitReceived
-    assert play.client.state is State.KEY_EXCHANGE
+    assert play.client.state is State.ECDH_REPLY
     (play >> server_sends(b"\x1f") << breaks("KEX_ECDH_REPLY ends within")).done()
 
 

@@ -13,17 +13,10 @@ from functools import cache, lru_cache
 
 from sshprobe.wire.codec import Reader, byte, mpint, uint32
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.kex.exchange import GroupChosen, GroupExchangeRequest, KeyExchange, Reply, Step
+from sshprobe.wire.kex.exchange import ChosenGroup, GroupExchangeRequest, KeyExchange, Reply
 from sshprobe.wire.kex.groups import GENERATOR, group
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
-
-KEXDH_INIT = 30
-KEXDH_REPLY = 31
-GEX_REQUEST_OLD = 30
-GEX_GROUP = 31
-GEX_INIT = 32
-GEX_REPLY = 33
-GEX_REQUEST = 34
+from sshprobe.wire.messages import KEX_DH_GEX_INIT, KEX_DH_GEX_REQUEST, KEX_DH_GEX_REQUEST_OLD, KEXDH_INIT
 
 _SIZES = struct.Struct(">III")  # min, n, max
 
@@ -68,13 +61,6 @@ def _our_share(modulus: int, generator: int) -> tuple[int, bytes, bytes]:
     return exponent, mpint(_power(generator, exponent, modulus)), mpint(modulus) + mpint(generator)
 
 
-def _expect(payload: bytes, number: int, what: str) -> Reader:
-    reader = Reader(payload, what)
-    if reader.byte("message number") != number:
-        raise RemoteProtocolError(f"message {payload[0]} where {what} had to come")
-    return reader
-
-
 class _Shares:
     """Our half of one exchange in one group: `e`, and p and g as `group`, encoded."""
 
@@ -110,9 +96,9 @@ class FixedGroupExchange(KeyExchange):
         """Return KEXDH_INIT."""
         return byte(KEXDH_INIT) + self._shares.e
 
-    def receive(self, payload: bytes) -> Step:
-        """Take KEXDH_REPLY."""
-        reader = _expect(payload, KEXDH_REPLY, "KEXDH_REPLY")
+    def read_reply(self, payload: bytes) -> Reply:
+        """Read KEXDH_REPLY."""
+        reader = Reader(payload, "KEXDH_REPLY", 1)
         return self._shares.reply(reader, payload, self._shares.e)
 
 
@@ -122,22 +108,20 @@ class GroupExchange(KeyExchange):
     A server that answers 34 with UNIMPLEMENTED gets the form of before RFC 4419, 30 n, in the same connection.
     """
 
-    def __init__(self, name: str, hash_name: str, request: GroupExchangeRequest, *, old: bool = False) -> None:
+    def __init__(self, name: str, hash_name: str, request: GroupExchangeRequest) -> None:
         super().__init__(name, hash_name)
         self._request = request
-        self._old = old
+        self._old = False
         self._shares: _Shares | None = None
         self._hashed = b""
         self._modulus_bits = 0
 
     def start(self) -> bytes:
         """Return KEX_DH_GEX_REQUEST, or its old form."""
-        return byte(GEX_REQUEST_OLD if self._old else GEX_REQUEST) + self._sizes()
+        return byte(KEX_DH_GEX_REQUEST_OLD if self._old else KEX_DH_GEX_REQUEST) + self._sizes()
 
-    def unimplemented(self) -> bytes | None:
-        """Fall back to the old form, once."""
-        if self._old or self._shares is not None:
-            return None
+    def start_again(self) -> bytes:
+        """Return KEX_DH_GEX_REQUEST_OLD."""
         self._old = True
         return self.start()
 
@@ -145,11 +129,10 @@ class GroupExchange(KeyExchange):
         request = self._request
         return uint32(request.n) if self._old else _SIZES.pack(request.min, request.n, request.max)
 
-    def receive(self, payload: bytes) -> Step:
-        """Take KEX_DH_GEX_GROUP, then KEX_DH_GEX_REPLY."""
-        if self._shares is None:
-            return self._group(payload)
-        reader = _expect(payload, GEX_REPLY, "KEX_DH_GEX_REPLY")
+    def read_reply(self, payload: bytes) -> Reply:
+        """Read KEX_DH_GEX_REPLY."""
+        assert self._shares is not None  # `read_group` comes first
+        reader = Reader(payload, "KEX_DH_GEX_REPLY", 1)
         return self._shares.reply(reader, payload, self._hashed)
 
     def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
@@ -170,22 +153,23 @@ class GroupExchange(KeyExchange):
             if least <= n <= most and (least, n, most) != (request.min, request.n, request.max):
                 yield f"min {least}, n {n}, max {most}", head + _SIZES.pack(least, n, most) + rest
 
-    def _group(self, payload: bytes) -> Step:
-        reader = _expect(payload, GEX_GROUP, "KEX_DH_GEX_GROUP")
+    def read_group(self, payload: bytes) -> ChosenGroup:
+        """Read KEX_DH_GEX_GROUP."""
+        reader = Reader(payload, "KEX_DH_GEX_GROUP", 1)
         modulus = reader.mpint("p")
         generator = reader.mpint("g")
         reader.end()
         if modulus <= 3 or modulus % 2 == 0 or not 1 < generator < modulus - 1:
-            return GroupChosen(
+            return ChosenGroup(
                 modulus,
                 generator,
                 None,
                 "the server's group is no group: an even or tiny modulus, or a generator out of range",
             )
         if modulus.bit_length() > max(self._request.max, GROUP_EXCHANGE_MODULUS_BITS):
-            return GroupChosen(modulus, generator, None, "the server's modulus is larger than what we asked for")
+            return ChosenGroup(modulus, generator, None, "the server's modulus is larger than what we asked for")
         self._shares = _Shares(modulus, generator)
         self._modulus_bits = modulus.bit_length()
         e = self._shares.e
         self._hashed = self._sizes() + self._shares.group + e
-        return GroupChosen(modulus, generator, byte(GEX_INIT) + e)
+        return ChosenGroup(modulus, generator, byte(KEX_DH_GEX_INIT) + e)

@@ -21,11 +21,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from sshprobe.wire.codec import Reader, byte, mpint, string
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.kex.exchange import Curve, KeyExchange, KeyPairs, Reply, Step
+from sshprobe.wire.kex.exchange import Curve, KeyExchange, KeyPairs, Reply
 from sshprobe.wire.key_derivation import HASHES
-
-ECDH_INIT = 30
-ECDH_REPLY = 31
+from sshprobe.wire.messages import KEX_ECDH_INIT
 
 _BAD_POINT = "the server's public value is not a point on the curve"
 
@@ -130,13 +128,11 @@ class CurveExchange(KeyExchange):
 
     def start(self) -> bytes:
         """Return KEX_ECDH_INIT."""
-        return byte(ECDH_INIT) + self._ours
+        return byte(KEX_ECDH_INIT) + self._ours
 
-    def receive(self, payload: bytes) -> Step:
-        """Take KEX_ECDH_REPLY."""
-        reader = Reader(payload, "KEX_ECDH_REPLY")
-        if reader.byte("message number") != ECDH_REPLY:
-            raise RemoteProtocolError(f"message {payload[0]} where KEX_ECDH_REPLY had to come")
+    def read_reply(self, payload: bytes) -> Reply:
+        """Read KEX_ECDH_REPLY."""
+        reader = Reader(payload, "KEX_ECDH_REPLY", 1)
         host_key = reader.string("K_S")
         public_at = reader.at
         theirs = reader.string("Q_S")

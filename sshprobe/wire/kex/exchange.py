@@ -1,14 +1,13 @@
-"""Key exchange methods, each a small machine: payloads in, steps out.
+"""What every key exchange method has in common.
 
-A method is driven by the transport: `start()` gives our first payload, `receive()` takes each payload numbered 30 to
-49 and returns a `Step`: a group that the server chose, with our answer to it, or the server's reply. The reply carries
-what the exchange hash needs (RFC 4253 section 8): the method's own public fields, and the shared secret in the
-encoding that the method's document asks for.
+A method makes the client's messages and reads the server's: `start` returns its first message, `read_reply` the
+server's reply with what the exchange hash needs (RFC 4253 section 8). A group exchange reads the server's group before
+the reply. `sshprobe.wire.states` has the order of messages, so a method does not check their numbers.
 
-`secret` is None for a method whose key encapsulation we cannot compute (sntrup761): the server shows its host key all
-the same, its signature just cannot be checked.
+`Reply.secret` is None for a method whose key encapsulation we cannot compute (sntrup761). Such a server shows its host
+key, and only its signature cannot be verified.
 
-Sessions carry no secret, so cheap choices are right ones: short exponents, one curve operation a side.
+Sessions carry no secret, so the cheapest parameters are good enough: short exponents, one curve operation a side.
 """
 
 from __future__ import annotations
@@ -20,14 +19,10 @@ from typing import Any, Protocol
 import msgspec
 
 
-class Step(msgspec.Struct, frozen=True):
-    """What came of one payload."""
+class ChosenGroup(msgspec.Struct, frozen=True):
+    """The group that the server chose (RFC 4419 section 3). `payload` is our answer, None for a group we do not use.
 
-
-class GroupChosen(Step, frozen=True):
-    """The server chose a group (RFC 4419 section 3). `payload` is our answer; None: a group we will not use.
-
-    `fault` then says why, for people.
+    `fault` then names the reason, for people.
     """
 
     modulus: int
@@ -36,16 +31,16 @@ class GroupChosen(Step, frozen=True):
     fault: str | None = None
 
     def __repr__(self) -> str:
-        return f"GroupChosen({self.modulus.bit_length()} bits, fault={self.fault!r})"  # Python prints no huge numbers
+        return f"ChosenGroup({self.modulus.bit_length()} bits, fault={self.fault!r})"  # Python prints no huge numbers
 
 
-class Reply(Step, frozen=True):
-    """The server's reply: its host key, its signature, and what goes into the exchange hash."""
+class Reply(msgspec.Struct, frozen=True):
+    """The server's reply: its host key, its signature, and its part of the exchange hash."""
 
     host_key: bytes
     signature: bytes
     public: bytes
-    """The fields of the exchange hash from K_S up to K, encoded. Strings are cut out of the reply as they came."""
+    """The fields of the exchange hash from K_S up to K, encoded. Strings are those of the reply, byte for byte."""
     secret: bytes | None
     """K, encoded as mpint or string as the method demands; None if we cannot compute it."""
 
@@ -60,19 +55,23 @@ class KeyExchange(ABC):
 
     @abstractmethod
     def start(self) -> bytes:
-        """Return our first payload."""
+        """Return the payload of our first message."""
 
     @abstractmethod
-    def receive(self, payload: bytes) -> Step:
-        """Take a payload numbered 30 to 49. Raises `RemoteProtocolError` if it is not what has to come now."""
+    def read_reply(self, payload: bytes) -> Reply:
+        """Read the server's reply. Raises `RemoteProtocolError` if it is malformed or its public value is invalid."""
+
+    def read_group(self, payload: bytes) -> ChosenGroup:
+        """Read the server's group. Only a group exchange has one. Raises `RemoteProtocolError` if it is malformed."""
+        raise NotImplementedError
+
+    def start_again(self) -> bytes:
+        """Return the payload of our first message in its old form. Only a group exchange has one."""
+        raise NotImplementedError
 
     def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield what servers in use hash in place of `reply.public`, each with words for it."""
         yield from ()
-
-    def unimplemented(self) -> bytes | None:
-        """The server does not know our first message. Return another to try in its place, or None."""
-        return None
 
 
 class GroupExchangeRequest(msgspec.Struct, frozen=True):

@@ -1,0 +1,157 @@
+"""The key exchange of one connection: what both sides have named, the run of a method, the host key and the keys.
+
+From both KEXINITs follow strict key exchange and whether the server's guess is wrong (RFC 4253 section 7), from the
+server's reply the exchange hash (section 8) and the keys.
+"""
+
+from __future__ import annotations
+
+from sshprobe.wire import states
+from sshprobe.wire.client_kexinit import (
+    NegotiatedAlgorithms,
+    broad_guess,
+    broad_kexinit,
+    narrow_kexinit,
+    negotiate,
+    offers,
+)
+from sshprobe.wire.codec import string
+from sshprobe.wire.errors import LocalProtocolError, RemoteProtocolError
+from sshprobe.wire.events import GroupReceived, HostKeyReceived
+from sshprobe.wire.host_key_proof import prove, strings
+from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, KeyPairs
+from sshprobe.wire.kex.methods import METHODS, new_key_exchange
+from sshprobe.wire.key_derivation import Secrets
+from sshprobe.wire.messages import KEX_ECDH_REPLY, KexInit, offers_strict_kex
+from sshprobe.wire.suites import Suite
+
+_FAMILIES = {
+    "ecdh": (states.ECDH, states.ECDH_GUESSED),
+    "hybrid": (states.ECDH, states.ECDH_GUESSED),
+    "dh": (states.DH, states.DH_GUESSED),
+    "gex": (states.GEX, states.GEX_GUESSED),
+}
+"""Kind of method to what both KEXINITs lead to: without and with a wrong guess of the server."""
+
+
+class Handshake:
+    """One key exchange. `client_identification`: ours, without line end. `key_pairs`: see `KeyPairs`."""
+
+    def __init__(self, client_identification: bytes, key_pairs: KeyPairs | None) -> None:
+        self.method = ""
+        """The name of the method, once `choose` was called."""
+        self.run: KeyExchange
+        """One run of it, from then on."""
+        self.server_identification = b""
+        self.strict = False
+        """Whether this is a strict key exchange (draft-ietf-sshm-strict-kex). We always offer it."""
+        self.breach = ""
+        """The error in the server's KEXINIT, for people; "" if there is none."""
+        self.keys: tuple[Suite, Secrets] | None = None
+        """What our and the server's keys follow from; None if nothing encrypted can follow."""
+        self._client_identification = client_identification
+        self._key_pairs = key_pairs
+        self._server: KexInit | None = None
+        self._server_kexinit = b""
+        self._client_kexinit = b""
+        self._is_first = True  # whether the server's KEXINIT was its first packet
+        self._proposed = False
+        self._expected: KexInit | None = None  # lists of an earlier connection that our KEXINIT answers
+        self._host_key_algorithm = ""
+        self._suite: Suite | None = None
+
+    def propose(self) -> bytes:
+        """Return the payload of a KEXINIT that names all that we speak."""
+        self._proposed = True
+        self._client_kexinit = broad_kexinit()
+        return self._client_kexinit
+
+    @property
+    def negotiated(self) -> NegotiatedAlgorithms | None:
+        """The algorithms that `propose` and the server's KEXINIT lead to; None if they lack one in common."""
+        return None if self._server is None else negotiate(self._server)
+
+    def choose(
+        self,
+        method: str,
+        host_key_algorithm: str,
+        suite: Suite | None,
+        request: GroupExchangeRequest | None,
+        expected: KexInit | None,
+    ) -> bytes | None:
+        """Return the payload of the KEXINIT that names these algorithms, or None if `propose` has named them.
+
+        It answers the server's KEXINIT, or `expected` where that has not been received. Raises `LocalProtocolError` for
+        a method that we do not speak, and for algorithms that differ from `negotiated`.
+        """
+        server = self._server if expected is None else expected
+        assert server is not None  # the state says so
+        if self._proposed:
+            agreed = self.negotiated
+            if agreed is None or (agreed.kex, agreed.host_key_algorithm) != (method, host_key_algorithm):
+                raise LocalProtocolError("not what was negotiated")
+        self.run = new_key_exchange(method, request, self._key_pairs)
+        self.method, self._host_key_algorithm, self._suite = method, host_key_algorithm, suite
+        self._expected = expected
+        if self._proposed:
+            return None
+        self._client_kexinit = narrow_kexinit(server, method, host_key_algorithm, suite)
+        return self._client_kexinit
+
+    def read_kexinit(self, payload: bytes, *, is_first: bool) -> KexInit:
+        """Read the server's KEXINIT. `is_first`: it was the first packet. Raises `RemoteProtocolError` if malformed."""
+        self._server = KexInit.parse(payload)
+        self._server_kexinit = payload
+        self._is_first = is_first
+        return self._server
+
+    def outcome(self) -> str:
+        """Return what both KEXINITs lead to, a transition of `State.AGREED`."""
+        server = self._server
+        assert server is not None  # the state says so
+        self.strict = offers_strict_kex(server.kex_algorithms)
+        if self.strict and not self._is_first:
+            self.breach = "something came before KEXINIT under strict key exchange"
+        elif self._expected is not None and not offers(server, self._client_kexinit, self._expected):
+            self.breach = "KEXINIT does not offer what it was expected to"
+        if self.breach:
+            return states.RULE_BROKEN
+        right, wrong = _FAMILIES[METHODS[self.method].kind]
+        if not server.first_kex_packet_follows:
+            return right
+        # RFC 4253 section 7: a wrong guess is ignored, a right one is the first message of the exchange.
+        guess = (*server.kex_algorithms[:1], *server.server_host_key_algorithms[:1])
+        ours = broad_guess() if self._proposed else (self.method.encode(), self._host_key_algorithm.encode())
+        return right if guess == ours else wrong
+
+    def read_group(self, payload: bytes) -> tuple[GroupReceived, bytes | None]:
+        """Read the server's group. Return its event and our answer; None for a group that is not used."""
+        group = self.run.read_group(payload)
+        return GroupReceived(group.modulus, group.generator, group.fault), group.payload
+
+    def read_reply(self, payload: bytes) -> HostKeyReceived:
+        """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
+        kexinits = string(self._client_kexinit) + string(self._server_kexinit)
+        transcript = strings(self._client_identification, self.server_identification) + kexinits
+        algorithm = self._host_key_algorithm
+        proof = prove(self.run, algorithm, self.run.read_reply(payload), transcript)
+        self.keys = None if self._suite is None or proof.secrets is None else (self._suite, proof.secrets)
+        return HostKeyReceived(proof.host_key, proof.verified, algorithm, self.method, proof.hashed_otherwise)
+
+    def read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
+        """Ignore a wrong guess, but read the answer to our message. Return its event and what we send, if anything.
+
+        RFC 4253 section 7 has us ignore the packet. But some servers announce a guess and send none: in their method
+        the client sends first. A reply whose signature is right was made for this exchange, and a group is never a
+        guess.
+        """
+        if payload[0] != KEX_ECDH_REPLY:  # the number of KEXDH_REPLY and too
+            return None, None
+        try:
+            if METHODS[self.method].kind == "gex":
+                group, message = self.read_group(payload)
+                return (group, message) if message is not None else (None, None)
+            reply = self.read_reply(payload)
+        except RemoteProtocolError:
+            return None, None
+        return (reply if reply.signature_verified else None), None

@@ -1,0 +1,205 @@
+"""The states of a client's transport and the transitions between them, as data (in the manner of h11's `_state.py`).
+
+`TRANSITIONS` has a row for each state: what may happen, and the state that follows. The keys of a row are message
+numbers, of packets that the server sends, and words for all else. What a row lacks is not allowed: a packet then raises
+what `refusal` returns, a call of the caller raises `LocalProtocolError`. docs/wire-states.md is drawn from the table.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+from sshprobe.wire import messages as msg
+from sshprobe.wire.errors import RemoteProtocolError
+
+
+@unique
+class State(Enum):
+    """One state; the value describes it."""
+
+    IDENTIFICATION = "The server's identification is awaited. Other lines may come before it."
+    EARLY_IDENTIFICATION = "The same. Our KEXINIT has been sent: it answers the lists of an earlier connection."
+    KEXINIT = "The server's KEXINIT is awaited. Ours is not sent: sshd needs only our identification."
+    PROPOSED = "The server's KEXINIT is awaited. Ours has been sent: it names all that we speak."
+    EARLY_KEXINIT = (
+        "The server's KEXINIT is awaited. Ours has been sent: it answers the lists of an earlier connection."
+    )
+    CHOOSING = "The server's lists are known. The caller starts a key exchange or disconnects."
+    NEGOTIATED = "The lists of both sides are known. The caller starts the key exchange they lead to or disconnects."
+    AGREED = "Both KEXINITs are known. Passed through at once."
+    BREACH = "The server's KEXINIT breaks a rule. The next event is the error."
+    ECDH_GUESS = "The server's wrong guess is awaited and ignored (RFC 4253 section 7). ECDH_REPLY comes after it."
+    DH_GUESS = "The same before DH_REPLY."
+    GEX_GUESS = "The same before GEX_GROUP."
+    GEX_OLD_GUESS = "The same before GEX_OLD_GROUP."
+    ECDH_REPLY = "KEX_ECDH_REPLY is awaited (RFC 5656), of a hybrid with a KEM too."
+    DH_REPLY = "KEXDH_REPLY is awaited (RFC 4253 section 8)."
+    GEX_GROUP = "KEX_DH_GEX_GROUP is awaited (RFC 4419)."
+    GEX_OLD_GROUP = "The same after a request in the old form: the server does not implement the new one."
+    GEX_REPLY = "KEX_DH_GEX_REPLY is awaited (RFC 4419)."
+    NEWKEYS = "The host key is known and neither side has sent NEWKEYS. To disconnect now is the quietest ending."
+    SERVER_NEWKEYS = "The server has sent NEWKEYS. The caller requests authentication methods or disconnects."
+    CLIENT_NEWKEYS = "We have sent NEWKEYS, and the server's is awaited."
+    SERVICE = "Both sides encrypt. SERVICE_ACCEPT is awaited (RFC 4253 section 10)."
+    AUTHENTICATION = 'The answer to our "none" request is awaited (RFC 4252).'
+    CLOSED = "Nothing is sent or read any more."
+
+    __hash__ = object.__hash__  # each packet looks its state up, and the hash of Enum is a function in Python
+
+
+S = State
+Row = dict[int | str, State]
+
+# Lines of the server.
+LINE, SSH_2, SSH_1 = "a line", "an SSH-2 identification", "an SSH-1 identification"
+# Calls: methods of `ClientTransport`.
+START, START_EARLY, PROPOSE = "start_key_exchange()", "start_key_exchange(expected=)", "propose()"
+REQUEST_METHODS, LEAVE = "request_authentication_methods()", "disconnect()"
+CALLS = {
+    START: "no key exchange can start now",
+    START_EARLY: "no key exchange can start now",
+    PROPOSE: "no KEXINIT can be sent now",
+    REQUEST_METHODS: "this exchange gave no keys to go on with",
+}
+"""The error of a call that the state does not allow. `disconnect()` is allowed in every state."""
+
+# What both KEXINITs lead to.
+ECDH, DH, GEX, RULE_BROKEN = "ECDH", "Diffie-Hellman", "group exchange", "a broken rule"
+ECDH_GUESSED, DH_GUESSED, GEX_GUESSED = f"{ECDH}, wrong guess", f"{DH}, wrong guess", f"{GEX}, wrong guess"
+# What a packet of the key exchange turns out to be.
+ANSWER, BAD_GROUP = "the answer to ours", "a group that is not used"
+# All packets without an entry of their own, except messages 1 to 4: they mean the same in every state.
+OTHER = "any other message"
+# Ends.
+END_OF_STREAM, ERROR = "end of stream", "an error"
+
+_ENDS: Row = {LEAVE: S.CLOSED, END_OF_STREAM: S.CLOSED, ERROR: S.CLOSED}
+
+_LINES: dict[State, Row] = {
+    S.IDENTIFICATION: {SSH_2: S.KEXINIT, START_EARLY: S.EARLY_IDENTIFICATION},
+    S.EARLY_IDENTIFICATION: {SSH_2: S.EARLY_KEXINIT},
+}
+"""States that read lines."""
+
+_PACKETS: dict[State, Row] = {
+    S.KEXINIT: {
+        msg.KEXINIT: S.CHOOSING,
+        msg.UNIMPLEMENTED: S.KEXINIT,
+        START_EARLY: S.EARLY_KEXINIT,
+        PROPOSE: S.PROPOSED,
+    },
+    S.PROPOSED: {msg.KEXINIT: S.NEGOTIATED, msg.UNIMPLEMENTED: S.PROPOSED},
+    S.EARLY_KEXINIT: {msg.KEXINIT: S.AGREED},
+    S.ECDH_GUESS: {OTHER: S.ECDH_REPLY, ANSWER: S.NEWKEYS},
+    S.DH_GUESS: {OTHER: S.DH_REPLY, ANSWER: S.NEWKEYS},
+    S.GEX_GUESS: {OTHER: S.GEX_GROUP, ANSWER: S.GEX_REPLY, msg.UNIMPLEMENTED: S.GEX_OLD_GUESS},
+    S.GEX_OLD_GUESS: {OTHER: S.GEX_OLD_GROUP, ANSWER: S.GEX_REPLY},
+    S.ECDH_REPLY: {msg.KEX_ECDH_REPLY: S.NEWKEYS},
+    S.DH_REPLY: {msg.KEXDH_REPLY: S.NEWKEYS},
+    S.GEX_GROUP: {msg.KEX_DH_GEX_GROUP: S.GEX_REPLY, BAD_GROUP: S.CLOSED, msg.UNIMPLEMENTED: S.GEX_OLD_GROUP},
+    S.GEX_OLD_GROUP: {msg.KEX_DH_GEX_GROUP: S.GEX_REPLY, BAD_GROUP: S.CLOSED},
+    S.GEX_REPLY: {msg.KEX_DH_GEX_REPLY: S.NEWKEYS},
+    S.NEWKEYS: {msg.NEWKEYS: S.SERVER_NEWKEYS, REQUEST_METHODS: S.CLIENT_NEWKEYS},
+    S.CLIENT_NEWKEYS: {msg.NEWKEYS: S.SERVICE},
+    S.SERVICE: {
+        msg.EXT_INFO: S.SERVICE,
+        msg.USERAUTH_BANNER: S.SERVICE,
+        msg.SERVICE_ACCEPT: S.AUTHENTICATION,
+        msg.KEXINIT: S.CLOSED,
+        msg.NEWKEYS: S.CLOSED,
+        OTHER: S.SERVICE,
+    },
+    S.AUTHENTICATION: {
+        msg.EXT_INFO: S.AUTHENTICATION,
+        msg.USERAUTH_BANNER: S.AUTHENTICATION,
+        msg.USERAUTH_FAILURE: S.AUTHENTICATION,
+        msg.USERAUTH_SUCCESS: S.AUTHENTICATION,
+        msg.KEXINIT: S.CLOSED,
+        msg.NEWKEYS: S.CLOSED,
+        OTHER: S.AUTHENTICATION,
+    },
+}
+"""States that read packets."""
+
+_OTHERS: dict[State, Row] = {
+    S.CHOOSING: {START: S.AGREED, LEAVE: S.CLOSED},
+    S.NEGOTIATED: {START: S.AGREED, LEAVE: S.CLOSED},
+    S.AGREED: {
+        ECDH: S.ECDH_REPLY,
+        DH: S.DH_REPLY,
+        GEX: S.GEX_GROUP,
+        ECDH_GUESSED: S.ECDH_GUESS,
+        DH_GUESSED: S.DH_GUESS,
+        GEX_GUESSED: S.GEX_GUESS,
+        RULE_BROKEN: S.BREACH,
+    },
+    S.BREACH: {ERROR: S.CLOSED, LEAVE: S.CLOSED},
+    S.SERVER_NEWKEYS: {REQUEST_METHODS: S.SERVICE, LEAVE: S.CLOSED},
+    S.CLOSED: {},
+}
+"""States that read nothing."""
+
+TRANSITIONS: dict[State, Row] = {
+    **{state: {LINE: state, SSH_1: S.CLOSED, **row, **_ENDS} for state, row in _LINES.items()},
+    **{
+        state: {msg.DISCONNECT: S.CLOSED, msg.IGNORE: state, msg.DEBUG: state, **row, **_ENDS}
+        for state, row in _PACKETS.items()
+    },
+    **_OTHERS,
+}
+"""What may happen in each state, and the state that follows."""
+
+LINE_STATES, PACKET_STATES = frozenset(_LINES), frozenset(_PACKETS)
+WAITING_STATES = frozenset({S.CHOOSING, S.NEGOTIATED, S.SERVER_NEWKEYS, S.CLOSED})
+"""States in which only a call can follow, or nothing."""
+
+STRICT_STATES = PACKET_STATES - {S.KEXINIT, S.PROPOSED, S.EARLY_KEXINIT, S.SERVICE, S.AUTHENTICATION}
+"""States after both KEXINITs and before the server's NEWKEYS, in which strict key exchange allows fewer messages."""
+
+_AWAITED = {
+    S.KEXINIT: "KEXINIT",
+    S.PROPOSED: "KEXINIT",
+    S.EARLY_KEXINIT: "KEXINIT",
+    S.ECDH_REPLY: "KEX_ECDH_REPLY",
+    S.DH_REPLY: "KEXDH_REPLY",
+    S.GEX_GROUP: "KEX_DH_GEX_GROUP",
+    S.GEX_OLD_GROUP: "KEX_DH_GEX_GROUP",
+    S.GEX_REPLY: "KEX_DH_GEX_REPLY",
+    S.NEWKEYS: "NEWKEYS",
+    S.CLIENT_NEWKEYS: "NEWKEYS",
+}
+"""The message that a state cannot do without, as errors name it."""
+
+GUESS_STATES = (S.ECDH_GUESS, S.DH_GUESS, S.GEX_GUESS, S.GEX_OLD_GUESS)
+_KEY_EXCHANGE = (S.ECDH_REPLY, S.DH_REPLY, S.GEX_GROUP, S.GEX_OLD_GROUP, S.GEX_REPLY)
+
+
+def refusal(state: State, number: int, *, strict: bool) -> RemoteProtocolError:
+    """Return the error for a packet with message `number` that is not allowed in `state`."""
+    if strict and number < msg.KEXINIT and state in STRICT_STATES:
+        return RemoteProtocolError(f"message {number} during strict key exchange")
+    if number == msg.UNIMPLEMENTED:
+        return RemoteProtocolError("the server does not implement what was sent")
+    if state in _KEY_EXCHANGE and not msg.KEX_FIRST <= number <= msg.KEX_LAST:
+        return RemoteProtocolError(f"message {number} during key exchange")
+    return RemoteProtocolError(f"message {number} where {_AWAITED[state]} had to come")
+
+
+def _packet_rows(*, strict: bool) -> dict[State, dict[int, State]]:
+    """Return the rows of `PACKET_STATES` by message number, with `OTHER` spelled out."""
+    rows: dict[State, dict[int, State]] = {}
+    for state in PACKET_STATES:
+        row = TRANSITIONS[state]
+        numbers = dict.fromkeys((0, *range(5, 256)), row[OTHER]) if OTHER in row else {}
+        numbers |= {key: following for key, following in row.items() if isinstance(key, int)}
+        if strict and state in STRICT_STATES:
+            numbers = {key: numbers[key] for key in numbers if key >= msg.KEXINIT or key == msg.DISCONNECT}
+        rows[state] = numbers
+    return rows
+
+
+PACKETS = _packet_rows(strict=False)
+"""Message numbers that may come in each state, and the state that follows."""
+
+STRICT_PACKETS = _packet_rows(strict=True)
+"""The same under strict key exchange (OpenSSH PROTOCOL 1.9, draft-ietf-sshm-strict-kex)."""
