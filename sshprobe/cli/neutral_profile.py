@@ -11,7 +11,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding
 from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
-from sshprobe.render.ssh_audit import AlgorithmNotes
+from sshprobe.render.formats.format import AlgorithmNotes
 
 ASKS_NOTHING = Profile(id="none", title="Nothing asked", version="1", date="2026", source="sshprobe")
 """Against it only what is weak by itself is found."""

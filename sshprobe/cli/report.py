@@ -1,4 +1,4 @@
-"""`sshprobe report`: what the hosts of saved records have in common. Nothing is asked of a server."""
+"""`sshprobe report`: what the hosts of saved records have in common. No server is contacted."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.work_line import WorkLine
 from sshprobe.model.errors import InputError
+from sshprobe.render.formats import DEFAULT, format_names, load_format, suffixes
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
-    from sshprobe.model.records import HostRecord, Record, SummaryRecord
+    from sshprobe.model.records import HostRecord, Record
     from sshprobe.model.verdict import Finding, Severity
-    from sshprobe.render.text.terminal import Terminal
-    from sshprobe.views.by_algorithm import ByAlgorithm
-    from sshprobe.views.by_host import ByHost
-    from sshprobe.views.by_key import ByKey
+    from sshprobe.render.formats.format import HostFormat
+    from sshprobe.views.by_algorithm import AlgorithmBuilder
+    from sshprobe.views.by_host import HostBuilder
+    from sshprobe.views.by_key import KeyBuilder
 
 
 @click.command()
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["table", "json", "ssh-audit"]),
-    default="table",
+    type=click.Choice(format_names()),
+    default=DEFAULT,
     show_default=True,
     help="Set the output format; ssh-audit is that of `ssh-audit -j`.",
 )
@@ -73,19 +74,19 @@ def report(
     RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness sha1`, it
     lists every host that fits.
     """
-    import msgspec
-
     from sshprobe.cli.key_search import search_in_processes
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import HostRecord
+    from sshprobe.render.formats.format import HostFormat
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.reading import read_records
     from sshprobe.views.summary import SummaryBuilder
 
-    if format_ == "ssh-audit" and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
-        raise click.UsageError("`--format ssh-audit` has its own order: omit `--by`")
     if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
         format_ = _format_of(output)
+    format = load_format(format_)
+    if isinstance(format, HostFormat) and context.get_parameter_source("by") is not ParameterSource.DEFAULT:
+        raise click.UsageError(f"`--format {format_}` has its own order: omit `--by`")
     if output == "-":
         raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")
     refuse_option_as_file(output)
@@ -108,23 +109,20 @@ def report(
     fleet = facts.report(search=partial(search_in_processes, told=line.keys))
     line.end()
     chosen = _chosen(saved.hosts(), wanted, FleetIndex(fleet), line)
-    if format_ == "ssh-audit":
+    if isinstance(format, HostFormat):
         with _stream(output) as stream:
-            _as_ssh_audit(chosen, fleet, stream, several=hosts[HostRecord] > 1)
+            _write_hosts(chosen, format, fleet, stream, several=hosts[HostRecord] > 1)
         line.end()
         return ExitCode.OK
-    view, builder = _view(by, fleet, wanted), SummaryBuilder()
+    seen, counts = _builder(by, fleet, wanted), SummaryBuilder()
     for record in chosen:
-        builder.add(record)
-        view.add(record)
+        counts.add(record)
+        seen.add(record)
     line.end()
     verbose = verbose or (wanted.is_active and by != "host")
-    summary = builder.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
-    if format_ == "json":
-        text = msgspec.json.encode(view.document(summary)).decode("utf-8") + "\n"
-    else:
-        shown = terminal() if output is None else Terminal()
-        text = _table(view, summary, shown, servers=builder.servers, verbose=verbose)
+    summary = counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
+    view = seen.build(summary, servers=counts.servers)
+    text = format.render(view, terminal() if output is None else Terminal(), verbose)
     if output is None:
         sys.stdout.write(text)
     else:
@@ -134,12 +132,11 @@ def report(
 
 
 def _format_of(name: str) -> str:
-    suffix = Path(name).suffix.lower()
-    if suffix in ("", ".txt"):
-        return "table"
-    if suffix == ".json":
-        return "json"
-    raise InputError(f"{suffix} is not the suffix of a report: name it .txt or .json, or add `--format`", source=name)
+    suffix, known = Path(name).suffix.lower(), suffixes()
+    if suffix in known:
+        return known[suffix]
+    named = " or ".join(sorted(filter(None, known), reverse=True))
+    raise InputError(f"{suffix} is not the suffix of a report: name it {named}, or add `--format`", source=name)
 
 
 def _stream(output: str | None) -> contextlib.AbstractContextManager[IO[bytes]]:
@@ -164,36 +161,22 @@ def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
     return [*findings_of(record, fleet=index), *saved, *record.fleet_findings, *key_findings(record, index)]
 
 
-def _view(by: str, fleet: FleetReport, wanted: HostFilter) -> ByAlgorithm | ByHost | ByKey:
+def _builder(by: str, fleet: FleetReport, wanted: HostFilter) -> AlgorithmBuilder | HostBuilder | KeyBuilder:
     if by == "algorithm":
-        from sshprobe.views.by_algorithm import ByAlgorithm
+        from sshprobe.views.by_algorithm import AlgorithmBuilder
 
-        return ByAlgorithm(_assess)
+        return AlgorithmBuilder(_assess)
     if by == "key":
-        from sshprobe.views.by_key import ByKey
+        from sshprobe.views.by_key import KeyBuilder
 
-        return ByKey(fleet)
+        return KeyBuilder(fleet)
     from sshprobe.grading import FleetIndex, key_findings
-    from sshprobe.views.by_host import ByHost
+    from sshprobe.views.by_host import HostBuilder
 
     index = FleetIndex(fleet)
     if wanted.wants_findings:
-        return ByHost(lambda record: _worst_first(filter(wanted.finds, _all_findings(record, index))), every=True)
-    return ByHost(lambda record: key_findings(record, index), every=wanted.is_active)
-
-
-def _table(
-    view: ByAlgorithm | ByHost | ByKey, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool
-) -> str:
-    from sshprobe.render.text import by_tables
-    from sshprobe.views.by_algorithm import ByAlgorithm
-    from sshprobe.views.by_host import ByHost
-
-    if isinstance(view, ByAlgorithm):
-        return by_tables.algorithm_table(view, summary, terminal, servers=servers, verbose=verbose)
-    if isinstance(view, ByHost):
-        return by_tables.host_table(view, summary, terminal, servers=servers, verbose=verbose)
-    return by_tables.key_table(view, summary, terminal, servers=servers, verbose=verbose)
+        return HostBuilder(lambda record: _worst_first(filter(wanted.finds, _all_findings(record, index))), every=True)
+    return HostBuilder(lambda record: key_findings(record, index), every=wanted.is_active)
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -206,14 +189,16 @@ def _worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return list(found.values())
 
 
-def _as_ssh_audit(hosts: Iterator[HostRecord], fleet: FleetReport, stream: IO[bytes], *, several: bool) -> None:
-    """Print hosts in the shape of ssh-audit, with what holds of them whatever a profile asks."""
+def _write_hosts(
+    hosts: Iterator[HostRecord], format: HostFormat, fleet: FleetReport, stream: IO[bytes], *, several: bool
+) -> None:
+    """Write hosts one after the other, with what holds of them whatever a profile says."""
     from sshprobe.cli.neutral_profile import describe, findings_of
     from sshprobe.grading import FleetIndex
-    from sshprobe.render.ssh_audit import SSHAuditWriter
+    from sshprobe.render.formats.format import HostFacts
 
     index = FleetIndex(fleet)
-    writer = SSHAuditWriter(stream, describe, lambda record: findings_of(record, fleet=index), several=several)
+    writer = format.open(stream, HostFacts(describe, lambda record: findings_of(record, fleet=index)), several)
     for record in hosts:
         writer.host(record)
     writer.end()

@@ -47,28 +47,37 @@ class AlgorithmReport(msgspec.Struct, frozen=True, kw_only=True):
     summary: SummaryRecord
 
 
-class ByAlgorithm:
-    """Takes hosts one by one; keeps where each algorithm was seen."""
+class AlgorithmView(msgspec.Struct, frozen=True, kw_only=True):
+    """The report, and what only people are shown."""
+
+    report: AlgorithmReport
+    names: dict[str, str]
+    """ "address:port" to what the host is called beside that, where it has a name."""
+    servers: int
+    """Hosts that sent an identification."""
+
+
+class AlgorithmBuilder:
+    """Takes hosts one by one and keeps where each algorithm was seen."""
 
     def __init__(self, assess: Assess) -> None:
         self._assess = assess
         self._hosts: dict[tuple[str, str], set[str]] = {}
-        self.names: dict[str, str] = {}
-        """What hosts are called beside their addresses."""
+        self._names: dict[str, str] = {}
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
         place = place_of(record)
         name = name_beside(record)
         if name is not None:
-            self.names.setdefault(place, name)
+            self._names.setdefault(place, name)
         for category, fields in _FIELDS.items():
             for field in fields:
                 for name in getattr(record, field) or ():
                     self._hosts.setdefault((category, name), set()).add(place)
 
-    def document(self, summary: SummaryRecord) -> AlgorithmReport:
-        """Return the report for programs."""
+    def build(self, summary: SummaryRecord, *, servers: int) -> AlgorithmView:
+        """Return the view of all hosts so far."""
         classes = list(_FIELDS)
         uses = []
         for (category, name), hosts in self._hosts.items():
@@ -84,4 +93,5 @@ class ByAlgorithm:
                 )
             )
         uses.sort(key=lambda use: (classes.index(use.category), -len(use.hosts), use.algorithm))
-        return AlgorithmReport(algorithms=uses, summary=summary)
+        report = AlgorithmReport(algorithms=uses, summary=summary)
+        return AlgorithmView(report=report, names=self._names, servers=servers)

@@ -36,25 +36,36 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     summary: SummaryRecord
 
 
-class ByHost:
-    """Takes hosts one by one; keeps those with findings."""
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
+    """The report, and what only people are shown."""
+
+    report: HostReport
+    names: list[str]
+    """What each host is called beside its address; empty: nothing."""
+    every: bool
+    """Someone wants these hosts: those without a finding are listed too, and so are notes."""
+    has_keys: bool
+    """Whether there were keys or groups to look at."""
+    servers: int
+    """Hosts that sent an identification."""
+
+
+class HostBuilder:
+    """Takes hosts one by one and keeps those with findings; all of them with `every`."""
 
     def __init__(self, findings: Callable[[HostRecord], list[Finding]], *, every: bool = False) -> None:
-        """`every`: hosts without a finding are listed too, and so are notes: someone asked for these hosts."""
-        self.every = every
+        self._every = every
         self._find = findings
         self._hosts: list[HostFindings] = []
-        self.names: list[str] = []
-        """What each of them is called beside its address."""
-        self.has_keys = False
-        """Whether there were keys or groups to look at."""
+        self._names: list[str] = []
+        self._has_keys = False
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
         found = self._find(record)
-        self.has_keys = self.has_keys or bool(record.host_keys or record.group_exchange)
-        if found or self.every:
-            self.names.append(name_beside(record) or "")
+        self._has_keys = self._has_keys or bool(record.host_keys or record.group_exchange)
+        if found or self._every:
+            self._names.append(name_beside(record) or "")
             self._hosts.append(
                 HostFindings(
                     host=place_of(record),
@@ -66,6 +77,12 @@ class ByHost:
                 )
             )
 
-    def document(self, summary: SummaryRecord) -> HostReport:
-        """Return the report for programs."""
-        return HostReport(hosts=self._hosts, summary=summary)
+    def build(self, summary: SummaryRecord, *, servers: int) -> HostView:
+        """Return the view of all hosts so far."""
+        return HostView(
+            report=HostReport(hosts=self._hosts, summary=summary),
+            names=self._names,
+            every=self._every,
+            has_keys=self._has_keys,
+            servers=servers,
+        )

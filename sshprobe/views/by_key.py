@@ -33,8 +33,18 @@ class KeyReport(msgspec.Struct, frozen=True, kw_only=True):
     summary: SummaryRecord
 
 
-class ByKey:
-    """Takes hosts one by one; keeps where each key was seen. A key whose signature was wrong may be anybody's."""
+class KeyView(msgspec.Struct, frozen=True, kw_only=True):
+    """The report, and what only people are shown."""
+
+    report: KeyReport
+    names: dict[str, str]
+    """ "address:port" to what the host is called beside that, where it has a name."""
+    servers: int
+    """Hosts that sent an identification."""
+
+
+class KeyBuilder:
+    """Takes hosts one by one and keeps where each key was seen, but for keys whose signature was wrong."""
 
     def __init__(self, fleet: FleetReport) -> None:
         self._shared = {each.fingerprint: each for each in fleet.shared_host_keys}
@@ -45,22 +55,21 @@ class ByKey:
             for fingerprint in prime.fingerprints:
                 self._findings.setdefault(fingerprint, set()).add("host_key.shared_prime")
         self._keys: dict[str, tuple[str, int | None, set[str]]] = {}
-        self.names: dict[str, str] = {}
-        """What hosts are called beside their addresses."""
+        self._names: dict[str, str] = {}
 
     def add(self, record: HostRecord) -> None:
         """Take one host."""
         name = name_beside(record)
         if name is not None:
-            self.names.setdefault(place_of(record), name)
+            self._names.setdefault(place_of(record), name)
         for key in record.host_keys or ():
             if key.signature_verified is not False:
                 type_, bits, places = self._keys.get(key.fingerprint, (key.type, key.bits, set()))
                 places.add(place_of(record))
                 self._keys[key.fingerprint] = min(type_, key.type), bits, places
 
-    def document(self, summary: SummaryRecord) -> KeyReport:
-        """Return the report for programs."""
+    def build(self, summary: SummaryRecord, *, servers: int) -> KeyView:
+        """Return the view of all hosts so far."""
         keys = [
             KeyUse(
                 fingerprint=fingerprint,
@@ -73,4 +82,4 @@ class ByKey:
             for fingerprint, (type_, bits, places) in self._keys.items()
         ]
         keys.sort(key=lambda key: (not key.findings, -len(key.hosts), key.fingerprint))
-        return KeyReport(keys=keys, summary=summary)
+        return KeyView(report=KeyReport(keys=keys, summary=summary), names=self._names, servers=servers)

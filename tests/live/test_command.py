@@ -18,7 +18,7 @@ NOT_FOR_ONE_HOST = (
     *("email", "json", "multiprocessing", "secrets", "shutil", "tempfile", "xml"),
     *("cryptography.hazmat.primitives.asymmetric.dsa", "cryptography.x509"),
     *("sshprobe.remedy.golden", "sshprobe.lab", "sshprobe.parallel", "sshprobe.probe.fallback", "sshprobe.sweep.pool"),
-    *("sshprobe.targets.inventories", "sshprobe.store.reading", "sshprobe.render.ssh_audit"),
+    *("sshprobe.targets.inventories", "sshprobe.store.reading", "sshprobe.render.formats.ssh_audit"),
 )
 """Modules that other scans and commands need: to import them would take longer than to ask the host."""
 

@@ -21,7 +21,8 @@ from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.render.ssh_audit import SSHAuditWriter, ssh_audit_document
+from sshprobe.render.formats.format import HostFacts
+from sshprobe.render.formats.ssh_audit import SSHAuditWriter, ssh_audit_document
 from tests.grading.observations import modern
 from tests.installed import need, need_program
 from tests.live import known_differences as known
@@ -102,7 +103,7 @@ def as_record(observation: Observation) -> HostRecord:
 
 def as_ssh_audit(observation: Observation) -> dict[str, Any]:
     record = as_record(observation)
-    return ssh_audit_document(record, describe, findings_of(record))
+    return ssh_audit_document(record, HostFacts(describe, findings_of))
 
 
 def expected(peer: str, server: str) -> dict[str, Kind]:
@@ -214,7 +215,7 @@ async def test_several_hosts_are_a_list_there_too(start: Start) -> None:
     observations = [await ask(server) for server in servers]
     theirs = await ssh_audit_of_several(servers)
     stream = io.BytesIO()
-    writer = SSHAuditWriter(stream, describe, findings_of, several=True)
+    writer = SSHAuditWriter(stream, HostFacts(describe, findings_of), several=True)
     for observation in observations:
         writer.host(as_record(observation))
     writer.end()

@@ -14,7 +14,8 @@ from sshprobe.algorithms import marker_names, names
 from sshprobe.cli.neutral_profile import describe, findings_of
 from sshprobe.model.observation import Certificate, GroupExchange
 from sshprobe.model.records import HostRecord
-from sshprobe.render.ssh_audit import ssh_audit_document
+from sshprobe.render.formats.format import HostFacts
+from sshprobe.render.formats.ssh_audit import ssh_audit_document
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key
 from tests.render.importers import defect_dojo, secure_code_box
@@ -24,7 +25,7 @@ NAMES = sorted(path.stem for path in CAPTURES.glob("*.json"))
 
 
 def document(record: HostRecord) -> dict[str, Any]:
-    return ssh_audit_document(record, describe, findings_of(record))
+    return ssh_audit_document(record, HostFacts(describe, findings_of))
 
 
 def entry(found: dict[str, Any], list_: str, name: str) -> dict[str, Any]:

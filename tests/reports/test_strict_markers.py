@@ -10,7 +10,8 @@ from sshprobe.grading.checks.terrapin import exposed_directions
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.render.ssh_audit import ssh_audit_document
+from sshprobe.render.formats.format import HostFacts
+from sshprobe.render.formats.ssh_audit import ssh_audit_document
 from tests.grading.observations import modern
 from tests.reports.conftest import StartDevice
 
@@ -59,7 +60,7 @@ async def test_a_server_with_both_forms_is_strict(device: StartDevice) -> None:
         advice = remedy(seen, profile)
         assert "kex-strict" not in repr(advice)
     record = HostRecord(**{name: getattr(seen, name) for name in seen.__struct_fields__})
-    document = ssh_audit_document(record, describe, findings_of(record))
+    document = ssh_audit_document(record, HostFacts(describe, findings_of))
     marks = [each for each in document["kex"] if "kex-strict" in each["algorithm"]]
     assert [each["notes"].keys() for each in marks] == [{"info"}, {"info"}]
     assert "kex-strict" not in repr(document["recommendations"])

@@ -6,13 +6,13 @@ import pytest
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.render.fix.plan import Plan, ungraded
-from sshprobe.render.text.by_tables import algorithm_table, host_table, key_table
+from sshprobe.render.formats.table import FORMAT
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.targets import Target
-from sshprobe.views.by_algorithm import ByAlgorithm
-from sshprobe.views.by_host import ByHost
-from sshprobe.views.by_key import ByKey
+from sshprobe.views.by_algorithm import AlgorithmBuilder
+from sshprobe.views.by_host import HostBuilder
+from sshprobe.views.by_key import KeyBuilder
 from sshprobe.views.host_names import alias_of, name_beside
 from tests.render.test_text import render
 from tests.sample_records import CLEAN, WANTING, captured, failed, finding, judged
@@ -96,24 +96,22 @@ def test_the_block_of_a_host_has_its_name() -> None:
 
 def test_reports_of_a_fleet_have_names() -> None:
     fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=True)
-    by_host = ByHost(lambda record: [finding("host_key.shared", "medium", "ssh-rsa", "shared")])
-    by_key, by_algorithm = ByKey(fleet), ByAlgorithm(lambda *_: (None, "", False))
+    by_host = HostBuilder(lambda record: [finding("host_key.shared", "medium", "ssh-rsa", "shared")])
+    by_key, by_algorithm = KeyBuilder(fleet), AlgorithmBuilder(lambda *_: (None, "", False))
     for record in (WEB, OTHER):
-        for report in (by_host, by_key, by_algorithm):
-            report.add(record)
-    table = host_table(by_host, SUMMARY, Terminal(), servers=2, verbose=True)
+        for builder in (by_host, by_key, by_algorithm):
+            builder.add(record)
+    table = FORMAT.render(by_host.build(SUMMARY, servers=2), Terminal(), True)
     assert table.splitlines()[0].split()[:2] == ["host", "name"]
     assert "192.0.2.10:2222  web1  " in table
-    assert "192.0.2.10:2222 (web1)" in key_table(by_key, SUMMARY, Terminal(), servers=2, verbose=True)
-    assert "192.0.2.10:2222 (web1), 192.0.2.1:22" in algorithm_table(by_algorithm, SUMMARY, Terminal(), servers=2)
-    # Programs get the address alone, as ever.
-    assert {host for use in by_algorithm.document(SUMMARY).algorithms for host in use.hosts} == {
-        "192.0.2.1:22",
-        "192.0.2.10:2222",
-    }
-    alone = ByHost(lambda record: [finding("host_key.shared", "medium", "ssh-rsa", "shared")])
+    assert "192.0.2.10:2222 (web1)" in FORMAT.render(by_key.build(SUMMARY, servers=2), Terminal(), True)
+    algorithms = by_algorithm.build(SUMMARY, servers=2)
+    assert "192.0.2.10:2222 (web1), 192.0.2.1:22" in FORMAT.render(algorithms, Terminal(), False)
+    # Programs get the address alone.
+    assert {host for use in algorithms.report.algorithms for host in use.hosts} == {"192.0.2.1:22", "192.0.2.10:2222"}
+    alone = HostBuilder(lambda record: [finding("host_key.shared", "medium", "ssh-rsa", "shared")])
     alone.add(OTHER)
-    assert "name" not in host_table(alone, SUMMARY, Terminal(), servers=1).splitlines()[0].split()
+    assert "name" not in FORMAT.render(alone.build(SUMMARY, servers=1), Terminal(), False).splitlines()[0].split()
 
 
 def test_hosts_that_have_no_grade_have_their_name_in_what_fix_prints() -> None:

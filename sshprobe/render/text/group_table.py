@@ -1,17 +1,39 @@
-"""What the reports over a fleet have in common: how a host is named, the table, the sentences under it."""
+"""What the tables of many hosts share: how hosts are listed, how rows fit a screen, the sentences under them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.records import SummaryRecord
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences
 from sshprobe.render.text.phrases import count
+from sshprobe.render.text.table_layout import stack
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.host_names import with_alias
 
 _SHOWN = 3
+
+
+class Report(Protocol):
+    """The report of a view."""
+
+    @property
+    def summary(self) -> SummaryRecord:
+        """Counts of all hosts."""
+
+
+class ReportView(Protocol):
+    """What this module needs of a view."""
+
+    @property
+    def report(self) -> Report:
+        """What programs get."""
+
+    @property
+    def servers(self) -> int:
+        """Hosts that sent an identification."""
 
 
 def few(hosts: Sequence[str], names: Mapping[str, str], *, verbose: bool) -> str:
@@ -25,34 +47,34 @@ def few(hosts: Sequence[str], names: Mapping[str, str], *, verbose: bool) -> str
     return escape_unprintable(words) + (f" and {more:,} more" if more else "")
 
 
-def fleet_table(
+def group_table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
-    summary: SummaryRecord,
+    view: ReportView,
     terminal: Terminal,
     *,
-    servers: int,
     right: Sequence[int] = (),
+    below: int,
+    shortened: Sequence[tuple[str, int]],
     left_out: str = "",
 ) -> str:
-    """Return a table and what there is to say of all hosts, its last line ended. Cells are printable already.
+    """Return a table and sentences on all hosts, its last line ended. Cells are printable already.
 
-    Columns without a word are left out. `servers`: how many hosts sent an identification. `left_out` is a sentence on
-    what the table does not have.
+    Columns without a word are left out, and those in `right` are aligned to the right. `below` and `shortened`: see
+    `stack`. `left_out` is a sentence on what the table does not have.
     """
-    from tabulate import tabulate
-
     lines: list[str] = []
     if rows:
         used = [column for column in range(len(headers)) if any(row[column] for row in rows)]
-        align = ["right" if column in right else "left" for column in used]
-        shown = [headers[column] for column in used]
-        cells = [[row[column] for column in used] for row in rows]
-        table = tabulate(
-            cells, shown, tablefmt="plain", disable_numparse=True, colalign=align, preserve_whitespace=True
+        kept = [[row[column] for column in used] for row in rows]
+        to_right = [headers[column] for column in right]
+        moving = sum(column >= len(headers) - below for column in used)
+        lines = stack(
+            [headers[column] for column in used], kept, terminal, right=to_right, below=moving, shortened=shortened
         )
-        lines = [*(line.rstrip() for line in table.splitlines()), ""]
-    words = [f"{count(summary.hosts, 'target')}, {count(servers, 'SSH server')}.", *key_sentences(summary)]
+        lines.append("")
+    summary = view.report.summary
+    words = [f"{count(summary.hosts, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
     cut_off = ["Interrupted: the rest was not scanned."] if summary.interrupted else []
     for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary), *cut_off):
         lines += terminal.wrap(sentence, indent="")

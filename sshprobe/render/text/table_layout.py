@@ -82,3 +82,58 @@ def _narrow(headers: list[str], cells: list[list[str]], excess: int) -> bool:
         excess -= widest - shorter
         done = True
     return done
+
+
+def stack(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    terminal: Terminal,
+    *,
+    right: Sequence[str],
+    below: int,
+    shortened: Sequence[tuple[str, int]],
+) -> list[str]:
+    """Return the table of `rows`, those of its headers first, fitted to `terminal` where it cuts.
+
+    Where it does not fit, the last column goes below its row, wrapped; then the one before it too, `below` columns at
+    most; then those in `shortened` are cut, one after the other, to the width beside each. `right`: headers of the
+    columns that are aligned to the right.
+    """
+    lines, kept = _plain(headers, rows, right, wider=_WIDER), len(headers)
+    if not terminal.cuts or _excess(lines, terminal) <= 0:
+        return lines
+    for kept in range(len(headers), len(headers) - below - 1, -1):
+        lines = _plain(headers[:kept], [row[:kept] for row in rows], right)
+        if _excess(lines, terminal) <= 0:
+            break
+    else:
+        cells = [list(row[:kept]) for row in rows]
+        for header, least in shortened:
+            if header in headers[:kept]:
+                column, excess = headers.index(header), max(_excess(lines, terminal), 0)
+                limit = max(max(len(row[column]) for row in cells) - excess, least)
+                for row in cells:
+                    row[column] = cut(row[column], limit)
+                lines = _plain(headers[:kept], cells, right)
+    under = [": ".join(filter(None, row[kept:])) for row in (headers, *rows)]
+    return [
+        line
+        for above, text in zip(lines, under, strict=True)
+        for line in (above, *(terminal.wrap(text, indent="      ", first="    ") if text else ()))
+    ]
+
+
+_WIDER = 2
+"""Columns that a header has to itself where there is room: words over narrow columns stand apart."""
+
+
+def _plain(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str], *, wider: int = 0) -> list[str]:
+    columns = [[header, *(row[column] for row in rows)] for column, header in enumerate(headers)]
+    widths = [max(len(header) + wider, *map(len, column)) for header, column in zip(headers, columns, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if header in right else cell.ljust(width)
+            for header, cell, width in zip(headers, row, widths, strict=True)
+        ).rstrip()
+        for row in (headers, *rows)
+    ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, Literal
 
 import msgspec
@@ -19,6 +19,7 @@ from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import HostKey
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
+from sshprobe.render.formats.format import HostFacts, HostFormat
 from sshprobe.render.text.terminal import printable
 
 List = Literal["kex", "key", "enc", "mac"]
@@ -43,31 +44,12 @@ _OTHERS = "all that it offers: offer a better one, then take it out"
 _LARGER = "increase modulus size to 3072 bits or larger"
 
 
-class AlgorithmNotes(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to say of one algorithm by its name alone."""
-
-    severity: Severity | None = None
-    """Of its weakness. None: it has none."""
-    weakness: str = ""
-    facts: tuple[str, ...] = ()
-    marker: bool = False
-    """It is a marker in a list, and not an algorithm that could be agreed on."""
-
-
-Describe = Callable[[str, str], AlgorithmNotes]
-"""Class ("kex", "host_key", "cipher", "mac") and name to notes."""
-
-Judge = Callable[[HostRecord], Iterable[Finding]]
-"""A host to the findings that hold whatever a profile asks."""
-
-
 class SSHAuditWriter:
     """Writes hosts as they come: `host` for each, then `end`. `several`: as a list."""
 
-    def __init__(self, stream: IO[bytes], describe: Describe, judge: Judge, *, several: bool) -> None:
+    def __init__(self, stream: IO[bytes], facts: HostFacts, several: bool) -> None:
         self._stream = stream
-        self._describe = describe
-        self._judge = judge
+        self._facts = facts
         self._several = several
         self._encoder = msgspec.json.Encoder(order="sorted")
         self._written = 0
@@ -82,7 +64,7 @@ class SSHAuditWriter:
         if self._several:
             self._stream.write(b", " if self._written else b"[")
         self._written += 1
-        self._stream.write(self._encoder.encode(ssh_audit_document(record, self._describe, self._judge(record))))
+        self._stream.write(self._encoder.encode(ssh_audit_document(record, self._facts)))
 
     def end(self) -> None:
         """Write what closes the document: valid JSON, whatever came."""
@@ -94,8 +76,9 @@ class SSHAuditWriter:
         self._stream.flush()
 
 
-def ssh_audit_document(record: HostRecord, describe: Describe, findings: Iterable[Finding]) -> dict[str, Any]:
+def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
     """Return one host as ssh-audit's standard audit has it."""
+    findings = facts.findings(record)
     record = printable(record)
     identification = record.identification
     document: dict[str, Any] = {
@@ -115,7 +98,7 @@ def ssh_audit_document(record: HostRecord, describe: Describe, findings: Iterabl
     if record.kex_algorithms is not None:
         document["compression"] = _both(record, _COMPRESSION)
         for list_, names in offered.items():
-            document[list_] = [_entry(list_, name, record, describe, marks) for name in names]
+            document[list_] = [_entry(list_, name, record, facts, marks) for name in names]
         document["fingerprints"] = _fingerprints(record.host_keys or ())
         marks.leave_something(record)
     document["recommendations"] = marks.recommendations
@@ -259,8 +242,8 @@ def _both(record: HostRecord, fields: tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys(name for field in fields for name in getattr(record, field) or ()))
 
 
-def _entry(list_: List, name: str, record: HostRecord, describe: Describe, marks: _Marks) -> dict[str, Any]:
-    about = describe(_CLASSES[list_], name)
+def _entry(list_: List, name: str, record: HostRecord, facts: HostFacts, marks: _Marks) -> dict[str, Any]:
+    about = facts.describe(_CLASSES[list_], name)
     if about.marker:
         marks.signals.add(name)
     texts: dict[str, list[str]] = {}
@@ -270,9 +253,9 @@ def _entry(list_: List, name: str, record: HostRecord, describe: Describe, marks
         marks.terrapin.discard((list_, name))
     for severity, text in marks.notes.get((list_, name), ()):
         texts.setdefault(_level(severity), []).append(text)
-    facts = [*about.facts, *_direction(list_, name, record)]
-    if facts:
-        texts.setdefault("info", []).extend(facts)
+    said = [*about.facts, *_direction(list_, name, record)]
+    if said:
+        texts.setdefault("info", []).extend(said)
     entry: dict[str, Any] = {"algorithm": name, "notes": texts}
     if list_ == "kex":
         sizes = [each.modulus_bits for each in record.group_exchange or () if each.algorithm == name]
@@ -321,3 +304,6 @@ def _fingerprints(keys: Iterable[HostKey]) -> list[dict[str, str]]:
             pairs = ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
             found.append({"hostkey": key.type, "hash_alg": "MD5", "hash": pairs})
     return found
+
+
+FORMAT = HostFormat(SSHAuditWriter)

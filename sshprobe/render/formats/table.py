@@ -1,22 +1,20 @@
-"""Tables of what hosts have in common: by host, by algorithm, by key."""
+"""A view as a table, for people: by host, by algorithm, by key."""
 
 from __future__ import annotations
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.records import SummaryRecord
-from sshprobe.render.text.group_table import few, fleet_table
+from sshprobe.render.formats.format import View, ViewFormat
+from sshprobe.render.text.group_table import few, group_table
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.views.by_algorithm import ByAlgorithm
-from sshprobe.views.by_host import ByHost
-from sshprobe.views.by_key import ByKey
+from sshprobe.views.by_algorithm import AlgorithmView
+from sshprobe.views.by_host import HostView
+from sshprobe.views.by_key import KeyView
 
 
-def algorithm_table(
-    view: ByAlgorithm, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False
-) -> str:
-    """Return the table of algorithms. Signals in the list of key exchanges stand apart, at the end."""
-    uses = sorted(view.document(summary).algorithms, key=lambda use: use.marker)
+def _algorithms(view: AlgorithmView, terminal: Terminal, verbose: bool) -> str:
+    """Return the table of algorithms. Markers in the list of key exchanges stand apart, at the end."""
+    uses = sorted(view.report.algorithms, key=lambda use: use.marker)
     rows = [
         [
             "marker" if use.marker else use.category,
@@ -27,14 +25,13 @@ def algorithm_table(
         ]
         for use in uses
     ]
-    return fleet_table(
-        ["class", "algorithm", "hosts", "weakness", "which"], rows, summary, terminal, servers=servers, right=(2,)
-    )
+    headers = ["class", "algorithm", "hosts", "weakness", "which"]
+    return group_table(headers, rows, view, terminal, right=(2,), below=1, shortened=(("algorithm", 20),))
 
 
-def key_table(view: ByKey, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False) -> str:
+def _keys(view: KeyView, terminal: Terminal, verbose: bool) -> str:
     """Return the table of keys with findings, and with `verbose` all."""
-    keys = view.document(summary).keys
+    keys = view.report.keys
     shown = [key for key in keys if key.findings or verbose]
     hidden = len(keys) - len(shown)
     rows = [
@@ -49,11 +46,17 @@ def key_table(view: ByKey, summary: SummaryRecord, terminal: Terminal, *, server
         for key in shown
     ]
     headers = ["fingerprint", "type", "bits", "hosts", "findings", "which"]
-    sentence = (
-        f"{count(hidden, 'host key')} without a finding: {'it is' if hidden == 1 else 'they are'} listed with -v."
-    )
-    return fleet_table(
-        headers, rows, summary, terminal, servers=servers, right=(2, 3), left_out=sentence if hidden else ""
+    listed = "it is" if hidden == 1 else "they are"
+    sentence = f"{count(hidden, 'host key')} without a finding: {listed} listed with -v."
+    return group_table(
+        headers,
+        rows,
+        view,
+        terminal,
+        right=(2, 3),
+        below=2,
+        shortened=(("type", 15), ("fingerprint", 20)),
+        left_out=sentence if hidden else "",
     )
 
 
@@ -62,9 +65,9 @@ def _words(id: str, agree: bool | None) -> str:
     return f"{reason} (one machine or clones)" if reason == "shared" and agree else reason
 
 
-def host_table(view: ByHost, summary: SummaryRecord, terminal: Terminal, *, servers: int, verbose: bool = False) -> str:
+def _hosts(view: HostView, terminal: Terminal, verbose: bool) -> str:
     """Return the table of findings above a note, and with `verbose` all."""
-    hosts = view.document(summary).hosts
+    hosts = view.report.hosts
     rows = [
         [
             host.host,
@@ -92,11 +95,21 @@ def host_table(view: ByHost, summary: SummaryRecord, terminal: Terminal, *, serv
         left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
     elif not rows and view.has_keys:
         left_out = "No shared or broken key or group was found; sizes and algorithms are what `sshprobe grade` judges."
-    return fleet_table(
+    return group_table(
         headers,
         [[escape_unprintable(cell) for cell in row] for row in rows],
-        summary,
+        view,
         terminal,
-        servers=servers,
+        below=2,
+        shortened=(("name", 7), ("answer", 16), ("finding", 20), ("host", 20)),
         left_out=left_out,
     )
+
+
+def _render(view: View, terminal: Terminal, verbose: bool) -> str:
+    if isinstance(view, AlgorithmView):
+        return _algorithms(view, terminal, verbose)
+    return _keys(view, terminal, verbose) if isinstance(view, KeyView) else _hosts(view, terminal, verbose)
+
+
+FORMAT = ViewFormat(_render, suffixes=("", ".txt"))

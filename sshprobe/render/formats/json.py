@@ -1,0 +1,15 @@
+"""A view as JSON, for programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from sshprobe.render.formats.format import View, ViewFormat
+from sshprobe.render.text.terminal import Terminal
+
+
+def _render(view: View, terminal: Terminal, verbose: bool) -> str:
+    return msgspec.json.encode(view.report).decode("utf-8") + "\n"
+
+
+FORMAT = ViewFormat(_render, suffixes=(".json",))
