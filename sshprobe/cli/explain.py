@@ -29,7 +29,7 @@ def explain(name: str) -> None:
     from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker, marker_names, names
     from sshprobe.grading import finding_types, version_hints, weakness_meanings
 
-    asked, types, codes = name, finding_types(), weakness_meanings()
+    given, types, codes = name, finding_types(), weakness_meanings()
     known_as = [entry for category in ALGORITHM_TYPES if (entry := lookup(category, name)) is not None]
     # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
@@ -38,7 +38,7 @@ def explain(name: str) -> None:
     if not found and extension is None and not hints:
         name = next((each.id for each in types.values() if name.lower() in each.also_called), name)
     citing = _citing(name)
-    code = next((code for code in codes if code == asked.lower()), None)
+    code = next((code for code in codes if code == given.lower()), None)
     if not found and extension is None and name not in types and not hints and not citing and code is None:
         from sshprobe.profiles import is_built_in
 
@@ -127,12 +127,12 @@ def _marker(entry: Algorithm) -> dict[str, Any]:
     }
 
 
-def _algorithm(entry: Algorithm, asked: str) -> dict[str, Any]:
+def _algorithm(entry: Algorithm, given: str) -> dict[str, Any]:
     """Return what is known of an algorithm, what is wrong with it, and what the profiles say of it."""
     from sshprobe.algorithms import aliases, mechanism, weakness_of
 
     category: Any = entry.category
-    weak, by = weakness_of(category, entry.name), mechanism(asked)
+    weak, by = weakness_of(category, entry.name), mechanism(given)
     return {
         "name": entry.name,
         "also named": aliases(entry),

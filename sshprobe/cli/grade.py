@@ -84,7 +84,7 @@ def grade(
     )
     values.check()
     line.say("comparing keys")
-    report = facts.report(search=partial(search_in_processes, told=line.keys))
+    report = facts.report(search=partial(search_in_processes, on_tested=line.keys))
     line.end()
     fleet = FleetIndex(report)
 

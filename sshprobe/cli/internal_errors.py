@@ -43,8 +43,8 @@ def words_of(error: BaseException) -> str:
     """Return one line for an exception that nothing expected, and print its traceback first with `--debug`."""
     if is_debugging():
         traceback.print_exception(error, file=sys.stderr)
-    trouble = machine_error(error)
-    return str(trouble) if trouble is not None else bug_line(error)
+    known = machine_error(error)
+    return str(known) if known is not None else bug_line(error)
 
 
 def machine_error(error: BaseException) -> MachineError | None:

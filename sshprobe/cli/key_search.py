@@ -18,11 +18,13 @@ FEW = 64
 _AT_ONCE = 8
 """Keys between two messages of a process."""
 
-Told = Callable[[int, int], None]
+OnTested = Callable[[int, int], None]
 """Called with the number of keys tested so far and of all keys."""
 
 
-def search_in_processes(moduli: Sequence[bytes], test: Test, told: Told = lambda done, total: None) -> set[bytes]:
+def search_in_processes(
+    moduli: Sequence[bytes], test: Test, on_tested: OnTested = lambda done, total: None
+) -> set[bytes]:
     """Return the moduli that `test` factors, as `factored_moduli` does, by as many processes as there are cores.
 
     What a process that died, or could not be started, was to test is tested here.
@@ -30,7 +32,7 @@ def search_in_processes(moduli: Sequence[bytes], test: Test, told: Told = lambda
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     # A copy of a process with threads may hang; where processes are no copies, all would be imported again.
     if len(moduli) <= FEW or cores < 2 or sys.platform != "linux" or threading.active_count() > 1:
-        return _search_here(moduli, test, told, len(moduli))
+        return _search_here(moduli, test, on_tested, len(moduli))
     shares = [list(moduli[number::cores]) for number in range(cores)]
     found: set[bytes] = set()
     left: dict[Connection, list[bytes]] = {}
@@ -60,19 +62,19 @@ def search_in_processes(moduli: Sequence[bytes], test: Test, told: Told = lambda
                     continue
                 left[source] = left[source][number:]
                 found |= passed
-                told(len(moduli) - sum(map(len, left.values())) - len(rest), len(moduli))
+                on_tested(len(moduli) - sum(map(len, left.values())) - len(rest), len(moduli))
     finally:
         for process in processes:
             process.terminate()
             process.join()
-    return found | _search_here(rest, test, told, len(moduli))
+    return found | _search_here(rest, test, on_tested, len(moduli))
 
 
-def _search_here(moduli: Sequence[bytes], test: Test, told: Told, total: int) -> set[bytes]:
+def _search_here(moduli: Sequence[bytes], test: Test, on_tested: OnTested, total: int) -> set[bytes]:
     found: set[bytes] = set()
     for start in range(0, len(moduli), _AT_ONCE):
         found |= factored_moduli(moduli[start : start + _AT_ONCE], test)
-        told(total - len(moduli) + min(start + _AT_ONCE, len(moduli)), total)
+        on_tested(total - len(moduli) + min(start + _AT_ONCE, len(moduli)), total)
     return found
 
 

@@ -79,9 +79,9 @@ def _run(arguments: Sequence[str] | None) -> int:
             args=None if arguments is None else list(arguments), prog_name="sshprobe", standalone_mode=False
         )
         sys.stdout.flush()
-        trouble = standard_output_error()
-        if trouble is not None:
-            failed = _fail(str(trouble))
+        failure = standard_output_error()
+        if failure is not None:
+            failed = _fail(str(failure))
             return int(code or failed)
         return int(code or 0)
     except InputError as error:

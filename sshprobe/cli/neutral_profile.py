@@ -1,4 +1,4 @@
-"""What is said of hosts and names whatever a profile asks: for formats that have no profile."""
+"""Findings of hosts and facts of algorithms under no profile, for formats that have none."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
 from sshprobe.render.formats.format import AlgorithmNotes
 
-ASKS_NOTHING = Profile(id="none", title="Nothing asked", version="1", date="2026", source="sshprobe")
+NEUTRAL = Profile(id="none", title="No demands", version="1", date="2026", source="sshprobe")
 """Against it only what is weak by itself is found."""
 
 
 def findings_of(record: HostRecord, *, fleet: FleetIndex | None = None) -> list[Finding]:
     """Return what is found of a host without any profile, worst first."""
     across = [] if fleet is None else fleet_key_findings(record, fleet)
-    found = [*grade(record, ASKS_NOTHING).findings, *across]
+    found = [*grade(record, NEUTRAL).findings, *across]
     return sorted(found, key=lambda each: SEVERITIES.index(each.severity))
 
 

@@ -20,13 +20,13 @@ _PLAIN_INTERVAL = 10.0
 """Seconds between lines in a log."""
 
 _SILENCE = 1.0
-"""Seconds after which it is said that one host is waited for."""
+"""Seconds of waiting for one host before that is shown."""
 
-_WAITS = "note: the host throttles, or the connection was closed; it is asked once more, after --throttle-wait"
+_WAITS = "note: the host throttles, or the connection was closed; it is probed once more, after --throttle-wait"
 
 
 class SweepProgress:
-    """Shows how far a sweep is. Silent unless told to show."""
+    """Shows how far a sweep is. Silent unless `wanted`."""
 
     def __init__(
         self, counters: Progress, total: int, only: str, *, wanted: bool, interval: float | None = None
@@ -128,10 +128,10 @@ class SweepProgress:
 
         def write(ended: threading.Event) -> None:
             until = time.monotonic() + _SILENCE
-            told = False
+            reported = False
             while not ended.wait(0.2):
-                if self._counters.waiting and not told:
-                    told = True
+                if self._counters.waiting and not reported:
+                    reported = True
                     self.say(_WAITS)
                 if self._live is None and time.monotonic() >= until:
                     live = _live_line(lambda: f"waiting for {self._only} ...", style="dim")

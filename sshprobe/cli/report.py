@@ -106,7 +106,7 @@ def report(
     saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded))
     values.check()
     line.say("comparing keys")
-    fleet = facts.report(search=partial(search_in_processes, told=line.keys))
+    fleet = facts.report(search=partial(search_in_processes, on_tested=line.keys))
     line.end()
     chosen = _chosen(saved.hosts(), wanted, FleetIndex(fleet), line)
     if isinstance(format, HostFormat):

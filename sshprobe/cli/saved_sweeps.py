@@ -68,4 +68,4 @@ def note_superseded(latest: Latest) -> None:
         others = "" if len(silent) == 1 else f" and {len(silent) - 1:,} more"
         which = f"its record of {oldest} counts" if not others else f"earlier records count, the oldest of {oldest}"
         it_was = "it was" if not others else "they were"
-        note(f"{first}{others} told nothing when {it_was} asked last: {which}")
+        note(f"{first}{others} did not answer when {it_was} last scanned: {which}")

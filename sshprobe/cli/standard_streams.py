@@ -87,14 +87,14 @@ def guard_standard_streams() -> None:
 
 
 def forgive_standard_output() -> None:
-    """Let no trouble of standard output end this run: a file gets what matters."""
+    """Do not end this run for an error of standard output: a file has the records."""
     stream = _guarded(sys.stdout)
     if stream is not None:
         stream.forgiving = True
 
 
 def standard_output_error() -> InputError | None:
-    """Return the trouble that was forgiven. That a reader has seen enough is none."""
+    """Return the error that was forgiven, or None. A reader that stopped reading is not an error."""
     stream = _guarded(sys.stdout)
     if stream is None or stream.error is None or isinstance(stream.error, BrokenPipeError):
         return None
@@ -109,7 +109,7 @@ def give_up_standard_output() -> None:
 
 
 def is_blocked() -> bool:
-    """Whether a write to standard output or error waits for a reader, to be asked by a handler of signals."""
+    """Whether a write to standard output or error waits for a reader, for a handler of signals."""
     waiting = [stream.number for stream in _all() if stream.in_write]
     try:
         return bool(waiting) and len(select.select([], waiting, [], 0)[1]) < len(waiting)

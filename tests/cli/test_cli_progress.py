@@ -52,7 +52,7 @@ def test_a_silence_is_explained(options: tuple[str, ...]) -> None:
     os.close(ours)
     assert done.returncode == 3
     assert len(taken) == 2
-    assert said.count("or the connection was closed; it is asked once more") == (0 if options else 1)
+    assert said.count("or the connection was closed; it is probed once more") == (0 if options else 1)
 
 
 def scan_of_silence(stderr: int, *options: str, stdout: int = subprocess.PIPE, until: Callable[[], object]) -> bytes:

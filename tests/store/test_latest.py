@@ -139,7 +139,7 @@ def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.Cap
         code = main(["grade", *names, "--fail-on", "medium", "--format", "jsonl", "--profile", "mozilla-modern"])
         return code, capsys.readouterr().err
 
-    said = "note: a:22 told nothing when it was asked last: its record of 2026-11-16 counts\n"
+    said = "note: a:22 did not answer when it was last scanned: its record of 2026-11-16 counts\n"
     assert grade(bad, lines(silent("timeout", TUESDAY))) == (1, said)
     assert grade(bad, lines(silent("refused", TUESDAY))) == (
         3,
@@ -147,7 +147,7 @@ def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.Cap
     )
     two = lines(silent("timeout", TUESDAY), silent("timeout", TUESDAY, "2001:db8::1"))
     more = bad + lines(msgspec.structs.replace(host("2001:db8::1", "2026-11-15T00:00:00Z")))
-    others = said.replace("a:22", "a:22 and 1 more").replace("it was asked", "they were asked")
+    others = said.replace("a:22", "a:22 and 1 more").replace("it was", "they were")
     others = others.replace("its record of 2026-11-16 counts", "earlier records count, the oldest of 2026-11-15")
     assert grade(more, two)[1] == others
 

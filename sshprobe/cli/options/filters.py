@@ -78,7 +78,7 @@ class HostFilter(NamedTuple):
         return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
 
     def takes(self, record: HostRecord, findings: Callable[[], Iterable[Finding]]) -> bool:
-        """Say whether a host is meant. `findings`: those of all profiles and of the fleet; asked for if they decide."""
+        """Return whether a host is wanted. `findings` returns those of all profiles and the fleet; called if needed."""
         if self.statuses and record.status not in self.statuses:
             return False
         if self.grades and not any(verdict.grade in self.grades for verdict in record.verdicts):

@@ -29,16 +29,16 @@ _LIST = "`--file FILE` reads targets, one a line"
 _HOST = "hosts are arguments, as in `sshprobe scan HOST`"
 _PORTS = "`--port` names the ports, as in `--port 22,2222`"
 _FORMAT = "`--format json` or `--format jsonl` prints records"
-_WHOLE = "every target gets a whole TCP connection: leave it out"
-_SOFTWARE = "what a server runs is read from what it sends: leave it out"
-_NO_PING = "targets are not pinged first: leave it out"
-_NAMES = "the resolver of this machine is asked for names, and for nothing else: leave it out"
-_NO_SCRIPTS = "nothing is run on what is found: leave it out"
-_NO_ATTACK = "no attack is ever sent: leave it out"
-_RETRIES = "what throttles is asked again after `--throttle-wait`: leave it out"
+_WHOLE = "every probe is a full TCP connection: omit it"
+_SOFTWARE = "the software is read from what a server sends: omit it"
+_NO_PING = "targets are not pinged first: omit it"
+_NAMES = "only names are looked up, by the resolver of this machine: omit it"
+_NO_SCRIPTS = "no scripts are run on the hosts found: omit it"
+_NO_ATTACK = "no attack is ever sent: omit it"
+_RETRIES = "hosts that throttle are retried after `--throttle-wait`: omit it"
 _NO_COLOUR = "NO_COLOR=1 in the environment turns colours off"
-_QUIET = "`--no-progress` leaves the progress out; standard output has nothing but the result"
-_ADDRESS = "packets leave by the routes of this machine: leave it out"
+_QUIET = "`--no-progress` shows no progress; standard output has only the result"
+_ADDRESS = "packets follow the routes of this machine: omit it"
 
 _TABLE = (
     ("nmap and masscan", "-oX -oN -oG -oA -oS -oJ -oL -oD -oB -oU", _RECORDS),
@@ -46,39 +46,39 @@ _TABLE = (
     ("nmap", "-iR", "only what you name is scanned"),
     ("nmap", "-sS -sT -sU -sA -sW -sM -sN -sF -sX -sI -sY -sZ -sO", _WHOLE),
     ("nmap", "-sV -sC -A -O --version-intensity --version-light --version-all --osscan-guess", _SOFTWARE),
-    ("nmap", "-sn -sL -sP", "`--count` says how many targets there are, and contacts none"),
+    ("nmap", "-sn -sL -sP", "`--count` prints the number of targets and contacts none"),
     ("nmap", "-Pn -P0 -PN -PS -PA -PU -PY -PE -PP -PM -PO -PR", _NO_PING),
     ("nmap", "-R --system-dns --dns-servers", _NAMES),
     ("nmap", "-T0 -T1 -T2 -T3 -T4 -T5 --min-rate --max-rate --scan-delay --max-scan-delay", _SPEED),
     ("nmap", "--min-parallelism --max-parallelism --min-hostgroup --max-hostgroup", _SPEED),
     ("nmap", "-F --top-ports --port-ratio --exclude-ports -r", _PORTS),
-    ("nmap", "--open --reason", "records have the status of every target, and why: leave it out"),
+    ("nmap", "--open --reason", "records have the status of every target, and why: omit it"),
     ("nmap", "--script --script-args --script-args-file", _NO_SCRIPTS),
-    ("nmap and masscan", "--excludefile", "`--exclude-file FILE` names what is left alone"),
+    ("nmap and masscan", "--excludefile", "`--exclude-file FILE` names hosts that are never contacted"),
     ("nmap", "--max-retries", _RETRIES),
     ("nmap", "--max-rtt-timeout --min-rtt-timeout --initial-rtt-timeout", "`--connect-timeout` is in seconds"),
     ("nmap", "-D -S -e -g --source-port --spoof-mac --proxies --ttl --mtu", _ADDRESS),
-    ("nmap", "--append-output", "`--resume FILE` goes on with a sweep"),
-    ("nmap", "-V", "`sshprobe --version` says the version"),
+    ("nmap", "--append-output", "`--resume FILE` resumes a scan"),
+    ("nmap", "-V", "`sshprobe --version` prints the version"),
     ("nmap and ssh-audit", "-d -dd -dddd", "`--verbose` shows everything that was seen"),
     ("nmap and ssh-audit", "-n", _NAMES + "; " + _NO_COLOUR),
     ("masscan", "--ports", _PORTS),
-    ("masscan", "--banners --wait --adapter-ip --adapter-port --router-mac", "leave it out"),
+    ("masscan", "--banners --wait --adapter-ip --adapter-port --router-mac", "omit it"),
     ("masscan", "--readscan", "`--inventory FILE` reads what `masscan -oJ` wrote"),
     ("ssh-audit", "-T --targets", _LIST),
-    ("ssh-audit", "-P --policy", "`--profile ID` or `--profile FILE` is what to grade against"),
+    ("ssh-audit", "-P --policy", "`--profile ID` or `--profile FILE` names the profile"),
     ("ssh-audit", "-L --list-policies", "`sshprobe profiles list` lists the profiles"),
     ("ssh-audit", "-M --make-policy", "`sshprobe profiles make` makes a profile"),
     ("ssh-audit", "-jj --level", _FORMAT + ", `--verbose` prints more"),
     ("ssh-audit", "-b --batch", _FORMAT),
     ("ssh-audit", "--no-colors --no-color", _NO_COLOUR),
-    ("ssh-audit", "-1 -2 --ssh1 --ssh2", "what a server speaks is found out: leave it out"),
+    ("ssh-audit", "-1 -2 --ssh1 --ssh2", "both versions are probed: omit it"),
     ("ssh-audit", "--client-audit", "clients are not audited"),
-    ("ssh-audit", "--gex-test", "`--depth full`, the default, asks for groups of all sizes"),
+    ("ssh-audit", "--gex-test", "`--depth full`, the default, probes groups of all sizes"),
     ("ssh-audit", "-m --manual", "`sshprobe scan --help` lists the options"),
     ("ssh-audit", "--dheat --conn-rate-test", _NO_ATTACK),
     ("ssh-audit", "--skip-rate-test", _NO_ATTACK),
-    ("ssh-audit", "--lookup", "`sshprobe explain ALGORITHM` says what one is"),
+    ("ssh-audit", "--lookup", "`sshprobe explain ALGORITHM` explains one"),
     ("ssh-audit", "--get-hardening-guide --list-hardening-guides", "`--fix` prints what to change on each host"),
     ("ssh-audit and httpx", "-t -threads --threads", "`--timeout` is in seconds, `--concurrency` is hosts at once"),
     ("ssh-audit, naabu and httpx", "-l -list --list", _LIST),
@@ -86,26 +86,26 @@ _TABLE = (
     ("naabu and httpx", "-host --host -u -target --target", _HOST),
     ("naabu and httpx", "-output -oa -output-all", _RECORDS),
     ("naabu", "-port -ports -tp -top-ports -ep -exclude-ports -pf -ports-file", _PORTS),
-    ("naabu and httpx", "-eh -exclude-hosts -e -exclude -deny", "`--exclude HOST` is left alone"),
-    ("naabu", "-ef -exclude-file", "`--exclude-file FILE` names what is left alone"),
+    ("naabu and httpx", "-eh -exclude-hosts -e -exclude -deny", "`--exclude HOST` is never contacted"),
+    ("naabu", "-ef -exclude-file", "`--exclude-file FILE` names hosts that are never contacted"),
     ("naabu and httpx", "-rate -rl -rate-limit --rate-limit -rlm -delay", "`--rate` is hosts started a second"),
     ("naabu and httpx", "-sa -scan-all-ips -pa -probe-all-ips", "`--all-addresses` scans each address of a name"),
     ("naabu", "-iv -ip-version", "`-4` and `-6` choose the addresses of names"),
     ("naabu and httpx", "-timeout", "`--timeout` is in seconds"),
     ("naabu and httpx", "-retries --retries", _RETRIES),
-    ("naabu and httpx", "-resume", "`--resume FILE` goes on with the sweep in FILE"),
+    ("naabu and httpx", "-resume", "`--resume FILE` resumes the scan in FILE"),
     ("naabu and httpx", "-stats -si -stats-interval", "`--stats SECONDS` prints a line of progress"),
     ("naabu and httpx", "-silent --silent", _QUIET),
     ("naabu and httpx", "-nc -no-color", _NO_COLOUR),
     ("naabu and httpx", "-verbose -debug", "`--verbose` shows everything that was seen"),
-    ("naabu and httpx", "-version", "`sshprobe --version` says the version"),
-    ("naabu", "-ping -verify -passive -wn -with-host-discovery -sn -stream -s -scan-type", "leave it out"),
+    ("naabu and httpx", "-version", "`sshprobe --version` prints the version"),
+    ("naabu", "-ping -verify -passive -wn -with-host-discovery -sn -stream -s -scan-type", "omit it"),
     ("naabu", "-nmap -nmap-cli", _NO_SCRIPTS),
     ("naabu and httpx", "-r -resolvers", _NAMES),
     ("naabu and httpx", "-i -interface -proxy -http-proxy -source-ip", _ADDRESS),
-    ("naabu and httpx", "-up -update -duc -disable-update-check", "pip updates sshprobe: leave it out"),
+    ("naabu and httpx", "-up -update -duc -disable-update-check", "pip updates sshprobe: omit it"),
     ("httpx", "-sc -status-code -td -tech-detect -title -server -web-server -ip -cname -probe -cdn", _SOFTWARE),
-    ("httpx", "-fr -follow-redirects -fc -mc -path -x -H -header -http2 -tls-probe", "there is no HTTP: leave it out"),
+    ("httpx", "-fr -follow-redirects -fc -mc -path -x -H -header -http2 -tls-probe", "there is no HTTP: omit it"),
 )
 
 FOREIGN_OPTIONS = [ForeignOption(*row) for row in _TABLE]

@@ -2,7 +2,7 @@
 
 The command line comes before the environment, that before what is saved, and that before defaults, with three
 exceptions for what would surprise: exclusions add up, options that stand for each other displace each other, and a
-saved `--yes` was said of the saved targets alone.
+saved `--yes` holds for the saved targets alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "debug", "hel
 """Parameters that are of one run only."""
 
 ADDED = ("exclude", "exclude_files")
-"""Who is not to be contacted is not contacted, wherever that was said."""
+"""Exclusions of all places add up."""
 
 _JOINED = frozenset({"ports"})
 """Repeatable, and saved as one word, as it was when it was not."""

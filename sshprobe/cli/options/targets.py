@@ -95,7 +95,7 @@ class ChosenTargets:
 
             more.append(
                 targets_of_records(
-                    # A status is asked for to ask again: how it went the last time is what is meant.
+                    # `--status` selects hosts to retry, so the last attempt counts, also one without an answer.
                     read_records(
                         self.records, stdin=stdin, several=note_superseded, silence_counts=bool(self.statuses)
                     ),
