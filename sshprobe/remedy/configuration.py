@@ -39,12 +39,14 @@ def check_release(version: str) -> str:
     if not known or not (
         in_openssh(f"{OLDEST_OPENSSH}..{NEWEST_OPENSSH}", number)  # both ends included
     ):
-        raise InputError(f"`{version}` is no release of OpenSSH that we know: {OLDEST_OPENSSH} to {NEWEST_OPENSSH}")
+        raise InputError(
+            f"`{version}` is not a release of OpenSSH that sshprobe knows: {OLDEST_OPENSSH} to {NEWEST_OPENSSH}"
+        )
     return number
 
 
 def sshd_config(profile: Profile, version: str) -> list[str]:
-    """Lines of sshd_config(5), each after a comment with its place in the document.
+    """Return lines of sshd_config(5), each after a comment with its place in the document.
 
     `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot do what the profile demands: fewer lines
     than the profile has would pass for all of it.
@@ -80,7 +82,7 @@ def sshd_config(profile: Profile, version: str) -> list[str]:
 
 
 def ssh_config(profile: Profile, version: str) -> list[str]:
-    """The same for a client, as lines of ssh_config(5)."""
+    """Return the same for a client, as lines of ssh_config(5)."""
     release = check_release(version)
     lines: list[str] = []
     problems: list[str] = []
@@ -146,7 +148,7 @@ def _server_compression(profile: Profile, release: str, problems: list[str]) -> 
 
 
 def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list[str]:
-    """Before 7.0 sshd has no HostKeyAlgorithms: a key type is offered where there is a HostKey line."""
+    """Return HostKey lines: before 7.0 sshd has no HostKeyAlgorithms, and offers the types that have such a line."""
     rule = profile.host_key
     assert rule is not None
     found = known_names(profile, "host_key", release)

@@ -88,7 +88,7 @@ NOT_BROUGHT = "would come with what is compiled in"
 
 
 def dropbear_version(observation: Observation) -> tuple[int, int] | None:
-    """(2022, 83) of "SSH-2.0-dropbear_2022.83"; None for other software and for one that has no localoptions.h."""
+    """Return (2022, 83) for "SSH-2.0-dropbear_2022.83"; None for other software and without localoptions.h."""
     found = observation.identification
     if found is None or not found.software.lower().startswith("dropbear"):
         return None
@@ -99,7 +99,7 @@ def dropbear_version(observation: Observation) -> tuple[int, int] | None:
 
 
 def dropbear_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """All steps that may help."""
+    """Yield all steps that may help."""
     version = dropbear_version(context.observation)
     assert version is not None
     for category in ALGORITHM_TYPES:
@@ -113,9 +113,9 @@ def _definitions(
 ) -> Iterator[Step]:
     found = context.offered[category]
     offered = [name for offer in found.values() for name in offer.names]
-    costly = [name for name in offered if canonical(category, name) in context.to_remove[category]]
+    gone = [name for name in offered if canonical(category, name) in context.to_remove[category]]
     known = [each for each in DEFINITIONS if each.category == category and each.since <= version]
-    taken = _taken(known, offered, costly, ())
+    taken = _taken(known, offered, gone, ())
     lists = [names for names in seen_lists(context.observation, category) if names]
     left = [[name for name in names if not any(each.covers(name) for each in taken)] for names in lists]
     if taken and not all(not_waived(context, category, names) for names in left):
@@ -123,30 +123,30 @@ def _definitions(
         # stays.
         steps, good, bad = _added(context, category, known)
         # Where nothing can be, no list loses its last name, nor its last sound one beside what is waived.
-        sound = [not_waived(context, category, [name for name in names if name not in costly]) for names in lists]
+        sound = [not_waived(context, category, [name for name in names if name not in gone]) for names in lists]
         kept = [not_waived(context, category, names) if had else names for names, had in zip(left, sound, strict=True)]
         if not good and not all(kept):
             return
         yield from steps
-        taken = _taken(known, [*offered, *bad], [*costly, *bad], good)
+        taken = _taken(known, [*offered, *bad], [*gone, *bad], good)
     if category == "kex" and context.needs_post_quantum:
         yield from _post_quantum(before, known)
     for each in taken:
-        why = reasons_to_go(before, category, [name for name in costly if each.covers(name)])
-        also = sorted(name for name in offered if each.covers(name) and name not in costly)
+        why = reasons_to_go(before, category, [name for name in gone if each.covers(name)])
+        also = sorted(name for name in offered if each.covers(name) and name not in gone)
         if also:
             why = (*why, f"{', '.join(also)}: there is no definition for one without the other")
         yield _define(each.name, 0, partial(_without, definition=each), why or (NOT_BROUGHT,))
 
 
 def _taken(
-    known: list[Definition], offered: Sequence[str], costly: Sequence[str], kept: Sequence[str]
+    known: list[Definition], offered: Sequence[str], gone: Sequence[str], kept: Sequence[str]
 ) -> list[Definition]:
-    """Definitions that together take all costly names, with as little else as can be, and none of `kept`."""
+    """Return definitions that together remove all names of `gone`, as few others as possible, and none of `kept`."""
     left, taken = list(offered), []
-    for name in costly:
+    for name in gone:
         candidates = [each for each in known if each.covers(name) and not any(map(each.covers, kept))]
-        best = min(candidates, key=lambda each: sum(each.covers(o) and o not in costly for o in left), default=None)
+        best = min(candidates, key=lambda each: sum(each.covers(o) and o not in gone for o in left), default=None)
         if name in left and best is not None:
             taken.append(best)
             left = [other for other in left if not best.covers(other)]
@@ -156,7 +156,7 @@ def _taken(
 def _added(
     context: RemedyContext, category: AlgorithmType, known: list[Definition]
 ) -> tuple[list[Step], list[str], list[str]]:
-    """Steps that compile something in; of what they bring, the names that the profile allows, and the others."""
+    """Return steps that compile something in, the names they bring that the profile allows, and the others."""
     rule = context.profile.algorithms(category)
     steps: list[Step] = []
     good: list[str] = []
@@ -172,7 +172,7 @@ def _added(
 
 
 def _without(observation: Observation, *, definition: Definition) -> Observation:
-    """Offer nothing that a definition is about, whatever was compiled in before."""
+    """Return the observation without all that a definition is about, whatever was compiled in before."""
     there = [name for offer in offers(observation, definition.category).values() for name in offer.names]
     gone = {canonical(definition.category, name) for name in there if definition.covers(name)}
     changed = without_names(observation, definition.category, gone)
@@ -181,7 +181,7 @@ def _without(observation: Observation, *, definition: Definition) -> Observation
 
 
 def _post_quantum(before: Verdict, known: list[Definition]) -> Iterator[Step]:
-    """The first hybrid that this version has: ML-KEM of 2025.88, or sntrup761 of 2025.87."""
+    """Yield the step for the first hybrid of this version: ML-KEM of 2025.88, or sntrup761 of 2025.87."""
     found = [finding for finding in before.findings if finding.id == "kex.no_post_quantum"]
     for each in known:
         brings = [name for name in ("mlkem768x25519-sha256", "sntrup761x25519-sha512") if each.covers(name)]

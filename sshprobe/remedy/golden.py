@@ -20,11 +20,17 @@ from sshprobe.profiles import Profile, parse_profile
 
 
 def golden_profile(observation: Observation, id: str | None = None, *, exact: bool = False) -> str:
-    """The TOML of a profile that allows what this host offers and nothing weaker, with a comment on all that is weak.
+    """Return the TOML of a profile that allows what this host offers, with a comment on each weak name.
 
-    `id`: of the profile; by default made of the host's name. `exact`: it forbids the rest, be it stronger. Raises
-    `InputError`, saying why, for a host that was not observed in full or is no example: the profile that comes out is
-    one that this host complies with, always.
+    The host complies with the profile, always.
+
+    Arguments:
+        observation: the host, observed in full.
+        id: of the profile; by default made of the host's name.
+        exact: forbid the rest, even what is stronger.
+
+    Raises:
+        InputError: the host was not observed in full, or is not an example.
     """
     _refuse(observation)
     lines = [*_head(observation, id), *_protocol(observation)]
@@ -45,7 +51,7 @@ def golden_profile(observation: Observation, id: str | None = None, *, exact: bo
         raise InputError(f"{_place(observation)} was not observed in full: {', '.join(verdict.not_observed)}")
     if verdict.compliant is not True:
         wrong = [f"{each.id} {each.algorithm or ''}".strip() for each in verdict.findings if each.deviation]
-        raise InputError(f"{_place(observation)} is no example for others: {', '.join(wrong)}")
+        raise InputError(f"{_place(observation)} is not an example for others: {', '.join(wrong)}")
     return "\n".join([*_remarks(observation, profile), text])
 
 
@@ -59,7 +65,7 @@ def _refuse(observation: Observation) -> None:
     if observation.several_servers:
         raise InputError(f"{place} is several servers: connections met different ones")
     if accepted_without_credential(observation):
-        raise InputError(f"{place} is no example for others: it logs in without any credential")
+        raise InputError(f"{place} is not an example for others: it logs in without any credential")
     for key in observation.host_keys or ():
         if key.signature_verified is not True:
             raise InputError(f"{place} was not observed in full: its {key.type} host key was not proven")
@@ -123,7 +129,7 @@ def _algorithms(observation: Observation, category: AlgorithmType, *, exact: boo
 
 
 def _required(names: list[str], offered: list[str]) -> Iterator[str]:
-    """What the list has as a whole: without it another server is weaker, be each of its names allowed."""
+    """Yield what the list has as a whole: a server without it is weaker, even if all its names are allowed."""
     found = [
         *(["post-quantum"] if has_post_quantum(names) else []),
         *(["strict-kex"] if offers_strict_kex(offered) else []),
@@ -181,7 +187,7 @@ def _authentication(observation: Observation) -> list[str]:
 
 
 def _remarks(observation: Observation, profile: Profile) -> Iterator[str]:
-    """What a verdict on the host itself finds all the same: to allow it makes nothing stronger."""
+    """Yield what a verdict on the host itself still finds: to allow something does not make it stronger."""
     yield "# What this host offers, no more. Read it before others are held to it."
     found = [each for each in assess(observation, profile).findings if each.severity != "note"]
     if found:

@@ -46,7 +46,7 @@ def with_hints(verdict: Verdict, observation: Observation, profile: Profile, *, 
 
 
 def advise(finding: Finding, context: RemedyContext) -> str | None:
-    """One line for people: a line of sshd_config, a command, or plain words. None where nothing need be done."""
+    """Return one line for people: of sshd_config, a command, or plain words. None where there is nothing to do."""
     kind = finding.id.partition(".")[2]
     openssh = context.platform is not None
     if finding.id == "kex.no_post_quantum":
@@ -159,14 +159,14 @@ def _banner(context: RemedyContext, openssh: bool) -> str:
 
 
 def _user_keys(finding: Finding, openssh: bool) -> str:
-    """No line of `--fix`: whose keys sign how is not seen, so it could lock somebody out."""
+    """Return words, never a line of `--fix`: a scan does not see the keys of users, and a line could lock them out."""
     if not openssh:
         return f"do not accept {finding.observed} of users' keys"
     return f"PubkeyAcceptedAlgorithms -{finding.observed.replace(', ', ',')}, once no user's key needs it"
 
 
 def _speak_ssh2_alone(finding: Finding, context: RemedyContext, openssh: bool) -> str:
-    """OpenSSH has SSH-2 since 2.0 (June 2000). One that says 1.5 may have it, and no host key for it.
+    """Return what to do about SSH-1. OpenSSH has SSH-2 since 2.0 (June 2000): one that says 1.5 may lack the host key.
 
     sshd has no SSH-1 from 7.4 on, and ignores `Protocol` (servconf.c). ssh-keygen has `-t`, and RSA keys for SSH-2,
     from 2.5 on.
@@ -190,7 +190,7 @@ def _speak_ssh2_alone(finding: Finding, context: RemedyContext, openssh: bool) -
 
 
 def _post_quantum(context: RemedyContext, openssh: bool) -> str | None:
-    """What to offer, if the profile takes any without a finding: one that it does not is no advice."""
+    """Return what to offer, if the profile allows any. None otherwise: what brings a finding is not advice."""
     taken = [name for name in QUANTUM if takes(context.profile, "kex", name, strict=context.strict)]
     if not openssh:
         return _offer(taken) or None
@@ -206,7 +206,7 @@ def _post_quantum(context: RemedyContext, openssh: bool) -> str | None:
 
 
 def _offer(names: list[str]) -> str:
-    """Say of the first two that are two to offer them: one algorithm has several names."""
+    """Return the words to offer the first two algorithms: one may have several names."""
     chosen = list({canonical("kex", name): name for name in reversed(names)}.values())[::-1][:2]
     return f"offer {' or '.join(chosen)}" if chosen else ""
 
@@ -244,7 +244,7 @@ def _new_key(finding: Finding, context: RemedyContext) -> str:
 
 
 def _since(context: RemedyContext, category: AlgorithmType) -> str:
-    """With which release it can be done, where this one cannot."""
+    """Return which release can do it, where this one cannot."""
     keyword, since = KEYWORDS[category]
     if category == "host_key":
         found, new = host_key_plan(context)

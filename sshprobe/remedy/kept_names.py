@@ -36,12 +36,12 @@ program that the line goes through (the templates of Ansible), be they waived or
 
 
 def has_keyword(context: RemedyContext, category: AlgorithmType) -> bool:
-    """Whether this release of OpenSSH has the option for a class. A release that hides itself is taken as recent."""
+    """Return whether this release of OpenSSH has the option for a class. A hidden release counts as a recent one."""
     return in_openssh(KEYWORDS[category][1], context.version) is not False
 
 
 def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    """The names left when the costly ones go, in the server's order.
+    """Return the names left when the others go, in the server's order.
 
     Where that leaves nothing but what is waived, or nothing that the next older release of OpenSSH speaks, names that
     the profile allows and this release knows join them. Empty: there are none, or a host key has to be made first
@@ -73,7 +73,7 @@ def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
 
 
 def host_key_plan(context: RemedyContext) -> tuple[list[str], str | None]:
-    """The host key algorithms to offer, and the one of them, if any, whose key has to be made first.
+    """Return the host key algorithms to offer, and the one, if any, whose key must be made first.
 
     A key that is there and signs another way comes before a new one: the RSA key of ssh-rsa makes rsa-sha2-512 too.
     """
@@ -96,12 +96,12 @@ def host_key_plan(context: RemedyContext) -> tuple[list[str], str | None]:
 
 
 def proves_keys(name: str) -> bool:
-    """Whether a scan computes the exchange, and so can check what the host keys sign."""
+    """Return whether a scan computes the exchange, and so can check what the host keys sign."""
     return not name.startswith("sntrup")
 
 
 def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
-    """The sshd_config line that leaves the remaining algorithms, or None where there is none to write."""
+    """Return the line of sshd_config that keeps the remaining algorithms, None where there is none to write."""
     if category == "compression":
         # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
         value = "no" if "zlib@openssh.com" in context.to_remove[category] else "delayed"
@@ -114,7 +114,7 @@ def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
 
 
 def no_gss_refused(context: RemedyContext) -> str | None:
-    """Why `GSSAPIKeyExchange no`, the one option for all exchanges by GSS-API, is not given; None where it is.
+    """Return why `GSSAPIKeyExchange no`, the one option for all exchanges by GSS-API, is not given; None where it is.
 
     It is given where others are left, and where no waiver covers one of those that it takes.
     """
@@ -132,7 +132,7 @@ def no_gss_refused(context: RemedyContext) -> str | None:
 
 
 def first_release(context: RemedyContext, category: AlgorithmType) -> str:
-    """The first release that has what the profile allows, and that locks no client of the next older one out."""
+    """Return the first release with what the profile allows that locks out no client of the next older release."""
     rule = context.profile.algorithms(category)
     version = context.version
     entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
@@ -212,7 +212,7 @@ def _kept(context: RemedyContext, category: AlgorithmType) -> list[str]:
 
 
 def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    """Sound names that the profile allows and this release knows; its defaults where the profile does not say."""
+    """Return sound names that the profile allows and this release knows; its defaults where the profile is silent."""
     rule = context.profile.algorithms(category)
     version = context.version
     forbidden = () if rule is None else rule.words.items()
@@ -237,6 +237,6 @@ def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
 
 
 def _first(releases: Iterable[str]) -> str | None:
-    """The lowest of cells like "6.2+"."""
+    """Return the lowest of cells like "6.2+"."""
     first = {cell[:-1] for cell in releases if cell.endswith("+")}
     return min(first, key=lambda text: tuple(map(int, text.split("."))), default=None)

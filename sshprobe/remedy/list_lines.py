@@ -108,7 +108,7 @@ def place(profile: Profile, rule: Rule, *, where: str = "") -> list[str]:
 
 
 def _required(profile: Profile, found: list[str], release: str, problems: list[str]) -> Iterator[str]:
-    """What the profile asks of the list of key exchanges as a whole. No line of a configuration brings it about."""
+    """Yield what the profile requires of the list of key exchanges as a whole: no line can bring it about."""
     rule = profile.kex
     assert rule is not None
     if "post-quantum" in rule.require and not has_post_quantum(found):
@@ -129,7 +129,7 @@ def _has_strict_kex(release: str) -> bool:
 
 
 def _by_default(category: AlgorithmType, release: str) -> list[str]:
-    """What this release offers without a line of configuration, in the order of the alphabet."""
+    """Return what this release offers without a line of configuration, in the order of the alphabet."""
     return [
         name
         for name in names(category)

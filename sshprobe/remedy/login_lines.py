@@ -17,7 +17,7 @@ from sshprobe.remedy.login_methods import (
 
 
 def server_login(profile: Profile, release: str, problems: list[str]) -> list[str]:
-    """Lines of sshd_config(5) on methods, the banner and users' keys. What cannot be had goes into `problems`."""
+    """Return lines of sshd_config(5) for methods, banner and users' keys. `problems` gets what cannot be done."""
     return [*_server_authentication(profile, release, problems), *_banner(profile), *_user_keys(profile, release)]
 
 
@@ -62,7 +62,7 @@ def _user_keys(profile: Profile, release: str) -> list[str]:
 
 
 def client_login(profile: Profile, release: str, problems: list[str]) -> list[str]:
-    """Lines of ssh_config(5) on methods. What cannot be had goes into `problems`, in words."""
+    """Return lines of ssh_config(5) for methods. `problems` gets what cannot be done, in words."""
     rule = profile.authentication
     if rule is None:
         return []

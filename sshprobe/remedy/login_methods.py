@@ -51,12 +51,12 @@ _WHERE = "`sshd -T | grep -i authenticationmethods`, and the Match blocks"
 
 
 def keyboard_line(release: str | None) -> str:
-    """The line that switches keyboard-interactive off, by the name that a release of OpenSSH knows."""
+    """Return the line that switches keyboard-interactive off, by the name that a release of OpenSSH knows."""
     return CHALLENGE_RESPONSE if in_openssh("8.7+", release) is False else KEYBOARD
 
 
 def chain_lines(rule: AuthenticationRule, on: Iterable[str], release: str | None) -> list[str]:
-    """Lines for the chain that the document itself writes, with what switches its steps on; none if it writes none.
+    """Return lines for the chain that the document itself has, with what switches its steps on; none if it has none.
 
     `on`: methods that are known to be on.
     """
@@ -72,7 +72,7 @@ def chain_lines(rule: AuthenticationRule, on: Iterable[str], release: str | None
 
 
 def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list[str]:
-    """sshd_config lines after which `methods` are no longer offered; none where no other would be left."""
+    """Return sshd_config lines that end the offer of `methods`; none where no other method would be left."""
     rule = context.profile.authentication
     version = context.version
     allowed = set() if rule is None else set(rule.passing)
@@ -100,12 +100,12 @@ def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list
 
 
 def caution(lines: Sequence[str]) -> str:
-    """What has to be so before the lines are applied."""
+    """Return what must be true before the lines are applied."""
     return YOUR_KEY if not lines or "password" not in lines[-1] else KEY_AND_PASSWORD
 
 
 def beside(lines: Sequence[str]) -> Iterator[str]:
-    """What has to be read beside the lines: comments without their sign."""
+    """Yield what must be read beside the lines: comments without their sign."""
     off = [line for line in lines if line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD)]
     if off:
         what, locks = ("this", "the line locks") if len(off) == 1 else ("one of these", "they lock")
@@ -121,7 +121,7 @@ def beside(lines: Sequence[str]) -> Iterator[str]:
 
 
 def in_one_line(lines: Sequence[str]) -> str:
-    """The lines with what has to be known about them, for a finding."""
+    """Return the lines with what to know about them, for a finding."""
     text = "; ".join(lines)
     if ONLY_PUBLIC_KEYS in lines:
         return f"{text} (ends a second factor, which cannot be seen: where one is required today, {SECOND_FACTOR})"

@@ -40,7 +40,7 @@ from sshprobe.remedy.what_if import (
 
 
 def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """All steps that may help: `minimal_steps` finds out which do."""
+    """Yield all steps that may help: `minimal_steps` finds out which do."""
     yield from _protocol(context, before)
     for category in ALGORITHM_TYPES:
         if category == "kex":
@@ -65,7 +65,7 @@ def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """The one option for all of them."""
+    """Yield the step for all key exchanges by GSS-API: they have one option."""
     found = context.offered["kex"]
     gss = {same for same in found if same.startswith("gss-")}
     gone = gss & context.to_remove["kex"]
@@ -156,7 +156,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """A line where there must be no banner. What to write into one is for its owner: no line promises it."""
+    """Yield a line where there must be no banner. The text of a banner is up to its owner: no line brings it."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:
         yield config_step(

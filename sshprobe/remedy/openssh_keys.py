@@ -46,7 +46,7 @@ def host_key_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _made_key(context: RemedyContext, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
-    """A key is made, its HostKey line given, and all else left out, in one step: none of it is of use alone."""
+    """Return one step that makes a key, adds its HostKey line and removes the rest: no part of it helps alone."""
     platform = context.platform or UNNAMED
     key = new_key(made, context.profile, replaces=False, platform=platform)
     there = context.observation.server_host_key_algorithms or ()

@@ -34,7 +34,7 @@ PLACES = {"openssh_for_windows": r"its options are in %ProgramData%\ssh\sshd_con
 
 
 def other_server_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """What to change, in words, and what it comes to."""
+    """Yield the steps, in words."""
     yield from _protocol(context, before)
     yield from _algorithms(context, before)
     yield from _sizes(context, before)
@@ -42,7 +42,7 @@ def other_server_steps(context: RemedyContext, before: Verdict) -> Iterator[Step
 
 
 def preamble(observation: Observation, steps: list[Step]) -> str | None:
-    """Where the software has its options, or that it has none for the algorithms that are to go."""
+    """Return where the software has its options, or that it has none for the algorithms that should go."""
     found = observation.identification
     software = "" if found is None else found.software.lower()
     place = next((words for name, words in PLACES.items() if software.startswith(name)), None)

@@ -59,7 +59,7 @@ _COMMENTS: tuple[tuple[re.Pattern[str], Platform], ...] = (
 
 
 def platform_of(observation: Observation) -> Platform | None:
-    """The system of a server that says a release of OpenSSH as a known system writes it; None for all others."""
+    """Return the system of a server that names a release of OpenSSH as a known system does; None for all others."""
     found = observation.identification
     return None if found is None else _platform(found.software, found.comments)
 

@@ -27,7 +27,7 @@ NAMED = 24
 
 
 def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool) -> bool:
-    """Whether an algorithm that a server adds costs nothing under a profile. An unknown name always costs."""
+    """Return whether a server can add an algorithm without a finding. An unknown name always brings one."""
     rule = profile.algorithms(category)
     if weakness_of(category, name) is not None:
         return False
@@ -44,7 +44,7 @@ def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool)
 def would_be_empty(
     observation: Observation, category: AlgorithmType, gone: Collection[str], waived: Collection[str] = ()
 ) -> bool:
-    """Whether some list that was seen has no name left, or only `waived` ones, when the `gone` ones go.
+    """Return whether a list that was seen has no name left, or only `waived` ones, without the names of `gone`.
 
     Both are canonical names.
     """
@@ -59,7 +59,7 @@ def would_be_empty(
 
 
 def others(observation: Observation, profile: Profile, category: AlgorithmType) -> list[str]:
-    """One or two algorithms that the profile allows and that bring nothing wrong; each a different one.
+    """Return one or two different algorithms that the profile allows and that bring no finding.
 
     Without strict key exchange none that Terrapin works on. None whose size would have to be seen, but for RSA where a
     key that is large enough was: the key that signs over SHA-1 signs over SHA-2 too.
@@ -96,7 +96,7 @@ def choose(
     *,
     strict: bool,
 ) -> list[str] | None:
-    """What to offer in place of the `gone` names. None: nothing need be; empty: something, and there is nothing.
+    """Return what to offer in place of `gone`. None: nothing is needed; empty: something is, and there is nothing.
 
     Something is needed where a list would be left without a name, and where a profile that requires a post-quantum
     exchange would lose the last one.
@@ -111,7 +111,7 @@ def choose(
 
 
 def loses_post_quantum(observation: Observation, profile: Profile, gone: Collection[str]) -> bool:
-    """Whether a profile requires a post-quantum exchange, and all that there are go."""
+    """Return whether a profile requires a post-quantum exchange, and all that the server offers go."""
     had = observation.kex_algorithms or ()
     if profile.kex is None or "post-quantum" not in profile.kex.require or not has_post_quantum(had):
         return False
@@ -142,7 +142,7 @@ def post_quantum_exchanges(
 def in_place_of(
     observation: Observation, category: AlgorithmType, gone: Collection[str], chosen: list[str] | None
 ) -> str | None:
-    """The same in words; None where the gone names can go alone."""
+    """Return the same in words; None where nothing has to take their place."""
     if chosen is None:
         return None
     found = _names(observation, category, gone)
@@ -153,7 +153,7 @@ def in_place_of(
 
 
 def last_over_sha2(observation: Observation, gone: Collection[str], waived: Collection[str]) -> set[str]:
-    """The gone host key algorithms that had better stay: those over SHA-2 where SHA-1 alone would be left.
+    """Return the host key algorithms of `gone` that must stay: those over SHA-2, where only SHA-1 would be left.
 
     It is so of documents that know no others. Where all that would be left is waived, another joins it.
     """

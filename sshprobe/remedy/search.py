@@ -39,7 +39,7 @@ KEYS = "# If `sshd -T | grep -i ^hostkey` shows another file than {}, take that 
 def remedy(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> Remedy:
-    """What to change, with the verdict on the observation as it will then be.
+    """Return what to change, with the verdict on the observation as it will then be.
 
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
     software there is advice in plain words. `fleet`: what the keys of other hosts say is fixed too.
@@ -179,7 +179,7 @@ class _Projections:
 
 
 def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
-    """Id and algorithm of findings of `after` that cost something and are not in `before`.
+    """Return id and algorithm of the findings of `after` that cost something and are not in `before`.
 
     `kex.no_strict_kex` after `kex.terrapin` is what is left of the same fault, where nothing can be attacked any more.
     """

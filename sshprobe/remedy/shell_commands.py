@@ -10,10 +10,10 @@ from sshprobe.remedy.platforms import UNNAMED
 
 
 def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
-    """A shell command that leaves only moduli of `bits` and more, and the file as it first was beside it.
+    """Return a shell command that keeps moduli of `bits` and more, and a copy of the first file beside it.
 
     It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left: the first line of
-    most files is a comment, whose fifth word is no number and would count as more than any. The fifth field of
+    most files is a comment, whose fifth word is not a number and would count as more than any. The fifth field of
     moduli(5) holds the bits less one.
     """
     file = platform.moduli
@@ -27,7 +27,7 @@ def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
 
 
 def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform = UNNAMED) -> NewKey:
-    """The host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
+    """Return the host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
 
     One that replaces none has a file of its own, which names its size. Of a file of the usual name that was not seen
     nothing is known: with a key of another curve, a small one or an empty file sshd would have no host key to use.
@@ -40,7 +40,7 @@ def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform =
 
 
 def key_commands(key: NewKey) -> tuple[str, ...]:
-    """Shell commands that make a host key. Clients that know the one that it replaces must be told.
+    """Return shell commands that make a host key. Clients that know the key it replaces must be told.
 
     The old key stays beside the new one. Where there is none at that place, sshd has its key elsewhere, and nothing is
     put there.
@@ -56,16 +56,16 @@ def key_commands(key: NewKey) -> tuple[str, ...]:
 
 
 def backup_command(file: str) -> str:
-    """A shell command that keeps a file beside itself, under a new name each time. It fails if there is no file."""
+    """Return a shell command that copies a file beside itself, under a new name each time, or fails without it."""
     return f'test -e {file} && cp -p {file} "$(mktemp {file}.before-XXXXXX)"'
 
 
 def rsa_key_commands(bits: int) -> tuple[str, ...]:
-    """Shell commands that replace the RSA host key by one of `bits`."""
+    """Return shell commands that replace the RSA host key by one of `bits`."""
     return key_commands(NewKey(type="rsa", bits=bits, file=UNNAMED.key_file("rsa"), replaces=True))
 
 
 def rsa_key_bits(profile: Profile) -> int:
-    """The size for a new RSA host key: what the profile asks or advises, at least 3072, and one that it allows."""
+    """Return the size for a new RSA host key: at least 3072, what the profile asks or advises, and one it allows."""
     least = max(3072, minimum_bits(profile, "rsa") or 0, advised_bits(profile, "rsa") or 0)
     return min((bits for bits in exact_bits(profile, "rsa") if bits >= least), default=least)

@@ -31,7 +31,7 @@ def config_step(text: str | Iterable[str], effect: partial[Observation], *, comm
 
 
 def after(observation: Observation, steps: Iterable[Step]) -> Observation:
-    """The observation when all steps were taken."""
+    """Return the observation after all steps."""
     return reduce(lambda changed, step: step.effect(changed), steps, observation)
 
 
@@ -53,7 +53,7 @@ def minimal_steps(steps: Sequence[Step], are_equal: Callable[[Sequence[Step], Se
 
 
 def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> tuple[str, ...]:
-    """The messages of findings, each once, with the algorithms that it is said of; of `names` alone if given."""
+    """Return the messages of findings, each once with its algorithms; if `names` is given, only for those."""
     wanted = None if names is None else set(names)
     said: dict[str, list[str]] = {}
     for finding in findings:
@@ -63,13 +63,13 @@ def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> 
 
 
 def quantum_goes(observation: Observation, category: AlgorithmType, left: Iterable[str]) -> tuple[str, ...]:
-    """Say it where the `left` names of the key exchanges have no post-quantum one, and the server had one."""
+    """Return a reason where the key exchanges `left` have no post-quantum one, and the server had one."""
     had = category == "kex" and has_post_quantum(observation.kex_algorithms or ())
     return () if not had or has_post_quantum(left) else (NO_QUANTUM,)
 
 
 def reasons_to_go(before: Verdict, category: AlgorithmType, gone: Iterable[str]) -> tuple[str, ...]:
-    """Why names go: the findings about them; what goes with none of its own goes for what all lists say together."""
+    """Return why names go: the findings about them; a name without a finding of its own goes because of Terrapin."""
     same = {canonical(category, name) for name in gone}
     about = [
         finding

@@ -80,7 +80,7 @@ def remedy_context(
 
 
 def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
-    """By class, the canonical names that findings are against."""
+    """Return by class the canonical names that findings are about."""
     found: dict[AlgorithmType, set[str]] = {category: set() for category in ALGORITHM_TYPES}
     for finding in findings:
         if finding.category in ALGORITHM_TYPES and finding.algorithm and finding.severity != "note":
@@ -92,7 +92,7 @@ def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
 
 
 def _with_waived_methods(profile: Profile, findings: Sequence[Finding]) -> Profile:
-    """The profile for advice: a line must not switch off what the waiver lets stay on."""
+    """Return the profile for advice: a line must not switch off a method that a waiver covers."""
     rule = profile.authentication
     waived = [each.algorithm for each in findings if each.waived and each.id == "authentication.unlisted"]
     if rule is None or not waived:

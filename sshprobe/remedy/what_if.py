@@ -1,4 +1,4 @@
-"""Observations as they will be when something was changed: what a remedy promises is graded from these."""
+"""Observations as they will be after a change: a remedy is graded from these. Each function returns a changed copy."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def without_banner(observation: Observation) -> Observation:
 
 
 def usable(observation: Observation, waived: Mapping[AlgorithmType, Collection[str]]) -> tuple[int, ...]:
-    """Of each list of algorithms and of the methods, whether there is anything in it that a client could take.
+    """Return for each list of algorithms, and for the methods, whether a client could use anything in it.
 
     2: yes; 1: nothing but `waived`, canonical names by class; 0: no.
     """
@@ -138,7 +138,7 @@ def usable(observation: Observation, waived: Mapping[AlgorithmType, Collection[s
 
 
 def with_a_refusal_of_none(observation: Observation) -> Observation:
-    """Refuse "none". What it then lists was never seen, and is not promised."""
+    """Refuse "none". The methods that it then lists were never seen, and are not assumed."""
 
     def changed(answer: UserAuthentication) -> UserAuthentication:
         return msgspec.structs.replace(answer, none_accepted=False, methods=answer.methods or None)

@@ -164,7 +164,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a broken profile to show": (["profiles", "show", "broken.toml", "--format", "toml"], "broken.toml:2: "),
     "a release of OpenSSH that is none": (
         ["profiles", "show", "mozilla-modern", "--format", "sshd_config", "--openssh", "nine"],
-        "`nine` is no release of OpenSSH",
+        "`nine` is not a release of OpenSSH",
     ),
     "a release that cannot meet a profile": (
         ["profiles", "show", "mozilla-modern", "--format", "sshd_config", "--openssh", "5.3"],

@@ -144,7 +144,7 @@ def test_all_that_a_release_cannot_do_is_said_at_once() -> None:
 
 @pytest.mark.parametrize("version", ["", "9", "9.", "2.9", "11.0", "nine", "9.2.1", "٩.٢", "9.2 "])
 def test_a_release_that_is_none(version: str) -> None:
-    with pytest.raises(InputError, match=r"is no release of OpenSSH that we know: 3\.0 to"):
+    with pytest.raises(InputError, match=r"is not a release of OpenSSH that sshprobe knows: 3\.0 to"):
         sshd_config(load_profile("mozilla-modern"), version)
 
 
