@@ -10,14 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from sshprobe.judging import Judge
-from sshprobe.kinds import Alike, Template, template
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.net import Address, EpollNetwork, Network
 from sshprobe.probe.dialled import DialledProbe
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.lists import Host, ListsAsker, ListsProbe
 from sshprobe.probe.options import ProbeOptions
+from sshprobe.results import HostResult, RecordTemplate, ResultEncoder
 from sshprobe.sweep import Way, WayEnded, WayLeft
 from sshprobe.targets import Target
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -26,8 +25,8 @@ _log = logging.getLogger("sshprobe")
 
 T = TypeVar("T")
 
-Result = Observation | Alike
-"""What a sweep brings of a host: an observation, or that of others who are alike."""
+Result = Observation | HostResult
+"""What a sweep brings of a host: an observation, or a result that was made of a template."""
 
 
 class Shortcut(ABC, Generic[T]):
@@ -76,23 +75,21 @@ class ListsShortcut(Shortcut[T]):
         of: Callable[[T], Target],
         address_of: Callable[[Target], Address | None],
         options: ProbeOptions,
-        judge: Judge,
+        encoder: ResultEncoder,
     ) -> None:
         super().__init__(of, address_of)
-        self._asker: ListsAsker[Template] = ListsAsker(
-            self.network, options, lambda observation: template(observation, judge.judged(observation))
-        )
+        self._asker: ListsAsker[RecordTemplate] = ListsAsker(self.network, options, encoder.template)
 
     def _way(self, target: T, host: Host) -> _ListsWay[T]:
         return _ListsWay(self._asker, host, target)
 
 
-class _ListsWay(ListsProbe[Template], Generic[T]):
+class _ListsWay(ListsProbe[RecordTemplate], Generic[T]):
     """One target that is asked for its lists."""
 
     __slots__ = ("_ended", "_left", "address", "target")
 
-    def __init__(self, asker: ListsAsker[Template], host: Host, target: T) -> None:
+    def __init__(self, asker: ListsAsker[RecordTemplate], host: Host, target: T) -> None:
         super().__init__(asker, host)
         self.target = target
         self.address = host.address.ip
@@ -103,13 +100,13 @@ class _ListsWay(ListsProbe[Template], Generic[T]):
 
     def ended(
         self,
-        kind: Template,
+        kind: RecordTemplate,
         identification: Identification | None,
         started_at: float,
         duration_ms: float,
         again: HostProbe | None = None,
     ) -> None:
-        self._ended(self, Alike(self.host, kind, identification, started_at, duration_ms), again)
+        self._ended(self, kind.result(self.host, identification, started_at, duration_ms), again)
 
     def left(self, probe: HostProbe) -> None:
         self._left(self, probe)

@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe import Scanner, shortcuts, target_jobs
+from sshprobe import Scanner, target_jobs
 from sshprobe.cli.fail_on import reached
-from sshprobe.judging import Judge
 from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
+from sshprobe.results import ResultEncoder
 from sshprobe.sweep import Sweep
 from sshprobe.targets import Target
+from sshprobe.verdicts import VerdictCache
 
 GREETING = (Path(__file__).parent / "captures" / "openssh-debian12-9.2p1.bin").read_bytes()
 HOSTS = ["127.0.0.31", "127.0.0.32", "127.0.0.33"]
@@ -73,19 +74,19 @@ BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
     "in reading": (EpollConnection, "read", lambda connection, *_: connection.address.ip),
     "in being connected": (EpollConnection, "dispatch", lambda connection: connection.address.ip),
     "in telling what is known": (HostProbe, "observation", lambda probe: probe.host),
-    "in what is made of one of a kind": (shortcuts, "template", lambda observation, *_: observation.host),
+    "in what is made of one of a kind": (ResultEncoder, "template", lambda _, observation: observation.host),
 }
 
 
 @pytest.mark.parametrize("lines", [False, True])
 async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyPatch, lines: bool) -> None:
-    broken_for_one(monkeypatch, Judge, "judged", lambda _, observation: observation.host)
+    broken_for_one(monkeypatch, VerdictCache, "verdicts_for", lambda _, observation: observation.host)
     async with servers() as targets, asyncio.timeout(30):
         ours = Scanner(depth="keys", throttle_wait=0.01)
         if lines:
-            hosts = [host async for batch in ours._scan_lines(targets) for host in batch]
+            hosts = [host async for batch in ours._scan_lines(targets) for host in batch.results]
             records = [msgspec.json.decode(host.line(), type=HostRecord) for host in hosts]
-            assert records == [host.record() for host in hosts]
+            assert records == [host.record for host in hosts]
         else:
             records = [record async for record in ours.scan(targets)]
     assert sorted(record.target for record in records) == HOSTS
@@ -100,7 +101,9 @@ async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyP
 
 
 async def test_what_cannot_be_written_costs_no_other_host_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken_for_one(monkeypatch, Judge, "head", lambda _, seen: seen.host if seen.kex_algorithms else "")
+    broken_for_one(
+        monkeypatch, ResultEncoder, "_encoded", lambda _, seen, *__: seen.host if seen.kex_algorithms else ""
+    )
     found = await scanned("keys")
     faulty = found[FAULTY]
     assert (faulty.status, faulty.error, faulty.verdicts) == ("protocol_error", "internal error: RuntimeError", [])

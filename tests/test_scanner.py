@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from sshprobe import InputError, Scanner, load_profile
-from tests.sample_records import captured
+from tests.grading.observations import modern
 
 
 def test_profiles_may_be_ids() -> None:
     scanner = Scanner(profiles=["mozilla-modern", load_profile("alibaba-ecs")])
-    verdicts = scanner._judged(captured("openssh-debian12-9.2p1")).record().verdicts
+    verdicts = scanner._result(modern()).record.verdicts
     assert [verdict.profile for verdict in verdicts] == ["mozilla-modern", "alibaba-ecs"]
 
 

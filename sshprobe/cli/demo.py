@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.advised_block import block_with_advice
-from sshprobe.cli.audience import Host
 from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import DEFAULT_PROFILE
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
+    from sshprobe.results import HostResult
     from sshprobe.views.host_stats import HostStats
 
 
@@ -106,9 +106,9 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[HostResult]) -> None:
         """Take hosts."""
-        self._hosts += [host.record() for host in hosts]
+        self._hosts += [host.record for host in hosts]
 
     def finish(self, summary: SummaryRecord) -> None:
         """Take the end."""

@@ -6,7 +6,7 @@ Ctrl-C (or SIGTERM, SIGHUP, SIGQUIT) once: no new hosts, those under way are fin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -16,7 +16,7 @@ from sshprobe.model.errors import MachineError, log_in_one_line
 from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_interrupt
 
 if TYPE_CHECKING:
-    from sshprobe.cli.audience import HostLine
+    from sshprobe.results import HostBatch
     from sshprobe.scan.scanner import Scanner
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.sweep import Progress
@@ -30,7 +30,7 @@ INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at on
 class Sink(Protocol):
     """Takes what came of hosts."""
 
-    def hosts(self, batch: Sequence[HostLine]) -> None:
+    def hosts(self, batch: HostBatch) -> None:
         """Take all hosts that there are at the moment."""
 
 
@@ -118,10 +118,10 @@ class SeveralProcesses:
     """A sweep over worker processes."""
 
     def __init__(self, settings: ScanSettings, workers: int) -> None:
-        from sshprobe.parallel import scan_pool
+        from sshprobe.scan.workers.runner import scan_pool
 
         self._say: Callable[[str], None] = note
-        self._pool = scan_pool(settings, workers=workers, trouble=self._pausing, note=note)
+        self._pool = scan_pool(settings, workers=workers, on_resource_error=self._pausing, note=note)
         self._interrupts = 0
 
     @property
@@ -131,8 +131,6 @@ class SeveralProcesses:
 
     def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
         """See `Drive`."""
-        from sshprobe.parallel import claim, hosts_of
-
         log_in_one_line()
         self._say = say
         writing = False  # what is written is counted too, whenever the second Ctrl-C comes
@@ -147,7 +145,7 @@ class SeveralProcesses:
 
         try:
             with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
-                for hosts in hosts_of(self._pool.batches(targets, claim)):
+                for hosts in self._pool.batches(targets):
                     writing = True
                     sink.hosts(hosts)
                     writing = False

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sshprobe.cli.audience import Host
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
+    from sshprobe.results import HostResult
     from sshprobe.views.host_stats import HostStats
 
 FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
@@ -61,10 +61,10 @@ class Fixes:
         self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
         self._plan = Plan()
 
-    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[HostResult]) -> None:
         """Take hosts; see `sshprobe.cli.audience.Audience`."""
         for host in hosts:
-            record = host.record()
+            record = host.record
             self._plan.add(record, self._remedies.remedy_for(record) if record.verdicts else None)
 
     def finish(self, summary: SummaryRecord) -> None:

@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.fail_on import reached, reached_by_fleet
@@ -17,32 +17,15 @@ from sshprobe.interrupts import delaying_interrupts
 from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
-    from sshprobe.cli.audience import Audience, Host, HostLine
+    from sshprobe.cli.audience import Audience
     from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
-    from sshprobe.model.observation import Observation
     from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
+    from sshprobe.results import HostBatch, HostResult
     from sshprobe.store.jsonl import RecordWriter
     from sshprobe.views.host_stats import HostStats
-
-
-class _Written(NamedTuple):
-    """A host whose record is written already."""
-
-    host: HostRecord
-    counted: HostStats
-
-    @property
-    def example(self) -> HostRecord:
-        return self.host
-
-    def observation(self) -> Observation:
-        return self.host
-
-    def record(self) -> HostRecord:
-        return self.host
 
 
 BLOCKS_UP_TO = 8
@@ -95,37 +78,34 @@ class SweepOutput:
             self._writer.host(record)
             self._writer.flush()
 
-    def hosts(self, batch: Sequence[HostLine]) -> None:
+    def hosts(self, batch: HostBatch) -> None:
         """Take all hosts that there are at the moment. Those that are alike are counted together."""
-        alike: dict[int, list[HostLine]] = {}
-        for host in batch:
-            alike.setdefault(id(host.counted), []).append(host)
         if self._writer is not None:
             with self._pause():
-                for host in batch:
+                for host in batch.results:
                     self._writer.line(host.line())
                 self._writer.flush()
-        for some in alike.values():
+        for some in batch.groups:
             self._count(some)
 
     def replay(self, record: HostRecord) -> None:
         """Count and show a host that is written already."""
-        from sshprobe.views.host_stats import record_stats
+        from sshprobe.results import HostResult
 
-        self._count([_Written(record, record_stats(record))])
+        self._count([HostResult.of_record(record)])
 
-    def _count(self, hosts: Sequence[Host]) -> None:
+    def _count(self, hosts: Sequence[HostResult]) -> None:
         """Count and show hosts that are alike."""
         first = hosts[0]
-        seen = first.counted
+        seen = first.stats
         self.summary.add_alike(seen, len(hosts))
         if self._fleet is None and seen.has_keys:
             for host in hosts:
-                self._facts.add(host.observation())
+                self._facts.add(host.observation)
         if seen.verdicts:
             self.graded += len(hosts)
         if self._thresholds and not self.failed:
-            self.failed = any(reached(threshold, first.example) for threshold in self._thresholds)
+            self.failed = any(reached(threshold, first.record) for threshold in self._thresholds)
         if self._audience is not None:
             self._audience.hosts(seen, hosts)
 
@@ -192,14 +172,14 @@ class Human:
         self._resumable = resumable
         self._seen = FleetBuilder(verbose=verbose)
 
-    def hosts(self, seen: HostStats, hosts: Sequence[Host]) -> None:
+    def hosts(self, seen: HostStats, hosts: Sequence[HostResult]) -> None:
         """Show hosts; see `Audience`."""
         self._hosts += len(hosts)
         self._judged = self._judged or bool(seen.verdicts)
-        self._seen.add_alike(seen, [host.host for host in hosts])
+        self._seen.add_alike(seen, [host.target for host in hosts])
         if self._blocks:
             for host in hosts:
-                self._show(host.record())
+                self._show(host.record)
 
     def _show(self, record: HostRecord) -> None:
         from sshprobe.render.text.host_details import saw_nothing

@@ -19,15 +19,13 @@ from typing import Literal, Self, TypeVar
 
 import msgspec
 
-from sshprobe.judging import UNJUDGED, Judge
-from sshprobe.kinds import Alike, Whole, whole
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import EpollNetwork
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
-from sshprobe.probe.unprobed import unprobed
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.record_stream import Feed, RecordStream
+from sshprobe.results import HostBatch, HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
 from sshprobe.sweep import Job, Limits, Progress, Sweep
@@ -43,6 +41,7 @@ from sshprobe.targets import (
     open_targets,
     word_of,
 )
+from sshprobe.verdicts import VerdictCache
 from sshprobe.wire.kex.exchange import KeyPairs
 
 _log = logging.getLogger("sshprobe")
@@ -144,7 +143,8 @@ class Scanner:
         on_progress: Callable[[Progress], None] | None = None,
     ) -> None:
         self._settings = settings
-        self._judge = Judge(settings.profiles, strict=settings.strict)
+        self._verdicts = VerdictCache(settings.profiles, strict=settings.strict)
+        self._encoder = ResultEncoder(self._verdicts)
         self._options = settings.probe_options()
         self._key_pairs: KeyPairs = {}
         self._jobs = TargetJobs(
@@ -269,7 +269,7 @@ class Scanner:
                 _add(self._past, sweep.progress)
                 await source.aclose()
 
-        return RecordStream(fill, started=self._keep, record_of=lambda result: self._judged(result).record())
+        return RecordStream(fill, started=self._keep, record_of=lambda result: self._result(result).record)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -277,8 +277,8 @@ class Scanner:
 
     async def _scan_lines(
         self, targets: Iterable[Target], on_resource_error: Callable[[str], None] | None = None
-    ) -> AsyncGenerator[list[Alike | Whole], None]:
-        """Yield the results of hosts, with their lines of JSON, each time all that there are: for writers."""
+    ) -> AsyncGenerator[HostBatch, None]:
+        """Yield the results of all hosts, each time all that there are."""
         sweep = self._new_sweep(self._jobs.of, of=_itself, on_resource_error=on_resource_error)
         sweep.progress = self._lines_progress
         self._sweeps.append(sweep)
@@ -287,7 +287,7 @@ class Scanner:
         try:
             async with aclosing(sweep.batches(targets)) as batches:
                 async for batch in batches:
-                    yield [self._judged(result) for outcome in batch for result in outcome.results]
+                    yield HostBatch([self._result(result) for outcome in batch for result in outcome.results])
         finally:
             self._sweeps.remove(sweep)
 
@@ -312,35 +312,12 @@ class Scanner:
 
     def _shortcut(self, of: Callable[[T], Target]) -> Shortcut[T]:
         followed = _trace.isEnabledFor(logging.DEBUG)  # step by step, which the short cut of the lists does not take
-        if self._options.depth == "lists" and not self._judge.waives and not followed:
-            return ListsShortcut(of, self._jobs.only_address, self._options, self._judge)
+        if self._options.depth == "lists" and not self._verdicts.has_waivers and not followed:
+            return ListsShortcut(of, self._jobs.only_address, self._options, self._encoder)
         return DialledShortcut(of, self._jobs.only_address, self._options, self._key_pairs)
 
-    def _judged(self, result: Result) -> Alike | Whole:
-        """Judge what a host was seen to be, unless it was judged with those that are alike.
-
-        A bug of ours in that costs the host its verdicts and its status. What was seen is kept to be read, unless it is
-        what cannot be written; `sshprobe grade` does not judge it either.
-        """
-        if not isinstance(result, Observation):
-            return result
-        try:
-            return whole(result, self._judge.judged(result), self._judge.head(result))
-        except Exception as error:
-            _log.exception("internal error while judging %s port %d", result.host, result.port)
-            words = f"internal error: {type(error).__name__}"
-        try:
-            return self._unjudged(msgspec.structs.replace(result, status="protocol_error", error=words))
-        except Exception:
-            _log.exception("internal error while writing what was seen of %s port %d", result.host, result.port)
-        bare = unprobed(result.target, result.host, result.port, result.depth, "protocol_error", words)
-        known = {
-            name: getattr(result, name) for name in ("address", "stage", "started_at", "duration_ms", "connections")
-        }
-        return self._unjudged(msgspec.structs.replace(bare, **known))
-
-    def _unjudged(self, observation: Observation) -> Whole:
-        return whole(observation, UNJUDGED, self._judge.head(observation))
+    def _result(self, result: Result) -> HostResult:
+        return self._encoder.result(result) if isinstance(result, Observation) else result
 
 
 def _loaded(profiles: Sequence[Profile | str] | None) -> tuple[Profile, ...]:

@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from sshprobe.cli.output import SweepOutput
-from sshprobe.judging import Judge, line_of, record_of
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.results import ResultEncoder
+from sshprobe.verdicts import VerdictCache
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_cli_report import KEYS
 from tests.grading.observations import host_key
@@ -43,9 +44,8 @@ HOSTS = [
 @pytest.fixture
 def scanned(tmp_path: Path) -> Path:
     """A file with the lines that a scan writes."""
-    judge = Judge(PROFILES, strict=False)
-    lines = [line_of(judge.head(host), judge.judged(host).encoded) for host in HOSTS]
-    (tmp_path / "scan.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    encoder = ResultEncoder(VerdictCache(PROFILES, strict=False))
+    (tmp_path / "scan.jsonl").write_bytes(b"".join(encoder.result(host).line() for host in HOSTS))
     return tmp_path
 
 
@@ -74,14 +74,14 @@ def test_scan_and_grade_give_one_record_the_same_verdicts(scanned: Path) -> None
 def test_fail_on_counts_them_by_severity_alone(scanned: Path) -> None:
     clean = msgspec.structs.replace(HOSTS[0], host_keys=[ED, EC])
     other = msgspec.structs.replace(HOSTS[1], host_keys=[ED, EC])
-    judge = Judge([], strict=False)
-    lines = [line_of(judge.head(host), b"[]") for host in (clean, other)]
-    (scanned / "shared.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    encoder = ResultEncoder(VerdictCache([], strict=False))
+    lines = [encoder.result(host).line() for host in (clean, other)]
+    (scanned / "shared.jsonl").write_bytes(b"".join(lines))
     (scanned / "all.toml").write_text(
         'id = "all"\ntitle = "All"\nversion = "1"\ndate = "2026"\nsource = "test"\n[authentication]\nwhere = "x"\n'
         'allowed = ["publickey", "password", "keyboard-interactive"]\n'
     )
-    (scanned / "alone.jsonl").write_bytes(lines[0] + b"\n")
+    (scanned / "alone.jsonl").write_bytes(lines[0])
     for threshold, code in (("critical", 0), ("high", 0), ("medium", 1), ("F", 0), ("noncompliant", 0)):
         options = ("--profile", "all.toml", "--fail-on", threshold)
         assert sshprobe("grade", "shared.jsonl", *options, cwd=scanned).returncode == code, threshold
@@ -97,7 +97,7 @@ def test_a_scan_counts_them_at_its_end(threshold: str, hosts: int, failed: bool)
     sink = SweepOutput(None, None, [threshold])
     for host in HOSTS[:hosts]:
         seen = msgspec.structs.replace(host, host_keys=[ED, EC])
-        sink.replay(record_of(seen, Judge([load_profile("rfc9142")], strict=False).judged(seen)))
+        sink.replay(ResultEncoder(VerdictCache([load_profile("rfc9142")], strict=False)).result(seen).record)
     before = sink.failed
     sink.finish(duration_ms=1.0)
     assert (before, sink.failed) == (False, failed)

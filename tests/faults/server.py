@@ -18,9 +18,9 @@ import sshprobe.cli.output
 import sshprobe.cli.progress
 import sshprobe.cli.resume
 import sshprobe.cli.scan
-import sshprobe.parallel
 import sshprobe.render.text.fleet_table
 import sshprobe.scan.scanner
+import sshprobe.scan.workers.runner
 import sshprobe.store.files
 import sshprobe.store.json_document
 import sshprobe.store.jsonl

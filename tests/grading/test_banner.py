@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from sshprobe.grading.checks.banner import LONGEST_BANNER
-from sshprobe.judging import Judge
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.remedy import grade, remedy
+from sshprobe.verdicts import VerdictCache
 from tests.grading.observations import identification, modern
 
 CIS, STIG, DEV_SEC = map(load_profile, ("cis-debian-12", "stig-rhel-9", "dev-sec"))
@@ -99,8 +99,8 @@ def test_no_other_profile_looks_at_it() -> None:
 
 
 def test_hosts_that_differ_in_the_banner_alone_are_judged_apart() -> None:
-    judge = Judge([CIS], strict=False)
-    verdicts = [judge.judged(sending(text)).verdicts[0] for text in (b"Authorized use only.", None, b"Debian")]
+    cache = VerdictCache([CIS], strict=False)
+    verdicts = [cache.verdicts_for(sending(text)).verdicts[0] for text in (b"Authorized use only.", None, b"Debian")]
     assert [verdict.compliant for verdict in verdicts] == [True, False, False]
     assert verdicts == [grade(sending(text), CIS) for text in (b"Authorized use only.", None, b"Debian")]
 

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sshprobe.grading.keys.blobs import rsa_key
 from sshprobe.grading.keys.points import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.grading.keys.weaknesses import weaknesses_of
-from sshprobe.judging import Judge
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
+from sshprobe.verdicts import VerdictCache
 from sshprobe.wire.codec import mpint, string
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import next_prime
@@ -224,9 +224,9 @@ def test_the_finding_is_critical_in_every_command(key: HostKey, id: str) -> None
         assert found.remediation == f"make a new {key.type} host key"
     # The cache of `scan` must not take it for a good key of the same type, which comes first.
     good = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    judge = Judge([MODERN], strict=False)
-    judge.judged(modern(host_keys=[host_key(b"ssh-ed25519", good, type_="ssh-ed25519", bits=256)]))
-    assert judge.judged(observation).verdicts[0].grade == "F"
+    cache = VerdictCache([MODERN], strict=False)
+    cache.verdicts_for(modern(host_keys=[host_key(b"ssh-ed25519", good, type_="ssh-ed25519", bits=256)]))
+    assert cache.verdicts_for(observation).verdicts[0].grade == "F"
 
 
 def test_a_point_of_small_order_counts_although_its_proof_is_wrong() -> None:

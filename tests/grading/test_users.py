@@ -7,7 +7,6 @@ import pytest
 
 from sshprobe.cli.options import probing as options
 from sshprobe.grading.fleet.facts import answers_of
-from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding, Verdict
@@ -17,6 +16,7 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.golden import golden_profile
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.verdicts import VerdictCache
 from tests.grading.observations import modern
 
 MODERN = load_profile("mozilla-modern")
@@ -105,10 +105,10 @@ def test_records_of_before_are_judged_by_their_one_user() -> None:
 
 
 def test_verdicts_are_kept_by_user() -> None:
-    judge = Judge([MODERN], strict=False)
+    cache = VerdictCache([MODERN], strict=False)
     one, other = seen(root=["publickey"]), seen(root=["publickey"], nobody=["publickey", "password"])
-    assert judge.judged(one).verdicts == [grade(one, MODERN)]
-    assert judge.judged(other).verdicts == [grade(other, MODERN)]
+    assert cache.verdicts_for(one).verdicts == [grade(one, MODERN)]
+    assert cache.verdicts_for(other).verdicts == [grade(other, MODERN)]
 
 
 def test_what_is_printed_locks_no_user_out_and_keeps_its_promise() -> None:

@@ -10,7 +10,6 @@ import pytest
 from sshprobe.cli.fail_on import reached
 from sshprobe.grading import POINTS, is_gradeable
 from sshprobe.grading.checks.waivers import applicable_waivers
-from sshprobe.judging import Judge
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord, WaivedCount
 from sshprobe.model.verdict import Effect, Finding, Verdict, Waived
@@ -19,6 +18,7 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.verdicts import VerdictCache
 from sshprobe.views.fleet import FleetBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
@@ -243,21 +243,21 @@ WHO_AND_WHEN = [
 
 def test_kept_verdicts_are_those_of_this_host_and_day() -> None:
     profile = profile_with(waiver(), waiver(hosts=["*.lab.example"], until="2030-01-01", reason="the lab"))
-    judge = Judge([load_profile("mozilla-modern"), profile], strict=False)
+    cache = VerdictCache([load_profile("mozilla-modern"), profile], strict=False)
     for _ in range(2):
         for changes in WHO_AND_WHEN:
             observation = msgspec.structs.replace(SHA1, **changes)
-            assert judge.judged(observation).verdicts[1] == grade(observation, profile)
-    kinds = {judge.judged(msgspec.structs.replace(SHA1, **changes)).number for changes in WHO_AND_WHEN}
+            assert cache.verdicts_for(observation).verdicts[1] == grade(observation, profile)
+    kinds = {cache.verdicts_for(msgspec.structs.replace(SHA1, **changes)) for changes in WHO_AND_WHEN}
     assert len(kinds) > 4
 
 
 def test_hosts_that_share_their_waivers_share_their_verdicts() -> None:
-    judge = Judge([profile_with(waiver())], strict=False)
-    first = judge.judged(SHA1)
-    assert judge.judged(msgspec.structs.replace(SHA1, address="192.0.2.200", host="other", port=2222)) is first
-    assert judge.judged(msgspec.structs.replace(SHA1, started_at="2020-02-02T00:00:00Z")) is first
-    assert judge.judged(msgspec.structs.replace(SHA1, address="192.0.3.1")) is not first
+    cache = VerdictCache([profile_with(waiver())], strict=False)
+    first = cache.verdicts_for(SHA1)
+    assert cache.verdicts_for(msgspec.structs.replace(SHA1, address="192.0.2.200", host="other", port=2222)) is first
+    assert cache.verdicts_for(msgspec.structs.replace(SHA1, started_at="2020-02-02T00:00:00Z")) is first
+    assert cache.verdicts_for(msgspec.structs.replace(SHA1, address="192.0.3.1")) is not first
 
 
 def test_without_waivers_nobody_asks_who_and_when() -> None:

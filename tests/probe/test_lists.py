@@ -15,16 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.cli.fail_on import reached
-from sshprobe.judging import Judge
-from sshprobe.kinds import Alike, template
 from sshprobe.model.records import HostRecord
 from sshprobe.net import EpollNetwork, NetworkError, literal
 from sshprobe.net.dial import Failure
 from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
+from sshprobe.results import ResultEncoder
 from sshprobe.scan.scanner import Scanner
 from sshprobe.targets import Target
+from sshprobe.verdicts import VerdictCache
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.bin"))
 GREETINGS = [path.read_bytes() for path in CAPTURES]
@@ -81,11 +81,11 @@ async def scanned(targets: Sequence[Target], **options: float) -> list[tuple[byt
     scanner = Scanner(profiles=PROFILES, depth="lists", concurrency=1, **times)  # type: ignore[arg-type]
     async with asyncio.timeout(60), scanner:
         async for hosts in scanner._scan_lines(targets):
-            for host in hosts:
+            for host in hosts.results:
                 line = host.line()
-                assert line == msgspec.json.encode(host.record()) + b"\n"
+                assert line == msgspec.json.encode(host.record) + b"\n"
                 assert TIMES.search(line), line[:300]
-                found.append((TIMES.sub(b'"when":0', line), isinstance(host, Alike)))
+                found.append((TIMES.sub(b'"when":0', line), len(host.chunks) == 3))
     assert len(found) == len(targets)
     return found
 
@@ -243,14 +243,15 @@ def test_whatever_comes_gives_the_same_record(case: tuple[bytes, list[bytes]]) -
 )
 def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Failure, taken: bool) -> None:
     """As in the usual way: `--fail-on` lets nobody pass who took a connection and could not be judged."""
-    judge = Judge(PROFILES, strict=False)
+    encoder = ResultEncoder(VerdictCache(PROFILES, strict=False))
     options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")
-    asker = ListsAsker(EpollNetwork(), options, lambda observation: template(observation, judge.judged(observation)))
+    asker = ListsAsker(EpollNetwork(), options, encoder.template)
     address = literal(FIRST)
     assert address is not None
-    kind = asker.unconnected(Host(FIRST, FIRST, address, 22), NetworkError(failure, "connection reset"))
-    assert (kind.example.connections, kind.example.stage) == ((1, "identification") if taken else (0, "connect"))
-    assert reached("critical", kind.example) is taken
+    host = Host(FIRST, FIRST, address, 22)
+    record = asker.unconnected(host, NetworkError(failure, "connection reset")).result(host, None, 1e9, 7.5).record
+    assert (record.connections, record.stage) == ((1, "identification") if taken else (0, "connect"))
+    assert reached("critical", record) is taken
 
 
 @pytest.mark.parametrize("greeting", GREETINGS, ids=[path.stem for path in CAPTURES])

@@ -15,16 +15,13 @@ from sshprobe.grading.verdict_key import (
     GROUP_MATERIAL_FIELDS,
     KEY_MATERIAL_FIELDS,
 )
-from sshprobe.judging import (
-    Judge,
-    line_of,
-    record_of,
-)
 from sshprobe.lru_cache import MAX_ENTRIES, MAX_WEIGHT, LruCache
 from sshprobe.model.observation import GroupExchange, HostKey, Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
+from sshprobe.results import ResultEncoder
+from sshprobe.verdicts import EncodedVerdicts, VerdictCache
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus
@@ -33,7 +30,7 @@ from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_host_key
 DEBIAN = Identification(raw="SSH-2.0-OpenSSH_9.2p1", protocol="2.0", software="OpenSSH_9.2p1", version="9.2p1")
 PROFILES = [load_profile("mozilla-modern"), load_profile("alibaba-ecs")]
 
-CAPTURES = Path(__file__).parent / "captures"
+CAPTURES = Path(__file__).parents[1] / "captures"
 
 
 def captured(name: str) -> Observation:
@@ -89,74 +86,72 @@ def test_nor_does_it_with_a_certificate(field: str) -> None:
 
 @pytest.mark.parametrize("field", FIELDS_A_CERTIFICATE_NEEDS)
 def test_with_a_certificate_the_moment_and_the_name_make_another_kind(field: str) -> None:
-    judge = Judge(PROFILES, strict=False)
-    first = judge.judged(with_a_certificate())
-    assert judge.judged(with_a_certificate()) is first
+    cache = VerdictCache(PROFILES, strict=False)
+    first = cache.verdicts_for(with_a_certificate())
+    assert cache.verdicts_for(with_a_certificate()) is first
     other = msgspec.structs.replace(with_a_certificate(), **{field: OTHERWISE[field]})
-    assert judge.judged(other).verdicts == [grade(other, profile) for profile in PROFILES]
-    assert judge.judged(other).verdicts != first.verdicts
-    plain = judge.judged(modern())
-    assert judge.judged(msgspec.structs.replace(modern(), **{field: OTHERWISE[field]})) is plain
+    assert cache.verdicts_for(other).verdicts == [grade(other, profile) for profile in PROFILES]
+    assert cache.verdicts_for(other).verdicts != first.verdicts
+    plain = cache.verdicts_for(modern())
+    assert cache.verdicts_for(msgspec.structs.replace(modern(), **{field: OTHERWISE[field]})) is plain
 
 
 def test_comments_are_judged_unless_they_are_random() -> None:
-    judge = Judge(PROFILES, strict=False)
+    cache = VerdictCache(PROFILES, strict=False)
     old, fixed = (
         modern(identification=msgspec.structs.replace(DEBIAN, comments=comments, raw=f"{DEBIAN.raw} {comments}"))
         for comments in ("Debian-2+deb12u1", "Debian-2+deb12u3")
     )
-    assert judge.judged(old).verdicts == [grade(old, profile) for profile in PROFILES]
-    assert judge.judged(fixed).verdicts == [grade(fixed, profile) for profile in PROFILES]
-    assert judge.judged(old).verdicts != judge.judged(fixed).verdicts, "regreSSHion is fixed in the second"
+    assert cache.verdicts_for(old).verdicts == [grade(old, profile) for profile in PROFILES]
+    assert cache.verdicts_for(fixed).verdicts == [grade(fixed, profile) for profile in PROFILES]
+    assert cache.verdicts_for(old).verdicts != cache.verdicts_for(fixed).verdicts, "regreSSHion is fixed in the second"
     tiny = captured("tinysshd-20250501")
     assert tiny.identification is not None
     other = msgspec.structs.replace(tiny.identification, comments="others")
-    assert judge.judged(msgspec.structs.replace(tiny, identification=other)) is judge.judged(tiny)
+    assert cache.verdicts_for(msgspec.structs.replace(tiny, identification=other)) is cache.verdicts_for(tiny)
 
 
 def test_the_same_kind_is_judged_once() -> None:
-    judge = Judge(PROFILES, strict=False)
-    first = judge.judged(modern())
-    second = judge.judged(msgspec.structs.replace(modern(), **OTHERWISE))
+    cache = VerdictCache(PROFILES, strict=False)
+    first = cache.verdicts_for(modern())
+    second = cache.verdicts_for(msgspec.structs.replace(modern(), **OTHERWISE))
     assert second is first
     assert [verdict.profile for verdict in first.verdicts] == ["mozilla-modern", "alibaba-ecs"]
 
 
 def test_another_kind_is_judged_anew() -> None:
-    judge = Judge(PROFILES, strict=False)
-    good = judge.judged(modern())
-    weak = judge.judged(modern(encryption_algorithms_server_to_client=["aes128-ctr", "3des-cbc"]))
-    assert good.number != weak.number
+    cache = VerdictCache(PROFILES, strict=False)
+    good = cache.verdicts_for(modern())
+    weak = cache.verdicts_for(modern(encryption_algorithms_server_to_client=["aes128-ctr", "3des-cbc"]))
+    assert good is not weak
     assert good.verdicts[0].compliant is True
     assert weak.verdicts[0].compliant is False
-    assert judge.judged(modern(encryption_algorithms_server_to_client=None)).verdicts[0].compliant is None
+    assert cache.verdicts_for(modern(encryption_algorithms_server_to_client=None)).verdicts[0].compliant is None
 
 
 def test_lines_are_records() -> None:
-    judge = Judge(PROFILES, strict=True)
+    cache = VerdictCache(PROFILES, strict=True)
     for observation in (modern(), captured("openssh-5.3p1"), modern(status="refused", kex_algorithms=None)):
-        judged = judge.judged(observation)
-        line = line_of(judge.head(observation), judged.encoded)
-        record = record_of(observation, judged)
-        assert msgspec.json.decode(line, type=HostRecord) == record
-        assert line == msgspec.json.encode(record)
+        result = ResultEncoder(cache).result(observation)
+        assert msgspec.json.decode(result.line(), type=HostRecord) == result.record
+        assert result.line() == msgspec.json.encode(result.record) + b"\n"
 
 
 def test_what_is_kept_is_bounded() -> None:
-    judge = Judge(PROFILES[:1], strict=False)
-    numbers = {judge.judged(modern(authentication_user=f"user{number}")).number for number in range(MAX_ENTRIES + 50)}
+    cache = VerdictCache(PROFILES[:1], strict=False)
+    numbers = {cache.verdicts_for(modern(authentication_user=f"user{number}")) for number in range(MAX_ENTRIES + 50)}
     assert len(numbers) == MAX_ENTRIES + 50
-    assert len(judge._known) <= MAX_ENTRIES
+    assert len(cache._known) <= MAX_ENTRIES
 
 
 def test_large_verdicts_are_kept_by_their_size() -> None:
     """A server that makes names up has a finding for each of them, and its next connection brings others."""
-    judge = Judge(PROFILES[:1], strict=False)
+    cache = VerdictCache(PROFILES[:1], strict=False)
     made_up = [[f"{letter}{number:06}@example.org" for number in range(250)] for letter in "abcdefghijklmnopqrstuvwxyz"]
-    sizes = [len(judge.judged(modern(mac_algorithms_client_to_server=names)).encoded) for names in made_up]
+    sizes = [len(cache.verdicts_for(modern(mac_algorithms_client_to_server=names)).chunk) for names in made_up]
     assert sum(sizes) > MAX_WEIGHT
-    assert max(sizes) <= judge._known._weight <= MAX_WEIGHT
-    assert len(judge._known) < len(made_up)
+    assert max(sizes) <= cache._known._weight <= MAX_WEIGHT
+    assert len(cache._known) < len(made_up)
 
 
 def test_one_that_is_larger_than_all_that_may_be_kept_is_kept_alone() -> None:
@@ -221,7 +216,7 @@ groups = st.lists(
     ),
     max_size=2,
 )
-ONE_FOR_ALL = Judge(PROFILES, strict=False)
+ONE_FOR_ALL = VerdictCache(PROFILES, strict=False)
 
 
 @settings(max_examples=300)
@@ -230,24 +225,24 @@ def test_keys_and_groups_are_judged_by_what_is_found_in_their_numbers(
     keys: list[HostKey] | None, groups: list[GroupExchange] | None
 ) -> None:
     observation = modern(host_keys=keys, group_exchange=groups)
-    assert ONE_FOR_ALL.judged(observation).verdicts == [grade(observation, profile) for profile in PROFILES]
+    assert ONE_FOR_ALL.verdicts_for(observation).verdicts == [grade(observation, profile) for profile in PROFILES]
 
 
 def test_each_outcome_of_a_key_is_another_kind_and_no_other_number_is() -> None:
-    judge = Judge(PROFILES, strict=False)
-    kinds = [judge.judged(modern(host_keys=[key])).number for key in RSA_KEYS]
+    cache = VerdictCache(PROFILES, strict=False)
+    kinds = [cache.verdicts_for(modern(host_keys=[key])) for key in RSA_KEYS]
     assert kinds[0] == kinds[1]
     assert kinds[2] == kinds[3]
     assert len(set(kinds)) == len(RSA_KEYS) - 2
-    assert len({judge.judged(modern(host_keys=[key])).number for key in OTHER_KEYS}) == 2
+    assert len({cache.verdicts_for(modern(host_keys=[key])) for key in OTHER_KEYS}) == 2
 
 
 def test_each_outcome_of_a_group_is_another_kind_and_no_other_number_is() -> None:
-    judge = Judge(PROFILES, strict=False)
+    cache = VerdictCache(PROFILES, strict=False)
 
-    def kind(name: str, g: int = 2) -> int:
+    def kind(name: str, g: int = 2) -> EncodedVerdicts:
         sent = msgspec.structs.replace(modulus(2048), modulus=f"{NUMBERS[name]:X}", generator=f"{g:X}")
-        return judge.judged(modern(group_exchange=[sent])).number
+        return cache.verdicts_for(modern(group_exchange=[sent]))
 
     assert kind("prime") == kind("another prime", 5)
     assert kind("prime") != kind("prime", 1)
@@ -256,7 +251,7 @@ def test_each_outcome_of_a_group_is_another_kind_and_no_other_number_is() -> Non
 
 def test_of_two_keys_of_one_type_the_fingerprints_count() -> None:
     """The first of them by fingerprint is named in the finding."""
-    judge = Judge(PROFILES, strict=False)
+    cache = VerdictCache(PROFILES, strict=False)
     first, second = (
         msgspec.structs.replace(key, signature_verified=False, signature_algorithm=name)
         for key, name in zip(RSA_KEYS, ("rsa-sha2-512", "ssh-rsa"), strict=False)
@@ -266,8 +261,8 @@ def test_of_two_keys_of_one_type_the_fingerprints_count() -> None:
     ]
     for keys in ([first, second], swapped):
         observation = modern(host_keys=keys)
-        assert judge.judged(observation).verdicts == [grade(observation, profile) for profile in PROFILES]
-    assert judge.judged(modern(host_keys=swapped)) is not judge.judged(modern(host_keys=[first, second]))
+        assert cache.verdicts_for(observation).verdicts == [grade(observation, profile) for profile in PROFILES]
+    assert cache.verdicts_for(modern(host_keys=swapped)) is not cache.verdicts_for(modern(host_keys=[first, second]))
 
 
 OTHER_KEY = {
@@ -291,7 +286,7 @@ OTHER_GROUP = {
 def test_every_field_of_keys_and_groups_is_kept_or_has_its_finding_in_its_place() -> None:
     assert set(OTHER_KEY) == set(HostKey.__struct_fields__) - KEY_MATERIAL_FIELDS
     assert set(OTHER_GROUP) == set(GroupExchange.__struct_fields__) - GROUP_MATERIAL_FIELDS
-    judge = Judge(PROFILES, strict=False)
+    cache = VerdictCache(PROFILES, strict=False)
     key, sent = host_key("ssh-ed25519", 256), modulus(3072)
     observations = [
         modern(host_keys=[key], group_exchange=[sent]),
@@ -304,4 +299,4 @@ def test_every_field_of_keys_and_groups_is_kept_or_has_its_finding_in_its_place(
         observations.append(modern(host_keys=[msgspec.structs.replace(key, **{field: value})], group_exchange=[sent]))
     for field, value in OTHER_GROUP.items():
         observations.append(modern(host_keys=[key], group_exchange=[msgspec.structs.replace(sent, **{field: value})]))
-    assert len({judge.judged(each).number for each in observations}) == len(observations)
+    assert len({cache.verdicts_for(each) for each in observations}) == len(observations)

@@ -6,19 +6,31 @@ import multiprocessing
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sshprobe.sweep.pool import Pool, PoolError
-from sshprobe.sweep.worker import FLUSH_BYTES
-from tests.sweep.crashing import CONCURRENCY, dies_at_once, squares
+from sshprobe.scan.workers.pool import Pool, PoolError, exclusive_key
+from sshprobe.scan.workers.worker import FLUSH_BYTES
+from sshprobe.targets import Target
+from tests.scan.workers.crashing import (
+    CONCURRENCY,
+    GARBAGE,
+    SETTINGS,
+    dies_at_once,
+    raises,
+    result,
+    sends_garbage_once,
+    squares,
+)
 
 
 def pool_of(
@@ -28,39 +40,50 @@ def pool_of(
     crash: int | None = None,
     crashed: Path | None = None,
     later: frozenset[int] = frozenset(),
-    weight: int = 0,
-) -> Pool[int, int]:
-    return Pool(
-        partial(squares, crash=crash, crashed=crashed, later=later, weight=weight),
-        workers=workers,
-        window=window,
-        lost=lambda number: -number,
+    size: int = 0,
+) -> Pool:
+    return pool_with(
+        partial(squares, crash=crash, crashed=crashed, later=later, size=size), workers=workers, window=window
     )
 
 
-def itself(number: int) -> int:
-    return number
+def pool_with(serve: Callable[[socket.socket], None], *, workers: int = 1, window: int = 10, **more: Any) -> Pool:
+    return Pool(
+        serve, SETTINGS, workers=workers, window=window, lost=lambda target: result(target, -target.port), **more
+    )
+
+
+def batches(pool: Pool, numbers: Iterable[int], host: Callable[[int], object] = int) -> Iterator[list[int]]:
+    """The numbers that came together. `host` gives the host of each target."""
+    targets = (Target(str(number), f"host{host(number)}", number) for number in numbers)
+    for batch in pool.batches(targets):
+        yield [int(each.line()) for each in batch.results]
+
+
+def run(pool: Pool, numbers: Iterable[int]) -> Iterator[int]:
+    for batch in batches(pool, numbers):
+        yield from batch
 
 
 def test_every_target_gives_one_result() -> None:
     pool = pool_of(2)
-    assert sorted(pool.run(iter(range(1000)), itself)) == [number**2 for number in range(1000)]
+    assert sorted(run(pool, iter(range(1000)))) == [number**2 for number in range(1000)]
     assert (pool.progress.started, pool.progress.done, pool.progress.waiting) == (1000, 1000, 0)
 
 
 def test_results_that_weigh_much_do_not_wait_for_more() -> None:
-    batches = list(pool_of(2, window=200, weight=FLUSH_BYTES).batches(iter(range(1000)), itself))
-    assert max(map(len, batches)) <= 2 * CONCURRENCY  # what the sweep of a worker has at once
-    assert sum(map(len, batches)) == 1000
+    found = list(batches(pool_of(2, window=200, size=FLUSH_BYTES // 2), range(1000)))
+    assert max(map(len, found)) <= 2 * CONCURRENCY  # what the sweep of a worker has at once
+    assert sum(map(len, found)) == 1000
 
 
 def test_nothing_to_do() -> None:
-    assert list(pool_of(2).run(iter(()), itself)) == []
+    assert list(run(pool_of(2), iter(()))) == []
 
 
 def test_what_is_put_off_comes_last_and_takes_no_room() -> None:
     later = frozenset(range(0, 100, 2))
-    results = list(pool_of(1, window=10, later=later).run(iter(range(200)), itself))
+    results = list(run(pool_of(1, window=10, later=later), iter(range(200))))
     assert sorted(results) == [number**2 for number in range(200)]
     assert {number**2 for number in later} == set(results[-50:])
 
@@ -68,8 +91,8 @@ def test_what_is_put_off_comes_last_and_takes_no_room() -> None:
 def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_given_twice() -> None:
     pool = pool_of(2)
     results = []
-    for result in pool.run(iter(range(2000)), itself):
-        results.append(result)
+    for each in run(pool, iter(range(2000))):
+        results.append(each)
         if len(results) in (100, 700):
             for child in multiprocessing.active_children():
                 assert child.pid is not None
@@ -79,11 +102,11 @@ def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_given_twice(
 
 def test_a_target_that_kills_once_is_done_again(tmp_path: Path) -> None:
     pool = pool_of(2, crash=77, crashed=tmp_path / "crashed")
-    assert sorted(pool.run(iter(range(300)), itself)) == [number**2 for number in range(300)]
+    assert sorted(run(pool, iter(range(300)))) == [number**2 for number in range(300)]
 
 
 def test_a_target_that_always_kills_is_given_up_and_costs_its_neighbours_nothing() -> None:
-    results = sorted(pool_of(2, window=1, crash=77).run(iter(range(100)), itself))
+    results = sorted(run(pool_of(2, window=1, crash=77), iter(range(100))))
     assert results == sorted([-77, *(number**2 for number in range(100) if number != 77)])
 
 
@@ -98,8 +121,8 @@ def test_stop_ends_with_what_is_under_way() -> None:
 
     pool = pool_of(2)
     results = []
-    for result in pool.run(endless(), itself):
-        results.append(result)
+    for each in run(pool, endless()):
+        results.append(each)
         if len(results) == 50:
             pool.stop()
     assert 50 <= len(results) <= taken < 1000
@@ -110,13 +133,13 @@ def test_a_signal_may_say_stop_in_the_middle_of_a_batch() -> None:
     """Between two steps of Python it can come anywhere: here while targets are taken off the queue to be sent."""
     pool = pool_of(1)
 
-    class Queue(deque[tuple[int, int]]):
-        def popleft(self) -> tuple[int, int]:
+    class Queue(deque[tuple[int, Target]]):
+        def popleft(self) -> tuple[int, Target]:
             pool.stop()
             return super().popleft()
 
     pool._slots[0].pending = Queue()
-    results = list(pool.run(iter(range(1000)), itself))
+    results = list(run(pool, iter(range(1000))))
     assert len(results) == pool.progress.done == pool.progress.started <= 20
 
 
@@ -130,7 +153,7 @@ def test_targets_are_read_as_they_are_needed() -> None:
             yield taken
 
     pool = pool_of(2)
-    for seen, _ in enumerate(pool.run(endless(), itself)):
+    for seen, _ in enumerate(run(pool, endless())):
         assert taken <= seen + 2 * (20 + 64) + 64
         if seen == 500:
             break
@@ -138,14 +161,35 @@ def test_targets_are_read_as_they_are_needed() -> None:
 
 
 def test_workers_that_cannot_live_are_said_so() -> None:
-    pool: Pool[int, int] = Pool(dies_at_once, workers=1, window=10, lost=lambda number: -number)
+    pool = pool_with(dies_at_once)
     with pytest.raises(PoolError, match="exit code 7"):
         # each target is given up after three deaths; the pool itself gives up before it has gone through them all
-        list(pool.run(iter(range(100_000)), itself))
+        list(run(pool, iter(range(100_000))))
+
+
+@pytest.mark.parametrize(
+    ("what", "lives"),
+    [*((what, False) for what in GARBAGE), *((what, True) for what in GARBAGE if what != "half a frame")],
+)
+def test_a_worker_that_sends_garbage_is_replaced_and_its_targets_are_done_again(
+    what: str, lives: bool, tmp_path: Path
+) -> None:
+    pool = pool_with(partial(sends_garbage_once, what=what, sent=tmp_path / "sent", lives=lives))
+    assert sorted(run(pool, range(50))) == [number**2 for number in range(50)]
+    assert (tmp_path / "sent").exists()
+
+
+def test_what_a_worker_fails_with_is_noted() -> None:
+    noted: list[str] = []
+    with pytest.raises(PoolError, match="exit code 1"):
+        list(run(pool_with(raises, note=noted.append), range(100)))
+    assert set(noted) == {noted[0]}
+    assert noted[0].startswith("a worker ends: internal error in workers/")
+    assert "ValueError: of ours" in noted[0]
 
 
 def test_no_process_is_left() -> None:
-    for _ in pool_of(2).run(iter(range(50)), itself):
+    for _ in run(pool_of(2), iter(range(50))):
         break
     assert all(not child.is_alive() for child in multiprocessing.active_children())
 
@@ -156,8 +200,8 @@ def test_who_is_slow_gets_fewer() -> None:
     slow, _ = multiprocessing.active_children()
     assert slow.pid is not None
     results = []
-    for result in pool.run(iter(range(1000)), itself):
-        results.append(result)
+    for each in run(pool, iter(range(1000))):
+        results.append(each)
         if len(results) == 100:
             os.kill(slow.pid, signal.SIGSTOP)
         if len(results) == 1000 - 20:
@@ -166,16 +210,16 @@ def test_who_is_slow_gets_fewer() -> None:
 
 
 @pytest.mark.parametrize("kill", [False, True])
-def test_targets_of_one_claim_are_never_with_two_workers(kill: bool) -> None:
-    def claim(number: int) -> int:
+def test_targets_of_one_host_are_never_with_two_workers(kill: bool) -> None:
+    def host(number: int) -> int:
         return number % 5 if number % 2 else number
 
     pool = pool_of(3)
     results = []
-    for batch in pool.batches(iter(range(2000)), claim):
-        results += [result for _, result in batch]
+    for batch in batches(pool, range(2000), host):
+        results += batch
         held = [
-            {claim(number) for number in [*slot.under_way.values(), *dict(slot.pending).values()]}
+            {exclusive_key(target) for target in [*slot.under_way.values(), *dict(slot.pending).values()]}
             for slot in pool._slots
         ]
         assert sum(map(len, held)) == len(set().union(*held))
@@ -192,8 +236,8 @@ def test_what_asks_all_processes_to_end_is_for_the_pool_to_judge() -> None:
     pool = pool_of(2)
     before = {child.pid for child in multiprocessing.active_children()}
     results = []
-    for result in pool.run(iter(range(1000)), itself):
-        results.append(result)
+    for each in run(pool, iter(range(1000))):
+        results.append(each)
         if len(results) in (100, 200):
             for child in multiprocessing.active_children():
                 assert child.pid is not None
@@ -204,7 +248,7 @@ def test_what_asks_all_processes_to_end_is_for_the_pool_to_judge() -> None:
 
 
 NEVER_RUN = """
-from tests.sweep.test_pool import pool_of
+from tests.scan.workers.test_pool import pool_of
 
 pool = pool_of(2)
 raise SystemExit(7)
@@ -222,13 +266,13 @@ def start_methods() -> list[str]:
 
 SUCCESSORS = """
 import multiprocessing
-from tests.sweep.test_pool import itself, pool_of, start_methods
+from tests.scan.workers.test_pool import pool_of, run, start_methods
 
 pool = pool_of(2)
 results = []
 assert start_methods() == ["fork", "fork"]
-for result in pool.run(iter(range(1000)), itself):
-    results.append(result)
+for each in run(pool, iter(range(1000))):
+    results.append(each)
     if len(results) == 100:
         for child in multiprocessing.active_children():
             child.kill()
@@ -253,7 +297,7 @@ def test_beside_another_thread_no_worker_is_a_copy() -> None:
     try:
         pool = pool_of(2)
         assert start_methods() == ["spawn", "spawn"]
-        assert sorted(pool.run(iter(range(100)), itself)) == [number**2 for number in range(100)]
+        assert sorted(run(pool, iter(range(100)))) == [number**2 for number in range(100)]
     finally:
         ended.set()
         thread.join()
@@ -261,10 +305,10 @@ def test_beside_another_thread_no_worker_is_a_copy() -> None:
 
 ORPHANS = """
 import multiprocessing, sys
-from tests.sweep.test_pool import itself, pool_of
+from tests.scan.workers.test_pool import pool_of, run
 
 pool = pool_of(3)
-for number, result in enumerate(pool.run(iter(range(10**9)), itself)):
+for number, result in enumerate(run(pool, iter(range(10**9)))):
     if number == 100:
         print("running", flush=True)
 """

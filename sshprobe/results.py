@@ -1,0 +1,266 @@
+"""What a scan found out about one host, as its line of JSON in pieces.
+
+    chunks[0]     the host's own: who, when, and what was seen up to where hosts can be alike
+    chunks[1:]    pieces that other hosts have too, as the same objects: lists, verdicts and the end of the line
+
+So a fleet of equal hosts is graded and encoded once, and a piece goes to another process once (`workers.channel`).
+With `--depth lists`, a `RecordTemplate` makes the results of all hosts that sent the same greeting.
+
+A record is decoded where somebody asks for it: for most hosts of a large scan nobody does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sshprobe.lru_cache import LruCache
+from sshprobe.model.observation import Identification, Observation
+from sshprobe.model.records import HostRecord
+from sshprobe.model.timestamps import encode_seconds
+from sshprobe.net import Address
+from sshprobe.probe.unprobed import unprobed
+from sshprobe.verdicts import EncodedVerdicts, VerdictCache
+from sshprobe.views.host_stats import HostStats, Place, host_stats, record_stats
+
+_log = logging.getLogger("sshprobe")
+
+_encode = msgspec.json.Encoder().encode
+_decode_record = msgspec.json.Decoder(HostRecord).decode
+_decode_observation = msgspec.json.Decoder(Observation).decode
+_FIELDS = HostRecord.__struct_fields__
+
+NO_VERDICTS = EncodedVerdicts([])
+
+STATS_WEIGHT = 500
+"""About how many bytes the stats of a host take."""
+
+
+class HostResult:
+    """What a scan found out about one host. Its records share lists with other records: do not change them."""
+
+    __slots__ = ("_chunks", "_example", "_record", "key", "stats", "target")
+
+    def __init__(
+        self,
+        target: Place,
+        key: Hashable,
+        stats: HostStats,
+        chunks: tuple[bytes, ...] = (),
+        *,
+        record: HostRecord | None = None,
+        example: HostRecord | None = None,
+    ) -> None:
+        """Take `chunks` or `record`; the other one is made of it. `example`: a record of the same template."""
+        self.target = target
+        self.key = key
+        """Hosts with the same key have the same verdicts."""
+        self.stats = stats
+        """What is counted of the host: the same object for all hosts of a scan where it is equal."""
+        self._chunks = chunks
+        self._record = record
+        self._example = example
+
+    @classmethod
+    def of_record(cls, record: HostRecord) -> HostResult:
+        """Return the result of a host whose record exists, for instance in a file."""
+        return cls(record, object(), record_stats(record), record=record)
+
+    @property
+    def chunks(self) -> tuple[bytes, ...]:
+        """The line of the host in pieces, the last with the line end. Equal pieces are the same object."""
+        if not self._chunks:
+            self._chunks = (_encode(self._record) + b"\n",)
+        return self._chunks
+
+    def line(self) -> bytes:
+        """Return the line of the host, with its line end."""
+        return b"".join(self.chunks)
+
+    @property
+    def record(self) -> HostRecord:
+        """The record of the host."""
+        if self._record is None:
+            if self._example is None:
+                self._record = _decode_record(self.line())
+            else:
+                own = msgspec.json.decode(self._chunks[0] + b"}", type=_OwnFields)
+                self._record = msgspec.structs.replace(self._example, **msgspec.structs.asdict(own))
+        return self._record
+
+    @property
+    def observation(self) -> Observation:
+        """The same without verdicts, where that is cheaper."""
+        return _decode_observation(self.line()) if self._record is None and self._example is None else self.record
+
+
+class Host(Protocol):
+    """A host that answers on one address."""
+
+    @property
+    def target(self) -> str:
+        """What the user named."""
+
+    @property
+    def host(self) -> str:
+        """A name or an address."""
+
+    @property
+    def address(self) -> Address:
+        """Where it was probed."""
+
+    @property
+    def port(self) -> int:
+        """A port."""
+
+
+class _OwnFields(msgspec.Struct):
+    """The fields of a record that differ between hosts of one template."""
+
+    target: str
+    host: str
+    address: str
+    port: int
+    started_at: str
+    duration_ms: float
+    identification: Identification | None
+
+
+class _Who(msgspec.Struct):
+    target: str
+    host: str
+    address: str
+    port: int
+
+
+class _When(msgspec.Struct):
+    started_at: str
+    duration_ms: float
+
+
+class RecordTemplate:
+    """The record of one kind of host, encoded, with gaps for who, when and identification."""
+
+    __slots__ = ("_before_when", "_before_who", "_example", "_identification", "_key", "_middle", "_shared", "_stats")
+
+    def __init__(self, observation: Observation, verdicts: EncodedVerdicts, stats: HostStats) -> None:
+        """Take the first observation of this kind, the verdicts on it, and what is counted of it."""
+        record = _record_of(observation, verdicts)
+        self._before_who = b'{"type":"host",' + _members(record, _between("", "target")) + b","
+        self._before_when = b"," + _members(record, _between("port", "started_at")) + b","
+        self._middle = b"," + _members(record, _between("duration_ms", "identification")) + b',"identification":'
+        self._identification = _encode(record.identification)
+        rest = b"," + _members(record, _between("identification", "verdicts")) + b',"verdicts":'
+        self._shared = (rest, verdicts.chunk)
+        self._key = verdicts.key
+        self._stats = stats
+        self._example = record
+
+    @property
+    def weight(self) -> int:
+        """About its size in bytes."""
+        return 1000 + sum(map(len, self._shared))
+
+    def result(
+        self, host: Host, identification: Identification | None, started_at: float, duration_ms: float
+    ) -> HostResult:
+        """Return the result of a host of this kind.
+
+        `identification`: None where it is that of the first one. `started_at` is in seconds since 1970-01-01 UTC.
+        """
+        own = b"".join(
+            (
+                self._before_who,
+                _encode(_Who(host.target, host.host, host.address.ip, host.port))[1:-1],
+                self._before_when,
+                _encode(_When(encode_seconds(started_at), duration_ms))[1:-1],
+                self._middle,
+                self._identification if identification is None else _encode(identification),
+            )
+        )
+        return HostResult(host, self._key, self._stats, (own, *self._shared), example=self._example)
+
+
+class ResultEncoder:
+    """Grades and encodes the observations of a scan."""
+
+    def __init__(self, cache: VerdictCache) -> None:
+        self._cache = cache
+        self._stats: LruCache[HostStats, HostStats] = LruCache()
+
+    def template(self, observation: Observation) -> RecordTemplate:
+        """Return the template of hosts that are like an observed one."""
+        verdicts = self._cache.verdicts_for(observation)
+        return RecordTemplate(observation, verdicts, self._stats_of(observation, verdicts))
+
+    def result(self, observation: Observation) -> HostResult:
+        """Return the result of a host.
+
+        An internal error in that is logged, and costs the host its verdicts and its status. The record keeps what was
+        seen, unless it is that which cannot be encoded; `sshprobe grade` does not grade it either.
+        """
+        try:
+            return self._encoded(observation, self._cache.verdicts_for(observation))
+        except Exception as error:
+            _log.exception("internal error while grading %s port %d", observation.host, observation.port)
+            words = f"internal error: {type(error).__name__}"
+        try:
+            known = msgspec.structs.replace(observation, status="protocol_error", error=words)
+            return self._encoded(known, NO_VERDICTS)
+        except Exception:
+            _log.exception("internal error while encoding %s port %d", observation.host, observation.port)
+        host, port, depth = observation.host, observation.port, observation.depth
+        bare = unprobed(observation.target, host, port, depth, "protocol_error", words)
+        names = ("address", "stage", "started_at", "duration_ms", "connections")
+        fields = {name: getattr(observation, name) for name in names}
+        return self._encoded(msgspec.structs.replace(bare, **fields), NO_VERDICTS)
+
+    def _encoded(self, observation: Observation, verdicts: EncodedVerdicts) -> HostResult:
+        own = b'{"type":"host",' + _encode(observation)[1:-1] + b',"verdicts":'
+        record = _record_of(observation, verdicts)
+        stats = self._stats_of(observation, verdicts)
+        return HostResult(record, verdicts.key, stats, (own, verdicts.chunk), record=record)
+
+    def _stats_of(self, observation: Observation, verdicts: EncodedVerdicts) -> HostStats:
+        """Return the stats of a host, the same object where they are equal."""
+        stats = host_stats(observation, verdicts.stats)
+        known = self._stats.get(stats)
+        if known is None:
+            self._stats.put(stats, stats, STATS_WEIGHT)
+            return stats
+        return known
+
+
+def _record_of(observation: Observation, verdicts: EncodedVerdicts) -> HostRecord:
+    return HostRecord(**msgspec.structs.asdict(observation), verdicts=verdicts.verdicts)
+
+
+def _between(after: str, before: str) -> Sequence[str]:
+    """Return the fields behind one and before another, in the order of a record."""
+    start = _FIELDS.index(after) + 1 if after else 0
+    return _FIELDS[start : _FIELDS.index(before)]
+
+
+def _members(record: HostRecord, fields: Sequence[str]) -> bytes:
+    return b",".join(b'"%s":%s' % (field.encode(), _encode(getattr(record, field))) for field in fields)
+
+
+class HostBatch:
+    """Results that came together."""
+
+    def __init__(self, results: Sequence[HostResult]) -> None:
+        self.results = results
+        self._groups: list[list[HostResult]] | None = None
+
+    @property
+    def groups(self) -> list[list[HostResult]]:
+        """The results, those with the same stats together."""
+        if self._groups is None:
+            groups: dict[int, list[HostResult]] = {}
+            for result in self.results:
+                groups.setdefault(id(result.stats), []).append(result)
+            self._groups = list(groups.values())
+        return self._groups

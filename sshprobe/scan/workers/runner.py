@@ -1,0 +1,80 @@
+"""A scan in several processes: what each worker runs, and the pool of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
+
+from sshprobe.model.observation import Depth
+from sshprobe.probe.unprobed import unprobed
+from sshprobe.results import HostResult, ResultEncoder
+from sshprobe.scan.scanner import Scanner
+from sshprobe.scan.settings import ScanSettings
+from sshprobe.scan.workers.pool import Pool
+from sshprobe.scan.workers.worker import FLUSH_RESULTS, Numbered, serve
+from sshprobe.shortcuts import Result
+from sshprobe.sweep import Job
+from sshprobe.targets import Target
+from sshprobe.verdicts import VerdictCache
+
+
+class WorkerRunner:
+    """Scans in a worker: a `Scanner` with the settings that the worker got."""
+
+    def __init__(self, settings: bytes) -> None:
+        self._scanner = Scanner._of(ScanSettings.decode(settings))
+        self._stop: Callable[[], None] | None = None
+
+    async def batches(
+        self,
+        targets: AsyncIterator[Numbered],
+        *,
+        on_deferred: Callable[[Numbered], None],
+        on_resource_error: Callable[[str], None],
+    ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
+        """Yield the results of targets with their numbers, each time all that there are."""
+        sweep = self._scanner._new_sweep(
+            self._jobs, of=lambda numbered: numbered.target, deferred=on_deferred, on_resource_error=on_resource_error
+        )
+        self._stop = sweep.stop
+        async for batch in sweep.batches(targets):
+            yield [(each.target.number, [self._scanner._result(result) for result in each.results]) for each in batch]
+
+    def stop(self) -> None:
+        """Start no other host."""
+        if self._stop is not None:
+            self._stop()
+
+    async def _jobs(self, numbered: Numbered) -> Sequence[Job[Result]]:
+        return await self._scanner._jobs.of(numbered.target)
+
+
+def scan_pool(
+    settings: ScanSettings,
+    *,
+    workers: int,
+    on_resource_error: Callable[[str], None],
+    note: Callable[[str], None] | None = None,
+) -> Pool:
+    """Return a pool that scans. `settings` are for all workers together: concurrency and rate are shared out.
+
+    `note` is called where fewer workers can be started, or one fails. Raises `PoolError` if none can be started.
+    """
+    share = settings.share(workers)
+    return Pool(
+        partial(serve, make_runner=WorkerRunner),
+        share.encode(),
+        workers=workers,
+        # Results that wait to be sent, and as many that wait to be read, keep no host from being started. With more,
+        # a slow worker ends after the others.
+        window=share.concurrency + 2 * FLUSH_RESULTS,
+        lost=partial(_lost, settings.depth),
+        on_resource_error=on_resource_error,
+        note=note,
+    )
+
+
+def _lost(depth: Depth, target: Target) -> HostResult:
+    error = "internal error: the scanner died on this host"
+    observation = unprobed(target.text, target.host, target.port, depth, "protocol_error", error)
+    return ResultEncoder(VerdictCache((), strict=False)).result(observation)

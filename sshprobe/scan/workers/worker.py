@@ -1,0 +1,144 @@
+"""A worker process: one event loop that takes targets from a socket and sends results back through it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple, Protocol
+
+from sshprobe.interrupts import ENDING_SIGNALS
+from sshprobe.model.errors import log_in_one_line
+from sshprobe.platform import loop_factory
+from sshprobe.results import HostResult
+from sshprobe.scan.workers import channel
+from sshprobe.targets import Target
+
+FLUSH_RESULTS = 128
+"""Targets whose results are sent at once."""
+
+FLUSH_BYTES = 512 * 1024
+"""About how many bytes are sent at once. More than a processor's cache holds cost more at both ends; and at the end of
+a scan, one worker has less to do alone than another has just sent."""
+
+FLUSH_SECONDS = 0.05
+"""How long a result may wait for others to travel with."""
+
+READ_BYTES = 256 * 1024
+"""Bytes that are read at once."""
+
+
+class Numbered(NamedTuple):
+    """A target, and the number by which its results are sent back."""
+
+    number: int
+    target: Target
+
+
+class Runner(Protocol):
+    """Probes targets in a worker."""
+
+    def batches(
+        self,
+        targets: AsyncIterator[Numbered],
+        *,
+        on_deferred: Callable[[Numbered], None],
+        on_resource_error: Callable[[str], None],
+    ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
+        """Yield the number and the results of every target, each time all that there are."""
+
+    def stop(self) -> None:
+        """Start no other host."""
+
+
+def serve(connection: socket.socket, make_runner: Callable[[bytes], Runner]) -> None:
+    """Run until the pool says that no more targets come, or is gone. `make_runner` takes the settings."""
+    for number in ENDING_SIGNALS:
+        # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
+        signal.signal(number, signal.SIG_IGN)
+    log_in_one_line()
+    with asyncio.Runner(loop_factory=loop_factory()) as loop_runner:
+        loop_runner.run(_Worker(connection, make_runner).run())
+
+
+class _Worker:
+    def __init__(self, connection: socket.socket, make_runner: Callable[[bytes], Runner]) -> None:
+        self._connection = connection
+        self._make_runner = make_runner
+        self._runner: Runner | None = None
+        self._inbox: asyncio.Queue[channel.Configure | channel.Probe | channel.End] = asyncio.Queue()
+        self._writer = channel.ChannelWriter()
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_stopped = False
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        # daemon: a blocked recv must not keep a worker alive that has nothing left to do
+        try:
+            threading.Thread(target=self._receive, args=(loop,), daemon=True).start()
+        except RuntimeError:
+            self._send(channel.OutOfResources("no further thread can be started"))
+            return
+        self._send(channel.Ready())
+        first = await self._inbox.get()
+        assert isinstance(first, channel.Configure)
+        self._runner = self._make_runner(first.settings)
+        batches = self._runner.batches(
+            self._targets(),
+            on_deferred=lambda numbered: self._send(channel.Deferred(numbered.number)),
+            on_resource_error=lambda words: self._send(channel.ResourceError(words)),
+        )
+        async for batch in batches:
+            for number, results in batch:
+                self._writer.add(number, results)
+                if len(self._writer) >= FLUSH_RESULTS or self._writer.size >= FLUSH_BYTES:
+                    self._flush()
+            if len(self._writer) and self._timer is None:
+                self._timer = loop.call_later(FLUSH_SECONDS, self._flush)
+        self._flush()
+
+    def _send(self, message: channel.ToParent) -> None:
+        self._connection.sendall(channel.frame(message))
+
+    def _flush(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if len(self._writer):
+            self._connection.sendall(self._writer.take())
+
+    async def _targets(self) -> AsyncIterator[Numbered]:
+        while isinstance(message := await self._inbox.get(), channel.Probe):
+            for number, target in message.targets:
+                if self._is_stopped:
+                    return
+                yield Numbered(number, target)
+
+    def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run in a thread: hand over what the pool sends."""
+        reader: channel.ChannelReader[channel.ToWorker] = channel.ChannelReader(channel.ToWorker)
+        try:
+            try:
+                while data := self._connection.recv(READ_BYTES):
+                    for message in reader.feed(data):
+                        loop.call_soon_threadsafe(self._take, message)
+            except (OSError, channel.ChannelError):
+                pass
+            # The pool is gone, perhaps by kill -9: nobody needs what is under way.
+            loop.call_soon_threadsafe(_leave)
+        except RuntimeError:
+            pass  # the loop has ended
+
+    def _take(self, message: channel.ToWorker) -> None:
+        if not isinstance(message, channel.Stop):
+            self._inbox.put_nowait(message)
+            return
+        self._is_stopped = True
+        if self._runner is not None:
+            self._runner.stop()
+
+
+def _leave() -> None:
+    raise SystemExit(1)

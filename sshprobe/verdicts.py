@@ -1,0 +1,65 @@
+"""A cache of verdicts: hosts of a fleet offer the same lists again and again, so they are graded and encoded once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import msgspec
+
+from sshprobe.grading import is_gradeable, verdict_key
+from sshprobe.lru_cache import LruCache
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Verdict
+from sshprobe.profiles import Profile
+from sshprobe.remedy import grade
+from sshprobe.views.host_stats import verdict_stats
+
+END_OF_LINE = b',"fleet_findings":[]}\n'
+"""What follows the verdicts in the line of a host. A scan knows findings across the fleet at its end only."""
+
+
+class EncodedVerdicts:
+    """The verdicts of all profiles on one kind of observation."""
+
+    __slots__ = ("chunk", "key", "stats", "verdicts")
+
+    _keys = itertools.count()
+
+    def __init__(self, verdicts: list[Verdict]) -> None:
+        self.key = next(self._keys)
+        """Different for each kind of observation."""
+        self.verdicts = verdicts
+        self.chunk = msgspec.json.encode(verdicts) + END_OF_LINE
+        """The verdicts in JSON and the end of the line: the last piece of a line."""
+        self.stats = verdict_stats(verdicts)
+        """What is counted of the verdicts."""
+
+
+class VerdictCache:
+    """Grades against `profiles`, and keeps the verdicts that were used last. One for a scan.
+
+    Raises `InputError` for a profile of clients.
+    """
+
+    def __init__(self, profiles: Sequence[Profile], *, strict: bool) -> None:
+        for profile in profiles:
+            profile.need_server()
+        self._profiles = tuple(profiles)
+        self._strict = strict
+        self._known: LruCache[bytes, EncodedVerdicts] = LruCache()
+
+    @property
+    def has_waivers(self) -> bool:
+        """Whether verdicts depend on who and when, because a profile has waivers."""
+        return any(profile.waiver for profile in self._profiles)
+
+    def verdicts_for(self, observation: Observation) -> EncodedVerdicts:
+        """Return the verdicts on an observation; none if it cannot be graded."""
+        key = verdict_key(observation, self._profiles)
+        found = self._known.get(key)
+        if found is None:
+            profiles = self._profiles if is_gradeable(observation) else ()
+            found = EncodedVerdicts([grade(observation, profile, strict=self._strict) for profile in profiles])
+            self._known.put(key, found, len(key) + len(found.chunk))
+        return found
