@@ -163,6 +163,7 @@ def mechanism(name: str) -> Mechanism | None:
     return next((Mechanism(*row) for row in rows if row[0] == digest), None)
 
 
+@lru_cache(maxsize=4096)
 def is_marker(name: str) -> bool:
     """Return whether a name is a marker in the list of key exchanges, such as `ext-info-s`, and not an algorithm."""
     return marker(name) is not None

@@ -14,8 +14,8 @@ from sshprobe.grading.fleet.collector import FleetFacts
 from sshprobe.grading.fleet.comparison import fleet_findings
 from sshprobe.grading.key_findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.keys.known_keys import KnownKeys
+from sshprobe.grading.open_names import leaves_open
 from sshprobe.grading.score import CAPS, POINTS, letter
-from sshprobe.grading.unnamed import leaves_open
 from sshprobe.grading.verdict_key import verdict_key
 
 __all__ = [

@@ -11,9 +11,9 @@ from sshprobe.grading.checks.waivers import waive
 from sshprobe.grading.findings import findings_of, worst_first
 from sshprobe.grading.long_lists import shortened
 from sshprobe.grading.offers import is_observed
+from sshprobe.grading.open_names import names_left_open
 from sshprobe.grading.partial import is_partial
 from sshprobe.grading.score import by_category, total
-from sshprobe.grading.unnamed import unnamed
 from sshprobe.grading.users import answers_by_user
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Category, Verdict
@@ -45,7 +45,7 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
     gradeable = is_gradeable(observation)
     host = graded_host(observation, profile, strict=strict)
     judgements = worst_first(waive(profile, observation, judge(host)))
-    missing = [*not_observed(host), *_not_comparable(observation), *unnamed(host, judgements)]
+    missing = [*not_observed(host), *_not_comparable(observation), *names_left_open(host, judgements)]
     if not gradeable and not missing:
         missing = ["anything"]
     findings = findings_of(judgements)
@@ -65,7 +65,7 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
         cap_reasons=score.cap_reasons,
         score=score.score,
         grade=score.grade,
-        categories=by_category(findings, _judged(host)),
+        categories=by_category(findings, list(_judged(host))),
         findings=findings,
         waived=sum(finding.waived is not None for finding in findings),
         grade_is_partial=is_partial(observation, profile),

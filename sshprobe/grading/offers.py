@@ -50,13 +50,10 @@ MOST_NAMES = 32
 class Offer(msgspec.Struct):
     """One algorithm as a server offers it, by whatever names and in whatever direction."""
 
+    name: str
+    """The one that stands for it: the shortest, which leaves out a vendor's "@..."."""
     names: list[str]
     directions: list[str]
-
-    @property
-    def name(self) -> str:
-        """The one that stands for it: the shortest, which leaves out a vendor's "@..."."""
-        return min(self.names, key=lambda name: (len(name), name))
 
     def observed(self) -> str:
         """For people: the names, and the direction if it is but one of two."""
@@ -74,9 +71,14 @@ def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer
         for name in getattr(observation, field) or ():
             if not name or is_marker(name):
                 continue
-            offer = found.setdefault(canonical(category, name), Offer([], []))
+            same = canonical(category, name)
+            offer = found.get(same)
+            if offer is None:
+                offer = found[same] = Offer(name, [], [])
             if name not in offer.names:
                 offer.names.append(name)
+                if (len(name), name) < (len(offer.name), offer.name):
+                    offer.name = name
             if direction not in offer.directions:
                 offer.directions.append(direction)
     return found
@@ -112,6 +114,11 @@ def missing_lists(observation: Observation, category: AlgorithmType) -> Iterator
             if category == "mac" and _all_aead(observation, direction):
                 continue
             yield f"{what}: the list is empty"
+
+
+def has_missing_lists(observation: Observation) -> bool:
+    """Return whether any type has `missing_lists`."""
+    return any(next(missing_lists(observation, category), None) is not None for category in FIELDS)
 
 
 def _can_be_chosen(category: AlgorithmType, name: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sshprobe.algorithms import ALGORITHM_TYPES, lookup
+from sshprobe.algorithms import lookup
 from sshprobe.grading.checks.group_numbers import leaves_groups_untested
-from sshprobe.grading.offers import missing_lists
+from sshprobe.grading.offers import has_missing_lists
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.model.observation import Observation
@@ -25,7 +25,7 @@ def is_partial(observation: Observation, profile: Profile) -> bool:
         or observation.identification is None
         or observation.several_servers
         or observation.names_left_out > 0
-        or any(next(missing_lists(observation, category), None) is not None for category in ALGORITHM_TYPES)
+        or has_missing_lists(observation)
         or _hides_keys(observation)
         or _hides_groups(observation, profile)
         or _hides_methods(observation)

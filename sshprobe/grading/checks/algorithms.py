@@ -183,8 +183,8 @@ MISSING = _for_each_type(
 
 
 def _lists_not_seen(host: GradedHost) -> Iterator[str]:
-    for category in ALGORITHM_TYPES:
-        if host.profile.algorithms(category) is not None:
+    for category, rule in host.rules.items():
+        if rule is not None:
             yield from missing_lists(host.observation, category)
 
 
@@ -201,7 +201,7 @@ def algorithms(host: GradedHost) -> list[Judgement]:
     """Find what is to be said of every algorithm on offer, and the recommended ones that are missing."""
     found: list[Judgement] = []
     for category, offers in host.offers.items():
-        rule = host.profile.algorithms(category)
+        rule = host.rules[category]
         if rule is None:
             # The profile says nothing of this type; weak is weak all the same.
             found += [_weak(category, each, weak) for each in offers.values() if (weak := _weakness(category, each))]

@@ -235,14 +235,8 @@ def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[st
     # A key without its proof is a claim, as any server can show any key.
     shown = [key for key in observation.host_keys or () if key.bits is not None and key.signature_verified]
     sized = {_size_of(key.type) for key in shown}
-    wanted = [_size_of(name) for name in observation.server_host_key_algorithms or ()]
-    return sorted(
-        {
-            each
-            for each in wanted
-            if each is not None and minimum_bits(profile, each[0]) is not None and each not in sized
-        }
-    )
+    wanted = {_size_of(name) for name in observation.server_host_key_algorithms or ()} - sized
+    return sorted(each for each in wanted if each is not None and minimum_bits(profile, each[0]) is not None)
 
 
 def _size_of(name: str) -> tuple[str, str] | None:

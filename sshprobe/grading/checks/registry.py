@@ -13,14 +13,14 @@ from typing import NamedTuple, get_args
 
 import msgspec
 
-from sshprobe.algorithms import AlgorithmType
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType
 from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.offers import Offer, offers_by_type
 from sshprobe.grading.sizes import offers_group_exchange
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Category
-from sshprobe.profiles import Profile
+from sshprobe.profiles import AlgorithmRule, Profile
 
 _CATEGORIES: tuple[Category, ...] = get_args(Category)
 
@@ -32,6 +32,8 @@ class GradedHost(msgspec.Struct, frozen=True):
     profile: Profile
     strict: bool
     """Whether an algorithm that the profile does not name is a deviation even if it is no weaker."""
+    rules: dict[AlgorithmType, AlgorithmRule | None]
+    """What the profile says of each type of algorithm."""
     offers: dict[AlgorithmType, dict[str, Offer]]
     """What the server offers, by canonical name, for each type whose lists were seen."""
     offers_group_exchange: bool
@@ -39,7 +41,9 @@ class GradedHost(msgspec.Struct, frozen=True):
 
 def graded_host(observation: Observation, profile: Profile, *, strict: bool = False) -> GradedHost:
     """Return what checks get for an observation."""
-    return GradedHost(observation, profile, strict, offers_by_type(observation), offers_group_exchange(observation))
+    rules = {category: profile.algorithms(category) for category in ALGORITHM_TYPES}
+    offers = offers_by_type(observation)
+    return GradedHost(observation, profile, strict, rules, offers, offers_group_exchange(observation))
 
 
 Find = Callable[[GradedHost], Iterable[Judgement]]

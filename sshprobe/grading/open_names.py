@@ -26,12 +26,12 @@ SHOWN = 4
 _SERIOUS = SEVERITIES.index("medium")
 
 
-def unnamed(host: GradedHost, judgements: Iterable[Judgement]) -> Iterator[str]:
+def names_left_open(host: GradedHost, judgements: Iterable[Judgement]) -> Iterator[str]:
     """Yield in words, as `Verdict.not_observed` has them, what nobody can say to comply. What is waived is left out."""
     waived = {(each.type.category, each.algorithm) for each in judgements if each.waived is not None}
     profile = host.profile
     for category, offers in host.offers.items():
-        rule = profile.algorithms(category)
+        rule = host.rules[category]
         if category == "compression" if rule is None else rule.others != "allowed":
             continue
         named = set() if rule is None else {*rule.allowed, *rule.dated, *rule.words}
