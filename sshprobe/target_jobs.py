@@ -7,7 +7,8 @@ import logging
 from typing import Literal
 
 from sshprobe.model.observation import Observation
-from sshprobe.net import Address, NetworkError, literal, resolve
+from sshprobe.net import Address, NetworkError, parse_ip
+from sshprobe.net.resolve import resolve
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.unprobed import unprobed
@@ -46,7 +47,7 @@ class TargetJobs:
 
     def only_address(self, target: Target) -> Address | None:
         """Return the address that `target` spells, if it may be asked; None for names, which have to be resolved."""
-        address = literal(target.host)
+        address = parse_ip(target.host)
         if address is None or "%" in address.ip or address.unspecified or self._family not in (None, address.family):
             return None
         return None if self._excludes and self._exclude.covers(address.ip) else address
@@ -85,7 +86,7 @@ class TargetJobs:
     async def _resolve(self, host: str) -> list[Address] | None:
         """Return the addresses of a host, None if the scan is stopped first. Raises `NetworkError`."""
         work = resolve(host, family=self._family, timeout=self._options.connect_timeout)
-        if literal(host) is not None:
+        if parse_ip(host) is not None:
             return await work
         lookup = asyncio.create_task(work)
         self._lookups.add(lookup)

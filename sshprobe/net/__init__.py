@@ -1,7 +1,9 @@
-"""TCP connections with deadlines, by callbacks, and addresses of names. Knows nothing of SSH."""
+"""TCP connections with deadlines, by callbacks, and IP addresses and names. Knows nothing of SSH."""
 
-from sshprobe.net.dial import CLOSED, Address, NetworkError, literal, resolve
+from sshprobe.net.addresses import Address, parse_ip
+from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.net.epoll import EpollNetwork
+from sshprobe.net.errors import CLOSED, NetworkError
 from sshprobe.net.network import LINGER_BYTES, Connection, Handler, Network, TimerHandle
 from sshprobe.net.stream import Stream, adopt_stream, open_stream
 
@@ -9,6 +11,7 @@ __all__ = [
     "CLOSED",
     "LINGER_BYTES",
     "Address",
+    "AsyncioNetwork",
     "Connection",
     "EpollNetwork",
     "Handler",
@@ -17,7 +20,22 @@ __all__ = [
     "Stream",
     "TimerHandle",
     "adopt_stream",
-    "literal",
+    "open_network",
     "open_stream",
-    "resolve",
+    "parse_ip",
 ]
+
+
+def open_network() -> Network:
+    """Return an open network on the running loop: the fastest that this system has, and has descriptors for."""
+    if EpollNetwork.works():
+        fast = EpollNetwork()
+        try:
+            fast.open()
+        except OSError:
+            pass
+        else:
+            return fast
+    slow = AsyncioNetwork()
+    slow.open()
+    return slow

@@ -22,8 +22,8 @@ import time
 from collections.abc import Callable
 from operator import attrgetter
 
+from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Timers, running_clock
-from sshprobe.net.dial import Address
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.net.network import Handler, TimerHandle
 from sshprobe.platform import POLL_EVERYTHING, POLL_READABLE, has_poll_set, poll_set
@@ -56,7 +56,7 @@ class EpollNetwork:
     def __init__(self) -> None:
         self._connections: dict[int, EpollConnection] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._is_open = False
+        self.is_open = False
         self.due = float("inf")
         """When the deadlines are looked at next, by the clock of deadlines."""
         self.time: Callable[[], float] = time.monotonic
@@ -86,12 +86,14 @@ class EpollNetwork:
         self._timers = Timers(self._clock)
         self.time = self._clock.time
         self._began = self._loop.time()
-        self._is_open = True
+        self.is_open = True
         self._loop.add_reader(self._poll.fileno(), self._ready)
 
     def close(self) -> None:
-        """End, and close every connection without a word."""
-        self._is_open = False
+        """End: close every connection and cancel every timer. No event follows."""
+        if not self.is_open:
+            return
+        self.is_open = False
         self._loop.remove_reader(self._poll.fileno())
         if self._coalescing is not None:
             self._coalescing.cancel()
@@ -129,7 +131,7 @@ class EpollNetwork:
 
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
-        if not self._is_open:
+        if not self.is_open:
             return
         self.due = deadline
         if self._timer is not None:
@@ -140,13 +142,13 @@ class EpollNetwork:
 
     def _ready(self) -> None:
         self._serve()
-        if self._is_open and self._coalesce_time() > MIN_COALESCE:
+        if self.is_open and self._coalesce_time() > MIN_COALESCE:
             self._loop.remove_reader(self._poll.fileno())
             self._coalesce()
 
     def _coalesced(self) -> None:
         happened = self._serve()
-        if not self._is_open:
+        if not self.is_open:
             return
         if happened:
             self._coalesce()
@@ -200,7 +202,7 @@ class EpollNetwork:
         self.in_round = False
         to_send, self.to_send = self.to_send, []
         to_dial, self.to_dial = self.to_dial, []
-        if not self._is_open:
+        if not self.is_open:
             return  # closed in this round, and what was to be sent is sent
         for connections, action in ((to_send, EpollConnection.send_now), (to_dial, EpollConnection.dial_now)):
             for connection in connections:
@@ -212,7 +214,7 @@ class EpollNetwork:
     def _look(self) -> None:
         # A process that was stopped, or got no CPU, sees its timers first: what came meanwhile goes before them.
         for _ in range(1 + len(self._connections) // EVENTS):
-            if self._is_open:
+            if self.is_open:
                 self._serve()
         now = self.time()
         self._timer = None

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 from collections.abc import Callable
 from typing import Protocol
 
-from sshprobe.net.dial import Address, connect_error, network_error, no_connection_in_time
-from sshprobe.net.network import Handler
+from sshprobe.net.addresses import Address
+from sshprobe.net.errors import connect_error, network_error, no_connection_in_time
+from sshprobe.net.network import Handler, fail_internally
 from sshprobe.platform import MORE_COMES, POLL_FAILED, POLL_READABLE, POLL_TO_THE_END, STREAM_NONBLOCKING
-
-_log = logging.getLogger("sshprobe")
 
 READ = 16_384
 """Bytes read at once."""
@@ -33,6 +31,7 @@ class Owner(Protocol):
     """When the deadlines are looked at next."""
     made: int
     """How many connections are made, and not yet closed."""
+    is_open: bool
     in_round: bool
     """Whether `to_send` and `to_dial` are worked off at the end of the round that is being served."""
     to_send: list[EpollConnection]
@@ -56,6 +55,7 @@ class EpollConnection:
 
     __slots__ = (
         "_came",
+        "_ended",
         "_events",
         "_last",
         "_network",
@@ -89,14 +89,17 @@ class EpollConnection:
         self._network = network
         self._unsent: bytes | None = None
         self._last = False
+        self._ended = False
         self._came: bytes | OSError | None = None
 
     # -- for the handler ---------------------------------------------------------------------------------------------
 
     def dial(self, timeout: float) -> None:
         """Connect within `timeout` seconds, at the end of this round; for the first time, or after `close`."""
+        if not self._network.is_open:
+            return
         self.timeout = timeout
-        self.is_made = self._last = False
+        self.is_made = self._last = self._ended = False
         self._came = None  # of the connection before, if it was closed between reading and dispatch
         self.step += STEPS - self.step % STEPS
         if self._network.in_round:
@@ -140,14 +143,7 @@ class EpollConnection:
 
     def fail_internally(self, error: Exception) -> None:
         """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
-        _log.error("internal error while probing %s port %d", self.address.ip, self.port, exc_info=error)
-        try:
-            try:
-                self.close()
-            finally:
-                self.handler.failed_internally(error)
-        except Exception:  # a second bug must not keep the round from the others, nor the next round from coming
-            _log.exception("internal error while giving up %s port %d", self.address.ip, self.port)
+        fail_internally(self, error)
 
     def leave(self) -> socket.socket:
         """Return the socket, which the network forgets. No event follows."""
@@ -171,7 +167,7 @@ class EpollConnection:
         """Read what is ready. Where the connect may have failed, `dispatch` fetches its error first."""
         self._events = events
         self.step += 1
-        if events & POLL_READABLE and (self.is_made or not events & POLL_FAILED):
+        if events & POLL_READABLE and not self._ended and (self.is_made or not events & POLL_FAILED):
             self._came = self._read_now()
 
     def dispatch(self) -> None:
@@ -192,6 +188,8 @@ class EpollConnection:
             if isinstance(came, OSError):
                 self.handler.broken(network_error(came))
                 return
+            if not came:
+                self._ended = True
             self.handler.received(came)
             more = came and (len(came) == READ or events & POLL_TO_THE_END)
             came = self._read_now() if more and self.is_open else None
@@ -212,7 +210,11 @@ class EpollConnection:
         except OSError as error:
             self.handler.broken(network_error(error))
             return
-        code = made.connect_ex((self.address.ip, self.port))
+        ip = self.address.ip
+        try:
+            code = made.connect_ex(self.address.socket_address(self.port) if "%" in ip else (ip, self.port))
+        except OSError as error:
+            code = error.errno or errno.EINVAL
         if code not in _CONNECTING:
             made.close()
             self.handler.broken(connect_error(OSError(code, os.strerror(code)), self.address))

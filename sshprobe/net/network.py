@@ -6,10 +6,14 @@ own: its `Handler` is called when something happens on its `Connection`. No meth
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from sshprobe.net.dial import Address, NetworkError
+from sshprobe.net.addresses import Address
+from sshprobe.net.errors import NetworkError
+
+_log = logging.getLogger("sshprobe")
 
 LINGER_BYTES = 65_536
 """Bytes dropped while we wait for the other side to close."""
@@ -84,10 +88,23 @@ class Network(Protocol):
         """Begin. Raises `OSError` where a descriptor is needed and none is left."""
 
     def close(self) -> None:
-        """End: close every connection and cancel every timer. No event follows."""
+        """End: close every connection and cancel every timer. No event follows, and nothing is dialled any more."""
 
     def connection(self, handler: Handler, address: Address, port: int) -> Connection:
         """Return a connection that is not dialled yet."""
 
     def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
         """Call `callback` after `seconds` of the network's clock."""
+
+
+def fail_internally(connection: Connection, error: Exception) -> None:
+    """Do what `Connection.fail_internally` does."""
+    address, port = connection.address, connection.port
+    _log.error("internal error while probing %s port %d", address.ip, port, exc_info=error)
+    try:
+        try:
+            connection.close()
+        finally:
+            connection.handler.failed_internally(error)
+    except Exception:  # a second bug must not keep the round from the others, nor the next round from coming
+        _log.exception("internal error while giving up %s port %d", address.ip, port)

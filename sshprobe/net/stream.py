@@ -12,7 +12,8 @@ import os
 import socket
 from typing import cast
 
-from sshprobe.net.dial import Address, NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.addresses import Address
+from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
 from sshprobe.net.network import LINGER_BYTES
 
 HIGH_WATER = 65_536
@@ -213,7 +214,7 @@ async def _connected(address: Address, port: int) -> socket.socket:
     uvloop 0.23 drops the zone wherever it takes an address, and libuv then puts in the first interface that has a
     link-local address: another host may answer there.
     """
-    place = address.in_its_zone(port)
+    place = address.socket_address(port)
     loop = asyncio.get_running_loop()
     made = socket.socket(address.family, socket.SOCK_STREAM)
     try:

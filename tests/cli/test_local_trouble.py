@@ -16,7 +16,7 @@ import pytest
 
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
-from sshprobe.net.dial import network_error
+from sshprobe.net.errors import network_error
 from sshprobe.scan.scanner import Scanner
 from tests.cli.test_cli_commands import write
 from tests.sample_records import captured
@@ -125,7 +125,8 @@ def test_what_this_machine_is_short_of_is_local(code: int) -> None:
 
 PORTS = """
 import asyncio, socket
-from sshprobe.net.dial import Address, NetworkError
+from sshprobe.net.addresses import Address
+from sshprobe.net.errors import NetworkError
 from sshprobe.net.stream import open_stream
 from sshprobe.platform import loop_factory
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
-from sshprobe.net import resolve
+from sshprobe.net.resolve import resolve
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 
@@ -29,9 +29,9 @@ def probe(server: LabServer, **options: Any) -> HostProbe:
 
 
 def _probe(host: str, port: int, **options: Any) -> HostProbe:
-    from sshprobe.net.dial import literal
+    from sshprobe.net.addresses import parse_ip
 
-    address = literal(host)
+    address = parse_ip(host)
     assert address is not None
     return HostProbe("target", host, port, [address], ProbeOptions(client_id=CLIENT_ID, **options))
 

@@ -12,7 +12,7 @@ import pytest
 from sshprobe.lab.openssh import Certificate, make_key
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.verdict import Finding, Verdict
-from sshprobe.net.dial import literal
+from sshprobe.net.addresses import parse_ip
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
@@ -34,7 +34,7 @@ def found(observation: Observation, id: str) -> list[Finding]:
 
 async def ask_script(script: Script, depth: Depth = "full") -> Observation:
     async with ScriptedServer("127.0.1.1", script) as server:
-        address = literal(server.host)
+        address = parse_ip(server.host)
         assert address is not None
         options = ProbeOptions(client_id=CLIENT_ID, timeout=5, host_timeout=20, depth=depth)
         observation = await HostProbe("target", server.host, server.port, [address], options).run()

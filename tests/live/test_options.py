@@ -6,7 +6,7 @@ import asyncio
 import socket
 from contextlib import closing
 
-from sshprobe.net.dial import Address
+from sshprobe.net.addresses import Address
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from tests.live.asking import CLIENT_ID, ask, connections_in_log, probe

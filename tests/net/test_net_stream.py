@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from sshprobe.net import Address, NetworkError, Stream, open_stream, resolve
+from sshprobe.net import Address, NetworkError, Stream, open_stream
+from sshprobe.net.resolve import resolve
 from sshprobe.net.stream import GIVEN_BACK, HIGH_WATER, _Patience
 from sshprobe.platform import loop_factory
 
@@ -239,7 +240,7 @@ def closing_stream(stream: Stream) -> Iterator[Stream]:
 
 ZONES = """
 import asyncio, socket
-from sshprobe.net import NetworkError, literal, open_stream
+from sshprobe.net import NetworkError, parse_ip, open_stream
 from sshprobe.platform import loop_factory
 
 async def main():
@@ -248,7 +249,7 @@ async def main():
     here.listen()
     for host in ("fe80::5%lo", "fe80::5%1", "fe80::5%none-such", "fe80::5"):
         try:
-            stream = await open_stream(literal(host), 2222, timeout=20)
+            stream = await open_stream(parse_ip(host), 2222, timeout=20)
             stream.abort()
             print("connected")
         except NetworkError as error:

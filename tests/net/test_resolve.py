@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from sshprobe.model.observation import Depth
-from sshprobe.net import Address, NetworkError, dial, lookups, resolve
+from sshprobe.net import Address, NetworkError, lookups, parse_ip
+from sshprobe.net.resolve import resolve
 from sshprobe.scan.scanner import Scanner
 from sshprobe.targets import Target
 
@@ -32,7 +33,7 @@ AGAIN = socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution"
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dial, "RESOLVER_PAUSES", (0.01, 0.01))
+    monkeypatch.setattr("sshprobe.net.resolve.RESOLVER_PAUSES", (0.01, 0.01))
 
 
 def resolver(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> None:
@@ -328,7 +329,7 @@ async def test_who_is_reached_by_an_address_with_a_zone_and_without_has_one_conn
 
 def test_an_interface_has_one_name() -> None:
     number, name = socket.if_nameindex()[0]
-    assert dial.literal(f"fe80::1%{number}") == dial.literal(f"FE80::1%{name}")
+    assert parse_ip(f"fe80::1%{number}") == parse_ip(f"FE80::1%{name}")
 
 
 async def test_an_address_of_a_name_keeps_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +347,7 @@ async def test_an_address_of_a_name_keeps_its_zone(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("depth", ["lists", "full"])
 async def test_no_spelling_of_the_unspecified_address_reaches_this_machine(depth: Depth) -> None:
-    """Linux connects who dials it to itself. Names can be it too: the resolver takes "0x0" so."""
+    """Linux connects it to this machine. Names can be it too: the resolver takes "0x0" so."""
     async with counting_server() as (port, most):
         hosts = ["0.0.0.0", "::", "0:0::0", "::ffff:0.0.0.0", "::%lo", "0x0", "0"]
         records = [record async for record in Scanner(depth=depth).scan([Target(host, host, port) for host in hosts])]

@@ -12,7 +12,7 @@ import pytest
 from sshprobe.grading import is_gradeable
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address, NetworkError
-from sshprobe.net.dial import network_error
+from sshprobe.net.errors import network_error
 from sshprobe.probe.effects import STILL_OPEN, CloseGracefully, Connect, Effect, Exchange, Pause
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions

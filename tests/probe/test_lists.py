@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from sshprobe.cli.fail_on import reached
 from sshprobe.model.records import HostRecord
-from sshprobe.net import EpollNetwork, NetworkError, literal
-from sshprobe.net.dial import Failure
+from sshprobe.net import EpollNetwork, NetworkError, parse_ip
+from sshprobe.net.errors import Failure
 from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
@@ -246,7 +246,7 @@ def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Fai
     encoder = ResultEncoder(VerdictCache(PROFILES, strict=False))
     options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")
     asker = ListsAsker(EpollNetwork(), options, encoder.template)
-    address = literal(FIRST)
+    address = parse_ip(FIRST)
     assert address is not None
     host = Host(FIRST, FIRST, address, 22)
     record = asker.unconnected(host, NetworkError(failure, "connection reset")).result(host, None, 1e9, 7.5).record

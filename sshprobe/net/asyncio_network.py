@@ -1,0 +1,310 @@
+"""Many TCP connections by asyncio's transports: on every system, and with uvloop.
+
+A transport reads. What is sent goes straight into the socket, because a transport that cannot send also drops what it
+has not read. The handler takes what came at once, so nothing is buffered in either direction: a peer that floods fills
+its own send buffer and not our memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable
+from typing import ParamSpec
+
+from sshprobe.net.addresses import Address
+from sshprobe.net.clock import Clock, Timer, Timers, running_clock
+from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.network import Handler, TimerHandle, fail_internally
+from sshprobe.platform import MORE_COMES
+
+SECOND_LOOK = 0.002
+"""Seconds from the end of a deadline to `expired`: uvloop serves timers first, and what is ready goes before them."""
+
+P = ParamSpec("P")
+
+_CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
+
+
+class AsyncioNetwork:
+    """A `network.Network`. See there."""
+
+    def __init__(self) -> None:
+        self.time: Callable[[], float] = time.monotonic
+        self.connections: set[AsyncioConnection] = set()
+        """Those that are open."""
+        self.is_open = False
+
+    def open(self) -> None:
+        """Begin, on the running loop."""
+        self.loop = asyncio.get_running_loop()
+        # That of Windows has no add_writer.
+        self.can_watch = type(self.loop).add_writer is not asyncio.AbstractEventLoop.add_writer
+        self._clock: Clock = running_clock()
+        self._clock.start()
+        self.time = self._clock.time
+        self.timers = Timers(self._clock)
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.is_open = True
+
+    def close(self) -> None:
+        """End: close every connection and cancel every timer. No event follows."""
+        if not self.is_open:
+            return
+        self.is_open = False
+        self.timers.cancel()
+        for connection in list(self.connections):
+            connection.close()
+        for task in self.tasks:
+            task.cancel()
+        self._clock.stop()
+
+    def connection(self, handler: Handler, address: Address, port: int) -> AsyncioConnection:
+        """Return a connection that is not dialled yet."""
+        return AsyncioConnection(self, handler, address, port)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
+        """Call `callback` after `seconds` of the network's clock."""
+        return self.timers.call_later(seconds, callback)
+
+
+class AsyncioConnection:
+    """A `network.Connection`. See there."""
+
+    def __init__(self, network: AsyncioNetwork, handler: Handler, address: Address, port: int) -> None:
+        self.handler = handler
+        self.address = address
+        self.port = port
+        self.deadline = 0.0
+        """A time of the network's clock."""
+        self._network = network
+        self._timeout = 0.0
+        self._timer: Timer | None = None
+        self._timer_at = 0.0
+        self._looked = False
+        self._link: _Link | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a socket."""
+        return self._link is not None
+
+    # -- for the handler ---------------------------------------------------------------------------------------------
+
+    def dial(self, timeout: float) -> None:
+        """Connect within `timeout` seconds; for the first time, or after `close`."""
+        if not self._network.is_open:
+            return
+        self._timeout = timeout
+        try:
+            made = socket.socket(self.address.family, socket.SOCK_STREAM)
+        except OSError as error:
+            self.call(self.handler.broken, network_error(error))
+            return
+        self._link = _Link(self, self._network, made)
+        self._network.connections.add(self)
+        self.wait_until(self._network.time() + timeout)
+        self._link.connect()
+
+    def wait_until(self, deadline: float) -> None:
+        """Call `expired` at `deadline`, unless it is changed before."""
+        self.deadline = deadline
+        self._looked = False
+        if self._link is not None and (self._timer is None or deadline < self._timer_at):
+            self._plan(deadline)
+
+    def send(self, data: bytes) -> None:
+        """Send a little, which has room in the kernel's buffer of a fresh connection."""
+        self._send(data, last=False)
+
+    def send_last(self, data: bytes) -> None:
+        """Send a little and close our side, both in one segment where the system can."""
+        self._send(data, last=True)
+
+    def _send(self, data: bytes, *, last: bool) -> None:
+        if self._link is None:
+            return
+        try:
+            if data and self._link.socket.send(data, MORE_COMES if last else 0) != len(data):
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+            if last:
+                self._link.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            failure = network_error(error)
+            self.call(self.handler.unsent, failure)
+
+    def close(self) -> None:
+        """Close at once, whatever is unread. No event follows."""
+        link, self._link = self._link, None
+        if link is not None:
+            self._network.connections.discard(self)
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            link.close()
+
+    def fail_internally(self, error: Exception) -> None:
+        """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
+        fail_internally(self, error)
+
+    # -- for the link ------------------------------------------------------------------------------------------------
+
+    def call(self, event: Callable[P, None], *arguments: P.args, **keywords: P.kwargs) -> None:
+        """Call the handler. A bug in it costs this connection alone."""
+        try:
+            event(*arguments, **keywords)
+        except Exception as error:
+            self.fail_internally(error)
+
+    def not_made(self, error: OSError) -> None:
+        """The connection could not be made."""
+        self.close()
+        self.call(self.handler.broken, connect_error(error, self.address))
+
+    def is_at(self, link: _Link) -> bool:
+        """Whether `link` is not that of an earlier connection."""
+        return link is self._link
+
+    # -- deadlines ---------------------------------------------------------------------------------------------------
+
+    def _plan(self, deadline: float) -> None:
+        # One timer for all waits: it is seldom that a deadline comes before the timer of an earlier one would fire.
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = deadline
+        self._timer = self._network.timers.call_later(max(deadline - self._network.time(), 0), self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self.deadline > self._timer_at:
+            self._plan(self.deadline)
+        elif not self._looked:
+            self._plan(self._network.time() + SECOND_LOOK)
+            self._looked = True
+            self.deadline = self._timer_at
+        elif self._link is not None and self._link.is_made:
+            self.call(self.handler.expired)
+        else:
+            self.close()
+            self.call(self.handler.broken, no_connection_in_time(self._timeout))
+
+
+class _Link(asyncio.Protocol):
+    """The socket of one connection, and then its transport."""
+
+    def __init__(self, connection: AsyncioConnection, network: AsyncioNetwork, made: socket.socket) -> None:
+        self.socket = made
+        self.is_made = False
+        self._connection = connection
+        self._network = network
+        self._transport: asyncio.Transport | None = None
+        self._is_watched = False
+        self._is_adopted = False  # a transport has the socket, or gets it
+        self._ended = False
+        self._early: list[bytes | NetworkError] = []  # what came before `connected`
+
+    def connect(self) -> None:
+        """Begin to connect, by ourselves: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
+        connection, made = self._connection, self.socket
+        made.setblocking(False)
+        try:
+            place = connection.address.socket_address(connection.port)
+            if not self._network.can_watch:
+                self._start(self._connect_and_adopt(place))
+                return
+            code = made.connect_ex(place)
+            if code not in _CONNECTING:
+                raise OSError(code, os.strerror(code))
+            self._network.loop.add_writer(made.fileno(), self._connect_ended)
+            self._is_watched = True
+        except OSError as error:
+            connection.not_made(error)
+
+    def _connect_ended(self) -> None:
+        self._stop_watching()
+        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._connection.not_made(OSError(code, os.strerror(code)))
+        else:
+            self._start(self._adopt())
+
+    def _stop_watching(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._network.loop.remove_writer(self.socket.fileno())
+
+    def _start(self, work: asyncio._CoroutineLike[None]) -> None:
+        self._is_adopted = True
+        task = self._network.loop.create_task(work)
+        self._network.tasks.add(task)
+        task.add_done_callback(self._adopted)
+
+    def _adopted(self, task: asyncio.Task[None]) -> None:
+        self._network.tasks.discard(task)
+        if self._transport is None:
+            self.socket.close()
+
+    async def _connect_and_adopt(self, place: tuple[str, int] | tuple[str, int, int, int]) -> None:
+        try:
+            await self._network.loop.sock_connect(self.socket, place)
+        except OSError as error:
+            if self._connection.is_at(self):
+                self._connection.not_made(error)
+        else:
+            await self._adopt()
+
+    async def _adopt(self) -> None:
+        try:
+            self._transport, _ = await self._network.loop.create_connection(lambda: self, sock=self.socket)
+        except OSError as error:
+            if self._connection.is_at(self):
+                self._connection.not_made(error)
+            return
+        # Not earlier, although uvloop 0.23 may have read something: it does not own the socket before this, and would
+        # not close it.
+        self.is_made = True
+        if not self._connection.is_at(self):
+            self._transport.abort()
+            return
+        self._connection.call(self._connection.handler.connected)
+        early, self._early = self._early, []
+        for event in early:
+            self._tell(event)
+
+    def close(self) -> None:
+        """Close the socket, unless a transport gets it later, which is closed then."""
+        self._stop_watching()
+        if self._transport is not None:
+            self._transport.abort()
+        elif not self._is_adopted:
+            self.socket.close()
+
+    # -- asyncio.Protocol --------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Hand over what came."""
+        self._tell(data)
+
+    def eof_received(self) -> bool:
+        """Keep our side open: the peer's half-close is an event like any other."""
+        self._tell(b"")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell how it ended, unless that is known."""
+        self._tell(network_error(exc) if isinstance(exc, OSError) else b"")
+
+    def _tell(self, event: bytes | NetworkError) -> None:
+        connection = self._connection
+        if not self.is_made:
+            self._early.append(event)
+        elif connection.is_at(self) and not self._ended:
+            if isinstance(event, NetworkError):
+                self._ended = True
+                connection.call(connection.handler.broken, event)
+            else:
+                self._ended = not event
+                connection.call(connection.handler.received, event)

@@ -1,0 +1,606 @@
+"""What every network does: one suite for epoll, and for asyncio's transports on its own loop and on uvloop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import socket
+import struct
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import pytest
+
+from sshprobe.net import Address, AsyncioNetwork, EpollNetwork, Network, open_network
+from sshprobe.platform import loop_factory
+from tests.net.recorder import LOOPBACK, Do, Recorder, listening, silent_port
+
+Scenario = Callable[[Network], Awaitable[None]]
+Run = Callable[[Scenario], None]
+
+
+@pytest.fixture(params=["epoll", "asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Run a scenario on an open network."""
+    factory = None if request.param == "asyncio" else loop_factory()
+    if request.param == "uvloop" and factory is None:
+        pytest.skip("there is no uvloop for this system")
+    if request.param == "epoll" and not EpollNetwork.works():
+        pytest.skip("there is no epoll on this system")
+
+    async def scene(scenario: Scenario) -> None:
+        network: Network = EpollNetwork() if request.param == "epoll" else AsyncioNetwork()
+        network.open()
+        try:
+            async with asyncio.timeout(60):
+                await scenario(network)
+        finally:
+            network.close()
+
+    def run(scenario: Scenario) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(scene(scenario))
+
+    return run
+
+
+@asynccontextmanager
+async def pair(network: Network, **on: Do) -> AsyncIterator[tuple[Recorder, socket.socket]]:
+    """A made connection, and its peer."""
+    with listening() as server:
+        handler = Recorder(network, server.getsockname()[1], on=on)
+        handler.connection.dial(20)
+        await handler.until("connected")
+        peer, _ = server.accept()
+        with peer:
+            peer.settimeout(20)
+            yield handler, peer
+
+
+def reset(peer: socket.socket) -> None:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+async def in_thread(read: Callable[[int], bytes], size: int = 100) -> bytes:
+    return await asyncio.to_thread(read, size)
+
+
+async def settle() -> None:
+    """Let happen what must not."""
+    await asyncio.sleep(0.15)
+
+
+def test_connecting_is_refused(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        with listening() as server:
+            port = server.getsockname()[1]
+        handler = Recorder(network, port)
+        handler.connection.dial(20)
+        await handler.until("broken")
+        assert (handler.heard, str(handler.error)) == (["broken refused"], "connection refused")
+
+    run(scenario)
+
+
+def test_connecting_takes_too_long(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        with silent_port() as port:
+            handler = Recorder(network, port)
+            handler.connection.dial(0.2)
+            await handler.until("broken")
+        assert (handler.heard, str(handler.error)) == (["broken timeout"], "no connection within 0.2 s")
+
+    run(scenario)
+
+
+def test_a_network_cannot_be_reached(run: Run) -> None:
+    """240.0.0.0/4 (RFC 1112): Linux has no route to it, and says so at once."""
+
+    async def scenario(network: Network) -> None:
+        handler = Recorder(network, 22, Address("255.255.255.255", socket.AF_INET))
+        handler.connection.dial(20)
+        await handler.until("broken")
+        assert handler.heard == ["broken unreachable"]
+
+    run(scenario)
+
+
+def test_an_interface_that_is_not_here(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        handler = Recorder(network, 22, Address("fe80::1%none-such", socket.AF_INET6))
+        handler.connection.dial(20)
+        await handler.until("broken")
+        assert str(handler.error) == "this machine has no such network interface"
+
+    run(scenario)
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = max(int(name) for name in os.listdir("/dev/fd")) + 1  # noqa: PTH208 - at once
+    filling = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (used, before[1]))
+        with suppress(OSError):
+            while True:
+                filling.append(socket.socket())
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for each in filling:
+            each.close()
+
+
+def test_without_a_descriptor_it_is_this_machines_trouble(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        with listening() as server:
+            handler = Recorder(network, server.getsockname()[1])
+            with no_descriptors():
+                handler.connection.dial(20)
+                await handler.until("broken")
+            assert handler.heard == ["broken local"]
+            handler.connection.dial(20)
+            await handler.until("connected")
+            handler.connection.close()
+
+    run(scenario)
+
+
+def test_data_and_end_that_come_together_are_both_seen(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, peer):
+            peer.sendall(b"hello")
+            peer.close()
+            await handler.until("end")
+            handler.connection.close()
+        assert handler.heard == ["connected", "received hello", "end"]
+
+    run(scenario)
+
+
+def test_a_reset_is_told_once_and_behind_what_came(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, peer):
+            peer.sendall(b"hello")
+            await handler.until("received")
+            reset(peer)
+            await handler.until("broken")
+            await settle()
+        assert handler.heard == ["connected", "received hello", "broken reset"]
+
+    run(scenario)
+
+
+def test_a_reset_before_we_look(run: Run) -> None:
+    """What it comes to depends on the system, but it is told, once."""
+
+    async def scenario(network: Network) -> None:
+        with listening() as server:
+            handler = Recorder(network, server.getsockname()[1])
+            handler.connection.dial(20)
+            peer, _ = server.accept()
+            reset(peer)
+            await handler.until("broken")
+            await settle()
+        assert handler.heard in (["broken reset"], ["connected", "broken reset"])
+
+    run(scenario)
+
+
+def test_who_closes_its_side_can_still_be_talked_to(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, peer):
+            peer.sendall(b"bye")
+            peer.shutdown(socket.SHUT_WR)
+            await handler.until("end")
+            await settle()
+            handler.connection.send(b"and you")
+            assert await in_thread(peer.recv) == b"and you"
+            handler.connection.send_last(b"!")
+            assert [await in_thread(peer.recv), await in_thread(peer.recv)] == [b"!", b""]
+            handler.connection.close()
+        assert handler.heard == ["connected", "received bye", "end"]
+
+    run(scenario)
+
+
+def test_our_end_goes_out_and_theirs_is_heard(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network, connected=lambda handler: handler.connection.send_last(b"bye")) as (handler, peer):
+            assert [await in_thread(peer.recv), await in_thread(peer.recv)] == [b"bye", b""]
+            peer.sendall(b"bye")
+            peer.close()
+            await handler.until("end")
+            handler.connection.close()
+        assert handler.heard == ["connected", "received bye", "end"]
+
+    run(scenario)
+
+
+def test_what_is_sent_before_closing_is_sent(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        def answer(handler: Recorder) -> None:
+            handler.connection.send_last(b"goodbye")
+            handler.connection.close()
+
+        async with pair(network, received=answer) as (handler, peer):
+            peer.sendall(b"hello")
+            await handler.until("received")
+            assert await in_thread(peer.recv) == b"goodbye"
+
+    run(scenario)
+
+
+def test_what_came_before_a_failed_send_is_heard(run: Run) -> None:
+    """A server that says why it closes, and resets the connection for what we sent meanwhile."""
+
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, peer):
+            handler.connection.wait_until(network.time() + 60)
+            peer.sendall(b"goodbye")
+            reset(peer)
+            time.sleep(0.05)  # noqa: ASYNC251 - both are there before we look
+            handler.connection.send(b"more")
+            handler.connection.send(b"and more")
+            await handler.until("received")
+            await settle()
+            handler.connection.close()
+        assert "received goodbye" in handler.heard
+        assert handler.heard[0] == "connected"
+        assert len([words for words in handler.heard if words.startswith("broken")]) <= 1
+
+    run(scenario)
+
+
+def test_a_send_that_fails_is_told(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, _):
+            handler.connection.send_last(b"bye")
+            await settle()
+            handler.connection.send(b"more")
+            await handler.until("unsent")
+            handler.connection.close()
+        assert handler.heard == ["connected", "unsent reset"]
+
+    run(scenario)
+
+
+def test_a_flood_is_read_as_it_comes_and_others_are_served(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        ended = asyncio.Event()
+        amount = 0
+
+        class Counter(Recorder):
+            def received(self, data: bytes) -> None:
+                nonlocal amount
+                amount += len(data)
+                if amount > 3_000_000:
+                    self.connection.close()
+                    ended.set()
+
+        with listening() as server:
+            flooded = Counter(network, server.getsockname()[1])
+            flooded.connection.dial(20)
+            peer, _ = await asyncio.to_thread(server.accept)
+
+            def flood() -> None:
+                with peer:
+                    try:
+                        while True:
+                            peer.sendall(bytes(65_536))
+                    except OSError:
+                        pass
+
+            flooding = asyncio.create_task(asyncio.to_thread(flood))
+            async with pair(network) as (handler, other):
+                other.sendall(b"hello")
+                await handler.until("received")
+                handler.connection.close()
+            await ended.wait()
+            at_the_end = amount
+            await flooding
+        assert amount == at_the_end
+
+    run(scenario)
+
+
+def test_silence_expires_and_may_go_on(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        def wait_on(handler: Recorder) -> None:
+            if handler.heard.count("expired") < 3:
+                handler.connection.wait_until(network.time() + 0.05)
+            else:
+                handler.connection.close()
+
+        async with pair(network, connected=wait_on, expired=wait_on) as (handler, _):
+            while handler.heard.count("expired") < 3:  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.01)
+            await settle()
+        assert handler.heard == ["connected", "expired", "expired", "expired"]
+
+    run(scenario)
+
+
+def test_deadlines_can_be_changed(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, _):
+            began = network.time()
+            handler.connection.wait_until(began + 0.1)
+            handler.connection.wait_until(began + 0.3)
+            await handler.until("expired")
+            assert network.time() >= began + 0.3
+            handler.connection.wait_until(network.time() + 600)
+            handler.connection.wait_until(network.time() + 0.05)
+            handler.heard.clear()
+            await handler.until("expired")
+            handler.connection.close()
+
+    run(scenario)
+
+
+def test_what_is_ready_goes_before_a_deadline(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        def wait(handler: Recorder) -> None:
+            handler.connection.wait_until(network.time() + 0.1)
+
+        async with pair(network, connected=wait, expired=lambda handler: handler.connection.close()) as (handler, peer):
+            peer.sendall(b"hello")
+            time.sleep(0.2)  # noqa: ASYNC251 - a busy loop
+            await handler.until("expired")
+        assert handler.heard == ["connected", "received hello", "expired"]
+
+    run(scenario)
+
+
+def test_a_stop_moves_all_deadlines(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        with silent_port() as port:
+            dead, fired = Recorder(network, port), asyncio.Event()
+            async with pair(network) as (handler, peer):
+                dead.connection.dial(0.5)
+                handler.connection.wait_until(network.time() + 0.5)
+                network.call_later(0.5, fired.set)
+                time.sleep(2.2)  # noqa: ASYNC251 - as if stopped
+                await asyncio.sleep(0.1)
+                assert (dead.heard, handler.heard, fired.is_set()) == ([], ["connected"], False)
+                peer.sendall(b"hello")
+                await dead.until("broken timeout")
+                await handler.until("expired")
+                await fired.wait()
+                handler.connection.close()
+        assert handler.heard == ["connected", "received hello", "expired"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "unsent", "failed"])
+@pytest.mark.parametrize("what", ["connection", "network"])
+def test_closing_in_a_callback_is_the_end_of_all_events(run: Run, event: str, what: str) -> None:
+    async def scenario(network: Network) -> None:
+        def close(handler: Recorder) -> None:
+            (handler.connection if what == "connection" else network).close()
+
+        def bug(handler: Recorder) -> None:
+            if event == "failed":
+                raise RuntimeError("bug")
+
+        on: dict[str, Do] = {"received": bug, event: close}
+        with listening() as server:
+            handler = Recorder(network, server.getsockname()[1], on=on)
+            handler.connection.dial(20)
+            peer, _ = server.accept()
+            with peer:
+                if event != "connected":
+                    await handler.until("connected")
+                handler.connection.wait_until(network.time() + (0.05 if event == "expired" else 60))
+                if event == "unsent":
+                    handler.connection.send_last(b"")
+                    await asyncio.sleep(0.05)
+                    handler.connection.send(b"more")
+                elif event == "broken":
+                    reset(peer)
+                elif event in ("received", "end", "failed"):
+                    peer.sendall(b"hello")
+                    if event == "end":
+                        peer.shutdown(socket.SHUT_WR)
+                await handler.until(event)
+                so_far = list(handler.heard)
+                if event not in ("broken", "unsent"):
+                    try:
+                        peer.sendall(b"more")
+                    except OSError:
+                        pass
+                handler.connection.wait_until(network.time())
+                await settle()
+        assert handler.heard == so_far
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "unsent"])
+def test_a_bug_in_a_callback_costs_this_connection_alone(
+    run: Run, event: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(network: Network) -> None:
+        def bug(handler: Recorder) -> None:
+            raise RuntimeError("bug")
+
+        with listening() as server, silent_port() as dead:
+            beside = Recorder(network, server.getsockname()[1])
+            beside.connection.dial(20)
+            other, _ = server.accept()
+            await beside.until("connected")
+            handler = Recorder(network, dead if event == "broken" else server.getsockname()[1], on={event: bug})
+            handler.connection.dial(0.1 if event == "broken" else 20)
+            if event != "broken":
+                peer, _ = server.accept()
+                if event != "connected":
+                    await handler.until("connected")
+                if event == "unsent":
+                    handler.connection.send_last(b"")
+                    await asyncio.sleep(0.05)
+                    handler.connection.send(b"more")
+                elif event == "received":
+                    peer.sendall(b"hello")
+                elif event == "end":
+                    peer.close()
+                elif event == "expired":
+                    handler.connection.wait_until(network.time() + 0.05)
+            await handler.until("failed bug")
+            if event != "broken":
+                peer.close()
+            other.sendall(b"hello")
+            await beside.until("received hello")
+            beside.connection.close()
+            other.close()
+
+    run(scenario)
+    assert [record.message for record in caplog.records if record.levelno == logging.ERROR] != []
+
+
+def test_a_bug_in_giving_up_is_logged_too(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(network: Network) -> None:
+        def bug(handler: Recorder) -> None:
+            raise RuntimeError("bug")
+
+        async with pair(network, received=bug, failed=bug) as (handler, peer):
+            peer.sendall(b"hello")
+            await handler.until("failed bug")
+            assert await in_thread(peer.recv) == b""
+
+    run(scenario)
+    assert [record.message.partition(" 127")[0] for record in caplog.records] == [
+        "internal error while probing",
+        "internal error while giving up",
+    ]
+
+
+def test_the_handler_can_be_replaced(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        second = Recorder(network, 0)
+
+        def replace(handler: Recorder) -> None:
+            handler.connection.handler = second
+
+        async with pair(network, received=replace) as (first, peer):
+            peer.sendall(b"one")
+            await first.until("received")
+            peer.sendall(b"two")
+            await second.until("received")
+            first.connection.wait_until(network.time() + 0.05)
+            await second.until("expired")
+            first.connection.close()
+        assert (first.heard, second.heard) == (["connected", "received one"], ["received two", "expired"])
+
+    run(scenario)
+
+
+def test_a_connection_can_be_dialled_again(run: Run) -> None:
+    """And nothing of the one before is heard, be it that it was read already."""
+
+    async def scenario(network: Network) -> None:
+        def again(handler: Recorder) -> None:
+            handler.connection.close()
+            handler.connection.dial(20)
+
+        with listening() as server:
+            handler = Recorder(network, server.getsockname()[1], on={"received": again})
+            handler.connection.dial(20)
+            for number in range(3):
+                peer, _ = await asyncio.to_thread(server.accept)
+                with peer:
+                    peer.sendall(b"%d" % number)
+                    await handler.until(f"received {number}")
+            await settle()
+            handler.connection.close()
+        assert " ".join(handler.heard) == "connected received 0 connected received 1 connected received 2 connected"
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2])
+def test_a_connection_that_is_closed_before_it_is_made_is_never_heard_of(run: Run, turns: int) -> None:
+    async def scenario(network: Network) -> None:
+        with listening() as server, silent_port() as dead:
+            handlers = [Recorder(network, port) for port in (server.getsockname()[1], dead)]
+            for handler in handlers:
+                handler.connection.dial(0.05)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            for handler in handlers:
+                handler.connection.close()
+            so_far = [list(handler.heard) for handler in handlers]
+            await settle()
+            assert [handler.heard for handler in handlers] == so_far
+
+    run(scenario)
+
+
+def test_a_closed_network_calls_nobody(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        called: list[str] = []
+        with listening() as server:
+            handlers = [Recorder(network, server.getsockname()[1]) for _ in range(5)]
+            for handler in handlers:
+                handler.connection.dial(0.05)
+            network.call_later(0.05, lambda: called.append("timer"))
+            network.close()
+            handlers[0].connection.dial(0.05)
+            await settle()
+        assert not called
+        assert not any(handler.heard for handler in handlers)
+
+    run(scenario)
+
+
+def test_timers_come_in_time_or_not_at_all(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        called: list[str] = []
+        network.call_later(0.1, lambda: called.append("second"))
+        network.call_later(0.05, lambda: called.append("first"))
+        network.call_later(0.02, lambda: called.append("never")).cancel()
+        began = network.time()
+        while len(called) < 2:  # noqa: ASYNC110 - in steps of the clock that is tested
+            await asyncio.sleep(0.01)
+        assert network.time() - began > 0.09
+        await settle()
+        assert called == ["first", "second"]
+
+    run(scenario)
+
+
+def test_many_connections_at_once(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        with listening() as server:
+            handlers = [Recorder(network, server.getsockname()[1]) for _ in range(60)]
+            for handler in handlers:
+                handler.connection.dial(20)
+            peers = [await asyncio.to_thread(server.accept) for _ in handlers]
+            for peer, _ in peers:
+                peer.sendall(b"hello")
+                peer.close()
+            for handler in handlers:
+                await handler.until("end")
+                handler.connection.close()
+        assert {tuple(handler.heard) for handler in handlers} == {("connected", "received hello", "end")}
+
+    run(scenario)
+
+
+async def test_the_network_of_this_system_is_opened() -> None:
+    network = open_network()
+    assert type(network) is (EpollNetwork if EpollNetwork.works() else AsyncioNetwork)
+    assert Recorder(network, 22).connection.address == LOOPBACK
+    network.close()
+
+
+async def test_without_a_descriptor_for_epoll_there_is_still_a_network() -> None:
+    with no_descriptors():
+        network = open_network()
+    assert type(network) is AsyncioNetwork
+    network.close()
