@@ -6,48 +6,12 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
-
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
     from sshprobe.results import HostResult
     from sshprobe.views.host_stats import HostStats
-
-FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
-RECORD_FORMATS = ("table", "json", "jsonl")
-
-
-def fix_format(
-    fix: bool, format_: str | None, profiles: Sequence[Profile], *, output: str | None, verbose: bool
-) -> tuple[str | None, str | None]:
-    """Return the format of the fix, if one is wanted, and that of the records, which go to the file `output`.
-
-    Raises:
-        click.UsageError: the two were mixed.
-    """
-    if not fix:
-        if format_ in FIX_FORMATS:
-            raise click.UsageError(f"`--format {format_}` is one of `--fix`: add it, or take {_or(RECORD_FORMATS)}")
-        return None, format_
-    if format_ in RECORD_FORMATS:
-        raise click.UsageError(
-            f"`--format {format_}` is none of `--fix`: take {_or(FIX_FORMATS)}, or none; records go to `-o FILE`"
-        )
-    if output is not None and not output.lower().endswith((".json", ".jsonl")):
-        raise click.UsageError(
-            f"`-o {output}` is for records, not for what `--fix` prints: name it .json or .jsonl, or write `> {output}`"
-        )
-    if len(profiles) > 1:
-        raise click.UsageError("`--fix` fixes for one profile: name one `--profile`")
-    if verbose:
-        raise click.UsageError("`--fix` prints no report: leave `-v` out")
-    return format_ or "sshd_config", None
-
-
-def _or(words: Sequence[str]) -> str:
-    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 class Fixes:

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.fix import fix_format
 from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
-from sshprobe.cli.options.output import OutputOptions, output_options
+from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
@@ -60,7 +59,7 @@ def grade(
 
     profiles = load_profiles(grading.profile_names)
     output, verbose, strict = written.output, written.verbose, grading.strict
-    fixes, format_ = fix_format(written.fix, written.format_, profiles, output=output, verbose=verbose)
+    fixes, format_ = fix_format(written, profiles, verbose=verbose)
     refuse_inputs(output, (*records, *weak_keys, *grading.profile_names))
     if output is not None and format_ is None:
         format_ = format_of(output)

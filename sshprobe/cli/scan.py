@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING
 
 import click
 
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.fix import fix_format
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
-from sshprobe.cli.options.output import OutputOptions, output_options
+from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
@@ -74,17 +74,17 @@ def scan(
     from sshprobe.model.observation import endpoint
 
     context = click.get_current_context()
-    output, format_, verbose = written.output, written.format_, written.verbose or traced.steps
+    verbose = written.verbose or traced.steps
     is_restored = resume is not None and not chosen.any_named
     if resume is not None:
-        check_resumed_file(resume, output, format_)
-        output = None
+        check_resumed_file(resume, written.output, written.format_)
+        written = dataclasses.replace(written, output=None)
         if chosen.count_only:
             raise click.UsageError("`--count` counts all targets, those in `--resume` too: omit one of them")
         hold(resume)
         chosen, settings, grading = resumed_options(resume, context, chosen, settings, grading)
-    profiles = load_profiles(grading.profile_names)
-    fixes, format_ = fix_format(written.fix, format_, profiles, output=output, verbose=verbose)
+    output, profiles = written.output, load_profiles(grading.profile_names)
+    fixes, format_ = fix_format(written, profiles, verbose=verbose)
     inputs = (*chosen.names_of_files(), *grading.profile_names)
     refuse_inputs(output, inputs)
     refuse_trace(traced.trace, output or resume)

@@ -166,12 +166,12 @@ def test_records_go_to_the_file_besides(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--format", "ansible"), "`--format ansible` is one of `--fix`: add it, or take table, json or jsonl"),
-        (("--format", "sshd_config.d", "-o", "x"), "`--format sshd_config.d` is one of `--fix`"),
-        (("--fix", "--format", "json"), "`--format json` is none of `--fix`: take sshd_config, sshd_config.d,"),
-        (("--format", "sshd_config"), "`--format sshd_config` is one of `--fix`: add it"),
-        (("--fix", "-o", "x"), "`-o x` is for records, not for what `--fix` prints: name it .json or .jsonl"),
-        (("--fix", "-v"), "`--fix` prints no report: leave `-v` out"),
+        (("--format", "ansible"), "`--format ansible` needs `--fix`: add it, or use table, json or jsonl"),
+        (("--format", "sshd_config.d", "-o", "x"), "`--format sshd_config.d` needs `--fix`"),
+        (("--fix", "--format", "json"), "`--fix` cannot write json: use --format sshd_config, sshd_config.d,"),
+        (("--format", "sshd_config"), "`--format sshd_config` needs `--fix`: add it"),
+        (("--fix", "-o", "x"), "`-o x` is for records, not for what `--fix` prints: use .json or .jsonl"),
+        (("--fix", "-v"), "`--fix` prints no report: omit `-v`"),
         (("--fix", "--profile", "mozilla-modern", "--profile", "alibaba-ecs"), "`--fix` fixes for one profile"),
     ],
 )

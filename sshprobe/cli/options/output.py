@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import click
 
-from sshprobe.cli.fix import FIX_FORMATS, RECORD_FORMATS
 from sshprobe.cli.options.values import Command, add_together
+
+if TYPE_CHECKING:
+    from sshprobe.profiles import Profile
+
+FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
+RECORD_FORMATS = ("table", "json", "jsonl")
 
 
 def refuse_option_as_file(value: str | None) -> None:
@@ -63,3 +70,33 @@ _OPTIONS = (
 def output_options(command: Command) -> Command:
     """Add them all, and give `command` their values as `written`, one `OutputOptions`."""
     return add_together(command, _OPTIONS, name="written", parameters=OutputOptions.__slots__, make=OutputOptions)
+
+
+def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: bool) -> tuple[str | None, str | None]:
+    """Return the format of the fix, if one is wanted, and that of the records.
+
+    Raises:
+        click.UsageError: the two were mixed.
+    """
+    format_, output = written.format_, written.output
+    if not written.fix:
+        if format_ in FIX_FORMATS:
+            raise click.UsageError(f"`--format {format_}` needs `--fix`: add it, or use {_or(RECORD_FORMATS)}")
+        return None, format_
+    if format_ in RECORD_FORMATS:
+        raise click.UsageError(
+            f"`--fix` cannot write {format_}: use --format {_or(FIX_FORMATS)}; records go to `-o FILE`"
+        )
+    if output is not None and not output.lower().endswith((".json", ".jsonl")):
+        raise click.UsageError(
+            f"`-o {output}` is for records, not for what `--fix` prints: use .json or .jsonl, or `> {output}`"
+        )
+    if len(profiles) > 1:
+        raise click.UsageError("`--fix` fixes for one profile: name one `--profile`")
+    if verbose:
+        raise click.UsageError("`--fix` prints no report: omit `-v`")
+    return format_ or "sshd_config", None
+
+
+def _or(words: Sequence[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
