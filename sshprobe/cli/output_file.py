@@ -59,7 +59,7 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
 
     `option`: the one that named it.
     """
-    from sshprobe.store.files import kept_interrupted_name, kept_name
+    from sshprobe.store.backups import backup_name, interrupted_backup_name
 
     if output is None:
         return
@@ -68,7 +68,7 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
         written = [(output, Path(output).stat())]
         if not stat.S_ISREG(written[0][1].st_mode):
             return  # a FIFO or device holds nothing
-        for kept in (kept_name(output), kept_interrupted_name(output)):
+        for kept in (backup_name(output), interrupted_backup_name(output)):
             with contextlib.suppress(OSError):
                 written.append((kept, Path(kept).stat()))
     except (OSError, ValueError):

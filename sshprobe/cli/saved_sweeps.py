@@ -10,7 +10,7 @@ from sshprobe.cli.output_file import note
 if TYPE_CHECKING:
     from sshprobe.grading import FleetFacts
     from sshprobe.model.records import HostRecord, Record, SweepRecord
-    from sshprobe.store.latest import Latest
+    from sshprobe.store.latest import LatestRecords
 
 
 class SavedSweeps:
@@ -55,7 +55,7 @@ def collect_keys(facts: FleetFacts) -> Callable[[Record], None]:
     return take
 
 
-def note_superseded(latest: Latest) -> None:
+def note_superseded(latest: LatestRecords) -> None:
     """Say on standard error that records of several sweeps do not all count, and which are not of the last of them."""
     if latest.left_out:
         words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"

@@ -1,10 +1,15 @@
-"""What a file holds that is about to be replaced: how many hosts, and whether it is the record of a finished sweep."""
+"""Backups of files that are replaced: how much a file holds, and the name under which it is kept."""
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+from sshprobe.store.paths import PART, hidden
 
 _HEADER = b'{"type":"sweep",'
 _HOST = b'{"type":"host",'
@@ -19,7 +24,7 @@ _DOCUMENT = b'{"sweep":'
 
 
 def holds_sweep(name: str) -> bool:
-    """Whether a file begins as records do, as lines or as one document. False too for one that cannot be read."""
+    """Return whether a file begins as records do, as lines or as one document. False if it cannot be read."""
     try:
         if not Path(name).is_file():
             return False
@@ -29,17 +34,17 @@ def holds_sweep(name: str) -> bool:
         return False
 
 
-class Held(NamedTuple):
+class FileContents(NamedTuple):
     """What a file holds."""
 
     hosts: int | None
-    """Its records of hosts. None: it is not a file of lines."""
+    """Number of host records. None: it is not a file of lines."""
     finished: bool
-    """Whether a sweep in it came to its end. True too for what is no sweep: it may be somebody's work."""
+    """Whether a scan in it came to its end. True too if it is not a scan: it may be somebody's work."""
 
 
-def held_in(path: Path) -> Held | None:
-    """Return what a file holds; None if that is nothing worth keeping. Raises `OSError`."""
+def contents_of(path: Path) -> FileContents | None:
+    """Return what a file holds; None if it is empty or a scan without hosts. Raises `OSError`."""
     with path.open("rb") as stream:
         first = stream.readline(TAIL)
         if not first:
@@ -47,11 +52,88 @@ def held_in(path: Path) -> Held | None:
         if not first.startswith(_HEADER):
             end = stream.seek(0, 2)
             stream.seek(max(0, end - TAIL))
-            return Held(None, _INTERRUPTED.search(stream.read(TAIL)) is None)
+            return FileContents(None, _INTERRUPTED.search(stream.read(TAIL)) is None)
         hosts, finished = 0, False
         whole = first.endswith(b"\n")
         while line := stream.readline(TAIL):  # the beginning of a line says what it is
             hosts += whole and line.startswith(_HOST)
             finished = finished or (whole and line.startswith(_SUMMARY) and _INTERRUPTED.search(line) is None)
             whole = line.endswith(b"\n")
-    return Held(hosts, finished) if hosts else None
+    return FileContents(hosts, finished) if hosts else None
+
+
+def backup_name(name: str) -> str:
+    """Return the name of the backup of a file."""
+    return f"{_real_name(name)}~"
+
+
+def interrupted_backup_name(name: str) -> str:
+    """Return the name of the backup of an interrupted scan, where that of a finished one exists."""
+    return f"{_real_name(name)}.interrupted~"
+
+
+def _real_name(name: str) -> str:
+    path = Path(name)
+    try:
+        return str(path.resolve()) if path.is_symlink() else name
+    except (OSError, RuntimeError):  # a loop of links
+        return name
+
+
+def back_up(path: Path, name: str) -> str | None:
+    """Give a file the name of its backup too, and return a message. None: the file holds nothing.
+
+    The backup of a finished scan is never replaced by an interrupted one.
+    """
+    try:
+        contents = contents_of(path)
+    except FileNotFoundError:
+        return None
+    if contents is None:
+        return None
+    kept = Path(backup_name(name))
+    if not contents.finished and _holds_finished_scan(kept):
+        kept = Path(interrupted_backup_name(name))
+    words, was = _phrase(contents)
+    try:
+        _link_as(path, kept)
+    except (IsADirectoryError, NotADirectoryError) as error:  # a scheduled scan continues
+        return f"{name} is replaced, and {words} could not be kept as {kept}: {error.strerror}"
+    with contextlib.suppress(OSError):
+        kept.chmod(0o600)
+    return f"{name} is replaced: {words} {was} in {kept}"
+
+
+def _holds_finished_scan(kept: Path) -> bool:
+    try:
+        contents = contents_of(kept)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return not kept.is_dir()
+    return contents is not None and contents.finished
+
+
+def _phrase(contents: FileContents) -> tuple[str, str]:
+    if contents.hosts is None:
+        return "what it held", "is"
+    return ("its 1 record", "is") if contents.hosts == 1 else (f"its {contents.hosts:,} records", "are")
+
+
+def _link_as(path: Path, kept: Path) -> None:
+    """Link a file to a second name, which another file may have now; rename it where there are no links."""
+    if kept.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    link = hidden(kept, PART)
+    link.unlink(missing_ok=True)
+    try:
+        os.link(path, link)
+    except (OSError, AttributeError, NotImplementedError):
+        path.replace(kept)
+        return
+    try:
+        link.replace(kept)
+    except BaseException:
+        link.unlink(missing_ok=True)
+        raise
+    link.unlink(missing_ok=True)  # rename(2) does nothing where both are the same file already

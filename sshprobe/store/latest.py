@@ -1,7 +1,7 @@
-"""Which records count where several sweeps are read together: a target once, as it was when it last told something.
+"""Which records count if several scans are read together: those of the latest informative scan of each target.
 
-Silence takes the place of nothing: a server that was bad on Monday and did not answer on Tuesday is not known to be
-fixed. That a port is closed, or that something other than SSH answers there, is no silence.
+Silence replaces nothing: a server that was bad on Monday and did not answer on Tuesday is not known to be fixed. A
+closed port, or a service other than SSH, is not silence.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ Place = tuple[str, int]
 
 
 class _Seen(NamedTuple):
-    """A target in one sweep, which with `--all-addresses` has several records of it. The greater counts."""
+    """A target in one scan, which with `--all-addresses` has several records of it. The greater counts."""
 
-    told: bool
+    informative: bool
     at: str
     sweep: int
     records: int
@@ -27,20 +27,20 @@ class _Seen(NamedTuple):
 
 @dataclass(slots=True)
 class _Known:
-    """A target in all sweeps so far."""
+    """A target in all scans so far."""
 
     counts: _Seen
     silent: _Seen | None
-    """The last sweep, if it came after that which counts."""
+    """The last scan, if it was silent and later than the one that counts."""
     records: int
 
 
-class Latest:
-    """Learns all records of several sweeps, and then picks.
+class LatestRecords:
+    """Learns all records of several scans, and then picks.
 
-    A sweep begins with its file and with each header in it. Of a host and port the records of one sweep count: of that
-    which asked it last, by `started_at`, or was named last. One in which it told nothing counts only if it told nothing
-    in any, unless `silence_counts`.
+    A scan begins with its file and with each header in it. The records of one scan count for a host and port: the
+    latest by `started_at`, or the one named last. A scan in which the host was silent counts only if it was silent in
+    all of them, unless `silence_counts`.
     """
 
     def __init__(self, *, silence_counts: bool = False) -> None:
@@ -48,7 +48,7 @@ class Latest:
         self._known: dict[Place, _Known] = {}
 
     def learn(self, records: Iterable[tuple[int, Record]]) -> None:
-        """Take all records, each with the number of its sweep; those of one sweep come together."""
+        """Take all records, each with the number of its scan; those of one scan come together."""
         now: dict[Place, _Seen] = {}
         current = 0
         for sweep, record in records:
@@ -56,30 +56,30 @@ class Latest:
                 self._settle(now)
                 current = sweep
             if isinstance(record, HostRecord):
-                told = self._silence_counts or told_something(record)
+                informative = self._silence_counts or is_informative(record)
                 before = now.get(_place(record), _Seen(False, "", sweep, 0))
                 now[_place(record)] = _Seen(
-                    told or before.told, max(record.started_at, before.at), sweep, before.records + 1
+                    informative or before.informative, max(record.started_at, before.at), sweep, before.records + 1
                 )
         self._settle(now)
 
     def _settle(self, now: dict[Place, _Seen]) -> None:
-        """Compare what one sweep saw of its targets with what is known of them."""
+        """Compare the targets of one scan with what is known of them."""
         for place, seen in now.items():
             known = self._known.get(place)
             if known is None:
                 self._known[place] = _Known(seen, None, seen.records)
                 continue
             known.records += seen.records
-            silent = [each for each in (known.counts, known.silent, seen) if each is not None and not each.told]
+            silent = [each for each in (known.counts, known.silent, seen) if each is not None and not each.informative]
             known.counts = max(known.counts, seen)
             last = max(silent, default=None)
-            known.silent = last if last is not None and known.counts.told and last.at > known.counts.at else None
+            known.silent = last if last is not None and known.counts.informative and last.at > known.counts.at else None
         now.clear()
 
     @property
     def left_out(self) -> int:
-        """Records that do not count because a later one of the same target does."""
+        """How many records do not count because another one of the same target does."""
         return sum(
             known.records - known.counts.records - (0 if known.silent is None else known.silent.records)
             for known in self._known.values()
@@ -87,13 +87,13 @@ class Latest:
 
     @property
     def silent(self) -> dict[Place, str]:
-        """Targets that told nothing when they were asked last, and when that was made which counts (RFC 3339)."""
+        """Targets that were silent in their latest scan, and the time of the record that counts (RFC 3339)."""
         return {place: known.counts.at for place, known in self._known.items() if known.silent is not None}
 
     def pick(
         self, records: Iterable[tuple[int, Record]], *, silence: Callable[[HostRecord], None] | None = None
     ) -> Iterator[Record]:
-        """Yield what counts, all that are no hosts included. `silence` gets the last records of those in `silent`."""
+        """Yield the records that count, and headers. `silence` gets the last records of targets in `silent`."""
         for sweep, record in records:
             if not isinstance(record, HostRecord):
                 yield record
@@ -105,8 +105,8 @@ class Latest:
                 silence(record)
 
 
-def told_something(record: HostRecord) -> bool:
-    """Whether a record says what is there: a server that can be judged, or that it is none of SSH."""
+def is_informative(record: HostRecord) -> bool:
+    """Return whether a record says what is there: a server that can be graded, or something other than SSH."""
     if record.status in ("ok", "partial"):
         return record.kex_algorithms is not None
     return record.status in ("ssh1_only", "refused", "not_ssh")

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from pathlib import Path
 
 from sshprobe.interrupts import delaying_interrupts
 from sshprobe.model.errors import InputError
+from sshprobe.store.paths import hidden
 
 ATTEMPTS = 100
 """Lock files that may vanish between our open and our lock: each time their owner had just ended."""
@@ -134,14 +134,6 @@ def lock_place(path: Path) -> Path:
     while name.endswith("~") and name != "~":
         name = name[:-1].removesuffix(".interrupted")
     return hidden(path.with_name(name), ".lock")
-
-
-def hidden(path: Path, ending: str) -> Path:
-    """Return the place of a hidden file beside another: ".FILE" and `ending`."""
-    name = path.name
-    if len(os.fsencode(name)) > 200:  # names have 255 bytes at most
-        name = hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()
-    return path.with_name(f".{name}{ending}")
 
 
 def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | None) -> int:

@@ -1,4 +1,4 @@
-"""Records read back: lines (the native format) or one document, told apart by how the file begins."""
+"""Read records from files: lines (the native format) or one document; the beginning of the file shows which."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
 from sshprobe.model.records import HostRecord, Record, SweepDocument, SweepRecord
 from sshprobe.small_files import MEBIBYTE, read_at_most
-from sshprobe.store.latest import Latest
+from sshprobe.store.latest import LatestRecords
 from sshprobe.store.locks import is_locked
 
 
 class Records(Iterator[Record]):
-    """Records as they are read, and where the last one stood."""
+    """Records as they are read, and the place of the last one."""
 
-    def __init__(self, sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack) -> None:
+    def __init__(self, sources: list[_Source], latest: LatestRecords | None, opened: contextlib.ExitStack) -> None:
         self.source: str | None = None
         """Its file."""
         self.line: int | None = None
@@ -39,7 +39,7 @@ class Records(Iterator[Record]):
         self._opened.close()
 
     def _read(
-        self, sources: list[_Source], latest: Latest | None, opened: contextlib.ExitStack
+        self, sources: list[_Source], latest: LatestRecords | None, opened: contextlib.ExitStack
     ) -> Generator[Record, None, None]:
         with opened:
             yield from _records(sources, latest, at=self._at)
@@ -49,19 +49,19 @@ class Records(Iterator[Record]):
 
 
 LONGEST_RECORD = 32 * MEBIBYTE
-"""Bytes of a line. A host that sends all that we read of it makes one of a tenth of that."""
+"""Bytes of a line. A host that sends as much as we read makes a tenth of that."""
 
 LARGEST_DOCUMENT = 512 * MEBIBYTE
 """Bytes of a document, which is read as a whole."""
 
 MOST_OF_A_PIPE = 1 << 34
-"""Bytes that are kept of what can be read only once."""
+"""Bytes that are copied from a pipe, which can be read only once."""
 
 MOST_BLANK_LINES = 10_000
-"""In a row, of what can be read only once: what follows is not read."""
+"""Blank lines in a row after which a pipe is not read any further."""
 
 _CUT_OFF = "input data was truncated"
-"""What msgspec says of the first part of a value."""
+"""The message of msgspec for a value that is cut off."""
 
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
@@ -71,22 +71,21 @@ def read_records(
     *,
     stdin: IO[bytes] | None = None,
     first_pass: Callable[[Record], None] | None = None,
-    several: Callable[[Latest], None] | None = None,
+    several: Callable[[LatestRecords], None] | None = None,
     silence: Callable[[HostRecord], None] | None = None,
     silence_counts: bool = False,
 ) -> Records:
     """Return the records of all files, in order. `-` is `stdin`.
 
-    Where several sweeps have records of one target, only those of the latest come in which it told something, or with
-    `silence_counts` of the very latest (`sshprobe.store.latest`). `several` is told which do, and `silence` gets the
-    last record of each that told nothing then, before this returns.
+    If several scans have records of one target, those of its latest informative scan are returned, or with
+    `silence_counts` those of its latest scan (`sshprobe.store.latest`). Before this returns, `several` is called with
+    the choice, and `silence` with the last record of each target whose latest scan was not informative.
 
-    Everything is read and checked before the first record comes out, and read again for yielding: a broken file
-    gives an error and never half a report, and a large one does not fill the memory. `first_pass` gets every record
-    before this returns: what it learns of all hosts can be said of each.
+    All files are read and checked before the first record is returned, and then read again: a broken file raises, and
+    a large one does not fill the memory. `first_pass` is called with each record before this returns.
 
     Raises:
-        InputError: a file cannot be read, or something in it is no record; the message names the file and line.
+        InputError: a file cannot be read, or something in it is not a record; the message names file and line.
     """
     names = list(names)
     if not names:
@@ -102,7 +101,7 @@ def read_records(
                 raise InputError("holds no records", source=source.name)
         latest = None
         if sweeps > 1:
-            latest = Latest(silence_counts=silence_counts)
+            latest = LatestRecords(silence_counts=silence_counts)
             latest.learn(_numbered(sources))
             if several is not None:
                 several(latest)
@@ -116,7 +115,7 @@ def read_records(
 
 def _records(
     sources: list[_Source],
-    latest: Latest | None,
+    latest: LatestRecords | None,
     silence: Callable[[HostRecord], None] | None = None,
     at: Callable[[_Source], None] | None = None,
 ) -> Iterator[Record]:
@@ -125,9 +124,9 @@ def _records(
 
 
 def _numbered(sources: list[_Source], at: Callable[[_Source], None] | None = None) -> Iterator[tuple[int, Record]]:
-    """Yield each record with the number of its sweep: one begins with each file, and with each header in it.
+    """Yield each record with the number of its scan: one begins with each file, and with each header in it.
 
-    `at` is told of each where it stood.
+    `at` is called with the source of each record.
     """
     sweep = 0
     for source in sources:
@@ -142,9 +141,9 @@ class _Source:
     def __init__(self, name: str, stdin: IO[bytes] | None) -> None:
         self.name = "standard input" if name == "-" else name
         self.line: int | None = None
-        """That of the last record."""
+        """The line of the last record."""
         self._end: int | None = None
-        """Where what counts ends, in a file that grows while it is read: after its last whole line of now."""
+        """The end of the last whole line, in a file that another process writes to. None: read to the end."""
         try:
             if name == "-":
                 if stdin is None:
@@ -162,7 +161,7 @@ class _Source:
         except ValueError as error:
             if isinstance(error, InputError):
                 raise
-            raise InputError("is no file name", source=name) from None
+            raise InputError("is not a file name", source=name) from None
 
     def close(self) -> None:
         self._stream.close()
@@ -188,7 +187,7 @@ class _Source:
             if self._end is not None and at > self._end:
                 return
             if len(line) > LONGEST_RECORD:
-                words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, which no record is"
+                words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, the most of a record"
                 raise InputError(words, source=self.name, line=number)
             if not line.strip():
                 continue
@@ -197,8 +196,8 @@ class _Source:
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
                 words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
                 if words == _CUT_OFF and number > 1 and not line.endswith(b"\n"):
-                    words = "it is cut off; `scan --resume` goes on with the sweep, or take the line out"
-                raise InputError(f"is no record: {words}", source=self.name, line=number) from None
+                    words = "it is cut off; resume the scan with `scan --resume`, or remove the line"
+                raise InputError(f"is not a record: {words}", source=self.name, line=number) from None
             self._check_schema(record, number)
             self.line = number
             yield record
@@ -209,7 +208,7 @@ class _Source:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             found = re.search(r"\(byte (\d+)\)", str(error))
             line = data.count(b"\n", 0, int(found[1])) + 1 if found else None
-            raise InputError(f"is no document of records: {_one_line(error)}", source=self.name, line=line) from None
+            raise InputError(f"is not a document of records: {_one_line(error)}", source=self.name, line=line) from None
         records: list[Record] = [document.sweep, *document.hosts, document.summary]
         for record in records:
             self._check_schema(record, None)
@@ -227,7 +226,7 @@ class _Source:
 
 
 def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines; of one that is too long its beginning alone, and nothing after it."""
+    """Yield the lines. A line that is too long is cut, and is the last."""
     while line := stream.readline(LONGEST_RECORD + 1):
         yield line
         if len(line) > LONGEST_RECORD:
@@ -235,7 +234,7 @@ def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
 
 
 def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copy what can be read only once to where it can be read twice, up to a line that is too long for a record."""
+    """Copy a pipe to a file that can be read twice, up to a line that is too long for a record."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by _Source.close()
     try:
         size = blank = 0
@@ -248,13 +247,13 @@ def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
             size += len(line)
             blank = 0 if line.strip() else blank + 1
             known = known or (blank == 0 and _is_record(line))
-            # What follows changes no error any more, and may have no end.
+            # The error is certain by now, and the rest may be endless.
             if blank > MOST_BLANK_LINES or (blank == 0 and not known):
                 break
             if size > MOST_OF_A_PIPE:
                 words = f"is longer than {MOST_OF_A_PIPE >> 30} GiB: write it into a file first"
                 raise InputError(words, source=name)
-    except BaseException:  # Ctrl-C while a pipe is waited for
+    except BaseException:  # such as Ctrl-C while waiting for the pipe
         spool.close()
         raise
     return spool

@@ -92,7 +92,7 @@ class Resumption:
                     raise InputError("is not a file that can be written on", source=self.name)
                 for number, line in enumerate(lines_of(stream), 1):
                     if len(line) > LONGEST_RECORD:
-                        words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, which no record is"
+                        words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, the most of a record"
                         raise InputError(words, source=self.name, line=number)
                     torn = not line.endswith(b"\n")
                     try:

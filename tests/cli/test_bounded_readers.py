@@ -95,8 +95,8 @@ class _Endless(io.RawIOBase):
     ("text", "says"),
     [
         (b"\n", "holds no records"),
-        (b"{}\n", "is no record"),
-        (b"web1 22\n", "is no record"),
+        (b"{}\n", "is not a record"),
+        (b"web1 22\n", "is not a record"),
         (b"\0", "the line is longer than"),
         (b'{"sweep":\n', "is larger than the"),
         (b"{\n", "is larger than the"),

@@ -15,7 +15,7 @@ from sshprobe.cli import main
 from sshprobe.grading import is_gradeable
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, Record, SweepRecord
-from sshprobe.store.latest import Latest, told_something
+from sshprobe.store.latest import LatestRecords, is_informative
 from sshprobe.store.reading import read_records
 from tests.grading.observations import modern
 from tests.sample_records import WANTING, captured, failed
@@ -51,7 +51,7 @@ def read(tmp_path: Path, *files: bytes) -> tuple[list[tuple[str, str]], list[int
     left_out: list[int] = []
     first: list[Record] = []
 
-    def several(latest: Latest) -> None:
+    def several(latest: LatestRecords) -> None:
         left_out.extend([latest.left_out] if latest.left_out else [])
 
     found = list(read_records(names, first_pass=first.append, several=several))
@@ -121,12 +121,12 @@ def test_one_of_all_addresses_is_enough(tmp_path: Path) -> None:
         assert read(tmp_path, lines(*monday), lines(*of_tuesday)) == ([("a", TUESDAY)] * 2, [2])
 
 
-def test_what_told_something_is_what_can_be_judged_or_is_no_server() -> None:
+def test_what_is_informative_is_what_can_be_judged_or_is_no_server() -> None:
     for status in get_args(Status):
         for lists in ({}, {"kex_algorithms": ["curve25519-sha256"]}):
             record = msgspec.structs.replace(failed(status, None), **lists)
             expected = is_gradeable(record) or status in ("refused", "not_ssh")
-            assert told_something(record) is expected, (status, lists)
+            assert is_informative(record) is expected, (status, lists)
 
 
 def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
