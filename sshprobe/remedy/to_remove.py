@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, in_openssh, is_newer_than_known
-from sshprobe.grading.offers import Offer, offers
+from sshprobe.grading.offers import Offer, offers_by_type
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
@@ -30,7 +30,8 @@ def remedy_context(
     """Return the context of advice for the findings of one observation. What is waived stays as it is."""
     profile = _with_waived_methods(profile, findings)
     platform, version = platform_of(observation), openssh_version(observation)
-    offered = {category: offers(observation, category) for category in ALGORITHM_TYPES}
+    offered: dict[AlgorithmType, dict[str, Offer]] = {category: {} for category in ALGORITHM_TYPES}
+    offered |= offers_by_type(observation)
     waived = _named(finding for finding in findings if finding.waived is not None)
     findings = [finding for finding in findings if finding.waived is None]
     gone = _named(findings)

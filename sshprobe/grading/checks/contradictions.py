@@ -13,19 +13,15 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from sshprobe.algorithms import (
-    ALGORITHM_TYPES,
     AlgorithmType,
     aliases,
     in_openssh,
-    is_marker,
     is_newer_than_known,
     lookup,
 )
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.checks.terrapin import STRICT_KEX, offers_strict_kex
 from sshprobe.grading.findings import FindingType, Judgement
-from sshprobe.grading.offers import FIELDS
-from sshprobe.model.observation import Observation
 
 _OPENSSH = re.compile(r"OpenSSH_(\d+\.\d+)(?:p\d+)?")
 """The whole name: what goes on behind it, such as "-hpn14v5", is a build with names of its own."""
@@ -83,7 +79,15 @@ def impossible_lists(host: GradedHost) -> Iterator[Judgement]:
     version = match[1]
     if is_newer_than_known(version) or _PATCHES.match(found.comments or ""):
         return
-    strange = sorted({name for category in ALGORITHM_TYPES for name in _strange(observation, category, version)})
+    strange = sorted(
+        {
+            name
+            for category, offers in host.offers.items()
+            for offer in offers.values()
+            for name in offer.names
+            if _is_strange(category, name, version)
+        }
+    )
     if strange:
         more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
         observed = f"offers {', '.join(strange[:_SHOWN])}{more}"
@@ -99,13 +103,6 @@ def impossible_lists(host: GradedHost) -> Iterator[Judgement]:
         observed=observed,
         hint=True,
     )
-
-
-def _strange(observation: Observation, category: AlgorithmType, version: str) -> Iterator[str]:
-    for _, field in FIELDS[category]:
-        for name in getattr(observation, field) or ():
-            if name and not is_marker(name) and _is_strange(category, name, version):
-                yield name
 
 
 @lru_cache(maxsize=4096)
