@@ -10,7 +10,7 @@ import pytest
 from bench.hops import Hops
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
-from sshprobe.remedy import remedy
+from sshprobe.remedy import grade, remedy
 from tests.grading.observations import CAPTURES, captured, host_key, modulus
 
 ROOT = Path(__file__).parents[2]
