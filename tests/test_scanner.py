@@ -3,13 +3,19 @@
 import asyncio
 import inspect
 import math
+import re
 from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any
 
+import msgspec
 import pytest
 
 from sshprobe import InputError, Scanner, load_profile
+from sshprobe.scan.settings import ScanSettings
+from sshprobe.targets import Exclusions
 from tests.grading.observations import modern
+
+NOTHING = Exclusions()
 
 
 def test_profiles_may_be_ids() -> None:
@@ -77,9 +83,21 @@ def test_a_setting_out_of_range_is_said(setting: dict[str, Any]) -> None:
         Scanner(**setting)
 
 
-def test_every_argument_is_explained() -> None:
-    explained = inspect.getdoc(Scanner) or ""
-    assert [name for name in inspect.signature(Scanner).parameters if f"- `{name}`: " not in explained] == []
+def test_every_argument_is_explained_with_its_default() -> None:
+    points = re.findall(r"^- `(\w+)`: (.*?)(?=^- |\n\n)", inspect.getdoc(Scanner) or "", re.DOTALL | re.MULTILINE)
+    explained = {name: " ".join(text.split()) for name, text in points}
+    parameters = inspect.signature(Scanner).parameters
+    assert list(explained) == list(parameters)
+    for name, parameter in parameters.items():
+        default = parameter.default if isinstance(parameter.default, tuple) else (parameter.default,)
+        values = [f"{each:g}" if isinstance(each, float) else str(each) for each in default]
+        assert "default" in explained[name].lower(), name
+        assert all(value in explained[name] for value in values), name
+
+
+def test_defaults_are_those_of_the_settings() -> None:
+    ours = Scanner()._settings
+    assert msgspec.structs.replace(ours, exclude=NOTHING) == ScanSettings(profiles=(load_profile(),), exclude=NOTHING)
 
 
 def test_it_shows_what_users_need_and_no_more() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sshprobe.cli.options.probing import DEFAULT_AUTH_USERS
+from sshprobe.cli.options.probing import _PARAMETERS, DEFAULT_AUTH_USERS, _settings
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.scan.scanner import Scanner
+from sshprobe.scan.settings import ScanSettings
 from sshprobe.views.host_stats import record_stats
 from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values
 from tests.grading.observations import modern
@@ -62,3 +63,13 @@ def test_hosts_of_one_user_are_counted() -> None:
     assert counts(modern(authentication_by_user={"root": keys})) is True
     assert counts(modern(authentication_by_user={"root": keys, "nobody": keys})) is False
     assert counts(modern()) is False  # a record of before
+
+
+def test_options_make_the_settings_that_the_library_has_by_default(values: Values) -> None:
+    given = values("10.0.0.1")
+    settings = _settings(**{name: given[name] for name in _PARAMETERS})  # type: ignore[arg-type]
+    ours = msgspec.structs.replace(settings, rate=None)
+    assert settings.rate == 200
+    assert msgspec.to_builtins(ours, enc_hook=str) | {"exclude": ""} == (
+        msgspec.to_builtins(ScanSettings(), enc_hook=str) | {"exclude": ""}
+    )
