@@ -244,7 +244,11 @@ def test_the_order_of_names_changes_nothing(
     fields += ["host_keys", "group_exchange", "authentication_methods"]
     changed = msgspec.structs.replace(observation, **{name: shuffled(getattr(observation, name)) for name in fields})
     one, other = grade(observation, profile, strict=strict), grade(changed, profile, strict=strict)
-    assert sorted(one.not_observed) == sorted(other.not_observed)
+    # Of more than four names that nobody can judge, the first four of the list are named.
+    names = ("whether the ", "what the ") if any(" more " in line for line in one.not_observed) else ()
+    assert len(one.not_observed) == len(other.not_observed)
+    first, second = (sorted(line for line in each.not_observed if not line.startswith(names)) for each in (one, other))
+    assert first == second
     one, other = (msgspec.structs.replace(verdict, not_observed=[]) for verdict in (one, other))
     assert without_advice(one) == without_advice(other)
 
