@@ -48,6 +48,7 @@ check: ## Lint, formatting, types, the one-way street, the profiles, and what is
 	@if [ -x scripts/schema ]; then echo scripts/schema --check; PATH="$(CURDIR)/$(BIN):$$PATH" scripts/schema --check; fi
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/findings --check
 	@echo scripts/scores --check; $(BIN)/python scripts/scores --check
+	$(BIN)/python scripts/wire_states --check
 
 fmt: ## Format the code and apply the safe fixes of the linter
 	@scripts/venv check

@@ -17,32 +17,30 @@ from sshprobe.wire.errors import RemoteProtocolError
 class State(Enum):
     """One state; the value describes it."""
 
-    IDENTIFICATION = "The server's identification is awaited. Other lines may come before it."
-    EARLY_IDENTIFICATION = "The same. Our KEXINIT has been sent: it answers the lists of an earlier connection."
-    KEXINIT = "The server's KEXINIT is awaited. Ours is not sent: sshd needs only our identification."
-    PROPOSED = "The server's KEXINIT is awaited. Ours has been sent: it names all that we speak."
-    EARLY_KEXINIT = (
-        "The server's KEXINIT is awaited. Ours has been sent: it answers the lists of an earlier connection."
-    )
-    CHOOSING = "The server's lists are known. The caller starts a key exchange or disconnects."
-    NEGOTIATED = "The lists of both sides are known. The caller starts the key exchange they lead to or disconnects."
-    AGREED = "Both KEXINITs are known. Passed through at once."
+    IDENTIFICATION = "Waits for the server's identification. Other lines may come first."
+    EARLY_IDENTIFICATION = "Waits for the server's identification. Our KEXINIT answers an earlier connection's lists."
+    KEXINIT = "Waits for the server's KEXINIT. Ours is not sent: sshd needs only our identification."
+    PROPOSED = "Waits for the server's KEXINIT. Ours has been sent and names all that we speak."
+    EARLY_KEXINIT = "Waits for the server's KEXINIT. Ours answers an earlier connection's lists."
+    CHOOSING = "Waits for the caller, who knows the server's lists: start a key exchange or disconnect."
+    NEGOTIATED = "Waits for the caller, who knows both sides' lists: start the negotiated key exchange or disconnect."
+    AGREED = "Both KEXINITs are known. Left at once."
     BREACH = "The server's KEXINIT breaks a rule. The next event is the error."
-    ECDH_GUESS = "The server's wrong guess is awaited and ignored (RFC 4253 section 7). ECDH_REPLY comes after it."
-    DH_GUESS = "The same before DH_REPLY."
-    GEX_GUESS = "The same before GEX_GROUP."
-    GEX_OLD_GUESS = "The same before GEX_OLD_GROUP."
-    ECDH_REPLY = "KEX_ECDH_REPLY is awaited (RFC 5656), of a hybrid with a KEM too."
-    DH_REPLY = "KEXDH_REPLY is awaited (RFC 4253 section 8)."
-    GEX_GROUP = "KEX_DH_GEX_GROUP is awaited (RFC 4419)."
-    GEX_OLD_GROUP = "The same after a request in the old form: the server does not implement the new one."
-    GEX_REPLY = "KEX_DH_GEX_REPLY is awaited (RFC 4419)."
-    NEWKEYS = "The host key is known and neither side has sent NEWKEYS. To disconnect now is the quietest ending."
-    SERVER_NEWKEYS = "The server has sent NEWKEYS. The caller requests authentication methods or disconnects."
-    CLIENT_NEWKEYS = "We have sent NEWKEYS, and the server's is awaited."
-    SERVICE = "Both sides encrypt. SERVICE_ACCEPT is awaited (RFC 4253 section 10)."
-    AUTHENTICATION = 'The answer to our "none" request is awaited (RFC 4252).'
-    CLOSED = "Nothing is sent or read any more."
+    ECDH_GUESS = "Waits for a wrong guess of the server, which is ignored (RFC 4253 section 7), then for ECDH_REPLY."
+    DH_GUESS = "Waits for a wrong guess of the server, then for DH_REPLY."
+    GEX_GUESS = "Waits for a wrong guess of the server, then for GEX_GROUP."
+    GEX_OLD_GUESS = "Waits for a wrong guess of the server, then for GEX_OLD_GROUP."
+    ECDH_REPLY = "Waits for KEX_ECDH_REPLY (RFC 5656), also of hybrids with a KEM."
+    DH_REPLY = "Waits for KEXDH_REPLY (RFC 4253 section 8)."
+    GEX_GROUP = "Waits for KEX_DH_GEX_GROUP (RFC 4419 section 3)."
+    GEX_OLD_GROUP = "Waits for KEX_DH_GEX_GROUP after a request in the old form (RFC 4419 section 5)."
+    GEX_REPLY = "Waits for KEX_DH_GEX_REPLY (RFC 4419 section 3)."
+    NEWKEYS = "Waits for NEWKEYS or the caller. The host key is known; to disconnect now is the quietest ending."
+    SERVER_NEWKEYS = "Waits for the caller: request authentication methods or disconnect. The server encrypts."
+    CLIENT_NEWKEYS = "Waits for NEWKEYS. We encrypt."
+    SERVICE = "Waits for SERVICE_ACCEPT (RFC 4253 section 10). Both sides encrypt."
+    AUTHENTICATION = 'Waits for the answer to our "none" request (RFC 4252 section 5.2).'
+    CLOSED = "Nothing is sent or read."
 
     __hash__ = object.__hash__  # each packet looks its state up, and the hash of Enum is a function in Python
 
@@ -156,7 +154,7 @@ WAITING_STATES = frozenset({S.CHOOSING, S.NEGOTIATED, S.SERVER_NEWKEYS, S.CLOSED
 STRICT_STATES = PACKET_STATES - {S.KEXINIT, S.PROPOSED, S.EARLY_KEXINIT, S.SERVICE, S.AUTHENTICATION}
 """States after both KEXINITs and before the server's NEWKEYS, in which strict key exchange allows fewer messages."""
 
-_AWAITED = {
+AWAITED = {
     S.KEXINIT: "KEXINIT",
     S.PROPOSED: "KEXINIT",
     S.EARLY_KEXINIT: "KEXINIT",
@@ -182,7 +180,7 @@ def refusal(state: State, number: int, *, strict: bool) -> RemoteProtocolError:
         return RemoteProtocolError("the server does not implement what was sent")
     if state in _KEY_EXCHANGE and not msg.KEX_FIRST <= number <= msg.KEX_LAST:
         return RemoteProtocolError(f"message {number} during key exchange")
-    return RemoteProtocolError(f"message {number} where {_AWAITED[state]} had to come")
+    return RemoteProtocolError(f"message {number} where {AWAITED[state]} had to come")
 
 
 def _packet_rows(*, strict: bool) -> dict[State, dict[int, State]]:

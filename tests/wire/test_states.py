@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -33,6 +36,8 @@ from tests.wire.playbook import (
     u32,
     unimplemented_message,
 )
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Key = int | str
 """What may happen: a key of a row of the table."""
@@ -344,3 +349,24 @@ def test_a_walk_off_the_table_would_be_seen() -> None:
     made.client.state = State.AUTHENTICATION
     walk = made.client.walk
     assert not set(pairwise(walk)) <= EDGES
+
+
+# -- the page ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_is_drawn_from_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loader = SourceFileLoader("wire_states", str(ROOT / "scripts" / "wire_states"))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    script = module_from_spec(spec)
+    loader.exec_module(script)
+    text = script.PAGE.read_text("utf-8")
+    assert script.page() == text
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setattr(script, "PAGE", tmp_path / "page.md")
+    assert script.main(["--check"]) == 1
+    assert script.main([]) == 0
+    assert script.main(["--check"]) == 0
+    assert script.PAGE.read_text("utf-8") == text
+    monkeypatch.setitem(TRANSITIONS, State.PROPOSED, {})
+    assert script.main(["--check"]) == 1
