@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Literal, get_args
 
@@ -168,12 +167,6 @@ def mechanism(name: str) -> Mechanism | None:
 def is_marker(name: str) -> bool:
     """Return whether a name is a marker in the list of key exchanges, such as `ext-info-s`, and not an algorithm."""
     return marker(name) is not None
-
-
-def algorithms_of(category: AlgorithmType, name_list: Iterable[str]) -> list[tuple[str, str]]:
-    """Return (canonical name, name) for each algorithm in a name-list. Markers and empty names are left out."""
-    markers = _table("marker")
-    return [(canonical(category, name), name) for name in name_list if name and name not in markers]
 
 
 def marker(name: str) -> Algorithm | None:

@@ -8,7 +8,7 @@ import msgspec
 
 from sshprobe.algorithms import (
     AlgorithmType,
-    algorithms_of,
+    canonical,
     is_marker,
     lookup,
     names_aead_cipher,
@@ -68,14 +68,17 @@ def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer
     """The algorithms of one class by canonical name, in the server's order. Markers and empty names are left out."""
     found: dict[str, Offer] = {}
     for direction, field in FIELDS[category]:
-        for same, name in algorithms_of(category, getattr(observation, field) or ()):
+        for name in getattr(observation, field) or ():
+            if not name or is_marker(name):
+                continue
+            same = canonical(category, name)
             offer = found.get(same)
             if offer is None:
-                found[same] = Offer(name, [name], [direction])
-                continue
+                offer = found[same] = Offer(name, [], [])
             if name not in offer.names:
                 offer.names.append(name)
-                offer.name = min(offer.name, name, key=lambda each: (len(each), each))
+                if (len(name), name) < (len(offer.name), offer.name):
+                    offer.name = name
             if direction not in offer.directions:
                 offer.directions.append(direction)
     return found
@@ -92,7 +95,7 @@ def seen_lists(observation: Observation, category: AlgorithmType) -> list[list[s
     What a server is left with is asked of each: one without a name ends every connection, whatever the other has.
     """
     found = [getattr(observation, field) for _, field in FIELDS[category]]
-    return [[name for _, name in algorithms_of(category, names)] for names in found if names is not None]
+    return [[name for name in names if name and not is_marker(name)] for names in found if names is not None]
 
 
 def is_observed(observation: Observation, category: AlgorithmType) -> bool:
