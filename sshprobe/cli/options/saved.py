@@ -157,7 +157,7 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
 
             close = difflib.get_close_matches(key, parameters, n=1)
             hint = f": did you mean `{close[0]}`?" if close else ""
-            file.fail((command, name, key), f"no such option{hint}")
+            file.fail((command, name, key), f"is not an option that can be saved{hint}")
         try:
             values[str(parameters[key].name)] = _checked(parameters[key], value, ctx)
         except click.BadParameter as error:
@@ -175,7 +175,7 @@ def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
     found: Any
     if getattr(param, "is_flag", False):
         if not isinstance(value, bool):
-            raise click.BadParameter("is true or false")
+            raise click.BadParameter("must be true or false")
         return value
     if param.name in _ONCE_SINGLE and isinstance(value, str):
         value = [value]
@@ -183,11 +183,11 @@ def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
         value = [value]
     if param.multiple or param.nargs == -1:
         if not isinstance(value, list) or not all(_is_word(each) for each in value):
-            raise click.BadParameter("is a list of strings")
+            raise click.BadParameter("must be a list of strings")
         found = [str(each) for each in value]
     else:
         if not _is_word(value):
-            raise click.BadParameter("is a string or a number")
+            raise click.BadParameter("must be a string or a number")
         found = str(value)
     param.type_cast_value(ctx, found)
     return found
