@@ -21,7 +21,7 @@ from sshprobe.profiles import Profile
 
 
 def is_gradeable(observation: Observation) -> bool:
-    """Whether there is enough to judge: the server's lists, or the fact that it speaks SSH-1 only.
+    """Return whether there is enough to judge: the server's lists, or the fact that it speaks SSH-1 only.
 
     A host that could not be reached has a status and no grade.
     """

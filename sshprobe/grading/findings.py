@@ -12,7 +12,7 @@ from sshprobe.model.verdict import SEVERITIES, Category, Effect, Finding, Severi
 
 
 class FindingType(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is the same in every finding of one id: its texts, label and codes. Commands stand in back-quotes."""
+    """What all findings of one id have in common: texts, label and codes. Commands stand in back-quotes."""
 
     id: str
     """Stable, "category.reason": "kex.terrapin"."""
@@ -51,7 +51,7 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def cost(self) -> str:
-        """Points and cap of each severity that it can have: "high: 25 points, at most 54; low: 4 points"."""
+        """Return points and cap of each severity that it can have: "high: 25 points, at most 54; low: 4 points"."""
         named = [each for each in SEVERITIES if re.search(rf"\b{each}\b", self.severity)]
         costs = []
         for severity in named:
@@ -88,7 +88,7 @@ class Judgement(msgspec.Struct, frozen=True):
 
     @property
     def effect(self) -> Effect:
-        """Points and cap, by itself: points are counted once for each class and weakness."""
+        """Return points and cap by itself. `findings_of` counts points once for each class and weakness."""
         if self.waived is not None:
             return Effect()
         cap = CAPS.get(self.severity) if self.cap is None else self.cap
@@ -101,7 +101,7 @@ def worst_first(judgements: Iterable[Judgement]) -> list[Judgement]:
 
 
 def worst_of_each(judgements: Iterable[Judgement]) -> list[Judgement]:
-    """Return of judgements with the same id and algorithm the worst."""
+    """Return the worst of all judgements with the same id and algorithm."""
     found: dict[tuple[str, str | None], Judgement] = {}
     for judgement in sorted(judgements, key=lambda each: (*_order(each), each.message, each.observed)):
         found.setdefault((judgement.type.id, judgement.algorithm), judgement)

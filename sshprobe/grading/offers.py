@@ -31,7 +31,7 @@ FIELDS: dict[AlgorithmType, tuple[tuple[str, str], ...]] = {
         ("server to client", "compression_algorithms_server_to_client"),
     ),
 }
-"""Direction and field of `Observation` for each class of algorithms."""
+"""Direction and field of `Observation` for each type of algorithm."""
 
 
 WORDS: dict[AlgorithmType, str] = {
@@ -56,7 +56,7 @@ class Offer(msgspec.Struct):
     directions: list[str]
 
     def observed(self) -> str:
-        """For people: the names, and the direction if it is but one of two."""
+        """Return the names in words, and the direction if there is only one of two."""
         names = sorted(self.names)
         text = ", ".join(names[:MOST_NAMES])
         if len(names) > MOST_NAMES:
@@ -65,7 +65,7 @@ class Offer(msgspec.Struct):
 
 
 def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer]:
-    """The algorithms of one class by canonical name, in the server's order. Markers and empty names are left out."""
+    """Return the algorithms of one type by canonical name, in the server's order, without markers and empty names."""
     found: dict[str, Offer] = {}
     for direction, field in FIELDS[category]:
         for name in getattr(observation, field) or ():
@@ -90,21 +90,21 @@ def offers_by_type(observation: Observation) -> dict[AlgorithmType, dict[str, Of
 
 
 def seen_lists(observation: Observation, category: AlgorithmType) -> list[list[str]]:
-    """The lists of a class that were seen, one for each direction, without markers and empty names.
+    """Return the lists of a type that were seen, one for each direction, without markers and empty names.
 
-    What a server is left with is asked of each: one without a name ends every connection, whatever the other has.
+    A server with one empty list ends every connection, whatever the other list has.
     """
     found = [getattr(observation, field) for _, field in FIELDS[category]]
     return [[name for name in names if name and not is_marker(name)] for names in found if names is not None]
 
 
 def is_observed(observation: Observation, category: AlgorithmType) -> bool:
-    """Whether any list of the class was seen."""
+    """Return whether any list of the type was seen."""
     return any(getattr(observation, field) is not None for _, field in FIELDS[category])
 
 
 def missing_lists(observation: Observation, category: AlgorithmType) -> Iterator[str]:
-    """In words, the lists of a class that were not seen, or that leave nothing to negotiate."""
+    """Yield in words the lists of a type that were not seen, or that leave nothing to negotiate."""
     for direction, field in FIELDS[category]:
         names = getattr(observation, field)
         what = f"{WORDS[category]} {direction}".strip()
@@ -122,7 +122,7 @@ def has_missing_lists(observation: Observation) -> bool:
 
 
 def _can_be_chosen(category: AlgorithmType, name: str) -> bool:
-    """Whether a client can choose an algorithm of the class by a name."""
+    """Return whether a client can choose an algorithm of the type by a name."""
     return bool(name) and not is_marker(name) and not (category == "mac" and names_aead_cipher(name))
 
 

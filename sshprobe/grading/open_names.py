@@ -27,7 +27,7 @@ _SERIOUS = SEVERITIES.index("medium")
 
 
 def names_left_open(host: GradedHost, judgements: Iterable[Judgement]) -> Iterator[str]:
-    """Yield in words, as `Verdict.not_observed` has them, what nobody can say to comply. What is waived is left out."""
+    """Yield in words, as in `Verdict.not_observed`, algorithms that may or may not comply. Waived ones are left out."""
     waived = {(each.type.category, each.algorithm) for each in judgements if each.waived is not None}
     profile = host.profile
     for category, offers in host.offers.items():
@@ -53,7 +53,7 @@ def names_left_open(host: GradedHost, judgements: Iterable[Judgement]) -> Iterat
 
 
 def leaves_open(profile: Profile, category: AlgorithmType, name: str) -> bool:
-    """Return whether a known algorithm that a profile without a closed list does not name may be offered is open."""
+    """Return whether a profile leaves it open if a known algorithm that it does not name may be offered."""
     if profile.algorithms(category) is not None:
         return _is_outside(category, name)
     serious = category not in ("host_key", "compression") and _is_serious(category, name)

@@ -33,7 +33,7 @@ def is_partial(observation: Observation, profile: Profile) -> bool:
 
 
 def _hides_keys(observation: Observation) -> bool:
-    """Whether a key on offer was not shown, or one that was shown has no proof: then it was not judged in full."""
+    """Return whether a key on offer was not shown, or has no proof: then it was not judged in full."""
     if observation.host_keys is None or any(key.signature_verified is not True for key in observation.host_keys):
         return True
     entries = (lookup("host_key", name) for name in observation.server_host_key_algorithms or () if name)
@@ -41,7 +41,7 @@ def _hides_keys(observation: Observation) -> bool:
 
 
 def _hides_groups(observation: Observation, profile: Profile) -> bool:
-    """Whether the smallest group is not known, which `group_exchange.modulus` needs, or a group was not tested."""
+    """Return whether the smallest group is not known, for `group_exchange.modulus`, or a group was not tested."""
     if not offers_group_exchange(observation):
         return False
     if leaves_groups_untested(observation):
@@ -51,7 +51,7 @@ def _hides_groups(observation: Observation, profile: Profile) -> bool:
 
 
 def _hides_methods(observation: Observation) -> bool:
-    """Whether no method was listed for a user who was asked for."""
+    """Return whether no method was listed for a user who was asked for."""
     answers = answers_by_user(observation)
     listed = all(each.none_accepted or any(each.methods or ()) for each in answers.values())
     return not (answers and listed) or bool(unanswered_users(observation))

@@ -32,12 +32,12 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def letter(score: int) -> Grade:
-    """The letter of a score from 0 to 100."""
+    """Return the letter of a score from 0 to 100."""
     return next(grade for least, grade in LETTERS if score >= least)
 
 
 def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
-    """Points, cap and letter of all findings together; with `unseen`, in words, there is nothing to gain."""
+    """Return points, cap and letter of all findings together. `unseen`: in words, why there is nothing to score."""
     points = 0
     cap: int | None = None if unseen is None else UNSEEN_CAP
     reasons: list[str] = [] if unseen is None else [unseen]
@@ -55,7 +55,7 @@ def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
 
 
 def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict[str, CategoryScore]:
-    """The score of each category of which something was observed."""
+    """Return the score of each of the categories `judged`, of which something was observed."""
     scores: dict[str, CategoryScore] = {}
     for category in judged:
         own = [finding for finding in findings if finding.category == category]

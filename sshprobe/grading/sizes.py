@@ -13,7 +13,7 @@ SAFE_MODULUS_BITS = 2048
 
 
 def offers_group_exchange(observation: Observation) -> bool:
-    """Whether a group exchange is in the list of key exchanges."""
+    """Return whether a group exchange is in the list of key exchanges."""
     return any(
         entry.family in GROUP_EXCHANGE_FAMILIES
         for name in observation.kex_algorithms or ()
@@ -22,7 +22,7 @@ def offers_group_exchange(observation: Observation) -> bool:
 
 
 def smallest_modulus(observation: Observation, least: int) -> int | None:
-    """The smallest modulus in bits that answers count for. None: nothing shows the smallest.
+    """Return the smallest modulus in bits that answers count for. None: nothing shows the smallest.
 
     A modulus below `least` counts wherever it came, unless a `max` below `least` forced it and it may be of an OpenSSH:
     up to 9.9 that answers such a request with a built-in group of 2048 bits, however clean its moduli file.
@@ -55,25 +55,25 @@ def _may_be_openssh(observation: Observation) -> bool:
 
 
 def _keeps_to_n(observation: Observation) -> bool:
-    """Whether it is an OpenSSH by its identification."""
+    """Return whether it is an OpenSSH by its identification."""
     found = observation.identification
     return found is not None and is_openssh_release(found.software, found.comments)
 
 
 def minimum_bits(profile: Profile, family: str) -> int | None:
-    """The least size of a host key of a family, where the profile states one."""
+    """Return the least size of a host key of a family, where the profile states one."""
     if profile.host_key is None:
         return None
     return {"rsa": profile.host_key.min_bits.rsa, "dsa": profile.host_key.min_bits.dsa}.get(family)
 
 
 def advised_bits(profile: Profile, family: str) -> int | None:
-    """The size of a host key of a family that the profile advises without asking for it."""
+    """Return the size of a host key of a family that the profile advises without asking for it."""
     if profile.host_key is None:
         return None
     return {"rsa": profile.host_key.advised_bits.rsa, "dsa": profile.host_key.advised_bits.dsa}.get(family)
 
 
 def exact_bits(profile: Profile, family: str) -> tuple[int, ...]:
-    """The sizes of a host key of a family that the profile allows, where it allows no other."""
+    """Return the sizes of a host key of a family that the profile allows, where it allows no other."""
     return profile.host_key.exact_bits.rsa if profile.host_key is not None and family == "rsa" else ()

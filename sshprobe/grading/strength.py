@@ -27,17 +27,17 @@ _MODULUS_STRENGTHS = (
 
 
 def modulus_strength(bits: int) -> int:
-    """Bits of strength of a finite-field or RSA modulus (NIST SP 800-57 Part 1 Rev. 5, Table 2)."""
+    """Return the bits of strength of a finite-field or RSA modulus (NIST SP 800-57 Part 1 Rev. 5, Table 2)."""
     return next((strength for least, strength in _MODULUS_STRENGTHS if bits >= least), 0)
 
 
 def has_post_quantum(names: Iterable[str]) -> bool:
-    """Whether a list of key exchanges has a hybrid of a standard KEM (ML-KEM, sntrup761) and a sound curve."""
+    """Return whether a list of key exchanges has a hybrid of a standard KEM (ML-KEM, sntrup761) and a sound curve."""
     return any(_is_post_quantum(name) for name in names)
 
 
 def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
-    """Whether `name` is at least as strong as the weakest that `profile` allows. An unknown name never is."""
+    """Return whether `name` is at least as strong as the weakest that `profile` allows. An unknown name never is."""
     rule = profile.algorithms(category)
     entry = lookup(category, name)
     if rule is None or entry is None or weakness_of(category, name) is not None:
@@ -62,7 +62,7 @@ def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
 
 
 def weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
-    """Strength of the weakest algorithm that a profile allows; None where none of known strength is."""
+    """Return the strength of the weakest algorithm that a profile allows; None where none of known strength is."""
     rule = profile.algorithms(category)
     if rule is None:
         return None

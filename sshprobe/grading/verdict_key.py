@@ -80,7 +80,7 @@ def verdict_key(observation: Observation, profiles: Sequence[Profile]) -> bytes:
 
 
 def _judged(observation: Observation) -> tuple[object, ...]:
-    """Everything that a verdict depends on whatever the profile."""
+    """Return everything that a verdict depends on whatever the profile."""
     said, groups, keys = observation.identification, observation.group_exchange, observation.host_keys
     fields = (
         _fields(observation),
@@ -97,7 +97,7 @@ def _judged(observation: Observation) -> tuple[object, ...]:
 
 
 def _found_in_numbers(groups: Sequence[GroupExchange]) -> list[object]:
-    """What `judged_groups` says of each group, without the texts that all findings of a type share."""
+    """Return what `judged_groups` says of each group, without the texts that all findings of a type share."""
     return [
         found and [(each.type.id, each.severity, each.message, each.observed) for each in found]
         for found in judged_groups(groups)

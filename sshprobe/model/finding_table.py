@@ -10,7 +10,7 @@ LABELS = {
     "authentication.signature_weak": "SHA-1 signatures of users' keys",
     "group_exchange.generator": "generators that hide nothing",
     "group_exchange.modulus": "small moduli",
-    "group_exchange.not_safe_prime": "groups of no safe prime",
+    "group_exchange.not_safe_prime": "groups without a safe prime",
     "host_key.authority": "certificates of weak authorities",
     "host_key.certificate_expired": "expired certificates",
     "host_key.certificate_kind": "certificates that are for no host",

@@ -131,7 +131,7 @@ WEAK = _for_each_type(
     when="it is weak, and the profile lists it or says nothing of its class",
     meaning=(
         "Among the {} that the server offers is one that is weak by today's measure. The profile lists it, or "
-        "says nothing of its kind, so it is no deviation. A name that the catalogue does not know counts as weak "
+        "says nothing of its kind, so it is not a deviation. A name that the catalogue does not know counts as weak "
         "as it looks; where the profile has no closed list of its kind, it can make the verdict `null`."
     ),
     why=(
@@ -175,7 +175,7 @@ MISSING = _for_each_type(
     severity="note",
     when="the profile recommends it, and the server does not offer it",
     meaning="The profile recommends one that is not among the {} that the server offers.",
-    why="Clients set up by the same profile may find nothing in common. It is no weakness and costs nothing.",
+    why="Clients set up by the same profile may find nothing in common. It is not a weakness and costs nothing.",
     see="`ssh -vv HOST` prints the server's lists; `ssh -Q kex` and its like print what a release knows.",
     fix="Nothing need be done. If your clients need it, add it, or update to a release that has it.",
     references=("RFC 4253 section 7.1",),
@@ -198,7 +198,7 @@ def _lists_not_seen(host: GradedHost) -> Iterator[str]:
     missing=_lists_not_seen,
 )
 def algorithms(host: GradedHost) -> list[Judgement]:
-    """Find what is to be said of every algorithm on offer, and the recommended ones that are missing."""
+    """Find algorithms that are weak or not in the profile, and recommended ones that are not offered."""
     found: list[Judgement] = []
     for category, offers in host.offers.items():
         rule = host.rules[category]
@@ -238,7 +238,7 @@ def _judge_list(
 
 
 def _without_certificate(name: str) -> str:
-    """The host key algorithm of the key in an OpenSSH certificate (PROTOCOL.certkeys); other names as they are."""
+    """Return the key algorithm in the name of an OpenSSH certificate (PROTOCOL.certkeys); other names as they are."""
     found = _CERTIFICATE.search(name)
     plain = name if found is None else name[: found.start()]
     return f"{plain}@openssh.com" if plain != name and plain.startswith(("sk-", "webauthn-")) else plain
@@ -358,7 +358,7 @@ def _why_unlisted(profile: Profile, category: AlgorithmType, offer: Offer, weak:
 
 
 def _less_strong(profile: Profile, category: AlgorithmType, offer: Offer, asks: str) -> str | None:
-    """In words, by how much it is weaker than the weakest that the profile allows."""
+    """Return in words by how much an algorithm is weaker than the weakest that the profile allows."""
     entry, least = lookup(category, offer.name), weakest_bits(profile, category)
     if entry is None or entry.bits is None or least is None or entry.bits >= least:
         return None

@@ -114,7 +114,7 @@ NONE_ACCEPTED = FindingType(
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """The methods where the profile names them and no answer was seen, or one without any."""
+    """Yield what the profile needs to know about methods, and no answer says."""
     observation = host.observation
     rule = host.profile.authentication
     if rule is None:
@@ -140,7 +140,7 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 @check(UNLISTED, NO_METHODS, MISSING, NONE_ACCEPTED, missing=_missing)
 def login_methods(host: GradedHost) -> Iterator[Judgement]:
-    """Find methods that any user has and the profile does not want (RFC 4252 section 5.2), and logins without any."""
+    """Find unwanted and missing methods, empty lists, and logins without a credential (RFC 4252 section 5.2)."""
     observation, profile = host.observation, host.profile
     rule = profile.authentication
     answers = answers_by_user(observation)

@@ -1,7 +1,7 @@
-"""The text that a server sends before login (RFC 4252 section 5.4), where a profile says something of it.
+"""The text that a server sends before login (RFC 4252 section 5.4), where a profile has a rule for it.
 
-It comes with the answer to the first authentication request: so where methods were answered and no text is in the
-record, there was none. Where nothing was answered, it was not observed.
+It comes with the answer to the first authentication request. With an answer and no text in the record, there was none.
+Without an answer it was not observed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ BANNER_TEXT = FindingType(
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """The banner where the profile says something of it and no login was tried, or it was cut short."""
+    """Yield the banner where the profile has a rule for it, and no login was tried or the text was cut."""
     observation = host.observation
     rule = host.profile.banner
     if rule is None:
@@ -98,7 +98,7 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 @check(NO_BANNER, BANNER, BANNER_TEXT, missing=_missing)
 def banner(host: GradedHost) -> Iterator[Judgement]:
-    """Find a text that the profile does not want, or none where it wants one: all are deviations."""
+    """Find a missing, unwanted or wrong text before login. All are deviations."""
     observation, profile = host.observation, host.profile
     rule = profile.banner
     if rule is None or not was_asked_for(observation):
@@ -131,7 +131,7 @@ def banner(host: GradedHost) -> Iterator[Judgement]:
 
 
 def _faults(rule: BannerRule, text: str, *, cut: bool) -> Iterator[tuple[str, str]]:
-    """What is wrong with a text, and what is wanted, in words."""
+    """Yield in words what is wrong with a text, and what is wanted."""
     found = ", ".join(part for part in rule.without if _holds(text, part))
     if found:
         yield f"may tell what system it is ({escape_text(found)})", f"a text without {escape_text(found)}"
@@ -140,13 +140,13 @@ def _faults(rule: BannerRule, text: str, *, cut: bool) -> Iterator[tuple[str, st
 
 
 def was_asked_for(observation: Observation) -> bool:
-    """Whether the server answered the request of the first user, whose banner the record has."""
+    """Return whether the server answered the request of the first user, whose banner the record has."""
     answered = observation.authentication_methods is not None or observation.authentication_none_accepted is not None
     return answered or observation.authentication_banner is not None
 
 
 def banner_of(observation: Observation) -> str:
-    """The text as the server sent it; empty where it sent none."""
+    """Return the text as the server sent it; empty where it sent none."""
     return unescape_text(observation.authentication_banner or "")
 
 

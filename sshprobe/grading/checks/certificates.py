@@ -116,7 +116,7 @@ CERTIFICATE_PRINCIPALS = FindingType(
 
 @check(AUTHORITY, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_KIND, CERTIFICATE_PRINCIPALS)
 def certificates(host: GradedHost) -> list[Judgement]:
-    """Find the worst of each per key type; nothing about keys without proof."""
+    """Find certificates that protect nobody: of each type of finding the worst per key type, if the key is proven."""
     observation = host.observation
     found = [
         judged
@@ -219,7 +219,7 @@ def _judge_principals(observation: Observation, key: HostKey, certificate: Certi
 
 
 def _is_name(host: str) -> bool:
-    """Whether a host was scanned by a name. Who scans addresses learns nothing of names."""
+    """Return whether a host was scanned by a name. Who scans addresses learns nothing of names."""
     try:
         ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

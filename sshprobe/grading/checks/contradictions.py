@@ -107,7 +107,7 @@ def impossible_lists(host: GradedHost) -> Iterator[Judgement]:
 
 @lru_cache(maxsize=4096)
 def _is_strange(category: AlgorithmType, name: str, version: str) -> bool:
-    """Whether no build of a release that we know of has a name."""
+    """Return whether no build of a release that we know of has a name."""
     _, at, domain = name.partition("@")
     if _OF_PATCHES.fullmatch(name) or (at and domain not in ("openssh.com", "libssh.org")):
         return False  # from a patch, as many distributions have them

@@ -1,4 +1,4 @@
-"""What the keys of other hosts, a list of keys or a test of all distinct keys say of one host."""
+"""Findings about the keys of one host that other hosts, a list of keys or a test of all distinct keys decide."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class FleetIndex:
         self._factored = {each.fingerprint for each in report.weak_keys if "host_key.factored" in each.findings}
 
     def judge(self, observation: Observation) -> Iterator[Judgement]:
-        """`host_key.shared_prime`, `.known` and `.shared`: at most one of each per key type."""
+        """Yield what is found about the keys of one host: at most one finding of each type per key type."""
         seen: set[tuple[str, str]] = set()
         for key in sorted(observation.host_keys or (), key=lambda key: (key.type, key.fingerprint)):
             if key.signature_verified is not False:

@@ -40,7 +40,7 @@ MODULUS = FindingType(
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """The modulus where the profile bounds it, it is in use, and no answer counts."""
+    """Yield the modulus where the profile bounds it, the server offers a group exchange, and no answer counts."""
     rule = host.profile.group_exchange
     if rule is None:
         return

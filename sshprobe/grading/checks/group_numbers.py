@@ -28,7 +28,7 @@ _SHORT_DIGITS = 4096 // 4
 
 NOT_SAFE_PRIME = FindingType(
     id="group_exchange.not_safe_prime",
-    title="A group that is no safe prime",
+    title="A group whose modulus is not a safe prime",
     severity="high if p is not prime, else medium",
     when="p, or (p-1)/2, of a group that was sent is not prime",
     meaning="The modulus of a group exchange, p, is not prime, or (p-1)/2 is not.",
@@ -39,7 +39,7 @@ NOT_SAFE_PRIME = FindingType(
     see="`ssh-keygen -M screen -f /etc/ssh/moduli OUT` keeps those that are safe primes.",
     fix="Replace the moduli file by that of the vendor, or make a new one: `ssh-keygen -M generate`, then `-M screen`.",
     references=("RFC 4419 section 3", "CVE-2016-0701"),
-    label="groups of no safe prime",
+    label="groups without a safe prime",
     weaknesses=("not-safe-prime",),
     codes={"not-safe-prime": "a modulus that is not a safe prime"},
 )
@@ -90,7 +90,7 @@ STANDARD_GROUP = FindingType(
 
 @check(NOT_SAFE_PRIME, GENERATOR, STANDARD_GROUP)
 def group_numbers(host: GradedHost) -> list[Judgement]:
-    """Find at most one of each, the worst."""
+    """Find groups that give secrets away or that everybody has: of each type of finding the worst."""
     if not host.offers_group_exchange:
         return []
     found = [judged for each in judged_groups(host.observation.group_exchange or ()) for judged in each or ()]
@@ -98,10 +98,10 @@ def group_numbers(host: GradedHost) -> list[Judgement]:
 
 
 def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, ...] | None]:
-    """All that is said of the group of each exchange; None for a group that was not tested.
+    """Return the judgements on the group of each exchange; None for a group that was not tested.
 
-    A server can send groups that take seconds to test. So what the tests of one host cost is bounded by `BUDGET`,
-    whatever the speed of this machine: each group is tested once, the cheap tests first, then the smallest groups.
+    A server can send groups that take seconds to test. So `BUDGET` bounds the cost of the tests of one host, whatever
+    the speed of this machine: each group is tested once, the cheap tests first, then the smallest groups.
     """
     groups = {(each.modulus, each.generator) for each in exchanges}
     if len(groups) < 2 or (len(groups) <= _FEW and all(len(p or "") <= _SHORT_DIGITS for p, _ in groups)):
@@ -129,12 +129,12 @@ def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, .
 
 
 def leaves_groups_untested(observation: Observation) -> bool:
-    """Whether a server sent more groups than are tested of one host."""
+    """Return whether a server sent more groups than are tested of one host."""
     return None in judged_groups(observation.group_exchange or ())
 
 
 def judged_group(exchange: GroupExchange) -> tuple[Judgement, ...]:
-    """All that is said of the group that an exchange brought. Depends on its modulus and its generator alone."""
+    """Return the judgements on the group of one exchange. They depend on its modulus and its generator alone."""
     p = _number(exchange.modulus)
     return () if p is None else _judged_group(p, _number(exchange.generator))
 
@@ -181,7 +181,7 @@ def _judge_group(p: int, g: int | None) -> Iterator[Judgement]:
 
 
 def _number(text: str | None) -> int | None:
-    """Read a number in hex. Records can come from anywhere: what is none, or is too long, was not observed."""
+    """Return a number in hex. Records can come from anywhere: what is not a number, or too long, was not observed."""
     if text is None or not text.isascii() or len(text) > LARGEST_BITS // 4 + 2:
         return None
     try:

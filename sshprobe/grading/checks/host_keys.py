@@ -102,7 +102,7 @@ SHA1_ONLY = FindingType(
 
 
 def is_of_type_asked_for(key: HostKey) -> bool:
-    """Whether a key is of the type that was negotiated, as far as the catalogue knows both (RFC 4253 section 7.1)."""
+    """Return whether a key has the negotiated type (RFC 4253 section 7.1), as far as the catalogue knows both."""
     shown, asked = lookup("host_key", key.type), lookup("host_key", key.signature_algorithm)
     if asked is None or not asked.family:
         return True
@@ -110,12 +110,12 @@ def is_of_type_asked_for(key: HostKey) -> bool:
 
 
 def is_unproven(key: HostKey) -> bool:
-    """Whether the server's proof for a key was wrong, or the key is not of the type that was negotiated."""
+    """Return whether the server's proof for a key was wrong, or the key is not of the type that was negotiated."""
     return key.signature_verified is False or (key.signature_verified is None and not is_of_type_asked_for(key))
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """The keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
+    """Yield the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
 
     A key that was asked for and never came has none either. It is missed where the record is partial: where it is
     whole all keys were asked for and came, or nobody asked (`--depth lists`).
@@ -229,7 +229,7 @@ def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
 
 
 def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[str, str]]:
-    """Family and format of each host key on offer whose size the profile bounds and no proven key showed."""
+    """Return family and format of each host key on offer whose size the profile bounds and no proven key showed."""
     if profile.host_key is None:
         return []
     # A key without its proof is a claim, as any server can show any key.
@@ -240,7 +240,7 @@ def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[st
 
 
 def _size_of(name: str) -> tuple[str, str] | None:
-    """The keys that share a size: family and format."""
+    """Return family and format of a host key algorithm: its keys share a size."""
     entry = lookup("host_key", name)
     return None if entry is None else (entry.family, entry.format)
 
@@ -256,7 +256,7 @@ def _never_shown(observation: Observation) -> Iterator[str]:
 
 
 def _kind_of_key(name: str) -> tuple[str, ...] | None:
-    """What tells one host key from another, however it signs; None of no key, and of those that need not exist.
+    """Return what tells one host key from another, however it signs; None for names that need not have a key.
 
     Some servers list X.509 names without a certificate (Cisco IOS XE).
     """

@@ -230,7 +230,7 @@ _NEVER_PROVEN: frozenset[Weakness] = frozenset({"exponent", "no_dsa_group", "sma
 
 @check(MALFORMED, CLOSE_PRIMES, ROCA, EXPONENT, SMALL_PRIVATE_KEY, SMALL_ORDER)
 def key_numbers(host: GradedHost) -> list[Judgement]:
-    """Find what `weaknesses_of` finds, one of each id per key type, the worst.
+    """Find keys whose numbers are weak: of each type of finding the worst per key type.
 
     A key that the server did not prove to hold is not judged, except for numbers with which nobody could.
     """

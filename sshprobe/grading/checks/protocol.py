@@ -88,7 +88,7 @@ def protocol_version(host: GradedHost) -> Iterator[Judgement]:
 
 
 def protocol_of(observation: Observation) -> str | None:
-    """The protocol version that was seen; a server that is known to be SSH-1 only counts as "1.5".
+    """Return the protocol version that was seen; "1.5" for a server that is known to speak SSH-1 only.
 
     Without leading zeros, as OpenSSH reads it: "02.0" is 2.0, and "01.99" speaks SSH-1.
     """

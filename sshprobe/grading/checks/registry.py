@@ -26,7 +26,7 @@ _CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
 class GradedHost(msgspec.Struct, frozen=True):
-    """What a check gets: one host under one profile."""
+    """Argument of every check: one host under one profile."""
 
     observation: Observation
     profile: Profile
@@ -40,7 +40,7 @@ class GradedHost(msgspec.Struct, frozen=True):
 
 
 def graded_host(observation: Observation, profile: Profile, *, strict: bool = False) -> GradedHost:
-    """Return what checks get for an observation."""
+    """Return the argument of checks for an observation."""
     rules = {category: profile.algorithms(category) for category in ALGORITHM_TYPES}
     offers = offers_by_type(observation)
     return GradedHost(observation, profile, strict, rules, offers, offers_group_exchange(observation))
@@ -98,7 +98,7 @@ def checks() -> tuple[Check, ...]:
 
 
 def judge(host: GradedHost) -> list[Judgement]:
-    """Return what all checks find on a host."""
+    """Return the findings of all checks on a host."""
     found: list[Judgement] = []
     for each in checks():
         found += each.find(host)
@@ -106,7 +106,7 @@ def judge(host: GradedHost) -> list[Judgement]:
 
 
 def not_observed(host: GradedHost) -> list[str]:
-    """Return in words, as `Verdict.not_observed` has them, what all checks needed and was not observed."""
+    """Return in words what any check needed and was not observed, as in `Verdict.not_observed`."""
     found: list[str] = []
     for each in checks():
         if each.missing is not None:

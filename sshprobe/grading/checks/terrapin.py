@@ -87,7 +87,7 @@ NO_STRICT_KEX = FindingType(
 
 
 def exposed_directions(observation: Observation) -> dict[str, list[str]]:
-    """Direction to what is attackable in it, in words. Empty: safe, or the key exchanges were not seen."""
+    """Return for each direction what is attackable in it, in words. Empty: safe, or the key exchanges were not seen."""
     if observation.kex_algorithms is None or _is_strict(observation, observation.kex_algorithms):
         return {}
     found: dict[str, list[str]] = {}
@@ -110,12 +110,12 @@ def offers_strict_kex(kex_algorithms: Iterable[str]) -> bool:
 
 
 def lacks_strict_kex(observation: Observation) -> bool:
-    """Whether the key exchanges were seen, and have no marker of strict key exchange."""
+    """Return whether the key exchanges were seen, and have no marker of strict key exchange."""
     return observation.kex_algorithms is not None and not _is_strict(observation, observation.kex_algorithms)
 
 
 def would_expose(observation: Observation, category: str, name: str) -> bool:
-    """Whether a server that offered `name` too would be open to Terrapin, as it has no strict key exchange."""
+    """Return whether a server that offered `name` too would be open to Terrapin, as it has no strict key exchange."""
     if category not in ("cipher", "mac") or not lacks_strict_kex(observation):
         return False
     if category == "mac":
@@ -135,7 +135,7 @@ def _is_strict(observation: Observation, kex_algorithms: list[str]) -> bool:
 
 @check(TERRAPIN, NO_STRICT_KEX)
 def terrapin(host: GradedHost) -> Iterator[Judgement]:
-    """Find Terrapin, or where the profile requires it that strict key exchange is missing."""
+    """Find Terrapin, or that strict key exchange is missing where the profile requires it."""
     observation, profile = host.observation, host.profile
     required = () if profile.kex is None else profile.kex.require
     where = () if profile.kex is None else (profile.cite(profile.kex),)

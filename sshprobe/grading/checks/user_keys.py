@@ -64,7 +64,7 @@ SIGNATURE_WEAK = FindingType(
 
 
 def accepted_signatures(observation: Observation) -> list[str] | None:
-    """The signature algorithms that the server accepts; None where it did not say so."""
+    """Return the signature algorithms that the server accepts; None where it did not list them."""
     value = (observation.extensions or {}).get(EXTENSION)
     if value is None:
         return None
@@ -75,7 +75,7 @@ def accepted_signatures(observation: Observation) -> list[str] | None:
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """The list where the profile has a closed one and none that says what is accepted was seen."""
+    """Yield the list of signature algorithms where the profile has a closed one and none was seen."""
     rule = host.profile.user_key
     if rule is not None and rule.allowed and accepted_signatures(host.observation) is None:
         yield "the signature algorithms that users' keys may use (server-sig-algs)"

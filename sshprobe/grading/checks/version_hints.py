@@ -86,7 +86,7 @@ _SECURITY = re.compile(r"\+deb\d+u\d+")
 
 @check(VERSION_HINT)
 def known_weaknesses(host: GradedHost) -> Iterator[Judgement]:
-    """Find one hint for each known weakness of a version. Nothing for software that hides its version."""
+    """Find each known weakness of the version. Nothing for software that hides its version."""
     found = host.observation.identification
     if found is None:
         return
@@ -106,7 +106,7 @@ def known_weaknesses(host: GradedHost) -> Iterator[Judgement]:
 
 @lru_cache(maxsize=1024)
 def _hints(software: str, comments: str | None) -> tuple[tuple[VersionHint, str | None], ...]:
-    """What fits a server, each with the package that would fix it, if its distributor is known to have one."""
+    """Return the hints for a version, each with the package that would fix it, if its distributor has one."""
     for name, pattern in _SOFTWARE.items():
         match = pattern.fullmatch(software)
         if match is not None:
@@ -129,7 +129,7 @@ def _of_version(software: str, version: str, comments: str | None) -> Iterator[t
 
 
 def _fixing(hint: VersionHint, distribution: str, version: str) -> Iterator[str]:
-    """The packages of this release with which a distribution fixed it, or one that it builds from; its own first."""
+    """Yield the packages of this release that fix it, of a distribution or of the one it builds from; its own first."""
     for name in (distribution, *_BUILT_FROM[distribution]):
         for each in hint.distributions:
             owner, _, package = each.partition(" ")
@@ -154,7 +154,7 @@ def compare_revisions(one: str, other: str) -> int:
 
 
 def _parts(revision: str) -> list[tuple[tuple[int, ...], int, str]]:
-    """Text and number in turns. "~" sorts before the end of the text, and letters before everything else.
+    """Return text and number in turns. "~" sorts before the end of the text, and letters before everything else.
 
     A number is its length and its digits, which sort as it does: it is a server's, and `int` refuses very long ones.
     """
@@ -177,7 +177,7 @@ def _observed(found: Identification) -> str:
 
 @cache
 def version_hints() -> tuple[VersionHint, ...]:
-    """The whole table."""
+    """Return the whole table."""
     data = pkgutil.get_data("sshprobe.grading", "data/version_hint.tsv")
     assert data is not None
     header, *lines = data.decode("utf-8").splitlines()

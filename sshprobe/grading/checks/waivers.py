@@ -43,7 +43,7 @@ add_types(WAIVER_EXPIRED)
 
 
 def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
-    """The waivers for this host: all that a verdict owes to who and when, so that others may keep verdicts by it."""
+    """Return the waivers for this host. Nothing else in a verdict depends on which host it is, and when."""
     if not profile.waiver:
         return ()
     day = _day(observation)
@@ -57,7 +57,7 @@ def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Stan
 
 
 def waive(profile: Profile, observation: Observation, judgements: Sequence[Judgement]) -> list[Judgement]:
-    """The judgements, those that are waived marked so, and one more for each waiver that holds no more."""
+    """Return the judgements, waived ones marked, and one more for each waiver that has expired."""
     ours = applicable_waivers(profile, observation)
     if not ours:
         return list(judgements)
@@ -81,7 +81,7 @@ def _standing(waiver: Waiver, day: str | None) -> Literal["holds", "ran out", "u
 
 
 def _day(observation: Observation) -> str | None:
-    """The day in UTC on which it was seen, "2026-11-21"; None where the record does not say it."""
+    """Return the day in UTC on which it was seen, "2026-11-21"; None where the record does not say it."""
     seconds = timestamps.parse(observation.started_at)
     return None if seconds is None else timestamps.format_day(seconds)
 

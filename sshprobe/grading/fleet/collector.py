@@ -26,7 +26,7 @@ _encode = msgspec.json.Encoder().encode  # takes all that a record can hold, num
 
 
 class FleetFacts:
-    """Takes hosts as they go by and keeps the facts. Iterating gives the `HostFacts`, those with keys alone."""
+    """Collects facts of hosts one by one. Iterating gives the `HostFacts` of hosts that have keys."""
 
     def __init__(self, known: KnownKeys | None = None) -> None:
         self.known = known

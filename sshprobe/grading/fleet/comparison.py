@@ -64,7 +64,7 @@ def fleet_findings(
     thorough: bool = True,
     search: Search | None = None,
 ) -> FleetReport:
-    """Say what the keys of hosts say together; neither the order of hosts nor a repeated host changes it.
+    """Return what hosts share, and which keys are weak. Neither the order of hosts nor a repeated host changes it.
 
     `thorough` and `search` as for `FleetFacts.report`.
     """
@@ -126,7 +126,7 @@ def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set
 
 
 def agree(hosts: Iterable[HostFacts]) -> bool:
-    """Whether hosts may be one machine, or clones: nothing that was seen of two of them differs.
+    """Return whether hosts may be one machine, or clones: nothing that was seen of two of them differs.
 
     Compared are keys of the same type, and of `answers_of` what both have. What was seen of one host alone is no
     difference: the other may not have been asked.

@@ -39,14 +39,14 @@ class KeyFacts(NamedTuple):
     type: str
     bits: int | None
     modulus: bytes
-    """Big-endian; empty for other types than RSA, and for what is no product of two large primes."""
+    """Big-endian; empty for other types than RSA, and for a modulus that is not the product of two large primes."""
     weaknesses: tuple[str, ...]
     is_oversized: bool = False
     """Whether it is RSA and has more than `LARGEST_MODULUS_BITS`: then `modulus` is empty."""
 
     @property
     def fingerprint(self) -> str:
-        """As OpenSSH prints it."""
+        """The fingerprint as OpenSSH prints it."""
         if len(self.digest) != 32:
             return self.digest.rstrip(b"\0").decode("utf-8")
         return "SHA256:" + base64.b64encode(self.digest).rstrip(b"=").decode("ascii")
@@ -67,7 +67,7 @@ class HostFacts(NamedTuple):
 
 
 def answers_of(observation: Observation) -> list[tuple[str, object]]:
-    """Return what one server says alike on each connection, besides its keys: what can tell two machines apart.
+    """Return what a server sends alike on each connection, besides its keys: it can tell two machines apart.
 
     Identification, name-lists, extensions, authentication methods, and the sizes of the groups that came, each with a
     name for what was asked, and None where there was no answer. Left out are banners and what came before the
@@ -100,7 +100,7 @@ def _short_digest(answer: object) -> bytes:
 
 
 def is_counted(key: HostKey) -> bool:
-    """Whether a key says anything of the host: one whose signature was wrong may be anybody's."""
+    """Return whether a key says anything of the host: one whose signature was wrong may be anybody's."""
     return key.signature_verified is not False
 
 
@@ -108,7 +108,7 @@ def fingerprint_digest(fingerprint: str) -> bytes:
     """Return the SHA-256 in a fingerprint, "SHA256:..."."""
     text = fingerprint.removeprefix("SHA256:")
     found = decoded(text + "=" * (-len(text) % 4))
-    # Records can come from anywhere: a text that is no SHA-256 is kept as it is, longer than one.
+    # Records can come from anywhere: a text that is not a SHA-256 is kept as it is, longer than one.
     return found if len(found) == 32 else fingerprint.encode("utf-8", "replace").ljust(33, b"\0")
 
 

@@ -28,7 +28,7 @@ def _integer() -> Callable[[int], Any]:
 
 
 def has_gmp() -> bool:
-    """Whether gmpy2 is there."""
+    """Return whether gmpy2 is there."""
     return _integer() is not int
 
 

@@ -45,7 +45,7 @@ class RSAKey(NamedTuple):
 def rsa_key(blob: bytes) -> RSAKey | None:
     """Read the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (OpenSSH's PROTOCOL.certkeys, RFC 6187).
 
-    None for other types, and for what is no whole key.
+    None for other types, and for a blob that is not a whole key.
     """
     fields = strings(without_x509(blob), 4)
     if not fields or fields[0] not in _NUMBERS_AT:

@@ -24,7 +24,7 @@ _TYPES = {b"ssh-dss": 1, b"ssh-dss-cert-v01@openssh.com": 2}
 
 
 def dsa_weaknesses(fields: Sequence[bytes]) -> tuple[DSAWeakness, ...]:
-    """What is wrong with a DSA key, given the strings that its blob begins with.
+    """Return what is wrong with a DSA key, given the strings that its blob begins with.
 
     - "no_dsa_group": p or q is not prime, q does not divide p-1 or is small, or the order of g or of y is not q;
     - "small_private_key": y is g to the power of 1 to 1,024, or the inverse of such a number.

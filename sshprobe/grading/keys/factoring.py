@@ -25,7 +25,7 @@ _SMOOTH_WITHOUT_GMPY2 = 1_000
 
 @lru_cache(maxsize=4096)
 def is_factored(n: int, *, fast: bool, few: bool = True) -> bool:
-    """Whether an odd modulus is prime, a power of a prime, or factored by Pollard's method within its bounds.
+    """Return whether an odd modulus is prime, a power of a prime, or factored by Pollard's method within its bounds.
 
     `fast` says to use gmpy2, which has to be there. False above `LARGEST_BITS`, where nothing is tested.
     Not `few`: there are so many moduli that the bounds are those of a test without gmpy2.

@@ -44,7 +44,7 @@ class KnownKeys:
         else:
             entries = _SortedEntries(data)
             if len(data) % _ENTRY or not entries.is_sorted():
-                raise InputError("is no list of keys: neither text nor the block list of badkeys", source=source)
+                raise InputError("is not a list of keys: neither text nor the block list of badkeys", source=source)
             self._sorted.append(entries)
         if len(self) == before:
             raise InputError("holds no keys", source=source)
@@ -60,11 +60,11 @@ class KnownKeys:
                 self._fingerprints.add(base64.b64decode(found[7:] + b"="))
             else:
                 raise InputError(
-                    "is no key: 20 hex digits or a SHA256 fingerprint were expected", source=source, line=number
+                    "is not a key: 20 hex digits or a SHA256 fingerprint were expected", source=source, line=number
                 )
 
     def __contains__(self, blob: object) -> bool:
-        """Whether the key of a blob, without a certificate, is listed."""
+        """Return whether the key of a blob, without a certificate, is listed."""
         if not isinstance(blob, bytes):
             return False
         if self._tails and hashlib.md5(blob, usedforsecurity=False).digest()[-10:] in self._tails:
@@ -104,7 +104,7 @@ def _is_text(data: bytes) -> bool:
 
 
 def _number_of(blob: bytes) -> int | None:
-    """The number that badkeys hashes, of a plain key."""
+    """Return the number that badkeys hashes, of a plain key."""
     fields = strings(blob, 5)
     kind = fields[0] if fields else b""
     if kind == b"ssh-rsa" and len(fields) == 3:

@@ -165,7 +165,7 @@ _SUFFIX = b"-cert-v01@openssh.com"
 
 
 def point_weaknesses(fields: Sequence[bytes]) -> tuple[PointWeakness, ...]:
-    """What is wrong with a key that is a point, given the strings that its blob begins with.
+    """Return what is wrong with a key that is a point, given the strings that its blob begins with.
 
     - "small_private_key": k times the generator for a k from 1 to 1,024, or the negative of such a point;
     - "small_order": a point of Ed25519 or Ed448 with which a signature needs no private key, in any of its encodings.

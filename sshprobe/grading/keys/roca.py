@@ -35,7 +35,7 @@ _TELLING = {p: reached for p in PRIMES[1:] if len(reached := _reached(p)) < p - 
 
 
 def is_roca(modulus: int) -> bool:
-    """Whether a modulus lies in the subgroup; of random ones, one in 2^155 does."""
+    """Return whether a modulus lies in the subgroup; of random ones, one in 2^155 does."""
     residue = modulus % M
     if any(residue % p not in reached for p, reached in _TELLING.items()):
         return False
@@ -43,7 +43,7 @@ def is_roca(modulus: int) -> bool:
 
 
 def _is_power_of_generator(residue: int) -> bool:
-    """Whether `residue` is 65537^a modulo M for some a: the exact test.
+    """Return whether `residue` is 65537^a modulo M for some a: the exact test.
 
     An element whose order divides that of the generator is the product of its components of prime power order, and
     each of them must be a power of the generator's (Pohlig and Hellman).

@@ -45,13 +45,13 @@ def cost_of_power(p: int) -> int:
 
 
 def is_tested_at_once(p: int) -> bool:
-    """Whether the kind of p costs no power: it is known, too large to be tested, or has a small factor."""
+    """Return whether the kind of p costs no power: it is known, too large to be tested, or has a small factor."""
     return p < 5 or p % 2 == 0 or p.bit_length() > LARGEST_BITS or known_group(p) is not None or _has_small_factor(p)
 
 
 @lru_cache(maxsize=1024)
 def kind_of_modulus(p: int) -> Kind | None:
-    """Say whether p is a safe prime, a prime with a composite (p-1)/2, or composite. None: too large to be tested.
+    """Return whether p is a safe prime, a prime with a composite (p-1)/2, or composite. None: too large to be tested.
 
     "safe" is a matter of overwhelming probability: p and (p-1)/2 pass the test of Miller and Rabin, to bases that
     follow from p, so that the answer is always the same. Who makes up a number to deceive this test gains nothing:
@@ -75,7 +75,7 @@ def kind_of_modulus(p: int) -> Kind | None:
 
 
 def has_smooth_order(g: int, p: int) -> bool:
-    """Whether the order of g modulo a prime p has only small prime factors, as each order up to 2^16 has.
+    """Return whether the order of g modulo a prime p has only small prime factors, as each order up to 2^16 has.
 
     All are below 2^16, but for one of at most 64 bits. Then the method of Pohlig and Hellman (IEEE Transactions on
     Information Theory 24, 1978) computes what is secret, with 2^32 steps for the one.
@@ -85,7 +85,7 @@ def has_smooth_order(g: int, p: int) -> bool:
 
 
 def is_probable_prime(n: int) -> bool:
-    """Whether n is prime, with overwhelming probability: the same test, and the same answer each time."""
+    """Return whether n is prime, with overwhelming probability: the same test, and the same answer each time."""
     if n < 3 or n % 2 == 0:
         return n == 2
     return not _has_small_factor(n) and all(_passes(n, base) for base in (2, *_bases(n)))

@@ -18,7 +18,7 @@ _tested = itertools.count()
 
 
 def has_small_factor(n: int) -> bool:
-    """Whether a prime below 2^16 divides a positive n."""
+    """Return whether a prime below 2^16 divides a positive n."""
     product = _product() if next(_tested) < NUMBERS_WITHOUT_GMPY2 else _fast_product()
     return math.gcd(int(product % n), n) != 1
 

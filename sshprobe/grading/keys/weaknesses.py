@@ -1,4 +1,4 @@
-"""What is wrong with one host key by itself: numbers that make the private key easy to find, or needless.
+"""Return what is wrong with one host key by itself: numbers that make the private key easy to find, or needless.
 
 RSA is tested here; DSA and the curves have modules of their own.
 Works on the blob of a record alone. Records of a fleet repeat their keys, so answers are kept by blob.
@@ -34,7 +34,7 @@ _MOST_STRINGS = 6
 
 @lru_cache(maxsize=4096)
 def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
-    """What is wrong with the host key of a record, given its `blob`: RSA, DSA, ECDSA, Ed25519 and Ed448."""
+    """Return what is wrong with the host key of a record, given its `blob`: RSA, DSA, ECDSA, Ed25519 and Ed448."""
     whole = without_x509(decoded(blob))
     key = rsa_key(whole)
     if key is not None:
@@ -44,7 +44,7 @@ def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
 
 
 def rsa_weaknesses(key: RSAKey) -> tuple[RSAWeakness, ...]:
-    """What is wrong with an RSA key, worst first.
+    """Return what is wrong with an RSA key, worst first.
 
     - "malformed": the modulus is even or has another factor below 2^16: not a product of two large primes;
     - "close_primes": a few steps of Fermat's method factor it (CVE-2022-26320);
@@ -70,12 +70,12 @@ def rsa_weaknesses(key: RSAKey) -> tuple[RSAWeakness, ...]:
 
 
 def is_well_formed(n: int) -> bool:
-    """Whether a modulus has no factor below 2^16."""
+    """Return whether a modulus has no factor below 2^16."""
     return not has_small_factor(n)
 
 
 def has_small_private_exponent(key: RSAKey) -> bool:
-    """Whether continued fractions find the private exponent d: one below n^(1/4) / 3. False above `LARGEST_BITS`.
+    """Return whether continued fractions find the private exponent: one below n^(1/4) / 3. False above `LARGEST_BITS`.
 
     M. Wiener, "Cryptanalysis of short RSA secret exponents" (IEEE Transactions on Information Theory 36, 1990): k/d is
     a convergent of e/n, with e*d = 1 + k * phi(n). Such a d goes with an e almost as long as n.
@@ -99,7 +99,7 @@ def has_small_private_exponent(key: RSAKey) -> bool:
 
 
 def has_close_primes(n: int, rounds: int = FERMAT_ROUNDS) -> bool:
-    """Whether `rounds` steps of Fermat's method factor an odd n: n = a^2 - b^2 with a just above its root."""
+    """Return whether `rounds` steps of Fermat's method factor an odd n: n = a^2 - b^2 with a just above its root."""
     a = math.isqrt(n)
     if a * a == n:
         return True
@@ -123,6 +123,6 @@ _SIEVE = (64, 63, 65, 11, 17, 19, 23, 29, 31)
 
 @cache
 def _possible(m: int, n: int, rounds: int) -> int:
-    """Bit i says whether i * i - n is a square modulo m, for `rounds` numbers from any below m on."""
+    """Return a number with bit i set if i * i - n is a square modulo m, for `rounds` numbers from one below m on."""
     squares = {x * x % m for x in range(m)}
     return sum(1 << i for i in range(m + rounds) if (i * i - n) % m in squares)
