@@ -97,7 +97,8 @@ def planned(
     while steps and introduced(now, projected):
         # Never so far for what servers offer: the one goes without which the least is left that was not there before.
         ways = [[other for other in steps if other is not step] for step in steps]
-        steps = min(ways, key=lambda way: len(introduced(now, projections.verdict(way))))
+        way = min(ways, key=lambda way: len(introduced(now, projections.verdict(way))))
+        steps = minimal_steps(way, projections.are_equal)
         projected = projections.verdict(steps)
     return steps, with_hints(projected, projections.observation(steps), profile, strict=strict)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType
 from sshprobe.model.observation import Observation
-from sshprobe.profiles import Profile, Waiver, load_profile
+from sshprobe.profiles import AuthenticationRule, Profile, Waiver, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
 from sshprobe.remedy.openssh import openssh_steps
@@ -31,6 +31,30 @@ TWO_DIRECTIONS = modern(
 # It has nothing but what one option switches off, and the profile allows nothing that this release still has.
 GSS_ALONE = modern(kex_algorithms=["gss-13.3.132.0.10-sha256-toWM5Slw5Ew8Mqkay+al2g=="])
 
+# One step would bring a finding and is dropped; the others alone bring no point, and go too.
+BEYOND_REPAIR = modern(
+    identification=identification("SSH-2.0-dropbear_2022.83"),
+    kex_algorithms=None,
+    server_host_key_algorithms=["ssh-dss-cert-v00@openssh.com", "ecdsa-sha2-1.2.840.10045.3.1.1"],
+    host_keys=None,
+    group_exchange=None,
+    encryption_algorithms_client_to_server=None,
+    encryption_algorithms_server_to_client=["3des", "3des-cbc", "acss@openssh.org", "aes128-cbc"],
+    mac_algorithms_client_to_server=["hmac-md5", "hmac-md5-96"],
+    mac_algorithms_server_to_client=None,
+    compression_algorithms_client_to_server=None,
+    compression_algorithms_server_to_client=None,
+    authentication_methods=["publickey", "password", "keyboard-interactive", "hostbased"],
+)
+PASSWORDS = Profile(
+    id="passwords",
+    title="Keys and passwords",
+    version="1",
+    date="2026",
+    source="here",
+    authentication=AuthenticationRule(where="here", allowed=("publickey", "password")),
+)
+
 
 def with_waivers(profile: Profile) -> st.SearchStrategy[Profile]:
     kinds = [
@@ -47,6 +71,7 @@ def _waiver(finding: str) -> Waiver:
 @given(observations(), PROFILES.flatmap(with_waivers), st.booleans())
 @example(TWO_DIRECTIONS, load_profile("alibaba-ecs"), False)
 @example(GSS_ALONE, load_profile("openssh-3.0"), False)
+@example(BEYOND_REPAIR, PASSWORDS, False)
 @settings(max_examples=120)
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
