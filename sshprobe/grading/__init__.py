@@ -8,10 +8,9 @@ from __future__ import annotations
 from sshprobe.grading.assess import assess, is_gradeable
 from sshprobe.grading.checks.fleet_keys import FleetIndex
 from sshprobe.grading.checks.registry import explain_finding, finding_ids, finding_types, weakness_meanings
-from sshprobe.grading.checks.version_hints import VersionHint, version_hints
+from sshprobe.grading.checks.versions import VersionHint, version_hints
 from sshprobe.grading.findings import FindingType
 from sshprobe.grading.fleet.collector import FleetFacts
-from sshprobe.grading.fleet.comparison import fleet_findings
 from sshprobe.grading.key_findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.keys.known_keys import KnownKeys
 from sshprobe.grading.open_names import leaves_open
@@ -30,7 +29,6 @@ __all__ = [
     "explain_finding",
     "finding_ids",
     "finding_types",
-    "fleet_findings",
     "fleet_findings_of",
     "fleet_key_findings",
     "is_gradeable",

@@ -9,7 +9,7 @@ from sshprobe.grading.checks.protocol import protocol_of
 from sshprobe.grading.checks.registry import GradedHost, graded_host, judge, not_observed
 from sshprobe.grading.checks.waivers import waive
 from sshprobe.grading.findings import findings_of, worst_first
-from sshprobe.grading.long_lists import shortened
+from sshprobe.grading.long_lists import shorten_lists
 from sshprobe.grading.offers import is_observed
 from sshprobe.grading.open_names import names_left_open
 from sshprobe.grading.partial import is_partial
@@ -41,7 +41,7 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
     `InputError` for a profile of clients.
     """
     profile.need_server()
-    observation = shortened(observation)
+    observation = shorten_lists(observation)
     gradeable = is_gradeable(observation)
     host = graded_host(observation, profile, strict=strict)
     judgements = worst_first(waive(profile, observation, judge(host)))

@@ -27,7 +27,7 @@ def key_findings(observation: Observation, fleet: FleetIndex) -> list[Finding]:
     return [_finding(judged) for judged in worst_first(found)]
 
 
-def fleet_judgements(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Judgement]:
+def _fleet_judgements(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Judgement]:
     """Return what is found across the fleet about the keys of one host, one of each id per key type, worst first.
 
     It is waived where a waiver of each of `profiles` covers it.
@@ -46,7 +46,7 @@ def fleet_judgements(observation: Observation, fleet: FleetIndex, profiles: Sequ
 
 def fleet_key_findings(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
     """Return the findings across the fleet of one host, one of each id per key type, worst first."""
-    return [_finding(judged) for judged in fleet_judgements(observation, fleet, profiles)]
+    return [_finding(judged) for judged in _fleet_judgements(observation, fleet, profiles)]
 
 
 def fleet_findings_of(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
@@ -55,7 +55,7 @@ def fleet_findings_of(observation: Observation, fleet: FleetIndex, profiles: Seq
     They stand beside the verdicts: without points, cap or deviation, whatever the profile.
     """
     by_id: dict[str, list[Judgement]] = {}
-    for judged in fleet_judgements(observation, fleet, profiles):
+    for judged in _fleet_judgements(observation, fleet, profiles):
         by_id.setdefault(judged.type.id, []).append(judged)
     found = [_of_one_host(same) for same in by_id.values()]
     return sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.id))

@@ -20,7 +20,7 @@ MOST_UNKNOWN = 64
 _FIELDS = tuple((category, field) for category in ALGORITHM_TYPES for _, field in FIELDS[category])
 
 
-def shortened(observation: Observation) -> Observation:
+def shorten_lists(observation: Observation) -> Observation:
     """Return an observation without most of the unknown names of lists that are too long to be judged.
 
     Those that are left out count in `Observation.names_left_out`: nobody can say what they are, so the score is 0 and

@@ -13,7 +13,7 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading.checks.group_numbers import judged_groups
+from sshprobe.grading.checks.group_numbers import judge_groups
 from sshprobe.grading.checks.waivers import applicable_waivers
 from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
@@ -49,7 +49,7 @@ KEY_MATERIAL_FIELDS = frozenset({"blob", "fingerprint"})
 The fingerprints of two keys of one type decide which comes first."""
 
 GROUP_MATERIAL_FIELDS = frozenset({"modulus", "generator"})
-"""Fields of a group exchange replaced by `judged_groups`."""
+"""Fields of a group exchange replaced by `judge_groups`."""
 
 _fields = attrgetter(
     *(
@@ -97,8 +97,8 @@ def _judged(observation: Observation) -> tuple[object, ...]:
 
 
 def _found_in_numbers(groups: Sequence[GroupExchange]) -> list[object]:
-    """Return what `judged_groups` says of each group, without the texts that all findings of a type share."""
+    """Return what `judge_groups` says of each group, without the texts that all findings of a type share."""
     return [
         found and [(each.type.id, each.severity, each.message, each.observed) for each in found]
-        for found in judged_groups(groups)
+        for found in judge_groups(groups)
     ]

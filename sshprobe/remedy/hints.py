@@ -9,7 +9,7 @@ import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, in_openssh, lookup
 from sshprobe.grading.assess import assess
-from sshprobe.grading.long_lists import shortened
+from sshprobe.grading.long_lists import shorten_lists
 from sshprobe.grading.offers import WORDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
@@ -40,7 +40,7 @@ def grade(observation: Observation, profile: Profile, *, strict: bool = False) -
 
 def with_hints(verdict: Verdict, observation: Observation, profile: Profile, *, strict: bool) -> Verdict:
     """Return a verdict of `assess` with what to do about each finding."""
-    context = remedy_context(shortened(observation), profile, verdict.findings, strict=strict)
+    context = remedy_context(shorten_lists(observation), profile, verdict.findings, strict=strict)
     findings = [msgspec.structs.replace(finding, remediation=advise(finding, context)) for finding in verdict.findings]
     return msgspec.structs.replace(verdict, findings=findings)
 

@@ -16,7 +16,7 @@ from sshprobe.grading.checks.host_keys import shown_keys
 from sshprobe.grading.checks.registry import graded_host
 from sshprobe.grading.findings import Judgement
 from sshprobe.grading.key_findings import fleet_key_findings
-from sshprobe.grading.long_lists import shortened
+from sshprobe.grading.long_lists import shorten_lists
 from sshprobe.grading.offers import offers_by_type
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
@@ -44,7 +44,7 @@ def remedy(
     Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
     software there is advice in plain words. `fleet`: what the keys of other hosts say is fixed too.
     """
-    observation = shortened(observation)
+    observation = shorten_lists(observation)
     steps, projected = planned(observation, profile, strict=strict, fleet=fleet)
     platform = platform_of(observation)
     openssh = platform is not None
@@ -85,7 +85,7 @@ def planned(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> tuple[list[Step], Verdict]:
     """Return the smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
-    observation = shortened(observation)
+    observation = shorten_lists(observation)
     now = assess(observation, profile, strict=strict)
     context = remedy_context(observation, profile, now.findings, strict=strict)
     projections = _Projections(observation, profile, now, waived=context.waived, strict=strict, fleet=fleet)

@@ -11,13 +11,13 @@ import pytest
 from sshprobe.cli.fail_on import reached
 from sshprobe.grading import is_gradeable
 from sshprobe.grading.checks import group_numbers
-from sshprobe.grading.checks.group_numbers import judged_groups
+from sshprobe.grading.checks.group_numbers import judge_groups
 from sshprobe.grading.keys import safe_primes
 from sshprobe.grading.keys.blobs import RSAKey
 from sshprobe.grading.keys.safe_primes import BUDGET
 from sshprobe.grading.keys.small_factors import primes_below, smooth_part
 from sshprobe.grading.keys.weaknesses import LARGEST_BITS, has_small_private_exponent
-from sshprobe.grading.long_lists import MOST_NAMES, MOST_UNKNOWN, shortened
+from sshprobe.grading.long_lists import MOST_NAMES, MOST_UNKNOWN, shorten_lists
 from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
@@ -52,9 +52,9 @@ def powers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
 
     monkeypatch.setattr(safe_primes, "power_modulo", lambda: power)
     monkeypatch.setattr(group_numbers, "kind_of_modulus", safe_primes.kind_of_modulus.__wrapped__)
-    group_numbers._judged_group.cache_clear()
+    group_numbers._judge_numbers.cache_clear()
     yield computed
-    group_numbers._judged_group.cache_clear()
+    group_numbers._judge_numbers.cache_clear()
 
 
 def cost(powers: list[int]) -> int:
@@ -64,7 +64,7 @@ def cost(powers: list[int]) -> int:
 @pytest.mark.parametrize("bits", [2048, 4096, 8192])
 def test_300_composite_groups(bits: int, powers: list[int]) -> None:
     groups = [sent(composite(bits)) for _ in range(100)] * 3
-    judged = judged_groups(groups)
+    judged = judge_groups(groups)
     assert (None in judged) is (bits > 2048)  # a hundred of 2048 bits are within bounds
     # `group_numbers` computes each twice here, as the cache between is taken away.
     assert 0 < cost(powers) <= 2 * BUDGET
@@ -73,26 +73,26 @@ def test_300_composite_groups(bits: int, powers: list[int]) -> None:
 
 def test_one_group_that_comes_often_is_tested_once() -> None:
     p = composite(1024)
-    group_numbers._judged_group.cache_clear()
+    group_numbers._judge_numbers.cache_clear()
     safe_primes.kind_of_modulus.cache_clear()
-    judged_groups([sent(p) for _ in range(300)])
-    judged_groups([sent(p), *(sent(composite(1024)) for _ in range(5))] * 40)
+    judge_groups([sent(p) for _ in range(300)])
+    judge_groups([sent(p), *(sent(composite(1024)) for _ in range(5))] * 40)
     assert safe_primes.kind_of_modulus.cache_info().misses == 6
 
 
 def test_small_factors_are_found_in_every_group(powers: list[int]) -> None:
     groups = [sent(composite(8192) * 3 >> 2 | 1) for _ in range(3)] + [sent(3 * composite(8190)) for _ in range(50)]
-    assert all(each and each[0].severity == "high" for each in judged_groups(groups)[3:])
+    assert all(each and each[0].severity == "high" for each in judge_groups(groups)[3:])
 
 
 def test_known_groups_cost_nothing(powers: list[int]) -> None:
-    judged_groups([sent(group(f"group{number}")) for number in (1, 14, 15, 16, 17, 18)] * 20)
+    judge_groups([sent(group(f"group{number}")) for number in (1, 14, 15, 16, 17, 18)] * 20)
     assert cost(powers) == 0
 
 
 def test_a_few_honest_groups_are_all_tested(powers: list[int]) -> None:
-    assert None not in judged_groups([sent(composite(bits)) for bits in (2048, 3072, 4096, 6144)])
-    assert None not in judged_groups([sent(composite(2048)) for _ in range(40)])
+    assert None not in judge_groups([sent(composite(bits)) for bits in (2048, 3072, 4096, 6144)])
+    assert None not in judge_groups([sent(composite(2048)) for _ in range(40)])
 
 
 def test_a_group_that_was_not_tested_makes_the_letter_partial() -> None:
@@ -163,7 +163,7 @@ def test_weak_names_behind_thousands_of_others_are_found() -> None:
 
 def test_what_no_real_server_exceeds_is_judged_as_ever() -> None:
     long = modern(**{KEX: [*(modern().kex_algorithms or ()), *names(MOST_NAMES - 40)]})
-    assert shortened(long) is long
+    assert shorten_lists(long) is long
     assert sum(each.id == "kex.unlisted" for each in grade(long, PROFILE).findings) >= MOST_NAMES - 40
 
 

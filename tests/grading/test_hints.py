@@ -6,7 +6,7 @@ import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, RELEASES, in_openssh
 from sshprobe.grading import version_hints
-from sshprobe.grading.checks.version_hints import compare_revisions
+from sshprobe.grading.checks.versions import compare_revisions
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import load_profile

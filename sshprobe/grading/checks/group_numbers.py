@@ -93,11 +93,11 @@ def group_numbers(host: GradedHost) -> list[Judgement]:
     """Find groups that give secrets away or that everybody has: of each type of finding the worst."""
     if not host.offers_group_exchange:
         return []
-    found = [judged for each in judged_groups(host.observation.group_exchange or ()) for judged in each or ()]
+    found = [judged for each in judge_groups(host.observation.group_exchange or ()) for judged in each or ()]
     return worst_of_each(sorted(found, key=lambda each: each.observed))
 
 
-def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, ...] | None]:
+def judge_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, ...] | None]:
     """Return the judgements on the group of each exchange; None for a group that was not tested.
 
     A server can send groups that take seconds to test. So `BUDGET` bounds the cost of the tests of one host, whatever
@@ -105,7 +105,7 @@ def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, .
     """
     groups = {(each.modulus, each.generator) for each in exchanges}
     if len(groups) < 2 or (len(groups) <= _FEW and all(len(p or "") <= _SHORT_DIGITS for p, _ in groups)):
-        return [judged_group(exchange) for exchange in exchanges]
+        return [judge_group(exchange) for exchange in exchanges]
     judged: dict[tuple[str | None, str | None], tuple[Judgement, ...] | None] = {}
     left = BUDGET
     tested: set[int] = set()
@@ -113,13 +113,13 @@ def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, .
     for group in sorted(groups, key=lambda group: (numbers[group] or 0, *(text or "" for text in group))):
         p = numbers[group]
         if p is None or is_tested_at_once(p):
-            judged[group] = () if p is None else _judged_group(p, _number(group[1]))
+            judged[group] = () if p is None else _judge_numbers(p, _number(group[1]))
             continue
         if (cost_of_power(p) if p in tested else cost_of(p)) > left:
             judged[group] = None
             continue
         kind = kind_of_modulus(p)
-        judged[group] = _judged_group(p, _number(group[1]))
+        judged[group] = _judge_numbers(p, _number(group[1]))
         if p not in tested:
             left -= cost_of_power(p) if kind == "composite" else cost_of(p)
         elif kind == "unsafe":
@@ -130,21 +130,21 @@ def judged_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Judgement, .
 
 def leaves_groups_untested(observation: Observation) -> bool:
     """Return whether a server sent more groups than are tested of one host."""
-    return None in judged_groups(observation.group_exchange or ())
+    return None in judge_groups(observation.group_exchange or ())
 
 
-def judged_group(exchange: GroupExchange) -> tuple[Judgement, ...]:
+def judge_group(exchange: GroupExchange) -> tuple[Judgement, ...]:
     """Return the judgements on the group of one exchange. They depend on its modulus and its generator alone."""
     p = _number(exchange.modulus)
-    return () if p is None else _judged_group(p, _number(exchange.generator))
+    return () if p is None else _judge_numbers(p, _number(exchange.generator))
 
 
 @lru_cache(maxsize=256)  # servers take their groups from one of a few lists
-def _judged_group(p: int, g: int | None) -> tuple[Judgement, ...]:
-    return tuple(_judge_group(p, g))
+def _judge_numbers(p: int, g: int | None) -> tuple[Judgement, ...]:
+    return tuple(_judge_tested(p, g))
 
 
-def _judge_group(p: int, g: int | None) -> Iterator[Judgement]:
+def _judge_tested(p: int, g: int | None) -> Iterator[Judgement]:
     kind = "composite" if p < 5 else kind_of_modulus(p)
     if kind in ("composite", "unsafe"):
         yield Judgement(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sshprobe.grading.fleet.comparison import Search, fleet_findings
+from sshprobe.grading.fleet.comparison import Search, compare_hosts
 from sshprobe.grading.fleet.facts import (
     Facets,
     HostFacts,
@@ -70,4 +70,4 @@ class FleetFacts:
         `search` tests moduli, as `factored_moduli` does, if it is to be done elsewhere, such as in several processes.
         """
         known = self.known is not None
-        return fleet_findings(self._hosts, known_keys_checked=known, thorough=thorough, search=search)
+        return compare_hosts(self._hosts, known_keys_checked=known, thorough=thorough, search=search)

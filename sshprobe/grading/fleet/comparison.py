@@ -57,7 +57,7 @@ Search = Callable[[Sequence[bytes], Test], set[bytes]]
 """Moduli and a test of one to those that pass it."""
 
 
-def fleet_findings(
+def compare_hosts(
     hosts: Iterable[HostFacts],
     *,
     known_keys_checked: bool = False,
