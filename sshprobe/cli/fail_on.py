@@ -31,7 +31,7 @@ class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since cl
 
 
 def reached(threshold: str, record: HostRecord) -> bool:
-    """Say whether one host reaches a threshold under any of its verdicts.
+    """Return whether one host reaches a threshold under any of its verdicts.
 
     A severity: a finding of at least that severity that is not waived, under any profile or across the fleet. A letter:
     that letter or a worse one; a partial one counts as it stands, "A+?" as "A+".
@@ -58,7 +58,7 @@ def reached(threshold: str, record: HostRecord) -> bool:
 
 
 def reached_by_fleet(threshold: str, fleet: FleetReport) -> bool:
-    """Say whether findings across the fleet reach a threshold, for a scan, which knows them when all hosts are written.
+    """Return whether findings across the fleet reach a threshold. A scan knows them when all hosts are written.
 
     Letters and compliance never depend on them. Waivers are for hosts, whose records are gone by then: only
     `sshprobe grade` heeds them here.

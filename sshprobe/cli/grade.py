@@ -1,4 +1,4 @@
-"""`sshprobe grade`: judge saved records again. Nothing is asked of a server."""
+"""`sshprobe grade`: grade saved records again. No server is contacted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
-from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
+from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.work_line import WorkLine
@@ -63,7 +63,7 @@ def grade(
     refuse_inputs(output, (*records, *weak_keys, *grading.profile_names))
     if output is not None and format_ is None:
         format_ = format_of(output)
-    hold(output)
+    lock_output(output)
     values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
     take = collect_keys(facts)
@@ -82,7 +82,7 @@ def grade(
         read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded, silence=silence)
     )
     values.check()
-    line.say("comparing keys")
+    line.show("comparing keys")
     report = facts.report(search=partial(search_in_processes, on_tested=line.keys))
     line.end()
     fleet = FleetIndex(report)

@@ -116,7 +116,7 @@ def name_variable(option: click.Option, command: str) -> None:
 
 
 def _note_unknown_variables(name: str, command: click.Command) -> None:
-    """Say which variables look like options of a command and are none: a misspelt `..._EXCLUDE` excludes nobody."""
+    """Note variables that look like options but are not: a misspelt `..._EXCLUDE` excludes nobody."""
     prefix = f"SSHPROBE_{name}_".upper()
     set_here = [each for each in os.environ if each.startswith(prefix) and os.environ[each]]
     if not set_here:

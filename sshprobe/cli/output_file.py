@@ -16,7 +16,7 @@ from sshprobe.model.escape import escape_unprintable
 
 
 def note(words: str) -> None:
-    """Say something on standard error that is no error."""
+    """Print a remark on standard error."""
     print(f"note: {escape_unprintable(words)}", file=sys.stderr, flush=True)
 
 
@@ -46,7 +46,7 @@ def format_of(name: str) -> str:
     )
 
 
-def hold(name: str | None) -> None:
+def lock_output(name: str | None) -> None:
     """Keep other processes from writing a file until this command ends. Raises `InputError` if one does."""
     from sshprobe.store.files import writing
 

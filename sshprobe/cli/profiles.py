@@ -12,7 +12,7 @@ import click
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.options.probing import auth_user_option
-from sshprobe.cli.output_file import hold, refuse_inputs
+from sshprobe.cli.output_file import lock_output, refuse_inputs
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
@@ -167,7 +167,7 @@ def make(
         refuse_inputs(output, () if records is None else (records,))
         if not force and _holds_something(output):
             raise InputError("exists already: name another file with `-o`, or add `--force`", source=output)
-        hold(output)
+        lock_output(output)
     if records is not None:
         text = golden_profile(_saved_host(records, host), id_, exact=exact)
     elif host is None:
@@ -192,7 +192,7 @@ def make(
 
 
 def _holds_something(name: str) -> bool:
-    """Say whether a file may hold somebody's work; what cannot be looked at is found out when it is written."""
+    """Return whether a file exists and has content. False if that cannot be read: writing it shows why."""
     try:
         there = Path(name).stat()
     except (OSError, ValueError):

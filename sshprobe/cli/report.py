@@ -17,7 +17,7 @@ from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
 from sshprobe.cli.options.output import refuse_option_as_file
-from sshprobe.cli.output_file import hold, note, refuse_inputs
+from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.work_line import WorkLine
@@ -91,7 +91,7 @@ def report(
         raise click.UsageError("`-o -` is not a file: without `-o` the report goes to standard output")
     refuse_option_as_file(output)
     refuse_inputs(output, (*records, *weak_keys))
-    hold(output)
+    lock_output(output)
     values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
     hosts = Counter[type]()
@@ -105,7 +105,7 @@ def report(
 
     saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded))
     values.check()
-    line.say("comparing keys")
+    line.show("comparing keys")
     fleet = facts.report(search=partial(search_in_processes, on_tested=line.keys))
     line.end()
     chosen = _chosen(saved.hosts(), wanted, FleetIndex(fleet), line)

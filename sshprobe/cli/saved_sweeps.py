@@ -56,7 +56,7 @@ def collect_keys(facts: FleetFacts) -> Callable[[Record], None]:
 
 
 def note_superseded(latest: LatestRecords) -> None:
-    """Say on standard error that records of several sweeps do not all count, and which are not of the last of them."""
+    """Note which records of several scans do not count, because a later one of the same target does."""
     if latest.left_out:
         words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"
         note(f"{words} left out: a later one of the same target counts")

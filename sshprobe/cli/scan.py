@@ -15,7 +15,7 @@ from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import SECONDS, WholeNumber
-from sshprobe.cli.output_file import format_of, hold, note, refuse_inputs
+from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.processes import affordable, fit_to_limits, new_drive, usable_workers
 from sshprobe.cli.resume import (
     check_resumed_file,
@@ -81,7 +81,7 @@ def scan(
         written = dataclasses.replace(written, output=None)
         if chosen.count_only:
             raise click.UsageError("`--count` counts all targets, those in `--resume` too: omit one of them")
-        hold(resume)
+        lock_output(resume)
         chosen, settings, grading = resumed_options(resume, context, chosen, settings, grading)
     output, profiles = written.output, load_profiles(grading.profile_names)
     fixes, format_ = fix_format(written, profiles, verbose=verbose)
@@ -92,8 +92,8 @@ def scan(
     if output is not None and format_ is None:
         format_ = format_of(output)
     if not chosen.count_only and (save_as is None or chosen.any_named):
-        hold(output)
-        hold(traced.trace)
+        lock_output(output)
+        lock_output(traced.trace)
     new_table = None if save_as is None else NewTable(context, save_as)
     if new_table is not None and not chosen.any_named:
         chosen.check()

@@ -17,7 +17,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class WorkLine:
-    """Draws without a thread: whoever works says how far it is. Gone without a trace after `end`."""
+    """Draws when its methods are called, without a thread. `end` erases it."""
 
     def __init__(self) -> None:
         self._wanted = sys.stderr is not None and sys.stderr.isatty()
@@ -26,17 +26,17 @@ class WorkLine:
         self._counted = 0
 
     def count(self, words: str) -> None:
-        """Say "1,234 WORDS", one more each time."""
+        """Show "1,234 WORDS", one more each time."""
         self._counted += 1
         if self._wanted and time.monotonic() >= self._next:
-            self.say(f"{self._counted:,} {words}", now=True)
+            self.show(f"{self._counted:,} {words}", now=True)
 
     def keys(self, done: int, total: int) -> None:
-        """Say how many RSA keys were tested."""
-        self.say(f"{done:,} of {total:,} RSA keys tested")
+        """Show how many RSA keys were tested."""
+        self.show(f"{done:,} of {total:,} RSA keys tested")
 
-    def say(self, words: str, *, now: bool = False) -> None:
-        """Say how far it is; `now`: before something that takes long, or that was waited for."""
+    def show(self, words: str, *, now: bool = False) -> None:
+        """Show how far it is. `now`: without a limit on how often."""
         moment = time.monotonic()
         if self._wanted and (now or moment >= self._next):
             self._next = moment + _INTERVAL

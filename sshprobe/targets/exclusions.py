@@ -1,4 +1,4 @@
-"""What must not be contacted, whoever named it as a target."""
+"""Hosts that must never be contacted, also when they are targets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, parse_spec
 
 
 class Exclusions:
-    """Addresses, networks, ranges and host names that are left alone.
+    """Addresses, networks, ranges and host names that are never contacted.
 
     A network is excluded whole, its first and last address included. A name excludes that name and not the
     addresses it may resolve to; so ask `covers` twice: with the name, and with each address before connecting.
@@ -40,7 +40,7 @@ class Exclusions:
     def parse(
         cls, words: Iterable[str] = (), *, files: Iterable[str] = (), stdin: IO[bytes] | None = None
     ) -> Exclusions:
-        """Read what the user wants left alone.
+        """Read exclusions.
 
         Raises:
             InputError: something is malformed or names a port, or a file is unreadable or empty.
@@ -50,7 +50,7 @@ class Exclusions:
         )
 
     def covers(self, host: str) -> bool:
-        """Say whether `host`, a name or an address, is excluded."""
+        """Return whether `host`, a name or an address, is excluded."""
         number = _number(host)
         if number is None:
             return host.lower().removesuffix(".") in self._names

@@ -58,7 +58,7 @@ def parse_host_name(name: str) -> str:
 
 
 def no_ipv4_address(text: str) -> Malformed:
-    """Say how to write what other tools take for an address, as inet_aton(3) does: "127.1", "0x7f000001".
+    """Return how to write what other tools take for an address, as inet_aton(3) does: "127.1", "0x7f000001".
 
     It is not taken here. "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others; and what one took for a name,
     the resolver would take for an address that was excluded under another spelling.

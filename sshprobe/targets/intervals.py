@@ -25,7 +25,7 @@ def merge(intervals: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
 
 
 def holds(intervals: Intervals, value: int) -> bool:
-    """Say whether `value` is in the set."""
+    """Return whether `value` is in the set."""
     firsts, lasts = intervals
     index = bisect_right(firsts, value) - 1
     return index >= 0 and value <= lasts[index]

@@ -215,7 +215,7 @@ def _as_in(text: str) -> str:
 
 
 def _meant_by_words(words: list[str]) -> str:
-    """Say what a line of several words was meant to be, where that shows."""
+    """Return what a line of several words was meant to be, where that shows."""
     spec = _spec_of(words[0].rpartition("@")[2]) if len(words) > 1 else None
     if not isinstance(spec, HostSpec) or "->" in words:
         return "; `--inventory` reads what other programs wrote" if len(words) > 1 else ""

@@ -76,7 +76,7 @@ def parse_targets(
 
 
 class TargetStream(Iterator[Target]):
-    """The targets of a sweep, made as they are asked for. It costs as much memory as the words that named them."""
+    """The targets of a sweep, made as they are read. It takes as much memory as the words that named them."""
 
     def __init__(
         self,

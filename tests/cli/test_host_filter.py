@@ -162,7 +162,7 @@ def test_the_worst_comes_first_among_those_with_no_points_left(tmp_path: Path) -
 
 def test_the_line_of_progress_is_drawn_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
     line = WorkLine()
-    line.say("comparing keys", now=True)
+    line.show("comparing keys", now=True)
     line.end()
     assert capsys.readouterr().err == ""
     line._wanted, line._next = True, 0

@@ -74,7 +74,7 @@ class HostFilter(NamedTuple):
         return bool(self.findings or self.weaknesses)
 
     def finds(self, finding: Finding) -> bool:
-        """Say whether a finding is one of the wanted ones."""
+        """Return whether a finding is one of the wanted ones."""
         return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
 
     def takes(self, record: HostRecord, findings: Callable[[], Iterable[Finding]]) -> bool:

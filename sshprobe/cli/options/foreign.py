@@ -152,7 +152,7 @@ def _options_among(arguments: Iterable[str], valued: dict[str, bool]) -> Iterato
 
 
 def _is_ours(letters: str, valued: dict[str, bool]) -> bool:
-    """Say whether what stands behind one dash is made of our options of one letter, and a value behind the last."""
+    """Return whether text behind one dash consists of one-letter options of ours, the last perhaps with a value."""
     for index, letter in enumerate(letters):
         takes_value = valued.get(f"-{letter}")
         if takes_value is None or (letter == "h" and len(letters) > 1):

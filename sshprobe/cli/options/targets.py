@@ -1,4 +1,4 @@
-"""What to scan, as options: where targets come from, what is left alone, in which order."""
+"""Options of what to scan: the sources of targets, exclusions, order."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ChosenTargets:
             raise click.UsageError("`--status` and `--grade` need `--from-records`")
 
     def exclusions(self, *, stdin: IO[bytes] | None) -> Exclusions:
-        """Read what is to be left alone. Raises `InputError`."""
+        """Read the exclusions. Raises `InputError`."""
         from sshprobe.targets import Exclusions
 
         return Exclusions.parse(self.exclude, files=self.exclude_files, stdin=stdin)

@@ -29,7 +29,7 @@ _DECIDING = frozenset(
 
 
 def is_ansible(value: Mapping[str, Any]) -> bool:
-    """Say whether a JSON object is an inventory: groups that are objects or, in old scripts, lists of names."""
+    """Return whether a JSON object is an inventory: groups that are objects or, in old scripts, lists of names."""
     if "_meta" in value or isinstance(value.get("all"), dict):
         return True
     # Lists of words alone stand in the JSON of any program, what is to be left out among them.

@@ -17,12 +17,12 @@ _ASKED_PORTS = re.compile(rb"# Nmap [^\n]* as: (?![^\n]* -s[nP]\b)")
 
 
 def is_grepable(lines: Sequence[str]) -> bool:
-    """Say whether these are lines of `-oG`."""
+    """Return whether these are lines of `-oG`."""
     return any(_HOST.match(line) for line in lines)
 
 
 def is_masscan_grepable(lines: Sequence[str]) -> bool:
-    """Say whether masscan wrote them."""
+    """Return whether masscan wrote them."""
     first = next(filter(None, lines), "")
     return is_grepable(lines) and (
         first.startswith("# Masscan ") or any(line.startswith("Timestamp: ") for line in lines)

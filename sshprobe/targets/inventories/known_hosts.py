@@ -46,7 +46,7 @@ def _fields(line: str) -> list[str] | None:
 
 
 def is_known_hosts(lines: Sequence[str]) -> bool:
-    """Say whether one of these is a line of a known_hosts file: nothing else that is read has such lines."""
+    """Return whether one of these is a line of a known_hosts file: nothing else that is read has such lines."""
     return any(_fields(line) is not None for line in lines if not line.startswith("#"))
 
 

@@ -61,12 +61,12 @@ class Names:
 
 
 def is_pattern(text: str) -> bool:
-    """Say whether `text` can match more than itself."""
+    """Return whether `text` can match more than itself."""
     return "*" in text or "?" in text
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Say whether one name matches a pattern."""
+    """Return whether one name matches a pattern."""
     if not is_pattern(pattern):
         return name == pattern
     fits = _compiled(pattern)
@@ -74,7 +74,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def in_pattern_list(name: str, patterns: str) -> bool:
-    """Say whether a name matches a list, separated by commas: one has to match, and none that begins with "!"."""
+    """Return whether a name matches a list, separated by commas: one has to match, and none that begins with "!"."""
     found = False
     for pattern in patterns.split(","):
         if matches(name, pattern.removeprefix("!")):

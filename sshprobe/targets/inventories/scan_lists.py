@@ -14,7 +14,7 @@ _RUSTSCAN_LINE = re.compile(r"(\S+) -> \[\s*(\d+(?:\s*,\s*\d+)*)?\s*\]")
 
 
 def is_masscan(lines: Sequence[str]) -> bool:
-    """Say whether these are the first lines of `masscan -oL`."""
+    """Return whether these are the first lines of `masscan -oL`."""
     first = next(filter(None, lines), "")
     return first == "#masscan" or _MASSCAN_LINE.match(first) is not None
 
@@ -72,7 +72,7 @@ def read_zmap(source: Source) -> Iterator[Spec]:
 
 
 def is_rustscan(lines: Sequence[str]) -> bool:
-    """Say whether these are lines of `rustscan --greppable`."""
+    """Return whether these are lines of `rustscan --greppable`."""
     return _RUSTSCAN_LINE.fullmatch(next(filter(None, lines), "")) is not None
 
 

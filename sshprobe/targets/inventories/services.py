@@ -15,7 +15,7 @@ NO_ANSWER_ZGRAB = "hosts that did not answer zgrab2"
 
 
 def is_zgrab(value: Object) -> bool:
-    """Say whether this is a result of zgrab2: a host, and for each module a status."""
+    """Return whether this is a result of zgrab2: a host, and for each module a status."""
     data = value.get("data")
     return (
         ("ip" in value or "domain" in value)
@@ -39,7 +39,7 @@ def read_zgrab(source: Source, line: int, value: Object) -> Iterator[Spec]:
 
 
 def is_zmap(value: Object) -> bool:
-    """Say whether this is a result of `zmap -O json`."""
+    """Return whether this is a result of `zmap -O json`."""
     return "saddr" in value
 
 
@@ -52,13 +52,13 @@ def read_zmap(source: Source, line: int, value: Object) -> Iterator[Spec]:
 
 
 def is_open(row: Mapping[str, Any]) -> bool:
-    """Say whether zmap found an open TCP port: closed ones are in its output when it is not filtered."""
+    """Return whether zmap found an open TCP port: closed ones are in its output when it is not filtered."""
     success, kind = row.get("success", 1), row.get("classification", "synack")
     return str(success).lower() in ("1", "true") and str(kind).lower() == "synack"
 
 
 def is_shodan(value: Object) -> bool:
-    """Say whether this is a banner of Shodan, or a host with its banners."""
+    """Return whether this is a banner of Shodan, or a host with its banners."""
     return "ip_str" in value and ("_shodan" in value or "transport" in value or isinstance(value.get("data"), list))
 
 

@@ -198,7 +198,7 @@ def split_criteria(text: str) -> list[str]:
 
 
 def looks_like_config(lines: list[str]) -> bool:
-    """Say whether stripped lines are those of an ssh_config.
+    """Return whether stripped lines are those of an ssh_config.
 
     It has a block, a setting beside it, and its first line and most others begin with a keyword: words such as "Host"
     and "User" alone begin lines of any text.

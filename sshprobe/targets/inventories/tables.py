@@ -38,13 +38,13 @@ def header_of(lines: Sequence[str]) -> tuple[str, list[str]] | None:
 
 
 def is_naabu(lines: Sequence[str]) -> bool:
-    """Say whether these are the first lines of naabu's CSV."""
+    """Return whether these are the first lines of naabu's CSV."""
     found = header_of(lines)
     return found is not None and found[0] == "," and {"ip", "port", "protocol", "tls"} <= set(found[1])
 
 
 def is_zmap(lines: Sequence[str]) -> bool:
-    """Say whether these are the first lines of zmap's CSV with a header."""
+    """Return whether these are the first lines of zmap's CSV with a header."""
     return "saddr" in next(filter(None, lines), "").split(",")
 
 
