@@ -5,23 +5,12 @@ from pathlib import Path
 
 import msgspec
 
+from sshprobe.model.name_lists import NAME_LISTS
 from sshprobe.model.observation import GroupExchange, HostKey, Identification
 from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.model.verdict import CategoryScore, Effect, Finding, Verdict
 
 CAPTURES = Path(__file__).parent / "captures"
-LISTS = (
-    "kex_algorithms",
-    "server_host_key_algorithms",
-    "encryption_algorithms_client_to_server",
-    "encryption_algorithms_server_to_client",
-    "mac_algorithms_client_to_server",
-    "mac_algorithms_server_to_client",
-    "compression_algorithms_client_to_server",
-    "compression_algorithms_server_to_client",
-    "languages_client_to_server",
-    "languages_server_to_client",
-)
 
 
 def captured(name: str, address: str = "192.0.2.1", host: str | None = None) -> HostRecord:
@@ -29,7 +18,7 @@ def captured(name: str, address: str = "192.0.2.1", host: str | None = None) -> 
     truth = json.loads((CAPTURES / f"{name}.json").read_text())
     protocol, _, rest = truth["identification"].removeprefix("SSH-").partition("-")
     software, _, comments = rest.partition(" ")
-    fields = {list_: truth[list_] for list_ in LISTS}
+    fields = {list_: truth[list_] for list_ in NAME_LISTS}
     return HostRecord(
         target=host or address,
         host=host or address,

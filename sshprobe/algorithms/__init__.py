@@ -7,9 +7,7 @@ few stated rules (`sshprobe.algorithms.weakness`, explained in `docs/grading.md`
 from __future__ import annotations
 
 from sshprobe.algorithms.catalogue import (
-    ALGORITHM_TYPES,
     Algorithm,
-    AlgorithmType,
     Mechanism,
     aliases,
     canonical,
@@ -26,6 +24,7 @@ from sshprobe.algorithms.groups import KnownGroup, known_group
 from sshprobe.algorithms.guesses import is_unknown, weakness_codes, weakness_of
 from sshprobe.algorithms.releases import NEWEST, RELEASES, History, history, in_openssh, is_newer_than_known
 from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness
+from sshprobe.model.name_lists import ALGORITHM_TYPES, AlgorithmType
 
 __all__ = [
     "ALGORITHM_TYPES",

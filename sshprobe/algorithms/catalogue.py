@@ -14,14 +14,10 @@ from __future__ import annotations
 import pkgutil
 import re
 from functools import cache, lru_cache
-from typing import Literal, get_args
 
 import msgspec
 
-AlgorithmType = Literal["kex", "host_key", "cipher", "mac", "compression"]
-"""A class of algorithms that is negotiated by name (RFC 4253 section 7.1)."""
-
-ALGORITHM_TYPES: tuple[AlgorithmType, ...] = get_args(AlgorithmType)
+from sshprobe.model.name_lists import AlgorithmType
 
 
 class Algorithm(msgspec.Struct, frozen=True, kw_only=True):

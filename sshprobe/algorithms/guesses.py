@@ -11,8 +11,9 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import AlgorithmType, is_marker, lookup, names_aead_cipher
+from sshprobe.algorithms.catalogue import is_marker, lookup, names_aead_cipher
 from sshprobe.algorithms.weakness import RULES, UNKNOWN, Weakness, weakness
+from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.verdict import SEVERITIES
 
 _SHORT_CURVE = r"(?:nist|sec|brainpool)?[pkbt](?:1[0-9]{2}|20[0-9])(?:[rkt][0-9])?"

@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import Algorithm, AlgorithmType
+from sshprobe.algorithms.catalogue import Algorithm
+from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.verdict import SEVERITIES, Severity
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, canonical, is_unknown
-from sshprobe.grading.offers import FIELDS
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 
 MOST_NAMES = 256

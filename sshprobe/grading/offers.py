@@ -13,26 +13,8 @@ from sshprobe.algorithms import (
     lookup,
     names_aead_cipher,
 )
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
-
-FIELDS: dict[AlgorithmType, tuple[tuple[str, str], ...]] = {
-    "kex": (("", "kex_algorithms"),),
-    "host_key": (("", "server_host_key_algorithms"),),
-    "cipher": (
-        ("client to server", "encryption_algorithms_client_to_server"),
-        ("server to client", "encryption_algorithms_server_to_client"),
-    ),
-    "mac": (
-        ("client to server", "mac_algorithms_client_to_server"),
-        ("server to client", "mac_algorithms_server_to_client"),
-    ),
-    "compression": (
-        ("client to server", "compression_algorithms_client_to_server"),
-        ("server to client", "compression_algorithms_server_to_client"),
-    ),
-}
-"""Direction and field of `Observation` for each type of algorithm."""
-
 
 WORDS: dict[AlgorithmType, str] = {
     "kex": "key exchange methods",

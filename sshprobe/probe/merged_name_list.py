@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Set
 from typing import Literal
 
-from sshprobe.algorithms import AlgorithmType, is_marker, lookup
+from sshprobe.algorithms import is_marker, lookup
 from sshprobe.model.escape import escape_bytes
+from sshprobe.model.name_lists import FIELDS
 
 UNKNOWN_KEPT = 32
 """Names without an entry in the catalogue that are kept in each list."""
@@ -26,16 +27,7 @@ UNKNOWN_KEPT = 32
 MECHANISMS_KEPT = 32
 """Further mechanisms of GSS-API exchanges that are kept."""
 
-_CLASSES: dict[str, AlgorithmType] = {
-    "kex_algorithms": "kex",
-    "server_host_key_algorithms": "host_key",
-    "encryption_algorithms_client_to_server": "cipher",
-    "encryption_algorithms_server_to_client": "cipher",
-    "mac_algorithms_client_to_server": "mac",
-    "mac_algorithms_server_to_client": "mac",
-    "compression_algorithms_client_to_server": "compression",
-    "compression_algorithms_server_to_client": "compression",
-}
+_CLASSES = {field: type_ for type_, fields in FIELDS.items() for _, field in fields}
 """Of each name-list but those of languages, of which nothing is known."""
 
 

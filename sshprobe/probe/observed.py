@@ -13,7 +13,6 @@ _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
 def with_facts(bare: Observation, facts: ObservationBuilder, progress: Progress, wanted: Wanted) -> Observation:
     """Return `bare`, who was asked and how that ended, with all that was seen. It changes no more with `facts`."""
-    lists = facts.lists()
     asked = facts.kexinit is not None
     first = wanted.users[0]
     answer = facts.methods.get(first, _UNSEEN)
@@ -24,18 +23,9 @@ def with_facts(bare: Observation, facts: ObservationBuilder, progress: Progress,
             by_user[user] = facts.methods.get(user, _UNSEEN)
     return msgspec.structs.replace(
         bare,
+        **facts.lists(),
         lines_before_identification=list(facts.lines),
         identification=facts.identification,
-        kex_algorithms=lists["kex_algorithms"],
-        server_host_key_algorithms=lists["server_host_key_algorithms"],
-        encryption_algorithms_client_to_server=lists["encryption_algorithms_client_to_server"],
-        encryption_algorithms_server_to_client=lists["encryption_algorithms_server_to_client"],
-        mac_algorithms_client_to_server=lists["mac_algorithms_client_to_server"],
-        mac_algorithms_server_to_client=lists["mac_algorithms_server_to_client"],
-        compression_algorithms_client_to_server=lists["compression_algorithms_client_to_server"],
-        compression_algorithms_server_to_client=lists["compression_algorithms_server_to_client"],
-        languages_client_to_server=lists["languages_client_to_server"],
-        languages_server_to_client=lists["languages_server_to_client"],
         first_kex_packet_follows=facts.kexinit.first_kex_packet_follows if facts.kexinit else None,
         host_keys=facts.all_host_keys(progress.answered) if wanted.host_keys and asked else None,
         group_exchange=list(facts.group_exchange) if wanted.group_exchange and asked else None,

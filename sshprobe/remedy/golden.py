@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, is_marker, lookup, weakness_of
 from sshprobe.grading.assess import assess
 from sshprobe.grading.checks.terrapin import offers_strict_kex
-from sshprobe.grading.offers import FIELDS, missing_lists
+from sshprobe.grading.offers import missing_lists
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential, methods_of_all
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation, endpoint
 from sshprobe.profiles import Profile, parse_profile
 

@@ -8,8 +8,8 @@ from functools import partial
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh
-from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.users import accepted_without_credential
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Verdict

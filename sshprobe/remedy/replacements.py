@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable
 
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_marker, lookup, names, weakness_of
 from sshprobe.grading.checks.terrapin import would_expose
-from sshprobe.grading.offers import FIELDS, offers
+from sshprobe.grading.offers import offers
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, minimum_bits
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
 from sshprobe.profiles import FORBIDDING_WORDS, Profile

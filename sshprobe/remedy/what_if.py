@@ -8,8 +8,8 @@ import msgspec
 
 from sshprobe.algorithms import AlgorithmType, canonical, is_marker, lookup
 from sshprobe.grading.checks.user_keys import EXTENSION
-from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.users import answers_by_user, with_answers
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 
 

@@ -6,18 +6,11 @@ from collections.abc import Callable
 
 import msgspec
 
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Severity
 from sshprobe.views.host import place_of
 from sshprobe.views.host_names import name_beside
-
-_FIELDS = {
-    "kex": ("kex_algorithms",),
-    "host_key": ("server_host_key_algorithms",),
-    "cipher": ("encryption_algorithms_client_to_server", "encryption_algorithms_server_to_client"),
-    "mac": ("mac_algorithms_client_to_server", "mac_algorithms_server_to_client"),
-    "compression": ("compression_algorithms_client_to_server", "compression_algorithms_server_to_client"),
-}
 
 Assess = Callable[[str, str], tuple[Severity | None, str, bool]]
 """Class and name to the severity of a weakness, if it has one, words about it, and whether it is a marker."""
@@ -71,14 +64,14 @@ class AlgorithmBuilder:
         name = name_beside(record)
         if name is not None:
             self._names.setdefault(place, name)
-        for category, fields in _FIELDS.items():
-            for field in fields:
+        for category, fields in FIELDS.items():
+            for _, field in fields:
                 for name in getattr(record, field) or ():
                     self._hosts.setdefault((category, name), set()).add(place)
 
     def build(self, summary: SummaryRecord, *, servers: int) -> AlgorithmView:
         """Return the view of all hosts so far."""
-        classes = list(_FIELDS)
+        classes: list[str] = list(FIELDS)
         uses = []
         for (category, name), hosts in self._hosts.items():
             severity, words, marker = self._assess(category, name)

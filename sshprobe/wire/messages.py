@@ -54,20 +54,6 @@ NAMES = {
 DISCONNECT_BY_APPLICATION = 11
 """The quietest ending that was measured: two INFO lines, and no line that fail2ban counts in its normal mode."""
 
-NAME_LISTS = (
-    "kex_algorithms",
-    "server_host_key_algorithms",
-    "encryption_algorithms_client_to_server",
-    "encryption_algorithms_server_to_client",
-    "mac_algorithms_client_to_server",
-    "mac_algorithms_server_to_client",
-    "compression_algorithms_client_to_server",
-    "compression_algorithms_server_to_client",
-    "languages_client_to_server",
-    "languages_server_to_client",
-)
-"""The ten name-lists of KEXINIT, in their order (RFC 4253 section 7.1)."""
-
 EXT_INFO_CLIENT = b"ext-info-c"
 STRICT_KEX_CLIENT = (b"kex-strict-c", b"kex-strict-c-v00@openssh.com")
 """Both forms of our marker of strict key exchange: the one of draft-ietf-sshm-strict-kex-02 section 3.1 and the one of
@@ -128,6 +114,10 @@ class KexInit(msgspec.Struct, frozen=True):
         lists = b"".join(name_list(getattr(self, field)) for field in NAME_LISTS)
         tail = boolean(self.first_kex_packet_follows) + uint32(self.reserved)
         return byte(KEXINIT) + self.cookie + lists + tail
+
+
+NAME_LISTS = KexInit.__struct_fields__[1:11]
+"""The ten name-lists of KEXINIT, in their order."""
 
 
 @lru_cache(maxsize=64)  # most servers of a fleet send one of a few; the names of one who makes them up are a megabyte

@@ -9,7 +9,7 @@ import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, names_aead_cipher
 from sshprobe.grading import explain_finding, finding_ids, is_gradeable, weakness_meanings
-from sshprobe.grading.offers import FIELDS
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import HostKey, Observation
 from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
 from sshprobe.probe.observation_builder import ObservationBuilder

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, lookup, names, names_aead_cipher
 from sshprobe.grading import FleetFacts, FleetIndex, explain_finding, fleet_findings_of
-from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.finding_table import FLEET_FINDINGS
 from sshprobe.model.fleet import WeakKey
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
 from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
 from sshprobe.profiles import (

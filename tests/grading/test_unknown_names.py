@@ -21,7 +21,7 @@ from sshprobe.algorithms import (
     weakness_of,
 )
 from sshprobe.cli.explain import explain
-from sshprobe.grading.offers import FIELDS
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import Profile, Waiver, available_profiles, load_profile

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, lookup, marker_names, names
-from sshprobe.grading.offers import FIELDS
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.verdict import Verdict
 from sshprobe.probe.merged_name_list import MECHANISMS_KEPT, UNKNOWN_KEPT
 from sshprobe.probe.observation_builder import ObservationBuilder

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading import FleetFacts, explain_finding, finding_ids
+from sshprobe.model.name_lists import NAME_LISTS
 from sshprobe.model.observation import Identification
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Remedy
@@ -23,7 +24,7 @@ from sshprobe.render.text.terminal import Terminal, printable
 from sshprobe.views.fleet import SHOWN, SHOWN_VERBOSE, FleetBuilder
 from sshprobe.views.host_stats import subject_of
 from sshprobe.views.summary import SummaryBuilder
-from tests.sample_records import CLEAN, LISTS, WANTING, captured, debian12, failed, finding, judged
+from tests.sample_records import CLEAN, WANTING, captured, debian12, failed, finding, judged
 
 
 def a_remedy(
@@ -155,7 +156,7 @@ def test_lines_to_paste_are_never_wrapped() -> None:
 def test_everything_with_v() -> None:
     other = msgspec.structs.replace(WANTING, profile="alibaba-ecs")
     block = host_block(judged(debian12(), WANTING, other), Terminal(), verbose=True)
-    for name in LISTS:
+    for name in NAME_LISTS:
         assert f"  {name}\n" in block
         for algorithm in getattr(debian12(), name):
             assert algorithm in block

@@ -186,7 +186,7 @@ def _some(values: list[str]) -> str:
 
 
 def _lists(record: HostRecord) -> Iterable[list[str]]:
-    from sshprobe.grading.offers import FIELDS
+    from sshprobe.model.name_lists import FIELDS
 
     return (getattr(record, field) or [] for fields in FIELDS.values() for _, field in fields)
 
@@ -199,7 +199,7 @@ def _is_known(name: str) -> bool:
 
 def _offers(record: HostRecord, name: str) -> bool:
     from sshprobe.algorithms import ALGORITHM_TYPES, canonical
-    from sshprobe.grading.offers import FIELDS
+    from sshprobe.model.name_lists import FIELDS
 
     for category in ALGORITHM_TYPES:
         same = canonical(category, name)

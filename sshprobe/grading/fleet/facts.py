@@ -12,8 +12,8 @@ from typing import NamedTuple
 from sshprobe.grading.keys.blobs import decoded, plain_blob, rsa_key
 from sshprobe.grading.keys.known_keys import KnownKeys
 from sshprobe.grading.keys.weaknesses import is_well_formed, weaknesses_of
-from sshprobe.grading.offers import FIELDS
 from sshprobe.grading.users import answers_by_user
+from sshprobe.model.name_lists import FIELDS, LANGUAGES
 from sshprobe.model.observation import HostKey, Observation, endpoint
 
 LARGEST_MODULUS_BITS = 16_384
@@ -23,7 +23,7 @@ which fits into a packet, costs as much as a hundred others."""
 
 _LISTS = {
     "algorithms": attrgetter(*(field for fields in FIELDS.values() for _, field in fields)),
-    "languages": attrgetter("languages_client_to_server", "languages_server_to_client"),
+    "languages": attrgetter(*LANGUAGES),
 }
 
 

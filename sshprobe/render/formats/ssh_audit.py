@@ -16,6 +16,7 @@ from typing import IO, Any, Literal
 import msgspec
 
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.name_lists import FIELDS, AlgorithmType
 from sshprobe.model.observation import HostKey
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
@@ -25,15 +26,10 @@ from sshprobe.render.text.terminal import printable
 List = Literal["kex", "key", "enc", "mac"]
 """The lists of algorithms by ssh-audit's names."""
 
-_FIELDS: dict[List, tuple[str, ...]] = {
-    # ssh-audit has the direction server to client only. What is named in the other alone must not be lost.
-    "kex": ("kex_algorithms",),
-    "key": ("server_host_key_algorithms",),
-    "enc": ("encryption_algorithms_server_to_client", "encryption_algorithms_client_to_server"),
-    "mac": ("mac_algorithms_server_to_client", "mac_algorithms_client_to_server"),
-}
-_COMPRESSION = ("compression_algorithms_server_to_client", "compression_algorithms_client_to_server")
-_CLASSES: dict[List, str] = {"kex": "kex", "key": "host_key", "enc": "cipher", "mac": "mac"}
+_CLASSES: dict[List, AlgorithmType] = {"kex": "kex", "key": "host_key", "enc": "cipher", "mac": "mac"}
+_FIELDS = {list_: tuple(field for _, field in reversed(FIELDS[type_])) for list_, type_ in _CLASSES.items()}
+"""ssh-audit has the direction server to client only. What is named in the other alone must not be lost."""
+_COMPRESSION = tuple(field for _, field in reversed(FIELDS["compression"]))
 
 _RSA = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
 """The names under which one RSA key signs (RFC 8332)."""

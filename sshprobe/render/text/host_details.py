@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sshprobe.model import timestamps
+from sshprobe.model.name_lists import NAME_LISTS
 from sshprobe.model.observation import Certificate, HostKey, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.render.text.terminal import Terminal
-
-NAME_LISTS = (
-    "kex_algorithms",
-    "server_host_key_algorithms",
-    "encryption_algorithms_client_to_server",
-    "encryption_algorithms_server_to_client",
-    "mac_algorithms_client_to_server",
-    "mac_algorithms_server_to_client",
-    "compression_algorithms_client_to_server",
-    "compression_algorithms_server_to_client",
-    "languages_client_to_server",
-    "languages_server_to_client",
-)
-"""The ten name-lists of KEXINIT, in the order of RFC 4253 section 7.1."""
 
 _FOREVER = 2**64 - 1
 

@@ -1,0 +1,13 @@
+"""One list of the ten name-lists: model's. The wire, which may not import it, has the same in the order of RFC 4253."""
+
+from sshprobe.model.name_lists import ALGORITHM_TYPES, FIELDS, NAME_LISTS
+from sshprobe.model.observation import Observation
+from sshprobe.wire import messages
+
+
+def test_model_wire_and_observations_agree() -> None:
+    fields = Observation.__struct_fields__
+    start = fields.index("kex_algorithms")
+    assert NAME_LISTS == messages.NAME_LISTS == fields[start : start + 10]
+    assert len(set(NAME_LISTS)) == 10
+    assert tuple(FIELDS) == ALGORITHM_TYPES
