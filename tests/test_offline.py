@@ -15,7 +15,8 @@ import sshprobe
 from sshprobe import InputError
 from sshprobe.cli.schema import schema
 from sshprobe.model.records import HostRecord
-from sshprobe.store.jsonl import JsonLinesWriter
+from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.sinks import JsonLinesSink
 from tests.cli.test_cli_commands import write
 from tests.sample_records import captured
 
@@ -34,9 +35,7 @@ def test_a_line_of_python_is_a_line_of_the_command(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text("".join(record.to_json() + "\n" for record in HOSTS))
     with path.with_suffix(".2").open("wb") as file:
-        writer = JsonLinesWriter(file)
-        for record in HOSTS:
-            writer.host(record)
+        JsonLinesSink(file).add(HostBatch([HostResult.of_record(record) for record in HOSTS]))
     assert path.read_bytes() == path.with_suffix(".2").read_bytes()
     assert list(sshprobe.read_records(path)) == HOSTS
     assert msgspec.json.decode(HOSTS[0].to_json(), type=HostRecord) == HOSTS[0]

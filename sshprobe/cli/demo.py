@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.advised_block import block_with_advice
-from sshprobe.cli.driving import on_loop, scan_here
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import DEFAULT_PROFILE
-from sshprobe.cli.output import SweepOutput
+from sshprobe.cli.output import ScanOutput
+from sshprobe.cli.run import on_loop, scan_here
 from sshprobe.cli.standard_streams import forgive_standard_output, terminal
 from sshprobe.model.errors import InputError
+from sshprobe.scan.sinks import JsonLinesSink, Sink
 
 if TYPE_CHECKING:
     from sshprobe.lab.server import LabServer
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.results import HostResult
-    from sshprobe.views.host_stats import HostStats
+    from sshprobe.results import HostBatch
 
 
 GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
@@ -46,7 +46,6 @@ def demo(output: str) -> int:
     from sshprobe.profiles import load_profile
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.files import appending_lines, replacing
-    from sshprobe.store.jsonl import JsonLinesWriter
 
     profiles = [load_profile(name) for name in dict.fromkeys((DEFAULT_PROFILE, *GUIDES))]
     folder = Path(output)
@@ -58,16 +57,16 @@ def demo(output: str) -> int:
     forgive_standard_output()
     with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:
         report = DemoReport(profiles)
-        sink = SweepOutput(JsonLinesWriter(records), report, ())
-        sink.header(sweep_header(profiles, strict=False))
-        interrupted = on_loop(_sweep_fleet(profiles, sink, report))
+        sinks = ScanOutput(JsonLinesSink(records), report)
+        sinks.header(sweep_header(profiles, strict=False))
+        interrupted = on_loop(_sweep_fleet(profiles, sinks, report))
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))
     sys.stdout.write(report.text(terminal()))
     click.echo(f"\nRecords: {folder / 'records.jsonl'}\nReport:  {folder / 'report.txt'}")
-    return exit_code(interrupted=interrupted, graded=sink.graded, failed=False)
+    return exit_code(interrupted=interrupted, graded=sinks.counting.graded, failed=False)
 
 
-async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: DemoReport) -> bool:
+async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> bool:
     from sshprobe.lab.fleet import demo_fleet, missing_servers
     from sshprobe.lab.server import LabError
     from sshprobe.scan.scanner import Scanner
@@ -88,13 +87,13 @@ async def _sweep_fleet(profiles: Sequence[Profile], sink: SweepOutput, report: D
         print(f"Scanning {len(report.servers)} servers ...", file=sys.stderr, flush=True)
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
-        interrupted = await scan_here(Scanner(profiles=profiles), targets, sink)
-        sink.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
+        interrupted = await scan_here(Scanner(profiles=profiles), targets, sinks)
+        sinks.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
         report.note_endpoints()
     return interrupted
 
 
-class DemoReport:
+class DemoReport(Sink):
     """What the demo shows: the servers, the table, and the block of the worst host."""
 
     def __init__(self, profiles: Sequence[Profile]) -> None:
@@ -106,12 +105,12 @@ class DemoReport:
         self.absent: list[str] = []
         """Why servers are not in the fleet."""
 
-    def hosts(self, seen: HostStats, hosts: Sequence[HostResult]) -> None:
-        """Take hosts."""
-        self._hosts += [host.record for host in hosts]
+    def add(self, batch: HostBatch) -> None:
+        """Keep the records of hosts: there are few."""
+        self._hosts += [result.record for result in batch.results]
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Take the end."""
+        """Keep the summary."""
         self._summary = summary
 
     def note_endpoints(self) -> None:

@@ -54,8 +54,9 @@ def grade(
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.model.observation import endpoint
     from sshprobe.remedy import grade as judge
+    from sshprobe.results import HostBatch, HostResult
     from sshprobe.store.reading import read_records
-    from sshprobe.views.host_stats import record_stats, worst_first
+    from sshprobe.views.host_stats import worst_first
 
     profiles = load_profiles(grading.profile_names)
     output, verbose, strict = written.output, written.verbose, grading.strict
@@ -112,25 +113,24 @@ def grade(
         fleet=report,
         fix=fixes,
         pause=line.pause,
-    ) as sink:
+    ) as sinks:
         if saved.header is None:
-            sink.header(sweep_header(profiles, strict=strict))
+            sinks.header(sweep_header(profiles, strict=strict))
         else:
-            sink.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
+            sinks.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
         if (in_blocks or verbose) and len(first_hosts) <= _SORTED_UP_TO:
-            for record in first_hosts:  # the file has them in their order
-                sink.write(record)
-            for record in sorted(first_hosts, key=lambda record: worst_first(record_stats(record))):
-                sink.replay(record)
+            results = [HostResult.of_record(record) for record in first_hosts]
+            sinks.write(HostBatch(results))  # the file has them in their order
+            sinks.show(HostBatch(sorted(results, key=lambda result: worst_first(result.stats))))
         else:
             for record in itertools.chain(first_hosts, hosts):
-                sink.host(record)
+                sinks.add(HostBatch([HostResult.of_record(record)]))
         line.end()
-        sink.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
+        sinks.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
     if answered:
         others = f" and {len(answered) - 1:,} more" if len(answered) > 1 else ""
         note(f"{answered[0]}{others} answered the last time and could not be judged: `--fail-on` counts that")
-    return exit_code(interrupted=False, graded=sink.graded, failed=sink.failed or bool(answered))
+    return exit_code(interrupted=False, graded=sinks.counting.graded, failed=sinks.fail_on.is_reached or bool(answered))
 
 
 def _findings_of(record: HostRecord) -> Iterator[Finding]:

@@ -1,250 +1,131 @@
-"""Where a sweep goes while it runs: records to a file or standard output, the report to people."""
+"""The output of a scan: sinks for records, for counts, for `--fail-on` and for people, combined."""
 
 from __future__ import annotations
 
 import contextlib
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import IO, TYPE_CHECKING
 
-from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.fail_on import reached, reached_by_fleet
 from sshprobe.cli.output_file import format_of, note
 from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.interrupts import delaying_interrupts
-from sshprobe.model.escape import escape_unprintable
+from sshprobe.lru_cache import LruCache
+from sshprobe.model.fleet import FleetReport
+from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.sinks import CountingSink, JsonDocumentSink, JsonLinesSink, PausingSink, Sink
 
 if TYPE_CHECKING:
-    from sshprobe.cli.audience import Audience
-    from sshprobe.grading import FleetIndex
-    from sshprobe.model.fleet import FleetReport
-    from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+    from sshprobe.model.records import HostRecord, SweepRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.results import HostBatch, HostResult
-    from sshprobe.store.jsonl import RecordWriter
-    from sshprobe.views.host_stats import HostStats
-
 
 BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
 
 
-class SweepOutput:
-    """Takes hosts as they finish: writes them, shows them, counts them."""
+class FailOnSink(Sink):
+    """Looks for a host that reaches one of the thresholds of `--fail-on`."""
+
+    def __init__(self, thresholds: Sequence[str]) -> None:
+        self._thresholds = thresholds
+        self.is_reached = False
+        self._passed: LruCache[Hashable, bool] = LruCache()
+        """Keys of hosts that have verdicts and do not reach any."""
+
+    def add(self, batch: HostBatch) -> None:
+        """Check hosts, those with the same verdicts once."""
+        if not self._thresholds or self.is_reached:
+            return
+        for result in batch.results:
+            if result.stats.verdicts and self._passed.get(result.key):
+                continue
+            if any(reached(threshold, result.record) for threshold in self._thresholds):
+                self.is_reached = True
+                return
+            self._passed.put(result.key, True, 1)
+
+    def add_fleet(self, fleet: FleetReport) -> None:
+        """Check what the keys of all hosts say together."""
+        self.is_reached = self.is_reached or any(reached_by_fleet(threshold, fleet) for threshold in self._thresholds)
+
+
+class ScanOutput:
+    """Writes hosts as they finish, counts them and shows them.
+
+    - `records`: what writes records.
+    - `report_file`: writes the report into a file.
+    - `screen`: shows hosts on standard output.
+    - `fleet`: what the keys of all hosts say together, where that is known before the first host.
+    - `close`: completes the files, before anything of the end is shown; None: there are none.
+    """
 
     def __init__(
         self,
-        writer: RecordWriter | None,
-        audience: Audience | None,
-        thresholds: Sequence[str],
+        records: Sink | None,
+        screen: Sink | None,
+        thresholds: Sequence[str] = (),
+        *,
+        report_file: Sink | None = None,
         fleet: FleetReport | None = None,
-        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
-        save: Callable[[SummaryRecord], None] | None = None,
+        close: Callable[[], None] | None = None,
     ) -> None:
-        from sshprobe.grading import FleetFacts
-        from sshprobe.views.summary import SummaryBuilder
-
-        self._writer = writer
-        self._audience = audience
-        self._thresholds = thresholds
-        self.summary = SummaryBuilder()
-        self._fleet = fleet
-        """What is known of all hosts before the first; else it is found out while they go by."""
-        self._facts = FleetFacts()
-        self._pause = pause
-        """Around what the writer writes."""
-        self._save = save
-        """Completes the files, before anything of the end is shown."""
-        self.graded = 0
-        self.failed = False
-        """Whether a host reached a `--fail-on`."""
+        self.counting = CountingSink(fleet)
+        self.fail_on = FailOnSink(thresholds)
+        self._files = [each for each in (records, report_file) if each is not None]
+        self._records = [] if records is None else [records]
+        self._screen = [] if screen is None else [screen]
+        self._shown = [self.counting, self.fail_on, *self._files[len(self._records) :], *self._screen]
+        self._knows_fleet = fleet is not None
+        self._close = close
 
     def header(self, record: SweepRecord) -> None:
         """Begin."""
-        if self._writer is not None:
-            self._writer.header(record)
+        for sink in self._records:
+            sink.header(record)
 
-    def host(self, record: HostRecord) -> None:
-        """Take one host."""
-        self.write(record)
-        self.replay(record)
+    def add(self, batch: HostBatch) -> None:
+        """Write hosts, count them and show them."""
+        self.write(batch)
+        self.show(batch)
 
-    def write(self, record: HostRecord) -> None:
-        """Write one host, and leave it to `replay` to count and show it."""
-        if self._writer is not None:
-            self._writer.host(record)
-            self._writer.flush()
+    def write(self, batch: HostBatch) -> None:
+        """Write the records of hosts, and leave it to `show` to count and show them."""
+        for sink in self._records:
+            sink.add(batch)
 
-    def hosts(self, batch: HostBatch) -> None:
-        """Take all hosts that there are at the moment. Those that are alike are counted together."""
-        if self._writer is not None:
-            with self._pause():
-                for host in batch.results:
-                    self._writer.line(host.line())
-                self._writer.flush()
-        for some in batch.groups:
-            self._count(some)
+    def show(self, batch: HostBatch) -> None:
+        """Count and show hosts whose records are written."""
+        for sink in self._shown:
+            sink.add(batch)
 
     def replay(self, record: HostRecord) -> None:
-        """Count and show a host that is written already."""
-        from sshprobe.results import HostResult
-
-        self._count([HostResult.of_record(record)])
-
-    def _count(self, hosts: Sequence[HostResult]) -> None:
-        """Count and show hosts that are alike."""
-        first = hosts[0]
-        seen = first.stats
-        self.summary.add_alike(seen, len(hosts))
-        if self._fleet is None and seen.has_keys:
-            for host in hosts:
-                self._facts.add(host.observation)
-        if seen.verdicts:
-            self.graded += len(hosts)
-        if self._thresholds and not self.failed:
-            self.failed = any(reached(threshold, first.record) for threshold in self._thresholds)
-        if self._audience is not None:
-            self._audience.hosts(seen, hosts)
+        """Count and show one host whose record is in the file already."""
+        self.show(HostBatch([HostResult.of_record(record)]))
 
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
-        """End with the summary. The file is whole before anything of it is shown: that may fail, or block."""
-        from sshprobe.model.fleet import FleetReport
-
+        """End with the summary. Files are whole before anything of it is shown: that may fail, or block."""
         try:
-            fleet = self._fleet or self._facts.report(thorough=False)
+            fleet = self.counting.fleet()
         except KeyboardInterrupt:  # the search for shared primes takes long where there are many keys
-            if self._save is None:
+            if self._close is None:
                 raise
             note("interrupted: what the hosts have in common was not looked for; `sshprobe grade` finds it")
             interrupted = True
             fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=False)
-        if self._fleet is None:  # else the records have it
-            self.failed = self.failed or any(reached_by_fleet(threshold, fleet) for threshold in self._thresholds)
-        summary = self.summary.build(duration_ms=duration_ms, interrupted=interrupted, fleet=fleet)
+        if not self._knows_fleet:  # else the records have it
+            self.fail_on.add_fleet(fleet)
+        summary = self.counting.counts.build(duration_ms=duration_ms, interrupted=interrupted, fleet=fleet)
         with delaying_interrupts():
-            if self._writer is not None:
-                self._writer.summary(summary)
-            if self._save is not None:
-                self._save(summary)
-        if self._audience is not None:
-            self._audience.finish(summary)
-
-
-class Human:
-    """Prints blocks as hosts finish and the table at the end, to standard output and, if given, into a file."""
-
-    def __init__(
-        self,
-        terminal: Terminal,
-        profiles: Sequence[Profile],
-        *,
-        strict: bool,
-        verbose: bool,
-        blocks: bool,
-        copy_to: IO[bytes] | None = None,
-        fleet: FleetIndex | None = None,
-        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
-        in_full: str = "add `-v`",
-        kept_in: str | None = None,
-        resumable: bool = False,
-    ) -> None:
-        from sshprobe.views.fleet import FleetBuilder
-
-        self._terminal = terminal
-        self._profiles = profiles if verbose else profiles[:1]
-        self._unverified = {each.id: each.not_verified for each in profiles if each.not_verified}
-        self._strict = strict
-        self._verbose = verbose
-        self._blocks = blocks or verbose
-        self._few = blocks
-        self._shown = 0
-        self._copy_to = copy_to
-        self._fleet = fleet
-        self._pause = pause
-        self._in_full = in_full
-        """What to do to see the blocks that are not shown."""
-        self._hosts = 0
-        self._judged = False
-        self._kept_in = kept_in
-        self._resumable = resumable
-        self._seen = FleetBuilder(verbose=verbose)
-
-    def hosts(self, seen: HostStats, hosts: Sequence[HostResult]) -> None:
-        """Show hosts; see `Audience`."""
-        self._hosts += len(hosts)
-        self._judged = self._judged or bool(seen.verdicts)
-        self._seen.add_alike(seen, [host.target for host in hosts])
-        if self._blocks:
-            for host in hosts:
-                self._show(host.record)
-
-    def _show(self, record: HostRecord) -> None:
-        from sshprobe.render.text.host_details import saw_nothing
-        from sshprobe.render.text.terminal import Terminal
-
-        if saw_nothing(record) and not self._few:
-            return  # the table says it all; in a sweep of dead networks there are thousands
-        gap = "\n" if self._shown else ""
-        self._shown += 1
-        with self._pause():
-            sys.stdout.write(gap + self._block(record, self._terminal))
-            sys.stdout.flush()
-        if self._copy_to is not None:
-            self._copy_to.write((gap + self._block(record, Terminal())).encode("utf-8", "backslashreplace"))
-
-    def finish(self, summary: SummaryRecord) -> None:
-        """Show the fleet, unless it is one host whose block says it all; then what was not verified of the profiles."""
-        self._write(self._end(summary, self._terminal))
-
-    def copy(self, summary: SummaryRecord) -> None:
-        """Write the same into the file that gets a copy."""
-        from sshprobe.render.text.terminal import Terminal
-
-        if self._copy_to is not None:
-            self._copy(self._end(summary, Terminal()))
-
-    def _end(self, summary: SummaryRecord, terminal: Terminal) -> str:
-        from sshprobe.render.text.fleet_table import fleet_table
-
-        text = ""
-        if self._hosts != 1 or not self._blocks or summary.interrupted:
-            text += "\n" if self._shown else ""
-            text += fleet_table(
-                self._seen.build(summary),
-                terminal,
-                verbose=self._verbose,
-                kept_in=self._kept_in,
-                resumable=self._resumable,
-            )
-        if self._judged and not self._blocks and terminal is self._terminal:
-            words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
-            text += "\n".join(terminal.wrap(words, indent="")) + "\n"
-        if self._unverified and self._hosts:
-            text += _not_verified(self._unverified, terminal)
-        return text
-
-    def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-    def _copy(self, text: str) -> None:
-        if self._copy_to is not None:
-            self._copy_to.write(text.encode("utf-8", "backslashreplace"))
-
-    def _block(self, record: HostRecord, terminal: Terminal) -> str:
-        return block_with_advice(
-            record, terminal, self._profiles, strict=self._strict, verbose=self._verbose, fleet=self._fleet
-        )
-
-
-def _not_verified(profiles: Mapping[str, str], terminal: Terminal) -> str:
-    lines = [
-        line for id, what in profiles.items() for line in terminal.wrap(f"{id}, not verified: {what}", indent="  ")
-    ]
-    return "\n" + "\n".join(map(escape_unprintable, lines)) + "\n"
+            for sink in self._files:
+                sink.finish(summary)
+            if self._close is not None:
+                self._close()
+        for sink in self._screen:
+            sink.finish(summary)
 
 
 @contextlib.contextmanager
@@ -263,10 +144,10 @@ def open_output(
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     fix: str | None = None,
     resumable: bool = False,
-) -> Iterator[SweepOutput]:
-    """Open all that a sweep is written to. A JSON document or report file appears only when the block ends well.
+) -> Iterator[ScanOutput]:
+    """Open all that a scan is written to. A JSON document or report file appears only when the block ends well.
 
-    What the file held before is kept beside it, and standard error told so (`sshprobe.store.files`).
+    What the file held before is kept beside it, and a note says so (`sshprobe.store.files`).
 
     `keep`: bytes at the beginning of a file of lines that stay.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
@@ -277,68 +158,61 @@ def open_output(
     Raises:
         InputError: the file cannot be written.
     """
+    from sshprobe.cli.text_sink import TextSink
     from sshprobe.grading import FleetIndex
+    from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.files import appending_lines, replacing
-    from sshprobe.store.json_document import JsonDocumentWriter
-    from sshprobe.store.jsonl import JsonLinesWriter
 
     if name is not None:
         format_ = format_ or format_of(name)
         forgive_standard_output()
-    in_full = "add `-v`"
+    index = None if fleet is None else FleetIndex(fleet)
     kept_in = name if format_ != "table" else None
-    if kept_in is not None:
-        in_full = f"`sshprobe grade {shlex.quote(kept_in)} -v`"
-    with contextlib.ExitStack() as stack:
-        writer: RecordWriter | None = None
-        copy_to: IO[bytes] | None = None
-        stream: IO[bytes]
-        if format_ == "jsonl":
-            stream = sys.stdout.buffer
-            if name is not None:
-                opened = appending_lines(name, keep, keeping=note) if resumable else replacing(name, keeping=note)
-                stream = stack.enter_context(opened)
-            writer = JsonLinesWriter(stream)
-        elif format_ == "json":
-            stream = sys.stdout.buffer
-            if name is not None:
-                stream = stack.enter_context(replacing(name, keeping=note))
-            writer = JsonDocumentWriter(stream)
-        elif name is not None:
-            copy_to = stack.enter_context(replacing(name, keeping=note))
-        audience: Audience | None = None
-        human: Human | None = None
-        index = None if fleet is None else FleetIndex(fleet)
-        if fix is not None:
-            from sshprobe.cli.fix import Fixes
+    in_full = "add `-v`" if kept_in is None else f"`sshprobe grade {shlex.quote(kept_in)} -v`"
 
-            audience = Fixes(fix, profiles[0], strict=strict, fleet=index)
-        elif writer is None or name is not None:
-            audience = human = Human(
-                terminal,
-                profiles,
-                strict=strict,
-                verbose=verbose,
-                blocks=blocks,
-                copy_to=copy_to,
-                fleet=index,
-                pause=pause,
-                in_full=in_full,
-                kept_in=kept_in,
-                resumable=resumable and format_ == "jsonl",
-            )
-
-        def save(summary: SummaryRecord) -> None:
-            if human is not None:
-                human.copy(summary)
-            stack.close()
-
-        on_screen = name is None and sys.stdout.isatty()
-        yield SweepOutput(
-            writer,
-            audience,
-            thresholds,
-            fleet,
-            pause if on_screen else nullcontext,
-            None if name is None else save,
+    def text(write: Callable[[str], None], shown_on: Terminal, in_full: str | None) -> Sink:
+        return TextSink(
+            write,
+            shown_on,
+            profiles,
+            strict=strict,
+            verbose=verbose,
+            blocks=blocks,
+            fleet=index,
+            in_full=in_full,
+            kept_in=kept_in,
+            resumable=resumable and format_ == "jsonl",
         )
+
+    def on_screen(words: str) -> None:
+        with pause():
+            sys.stdout.write(words)
+            sys.stdout.flush()
+
+    with contextlib.ExitStack() as stack:
+        records: Sink | None = None
+        report_file: Sink | None = None
+        screen: Sink | None = None
+        stream: IO[bytes] = sys.stdout.buffer
+        if name is not None:
+            lines = format_ == "jsonl" and resumable
+            opened = appending_lines(name, keep, keeping=note) if lines else replacing(name, keeping=note)
+            stream = stack.enter_context(opened)
+        if format_ in ("jsonl", "json"):
+            records = JsonLinesSink(stream) if format_ == "jsonl" else JsonDocumentSink(stream)
+            if name is None and sys.stdout.isatty():
+                records = PausingSink(records, pause)
+        elif name is not None:
+            report_file = text(lambda words: _write(stream, words), Terminal(), None)
+        if fix is not None:
+            from sshprobe.cli.fix_sink import FixSink
+
+            screen = FixSink(fix, profiles[0], strict=strict, fleet=index)
+        elif records is None or name is not None:
+            screen = text(on_screen, terminal, in_full)
+        close = None if name is None else stack.close
+        yield ScanOutput(records, screen, thresholds, report_file=report_file, fleet=fleet, close=close)
+
+
+def _write(stream: IO[bytes], words: str) -> None:
+    stream.write(words.encode("utf-8", "backslashreplace"))

@@ -9,7 +9,7 @@ from sshprobe.model.errors import MachineError
 from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
 if TYPE_CHECKING:
-    from sshprobe.cli.driving import Drive
+    from sshprobe.cli.run import ScanRun
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import TargetStream
 
@@ -17,9 +17,9 @@ PARALLEL_FROM = 4096
 """Targets from which on several processes are worth their start."""
 
 
-def new_drive(settings: ScanSettings, workers: int) -> Drive:
-    """Return what runs the sweep. Raises `InputError` for settings that cannot be used."""
-    from sshprobe.cli.driving import OneProcess, SeveralProcesses
+def new_run(settings: ScanSettings, workers: int) -> ScanRun:
+    """Return what runs the scan. Raises `InputError` for settings that cannot be used."""
+    from sshprobe.cli.run import OneProcess, SeveralProcesses
 
     if workers > 1:
         try:
@@ -31,7 +31,7 @@ def new_drive(settings: ScanSettings, workers: int) -> Drive:
 
 def affordable(wanted: int) -> int:
     """Return how many workers this machine takes, and say so if they are fewer. Raises `MachineError` for none."""
-    from sshprobe.cli.driving import need_files
+    from sshprobe.cli.run import need_files
 
     need_files(FILES_OF_A_LOOP + FILES_OF_A_WORKER)
     if wanted == 1:

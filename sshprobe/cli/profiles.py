@@ -201,7 +201,7 @@ def _holds_something(name: str) -> bool:
 
 
 def _scanned_host(text: str, auth_users: tuple[str, ...]) -> Observation:
-    from sshprobe.cli.driving import on_loop
+    from sshprobe.cli.run import on_loop
     from sshprobe.scan.scanner import Scanner
     from sshprobe.targets import parse_targets
 

@@ -16,7 +16,7 @@ from sshprobe.cli.options.saved import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import SECONDS, WholeNumber
 from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
-from sshprobe.cli.processes import affordable, fit_to_limits, new_drive, usable_workers
+from sshprobe.cli.processes import affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.resume import (
     check_resumed_file,
     note_foreign_hosts,
@@ -111,10 +111,10 @@ def scan(
     workers = affordable(usable_workers(workers, stream, follows=traced.steps or traced.trace is not None))
     settings, notice = fit_to_limits(settings, workers)
     context.with_resource(tracing(to_stderr=traced.steps, file=traced.trace, format_=traced.log_format))
-    drive = new_drive(settings, workers)
+    run = new_run(settings, workers)
     first = stream.at(0)
     progress = sweep_progress(
-        drive.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
+        run.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
     )
     done = read_resumed(resume, profiles, strict=settings.strict, all_addresses=settings.all_addresses)
     if resume is not None and done is not None:
@@ -137,19 +137,19 @@ def scan(
         pause=progress.pause,
         fix=fixes,
         resumable=True,
-    ) as sink:
+    ) as sinks:
         if notice:
             progress.say(notice)
         if done is None or not done.size:
-            sink.header(sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked))
+            sinks.header(sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked))
         else:
-            done.replay(sink.replay)
+            done.replay(sinks.replay)
         start = time.monotonic()
         left = (target for target in stream if done is None or (target.host, target.port) not in done)
         failure: Exception | None = None
         try:
-            with progress.showing(sink.summary):
-                interrupted = drive.run(left, sink, progress.say)
+            with progress.showing(sinks.counting.counts):
+                interrupted = run.run(left, sinks, progress.say)
         except MachineError as error:  # what is there is saved
             interrupted, failure = True, error
         except (InputError, OSError):  # nothing can be written, or nobody reads
@@ -157,7 +157,7 @@ def scan(
         except Exception as error:
             interrupted, failure = True, error
         duration_ms = (time.monotonic() - start) * 1000 + (0 if done is None else done.duration_ms)
-        sink.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
+        sinks.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
     if failure is not None:
         raise failure
-    return exit_code(interrupted=interrupted, graded=sink.graded, failed=sink.failed)
+    return exit_code(interrupted=interrupted, graded=sinks.counting.graded, failed=sinks.fail_on.is_reached)

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe.cli.output import SweepOutput
+from sshprobe.cli.output import ScanOutput
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.results import ResultEncoder
+from sshprobe.results import HostBatch, ResultEncoder
 from sshprobe.verdicts import VerdictCache
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_cli_report import KEYS
@@ -94,13 +94,13 @@ def test_fail_on_counts_them_by_severity_alone(scanned: Path) -> None:
 )
 def test_a_scan_counts_them_at_its_end(threshold: str, hosts: int, failed: bool) -> None:
     """When it knows them: the records are written by then."""
-    sink = SweepOutput(None, None, [threshold])
+    sink = ScanOutput(None, None, [threshold])
     for host in HOSTS[:hosts]:
         seen = msgspec.structs.replace(host, host_keys=[ED, EC])
-        sink.replay(ResultEncoder(VerdictCache([load_profile("rfc9142")], strict=False)).result(seen).record)
-    before = sink.failed
+        sink.add(HostBatch([ResultEncoder(VerdictCache([load_profile("rfc9142")], strict=False)).result(seen)]))
+    before = sink.fail_on.is_reached
     sink.finish(duration_ms=1.0)
-    assert (before, sink.failed) == (False, failed)
+    assert (before, sink.fail_on.is_reached) == (False, failed)
 
 
 def test_they_are_shown_beside_the_letter(scanned: Path) -> None:

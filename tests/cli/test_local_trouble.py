@@ -26,16 +26,16 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
 
 LOWERED = """
 import os, resource, sys
-from sshprobe.cli import main, driving
+from sshprobe.cli import main, run
 spare = int(sys.argv.pop(1))
 if spare:
     # The limit falls when the sweep begins, so that nothing could foresee it.
-    scan_here = driving.scan_here
+    scan_here = run.scan_here
     async def lowered(*arguments):
         limit = len(os.listdir("/dev/fd")) - 1 + spare  # listing them takes one
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         return await scan_here(*arguments)
-    driving.scan_here = lowered
+    run.scan_here = lowered
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -292,7 +292,7 @@ import sys
 from sshprobe.cli import main, output
 def bug(self, hosts):
     raise LookupError("a bug\\nof two lines")
-output.SweepOutput.replay = output.SweepOutput.hosts = bug
+output.ScanOutput.show = bug
 sys.exit(main(sys.argv[1:]))
 """
 

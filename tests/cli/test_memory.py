@@ -6,10 +6,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.cli.output import Human, SweepOutput
+from sshprobe.cli.output import ScanOutput
+from sshprobe.cli.text_sink import TextSink
 from sshprobe.model.records import HostRecord
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.store.jsonl import JsonLinesWriter
+from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.sinks import JsonLinesSink
 from tests.sample_records import WANTING, captured, failed, judged
 
 
@@ -29,15 +31,15 @@ def tarpit(number: int) -> HostRecord:
 def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more: int) -> None:
     """A few thousand, and then many times as many: what is held stays where it was."""
     with Path("/dev/null").open("wb") as null:
-        human = Human(Terminal(), [], strict=False, verbose=verbose, blocks=False)
-        human._blocks = False  # -v would print each
-        sink = SweepOutput(JsonLinesWriter(null), human, ())
+        text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=verbose, blocks=False)
+        text._blocks = False  # -v would print each
+        output = ScanOutput(JsonLinesSink(null), text)
 
         def feed(numbers: range) -> int:
             for number in numbers:
-                sink.host(dead(number))
+                output.add(HostBatch([HostResult.of_record(dead(number))]))
                 if number % 10 == 0:
-                    sink.host(tarpit(number))
+                    output.add(HostBatch([HostResult.of_record(tarpit(number))]))
             return tracemalloc.get_traced_memory()[0]
 
         tracemalloc.start()
@@ -49,18 +51,22 @@ def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more
             tracemalloc.stop()
     # Up to twice as many rows as are shown are kept before they are sorted out; a row is about 1 kB.
     assert many - few < (1_500_000 if verbose else 500_000)
-    assert sink.summary.hosts == 4400 + more + more // 10
+    assert output.counting.counts.hosts == 4400 + more + more // 10
 
 
 def test_servers_leave_a_row_of_the_worst_and_their_keys() -> None:
     """Without keys (`--depth lists`) a server leaves nothing but counts."""
-    human = Human(Terminal(), [], strict=False, verbose=False, blocks=False)
-    sink = SweepOutput(None, human, ())
+    text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=False, blocks=False)
+    output = ScanOutput(None, text)
     template = judged(captured("dropbear-2022.83"), WANTING)
 
     def feed(numbers: range) -> int:
         for number in numbers:
-            sink.host(msgspec.structs.replace(template, host=dead(number).host, host_keys=None))
+            output.add(
+                HostBatch(
+                    [HostResult.of_record(msgspec.structs.replace(template, host=dead(number).host, host_keys=None))]
+                )
+            )
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()

@@ -12,18 +12,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import sshprobe.cli.driving
+import sshprobe.cli.fix_sink
 import sshprobe.cli.grade
 import sshprobe.cli.output
 import sshprobe.cli.progress
 import sshprobe.cli.resume
+import sshprobe.cli.run
 import sshprobe.cli.scan
+import sshprobe.cli.text_sink
 import sshprobe.render.text.fleet_table
 import sshprobe.scan.scanner
 import sshprobe.scan.workers.runner
 import sshprobe.store.files
-import sshprobe.store.json_document
-import sshprobe.store.jsonl
 import sshprobe.store.reading
 import sshprobe.store.resuming
 from sshprobe.__main__ import run

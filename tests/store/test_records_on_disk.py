@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from sshprobe.grading import FleetFacts
 from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, Record, SummaryRecord
+from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.sinks import JsonDocumentSink, JsonLinesSink, Sink
 from sshprobe.store.files import appending_lines, replacing
-from sshprobe.store.json_document import JsonDocumentWriter
-from sshprobe.store.jsonl import JsonLinesWriter, RecordWriter
 from sshprobe.store.reading import read_records
 from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import CLEAN, HEADER, WANTING, captured, debian12, failed, judged
@@ -35,18 +35,22 @@ def summary(hosts: list[HostRecord]) -> SummaryRecord:
     return builder.build(duration_ms=10.0, fleet=facts.report())
 
 
-def write(writer: RecordWriter, hosts: list[HostRecord]) -> list[Record]:
+def batch(record: HostRecord) -> HostBatch:
+    return HostBatch([HostResult.of_record(record)])
+
+
+def write(writer: Sink, hosts: list[HostRecord]) -> list[Record]:
     writer.header(HEADER)
     for host in hosts:
-        writer.host(host)
-    writer.summary(summary(hosts))
+        writer.add(batch(host))
+    writer.finish(summary(hosts))
     return [HEADER, *hosts, summary(hosts)]
 
 
-@pytest.mark.parametrize("make", [JsonLinesWriter, JsonDocumentWriter])
+@pytest.mark.parametrize("make", [JsonLinesSink, JsonDocumentSink])
 @pytest.mark.parametrize("hosts", [[], HOSTS])
 def test_what_is_written_is_read(
-    make: type[JsonLinesWriter] | type[JsonDocumentWriter], hosts: list[HostRecord], tmp_path: Path
+    make: type[JsonLinesSink] | type[JsonDocumentSink], hosts: list[HostRecord], tmp_path: Path
 ) -> None:
     with (tmp_path / "records").open("wb") as stream:
         written = write(make(stream), hosts)
@@ -57,7 +61,7 @@ def test_what_is_written_is_read(
 
 def test_a_document_is_json() -> None:
     stream = io.BytesIO()
-    write(JsonDocumentWriter(stream), HOSTS)
+    write(JsonDocumentSink(stream), HOSTS)
     document = json.loads(stream.getvalue())
     assert list(document) == ["sweep", "hosts", "summary"]
     assert [host["status"] for host in document["hosts"]] == ["ok", "timeout", "ok"]
@@ -65,7 +69,7 @@ def test_a_document_is_json() -> None:
 
 def test_a_document_written_otherwise_is_read(tmp_path: Path) -> None:
     stream = io.BytesIO()
-    written = write(JsonDocumentWriter(stream), HOSTS)
+    written = write(JsonDocumentSink(stream), HOSTS)
     for indent in (None, 2):
         (tmp_path / "pretty.json").write_text(json.dumps(json.loads(stream.getvalue()), indent=indent))
         assert list(read_records([str(tmp_path / "pretty.json")])) == written
@@ -73,11 +77,10 @@ def test_a_document_written_otherwise_is_read(tmp_path: Path) -> None:
 
 def test_lines_are_there_once_they_are_flushed(tmp_path: Path) -> None:
     with appending_lines(str(tmp_path / "r.jsonl")) as stream:
-        writer = JsonLinesWriter(stream)
+        writer = JsonLinesSink(stream)
         writer.header(HEADER)
         for number, host in enumerate(HOSTS, start=2):
-            writer.host(host)
-            writer.flush()
+            writer.add(batch(host))
             assert len((tmp_path / "r.jsonl").read_bytes().splitlines()) == number
 
 

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from sshprobe.remedy import RemedyCache
+from sshprobe.render.fix import ansible, pasted
+from sshprobe.render.fix.plan import Plan
+from sshprobe.scan.sinks import Sink
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.results import HostResult
-    from sshprobe.views.host_stats import HostStats
+    from sshprobe.results import HostBatch
 
 
-class Fixes:
-    """Prints at the end what fixes the hosts, those alike together."""
+class FixSink(Sink):
+    """Prints at the end what fixes the hosts, those that need the same changes together."""
 
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
-        from sshprobe.remedy import RemedyCache
-        from sshprobe.render.fix.plan import Plan
-
         self._format = format_
         self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
         self._plan = Plan()
 
-    def hosts(self, seen: HostStats, hosts: Sequence[HostResult]) -> None:
-        """Take hosts; see `sshprobe.cli.audience.Audience`."""
-        for host in hosts:
-            record = host.record
+    def add(self, batch: HostBatch) -> None:
+        """Work out what fixes these hosts."""
+        for result in batch.results:
+            record = result.record
             self._plan.add(record, self._remedies.remedy_for(record) if record.verdicts else None)
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Print what was found so far, also of a sweep that was interrupted."""
-        from sshprobe.render.fix import ansible, pasted
-
+        """Print what was found so far, also of a scan that was interrupted."""
         render = {
             "sshd_config": pasted.sshd_config,
             "sshd_config.d": pasted.drop_in,

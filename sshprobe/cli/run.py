@@ -1,4 +1,4 @@
-"""Running a sweep from the command line: in this process or in several, and what Ctrl-C does to it.
+"""Running a scan from the command line: in this process or in several, and what Ctrl-C does to it.
 
 Ctrl-C (or SIGTERM, SIGHUP, SIGQUIT) once: no new hosts, those under way are finished. Twice: stop at once.
 """
@@ -16,7 +16,7 @@ from sshprobe.model.errors import MachineError, log_in_one_line
 from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_interrupt
 
 if TYPE_CHECKING:
-    from sshprobe.results import HostBatch
+    from sshprobe.cli.output import ScanOutput
     from sshprobe.scan.scanner import Scanner
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.sweep import Progress
@@ -27,26 +27,19 @@ Result = TypeVar("Result")
 INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at once"
 
 
-class Sink(Protocol):
-    """Takes what came of hosts."""
-
-    def hosts(self, batch: HostBatch) -> None:
-        """Take all hosts that there are at the moment."""
-
-
-class Drive(Protocol):
-    """A sweep that is ready to go."""
+class ScanRun(Protocol):
+    """A scan that is ready to run."""
 
     @property
     def progress(self) -> Progress:
         """How far it is."""
 
-    def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
-        """Scan all targets. Returns whether it was interrupted; what finished before is in `sink`."""
+    def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
+        """Scan all targets. Returns whether it was interrupted; `output` has what finished before."""
 
 
 class OneProcess:
-    """A sweep on this process's event loop."""
+    """A scan on this process's event loop."""
 
     def __init__(self, settings: ScanSettings) -> None:
         from sshprobe.scan.scanner import Scanner
@@ -58,13 +51,13 @@ class OneProcess:
         """How far it is."""
         return self._scanner._lines_progress
 
-    def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
-        """See `Drive`."""
-        return on_loop(scan_here(self._scanner, targets, sink, say))
+    def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
+        """See `ScanRun`."""
+        return on_loop(scan_here(self._scanner, targets, output, say))
 
 
 async def scan_here(
-    scanner: Scanner, targets: Iterable[Target], sink: Sink, say: Callable[[str], None] = lambda words: None
+    scanner: Scanner, targets: Iterable[Target], output: ScanOutput, say: Callable[[str], None] = lambda words: None
 ) -> bool:
     """Scan all targets on the running loop. Returns whether Ctrl-C or SIGTERM ended it early."""
     task = asyncio.current_task()
@@ -82,11 +75,11 @@ async def scan_here(
 
     async with scanner:
         try:
-            # Closed here, as the sink may raise: the loop would close all generators at once, and they are nested.
+            # Closed here, as a sink may raise: the loop would close all generators at once, and they are nested.
             with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
                 async with aclosing(scanner._scan_lines(targets, lambda words: say(f"{words}: pausing"))) as lines:
-                    async for hosts in lines:
-                        sink.hosts(hosts)
+                    async for batch in lines:
+                        output.add(batch)
         except asyncio.CancelledError:
             if not interrupts:
                 raise
@@ -115,7 +108,7 @@ def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 class SeveralProcesses:
-    """A sweep over worker processes."""
+    """A scan in worker processes."""
 
     def __init__(self, settings: ScanSettings, workers: int) -> None:
         from sshprobe.scan.workers.runner import scan_pool
@@ -129,8 +122,8 @@ class SeveralProcesses:
         """How far it is."""
         return self._pool.progress
 
-    def run(self, targets: Iterator[Target], sink: Sink, say: Callable[[str], None]) -> bool:
-        """See `Drive`."""
+    def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
+        """See `ScanRun`."""
         log_in_one_line()
         self._say = say
         writing = False  # what is written is counted too, whenever the second Ctrl-C comes
@@ -145,9 +138,9 @@ class SeveralProcesses:
 
         try:
             with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
-                for hosts in self._pool.batches(targets):
+                for batch in self._pool.batches(targets):
                     writing = True
-                    sink.hosts(hosts)
+                    output.add(batch)
                     writing = False
                     if self._interrupts > 1:
                         raise _StopAtOnce

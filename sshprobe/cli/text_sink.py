@@ -1,0 +1,110 @@
+"""The report of a scan as text: blocks of hosts as they finish, and the table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sshprobe.cli.advised_block import block_with_advice
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.render.text.fleet_table import fleet_table
+from sshprobe.render.text.host_details import saw_nothing
+from sshprobe.scan.sinks import Sink
+from sshprobe.views.fleet import FleetBuilder
+
+if TYPE_CHECKING:
+    from sshprobe.grading import FleetIndex
+    from sshprobe.model.records import HostRecord, SummaryRecord
+    from sshprobe.profiles import Profile
+    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.results import HostBatch
+
+
+class TextSink(Sink):
+    """Writes the report with `write`, as `terminal` can show it.
+
+    - `blocks`: a block of each host, for few hosts; with `verbose`, of each one that was seen.
+    - `fleet`: what the keys of all hosts say together, where that is known before the first host.
+    - `in_full`: what to do to see the blocks that are not shown; None: nothing is said of them.
+    - `kept_in`: the file that gets the records. `resumable`: an interrupted scan can continue in it.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        terminal: Terminal,
+        profiles: Sequence[Profile],
+        *,
+        strict: bool,
+        verbose: bool,
+        blocks: bool,
+        fleet: FleetIndex | None = None,
+        in_full: str | None = None,
+        kept_in: str | None = None,
+        resumable: bool = False,
+    ) -> None:
+        self._write = write
+        self._terminal = terminal
+        self._profiles = profiles if verbose else profiles[:1]
+        self._unverified = {each.id: each.not_verified for each in profiles if each.not_verified}
+        self._strict = strict
+        self._verbose = verbose
+        self._blocks = blocks or verbose
+        self._shows_silent = blocks
+        self._fleet = fleet
+        self._in_full = in_full
+        self._kept_in = kept_in
+        self._resumable = resumable
+        self._hosts = self._shown = 0
+        self._is_graded = False
+        self._view = FleetBuilder(verbose=verbose)
+
+    def add(self, batch: HostBatch) -> None:
+        """Write blocks, and keep what the table needs."""
+        for group in batch.groups:
+            stats = group[0].stats
+            self._hosts += len(group)
+            self._is_graded = self._is_graded or bool(stats.verdicts)
+            self._view.add_alike(stats, [result.target for result in group])
+        if self._blocks:
+            for result in batch.results:
+                self._show(result.record)
+
+    def _show(self, record: HostRecord) -> None:
+        if saw_nothing(record) and not self._shows_silent:
+            return  # the table says it all; in a scan of dead networks there are thousands
+        gap = "\n" if self._shown else ""
+        self._shown += 1
+        verbose, fleet = self._verbose, self._fleet
+        self._write(
+            gap
+            + block_with_advice(
+                record, self._terminal, self._profiles, strict=self._strict, verbose=verbose, fleet=fleet
+            )
+        )
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""
+        text = ""
+        if self._hosts != 1 or not self._blocks or summary.interrupted:
+            text += "\n" if self._shown else ""
+            text += fleet_table(
+                self._view.build(summary),
+                self._terminal,
+                verbose=self._verbose,
+                kept_in=self._kept_in,
+                resumable=self._resumable,
+            )
+        if self._is_graded and not self._blocks and self._in_full is not None:
+            words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
+            text += "\n".join(self._terminal.wrap(words, indent="")) + "\n"
+        if self._unverified and self._hosts:
+            text += _not_verified(self._unverified, self._terminal)
+        self._write(text)
+
+
+def _not_verified(profiles: Mapping[str, str], terminal: Terminal) -> str:
+    lines = [
+        line for id, what in profiles.items() for line in terminal.wrap(f"{id}, not verified: {what}", indent="  ")
+    ]
+    return "\n" + "\n".join(map(escape_unprintable, lines)) + "\n"
