@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults live-matrix golden check fmt bench venv
+.PHONY: help demo docs test faults live-matrix golden check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -47,8 +47,13 @@ check: ## Lint, formatting, types, the one-way street, the profiles, and what is
 	$(BIN)/sshprobe profiles check profiles/*.toml
 	@if [ -x scripts/schema ]; then echo scripts/schema --check; PATH="$(CURDIR)/$(BIN):$$PATH" scripts/schema --check; fi
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/findings --check
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/reference --check
 	@echo scripts/scores --check; $(BIN)/python scripts/scores --check
 	$(BIN)/python scripts/wire_states --check
+
+docs: ## Build the docs site into site/; a link that leads nowhere fails
+	@scripts/venv docs
+	$(BIN)/zensical build --clean --strict
 
 fmt: ## Format the code and apply the safe fixes of the linter
 	@scripts/venv check

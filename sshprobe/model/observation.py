@@ -48,12 +48,15 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
     """The identification string (RFC 4253 section 4.2), without its line end, escaped."""
 
     raw: str
+    """The whole line."""
     protocol: str
     """"2.0", "1.99", "1.5"."""
     software: str
+    """softwareversion, the part between the protocol and the first space: "OpenSSH_9.2p1"."""
     version: str | None = None
     """The part of `software` after its first "_" or "-" that begins with a digit, if any: "9.2p1"."""
     comments: str | None = None
+    """The part behind the first space: "Debian-2+deb12u3". None: there is none."""
 
     @property
     def lasting_comments(self) -> str | None:
@@ -65,20 +68,29 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """The certificate part of an OpenSSH `*-cert-v01@openssh.com` host key (PROTOCOL.certkeys)."""
 
     serial: int
+    """The serial number that the authority gave it."""
     kind: str
     """"host", "user" or the number."""
     key_id: str
+    """The identity that the authority gave it."""
     principals: list[str]
+    """Host names that it is for."""
     valid_after: int
     """Seconds since 1970-01-01 UTC; 0 is "always"."""
     valid_before: int
     """Seconds since 1970-01-01 UTC; 18446744073709551615 is "forever"."""
     critical_options: list[str]
+    """Names of its critical options."""
     extensions: list[str]
+    """Names of its extensions."""
     ca_type: str
+    """Key type of the authority: "ssh-ed25519"."""
     ca_bits: int | None
+    """Size of the authority's key in bits. None: a type that we cannot decode."""
     ca_fingerprint: str
+    """Fingerprint of the authority's key, as `HostKey.fingerprint`."""
     signature_algorithm: str
+    """The algorithm with which the authority signed it."""
     ca_signature_verified: bool | None
     """None where the CA's key type is one we cannot verify with."""
 
@@ -102,15 +114,20 @@ class HostKey(msgspec.Struct, frozen=True, kw_only=True):
     kex_algorithm: str
     """The key exchange in which the key was seen."""
     certificate: Certificate | None = None
+    """Its certificate, if the server presented one."""
 
 
 class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
     """One group-exchange request (RFC 4419) and what came back. Sizes are in bits."""
 
     algorithm: str
+    """The group-exchange method: "diffie-hellman-group-exchange-sha256"."""
     min: int
+    """The smallest size that we asked for."""
     n: int
+    """The size that we preferred."""
     max: int
+    """The largest size that we asked for."""
     modulus_bits: int | None
     """Bits of the prime sent. None: no group came, or none that can be used: a warning says why."""
     refused: bool
@@ -137,6 +154,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     schema: str = SCHEMA
+    """Version of the record format."""
     target: str
     """What the user named."""
     host: str
@@ -144,29 +162,47 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     address: str | None
     """The address that was connected to. None where no name was resolved."""
     port: int
+    """The TCP port."""
     status: Status
+    """How the probe of the host ended."""
     error: str | None = None
     """One line for people: what ended the conversation, where `status` is not "ok"."""
     stage: Stage = "done"
+    """The last stage that the probe entered."""
     depth: Depth = "full"
+    """How much the scan queried."""
     started_at: str
     """RFC 3339, UTC."""
     duration_ms: float
+    """Milliseconds from the start of the probe to its end."""
     connections: int
     """TCP connections that were opened to the address."""
     lines_before_identification: list[str] = []
+    """Lines that the server sent before its identification string."""
     identification: Identification | None = None
+    """The identification string. None: none came."""
     kex_algorithms: list[str] | None = None
+    """Key exchange methods, extension markers included."""
     server_host_key_algorithms: list[str] | None = None
+    """Host key algorithms."""
     encryption_algorithms_client_to_server: list[str] | None = None
+    """Ciphers from client to server."""
     encryption_algorithms_server_to_client: list[str] | None = None
+    """Ciphers from server to client."""
     mac_algorithms_client_to_server: list[str] | None = None
+    """MACs from client to server."""
     mac_algorithms_server_to_client: list[str] | None = None
+    """MACs from server to client."""
     compression_algorithms_client_to_server: list[str] | None = None
+    """Compression methods from client to server."""
     compression_algorithms_server_to_client: list[str] | None = None
+    """Compression methods from server to client."""
     languages_client_to_server: list[str] | None = None
+    """Language tags from client to server; nearly always empty."""
     languages_server_to_client: list[str] | None = None
+    """Language tags from server to client; nearly always empty."""
     first_kex_packet_follows: bool | None = None
+    """Whether the server announced a guessed key exchange packet (RFC 4253 section 7.1)."""
     host_keys: list[HostKey] | None = None
     """None: not asked for (depth "lists") or never reached."""
     group_exchange: list[GroupExchange] | None = None
@@ -180,13 +216,16 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     authentication_none_accepted: bool | None = None
     """True: "none" logged the first user in. The connection was closed at once."""
     authentication_banner: str | None = None
+    """The banner that the server sent before login (RFC 4252 section 5.4), escaped. None: none came."""
     authentication_by_user: dict[str, UserAuthentication] | None = None
     """User to answer, the first user's too. Users after the first are asked about on connections that are made anyway:
     who is not here was not asked about, as there was none. None: nobody was, or the record is of before this field."""
     hassh_server: str | None = None
     """MD5 over four name-lists, for clustering (HASSH)."""
     strict_kex: bool | None = None
+    """Whether the server offers strict key exchange, the countermeasure to Terrapin. None: not observed."""
     post_quantum_kex: bool | None = None
+    """Whether the server offers a post-quantum key exchange. None: not observed."""
     several_servers: bool = False
     """True: connections to this address met different lists, host keys of one type, identifications (but for comments
     that are made anew each time) or extensions, as behind a load balancer. The lists are

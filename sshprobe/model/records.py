@@ -18,6 +18,7 @@ class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="
     """A line of a sweep: the observation of one host and the verdicts on it."""
 
     verdicts: list[Verdict] = []
+    """One verdict for each profile; empty where nothing could be graded."""
     fleet_findings: list[Finding] = []
     """What the keys of other hosts say of this one: a shared or listed key, a shared prime. One of each id at most,
     worst first. They stand beside the verdicts and never change score, grade or compliance. A scan writes none, as it
@@ -32,7 +33,9 @@ class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """A profile that a sweep was graded against."""
 
     id: str
+    """Id of the profile."""
     version: str
+    """Version of the profile."""
     extends: list[str] = []
     """The profiles that it is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
     unverified: str = ""
@@ -58,9 +61,13 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
     rate: float | None
     """Hosts started a second. None: no limit."""
     connect_timeout: float
+    """For the lookup of a name and for each TCP connection."""
     timeout: float
+    """For one question."""
     host_timeout: float
+    """For all questions to a host together."""
     throttle_wait: float
+    """Before the second try of a host that refused or closed connections."""
 
 
 class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,23 +76,37 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[str]
     """Words of the command line."""
     files: list[SourceFile]
+    """Files of targets (`-f`)."""
     inventories: list[SourceFile]
+    """Inventories (`--inventory`)."""
     inventory_format: str | None
+    """Their format, where the user named it."""
     records: list[SourceFile]
+    """Saved records that targets came from (`--from-records`)."""
     statuses: list[str]
+    """Only hosts with these statuses of those records."""
     grades: list[str]
+    """Only hosts with these grades of those records."""
     ports: list[int]
+    """Ports for targets that name none."""
     exclude: list[str]
+    """Hosts and networks that are never contacted."""
     exclude_files: list[SourceFile]
+    """Files of such hosts."""
     profiles: list[str]
     """Ids or files, as the user named them. Their texts are those of `SweepRecord.profiles`."""
     depth: Depth
+    """How much is queried."""
     auth_methods: bool
+    """Whether authentication methods are queried."""
     auth_users: list[str]
+    """The users whose authentication methods are queried."""
     client_id: str | None
+    """The identification string that servers see. None: our own."""
     family: int | None
     """4 or 6: only addresses of that family. None: both."""
     all_addresses: bool
+    """Whether every address of a name is scanned."""
     pace: PaceSettings | None = None
     """None: in records of before this field."""
 
@@ -94,11 +115,15 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     """The first line of a sweep."""
 
     schema: str = SCHEMA
+    """Version of the record format."""
     tool: str
     """"sshprobe 0.1.0"."""
     arguments: list[str]
+    """The command line of the scan."""
     profiles: list[ProfileReference]
+    """The profiles that hosts are graded against."""
     started_at: str
+    """When the scan began; RFC 3339, UTC."""
     seed: int | None = None
     """What the order of the hosts was drawn from: `--seed` with it and the same targets gives the same order."""
     strict: bool | None = None
@@ -122,16 +147,23 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     """The last line of a sweep."""
 
     schema: str = SCHEMA
+    """Version of the record format."""
     hosts: int
+    """Host records in the file."""
     statuses: dict[str, int]
+    """Status to hosts."""
     grades: dict[str, dict[str, int]]
     """Profile id to letter to hosts."""
     compliant: dict[str, dict[str, int]]
     """Profile id to "true", "false", "null" to hosts."""
     shared_host_keys: list[SharedKey]
+    """Host keys that were seen on more than one address."""
     connections: int
+    """TCP connections of the whole scan."""
     duration_ms: float
+    """Milliseconds that the scan took, those of resumed parts included."""
     interrupted: bool = False
+    """True: the scan was ended early, so hosts are missing."""
     shared_primes: list[SharedPrime] | None = None
     """None: not looked for."""
     weak_keys: dict[str, int] | None = None
@@ -157,5 +189,8 @@ class SweepDocument(msgspec.Struct, frozen=True, kw_only=True):
     """The same as one document (`--format json`)."""
 
     sweep: SweepRecord
+    """The header."""
     hosts: list[HostRecord]
+    """All hosts."""
     summary: SummaryRecord
+    """The summary."""

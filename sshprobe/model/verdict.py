@@ -27,13 +27,16 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a finding does to the score: points taken off, a cap on the result, or neither."""
 
     points: int = 0
+    """Points taken off 100."""
     cap: int | None = None
+    """The score can be no more than this. None: no cap."""
 
 
 class Waived(msgspec.Struct, frozen=True, kw_only=True):
     """Why a finding costs nothing: the waiver in the profile that covers it, and what it would cost."""
 
     reason: str
+    """The reason that the waiver states."""
     until: str
     """The last day on which it holds, in UTC: "2027-01-31"."""
     hosts: str
@@ -50,16 +53,23 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     """Stable, "category.reason": "kex.weak". `sshprobe explain ID` says more."""
     severity: Severity
+    """How much it matters."""
     category: Category
+    """What it is about."""
     algorithm: str | None
     """The algorithm, key type or method that it is about, if it is about one."""
     message: str
+    """What was found, in a few words."""
     expected: str
+    """What the profile or the rule expects."""
     observed: str
+    """What the host showed instead."""
     effect: Effect
     """Points are counted once for each category and weakness: the first finding has them, further ones have none."""
     remediation: str | None
+    """What to change. None: nothing, or not known for this server."""
     references: list[str]
+    """Sources: RFC sections, CVEs, pages of a document."""
     deviation: bool
     """True: this differs from the profile, and alone makes `compliant` false."""
     waived: Waived | None = None
@@ -80,6 +90,7 @@ class CategoryScore(msgspec.Struct, frozen=True, kw_only=True):
     """One category alone: 100 less the points of its findings, at least 0."""
 
     score: int
+    """100 less the points of its findings, at least 0."""
     findings: int
     """Findings above "note" that are not waived."""
 
@@ -88,7 +99,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """All that one profile says of one observation."""
 
     profile: str
+    """Id of the profile."""
     profile_version: str
+    """Version of the profile."""
     compliant: bool | None
     """None: nothing differs, but something that the profile needs was not observed."""
     not_observed: list[str]
@@ -102,7 +115,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     score: int
     """The smaller of `raw_score` and `cap`."""
     grade: Grade
+    """The letter of `score`."""
     categories: dict[str, CategoryScore]
+    """Category to its own score."""
     findings: list[Finding]
     """Worst first, then by category and algorithm."""
     authentication_users: list[str] = []

@@ -1,0 +1,122 @@
+"""Every command line of README.md and docs/ runs, against one server on loopback in place of the hosts it names."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from sshprobe.lab.openssh import OpenSSHServer
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MADE = ("findings/", "reference/commands.md")
+"""Pages that are made from the code: what they name has no values."""
+
+LINE = re.compile(r"^    (?:\$ )?(sshprobe [^\n]+)$", re.MULTILINE)
+USAGE = re.compile(r"\[OPTIONS\]|COMMAND")
+
+NETWORK = re.compile(
+    r"\b(192\.0\.2\.0/24|198\.51\.100\.0/30|10\.0\.0\.0/(?:8|16)|192\.0\.2\.7|HOST|[a-z0-9]+\.example(?:\.org)?)(?![\w.])"
+)
+
+EXIT_CODES = {0, 1, 3}
+"""Of a scan of a weak server: 1 with --fail-on, 3 where a filter leaves hosts that nobody can grade."""
+
+PROFILE = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/how-to/company-profile.md").read_text("utf-8"), re.DOTALL)[-1]
+
+
+def _lines() -> list[tuple[str, str]]:
+    found = {
+        line.split("  #")[0].strip(): str(page.relative_to(ROOT))
+        for page in PAGES
+        if not any(made in str(page) for made in MADE)
+        for line in LINE.findall(page.read_text("utf-8"))
+        if not USAGE.search(line)
+    }
+    return [(page, line) for line, page in found.items()]
+
+
+LINES = _lines()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Path]]:
+    """A server, and a folder with the files that the pages name."""
+    folder = tmp_path_factory.mktemp("docs")
+    async with OpenSSHServer(config_lines=["KexAlgorithms +diffie-hellman-group1-sha1"]) as server:
+        silent = socket.create_server(("127.0.4.4", 0))  # accepts and says nothing: "timeout"
+        there = f"{server.host}:{server.port}"
+        _write_files(folder, there)
+        for line in (
+            f"sshprobe scan {there} 127.0.4.4:{silent.getsockname()[1]} --timeout 1 -o monday.jsonl",
+            "cp monday.jsonl nightly.jsonl; cp monday.jsonl graded.jsonl",
+            "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
+            f"sshprobe scan --save-as nightly {there}",
+        ):
+            run = await asyncio.to_thread(_run, line, folder)
+            assert run.returncode == 0, run.stderr
+        silent.close()
+        yield there, folder
+
+
+def _write_files(folder: Path, there: str) -> None:
+    host, port = there.split(":")
+    (folder / "company.toml").write_text(PROFILE)
+    (folder / "ours.txt").write_text("192.0.2.99\n")
+    hosts = {"web1": {"ansible_host": host, "ansible_port": int(port)}}
+    inventory = {"_meta": {"hostvars": hosts}, "all": {"children": ["ssh"]}, "ssh": {"hosts": ["web1"]}}
+    (folder / "inventory.json").write_text(json.dumps(inventory))
+    (folder / "nmap.xml").write_text(
+        '<?xml version="1.0"?><nmaprun scanner="nmap"><host><status state="up"/>'
+        f'<address addr="{host}" addrtype="ipv4"/><ports><port protocol="tcp" portid="{port}">'
+        '<state state="open"/><service name="ssh"/></port></ports></host></nmaprun>'
+    )
+
+
+def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    bin = folder / "bin"
+    bin.mkdir(exist_ok=True)
+    program = bin / "sshprobe"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m sshprobe "$@"\n')
+    program.chmod(0o755)
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PATH": f"{bin}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("page", "line"), LINES, ids=[line for _, line in LINES])
+async def test_a_command_line_runs(page: str, line: str, desk: tuple[str, Path], tmp_path: Path) -> None:
+    there, folder = desk
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    if "--save-as" in line:
+        shutil.rmtree(tmp_path / "config")  # a name is saved once
+    run = await asyncio.to_thread(_run, NETWORK.sub(there, line).replace("10.1.*", "127.0.*"), tmp_path)
+    assert run.returncode in EXIT_CODES, f"{page}: {line}\n{run.stderr}"
+    assert "error:" not in run.stderr
+
+
+def test_pages_have_command_lines() -> None:
+    assert len(LINES) > 50
