@@ -18,7 +18,7 @@ settings.load_profile("no-wall-clock")
 # pytest-xdist sets it for its workers, and then our output is as wide as it says.
 os.environ.pop("COLUMNS", None)
 
-SHARED_SET_UP = ("tests/live/", "tests/hostile/", "tests/peers/", "tests/lab/")
+SHARED_SET_UP = ("tests/live/", "tests/network/", "tests/hostile/", "tests/peers/", "tests/lab/")
 """Where the tests of one module, or of one table of servers, share what takes long to set up."""
 
 

@@ -1,0 +1,129 @@
+"""Whether this machine has lost its network: then failed connections say nothing about hosts.
+
+An unroutable target, a dead host and a lost network give the same errors. What tells them apart are witnesses: hosts
+that answered before. The network is lost while the path to one of them is gone: its route, the link of its interface,
+or its gateway. A neighbour that does not answer ARP is a dead host, so only gateways count.
+
+A witness stands for its path, an interface and a gateway, so a VPN and a local network have one each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sshprobe.net.addresses import Address
+from sshprobe.net.routes import Path, look_for_gateway, path_to
+
+MAX_WITNESSES = 8
+"""Paths that are watched."""
+
+SOUGHT_SECONDS = 1.0
+"""Seconds for which a gateway may be looked for: ARP asks once a second, and one that is there answers at once."""
+
+SETTLE_SECONDS = 5.0
+"""Seconds for which a path that has moved counts as gone: a VPN that reconnects is back by then, and another network
+that took its place is accepted."""
+
+FRESH_SECONDS = 0.05
+"""Seconds for which a check counts. A lost network fails new connections at once: those began after it."""
+
+
+Key = tuple[int, str]
+"""An interface and a gateway."""
+
+
+class OutageMonitor:
+    """Watches the network of one scan.
+
+    `time` is the network's clock. `last_made` returns the address to which a connection was made last. `read_path` and
+    `seek` are those of `sshprobe.net.routes`.
+    """
+
+    def __init__(
+        self,
+        time: Callable[[], float],
+        last_made: Callable[[], Address | None],
+        read_path: Callable[[Address], Path] = path_to,
+        seek: Callable[[Address], None] = look_for_gateway,
+    ) -> None:
+        self.is_lost = False
+        """Whether the network was lost when it was looked at last."""
+        self.lost_at = 0.0
+        """The last time at which it was known to be there before it was lost."""
+        self.back_at = float("-inf")
+        """When it was seen to be back after the last outage."""
+        self._time = time
+        self._last_made = last_made
+        self._read_path = read_path
+        self._seek = seek
+        self._witnesses: dict[Key, Address] = {}
+        self._known: Address | None = None  # the last one of `last_made` that was looked at
+        self._sought: dict[Key, float] = {}  # since when the gateway of a path is looked for
+        self._moved: dict[Key, float] = {}  # since when the path to a witness is another one
+        self._checked = float("-inf")
+
+    def check(self) -> bool:
+        """Look at the paths of all witnesses. Return whether the network is lost."""
+        now = self._time()
+        self._add_witness()
+        lost = [witness for key, witness in list(self._witnesses.items()) if self._is_gone(key, witness, now)]
+        if lost and not self.is_lost:
+            self.lost_at = max(self._checked, 0.0)
+        elif self.is_lost and not lost:
+            self.back_at = now
+        self.is_lost = bool(lost)
+        self._checked = now
+        return self.is_lost
+
+    def disturbed(self, started: float) -> bool:
+        """Return whether an outage overlaps the time from `started` to now."""
+        now = self._time()
+        if started >= self._checked or now - self._checked > FRESH_SECONDS:
+            self.check()
+        return self.is_lost or self.back_at > started
+
+    def give_up(self) -> None:
+        """Take a lost network as the state of things: forget witnesses whose path is gone."""
+        now = self._time()
+        self._witnesses = {key: each for key, each in self._witnesses.items() if not self._is_gone(key, each, now)}
+        self._sought.clear()
+        self._moved.clear()
+        self.is_lost = False
+
+    def _add_witness(self) -> None:
+        address = self._last_made()
+        if address is None or address == self._known:
+            return
+        self._known = address
+        path = self._read_path(address)
+        if path.works and path.gateway_state != "failed":
+            self._watch((path.interface, path.gateway), address)
+        elif not self._witnesses:  # it answered, so there was a path
+            self._witnesses[path.interface, path.gateway] = address
+
+    def _watch(self, key: Key, witness: Address) -> None:
+        self._witnesses.pop(key, None)
+        self._witnesses[key] = witness
+        if len(self._witnesses) > MAX_WITNESSES:
+            del self._witnesses[next(iter(self._witnesses))]
+
+    def _is_gone(self, key: Key, witness: Address, now: float) -> bool:
+        path = self._read_path(witness)
+        if not path.works:
+            return True
+        if (path.interface, path.gateway) != key:
+            if now - self._moved.setdefault(key, now) < SETTLE_SECONDS:
+                return True
+            del self._moved[key], self._witnesses[key]
+            self._watch((path.interface, path.gateway), witness)
+            return False
+        self._moved.pop(key, None)
+        if path.gateway_state in ("unknown", "reached"):
+            self._sought.pop(key, None)
+            return False
+        since = self._sought.setdefault(key, now)
+        if path.gateway_state == "failed":
+            self._seek(witness)  # nobody else does while nothing is dialled
+            return True
+        # Behind a failure it is looked for again and again.
+        return self.is_lost or now - since >= SOUGHT_SECONDS

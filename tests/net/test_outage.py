@@ -1,0 +1,194 @@
+"""When the network counts as lost: by the paths to hosts that answered before, and by nothing else."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from sshprobe.net import Address
+from sshprobe.net.outage import MAX_WITNESSES, SETTLE_SECONDS, SOUGHT_SECONDS, OutageMonitor
+from sshprobe.net.routes import NO_PATH, GatewayState, Path, path_to
+
+
+def address(ip: str) -> Address:
+    return Address(ip, socket.AF_INET)
+
+
+FAR, NEAR, VPN = address("198.51.100.1"), address("192.0.2.9"), address("203.0.113.1")
+BY_GATEWAY = Path(2, "192.0.2.1", works=True, gateway_state="reached")
+ON_LINK = Path(2, "", works=True)
+BY_VPN = Path(5, "", works=True)
+
+
+class World:
+    """Paths as a kernel would know them, and a clock."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.last_made: Address | None = None
+        self.paths: dict[Address, Path] = {FAR: BY_GATEWAY, NEAR: ON_LINK, VPN: BY_VPN}
+        self.read = 0
+        self.sought: list[Address] = []
+        self.monitor = OutageMonitor(lambda: self.now, lambda: self.last_made, self.path, self.sought.append)
+
+    def path(self, address: Address) -> Path:
+        self.read += 1
+        return self.paths.get(address, ON_LINK)
+
+    def answers(self, *addresses: Address) -> None:
+        for each in addresses:
+            self.last_made = each
+            self.after(1)
+            assert not self.monitor.check()
+
+    def after(self, seconds: float) -> None:
+        self.now += seconds
+
+    def gateway(self, state: GatewayState) -> None:
+        self.paths[FAR] = BY_GATEWAY._replace(gateway_state=state)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_target_without_a_route_from_the_start_is_no_outage(world: World) -> None:
+    assert not world.monitor.disturbed(world.now)
+    world.answers(NEAR)
+    assert not world.monitor.disturbed(world.now)
+
+
+def test_a_lost_route_is_an_outage_until_it_is_back(world: World) -> None:
+    world.answers(FAR)
+    known, started = world.now, world.now + 1
+    world.after(2)
+    world.paths[FAR] = NO_PATH
+    assert world.monitor.disturbed(world.now)
+    assert (world.monitor.is_lost, world.monitor.lost_at) == (True, known)
+    world.after(3)
+    world.paths[FAR] = BY_GATEWAY
+    assert not world.monitor.check()
+    assert world.monitor.disturbed(started), "it overlaps the outage"
+    assert not world.monitor.disturbed(world.now)
+
+
+def test_a_link_without_a_carrier_is_an_outage(world: World) -> None:
+    world.answers(NEAR)
+    world.paths[NEAR] = ON_LINK._replace(works=False)
+    world.after(1)
+    assert world.monitor.check()
+
+
+def test_dead_neighbours_are_no_outage(world: World) -> None:
+    """240 of them on a link where one host answers."""
+    world.answers(NEAR)
+    for _ in range(240):
+        world.after(3)
+        assert not world.monitor.disturbed(world.now - 3)
+
+
+def test_a_dead_gateway_is_an_outage_for_who_answered_behind_it(world: World) -> None:
+    world.answers(NEAR)
+    world.gateway("failed")
+    world.after(1)
+    assert not world.monitor.check(), "nobody has answered behind it"
+    world.gateway("reached")
+    world.answers(FAR)
+    world.gateway("failed")
+    world.after(1)
+    assert world.monitor.check()
+    assert world.sought == [FAR]
+    world.gateway("sought")
+    world.after(0.2)
+    assert world.monitor.check(), "it is looked for again"
+    world.gateway("reached")
+    world.after(0.2)
+    assert not world.monitor.check()
+
+
+def test_a_gateway_that_is_looked_for_has_a_second_to_answer(world: World) -> None:
+    world.answers(FAR)
+    world.gateway("sought")
+    assert not world.monitor.check()
+    world.after(SOUGHT_SECONDS / 2)
+    assert not world.monitor.check()
+    world.gateway("reached")
+    assert not world.monitor.check()
+    world.gateway("sought")
+    world.after(10)
+    assert not world.monitor.check()
+    world.after(SOUGHT_SECONDS)
+    assert world.monitor.check()
+
+
+def test_a_vpn_that_goes_is_an_outage_although_the_rest_works(world: World) -> None:
+    world.answers(VPN, FAR, NEAR)
+    world.paths[VPN] = NO_PATH
+    world.after(1)
+    assert world.monitor.check()
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) -> None:
+    """A VPN that reconnects takes a few seconds; another network in its place is accepted."""
+    world.answers(VPN, FAR)
+    started = world.now
+    world.paths[VPN] = BY_GATEWAY
+    world.after(1)
+    assert world.monitor.check()
+    if back:
+        world.after(3)
+        world.paths[VPN] = BY_VPN
+    else:
+        world.after(SETTLE_SECONDS)
+    assert not world.monitor.check()
+    assert world.monitor.disturbed(started)
+
+
+def test_a_network_that_stays_away_is_taken_as_it_is(world: World) -> None:
+    world.answers(NEAR, FAR)
+    world.paths[FAR] = NO_PATH
+    world.after(1)
+    assert world.monitor.check()
+    world.monitor.give_up()
+    assert not world.monitor.disturbed(world.now)
+    world.paths[NEAR] = NO_PATH
+    world.after(1)
+    assert world.monitor.check(), "the other witness counts as ever"
+
+
+def test_a_short_failure_is_looked_into_and_others_not_each_time(world: World) -> None:
+    world.answers(FAR)
+    read = world.read
+    for _ in range(100):
+        world.monitor.disturbed(world.now - 10)
+    assert world.read == read
+    world.after(0.01)
+    world.paths[FAR] = NO_PATH
+    assert world.monitor.disturbed(world.now), "it began after the last check"
+
+
+def test_witnesses_are_few_and_the_latest_stay(world: World) -> None:
+    made = [address(f"198.51.100.{last}") for last in range(2 * MAX_WITNESSES)]
+    for number, each in enumerate(made):
+        world.paths[each] = Path(number, "", works=True)
+    world.answers(*made)
+    world.paths[made[0]] = NO_PATH
+    assert not world.monitor.check()
+    world.paths[made[-1]] = NO_PATH
+    assert world.monitor.check()
+
+
+@pytest.mark.parametrize(("ip", "family"), [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)])
+def test_this_machine_has_a_path_to_itself(ip: str, family: int) -> None:
+    path = path_to(Address(ip, family))
+    assert (path.gateway, path.works, path.gateway_state) == ("", True, "unknown")
+    assert path.interface == socket.if_nametoindex("lo")
+
+
+def test_without_netlink_a_udp_socket_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_NETLINK")
+    assert path_to(address("127.0.0.1")).works
+    assert path_to(Address("fe80::1%none-such", socket.AF_INET6)).works, "what cannot be found out works"

@@ -1,0 +1,132 @@
+"""Two network namespaces with a cable between them: the scanner's, and that of a router with servers behind it.
+
+    scanner: va, 10.8.0.2/24, default route by 10.8.0.1     router: vb, 10.8.0.1/24; 10.9.0.0/24 is all its own
+
+Every `ip` command runs inside a namespace made here: this machine's own interfaces, routes and rules are not touched.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
+TOOLS = ("unshare", "nsenter", "ip")
+
+SERVERS = """
+import asyncio, sys
+from tests.hostile.server import ScriptedServer
+
+async def slow(peer):
+    await asyncio.sleep(float(sys.argv[1]))
+    await peer.identify()
+    await asyncio.sleep(float(sys.argv[1]))
+    await peer.serve_from_kexinit()
+
+async def main():
+    async with ScriptedServer("0.0.0.0", slow) as server:
+        print(server.port, flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+class Namespace:
+    """A network namespace, which a sleeping process keeps."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.pid = process.pid
+
+    def command(self, *words: str) -> list[str]:
+        """Return the command that runs `words` inside."""
+        return ["nsenter", "--target", str(self.pid), "--user", "--net", "--preserve-credentials", *words]
+
+    def ip(self, words: str) -> None:
+        """Run ip(8) inside."""
+        subprocess.run(self.command("ip", *words.split()), check=True, capture_output=True)
+
+    def python(self, code: str) -> str:
+        """Run a program of Python inside, and return its output."""
+        command = self.command(sys.executable, "-c", code)
+        return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
+
+
+class Network:
+    """The two namespaces."""
+
+    def __init__(self, scanner: Namespace, router: Namespace, stack: ExitStack) -> None:
+        self.scanner = scanner
+        self.router = router
+        self._stack = stack
+
+    def serve(self, delay: float) -> int:
+        """Start a slow server at all addresses of the router, and return its port."""
+        command = self.router.command(sys.executable, "-c", SERVERS, str(delay))
+        server = self._stack.enter_context(_running(command, stdout=subprocess.PIPE))
+        assert server.stdout is not None
+        return int(server.stdout.readline())
+
+
+@contextmanager
+def _running(command: list[str], stdout: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=stdout, env=ENVIRONMENT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _namespace(command: list[str]) -> Iterator[Namespace]:
+    """`command` unshares, and runs cat(1), which says when it is there."""
+    with _running(command, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"ready\n")
+        process.stdin.flush()
+        if not process.stdout.readline():
+            pytest.skip("this system allows no network namespaces (unshare --user --net)")
+        yield Namespace(process)
+
+
+@contextmanager
+def two_namespaces() -> Iterator[Network]:
+    """Make them; skip the test where that cannot be."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)} (packages util-linux, iproute2)")
+    with ExitStack() as stack:
+        scanner = stack.enter_context(_namespace(["unshare", "--user", "--map-root-user", "--net", "cat"]))
+        inside = [
+            "nsenter",
+            "--target",
+            str(scanner.pid),
+            "--user",
+            "--preserve-credentials",
+            "unshare",
+            "--net",
+            "cat",
+        ]
+        router = stack.enter_context(_namespace(inside))
+        try:
+            scanner.ip(f"link add name va type veth peer name vb netns {router.pid}")
+        except subprocess.CalledProcessError as error:
+            if b"nknown device type" not in error.stderr and b"not supported" not in error.stderr:
+                raise
+            pytest.skip(f"this system has no veth pairs: {error.stderr.decode().strip()}")
+        for namespace, name, last in ((scanner, "va", 2), (router, "vb", 1)):
+            namespace.ip("link set lo up")
+            namespace.ip(f"link set {name} up")
+            namespace.ip(f"address add 10.8.0.{last}/24 dev {name}")
+        scanner.ip("route add default via 10.8.0.1")
+        router.ip("route add local 10.9.0.0/24 dev lo")
+        yield Network(scanner, router, stack)
