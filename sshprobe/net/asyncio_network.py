@@ -33,6 +33,8 @@ class AsyncioNetwork:
     """A `network.Network`. See there."""
 
     def __init__(self) -> None:
+        self.last_made: Address | None = None
+        self.clock: Clock
         self.time: Callable[[], float] = time.monotonic
         self.connections: set[AsyncioConnection] = set()
         """Those that are open."""
@@ -43,10 +45,10 @@ class AsyncioNetwork:
         self.loop = asyncio.get_running_loop()
         # That of Windows has no add_writer.
         self.can_watch = type(self.loop).add_writer is not asyncio.AbstractEventLoop.add_writer
-        self._clock: Clock = running_clock()
-        self._clock.start()
-        self.time = self._clock.time
-        self.timers = Timers(self._clock)
+        self.clock = running_clock()
+        self.clock.start()
+        self.time = self.clock.time
+        self.timers = Timers(self.clock)
         self.tasks: set[asyncio.Task[None]] = set()
         self.is_open = True
 
@@ -60,7 +62,7 @@ class AsyncioNetwork:
             connection.close()
         for task in self.tasks:
             task.cancel()
-        self._clock.stop()
+        self.clock.stop()
 
     def connection(self, handler: Handler, address: Address, port: int) -> AsyncioConnection:
         """Return a connection that is not dialled yet."""
@@ -269,6 +271,7 @@ class _Link(asyncio.Protocol):
         if not self._connection.is_at(self):
             self._transport.abort()
             return
+        self._network.last_made = self._connection.address
         self._connection.call(self._connection.handler.connected)
         early, self._early = self._early, []
         for event in early:

@@ -39,6 +39,8 @@ class Clock:
     def __init__(self, now: Callable[[], float]) -> None:
         self.lost = 0.0
         """Seconds in which this process did not run, so far."""
+        self.stopped_at = float("-inf")
+        """The time of the last long gap, or of the last sleep of this machine that the loop's clock does not count."""
         self._now = now
         self._users = 0
         self._jump = float("inf")  # CLOCK_JUMP while there are users
@@ -47,6 +49,7 @@ class Clock:
         self._extension = MAX_EXTENSION  # seconds that short gaps may add now
         self._extended = 0.0  # when that was worked out last
         self._beating: asyncio.TimerHandle | None = None
+        self._slept = _seconds_asleep()
 
     def time(self) -> float:
         """Return the time in seconds. It never goes back."""
@@ -61,7 +64,9 @@ class Clock:
         lost = gap - max(BEAT, computed)
         if lost <= 0:
             return
-        if gap < LONG_GAP:
+        if gap >= LONG_GAP:
+            self.stopped_at = now - self.lost - lost
+        else:
             ran = self._last - self.lost
             self._extension = min(MAX_EXTENSION, self._extension + ran - self._extended)
             self._extended = ran
@@ -88,6 +93,10 @@ class Clock:
     def _beat(self) -> None:
         self.time()
         self._computed = time.thread_time()
+        slept = _seconds_asleep()
+        if slept - self._slept >= LONG_GAP:
+            self.stopped_at = self.time()
+        self._slept = slept
         self._beating = asyncio.get_running_loop().call_later(BEAT, self._beat)
 
     async def wait_for(self, future: asyncio.Future[Any], seconds: float) -> bool:
@@ -169,6 +178,13 @@ class Timer:
         else:
             self._timers.planned.discard(self)
             self._callback()
+
+
+def _seconds_asleep() -> float:
+    """Return the seconds for which this machine slept, as far as they are not in the loop's clock: Linux."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return 0.0
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - time.monotonic()
 
 
 _clocks: WeakKeyDictionary[asyncio.AbstractEventLoop, Clock] = WeakKeyDictionary()

@@ -23,7 +23,7 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.clock import Timers, running_clock
+from sshprobe.net.clock import Clock, Timers, running_clock
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.net.network import Handler, TimerHandle
 from sshprobe.platform import POLL_EVERYTHING, POLL_READABLE, has_poll_set, poll_set
@@ -59,6 +59,8 @@ class EpollNetwork:
         self.is_open = False
         self.due = float("inf")
         """When the deadlines are looked at next, by the clock of deadlines."""
+        self.last_made: Address | None = None
+        self.clock: Clock
         self.time: Callable[[], float] = time.monotonic
         """The clock of deadlines, once `open`."""
         self.made = 0
@@ -81,10 +83,10 @@ class EpollNetwork:
         """Begin."""
         self._loop = asyncio.get_running_loop()
         self._poll = poll_set()
-        self._clock = running_clock()
-        self._clock.start()
-        self._timers = Timers(self._clock)
-        self.time = self._clock.time
+        self.clock = running_clock()
+        self.clock.start()
+        self._timers = Timers(self.clock)
+        self.time = self.clock.time
         self._began = self._loop.time()
         self.is_open = True
         self._loop.add_reader(self._poll.fileno(), self._ready)
@@ -100,7 +102,7 @@ class EpollNetwork:
         if self._timer is not None:
             self._timer.cancel()
         self._timers.cancel()
-        self._clock.stop()
+        self.clock.stop()
         for connection in list(self._connections.values()):
             connection.close()
         self._poll.close()

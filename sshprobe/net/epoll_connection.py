@@ -31,6 +31,8 @@ class Owner(Protocol):
     """When the deadlines are looked at next."""
     made: int
     """How many connections are made, and not yet closed."""
+    last_made: Address | None
+    """The address to which a connection was made last."""
     is_open: bool
     in_round: bool
     """Whether `to_send` and `to_dial` are worked off at the end of the round that is being served."""
@@ -183,6 +185,7 @@ class EpollConnection:
                 came = self._read_now()
             self.is_made = True
             self._network.made += 1
+            self._network.last_made = self.address
             self.handler.connected()
         while came is not None and self.is_open:
             if isinstance(came, OSError):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sshprobe.net.addresses import Address
+from sshprobe.net.clock import Clock
 from sshprobe.net.errors import NetworkError
 
 _log = logging.getLogger("sshprobe")
@@ -83,6 +84,10 @@ class Network(Protocol):
 
     time: Callable[[], float]
     """The clock of deadlines, in seconds; to be called once the network is open."""
+    clock: Clock
+    """The same clock, once the network is open."""
+    last_made: Address | None
+    """The address to which a connection was made last."""
 
     def open(self) -> None:
         """Begin. Raises `OSError` where a descriptor is needed and none is left."""

@@ -10,8 +10,10 @@ A witness stands for its path, an interface and a gateway, so a VPN and a local 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from sshprobe.net.addresses import Address
+from sshprobe.net.clock import Clock
 from sshprobe.net.routes import Path, look_for_gateway, path_to
 
 MAX_WITNESSES = 8
@@ -32,17 +34,23 @@ Key = tuple[int, str]
 """An interface and a gateway."""
 
 
+class Watched(Protocol):
+    """The parts of a `Network` that a monitor uses."""
+
+    time: Callable[[], float]
+    clock: Clock
+    last_made: Address | None
+
+
 class OutageMonitor:
     """Watches the network of one scan.
 
-    `time` is the network's clock. `last_made` returns the address to which a connection was made last. `read_path` and
-    `seek` are those of `sshprobe.net.routes`.
+    `read_path` and `seek` are those of `sshprobe.net.routes`.
     """
 
     def __init__(
         self,
-        time: Callable[[], float],
-        last_made: Callable[[], Address | None],
+        network: Watched,
         read_path: Callable[[Address], Path] = path_to,
         seek: Callable[[Address], None] = look_for_gateway,
     ) -> None:
@@ -52,19 +60,18 @@ class OutageMonitor:
         """The last time at which it was known to be there before it was lost."""
         self.back_at = float("-inf")
         """When it was seen to be back after the last outage."""
-        self._time = time
-        self._last_made = last_made
+        self._network = network
         self._read_path = read_path
         self._seek = seek
         self._witnesses: dict[Key, Address] = {}
-        self._known: Address | None = None  # the last one of `last_made` that was looked at
+        self._known: Address | None = None  # the last `last_made` that was looked at
         self._sought: dict[Key, float] = {}  # since when the gateway of a path is looked for
         self._moved: dict[Key, float] = {}  # since when the path to a witness is another one
         self._checked = float("-inf")
 
     def check(self) -> bool:
         """Look at the paths of all witnesses. Return whether the network is lost."""
-        now = self._time()
+        now = self._network.time()
         self._add_witness()
         lost = [witness for key, witness in list(self._witnesses.items()) if self._is_gone(key, witness, now)]
         if lost and not self.is_lost:
@@ -76,22 +83,22 @@ class OutageMonitor:
         return self.is_lost
 
     def disturbed(self, started: float) -> bool:
-        """Return whether an outage overlaps the time from `started` to now."""
-        now = self._time()
+        """Return whether an outage, or a stop of this process, overlaps the time from `started` to now."""
+        now = self._network.time()
         if started >= self._checked or now - self._checked > FRESH_SECONDS:
             self.check()
-        return self.is_lost or self.back_at > started
+        return self.is_lost or self.back_at > started or self._network.clock.stopped_at > started
 
     def give_up(self) -> None:
         """Take a lost network as the state of things: forget witnesses whose path is gone."""
-        now = self._time()
+        now = self._network.time()
         self._witnesses = {key: each for key, each in self._witnesses.items() if not self._is_gone(key, each, now)}
         self._sought.clear()
         self._moved.clear()
         self.is_lost = False
 
     def _add_witness(self) -> None:
-        address = self._last_made()
+        address = self._network.last_made
         if address is None or address == self._known:
             return
         self._known = address

@@ -37,6 +37,7 @@ async def test_a_stop_is_taken_out_however_long(hands: Hands) -> None:
     clock.start()
     for gap in (2.0, 60.0, 86_400.0):
         assert after(hands, clock, gap) == pytest.approx(BEAT, abs=0.02)
+        assert clock.stopped_at == pytest.approx(clock.time())
     clock.stop()
 
 

@@ -7,6 +7,7 @@ import socket
 import pytest
 
 from sshprobe.net import Address
+from sshprobe.net.clock import Clock
 from sshprobe.net.outage import MAX_WITNESSES, SETTLE_SECONDS, SOUGHT_SECONDS, OutageMonitor
 from sshprobe.net.routes import NO_PATH, GatewayState, Path, path_to
 
@@ -30,7 +31,9 @@ class World:
         self.paths: dict[Address, Path] = {FAR: BY_GATEWAY, NEAR: ON_LINK, VPN: BY_VPN}
         self.read = 0
         self.sought: list[Address] = []
-        self.monitor = OutageMonitor(lambda: self.now, lambda: self.last_made, self.path, self.sought.append)
+        self.clock = Clock(lambda: self.now)
+        self.time = self.clock.time
+        self.monitor = OutageMonitor(self, self.path, self.sought.append)
 
     def path(self, address: Address) -> Path:
         self.read += 1
@@ -168,6 +171,16 @@ def test_a_short_failure_is_looked_into_and_others_not_each_time(world: World) -
     world.after(0.01)
     world.paths[FAR] = NO_PATH
     assert world.monitor.disturbed(world.now), "it began after the last check"
+
+
+def test_a_stop_of_this_process_disturbs_those_that_overlap_it(world: World) -> None:
+    world.answers(FAR)
+    started = world.now
+    world.after(1)
+    world.clock.stopped_at = world.now
+    assert world.monitor.disturbed(started)
+    assert not world.monitor.is_lost
+    assert not world.monitor.disturbed(world.now)
 
 
 def test_witnesses_are_few_and_the_latest_stay(world: World) -> None:
