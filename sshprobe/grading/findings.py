@@ -10,9 +10,14 @@ import msgspec
 from sshprobe.grading.score import CAPS, POINTS
 from sshprobe.model.verdict import SEVERITIES, Category, Effect, Finding, Severity, Waived
 
+_TEXTS = ("title", "severity", "deviation", "when", "meaning", "why", "see", "fix")
+
 
 class FindingType(msgspec.Struct, frozen=True, kw_only=True):
-    """What all findings of one id have in common: texts, label and codes. Commands stand in back-quotes."""
+    """What all findings of one id have in common: texts, label and codes.
+
+    A text can be wrapped: line breaks are blanks. Commands stand in back-quotes.
+    """
 
     id: str
     """Stable, "category.reason": "kex.terrapin"."""
@@ -48,6 +53,9 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "category", self.id.partition(".")[0])
+        for name in _TEXTS:
+            if "\n" in (text := getattr(self, name)):
+                msgspec.structs.force_setattr(self, name, " ".join(text.split()))
 
     @property
     def cost(self) -> str:

@@ -75,10 +75,8 @@ FORBIDDEN = _for_each_type(
     when="the profile has the word MUST NOT or SHOULD NOT for it",
     meaning="Among the {} that the server offers is one that the profile names with MUST NOT or SHOULD NOT.",
     why="Whoever wrote the profile judged it unsafe. A client that prefers it will get it.",
-    see=(
-        '`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal"; so does `nmap --script '
-        "ssh2-enum-algos -p 22 HOST`."
-    ),
+    see="""`ssh -vv HOST` prints the server's lists under "peer server KEXINIT proposal"; so does `nmap --script
+        ssh2-enum-algos -p 22 HOST`.""",
     fix="Take it out of the server's list. The remediation of the finding has the line that leaves the others.",
     references=("RFC 4253 section 7.1",),
 )
@@ -89,18 +87,12 @@ UNLISTED = _for_each_type(
     severity="low, or that of its weakness if worse",
     deviation="yes",
     when="the profile does not list it, and it is weak, unknown or weaker than the weakest listed",
-    meaning=(
-        "Among the {} that the server offers is one that the profile does not list, and that is weak, unknown, or "
-        "weaker than the weakest the profile lists."
-    ),
-    why=(
-        "Both sides settle on what the client prefers of what the server offers: each extra entry is one more "
-        "that an old or hostile peer can choose."
-    ),
-    see=(
-        '`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal"; so does `nmap --script '
-        "ssh2-enum-algos -p 22 HOST`."
-    ),
+    meaning="""Among the {} that the server offers is one that the profile does not list, and that is weak, unknown, or
+        weaker than the weakest the profile lists.""",
+    why="""Both sides settle on what the client prefers of what the server offers: each extra entry is one more that an
+        old or hostile peer can choose.""",
+    see="""`ssh -vv HOST` prints the server's lists under "peer server KEXINIT proposal"; so does `nmap --script
+        ssh2-enum-algos -p 22 HOST`.""",
     fix="Take it out of the server's list. If some client needs it, list it in a profile of your own, with the reason.",
     references=("RFC 4253 section 7.1",),
 )
@@ -111,14 +103,10 @@ STRONGER = _for_each_type(
     severity="note; low with --strict or a closed list",
     deviation="no; yes with --strict or a closed list",
     when="the profile does not list it, and it is at least as strong as the weakest listed",
-    meaning=(
-        "Among the {} that the server offers is one that the profile does not list, but that is at least as "
-        "strong as the weakest it lists: often one newer than the profile."
-    ),
-    why=(
-        "It costs nothing and leaves the host compliant. With --strict, or where the profile has a closed list, "
-        "it is a deviation."
-    ),
+    meaning="""Among the {} that the server offers is one that the profile does not list, but that is at least as
+        strong as the weakest it lists: often one newer than the profile.""",
+    why="""It costs nothing and leaves the host compliant. With --strict, or where the profile has a closed list, it is
+        a deviation.""",
     see='`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal".',
     fix="Nothing need be done. Where exactly the profile's list is asked for, take it out.",
     references=("RFC 4253 section 7.1",),
@@ -129,20 +117,13 @@ WEAK = _for_each_type(
     title="Weak, although the profile lets it pass",
     severity="that of its weakness",
     when="it is weak, and the profile lists it or says nothing of its class",
-    meaning=(
-        "Among the {} that the server offers is one that is weak by today's measure. The profile lists it, or "
-        "says nothing of its kind, so it is not a deviation. A name that the catalogue does not know counts as weak "
-        "as it looks; where the profile has no closed list of its kind, it can make the verdict `null`."
-    ),
-    why=(
-        "A guide grows old and its mistakes stay: weak is weak wherever it is listed. `sshprobe explain NAME` has "
-        "the reason and who gives it."
-    ),
-    see=(
-        '`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal"; `ssh -o '
-        "KexAlgorithms=NAME`, `-o Ciphers=NAME`, `-o MACs=NAME` or `-o HostKeyAlgorithms=NAME` shows whether the "
-        "server agrees to it."
-    ),
+    meaning="""Among the {} that the server offers is one that is weak by today's measure. The profile lists it, or
+        says nothing of its kind, so it is not a deviation. A name that the catalogue does not know counts as weak as
+        it looks; where the profile has no closed list of its kind, it can make the verdict `null`.""",
+    why="""A guide grows old and its mistakes stay: weak is weak wherever it is listed. `sshprobe explain NAME` has the
+        reason and who gives it.""",
+    see="""`ssh -vv HOST` prints the server's lists under "peer server KEXINIT proposal"; `ssh -o KexAlgorithms=NAME`,
+        `-o Ciphers=NAME`, `-o MACs=NAME` or `-o HostKeyAlgorithms=NAME` shows whether the server agrees to it.""",
     fix="Take it out of the server's list, even though the profile does not ask for that.",
     references=("RFC 4253 section 7.1",),
     codes=_CODES,
@@ -154,18 +135,12 @@ DATED = _for_each_type(
     severity="low",
     when="the profile names it among what passes today and is to go, and it has no weakness of its own",
     meaning="Among the {} that the server offers is one that the profile lets pass and advises to take out.",
-    why=(
-        "No known attack reaches it, so the host is compliant with it. It is weaker than the rest of what the "
-        "profile allows, and later editions of such lists leave it out."
-    ),
-    see=(
-        '`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal"; so does `nmap --script '
-        "ssh2-enum-algos -p 22 HOST`."
-    ),
-    fix=(
-        "Take it out of the server's list when no client needs it any more. The remediation of the finding has "
-        "the line that leaves the others."
-    ),
+    why="""No known attack reaches it, so the host is compliant with it. It is weaker than the rest of what the profile
+        allows, and later editions of such lists leave it out.""",
+    see="""`ssh -vv HOST` prints the server's lists under "peer server KEXINIT proposal"; so does `nmap --script
+        ssh2-enum-algos -p 22 HOST`.""",
+    fix="""Take it out of the server's list when no client needs it any more. The remediation of the finding has the
+        line that leaves the others.""",
     references=("RFC 4253 section 7.1",),
 )
 

@@ -25,21 +25,15 @@ UNLISTED = FindingType(
     severity="medium",
     deviation="yes",
     when="a method is listed that the profile does not want",
-    meaning=(
-        'After a "none" request the server lists a method that the profile does not allow, for one of the users '
-        "that were asked about at least. The finding names them."
-    ),
-    why=(
-        "Passwords can be guessed, at night, by anyone. A server lists the first method of each chain only: what "
-        "a second factor adds is not seen."
-    ),
+    meaning="""After a "none" request the server lists a method that the profile does not allow, for one of the users
+        that were asked about at least. The finding names them.""",
+    why="""Passwords can be guessed, at night, by anyone. A server lists the first method of each chain only: what a
+        second factor adds is not seen.""",
     see='`ssh -v -o PreferredAuthentications=none USER@HOST` prints "Authentications that can continue".',
-    fix=(
-        "`AuthenticationMethods publickey`. A second factor after the key cannot be seen from outside, and this "
-        "line ends it: where one is required today, write `AuthenticationMethods publickey,keyboard-interactive`. "
-        "`PasswordAuthentication no` with `KbdInteractiveAuthentication no` does the same for servers without "
-        "chains; where a chain needs one of them, nobody gets in any more. Have a key in place before."
-    ),
+    fix="""`AuthenticationMethods publickey`. A second factor after the key cannot be seen from outside, and this line
+        ends it: where one is required today, write `AuthenticationMethods publickey,keyboard-interactive`.
+        `PasswordAuthentication no` with `KbdInteractiveAuthentication no` does the same for servers without chains;
+        where a chain needs one of them, nobody gets in any more. Have a key in place before.""",
     references=("RFC 4252 section 5.2", "sshd_config(5) AuthenticationMethods"),
     codes={"password": "passwords to guess, by either method", "hostbased": "a login that trusts the client's host"},
     also_called=("password", "keyboard-interactive", "hostbased", "gssapi-with-mic"),
@@ -52,14 +46,10 @@ NO_METHODS = FindingType(
     deviation="no, but never `true` where the profile names methods",
     when='after a "none" request a list without any method came',
     meaning="The server refused the login without a credential and named no method to try instead.",
-    why=(
-        "Nobody can log in, or everybody. An sshd with `AuthenticationMethods none` lists nothing, and lets in "
-        "who has an account without a password. From outside the two look alike."
-    ),
-    see=(
-        '`ssh -v -o PreferredAuthentications=none USER@HOST` prints "Authentications that can continue:" and '
-        "nothing behind it; `sshd -T -C user=USER | grep authenticationmethods` on the host says which it is."
-    ),
+    why="""Nobody can log in, or everybody. An sshd with `AuthenticationMethods none` lists nothing, and lets in who
+        has an account without a password. From outside the two look alike.""",
+    see="""`ssh -v -o PreferredAuthentications=none USER@HOST` prints "Authentications that can continue:" and nothing
+        behind it; `sshd -T -C user=USER | grep authenticationmethods` on the host says which it is.""",
     fix="Take out `AuthenticationMethods none`, and let users log in by a key.",
     references=("RFC 4252 section 5.1", "sshd_config(5) AuthenticationMethods"),
     label="empty lists of methods",
@@ -86,26 +76,18 @@ NONE_ACCEPTED = FindingType(
     severity="critical",
     deviation="yes",
     when="a login without any credential succeeded",
-    meaning=(
-        'The server answered the first "none" request with success: SSH asks for no credential. The connection '
-        "was closed at once, and no session was opened. So it is not known whether a shell follows, or a prompt "
-        "for user and password inside the session, as on wireless controllers of Cisco and switches of ADVA."
-    ),
-    why=(
-        "With a shell, anyone who reaches the port is in. With a prompt inside, SSH protects the password on its "
-        "way, but the protections of SSH against guessing are gone: keys, and the limit of attempts. Anyone who "
-        "reaches the port talks to the software behind it."
-    ),
-    see=(
-        "`ssh -o PreferredAuthentications=none USER@HOST`, on a host of your own, shows which it is: a shell or a "
-        "prompt."
-    ),
-    fix=(
-        "OpenSSH: `PermitEmptyPasswords no` and a password or key for every account; no `AuthenticationMethods "
-        "none`. Dropbear: start it without `-B`. An appliance: log in by hand. Some ask for name and password "
-        "inside the session, and then only administrators should reach the port; where nothing asks, close the "
-        "port until something does. Then look at who has been in."
-    ),
+    meaning="""The server answered the first "none" request with success: SSH asks for no credential. The connection
+        was closed at once, and no session was opened. So it is not known whether a shell follows, or a prompt for user
+        and password inside the session, as on wireless controllers of Cisco and switches of ADVA.""",
+    why="""With a shell, anyone who reaches the port is in. With a prompt inside, SSH protects the password on its way,
+        but the protections of SSH against guessing are gone: keys, and the limit of attempts. Anyone who reaches the
+        port talks to the software behind it.""",
+    see="""`ssh -o PreferredAuthentications=none USER@HOST`, on a host of your own, shows which it is: a shell or a
+        prompt.""",
+    fix="""OpenSSH: `PermitEmptyPasswords no` and a password or key for every account; no `AuthenticationMethods none`.
+        Dropbear: start it without `-B`. An appliance: log in by hand. Some ask for name and password inside the
+        session, and then only administrators should reach the port; where nothing asks, close the port until something
+        does. Then look at who has been in.""",
     references=("RFC 4252 section 5.2", "sshd_config(5) PermitEmptyPasswords"),
     label="logins without a credential",
     weaknesses=("no-authentication",),

@@ -28,19 +28,13 @@ NO_BANNER = FindingType(
     severity="low",
     deviation="yes",
     when="the profile asks for a text before login, and a server that answered an authentication request sent none",
-    meaning=(
-        "The profile asks that a text is shown before anyone logs in. The server answered the first request and "
-        "sent none."
-    ),
-    why=(
-        "It is a matter of law more than of cryptography: who was told that access is watched and reserved cannot "
-        "say otherwise later."
-    ),
+    meaning="""The profile asks that a text is shown before anyone logs in. The server answered the first request and
+        sent none.""",
+    why="""It is a matter of law more than of cryptography: who was told that access is watched and reserved cannot say
+        otherwise later.""",
     see="`ssh -o PreferredAuthentications=none USER@HOST` prints the text before it is refused.",
-    fix=(
-        "`Banner /etc/issue.net` in sshd_config, with the text of your site in that file. sshd sends nothing "
-        "where the file is not there."
-    ),
+    fix="""`Banner /etc/issue.net` in sshd_config, with the text of your site in that file. sshd sends nothing where
+        the file is not there.""",
     references=("RFC 4252 section 5.4", "sshd_config(5) Banner"),
     label="no banner before login",
     also_called=("banner",),
@@ -65,18 +59,12 @@ BANNER_TEXT = FindingType(
     title="A banner before login with the wrong text",
     severity="low",
     deviation="yes",
-    when=(
-        "the text before login holds what the profile forbids in it, such as the name of the system, or lacks "
-        "what it asks for"
-    ),
-    meaning=(
-        "The server sends a text before login. It names the system or holds one of the escapes of /etc/issue (\\m, "
-        "\\r, \\s, \\v), which sshd does not replace; or it is not the text that the profile asks for."
-    ),
-    why=(
-        "A text that names the system helps an attacker who looks for a way in. A text other than the required "
-        "one may not hold before a court."
-    ),
+    when="""the text before login holds what the profile forbids in it, such as the name of the system, or lacks what
+        it asks for""",
+    meaning="""The server sends a text before login. It names the system or holds one of the escapes of /etc/issue
+        (\\m, \\r, \\s, \\v), which sshd does not replace; or it is not the text that the profile asks for.""",
+    why="""A text that names the system helps an attacker who looks for a way in. A text other than the required one
+        may not hold before a court.""",
     see="`ssh -o PreferredAuthentications=none USER@HOST` prints the text before it is refused.",
     fix="Write the text of your site into the file that `Banner` of sshd_config names.",
     references=("RFC 4252 section 5.4", "sshd_config(5) Banner"),

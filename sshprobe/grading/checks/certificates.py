@@ -26,16 +26,12 @@ AUTHORITY = FindingType(
     title="A certificate of a weak authority",
     severity="high; that of its weakness for how the CA signed",
     when="a certificate is signed wrongly, by an RSA key below 2048 bits, by DSA, or over SHA-1",
-    meaning=(
-        "The certificate of the host key has a wrong signature, or one by a CA key that is small, DSA or signs "
-        "with SHA-1."
-    ),
+    meaning="""The certificate of the host key has a wrong signature, or one by a CA key that is small, DSA or signs
+        with SHA-1.""",
     why="Who can sign as the CA can make a certificate for every host that its clients trust.",
     see="`ssh-keyscan -c HOST > FILE`, and `ssh-keygen -Lf` on the key in it prints the CA and how it signed.",
-    fix=(
-        "Sign the host keys anew with a CA key of 2048 bits or more: `ssh-keygen -s CA -t rsa-sha2-512 -h -n "
-        "NAMES KEY.pub`."
-    ),
+    fix="""Sign the host keys anew with a CA key of 2048 bits or more: `ssh-keygen -s CA -t rsa-sha2-512 -h -n NAMES
+        KEY.pub`.""",
     references=("OpenSSH PROTOCOL.certkeys", "NIST SP 800-131A Rev. 2"),
     label="certificates of weak authorities",
     weaknesses=("weak-authority",),
@@ -48,10 +44,8 @@ CERTIFICATE_EXPIRED = FindingType(
     severity="medium",
     when="the host was seen after the certificate ended",
     meaning="The certificate of the host key was no longer valid at the moment when the host was seen.",
-    why=(
-        "Clients refuse it and fall back to the plain key, which they do not know: they ask their user, or break "
-        "off. Who gets used to saying yes says it to anybody in between."
-    ),
+    why="""Clients refuse it and fall back to the plain key, which they do not know: they ask their user, or break off.
+        Who gets used to saying yes says it to anybody in between.""",
     see='`ssh-keygen -Lf KEY-cert.pub` on the host prints "Valid"; a client says "Certificate invalid: expired".',
     fix="Sign the key anew and reload sshd: `ssh-keygen -s CA -h -n NAMES -V +52w KEY.pub`. Have it done by a timer.",
     references=("OpenSSH PROTOCOL.certkeys", "ssh-keygen(1) -V"),
@@ -65,10 +59,8 @@ CERTIFICATE_NOT_YET_VALID = FindingType(
     title="A certificate of the future",
     severity="medium",
     when="the host was seen before the certificate begins",
-    meaning=(
-        "The certificate of the host key was not valid yet at the moment when the host was seen. If many hosts "
-        "have it, look at the clock of the machine that scanned."
-    ),
+    meaning="""The certificate of the host key was not valid yet at the moment when the host was seen. If many hosts
+        have it, look at the clock of the machine that scanned.""",
     why="Clients refuse it and fall back to the plain key, which they do not know.",
     see='`ssh-keygen -Lf KEY-cert.pub` on the host prints "Valid"; a client says "Certificate invalid: not yet valid".',
     fix="Look at the clock of the CA, and sign the key anew: `ssh-keygen -s CA -h -n NAMES -V -5m:+52w KEY.pub`.",
@@ -84,9 +76,8 @@ CERTIFICATE_KIND = FindingType(
     severity="medium",
     when="the certificate of a host key is a user certificate, or of an unknown kind",
     meaning="The certificate that the server shows was made for a user's login, not for a host.",
-    why=(
-        "Clients refuse it and fall back to the plain key. And whoever holds the host's key may log in elsewhere by it."
-    ),
+    why="""Clients refuse it and fall back to the plain key. And whoever holds the host's key may log in elsewhere by
+        it.""",
     see='`ssh-keygen -Lf KEY-cert.pub` on the host prints "user certificate"; a client says "not a host certificate".',
     fix="Sign the key anew with `-h`: `ssh-keygen -s CA -h -n NAMES KEY.pub`, and revoke the other.",
     references=("OpenSSH PROTOCOL.certkeys",),
@@ -101,10 +92,8 @@ CERTIFICATE_PRINCIPALS = FindingType(
     severity="medium without names; note if another name was scanned",
     when="the certificate of a host key names no host, or none that is the name that was scanned",
     meaning="The certificate lists no names at all; or the host was scanned by a name that is not among them.",
-    why=(
-        "Clients of OpenSSH up to 10.2 take a certificate without names for every host, so who breaks into one "
-        "can pass for all; from 10.3 on they refuse it. With other names they refuse it for this one."
-    ),
+    why="""Clients of OpenSSH up to 10.2 take a certificate without names for every host, so who breaks into one can
+        pass for all; from 10.3 on they refuse it. With other names they refuse it for this one.""",
     see='`ssh-keygen -Lf KEY-cert.pub` on the host prints "Principals".',
     fix="Sign the key anew with the names that clients use: `ssh-keygen -s CA -h -n web1,web1.example.org KEY.pub`.",
     references=("OpenSSH PROTOCOL.certkeys", "OpenSSH 10.3 release notes"),

@@ -47,22 +47,15 @@ CONTRADICTION = FindingType(
     title="A hint: not the software that it names",
     severity="note",
     when="the identification names an OpenSSH that cannot have these lists",
-    meaning=(
-        "The identification names a release of OpenSSH, and the lists hold names that no build of that release "
-        "has, or lack the marker of strict key exchange, which from 9.6 on cannot be switched off. The order of a "
-        "list and what else is missing from it say nothing: sshd_config sets both. Nothing is said of a release "
-        "that is newer than the catalogue, and nothing of the names that known patches bring (GSS-API, X.509, SM2 "
-        "to SM4)."
-    ),
-    why=(
-        "Honeypots such as Kippo and Cowrie borrow an identification and speak through a library, whose lists "
-        "betray them. It may as well be other software in disguise or a build with patches. A scan of your own "
-        "hosts should not find one that you do not know of. It costs nothing."
-    ),
-    see=(
-        "Compare `ssh -vv HOST` with `ssh -Q kex`, `ssh -Q cipher` and `ssh -Q mac` of that release, or with "
-        "`sshprobe explain NAME`."
-    ),
+    meaning="""The identification names a release of OpenSSH, and the lists hold names that no build of that release
+        has, or lack the marker of strict key exchange, which from 9.6 on cannot be switched off. The order of a list
+        and what else is missing from it say nothing: sshd_config sets both. Nothing is said of a release that is newer
+        than the catalogue, and nothing of the names that known patches bring (GSS-API, X.509, SM2 to SM4).""",
+    why="""Honeypots such as Kippo and Cowrie borrow an identification and speak through a library, whose lists betray
+        them. It may as well be other software in disguise or a build with patches. A scan of your own hosts should not
+        find one that you do not know of. It costs nothing.""",
+    see="""Compare `ssh -vv HOST` with `ssh -Q kex`, `ssh -Q cipher` and `ssh -Q mac` of that release, or with
+        `sshprobe explain NAME`.""",
     fix="Find out what answers there. If it is a honeypot of yours, exclude it from the scan.",
     references=("USENIX WOOT 2018, Bitter Harvest",),
 )

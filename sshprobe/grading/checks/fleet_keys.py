@@ -15,16 +15,12 @@ FACTORED = FindingType(
     title="An RSA key that was factored",
     severity="critical",
     when="across the keys of a sweep: the modulus is prime, a power of a prime, or factored by Pollard's p-1 method",
-    meaning=(
-        "The modulus is a prime number or a power of one. Or the method of Pollard (1974) found a factor: a prime "
-        "p where p-1 has only small factors, up to 20,000 for moduli of 2048 bits, 12,000 for 3072 and 6,000 for "
-        "4096 with gmpy2, up to 1,000 without. Not more than 8192 bits are tested."
-    ),
+    meaning="""The modulus is a prime number or a power of one. Or the method of Pollard (1974) found a factor: a prime
+        p where p-1 has only small factors, up to 20,000 for moduli of 2048 bits, 12,000 for 3072 and 6,000 for 4096
+        with gmpy2, up to 1,000 without. Not more than 8192 bits are tested.""",
     why="Anyone can compute the private key within a second, and pass for the server.",
-    see=(
-        "`ssh-keygen -ef KEY.pub -m PKCS8 | openssl rsa -pubin -noout -modulus` prints the modulus, for any tool "
-        "that factors numbers."
-    ),
+    see="""`ssh-keygen -ef KEY.pub -m PKCS8 | openssl rsa -pubin -noout -modulus` prints the modulus, for any tool that
+        factors numbers.""",
     fix="Make a new key with other software, and find out what made this one.",
     references=("FIPS 186-5 appendix A.1", "Pollard, Theorems on factorization, 1974"),
     points=0,
@@ -39,10 +35,8 @@ KNOWN = FindingType(
     severity="critical",
     when="the key is on a list given with --weak-keys",
     meaning="The key is on the list that was given with --weak-keys.",
-    why=(
-        "Debian's OpenSSL of 2006 to 2008 could make only some 32,768 keys of each kind, and devices are sold "
-        "with one key for all. Who has the list can pass for the server."
-    ),
+    why="""Debian's OpenSSL of 2006 to 2008 could make only some 32,768 keys of each kind, and devices are sold with
+        one key for all. Who has the list can pass for the server.""",
     see="`ssh-keyscan HOST | ssh-keygen -lf -` prints the fingerprint, to be looked up.",
     fix="Make a new key on the machine itself, and replace this one.",
     references=("CVE-2008-0166",),
@@ -58,20 +52,14 @@ SHARED = FindingType(
     title="A host key that other machines have too",
     severity="medium; note if the hosts agree in everything seen",
     when="the same key was seen on other addresses of the sweep",
-    meaning=(
-        "The same key was seen on other addresses of the sweep. It is a note where these agree in all that was "
-        "seen of two of them (identification, lists, keys, sizes of groups, authentication methods): that may be "
-        "one machine under several addresses, or clones of one image, and which cannot be told from outside."
-    ),
-    why=(
-        "Who breaks into one of the machines can pass for all of them. Clones of an image also share what else "
-        "was made before the image was taken."
-    ),
+    meaning="""The same key was seen on other addresses of the sweep. It is a note where these agree in all that was
+        seen of two of them (identification, lists, keys, sizes of groups, authentication methods): that may be one
+        machine under several addresses, or clones of one image, and which cannot be told from outside.""",
+    why="""Who breaks into one of the machines can pass for all of them. Clones of an image also share what else was
+        made before the image was taken.""",
     see="`sshprobe report RECORDS --by key` lists the keys with their hosts.",
-    fix=(
-        "Make new keys on each machine: remove /etc/ssh/ssh_host_* from the image and have them made at the first "
-        "start."
-    ),
+    fix="""Make new keys on each machine: remove /etc/ssh/ssh_host_* from the image and have them made at the first
+        start.""",
     references=("RFC 4251 section 4.1", "NISTIR 7966"),
     points=0,
     label="shared host keys",
@@ -86,10 +74,8 @@ SHARED_PRIME = FindingType(
     severity="critical",
     when="the modulus has a prime in common with another key of the sweep",
     meaning="The modulus has a prime in common with that of another key of the sweep.",
-    why=(
-        "The greatest common divisor of the two is that prime, and gives both private keys to anyone who has seen "
-        "both. It happens where keys are made at the first start, before there is any randomness."
-    ),
+    why="""The greatest common divisor of the two is that prime, and gives both private keys to anyone who has seen
+        both. It happens where keys are made at the first start, before there is any randomness.""",
     see="The greatest common divisor of the two moduli; `sshprobe report RECORDS --by key` names both keys.",
     fix="Make a new key once the machine has been up for a while, and update its firmware.",
     references=("https://factorable.net", "USENIX Security 2012, Mining Your Ps and Qs"),

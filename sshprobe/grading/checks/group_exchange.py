@@ -21,17 +21,12 @@ MODULUS = FindingType(
     severity="high below 2048 bits, else low",
     deviation="if below the profile",
     when="the smallest group sent is too small, and group exchange is offered",
-    meaning=(
-        "Asked for the smallest group it uses, the server sent a prime smaller than the profile or RFC 8270 allows."
-    ),
-    why=(
-        "Discrete logarithms of 1024 bits are within reach of states, and one computation serves for every "
-        "connection that uses the same prime. 2048 bits are 112 bits of strength, 3072 are 128."
-    ),
-    see=(
-        '`ssh -vv -o KexAlgorithms=diffie-hellman-group-exchange-sha256 HOST` prints "bits set" of the group that '
-        "it got; the fifth field of /etc/ssh/moduli is the bits less one."
-    ),
+    meaning="""Asked for the smallest group it uses, the server sent a prime smaller than the profile or RFC 8270
+        allows.""",
+    why="""Discrete logarithms of 1024 bits are within reach of states, and one computation serves for every connection
+        that uses the same prime. 2048 bits are 112 bits of strength, 3072 are 128.""",
+    see="""`ssh -vv -o KexAlgorithms=diffie-hellman-group-exchange-sha256 HOST` prints "bits set" of the group that it
+        got; the fifth field of /etc/ssh/moduli is the bits less one.""",
     fix="Take the small ones out of /etc/ssh/moduli, or leave out group exchange.",
     references=("RFC 4419", "RFC 8270", "https://weakdh.org", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
     label="small moduli",

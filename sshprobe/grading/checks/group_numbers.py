@@ -32,10 +32,8 @@ NOT_SAFE_PRIME = FindingType(
     severity="high if p is not prime, else medium",
     when="p, or (p-1)/2, of a group that was sent is not prime",
     meaning="The modulus of a group exchange, p, is not prime, or (p-1)/2 is not.",
-    why=(
-        "In other groups logarithms can be taken in small parts. A composite modulus may be a back door for who "
-        "knows its factors."
-    ),
+    why="""In other groups logarithms can be taken in small parts. A composite modulus may be a back door for who knows
+        its factors.""",
     see="`ssh-keygen -M screen -f /etc/ssh/moduli OUT` keeps those that are safe primes.",
     fix="Replace the moduli file by that of the vendor, or make a new one: `ssh-keygen -M generate`, then `-M screen`.",
     references=("RFC 4419 section 3", "CVE-2016-0701"),
@@ -49,14 +47,10 @@ GENERATOR = FindingType(
     title="A generator that hides nothing",
     severity="high",
     when="the generator of a group that was sent is below 2 or above p-2, or its order has only small prime factors",
-    meaning=(
-        "The generator of a group exchange is below 2 or above p-2, or its order has only prime factors below "
-        "2^16, but for one of at most 64 bits. A generator of order 3 is one of these."
-    ),
-    why=(
-        "All secrets made with it are among a few numbers that anyone can write down, or can be computed a small "
-        "factor at a time."
-    ),
+    meaning="""The generator of a group exchange is below 2 or above p-2, or its order has only prime factors below
+        2^16, but for one of at most 64 bits. A generator of order 3 is one of these.""",
+    why="""All secrets made with it are among a few numbers that anyone can write down, or can be computed a small
+        factor at a time.""",
     see="The sixth field of a line of /etc/ssh/moduli is the generator, the seventh the modulus.",
     fix="Replace the moduli file by that of the vendor, or make a new one: `ssh-keygen -M generate`, then `-M screen`.",
     references=("RFC 4419 section 3", "Pohlig and Hellman, IEEE Transactions on Information Theory 24, 1978"),
@@ -70,20 +64,14 @@ STANDARD_GROUP = FindingType(
     title="A group of an RFC in a group exchange",
     severity="note",
     when="the group that was sent is one of RFC 2409 or RFC 3526, as a server without a moduli file sends it",
-    meaning=(
-        "Asked for a group, the server sent one of RFC 2409 or RFC 3526. OpenSSH sends group 14, 16 or 18, by the "
-        "largest size that the client takes, where it cannot open its moduli file; up to 9.9 also where nothing "
-        "in the file fits."
-    ),
-    why=(
-        "It costs nothing: the groups are sound from 2048 bits on. But who took small moduli out of the file may "
-        "have taken out all, and everybody's servers share these primes."
-    ),
+    meaning="""Asked for a group, the server sent one of RFC 2409 or RFC 3526. OpenSSH sends group 14, 16 or 18, by the
+        largest size that the client takes, where it cannot open its moduli file; up to 9.9 also where nothing in the
+        file fits.""",
+    why="""It costs nothing: the groups are sound from 2048 bits on. But who took small moduli out of the file may have
+        taken out all, and everybody's servers share these primes.""",
     see='The log of sshd says "could not open /etc/ssh/moduli, using fixed modulus" or "no suitable primes".',
-    fix=(
-        "Put /etc/ssh/moduli back from the package, without its small groups, or make a new one: `ssh-keygen -M "
-        "generate`, then `-M screen`."
-    ),
+    fix="""Put /etc/ssh/moduli back from the package, without its small groups, or make a new one: `ssh-keygen -M
+        generate`, then `-M screen`.""",
     references=("RFC 3526", "moduli(5)", "OpenSSH source, dh.c: dh_new_group_fallback"),
 )
 

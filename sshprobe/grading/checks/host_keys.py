@@ -30,10 +30,8 @@ SIZE = FindingType(
     meaning="The server proved itself by a key of fewer bits than the profile asks, or than 2048.",
     why="Who factors the key can pass for the server, to every client, unseen.",
     see="`ssh-keyscan HOST | ssh-keygen -lf -` prints the bits of each key.",
-    fix=(
-        "Make a new key and replace the old one: `ssh-keygen -t rsa -b 3072 -f FILE`. Clients that know the old "
-        "one must be told."
-    ),
+    fix="""Make a new key and replace the old one: `ssh-keygen -t rsa -b 3072 -f FILE`. Clients that know the old one
+        must be told.""",
     references=("NIST SP 800-131A Rev. 2", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
     label="small host keys",
     codes={"small-rsa": "an RSA key of less than 2048 bits, of the host or of its certificate authority"},
@@ -45,14 +43,10 @@ UNPROVEN = FindingType(
     severity="high",
     deviation="no, but never `true`",
     when="the signature of the host key is wrong, or it is of another type than was negotiated",
-    meaning=(
-        "The server showed a host key, and its signature over the exchange hash was wrong. Or it showed a key of "
-        "another type than the one that was negotiated."
-    ),
-    why=(
-        "It may not hold the key at all: someone in between, or a broken server. The size of a key that is not "
-        "proven says nothing, and no verdict on it can be a pass."
-    ),
+    meaning="""The server showed a host key, and its signature over the exchange hash was wrong. Or it showed a key of
+        another type than the one that was negotiated.""",
+    why="""It may not hold the key at all: someone in between, or a broken server. The size of a key that is not proven
+        says nothing, and no verdict on it can be a pass.""",
     see='`ssh HOST` says "incorrect signature" and breaks off.',
     fix="Find out who answers here: a faulty server, or someone in between without the key.",
     references=("RFC 4253 section 8",),
@@ -68,10 +62,8 @@ UNVERIFIED = FindingType(
     deviation="no, but never `true`",
     when="the signature could not be checked",
     meaning="The server offers no key exchange that this tool can finish, so the key was seen but not proven.",
-    why=(
-        "It says nothing against the server. But without its proof a key is only a claim, so no verdict on it can "
-        "be a pass."
-    ),
+    why="""It says nothing against the server. But without its proof a key is only a claim, so no verdict on it can be
+        a pass.""",
     see="`ssh HOST` with a client that knows the key exchange of the server.",
     fix="Nothing need be done. A server that offers curve25519-sha256 too can be checked.",
     references=("RFC 4253 section 8",),
@@ -82,18 +74,13 @@ SHA1_ONLY = FindingType(
     title="Signs with SHA-1 alone",
     severity="low",
     when="every host key algorithm on offer signs over SHA-1",
-    meaning=(
-        "All that the server can prove itself with is a signature over SHA-1: ssh-rsa without rsa-sha2-256 and "
-        "rsa-sha2-512, or ssh-dss."
-    ),
-    why=(
-        "Collisions of SHA-1 can be made, and clients have stopped to accept such signatures: OpenSSH's of 8.8 "
-        "and later refuse to connect, so that people switch their protection off to get in."
-    ),
+    meaning="""All that the server can prove itself with is a signature over SHA-1: ssh-rsa without rsa-sha2-256 and
+        rsa-sha2-512, or ssh-dss.""",
+    why="""Collisions of SHA-1 can be made, and clients have stopped to accept such signatures: OpenSSH's of 8.8 and
+        later refuse to connect, so that people switch their protection off to get in.""",
     see='`ssh -vv HOST` prints "host key algorithms"; a client of 8.8 or later says "no matching host key type found".',
-    fix=(
-        "Update: OpenSSH 7.2 and later sign with SHA-2 by the same RSA key. Or add an Ed25519 key, from OpenSSH 6.5 on."
-    ),
+    fix="""Update: OpenSSH 7.2 and later sign with SHA-2 by the same RSA key. Or add an Ed25519 key, from OpenSSH 6.5
+        on.""",
     references=("RFC 8332", "OpenSSH 8.8 release notes"),
     points=0,
     label="signatures with SHA-1 alone",

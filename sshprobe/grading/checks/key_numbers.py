@@ -12,20 +12,14 @@ MALFORMED = FindingType(
     id="host_key.malformed",
     title="A key whose numbers are not those of a key",
     severity="critical",
-    when=(
-        "the modulus of an RSA key has a prime factor below 65,536, or the numbers of a DSA key are not a group "
-        "of prime order"
-    ),
-    meaning=(
-        "The modulus of an RSA key is even, or divisible by another prime below 65,536. Or, of a DSA key, p or q "
-        "is not prime, q does not divide p-1 or has fewer than 128 bits, or the order of g or y is not q. DSA "
-        "keys of more than 3,072 bits are tested for the sizes of these numbers alone."
-    ),
-    why=(
-        "An RSA modulus with a small factor is not a product of two large primes: what is left of it may be easy "
-        "to factor. In a DSA group without a large prime order the private key can be computed, or is not needed. "
-        "Anyone can pass for the server."
-    ),
+    when="""the modulus of an RSA key has a prime factor below 65,536, or the numbers of a DSA key are not a group of
+        prime order""",
+    meaning="""The modulus of an RSA key is even, or divisible by another prime below 65,536. Or, of a DSA key, p or q
+        is not prime, q does not divide p-1 or has fewer than 128 bits, or the order of g or y is not q. DSA keys of
+        more than 3,072 bits are tested for the sizes of these numbers alone.""",
+    why="""An RSA modulus with a small factor is not a product of two large primes: what is left of it may be easy to
+        factor. In a DSA group without a large prime order the private key can be computed, or is not needed. Anyone
+        can pass for the server.""",
     see="`ssh-keygen -ef KEY.pub -m PKCS8 | openssl pkey -pubin -noout -text` prints the numbers.",
     fix="Make a new key with other software, and find out what made this one.",
     references=("RFC 8017 section 3.1", "FIPS 186-5 appendix A.1", "FIPS 186-4 section 4.1"),
@@ -52,19 +46,13 @@ ROCA = FindingType(
     id="host_key.roca",
     title="ROCA: an RSA key of a faulty library",
     severity="high",
-    when=(
-        "the modulus lies in the group that the library's keys lie in: the exact test, not its shortcut by single "
-        "primes"
-    ),
-    meaning=(
-        "The modulus has the form that a library in chips of Infineon gave its keys. Of other moduli one in 2^155 "
-        "has it."
-    ),
+    when="""the modulus lies in the group that the library's keys lie in: the exact test, not its shortcut by single
+        primes""",
+    meaning="""The modulus has the form that a library in chips of Infineon gave its keys. Of other moduli one in 2^155
+        has it.""",
     why="Such keys can be factored: one of 1024 bits for the price of a meal, one of 2048 bits for that of a car.",
-    see=(
-        "`ssh-keygen -ef KEY.pub -m PKCS8 | openssl rsa -pubin -noout -modulus` prints the modulus, for any "
-        "tester of ROCA."
-    ),
+    see="""`ssh-keygen -ef KEY.pub -m PKCS8 | openssl rsa -pubin -noout -modulus` prints the modulus, for any tester of
+        ROCA.""",
     fix="Make a new key in software, not in the chip.",
     references=("CVE-2017-15361",),
     label="ROCA",
@@ -77,19 +65,13 @@ EXPONENT = FindingType(
     id="host_key.exponent",
     title="An RSA key with a poor exponent",
     severity="critical for 1, an even or an oversized one, and for a small private one, else low",
-    when=(
-        "the public exponent is below 65537, even or not below the modulus, or the private one is small enough to "
-        "be found by continued fractions"
-    ),
-    meaning=(
-        "The public exponent is 1, even or larger than the modulus, or it is below 65537. Or the private exponent "
-        "is below about a third of the fourth root of the modulus, which Wiener's method finds."
-    ),
-    why=(
-        "With an exponent of 1 everybody can sign, and a small private exponent can be computed from the public "
-        "key. Small public ones such as 3 have been enough to forge signatures where software checked them "
-        "carelessly; with software that checks them well they do no harm."
-    ),
+    when="""the public exponent is below 65537, even or not below the modulus, or the private one is small enough to be
+        found by continued fractions""",
+    meaning="""The public exponent is 1, even or larger than the modulus, or it is below 65537. Or the private exponent
+        is below about a third of the fourth root of the modulus, which Wiener's method finds.""",
+    why="""With an exponent of 1 everybody can sign, and a small private exponent can be computed from the public key.
+        Small public ones such as 3 have been enough to forge signatures where software checked them carelessly; with
+        software that checks them well they do no harm.""",
     see="`ssh-keygen -ef KEY.pub -m PKCS8 | openssl rsa -pubin -noout -text` prints the exponent.",
     fix="Make a new key: ssh-keygen uses 65537 (from OpenSSH 5.4 on).",
     references=(
@@ -107,15 +89,11 @@ SMALL_PRIVATE_KEY = FindingType(
     title="A private key that is a small number",
     severity="critical",
     when="the public key is what a private key from 1 to 1,024, or the negative of one, gives",
-    meaning=(
-        "An ECDSA, Ed25519, Ed448 or DSA key is the generator of its group taken at most 1,024 times, or the "
-        "negative or inverse of that. No private key made at random is so small."
-    ),
+    meaning="""An ECDSA, Ed25519, Ed448 or DSA key is the generator of its group taken at most 1,024 times, or the
+        negative or inverse of that. No private key made at random is so small.""",
     why="Anyone finds the private key by trying, and can pass for the server.",
-    see=(
-        "`ssh-keygen -ef KEY.pub -m PKCS8 | openssl pkey -pubin -noout -text` prints the public point: of ECDSA, "
-        "x is that of a small multiple of the generator."
-    ),
+    see="""`ssh-keygen -ef KEY.pub -m PKCS8 | openssl pkey -pubin -noout -text` prints the public point: of ECDSA, x is
+        that of a small multiple of the generator.""",
     fix="Make a new key with other software, and find out what made this one.",
     references=("FIPS 186-5 appendix A.2", "RFC 8032 section 5.1.5"),
     label="keys with a small private key",
@@ -127,14 +105,10 @@ SMALL_ORDER = FindingType(
     title="An Ed25519 or Ed448 key of small order",
     severity="critical",
     when="the public key is a point whose order divides the cofactor, in any encoding",
-    meaning=(
-        "The public key is one of the eight points of Ed25519, or four of Ed448, that belong to no private key. "
-        "Encodings that RFC 8032 forbids and some libraries read count too."
-    ),
-    why=(
-        "With such a key a signature can be made without a private key: anyone can pass for the server. A device "
-        "that shows one has a faulty generator of keys, or none."
-    ),
+    meaning="""The public key is one of the eight points of Ed25519, or four of Ed448, that belong to no private key.
+        Encodings that RFC 8032 forbids and some libraries read count too.""",
+    why="""With such a key a signature can be made without a private key: anyone can pass for the server. A device that
+        shows one has a faulty generator of keys, or none.""",
     see="`awk '{print $2}' KEY.pub | base64 -d | xxd` prints the point: zeros, or one of the known encodings.",
     fix="Make a new key with other software, and find out what made this one.",
     references=("RFC 8032 section 5.1.7", "RFC 7748 section 7"),

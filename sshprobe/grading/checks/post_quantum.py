@@ -15,10 +15,8 @@ NO_POST_QUANTUM = FindingType(
     deviation="if the profile requires one",
     when="no hybrid of ML-KEM or sntrup761 is offered",
     meaning="None of the key exchange methods is a hybrid with ML-KEM or sntrup761.",
-    why=(
-        "Traffic recorded today can be read when large quantum computers exist. There is no A+ without it, and no "
-        "A where the profile requires it."
-    ),
+    why="""Traffic recorded today can be read when large quantum computers exist. There is no A+ without it, and no A
+        where the profile requires it.""",
     see='`ssh -vv HOST` prints "KEX algorithms"; a client of OpenSSH 10.1 or later warns of it.',
     fix="Offer sntrup761x25519-sha512@openssh.com (OpenSSH 8.5 or later) or mlkem768x25519-sha256 (9.9 or later).",
     references=("RFC 10042", "RFC 9941"),

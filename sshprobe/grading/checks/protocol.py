@@ -15,17 +15,13 @@ SSH1 = FindingType(
     deviation="if the profile does not name it",
     when="the identification says 1.x",
     meaning="The identification says 1.99 (SSH-1 and SSH-2) or 1.x (SSH-1 only).",
-    why=(
-        "SSH-1 protects its packets with a CRC and can be altered by anyone in between. SSH-1 only is as good as "
-        "no protection."
-    ),
+    why="""SSH-1 protects its packets with a CRC and can be altered by anyone in between. SSH-1 only is as good as no
+        protection.""",
     see="`nc HOST 22` prints the identification: SSH-1.99- or SSH-1.5-.",
-    fix=(
-        "`Protocol 2` in sshd_config of OpenSSH 2.0 to 7.3; later ones have no SSH-1, so that something else "
-        "answers, and 1.x has no SSH-2: upgrade. One that speaks SSH-1 only may lack a host key for SSH-2, "
-        "without which sshd does not start: make it first, or upgrade what is older than 2.5 and has DSA keys "
-        "alone. Elsewhere switch SSH-1 off, or replace the device."
-    ),
+    fix="""`Protocol 2` in sshd_config of OpenSSH 2.0 to 7.3; later ones have no SSH-1, so that something else answers,
+        and 1.x has no SSH-2: upgrade. One that speaks SSH-1 only may lack a host key for SSH-2, without which sshd
+        does not start: make it first, or upgrade what is older than 2.5 and has DSA keys alone. Elsewhere switch SSH-1
+        off, or replace the device.""",
     references=("RFC 4253 section 5", "OpenSSH 7.4 release notes"),
     label="SSH-1",
     weaknesses=("ssh1",),

@@ -36,23 +36,15 @@ TERRAPIN = FindingType(
     severity="medium",
     deviation="if the profile requires strict key exchange, or no Terrapin",
     when="CVE-2023-48795, exactly as its authors test for it, in either direction",
-    meaning=(
-        "The server lacks kex-strict-s-v00@openssh.com and its standard name kex-strict-s, and offers "
-        "ChaCha20-Poly1305, or a CBC cipher with encrypt-then-MAC in the same direction. The finding says in "
-        "which direction and by what."
-    ),
-    why=(
-        "Someone in between can cut off the first packets of that direction unseen, among them those that switch "
-        "on protections. The client must have strict key exchange too."
-    ),
-    see=(
-        '`ssh -vv HOST` prints the server\'s lists under "peer server KEXINIT proposal"; Terrapin-Scanner of the '
-        "authors says the same."
-    ),
-    fix=(
-        "Update to a server with strict key exchange, OpenSSH 9.6 or later. Until then take out "
-        "ChaCha20-Poly1305, and with it the CBC ciphers or the MACs that end in -etm@openssh.com."
-    ),
+    meaning="""The server lacks kex-strict-s-v00@openssh.com and its standard name kex-strict-s, and offers
+        ChaCha20-Poly1305, or a CBC cipher with encrypt-then-MAC in the same direction. The finding says in which
+        direction and by what.""",
+    why="""Someone in between can cut off the first packets of that direction unseen, among them those that switch on
+        protections. The client must have strict key exchange too.""",
+    see="""`ssh -vv HOST` prints the server's lists under "peer server KEXINIT proposal"; Terrapin-Scanner of the
+        authors says the same.""",
+    fix="""Update to a server with strict key exchange, OpenSSH 9.6 or later. Until then take out ChaCha20-Poly1305,
+        and with it the CBC ciphers or the MACs that end in -etm@openssh.com.""",
     references=("CVE-2023-48795", "https://terrapin-attack.com"),
     label="Terrapin",
     weaknesses=("terrapin",),
@@ -66,18 +58,12 @@ NO_STRICT_KEX = FindingType(
     severity="low",
     deviation="yes",
     when="the profile requires strict key exchange, the server has none, and `kex.terrapin` does not say so",
-    meaning=(
-        "The server lacks kex-strict-s-v00@openssh.com and its standard name kex-strict-s. What it offers today "
-        "is not open to Terrapin."
-    ),
-    why=(
-        "One line of configuration that switches ChaCha20-Poly1305 on opens it. Strict key exchange has been in "
-        "OpenSSH since 9.6, and most distributions have put it into older releases."
-    ),
-    see=(
-        '`ssh -vv HOST` prints "KEX algorithms", and neither kex-strict-s-v00@openssh.com nor kex-strict-s is '
-        "among them."
-    ),
+    meaning="""The server lacks kex-strict-s-v00@openssh.com and its standard name kex-strict-s. What it offers today
+        is not open to Terrapin.""",
+    why="""One line of configuration that switches ChaCha20-Poly1305 on opens it. Strict key exchange has been in
+        OpenSSH since 9.6, and most distributions have put it into older releases.""",
+    see="""`ssh -vv HOST` prints "KEX algorithms", and neither kex-strict-s-v00@openssh.com nor kex-strict-s is among
+        them.""",
     fix="Update to a server with strict key exchange, OpenSSH 9.6 or later.",
     references=("OpenSSH PROTOCOL 1.9", "CVE-2023-48795", "https://terrapin-attack.com"),
     label="no strict key exchange",

@@ -25,11 +25,9 @@ SIGNATURE_UNLISTED = FindingType(
     severity="low",
     deviation="yes",
     when="the server says in server-sig-algs that it accepts signatures that the profile does not",
-    meaning=(
-        "In its extensions the server lists the signature algorithms that it accepts of users' keys, and the "
-        "profile forbids one of them or does not list it. OpenSSH before 9.6 lists all that it was compiled with, "
-        "so there the list counts as not observed."
-    ),
+    meaning="""In its extensions the server lists the signature algorithms that it accepts of users' keys, and the
+        profile forbids one of them or does not list it. OpenSSH before 9.6 lists all that it was compiled with, so
+        there the list counts as not observed.""",
     why="A user's key that signs in a weak way is as good as that way.",
     see='`ssh -vv HOST` prints "kex_ext_info_client_parse: server-sig-algs" or the like.',
     fix="`PubkeyAcceptedAlgorithms` in sshd_config (OpenSSH 8.5 or later), once no user's key needs the others.",
@@ -41,19 +39,13 @@ SIGNATURE_WEAK = FindingType(
     id="authentication.signature_weak",
     title="Users' keys may sign over SHA-1",
     severity="low",
-    when=(
-        "the server says in server-sig-algs that it accepts signatures over SHA-1, such as ssh-rsa, and no rule "
-        "of the profile says so already"
-    ),
-    meaning=(
-        "In its extensions the server lists the signature algorithms that it accepts of users' keys, and some of "
-        "them are over SHA-1. OpenSSH before 9.6 lists all that it was compiled with, so there the list counts as "
-        "not observed."
-    ),
-    why=(
-        "Collisions of SHA-1 can be made. No attack on a login by them is known, but every current client signs "
-        "with SHA-2."
-    ),
+    when="""the server says in server-sig-algs that it accepts signatures over SHA-1, such as ssh-rsa, and no rule of
+        the profile says so already""",
+    meaning="""In its extensions the server lists the signature algorithms that it accepts of users' keys, and some of
+        them are over SHA-1. OpenSSH before 9.6 lists all that it was compiled with, so there the list counts as not
+        observed.""",
+    why="""Collisions of SHA-1 can be made. No attack on a login by them is known, but every current client signs with
+        SHA-2.""",
     see='`ssh -vv HOST` prints "kex_ext_info_client_parse: server-sig-algs" or the like.',
     fix="`PubkeyAcceptedAlgorithms -ssh-rsa` in sshd_config, once no user has a client older than OpenSSH 7.2.",
     references=("RFC 8332 section 3.3", "OpenSSH 8.8 release notes"),

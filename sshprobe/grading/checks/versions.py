@@ -22,22 +22,15 @@ VERSION_HINT = FindingType(
     id="protocol.version_hint",
     title="A hint: this version is known for a weakness",
     severity="note",
-    when=(
-        "the version in the identification is one with a known weakness, and no package revision says that it was fixed"
-    ),
-    meaning=(
-        "The identification names a release that has a known weakness. It is a hint: nothing was tried, and no "
-        "byte that was seen proves it."
-    ),
-    why=(
-        "Distributions fix without raising the version. Where the comment names a package of Debian, Raspbian or "
-        "Ubuntu whose fixed revision is known, that decides; Red Hat and others show none. So it costs no point, "
-        "no letter and no compliance."
-    ),
-    see=(
-        "On the host: `dpkg -l openssh-server` or `rpm -q --changelog openssh-server | grep CVE`, against the "
-        "advisory of the distributor."
-    ),
+    when="""the version in the identification is one with a known weakness, and no package revision says that it was
+        fixed""",
+    meaning="""The identification names a release that has a known weakness. It is a hint: nothing was tried, and no
+        byte that was seen proves it.""",
+    why="""Distributions fix without raising the version. Where the comment names a package of Debian, Raspbian or
+        Ubuntu whose fixed revision is known, that decides; Red Hat and others show none. So it costs no point, no
+        letter and no compliance.""",
+    see="""On the host: `dpkg -l openssh-server` or `rpm -q --changelog openssh-server | grep CVE`, against the
+        advisory of the distributor.""",
     fix="Update the package. If it is up to date and the distributor says that it is fixed, nothing need be done.",
     references=("https://security-tracker.debian.org", "https://ubuntu.com/security/cves"),
 )

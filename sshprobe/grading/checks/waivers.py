@@ -29,10 +29,8 @@ WAIVER_EXPIRED = FindingType(
     title="A waiver that holds no more",
     severity="low",
     when="a waiver of the profile for this host ran out, and what it covered was found",
-    meaning=(
-        "The profile waives a finding of this host, but the host was seen after the last day of the waiver, or "
-        "the record does not say when. What was waived counts again."
-    ),
+    meaning="""The profile waives a finding of this host, but the host was seen after the last day of the waiver, or
+        the record does not say when. What was waived counts again.""",
     why="A waiver is a promise to look again. Who renews it should know why; most often it was forgotten.",
     see="`sshprobe profiles check FILE` names the waivers that ran out.",
     fix="Fix what was waived, or give the waiver a new day and its reason.",
