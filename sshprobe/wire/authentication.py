@@ -21,14 +21,11 @@ class MethodsRequest:
     """
 
     def __init__(self, user: bytes, *, at_once: bool) -> None:
-        self._none_request = msg.userauth_none_request(user)
-        self._at_once = at_once
+        service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
+        self.payloads = (service_request, none_request) if at_once else (service_request,)
+        """The payloads that follow our NEWKEYS."""
+        self._after_accept = None if at_once else none_request
         self._received = 0
-
-    def payloads(self) -> tuple[bytes, ...]:
-        """Return the payloads that follow our NEWKEYS."""
-        service_request = msg.service_request(b"ssh-userauth")
-        return (service_request, self._none_request) if self._at_once else (service_request,)
 
     def receive(self, payload: bytes, sequence: int, *, expected: bool) -> tuple[Event | None, bytes | None]:
         """Read a packet of the server. Return its event and the payload that answers it, None where there is none.
@@ -45,7 +42,7 @@ class MethodsRequest:
             case msg.EXT_INFO:
                 return ExtensionsReceived(msg.ExtInfo.parse(payload).extensions), None
             case msg.SERVICE_ACCEPT:
-                return None, None if self._at_once else self._none_request
+                return None, self._after_accept
             case msg.USERAUTH_FAILURE:
                 return AuthenticationFailed(msg.UserauthFailure.parse(payload).methods), None
             case msg.USERAUTH_SUCCESS:

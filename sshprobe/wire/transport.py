@@ -74,12 +74,6 @@ class ClientTransport(PacketStream):
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
-    def _following(self, call: str) -> State:
-        row = TRANSITIONS[self.state]
-        if call not in row:
-            raise LocalProtocolError(states.CALLS[call])
-        return row[call]
-
     @property
     def can_encrypt(self) -> bool:
         """True once the host key is known, if the key exchange gave keys to encrypt with."""
@@ -95,7 +89,9 @@ class ClientTransport(PacketStream):
 
         Raises `LocalProtocolError` if the state does not allow it.
         """
-        self.state = self._following(states.PROPOSE)
+        if states.PROPOSE not in TRANSITIONS[self.state]:
+            raise LocalProtocolError(states.CALLS[states.PROPOSE])
+        self.state = TRANSITIONS[self.state][states.PROPOSE]
         self._send(self._handshake.propose())
 
     def start_key_exchange(
@@ -117,10 +113,12 @@ class ClientTransport(PacketStream):
         Raises `LocalProtocolError` if the state does not allow it, for a method that we do not speak, and for
         algorithms that differ from `negotiated`.
         """
-        following = self._following(states.START if expected is None else states.START_EARLY)
+        call = states.START if expected is None else states.START_EARLY
+        if call not in TRANSITIONS[self.state]:
+            raise LocalProtocolError(states.CALLS[call])
         kexinit = self._handshake.choose(kex, host_key_algorithm, suite, request, expected)
-        self.state = following
-        if following is _AGREED:
+        self.state = TRANSITIONS[self.state][call]
+        if self.state is _AGREED:
             self._agree()
             if self.state is _BREACH:
                 return  # nothing is sent to a server that breaks the rules it asks for
@@ -145,22 +143,21 @@ class ClientTransport(PacketStream):
         `at_once`: send it along with the service request, not after SERVICE_ACCEPT. `alone`: send NEWKEYS only, and
         the rest by `continue_authentication`. Raises `LocalProtocolError` unless `can_encrypt`.
         """
-        following = self._following(states.REQUEST_METHODS)
-        if self._handshake.keys is None:
+        if states.REQUEST_METHODS not in TRANSITIONS[self.state] or self._handshake.keys is None:
             raise LocalProtocolError(states.CALLS[states.REQUEST_METHODS])
         self._request = MethodsRequest(user, at_once=at_once)
         self._send(byte(msg.NEWKEYS))
         self._writer = self._make_packet_writer(*self._handshake.keys)
         if self._handshake.strict:
             self._sent = 0
-        self.state = following
+        self.state = TRANSITIONS[self.state][states.REQUEST_METHODS]
         if not alone:
             self.continue_authentication()
 
     def continue_authentication(self) -> None:
         """Send what follows our NEWKEYS."""
         if self.state in _BEFORE_SERVICE:
-            self._send(*self._request.payloads())
+            self._send(*self._request.payloads)
 
     def disconnect(self, description: bytes) -> None:
         """Send DISCONNECT with reason 11 (by application), in clear unless we encrypt, and close.
