@@ -1,14 +1,16 @@
 """SSH transport, sans-IO: bytes in, events out.
 
-Start reading at `sshprobe.wire.transport`, whose docstring tells how a connection runs. Each other module is one
-concept of RFC 4251 to 4254:
+Start reading at `sshprobe.wire.transport`. Each module is one concept of RFC 4251 to 4254:
 
-    codec           the data types                          identification  the first line, and those before it
-    messages        payloads as values                      framing         packets before NEWKEYS
-    client_kexinit  our KEXINIT                             suites          which ciphers to agree on
-    kex/            the key exchange methods                key_derivation  from the secret to keys
-    public_keys     what keys and certificates hold         ciphers         packets after NEWKEYS
-    host_keys       public key blobs, read                  certificates    OpenSSH certificates, read
-    signatures      proofs                                  schemes         RSA, DSA, ECDSA, EdDSA
-    host_key_proof  the exchange hash and its signature     limits, errors  what is refused, and how
+    transport       one connection: calls and events        states          its states and transitions, a table
+    packet_stream   bytes, packets, sequence numbers        handshake       one key exchange
+    authentication  one "none" request                      kex/            the key exchange methods
+    codec           the data types                          identification  the first line, and lines before it
+    messages        payloads as values                      client_kexinit  our KEXINIT, and negotiation
+    framing         packets before NEWKEYS                  ciphers         packets after NEWKEYS
+    suites          ciphers and MACs to choose from         key_derivation  from the shared secret to keys
+    public_keys     contents of keys and certificates       host_keys       public key blobs
+    certificates    OpenSSH certificates                    host_key_proof  exchange hash and signature
+    signatures      signature blobs                         schemes         RSA, DSA, ECDSA, EdDSA
+    events          what the server did                     limits, errors  what is refused
 """

@@ -1,7 +1,7 @@
-"""OpenSSH certificates: the fields that a `*-cert-v01@openssh.com` key has after the key itself.
+"""OpenSSH certificates: the fields of a `*-cert-v01@openssh.com` blob after the public key.
 
-Sources: OpenSSH's PROTOCOL.certkeys, and draft-miller-ssh-cert, which writes down the same format. All text is
-left as the bytes that were sent: a CA may put anything into a key ID.
+Sources: OpenSSH's PROTOCOL.certkeys, and draft-miller-ssh-cert with the same format. Text stays bytes as sent, because
+a CA may put anything into a key ID.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from sshprobe.wire.errors import LimitExceeded
 from sshprobe.wire.public_keys import Certificate, HostKey
 
 PRINCIPALS = 256
-"""Principals in one certificate: OpenSSH's own limit (SSHKEY_CERT_MAX_PRINCIPALS)."""
+"""The most principals in one certificate: OpenSSH's own limit (SSHKEY_CERT_MAX_PRINCIPALS)."""
 
 OPTIONS = 256
-"""Critical options, or extensions, in one certificate. OpenSSH defines fewer than ten of either."""
+"""The most critical options, and the most extensions, in one certificate. OpenSSH defines fewer than ten of each."""
 
 _WHAT = "certificate"
 
@@ -24,10 +24,11 @@ _WHAT = "certificate"
 def read_certificate(
     reader: Reader, blob: bytes, nonce: bytes, parse_ca_key: Callable[[bytes], HostKey]
 ) -> Certificate:
-    """Read what follows the public key in `blob`, to the end of it.
+    """Read the fields after the public key in `blob`, up to its end.
 
-    `reader` stands behind the public key. Raises `RemoteProtocolError` where the certificate, its CA key or the
-    name in its signature is malformed, `LimitExceeded` past `PRINCIPALS` or `OPTIONS`.
+    `reader` is at the first of them, `nonce` comes before the key. `parse_ca_key` reads the CA's public key blob.
+    Raises `RemoteProtocolError` if the certificate, its CA key or the name in its signature is malformed, and
+    `LimitExceeded` past `PRINCIPALS` or `OPTIONS`.
     """
     serial = reader.uint64("serial")
     kind = reader.uint32("type")

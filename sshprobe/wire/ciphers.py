@@ -1,4 +1,4 @@
-"""Packets after NEWKEYS: the ciphers and MACs we can speak, enough to read one answer from any server in use.
+"""Packets after NEWKEYS: ciphers and MACs, enough to read one answer from any server in use.
 
 Four framings (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5 and PROTOCOL.chacha20poly1305):
 
@@ -7,7 +7,7 @@ Four framings (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5 and PROTOCOL.c
     AES-GCM: the length is in clear and authenticated
     ChaCha20-Poly1305: the length has a cipher key of its own
 
-A name that is not here is not a defect: such a server is asked by asyncssh (`sshprobe.probe.fallback`).
+A server that offers no name of ours is probed through asyncssh (`sshprobe.probe.fallback`).
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ BAD_MAC = "a packet with a wrong MAC"
 
 
 def make_packet_reader(cipher: str, mac: str, keys: DirectionKeys) -> PacketReader:
-    """Return the reader of packets encrypted with `cipher` and, if that is no AEAD, `mac`."""
+    """Return the reader of packets encrypted with `cipher` and, unless that is an AEAD, `mac`."""
     return _make(cipher, mac, keys, encrypting=False)
 
 
 def make_packet_writer(cipher: str, mac: str, keys: DirectionKeys) -> PacketWriter:
-    """Return the writer of packets encrypted with `cipher` and, if that is no AEAD, `mac`."""
+    """Return the writer of packets encrypted with `cipher` and, unless that is an AEAD, `mac`."""
     return _make(cipher, mac, keys, encrypting=True)
 
 
@@ -59,7 +59,7 @@ def _make(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> _F
 
 
 class _Tag:
-    """An HMAC over the sequence number and a packet."""
+    """The HMAC over the sequence number and a packet."""
 
     __slots__ = ("_key", "spec")
 
@@ -73,7 +73,7 @@ class _Tag:
 
 
 class _EncryptAndMac:
-    """RFC 4253 section 6.4: the MAC is over the packet before encryption."""
+    """RFC 4253 section 6.4: the MAC covers the packet before encryption."""
 
     __slots__ = ("_block", "_context", "_head", "_lengths", "_tag")
 
@@ -110,7 +110,7 @@ class _EncryptAndMac:
 
 
 class _EncryptThenMac:
-    """OpenSSH PROTOCOL 1.5: the length in clear, the MAC over it and the encrypted rest."""
+    """OpenSSH PROTOCOL 1.5: the length is in clear, the MAC covers it and the encrypted rest."""
 
     __slots__ = ("_block", "_context", "_lengths", "_tag")
 
@@ -143,7 +143,7 @@ class _EncryptThenMac:
 
 
 class _Gcm:
-    """RFC 5647 section 7 as OpenSSH names it: a 4-byte fixed part of the nonce and an 8-byte counter."""
+    """RFC 5647 section 7 under OpenSSH's names: the nonce is 4 fixed bytes and an 8-byte counter."""
 
     __slots__ = ("_aead", "_counter", "_fixed")
 
@@ -223,7 +223,7 @@ class _ChaCha:
 
 
 def _chacha20(key: bytes) -> Callable[[int, int], CipherContext]:
-    """Return a maker of ChaCha20 streams: the original layout, 64-bit little-endian counter, 64-bit nonce."""
+    """Return a function that makes streams of the original ChaCha20: 64-bit little-endian counter, 64-bit nonce."""
 
     def stream(counter: int, sequence: int) -> CipherContext:
         nonce = counter.to_bytes(8, "little") + sequence.to_bytes(8, "big")

@@ -1,7 +1,8 @@
-"""Our KEXINIT: one method, one host key algorithm, one cipher and MAC a direction. Nothing is left to negotiate.
+"""The client's KEXINIT.
 
-Some servers send their KEXINIT only after ours (RFC 4253 section 7: each side sends). To them goes one with all that we
-speak, and `negotiate` says what both sides agree on.
+`narrow_kexinit` names one method, one host key algorithm, and one cipher and MAC for each direction, so nothing is left
+to negotiate. Some servers send their KEXINIT only after ours (RFC 4253 section 7: each side sends). They get
+`broad_kexinit`, which names all that we speak, and `negotiate` returns what both sides agree on.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sshprobe.wire.messages import EXT_INFO_CLIENT, KEXINIT, NAME_LISTS, STRICT_
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
 
 Firsts = tuple[bytes, ...]
-"""A name-list with the first of a server's names, or none."""
+"""A name-list with the first of a server's names, or an empty one."""
 
 _HOST_KEYS = (
     b"rsa-sha2-512",
@@ -30,7 +31,7 @@ _HOST_KEYS = (
     b"ssh-rsa",
     b"ssh-dss",
 )
-"""What can be verified, and has no certificate around it: a server with certificates has these too."""
+"""Host key algorithms that we can verify, without certificates: a server with a certificate has the plain key too."""
 
 _NO_LINE_END = bytes.maketrans(b"\r\n", b"\0\1")
 
@@ -40,7 +41,7 @@ _negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
 def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
     """Return the payload of the KEXINIT that answers the one of `server`.
 
-    With `suite` None nothing encrypted can follow: the server's own first choices are named, and never used.
+    With `suite` None nothing encrypted can follow: it names the server's own first choices, and they are never used.
     """
     return (
         bytes((KEXINIT,))
@@ -60,7 +61,7 @@ def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None
 
 
 def offers(server: KexInit, ours: bytes, expected: KexInit) -> bool:
-    """Return whether `server` offers all that `ours` names, a KEXINIT that answers the one of `expected`."""
+    """Return whether `server` offers all that our KEXINIT names. `ours`: its payload, which answers `expected`."""
     if _negotiated(server) == _negotiated(expected):
         return True
     named = _negotiated(KexInit.parse(ours))
@@ -68,19 +69,19 @@ def offers(server: KexInit, ours: bytes, expected: KexInit) -> bool:
 
 
 class NegotiatedAlgorithms(msgspec.Struct, frozen=True):
-    """What both sides agree on after `broad_kexinit`."""
+    """The algorithms that both sides agree on after `broad_kexinit`."""
 
     kex: str
     host_key_algorithm: str
     suite: Suite | None
-    """None where the compression is not "none": then nothing encrypted can follow."""
+    """None if the compression is not "none": then nothing encrypted can follow."""
 
 
 def broad_kexinit() -> bytes:
-    """Return the payload of a KEXINIT that names all we speak, for a server whose lists are not known.
+    """Return the payload of a KEXINIT that names all that we speak, for a server whose lists are not known.
 
-    There is no line end in it: a server that has thrown our identification away still waits for a line, and would take
-    what stands before one for it. Then it would answer, and nothing would come of that.
+    It contains no line end. A server that has dropped our identification still waits for a line, and would read the
+    KEXINIT up to a line end as our identification.
     """
     return bytes((KEXINIT,)) + os.urandom(16).translate(_NO_LINE_END) + _broad().encode()[17:]
 
@@ -91,13 +92,13 @@ def broad_guess() -> tuple[bytes, bytes]:
 
 
 def negotiate(server: KexInit) -> NegotiatedAlgorithms | None:
-    """Return what `broad_kexinit` and the KEXINIT of `server` agree on (RFC 4253 section 7.1); None: not on everything.
+    """Return what `broad_kexinit` and the KEXINIT of `server` lead to (RFC 4253 section 7.1).
 
-    Each time it is the first of our names that the server has too. An AEAD needs no MAC.
+    Each algorithm is the first of our names that the server offers too. None if one is missing; an AEAD needs no MAC.
     """
     ours = [_first_common(*lists) for lists in zip(_negotiated(_broad()), _negotiated(server), strict=True)]
     kex, host_key, cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = ours
-    if kex not in METHODS:  # nothing, or a marker: the client's have no business in a server's list
+    if kex not in METHODS:  # none in common, or a marker of the client that the server sent
         return None
     if not (kex and host_key and cipher_out and cipher_in and compression_out and compression_in):
         return None
@@ -129,7 +130,7 @@ def _broad() -> KexInit:
     )
 
 
-@lru_cache(maxsize=256)  # ours answer the same lists again and again
+@lru_cache(maxsize=256)  # the servers of a fleet offer few different lists
 def _after_cookie(
     kex: str,
     host_key: str,
@@ -144,7 +145,7 @@ def _after_cookie(
     if suite is not None:
         encryption_out = (suite.encryption_client_to_server.encode(),)
         encryption_in = (suite.encryption_server_to_client.encode(),)
-        # "" goes with an AEAD where the server offers no MAC of ours: what it offers first then.
+        # "" is for an AEAD of a server that offers none of our MACs: then its first MAC is named.
         mac_out = (suite.mac_client_to_server.encode(),) if suite.mac_client_to_server else mac_out
         mac_in = (suite.mac_server_to_client.encode(),) if suite.mac_server_to_client else mac_in
         compression_out = compression_in = (b"none",)

@@ -1,7 +1,7 @@
 """The data types of RFC 4251 section 5, read and written.
 
-A `Reader` walks over one payload and never past its end: a length that claims more than is there raises
-`RemoteProtocolError` and allocates nothing.
+A `Reader` never reads past the end of its data: a length that is too large raises `RemoteProtocolError` and allocates
+nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Reader:
     `what` names the data in error messages: "KEXINIT", "host key".
     """
 
-    # Everything a server sends goes through here, so each step is one call, and one to `struct` where it needs it.
+    # Hot path: every field of every message is read here, so each method is one call, plus one of `struct`.
 
     __slots__ = ("_data", "_size", "_what", "at")
 
@@ -35,14 +35,14 @@ class Reader:
 
     @property
     def remaining(self) -> int:
-        """Bytes not yet read."""
+        """The number of bytes that have not been read."""
         return self._size - self.at
 
     def _ends_within(self, field: str) -> RemoteProtocolError:
         return RemoteProtocolError(f"{self._what} ends within {field}")
 
     def take(self, count: int, field: str) -> bytes:
-        """Read `count` bytes as they are."""
+        """Read `count` bytes."""
         start = self.at
         end = start + count
         if end > self._size:
@@ -71,7 +71,7 @@ class Reader:
         return int(_UINT64.unpack(self.take(8, field))[0])
 
     def string(self, field: str) -> bytes:
-        """Read a string: a length and as many bytes."""
+        """Read a string: a length and that many bytes."""
         start = self.at + 4
         if start > self._size:
             raise self._ends_within(field)
@@ -82,15 +82,15 @@ class Reader:
         return self._data[start:end]
 
     def mpint(self, field: str) -> int:
-        """Read a multiple precision integer. Non-minimal encodings are accepted, as OpenSSH does not send them."""
+        """Read a multiple precision integer, also in more bytes than it needs."""
         return int.from_bytes(self.string(field), "big", signed=True)
 
     def name_list(self, field: str) -> tuple[bytes, ...]:
-        """Read a name-list as it stands: duplicates and empty names are kept, because the server sent them."""
+        """Read a name-list as the server sent it, with duplicates and empty names."""
         return split_names(self.string(field), f"{field} of {self._what}")
 
     def rest(self) -> bytes:
-        """Read all that is left."""
+        """Read all bytes that are left."""
         start, self.at = self.at, self._size
         return self._data[start:]
 

@@ -1,23 +1,23 @@
-"""Two kinds of error: we misused the machine, or the peer broke the protocol.
+"""Two kinds of error: a mistake of the caller, and a server that breaks the protocol.
 
-`LocalProtocolError` is a bug in the caller. `RemoteProtocolError` is an answer about the server: its text is one
-line for people and holds no byte from the wire, so it can be put in a record as it is.
+The text of a `RemoteProtocolError` is one line for people. It contains no byte from the wire, so it can be written into
+a record as it is.
 """
 
 from __future__ import annotations
 
 
 class ProtocolError(Exception):
-    """Base of both kinds."""
+    """The base class of both kinds."""
 
 
 class LocalProtocolError(ProtocolError):
-    """The caller asked for something that cannot be done in this state."""
+    """A call that the state does not allow, or an invalid argument: a bug in the caller."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent something that breaks the protocol, or more than we are willing to read."""
+    """The server broke the protocol or exceeded a limit."""
 
 
 class LimitExceeded(RemoteProtocolError):
-    """The peer sent more than a limit in `sshprobe.wire.limits` allows."""
+    """The server sent more than a limit in `sshprobe.wire.limits` allows."""

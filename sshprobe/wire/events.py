@@ -1,4 +1,4 @@
-"""What a `ClientTransport` reports. All bytes are as sent by the server: nothing here is safe to print."""
+"""The events of a `ClientTransport`. All bytes are as the server sent them, so none of them is safe to print."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sshprobe.wire.public_keys import HostKey
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Base of all events."""
+    """The base class of all events."""
 
 
 class LineReceived(Event, frozen=True):
@@ -20,19 +20,19 @@ class LineReceived(Event, frozen=True):
 
 
 class IdentificationReceived(Event, frozen=True):
-    """The server's identification. Nothing more comes of a server whose `speaks_2` is false."""
+    """The server's identification. If its `speaks_2` is false, no event follows."""
 
     identification: Identification
 
 
 class KexInitReceived(Event, frozen=True):
-    """The server's KEXINIT. The transport now waits for `start_key_exchange` or `disconnect`, unless it has started."""
+    """The server's KEXINIT. The transport waits for `start_key_exchange` or `disconnect`, unless it has started."""
 
     kexinit: KexInit
 
 
 class GroupReceived(Event, frozen=True):
-    """The group of a group exchange. `fault` says why it is not used, where it is not: the connection is over then."""
+    """The group of a group exchange. `fault`: the reason why it is not used, else None. No event follows a fault."""
 
     modulus: int
     generator: int
@@ -43,9 +43,9 @@ class GroupReceived(Event, frozen=True):
 
 
 class HostKeyReceived(Event, frozen=True):
-    """The server's host key, and whether its signature over the exchange hash proves that it holds it.
+    """The server's host key, and whether its signature over the exchange hash proves that it has the private key.
 
-    `signature_verified` is None where that cannot be told: a key exchange or a key type that we cannot compute.
+    `signature_verified` is None if we cannot verify it: a key exchange or a key type that we do not compute.
     """
 
     host_key: HostKey
@@ -53,11 +53,11 @@ class HostKeyReceived(Event, frozen=True):
     signature_algorithm: str
     kex_algorithm: str
     hashed_otherwise: str | None = None
-    """Where the signature is right over an exchange hash that is not quite that of the RFC: what it has in it."""
+    """If the signature is right only over an exchange hash that deviates from the RFC: the deviation, for people."""
 
 
 class NewKeysReceived(Event, frozen=True):
-    """The server's side is encrypted from here on."""
+    """The server encrypts from here on."""
 
 
 class ExtensionsReceived(Event, frozen=True):
@@ -83,13 +83,13 @@ class AuthenticationSucceeded(Event, frozen=True):
 
 
 class DisconnectReceived(Event, frozen=True):
-    """The server ended the conversation and said so."""
+    """The server sent DISCONNECT. `code`: the reason (RFC 4253 section 11.1)."""
 
     code: int
     description: bytes
 
 
 class ConnectionClosed(Event, frozen=True):
-    """No more bytes come. `leftover` is what did not make a whole line or packet."""
+    """The server closed its side. `leftover`: received bytes that are not a whole line or packet."""
 
     leftover: bytes

@@ -27,27 +27,33 @@ _HEAD = struct.Struct(">IB")  # packet_length, padding_length
 
 
 class PacketReader(Protocol):
-    """Reads packets."""
+    """Reads packets off a buffer."""
 
     def read(self, buffer: bytearray, sequence: int) -> bytes | None:
-        """Take one packet off the front of `buffer` and return its payload; None if it is not whole yet."""
+        """Take one packet off the front of `buffer` and return its payload, None if it is not complete.
+
+        `sequence`: the packet's number, modulo 2**32. Raises `RemoteProtocolError` for a bad packet or MAC.
+        """
 
 
 class PacketWriter(Protocol):
-    """Writes packets."""
+    """Makes packets."""
 
     def write(self, payload: bytes, sequence: int) -> bytes:
-        """Return the packet that carries `payload`."""
+        """Return the packet that carries `payload`. `sequence`: its number, modulo 2**32."""
 
 
 def packet_lengths(block: int, *, counted: int) -> range:
-    """Return what packet_length may be where `block` is the block size, which counts `counted` bytes before it."""
-    least = 1 + 1 + MINIMUM_PADDING
-    return range(least + -(counted + least) % block, PACKET_LENGTH + 1, block)
+    """Return the values that packet_length may have. All numbers are bytes.
+
+    `block`: the block size. `counted`: 4 if packet_length itself is part of the first block, else 0.
+    """
+    minimum = 1 + 1 + MINIMUM_PADDING
+    return range(minimum + -(counted + minimum) % block, PACKET_LENGTH + 1, block)
 
 
 def bad_length(length: int) -> RemoteProtocolError:
-    """Return the error of a packet_length that is not one of `packet_lengths`."""
+    """Return the error for a packet_length that is not one of `packet_lengths`."""
     if length > PACKET_LENGTH:
         return LimitExceeded(f"a packet of {length} bytes; at most {PACKET_LENGTH} are read")
     if length < 1 + 1 + MINIMUM_PADDING:
@@ -56,7 +62,7 @@ def bad_length(length: int) -> RemoteProtocolError:
 
 
 def strip_padding(body: bytes) -> bytes:
-    """Return the payload of `body`, which is padding_length, payload and padding."""
+    """Return the payload of `body`: padding_length, payload and padding. Raises `RemoteProtocolError`."""
     padding = body[0]
     if padding < MINIMUM_PADDING:
         raise RemoteProtocolError(f"padding_length {padding} is below {MINIMUM_PADDING}")
@@ -69,7 +75,7 @@ def strip_padding(body: bytes) -> bytes:
 def packet(payload: bytes, block: int, *, counted: int, fill: Callable[[int], bytes] = os.urandom) -> bytes:
     """Return the packet that carries `payload`, without MAC, in the fewest whole blocks.
 
-    `counted`: bytes of packet_length, 4 or 0, that the block size counts. `fill` makes so many bytes of padding.
+    `block` and `counted`: see `packet_lengths`. `fill`: returns a number of bytes of padding.
     """
     length = 1 + len(payload) + MINIMUM_PADDING
     more = -(counted + length) % block
@@ -103,8 +109,8 @@ class PlainPacketReader:
 class PlainPacketWriter:
     """Packets without encryption.
 
-    Padding should be random (section 6) so that no cipher meets text that is known. Here there is none to meet it, and
-    we send zeros, as OpenSSH does before NEWKEYS.
+    Padding should be random (section 6), so that a cipher does not encrypt known text. Without a cipher we send zeros,
+    as OpenSSH does before NEWKEYS.
     """
 
     __slots__ = ()

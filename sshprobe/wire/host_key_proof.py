@@ -1,6 +1,6 @@
-"""Does the server's reply prove that it holds the host key in it: the exchange hash and the signature over it.
+"""The proof that the server has the private key of its host key: a signature over the exchange hash.
 
-RFC 4253 section 8: the hash is over both identifications, both KEXINITs, and what the method adds.
+RFC 4253 section 8: the hash covers both identifications, both KEXINITs and the fields of the method.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from sshprobe.wire.signatures import verify
 
 
 class Proof(msgspec.Struct, frozen=True):
-    """What a reply shows."""
+    """A host key, and the result of verifying the signature of its reply."""
 
     host_key: HostKey
     verified: bool | None
-    """As of `signatures.verify`; None too where we cannot compute the shared secret."""
+    """The result of `signatures.verify`, or None if we cannot compute the shared secret."""
     secrets: Secrets | None
-    """What keys are derived from, by the exchange hash that was signed."""
+    """The input of key derivation, with the exchange hash that was signed; None if we cannot compute it."""
     hashed_otherwise: str | None = None
     """See `HostKeyReceived`."""
 
 
 def prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> Proof:
-    """Check the signature in `reply`, for the host key `algorithm` that was negotiated.
+    """Verify the signature in `reply`, a reply to `kex`, for the negotiated host key `algorithm`.
 
-    `transcript` is what the exchange hash begins with: V_C, V_S, I_C and I_S as strings. Raises `RemoteProtocolError`
-    for a malformed key, and `OtherHostKey` for one of another type than was asked for.
+    `transcript`: the first fields of the exchange hash, V_C, V_S, I_C and I_S, as strings. Raises `RemoteProtocolError`
+    for a malformed key, and `OtherHostKey` for a key of another type than negotiated.
     """
     host_key = _parse(algorithm, reply.host_key)
     if reply.secret is None:
@@ -66,7 +66,7 @@ def _parse(algorithm: str, blob: bytes) -> HostKey:
     return host_key
 
 
-@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
+@lru_cache(maxsize=256)  # the servers of a fleet send few different ones
 def strings(ours: bytes, theirs: bytes) -> bytes:
     """Return the first two fields of the exchange hash, V_C and V_S."""
     return string(ours) + string(theirs)

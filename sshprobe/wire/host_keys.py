@@ -1,8 +1,8 @@
-"""Host key blobs: which type, how many bits, which fingerprint, and what a verifier needs.
+"""Host key blobs: their type, bits, fingerprint, and the numbers and octets that a verifier needs.
 
 Formats: RFC 4253 section 6.6 (RSA, DSA), RFC 5656 section 3.1 (ECDSA), RFC 8709 section 4 (Ed25519, Ed448),
-OpenSSH's PROTOCOL.u2f (keys that live in a security key) and PROTOCOL.certkeys (certificates). Only the form is
-checked here, with nothing but integers and lengths; `sshprobe.wire.signatures` does the cryptography.
+OpenSSH's PROTOCOL.u2f (keys in a security key) and PROTOCOL.certkeys (certificates). This module checks the form only,
+with integers and lengths; `sshprobe.wire.signatures` does the cryptography.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from sshprobe.wire.public_keys import (
 )
 
 _OF_NUMBERS = (RSAParameters, DSAParameters)
-"""Kinds of keys that can be written in more than one way: numbers may begin with needless zeros."""
+"""Keys that can be encoded in more than one way: their numbers may have leading zeros."""
 
 
 class OtherHostKey(RemoteProtocolError):
-    """The peer showed a host key of another type than was negotiated (RFC 4253 section 7.1). `host_key` is that key."""
+    """The server sent a host key of another type than negotiated (RFC 4253 section 7.1). `host_key` is that key."""
 
     def __init__(self, host_key: HostKey) -> None:
         self.host_key = host_key
@@ -39,16 +39,16 @@ class OtherHostKey(RemoteProtocolError):
 def parse_host_key(blob: bytes) -> HostKey:
     """Read a public key blob, with or without a certificate.
 
-    A type that we do not know is kept without bits and parameters. Raises `RemoteProtocolError` where a type that
-    we do know is malformed: truncated, too long, a number that is not positive, a curve that is not its type's.
+    A key of an unknown type has no bits and no parameters. Raises `RemoteProtocolError` for a malformed key of a known
+    type: truncated, too long, a number that is not positive, a curve that does not belong to its type.
     """
     return _parse(blob, "host key")
 
 
 def parse_unknown_host_key(blob: bytes, algorithm_name: str) -> HostKey:
-    """Keep the blob of a host key algorithm that we do not know, under the name it was asked for by.
+    """Return the key in `blob` for a host key algorithm that we do not know.
 
-    Most blobs begin with their type's name; some formats (DER of the old x509v3 drafts) do not.
+    Most blobs begin with the name of their type. Others (DER of the old x509v3 drafts) get `algorithm_name`.
     """
     try:
         return parse_host_key(blob)
@@ -57,18 +57,18 @@ def parse_unknown_host_key(blob: bytes, algorithm_name: str) -> HostKey:
         return HostKey(_printable(name), name, None, blob, blob, None)
 
 
-@lru_cache(maxsize=256)  # each connection asks for a few; names that no one knows come from servers, so bounded
+@lru_cache(maxsize=256)  # each connection looks a few up; bounded, because servers make names up
 def host_key_family(algorithm_name: str) -> str:
-    """Return the one name for all the host key algorithms that use the same key.
+    """Return one name for all host key algorithms that use the same key.
 
-    The family of "rsa-sha2-512" is "ssh-rsa" (RFC 8332 section 3), that of a name that we do not know is itself.
+    The family of "rsa-sha2-512" is "ssh-rsa" (RFC 8332 section 3), the family of an unknown name is the name itself.
     """
     return _FAMILIES.get(algorithm_name, algorithm_name)
 
 
 @lru_cache(maxsize=256)
 def expected_blob_type(algorithm_name: str) -> str | None:
-    """Return the type that the key blob of a negotiated algorithm must name; None if we do not know the algorithm."""
+    """Return the type that the key blob of a negotiated algorithm must name, None for an unknown algorithm."""
     family = host_key_family(algorithm_name)
     name = family.encode("ascii", "backslashreplace")
     return family if name in _READERS or name in _CERTIFICATES else None
@@ -99,11 +99,11 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
 
 
 def _shortest(type_name: bytes, parameters: Parameters, blob: bytes) -> bytes:
-    """Return the blob of an RSA or DSA key as OpenSSH writes it; `blob` for other keys, which have no numbers."""
+    """Return the blob of an RSA or DSA key as OpenSSH writes it, without leading zeros; of other keys `blob`."""
     if type(parameters) is RSAParameters:
         e, n = parameters.e, parameters.n
         if len(blob) == len(type_name) + e.bit_length() // 8 + n.bit_length() // 8 + 14:
-            return blob  # three lengths, and each number in as few bytes as hold it and its sign
+            return blob  # three lengths, and each number in the fewest bytes that hold it and its sign
         return string(type_name) + mpint(e) + mpint(n)
     if type(parameters) is DSAParameters:
         return string(type_name) + b"".join(map(mpint, (parameters.p, parameters.q, parameters.g, parameters.y)))
@@ -116,7 +116,7 @@ def _parse_ca_key(blob: bytes) -> HostKey:
 
 
 def _printable(name: bytes) -> str:
-    """Write an ASCII name with whatever else it holds as \\xNN, and a backslash doubled."""
+    """Return a name in ASCII: other bytes as \\xNN, a backslash doubled."""
     return "".join("\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name)
 
 
@@ -194,7 +194,7 @@ _READERS: dict[bytes, _ParametersReader] = {
     b"sk-ssh-ed25519@openssh.com": _eddsa("Ed25519", 32, 256, in_security_key=True),
     b"sk-ecdsa-sha2-nistp256@openssh.com": _ecdsa("nistp256", 256, in_security_key=True),
 }
-"""How the fields behind the type name (and, in a certificate, the nonce) are read."""
+"""Type to the function that reads the fields after its name (and, in a certificate, after the nonce)."""
 
 _CERTIFICATES: dict[bytes, bytes] = {
     plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in _READERS
@@ -203,7 +203,7 @@ _CERTIFICATES: dict[bytes, bytes] = {
     b"rsa-sha2-512-cert-v01@openssh.com": b"ssh-rsa",
     b"ssh-mldsa44-ed25519-cert": b"ssh-mldsa44-ed25519",
 }
-"""Certificate type to the type of the key inside. The two names for RSA are algorithms that no blob should hold."""
+"""Certificate type to the type of the key inside. The two names for RSA are algorithms that a blob should not name."""
 
 _FAMILIES: dict[str, str] = {
     "rsa-sha2-256": "ssh-rsa",

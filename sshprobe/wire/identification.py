@@ -4,8 +4,8 @@ Grammar, as the RFC has it:
 
     SSH-protoversion-softwareversion SP comments CR LF
 
-What servers in use do beyond it, and we accept: a bare LF (OpenSSH 7.4 and every "1.99"), no comments, an empty
-softwareversion, control bytes and NUL anywhere. What a line before it may not do is begin with "SSH-".
+Servers in use deviate from it, and we accept a bare LF (OpenSSH 7.4 and every "1.99"), no comments, an empty
+softwareversion, and control bytes and NUL anywhere. A line before the identification may not begin with "SSH-".
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from sshprobe.wire.limits import BYTES_BEFORE_IDENTIFICATION, IDENTIFICATION_LIN
 _GRAMMAR = re.compile(rb"SSH-(?P<protocol>[0-9]+\.[0-9]+)-(?P<software>[^ ]*)(?: (?P<comments>.*))?", re.DOTALL)
 
 MALFORMED = "malformed identification"
-"""What the `RemoteProtocolError` of a line that begins with "SSH-" and is none says."""
+"""The error for a line that begins with "SSH-" and does not match the grammar."""
 
 _OURS = re.compile(rb"SSH-2\.0-[!-,.-~]+(?: [ -~]*)?")
-"""What we may send: printable US-ASCII, and no "-" in softwareversion."""
+"""Identifications that we may send: printable US-ASCII, without "-" in softwareversion."""
 
 _DROPPED_BY_SSHD = (re.compile(rb"SSH-2\.0-Probe-"), re.compile(rb".*SSH_Version_Mapper"))
 """sshd closes on these before its KEXINIT ("probed from", "scanned from": compat.c, SSH_BUG_PROBE/SCANNER)."""
@@ -41,9 +41,9 @@ class Identification(msgspec.Struct, frozen=True):
 
     @property
     def speaks_2(self) -> bool:
-        """True for 2.x, and for 1.99, which means 2.0 with the old protocol beside it (section 5.1).
+        """True for 2.x, and for 1.99, which means 2.0 with support for SSH-1 (section 5.1).
 
-        Leading zeros do not count: OpenSSH reads "02.0" as 2.0 (kex.c, kex_exchange_identification).
+        Leading zeros are ignored: OpenSSH reads "02.0" as 2.0 (kex.c, kex_exchange_identification).
         """
         if self.protocol == b"2.0":
             return True
@@ -51,18 +51,18 @@ class Identification(msgspec.Struct, frozen=True):
         return protocol == b"1.99" or protocol[:2] == b"2."
 
 
-@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
+@lru_cache(maxsize=256)  # the servers of a fleet send few different ones
 def parse_identification(line: bytes) -> Identification:
-    """Parse one line without its line end. Raises `RemoteProtocolError` if it is no identification."""
+    """Parse one line without its line end. Raises `RemoteProtocolError` if it is not an identification."""
     match = _GRAMMAR.fullmatch(line)
     if match is None:
         raise RemoteProtocolError(MALFORMED)
     return Identification(line, match["protocol"], match["software"], match["comments"])
 
 
-@lru_cache(maxsize=8)  # one and the same for a whole scan
+@lru_cache(maxsize=8)  # the same for a whole scan
 def check_client_identification(line: bytes) -> None:
-    """Raise `LocalProtocolError` unless `line` (without line end) is one that a server will talk to.
+    """Raise `LocalProtocolError` unless servers accept `line` (without line end) as our identification.
 
     255 bytes with CR LF (RFC 4253 section 4.2), printable US-ASCII, and none of the names that OpenSSH's sshd
     takes for a port scanner and drops before its KEXINIT.
@@ -78,7 +78,7 @@ def check_client_identification(line: bytes) -> None:
 
 
 class IdentificationReader:
-    """Splits what comes before the first packet into lines. Linear in the bytes, whatever their segmentation."""
+    """Splits the bytes before the first packet into lines, in linear time however they are segmented."""
 
     __slots__ = ("_bytes", "_lines", "_searched")
 
@@ -88,9 +88,9 @@ class IdentificationReader:
         self._bytes = 0
 
     def next_line(self, buffer: bytearray) -> bytes | None:
-        """Take one line off the front of `buffer`, without CR LF. None: there is no whole line yet.
+        """Take one line off the front of `buffer` and return it without CR LF, None if it is not complete.
 
-        Raises `LimitExceeded` for a line or a number of lines that no server sends.
+        Raises `LimitExceeded` for a line that is too long and for too many lines.
         """
         end = buffer.find(b"\n", self._searched)
         if end < 0:

@@ -17,11 +17,11 @@ HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "sha384": hashlib.sha384,
     "sha512": hashlib.sha512,
 }
-"""The hashes of key exchange methods. A constructor takes half as long as `hashlib.new`."""
+"""Constructors of the hashes of key exchange methods. They take half as long as `hashlib.new`."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
-    """What an exchange gives: K as it was hashed, H, and the name of the hash."""
+    """The result of a key exchange: K in the encoding that is hashed, H, and the name of the hash."""
 
     hash_name: str
     secret: bytes
@@ -31,10 +31,10 @@ class Secrets(msgspec.Struct, frozen=True):
         return f"Secrets({self.hash_name!r})"
 
     def derive(self, letter: bytes, size: int) -> bytes:
-        """Return `size` bytes for a letter of the section's table, b"A" to b"F"."""
+        """Return `size` bytes of key for a letter of the section's list, b"A" to b"F"."""
         if not size:
             return b""
-        # Ours is always the first exchange of the connection, so its hash is the session identifier too.
+        # We never re-key, so the hash of the only exchange is the session identifier too.
         digest = HASHES[self.hash_name]
         prefix = self.secret + self.exchange_hash
         key = digest(prefix + letter + self.exchange_hash).digest()
@@ -44,15 +44,15 @@ class Secrets(msgspec.Struct, frozen=True):
 
 
 def packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
-    """Return what reads the server's packets from its NEWKEYS on."""
-    from sshprobe.wire.ciphers import make_packet_reader  # brings cryptography in
+    """Return the reader of the server's packets after its NEWKEYS."""
+    from sshprobe.wire.ciphers import make_packet_reader  # imports cryptography
 
     cipher, mac = suite.encryption_server_to_client, suite.mac_server_to_client
     return make_packet_reader(cipher, mac, _direction_keys(cipher, mac, secrets, b"B", b"D", b"F"))
 
 
 def packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
-    """Return what writes our packets from our NEWKEYS on."""
+    """Return the writer of our packets after our NEWKEYS."""
     from sshprobe.wire.ciphers import make_packet_writer
 
     cipher, mac = suite.encryption_client_to_server, suite.mac_client_to_server
@@ -60,7 +60,7 @@ def packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
 
 
 def _direction_keys(cipher: str, mac: str, secrets: Secrets, iv: bytes, key: bytes, mac_key: bytes) -> DirectionKeys:
-    """Derive what the names need, each from its letter."""
+    """Derive the keys that `cipher` and `mac` need, each with its letter."""
     spec = CIPHERS[cipher]
     return DirectionKeys(
         secrets.derive(iv, spec.iv),

@@ -1,7 +1,7 @@
 """The messages of RFC 4253, 4252 and 8308 that a client meets before it logs in, as values.
 
-`parse` takes a whole payload, message number included, and raises `RemoteProtocolError` on any that is not exactly
-one such message. `encode` gives a payload.
+`parse` reads a whole payload with its message number, and raises `RemoteProtocolError` unless that is exactly one such
+message. `encode` returns a payload.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ DISCONNECT_BY_APPLICATION = 11
 
 EXT_INFO_CLIENT = b"ext-info-c"
 STRICT_KEX_CLIENT = (b"kex-strict-c", b"kex-strict-c-v00@openssh.com")
-"""Both forms of our marker of strict key exchange: the one of draft-ietf-sshm-strict-kex-02 section 3.1 and the one of
-OpenSSH PROTOCOL 1.9. Each pairs with the server's marker of the same form only, so we always send both."""
+"""Our marker of strict key exchange in both forms: of draft-ietf-sshm-strict-kex-02 section 3.1 and of OpenSSH PROTOCOL
+1.9. Each pairs with the server's marker of the same form only, so we always send both."""
 
 STRICT_KEX_SERVER = (b"kex-strict-s", b"kex-strict-s-v00@openssh.com")
 """The server's marker in the same two forms."""
@@ -67,7 +67,7 @@ MAX_EXTENSIONS = 64
 
 
 def offers_strict_kex(kex_algorithms: tuple[bytes, ...]) -> bool:
-    """Return whether a server's `kex_algorithms` have a marker of strict key exchange, in either form."""
+    """Return whether a server's `kex_algorithms` contain a marker of strict key exchange, in either form."""
     return STRICT_KEX_SERVER[1] in kex_algorithms or STRICT_KEX_SERVER[0] in kex_algorithms
 
 
@@ -100,7 +100,7 @@ class KexInit(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Parse a payload. What `reserved` holds is kept and not judged: the RFC reserves it for extension."""
+        """Parse a payload. `reserved` may have any value: the RFC reserves it for extension."""
         reader = _open(payload, KEXINIT, "KEXINIT")
         cookie = reader.take(16, "cookie")
         lists, follows, reserved = _kexinit_after_cookie(reader.rest())
@@ -120,7 +120,7 @@ NAME_LISTS = KexInit.__struct_fields__[1:11]
 """The ten name-lists of KEXINIT, in their order."""
 
 
-@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; the names of one who makes them up are a megabyte
+@lru_cache(maxsize=64)  # the servers of a fleet send few different ones; made-up lists take a megabyte
 def _kexinit_after_cookie(body: bytes) -> tuple[tuple[tuple[bytes, ...], ...], bool, int]:
     """Return the ten name-lists, first_kex_packet_follows and the reserved field."""
     reader = Reader(body, "KEXINIT")
@@ -139,7 +139,7 @@ class Disconnect(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Parse a payload. Old servers leave the language tag out, so what follows is not read."""
+        """Parse a payload. Old servers omit the language tag, so it is not read."""
         reader = _open(payload, DISCONNECT, "DISCONNECT")
         return cls(reader.uint32("reason code"), reader.string("description"))
 
@@ -148,7 +148,7 @@ class Disconnect(msgspec.Struct, frozen=True):
         return _disconnect(self.code, self.description)
 
 
-@lru_cache(maxsize=8)  # one and the same for a whole scan, as the two requests below
+@lru_cache(maxsize=8)  # the same for a whole scan, like both requests below
 def _disconnect(code: int, description: bytes) -> bytes:
     return byte(DISCONNECT) + uint32(code) + string(description) + string(b"")
 
@@ -159,7 +159,7 @@ class ExtInfo(msgspec.Struct, frozen=True):
     extensions: tuple[tuple[bytes, bytes], ...]
 
     @classmethod
-    @lru_cache(maxsize=64)  # as the lists of KEXINIT, and so the answer below
+    @lru_cache(maxsize=64)  # the servers of a fleet send few different ones
     def parse(cls, payload: bytes) -> Self:
         """Parse a payload."""
         reader = _open(payload, EXT_INFO, "EXT_INFO")

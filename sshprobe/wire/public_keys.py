@@ -1,7 +1,7 @@
-"""What a public key and a certificate hold, once their blobs are read. Nothing but data.
+"""The contents of public keys and certificates. Data only.
 
 Formats: RFC 4253 section 6.6 (RSA, DSA), RFC 5656 section 3.1 (ECDSA), RFC 8709 section 4 (Ed25519, Ed448),
-OpenSSH's PROTOCOL.u2f (keys that live in a security key) and PROTOCOL.certkeys (certificates).
+OpenSSH's PROTOCOL.u2f (keys in a security key) and PROTOCOL.certkeys (certificates).
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ class DSAParameters(msgspec.Struct, frozen=True):
 
 
 class ECDSAParameters(msgspec.Struct, frozen=True):
-    """A point in the encoding of SEC 1 section 2.3.3: of the right length, not known to be on the curve."""
+    """A point in the encoding of SEC 1 section 2.3.3. Its length is right; it may not be on the curve."""
 
     curve: str
     """"nistp256", "nistp384", "nistp521"."""
     point: bytes
     application: bytes | None = None
-    """Of a key in a security key: what it is for, usually b"ssh:"."""
+    """The application of a key in a security key, usually b"ssh:"; None for other keys."""
 
 
 class EdDSAParameters(msgspec.Struct, frozen=True):
@@ -55,7 +55,7 @@ class EdDSAParameters(msgspec.Struct, frozen=True):
     """"Ed25519", "Ed448"."""
     public_key: bytes
     application: bytes | None = None
-    """Of a key in a security key: what it is for, usually b"ssh:"."""
+    """The application of a key in a security key, usually b"ssh:"; None for other keys."""
 
 
 class CompositeParameters(msgspec.Struct, frozen=True):
@@ -72,18 +72,18 @@ class HostKey(msgspec.Struct, frozen=True):
     """One public key as a server sent it (K_S in RFC 4253 section 8)."""
 
     type: str
-    """The name in the blob; what is not printable ASCII is escaped."""
+    """The name in the blob, with everything but printable ASCII escaped."""
     type_name: bytes
-    """The name in the blob as it was sent."""
+    """The name in the blob as sent."""
     bits: int | None
-    """The size as `ssh-keygen -l` counts it; None of a type that we do not know."""
+    """The size as `ssh-keygen -l` counts it; None for an unknown type."""
     blob: bytes
-    """All of it, as received."""
+    """The whole blob, as sent."""
     plain_blob: bytes
-    """What `ssh-keygen -l` fingerprints: of a certificate the blob of the key inside, else `blob`. Numbers are in their
-    shortest form: OpenSSH reads an RSA or DSA key that was sent with needless zeros, and writes it without them."""
+    """The blob that `ssh-keygen -l` fingerprints: of a certificate the key inside, else `blob`. Numbers have no leading
+    zeros: OpenSSH reads an RSA or DSA key with them and writes it without."""
     parameters: Parameters | None
-    """None of a type that we do not know."""
+    """None for an unknown type."""
     certificate: Certificate | None = None
 
     @property
@@ -94,15 +94,15 @@ class HostKey(msgspec.Struct, frozen=True):
 
 
 class Certificate(msgspec.Struct, frozen=True):
-    """What a CA says about a key. Nothing here is checked but the form: see `signatures.verify_certificate`."""
+    """A CA's statement about a key. Only its form has been checked: see `signatures.verify_certificate`."""
 
     nonce: bytes
     serial: int
     kind: int
-    """`USER` (1), `HOST` (2), or whatever was sent."""
+    """`USER` (1), `HOST` (2), or another number as sent."""
     key_id: bytes
     principals: tuple[bytes, ...]
-    """Host names, of a host certificate; empty means any (PROTOCOL.certkeys)."""
+    """The host names of a host certificate; empty means any (PROTOCOL.certkeys)."""
     valid_after: int
     """Seconds since 1970-01-01 UTC; 0 is "always"."""
     valid_before: int
@@ -110,12 +110,12 @@ class Certificate(msgspec.Struct, frozen=True):
     critical_options: tuple[tuple[bytes, bytes], ...]
     """Names and their data as sent, in order. Data that is not empty is one SSH string within the string."""
     extensions: tuple[tuple[bytes, bytes], ...]
-    """As `critical_options`, but a name that a client does not know is no reason to refuse."""
+    """Like `critical_options`, but a client ignores names that it does not know."""
     reserved: bytes
     signature_key: bytes
     """The CA's public key blob."""
     ca_key: HostKey
-    """`signature_key`, parsed. Of a type that we do not know it has no parameters."""
+    """`signature_key`, parsed. A key of an unknown type has no parameters."""
     signature: bytes
     """The CA's signature blob, over `signed_data`."""
     signature_algorithm: bytes

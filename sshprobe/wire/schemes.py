@@ -1,8 +1,8 @@
-"""The signature schemes: numbers and octets in, True, False or None out, as of `signatures.verify`.
+"""The signature schemes, over numbers and octets. Results are those of `signatures.verify`: True, False or None.
 
 RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2), DSA (FIPS 186-4), ECDSA (RFC 5656 section 6.2.1), EdDSA (RFC 8032), and the
-composite of ML-DSA-44 (FIPS 204) and Ed25519 that OpenSSH has since 10.4.
-What stands around them in SSH's blobs is read by `sshprobe.wire.signatures`.
+composite of ML-DSA-44 (FIPS 204) and Ed25519 that OpenSSH has since 10.4. `sshprobe.wire.signatures` reads the blobs
+around them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from sshprobe.wire.public_keys import (
 
 _RSA_LARGE_MODULUS_BITS = 3072
 _RSA_LARGE_EXPONENT_BITS = 64
-"""A long exponent costs time: beyond the first, exponents are bounded by the second, as OpenSSL does
-(OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS)."""
+"""A long exponent costs time: with a modulus longer than the first, an exponent longer than the second is not verified,
+as in OpenSSL (OPENSSL_RSA_SMALL_MODULUS_BITS, OPENSSL_RSA_MAX_PUBEXP_BITS)."""
 
 _PKCS1V15 = PKCS1v15()
 
@@ -52,7 +52,7 @@ _CURVES: dict[str, tuple[ec.EllipticCurve, ec.ECDSA]] = {
     "nistp384": (ec.SECP384R1(), ec.ECDSA(_HASHES["sha384"])),
     "nistp521": (ec.SECP521R1(), ec.ECDSA(_HASHES["sha512"])),
 }
-"""Each curve and ECDSA with the digest that goes with it (RFC 5656 section 6.2.1)."""
+"""Each curve, and ECDSA with its digest (RFC 5656 section 6.2.1)."""
 
 _DIGEST_INFO = {
     "sha1": bytes.fromhex("3021300906052b0e03021a05000414"),
@@ -80,12 +80,12 @@ _SMALL_ORDER = {
 
 
 def verify_raw(key: Parameters | None, rsa_digest: str, raw: bytes, data: bytes) -> bool | None:
-    """Say whether `raw`, the signature's octets without the blob around them, is `key`'s signature over `data`.
+    """Return whether `raw`, the octets of a signature without its blob, is `key`'s signature over `data`.
 
-    `rsa_digest` is the hash that the signature's name stands for: "sha256". Only RSA has a choice.
-    Raises `RemoteProtocolError` for a malformed signature.
+    `rsa_digest`: the hash in the name of an RSA signature, such as "sha256". Raises `RemoteProtocolError` for a
+    malformed signature.
     """
-    # Not isinstance, nor match: structs have a metaclass, and "no" would be worked out by Python's `abc`.
+    # Not isinstance or match: structs have a metaclass, and if the answer is no, Python's `abc` computes it.
     if type(key) is RSAParameters:
         return _verify_rsa(key, rsa_digest, raw, data)
     if type(key) is DSAParameters:
@@ -100,9 +100,9 @@ def verify_raw(key: Parameters | None, rsa_digest: str, raw: bytes, data: bytes)
 
 
 def _verify_rsa(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> bool | None:
-    """RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). What `cryptography` does not prove is worked out here.
+    """RSASSA-PKCS1-v1_5 (RFC 8017 section 8.2.2). Where `cryptography` does not say yes, we compute it ourselves.
 
-    It refuses the short keys that we meet, and is eight times as fast for the others.
+    It refuses short keys that are in use, and is eight times as fast for others.
     """
     bits = key.n.bit_length()
     if bits > RSA_MODULUS_BITS:
@@ -115,7 +115,7 @@ def _verify_rsa(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> boo
     number = int.from_bytes(raw, "big")
     if len(raw) > length or number >= key.n:  # shorter is fine: leading zeros left out, as OpenSSH accepts
         return False
-    if _proven_by_library(key, digest, raw.rjust(length, b"\0"), data):
+    if _verified_by_library(key, digest, raw.rjust(length, b"\0"), data):
         return True
     info = _DIGEST_INFO[digest] + hashlib.new(digest, data, usedforsecurity=False).digest()
     padding = length - len(info) - 3
@@ -125,8 +125,8 @@ def _verify_rsa(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> boo
     return pow(number, key.e, key.n).to_bytes(length, "big") == expected
 
 
-def _proven_by_library(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> bool:
-    """Return True if `cryptography` takes such a key and finds the signature right."""
+def _verified_by_library(key: RSAParameters, digest: str, raw: bytes, data: bytes) -> bool:
+    """Return whether `cryptography` accepts the key and the signature."""
     try:
         RSAPublicNumbers(key.e, key.n).public_key().verify(raw, data, _PKCS1V15, _HASHES[digest])
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
@@ -139,13 +139,13 @@ def _verify_dsa(key: DSAParameters, raw: bytes, data: bytes) -> bool | None:
         return False
     if not 1 < key.y < key.p - 1:  # not a DSA key (FIPS 186-4 section 4.1): with y = 1 anyone can sign
         return False
-    from cryptography.hazmat.primitives.asymmetric import dsa  # hardly a server has such a key any more
+    from cryptography.hazmat.primitives.asymmetric import dsa  # few servers still have such a key
 
     r, s = int.from_bytes(raw[:20], "big"), int.from_bytes(raw[20:], "big")
     try:
         group = dsa.DSAParameterNumbers(key.p, key.q, key.g)
         public_key = dsa.DSAPublicNumbers(key.y, group).public_key()
-    except (ValueError, UnsupportedAlgorithm):  # a size that FIPS 186 does not have
+    except (ValueError, UnsupportedAlgorithm):  # a size that is not in FIPS 186
         return None
     der = encode_dss_signature(r, s)
     return _holds(public_key.verify, der, data, _HASHES["sha1"])
@@ -185,7 +185,7 @@ def _verify_eddsa(key: EdDSAParameters, raw: bytes, data: bytes) -> bool | None:
 def _verify_composite(key: CompositeParameters, raw: bytes, data: bytes) -> bool | None:
     """ML-DSA-44 and Ed25519 over the same message, one after the other (draft-ietf-lamps-pq-composite-sigs section 3).
 
-    Both have to hold. OpenSSH has no context of its own, and the label is that of ML-DSA.
+    Both signatures have to be right. OpenSSH uses no context; the label is the context of ML-DSA.
     """
     if len(raw) != _MLDSA44_SIGNATURE + crypto_sign_BYTES:
         return False
@@ -205,12 +205,12 @@ def _verify_composite(key: CompositeParameters, raw: bytes, data: bytes) -> bool
 
 
 def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:
-    """By libsodium, which takes half as long as OpenSSL over what nearly every server has.
+    """Verify with libsodium, which takes half as long as OpenSSL: nearly every server has an Ed25519 key.
 
-    Both say the same of every signature that a private key can make. libsodium also refuses keys and signatures that
-    are encoded in more digits than they need, which only who makes them up sends.
+    Both agree on every signature that a private key can make. libsodium also refuses keys and signatures that are not
+    in their shortest encoding, which only a forger sends.
     """
-    if len(raw) != crypto_sign_BYTES:  # libsodium finds the end of the signature by counting
+    if len(raw) != crypto_sign_BYTES:  # libsodium takes the first 64 bytes for the signature
         return False
     try:
         crypto_sign_open(raw + data, public_key)
@@ -220,7 +220,7 @@ def _verify_ed25519(public_key: bytes, raw: bytes, data: bytes) -> bool:
 
 
 def _has_small_order(key: EdDSAParameters) -> bool:
-    """Say whether `key` is one that no private key leads to, and for which anyone can sign."""
+    """Return whether `key` has a small order: no private key leads to it, and anyone can sign for it."""
     if key.curve == "Ed448":
         field, bits = _ED448_FIELD, 455
     else:
@@ -230,7 +230,7 @@ def _has_small_order(key: EdDSAParameters) -> bool:
 
 
 def _holds(check: Callable[..., None], *arguments: Any) -> bool | None:
-    """Run a check of `cryptography` that raises unless the signature is right."""
+    """Return the result of a check of `cryptography`, which raises unless the signature is right."""
     try:
         check(*arguments)
     except UnsupportedAlgorithm:

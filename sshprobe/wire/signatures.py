@@ -1,8 +1,8 @@
-"""Signatures: did the server prove that it holds the host key it showed, and did the CA sign the certificate.
+"""Signatures in SSH's blobs: of the server over the exchange hash, and of a CA over a certificate.
 
 Formats: RFC 4253 section 6.6 (RSA with SHA-1, DSA), RFC 8332 (RSA with SHA-2), RFC 5656 section 3.1.2 (ECDSA),
-RFC 8709 section 6 (EdDSA), OpenSSH's PROTOCOL.u2f (security keys). A signature that is malformed in any way is a
-wrong one: nothing here raises because of what a server sent.
+RFC 8709 section 6 (EdDSA), OpenSSH's PROTOCOL.u2f (security keys). A malformed signature is a wrong one, so nothing
+here raises because of bytes from a server.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _OTHER_FORMATS = frozenset(
 
 
 def signature_algorithm(signature: bytes) -> bytes | None:
-    """Return the name in a signature blob as it was sent, None if the blob is too short to hold one."""
+    """Return the name in a signature blob as sent, None if the blob is too short for one."""
     try:
         return Reader(signature, "signature").string("algorithm name")
     except RemoteProtocolError:
@@ -50,11 +50,11 @@ def signature_algorithm(signature: bytes) -> bytes | None:
 
 
 def verify(key: HostKey, algorithm: str, signature: bytes, data: bytes) -> bool | None:
-    """Say whether `signature` is `key`'s signature over `data`.
+    """Return whether `signature`, a whole signature blob, is `key`'s signature over `data`.
 
-    `algorithm` is the host key algorithm that was negotiated, `signature` the whole signature blob. True: proven.
-    False: wrong, which includes a malformed signature, one of another algorithm than negotiated, and a key of
-    another type than negotiated. None: an algorithm, key type or key size that we cannot verify with. Never raises.
+    `algorithm` is the negotiated host key algorithm. True: the signature is right. False: it is wrong, which includes a
+    malformed signature, and a signature or a key of another type than negotiated. None: an algorithm, key type or key
+    size that we cannot verify with. Never raises.
     """
     formats = _signature_formats(algorithm)
     if key.parameters is None or formats is None:
@@ -68,19 +68,19 @@ def verify(key: HostKey, algorithm: str, signature: bytes, data: bytes) -> bool 
 
 
 def verify_certificate(certificate: Certificate) -> bool | None:
-    """Say whether the certificate's signature is that of the CA key in it; None as of `verify`.
+    """Return whether the CA key in the certificate made its signature. Values as of `verify`.
 
-    True does not say that anyone should trust this CA, nor that the certificate is valid now.
+    True does not mean that anyone should trust this CA, nor that the certificate is valid now.
     """
     name = certificate.signature_algorithm.decode("ascii", "backslashreplace")
-    if name.endswith(("-cert-v01@openssh.com", "-cert")):  # names a key type, never a signature
+    if name.endswith(("-cert-v01@openssh.com", "-cert")):  # the name of a key type, not of a signature
         return False
     return verify(certificate.ca_key, name, certificate.signature, certificate.signed_data)
 
 
-@lru_cache(maxsize=256)  # the same few are negotiated again and again
+@lru_cache(maxsize=256)  # the same few are negotiated over and over
 def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
-    """Return the names that a signature may carry when `algorithm` was negotiated; None if we know none."""
+    """Return the names that a signature may have when `algorithm` was negotiated, None for an unknown algorithm."""
     if algorithm == "ssh-rsa-cert-v01@openssh.com":
         # It names no digest since RFC 8332, and OpenSSH signs with SHA-2 under it (ssh_rsa_verify in ssh-rsa.c).
         return frozenset({b"ssh-rsa", b"rsa-sha2-256", b"rsa-sha2-512"})
@@ -96,7 +96,7 @@ def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
 
 
 def _verify(key: HostKey, formats: frozenset[bytes], signature: bytes, data: bytes) -> bool | None:
-    """Take the blob apart and check it. Raises `RemoteProtocolError` for a malformed blob."""
+    """Parse and verify a signature blob. Raises `RemoteProtocolError` if it is malformed."""
     reader = Reader(signature, "signature")
     name = reader.string("algorithm name")
     if name not in formats:
@@ -108,6 +108,6 @@ def _verify(key: HostKey, formats: frozenset[bytes], signature: bytes, data: byt
         flags_and_counter = reader.take(5, "flags and counter")
         data = hashlib.sha256(application).digest() + flags_and_counter + hashlib.sha256(data).digest()
     reader.end()
-    from sshprobe.wire.schemes import verify_raw  # brings cryptography in
+    from sshprobe.wire.schemes import verify_raw  # imports cryptography
 
     return verify_raw(key.parameters, _RSA_DIGESTS.get(name, ""), raw, data)

@@ -1,4 +1,4 @@
-"""Which ciphers and MACs we can speak, and which of them to choose with a server. Data only, no cryptography."""
+"""The ciphers and MACs that we speak, and the choice among them. Data only, no cryptography."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class CipherSpec(msgspec.Struct, frozen=True):
 
     @property
     def aead(self) -> bool:
-        """True if no MAC is negotiated beside it in effect."""
+        """True if the cipher authenticates packets itself, so that the negotiated MAC is not used."""
         return self.mode in ("gcm", "chacha20-poly1305")
 
 
@@ -47,7 +47,7 @@ CIPHERS: dict[str, CipherSpec] = {
     "rijndael-cbc@lysator.liu.se": CipherSpec("aes", "cbc", 32, 16, 16),
     "3des-cbc": CipherSpec("3des", "cbc", 24, 8, 8),
 }
-"""In our order of preference: what is cheap and sound first. The session carries no secret either way."""
+"""In our order of preference: cheap and sound ones first. The session carries no secret."""
 
 
 def _macs() -> dict[str, MacSpec]:
@@ -70,7 +70,7 @@ MACS: dict[str, MacSpec] = _macs()
 
 
 class DirectionKeys(msgspec.Struct, frozen=True):
-    """The keys of one direction, each as long as the names need."""
+    """The keys of one direction, each as long as its algorithm needs."""
 
     iv: bytes
     key: bytes
@@ -78,7 +78,7 @@ class DirectionKeys(msgspec.Struct, frozen=True):
 
 
 class Suite(msgspec.Struct, frozen=True):
-    """One name for each direction. `mac_*` is "" where the cipher is an AEAD and a server may offer no MAC at all."""
+    """A cipher and a MAC for each direction. `mac_*` is "" for an AEAD, if the server has none of our MACs."""
 
     encryption_client_to_server: str
     encryption_server_to_client: str
@@ -87,9 +87,9 @@ class Suite(msgspec.Struct, frozen=True):
 
 
 def choose_suite(server: KexInit, other_than: Suite | None = None) -> Suite | None:
-    """Return what we can speak with `server`, or None: no cipher or MAC of ours, or compression forced on us.
+    """Return the suite to use with `server`, None if it has none of our ciphers or MACs or insists on compression.
 
-    `other_than`: what failed. Its ciphers and MACs are left out where the server has others of ours.
+    `other_than`: a suite that failed. Its ciphers and MACs are avoided if the server has others of ours.
     """
     if not (
         b"none" in server.compression_algorithms_client_to_server
@@ -115,14 +115,14 @@ def choose_suite(server: KexInit, other_than: Suite | None = None) -> Suite | No
 
 
 def _other_direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...], failed: tuple[str, str]) -> tuple[str, str]:
-    """Return another cipher and another MAC than what `failed`, as far as there are any."""
+    """Return another cipher and another MAC than `failed` names, if there are any."""
     cipher, mac = (name.encode() for name in failed)
     others = tuple(name for name in ciphers if name != cipher), tuple(name for name in macs if name != mac)
     found = _direction(*others) or _direction(others[0], macs) or _direction(ciphers, others[1])
     return found or failed
 
 
-@lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `messages`
+@lru_cache(maxsize=64)  # the servers of a fleet offer few different lists
 def _direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...]) -> tuple[str, str] | None:
     mac = next((name for name in MACS if name.encode() in macs), None)
     for name, spec in CIPHERS.items():

@@ -1,7 +1,7 @@
 """Diffie-Hellman over finite fields: fixed groups (RFC 4253, 8268) and group exchange (RFC 4419).
 
-`cryptography` deprecates these, and half of what a scanner meets is too old for it, so this is plain `pow()`, with the
-cheapest exponent there is: see `_exponent`. gmpy2 makes it five times as fast, if it is installed and there are many.
+`cryptography` deprecates these and refuses half of the groups that servers use, so this is plain `pow()` with the
+cheapest exponent: see `_exponent`. gmpy2, if installed, makes many of them five times as fast.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sshprobe.wire.messages import KEX_DH_GEX_INIT, KEX_DH_GEX_REQUEST, KEX_DH_G
 _SIZES = struct.Struct(">III")  # min, n, max
 
 POWERS_WITHOUT_GMPY2 = 200
-"""To import gmpy2 takes as long as these: a scan of one host goes without."""
+"""To import gmpy2 takes as long as this many powers, so a scan of one host does without."""
 
 _powers = itertools.count()
 
@@ -43,20 +43,20 @@ def _powmod() -> Callable[[int, int, int], int]:
 
 
 def _exponent(modulus: int, generator: int) -> int:
-    """Return the least power of two x for which g^x is twice as long as the modulus, so that e looks like any other.
+    """Return the smallest power of two x for which g^x is twice as long as the modulus, so that e looks like any other.
 
-    Nothing rests on its secrecy: we send nothing but a user name, and what proves a host key is the server's signature
-    over an exchange hash that holds our fresh cookie and both public values. 12 squarings do for 2048 bits, where 32
-    random bits took four times as long, and 256 half of a whole scan's CPU. Who sits in between could change what an
-    old server without a curve says of its authentication methods, as he could with 32 bits; its key he cannot forge.
+    Its secrecy does not matter: we send nothing but a user name, and the server's signature over an exchange hash with
+    our fresh cookie and both public values proves its host key. 2048 bits take 12 squarings, where 32 random bits took
+    four times as long and 256 bits half of a scan's CPU. A man in the middle could change the authentication methods of
+    an old server without a curve, as he could with 32 bits, but he cannot forge its host key.
     """
-    least = -(-2 * modulus.bit_length() // max(1, generator.bit_length() - 1))
-    return 1 << (least - 1).bit_length()
+    minimum = -(-2 * modulus.bit_length() // max(1, generator.bit_length() - 1))
+    return 1 << (minimum - 1).bit_length()
 
 
-@lru_cache(maxsize=256)  # a fleet's servers choose from the same few groups; an entry is at most 5 kB
+@lru_cache(maxsize=256)  # the servers of a fleet use few different groups; an entry has at most 5 kB
 def _our_share(modulus: int, generator: int) -> tuple[int, bytes, bytes]:
-    """Return our exponent, e as mpint, and p and g as mpints: nothing but the group decides them."""
+    """Return our exponent, e as mpint, and p and g as mpints. They depend on the group only."""
     exponent = _exponent(modulus, generator)
     return exponent, mpint(_power(generator, exponent, modulus)), mpint(modulus) + mpint(generator)
 
@@ -69,19 +69,19 @@ class _Shares:
         self._exponent, self.e, self.group = _our_share(modulus, generator)
 
     def secret(self, f: int) -> bytes:
-        """Return K as mpint. Values outside [2, p-2] are refused (RFC 4253 section 8 says [1, p-1])."""
+        """Return K as mpint. Raises `RemoteProtocolError` outside [2, p-2] (RFC 4253 section 8 has [1, p-1])."""
         if not 1 < f < self._modulus - 1:
             raise RemoteProtocolError("the server's public value is out of range")
         return mpint(_power(f, self._exponent, self._modulus))
 
     def reply(self, reader: Reader, payload: bytes, hashed: bytes) -> Reply:
-        """Read K_S, f and signature. `hashed` goes between the first two of them into the exchange hash."""
+        """Read K_S, f and signature. `hashed`: the fields of the exchange hash between the first two."""
         host_key = reader.string("K_S")
         public_at = reader.at
         f = reader.mpint("f")
         signature = reader.string("signature")
         reader.end()
-        # f is encoded again: the server hashes its number, and we accept that in more bytes than it needs.
+        # f is encoded again: the server hashes the number, and may have sent it with leading zeros.
         return Reply(host_key, signature, payload[1:public_at] + hashed + mpint(f), self.secret(f))
 
 
@@ -105,7 +105,7 @@ class FixedGroupExchange(KeyExchange):
 class GroupExchange(KeyExchange):
     """Group exchange: 34 min n max, 31 p g, 32 e, 33 K_S f signature.
 
-    A server that answers 34 with UNIMPLEMENTED gets the form of before RFC 4419, 30 n, in the same connection.
+    A server that answers 34 with UNIMPLEMENTED gets the older form, 30 n, in the same connection (RFC 4419 section 5).
     """
 
     def __init__(self, name: str, hash_name: str, request: GroupExchangeRequest) -> None:
@@ -136,10 +136,10 @@ class GroupExchange(KeyExchange):
         return self._shares.reply(reader, payload, self._hashed)
 
     def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
-        """Yield the exchange hash's fields with other sizes than were asked for.
+        """Yield the fields of the exchange hash with other sizes than those of our request.
 
-        paramiko >= 5 raises n to its least size and hashes what it made of the request (kex_gex.py); Go's server hashes
-        constants of its own (x/crypto ssh/kex.go). All else is in the hash as the RFC has it, with our cookie.
+        paramiko >= 5 raises n to its smallest size and hashes the changed request (kex_gex.py). Go's server hashes
+        constants (x/crypto ssh/kex.go). All other fields are those of the RFC, with our cookie.
         """
         if self._shares is None or self._old:
             return
@@ -149,9 +149,9 @@ class GroupExchange(KeyExchange):
         mins = dict.fromkeys((request.min, 1024, 2048, bits))
         sizes = dict.fromkeys((2048, bits, request.n, 1024))
         maxima = dict.fromkeys((request.max, 8192, bits))
-        for most, n, least in itertools.product(maxima, sizes, mins):
-            if least <= n <= most and (least, n, most) != (request.min, request.n, request.max):
-                yield f"min {least}, n {n}, max {most}", head + _SIZES.pack(least, n, most) + rest
+        for maximum, n, minimum in itertools.product(maxima, sizes, mins):
+            if minimum <= n <= maximum and (minimum, n, maximum) != (request.min, request.n, request.max):
+                yield f"min {minimum}, n {n}, max {maximum}", head + _SIZES.pack(minimum, n, maximum) + rest
 
     def read_group(self, payload: bytes) -> ChosenGroup:
         """Read KEX_DH_GEX_GROUP."""

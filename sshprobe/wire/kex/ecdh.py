@@ -2,11 +2,11 @@
 
     30 Q_C, 31 K_S Q_S signature
 
-ECDH encodes K as mpint. The hybrids join both secrets, hash them and encode the digest as string; their public
-strings are the KEM part followed by the curve part.
+ECDH encodes K as mpint. The hybrids hash both secrets together and encode the digest as string; their public strings
+are the KEM part followed by the curve part.
 
-sntrup761 is not computed: any 1158 bytes are a public key to the server, which then shows its host key. The secret
-stays unknown and the signature unverified.
+sntrup761 is not computed. A server takes any 1158 bytes for a public key and shows its host key; the secret stays
+unknown and the signature unverified.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Montgomery:
     def secret(self, theirs: bytes) -> bytes:
         try:
             shared: bytes = self._private.exchange(self._read(theirs))
-        except (ValueError, InvalidKey):  # a wrong length, or all zeros come out (RFC 8731 section 3)
+        except (ValueError, InvalidKey):  # a wrong length, or a secret of zeros (RFC 8731 section 3)
             raise RemoteProtocolError(_BAD_POINT) from None
         return shared
 
@@ -83,7 +83,7 @@ class Kem(Protocol):
     ciphertext_size: int
 
     def secret(self, ciphertext: bytes) -> bytes | None:
-        """Return the shared secret, or None where we cannot compute it."""
+        """Return the shared secret, or None if we cannot compute it."""
 
 
 class _MlKem:
@@ -102,7 +102,7 @@ class _MlKem:
 
 
 class _Sntrup761:
-    """A public key for the server to encapsulate to, and nothing more."""
+    """Random bytes in place of a public key: we cannot compute the secret."""
 
     def __init__(self) -> None:
         self.public = os.urandom(1158)

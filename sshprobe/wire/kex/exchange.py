@@ -70,15 +70,15 @@ class KeyExchange(ABC):
         raise NotImplementedError
 
     def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
-        """Yield what servers in use hash in place of `reply.public`, each with words for it."""
+        """Yield the fields that servers in use hash in place of `reply.public`, each with a description for people."""
         yield from ()
 
 
 class GroupExchangeRequest(msgspec.Struct, frozen=True):
     """Sizes in bits (RFC 4419 section 3).
 
-    The default returns the smallest modulus that an OpenSSH will ever use. A narrow maximum would not: up to 9.9 it
-    makes sshd answer with a built-in group although its moduli file was cleaned.
+    With the default an OpenSSH returns the smallest modulus that it ever uses. A smaller maximum would not do: up to
+    9.9 it makes sshd answer with a built-in group although its moduli file was cleaned.
     """
 
     min: int = 1024
@@ -87,17 +87,18 @@ class GroupExchangeRequest(msgspec.Struct, frozen=True):
 
 
 class Curve(Protocol):
-    """Our key pair on one curve. `size` is the length of a public value in bytes."""
+    """Our key pair on one curve. `size`: bytes of a public value. `public`: ours."""
 
     size: int
     public: bytes
 
     def secret(self, theirs: bytes) -> bytes:
-        """Return the shared secret as the curve's fixed-length octets. Raises `RemoteProtocolError`."""
+        """Return the shared secret as octets of a fixed length. Raises `RemoteProtocolError` for an invalid value."""
 
 
 KeyPairs = dict[str, Any]
-"""Curve or KEM to our key pair (`Curve`, and `Kem` of `ecdh`). Kept for all connections of a scan: what an ephemeral
-key protects is the secrecy of a session, and ours has no secret. That an answer is fresh is proven by the cookies, new
-in each connection; who passes our bytes on to another server can do that with a new key as well. A key pair of ML-KEM
-may serve many encapsulations, too: it resists chosen ciphertexts (FIPS 203: IND-CCA2)."""
+"""Curve or KEM to our key pair (`Curve`, and `Kem` of `ecdh`), for all connections of a scan.
+
+An ephemeral key protects the secrets of a session, and ours has none. The cookies, new in each connection, prove that
+an answer is fresh. A relay that passes our bytes on to another server could do so with new keys as well. A key pair of
+ML-KEM may serve many encapsulations: it resists chosen ciphertexts (FIPS 203: IND-CCA2)."""

@@ -1,4 +1,4 @@
-"""The MODP groups of RFC 2409 and RFC 3526, made from the formula that those documents give for them.
+"""The MODP groups of RFC 2409 and RFC 3526, computed by the formula in these documents.
 
     p = 2^b - 2^(b-64) - 1 + 2^64 * (floor(2^(b-130) * pi) + c)
 

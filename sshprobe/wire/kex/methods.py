@@ -18,7 +18,7 @@ class Method(msgspec.Struct, frozen=True):
     """The curve, the KEM and curve, or the group."""
     hash: str
     verifiable: bool = True
-    """False: the host key can be had, its proof cannot be checked."""
+    """False: the server shows its host key, but we cannot verify its signature."""
 
 
 def _methods() -> dict[str, Method]:
@@ -59,20 +59,21 @@ def _methods() -> dict[str, Method]:
 
 
 METHODS: dict[str, Method] = _methods()
-"""The methods we speak, in our order of preference: what is cheap for both sides first, what we cannot verify last."""
+"""The methods we speak, in our order of preference: cheap ones first, those that we cannot verify last."""
 
 
 def new_key_exchange(
     name: str, request: GroupExchangeRequest | None = None, key_pairs: KeyPairs | None = None
 ) -> KeyExchange:
-    """Return a fresh run of the method `name`. `request` goes with group exchange only.
+    """Return a new run of the method `name`. `request`: the sizes of a group exchange.
 
-    A key pair of a curve or KEM is taken from `key_pairs`, and put there if it is new.
+    Key pairs of a curve or KEM are taken from `key_pairs`; new ones are added to it. Raises `LocalProtocolError` for a
+    method that is not in `METHODS`.
     """
     if name not in METHODS:
         raise LocalProtocolError(f"no key exchange {name!r} here")
     method = METHODS[name]
-    # Imported here: --depth lists needs none of the cryptography behind these.
+    # Imported here: --depth lists does without their cryptography.
     if method.kind in ("ecdh", "hybrid"):
         from sshprobe.wire.kex.ecdh import CurveExchange
 
