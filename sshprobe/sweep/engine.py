@@ -159,7 +159,7 @@ class Sweep(Generic[T, R]):
 
     async def _next_batch(self, work: asyncio.Task[None]) -> list[Outcome[T, R]]:
         """Wait for outcomes, and return all that there are; none once `work` has ended."""
-        if not self._finished and not work.done():
+        while not self._finished and not work.done():
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
         batch, self._finished = self._finished, []

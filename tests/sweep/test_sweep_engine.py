@@ -95,6 +95,22 @@ async def test_the_throttled_are_asked_once_more_after_all_others() -> None:
     assert sorted(results[-3:]) == ["0#2", "1#2", "2#2"]
 
 
+async def test_a_reader_that_is_woken_for_nothing_waits_on() -> None:
+    """On Python 3.13 the end of the first tries woke the reader of the second ones: all of these were lost."""
+    engine = sweep()
+
+    class Waking(Conversation):
+        async def run(self) -> str:
+            result = await super().run()
+            engine._wake_reader()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            return result
+
+    targets = [Waking(str(number), str(number), throttled=1) for number in range(3)]
+    assert sorted(await results_of(engine, targets)) == ["0#2", "1#2", "2#2"]
+
+
 async def test_no_more_are_put_off_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sweep_engine, "SECOND_TRIES", 2)
     targets = [Conversation(f"a{number}", str(number), throttled=1) for number in range(5)]
