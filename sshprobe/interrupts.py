@@ -37,6 +37,35 @@ def handling(handler: Callable[[int, FrameType | None], None], *, interrupts: bo
 
 
 @contextmanager
+def around_stops(before: Callable[[], None], after: Callable[[], None]) -> Iterator[None]:
+    """Call `before` when Ctrl-Z is about to stop this process during the block, and `after` when it continues.
+
+    Nothing changes on Windows, in a thread that is not the main one, and where Ctrl-Z is ignored.
+    """
+    number = getattr(signal, "SIGTSTP", None)
+    if (
+        number is None
+        or threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(number) is not signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        before()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)  # it stops in here
+        signal.signal(number, stop)
+        after()
+
+    signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
 def delaying_interrupts() -> Iterator[None]:
     """Let what asks this process to end wait for the end of the block."""
     waiting: list[int] = []

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from sshprobe.interrupts import around_stops
+
 if TYPE_CHECKING:
     from rich.live import Live
 
@@ -38,6 +40,9 @@ class SweepProgress:
         self._lines_only = interval is not None
         self._interval = interval or _PLAIN_INTERVAL
         self._start = 0.0
+        self._stopped_at = 0.0
+        self._hidden: Live | None = None  # while this process is stopped
+        self._is_switching = False
         self._live: Live | None = None
         self._live_is_ours = threading.RLock()  # that of one host comes up in a thread of its own
         self._summary: SummaryBuilder | None = None
@@ -49,8 +54,31 @@ class SweepProgress:
         """Show progress during the block; `summary` is what has been counted so far."""
         self._summary = summary
         self._start = time.monotonic()
-        with self._way():
+        with around_stops(self._before_stop, self._after_stop), self._way():
             yield
+
+    def _before_stop(self) -> None:
+        """Give the shell a clean line and its cursor."""
+        self._stopped_at = time.monotonic()
+        with self._live_is_ours:
+            self._hidden = None if self._is_switching else self._live
+            if self._hidden is not None:
+                self._hidden.stop()
+
+    def _after_stop(self) -> None:
+        self._start += time.monotonic() - self._stopped_at  # a stop is not the scan's speed
+        with self._live_is_ours:
+            if self._hidden is not None and self.held + self._counters.done < self._total:
+                self._hidden.start()
+
+    @contextlib.contextmanager
+    def _switching(self) -> Iterator[None]:
+        """Start or stop the live line: Ctrl-Z in the middle of that leaves the line alone."""
+        self._is_switching = True
+        try:
+            yield
+        finally:
+            self._is_switching = False
 
     def _way(self) -> contextlib.AbstractContextManager[None]:
         """Return the way to show it that suits where it is shown."""
@@ -70,12 +98,14 @@ class SweepProgress:
             if self._live is None:
                 yield
                 return
-            self._live.stop()
+            with self._switching():
+                self._live.stop()
             try:
                 yield
             finally:
                 if self.held + self._counters.done < self._total:
-                    self._live.start()
+                    with self._switching():
+                        self._live.start()
 
     def say(self, words: str) -> None:
         """Print one line of words, past the live line."""
@@ -106,12 +136,15 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def _on_terminal(self) -> Iterator[None]:
-        self._live = _live_line(self.line)
+        live = _live_line(self.line)
+        with self._switching():
+            live.start()
+        self._live = live
         try:
-            with self._live:
-                yield
+            yield
         finally:
             self._live = None
+            live.stop()
 
     @contextlib.contextmanager
     def _in_log(self) -> Iterator[None]:

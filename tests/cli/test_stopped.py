@@ -6,7 +6,10 @@ import asyncio
 import fcntl
 import json
 import os
+import pty
 import signal
+import socket
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -83,3 +86,49 @@ async def test_no_host_is_out_of_time_because_nobody_reads_the_output(depth: str
             output = await asyncio.to_thread(stream.read)
         await run.wait()
     check(output, 20)
+
+
+SHOW_CURSOR, HIDE_CURSOR = b"\x1b[?25h", b"\x1b[?25l"
+
+
+def read_until(terminal: int, words: bytes, said: bytearray) -> None:
+    while words not in said:
+        said += os.read(terminal, 4096)
+
+
+@pytest.mark.parametrize("number", [1, 2], ids=["one host", "several"])
+def test_ctrl_z_leaves_a_clean_terminal_and_the_line_comes_back(number: int) -> None:
+    """The shell has its cursor while the scan is stopped, and after its end."""
+    ours, theirs = pty.openpty()
+    environment = {name: value for name, value in ENVIRONMENT.items() if name != "NO_PROGRESS"} | {"TERM": "xterm"}
+    with socket.create_server(("0.0.0.0", 0)) as silent:
+        targets = hosts(silent.getsockname()[1], number)
+        run = subprocess.Popen(
+            [*COMMAND, "--workers", "1", *targets],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            process_group=0,
+        )
+        try:
+            shown = bytearray()
+            read_until(ours, HIDE_CURSOR, shown)
+            read_until(ours, b"0 of 2" if number == 2 else b"waiting for", shown)
+            run.send_signal(signal.SIGTSTP)
+            _, status = os.waitpid(run.pid, os.WUNTRACED)
+            assert os.WIFSTOPPED(status)
+            read_until(ours, SHOW_CURSOR, shown)
+            assert shown.rindex(SHOW_CURSOR) > shown.rindex(HIDE_CURSOR)
+            shown.clear()
+            run.send_signal(signal.SIGCONT)
+            read_until(ours, HIDE_CURSOR, shown)
+            run.send_signal(signal.SIGINT)
+            run.send_signal(signal.SIGINT)
+            shown.clear()
+            read_until(ours, SHOW_CURSOR, shown)
+            silent.close()
+            run.wait(60)
+        finally:
+            run.kill()
+            os.close(theirs)
+            os.close(ours)
