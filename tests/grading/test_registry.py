@@ -55,6 +55,7 @@ print(json.dumps({
     "labels": script.module(list(finding_types().values())),
     "table": script.table(list(finding_types().values())),
     "code": weakness_meanings()["long-comment"],
+    "codes": script.codes(),
 }))
 sys.exit(main(["explain", "protocol.long_comment"]))
 """
@@ -76,6 +77,7 @@ def test_a_new_file_is_a_new_check(tmp_path: Path) -> None:
     assert found["page"].splitlines()[2] == "# protocol.long_comment: A long comment in the identification"
     assert '    "protocol.long_comment": "long comments",' in found["labels"].splitlines()
     assert "| `protocol.long_comment` | low | no | the comment has more than 40 characters |" in found["table"]
+    assert "| `long-comment` | a comment of more than 40 characters |" in found["codes"]
     assert found["code"] == "a comment of more than 40 characters"
     assert explained.split()[:2] == ["id", "protocol.long_comment"]
 
