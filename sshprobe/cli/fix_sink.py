@@ -6,9 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from sshprobe.remedy import RemedyCache
-from sshprobe.render.fix import ansible, pasted
-from sshprobe.render.fix.plan import Plan
+from sshprobe.render.fix import load_format
 from sshprobe.scan.sinks import Sink
+from sshprobe.views.fixes import Plan
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
@@ -33,11 +33,5 @@ class FixSink(Sink):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Print what was found so far, also of a scan that was interrupted."""
-        render = {
-            "sshd_config": pasted.sshd_config,
-            "sshd_config.d": pasted.drop_in,
-            "dropbear": pasted.dropbear,
-            "ansible": ansible.playbook,
-        }[self._format]
-        sys.stdout.write(render(self._plan))
+        sys.stdout.write(load_format(self._format)(self._plan))
         sys.stdout.flush()

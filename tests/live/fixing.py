@@ -23,7 +23,7 @@ from sshprobe.model.remedy import Remedy
 from sshprobe.profiles import Profile, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.render.fix.pasted import drop_in, sshd_config
-from sshprobe.render.fix.plan import Plan
+from sshprobe.views.fixes import Plan
 from sshprobe.wire.kex.groups import group
 
 WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"

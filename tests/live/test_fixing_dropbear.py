@@ -21,7 +21,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.render.fix.pasted import dropbear
-from sshprobe.render.fix.plan import Plan
+from sshprobe.views.fixes import Plan
 from tests.installed import need, need_program
 from tests.live.asking import ask
 from tests.live.fixing import WHOLE, build_dropbear, log_in, server_profiles

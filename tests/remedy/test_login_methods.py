@@ -17,9 +17,9 @@ from sshprobe.remedy.configuration import sshd_config as configuration
 from sshprobe.remedy.golden import golden_profile
 from sshprobe.render.fix.ansible import playbook
 from sshprobe.render.fix.pasted import drop_in, sshd_config
-from sshprobe.render.fix.plan import Plan
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.fixes import Plan
 from tests.grading.observations import identification, modern
 
 LINE = "AuthenticationMethods publickey"

@@ -17,9 +17,9 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, platform_of
 from sshprobe.render.fix.ansible import NOTHING, playbook
 from sshprobe.render.fix.pasted import drop_in, sshd_config
-from sshprobe.render.fix.plan import Plan
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.fixes import Plan
 from tests.grading.observations import host_key, identification, modern, modulus
 
 MODERN = load_profile("mozilla-modern")

@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from sshprobe.render import fix
 from sshprobe.render.formats import format_names, load_format, suffixes
 from sshprobe.render.formats.format import HostFormat, ViewFormat
-from tests.sample_records import HEADER, WANTING, debian12, judged
+from sshprobe.views.fixes import Plan
+from tests.sample_records import HEADER, WANTING, debian12, failed, judged
 
 ROOT = Path(__file__).parents[2]
 RUN = """
@@ -53,3 +55,10 @@ def test_every_module_is_a_format() -> None:
     for name in format_names():
         assert isinstance(load_format(name), (HostFormat, ViewFormat))
     assert suffixes() == {"": "table", ".txt": "table", ".json": "json"}
+
+
+def test_every_format_of_fix_makes_text_of_a_plan() -> None:
+    plan = Plan()
+    plan.add(failed("refused", "connection refused"), None)
+    for name in fix.FORMATS:
+        assert "Not graded: 192.0.2.200:22, refused." in fix.load_format(name)(plan)

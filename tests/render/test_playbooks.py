@@ -15,7 +15,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.render.fix.ansible import playbook
-from sshprobe.render.fix.plan import Plan
+from sshprobe.views.fixes import Plan
 from tests.grading.observations import CAPTURES, captured, host_key, identification, modern, modulus
 from tests.installed import need
 

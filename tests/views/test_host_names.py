@@ -5,7 +5,7 @@ import pytest
 
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord
-from sshprobe.render.fix.plan import Plan, ungraded
+from sshprobe.render.fix.comments import ungraded
 from sshprobe.render.formats.table import FORMAT
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
@@ -13,6 +13,7 @@ from sshprobe.targets import Target
 from sshprobe.views.by_algorithm import AlgorithmBuilder
 from sshprobe.views.by_host import HostBuilder
 from sshprobe.views.by_key import KeyBuilder
+from sshprobe.views.fixes import Plan
 from sshprobe.views.host_names import alias_of, name_beside
 from tests.render.test_text import render
 from tests.sample_records import CLEAN, WANTING, captured, failed, finding, judged

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.options.values import Command, add_together
+from sshprobe.render.fix import FORMATS
 
 if TYPE_CHECKING:
     from sshprobe.profiles import Profile
 
-FIX_FORMATS = ("sshd_config", "sshd_config.d", "ansible", "dropbear")
+FIX_FORMATS = tuple(FORMATS)
 RECORD_FORMATS = ("table", "json", "jsonl")
 
 

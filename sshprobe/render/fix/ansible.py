@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sshprobe.model.remedy import Change, NewKey, Platform
-from sshprobe.render.fix.plan import Group, Plan, cautions, comment, heading, left, not_for, ungraded
+from sshprobe.render.fix.comments import cautions, comment, heading, left, not_for, ungraded
+from sshprobe.views.fixes import Group, Plan
 from sshprobe.views.host import letter
 
 CHAIN = "AuthenticationMethods "

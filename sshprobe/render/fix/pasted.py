@@ -10,18 +10,8 @@ from collections.abc import Iterable, Iterator
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.remedy import Change, Platform
-from sshprobe.render.fix.plan import (
-    Group,
-    Plan,
-    cautions,
-    comment,
-    heading,
-    is_windows,
-    left,
-    not_for,
-    ungraded,
-    wrapped,
-)
+from sshprobe.render.fix.comments import cautions, comment, heading, is_windows, left, not_for, ungraded, wrapped
+from sshprobe.views.fixes import Group, Plan
 
 DROP_IN = "{}/sshd_config.d/00-sshprobe.conf"
 FIRST_LINES = (

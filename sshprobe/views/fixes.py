@@ -1,0 +1,82 @@
+"""Hosts that need the same changes, together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sshprobe.model.observation import endpoint
+from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Change, Platform, Remedy
+from sshprobe.model.verdict import Verdict
+from sshprobe.views.host import letter, software
+from sshprobe.views.host_names import alias_of, with_alias
+from sshprobe.views.host_stats import HostStats, record_stats
+
+
+class Group(NamedTuple):
+    """Hosts of one software that need the same, and what they come to."""
+
+    software: str
+    """The word of the identification: "OpenSSH_9.2p1"; empty where none was seen."""
+    about: str
+    """For people: "OpenSSH 9.2p1 (Debian 12)"."""
+    verdict: tuple[str, str, int, bool | None]
+    """Profile, letter, score and compliance before."""
+    remedy: Remedy
+    hosts: list[tuple[str, int]]
+    names: dict[tuple[str, int], str]
+    """What an inventory calls a host, where that is not its address or name."""
+    aliases: dict[tuple[str, int], str]
+    """The same, without networks and what else is no name."""
+
+    def places(self) -> list[str]:
+        """Return hosts and ports in words, each with what it is called."""
+        return [with_alias(endpoint(host, port), self.aliases.get((host, port))) for host, port in self.hosts]
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """The changes."""
+        return self.remedy.changes
+
+    @property
+    def platform(self) -> Platform | None:
+        """Where lines and commands belong; None: changes are in words."""
+        return self.remedy.platform
+
+
+class Plan:
+    """Takes hosts with what fixes them, and groups them. Memory grows with the hosts: a name and a port of each."""
+
+    def __init__(self) -> None:
+        self._groups: dict[object, Group] = {}
+        self.ungraded: list[tuple[str, HostStats]] = []
+        """Hosts and ports, each with what it is called, that have no verdict."""
+
+    def add(self, record: HostRecord, remedy: Remedy | None) -> None:
+        """Take one host; None: it was not graded."""
+        verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
+        if verdict is None or remedy is None:
+            place = with_alias(endpoint(record.host, record.port), alias_of(record))
+            self.ungraded.append((place, record_stats(record)))
+            return
+        about = software(record.identification)
+        before = (verdict.profile, letter(verdict), verdict.score, verdict.compliant)
+        promise = (letter(remedy), remedy.score, remedy.compliant, tuple(remedy.left), tuple(verdict.not_observed))
+        key = (about, before, remedy.platform, tuple(remedy.changes), promise)
+        name = "" if record.identification is None else record.identification.software
+        group = self._groups.setdefault(key, Group(name, about, before, remedy, [], {}, {}))
+        group.hosts.append((record.host, record.port))
+        if record.target != record.host:
+            group.names[record.host, record.port] = record.target
+        alias = alias_of(record)
+        if alias is not None:
+            group.aliases[record.host, record.port] = alias
+
+    def groups(self) -> list[Group]:
+        """Those with something to change first, the largest first; hosts in order."""
+        for group in self._groups.values():
+            group.hosts.sort()
+        return sorted(
+            self._groups.values(), key=lambda g: (not g.changes, -len(g.hosts), g.verdict[2], g.about, g.hosts)
+        )
