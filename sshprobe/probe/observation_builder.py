@@ -110,9 +110,9 @@ class ObservationBuilder(msgspec.Struct):
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
         key = event.host_key
         blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
-        if event.hashed_otherwise is not None:
+        if event.hash_deviation is not None:
             self.warn(
-                f"{event.kex_algorithm}: the server hashes other sizes than it was asked for ({event.hashed_otherwise})"
+                f"{event.kex_algorithm}: the server hashes other sizes than it was asked for ({event.hash_deviation})"
             )
         same_type = [known for known in self.host_keys if known.type == key.type]
         for known in same_type:

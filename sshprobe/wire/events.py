@@ -52,7 +52,7 @@ class HostKeyReceived(Event, frozen=True):
     signature_verified: bool | None
     signature_algorithm: str
     kex_algorithm: str
-    hashed_otherwise: str | None = None
+    hash_deviation: str | None = None
     """If the signature is right only over an exchange hash that deviates from the RFC: the deviation, for people."""
 
 

@@ -18,7 +18,7 @@ from sshprobe.wire.client_kexinit import (
 from sshprobe.wire.codec import string
 from sshprobe.wire.errors import LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
-from sshprobe.wire.host_key_proof import prove, strings
+from sshprobe.wire.host_key_proof import identification_strings, prove
 from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, KeyPairs
 from sshprobe.wire.kex.methods import METHODS, new_key_exchange
 from sshprobe.wire.key_derivation import Secrets
@@ -132,11 +132,11 @@ class Handshake:
     def read_reply(self, payload: bytes) -> HostKeyReceived:
         """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
         kexinits = string(self._client_kexinit) + string(self._server_kexinit)
-        transcript = strings(self._client_identification, self.server_identification) + kexinits
+        transcript = identification_strings(self._client_identification, self.server_identification) + kexinits
         algorithm = self._host_key_algorithm
         proof = prove(self.run, algorithm, self.run.read_reply(payload), transcript)
         self.keys = None if self._suite is None or proof.secrets is None else (self._suite, proof.secrets)
-        return HostKeyReceived(proof.host_key, proof.verified, algorithm, self.method, proof.hashed_otherwise)
+        return HostKeyReceived(proof.host_key, proof.verified, algorithm, self.method, proof.hash_deviation)
 
     def read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
         """Ignore a wrong guess, but read the answer to our message. Return its event and what we send, if anything.

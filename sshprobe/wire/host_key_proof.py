@@ -31,7 +31,7 @@ class Proof(msgspec.Struct, frozen=True):
     """The result of `signatures.verify`, or None if we cannot compute the shared secret."""
     secrets: Secrets | None
     """The input of key derivation, with the exchange hash that was signed; None if we cannot compute it."""
-    hashed_otherwise: str | None = None
+    hash_deviation: str | None = None
     """See `HostKeyReceived`."""
 
 
@@ -46,14 +46,14 @@ def prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> 
         return Proof(host_key, None, None)
     exchange_hash = HASHES[kex.exchange_hash](transcript + reply.public + reply.secret).digest()
     verified = verify(host_key, algorithm, reply.signature, exchange_hash)
-    ours = Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
+    proof = Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
     if verified is not False:
-        return ours
-    for words, public in kex.hashed_otherwise(reply):
+        return proof
+    for deviation, public in kex.hash_variants(reply):
         exchange_hash = HASHES[kex.exchange_hash](transcript + public + reply.secret).digest()
         if verify(host_key, algorithm, reply.signature, exchange_hash):
-            return Proof(host_key, True, Secrets(kex.exchange_hash, reply.secret, exchange_hash), words)
-    return ours
+            return Proof(host_key, True, Secrets(kex.exchange_hash, reply.secret, exchange_hash), deviation)
+    return proof
 
 
 def _parse(algorithm: str, blob: bytes) -> HostKey:
@@ -67,6 +67,6 @@ def _parse(algorithm: str, blob: bytes) -> HostKey:
 
 
 @lru_cache(maxsize=256)  # the servers of a fleet send few different ones
-def strings(ours: bytes, theirs: bytes) -> bytes:
+def identification_strings(client: bytes, server: bytes) -> bytes:
     """Return the first two fields of the exchange hash, V_C and V_S."""
-    return string(ours) + string(theirs)
+    return string(client) + string(server)

@@ -1,8 +1,8 @@
 """The states of a client's transport and the transitions between them, as data (in the manner of h11's `_state.py`).
 
-`TRANSITIONS` has a row for each state: what may happen, and the state that follows. The keys of a row are message
-numbers, of packets that the server sends, and words for all else. What a row lacks is not allowed: a packet then raises
-what `refusal` returns, a call of the caller raises `LocalProtocolError`. docs/wire-states.md is drawn from the table.
+`TRANSITIONS` has a row for each state: what may happen, and the state that follows. A key is the message number of a
+packet from the server, or one of the words below. A packet that is not in the row raises the error that `refusal`
+returns, a call raises `LocalProtocolError`. `scripts/wire_states` draws docs/wire-states.md from the table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sshprobe.wire.errors import RemoteProtocolError
 
 @unique
 class State(Enum):
-    """One state; the value describes it."""
+    """The states. A value describes its state."""
 
     IDENTIFICATION = "Waits for the server's identification. Other lines may come first."
     EARLY_IDENTIFICATION = "Waits for the server's identification. Our KEXINIT answers an earlier connection's lists."
@@ -66,7 +66,7 @@ ECDH, DH, GEX, RULE_BROKEN = "ECDH", "Diffie-Hellman", "group exchange", "a brok
 ECDH_GUESSED, DH_GUESSED, GEX_GUESSED = f"{ECDH}, wrong guess", f"{DH}, wrong guess", f"{GEX}, wrong guess"
 # What a packet of the key exchange turns out to be.
 ANSWER, BAD_GROUP = "the answer to ours", "a group that is not used"
-# All packets without an entry of their own, except messages 1 to 4: they mean the same in every state.
+# All packets without an entry of their own, except messages 1 to 4, which mean the same in every state.
 OTHER = "any other message"
 # Ends.
 END_OF_STREAM, ERROR = "end of stream", "an error"

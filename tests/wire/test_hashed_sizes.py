@@ -55,22 +55,22 @@ def sizes(*bits: int) -> bytes:
 def test_a_signature_over_raised_sizes_proves_the_key(kex: str, hashed: tuple[int, int, int]) -> None:
     event = host_key_of(kex, sizes(*hashed))
     assert event.signature_verified is True
-    assert event.hashed_otherwise == "min {}, n {}, max {}".format(*hashed)
+    assert event.hash_deviation == "min {}, n {}, max {}".format(*hashed)
 
 
 def test_the_right_sizes_are_nothing_to_speak_of() -> None:
     event = host_key_of("diffie-hellman-group-exchange-sha256", sizes(1024, 1024, 8192))
-    assert (event.signature_verified, event.hashed_otherwise) == (True, None)
+    assert (event.signature_verified, event.hash_deviation) == (True, None)
 
 
 @pytest.mark.parametrize("hashed", [(1024, 1025, 8192), (0, 0, 0), (2048, 1024, 8192), ()])
 def test_any_other_sizes_prove_nothing(hashed: tuple[int, ...]) -> None:
     event = host_key_of("diffie-hellman-group-exchange-sha256", sizes(*hashed))
-    assert (event.signature_verified, event.hashed_otherwise) == (False, None)
+    assert (event.signature_verified, event.hash_deviation) == (False, None)
 
 
 @pytest.mark.parametrize("hashed", [(1024, 1024, 8192), (1024, 2048, 8192)])
 def test_a_signature_over_another_cookie_proves_nothing(hashed: tuple[int, int, int]) -> None:
     """It was made for another connection."""
     event = host_key_of("diffie-hellman-group-exchange-sha256", sizes(*hashed), cookie=bytes(16))
-    assert (event.signature_verified, event.hashed_otherwise) == (False, None)
+    assert (event.signature_verified, event.hash_deviation) == (False, None)

@@ -135,7 +135,7 @@ class GroupExchange(KeyExchange):
         reader = Reader(payload, "KEX_DH_GEX_REPLY", 1)
         return self._shares.reply(reader, payload, self._hashed)
 
-    def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
+    def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield the fields of the exchange hash with other sizes than those of our request.
 
         paramiko >= 5 raises n to its smallest size and hashes the changed request (kex_gex.py). Go's server hashes

@@ -69,7 +69,7 @@ class KeyExchange(ABC):
         """Return the payload of our first message in its old form. Only a group exchange has one."""
         raise NotImplementedError
 
-    def hashed_otherwise(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
+    def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield the fields that servers in use hash in place of `reply.public`, each with a description for people."""
         yield from ()
 
