@@ -1,4 +1,4 @@
-"""Each algorithm of the name-lists of a KEXINIT: one judgement each, both directions together."""
+"""Algorithms that a server offers in the name-lists of its KEXINIT: one judgement each, both directions together."""
 
 from __future__ import annotations
 
@@ -18,18 +18,14 @@ from sshprobe.algorithms import (
     weakness_of,
 )
 from sshprobe.grading.checks.registry import GradedHost, check
-from sshprobe.grading.checks.terrapin import would_expose
 from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.offers import WORDS, Offer, missing_lists
 from sshprobe.grading.strength import is_as_strong, weakest_bits
 from sshprobe.model.verdict import SEVERITIES, Severity
-from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
+from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile
 
 _CERTIFICATE = re.compile(r"-cert(?:-v0[01]@openssh\.com)?$")
 """The end of a certificate's name: without version and domain since OpenSSH 10.6."""
-
-
-_RECOMMENDING = ("MUST", "SHOULD+", "SHOULD")
 
 
 _CODES = {
@@ -57,7 +53,7 @@ _CODES = {
 """Codes of the rules by which the catalogue calls an algorithm weak (`sshprobe.algorithms.weakness`)."""
 
 
-def _for_each_type(reason: str, **texts: Any) -> dict[AlgorithmType, FindingType]:
+def for_each_type(reason: str, **texts: Any) -> dict[AlgorithmType, FindingType]:
     """Return a type of finding for each type of algorithm: "kex.weak" and so on. "{}" in a text names the type."""
     return {
         category: FindingType(
@@ -67,7 +63,7 @@ def _for_each_type(reason: str, **texts: Any) -> dict[AlgorithmType, FindingType
     }
 
 
-FORBIDDEN = _for_each_type(
+FORBIDDEN = for_each_type(
     "forbidden",
     title="The profile forbids it",
     severity="medium, or that of its weakness if worse",
@@ -81,7 +77,7 @@ FORBIDDEN = _for_each_type(
     references=("RFC 4253 section 7.1",),
 )
 
-UNLISTED = _for_each_type(
+UNLISTED = for_each_type(
     "unlisted",
     title="Not in the profile, and not known to be as strong",
     severity="low, or that of its weakness if worse",
@@ -97,7 +93,7 @@ UNLISTED = _for_each_type(
     references=("RFC 4253 section 7.1",),
 )
 
-STRONGER = _for_each_type(
+STRONGER = for_each_type(
     "stronger",
     title="Not in the profile, but no weaker than it asks",
     severity="note; low with --strict or a closed list",
@@ -112,7 +108,7 @@ STRONGER = _for_each_type(
     references=("RFC 4253 section 7.1",),
 )
 
-WEAK = _for_each_type(
+WEAK = for_each_type(
     "weak",
     title="Weak, although the profile lets it pass",
     severity="that of its weakness",
@@ -129,7 +125,7 @@ WEAK = _for_each_type(
     codes=_CODES,
 )
 
-DATED = _for_each_type(
+DATED = for_each_type(
     "dated",
     title="Passes today, and is to go",
     severity="low",
@@ -141,18 +137,6 @@ DATED = _for_each_type(
         ssh2-enum-algos -p 22 HOST`.""",
     fix="""Take it out of the server's list when no client needs it any more. The remediation of the finding has the
         line that leaves the others.""",
-    references=("RFC 4253 section 7.1",),
-)
-
-MISSING = _for_each_type(
-    "missing",
-    title="Recommended, but not offered",
-    severity="note",
-    when="the profile recommends it, and the server does not offer it",
-    meaning="The profile recommends one that is not among the {} that the server offers.",
-    why="Clients set up by the same profile may find nothing in common. It is not a weakness and costs nothing.",
-    see="`ssh -vv HOST` prints the server's lists; `ssh -Q kex` and its like print what a release knows.",
-    fix="Nothing need be done. If your clients need it, add it, or update to a release that has it.",
     references=("RFC 4253 section 7.1",),
 )
 
@@ -169,11 +153,10 @@ def _lists_not_seen(host: GradedHost) -> Iterator[str]:
     *STRONGER.values(),
     *WEAK.values(),
     *DATED.values(),
-    *MISSING.values(),
     missing=_lists_not_seen,
 )
 def algorithms(host: GradedHost) -> list[Judgement]:
-    """Find algorithms that are weak or not in the profile, and recommended ones that are not offered."""
+    """Find algorithms on offer that the profile does not want, or that the catalogue calls weak."""
     found: list[Judgement] = []
     for category, offers in host.offers.items():
         rule = host.rules[category]
@@ -182,7 +165,6 @@ def algorithms(host: GradedHost) -> list[Judgement]:
             found += [_weak(category, each, weak) for each in offers.values() if (weak := _weakness(category, each))]
         else:
             found += _judge_list(host, rule, category, offers)
-            found += _judge_missing(host, rule, category, offers)
     return found
 
 
@@ -231,7 +213,7 @@ def _judge_other(
             message=f"{word} in the profile" + ("" if weak is None else f"; {weak.words}"),
             expected=f"{word}: not offered",
             observed=offer.observed(),
-            references=(_cite(profile, rule, category, offer.name), *_references(weak)),
+            references=(cite_name(profile, rule, category, offer.name), *_references(weak)),
             deviation=True,
             weaknesses=weakness_codes(category, offer.name),
         )
@@ -262,7 +244,8 @@ def _judge_other(
     )
 
 
-def _cite(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, name: str) -> str:
+def cite_name(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, name: str) -> str:
+    """Return the place in the document that a finding about one name cites."""
     same = canonical(category, name)
     return profile.cite(rule, next((each for each in rule.places if canonical(category, each) == same), ""))
 
@@ -293,37 +276,8 @@ def _dated(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, offer
         message=_less_strong(profile, category, offer, "advises") or "passes today, and is to go",
         expected=_one_of(rule),
         observed=offer.observed(),
-        references=(_cite(profile, rule, category, offer.name),),
+        references=(cite_name(profile, rule, category, offer.name),),
     )
-
-
-def _judge_missing(
-    host: GradedHost, rule: AlgorithmRule, category: AlgorithmType, offers: dict[str, Offer]
-) -> Iterator[Judgement]:
-    # One name of a key type stands for the type.
-    families = {entry.family for name in offers if category == "host_key" and (entry := lookup("host_key", name))}
-    gss = any(name.startswith("gss-") for name in offers)
-    wanted = [*rule.recommended, *(name for name, word in rule.words.items() if word in _RECOMMENDING)]
-    for same in dict.fromkeys(canonical(category, name) for name in wanted):
-        entry = lookup(category, same)
-        if same in offers or (entry is not None and entry.family in families):
-            continue
-        if weakness_of(category, same) is not None or (same.startswith("gss-") and not gss):
-            # Nobody should add a weak algorithm, nor GSS-API where it is not in use.
-            continue
-        if would_expose(host.observation, category, same):
-            continue  # to Terrapin
-        yield Judgement(
-            MISSING[category],
-            severity="note",
-            algorithm=same,
-            message="stock has it, not offered here"
-            if is_stock(host.profile.id)
-            else "recommended, but not offered: some clients may fail",
-            expected=same,
-            observed="not offered",
-            references=(_cite(host.profile, rule, category, same),),
-        )
 
 
 def _why_unlisted(profile: Profile, category: AlgorithmType, offer: Offer, weak: Weakness | None) -> str:
