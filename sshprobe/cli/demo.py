@@ -57,7 +57,7 @@ def demo(output: str) -> int:
     forgive_standard_output()
     with appending_lines(str(folder / "records.jsonl")) as records, replacing(str(folder / "report.txt")) as file:
         report = DemoReport(profiles)
-        sinks = ScanOutput(JsonLinesSink(records), report)
+        sinks = ScanOutput([JsonLinesSink(records)], [report])
         sinks.header(sweep_header(profiles, strict=False))
         interrupted = on_loop(_sweep_fleet(profiles, sinks, report))
         file.write(report.text(Terminal()).encode("utf-8", "backslashreplace"))

@@ -16,7 +16,7 @@ from sshprobe.interrupts import delaying_interrupts
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport
 from sshprobe.results import HostBatch, HostResult
-from sshprobe.scan.sinks import CountingSink, JsonDocumentSink, JsonLinesSink, PausingSink, Sink
+from sshprobe.scan.sinks import CountingSink, FleetSink, JsonDocumentSink, JsonLinesSink, PausingSink, Sink
 
 if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SweepRecord
@@ -56,30 +56,30 @@ class FailOnSink(Sink):
 class ScanOutput:
     """Writes hosts as they finish, counts them and shows them.
 
-    - `records`: what writes records.
-    - `report_file`: writes the report into a file.
-    - `screen`: shows hosts on standard output.
+    - `records`: write records.
+    - `reports`: write the report into files.
+    - `screen`: show hosts on standard output.
     - `fleet`: what the keys of all hosts say together, where that is known before the first host.
     - `close`: completes the files, before anything of the end is shown; None: there are none.
     """
 
     def __init__(
         self,
-        records: Sink | None,
-        screen: Sink | None,
+        records: Sequence[Sink],
+        screen: Sequence[Sink],
         thresholds: Sequence[str] = (),
         *,
-        report_file: Sink | None = None,
+        reports: Sequence[Sink] = (),
         fleet: FleetReport | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
-        self.counting = CountingSink(fleet)
+        self.counting = CountingSink()
+        self._fleet = FleetSink(fleet)
         self.fail_on = FailOnSink(thresholds)
-        self._files = [each for each in (records, report_file) if each is not None]
-        self._records = [] if records is None else [records]
-        self._screen = [] if screen is None else [screen]
-        self._shown = [self.counting, self.fail_on, *self._files[len(self._records) :], *self._screen]
-        self._knows_fleet = fleet is not None
+        self._records = records
+        self._screen = screen
+        self._files = [*records, *reports]
+        self._shown = [self.counting, self._fleet, self.fail_on, *reports, *screen]
         self._close = close
 
     def header(self, record: SweepRecord) -> None:
@@ -109,14 +109,14 @@ class ScanOutput:
     def finish(self, *, duration_ms: float, interrupted: bool = False) -> None:
         """End with the summary. Files are whole before anything of it is shown: that may fail, or block."""
         try:
-            fleet = self.counting.fleet()
+            fleet = self._fleet.report()
         except KeyboardInterrupt:  # the search for shared primes takes long where there are many keys
             if self._close is None:
                 raise
             note("interrupted: what the hosts have in common was not looked for; `sshprobe grade` finds it")
             interrupted = True
             fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=False)
-        if not self._knows_fleet:  # else the records have it
+        if not self._fleet.is_known:  # else the records have its findings
             self.fail_on.add_fleet(fleet)
         summary = self.counting.counts.build(duration_ms=duration_ms, interrupted=interrupted, fleet=fleet)
         with delaying_interrupts():
@@ -190,28 +190,27 @@ def open_output(
             sys.stdout.flush()
 
     with contextlib.ExitStack() as stack:
-        records: Sink | None = None
-        report_file: Sink | None = None
-        screen: Sink | None = None
+        records: list[Sink] = []
+        reports: list[Sink] = []
+        screen: list[Sink] = []
         stream: IO[bytes] = sys.stdout.buffer
         if name is not None:
             lines = format_ == "jsonl" and resumable
             opened = appending_lines(name, keep, keeping=note) if lines else replacing(name, keeping=note)
             stream = stack.enter_context(opened)
         if format_ in ("jsonl", "json"):
-            records = JsonLinesSink(stream) if format_ == "jsonl" else JsonDocumentSink(stream)
-            if name is None and sys.stdout.isatty():
-                records = PausingSink(records, pause)
+            sink: Sink = JsonLinesSink(stream) if format_ == "jsonl" else JsonDocumentSink(stream)
+            records.append(PausingSink(sink, pause) if name is None and sys.stdout.isatty() else sink)
         elif name is not None:
-            report_file = text(lambda words: _write(stream, words), Terminal(), None)
+            reports.append(text(lambda words: _write(stream, words), Terminal(), None))
         if fix is not None:
             from sshprobe.cli.fix_sink import FixSink
 
-            screen = FixSink(fix, profiles[0], strict=strict, fleet=index)
-        elif records is None or name is not None:
-            screen = text(on_screen, terminal, in_full)
+            screen.append(FixSink(fix, profiles[0], strict=strict, fleet=index))
+        elif not records or name is not None:
+            screen.append(text(on_screen, terminal, in_full))
         close = None if name is None else stack.close
-        yield ScanOutput(records, screen, thresholds, report_file=report_file, fleet=fleet, close=close)
+        yield ScanOutput(records, screen, thresholds, reports=reports, fleet=fleet, close=close)
 
 
 def _write(stream: IO[bytes], words: str) -> None:

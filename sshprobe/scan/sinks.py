@@ -106,17 +106,12 @@ class PausingSink(Sink):
 
 
 class CountingSink(Sink):
-    """Counts hosts, and collects what their keys say together.
+    """Counts hosts for the summary."""
 
-    `fleet` is what they say, where that is known before the first host.
-    """
-
-    def __init__(self, fleet: FleetReport | None = None) -> None:
+    def __init__(self) -> None:
         self.counts = SummaryBuilder()
         self.graded = 0
         """Hosts with a verdict."""
-        self._fleet = fleet
-        self._facts = FleetFacts()
 
     def add(self, batch: HostBatch) -> None:
         """Count hosts."""
@@ -125,10 +120,28 @@ class CountingSink(Sink):
             self.counts.add_alike(stats, len(group))
             if stats.verdicts:
                 self.graded += len(group)
-            if stats.has_keys and self._fleet is None:
-                for result in group:
-                    self._facts.add(result.observation)
 
-    def fleet(self) -> FleetReport:
-        """Return what the keys of all hosts say together. The search for shared primes takes long with many keys."""
-        return self._fleet or self._facts.report(thorough=False)
+
+class FleetSink(Sink):
+    """Collects what the keys of all hosts say together. `known`: that, where it is known before the first host."""
+
+    def __init__(self, known: FleetReport | None = None) -> None:
+        self._known = known
+        self._facts = FleetFacts()
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the answer was known before the first host: then records have its findings."""
+        return self._known is not None
+
+    def add(self, batch: HostBatch) -> None:
+        """Keep the facts of hosts that showed a key."""
+        if self._known is None:
+            for group in batch.groups:
+                if group[0].stats.has_keys:
+                    for result in group:
+                        self._facts.add(result.observation)
+
+    def report(self) -> FleetReport:
+        """Return the answer. The search for shared primes takes long where there are many keys."""
+        return self._known or self._facts.report(thorough=False)

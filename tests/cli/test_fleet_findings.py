@@ -94,7 +94,7 @@ def test_fail_on_counts_them_by_severity_alone(scanned: Path) -> None:
 )
 def test_a_scan_counts_them_at_its_end(threshold: str, hosts: int, failed: bool) -> None:
     """When it knows them: the records are written by then."""
-    sink = ScanOutput(None, None, [threshold])
+    sink = ScanOutput([], [], [threshold])
     for host in HOSTS[:hosts]:
         seen = msgspec.structs.replace(host, host_keys=[ED, EC])
         sink.add(HostBatch([ResultEncoder(VerdictCache([load_profile("rfc9142")], strict=False)).result(seen)]))

@@ -33,7 +33,7 @@ def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more
     with Path("/dev/null").open("wb") as null:
         text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=verbose, blocks=False)
         text._blocks = False  # -v would print each
-        output = ScanOutput(JsonLinesSink(null), text)
+        output = ScanOutput([JsonLinesSink(null)], [text])
 
         def feed(numbers: range) -> int:
             for number in numbers:
@@ -57,7 +57,7 @@ def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more
 def test_servers_leave_a_row_of_the_worst_and_their_keys() -> None:
     """Without keys (`--depth lists`) a server leaves nothing but counts."""
     text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=False, blocks=False)
-    output = ScanOutput(None, text)
+    output = ScanOutput([], [text])
     template = judged(captured("dropbear-2022.83"), WANTING)
 
     def feed(numbers: range) -> int:

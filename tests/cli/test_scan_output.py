@@ -67,7 +67,7 @@ def test_what_is_counted_does_not_depend_on_batches() -> None:
     for each in observations:
         record = ENCODER.result(each).record
         alone.add(HostBatch([HostResult.of_record(record)]))
-    summaries = [sink.counts.build(duration_ms=1.0, fleet=sink.fleet()) for sink in (together, alone)]
+    summaries = [sink.counts.build(duration_ms=1.0) for sink in (together, alone)]
     assert summaries[0] == summaries[1]
     assert together.graded == alone.graded == 5
     assert summaries[0].hosts == 7
@@ -90,7 +90,7 @@ class Noting(Sink):
 def test_files_are_whole_before_the_end_is_shown() -> None:
     notes: list[str] = []
     records, report, screen = (Noting(name, notes) for name in ("records", "report", "screen"))
-    output = ScanOutput(records, screen, report_file=report, close=lambda: notes.append("files appear"))
+    output = ScanOutput([records], [screen], reports=[report], close=lambda: notes.append("files appear"))
     host = msgspec.structs.replace(GOOD, host="192.0.2.1")
     output.add(HostBatch([ENCODER.result(host)]))
     output.finish(duration_ms=1.0)
@@ -101,7 +101,7 @@ def test_files_are_whole_before_the_end_is_shown() -> None:
 def test_a_host_in_the_file_already_is_shown_and_not_written_again() -> None:
     notes: list[str] = []
     stream = io.BytesIO()
-    output = ScanOutput(JsonLinesSink(stream), Noting("screen", notes))
+    output = ScanOutput([JsonLinesSink(stream)], [Noting("screen", notes)])
     output.replay(ENCODER.result(GOOD).record)
     assert (stream.getvalue(), len(notes), output.counting.counts.hosts) == (b"", 1, 1)
 
