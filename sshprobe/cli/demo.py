@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import DEFAULT_PROFILE
 from sshprobe.cli.output import ScanOutput
@@ -124,7 +123,9 @@ class DemoReport(Sink):
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""
         from sshprobe.model.escape import escape_unprintable
+        from sshprobe.remedy import remedy
         from sshprobe.render.text.fleet_table import fleet_table
+        from sshprobe.render.text.host_block import host_block
         from sshprobe.render.text.phrases import count
         from sshprobe.views.fleet import FleetBuilder
         from sshprobe.views.host_stats import record_stats, worst_first
@@ -142,5 +143,6 @@ class DemoReport(Sink):
         if graded:
             worst = min(graded, key=lambda record: (worst_first(record_stats(record)), record.host, record.port))
             text += "\nThe worst of them:\n\n"
-            text += block_with_advice(worst, terminal, self._profiles[:1], strict=False)
+            remedies = {each.id: remedy(worst, each) for each in self._profiles[:1]}
+            text += host_block(worst, terminal, remedies=remedies)
         return text

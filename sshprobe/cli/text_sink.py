@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sshprobe.cli.advised_block import block_with_advice
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.remedy import RemedyCache
 from sshprobe.render.text.fleet_table import fleet_table
+from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import saw_nothing
 from sshprobe.scan.sinks import Sink
 from sshprobe.views.fleet import FleetBuilder
@@ -45,13 +46,12 @@ class TextSink(Sink):
     ) -> None:
         self._write = write
         self._terminal = terminal
-        self._profiles = profiles if verbose else profiles[:1]
+        shown = profiles if verbose else profiles[:1]
+        self._remedies = {each.id: RemedyCache(each, strict=strict, fleet=fleet) for each in shown}
         self._unverified = {each.id: each.not_verified for each in profiles if each.not_verified}
-        self._strict = strict
         self._verbose = verbose
         self._blocks = blocks or verbose
         self._shows_silent = blocks
-        self._fleet = fleet
         self._in_full = in_full
         self._kept_in = kept_in
         self._resumable = resumable
@@ -75,13 +75,9 @@ class TextSink(Sink):
             return  # the table says it all; in a scan of dead networks there are thousands
         gap = "\n" if self._shown else ""
         self._shown += 1
-        verbose, fleet = self._verbose, self._fleet
-        self._write(
-            gap
-            + block_with_advice(
-                record, self._terminal, self._profiles, strict=self._strict, verbose=verbose, fleet=fleet
-            )
-        )
+        known = {each.profile: self._remedies.get(each.profile) for each in record.verdicts}
+        remedies = {profile: cache.remedy_for(record) for profile, cache in known.items() if cache is not None}
+        self._write(gap + host_block(record, self._terminal, remedies=remedies, verbose=self._verbose))
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""
