@@ -153,7 +153,7 @@ def test_a_list_of_known_keys(command: str, saved: Path) -> None:
         ([], "no records: name a file of them, or `-` for standard input"),
         (["missing.jsonl"], "missing.jsonl: cannot be read: No such file or directory"),
         (["saved.jsonl", "--weak-keys", "missing"], "missing: cannot be read: No such file or directory"),
-        (["saved.jsonl", "--weak-keys", "saved.jsonl"], "saved.jsonl:1: is no key"),
+        (["saved.jsonl", "--weak-keys", "saved.jsonl"], "saved.jsonl:1: is not a key"),
         (["saved.jsonl", "--by", "colour"], "invalid value for '--by'"),
     ],
 )
