@@ -12,7 +12,7 @@ from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 
 MOST_NAMES = 256
-"""Names of one list: where there are no more, nothing is left out. The catalogue has fewer of any class."""
+"""Names of one list that are never left out. The catalogue has fewer of any class."""
 
 MOST_UNKNOWN = 64
 """Of a longer list, names that are not in the catalogue."""

@@ -1,12 +1,11 @@
-"""What a server offers and a profile without a closed list says nothing of: whether it may be offered is not known.
+"""Algorithms on offer that a profile without a closed list does not name: nobody can say whether they comply.
 
 A list of what is forbidden names what its authors met. A name that nobody knows may hide one of those; and a weak
 algorithm that no OpenSSH ever had, such as "des-ctr", was outside of what such a list is about. Neither is a
 deviation, and neither lets a verdict be `true`.
 
-Where a profile says nothing of a class, less is left open: an unknown name, because whatever a document is about, it
-may stand for no protection at all; and what is of high severity under a vendor's name. Compressions are never left
-open, nor host key algorithms that are known.
+Where a profile has no rule for a type, less is left open: an unknown name, because it may stand for no protection at
+all; and what is of high severity under a vendor's name. Compressions and known host key algorithms are never left open.
 """
 
 from __future__ import annotations
@@ -63,8 +62,8 @@ def leaves_open(profile: Profile, category: AlgorithmType, name: str) -> bool:
 def _is_outside(category: AlgorithmType, name: str) -> bool:
     """Return whether an algorithm is weak, medium or worse, and no OpenSSH offers it by this name.
 
-    Of one of high severity a release that had it does not count where the newest has it no more: RC4 is not what a
-    list for OpenSSH 9 speaks of. A cipher without a mode is one of SSH-1, or "none", which no server of theirs offers.
+    For high severity, a release that had it does not count if the newest one has dropped it: a list for OpenSSH 9 is
+    not about RC4. A cipher without a mode is one of SSH-1, or "none", which no server of theirs offers.
     """
     entry = lookup(category, name)
     weak = None if entry is None else weakness(entry)

@@ -70,7 +70,7 @@ FORBIDDEN = for_each_type(
     deviation="yes",
     when="the profile has the word MUST NOT or SHOULD NOT for it",
     meaning="Among the {} that the server offers is one that the profile names with MUST NOT or SHOULD NOT.",
-    why="Whoever wrote the profile judged it unsafe. A client that prefers it will get it.",
+    why="The authors of the profile judged it unsafe. A client that prefers it will get it.",
     see="""`ssh -vv HOST` prints the server's lists under "peer server KEXINIT proposal"; so does `nmap --script
         ssh2-enum-algos -p 22 HOST`.""",
     fix="Take it out of the server's list. The remediation of the finding has the line that leaves the others.",
@@ -112,7 +112,7 @@ WEAK = for_each_type(
     "weak",
     title="Weak, although the profile lets it pass",
     severity="that of its weakness",
-    when="it is weak, and the profile lists it or says nothing of its class",
+    when="it is weak, and the profile lists it or has no rule for its type",
     meaning="""Among the {} that the server offers is one that is weak by today's measure. The profile lists it, or
         says nothing of its kind, so it is not a deviation. A name that the catalogue does not know counts as weak as
         it looks; where the profile has no closed list of its kind, it can make the verdict `null`.""",
@@ -161,7 +161,7 @@ def algorithms(host: GradedHost) -> list[Judgement]:
     for category, offers in host.offers.items():
         rule = host.rules[category]
         if rule is None:
-            # The profile says nothing of this type; weak is weak all the same.
+            # The profile has no rule for this type: only the catalogue counts.
             found += [_weak(category, each, weak) for each in offers.values() if (weak := _weakness(category, each))]
         else:
             found += _judge_list(host, rule, category, offers)

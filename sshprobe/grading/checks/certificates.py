@@ -1,7 +1,7 @@
 """Judges the certificates of host keys (OpenSSH's PROTOCOL.certkeys): who signed, for whom, and for how long.
 
-A client that finds a certificate wrong falls back to the plain key, which it then asks its user about, as OpenSSH's
-`sshkey_cert_check_authority` and `check_host_key` have it. So the certificate protects nobody.
+A client that rejects a certificate falls back to the plain key and asks its user (OpenSSH's `check_host_key` and
+`sshkey_cert_check_authority`). So a wrong certificate protects nobody.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _judge(observation: Observation, key: HostKey, certificate: Certificate) -> 
 
 
 def _judge_authority(key: HostKey, certificate: Certificate) -> Iterator[Judgement]:
-    """Who signed the certificate, and how: whoever can do the same can make certificates for every host."""
+    """Judge who signed the certificate, and how. Who can forge such a signature can do so for every host."""
     entry = lookup("host_key", certificate.ca_type)
     bits = certificate.ca_bits
     weak = weakness_of("host_key", certificate.signature_algorithm)
@@ -165,7 +165,7 @@ def _judge_authority(key: HostKey, certificate: Certificate) -> Iterator[Judgeme
 
 
 def _judge_validity(observation: Observation, key: HostKey, certificate: Certificate) -> Iterator[Judgement]:
-    """At the moment it was seen: valid from `valid_after` on, and until the second before `valid_before`."""
+    """Judge it at the moment it was seen: valid from `valid_after` on, and until the second before `valid_before`."""
     now = timestamps.parse(observation.started_at)
     if now is None:
         return
@@ -188,7 +188,7 @@ def _judge_validity(observation: Observation, key: HostKey, certificate: Certifi
 
 
 def _judge_principals(observation: Observation, key: HostKey, certificate: Certificate) -> Iterator[Judgement]:
-    """For which names it stands: up to OpenSSH 10.2 clients take one without names for every host (sshkey.c)."""
+    """Judge for which names it stands: up to OpenSSH 10.2 clients take one without names for every host (sshkey.c)."""
     if not certificate.principals:
         severity: Severity = "medium"
         words, observed = "its certificate names no host, and older clients take it for every host", "no names"

@@ -196,7 +196,7 @@ JUDGEMENTS: dict[Weakness, Judgement] = {
         observed="one of the few points whose order divides the cofactor",
     ),
 }
-"""What is said of a key for each of its weaknesses, but for its type."""
+"""The judgement on each weakness of a key, without the type of the key."""
 
 _NEVER_PROVEN: frozenset[Weakness] = frozenset({"exponent", "no_dsa_group", "small_order"})
 """Weaknesses of keys under which libraries take no signature for right."""

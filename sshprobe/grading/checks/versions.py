@@ -47,7 +47,7 @@ class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
     last: str
     """The first and last version that has it. Where a version leaves parts out that `last` has, it counts as in."""
     fixed: str
-    """The release that has it no more, in words."""
+    """The first release without it, in words."""
     what: str
     distributions: tuple[str, ...]
     """The first packages that fix it under an older version: "Debian 9.2p1-2+deb12u3"."""

@@ -26,7 +26,7 @@ Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
 
 WAIVER_EXPIRED = FindingType(
     id="profile.waiver_expired",
-    title="A waiver that holds no more",
+    title="An expired waiver",
     severity="low",
     when="a waiver of the profile for this host ran out, and what it covered was found",
     meaning="""The profile waives a finding of this host, but the host was seen after the last day of the waiver, or

@@ -89,7 +89,7 @@ def plain_blob(blob: bytes) -> bytes:
 
 
 def decoded(blob: str) -> bytes:
-    """Return the bytes of a blob in base64 as records hold it; nothing where it is none."""
+    """Return the bytes of a blob that records have in base64; empty bytes where it is not base64."""
     try:
         return binascii.a2b_base64(blob, strict_mode=True)
     except (binascii.Error, ValueError):
