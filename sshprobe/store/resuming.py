@@ -1,4 +1,4 @@
-"""Going on with a sweep that was cut off: what its file holds, and where its file is whole.
+"""Resume an interrupted scan: which hosts its file holds, and up to where the file is whole.
 
 A killed sweep leaves whole lines and perhaps a torn last one. What counts as done is what is **written**, not what was
 started. The torn line, the summary of a sweep that was interrupted, and the last target of a sweep of all addresses
@@ -49,18 +49,18 @@ def host_key_of(host: str, port: int) -> int:
 
 
 class Resumption:
-    """What a file of records holds. Eight bytes of memory for each host in it.
+    """The hosts in a file of records, in eight bytes of memory each.
 
-    Raises `InputError` naming file and line if the file is no sweep.
+    Raises `InputError` with file and line if the file is not a scan.
     """
 
     def __init__(self, name: str, *, all_addresses: bool) -> None:
         self.name = name
         self.header: SweepRecord | None = None
         self.size = 0
-        """Bytes of the file that stay."""
+        """Bytes of the file that are kept."""
         self.duration_ms = 0.0
-        """What the sweep took so far, if it came to write that down."""
+        """Duration so far, if the file has a summary."""
         self._keys = array("Q")
         self._held: list[tuple[str, int]] = []
         self._read(all_addresses)
@@ -75,7 +75,7 @@ class Resumption:
         return len(self._keys)
 
     def replay(self, take: Callable[[HostRecord], None]) -> None:
-        """Give every host record that stays to `take`, before the file is written to."""
+        """Call `take` with each host record that is kept, before the file is written to."""
         decoder = msgspec.json.Decoder(Record)
         with Path(self.name).open("rb") as stream:
             while stream.tell() < self.size:
@@ -158,7 +158,7 @@ class Resumption:
         self._held.append(place)
 
     def _release(self, end: int) -> None:
-        """Keep what was held: its target is complete. `end` is where its last line ends."""
+        """Keep the records of the last target: it is complete. `end` is the end of its last line."""
         self._keys.extend({host_key_of(*place) for place in self._held})
         self._held.clear()
         self.size = end

@@ -23,7 +23,7 @@ class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
     """"kex", "host_key", "cipher", "mac" or "compression"."""
     algorithm: str
     severity: Severity | None
-    """Of its weakness. None: it has none."""
+    """The severity of its weakness. None: it is not weak."""
     weakness: str
     marker: bool
     """It is a marker such as "kex-strict-s-v00@openssh.com", and not an algorithm."""
@@ -41,11 +41,11 @@ class AlgorithmReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AlgorithmView(msgspec.Struct, frozen=True, kw_only=True):
-    """The report, and what only people are shown."""
+    """The report for programs, and what people see besides."""
 
     report: AlgorithmReport
     names: dict[str, str]
-    """ "address:port" to what the host is called beside that, where it has a name."""
+    """ "address:port" to the further name of the host, if it has one."""
     servers: int
     """Hosts that sent an identification."""
 

@@ -1,4 +1,4 @@
-"""What the keys and groups of each host are wanting in, and what they share with other hosts."""
+"""Findings on the keys and groups of each host, or those that a filter selects."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     software: str
     grades: dict[str, str]
-    """Profile id to letter, as reports write it: "A+?" where not everything was seen."""
+    """Profile id to letter, as reports write it: "A+?" if not everything was seen."""
     findings: list[Finding]
     """Worst first."""
 
@@ -32,18 +32,18 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str = "host"
     hosts: list[HostFindings]
-    """Those with findings; with a filter, such as `--weakness`, those that it takes."""
+    """Hosts with findings; with a filter, such as `--weakness`, the hosts that it selects."""
     summary: SummaryRecord
 
 
 class HostView(msgspec.Struct, frozen=True, kw_only=True):
-    """The report, and what only people are shown."""
+    """The report for programs, and what people see besides."""
 
     report: HostReport
     names: list[str]
-    """What each host is called beside its address; empty: nothing."""
+    """The further name of each host, or an empty string."""
     every: bool
-    """Someone wants these hosts: those without a finding are listed too, and so are notes."""
+    """True with a filter: hosts without a finding are listed too, and so are notes."""
     has_keys: bool
     """Whether there were keys or groups to look at."""
     servers: int

@@ -19,7 +19,7 @@ class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[str]
     """Ids of findings, sorted: "host_key.shared"."""
     agree: bool | None
-    """Of a shared key, as in `SharedKey`: True where its hosts may be one machine. None: it is not shared."""
+    """As in `SharedKey`: True if its hosts may be one machine. None: the key is not shared."""
     hosts: list[str]
     """"address:port", sorted."""
 
@@ -29,16 +29,16 @@ class KeyReport(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str = "key"
     keys: list[KeyUse]
-    """Those with findings first, then those of most hosts."""
+    """Keys with findings first, then those of most hosts."""
     summary: SummaryRecord
 
 
 class KeyView(msgspec.Struct, frozen=True, kw_only=True):
-    """The report, and what only people are shown."""
+    """The report for programs, and what people see besides."""
 
     report: KeyReport
     names: dict[str, str]
-    """ "address:port" to what the host is called beside that, where it has a name."""
+    """ "address:port" to the further name of the host, if it has one."""
     servers: int
     """Hosts that sent an identification."""
 

@@ -15,10 +15,10 @@ from sshprobe.views.host_stats import HostStats, record_stats
 
 
 class Group(NamedTuple):
-    """Hosts of one software that need the same, and what they come to."""
+    """Hosts of one software that need the same changes, and their grade with these."""
 
     software: str
-    """The word of the identification: "OpenSSH_9.2p1"; empty where none was seen."""
+    """The software of the identification: "OpenSSH_9.2p1"; empty if none was seen."""
     about: str
     """For people: "OpenSSH 9.2p1 (Debian 12)"."""
     verdict: tuple[str, str, int, bool | None]
@@ -26,12 +26,12 @@ class Group(NamedTuple):
     remedy: Remedy
     hosts: list[tuple[str, int]]
     names: dict[tuple[str, int], str]
-    """What an inventory calls a host, where that is not its address or name."""
+    """The target of each host, if it is not its address or name."""
     aliases: dict[tuple[str, int], str]
-    """The same, without networks and what else is no name."""
+    """The further name of each host, if it has one."""
 
     def places(self) -> list[str]:
-        """Return hosts and ports in words, each with what it is called."""
+        """Return "host:port" of each host, with its further name."""
         return [with_alias(endpoint(host, port), self.aliases.get((host, port))) for host, port in self.hosts]
 
     @property
@@ -41,20 +41,20 @@ class Group(NamedTuple):
 
     @property
     def platform(self) -> Platform | None:
-        """Where lines and commands belong; None: changes are in words."""
+        """The system of the hosts, or None: then changes are in words."""
         return self.remedy.platform
 
 
 class Plan:
-    """Takes hosts with what fixes them, and groups them. Memory grows with the hosts: a name and a port of each."""
+    """Takes hosts with their remedies, and groups them. It keeps a name and a port of each host."""
 
     def __init__(self) -> None:
         self._groups: dict[object, Group] = {}
         self.ungraded: list[tuple[str, HostStats]] = []
-        """Hosts and ports, each with what it is called, that have no verdict."""
+        """Hosts without a verdict: "host:port" with the further name, and stats."""
 
     def add(self, record: HostRecord, remedy: Remedy | None) -> None:
-        """Take one host; None: it was not graded."""
+        """Take one host. `remedy` is None if it was not graded."""
         verdict: Verdict | None = record.verdicts[0] if record.verdicts else None
         if verdict is None or remedy is None:
             place = with_alias(endpoint(record.host, record.port), alias_of(record))
@@ -74,7 +74,7 @@ class Plan:
             group.aliases[record.host, record.port] = alias
 
     def groups(self) -> list[Group]:
-        """Those with something to change first, the largest first; hosts in order."""
+        """Return the groups: those with changes first, the largest first. Hosts are sorted."""
         for group in self._groups.values():
             group.hosts.sort()
         return sorted(

@@ -13,7 +13,7 @@ from sshprobe.model.verdict import Finding, Grade
 
 
 class Graded(Protocol):
-    """A verdict, what is counted of one, or what a remedy comes to."""
+    """A verdict, its stats, or a remedy."""
 
     @property
     def grade(self) -> Grade:
@@ -28,11 +28,11 @@ _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
 
 
-@lru_cache(maxsize=256)  # many hosts say the same
+@lru_cache(maxsize=256)  # many hosts have the same
 def software(identification: Identification | None) -> str:
-    """Return what the server says it is: "OpenSSH 9.2p1 (Debian 12)". Empty where it said nothing.
+    """Return the software that a server names: "OpenSSH 9.2p1 (Debian 12)". Empty if it names none.
 
-    Comments that a server makes up anew for each connection are no part of it.
+    Comments that a server makes anew for each connection are not a part of it.
     """
     if identification is None:
         return ""
@@ -52,7 +52,7 @@ def letter(graded: Graded) -> str:
 
 
 def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Return findings that say the same of several algorithms together, at the place of the first."""
+    """Return groups of findings that say the same of several algorithms, in the order of their first ones."""
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(says_the_same(finding), []).append(finding)
@@ -60,10 +60,10 @@ def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
 
 
 def says_the_same(finding: Finding) -> tuple[str, ...]:
-    """Return what is equal in findings that say the same of several algorithms."""
+    """Return a key that is equal for findings that say the same of several algorithms."""
     return finding.severity, finding.category, finding.message
 
 
 def place_of(record: HostRecord) -> str:
-    """Return "address:port", as summaries name hosts; the name where no address was found."""
+    """Return "address:port", as summaries name hosts, or "name:port" if no address was found."""
     return endpoint(record.address or record.host, record.port)

@@ -1,4 +1,4 @@
-"""What is counted of a host: all that a summary and the order of a table need, without the record.
+"""Stats of a host: all that a summary and a row of a table need, without the record.
 
 A record has 20 kB, mostly findings. Hosts that are alike share one `HostStats`, which goes beside the encoded line from
 one process to another, so that the line is not decoded. It holds ids and no English: `sshprobe.render` has the labels.
@@ -16,12 +16,12 @@ from sshprobe.views.host import says_the_same, software
 
 
 class Subject(NamedTuple):
-    """What a finding is counted by. One of the two is empty."""
+    """The unit in which findings are counted: the id of a finding, or an algorithm. The other one is empty."""
 
     finding_id: str
     """Id of a finding, as in "kex.terrapin"."""
     algorithm: str = ""
-    """Algorithm or method, where to offer it is the finding: "3des-cbc"."""
+    """Algorithm or method, if the finding is that it is offered: "3des-cbc"."""
 
 
 class WorstFinding(NamedTuple):
@@ -34,7 +34,7 @@ class WorstFinding(NamedTuple):
 
 
 class VerdictStats(NamedTuple):
-    """What is counted of a verdict. Fields as in `Verdict`."""
+    """Stats of a verdict. Fields as in `Verdict`."""
 
     profile: str
     grade: Grade
@@ -42,7 +42,7 @@ class VerdictStats(NamedTuple):
     score: int
     waived: int
     subjects: tuple[Subject, ...]
-    """Those of the findings that count, each once."""
+    """Subjects of the findings that count, each once."""
     grade_is_partial: bool
     severities: tuple[int, ...] = ()
     """For sorting, worse is less: findings that count, negative, of each severity from critical to low."""
@@ -51,7 +51,7 @@ class VerdictStats(NamedTuple):
 
 
 class HostStats(NamedTuple):
-    """What is counted of a host."""
+    """Stats of a host."""
 
     status: Status
     answered: bool
@@ -61,7 +61,7 @@ class HostStats(NamedTuple):
     """Whether host keys were seen, which are compared over the fleet."""
     verdicts: tuple[VerdictStats, ...]
     software: str = ""
-    """As `sshprobe.views.host.software` names it."""
+    """As returned by `sshprobe.views.host.software`."""
     error: str | None = None
     """As in the record."""
     fleet: tuple[Subject, ...] = ()
@@ -71,7 +71,7 @@ class HostStats(NamedTuple):
 
 
 class Place(Protocol):
-    """Which host it is."""
+    """A host: an observation, a record, a row."""
 
     @property
     def target(self) -> str:
@@ -87,7 +87,7 @@ class Place(Protocol):
 
 
 def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostStats:
-    """Return what is counted of an observation and its verdicts."""
+    """Return the stats of an observation with the stats of its verdicts."""
     users = seen.authentication_by_user
     one_user = users is not None and len(users) == 1 and seen.authentication_methods is not None
     said = seen.identification
@@ -104,12 +104,12 @@ def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostSta
 
 
 def record_stats(record: HostRecord) -> HostStats:
-    """Return what is counted of a record."""
+    """Return the stats of a record."""
     return host_stats(record, verdict_stats(record.verdicts))._replace(fleet=_subjects(record.fleet_findings))
 
 
 def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
-    """Return what is counted of verdicts."""
+    """Return the stats of verdicts."""
     return tuple(
         VerdictStats(
             verdict.profile,
@@ -127,11 +127,11 @@ def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
 
 
 _OF_ALGORITHMS = frozenset({"dated", "forbidden", "missing", "stronger", "unlisted", "weak"})
-"""Reasons ("kex.weak") for which the algorithm says what is wrong: that it is offered, or that it is not."""
+"""Reasons, as in "kex.weak", that are counted by algorithm."""
 
 
 def subject_of(finding: Finding) -> Subject:
-    """Return what a finding is counted by: an algorithm that several findings are about is one subject."""
+    """Return the subject of a finding. Findings of several reasons about one algorithm have one subject."""
     if finding.algorithm and finding.id.partition(".")[2] in _OF_ALGORITHMS:
         return Subject("", finding.algorithm)
     return Subject(finding.id)
@@ -164,7 +164,7 @@ def worst_first(stats: HostStats) -> tuple[object, ...]:
 
 
 def status_matters(stats: HostStats) -> bool:
-    """Whether the status of a graded host says more than its findings do: that it speaks SSH-1 only is one of them."""
+    """Return whether the status of a graded host says more than its findings, of which "SSH-1 only" is one."""
     if stats.status == "ssh1_only":
         return Subject("protocol.ssh1") not in stats.verdicts[0].subjects
     return stats.status != "ok"

@@ -1,4 +1,4 @@
-"""The end of a sweep, counted while its hosts go by; no host record is kept."""
+"""The summary of a scan, counted as its hosts finish. No host record is kept."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sshprobe.views.host_stats import HostStats, record_stats
 
 
 class SummaryBuilder:
-    """Counts hosts, and keeps nothing of them."""
+    """Counts hosts."""
 
     def __init__(self) -> None:
         self.hosts = 0
         self.servers = 0
-        """Those that sent an identification."""
+        """Hosts that sent an identification."""
         self.statuses: Counter[str] = Counter()
         self.grades: defaultdict[str, Counter[str]] = defaultdict(Counter)
         self._compliant: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -28,13 +28,13 @@ class SummaryBuilder:
         """Count one host."""
         self.add_alike(record_stats(record), 1)
 
-    def add_alike(self, seen: HostStats, hosts: int) -> None:
-        """Count hosts that are alike."""
+    def add_alike(self, stats: HostStats, hosts: int) -> None:
+        """Count hosts that share their stats."""
         self.hosts += hosts
-        self.servers += hosts * seen.answered
-        self.statuses[seen.status] += hosts
-        self._connections += hosts * seen.connections
-        for verdict in seen.verdicts:
+        self.servers += hosts * stats.answered
+        self.statuses[stats.status] += hosts
+        self._connections += hosts * stats.connections
+        for verdict in stats.verdicts:
             self.grades[verdict.profile][verdict.grade] += hosts
             word = {True: "true", False: "false", None: "null"}[verdict.compliant]
             self._compliant[verdict.profile][word] += hosts
@@ -45,9 +45,9 @@ class SummaryBuilder:
     def build(
         self, *, duration_ms: float, interrupted: bool = False, fleet: FleetReport | None = None
     ) -> SummaryRecord:
-        """Return the summary of all hosts so far; the order they came in changes nothing.
+        """Return the summary of all hosts so far. It does not depend on their order.
 
-        `fleet` is what their host keys say together, where that was looked for.
+        `fleet`: findings across the fleet, if they were looked for.
         """
         return SummaryRecord(
             hosts=self.hosts,
@@ -86,7 +86,7 @@ def fleet_severities(fleet: FleetReport) -> dict[str, dict[str, Severity]]:
 
 
 def _fleet_counts(fleet: FleetReport) -> dict[str, int]:
-    """Return how many hosts have each finding across the fleet, notes left out."""
+    """Return how many hosts have each finding across the fleet, without notes."""
     counts = {
         id: sum(severity != "note" for severity in hosts.values()) for id, hosts in fleet_severities(fleet).items()
     }

@@ -98,7 +98,7 @@ def test_an_interrupt_ends_with_what_there_is(
             process.kill()  # a sweep that does not end must not hold up the tests
     assert process.returncode == 130
     assert err + rest == b"interrupted: finishing the hosts under way; once more stops at once\n"
-    going_on = b" `sshprobe scan --resume out.jsonl` goes on with it." if name == "out.jsonl" else b""
+    going_on = b" Resume it with `sshprobe scan --resume out.jsonl`." if name == "out.jsonl" else b""
     assert b"Interrupted: the rest was not scanned.%b\n" % going_on in out
     data = (tmp_path / name).read_bytes()
     document = json.loads(data) if name == "out.json" else None

@@ -68,7 +68,7 @@ def playbook(plan: Plan) -> str:
 
 
 def is_inventory_name(host: str) -> bool:
-    """Whether a name stands for one host as a pattern of Ansible: no wildcard, no group, no template."""
+    """Return whether a name is one host as a pattern of Ansible: not a wildcard, a group or a template."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -77,14 +77,14 @@ def is_inventory_name(host: str) -> bool:
 
 
 def _inventory_name(host: str, target: str | None) -> str:
-    """Return what an inventory calls a host: `target`, if that is a name and no network, range or "host:port"."""
+    """Return the name of a host in an inventory: `target`, unless it is a network, a range or "host:port"."""
     if target is not None and is_inventory_name(target) and re.search("[A-Za-z]", target):
         return target
     return host
 
 
 def _play(group: Group, platform: Platform, names: dict[str, list[str]], number: int) -> Iterator[str]:
-    """Yield one play. `names` has the hosts that were asked for each name."""
+    """Yield one play. `names` maps each name to its hosts."""
     renamed = {name: hosts for name, hosts in names.items() if hosts != [name]}
     profile, remedy = group.verdict[0], group.remedy
     yield f"- name: {_text(f'SSH servers to {letter(remedy)} ({remedy.score}) under {profile}')}"
@@ -145,7 +145,7 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
 
 
 def _text(text: str) -> str:
-    """A double-quoted scalar: JSON's strings are YAML's. Braces that begin a template are kept from being one."""
+    """Return a double-quoted scalar: JSON strings are YAML. Braces do not begin a template."""
     return json.dumps(re.sub(r"\{(?=[{%#])", "{ ", text))
 
 
@@ -180,7 +180,7 @@ def _moduli(change: Change, bits: int, file: str) -> Iterator[str]:
 
 
 def _shell_lines(command: str) -> list[str]:
-    """The parts of a command, one a line: it ends after `;` and `&&` that are outside of quotes."""
+    """Return the parts of a command, one a line: it is split after `;` and `&&` outside of quotes."""
     parts = re.split(r"((?:[^';&]|'[^']*'|&(?!&))+(?:&&|;|$))", command)
     return [part.strip() for part in parts if part.strip()]
 

@@ -1,4 +1,4 @@
-"""What stands above and below lines to paste, as comments: for whom they are, what they come to, what they leave."""
+"""Comments above and below lines to paste: for which hosts, the grade with these changes, what they leave."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ WIDTH = 118
 
 
 def comment(lines: Iterable[str]) -> list[str]:
-    """Comments of a shell, of sshd_config and of YAML, in which what a server said can do nothing."""
+    """Return comments of a shell, sshd_config or YAML. Text of a server cannot end them."""
     return [f"# {escape_unprintable(line)}".rstrip() for line in lines]
 
 
 def is_windows(group: Group) -> bool:
-    """Whether the hosts say that they are OpenSSH of Windows."""
+    """Return whether the hosts name OpenSSH for Windows."""
     return group.software.startswith("OpenSSH_for_Windows")
 
 
 def not_for(group: Group) -> str:
-    """Why there are no lines for /etc/ssh/sshd_config."""
+    """Return why there are no lines for /etc/ssh/sshd_config."""
     if is_windows(group):
         return "no /etc/ssh on Windows"
     if group.software.startswith("OpenSSH"):
@@ -41,12 +41,12 @@ def not_for(group: Group) -> str:
 
 
 def answer(compliant: bool | None) -> str:
-    """Compliance in words."""
+    """Return compliance in words."""
     return {True: "compliant", False: "not compliant", None: "not all was seen"}[compliant]
 
 
 def heading(group: Group) -> Iterator[str]:
-    """For whom it is, where they stand, and what it comes to: lines for a comment."""
+    """Yield hosts, their grade, and their grade with the changes."""
     profile, grade, score, compliant = group.verdict
     names = group.places()
     who = names[0] if len(names) == 1 else f"these {count(len(names), 'host')}"
@@ -67,14 +67,14 @@ def heading(group: Group) -> Iterator[str]:
 
 
 def cautions(group: Group) -> Iterator[str]:
-    """What has to be so before anything is applied, each once."""
+    """Yield what to check before the changes are applied, each once."""
     yield from dict.fromkeys(_sentence(change.caution) for change in group.changes if change.caution)
     if group.changes:
         yield KEEP_A_SESSION
 
 
 def left(group: Group) -> Iterator[str]:
-    """What stays, for a comment."""
+    """Yield what the changes leave."""
     if group.remedy.left:
         yield "This leaves:" if group.changes else "To change by hand:"
         for line in group.remedy.left:
@@ -82,13 +82,13 @@ def left(group: Group) -> Iterator[str]:
 
 
 def ungraded(plan: Plan) -> Iterator[str]:
-    """Hosts without a verdict, for a comment."""
+    """Yield hosts without a verdict."""
     for place, host in plan.ungraded:
         yield f"Not graded: {place}, {status(host)}."
 
 
 def wrapped(text: str, *, indent: str = "", first: str = "") -> list[str]:
-    """Lines of a comment."""
+    """Return `text` as lines of a comment."""
     return textwrap.wrap(
         escape_unprintable(text), WIDTH, initial_indent=first, subsequent_indent=indent, break_on_hyphens=False
     )

@@ -172,7 +172,7 @@ def _has_include(software: str) -> bool:
 
 
 def _c_comment(lines: Iterable[str]) -> list[str]:
-    """Lines of C comments: nothing in them can end one early."""
+    """Return C comments. Text of a server cannot end them."""
     return [f"/* {escape_unprintable(line).replace('*/', '* /')} */" for line in lines]
 
 

@@ -53,7 +53,7 @@ class SSHAuditWriter:
         """Hosts of which nothing is known that ssh-audit has a place for."""
 
     def host(self, record: HostRecord) -> None:
-        """Write one host; one that said nothing is counted and left out, as ssh-audit does."""
+        """Write one host. One that sent nothing is only counted, as ssh-audit skips it."""
         if record.identification is None and record.kex_algorithms is None:
             self.left_out += 1
             return
@@ -103,7 +103,7 @@ def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
 
 
 def _not_seen(record: HostRecord) -> Iterator[str]:
-    """Say what nothing is said of: it must not read as a host without fault."""
+    """Yield what was not observed: it must not read as a host without a finding."""
     if record.status != "ok":
         yield f"not all was seen: {record.error or record.status}"
     if record.kex_algorithms is None:
@@ -118,19 +118,19 @@ def _not_seen(record: HostRecord) -> Iterator[str]:
 
 
 class _Marks:
-    """What findings say of entries of the lists, and what has no entry."""
+    """Notes on entries of the lists, and notes without an entry."""
 
     def __init__(self) -> None:
         self.notes: dict[tuple[List, str], list[tuple[Severity, str]]] = {}
         self.additional: list[str] = []
         self.terrapin: set[tuple[List, str]] = set()
-        """What nothing but Terrapin speaks against."""
+        """Entries with no finding but Terrapin."""
         self.signals: set[str] = set()
         self._worst: dict[tuple[List, str], int] = {}
         self.recommendations: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
 
     def take(self, finding: Finding, record: HostRecord, offered: dict[List, list[str]]) -> None:
-        """Put a finding on the entries that it is about. Those on single names come by `describe`."""
+        """Attach a finding to its entries. Findings on single names come from `describe`."""
         if finding.id.endswith(".weak"):
             return
         text = escape_unprintable(f"{finding.message} ({finding.severity})")
@@ -147,7 +147,7 @@ class _Marks:
             self.recommend(list_, name, finding.severity, _LARGER if larger else "")
 
     def recommend(self, list_: List, name: str, severity: Severity, change: str = "") -> None:
-        """Recommend to take `name` out of a list or, with `change`, what to do about it."""
+        """Recommend to remove `name` from a list, or the `change` that it needs."""
         rank = SEVERITIES.index(severity)
         self._worst[list_, name] = min(rank, self._worst.get((list_, name), rank))
         level = _level(severity)
@@ -160,7 +160,7 @@ class _Marks:
             entries.append({"name": name, "notes": change})
 
     def leave_something(self, record: HostRecord) -> None:
-        """Where all of a list would go, say of the best of it what to do first: else nobody could log in."""
+        """If a whole list would be removed, recommend a change for its best entries: else nobody could log in."""
         for list_, fields in _FIELDS.items():
             gone = {entry["name"] for actions in self.recommendations.values() for entry in _dels(actions, list_)}
             lists = [[name for name in getattr(record, field) or () if name not in self.signals] for field in fields]
@@ -207,7 +207,7 @@ def _is_group_exchange(name: str) -> bool:
 
 
 def _open_to_terrapin(record: HostRecord) -> Iterator[tuple[List, str]]:
-    """Yield what makes Terrapin work without strict key exchange, as its authors say, each direction by itself."""
+    """Yield the algorithms that Terrapin needs, as its authors describe, for each direction."""
     found: dict[tuple[List, str], None] = {}
     for ciphers, macs in zip(_FIELDS["enc"], _FIELDS["mac"], strict=True):
         cbc = [name for name in getattr(record, ciphers) or () if name.endswith("-cbc")]

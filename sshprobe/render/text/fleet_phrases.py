@@ -1,4 +1,4 @@
-"""What the host keys of a fleet say together, in sentences."""
+"""Sentences about the host keys of a fleet, about waivers, and about what was not checked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WEAK = {
 
 
 def key_sentences(summary: SummaryRecord) -> list[str]:
-    """Return the sentences: "3 host keys are shared by 14 machines." Nothing is said of what was not found."""
+    """Return the sentences: "3 host keys are shared by 14 machines." Empty if nothing was found."""
     sentences = []
     several = [key for key in summary.shared_host_keys if not key.agree]
     if several:
@@ -31,10 +31,8 @@ def key_sentences(summary: SummaryRecord) -> list[str]:
     alike = [key for key in summary.shared_host_keys if key.agree]
     if alike:
         keys, addresses = count(len(alike), "host key is", "host keys are"), _addresses(alike)
-        sentences.append(
-            f"{keys} on {count(addresses, 'address', 'addresses')} that agree in all that was seen: each time one "
-            "machine, or clones of one image."
-        )
+        shared = f"{keys} shared by {count(addresses, 'address', 'addresses')} that look identical"
+        sentences.append(f"{shared}: one machine, or clones of one image.")
     if summary.shared_primes:
         sharing = len({fingerprint for prime in summary.shared_primes for fingerprint in prime.fingerprints})
         primes = len(summary.shared_primes)
@@ -49,7 +47,7 @@ def key_sentences(summary: SummaryRecord) -> list[str]:
 
 
 def waiver_sentences(summary: SummaryRecord) -> list[str]:
-    """Return what was waived, one sentence a profile: nobody should take it for fixed."""
+    """Return what was waived, one sentence per profile."""
     sentences = []
     for profile, each in summary.waived.items():
         findings = f"{count(each.findings, 'finding is', 'findings are')} waived on {count(each.hosts, 'host')}"
@@ -59,7 +57,7 @@ def waiver_sentences(summary: SummaryRecord) -> list[str]:
 
 
 def unchecked_sentences(summary: SummaryRecord) -> list[str]:
-    """Return what was not looked for."""
+    """Return what was not checked."""
     sentences = []
     if summary.shared_primes is None:
         sentences.append("Shared primes: not checked; of so many RSA keys they are looked for if gmpy2 is installed.")

@@ -57,10 +57,10 @@ def fleet_table(
     kept = f"{escape_unprintable(kept_in)} has" if kept_in is not None else "`-o FILE` records"
     sentences += _hidden(view, kept, verbose=verbose)
     if view.summary.interrupted:
-        go_on = ""
+        resume = ""
         if kept_in and resumable:
-            go_on = f" `sshprobe scan --resume {escape_unprintable(shlex.quote(kept_in))}` goes on with it."
-        sentences.append(f"Interrupted: the rest was not scanned.{go_on}")
+            resume = f" Resume it with `sshprobe scan --resume {escape_unprintable(shlex.quote(kept_in))}`."
+        sentences.append(f"Interrupted: the rest was not scanned.{resume}")
     wrapped = [line for sentence in sentences for line in terminal.wrap(sentence, indent="")]
     return "\n".join([*([*lines, ""] if rows else []), *wrapped]) + "\n"
 

@@ -30,7 +30,7 @@ CATEGORY_WORDS = {
 }
 
 _MARGIN = 16
-"""Columns of a finding that are the same in all: the severity, and the blanks between the columns."""
+"""Columns of a finding for the severity and for the blanks between columns."""
 _SHOWN_FINDINGS = 12
 _SHOWN_NOTES = 3
 _SHOWN_LEFT = 4
@@ -42,7 +42,7 @@ _LEAST_MESSAGE_WIDTH = 26
 
 
 class _Widths(NamedTuple):
-    """Columns of a table of findings: what the categories and the names take, and what names may take."""
+    """Columns of a table of findings: width of categories and names, and the most that names may have."""
 
     category: int
     name: int
@@ -55,7 +55,7 @@ def host_block(
     """Return the block of one host, its last line ended.
 
     `remedies` maps profile ids to what helps. The short form has the findings of the first verdict, and of each other
-    the deviations that are not among them; `verbose` has everything that was seen and said.
+    the deviations that are not among them; `verbose`: everything in the record.
     """
     record = printable(record)
     lines = _head(record, terminal)
@@ -137,7 +137,7 @@ def _findings(verdict: Verdict, terminal: Terminal, *, verbose: bool) -> list[st
 
 
 def _across(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[str]:
-    """Say what other hosts' keys say of this one. It stands beside the letters, which do not count it."""
+    """Return the findings across the fleet, which no letter counts."""
     if not record.fleet_findings:
         return []
     widths = _widths([[finding] for finding in record.fleet_findings], terminal)
@@ -152,7 +152,7 @@ def _across(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[st
 
 
 def _further(verdict: Verdict, first: Verdict, terminal: Terminal) -> list[str]:
-    """Say why a host differs from a further profile: what stands above already is only counted."""
+    """Return the deviations from a further profile: those that are listed above are only counted."""
     above = {(each.id, each.algorithm) for group in _shown(first, verbose=False) for each in group if each.counts}
     deviations = [each for each in verdict.findings if each.deviation and each.waived is None]
     new = alike(each for each in deviations if (each.id, each.algorithm) not in above)
@@ -173,7 +173,7 @@ def _further(verdict: Verdict, first: Verdict, terminal: Terminal) -> list[str]:
 
 
 def _let_pass(verdict: Verdict, terminal: Terminal) -> list[str]:
-    """Say of a host that complies how much of what it offers the profile does not name."""
+    """Return how many algorithms of a compliant host the profile does not list."""
     passed = sum(each.id.endswith(".stronger") and each.severity == "note" for each in verdict.findings)
     if not verdict.compliant or not passed:
         return []
@@ -183,7 +183,7 @@ def _let_pass(verdict: Verdict, terminal: Terminal) -> list[str]:
 
 
 def _widths(groups: list[list[Finding]], terminal: Terminal) -> _Widths:
-    """Return how wide the columns of categories and of names have to be."""
+    """Return the widths of the columns of categories and names."""
     category = max((len(CATEGORY_WORDS[group[0].category]) for group in groups), default=0)
     room = terminal.width - _MARGIN - category - _LEAST_MESSAGE_WIDTH
     room = max(_LEAST_NAME_WIDTH, min(room, _NAME_WIDTH))
@@ -272,7 +272,7 @@ def _foot(record: HostRecord, terminal: Terminal, *, verbose: bool) -> list[str]
 
 
 def verified(key: HostKey) -> str:
-    """Return whether the server proved that it holds the key, in words."""
+    """Return whether the server proved possession of the key, in words."""
     return {True: "verified", False: "NOT verified: its signature is wrong", None: "not checked"}[
         key.signature_verified
     ]

@@ -15,7 +15,7 @@ _FOREVER = 2**64 - 1
 
 
 def saw_nothing(record: HostRecord) -> bool:
-    """Whether not one line came of a host, nor anything else that could be shown of it but its status."""
+    """Return whether a host sent nothing that could be shown beside its status."""
     return record.identification is None and not record.lines_before_identification and not record.warnings
 
 
@@ -103,7 +103,7 @@ def _moment(timestamp: int) -> str:
 
 
 def finding_details(finding: Finding, terminal: Terminal, *, across: bool = False) -> list[str]:
-    """Return the lines under a finding: what was expected and seen, what it costs, what fixes it, who says so.
+    """Return the lines under a finding: expected, observed, effect, remedy, references.
 
     `across`: it is one of `fleet_findings`, which never cost anything.
     """

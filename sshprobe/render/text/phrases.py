@@ -1,4 +1,4 @@
-"""How records are said in words: hosts, software, compliance, counts. Input is printable text."""
+"""Phrases for people: outcome, compliance, names of algorithms, counts. Input is printable text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sshprobe.model.verdict import Category
 
 
 class Ended(Protocol):
-    """A record, or what of it is counted."""
+    """A record, or its stats."""
 
     @property
     def status(self) -> Status:
@@ -23,14 +23,14 @@ class Ended(Protocol):
 
 
 def methods_seen_for(record: HostRecord) -> str:
-    """Return for whom methods were seen: "the users root and nobody", "the user root alone". Empty: nothing tells."""
+    """Return the users whose methods were seen: "the users root and nobody", "the user root alone", or nothing."""
     found = record.authentication_by_user or {}
     *others, last = [user for user, answer in found.items() if answer.methods is not None] or [""]
     return f"the users {', '.join(others)} and {last}" if others else f"the user {last} alone" if last else ""
 
 
 class Complying(Protocol):
-    """A verdict, or what is counted of one."""
+    """A verdict, or its stats."""
 
     @property
     def compliant(self) -> bool | None:
@@ -42,7 +42,7 @@ class Complying(Protocol):
 
 
 def compliance(verdict: Complying) -> str:
-    """Return what can be said about the profile as a whole."""
+    """Return compliance with a profile in words."""
     if verdict.compliant and verdict.waived:
         return "compliant with waivers"
     return {True: "compliant", False: "not compliant", None: "compliance unknown"}[verdict.compliant]
@@ -73,7 +73,7 @@ def status(record: Ended) -> str:
 
 
 def outcome(record: Ended) -> str:
-    """Return how the host ended and why: "timeout: no connection within 5 s"; once, where both say the same."""
+    """Return how the host ended and why: "timeout: no connection within 5 s"; the error alone if it says both."""
     words, error = status(record), record.error
     if not error:
         return words

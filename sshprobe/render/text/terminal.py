@@ -1,4 +1,4 @@
-"""The terminal as the reports see it: a width, and colour or none. And the gate that all text passes."""
+"""What the output can show: width and colour. And the escaping that all text of records passes."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _SEVERITY_COLOURS: dict[Severity, str] = {
 
 
 class Terminal(msgspec.Struct, frozen=True):
-    """What the output can show. Colour only underlines what the words say already."""
+    """What the output can show. Colour never carries meaning alone."""
 
     width: int = 100
     """Columns. Long lists are wrapped to it; lines to paste never are."""
     colour: bool = False
     cuts: bool = False
-    """Whether what is wider than that is hard to read, as on a screen; a file or a program takes it whole."""
+    """Whether wider lines are hard to read, as on a screen. For a file or a pipe they are not cut."""
 
     def paint(self, text: str, style: str) -> str:
-        """Return `text` in `style` ("bold", "red", ...), as it is where there is no colour."""
+        """Return `text` in `style` ("bold", "red", ...), or unchanged without colour."""
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
 
     def grade(self, text: str, grade: Grade) -> str:
@@ -64,7 +64,7 @@ def printable(record: HostRecord) -> HostRecord:
     """Return `record` with no character in it that could act on a terminal.
 
     Records of our own scans are escaped when they are made and come back equal. A records file can come from
-    anywhere, so each human format calls this once, on the whole record: no field can be forgotten.
+    anywhere, so a format for people calls this once for the whole record, and no field is forgotten.
     """
     return msgspec.convert(_printable(msgspec.to_builtins(record)), HostRecord)
 
