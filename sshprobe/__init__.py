@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from sshprobe.model.verdict import Finding, Verdict
     from sshprobe.offline import grade, read_records
     from sshprobe.profiles import Profile, available_profiles, load_profile
+    from sshprobe.scan.engine import Progress
     from sshprobe.scan.scanner import Scanner
-    from sshprobe.sweep import Progress
 
 __version__ = "0.1.0"
 
@@ -50,7 +50,7 @@ _HOMES = {
     "InputError": "sshprobe.model.errors",
     "Observation": "sshprobe.model.observation",
     "Profile": "sshprobe.profiles",
-    "Progress": "sshprobe.sweep",
+    "Progress": "sshprobe.scan.engine",
     "Scanner": "sshprobe.scan.scanner",
     "Verdict": "sshprobe.model.verdict",
     "available_profiles": "sshprobe.profiles",

@@ -97,6 +97,10 @@ class HostResult:
         return _decode_observation(self.line()) if self._record is None and self._example is None else self.record
 
 
+Result = Observation | HostResult
+"""What the engine gives for one host: an observation, or a result that was made of a template."""
+
+
 class Host(Protocol):
     """A host that answers on one address."""
 

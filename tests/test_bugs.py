@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from sshprobe import Scanner, target_jobs
+from sshprobe import Scanner
 from sshprobe.cli.fail_on import reached
 from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.results import ResultEncoder
-from sshprobe.sweep import Sweep
+from sshprobe.scan import target_jobs
+from sshprobe.scan.engine import Engine
 from sshprobe.targets import Target
 from sshprobe.verdicts import VerdictCache
 
@@ -134,26 +135,40 @@ async def test_one_in_ending_a_host_ends_the_sweep(monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> None:
         raise RuntimeError("of ours")
 
-    monkeypatch.setattr(Sweep, "_finish", broken)
+    monkeypatch.setattr(Engine, "finish", broken)
     with pytest.raises(BaseExceptionGroup) as raised:
         await scanned("lists")
     assert raised.group_contains(RuntimeError, match="of ours")
 
 
-BUGS_IN_A_TASK: dict[str, tuple[object, str, Callable[..., str]]] = {
-    "in resolving": (target_jobs, "resolve", lambda host: host),
+BUGS_WITHOUT_EPOLL: dict[str, tuple[object, str, Callable[..., str]]] = {
+    "in reading the address": (target_jobs, "parse_ip", lambda host: host),
     "in beginning": (HostProbe, "effects", lambda probe, *_: probe.host),
     "in telling what is known": BUGS["in telling what is known"],
 }
 
 
 @pytest.mark.parametrize("depth", ["lists", "keys"])
-@pytest.mark.parametrize("bug", BUGS_IN_A_TASK)
-async def test_nor_does_one_in_a_task_cost_more(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
+@pytest.mark.parametrize("bug", BUGS_WITHOUT_EPOLL)
+async def test_nor_does_one_on_other_systems(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
     monkeypatch.delattr(select, "epoll", raising=False)  # as on other systems than Linux
-    broken_for_one(monkeypatch, *BUGS_IN_A_TASK[bug])
+    if bug == "in beginning":
+        monkeypatch.setattr(Scanner, "_has_fast_path", lambda _: False)
+    broken_for_one(monkeypatch, *BUGS_WITHOUT_EPOLL[bug])
     found = await scanned(depth)
     assert (found[FAULTY].status, found[FAULTY].error) == ("protocol_error", "internal error: RuntimeError")
     assert found[FAULTY].verdicts == []
     assert reached("critical", found[FAULTY])
     assert found[HOSTS[1]].verdicts
+
+
+async def test_nor_does_one_in_resolving(monkeypatch: pytest.MonkeyPatch) -> None:
+    def resolve(host: str, **_: object) -> object:
+        raise RuntimeError("of ours")
+
+    monkeypatch.setattr(target_jobs, "resolve", resolve)
+    async with servers() as targets, asyncio.timeout(30), Scanner(throttle_wait=0.01, depth="lists") as scanner:
+        asked = [*targets[1:], Target("name", "name.invalid", 22)]
+        found = {record.target: record async for record in scanner.scan(asked)}
+    assert (found["name"].status, found["name"].error) == ("protocol_error", "internal error: RuntimeError")
+    assert {found[host].status for host in HOSTS[1:]} == {"ok"}

@@ -17,9 +17,9 @@ from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_inte
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput
+    from sshprobe.scan.engine import Progress
     from sshprobe.scan.scanner import Scanner
     from sshprobe.scan.settings import ScanSettings
-    from sshprobe.sweep import Progress
     from sshprobe.targets import Target
 
 Result = TypeVar("Result")

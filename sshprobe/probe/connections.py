@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.net import Address, NetworkError
-from sshprobe.probe.conversation import KEXINIT, OURS_FIRST, ConnectionEnded, Conversation
-from sshprobe.probe.effects import Adopt, Begun, Connect, Pause, ProbeGenerator
+from sshprobe.probe.conversation import OURS_FIRST, ConnectionEnded, Conversation
+from sshprobe.probe.effects import Connect, Pause, ProbeGenerator
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.probe.trace import HostTrace, TracedTransport
@@ -45,7 +45,7 @@ count the last one a little longer than it is open."""
 
 
 class Connections:
-    """To the first of `addresses` that takes one; or that to which one was `begun`. `status` keeps how far they get.
+    """To the first of `addresses` that takes one. `status` keeps how far they get.
 
     For each: `pace`, `open`, `answered` if it did, `names_a_user` if it does, and `ended`.
     """
@@ -56,7 +56,6 @@ class Connections:
         port: int,
         options: ProbeOptions,
         status: ProbeStatus,
-        begun: Begun | None = None,
         key_pairs: KeyPairs | None = None,
         trace: HostTrace | None = None,
     ) -> None:
@@ -76,11 +75,10 @@ class Connections:
         """Whether our identification goes out only after theirs."""
         self._failed = False  # an exchange failed
         self._together = False  # one worked in which our KEXINIT and its first message came together
-        self._deadlines: dict[str, float] = {}
-        self._port = port
+        self._kexinit_deadline: float | None = None
+        self.port = port
         self._options = options
         self._status = status
-        self._begun = begun
         self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
         self._trace = trace
         self._clock: Callable[[], float] = time.monotonic
@@ -88,8 +86,6 @@ class Connections:
         self._last_start = 0.0
         self._charges_for_users = False
         self._charged_until = 0.0  # when all that we were charged for has run off
-        self._least = 1  # bytes with which the server is expected to begin if all is said at once
-        self._begins_as_expected = True  # no connection began with fewer
         self._made_before: int | None = None  # connections of the runs before this one, if it is not the first
         self._is_first_run = True
         self._settled = True  # whether the server is known to be done with our last connection
@@ -98,7 +94,7 @@ class Connections:
         """Begin, or go on, by the clock of whoever drives. Returns when that was."""
         self._clock = clock
         self._made_before, self._is_first_run = None if self._is_first_run else self.made, False
-        started = clock() if self._begun is None else self._begun.started
+        started = clock()
         self._deadline = started + self._options.host_timeout
         return started
 
@@ -125,22 +121,12 @@ class Connections:
         if self._charges_for_users:
             self._charged_until += USER_CHARGE - CHARGE
 
-    def open(self, *, early: bool) -> ProbeGenerator[Conversation]:
-        """Connect to the address that answered, or to the first that does. Raises `NetworkError`, or `ConnectionEnded`.
+    def open(self) -> ProbeGenerator[Conversation]:
+        """Connect to the address that answered before, or to the first that does now.
 
-        `early`: all will be said at once.
+        Raises `NetworkError`, or `ConnectionEnded`.
         """
         options = self._options
-        if self._begun is not None:
-            begun, self._begun = self._begun, None
-            self.made = 1
-            transport = self._new_transport()
-            transport.data_to_send()  # it was sent
-            yield Adopt(begun)
-            conversation = Conversation(transport, self._clock, options.timeout, self._deadline, begun.deadlines)
-            conversation.opened, conversation.identified_after = begun.connected, begun.identified_after
-            conversation.reads = max(0, begun.reads - 1)  # what came is read once more, in one piece
-            return conversation
         candidates = self.addresses
         failure: NetworkError | None = None
         for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
@@ -150,7 +136,7 @@ class Connections:
             try:
                 if remaining <= 0:
                     raise NetworkError("timeout", "out of time for this host")
-                yield Connect(address, self._port, timeout, self._least if early else 1)
+                yield Connect(address, self.port, timeout)
             except NetworkError as error:
                 failure = failure or error
                 self.not_made(error)
@@ -160,8 +146,10 @@ class Connections:
             self.made += 1
             self.addresses = (address,)
             transport = self._new_transport()
-            deadlines, self._deadlines = self._deadlines, {}
-            return Conversation(transport, self._clock, options.timeout, self._deadline, deadlines, late=self.late)
+            until, self._kexinit_deadline = self._kexinit_deadline, None
+            return Conversation(
+                transport, self._clock, options.timeout, self._deadline, kexinit_deadline=until, late=self.late
+            )
         assert failure is not None  # there is at least one candidate
         if len(candidates) > 1:
             raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
@@ -195,7 +183,7 @@ class Connections:
     def identify_late(self, deadline: float) -> None:
         """From now on send our identification only after theirs; the wait for the lists ends at `deadline`."""
         self.late = True
-        self._deadlines = {KEXINIT: deadline}
+        self._kexinit_deadline = deadline
 
     def ended(self, conversation: Conversation, *, settled: bool, in_order: bool, failed: bool) -> None:
         """Take how one ended: with the server done with it, with nothing known against starting early, and `failed`."""
@@ -205,7 +193,3 @@ class Connections:
         if conversation.waited_for_ours and not conversation.waits_for_lists:
             self.patience = 0.0
         self.start_early &= in_order and self.read_ahead and not self.late and self.patience > 0
-        if conversation.began_with < self._least:
-            self._begins_as_expected = False
-        # Behind a greeting as long as this one comes the answer to what was sent early.
-        self._least = conversation.greeting + 1 if self._begins_as_expected else 1

@@ -6,8 +6,7 @@ record gets. It knows deadlines, and not the reason for a question.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 
 import msgspec
 
@@ -48,9 +47,6 @@ IDENTIFICATION, KEXINIT, EXCHANGE = "an identification", "KEXINIT", "the key exc
 """What is waited for, in words of a record."""
 
 _IN_CLEAR = (KEXINIT, EXCHANGE)
-
-TURN = "our turn"
-"""Key of a deadline after which our KEXINIT goes first."""
 
 TOO_MANY_CONNECTIONS = 12
 """SSH_DISCONNECT_TOO_MANY_CONNECTIONS (RFC 4253 section 11.1)."""
@@ -108,17 +104,17 @@ class Conversation:
         clock: Callable[[], float],
         timeout: float,
         host_deadline: float,
-        deadlines: Mapping[str, float] = MappingProxyType({}),
         *,
+        kexinit_deadline: float | None = None,
         late: bool = False,
     ) -> None:
-        """`late`: our identification is sent when the server's has come, and not before."""
+        """`kexinit_deadline`: end of the wait for KEXINIT. `late`: our identification is sent after the server's."""
         self._transport = transport
         self._clock = clock
         self._timeout = timeout
         self._host_deadline = host_deadline
         self._deadline = host_deadline
-        self._deadlines = deadlines
+        self._kexinit_deadline = kexinit_deadline
         self._awaited = ""
         self._silent = False
         self._closed = False
@@ -133,10 +129,6 @@ class Conversation:
         """When the connection was made."""
         self.identified_after: float | None = None
         """Seconds from there to the server's identification."""
-        self.began_with = 0
-        """Bytes that came the first time."""
-        self.greeting = 0
-        """Bytes of the server's identification, what stood before it, and KEXINIT."""
         self.early = False
         """Whether a key exchange was started before the lists came, and nothing has come of it yet."""
         self.started = False
@@ -183,7 +175,6 @@ class Conversation:
             event = yield from self._next(KEXINIT)
             if type(event) is KexInitReceived:
                 self._turn = None
-                self.greeting = self._transport.taken
                 return event.kexinit
 
     def start_key_exchange(
@@ -280,7 +271,7 @@ class Conversation:
         self.lists_deadline = self._deadline
         self._deadline -= self._leave
         if self._go_first is not None:
-            self._turn = min(self._deadlines.get(TURN, now + self._patience), self._deadline)
+            self._turn = min(now + self._patience, self._deadline)
 
     def _our_turn(self) -> bool:
         """Send our KEXINIT first if that is what comes now. Returns whether there is something to wait for."""
@@ -297,7 +288,9 @@ class Conversation:
         if awaited != self._awaited:
             self._awaited = awaited
             now = self._clock()
-            deadline = self._deadlines.get(awaited, now + self._timeout) if self._deadlines else now + self._timeout
+            deadline = now + self._timeout
+            if awaited is KEXINIT and self._kexinit_deadline is not None:
+                deadline = self._kexinit_deadline
             self._deadline = deadline if deadline < self._host_deadline else self._host_deadline
             if awaited is KEXINIT:
                 self._wait_for_lists(now)
@@ -314,11 +307,11 @@ class Conversation:
                     if error.failure != "timeout" or not self._our_turn():
                         raise
                     continue
-                if self.reads and data:
+                if data:
                     self.reads += 1
                     transport.receive_data(data)
                 else:
-                    self._received(data)
+                    transport.receive_eof()
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True
@@ -335,8 +328,6 @@ class Conversation:
 
     def _received(self, data: bytes) -> None:
         if data:
-            if not self.reads:
-                self.began_with = len(data)
             self.reads += 1
             self._transport.receive_data(data)
         else:

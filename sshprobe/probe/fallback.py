@@ -12,7 +12,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, cast
 
+from sshprobe.model.escape import escape_bytes
 from sshprobe.net import Address
+from sshprobe.probe.connections import Connections
+from sshprobe.probe.observation_builder import ObservationBuilder
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.progress import Progress
 from sshprobe.wire.limits import CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 
@@ -24,6 +29,34 @@ class FallbackError(Exception):
         self.connected = connected
         """Whether a connection was tried."""
         super().__init__(message)
+
+
+async def ask_asyncssh(
+    kexinit: KexInit, options: ProbeOptions, connections: Connections, facts: ObservationBuilder, progress: Progress
+) -> None:
+    """Ask for the authentication methods of the first user, and keep the answer in `facts` and `progress`."""
+    user = options.auth_users[0]
+    banners: list[str] = []
+    try:
+        methods = await authentication_methods(
+            connections.addresses[0],  # lists came from it
+            connections.port,
+            kexinit,
+            user=user,
+            client_id=options.client_id,
+            timeout=min(options.timeout, connections.time_left()),
+            on_banner=banners.append,
+        )
+    except FallbackError as error:
+        connections.made += error.connected
+        progress.authentication = "failed"
+        facts.warn(f"authentication methods: {error}")
+        return
+    connections.made += 1
+    progress.authentication = "answered"
+    if banners:
+        facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
+    facts.add_methods(user, None if methods is None else tuple(map(str.encode, methods)))
 
 
 async def authentication_methods(

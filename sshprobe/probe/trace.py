@@ -18,7 +18,6 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.net import NetworkError
 from sshprobe.probe.effects import (
     STILL_OPEN,
-    Adopt,
     CloseGracefully,
     Connect,
     Effect,
@@ -96,11 +95,8 @@ def traced(asking: ProbeGenerator[T], trace: HostTrace, clock: Callable[[], floa
 
 def _describe(step: Effect, trace: HostTrace) -> str:
     match step:
-        case Connect(address, port, timeout, least):
-            more = "" if least <= 1 else f", expect {least:,} bytes at first"
-            return f"connect to {address.ip} port {port}, {timeout:.1f} s at most{more}"
-        case Adopt(begun):
-            return f"take over the connection of the fast path, {len(begun.received):,} bytes received"
+        case Connect(address, port, timeout):
+            return f"connect to {address.ip} port {port}, {timeout:.1f} s at most"
         case Exchange(data, deadline):
             sent = f"send {len(data):,} bytes, then wait" if data else "wait"
             return sent + trace.until(deadline)

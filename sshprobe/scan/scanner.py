@@ -21,15 +21,17 @@ import msgspec
 
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.records import HostRecord
-from sshprobe.net import EpollNetwork
+from sshprobe.net import open_network
+from sshprobe.probe.fast_lists import FastLists
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.record_stream import Feed, RecordStream
-from sshprobe.results import HostBatch, HostResult, ResultEncoder
+from sshprobe.results import HostBatch, HostResult, Result, ResultEncoder
+from sshprobe.scan.engine import Engine, Progress
+from sshprobe.scan.jobs import Job
+from sshprobe.scan.limits import Limits
 from sshprobe.scan.settings import ScanSettings
-from sshprobe.shortcuts import DialledShortcut, ListsShortcut, Result, Shortcut
-from sshprobe.sweep import Job, Limits, Progress, Sweep
-from sshprobe.target_jobs import TargetJobs
+from sshprobe.scan.target_jobs import TargetJobs
 from sshprobe.targets import (
     ADDRESSES,
     Exclusions,
@@ -147,17 +149,18 @@ class Scanner:
         self._encoder = ResultEncoder(self._verdicts)
         self._options = settings.probe_options()
         self._key_pairs: KeyPairs = {}
-        self._jobs = TargetJobs(
+        self._jobs: TargetJobs[HostResult] = TargetJobs(
             self._options,
             exclude=settings.exclude,
             family=settings.address_family,
             all_addresses=settings.all_addresses,
             key_pairs=self._key_pairs,
+            lists=FastLists(self._options, self._encoder.template) if self._has_fast_path() else None,
         )
         self._on_resource_error = on_resource_error
         self._on_progress = on_progress
         self._limits = Limits(settings.concurrency, settings.rate)
-        self._sweeps: list[Sweep[Target, Result]] = []
+        self._engines: list[Engine[Target, Result]] = []
         """Of the scans under way."""
         self._past = Progress(total=0)
         """Of the scans that have ended."""
@@ -187,7 +190,7 @@ class Scanner:
     def progress(self) -> Progress:
         """How far all scans of this Scanner are, as counted now. `total` is None if one of them reads a stream."""
         counted = msgspec.structs.replace(self._past)
-        for each in (self._lines_progress, *(sweep.progress for sweep in self._sweeps)):
+        for each in (self._lines_progress, *(engine.progress for engine in self._engines)):
             _add(counted, each)
         return counted
 
@@ -197,8 +200,8 @@ class Scanner:
         Names that are still being looked up have not been contacted: they get no record.
         """
         self._is_stopped = True
-        for sweep in self._sweeps:
-            sweep.stop()
+        for engine in self._engines:
+            engine.stop()
         self._jobs.stop()
 
     def scan(self, targets: Targets) -> RecordStream:
@@ -248,14 +251,14 @@ class Scanner:
         async def fill(feed: Feed) -> None:
             self._check_open()
             expand = partial(self._jobs.of, all_addresses=all_addresses)
-            sweep = self._new_sweep(expand, of=_itself)
-            sweep.progress.total = source.total
-            source.on_error = sweep.stop
-            self._sweeps.append(sweep)
+            engine = self._new_engine(expand)
+            engine.progress.total = source.total
+            source.on_error = engine.stop
+            self._engines.append(engine)
             if self._is_stopped:
-                sweep.stop()
+                engine.stop()
             try:
-                async with aclosing(sweep.batches(source)) as batches:
+                async with aclosing(engine.batches(source)) as batches:
                     async for batch in batches:
                         if self._on_progress is not None:
                             self._on_progress(self.progress)
@@ -263,10 +266,10 @@ class Scanner:
                 if source.error is not None:
                     raise source.error
             finally:
-                self._sweeps.remove(sweep)
-                sweep.progress.started = sweep.progress.done  # what was dropped is not pending
-                sweep.progress.waiting = 0
-                _add(self._past, sweep.progress)
+                self._engines.remove(engine)
+                engine.progress.started = engine.progress.done  # what was dropped is not pending
+                engine.progress.waiting = 0
+                _add(self._past, engine.progress)
                 await source.aclose()
 
         return RecordStream(fill, started=self._keep, record_of=lambda result: self._result(result).record)
@@ -279,42 +282,39 @@ class Scanner:
         self, targets: Iterable[Target], on_resource_error: Callable[[str], None] | None = None
     ) -> AsyncGenerator[HostBatch, None]:
         """Yield the results of all hosts, each time all that there are."""
-        sweep = self._new_sweep(self._jobs.of, of=_itself, on_resource_error=on_resource_error)
-        sweep.progress = self._lines_progress
-        self._sweeps.append(sweep)
+        engine = self._new_engine(self._jobs.of, on_resource_error=on_resource_error)
+        engine.progress = self._lines_progress
+        self._engines.append(engine)
         if self._is_stopped:
-            sweep.stop()
+            engine.stop()
         try:
-            async with aclosing(sweep.batches(targets)) as batches:
+            async with aclosing(engine.batches(targets)) as batches:
                 async for batch in batches:
                     yield HostBatch([self._result(result) for outcome in batch for result in outcome.results])
         finally:
-            self._sweeps.remove(sweep)
+            self._engines.remove(engine)
 
-    def _new_sweep(
+    def _new_engine(
         self,
-        expand: Callable[[T], Awaitable[Sequence[Job[Result]]]],
+        expand: Callable[[T], list[Job[Result]] | Awaitable[Sequence[Job[Result]]]],
         *,
-        of: Callable[[T], Target],
-        deferred: Callable[[T], None] | None = None,
+        on_deferred: Callable[[T], None] | None = None,
         on_resource_error: Callable[[str], None] | None = None,
-    ) -> Sweep[T, Result]:
-        """Return a sweep within this scanner's limits over whatever `expand` turns into jobs; `of` gives a target."""
-        return Sweep(
+    ) -> Engine[T, Result]:
+        """Return an engine within this scanner's limits, for whatever `expand` turns into jobs."""
+        self._jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
+        return Engine(
             expand,
+            open_network,
             concurrency=self._settings.concurrency,
             throttle_wait=self._settings.throttle_wait,
-            deferred=deferred,
-            trouble=on_resource_error or self._on_resource_error,
-            shortcut=self._shortcut(of) if EpollNetwork.works() else None,
+            on_deferred=on_deferred,
+            on_resource_error=on_resource_error or self._on_resource_error,
             limits=self._limits,
         )
 
-    def _shortcut(self, of: Callable[[T], Target]) -> Shortcut[T]:
-        followed = _trace.isEnabledFor(logging.DEBUG)  # step by step, which the short cut of the lists does not take
-        if self._options.depth == "lists" and not self._verdicts.has_waivers and not followed:
-            return ListsShortcut(of, self._jobs.only_address, self._options, self._encoder)
-        return DialledShortcut(of, self._jobs.only_address, self._options, self._key_pairs)
+    def _has_fast_path(self) -> bool:
+        return self._options.depth == "lists" and not self._verdicts.has_waivers  # these depend on host and time
 
     def _result(self, result: Result) -> HostResult:
         return self._encoder.result(result) if isinstance(result, Observation) else result
@@ -334,10 +334,6 @@ def _exclusions(exclude: Exclusions | Iterable[TargetLike] | None) -> Exclusions
     # A network is iterable itself, and bytes are.
     one = isinstance(exclude, (str, bytes, *ADDRESSES))
     return Exclusions.parse(map(word_of, [exclude] if one else exclude or ()))
-
-
-def _itself(target: Target) -> Target:
-    return target
 
 
 def _add(counted: Progress, more: Progress) -> None:

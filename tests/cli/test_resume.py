@@ -15,8 +15,8 @@ from sshprobe.cli.header import sweep_settings
 from sshprobe.cli.options.targets import ChosenTargets
 from sshprobe.cli.progress import SweepProgress
 from sshprobe.cli.resume import restored_settings
+from sshprobe.scan.engine import Progress
 from sshprobe.scan.settings import ScanSettings
-from sshprobe.sweep import Progress
 from tests.cli.test_cli_commands import sshprobe
 
 HOSTS = ["127.0.0.2:1", "127.0.0.3:1"]

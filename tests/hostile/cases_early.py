@@ -162,11 +162,13 @@ def in_pieces(pause: float, size: int) -> Script:
 
 async def drips(peer: Peer) -> None:
     """A tarpit, from the second connection on."""
+    pause = 0.0505  # not a part of the time that it is waited for: chance would decide about the last one
     if peer.turn == 1:
         await then()(peer)
+        pause = 0.01  # to see that we closed before we connect again
     while True:
         await peer.raw(b"x")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(pause)
 
 
 async def penalty(peer: Peer) -> None:

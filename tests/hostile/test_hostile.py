@@ -64,14 +64,16 @@ class Swept:
 
 
 @cache
-def swept(table: str, *, depth: Depth = "full", by_the_short_cut: bool) -> Swept:
-    """On the short cut (`sshprobe.shortcuts`), or without: where there is no epoll, there is none.
+def swept(table: str, *, depth: Depth = "full", network: str, fast: bool = True) -> Swept:
+    """On the network of Linux, or on that of all other systems; by the fast path of the lists, or without.
 
     By a clock of the loop's own: how busy the machine is takes no part in who was silent for too long.
     """
     with pytest.MonkeyPatch.context() as patch:
-        if not by_the_short_cut:
+        if network == "asyncio":
             patch.delattr(select, "epoll")
+        if not fast:
+            patch.setattr(Scanner, "_has_fast_path", lambda _: False)
         return run_unhurried(_sweep(TABLES[table], depth))
 
 
@@ -102,15 +104,15 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
     return Swept(records, count, servers, good)
 
 
-both_ways = pytest.mark.parametrize("by_the_short_cut", [True, False], ids=["dialled", "by tasks"])
+every_network = pytest.mark.parametrize("network", ["epoll", "asyncio"])
 
 
-@both_ways
+@every_network
 @pytest.mark.parametrize(
     ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
 )
-def test_a_hostile_server(table: str, case: Case, by_the_short_cut: bool) -> None:
-    result = swept(table, by_the_short_cut=by_the_short_cut)
+def test_a_hostile_server(table: str, case: Case, network: str) -> None:
+    result = swept(table, network=network)
     server = result.servers[case.name]
     record = result.records[f"{server.host}:{server.port}"]
     said = " ".join([record.error or "", *record.warnings])
@@ -129,10 +131,10 @@ def test_a_hostile_server(table: str, case: Case, by_the_short_cut: bool) -> Non
     assert server.bytes_accepted <= case.bytes_accepted
 
 
-@both_ways
+@every_network
 @pytest.mark.parametrize("table", TABLES)
-def test_the_others_in_the_sweep_are_unharmed(table: str, by_the_short_cut: bool) -> None:
-    result = swept(table, by_the_short_cut=by_the_short_cut)
+def test_the_others_in_the_sweep_are_unharmed(table: str, network: str) -> None:
+    result = swept(table, network=network)
     assert set(result.count.values()) == {1}
     assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
     for server in result.good:
@@ -158,8 +160,9 @@ def told_apart(record: HostRecord) -> HostRecord:
     ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
 )
 def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
-    """The short cut says what the usual way says, for no more connections, and lets no server keep us longer."""
-    quick, usual = (swept(table, depth="lists", by_the_short_cut=which) for which in (True, False))
+    """The fast path says what the probe says, for no more connections, and lets no server keep us longer."""
+    quick = swept(table, depth="lists", network="epoll")
+    usual = swept(table, depth="lists", network="epoll", fast=False)
     server = quick.servers[case.name]
     record = quick.records[f"{server.host}:{server.port}"]
     other = usual.servers[case.name]
@@ -173,7 +176,7 @@ def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_others_asked_for_their_lists_are_unharmed(table: str) -> None:
-    result = swept(table, depth="lists", by_the_short_cut=True)
+    result = swept(table, depth="lists", network="epoll")
     assert set(result.count.values()) == {1}
     assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
     for server in result.good:
@@ -181,10 +184,11 @@ def test_the_others_asked_for_their_lists_are_unharmed(table: str) -> None:
         assert (record.status, record.error, record.connections) == ("ok", None, 1)
 
 
+@every_network
 @pytest.mark.parametrize("depth", ["lists", "full"])
 @pytest.mark.parametrize("table", TABLES)
-def test_the_records_are_the_kept_ones(table: str, depth: Depth) -> None:
-    result = swept(table, depth=depth, by_the_short_cut=True)
+def test_the_records_are_the_kept_ones(table: str, depth: Depth, network: str) -> None:
+    result = swept(table, depth=depth, network=network)
     records = [
         (f"hostile/{case.name}/{depth}", masked(result.records[f"{server.host}:{server.port}"], fixed_keys=True))
         for case in TABLES[table]

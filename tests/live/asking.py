@@ -12,16 +12,17 @@ from sshprobe.model.observation import Observation
 from sshprobe.net.resolve import resolve
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
+from tests.driving import observe
 
 CLIENT_ID = b"SSH-2.0-sshprobe_test"
 
 
 async def ask(server: LabServer, **options: Any) -> Observation:
-    return await probe(server, **options).run()
+    return await observe(probe(server, **options))
 
 
 async def ask_address(host: str, port: int, **options: Any) -> Observation:
-    return await _probe(host, port, **options).run()
+    return await observe(_probe(host, port, **options))
 
 
 def probe(server: LabServer, **options: Any) -> HostProbe:

@@ -17,6 +17,7 @@ from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
+from tests.driving import observe
 from tests.hostile.server import Peer, Script, ScriptedServer
 from tests.live.asking import CLIENT_ID, ask
 from tests.live.conftest import StartOpenSSH
@@ -37,7 +38,7 @@ async def ask_script(script: Script, depth: Depth = "full") -> Observation:
         address = parse_ip(server.host)
         assert address is not None
         options = ProbeOptions(client_id=CLIENT_ID, timeout=5, host_timeout=20, depth=depth)
-        observation = await HostProbe("target", server.host, server.port, [address], options).run()
+        observation = await observe(HostProbe("target", server.host, server.port, [address], options))
     assert not server.faults
     return observation
 

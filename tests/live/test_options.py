@@ -9,6 +9,7 @@ from contextlib import closing
 from sshprobe.net.addresses import Address
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
+from tests.driving import observe
 from tests.live.asking import CLIENT_ID, ask, connections_in_log, probe
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH
 
@@ -83,14 +84,14 @@ async def test_a_server_that_lets_none_in_is_recorded_and_left_at_once(asyncssh_
 async def test_a_penalised_source_is_throttled_and_asked_again_later(openssh10: StartOpenSSH) -> None:
     server = await openssh10(config_lines=["PerSourcePenalties noauth:2s min:1s"])
     job = probe(server)
-    first = await job.run()
-    assert job.come_back_later
+    first = await observe(job)
+    assert job.retry_later
     assert first.status == "partial"
     assert 'the server says "Not allowed at this time"' in (first.error or "")
     assert first.kex_algorithms
     assert len(first.host_keys or ()) < 3
     await asyncio.sleep(6)
-    second = await job.run()
+    second = await observe(job)
     assert len(second.host_keys or ()) > len(first.host_keys or ())
 
 
@@ -107,9 +108,9 @@ async def test_max_startups_is_throttled(openssh: StartOpenSSH) -> None:
 async def test_the_first_address_that_answers_is_recorded(openssh: StartOpenSSH) -> None:
     server = await openssh()
     addresses = [Address("127.0.0.99", socket.AF_INET), Address(server.host, socket.AF_INET)]
-    observation = await HostProbe(
-        "name", "name", server.port, addresses, ProbeOptions(client_id=CLIENT_ID, depth="lists")
-    ).run()
+    observation = await observe(
+        HostProbe("name", "name", server.port, addresses, ProbeOptions(client_id=CLIENT_ID, depth="lists"))
+    )
     assert (observation.status, observation.address) == ("ok", server.host)
     assert observation.connections == 1  # the refused one was never open
 
@@ -118,8 +119,8 @@ async def test_nobody_there() -> None:
     with closing(socket.socket()) as placeholder:
         placeholder.bind(("127.0.0.1", 0))  # bound, not listening: refused
         port = placeholder.getsockname()[1]
-        observation = await HostProbe(
-            "t", "127.0.0.1", port, [Address("127.0.0.1", socket.AF_INET)], ProbeOptions(client_id=CLIENT_ID)
-        ).run()
+        observation = await observe(
+            HostProbe("t", "127.0.0.1", port, [Address("127.0.0.1", socket.AF_INET)], ProbeOptions(client_id=CLIENT_ID))
+        )
     assert (observation.status, observation.stage) == ("refused", "connect")
     assert observation.kex_algorithms is None

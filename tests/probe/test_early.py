@@ -60,15 +60,12 @@ class Host(Asked):
         assert isinstance(self.step, Connect), self.step
         return messages(self.answer(b""))
 
-    def keyed(self, before: bytes = b"", first: int = 0, **others: Any) -> Effect:
-        """Show the next host key, in whichever order it is asked for, and take the goodbye.
-
-        With lines `before` all; and with `first`, so many bytes of what is said early come by themselves.
-        """
+    def keyed(self, **others: Any) -> Effect:
+        """Show the next host key, in whichever order it is asked for, and take the goodbye."""
         server = ScriptedServer(line=self.line, **lists(**others))
         server.client_line = OURS
         name = KEYS[len(self.probe.facts.host_keys)]
-        opening = before + server.opening()
+        opening = server.opening()
         if messages(self.step) == USUAL:
             self.answer(opening)
             opening = b""
@@ -77,9 +74,7 @@ class Host(Asked):
         assert text(name) in server.client_kexinit
         blob = server.blob if name == b"ssh-ed25519" else text(name) + b"key"
         said = opening + packet(server.reply(blob=blob))
-        if first:
-            self.answer(said[:first])
-        assert goodbye(self.answer(said[first:])) == bytes((DISCONNECT,))
+        assert goodbye(self.answer(said)) == bytes((DISCONNECT,))
         return self.step
 
     def keys(self) -> list[str]:
@@ -107,58 +102,6 @@ def test_other_software_is_waited_for() -> None:
         if len(host.keys()) < len(KEYS):
             host.answer(b"")
     assert host.end(b"").status == "ok"
-
-
-def test_they_expect_the_greeting_of_the_one_before_and_something_behind_it() -> None:
-    host = Host()
-    expected = [host.step]
-    host.connected()
-    host.keyed()
-    expected.append(host.answer(b""))
-    host.connected()
-    host.keyed()
-    expected.append(host.answer(b""))
-    greeting = len(ScriptedServer(line=OPENSSH, **lists()).opening())
-    assert [step.least for step in expected if isinstance(step, Connect)] == [1, greeting + 1, greeting + 1]
-
-
-def test_lines_before_the_identification_are_part_of_a_greeting() -> None:
-    host = Host()
-    host.connected()
-    host.keyed(before=b"Welcome\r\n")
-    step = host.answer(b"")
-    assert isinstance(step, Connect)
-    assert step.least == len(b"Welcome\r\n" + LINE + THEIRS) + 1
-
-
-@pytest.mark.parametrize("missing", [1, 2, 500])
-def test_nothing_more_is_expected_of_who_began_with_less(missing: int) -> None:
-    host = Host()
-    host.connected()
-    host.keyed()
-    step = host.answer(b"")
-    assert isinstance(step, Connect)
-    assert host.connected() == EARLY
-    host.keyed(first=step.least - missing)
-    step = host.answer(b"")
-    assert isinstance(step, Connect)
-    assert step.least == 1
-    assert host.connected() == EARLY
-    host.keyed()
-    assert host.end(b"").connections == 3
-
-
-def test_nor_of_who_is_not_told_all_at_once() -> None:
-    host = Host()
-    host.connected()
-    host.keyed()
-    host.answer(b"")
-    assert host.connected() == EARLY
-    host.answer(LINE + THEIRS, b"")
-    step = host.answer(b"")
-    assert isinstance(step, Connect)
-    assert step.least == 1
-    assert host.connected() == USUAL
 
 
 LINE = OPENSSH + b"\r\n"
@@ -240,7 +183,7 @@ def test_a_close_before_the_identification_is_throttling_as_ever(failure: Answer
     host.answer(failure)
     found = host.end(b"")
     assert (found.status, found.connections) == ("partial", 2)
-    assert host.probe.come_back_later
+    assert host.probe.retry_later
     host.asking = host.probe.effects(lambda: host.now)
     host.step = next(host.asking)
     assert host.connected() == USUAL
@@ -254,7 +197,7 @@ def test_so_is_the_word_for_it() -> None:
     assert host.connected() == EARLY
     host.answer(b"Not allowed at this time\r\n")
     assert host.end(b"").connections == 2
-    assert host.probe.come_back_later
+    assert host.probe.retry_later
 
 
 def test_what_failed_early_is_not_asked_again_past_the_last_connection() -> None:

@@ -12,6 +12,7 @@ from sshprobe.net import Address
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.wire.messages import NAME_LISTS
+from tests.driving import observe
 
 LISTS = {
     "kex_algorithms": b"diffie-hellman-group-exchange-sha256",
@@ -46,7 +47,7 @@ async def test_what_is_no_group_has_no_size_that_could_pass(modulus: int, bits: 
     async with server:
         port = server.sockets[0].getsockname()[1]
         options = ProbeOptions(client_id=b"SSH-2.0-sshprobe_test", timeout=5)
-        found = await HostProbe("t", "127.0.0.1", port, [Address("127.0.0.1", socket.AF_INET)], options).run()
+        found = await observe(HostProbe("t", "127.0.0.1", port, [Address("127.0.0.1", socket.AF_INET)], options))
     assert found.group_exchange
     assert {exchange.modulus_bits for exchange in found.group_exchange} == {bits}
     assert any("no group" in warning for warning in found.warnings)

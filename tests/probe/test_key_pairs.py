@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.driver import Driver
 from sshprobe.scan.scanner import Scanner
-from sshprobe.targets import parse_targets
+from sshprobe.targets import Target, parse_targets
 
 
-async def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> None:
+def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> None:
     targets = list(parse_targets(["127.0.0.1", "127.0.0.2"], files=(), port=22, stdin=None))
     one, another = Scanner(profiles=[]), Scanner(profiles=[])
     first, second, third = [
         job
         for scanner, target in ((one, targets[0]), (one, targets[1]), (another, targets[0]))
-        for job in await scanner._jobs.of(target)
+        for job in _jobs(scanner, target)
     ]
-    assert isinstance(first, HostProbe)
-    assert isinstance(second, HostProbe)
-    assert isinstance(third, HostProbe)
-    assert first._connections._key_pairs is second._connections._key_pairs
-    assert first._connections._key_pairs is not third._connections._key_pairs
+    assert first.probe._connections._key_pairs is second.probe._connections._key_pairs
+    assert first.probe._connections._key_pairs is not third.probe._connections._key_pairs
+
+
+def _jobs(scanner: Scanner, target: Target) -> list[Driver]:
+    jobs = scanner._jobs.of(target)
+    assert isinstance(jobs, list)
+    return [job for job in jobs if isinstance(job, Driver)]

@@ -10,7 +10,7 @@ import pytest
 
 from sshprobe.model.records import HostRecord
 from sshprobe.net import Address
-from sshprobe.probe.lists import Host
+from sshprobe.probe.fast_lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.results import HostBatch, HostResult, ResultEncoder
 from sshprobe.verdicts import VerdictCache

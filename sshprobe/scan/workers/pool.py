@@ -26,9 +26,9 @@ from multiprocessing.process import BaseProcess
 from sshprobe.model.errors import MachineError, bug_line, is_debugging
 from sshprobe.platform import may_fork
 from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.engine import Progress
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.worker import READ_BYTES
-from sshprobe.sweep.engine import Progress
 from sshprobe.targets import Target
 
 BATCH = 128

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from sshprobe.model.observation import Depth
@@ -12,8 +12,6 @@ from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.workers.pool import Pool
 from sshprobe.scan.workers.worker import FLUSH_RESULTS, Numbered, serve
-from sshprobe.shortcuts import Result
-from sshprobe.sweep import Job
 from sshprobe.targets import Target
 from sshprobe.verdicts import VerdictCache
 
@@ -33,20 +31,18 @@ class WorkerRunner:
         on_resource_error: Callable[[str], None],
     ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
         """Yield the results of targets with their numbers, each time all that there are."""
-        sweep = self._scanner._new_sweep(
-            self._jobs, of=lambda numbered: numbered.target, deferred=on_deferred, on_resource_error=on_resource_error
+        jobs_of = self._scanner._jobs.of
+        engine = self._scanner._new_engine(
+            lambda numbered: jobs_of(numbered.target), on_deferred=on_deferred, on_resource_error=on_resource_error
         )
-        self._stop = sweep.stop
-        async for batch in sweep.batches(targets):
+        self._stop = engine.stop
+        async for batch in engine.batches(targets):
             yield [(each.target.number, [self._scanner._result(result) for result in each.results]) for each in batch]
 
     def stop(self) -> None:
         """Start no other host."""
         if self._stop is not None:
             self._stop()
-
-    async def _jobs(self, numbered: Numbered) -> Sequence[Job[Result]]:
-        return await self._scanner._jobs.of(numbered.target)
 
 
 def scan_pool(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
@@ -12,10 +11,13 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 
+from sshprobe.net import Network, open_network
+from sshprobe.probe.driver import Slot
 from sshprobe.results import HostResult
+from sshprobe.scan.engine import Engine
+from sshprobe.scan.jobs import Job
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.worker import Numbered, serve
-from sshprobe.sweep import Job, Sweep
 from sshprobe.targets import Target
 from sshprobe.views.host_stats import HostStats
 
@@ -43,7 +45,7 @@ class Squares:
         self._crashed = crashed
         self._later = later
         self._size = size
-        self._sweep: Sweep[Numbered, int] | None = None
+        self._engine: Engine[Numbered, int] | None = None
 
     async def batches(
         self,
@@ -52,10 +54,15 @@ class Squares:
         on_deferred: Callable[[Numbered], None],
         on_resource_error: Callable[[str], None],
     ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
-        self._sweep = Sweep(
-            self._jobs, concurrency=CONCURRENCY, throttle_wait=0.05, deferred=on_deferred, trouble=on_resource_error
+        self._engine = Engine(
+            self._jobs,
+            open_network,
+            concurrency=CONCURRENCY,
+            throttle_wait=0.05,
+            on_deferred=on_deferred,
+            on_resource_error=on_resource_error,
         )
-        async for batch in self._sweep.batches(targets):
+        async for batch in self._engine.batches(targets):
             yield [
                 (number, [result(target, each.results[0], self._size)])
                 for each in batch
@@ -63,10 +70,10 @@ class Squares:
             ]
 
     def stop(self) -> None:
-        if self._sweep is not None:
-            self._sweep.stop()
+        if self._engine is not None:
+            self._engine.stop()
 
-    async def _jobs(self, numbered: Numbered) -> list[Job[int]]:
+    def _jobs(self, numbered: Numbered) -> list[Job[int]]:
         number = numbered.target.port
         if number == self._crash and (self._crashed is None or not self._crashed.exists()):
             if self._crashed is not None:
@@ -76,7 +83,7 @@ class Squares:
 
 
 class _Square:
-    local_trouble = None
+    resource_error = None
 
     def __init__(self, number: int, *, put_off: bool) -> None:
         self.addresses = (str(number),)
@@ -85,13 +92,15 @@ class _Square:
         self._runs = 0
 
     @property
-    def come_back_later(self) -> bool:
+    def retry_later(self) -> bool:
         return self._put_off and self._runs < 2
 
-    async def run(self) -> int:
+    def start(self, network: Network, slot: Slot, done: Callable[[int], None]) -> None:
         self._runs += 1
-        await asyncio.sleep(0.001)
-        return self._number**2
+        network.call_later(0.001, partial(done, self._number**2))
+
+    def failed_internally(self, error: Exception) -> None:
+        raise error
 
 
 def squares(

@@ -14,7 +14,7 @@ from sshprobe.lru_cache import MAX_ENTRIES
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import Address
-from sshprobe.probe.lists import Host
+from sshprobe.probe.fast_lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.results import HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings

@@ -1,13 +1,14 @@
-"""The short cut of `--depth lists` gives the record that the usual way gives, byte for byte but for the times."""
+"""The fast path of `--depth lists` gives the record that the probe gives, byte for byte but for the times."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import select
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,9 +17,10 @@ from hypothesis import strategies as st
 
 from sshprobe.cli.fail_on import reached
 from sshprobe.model.records import HostRecord
-from sshprobe.net import EpollNetwork, NetworkError, parse_ip
+from sshprobe.net import NetworkError, parse_ip
 from sshprobe.net.errors import Failure
-from sshprobe.probe.lists import PIECES, Greeting, Host, ListsAsker, split_greeting
+from sshprobe.probe.fast_lists import PIECES, FastLists, Host
+from sshprobe.probe.greetings import Greeting, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.results import ResultEncoder
@@ -62,46 +64,43 @@ async def server(host: str, pieces: Sequence[bytes], *, stays: bool = False) -> 
         yield running.sockets[0].getsockname()[1]
 
 
-@contextmanager
-def the_usual_way() -> Iterator[None]:
-    """Without epoll, as on other systems than Linux, nothing takes the short cut."""
-    epoll = select.epoll
-    del select.epoll
-    try:
-        yield
-    finally:
-        select.epoll = epoll  # type: ignore[misc]
-
-
-async def scanned(targets: Sequence[Target], **options: float) -> list[tuple[bytes, bool]]:
-    """The line of each target, in their order, without times; and whether it took the short cut."""
+async def scanned(
+    targets: Sequence[Target], *, fast: bool = True, without_epoll: bool = False, **options: Any
+) -> list[tuple[bytes, bool]]:
+    """The line of each target, in their order, without times; and whether it took the fast path to its end."""
     times = {"timeout": 0.4, "connect_timeout": 2.0, "host_timeout": 5.0, "throttle_wait": 0.01, **options}
     found = []
     # One after the other: what the first one teaches is known to the next.
-    scanner = Scanner(profiles=PROFILES, depth="lists", concurrency=1, **times)  # type: ignore[arg-type]
-    async with asyncio.timeout(60), scanner:
-        async for hosts in scanner._scan_lines(targets):
-            for host in hosts.results:
-                line = host.line()
-                assert line == msgspec.json.encode(host.record) + b"\n"
-                assert TIMES.search(line), line[:300]
-                found.append((TIMES.sub(b'"when":0', line), len(host.chunks) == 3))
+    with pytest.MonkeyPatch.context() as patch:
+        if not fast:
+            patch.setattr(Scanner, "_has_fast_path", lambda _: False)
+        if without_epoll:
+            patch.delattr(select, "epoll")  # as on other systems than Linux
+        scanner = Scanner(profiles=PROFILES, depth="lists", concurrency=1, **times)
+        async with asyncio.timeout(60), scanner:
+            async for hosts in scanner._scan_lines(targets):
+                for host in hosts.results:
+                    line = host.line()
+                    assert line == msgspec.json.encode(host.record) + b"\n"
+                    assert TIMES.search(line), line[:300]
+                    found.append((TIMES.sub(b'"when":0', line), len(host.chunks) == 3))
     assert len(found) == len(targets)
     return found
 
 
 async def both_ways(
-    first: bytes, pieces: Sequence[bytes], *, stays: bool = False, **options: float
+    first: bytes, pieces: Sequence[bytes], *, stays: bool = False, without_epoll: bool = False, **options: Any
 ) -> tuple[HostRecord, bool]:
-    """Scan a server that sends `first`, then one that sends `pieces`, on the short cut and without: the lines agree.
+    """Scan a server that sends `first`, then one that sends `pieces`, by the fast path and by the probe: same lines.
 
-    Returns the record of the second, and whether it took the short cut.
+    Returns the record of the second, and whether it took the fast path to its end.
     """
     async with server(FIRST, [first], stays=True) as one, server(SECOND, pieces, stays=stays) as other:
         targets = [Target("some words", FIRST, one), Target(SECOND, SECOND, other)]
         quick = await scanned(targets, **options)
-        with the_usual_way():
-            usual = await scanned(targets, **options)
+        usual = await scanned(targets, fast=False, **options)
+        if without_epoll:
+            assert await scanned(targets, without_epoll=True, **options) == quick
     assert [line for line, _ in quick] == [line for line, _ in usual]
     assert not any(took for _, took in usual)
     line, took = quick[1]
@@ -179,9 +178,9 @@ ODD: dict[str, tuple[list[bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-async def test_what_is_odd_leaves_the_short_cut_and_is_reported_in_full(name: str) -> None:
+async def test_what_is_odd_is_replayed_to_the_probe(name: str) -> None:
     pieces, status = ODD[name]
-    record, took = await both_ways(MODERN, pieces)
+    record, took = await both_ways(MODERN, pieces, without_epoll=True)
     assert (record.status, took) == (status, False)
 
 
@@ -203,8 +202,7 @@ async def test_nobody_there() -> None:
         pass
     targets = [Target("a", FIRST, port), Target("b", SECOND, port)]
     quick = await scanned(targets)
-    with the_usual_way():
-        assert [line for line, _ in quick] == [line for line, _ in await scanned(targets)]
+    assert [line for line, _ in quick] == [line for line, _ in await scanned(targets, fast=False)]
     assert all(took and b'"refused"' in line for line, took in quick)
 
 
@@ -245,11 +243,11 @@ def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Fai
     """As in the usual way: `--fail-on` lets nobody pass who took a connection and could not be judged."""
     encoder = ResultEncoder(VerdictCache(PROFILES, strict=False))
     options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")
-    asker = ListsAsker(EpollNetwork(), options, encoder.template)
+    lists = FastLists(options, encoder.template)
     address = parse_ip(FIRST)
     assert address is not None
     host = Host(FIRST, FIRST, address, 22)
-    record = asker.unconnected(host, NetworkError(failure, "connection reset")).result(host, None, 1e9, 7.5).record
+    record = lists.unconnected(host, NetworkError(failure, "connection reset")).result(host, None, 1e9, 7.5).record
     assert (record.connections, record.stage) == ((1, "identification") if taken else (0, "connect"))
     assert reached("critical", record) is taken
 

@@ -1,29 +1,37 @@
-"""Targets to probes: a name is resolved, what is excluded and what has no address gets its result at once."""
+"""The jobs of a target. A name is resolved first; an excluded target, or one without an address, has its result."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Literal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Generic, Literal, TypeVar
 
 from sshprobe.model.observation import Observation
-from sshprobe.net import Address, NetworkError, parse_ip
+from sshprobe.net import Address, Network, NetworkError, parse_ip
 from sshprobe.net.resolve import resolve
+from sshprobe.probe.driver import Driver, Slot
+from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.unprobed import unprobed
-from sshprobe.sweep import Job
+from sshprobe.scan.jobs import Job
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs
+
+R = TypeVar("R")
+"""What the fast path makes of a host."""
 
 _log = logging.getLogger("sshprobe")
 
 
-class TargetJobs:
-    """Makes the probes of targets, under the settings of one Scanner.
+class TargetJobs(Generic[R]):
+    """Makes the jobs of targets, under the settings of one Scanner.
 
-    `family` is `socket.AF_INET`, `socket.AF_INET6` or None for both. `all_addresses`: a probe for each address of a
-    name, not one for the first that answers. The probes share `key_pairs`.
+    - `family`: `socket.AF_INET`, `socket.AF_INET6`, or None for both.
+    - `all_addresses`: a job for each address of a name, not one for the first that answers.
+    - `key_pairs`: shared by all probes.
+    - `lists`: the fast path for targets that are addresses.
     """
 
     def __init__(
@@ -34,6 +42,7 @@ class TargetJobs:
         family: int | None,
         all_addresses: bool,
         key_pairs: KeyPairs,
+        lists: FastLists[R] | None = None,
     ) -> None:
         self._options = options
         self._exclude = exclude
@@ -41,29 +50,46 @@ class TargetJobs:
         self._family = family
         self._all_addresses = all_addresses
         self._key_pairs = key_pairs
+        self._lists = lists
+        self.is_traced = False
+        """Whether each step of a host is logged, which the fast path does not do."""
         self._lookups: set[asyncio.Task[list[Address]]] = set()
         """Lookups of names under way."""
         self._is_stopped = False
 
-    def only_address(self, target: Target) -> Address | None:
-        """Return the address that `target` spells, if it may be asked; None for names, which have to be resolved."""
+    def of(
+        self, target: Target, *, all_addresses: bool | None = None
+    ) -> list[Job[Observation | R]] | Coroutine[Any, Any, list[Job[Observation | R]]]:
+        """Return the jobs of a target, or a coroutine that resolves its name first: none if the scan is stopped then.
+
+        `all_addresses`: in place of the setting. A bug of ours in this costs the target its record, and no other.
+        """
+        try:
+            address = self._only_address(target)
+            if address is not None:
+                if self._lists is not None and not self.is_traced:
+                    host = Host(target.text, target.host, address, target.port)
+                    probe: ListsProbe[R] = ListsProbe(self._lists, host)
+                    return [probe]
+                return [self._job(target, [address])]
+        except Exception as error:
+            return [self._failed(target, error)]
+        return self._resolved(target, self._all_addresses if all_addresses is None else all_addresses)
+
+    def _only_address(self, target: Target) -> Address | None:
+        """Return the address that `target` spells, if it may be probed; None for names, which have to be resolved."""
         address = parse_ip(target.host)
         if address is None or "%" in address.ip or address.unspecified or self._family not in (None, address.family):
             return None
         return None if self._excludes and self._exclude.covers(address.ip) else address
 
-    async def of(self, target: Target, *, all_addresses: bool | None = None) -> list[Job[Observation]]:
-        """Resolve one target into probes, none if the scan is stopped first. `all_addresses`: in place of the setting.
-
-        A bug of ours in that costs the target its record, and no other.
-        """
+    async def _resolved(self, target: Target, all_addresses: bool) -> list[Job[Observation | R]]:
         try:
-            return await self._probes(target, self._all_addresses if all_addresses is None else all_addresses)
+            return await self._jobs_of_name(target, all_addresses)
         except Exception as error:
-            _log.exception("internal error while resolving %s port %d", target.host, target.port)
-            return [self._unprobed(target, "protocol_error", f"internal error: {type(error).__name__}")]
+            return [self._failed(target, error)]
 
-    async def _probes(self, target: Target, all_addresses: bool) -> list[Job[Observation]]:
+    async def _jobs_of_name(self, target: Target, all_addresses: bool) -> list[Job[Observation | R]]:
         if self._excludes and self._exclude.covers(target.host):
             return [self._unprobed(target, "excluded", "excluded by the user")]
         try:
@@ -78,10 +104,7 @@ class TargetJobs:
         if not allowed:
             return [self._unprobed(target, "excluded", "excluded by the user")]
         groups = [[address] for address in allowed] if all_addresses else [allowed]
-        return [
-            HostProbe(target.text, target.host, target.port, group, self._options, key_pairs=self._key_pairs)
-            for group in groups
-        ]
+        return [self._job(target, group) for group in groups]
 
     async def _resolve(self, host: str) -> list[Address] | None:
         """Return the addresses of a host, None if the scan is stopped first. Raises `NetworkError`."""
@@ -102,6 +125,13 @@ class TargetJobs:
         finally:
             self._lookups.discard(lookup)
 
+    def _job(self, target: Target, addresses: Sequence[Address]) -> Driver:
+        return Driver(HostProbe(target.text, target.host, target.port, addresses, self._options, self._key_pairs))
+
+    def _failed(self, target: Target, error: Exception) -> Job[Observation]:
+        _log.error("internal error while preparing %s port %d", target.host, target.port, exc_info=error)
+        return self._unprobed(target, "protocol_error", f"internal error: {type(error).__name__}")
+
     def _unprobed(
         self, target: Target, status: Literal["excluded", "dns_error", "unreachable", "protocol_error"], error: str
     ) -> Job[Observation]:
@@ -115,14 +145,17 @@ class TargetJobs:
 
 
 class _Known:
-    """A job whose result is known without talking to anyone."""
+    """A job that connects to nothing: its result is known."""
 
-    addresses = ()  # nobody's
-    come_back_later = False
-    local_trouble = None
+    addresses = ()
+    retry_later = False
+    resource_error = None
 
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
 
-    async def run(self) -> Observation:
-        return self._observation
+    def start(self, network: Network, slot: Slot, done: Callable[[Observation], None]) -> None:
+        done(self._observation)
+
+    def failed_internally(self, error: Exception) -> None:
+        raise error

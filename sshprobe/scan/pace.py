@@ -25,7 +25,7 @@ class Pace:
         """Waits under way, by the time at which each ends."""
 
     async def next_start(self) -> None:
-        """Wait until the next target may be started, or until `let_go`."""
+        """Wait until the next target may be started, or until `cancel_wait`."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         if now - self._last > max(self._interval, HELD_UP):  # by something else, which is no credit
@@ -44,7 +44,7 @@ class Pace:
             self._late = min(now - start, CATCHES_UP)
         self._last = now
 
-    def let_go(self) -> None:
+    def cancel_wait(self) -> None:
         """End all waits."""
         for start in self._waiting:
             self._end(start)

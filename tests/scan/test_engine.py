@@ -6,20 +6,24 @@ import asyncio
 import random
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import pytest
 
-from sshprobe.resting import rest
-from sshprobe.sweep import Job, Sweep, Way, WayEnded, WayLeft
-from sshprobe.sweep import engine as sweep_engine
-from sshprobe.sweep.rests import RESTING
+from sshprobe.net import Network, open_network
+from sshprobe.probe.driver import Slot
+from sshprobe.scan import engine as engine_module
+from sshprobe.scan import target_run
+from sshprobe.scan.engine import RESTING, Engine
+from sshprobe.scan.jobs import Job
+from sshprobe.scan.limits import Limits
 
 
 class Conversation:
-    """A job that takes a few turns of the event loop and keeps count of who talks at the same time."""
+    """A job that takes a few turns of the event loop and keeps count of the jobs that run at the same time."""
 
     talking: Counter[str] = Counter()  # noqa: RUF012 - shared on purpose
     most: Counter[str] = Counter()  # noqa: RUF012
@@ -32,23 +36,35 @@ class Conversation:
         self._local = local
 
     @property
-    def come_back_later(self) -> bool:
+    def retry_later(self) -> bool:
         return self.runs <= self._throttled
 
     @property
-    def local_trouble(self) -> str | None:
+    def resource_error(self) -> str | None:
         return "no buffer space" if self.runs <= self._local else None
 
-    async def run(self) -> str:
+    def start(self, network: Network, slot: Slot, done: Callable[[str], None]) -> None:
+        slot.create_task(self.converse(done))
+
+    async def converse(self, done: Callable[[str], None]) -> None:
+        self.begin()
+        for _ in range(5):
+            await asyncio.sleep(0)
+        self.end(done)
+
+    def begin(self) -> None:
         self.runs += 1
         for key in (*self.addresses, "all"):
             self.talking[key] += 1
             self.most[key] = max(self.most[key], self.talking[key])
-        for _ in range(5):
-            await asyncio.sleep(0)
+
+    def end(self, done: Callable[[str], None]) -> None:
         for key in (*self.addresses, "all"):
             self.talking[key] -= 1
-        return f"{self.name}#{self.runs}"
+        done(f"{self.name}#{self.runs}")
+
+    def failed_internally(self, error: Exception) -> None:
+        raise error
 
     @property
     def address(self) -> str:
@@ -61,21 +77,28 @@ def _nobody_talks() -> None:
     Conversation.most.clear()
 
 
-async def each(job: Conversation) -> list[Job[str]]:
+def each(job: Conversation) -> list[Job[str]]:
     return [job]
 
 
-def sweep(concurrency: int = 10, throttle_wait: float = 0.0) -> Sweep[Conversation, str]:
-    return Sweep(each, concurrency=concurrency, throttle_wait=throttle_wait)
+async def each_resolved(job: Conversation) -> list[Job[str]]:
+    """As a name is: in a task."""
+    await asyncio.sleep(0)
+    return [job]
 
 
-async def results_of(engine: Sweep[Conversation, str], targets: Iterable[Conversation]) -> list[str]:
+def sweep(concurrency: int = 10, throttle_wait: float = 0.0) -> Engine[Conversation, str]:
+    return Engine(each, open_network, concurrency=concurrency, throttle_wait=throttle_wait)
+
+
+async def results_of(engine: Engine[Conversation, str], targets: Iterable[Conversation]) -> list[str]:
     return [result async for outcome in engine.run(targets) for result in outcome.results]
 
 
-async def test_every_target_has_one_result() -> None:
+@pytest.mark.parametrize("expand", [each, each_resolved])
+async def test_every_target_has_one_result(expand: Any) -> None:
     targets = [Conversation(str(number), str(number)) for number in range(500)]
-    results = await results_of(sweep(), targets)
+    results = await results_of(Engine(expand, open_network, concurrency=10), targets)
     assert sorted(results) == sorted(f"{number}#1" for number in range(500))
     assert Conversation.most["all"] <= 10
 
@@ -100,19 +123,18 @@ async def test_a_reader_that_is_woken_for_nothing_waits_on() -> None:
     engine = sweep()
 
     class Waking(Conversation):
-        async def run(self) -> str:
-            result = await super().run()
-            engine._wake_reader()
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            return result
+        async def converse(self, done: Callable[[str], None]) -> None:
+            for _ in range(3):
+                engine._wake_reader()
+                await asyncio.sleep(0)
+            await super().converse(done)
 
     targets = [Waking(str(number), str(number), throttled=1) for number in range(3)]
     assert sorted(await results_of(engine, targets)) == ["0#2", "1#2", "2#2"]
 
 
 async def test_no_more_are_put_off_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep_engine, "SECOND_TRIES", 2)
+    monkeypatch.setattr(engine_module, "SECOND_TRIES", 2)
     targets = [Conversation(f"a{number}", str(number), throttled=1) for number in range(5)]
     assert await results_of(sweep(), targets) == ["a2#1", "a3#1", "a4#1", "a0#2", "a1#2"]
 
@@ -125,37 +147,37 @@ async def test_who_is_still_throttled_is_not_asked_a_third_time() -> None:
 
 
 async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     targets = [Conversation("short", "1", local=2), Conversation("long", "2", local=99)]
     said: list[str] = []
-    engine: Sweep[Conversation, str] = Sweep(each, concurrency=10, trouble=said.append)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=10, on_resource_error=said.append)
     assert set(await results_of(engine, targets)) == {"short#3", "long#4"}
     assert set(said) == {"no buffer space"}
 
 
 async def test_what_three_can_have_at_once_sixty_get_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds nothing left waits until others are done, and not only for so many pauses."""
-    monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     taken = 0
 
     class Greedy(Conversation):
-        local_trouble: str | None = None
+        resource_error: str | None = None
 
-        async def run(self) -> str:
+        async def converse(self, done: Callable[[str], None]) -> None:
             nonlocal taken
-            self.runs += 1
             if taken == 3:
-                self.local_trouble = "too many open files"
-                return "none left"
-            self.local_trouble = None
+                self.resource_error = "too many open files"
+                done("none left")
+                return
+            self.resource_error = None
             taken += 1
             for _ in range(100):
                 await asyncio.sleep(0)
             taken -= 1
-            return self.name
+            done(self.name)
 
     said: list[str] = []
-    engine: Sweep[Conversation, str] = Sweep(each, concurrency=30, trouble=said.append)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=30, on_resource_error=said.append)
     results = await results_of(engine, [Greedy(str(number), str(number)) for number in range(60)])
     assert sorted(results, key=int) == [str(number) for number in range(60)]
     assert said == ["too many open files"]
@@ -197,12 +219,12 @@ async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_d
                 delay_over = loop.time()
             yield Conversation(str(number), str(number))
 
-    async def expand(job: Conversation) -> list[Job[str]]:
+    def expand(job: Conversation) -> list[Job[str]]:
         begun.append(loop.time())
         return [job]
 
     before = loop.time()
-    engine: Sweep[Conversation, str] = Sweep(expand, concurrency=100, rate=1 / interval)
+    engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, rate=1 / interval)
     assert len([outcome async for outcome in engine.run(targets())]) == len(begun) == 12
     early = 0.002  # what a clock may be off
     assert all(at >= before + number * interval - early for number, at in enumerate(begun))
@@ -242,7 +264,7 @@ def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_on
         return [job]
 
     async def run() -> None:
-        engine: Sweep[Conversation, str] = Sweep(expand, concurrency=100, rate=100)
+        engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, rate=100)
         async for _ in engine.run(Conversation(str(number), str(number)) for number in range(30)):
             pass
 
@@ -273,7 +295,7 @@ def test_what_a_busy_loop_was_late_for_is_not_made_good_after_a_delay() -> None:
         return [job]
 
     async def run() -> None:
-        engine: Sweep[Conversation, str] = Sweep(expand, concurrency=100, rate=100)
+        engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, rate=100)
         async for _ in engine.run(targets()):
             pass
 
@@ -296,7 +318,7 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
 
 
 async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
-    engine: Sweep[Conversation, str] = Sweep(each, concurrency=5, rate=5)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, rate=5)
     results = []
     async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
         results += outcome.results
@@ -306,7 +328,7 @@ async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
 
 async def test_stop_waits_for_no_start_that_is_far_off() -> None:
     """One host an hour: a sweep that was stopped ends, and not in an hour."""
-    engine: Sweep[Conversation, str] = Sweep(each, concurrency=5, rate=1 / 3600)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, rate=1 / 3600)
     results = []
     async with asyncio.timeout(60):
         async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
@@ -317,7 +339,7 @@ async def test_stop_waits_for_no_start_that_is_far_off() -> None:
 
 
 async def test_a_sweep_that_waits_for_a_start_can_be_closed() -> None:
-    engine: Sweep[Conversation, str] = Sweep(each, concurrency=5, rate=1 / 3600)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, rate=1 / 3600)
     async with asyncio.timeout(60), aclosing(engine.run([Conversation("0", "0"), Conversation("1", "1")])) as outcomes:
         assert (await anext(outcomes)).results == ["0#1"]
         await asyncio.sleep(0.05)
@@ -334,25 +356,37 @@ async def test_a_name_has_all_of_its_addresses_alone() -> None:
     assert Conversation.most["all"] > 1
 
 
-async def test_a_name_that_waits_for_one_of_its_addresses_can_be_cancelled() -> None:
-    """It leaves those that it had, and no more."""
-    engine = sweep()
-    assert engine._addresses.take_now("b")
-    waiting = asyncio.ensure_future(engine._run(Conversation("both", "a", "b")))
-    await asyncio.sleep(0)
-    assert not engine._addresses.take_now("a")
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
-    assert engine._addresses.take_now("a")
-    assert not engine._addresses.take_now("b")
+class Endless(Conversation):
+    """A job that never ends."""
+
+    def start(self, network: Network, slot: Slot, done: Callable[[str], None]) -> None:
+        self.begin()
+
+
+async def test_a_scan_that_ends_early_gives_back_all_that_it_held_and_waited_for() -> None:
+    """One job runs, one waits for its second address, one for a slot; another scan goes on under the same limits."""
+    limits = Limits(1, None)
+    assert limits.addresses.try_acquire("theirs")
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=3, limits=limits)
+    targets = [Conversation("first"), Endless("runs", "a"), Conversation("both", "b", "theirs"), Endless("waits", "c")]
+    async with aclosing(engine.run(targets)) as results:
+        await anext(results)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert limits.slots.running == 1
+        assert not any(map(limits.addresses.try_acquire, "abc"))
+    assert limits.slots.running == 0
+    assert all(map(limits.addresses.try_acquire, "abc"))
+    assert not limits.addresses.try_acquire("theirs")
+    limits.addresses.release("theirs")
+    assert limits.addresses.try_acquire("theirs")
 
 
 async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> None:
-    async def two(job: Conversation) -> list[Job[str]]:
+    def two(job: Conversation) -> list[Job[str]]:
         return [job, Conversation(f"{job.name}'", job.address)]
 
-    engine: Sweep[Conversation, str] = Sweep(two, concurrency=4)
+    engine: Engine[Conversation, str] = Engine(two, open_network, concurrency=4)
     results = await results_of(engine, [Conversation("a", "a"), Conversation("b", "b")])
     assert sorted(results) == ["a#1", "a'#1", "b#1", "b'#1"]
     assert engine.progress.done == 2
@@ -360,7 +394,7 @@ async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> Non
 
 async def test_a_bug_in_a_job_is_not_swallowed() -> None:
     class Broken(Conversation):
-        async def run(self) -> str:
+        def start(self, network: Network, slot: Slot, done: Callable[[str], None]) -> None:
             raise RuntimeError("bug")
 
     with pytest.raises(ExceptionGroup) as caught:
@@ -381,134 +415,114 @@ async def test_closing_early_does_not_wait_for_a_reader() -> None:
         await results.aclose()
 
 
-class Shortcut:
-    """Targets whose address is no "long" one take it; callbacks of the loop end them, or leave them as jobs."""
+class ByCallback(Conversation):
+    """A job without a task: a timer ends it, or it ends at once if its name ends in 0."""
 
-    def __init__(self, *, leave: bool = False) -> None:
-        self.leave = leave
-        self.started = 0
-        self.is_open = False
-        self.handles: list[asyncio.TimerHandle] = []
-
-    def open(self) -> None:
-        self.is_open = True
-
-    def close(self) -> None:
-        self.is_open = False
-        for handle in self.handles:
-            handle.cancel()
-
-    def way(self, target: Conversation) -> Way[Conversation, str] | None:
-        return None if target.address == "long" else ShortWay(self, target)
-
-
-class ShortWay:
-    def __init__(self, shortcut: Shortcut, target: Conversation) -> None:
-        self.shortcut = shortcut
-        self.target = target
-        self.address = target.address
-
-    def start(self, ended: WayEnded[Conversation, str], left: WayLeft[Conversation, str]) -> None:
-        target, loop = self.target, asyncio.get_running_loop()
-        assert self.shortcut.is_open
-        self.shortcut.started += 1
-        for key in (self.address, "all"):
-            target.talking[key] += 1
-            target.most[key] = max(target.most[key], target.talking[key])
-
-        def end() -> None:
-            for key in (self.address, "all"):
-                target.talking[key] -= 1
-            if self.shortcut.leave or target.local_trouble is not None:
-                left(self, target)
-            else:
-                target.runs = 1
-                ended(self, f"{target.name}#short", target)
-
-        if target.name.endswith("0"):
-            end()  # at once
+    def start(self, network: Network, slot: Slot, done: Callable[[str], None]) -> None:
+        self.begin()
+        if self.name.endswith("0"):
+            self.end(done)
         else:
-            self.shortcut.handles.append(loop.call_later(0.02 if target.name.endswith("y") else 0.001, end))
+            network.call_later(0.02 if self.name.endswith("y") else 0.001, partial(self.end, done))
 
 
-def shortened(shortcut: Shortcut, **options: Any) -> Sweep[Conversation, str]:
-    return Sweep(each, concurrency=10, shortcut=shortcut, **options)
-
-
-async def test_the_short_cut_keeps_the_rules() -> None:
-    shortcut = Shortcut()
-    targets = [Conversation(str(number), "long" if number % 5 == 4 else str(number % 5)) for number in range(200)]
-    engine = shortened(shortcut)
+async def test_jobs_without_a_task_keep_the_rules() -> None:
+    targets = [ByCallback(str(number), str(number % 5)) for number in range(200)]
+    engine = sweep()
     results = await results_of(engine, targets)
-    assert {result.split("#")[0] for result in results} == {str(number) for number in range(200)}
-    assert len(results) == engine.progress.done == 200
-    assert max(Conversation.most[address] for address in ("0", "1", "2", "3", "long")) == 1
-    assert shortcut.started > 0
-    assert not shortcut.is_open
+    assert sorted(results, key=lambda result: int(result[:-2])) == [f"{number}#1" for number in range(200)]
+    assert engine.progress.done == 200
+    assert [Conversation.most[str(address)] for address in range(5)] == [1] * 5
 
 
-async def test_concurrency_counts_both_ways() -> None:
-    shortcut = Shortcut()
-    await results_of(shortened(shortcut), [Conversation(f"{n}x", str(n)) for n in range(300)])
+async def test_jobs_with_and_without_a_task_are_counted_together() -> None:
+    make = [Conversation, ByCallback]
+    await results_of(sweep(), [make[number % 2](f"{number}x", str(number)) for number in range(300)])
     assert Conversation.most["all"] == 10
-    assert shortcut.started == 300
 
 
-@pytest.mark.parametrize("leave", [True, False])
-async def test_what_leaves_the_short_cut_goes_on_as_a_job(leave: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sweep_engine, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
-    targets = [Conversation(str(number), str(number), throttled=number == 7) for number in range(60)]
-    targets += [Conversation("short", "s", local=2), Conversation("long", "l", local=99)]
+async def test_a_thousand_jobs_that_end_at_once_on_one_address_do_not_nest() -> None:
+    """Each hands the address to the next, which ends as soon: not inside the one before."""
+    one = [ByCallback("slow", "one"), *(ByCallback(f"{number}0", "one") for number in range(2000))]
+    assert len(await results_of(sweep(2001), one)) == 2001
+
+    def many(job: Conversation) -> list[Job[str]]:
+        return [ByCallback(f"{number}0", "one") for number in range(2000)]
+
+    engine: Engine[Conversation, str] = Engine(many, open_network, concurrency=1)
+    assert len(await results_of(engine, [one[0]])) == 2000
+
+
+@pytest.mark.parametrize("make", [Conversation, ByCallback])
+async def test_second_tries_and_those_after_a_resource_error_have_one_result_each(
+    make: type[Conversation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
+    targets = [make(str(number), str(number), throttled=number == 7) for number in range(60)]
+    targets += [make("short", "s", local=2), make("long", "l", local=99)]
     said: list[str] = []
-    engine = shortened(Shortcut(leave=leave), throttle_wait=0.0, trouble=said.append)
+    engine: Engine[Conversation, str] = Engine(
+        each, open_network, concurrency=10, throttle_wait=0.0, on_resource_error=said.append
+    )
     results = await results_of(engine, targets)
     assert len(results) == 62
     assert results[-1] == "7#2"  # put off to the end
     assert {"short#3", "long#4"} < set(results)
     assert set(said) == {"no buffer space"}
     assert (engine.progress.done, engine.progress.waiting) == (62, 0)
-    assert set(Conversation.most.values()) <= {*range(11)}
+    assert Conversation.most["all"] <= 10
 
 
-async def test_stop_lets_the_short_cut_finish_and_closing_drops_it() -> None:
-    shortcut = Shortcut()
-    engine = shortened(shortcut)
+async def test_stop_lets_jobs_finish_and_closing_drops_them() -> None:
+    engine = sweep()
     results = []
-    async for outcome in engine.run(Conversation(f"{n}x", str(n)) for n in range(1000)):
+    async for outcome in engine.run(ByCallback(f"{n}x", str(n)) for n in range(1000)):
         results += outcome.results
         if len(results) == 20:
             engine.stop()
     assert 20 <= len(results) == engine.progress.done == engine.progress.started <= 60
 
-    shortcut = Shortcut()
-    running = shortened(shortcut).run(Conversation(f"{n}x", str(n)) for n in range(1000))
+    running = sweep().run(ByCallback(f"{n}x", str(n)) for n in range(1000))
     async for _ in running:
         break
     await running.aclose()
-    before = shortcut.started
+    before = Conversation.talking["all"]
     await asyncio.sleep(0.02)
-    assert (shortcut.started, shortcut.is_open) == (before, False)
+    assert Conversation.talking["all"] == before  # no timer of a dropped job fired
 
 
-async def test_nothing_comes_of_the_short_cut_while_what_runs_is_cancelled() -> None:
-    """Who would leave it then finds no one who goes on."""
+async def test_stop_in_the_second_tries_gives_the_others_as_they_are() -> None:
+    engine = sweep(concurrency=1)
+    targets = [Conversation(str(number), str(number), throttled=1) for number in range(4)]
+    results = []
+    async for outcome in engine.run(targets):
+        results += outcome.results
+        engine.stop()
+    assert results == ["0#2", "1#1", "2#1", "3#1"] or results == ["0#2", "1#2", "2#1", "3#1"]
+    assert engine.progress.waiting == 0
+
+
+async def test_nothing_comes_of_jobs_while_what_runs_is_cancelled() -> None:
+    """A task may take its time to end: the scan is over all the same, and starts no other job."""
 
     class Slow(Conversation):
-        async def run(self) -> str:
+        async def converse(self, done: Callable[[str], None]) -> None:
             try:
                 await asyncio.Event().wait()
-                return ""
             finally:
                 await asyncio.sleep(0.05)
+                done("late")
 
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
-    targets = [Slow("slow", "long"), Conversation("quick", "q"), *(Conversation(f"{n}y", str(n)) for n in range(1000))]
-    running = shortened(Shortcut(leave=True)).run(targets)
+    targets = [Slow("slow", "long"), ByCallback("quick", "q"), *(ByCallback(f"{n}y", str(n)) for n in range(1000))]
+    engine = sweep()
+    running = engine.run(targets)
     async for _ in running:
         break
+    started = engine.progress.started
     await running.aclose()
-    assert faults == []
+    assert (engine.progress.started, faults) == (started, [])
 
 
 class Resting(Conversation):
@@ -517,12 +531,20 @@ class Resting(Conversation):
     begun = 0
     all_begun = asyncio.Event()
 
-    async def run(self) -> str:
+    def start(self, network: Network, slot: Slot, done: Callable[[str], None]) -> None:
+        slot.create_task(self.rest(slot, done))
+
+    async def rest(self, slot: Slot, done: Callable[[str], None]) -> None:
         Resting.begun += 1
         if Resting.begun == 8:
             Resting.all_begun.set()
-        await rest(Resting.all_begun.wait())
-        return await super().run()
+        slot.release()
+        await Resting.all_begun.wait()
+
+        def acquired() -> None:
+            slot.create_task(self.converse(done))
+
+        slot.acquire(acquired)
 
 
 async def test_others_run_in_the_place_of_those_that_rest() -> None:
@@ -532,7 +554,7 @@ async def test_others_run_in_the_place_of_those_that_rest() -> None:
         results = await results_of(engine, [Resting(str(number), str(number)) for number in range(8)])
     assert len(results) == 8
     assert Conversation.most["all"] <= 2
-    assert (engine._rests.number, engine._turns._running) == (0, 0)
+    assert (engine.resting, engine.limits.slots.running) == (0, 0)
 
 
 async def test_those_that_rest_are_bounded() -> None:
@@ -556,4 +578,4 @@ async def test_a_sweep_that_is_closed_while_some_rest_gives_all_turns_back() -> 
     engine = sweep(concurrency=2)
     async with asyncio.timeout(30), aclosing(engine.run([Conversation("a"), Resting("b", "b")])) as outcomes:
         await anext(outcomes)
-    assert (engine._rests.number, engine._turns._running) == (0, 0)
+    assert (engine.resting, engine.limits.slots.running) == (0, 0)

@@ -1,0 +1,286 @@
+"""The fast path of `--depth lists`: one address, one connection, and no parsing of a greeting that was parsed before.
+
+How a host is probed, as a handler in front of the driver on one connection:
+
+    connect        send our identification
+    greeting       collected until its last byte is there
+    goodbye        DISCONNECT and our end, in one segment; then wait for the server's end
+
+Rules:
+
+1. Nothing is judged here. Anything else than exactly this (a line before the identification, another message, a length
+   that no packet has, an end or a reset too early, a deadline) goes to a `Driver`, which replays it to a `HostProbe`:
+   so the probe sees every piece at its time, and continues on the same connection.
+2. A connection that could not be made is a result here, with the status that `HostProbe` has for it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from sshprobe.model.observation import Identification, Observation
+from sshprobe.model.timestamps import encode_seconds
+from sshprobe.net import LINGER_BYTES, Address, Network, NetworkError
+from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST
+from sshprobe.probe.driver import Driver, FirstAnswer, Slot
+from sshprobe.probe.greetings import Greeting, GreetingCache, Weighed, observe, split_greeting
+from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.observation_builder import identification_record
+from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.unprobed import unprobed
+from sshprobe.wire.framing import PlainPacketWriter
+from sshprobe.wire.identification import parse_identification
+from sshprobe.wire.messages import DISCONNECT_BY_APPLICATION, Disconnect
+
+PIECES = 32
+"""Reads that a greeting may take. A server that sends it byte by byte is the state machine's, which is linear."""
+
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Host(NamedTuple):
+    """Target, and its one address."""
+
+    target: str
+    host: str
+    address: Address
+    port: int
+
+
+class Kind(Weighed, Protocol[R_co]):
+    """What is kept of hosts that are alike."""
+
+    def result(self, host: Host, identification: Identification | None, started_at: float, duration_ms: float) -> R_co:
+        """Return the result of one of them.
+
+        `identification`: None where it is that of the first one. `started_at` is in seconds since 1970-01-01 UTC.
+        """
+
+
+class ListsProbe(Generic[R]):
+    """A job: one host that is asked for its lists, by the fast path or, from the first odd event on, by a `Driver`."""
+
+    __slots__ = (
+        "_buffer",
+        "_cached",
+        "_connected",
+        "_connection",
+        "_discarded",
+        "_done",
+        "_driver",
+        "_identified",
+        "_is_closing",
+        "_lists",
+        "_network",
+        "_pieces",
+        "_slot",
+        "_started",
+        "_started_at",
+        "_waits",
+        "host",
+    )
+
+    def __init__(self, lists: FastLists[R], host: Host) -> None:
+        self.host = host
+        self._lists = lists
+        self._driver: Driver | None = None
+
+    # -- as a job ----------------------------------------------------------------------------------------------------
+
+    @property
+    def addresses(self) -> Sequence[str]:
+        """The address that it connects to."""
+        return (self.host.address.ip,)
+
+    @property
+    def retry_later(self) -> bool:
+        """Whether another try, after a pause, may find more."""
+        return self._driver is not None and self._driver.retry_later
+
+    @property
+    def resource_error(self) -> str | None:
+        """What this machine, not the host, ran out of, if that ended the last try."""
+        return None if self._driver is None else self._driver.resource_error
+
+    def start(self, network: Network, slot: Slot, done: Callable[[Observation | R], None]) -> None:
+        """Probe the host, and call `done`, perhaps at once."""
+        if self._driver is not None:
+            self._driver.start(network, slot, done)
+            return
+        self._network, self._slot, self._done = network, slot, done
+        self._waits = ""
+        self._buffer = b""
+        self._pieces: tuple[bytes, ...] = ()
+        self._is_closing = False
+        self._discarded = 0
+        self._started_at = time.time()
+        self._started = network.time()
+        self._connection = network.connection(self, self.host.address, self.host.port)
+        self._connection.dial(self._lists.connect_timeout)
+
+    # -- events of the connection --------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """Send our identification, and wait for the server's."""
+        self._connected = self._network.time()
+        self._identified: float | None = None
+        self._wait_for(IDENTIFICATION, self._connected)
+        self._connection.send(self._lists.identification)
+
+    def received(self, data: bytes) -> None:
+        """Collect the greeting, then say goodbye; after that, wait for the end."""
+        if self._is_closing:
+            self._discarded += len(data)
+            if not data or self._discarded >= LINGER_BYTES:
+                self._end()
+            return
+        self._pieces += (data,)
+        buffer = self._buffer = self._buffer + data if self._buffer else data
+        found = split_greeting(buffer) if data and len(self._pieces) <= PIECES else None
+        if isinstance(found, Greeting):
+            cached = self._lists.recognise(self.host, found, buffer)
+            if cached is None:
+                self._drive()
+            else:
+                self._cached = cached
+                self._is_closing = True
+                self._connection.send_last(self._lists.goodbye)
+                self._connection.wait_until(self._network.time() + self._lists.options.linger)
+        elif found is None:
+            self._drive()
+        elif found and self._waits is not KEXINIT:
+            self._identified = self._network.time()
+            self._wait_for(KEXINIT, self._identified)
+
+    def broken(self, error: NetworkError) -> None:
+        """Take a connection that was not made as the result; the driver takes one that broke too early."""
+        if self._is_closing:
+            self._end()
+        elif self._waits:
+            self._drive().broken(error)
+        elif error.failure == "local":
+            probe = self._lists.unconnected_probe(self.host, error)
+            self._driver = Driver(probe)
+            self._done(probe.observation())
+        else:
+            if error.failure == "reset":  # a server may do this to one connection of many
+                self._driver = Driver(self._lists.unconnected_probe(self.host, error))
+            self._cached = self._lists.unconnected(self.host, error), None
+            self._report()
+
+    def unsent(self, error: NetworkError) -> None:
+        """Let the driver wait for data that came before."""
+        if self._is_closing:
+            self._end()
+        else:
+            self._drive().unsent(error)
+
+    def expired(self) -> None:
+        """Let the driver decide what silence means, unless the greeting was complete."""
+        if self._is_closing:
+            self._end()
+        else:
+            self._drive().expired()
+
+    def failed_internally(self, error: Exception) -> None:
+        """End with a record that says so."""
+        # Not with a cached one, and not by a probe: the code that makes those may have the bug.
+        target, host, address, port = self.host
+        words = f"internal error: {type(error).__name__}"
+        known = unprobed(target, host, port, self._lists.options.depth, "protocol_error", words)
+        self._done(
+            msgspec.structs.replace(
+                known,
+                address=address.ip,
+                stage="connect",
+                started_at=encode_seconds(self._started_at),
+                duration_ms=self._duration(),
+            )
+        )
+
+    # -- the fast path -----------------------------------------------------------------------------------------------
+
+    def _wait_for(self, what: str, now: float) -> None:
+        options = self._lists.options
+        self._waits = what
+        until = min(now + options.timeout, self._started + options.host_timeout)
+        # A server without KEXINIT by then waits for ours: the `HostProbe` sends it.
+        self._connection.wait_until(until if what is IDENTIFICATION else min(until, now + OURS_FIRST))
+
+    def _end(self) -> None:
+        self._connection.close()
+        self._report()
+
+    def _report(self) -> None:
+        kind, identification = self._cached
+        self._done(kind.result(self.host, identification, self._started_at, self._duration()))
+
+    def _drive(self) -> Driver:
+        """Have a driver continue on this connection, and return it."""
+        probe = self._lists.probe(self.host)
+        probe.started_at = datetime.fromtimestamp(self._started_at, UTC)
+        self._driver = driver = Driver(probe)
+        identified = self._network.time() if self._identified is None else self._identified
+        before = FirstAnswer(self._started, self._connected, identified, self._pieces)
+        driver.take_over(self._connection, self._network, self._slot, self._done, before)
+        return driver
+
+    def _duration(self) -> float:
+        return round((self._network.time() - self._started) * 1000, 1)
+
+
+class FastLists(Generic[R]):
+    """What the `ListsProbe`s of a scan share.
+
+    `make` returns what is kept of a kind of host, of its first observation; see `GreetingCache`.
+    """
+
+    def __init__(self, options: ProbeOptions, make: Callable[[Observation], Kind[R]]) -> None:
+        self.options = options
+        self.connect_timeout = min(options.connect_timeout, options.host_timeout)
+        self.greetings = GreetingCache(make)
+        self.identification = options.client_id + b"\r\n"
+        farewell = Disconnect(DISCONNECT_BY_APPLICATION, options.goodbye).encode()
+        self.goodbye = PlainPacketWriter().write(farewell, 0)
+
+    def probe(self, host: Host) -> HostProbe:
+        """Return the usual probe of a host."""
+        return HostProbe(host.target, host.host, host.port, [host.address], self.options)
+
+    def unconnected(self, host: Host, error: NetworkError) -> Kind[R]:
+        """Return the kind of a host to which no connection could be made."""
+        key = f"{error.failure} {error}".encode()
+        cached = self.greetings.find(key)
+        if cached is None:
+            cached = self.greetings.add(key, self.unconnected_probe(host, error).observation())
+        return cached.kind
+
+    def unconnected_probe(self, host: Host, error: NetworkError) -> HostProbe:
+        """Return a probe that found that no connection to a host could be made."""
+        probe = self.probe(host)
+        probe.not_connected(error)
+        probe.failed(error)
+        return probe
+
+    def recognise(self, host: Host, greeting: Greeting, data: bytes) -> tuple[Kind[R], Identification | None] | None:
+        """Return the kind of a host, and its identification where it is not that of the kind.
+
+        None if its greeting, at the beginning of `data`, is out of the ordinary.
+        """
+        cached = self.greetings.find(greeting.key)
+        if cached is None:
+            first = observe(self.probe(host), self.options.client_id, data[: greeting.end])
+            if first is None:
+                return None
+            return self.greetings.add(greeting.key, first, greeting.line).kind, None
+        if cached.line == greeting.line:
+            return cached.kind, None
+        line = greeting.line.removesuffix(b"\n").removesuffix(b"\r")
+        return cached.kind, identification_record(parse_identification(line))

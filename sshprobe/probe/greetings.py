@@ -1,0 +1,117 @@
+"""Greetings: what servers send up to the end of their KEXINIT. For the fast path of `--depth lists` only.
+
+A fleet sends the same few greetings again and again:
+
+    SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10 CR LF  length  padding_length  20  cookie[16]  lists  padding
+
+Two greetings that agree in all but cookie and padding give records that agree in all but host and time. (The comments
+of a TinySSH are random, and left out of the comparison too.) So only the first of a kind is parsed, by the state
+machine that parses all others (`sshprobe.wire.transport`), and its observation is made by `HostProbe`; a
+`GreetingCache` keeps what the caller makes of it. The framing is in what is compared, so it is checked with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from sshprobe.lru_cache import LruCache
+from sshprobe.model.observation import RANDOM_COMMENTS, Observation
+from sshprobe.probe.host_probe import HostProbe
+from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.events import IdentificationReceived, KexInitReceived
+from sshprobe.wire.framing import PLAIN_BLOCK
+from sshprobe.wire.limits import IDENTIFICATION_LINE, PACKET_LENGTH
+from sshprobe.wire.transport import ClientTransport
+
+_COOKIE = 16
+
+_RANDOM_COMMENTS = f"SSH-2.0-{RANDOM_COMMENTS}".encode()
+
+
+class Weighed(Protocol):
+    """What is cached for a kind of host."""
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes."""
+
+
+K = TypeVar("K", bound=Weighed)
+
+
+class CachedGreeting(NamedTuple, Generic[K]):
+    """What is known of hosts with the same greeting."""
+
+    kind: K
+    line: bytes
+    """The identification of the first of them, with its line end; empty for hosts that did not answer."""
+
+
+class GreetingCache(Generic[K]):
+    """What `make` made of the first observation for each key: a `Greeting.key`, or a failure of the connection."""
+
+    def __init__(self, make: Callable[[Observation], K]) -> None:
+        self.make = make
+        self._known: LruCache[bytes, CachedGreeting[K]] = LruCache()
+        self.find = self._known.get
+
+    def add(self, key: bytes, first: Observation, line: bytes = b"") -> CachedGreeting[K]:
+        """Add the first observation for a key, and return the entry."""
+        cached = CachedGreeting(self.make(first), line)
+        self._known.put(key, cached, len(key) + cached.kind.weight)
+        return cached
+
+
+class Greeting(NamedTuple):
+    """A complete greeting, split."""
+
+    key: bytes
+    """Everything but cookie, padding, and comments that are random."""
+    line: bytes
+    """The identification with its line end."""
+    end: int
+    """How many bytes it has."""
+
+
+def split_greeting(data: bytes) -> Greeting | int | None:
+    """Split the first data of a server.
+
+    Returns the number of bytes of the identification, with its line end, while the rest is missing (0: that too), and
+    None for data that is not a greeting, or that only the state machine may judge.
+    """
+    end = data.find(b"\n") + 1
+    if end > IDENTIFICATION_LINE or not data.startswith(b"SSH-"[: len(data)]):
+        return None
+    if not end:
+        return 0 if len(data) <= IDENTIFICATION_LINE else None
+    if len(data) < end + 5:
+        return end
+    length = int.from_bytes(data[end : end + 4], "big")
+    whole = end + 4 + length
+    if len(data) < whole:
+        possible = _COOKIE < length <= PACKET_LENGTH and (4 + length) % PLAIN_BLOCK == 0
+        return end if possible else None
+    # packet_length, padding_length and message number are in the key, so what has a known key has their sum too.
+    lists = data[end + 6 + _COOKIE : whole - data[end + 4]]
+    space = data.find(b" ", 0, end) if data.startswith(_RANDOM_COMMENTS) else -1
+    if space < 0:
+        return Greeting(data[: end + 6] + lists, data[:end], whole)
+    return Greeting(data[: space + 1] + data[end - 1 : end + 6] + lists, data[:end], whole)
+
+
+def observe(probe: HostProbe, client_id: bytes, greeting: bytes) -> Observation | None:
+    """Return the observation of a host that sent exactly this; None if it is not an identification and a KEXINIT.
+
+    `probe` is of that host, and asked nothing yet.
+    """
+    transport = ClientTransport(client_id)
+    transport.receive_data(greeting)
+    try:
+        first, second = transport.next_event(), transport.next_event()
+    except RemoteProtocolError:
+        return None
+    if not isinstance(first, IdentificationReceived) or not isinstance(second, KexInitReceived) or transport.unread:
+        return None
+    probe.set_lists(first.identification, second.kexinit)
+    return probe.observation()

@@ -1,0 +1,124 @@
+"""Limits of one scan, or of several at once: running jobs, starts a second, and one job at a time to an address.
+
+Nothing here waits: who has to wait leaves a callback, which is called when the slot or the address is his.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from sshprobe.scan.pace import Pace
+
+Granted = Callable[[], None]
+"""Called when a slot or an address was acquired. It must not start a job: that is for the event loop to do next."""
+
+
+class Limits:
+    """The limits that scans share: all of them together keep to `concurrency` jobs and `rate` starts a second."""
+
+    def __init__(self, concurrency: int, rate: float | None) -> None:
+        self.slots = AdaptiveSlots(concurrency)
+        self.addresses = AddressLocks()
+        self.pace = Pace(rate) if rate else None
+
+
+class AdaptiveSlots:
+    """How many jobs may run at once: `most`, and fewer after this machine ran out of something.
+
+    The number falls to that of the running jobs when one failed, and rises by one each time that as many succeeded.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._allowed = most
+        self._running = 0
+        self._succeeded = 0
+        self._waiting: deque[Granted] = deque()
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether this machine had all that it needed of late."""
+        return self._allowed == self._most
+
+    @property
+    def running(self) -> int:
+        """How many slots are taken."""
+        return self._running
+
+    def try_acquire(self) -> bool:
+        """Take a slot if one is free."""
+        if self._running >= self._allowed:
+            return False
+        self._running += 1
+        return True
+
+    def acquire(self, granted: Granted) -> None:
+        """Call `granted` when a slot was taken for the caller: at once, or later in the order of the calls."""
+        if self.try_acquire():
+            granted()
+        else:
+            self._waiting.append(granted)
+
+    def cancel_wait(self, granted: Granted) -> None:
+        """Take back an `acquire` that was not granted yet."""
+        self._waiting.remove(granted)
+
+    def release(self, *, succeeded: bool) -> None:
+        """Give a slot back. `succeeded`: a job ended, and this machine had all that it needed; else its job rests."""
+        self._running -= 1
+        if succeeded and self._allowed < self._most:
+            self._succeeded += 1
+            if self._succeeded >= self._allowed:
+                self._succeeded = 0
+                self._allowed += 1
+        self._grant()
+
+    def back_off(self) -> None:
+        """Give the slot of a job back that this machine failed, and allow as many as run: they got what it did not."""
+        self._running -= 1
+        self._allowed = max(1, min(self._allowed, self._running))
+        self._succeeded = 0
+        self._grant()
+
+    def _grant(self) -> None:
+        while self._waiting and self.try_acquire():
+            self._waiting.popleft()()
+
+
+class AddressLocks:
+    """One job at a time to an address. Holds the addresses in use."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, deque[Granted] | None] = {}
+
+    def try_acquire(self, address: str) -> bool:
+        """Take an address if it is free."""
+        if address in self._held:
+            return False
+        self._held[address] = None
+        return True
+
+    def acquire(self, address: str, granted: Granted) -> None:
+        """Call `granted` when the address was taken for the caller: at once, or later in the order of the calls."""
+        if self.try_acquire(address):
+            granted()
+            return
+        waiting = self._held[address]
+        if waiting is None:
+            waiting = self._held[address] = deque()
+        waiting.append(granted)
+
+    def cancel_wait(self, address: str, granted: Granted) -> None:
+        """Take back an `acquire` that was not granted yet."""
+        waiting = self._held[address]
+        assert waiting is not None
+        waiting.remove(granted)
+
+    def release(self, address: str) -> None:
+        """Give an address to the first that waits for it, if any."""
+        waiting = self._held[address]
+        if waiting:
+            waiting.popleft()()
+        else:
+            del self._held[address]

@@ -1,0 +1,223 @@
+"""The driver performs effects, on every network: what a server does, and what this machine does, is told as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import msgspec
+import pytest
+
+from sshprobe.lab.asyncssh_server import AsyncSSHServer
+from sshprobe.model.observation import Observation
+from sshprobe.net import Address, Network
+from sshprobe.probe.driver import Driver
+from sshprobe.probe.effects import ProbeGenerator, RunAsync
+from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.options import ProbeOptions
+from tests.driving import FreeSlot, drive
+
+HERE = Address("127.0.0.1", socket.AF_INET)
+
+
+def probe(port: int, **options: Any) -> HostProbe:
+    usual: dict[str, Any] = {"timeout": 3, "connect_timeout": 2, "linger": 0.3}
+    return HostProbe("t", "h", port, [HERE], ProbeOptions(client_id=b"SSH-2.0-driven", **(usual | options)))
+
+
+async def driven(network: Network, asked: HostProbe, slot: FreeSlot | None = None) -> Observation:
+    async with asyncio.timeout(20):
+        observation: Observation = await drive(Driver(asked), network, slot)
+    return observation
+
+
+def timeless(observation: Observation) -> Observation:
+    return msgspec.structs.replace(observation, started_at="", duration_ms=0)
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[int]:
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await serve(reader, writer)
+        finally:
+            writer.close()
+
+    async with await asyncio.start_server(served, HERE.ip, 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("depth", ["lists", "keys", "full"])
+async def test_a_good_server(network: Network, depth: str) -> None:
+    async with AsyncSSHServer("hardened") as server:
+        found = await driven(network, probe(server.port, depth=depth))
+        assert server.connections() == found.connections == (1 if depth == "lists" else 2)
+        fingerprints = set(server.fingerprints.values())
+    assert (found.status, found.error, found.warnings) == ("ok", None, [])
+    assert {key.fingerprint for key in found.host_keys or ()} == (fingerprints if depth != "lists" else set())
+    assert found.authentication_methods == (["publickey"] if depth == "full" else None)
+
+
+async def test_others_have_the_slot_while_a_host_rests(network: Network) -> None:
+    class Timers:
+        """A network whose pauses are over at once."""
+
+        seconds: list[float] = []  # noqa: RUF012
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(network, name)
+
+        def call_later(self, seconds: float, callback: Callable[[], None]) -> object:
+            self.seconds.append(seconds)
+            assert slot.rests == len(self.seconds)
+            return network.call_later(0, callback)
+
+    slot = FreeSlot()
+    async with AsyncSSHServer("hardened") as server:
+        asked = probe(server.port, burst=1, pace=3600)  # longer than any connection takes on a busy machine
+        found = await driven(cast(Network, Timers()), asked, slot)
+        assert [seconds > 3000 for seconds in Timers.seconds] == [True]
+        assert (found.status, found.connections, server.connections()) == ("ok", 2, 2)
+        assert timeless(found) == timeless(await driven(network, probe(server.port)))
+
+
+async def test_a_resource_error_is_not_the_hosts(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_socket(*_: object, **__: object) -> socket.socket:
+        raise OSError(24, "Too many open files")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.socket", no_socket)
+        asked = probe(9)
+        found = await driven(network, asked)
+    assert found.error == "this machine: too many open files"
+    assert asked.resource_error == found.error
+    again = await driven(network, asked)
+    assert again.status == "refused"
+    assert asked.resource_error is None
+
+
+async def test_nobody_there(network: Network) -> None:
+    with socket.socket() as unused:
+        unused.bind((HERE.ip, 0))
+        port = unused.getsockname()[1]
+    found = await driven(network, probe(port))
+    assert (found.status, found.connections) == ("refused", 0)
+
+
+async def test_many_addresses_that_fail_at_once_do_not_nest(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dialling says so before it returns, and the next address is dialled then."""
+
+    def no_socket(*_: object, **__: object) -> socket.socket:
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    addresses = [Address(f"192.0.2.{at % 250}", socket.AF_INET) for at in range(2000)]
+    options = ProbeOptions(client_id=b"SSH-2.0-driven", connect_timeout=2)
+    with monkeypatch.context() as patch:
+        patch.setattr("socket.socket", no_socket)
+        found = await driven(network, HostProbe("t", "h", 22, addresses, options))
+    assert (found.status, found.error) == ("unreachable", "network is unreachable (and 1999 more addresses)")
+
+
+@pytest.mark.parametrize("where", ["effects", "observation"])
+async def test_a_bug_of_ours_is_told_as_one(network: Network, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = probe(9)
+    monkeypatch.setattr(asked, where, lambda *_: 1 // 0)
+    if where == "effects":
+        with pytest.raises(ZeroDivisionError):  # for the engine to tell
+            await driven(network, asked)
+        return
+    found = await driven(network, asked)
+    assert (found.status, found.error) == ("protocol_error", "internal error: ZeroDivisionError")
+
+
+async def test_a_bug_in_a_task_is_told_as_one(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("of ours")
+
+    def effects(clock: object) -> ProbeGenerator[Observation]:
+        try:
+            yield RunAsync(broken)
+        except RuntimeError as error:
+            return asked.abandon(error)
+        raise AssertionError
+
+    asked = probe(9)
+    monkeypatch.setattr(asked, "effects", effects)
+    found = await driven(network, asked)
+    assert (found.status, found.error) == ("protocol_error", "internal error: RuntimeError")
+
+
+async def test_a_half_closed_server_is_heard_to_its_end(network: Network) -> None:
+    """Its end came with what it said, and comes no second time."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-There_1.0\r\n")
+        writer.write_eof()
+        await reader.read()
+
+    async with serving(serve) as port:
+        found = await driven(network, probe(port))
+    assert found.error == "the connection was closed before KEXINIT"
+
+
+async def test_who_does_not_close_is_not_waited_for(network: Network) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-1.5-There_1.0\r\n")
+        await asyncio.sleep(1)
+
+    async with serving(serve) as port:
+        found = await driven(network, probe(port, linger=0.1))
+    assert found.status == "ssh1_only"
+
+
+async def test_what_was_said_before_a_reset_counts(network: Network) -> None:
+    """A reset that comes with words does not hide them: here they say "come back later"."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"Exceeded MaxStartups\r\n")
+        await writer.drain()
+        writer.transport.abort()
+
+    async with serving(serve) as port:
+        asked = probe(port)
+        found = await driven(network, asked)
+    assert (found.status, asked.retry_later) == ("throttled", True)
+
+
+async def test_what_follows_urgent_data_is_read(network: Network) -> None:
+    """Reading stops in front of it, although there is more, and of what is there already we are told once."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        with socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno())) as mine:
+            mine.send(b"SSH-2.0-")
+            mine.send(b"!", socket.MSG_OOB)
+            mine.send(b"There_1.0\r\n")
+        await reader.read()
+
+    async with serving(serve) as port:
+        found = await driven(network, probe(port, timeout=1))
+    assert found.error == "timed out waiting for KEXINIT"
+
+
+async def test_who_sends_a_little_at_a_time_gets_lost_time_back_once(network: Network) -> None:
+    """Else each piece would buy as much again, and a tarpit would hold the sweep for ever."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while not reader.at_eof():
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+
+    async with serving(serve) as port:
+        asyncio.get_running_loop().call_later(0.1, time.sleep, 0.5)  # as if stopped when the deadline came
+        found = await driven(network, probe(port, timeout=0.3))
+    assert (found.status, found.stage) == ("not_ssh", "identification")
