@@ -18,11 +18,11 @@ from sshprobe.cli.fail_on import reached
 from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.results import ResultEncoder
 from sshprobe.scan import target_jobs
 from sshprobe.scan.engine import Engine
+from sshprobe.scan.results import ResultEncoder
+from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.targets import Target
-from sshprobe.verdicts import VerdictCache
 
 GREETING = (Path(__file__).parent / "captures" / "openssh-debian12-9.2p1.bin").read_bytes()
 HOSTS = ["127.0.0.31", "127.0.0.32", "127.0.0.33"]

@@ -15,7 +15,7 @@ import sshprobe
 from sshprobe import InputError
 from sshprobe.cli.schema import schema
 from sshprobe.model.records import HostRecord
-from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.sinks import JsonLinesSink
 from tests.cli.test_cli_commands import write
 from tests.sample_records import captured

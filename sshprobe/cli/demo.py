@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.results import HostBatch
+    from sshprobe.scan.results import HostBatch
 
 
 GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.records import SummaryRecord
     from sshprobe.profiles import Profile
-    from sshprobe.results import HostBatch
+    from sshprobe.scan.results import HostBatch
 
 
 class FixSink(Sink):

@@ -54,7 +54,7 @@ def grade(
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.model.observation import endpoint
     from sshprobe.remedy import grade as judge
-    from sshprobe.results import HostBatch, HostResult
+    from sshprobe.scan.results import HostBatch, HostResult
     from sshprobe.store.reading import read_records
     from sshprobe.views.host_stats import worst_first
 

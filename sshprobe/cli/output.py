@@ -15,7 +15,7 @@ from sshprobe.cli.standard_streams import forgive_standard_output
 from sshprobe.interrupts import delaying_interrupts
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport
-from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.sinks import CountingSink, FleetSink, JsonDocumentSink, JsonLinesSink, PausingSink, Sink
 
 if TYPE_CHECKING:

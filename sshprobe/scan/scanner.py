@@ -25,13 +25,14 @@ from sshprobe.net import open_network
 from sshprobe.probe.fast_lists import FastLists
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.record_stream import Feed, RecordStream
-from sshprobe.results import HostBatch, HostResult, Result, ResultEncoder
 from sshprobe.scan.engine import Engine, Progress
 from sshprobe.scan.jobs import Job
 from sshprobe.scan.limits import Limits
+from sshprobe.scan.record_stream import Feed, RecordStream
+from sshprobe.scan.results import HostBatch, HostResult, Result, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.target_jobs import TargetJobs
+from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.targets import (
     ADDRESSES,
     Exclusions,
@@ -43,7 +44,6 @@ from sshprobe.targets import (
     open_targets,
     word_of,
 )
-from sshprobe.verdicts import VerdictCache
 from sshprobe.wire.kex.exchange import KeyPairs
 
 _log = logging.getLogger("sshprobe")

@@ -11,7 +11,7 @@ import msgspec
 from sshprobe.grading import FleetFacts
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import SummaryRecord, SweepRecord
-from sshprobe.results import HostBatch
+from sshprobe.scan.results import HostBatch
 from sshprobe.views.summary import SummaryBuilder
 
 _encode = msgspec.json.Encoder().encode

@@ -10,7 +10,7 @@ from sshprobe.cli.output import ScanOutput
 from sshprobe.cli.text_sink import TextSink
 from sshprobe.model.records import HostRecord
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.sinks import JsonLinesSink
 from tests.sample_records import WANTING, captured, failed, judged
 

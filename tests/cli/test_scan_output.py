@@ -13,9 +13,9 @@ from sshprobe.cli.output import FailOnSink, ScanOutput
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.profiles import load_profile
-from sshprobe.results import HostBatch, HostResult, ResultEncoder
+from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
 from sshprobe.scan.sinks import CountingSink, JsonLinesSink, PausingSink, Sink
-from sshprobe.verdicts import VerdictCache
+from sshprobe.scan.verdicts import VerdictCache
 from tests.grading.observations import modern
 from tests.sample_records import HEADER
 

@@ -23,10 +23,10 @@ from sshprobe.probe.fast_lists import PIECES, FastLists, Host
 from sshprobe.probe.greetings import Greeting, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
-from sshprobe.results import ResultEncoder
+from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.scanner import Scanner
+from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.targets import Target
-from sshprobe.verdicts import VerdictCache
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.bin"))
 GREETINGS = [path.read_bytes() for path in CAPTURES]

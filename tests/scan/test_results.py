@@ -12,8 +12,8 @@ from sshprobe.model.records import HostRecord
 from sshprobe.net import Address
 from sshprobe.probe.fast_lists import Host
 from sshprobe.profiles import load_profile
-from sshprobe.results import HostBatch, HostResult, ResultEncoder
-from sshprobe.verdicts import VerdictCache
+from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
+from sshprobe.scan.verdicts import VerdictCache
 from tests.grading.observations import captured, modern
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))

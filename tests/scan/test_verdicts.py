@@ -20,8 +20,8 @@ from sshprobe.model.observation import GroupExchange, HostKey, Identification, O
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.results import ResultEncoder
-from sshprobe.verdicts import EncodedVerdicts, VerdictCache
+from sshprobe.scan.results import ResultEncoder
+from sshprobe.scan.verdicts import EncodedVerdicts, VerdictCache
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus

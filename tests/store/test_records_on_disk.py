@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sshprobe.grading import FleetFacts
 from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, Record, SummaryRecord
-from sshprobe.results import HostBatch, HostResult
+from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.sinks import JsonDocumentSink, JsonLinesSink, Sink
 from sshprobe.store.files import appending_lines, replacing
 from sshprobe.store.reading import read_records

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sshprobe.lru_cache import LruCache
-from sshprobe.results import STATS_WEIGHT, HostResult
+from sshprobe.scan.results import STATS_WEIGHT, HostResult
 from sshprobe.targets import Target
 from sshprobe.views.host_stats import HostStats
 

@@ -25,8 +25,8 @@ from multiprocessing.process import BaseProcess
 
 from sshprobe.model.errors import MachineError, bug_line, is_debugging
 from sshprobe.platform import may_fork
-from sshprobe.results import HostBatch, HostResult
 from sshprobe.scan.engine import Progress
+from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.worker import READ_BYTES
 from sshprobe.targets import Target

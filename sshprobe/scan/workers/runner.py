@@ -7,13 +7,13 @@ from functools import partial
 
 from sshprobe.model.observation import Depth
 from sshprobe.probe.unprobed import unprobed
-from sshprobe.results import HostResult, ResultEncoder
+from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.settings import ScanSettings
+from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.scan.workers.pool import Pool
 from sshprobe.scan.workers.worker import FLUSH_RESULTS, Numbered, serve
 from sshprobe.targets import Target
-from sshprobe.verdicts import VerdictCache
 
 
 class WorkerRunner:

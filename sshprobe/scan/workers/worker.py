@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from sshprobe.interrupts import ENDING_SIGNALS
 from sshprobe.model.errors import log_in_one_line
 from sshprobe.platform import loop_factory
-from sshprobe.results import HostResult
+from sshprobe.scan.results import HostResult
 from sshprobe.scan.workers import channel
 from sshprobe.targets import Target
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from sshprobe.net import Network, open_network
 from sshprobe.probe.driver import Slot
-from sshprobe.results import HostResult
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.jobs import Job
+from sshprobe.scan.results import HostResult
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.worker import Numbered, serve
 from sshprobe.targets import Target

@@ -16,14 +16,14 @@ from sshprobe.model.records import HostRecord
 from sshprobe.net import Address
 from sshprobe.probe.fast_lists import Host
 from sshprobe.profiles import load_profile
-from sshprobe.results import HostResult, ResultEncoder
+from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
+from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.channel import ChannelError, ChannelReader, ChannelWriter, ResultReader, Results
 from sshprobe.scan.workers.pool import exclusive_key
 from sshprobe.scan.workers.runner import scan_pool
 from sshprobe.targets import Target, parse_targets
-from sshprobe.verdicts import VerdictCache
 from sshprobe.views.host_stats import record_stats
 from tests.grading.observations import modern
 

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from sshprobe.model.records import HostRecord
-from sshprobe.results import Result
+from sshprobe.scan.results import Result
 
 ENDED_EARLY = "the scan was ended before it was done: its Scanner was closed, or its event loop"
 
