@@ -173,7 +173,8 @@ class Connection:
         if self.client.state in LINE_STATES:
             return self.receive(b"SSH-nonsense\r\n")
         if self.client.state in ENCRYPTED_STATES:
-            return self.receive(self.server.sealed(IGNORED)[:-1] + b"?")
+            *sealed, last = self.server.sealed(IGNORED)
+            return self.receive(bytes((*sealed, last ^ 1)))  # a wrong MAC
         return self.receive(b"\xff" * 8)
 
 
@@ -248,6 +249,70 @@ def test_every_transition(state: State, key: Key) -> None:
     else:
         assert made.client.state is following
     assert (error is not None) == (key == states.ERROR or (state in ENCRYPTED_STATES and key in (20, 21)))
+
+
+S = State
+WALKS: dict[str, list[tuple[Key, State]]] = {
+    "usual": [
+        (states.LINE, S.IDENTIFICATION),
+        (states.SSH_2, S.KEXINIT),
+        (msg.KEXINIT, S.CHOOSING),
+        (states.START, S.ECDH_REPLY),
+        (msg.KEX_ECDH_REPLY, S.NEWKEYS),
+        (states.REQUEST_METHODS, S.CLIENT_NEWKEYS),
+        (msg.NEWKEYS, S.SERVICE),
+        (msg.EXT_INFO, S.SERVICE),
+        (msg.SERVICE_ACCEPT, S.AUTHENTICATION),
+        (msg.USERAUTH_FAILURE, S.AUTHENTICATION),
+        (states.LEAVE, S.CLOSED),
+    ],
+    "early": [
+        (states.START_EARLY, S.EARLY_IDENTIFICATION),
+        (states.SSH_2, S.EARLY_KEXINIT),
+        (msg.KEXINIT, S.ECDH_REPLY),
+        (msg.KEX_ECDH_REPLY, S.NEWKEYS),
+        (msg.NEWKEYS, S.SERVER_NEWKEYS),
+        (states.REQUEST_METHODS, S.SERVICE),
+    ],
+    states.DH: [
+        (states.SSH_2, S.KEXINIT),
+        (states.PROPOSE, S.PROPOSED),
+        (msg.KEXINIT, S.NEGOTIATED),
+        (states.START, S.DH_REPLY),
+        (msg.KEXDH_REPLY, S.NEWKEYS),
+    ],
+    states.ECDH_GUESSED: [
+        (states.SSH_2, S.KEXINIT),
+        (msg.KEXINIT, S.CHOOSING),
+        (states.START, S.ECDH_GUESS),
+        (states.ANSWER, S.NEWKEYS),
+    ],
+    states.DH_GUESSED: [
+        (states.SSH_2, S.KEXINIT),
+        (states.START_EARLY, S.EARLY_KEXINIT),
+        (msg.KEXINIT, S.DH_GUESS),
+        (states.OTHER, S.DH_REPLY),
+        (msg.KEXDH_REPLY, S.NEWKEYS),
+    ],
+    states.GEX_GUESSED: [
+        (states.SSH_2, S.KEXINIT),
+        (msg.KEXINIT, S.CHOOSING),
+        (states.START, S.GEX_GUESS),
+        (msg.UNIMPLEMENTED, S.GEX_OLD_GUESS),
+        (states.OTHER, S.GEX_OLD_GROUP),
+        (msg.KEX_DH_GEX_GROUP, S.GEX_REPLY),
+        (msg.KEX_DH_GEX_REPLY, S.NEWKEYS),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", WALKS)
+def test_walks_of_known_servers(name: str) -> None:
+    """These do not follow the table, so they hold what it should say."""
+    made = Connection([name])
+    for key, following in WALKS[name]:
+        assert made.do(key) is None
+        assert made.client.state is following
 
 
 PACKET_CASES = [
