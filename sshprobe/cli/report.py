@@ -198,12 +198,10 @@ def _write_hosts(
     from sshprobe.render.formats.format import HostFacts
 
     index = FleetIndex(fleet)
-    writer = format.open(stream, HostFacts(describe, lambda record: findings_of(record, fleet=index)), several)
-    for record in hosts:
-        writer.host(record)
-    writer.end()
-    if writer.left_out:
-        words = "1 host is" if writer.left_out == 1 else f"{writer.left_out:,} hosts are"
+    facts = HostFacts(describe, lambda record: findings_of(record, fleet=index))
+    left_out = format.write(hosts, stream, facts, several)
+    if left_out:
+        words = "1 host is" if left_out == 1 else f"{left_out:,} hosts are"
         print(f"{words} left out: nothing was seen of SSH there", file=sys.stderr)
 
 

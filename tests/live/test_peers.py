@@ -22,7 +22,7 @@ from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.render.formats.format import HostFacts
-from sshprobe.render.formats.ssh_audit import SSHAuditWriter, ssh_audit_document
+from sshprobe.render.formats.ssh_audit import ssh_audit_document, write_ssh_audit
 from tests.grading.observations import modern
 from tests.installed import need, need_program
 from tests.live import known_differences as known
@@ -215,10 +215,8 @@ async def test_several_hosts_are_a_list_there_too(start: Start) -> None:
     observations = [await ask(server) for server in servers]
     theirs = await ssh_audit_of_several(servers)
     stream = io.BytesIO()
-    writer = SSHAuditWriter(stream, HostFacts(describe, findings_of), several=True)
-    for observation in observations:
-        writer.host(as_record(observation))
-    writer.end()
+    facts = HostFacts(describe, findings_of)
+    assert write_ssh_audit(map(as_record, observations), stream, facts, True) == 0
     ours = json.loads(stream.getvalue())
     for mine, yours in zip(ours, theirs, strict=True):
         assert differences(inventory_of_document(mine), inventory_of_document(yours)) == {}

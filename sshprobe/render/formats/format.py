@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import IO, NamedTuple, Protocol
+from typing import IO, NamedTuple
 
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding, Severity
@@ -45,22 +45,9 @@ class HostFacts(NamedTuple):
     """A host to its findings."""
 
 
-class HostWriter(Protocol):
-    """Writes hosts as they come: `host` for each, then `end`."""
-
-    left_out: int
-    """Hosts of which nothing is known that the format has a place for."""
-
-    def host(self, record: HostRecord) -> None:
-        """Write one host, or count it in `left_out`."""
-
-    def end(self) -> None:
-        """Write what closes the document."""
-
-
 class HostFormat(NamedTuple):
-    """A format of hosts, which has its own order: it goes without `--by`."""
+    """A format of hosts one after the other, which has its own order: it goes without `--by`."""
 
-    open: Callable[[IO[bytes], HostFacts, bool], HostWriter]
-    """A stream, what there is to know, and whether there are several hosts, to a writer."""
+    write: Callable[[Iterable[HostRecord], IO[bytes], HostFacts, bool], int]
+    """Hosts, a stream, facts about them, and whether there are several, to the number of hosts that it left out."""
     suffixes: tuple[str, ...] = ()

@@ -40,36 +40,21 @@ _OTHERS = "all that it offers: offer a better one, then take it out"
 _LARGER = "increase modulus size to 3072 bits or larger"
 
 
-class SSHAuditWriter:
-    """Writes hosts as they come: `host` for each, then `end`. `several`: as a list."""
-
-    def __init__(self, stream: IO[bytes], facts: HostFacts, several: bool) -> None:
-        self._stream = stream
-        self._facts = facts
-        self._several = several
-        self._encoder = msgspec.json.Encoder(order="sorted")
-        self._written = 0
-        self.left_out = 0
-        """Hosts of which nothing is known that ssh-audit has a place for."""
-
-    def host(self, record: HostRecord) -> None:
-        """Write one host. One that sent nothing is only counted, as ssh-audit skips it."""
+def write_ssh_audit(hosts: Iterable[HostRecord], stream: IO[bytes], facts: HostFacts, several: bool) -> int:
+    """Write hosts as they come, as a list if there are several. Return how many sent nothing: ssh-audit skips them."""
+    encoder = msgspec.json.Encoder(order="sorted")
+    written = left_out = 0
+    for record in hosts:
         if record.identification is None and record.kex_algorithms is None:
-            self.left_out += 1
-            return
-        if self._several:
-            self._stream.write(b", " if self._written else b"[")
-        self._written += 1
-        self._stream.write(self._encoder.encode(ssh_audit_document(record, self._facts)))
-
-    def end(self) -> None:
-        """Write what closes the document: valid JSON, whatever came."""
-        if not self._written:
-            self._stream.write(b"[]")
-        elif self._several:
-            self._stream.write(b"]")
-        self._stream.write(b"\n")
-        self._stream.flush()
+            left_out += 1
+            continue
+        if several:
+            stream.write(b", " if written else b"[")
+        written += 1
+        stream.write(encoder.encode(ssh_audit_document(record, facts)))
+    stream.write(b"[]\n" if not written else b"]\n" if several else b"\n")
+    stream.flush()
+    return left_out
 
 
 def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
@@ -302,4 +287,4 @@ def _fingerprints(keys: Iterable[HostKey]) -> list[dict[str, str]]:
     return found
 
 
-FORMAT = HostFormat(SSHAuditWriter)
+FORMAT = HostFormat(write_ssh_audit)

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.records import SummaryRecord
 from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import stack
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.by_algorithm import AlgorithmView
+from sshprobe.views.by_host import HostView
+from sshprobe.views.by_key import KeyView
 from sshprobe.views.host_names import with_alias
 
 _SHOWN = 3
-
-
-class Report(Protocol):
-    """The report of a view."""
-
-    @property
-    def summary(self) -> SummaryRecord:
-        """Counts of all hosts."""
-
-
-class ReportView(Protocol):
-    """What this module needs of a view."""
-
-    @property
-    def report(self) -> Report:
-        """What programs get."""
-
-    @property
-    def servers(self) -> int:
-        """Hosts that sent an identification."""
 
 
 def few(hosts: Sequence[str], names: Mapping[str, str], *, verbose: bool) -> str:
@@ -50,7 +31,7 @@ def few(hosts: Sequence[str], names: Mapping[str, str], *, verbose: bool) -> str
 def group_table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
-    view: ReportView,
+    view: AlgorithmView | HostView | KeyView,
     terminal: Terminal,
     *,
     right: Sequence[int] = (),

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
 
-from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Category
-
-
-class Ended(Protocol):
-    """A record, or its stats."""
-
-    @property
-    def status(self) -> Status:
-        """How the host ended."""
-
-    @property
-    def error(self) -> str | None:
-        """Why, in words."""
+from sshprobe.model.verdict import Category, Verdict
+from sshprobe.views.host_stats import HostStats, VerdictStats
 
 
 def methods_seen_for(record: HostRecord) -> str:
@@ -29,19 +16,7 @@ def methods_seen_for(record: HostRecord) -> str:
     return f"the users {', '.join(others)} and {last}" if others else f"the user {last} alone" if last else ""
 
 
-class Complying(Protocol):
-    """A verdict, or its stats."""
-
-    @property
-    def compliant(self) -> bool | None:
-        """As in `Verdict`."""
-
-    @property
-    def waived(self) -> int:
-        """How many findings are waived."""
-
-
-def compliance(verdict: Complying) -> str:
+def compliance(verdict: Verdict | VerdictStats) -> str:
     """Return compliance with a profile in words."""
     if verdict.compliant and verdict.waived:
         return "compliant with waivers"
@@ -67,12 +42,12 @@ def names(category: Category, algorithms: Iterable[str | None], room: int) -> st
 _NAMELESS: dict[Category, str] = {"group_exchange": "group exchange"}
 
 
-def status(record: Ended) -> str:
+def status(record: HostRecord | HostStats) -> str:
     """Return how the host ended, in words: "dns_error" is "name not resolved"."""
     return _STATUSES.get(record.status, record.status)
 
 
-def outcome(record: Ended) -> str:
+def outcome(record: HostRecord | HostStats) -> str:
     """Return how the host ended and why: "timeout: no connection within 5 s"; the error alone if it says both."""
     words, error = status(record), record.error
     if not error:
