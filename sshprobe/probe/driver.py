@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from sshprobe.model.observation import Observation
+from sshprobe.model.observation import Observation, Status
 from sshprobe.net import LINGER_BYTES, Connection, Network, NetworkError
 from sshprobe.probe.effects import (
     STILL_OPEN,
@@ -27,6 +27,9 @@ from sshprobe.probe.effects import (
     RunAsync,
 )
 from sshprobe.probe.host_probe import HostProbe
+
+UNANSWERED: frozenset[Status] = frozenset({"unreachable", "timeout", "reset", "partial"})
+"""Statuses of hosts that this machine's network may be the reason for."""
 
 
 class Slot(Protocol):
@@ -62,6 +65,7 @@ class Driver:
         "_discarded",
         "_done",
         "_effects",
+        "_ended_as",
         "_eof",
         "_is_advancing",
         "_is_closing",
@@ -81,6 +85,7 @@ class Driver:
 
     def __init__(self, probe: HostProbe) -> None:
         self.probe = probe
+        self._ended_as: Status = "ok"
         self._is_advancing = False
         self._next: tuple[Callable[[Any], Effect], object] | None = None  # an answer that came while one was handled
         self._begin_connection()
@@ -108,6 +113,11 @@ class Driver:
     def resource_error(self) -> str | None:
         """What this machine, not the host, ran out of, if that ended the last try."""
         return self.probe.resource_error
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the host left a question of the last try unanswered, as it does while the network is away."""
+        return self._ended_as in UNANSWERED
 
     def start(self, network: Network, slot: Slot, done: Callable[[Observation], None]) -> None:
         """Probe the host, and call `done`, perhaps at once."""
@@ -272,6 +282,7 @@ class Driver:
             self._resume()
 
     def _end(self, observation: Observation) -> None:
+        self._ended_as = observation.status
         done, self._done = self._done, None
         if done is not None:
             done(observation)

@@ -77,6 +77,7 @@ class ListsProbe(Generic[R]):
         "_driver",
         "_identified",
         "_is_closing",
+        "_is_unreached",
         "_lists",
         "_network",
         "_pieces",
@@ -109,8 +110,14 @@ class ListsProbe(Generic[R]):
         """What this machine, not the host, ran out of, if that ended the last try."""
         return None if self._driver is None else self._driver.resource_error
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether the host left a question of the last try unanswered, as it does while the network is away."""
+        return self._is_unreached or (self._driver is not None and self._driver.unanswered)
+
     def start(self, network: Network, slot: Slot, done: Callable[[Observation | R], None]) -> None:
         """Probe the host, and call `done`, perhaps at once."""
+        self._is_unreached = False
         if self._driver is not None:
             self._driver.start(network, slot, done)
             return
@@ -170,6 +177,7 @@ class ListsProbe(Generic[R]):
             self._driver = Driver(probe)
             self._done(probe.observation())
         else:
+            self._is_unreached = error.failure != "refused"
             if error.failure == "reset":  # a server may do this to one connection of many
                 self._driver = Driver(self._lists.unconnected_probe(self.host, error))
             self._cached = self._lists.unconnected(self.host, error), None

@@ -215,11 +215,7 @@ class Engine(Generic[T, R]):
             self.progress.started += 1
             run = TargetRun(self, target)
             self._runs[run] = True
-            jobs = self._expand(target)
-            if isinstance(jobs, list):
-                run.start(jobs)
-            else:
-                self.create_task(self._resolve(run, jobs))
+            self.begin(run)
         await self._all_ended()
 
     async def _second_tries(self) -> None:
@@ -244,6 +240,14 @@ class Engine(Generic[T, R]):
 
     async def _resolve(self, run: TargetRun[T, R], jobs: Awaitable[Sequence[Job[R]]]) -> None:
         run.start(await jobs)
+
+    def begin(self, run: TargetRun[T, R]) -> None:
+        """Start the jobs of a target that has none under way, as new ones; resolve a name first."""
+        jobs = self._expand(run.result.target)
+        if isinstance(jobs, list):
+            run.start(jobs)
+        else:
+            self.create_task(self._resolve(run, jobs))
 
     # -- for runs ----------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,10 @@ class Job(Protocol[R_co]):
     def resource_error(self) -> str | None:
         """At its end: what this machine, not the host, ran out of, if that is why it failed."""
 
+    @property
+    def unanswered(self) -> bool:
+        """At its end: whether a question stayed unanswered, as it does while this machine's network is away."""
+
     def start(self, network: Network, slot: Slot, done: Callable[[R_co], None]) -> None:
         """Start, or start another try. `done` is called once, perhaps at once, and never where the engine is closed.
 

@@ -153,6 +153,7 @@ class _Known:
 
     def __init__(self, observation: Observation) -> None:
         self._observation = observation
+        self.unanswered = observation.status == "dns_error"
 
     def start(self, network: Network, slot: Slot, done: Callable[[Observation], None]) -> None:
         done(self._observation)

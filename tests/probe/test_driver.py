@@ -109,8 +109,19 @@ async def test_nobody_there(network: Network) -> None:
     with socket.socket() as unused:
         unused.bind((HERE.ip, 0))
         port = unused.getsockname()[1]
-    found = await driven(network, probe(port))
-    assert (found.status, found.connections) == ("refused", 0)
+    job = Driver(probe(port))
+    found = await drive(job, network)
+    assert (found.status, found.connections, job.unanswered) == ("refused", 0, False)
+
+
+async def test_a_silent_server_leaves_its_question_unanswered(network: Network) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with serving(serve) as port:
+        job = Driver(probe(port, timeout=0.2))
+        found = await drive(job, network)
+    assert (found.status, job.unanswered, job.retry_later) == ("timeout", True, False)
 
 
 async def test_many_addresses_that_fail_at_once_do_not_nest(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from sshprobe.scan.limits import Limits
 class Conversation:
     """A job that takes a few turns of the event loop and keeps count of the jobs that run at the same time."""
 
+    unanswered = False
     talking: Counter[str] = Counter()  # noqa: RUF012 - shared on purpose
     most: Counter[str] = Counter()  # noqa: RUF012
 

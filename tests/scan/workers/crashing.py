@@ -84,6 +84,7 @@ class Squares:
 
 class _Square:
     resource_error = None
+    unanswered = False
 
     def __init__(self, number: int, *, put_off: bool) -> None:
         self.addresses = (str(number),)
