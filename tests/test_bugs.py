@@ -19,6 +19,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.scan import target_jobs
+from sshprobe.scan.context import ScanContext
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.verdicts import VerdictCache
@@ -85,7 +86,7 @@ async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyP
     async with servers() as targets, asyncio.timeout(30):
         ours = Scanner(depth="keys", throttle_wait=0.01)
         if lines:
-            hosts = [host async for batch in ours._scan_lines(targets) for host in batch.results]
+            hosts = [host async for batch in ours._context.batches(targets) for host in batch.results]
             records = [msgspec.json.decode(host.line(), type=HostRecord) for host in hosts]
             assert records == [host.record for host in hosts]
         else:
@@ -153,7 +154,7 @@ BUGS_WITHOUT_EPOLL: dict[str, tuple[object, str, Callable[..., str]]] = {
 async def test_nor_does_one_on_other_systems(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
     monkeypatch.delattr(select, "epoll", raising=False)  # as on other systems than Linux
     if bug == "in beginning":
-        monkeypatch.setattr(Scanner, "_has_fast_path", lambda _: False)
+        monkeypatch.setattr(ScanContext, "_has_fast_path", lambda _: False)
     broken_for_one(monkeypatch, *BUGS_WITHOUT_EPOLL[bug])
     found = await scanned(depth)
     assert (found[FAULTY].status, found[FAULTY].error) == ("protocol_error", "internal error: RuntimeError")

@@ -20,7 +20,7 @@ NOTHING = Exclusions()
 
 def test_profiles_may_be_ids() -> None:
     scanner = Scanner(profiles=["mozilla-modern", load_profile("alibaba-ecs")])
-    verdicts = scanner._result(modern()).record.verdicts
+    verdicts = scanner._context.result(modern()).record.verdicts
     assert [verdict.profile for verdict in verdicts] == ["mozilla-modern", "alibaba-ecs"]
 
 
@@ -96,7 +96,7 @@ def test_every_argument_is_explained_with_its_default() -> None:
 
 
 def test_defaults_are_those_of_the_settings() -> None:
-    ours = Scanner()._settings
+    ours = Scanner()._context.settings
     assert msgspec.structs.replace(ours, exclude=NOTHING) == ScanSettings(profiles=(load_profile(),), exclude=NOTHING)
 
 

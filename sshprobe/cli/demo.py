@@ -68,7 +68,9 @@ def demo(output: str) -> int:
 async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> bool:
     from sshprobe.lab.fleet import demo_fleet, missing_servers
     from sshprobe.lab.server import LabError
-    from sshprobe.scan.scanner import Scanner
+    from sshprobe.scan.context import ScanContext
+    from sshprobe.scan.engine import Progress
+    from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import Target
 
     print("Starting servers on loopback ...", file=sys.stderr, flush=True)
@@ -86,7 +88,8 @@ async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: D
         print(f"Scanning {len(report.servers)} servers ...", file=sys.stderr, flush=True)
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
-        interrupted = await scan_here(Scanner(profiles=profiles), targets, sinks)
+        context = ScanContext(ScanSettings(profiles=tuple(profiles)))
+        interrupted = await scan_here(context, targets, sinks, Progress())
         sinks.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
         report.note_endpoints()
     return interrupted

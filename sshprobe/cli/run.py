@@ -17,8 +17,8 @@ from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_inte
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput
+    from sshprobe.scan.context import ScanContext
     from sshprobe.scan.engine import Progress
-    from sshprobe.scan.scanner import Scanner
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import Target
 
@@ -42,24 +42,30 @@ class OneProcess:
     """A scan on this process's event loop."""
 
     def __init__(self, settings: ScanSettings) -> None:
-        from sshprobe.scan.scanner import Scanner
+        from sshprobe.scan.context import ScanContext
+        from sshprobe.scan.engine import Progress
 
-        self._scanner = Scanner._of(settings)
+        self._context = ScanContext(settings)
+        self._progress = Progress(total=0)
 
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        return self._scanner._lines_progress
+        return self._progress
 
     def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
         """See `ScanRun`."""
-        return on_loop(scan_here(self._scanner, targets, output, say))
+        return on_loop(scan_here(self._context, targets, output, self._progress, say))
 
 
 async def scan_here(
-    scanner: Scanner, targets: Iterable[Target], output: ScanOutput, say: Callable[[str], None] = lambda words: None
+    context: ScanContext,
+    targets: Iterable[Target],
+    output: ScanOutput,
+    progress: Progress,
+    say: Callable[[str], None] = lambda words: None,
 ) -> bool:
-    """Scan all targets on the running loop. Returns whether Ctrl-C or SIGTERM ended it early."""
+    """Scan all targets on the running loop. Return whether Ctrl-C or SIGTERM ended it early."""
     task = asyncio.current_task()
     assert task is not None
     interrupts = 0
@@ -68,22 +74,22 @@ async def scan_here(
         nonlocal interrupts
         interrupts += 1
         if interrupts == 1:
-            scanner.stop()
+            context.stop()
             say(INTERRUPTED)
         else:
             task.cancel()
 
-    async with scanner:
-        try:
-            # Closed here, as a sink may raise: the loop would close all generators at once, and they are nested.
-            with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
-                async with aclosing(scanner._scan_lines(targets, lambda words: say(f"{words}: pausing"))) as lines:
-                    async for batch in lines:
-                        output.add(batch)
-        except asyncio.CancelledError:
-            if not interrupts:
-                raise
-            task.uncancel()
+    found = context.batches(targets, progress=progress, on_resource_error=lambda words: say(f"{words}: pausing"))
+    try:
+        # Closed here, as a sink may raise: the loop would close all generators at once, and they are nested.
+        with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
+            async with aclosing(found) as batches:
+                async for batch in batches:
+                    output.add(batch)
+    except asyncio.CancelledError:
+        if not interrupts:
+            raise
+        task.uncancel()
     return interrupts > 0
 
 

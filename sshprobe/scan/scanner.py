@@ -10,33 +10,23 @@ Facts first, judgement second: each host is probed once, and its observation is 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import aclosing
 from functools import partial
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self
 
-import msgspec
-
-from sshprobe.model.observation import Depth, Observation
+from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
-from sshprobe.net import open_network
-from sshprobe.probe.fast_lists import FastLists
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.scan.engine import Engine, Progress
-from sshprobe.scan.jobs import Job
-from sshprobe.scan.limits import Limits
+from sshprobe.scan.context import ScanContext
+from sshprobe.scan.engine import Progress
 from sshprobe.scan.record_stream import Feed, RecordStream
-from sshprobe.scan.results import HostBatch, HostResult, Result, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
-from sshprobe.scan.target_jobs import TargetJobs
-from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.targets import (
     ADDRESSES,
     Exclusions,
-    Target,
     TargetLike,
     Targets,
     TargetSource,
@@ -44,12 +34,6 @@ from sshprobe.targets import (
     open_targets,
     word_of,
 )
-from sshprobe.wire.kex.exchange import KeyPairs
-
-_log = logging.getLogger("sshprobe")
-_trace = logging.getLogger("sshprobe.trace")
-
-T = TypeVar("T")
 
 
 class Scanner:
@@ -129,46 +113,11 @@ class Scanner:
             family=family,
             exclude=_exclusions(exclude),
         )
-        self._begin(settings, on_resource_error, on_progress)
-
-    @classmethod
-    def _of(cls, settings: ScanSettings) -> Self:
-        """Return a Scanner with settings that were checked before: those of the command line, or of a worker."""
-        scanner = cls.__new__(cls)
-        scanner._begin(settings)
-        return scanner
-
-    def _begin(
-        self,
-        settings: ScanSettings,
-        on_resource_error: Callable[[str], None] | None = None,
-        on_progress: Callable[[Progress], None] | None = None,
-    ) -> None:
-        self._settings = settings
-        self._verdicts = VerdictCache(settings.profiles, strict=settings.strict)
-        self._encoder = ResultEncoder(self._verdicts)
-        self._options = settings.probe_options()
-        self._key_pairs: KeyPairs = {}
-        self._jobs: TargetJobs[HostResult] = TargetJobs(
-            self._options,
-            exclude=settings.exclude,
-            family=settings.address_family,
-            all_addresses=settings.all_addresses,
-            key_pairs=self._key_pairs,
-            lists=FastLists(self._options, self._encoder.template) if self._has_fast_path() else None,
-        )
+        self._context = ScanContext(settings)
         self._on_resource_error = on_resource_error
         self._on_progress = on_progress
-        self._limits = Limits(settings.concurrency, settings.rate)
-        self._engines: list[Engine[Target, Result]] = []
-        """Of the scans under way."""
-        self._past = Progress(total=0)
-        """Of the scans that have ended."""
         self._tasks: set[asyncio.Task[None]] = set()
         """Of the scans under way: the event loop keeps no strong reference to tasks."""
-        self._lines_progress = Progress(total=0)
-        """Live counters of `_scan_lines`."""
-        self._is_stopped = False
         self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -189,20 +138,14 @@ class Scanner:
     @property
     def progress(self) -> Progress:
         """How far all scans of this Scanner are, as counted now. `total` is None if one of them reads a stream."""
-        counted = msgspec.structs.replace(self._past)
-        for each in (self._lines_progress, *(engine.progress for engine in self._engines)):
-            _add(counted, each)
-        return counted
+        return self._context.progress
 
     def stop(self) -> None:
         """Start no new host, in this scan and later ones; hosts under way are finished, and their records can be read.
 
         Names that are still being looked up have not been contacted: they get no record.
         """
-        self._is_stopped = True
-        for engine in self._engines:
-            engine.stop()
-        self._jobs.stop()
+        self._context.stop()
 
     def scan(self, targets: Targets) -> RecordStream:
         """Return the records of all hosts that `targets` names, as an async iterator: `async for record in scan(...)`.
@@ -248,76 +191,31 @@ class Scanner:
             raise RuntimeError("this Scanner is closed: scan inside its `async with` block")
 
     def _stream(self, source: TargetSource, *, all_addresses: bool | None = None) -> RecordStream:
+        context = self._context
+
         async def fill(feed: Feed) -> None:
             self._check_open()
-            expand = partial(self._jobs.of, all_addresses=all_addresses)
-            engine = self._new_engine(expand)
+            expand = partial(context.jobs.of, all_addresses=all_addresses)
+            engine = context.engine(expand, on_resource_error=self._on_resource_error)
             engine.progress.total = source.total
             source.on_error = engine.stop
-            self._engines.append(engine)
-            if self._is_stopped:
-                engine.stop()
             try:
-                async with aclosing(engine.batches(source)) as batches:
-                    async for batch in batches:
-                        if self._on_progress is not None:
-                            self._on_progress(self.progress)
-                        await feed.put([result for outcome in batch for result in outcome.results])
+                with context.running(engine):
+                    async with aclosing(engine.batches(source)) as batches:
+                        async for batch in batches:
+                            if self._on_progress is not None:
+                                self._on_progress(self.progress)
+                            await feed.put([result for outcome in batch for result in outcome.results])
                 if source.error is not None:
                     raise source.error
             finally:
-                self._engines.remove(engine)
-                engine.progress.started = engine.progress.done  # what was dropped is not pending
-                engine.progress.waiting = 0
-                _add(self._past, engine.progress)
                 await source.aclose()
 
-        return RecordStream(fill, started=self._keep, record_of=lambda result: self._result(result).record)
+        return RecordStream(fill, started=self._keep, record_of=lambda result: context.result(result).record)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _scan_lines(
-        self, targets: Iterable[Target], on_resource_error: Callable[[str], None] | None = None
-    ) -> AsyncGenerator[HostBatch, None]:
-        """Yield the results of all hosts, each time all that there are."""
-        engine = self._new_engine(self._jobs.of, on_resource_error=on_resource_error)
-        engine.progress = self._lines_progress
-        self._engines.append(engine)
-        if self._is_stopped:
-            engine.stop()
-        try:
-            async with aclosing(engine.batches(targets)) as batches:
-                async for batch in batches:
-                    yield HostBatch([self._result(result) for outcome in batch for result in outcome.results])
-        finally:
-            self._engines.remove(engine)
-
-    def _new_engine(
-        self,
-        expand: Callable[[T], list[Job[Result]] | Awaitable[Sequence[Job[Result]]]],
-        *,
-        on_deferred: Callable[[T], None] | None = None,
-        on_resource_error: Callable[[str], None] | None = None,
-    ) -> Engine[T, Result]:
-        """Return an engine within this scanner's limits, for whatever `expand` turns into jobs."""
-        self._jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
-        return Engine(
-            expand,
-            open_network,
-            concurrency=self._settings.concurrency,
-            throttle_wait=self._settings.throttle_wait,
-            on_deferred=on_deferred,
-            on_resource_error=on_resource_error or self._on_resource_error,
-            limits=self._limits,
-        )
-
-    def _has_fast_path(self) -> bool:
-        return self._options.depth == "lists" and not self._verdicts.has_waivers  # these depend on host and time
-
-    def _result(self, result: Result) -> HostResult:
-        return self._encoder.result(result) if isinstance(result, Observation) else result
 
 
 def _loaded(profiles: Sequence[Profile | str] | None) -> tuple[Profile, ...]:
@@ -334,10 +232,3 @@ def _exclusions(exclude: Exclusions | Iterable[TargetLike] | None) -> Exclusions
     # A network is iterable itself, and bytes are.
     one = isinstance(exclude, (str, bytes, *ADDRESSES))
     return Exclusions.parse(map(word_of, [exclude] if one else exclude or ()))
-
-
-def _add(counted: Progress, more: Progress) -> None:
-    counted.started += more.started
-    counted.done += more.done
-    counted.waiting += more.waiting
-    counted.total = None if counted.total is None or more.total is None else counted.total + more.total

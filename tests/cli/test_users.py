@@ -40,9 +40,9 @@ def test_saved_and_read_again(run: Run, values: Values) -> None:
 
 
 def test_the_library_takes_one_name_or_several() -> None:
-    assert Scanner()._options.auth_users == ("root", "nobody")
-    assert Scanner(auth_users="alice")._options.auth_users == ("alice",)
-    assert Scanner(auth_users=["alice", "bob", "alice"])._options.auth_users == ("alice", "bob")
+    assert Scanner()._context.settings.auth_users == ("root", "nobody")
+    assert Scanner(auth_users="alice")._context.settings.auth_users == ("alice",)
+    assert Scanner(auth_users=["alice", "bob", "alice"])._context.settings.auth_users == ("alice", "bob")
     for nobody in ("", [], ["alice", ""]):
         with pytest.raises(InputError):
             Scanner(auth_users=nobody)

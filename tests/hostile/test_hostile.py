@@ -21,6 +21,7 @@ from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
+from sshprobe.scan.context import ScanContext
 from sshprobe.scan.scanner import Scanner
 from tests.golden.fence import PROFILES, differences, masked
 from tests.hostile import (
@@ -73,7 +74,7 @@ def swept(table: str, *, depth: Depth = "full", network: str, fast: bool = True)
         if network == "asyncio":
             patch.delattr(select, "epoll")
         if not fast:
-            patch.setattr(Scanner, "_has_fast_path", lambda _: False)
+            patch.setattr(ScanContext, "_has_fast_path", lambda _: False)
         return run_unhurried(_sweep(TABLES[table], depth))
 
 

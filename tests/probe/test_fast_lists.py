@@ -23,6 +23,7 @@ from sshprobe.probe.fast_lists import PIECES, FastLists, Host
 from sshprobe.probe.greetings import Greeting, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
+from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.verdicts import VerdictCache
@@ -73,12 +74,12 @@ async def scanned(
     # One after the other: what the first one teaches is known to the next.
     with pytest.MonkeyPatch.context() as patch:
         if not fast:
-            patch.setattr(Scanner, "_has_fast_path", lambda _: False)
+            patch.setattr(ScanContext, "_has_fast_path", lambda _: False)
         if without_epoll:
             patch.delattr(select, "epoll")  # as on other systems than Linux
         scanner = Scanner(profiles=PROFILES, depth="lists", concurrency=1, **times)
         async with asyncio.timeout(60), scanner:
-            async for hosts in scanner._scan_lines(targets):
+            async for hosts in scanner._context.batches(targets):
                 for host in hosts.results:
                     line = host.line()
                     assert line == msgspec.json.encode(host.record) + b"\n"

@@ -20,6 +20,6 @@ def test_the_hosts_of_a_scan_share_key_pairs_and_two_scans_do_not() -> None:
 
 
 def _jobs(scanner: Scanner, target: Target) -> list[Driver]:
-    jobs = scanner._jobs.of(target)
+    jobs = scanner._context.jobs.of(target)
     assert isinstance(jobs, list)
     return [job for job in jobs if isinstance(job, Driver)]

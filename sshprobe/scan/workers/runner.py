@@ -7,8 +7,8 @@ from functools import partial
 
 from sshprobe.model.observation import Depth
 from sshprobe.probe.unprobed import unprobed
+from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import HostResult, ResultEncoder
-from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.scan.workers.pool import Pool
@@ -17,10 +17,10 @@ from sshprobe.targets import Target
 
 
 class WorkerRunner:
-    """Scans in a worker: a `Scanner` with the settings that the worker got."""
+    """Scans in a worker, with the settings that the worker got."""
 
     def __init__(self, settings: bytes) -> None:
-        self._scanner = Scanner._of(ScanSettings.decode(settings))
+        self._context = ScanContext(ScanSettings.decode(settings))
         self._stop: Callable[[], None] | None = None
 
     async def batches(
@@ -31,13 +31,13 @@ class WorkerRunner:
         on_resource_error: Callable[[str], None],
     ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
         """Yield the results of targets with their numbers, each time all that there are."""
-        jobs_of = self._scanner._jobs.of
-        engine = self._scanner._new_engine(
+        jobs_of = self._context.jobs.of
+        engine = self._context.engine(
             lambda numbered: jobs_of(numbered.target), on_deferred=on_deferred, on_resource_error=on_resource_error
         )
         self._stop = engine.stop
         async for batch in engine.batches(targets):
-            yield [(each.target.number, [self._scanner._result(result) for result in each.results]) for each in batch]
+            yield [(each.target.number, [self._context.result(result) for result in each.results]) for each in batch]
 
     def stop(self) -> None:
         """Start no other host."""

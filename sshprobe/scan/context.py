@@ -1,0 +1,129 @@
+"""What all scans under one set of settings share: limits, verdicts, key pairs, and counters.
+
+`Scanner` gives it a public face; the command line and workers use it directly.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from typing import Any, TypeVar
+
+import msgspec
+
+from sshprobe.model.observation import Observation
+from sshprobe.net import open_network
+from sshprobe.probe.fast_lists import FastLists
+from sshprobe.scan.engine import Engine, Progress
+from sshprobe.scan.jobs import Job
+from sshprobe.scan.limits import Limits
+from sshprobe.scan.results import HostBatch, HostResult, Result, ResultEncoder
+from sshprobe.scan.settings import ScanSettings
+from sshprobe.scan.target_jobs import TargetJobs
+from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.targets import Target
+
+_trace = logging.getLogger("sshprobe.trace")
+
+T = TypeVar("T")
+
+
+class ScanContext:
+    """Makes the engines of scans, which together keep to the limits of `settings`."""
+
+    def __init__(self, settings: ScanSettings) -> None:
+        self.settings = settings
+        self._verdicts = VerdictCache(settings.profiles, strict=settings.strict)
+        self._encoder = ResultEncoder(self._verdicts)
+        options = settings.probe_options()
+        self.jobs: TargetJobs[HostResult] = TargetJobs(
+            options,
+            exclude=settings.exclude,
+            family=settings.address_family,
+            all_addresses=settings.all_addresses,
+            key_pairs={},
+            lists=FastLists(options, self._encoder.template) if self._has_fast_path() else None,
+        )
+        self._limits = Limits(settings.concurrency, settings.rate)
+        self._engines: list[Engine[Any, Result]] = []
+        """Of the scans under way."""
+        self._past = Progress(total=0)
+        """Of the scans that have ended."""
+        self._is_stopped = False
+
+    @property
+    def progress(self) -> Progress:
+        """How far all scans are, as counted now. `total` is None if one of them reads a stream."""
+        counted = msgspec.structs.replace(self._past)
+        for engine in self._engines:
+            _add(counted, engine.progress)
+        return counted
+
+    def stop(self) -> None:
+        """Start no new host, in any scan; hosts under way are finished."""
+        self._is_stopped = True
+        for engine in self._engines:
+            engine.stop()
+        self.jobs.stop()
+
+    def engine(
+        self,
+        expand: Callable[[T], list[Job[Result]] | Awaitable[Sequence[Job[Result]]]],
+        *,
+        on_deferred: Callable[[T], None] | None = None,
+        on_resource_error: Callable[[str], None] | None = None,
+    ) -> Engine[T, Result]:
+        """Return an engine within the limits, for whatever `expand` turns into jobs."""
+        self.jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
+        return Engine(
+            expand,
+            open_network,
+            concurrency=self.settings.concurrency,
+            throttle_wait=self.settings.throttle_wait,
+            on_deferred=on_deferred,
+            on_resource_error=on_resource_error,
+            limits=self._limits,
+        )
+
+    @contextmanager
+    def running(self, engine: Engine[Any, Result]) -> Iterator[None]:
+        """Count an engine, and stop it with the others, during the block."""
+        self._engines.append(engine)
+        if self._is_stopped:
+            engine.stop()
+        try:
+            yield
+        finally:
+            self._engines.remove(engine)
+            done = engine.progress.done  # dropped hosts are not pending
+            _add(self._past, Progress(started=done, done=done, total=engine.progress.total))
+
+    async def batches(
+        self,
+        targets: Iterable[Target],
+        *,
+        progress: Progress | None = None,
+        on_resource_error: Callable[[str], None] | None = None,
+    ) -> AsyncGenerator[HostBatch, None]:
+        """Yield the results of all hosts, each time all that there are. `progress`, if given, counts them."""
+        engine = self.engine(self.jobs.of, on_resource_error=on_resource_error)
+        engine.progress = progress or engine.progress
+        with self.running(engine):
+            async with aclosing(engine.batches(targets)) as batches:
+                async for batch in batches:
+                    yield HostBatch([self.result(result) for outcome in batch for result in outcome.results])
+
+    def result(self, result: Result) -> HostResult:
+        """Return the graded and encoded result of a host, which the fast path has already."""
+        return self._encoder.result(result) if isinstance(result, Observation) else result
+
+    def _has_fast_path(self) -> bool:
+        return self.settings.depth == "lists" and not self._verdicts.has_waivers  # these depend on host and time
+
+
+def _add(counted: Progress, more: Progress) -> None:
+    counted.started += more.started
+    counted.done += more.done
+    counted.waiting += more.waiting
+    counted.total = None if counted.total is None or more.total is None else counted.total + more.total
