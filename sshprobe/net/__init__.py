@@ -5,7 +5,6 @@ from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.net.epoll import EpollNetwork
 from sshprobe.net.errors import CLOSED, NetworkError
 from sshprobe.net.network import LINGER_BYTES, Connection, Handler, Network, TimerHandle
-from sshprobe.net.stream import Stream, adopt_stream, open_stream
 
 __all__ = [
     "CLOSED",
@@ -17,11 +16,8 @@ __all__ = [
     "Handler",
     "Network",
     "NetworkError",
-    "Stream",
     "TimerHandle",
-    "adopt_stream",
     "open_network",
-    "open_stream",
     "parse_ip",
 ]
 

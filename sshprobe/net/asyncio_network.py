@@ -12,8 +12,8 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
-from typing import ParamSpec
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock, Timer, Timers, running_clock
@@ -204,6 +204,7 @@ class _Link(asyncio.Protocol):
         self._network = network
         self._transport: asyncio.Transport | None = None
         self._is_watched = False
+        self._connecting: asyncio.Task[None] | None = None  # where we cannot watch
         self._is_adopted = False  # a transport has the socket, or gets it
         self._ended = False
         self._early: list[bytes | NetworkError] = []  # what came before `connected`
@@ -215,7 +216,7 @@ class _Link(asyncio.Protocol):
         try:
             place = connection.address.socket_address(connection.port)
             if not self._network.can_watch:
-                self._start(self._connect_and_adopt(place))
+                self._connecting = self._start(self._connect_and_adopt(place))
                 return
             code = made.connect_ex(place)
             if code not in _CONNECTING:
@@ -238,11 +239,12 @@ class _Link(asyncio.Protocol):
             self._is_watched = False
             self._network.loop.remove_writer(self.socket.fileno())
 
-    def _start(self, work: asyncio._CoroutineLike[None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         self._is_adopted = True
         task = self._network.loop.create_task(work)
         self._network.tasks.add(task)
         task.add_done_callback(self._adopted)
+        return task
 
     def _adopted(self, task: asyncio.Task[None]) -> None:
         self._network.tasks.discard(task)
@@ -256,6 +258,7 @@ class _Link(asyncio.Protocol):
             if self._connection.is_at(self):
                 self._connection.not_made(error)
         else:
+            self._connecting = None
             await self._adopt()
 
     async def _adopt(self) -> None:
@@ -282,6 +285,8 @@ class _Link(asyncio.Protocol):
         self._stop_watching()
         if self._transport is not None:
             self._transport.abort()
+        elif self._connecting is not None:
+            self._connecting.cancel()
         elif not self._is_adopted:
             self.socket.close()
 

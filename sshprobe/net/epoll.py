@@ -126,11 +126,6 @@ class EpollNetwork:
         """Watch a socket no more that is closed next, which takes it out of the poll set."""
         del self._connections[number]
 
-    def release(self, number: int) -> None:
-        """Watch a socket no more that stays open."""
-        del self._connections[number]
-        self._poll.unregister(number)
-
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
         if not self.is_open:

@@ -45,9 +45,6 @@ class Owner(Protocol):
     def forget(self, number: int) -> None:
         """Stop watching a socket that is closed next."""
 
-    def release(self, number: int) -> None:
-        """Stop watching a socket that stays open."""
-
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
 
@@ -146,15 +143,6 @@ class EpollConnection:
     def fail_internally(self, error: Exception) -> None:
         """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
         fail_internally(self, error)
-
-    def leave(self) -> socket.socket:
-        """Return the socket, which the network forgets. No event follows."""
-        self.is_open = False
-        if self._unsent is not None:
-            self.send_now()
-        self._network.made -= self.is_made
-        self._network.release(self._number)
-        return self._socket
 
     # -- for the network ---------------------------------------------------------------------------------------------
 

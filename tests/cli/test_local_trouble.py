@@ -125,33 +125,37 @@ def test_what_this_machine_is_short_of_is_local(code: int) -> None:
 
 PORTS = """
 import asyncio, socket
-from sshprobe.net.addresses import Address
-from sshprobe.net.errors import NetworkError
-from sshprobe.net.stream import open_stream
+from sshprobe.net import NETWORK
 from sshprobe.platform import loop_factory
+from tests.net.recorder import Recorder
 
 async def main():
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        kept = []
-        try:
-            for _ in range(8):
-                kept.append(await open_stream(Address("127.0.0.1", socket.AF_INET), port, timeout=5))
-        except NetworkError as error:
-            print(len(kept), error.failure, error, sep="|")
-        for stream in kept:
-            stream.abort()
+        network = NETWORK()
+        network.open()
+        made = 0
+        while True:
+            handler = Recorder(network, server.getsockname()[1])
+            handler.connection.dial(5)
+            await handler.until("")
+            if handler.error is not None:
+                break
+            made += 1
+        print(made, handler.error.failure, handler.error, sep="|")
+        network.close()
 
 with asyncio.Runner(loop_factory=loop_factory()) as runner:
     runner.run(main())
 """
 
 
-def test_no_ports_left() -> None:
+@pytest.mark.parametrize("network", ["EpollNetwork", "AsyncioNetwork"])
+def test_no_ports_left(network: str) -> None:
     """In a network namespace of its own, which has four ports."""
+    code = PORTS.replace("NETWORK", network)
     shell = 'ip link set lo up && echo "40000 40003" > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"'
     run = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", PORTS],
+        ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", code],
         env=ENVIRONMENT,
         capture_output=True,
         check=False,

@@ -8,9 +8,12 @@ import os
 import resource
 import socket
 import struct
+import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
@@ -22,10 +25,17 @@ Scenario = Callable[[Network], Awaitable[None]]
 Run = Callable[[Scenario], None]
 
 
-@pytest.fixture(params=["epoll", "asyncio", "uvloop"])
+class LikeThatOfWindows(asyncio.SelectorEventLoop):
+    """Cannot watch sockets that are not its own."""
+
+    add_writer = asyncio.AbstractEventLoop.add_writer
+
+
+@pytest.fixture(params=["epoll", "asyncio", "uvloop", "windows"])
 def run(request: pytest.FixtureRequest) -> Run:
     """Run a scenario on an open network."""
-    factory = None if request.param == "asyncio" else loop_factory()
+    factories = {"asyncio": None, "windows": LikeThatOfWindows}
+    factory = factories[request.param] if request.param in factories else loop_factory()
     if request.param == "uvloop" and factory is None:
         pytest.skip("there is no uvloop for this system")
     if request.param == "epoll" and not EpollNetwork.works():
@@ -54,7 +64,7 @@ async def pair(network: Network, **on: Do) -> AsyncIterator[tuple[Recorder, sock
         handler = Recorder(network, server.getsockname()[1], on=on)
         handler.connection.dial(20)
         await handler.until("connected")
-        peer, _ = server.accept()
+        peer, _ = await asyncio.to_thread(server.accept)
         with peer:
             peer.settimeout(20)
             yield handler, peer
@@ -183,7 +193,7 @@ def test_a_reset_before_we_look(run: Run) -> None:
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1])
             handler.connection.dial(20)
-            peer, _ = server.accept()
+            peer, _ = await asyncio.to_thread(server.accept)
             reset(peer)
             await handler.until("broken")
             await settle()
@@ -393,7 +403,7 @@ def test_closing_in_a_callback_is_the_end_of_all_events(run: Run, event: str, wh
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1], on=on)
             handler.connection.dial(20)
-            peer, _ = server.accept()
+            peer, _ = await asyncio.to_thread(server.accept)
             with peer:
                 if event != "connected":
                     await handler.until("connected")
@@ -433,12 +443,12 @@ def test_a_bug_in_a_callback_costs_this_connection_alone(
         with listening() as server, silent_port() as dead:
             beside = Recorder(network, server.getsockname()[1])
             beside.connection.dial(20)
-            other, _ = server.accept()
+            other, _ = await asyncio.to_thread(server.accept)
             await beside.until("connected")
             handler = Recorder(network, dead if event == "broken" else server.getsockname()[1], on={event: bug})
             handler.connection.dial(0.1 if event == "broken" else 20)
             if event != "broken":
-                peer, _ = server.accept()
+                peer, _ = await asyncio.to_thread(server.accept)
                 if event != "connected":
                     await handler.until("connected")
                 if event == "unsent":
@@ -604,3 +614,54 @@ async def test_without_a_descriptor_for_epoll_there_is_still_a_network() -> None
         network = open_network()
     assert type(network) is AsyncioNetwork
     network.close()
+
+
+ZONES = """
+import asyncio, socket
+from sshprobe.net import NETWORK, parse_ip
+from sshprobe.platform import loop_factory
+from tests.net.recorder import Recorder
+
+async def main():
+    here = socket.socket(socket.AF_INET6)
+    here.bind(("fe80::5", 2222, 0, socket.if_nametoindex("lo")))
+    here.listen()
+    network = NETWORK()
+    network.open()
+    for host in ("fe80::5%lo", "fe80::5%1", "fe80::5%none-such", "fe80::5"):
+        handler = Recorder(network, 2222, parse_ip(host))
+        handler.connection.dial(20)
+        await handler.until("")
+        print(handler.error or handler.heard)
+        handler.connection.close()
+    network.close()
+
+with asyncio.Runner(loop_factory=FACTORY) as runner:
+    runner.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("network", "factory"),
+    [("EpollNetwork", "loop_factory()"), ("AsyncioNetwork", "loop_factory()"), ("AsyncioNetwork", "None")],
+)
+def test_a_link_local_address_is_dialled_on_its_interface_and_on_no_other(network: str, factory: str) -> None:
+    """In a network namespace of its own: one interface, which has the address. libuv would take it for any zone."""
+    shell = 'ip link set lo up && ip -6 address add fe80::5/64 dev lo nodad && exec "$@"'
+    code = ZONES.replace("FACTORY", factory).replace("NETWORK", network)
+    run = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--net", "sh", "-c", shell, "sh", sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if run.returncode and "Traceback" not in run.stderr:
+        pytest.skip("needs `unshare --user --net` and `ip` (packages util-linux, iproute2), and IPv6")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        "['connected']",
+        "['connected']",
+        "this machine has no such network interface",
+        "a link-local address needs its interface, as in fe80::5%eth0",
+    ]

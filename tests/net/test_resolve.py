@@ -362,3 +362,21 @@ async def test_a_name_keeps_its_other_addresses(monkeypatch: pytest.MonkeyPatch)
 
     resolver(monkeypatch, answer)
     assert await resolve("web.example.test", family=None, timeout=5) == FOUND
+
+
+async def test_ip_addresses_are_not_looked_up() -> None:
+    assert await resolve("127.0.0.1", family=None, timeout=5) == [Address("127.0.0.1", socket.AF_INET)]
+    assert await resolve("::1", family=None, timeout=5) == [Address("::1", socket.AF_INET6)]
+    with pytest.raises(NetworkError):
+        await resolve("::1", family=socket.AF_INET, timeout=5)
+
+
+async def test_localhost_is_found() -> None:
+    assert Address("127.0.0.1", socket.AF_INET) in await resolve("localhost", family=socket.AF_INET, timeout=5)
+
+
+@pytest.mark.parametrize("name", ["no-such-name.invalid", "x" * 70 + ".invalid"])
+async def test_a_name_without_address_is_a_dns_error(name: str) -> None:
+    with pytest.raises(NetworkError) as caught:
+        await resolve(name, family=None, timeout=5)
+    assert caught.value.failure == "dns_error"
