@@ -42,7 +42,7 @@ STATS_WEIGHT = 500
 class HostResult:
     """What a scan found out about one host. Its records share lists with other records: do not change them."""
 
-    __slots__ = ("_chunks", "_example", "_record", "key", "stats", "target")
+    __slots__ = ("_chunks", "_example", "_graded", "_record", "key", "stats", "target")
 
     def __init__(
         self,
@@ -52,9 +52,14 @@ class HostResult:
         chunks: tuple[bytes, ...] = (),
         *,
         record: HostRecord | None = None,
+        graded: tuple[Observation, EncodedVerdicts] | None = None,
         example: HostRecord | None = None,
     ) -> None:
-        """Take `chunks` or `record`; the other one is made of it. `example`: a record of the same template."""
+        """Take `chunks` or `record`; the other one is made of it.
+
+        `graded`: what the record consists of, where that is known in this process. `example`: a record of the same
+        template.
+        """
         self.target = target
         self.key = key
         """Hosts with the same key have the same verdicts."""
@@ -62,6 +67,7 @@ class HostResult:
         """What is counted of the host: the same object for all hosts of a scan where it is equal."""
         self._chunks = chunks
         self._record = record
+        self._graded = graded
         self._example = example
 
     @classmethod
@@ -84,7 +90,9 @@ class HostResult:
     def record(self) -> HostRecord:
         """The record of the host."""
         if self._record is None:
-            if self._example is None:
+            if self._graded is not None:
+                self._record = _record_of(*self._graded)
+            elif self._example is None:
                 self._record = _decode_record(self.line())
             else:
                 own = msgspec.json.decode(self._chunks[0] + b"}", type=_OwnFields)
@@ -94,6 +102,8 @@ class HostResult:
     @property
     def observation(self) -> Observation:
         """The same without verdicts, where that is cheaper."""
+        if self._graded is not None:
+            return self._graded[0]
         return _decode_observation(self.line()) if self._record is None and self._example is None else self.record
 
 
@@ -224,9 +234,8 @@ class ResultEncoder:
 
     def _encoded(self, observation: Observation, verdicts: EncodedVerdicts) -> HostResult:
         own = b'{"type":"host",' + _encode(observation)[1:-1] + b',"verdicts":'
-        record = _record_of(observation, verdicts)
         stats = self._stats_of(observation, verdicts)
-        return HostResult(record, verdicts.key, stats, (own, verdicts.chunk), record=record)
+        return HostResult(observation, verdicts.key, stats, (own, verdicts.chunk), graded=(observation, verdicts))
 
     def _stats_of(self, observation: Observation, verdicts: EncodedVerdicts) -> HostStats:
         """Return the stats of a host, the same object where they are equal."""
