@@ -17,9 +17,9 @@ import atexit
 import multiprocessing
 import socket
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
@@ -28,7 +28,7 @@ from sshprobe.platform import may_fork
 from sshprobe.scan.engine import Progress
 from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.workers import channel
-from sshprobe.scan.workers.worker import READ_BYTES
+from sshprobe.scan.workers.slot import WorkerSlot
 from sshprobe.targets import Target
 
 BATCH = 128
@@ -60,51 +60,10 @@ def exclusive_key(target: Target) -> str:
 
 
 @dataclass(slots=True, eq=False)
-class _Slot:
-    """One worker, and its successors."""
-
-    process: BaseProcess
-    connection: socket.socket
-    messages: channel.ChannelReader[channel.ToParent] = field(
-        default_factory=lambda: channel.ChannelReader(channel.ToParent)
-    )
-    results: channel.ResultReader = field(default_factory=channel.ResultReader)
-    pending: deque[tuple[int, Target]] = field(default_factory=deque)
-    """Meant for it, not sent yet."""
-    under_way: dict[int, Target] = field(default_factory=dict)
-    """Sent and not answered."""
-    deferred: set[int] = field(default_factory=set)
-    """Of those: deferred by the worker to the end, so that they take no room."""
-    idle_deaths: int = 0
-    """Workers of this slot that died in a row without an answer."""
-    is_ended: bool = False
-    """The worker was told that nothing more comes."""
-    is_closed: bool = False
-    """It is gone, and nothing is left for it to do."""
-
-    def room(self, window: int) -> int:
-        return window - (len(self.under_way) - len(self.deferred))
-
-    def send(self, message: channel.ToWorker) -> None:
-        try:
-            self.connection.sendall(channel.frame(message))
-        except OSError:
-            pass  # it died: that is found out where it is read, and all of it is sent again
-
-    def receive(self) -> list[channel.ToParent] | None:
-        """Return the messages that have come; None if the worker is gone. Raises `ChannelError`."""
-        try:
-            data = self.connection.recv(READ_BYTES)
-        except OSError:
-            return None
-        return self.messages.feed(data) if data else None
-
-
-@dataclass(slots=True, eq=False)
 class _Claim:
     """A key that no second worker may have meanwhile."""
 
-    slot: _Slot
+    slot: WorkerSlot
     targets: int = 0
     """Targets with this key that are not answered."""
 
@@ -140,10 +99,10 @@ class Pool:
         self._deaths: Counter[int] = Counter()
         self._next_number = 0
         self._claims: dict[str, _Claim] = {}
-        self._slots: list[_Slot] = []
+        self._slots: list[WorkerSlot] = []
         for _ in range(workers):
             try:
-                self._slots.append(_Slot(*self._new_process(copy=may_fork())))
+                self._slots.append(WorkerSlot(*self._new_process(copy=may_fork())))
             except (OSError, RuntimeError) as error:  # no process, descriptor, memory or thread is left for another
                 if not self._slots:
                     raise PoolError(f"no worker process can be started: {_reason(error)}") from error
@@ -246,7 +205,7 @@ class Pool:
                 if len(claim.slot.pending) >= READ_AHEAD:
                     return True
 
-    def _wanted(self, slot: _Slot) -> int:
+    def _wanted(self, slot: WorkerSlot) -> int:
         return slot.room(self._window) - len(slot.pending)
 
     def _release(self, target: Target) -> None:
@@ -257,7 +216,7 @@ class Pool:
         if not claim.targets:
             del self._claims[key]
 
-    def _feed(self, slot: _Slot, *, last: bool) -> None:
+    def _feed(self, slot: WorkerSlot, *, last: bool) -> None:
         while slot.pending and (room := min(BATCH, slot.room(self._window))) > 0:
             batch = [slot.pending.popleft() for _ in range(min(room, len(slot.pending)))]
             slot.under_way.update(batch)
@@ -285,7 +244,7 @@ class Pool:
             if messages is None:
                 yield self._died(slot)
 
-    def _heard(self, slot: _Slot, message: channel.ToParent) -> None:
+    def _heard(self, slot: WorkerSlot, message: channel.ToParent) -> None:
         if isinstance(message, channel.Deferred):
             if message.number in slot.under_way:
                 slot.deferred.add(message.number)
@@ -297,7 +256,7 @@ class Pool:
         elif isinstance(message, channel.Failed):
             self._note(f"a worker ends: {message.message}")
 
-    def _answered(self, slot: _Slot, message: channel.Results) -> HostBatch:
+    def _answered(self, slot: WorkerSlot, message: channel.Results) -> HostBatch:
         """Take targets off what is under way, and return their results."""
         found: list[HostResult] = []
         for number, results in slot.results.unpack(message, slot.under_way):
@@ -315,7 +274,7 @@ class Pool:
         slot.idle_deaths = 0
         return HostBatch(found)
 
-    def _died(self, slot: _Slot) -> HostBatch:
+    def _died(self, slot: WorkerSlot) -> HostBatch:
         """Replace a worker, and give what it had not answered to its successor. Returns what is given up."""
         slot.process.join()
         slot.connection.close()
@@ -331,11 +290,9 @@ class Pool:
         if slot.idle_deaths > MAX_IDLE_DEATHS:
             raise PoolError(f"worker processes end at once, with exit code {slot.process.exitcode}")
         try:
-            slot.process, slot.connection = self._new_process()
+            slot.connect(*self._new_process())
         except (OSError, RuntimeError) as error:
             raise PoolError(f"a worker died, and no other can be started: {_reason(error)}") from error
-        slot.is_ended = False
-        slot.messages, slot.results = channel.ChannelReader(channel.ToParent), channel.ResultReader()
         slot.send(channel.Configure(self._settings))
         given_up = []
         for number, target in again:
