@@ -195,6 +195,7 @@ class Driver:
         if self._is_closing:
             self._closed(STILL_OPEN)
         else:
+            self._until = 0.0  # it is over: the same deadline is another wait
             self._advance(self._effects.throw, NetworkError("timeout", "no answer in time"))
 
     def failed_internally(self, error: Exception) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from sshprobe.model.escape import escape_bytes
 from sshprobe.net import Address
+from sshprobe.net.clock import running_clock
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.options import ProbeOptions
@@ -102,7 +103,7 @@ async def authentication_methods(
         except ValueError as error:
             raise FallbackError(f"asyncssh cannot ask: {error}", connected=False) from None
         try:
-            async with asyncio.timeout(timeout):
+            async with running_clock().timeout(timeout):
                 # What this function takes itself, it does not take from `options`.
                 methods = await asyncssh.get_server_auth_methods(
                     address.ip,

@@ -16,7 +16,7 @@ import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.model.observation import Observation
-from sshprobe.net import Address, Network
+from sshprobe.net import Address, AsyncioNetwork, EpollNetwork, Network
 from sshprobe.probe.driver import Driver
 from sshprobe.probe.effects import ProbeGenerator, RunAsync
 from sshprobe.probe.host_probe import HostProbe
@@ -24,6 +24,14 @@ from sshprobe.probe.options import ProbeOptions
 from tests.driving import FreeSlot, drive
 
 HERE = Address("127.0.0.1", socket.AF_INET)
+
+
+@pytest.fixture(params=[EpollNetwork, AsyncioNetwork])
+async def network(request: pytest.FixtureRequest) -> AsyncIterator[Network]:
+    network: Network = request.param()
+    network.open()
+    yield network
+    network.close()
 
 
 def probe(port: int, **options: Any) -> HostProbe:
