@@ -31,6 +31,9 @@ SSH1 = "2.0..7.3"
 """Releases of OpenSSH whose `Protocol` chooses: later ones have no SSH-1 (7.4 release notes), earlier ones no SSH-2."""
 
 NO_GSS = "GSSAPIKeyExchange no"
+AGAINST_A_NAME = ("forbidden", "unlisted", "stronger", "weak", "dated")
+"""Reasons, as in the id "cipher.weak", of findings that one name brings about."""
+
 OLD_RSA = ("host_key.weak", "ssh-rsa")
 """Id and algorithm of the finding about an RSA key that signs with SHA-1."""
 

@@ -15,11 +15,11 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import CHACHA20, NO_GSS, OLD_RSA, RemedyContext, is_unknown
+from sshprobe.remedy.context import AGAINST_A_NAME, CHACHA20, NO_GSS, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.kept_names import KEYWORDS, first_release, has_keyword, host_key_plan, no_gss_refused
 from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
 from sshprobe.remedy.replacements import QUANTUM, takes, would_be_empty
-from sshprobe.remedy.shell_commands import key_commands, moduli_command, new_key
+from sshprobe.remedy.shell_commands import key_commands, least_moduli, moduli_command, new_key
 from sshprobe.remedy.to_remove import remedy_context
 
 NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
@@ -53,7 +53,7 @@ def advise(finding: Finding, context: RemedyContext) -> str | None:
         return _post_quantum(context, openssh)
     if finding.severity == "note":
         return _advise_on_a_note(finding, openssh)
-    if kind in ("forbidden", "unlisted", "stronger", "weak", "dated") and finding.category in ALGORITHM_TYPES:
+    if kind in AGAINST_A_NAME and finding.category in ALGORITHM_TYPES:
         category: AlgorithmType = finding.category
         if openssh and category == "kex" and (finding.algorithm or "").startswith("gss-"):
             refused = no_gss_refused(context)
@@ -100,9 +100,7 @@ def _advise_on_a_note(finding: Finding, openssh: bool) -> str | None:
 def _advise_otherwise(finding: Finding, context: RemedyContext, openssh: bool) -> str:
     match finding.id:
         case "group_exchange.modulus":
-            rule = context.profile.group_exchange
-            least = max(2048, 0 if rule is None else rule.wanted_bits)
-            platform = context.platform
+            least, platform = least_moduli(context.profile), context.platform
             return f"use moduli of {least} bits or more" if platform is None else moduli_command(least, platform)
         case "host_key.size":
             if context.platform is not None and finding.algorithm == "ssh-rsa":

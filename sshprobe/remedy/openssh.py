@@ -25,7 +25,7 @@ from sshprobe.remedy.kept_names import (
 from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
 from sshprobe.remedy.openssh_keys import host_key_steps, new_key_steps
 from sshprobe.remedy.platforms import UNNAMED
-from sshprobe.remedy.shell_commands import moduli_command
+from sshprobe.remedy.shell_commands import least_moduli, moduli_command
 from sshprobe.remedy.steps import Step, config_step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
@@ -167,8 +167,7 @@ def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
     if found:
-        rule = context.profile.group_exchange
-        least = max(2048, 0 if rule is None else rule.wanted_bits)
+        least = least_moduli(context.profile)
         change = Change(
             kind="moduli",
             commands=(moduli_command(least, context.platform or UNNAMED),),

@@ -13,7 +13,7 @@ from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Verdict
 from sshprobe.remedy.context import RemedyContext
 from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE
-from sshprobe.remedy.shell_commands import rsa_key_bits
+from sshprobe.remedy.shell_commands import least_moduli, rsa_key_bits
 from sshprobe.remedy.steps import Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
@@ -86,8 +86,7 @@ def _algorithms(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 def _sizes(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     found = [finding for finding in before.findings if finding.id == "group_exchange.modulus"]
     if found:
-        rule = context.profile.group_exchange
-        least = max(2048, 0 if rule is None else rule.wanted_bits)
+        least = least_moduli(context.profile)
         text = f"group exchange: use moduli of {least} bits or more"
         yield Step(_words(text, reasons(found)), partial(with_moduli, least=least))
     for finding in before.findings:

@@ -9,6 +9,11 @@ from sshprobe.profiles import Profile
 from sshprobe.remedy.platforms import UNNAMED
 
 
+def least_moduli(profile: Profile) -> int:
+    """Return the bits of the smallest moduli to keep: 2048, or what the profile asks or advises if that is more."""
+    return max(2048, 0 if profile.group_exchange is None else profile.group_exchange.wanted_bits)
+
+
 def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
     """Return a shell command that keeps moduli of `bits` and more, and a copy of the first file beside it.
 

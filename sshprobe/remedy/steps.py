@@ -13,6 +13,7 @@ from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.remedy.context import AGAINST_A_NAME
 
 NO_QUANTUM = "no post-quantum exchange is left: the profile takes none of those that are here"
 
@@ -74,11 +75,12 @@ def reasons_to_go(before: Verdict, category: AlgorithmType, gone: Iterable[str])
     about = [
         finding
         for finding in before.findings
-        if finding.id in (f"{category}.{kind}" for kind in ("forbidden", "unlisted", "stronger", "weak", "dated"))
+        if finding.id in (f"{category}.{kind}" for kind in AGAINST_A_NAME)
+        and finding.severity != "note"
         and canonical(category, finding.algorithm or "") in same
     ]
-    found = reasons(finding for finding in about if finding.severity != "note")
-    said = {canonical(category, finding.algorithm or "") for finding in about if finding.severity != "note"}
+    found = reasons(about)
+    said = {canonical(category, finding.algorithm or "") for finding in about}
     rest = sorted(set(gone) - {name for name in gone if canonical(category, name) in said})
     terrapin = [finding for finding in before.findings if finding.id == "kex.terrapin"]
     return (*found, f"{', '.join(rest)}: {terrapin[0].message}") if rest and terrapin else found

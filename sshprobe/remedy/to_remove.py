@@ -12,7 +12,7 @@ from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import CHACHA20, OLD_RSA, RemedyContext, is_unknown
+from sshprobe.remedy.context import AGAINST_A_NAME, CHACHA20, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.kept_names import config_line
 from sshprobe.remedy.platforms import openssh_version, platform_of
 from sshprobe.remedy.replacements import (
@@ -84,11 +84,9 @@ def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
     """Return by class the canonical names that findings are about."""
     found: dict[AlgorithmType, set[str]] = {category: set() for category in ALGORITHM_TYPES}
     for finding in findings:
-        if finding.category in ALGORITHM_TYPES and finding.algorithm and finding.severity != "note":
-            kind = finding.id.partition(".")[2]
-            if kind in ("forbidden", "unlisted", "stronger", "weak", "dated"):
-                category: AlgorithmType = finding.category
-                found[category].add(canonical(category, finding.algorithm))
+        is_against = finding.severity != "note" and finding.id.partition(".")[2] in AGAINST_A_NAME
+        if is_against and finding.category in ALGORITHM_TYPES and finding.algorithm:
+            found[finding.category].add(canonical(finding.category, finding.algorithm))
     return found
 
 
