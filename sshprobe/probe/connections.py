@@ -1,7 +1,6 @@
-"""The connections to one host: to which address, when, and whether the next may say all at once.
+"""The connections to one host: to which address, when, and whether the next may send everything at once.
 
-Never more than one to an address at a time, and the next one only after the server closed the last. What is asked in
-them is `sshprobe.probe.host_probe`'s.
+Never more than one to an address at a time, and the next one only after the server closed the last.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.transport import ClientTransport
 
 READS_AHEAD = b"OpenSSH_"
-"""Software that was seen to answer what came before it was asked for: a "none" request together with the request for
-the service; and in the second and later connections our KEXINIT and the first message of the exchange together with our
-identification. Others get the one when they have answered the other; and so does this once anything has failed."""
+"""Software that was seen to answer messages that came before it asked for them: a "none" request together with the
+request for the service; in the second and later connections our KEXINIT and the first message of the exchange together
+with our identification. Other software gets one after it answered the other, and so does this after any failure."""
 
 USER_CHARGE = 5.0
 """Seconds of penalty that OpenSSH 10.3 and later charge for the name of a user whom they let nobody log in as (not
@@ -45,9 +44,10 @@ count the last one a little longer than it is open."""
 
 
 class Connections:
-    """To the first of `addresses` that takes one. `status` keeps how far they get.
+    """Opens and counts connections to the first of `addresses` that takes one. `status` keeps how far they get.
 
-    For each: `pace`, `open`, `answered` if it did, `names_a_user` if it does, and `ended`.
+    Call for each connection, in this order: `pace`, `open`, `answered` when the server identified itself,
+    `names_a_user` before a user is named, `ended`.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Connections:
         trace: HostTrace | None = None,
     ) -> None:
         self.addresses: Sequence[Address] = tuple(addresses)
-        """The address that is talked to; until one took a connection, all that may be."""
+        """The address of the host; until one took a connection, all that it may be."""
         self.made = 0
-        """How many there were."""
+        """How many connections were made."""
         self.identified = False
         """Whether some connection got as far as the identification."""
         self.read_ahead = False
-        """Whether the server is one that answers what comes before it was asked for (`READS_AHEAD`)."""
+        """Whether the server answers messages that come early (`READS_AHEAD`)."""
         self.start_early = True
         """Whether no connection has shown a reason to wait for the lists of the next ones."""
         self.patience = OURS_FIRST
@@ -86,12 +86,12 @@ class Connections:
         self._last_start = 0.0
         self._charges_for_users = False
         self._charged_until = 0.0  # when all that we were charged for has run off
-        self._made_before: int | None = None  # connections of the runs before this one, if it is not the first
+        self._made_before: int | None = None  # connections of earlier tries, if there was one
         self._is_first_run = True
         self._settled = True  # whether the server is known to be done with our last connection
 
     def begin(self, clock: Callable[[], float]) -> float:
-        """Begin, or go on, by the clock of whoever drives. Returns when that was."""
+        """Begin a try by the driver's clock, and return the time."""
         self._clock = clock
         self._made_before, self._is_first_run = None if self._is_first_run else self.made, False
         started = clock()

@@ -145,7 +145,7 @@ class Driver:
         self._effects = self.probe.effects(clock)
         next(self._effects)  # Connect
         clock.replayed = before.connected
-        exchange = self._effects.send(b"")  # of which our identification is sent
+        exchange = self._effects.send(b"")  # its data is our identification, which is sent
         assert type(exchange) is Exchange
         self._until = exchange.deadline
         connection.wait_until(exchange.deadline)

@@ -18,7 +18,7 @@ from sshprobe.probe.conversation import ConnectionEnded, Conversation
 from sshprobe.probe.effects import ProbeGenerator, RunAsync
 from sshprobe.probe.fallback import ask_asyncssh
 from sshprobe.probe.observation_builder import ObservationBuilder
-from sshprobe.probe.observed import with_facts
+from sshprobe.probe.observations import with_facts
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.plan import authentication_needs_fallback, is_optional, unanswered
 from sshprobe.probe.probe_status import ProbeStatus

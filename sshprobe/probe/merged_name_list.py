@@ -28,7 +28,7 @@ MECHANISMS_KEPT = 32
 """Further mechanisms of GSS-API exchanges that are kept."""
 
 _CLASSES = {field: type_ for type_, fields in FIELDS.items() for _, field in fields}
-"""Of each name-list but those of languages, of which nothing is known."""
+"""Algorithm type of each name-list; those of languages have none."""
 
 
 class MergedNameList:

@@ -150,7 +150,7 @@ class ObservationBuilder(msgspec.Struct):
             self.warn(f"{kex}: {group.fault} ({bits} bits)")
             sound = None
             if group.modulus.bit_length() >= SMALL_GROUP:
-                bits = None  # what is no group has no size that could pass; a small one is small all the same
+                bits = None  # a large modulus that is not a group must not pass; a small one stays small
         self.group_exchange.append(
             GroupExchange(
                 algorithm=kex,

@@ -46,7 +46,7 @@ class ExchangePlan(msgspec.Struct, frozen=True):
     request: GroupExchangeRequest | None
     """What to ask a group with; None: `kex` is no group-exchange method."""
     group_exchange: bool
-    """Whether the group is what is asked for, and the host key comes with it."""
+    """Whether it asks for the group, and the host key comes with it."""
     suite: Suite | None
     """Go on encrypted with this and ask for the authentication methods; None: stop after the host key."""
     user: str | None
@@ -143,7 +143,7 @@ class Progress(msgspec.Struct):
     def shown(self, exchange: ExchangePlan, verified: bool | None) -> bool:
         """Note that the host key came. Return False if its signature is wrong, which another exchange has to confirm.
 
-        Some servers sign something else than the RFC has in one method, and their key is sound all the same.
+        Some servers sign something else than the RFC has in one method, although their key is sound.
         """
         family = exchange.family
         if verified is False and family not in self.answered and self.attempts.get(family, 0) + 1 < ATTEMPTS:
@@ -179,6 +179,6 @@ class Progress(msgspec.Struct):
 def is_foreign(family: str) -> bool:
     """Whether host keys of this kind are not read here: X.509 (RFC 6187), national and vendors' ones.
 
-    Some servers list x509v3-ssh-rsa although they have no certificate, and close on whoever picks it (Cisco IOS XE).
+    Some servers list x509v3-ssh-rsa although they have no certificate, and close when a client picks it (Cisco IOS XE).
     """
     return expected_blob_type(family) is None

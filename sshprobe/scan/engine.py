@@ -1,11 +1,11 @@
-"""Running many jobs on one event loop, each of which talks to one host.
+"""Running many jobs on one event loop. Each job is one host.
 
 Rules:
 
 1. Every target ends in exactly one `TargetResult`: the results of all its jobs. They come as targets finish.
-2. At most one job talks to an address at a time, and it has to itself all the addresses that it may turn to; at most
-   `concurrency` jobs run, not counting those that rest, of which there are at most `RESTING` times as many; at most
-   `rate` targets are started a second, evenly and not in bursts.
+2. At most one job connects to an address at a time, and it holds all the addresses that it may connect to. At most
+   `concurrency` jobs run; jobs that rest do not count, but there are at most `RESTING` times as many. At most `rate`
+   targets are started a second, evenly and not in bursts.
 3. A job that may find more later is run again once, after all others and not before `throttle_wait` is over: the first
    `SECOND_TRIES` of them, so that a network that resets every connection costs neither memory nor twice the time.
 4. A job that failed because this machine ran out of something is run again after a pause in which nothing new is

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 CATCHES_UP = 0.1
-"""Seconds of starts, at most, that are made good at once where this process was late for them.
+"""Seconds of missed starts, at most, that are caught up at once after this process was late.
 
-Else one that gets a processor ten times a second would start ten hosts a second, whatever the rate."""
+Without it, a process that gets the CPU ten times a second would start ten hosts a second, whatever the rate."""
 
 HELD_UP = 0.01
-"""Seconds between two starts, at least, of which this loop, or starting alone, is not the reason."""
+"""Seconds. A longer gap between two starts has another cause than this loop or the starting, and earns no catch-up."""
 
 
 class Pace:

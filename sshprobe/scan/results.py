@@ -22,7 +22,7 @@ from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Address
-from sshprobe.probe.unprobed import unprobed
+from sshprobe.probe.observations import unprobed
 from sshprobe.scan.verdicts import EncodedVerdicts, VerdictCache
 from sshprobe.views.host_stats import HostStats, Place, host_stats, record_stats
 

@@ -13,8 +13,8 @@ from sshprobe.net.resolve import resolve
 from sshprobe.probe.driver import Driver, Slot
 from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
+from sshprobe.probe.observations import unprobed
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.unprobed import unprobed
 from sshprobe.scan.jobs import Job
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from sshprobe.model.observation import Depth
-from sshprobe.probe.unprobed import unprobed
+from sshprobe.probe.observations import unprobed
 from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings

@@ -1,18 +1,38 @@
-"""The `Observation` that the `ObservationBuilder` of a host make."""
+"""Making `Observation`s: of a target that was not probed, and of all that is known of a host."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 
-from sshprobe.model.observation import Observation, UserAuthentication
+from sshprobe.model import timestamps
+from sshprobe.model.observation import Depth, Observation, Status, UserAuthentication
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.progress import Progress, Wanted
 
 _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
 
+def unprobed(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
+    """Return the observation of a target to which no connection was made, with status "dns_error" or "excluded"."""
+    return Observation(
+        target=target,
+        host=host,
+        address=None,
+        port=port,
+        status=status,
+        error=error,
+        stage="resolve",
+        depth=depth,
+        started_at=timestamps.encode(datetime.now(UTC)),
+        duration_ms=0.0,
+        connections=0,
+    )
+
+
 def with_facts(bare: Observation, facts: ObservationBuilder, progress: Progress, wanted: Wanted) -> Observation:
-    """Return `bare`, who was asked and how that ended, with all that was seen. It changes no more with `facts`."""
+    """Return `bare` (target, status, times) with all facts. Later changes of `facts` do not reach it."""
     asked = facts.kexinit is not None
     first = wanted.users[0]
     answer = facts.methods.get(first, _UNSEEN)
