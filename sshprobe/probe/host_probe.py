@@ -1,91 +1,40 @@
-"""Probing one host: as many connections as the plan needs, and the `Observation` made of their answers.
+"""Probing one host: as many connections as the plan needs, and the questions of each.
+
+The questions of one connection, in their order: identification, lists, one key exchange, authentication methods.
 
 What was found out is kept: a `HostProbe` that was throttled or reset can be driven again later, for what is missing.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from functools import partial
 
-from sshprobe.model import timestamps
+from sshprobe.algorithms.openssh import SIGN, claims_openssh
+from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Observation, Status
-from sshprobe.net import Address, NetworkError
-from sshprobe.probe.connections import Connections
-from sshprobe.probe.conversation import ConnectionEnded, Conversation
+from sshprobe.net import NetworkError
+from sshprobe.probe.conversation import LATE_SHARE, ConnectionEnded, Conversation
 from sshprobe.probe.effects import ProbeGenerator, RunAsync
 from sshprobe.probe.fallback import ask_asyncssh
-from sshprobe.probe.observation_builder import ObservationBuilder
-from sshprobe.probe.observations import with_facts
-from sshprobe.probe.options import ProbeOptions
-from sshprobe.probe.plan import authentication_needs_fallback, is_optional, unanswered
-from sshprobe.probe.probe_status import ProbeStatus
-from sshprobe.probe.progress import ExchangePlan
-from sshprobe.probe.questions import Questions
-from sshprobe.probe.trace import describe_exchange, host_trace, traced
+from sshprobe.probe.host_state import HostState, log
+from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange
+from sshprobe.probe.probe_status import classify_missing_identification
+from sshprobe.probe.progress import NARROW, ExchangePlan
+from sshprobe.probe.trace import describe_exchange, traced
 from sshprobe.probe.usual_plans import next_exchange
-from sshprobe.wire.identification import Identification
-from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.messages import KexInit
-
-_log = logging.getLogger("sshprobe")
-
-RETRIED: frozenset[Status] = frozenset({"throttled", "reset"})
-"""Statuses that may be another one a while later. A reset may be throttling, too: OpenSSH 6.7 drops connections past
-its limit without a word."""
 
 ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
 """Statuses after which no further connection is made in this run."""
 
 
-class HostProbe:
-    """One host: the first of `addresses` that takes a connection."""
+class HostProbe(HostState):
+    """See the module, and `HostState`."""
 
-    def __init__(
-        self,
-        target: str,
-        host: str,
-        port: int,
-        addresses: Sequence[Address],
-        options: ProbeOptions,
-        key_pairs: KeyPairs | None = None,
-    ) -> None:
-        self.target = target
-        self.host = host
-        self.port = port
-        self.facts = ObservationBuilder()
-        self.started_at = datetime.now(UTC)
-        self._options = options
-        self._wanted = options.wanted
-        self._elapsed = 0.0
-        self._silence: ConnectionEnded | None = None  # how the first connection ended, if it brought no lists
-        self._status = ProbeStatus()
-        self._trace = host_trace(host, port)
-        self._connections = Connections(addresses, port, options, self._status, key_pairs, self._trace)
-        self._questions = Questions(options, self.facts, self._connections, self._status)
-        self._progress = self._questions.progress
-
-    @property
-    def addresses(self) -> Sequence[str]:
-        """The address of the host; until one took a connection, all that it may be."""
-        return [address.ip for address in self._connections.addresses]
-
-    @property
-    def address(self) -> Address:
-        """The address of the host, or the first that is tried."""
-        return self._connections.addresses[0]
-
-    @property
-    def retry_later(self) -> bool:
-        """Whether another try, after a pause, may find more."""
-        return self._status.status in RETRIED
-
-    @property
-    def resource_error(self) -> str | None:
-        """What this machine, not the host, ran out of, if that ended the last try."""
-        return self._status.error if self._status.local else None
+    _silence: ConnectionEnded | None = None
+    """How the first connection ended, if it brought no lists."""
 
     def effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
         """Probe the host by effects, in a first try or another one. `clock` is the driver's."""
@@ -102,35 +51,14 @@ class HostProbe:
         except (ConnectionEnded, NetworkError) as error:
             self._status.failed(error)
         except Exception as error:  # a bug of ours must not pass as an answer of the host
-            _log.exception("internal error while probing %s port %d", self.host, self.port)
+            log.exception("internal error while probing %s port %d", self.host, self.port)
             self._status.failed(error)
         self._elapsed += clock() - started
         return self._known()
 
-    def failed(self, error: Exception) -> None:
-        """Take `error` as the reason why the host gave no more."""
-        self._status.failed(error)
-
-    def abandon(self, error: Exception) -> Observation:
-        """Take `error`, a bug of ours, as the reason why the host gave no more, and return what is known."""
-        self._status.failed(error)
-        return self._known()
-
-    def not_connected(self, error: NetworkError) -> None:
-        """Take the failure of a connection that was not made."""
-        self._connections.not_made(error)
-
-    def set_lists(self, identification: Identification, kexinit: KexInit) -> None:
-        """Take the lists of a server as one connection brought them, where nothing else is wanted."""
-        self._connections.made = 1
-        self._status.reached("kexinit")
-        self.facts.add_identification(identification)
-        self.facts.add_kexinit(kexinit)
-
     def _one_connection(self) -> ProbeGenerator[bool]:
         """Make one connection and ask what the plan says. Returns whether there is more to ask."""
-        connections, questions = self._connections, self._questions
-        planned = questions.planned
+        connections, planned = self._connections, self._planned
         if self._trace is not None:
             self._trace.log(describe_exchange(planned))
         yield from connections.pace(names_a_user=planned is not None and planned.suite is not None)
@@ -140,15 +68,15 @@ class HostProbe:
         trouble: ConnectionEnded | None = None
         try:
             if early is not None:
-                questions.start(conversation, early, self.facts.kexinit)
-            yield from questions.identify(conversation)
+                self._start(conversation, early, self.facts.kexinit)
+            yield from self._identify(conversation)
             self._status.reached("kexinit")
-            kexinit = yield from questions.lists(conversation)
-            exchange = questions.choose_exchange(kexinit, conversation)
+            kexinit = yield from self._lists(conversation)
+            exchange = self._choose_exchange(kexinit, conversation)
             if self._trace is not None and exchange is not None and exchange is not planned:
                 self._trace.log(describe_exchange(exchange))
             if exchange is not None:
-                yield from questions.exchange(conversation, exchange)
+                yield from self._exchange(conversation, exchange)
         except ConnectionEnded as ended:
             trouble = ended
         except Exception:  # a bug of ours: the server's log need not show it as an error
@@ -181,6 +109,126 @@ class HostProbe:
         self._connections.identify_late(conversation.lists_deadline)
         return True
 
+    # -- the questions of one connection ---------------------------------------------------------------------------
+
+    def _lists(self, conversation: Conversation) -> ProbeGenerator[KexInit]:
+        """Wait for the server's lists; where it waits for ours, send them first."""
+        if conversation.early:
+            return (yield from conversation.kexinit())
+        connections = self._connections
+        may_be_lost = conversation.may_have_lost_ours and not connections.late and self.facts.kexinit is None
+        leave = LATE_SHARE * self._options.timeout if may_be_lost else 0.0
+        go_first = partial(self._go_first, conversation)
+        return (yield from conversation.kexinit(go_first, patience=connections.patience, leave=leave))
+
+    def _go_first(self, conversation: Conversation) -> None:
+        """Send our KEXINIT before the server's: by the lists of an earlier connection, or else with all we speak."""
+        planned, known = self._planned, self.facts.kexinit
+        if planned is None or known is None:
+            conversation.propose()
+        else:
+            self._start(conversation, planned, known, alone=True)
+
+    def _choose_exchange(self, kexinit: KexInit, conversation: Conversation) -> ExchangePlan | None:
+        """Keep the lists of this connection, and return the exchange to do; None: there is nothing more to ask."""
+        planned, self._planned = self._planned, None
+        same = self.facts.add_kexinit(kexinit)
+        if conversation.proposed:
+            return negotiated_exchange(conversation.transport.negotiated, self._progress, self._wanted)
+        if planned is not None and (same or conversation.started):
+            return planned
+        return next_exchange(kexinit, self._progress, self._wanted)
+
+    def _start(
+        self,
+        conversation: Conversation,
+        exchange: ExchangePlan,
+        expected: KexInit | None = None,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Start an exchange; before the lists have come, if they are `expected`; with our KEXINIT `alone` at first."""
+        conversation.start_key_exchange(
+            exchange.kex,
+            exchange.host_key_algorithm,
+            suite=exchange.suite,
+            request=exchange.request,
+            expected=expected,
+            alone=alone,
+        )
+
+    def _identify(self, conversation: Conversation) -> ProbeGenerator[None]:
+        """Wait for the server's identification. Raises `ConnectionEnded`, also for servers without SSH-2."""
+        connections = self._connections
+        self._status.reached("identification")
+        try:
+            identification = yield from conversation.identification()
+        except ConnectionEnded as ended:
+            raise classify_missing_identification(
+                ended, conversation, self.facts, after_others=connections.identified
+            ) from None
+        finally:
+            if not connections.identified:
+                for line in conversation.answers.lines:
+                    self.facts.add_line(line)
+        known = connections.identified and self._progress.maybe_openssh
+        self._progress.maybe_openssh = known or claims_openssh(identification.software)
+        if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
+            self._planned = None  # another server than before
+        connections.answered(identification)
+        self.facts.add_identification(identification)
+        if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
+            raise ConnectionEnded("ssh1_only", "the server speaks SSH-1 only")
+        if not identification.speaks_2:
+            raise ConnectionEnded(
+                "protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only"
+            )
+
+    def _exchange(self, conversation: Conversation, exchange: ExchangePlan) -> ProbeGenerator[None]:
+        """Do an exchange: its group, its host key, and the authentication methods if they are planned with it."""
+        self._status.reached("key_exchange")
+        if not conversation.started:
+            self._start(conversation, exchange, alone=self._connections.cautious and not conversation.proposed)
+        try:
+            event = yield from conversation.host_key()
+        except ConnectionEnded:
+            self.facts.add_other_host_key(conversation.answers.other_host_key, exchange)
+            raise
+        finally:
+            if exchange.request is not None and not conversation.early:
+                group = conversation.answers.group
+                if group is not None or not self._progress.is_doubtful(exchange):
+                    bits = self.facts.add_group(exchange.kex, exchange.request, group)
+                    self._progress.add_group(exchange, bits, faulty=group is not None and bits is None)
+        self.facts.add_host_key(event)
+        if not self._progress.shown(exchange, event.signature_verified):
+            return  # what follows would be encrypted by a hash that may not be the server's
+        if exchange.user is not None and conversation.transport.can_encrypt:
+            self._status.reached("authentication")
+            yield from self._authentication(conversation, exchange.user)
+
+    def _authentication(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
+        self._connections.names_a_user()
+        answered = False
+        try:
+            connections = self._connections
+            apart = self._progress.authentication_attempts > 0 or connections.cautious
+            methods = yield from conversation.methods(user, at_once=connections.read_ahead and not apart, apart=apart)
+            answered = True
+        except ConnectionEnded as ended:
+            self._progress.authentication_failed(user)
+            whose = "" if user == self._options.auth_users[0] else f" of {escape_bytes(user.encode())}"
+            self.facts.warn(f"authentication methods{whose}: {ended}")
+            return
+        finally:
+            if conversation.answers.extensions is not None:
+                self.facts.add_extensions(conversation.answers.extensions, whole=answered)
+                self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
+            if conversation.answers.banner is not None and user == self._options.auth_users[0]:
+                self.facts.banner = escape_bytes(conversation.answers.banner, 4096)
+        self._progress.authentication_answered(user, self._wanted)
+        self.facts.add_methods(user, methods)
+
     # -- what comes next -----------------------------------------------------------------------------------------
 
     def _sort_out(self, ended: ConnectionEnded, exchange: ExchangePlan | None) -> None:
@@ -192,11 +240,11 @@ class HostProbe:
     def _more_to_ask(self) -> bool:
         if self.facts.kexinit is None:
             return False
-        self._questions.planned = next_exchange(self.facts.kexinit, self._progress, self._wanted)
-        if self._questions.planned is None:
+        self._planned = next_exchange(self.facts.kexinit, self._progress, self._wanted)
+        if self._planned is None:
             return False
         if self._connections.made >= self._options.max_connections:
-            if is_optional(self._questions.planned, self._progress):
+            if is_optional(self._planned, self._progress):
                 return False
             raise ConnectionEnded("partial", f"stopped after {self._connections.made} connections")
         return True
@@ -208,43 +256,3 @@ class HostProbe:
             yield from self._connections.pace(names_a_user=True)
             self._status.reached("authentication")
             yield RunAsync(lambda: ask_asyncssh(kexinit, self._options, self._connections, self.facts, self._progress))
-
-    # -- the record ----------------------------------------------------------------------------------------------
-
-    def _known(self) -> Observation:
-        """Return what is known; no more than target and status, where a bug of ours is in the code for the rest."""
-        try:
-            return self.observation()
-        except Exception as error:
-            _log.exception("internal error in the record of %s port %d", self.host, self.port)
-            self._status.failed(error)
-        return self._bare(self._status.status, self._status.error)
-
-    def _bare(self, status: Status, error: str | None) -> Observation:
-        return Observation(
-            target=self.target,
-            host=self.host,
-            address=self.address.ip,
-            port=self.port,
-            status=status,
-            error=error,
-            stage="done" if status == "ok" else self._status.stage,
-            depth=self._options.depth,
-            started_at=timestamps.encode(self.started_at),
-            duration_ms=round(self._elapsed * 1000, 1),
-            connections=self._connections.made,
-        )
-
-    def _lacks_an_option(self) -> bool:
-        """Return whether all questions were answered but one that a record is whole without."""
-        if self.facts.kexinit is None:
-            return False
-        exchange = next_exchange(self.facts.kexinit, self._progress, self._wanted)
-        return exchange is not None and is_optional(exchange, self._progress)
-
-    def observation(self) -> Observation:
-        """Return what is known now. Nothing in it changes when the probe goes on."""
-        facts, wanted = self.facts, self._wanted
-        missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
-        status, error = self._status.final(facts, missing, whole=self._lacks_an_option)
-        return with_facts(self._bare(status, error), facts, self._progress, wanted)
