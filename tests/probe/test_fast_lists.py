@@ -28,6 +28,7 @@ from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.verdicts import VerdictCache
 from sshprobe.targets import Target
+from tests.hostile.clock import run_unhurried
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.bin"))
 GREETINGS = [path.read_bytes() for path in CAPTURES]
@@ -191,6 +192,36 @@ async def test_silence_is_timed_out(kept: int) -> None:
     assert not took
     assert record.status == ("partial" if kept >= 44 else "timeout")
     assert record.error in ("timed out waiting for an identification", "timed out waiting for KEXINIT")
+
+
+def test_a_driver_that_takes_over_keeps_the_deadlines() -> None:
+    """By a clock that counts idle time alone: 0.3 s until the identification, then 1.2 s for KEXINIT, and no more."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.3)
+        writer.write(MODERN[: MODERN.index(b"\n") + 1])
+        while await reader.read(4096):
+            pass
+        writer.close()
+
+    async def durations() -> list[float]:
+        found = []
+        async with await asyncio.start_server(serve, FIRST, 0) as running:
+            port = running.sockets[0].getsockname()[1]
+            for fast in (True, False):
+                with pytest.MonkeyPatch.context() as patch:
+                    if not fast:
+                        patch.setattr(ScanContext, "_has_fast_path", lambda _: False)
+                    async with Scanner(depth="lists", timeout=1.2) as scanner:
+                        record = await scanner.scan_one(f"{FIRST}:{port}")
+                assert record.error == "timed out waiting for KEXINIT"
+                assert record.connections == 2  # one more, in case ours was lost: it shares the deadline
+                found.append(record.duration_ms)
+        return found
+
+    fast, usual = run_unhurried(durations())
+    assert abs(fast - usual) < 200
+    assert 1400 < fast < 2000
 
 
 async def test_the_time_for_a_host_is_the_time_for_all_of_it() -> None:

@@ -383,6 +383,24 @@ async def test_a_scan_that_ends_early_gives_back_all_that_it_held_and_waited_for
     assert limits.addresses.try_acquire("theirs")
 
 
+async def test_what_is_granted_in_the_moment_in_which_a_scan_ends_goes_back() -> None:
+    """A slot or an address comes before the event loop runs the next step of its target."""
+    limits = Limits(1, None)
+    assert limits.slots.try_acquire()
+    assert limits.addresses.try_acquire("b")
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=3, limits=limits)
+    async with aclosing(engine.run([Conversation("first"), Endless("a", "a"), Endless("b", "b")])) as results:
+        await anext(results)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        limits.slots.release(succeeded=True)
+        limits.addresses.release("b")
+        assert limits.slots.running == 1
+    assert limits.slots.running == 0
+    assert all(map(limits.addresses.try_acquire, "ab"))
+    assert Conversation.most["all"] == 1  # "first"; neither of the others has begun
+
+
 async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> None:
     def two(job: Conversation) -> list[Job[str]]:
         return [job, Conversation(f"{job.name}'", job.address)]
