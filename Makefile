@@ -27,10 +27,10 @@ faults: ## Fail or kill a scan, a resume and a grade at every call that touches 
 	@scripts/venv test
 	SSHPROBE_ALL_FAULTS=1 $(BIN)/python -m pytest -s tests/faults $(ARGS)
 
-live-matrix: ## Apply what --fix prints for every bad configuration and profile on every server; takes most of an hour
+live-matrix: ## Apply what --fix prints for every bad configuration on every server, and lose networks; takes most of an hour
 	@scripts/venv test
 	@scripts/install-servers
-	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_fixing.py tests/live/test_fixing_dropbear.py $(ARGS)
+	SSHPROBE_LIVE_MATRIX=1 $(BIN)/python -m pytest tests/live/test_fixing.py tests/live/test_fixing_dropbear.py tests/network $(ARGS)
 
 golden: ## Keep the records of fixed servers as they are now (tests/golden); the masked records are in build/golden
 	@scripts/venv test

@@ -27,8 +27,7 @@ SETTLE_SECONDS = 5.0
 that took its place is accepted."""
 
 FRESH_SECONDS = 0.05
-"""Seconds for which a check counts. A lost network fails new connections at once: those began after it."""
-
+"""Seconds for which a check counts for jobs that began before it. A lost network fails new connections at once."""
 
 Key = tuple[int, str]
 """An interface and a gateway."""
@@ -55,11 +54,11 @@ class OutageMonitor:
         seek: Callable[[Address], None] = look_for_gateway,
     ) -> None:
         self.is_lost = False
-        """Whether the network was lost when it was looked at last."""
-        self.lost_at = 0.0
-        """The last time at which it was known to be there before it was lost."""
-        self.back_at = float("-inf")
-        """When it was seen to be back after the last outage."""
+        """Whether the network was lost when it was checked last."""
+        self.checks = 0
+        """How often it was checked. A job remembers this number when it starts."""
+        self._disturbed_at = 0  # the number of the last check that found an outage, its end, or a stop of this process
+        self._stopped_at = float("-inf")  # of the clock, then
         self._network = network
         self._read_path = read_path
         self._seek = seek
@@ -72,22 +71,24 @@ class OutageMonitor:
     def check(self) -> bool:
         """Look at the paths of all witnesses. Return whether the network is lost."""
         now = self._network.time()
-        self._add_witness()
-        lost = [witness for key, witness in list(self._witnesses.items()) if self._is_gone(key, witness, now)]
-        if lost and not self.is_lost:
-            self.lost_at = max(self._checked, 0.0)
-        elif self.is_lost and not lost:
-            self.back_at = now
-        self.is_lost = bool(lost)
+        self.checks += 1
         self._checked = now
+        self._add_witness()
+        was_lost = self.is_lost
+        gone = [self._is_gone(key, witness, now) for key, witness in list(self._witnesses.items())]
+        self.is_lost = any(gone)
+        stopped_at = self._network.clock.stopped_at
+        if self.is_lost or was_lost or stopped_at != self._stopped_at:
+            self._disturbed_at = self.checks
+        self._stopped_at = stopped_at
         return self.is_lost
 
-    def disturbed(self, started: float) -> bool:
-        """Return whether an outage, or a stop of this process, overlaps the time from `started` to now."""
-        now = self._network.time()
-        if started >= self._checked or now - self._checked > FRESH_SECONDS:
+    def disturbed(self, checks: int) -> bool:
+        """Return whether there was an outage, or a stop of this process, since `checks` had this value."""
+        if checks == self.checks or self._network.time() - self._checked > FRESH_SECONDS:
             self.check()
-        return self.is_lost or self.back_at > started or self._network.clock.stopped_at > started
+        # A gateway that is looked for may be lost: to start one job anew for nothing costs less than to blame its host.
+        return self._disturbed_at > checks or bool(self._sought)
 
     def give_up(self) -> None:
         """Take a lost network as the state of things: forget witnesses whose path is gone."""

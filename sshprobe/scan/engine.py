@@ -11,6 +11,8 @@ Rules:
 4. A job that failed because this machine ran out of something is run again after a pause in which nothing new is
    started, and with as many jobs at once as did not fail. Only after several tries is its result taken as it is.
 5. Memory follows `concurrency`, not the number of targets.
+6. While this machine has lost its network, nothing new is started, for `MAX_PAUSE` seconds at most. A target that left
+   a question unanswered in an outage, or while this process was stopped, is started anew (`sshprobe.scan.outages`).
 
 Nothing here waits for a job: it is started (`sshprobe.scan.target_run`) and calls back at its end. A target that has to
 be resolved first gets a task for that.
@@ -28,6 +30,7 @@ import msgspec
 from sshprobe.net import Network
 from sshprobe.scan.jobs import Job
 from sshprobe.scan.limits import Limits
+from sshprobe.scan.outages import Outages
 from sshprobe.scan.target_run import TargetResult, TargetRun
 
 R = TypeVar("R")
@@ -86,6 +89,8 @@ class Engine(Generic[T, R]):
         self.limits = limits or Limits(concurrency, rate)
         self.network: Network
         """While the scan runs."""
+        self.outages: Outages
+        """The same."""
         self.is_running = False
         self.resting = 0
         """Jobs that rest."""
@@ -102,6 +107,8 @@ class Engine(Generic[T, R]):
         """Resource errors that were reported since there was enough of everything."""
         self._runs: dict[TargetRun[T, R], bool] = {}
         """The targets under way: started, and neither finished nor put off."""
+        self._cut_off: list[TargetRun[T, R]] = []
+        """Targets that wait for the end of an outage."""
         self._later: list[tuple[float, TargetRun[T, R]]] = []
         self._tasks: asyncio.TaskGroup
         self._finished: list[TargetResult[T, R]] = []
@@ -118,6 +125,8 @@ class Engine(Generic[T, R]):
     def stop(self) -> None:
         """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
         self._stopped.set()
+        if self.is_running:
+            self.outages.stop()
         if self.limits.pace is not None:
             self.limits.pace.cancel_wait()
 
@@ -155,6 +164,9 @@ class Engine(Generic[T, R]):
         try:
             async with asyncio.TaskGroup() as self._tasks:
                 self.network = self._open_network()
+                self.outages = Outages(
+                    self.network, on_pause=self._calm.clear, on_end=self._outage_ended, report=self._report
+                )
                 self.is_running = True
                 try:
                     await self._first_tries(source)
@@ -226,6 +238,7 @@ class Engine(Generic[T, R]):
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(not_before):
                     await self._stopped.wait()
+            await self._calm.wait()
             self._runs[run] = True
             run.start_again()
         await self._all_ended()
@@ -298,16 +311,42 @@ class Engine(Generic[T, R]):
         """Start nothing new until one pause is over, and call `then` after this one."""
         if self.limits.slots.unlimited:
             self._reported.clear()
-        if self._on_resource_error is not None and resource_error not in self._reported:
+        if resource_error not in self._reported:
             self._reported.add(resource_error)
-            self._on_resource_error(resource_error)
+            self._report(resource_error)
         self._calm.clear()
 
         def end() -> None:
-            self._calm.set()
+            if not self.outages.is_pausing:
+                self._calm.set()
             self.do(then)
 
         self.network.call_later(seconds, end)
+
+    def _report(self, resource_error: str) -> None:
+        if self._on_resource_error is not None:
+            self._on_resource_error(resource_error)
+
+    def start_anew(self, run: TargetRun[T, R]) -> None:
+        """Start a target anew that an outage cut off, once the outage is over."""
+        self._cut_off.append(run)
+        if not self.outages.is_pausing:
+            self.create_task(self._start_cut_off())
+
+    def _outage_ended(self) -> None:
+        self._calm.set()
+        self.create_task(self._start_cut_off())
+
+    async def _start_cut_off(self) -> None:
+        while self._cut_off and not self.outages.is_pausing:
+            run = self._cut_off.pop()
+            if self.limits.pace is not None and not self._stopped.is_set():
+                await self.limits.pace.next_start()
+            if self._stopped.is_set():
+                run.give_up()
+            else:
+                run.forget()
+                self.begin(run)
 
 
 async def _raise(error: Exception) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from sshprobe.net import Network
 from sshprobe.scan.jobs import Job
 from sshprobe.scan.limits import Limits
+from sshprobe.scan.outages import MAX_FRESH_STARTS, Outages
 
 _log = logging.getLogger("sshprobe")
 
@@ -33,6 +34,7 @@ class Owner(Protocol[T, R]):
 
     limits: Limits
     network: Network
+    outages: Outages
     resting: int
     is_running: bool
 
@@ -61,6 +63,9 @@ class Owner(Protocol[T, R]):
     def finish(self, run: TargetRun[T, R]) -> None:
         """Give the result of a target to the reader."""
 
+    def start_anew(self, run: TargetRun[T, R]) -> None:
+        """Start a target anew that an outage cut off, once the outage is over."""
+
     def pause(self, resource_error: str, seconds: float, then: Callable[[], None]) -> None:
         """Start nothing new for a while, then call `then`."""
 
@@ -70,9 +75,12 @@ class TargetRun(Generic[T, R]):
 
     __slots__ = (
         "_addresses",
+        "_checks",
+        "_cut_off",
         "_deferred",
         "_earlier",
         "_engine",
+        "_fresh_starts",
         "_has_slot",
         "_is_resting",
         "_job",
@@ -98,6 +106,9 @@ class TargetRun(Generic[T, R]):
         self._is_resting = False
         self._waits_for: Callable[[], None] | None = None  # what to do with the slot or address that we wait for
         self._tries = 0  # of the job, that this machine failed
+        self._checks = engine.outages.monitor.checks  # when the job was started, or the name was looked up
+        self._fresh_starts = 0  # because of outages
+        self._cut_off: R  # the result of a job that an outage cut off
 
     def start(self, jobs: Sequence[Job[R]]) -> None:
         """Run `jobs`, one after the other."""
@@ -183,6 +194,7 @@ class TargetRun(Generic[T, R]):
                 self._wait_for_slot(self._run_job)
                 return
             self._has_slot = True
+            self._checks = self._engine.outages.monitor.checks
         try:
             job.start(self._engine.network, self, self._done)
         except Exception as error:  # a bug of ours costs one host
@@ -221,16 +233,40 @@ class TargetRun(Generic[T, R]):
                 engine.pause(resource_error, LOCAL_PAUSES[self._tries - 1], self._run_job)
                 return
             self._unlock()
-            if job.retry_later and not self.is_second_try and engine.may_defer():
-                self._deferred.append((job, result))
-            else:
-                self.result.results.append(result)
-            if self._jobs:
-                engine.call_soon(self._next_job)
-            else:
-                self._next_job()
+            if (
+                job.unanswered
+                and self._fresh_starts < MAX_FRESH_STARTS
+                and not engine.is_stopped
+                and engine.outages.disturbed(self._checks)
+            ):
+                self._fresh_starts += 1
+                self._cut_off = result
+                engine.start_anew(self)
+                return
+            self._take(job, result)
         except Exception as error:
             engine.fail(error)
+
+    def forget(self) -> None:
+        """Drop all results: the target is started anew."""
+        self.result.results.clear()
+        self._earlier, self._deferred = [], []
+        self._checks = self._engine.outages.monitor.checks
+
+    def give_up(self) -> None:
+        """Take the result of a job that an outage cut off: the scan is to end."""
+        self._take(self._job, self._cut_off)
+
+    def _take(self, job: Job[R], result: R) -> None:
+        engine = self._engine
+        if job.retry_later and not self.is_second_try and engine.may_defer():
+            self._deferred.append((job, result))
+        else:
+            self.result.results.append(result)
+        if self._jobs:
+            engine.call_soon(self._next_job)
+        else:
+            self._next_job()
 
     def _unlock(self) -> None:
         locked, self._locked = self._locked, 0

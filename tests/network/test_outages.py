@@ -1,0 +1,142 @@
+"""The network goes away in the middle of a scan: no host pays for it. Dead hosts and closed routes are no outage."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.network.namespaces import ENVIRONMENT, Network, two_namespaces
+
+TIMES = ["--connect-timeout", "3", "--timeout", "4", "--host-timeout", "15"]
+LOST = "this machine lost its network"
+WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
+"""Every outage at both depths (`make live-matrix`): each takes ten seconds."""
+
+
+@pytest.fixture
+def network() -> Iterator[Network]:
+    with two_namespaces() as network:
+        yield network
+
+
+async def scan(
+    network: Network,
+    *words: str,
+    disturb: Callable[[], object] | None = None,
+    repair: Callable[[], object] | None = None,
+) -> tuple[Counter[str], list[str]]:
+    """Scan within the scanner's namespace; after 2 s, `disturb` it for 3 s. Return statuses and messages."""
+    command = network.scanner.command(
+        sys.executable, "-W", "error", "-m", "sshprobe", "scan", "--format", "jsonl", "--workers", "1", *TIMES, *words
+    )
+    run = await asyncio.create_subprocess_exec(
+        *command, env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert run.stdout is not None
+        ended = asyncio.create_task(run.communicate())
+        if disturb is not None and repair is not None:
+            await asyncio.sleep(2)
+            assert not ended.done()
+            disturb()
+            await asyncio.sleep(3)
+            repair()
+        output, messages = await ended
+    finally:
+        if run.returncode is None:
+            run.kill()
+    records = [json.loads(line) for line in output.splitlines()]
+    hosts = [record for record in records if record["type"] == "host"]
+    assert len({host["address"] for host in hosts}) == len(hosts)
+    return Counter(host["status"] for host in hosts), messages.decode().splitlines()
+
+
+def all_of(*steps: Callable[[], object]) -> Callable[[], None]:
+    def do() -> None:
+        for step in steps:
+            step()
+
+    return do
+
+
+OUTAGES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
+    "the route is gone": (
+        [("scanner", "route del default")],
+        [("scanner", "route add default via 10.8.0.1")],
+    ),
+    "the interface is down": (
+        [("scanner", "link set va down")],
+        [("scanner", "link set va up"), ("scanner", "route add default via 10.8.0.1")],
+    ),
+    "the cable is out": ([("router", "link set vb down")], [("router", "link set vb up")]),
+    "a local firewall": (
+        [("scanner", "route add prohibit 10.9.0.0/24")],
+        [("scanner", "route del prohibit 10.9.0.0/24")],
+    ),
+    "a blackhole": (
+        [("scanner", "route add blackhole 10.9.0.0/24")],
+        [("scanner", "route del blackhole 10.9.0.0/24")],
+    ),
+    "the gateway is silent": (
+        [("router", "link set vb arp off"), ("scanner", "neigh flush dev va")],
+        [("router", "link set vb arp on")],
+    ),
+}
+
+
+FEW = [("the route is gone", "keys"), ("the cable is out", "lists"), ("the gateway is silent", "lists")]
+
+
+@pytest.mark.parametrize(
+    ("name", "depth"), [(name, depth) for name in OUTAGES for depth in ("lists", "keys")] if WHOLE else FEW
+)
+async def test_no_host_pays_for_an_outage_of_three_seconds(network: Network, name: str, depth: str) -> None:
+    port = network.serve(0.3)
+    disturb, repair = (
+        all_of(*[(lambda where=where, words=words: getattr(network, where).ip(words)) for where, words in steps])
+        for steps in OUTAGES[name]
+    )
+    targets = ["10.9.0.0/25", "-p", str(port)]
+    found, messages = await scan(
+        network, *targets, "-c", "20", "--rate", "30", "--depth", depth, disturb=disturb, repair=repair
+    )
+    assert found == {"ok": 126}
+    assert [words.partition(":")[0] for words in messages if LOST in words] == [LOST]
+
+
+async def test_dead_hosts_on_the_link_are_no_outage(network: Network) -> None:
+    for last in range(10, 20):
+        network.router.ip(f"address add 10.8.0.{last}/24 dev vb")
+    port = network.serve(0.1)
+    found, messages = await scan(
+        network,
+        "10.8.0.0/24",
+        "-p",
+        str(port),
+        "-c",
+        "300",
+        "--rate",
+        "0",
+        "--depth",
+        "lists",
+        "--connect-timeout",
+        "5",
+    )
+    assert found["ok"] == 11
+    assert found["unreachable"] + found["timeout"] == 242
+    assert messages == []
+
+
+@pytest.mark.parametrize("kind", ["blackhole", "prohibit", "unreachable"])
+async def test_a_target_without_a_route_from_the_start_is_unreachable_at_once(network: Network, kind: str) -> None:
+    network.scanner.ip(f"route add {kind} 10.9.0.128/25")
+    port = network.serve(0.1)
+    found, messages = await scan(network, "10.9.0.0/24", "-p", str(port), "-c", "50", "--rate", "0", "--depth", "lists")
+    assert found == {"ok": 127, "unreachable": 127}
+    assert messages == []
