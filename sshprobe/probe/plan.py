@@ -13,7 +13,8 @@ Rules:
    it and hang up on any request (paramiko, ssh2 for Node): then the first connection has not been wasted.
 4. What failed is tried once more, another way. What failed twice is left, and the record says so. The methods ride
    on an exchange, so they are left too where every exchange failed. A refused group is asked for once more, larger and
-   with another host key. Where nothing but a group can carry a host key, further sizes are tried (`CARRYING`).
+   with another host key. Where a group carries a host key and the size is refused, the further sizes of `CARRYING`
+   are tried, each once a host.
 5. A request for a group that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Others may raise the
    size that is asked for and keep to the largest that is allowed (ProFTPD): these get a `NARROW` request besides, with
    another host key, or else on one more connection. OpenSSH never gets it: since 7.2 it hangs up when the largest
@@ -153,6 +154,8 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     if found is not None and found[1] == LARGE and len(sure) > 1:
         family = sure[1]  # rule 4: the refusal may have been for the sake of the key that came with it
     methods = [found[0]] if found is not None else offered.carriers if suite is None else offered.encrypting
+    if found is None and not pending:
+        methods = [method for method in methods if method.verifiable]  # nothing but the user's methods is asked
     method, algorithm = _pair(methods, offered.families[family], progress)
     if not method.verifiable:
         suite = None

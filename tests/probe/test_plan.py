@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sshprobe.probe.plan import next_exchange, offer, unanswered
-from sshprobe.probe.progress import LARGE, ExchangePlan, Progress, Wanted
+from sshprobe.probe.progress import CARRYING, LARGE, ExchangePlan, Progress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -94,6 +94,32 @@ def test_a_failed_key_is_tried_another_way_and_then_left() -> None:
     assert progress.failures == {"ssh-ed25519": "reset"}
 
 
+def test_methods_are_not_asked_by_an_exchange_that_does_not_encrypt() -> None:
+    """It was made until the connections were used up: it worked each time, and asked nothing."""
+    server = kexinit(
+        kex_algorithms=["curve25519-sha256", "sntrup761x25519-sha512@openssh.com"],
+        server_host_key_algorithms=["ssh-ed25519"],
+        encryption_algorithms_client_to_server=["aes128-gcm@openssh.com"],
+        encryption_algorithms_server_to_client=["aes128-gcm@openssh.com"],
+        compression_algorithms_client_to_server=["none"],
+        compression_algorithms_server_to_client=["none"],
+    )
+    progress, tried = Progress(), []
+    while (exchange := next_exchange(server, progress, FULL)) is not None:
+        tried.append((exchange.kex, exchange.user))
+        if exchange.kex == "curve25519-sha256":
+            progress.failed(exchange, "reset")
+        else:
+            progress.answered.add(exchange.family)
+        assert len(tried) <= 4
+    assert tried == [
+        ("curve25519-sha256", "root"),
+        ("sntrup761x25519-sha512@openssh.com", None),
+        ("curve25519-sha256", "root"),
+        ("curve25519-sha256", "root"),
+    ]
+
+
 def test_lists_alone_ask_nothing() -> None:
     nothing = Wanted(host_keys=False, group_exchange=False, authentication=False)
     assert next_exchange(captured(CAPTURES[0]), Progress(), nothing) is None
@@ -130,6 +156,14 @@ KEY_NAMES = [
 ]
 
 
+@example(  # each further size was asked once, besides two exchanges for each key
+    kex=["curve25519-sha256", "diffie-hellman-group-exchange-sha256"],
+    keys=["ssh-ed25519", "rsa-sha2-512"],
+    ciphers=["aes128-gcm@openssh.com"],
+    macs=[],
+    wanted=FULL,
+    outcomes=[],
+)
 @given(
     kex=st.lists(st.sampled_from([*METHODS, "rsa1024-sha1", "nonsense"]), unique=True, max_size=6),
     keys=st.lists(st.sampled_from(KEY_NAMES), unique=True, max_size=6),
@@ -154,8 +188,9 @@ def test_whatever_happens_it_ends(
     progress, made = Progress(), 0
     while (exchange := next_exchange(server, progress, wanted)) is not None:
         made += 1
-        # Two attempts a key, one refused group, two for the methods.
-        assert made <= 2 * len(offer(server).families) + 2 + 2
+        # Two attempts a key, two refused groups, two for the methods, and the further sizes of a group once each.
+        sizes = len(CARRYING) - 1 if offer(server).groups else 0
+        assert made <= 2 * len(offer(server).families) + 2 + 2 + sizes
         outcome = outcomes.pop() if outcomes else "failed"
         if outcome == "failed" or (exchange.group_exchange and outcome == "no group"):
             progress.failed(exchange, outcome)
