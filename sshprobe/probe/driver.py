@@ -283,9 +283,9 @@ class Driver:
             self._resume()
 
     def _end(self, observation: Observation) -> None:
-        self._ended_as = observation.status
         done, self._done = self._done, None
-        if done is not None:
+        if done is not None:  # else a bug has ended it before
+            self._ended_as = observation.status
             done(observation)
 
 
