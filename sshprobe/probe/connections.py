@@ -151,9 +151,12 @@ class Connections:
                 transport, self._clock, options.timeout, self._deadline, kexinit_deadline=until, late=self.late
             )
         assert failure is not None  # there is at least one candidate
-        if len(candidates) > 1:
-            raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
-        raise failure
+        try:
+            if len(candidates) > 1:
+                raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
+            raise failure
+        finally:
+            del failure  # it refers to this frame by its traceback
 
     def _new_transport(self) -> ClientTransport:
         client_id, key_pairs = self._options.client_id, self._key_pairs

@@ -120,7 +120,7 @@ class Conversation:
         self._closed = False
         self._late = late
         self._turn: float | None = None  # when our KEXINIT goes first, while that is still to come
-        self._go_first: Callable[[], None] | None = None
+        self._go_first: Callable[[Conversation], None] | None = None
         self._broken: NetworkError | None = None
         self.answers = Answers([])
         self.reads = 0
@@ -162,7 +162,11 @@ class Conversation:
                 return event.identification
 
     def kexinit(
-        self, go_first: Callable[[], None] | None = None, *, patience: float = OURS_FIRST, leave: float = 0.0
+        self,
+        go_first: Callable[[Conversation], None] | None = None,
+        *,
+        patience: float = OURS_FIRST,
+        leave: float = 0.0,
     ) -> ProbeGenerator[KexInit]:
         """Wait for the server's lists. After `patience` seconds without any of them `go_first` sends ours.
 
@@ -279,7 +283,7 @@ class Conversation:
             return False
         self._turn = None
         if not self._transport.unread:  # else the server's has begun
-            self._go_first()
+            self._go_first(self)
             self.waited_for_ours = True
         return True
 

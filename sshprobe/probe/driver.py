@@ -232,6 +232,7 @@ class Driver:
                 (answer, value), self._next = self._next, None
         except StopIteration as end:
             self._connection.close()
+            del self._connection, self._effects  # they refer to us: else the garbage collector has to free each host
             self._end(end.value)
         except Exception as error:
             self._connection.fail_internally(error)
@@ -286,6 +287,8 @@ class Driver:
         done, self._done = self._done, None
         if done is not None:  # else a bug has ended it before
             self._ended_as = observation.status
+            self._lost = None
+            del self._network, self._slot
             done(observation)
 
 

@@ -228,7 +228,14 @@ class ListsProbe(Generic[R]):
 
     def _report(self) -> None:
         kind, identification = self._cached
-        self._done(kind.result(self.host, identification, self._started_at, self._duration()))
+        result = kind.result(self.host, identification, self._started_at, self._duration())
+        done = self._done
+        del (
+            self._connection,
+            self._done,
+            self._slot,
+        )  # they refer to us: else the garbage collector has to free each host
+        done(result)
 
     def _drive(self) -> Driver:
         """Have a driver continue on this connection, and return it."""
@@ -238,6 +245,7 @@ class ListsProbe(Generic[R]):
         identified = self._network.time() if self._identified is None else self._identified
         before = FirstAnswer(self._started, self._connected, identified, self._pieces)
         driver.take_over(self._connection, self._network, self._slot, self._done, before)
+        del self._connection, self._done, self._slot
         return driver
 
     def _duration(self) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from sshprobe.algorithms.openssh import SIGN, claims_openssh
 from sshprobe.model.escape import escape_bytes
@@ -49,7 +48,7 @@ class HostProbe(HostState):
                 pass
             yield from self._fallback()
         except (ConnectionEnded, NetworkError) as error:
-            self._status.failed(error)
+            self._status.failed(error.with_traceback(None))
         except Exception as error:  # a bug of ours must not pass as an answer of the host
             log.exception("internal error while probing %s port %d", self.host, self.port)
             self._status.failed(error)
@@ -78,7 +77,7 @@ class HostProbe(HostState):
             if exchange is not None:
                 yield from self._exchange(conversation, exchange)
         except ConnectionEnded as ended:
-            trouble = ended
+            trouble = ended.with_traceback(None)  # which refers to this frame, and so to `trouble`
         except Exception:  # a bug of ours: the server's log need not show it as an error
             with suppress(Exception):
                 yield from conversation.goodbye(self._options.goodbye, self._options.linger)
@@ -118,8 +117,7 @@ class HostProbe(HostState):
         connections = self._connections
         may_be_lost = conversation.may_have_lost_ours and not connections.late and self.facts.kexinit is None
         leave = LATE_SHARE * self._options.timeout if may_be_lost else 0.0
-        go_first = partial(self._go_first, conversation)
-        return (yield from conversation.kexinit(go_first, patience=connections.patience, leave=leave))
+        return (yield from conversation.kexinit(self._go_first, patience=connections.patience, leave=leave))
 
     def _go_first(self, conversation: Conversation) -> None:
         """Send our KEXINIT before the server's: by the lists of an earlier connection, or else with all we speak."""
