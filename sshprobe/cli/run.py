@@ -6,6 +6,7 @@ Ctrl-C (or SIGTERM, SIGHUP, SIGQUIT) once: no new hosts, those under way are fin
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at once"
+
+SAME_PAUSE = 5.0
+"""Seconds in which the same report of several workers is one."""
 
 
 class ScanRun(Protocol):
@@ -122,6 +126,7 @@ class SeveralProcesses:
         self._say: Callable[[str], None] = note
         self._pool = scan_pool(settings, workers=workers, on_resource_error=self._pausing, note=note)
         self._interrupts = 0
+        self._paused_at: dict[str, float] = {}  # when a worker reported it last
 
     @property
     def progress(self) -> Progress:
@@ -155,7 +160,10 @@ class SeveralProcesses:
         return self._interrupts > 0
 
     def _pausing(self, words: str) -> None:
-        self._say(f"{words}: pausing")
+        now = time.monotonic()
+        if now - self._paused_at.get(words, -SAME_PAUSE) >= SAME_PAUSE:
+            self._say(f"{words}: pausing")
+        self._paused_at[words] = now
 
 
 class _StopAtOnce(BaseException):

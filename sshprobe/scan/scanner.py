@@ -64,7 +64,7 @@ class Scanner:
     - `exclude`: hosts and networks that are never contacted, as strings that `--exclude` takes, objects of `ipaddress`,
       or `Exclusions`. None (default): nothing is excluded.
     - `on_resource_error`: called with a line of text when the scan pauses because this machine ran out of descriptors,
-      ports, buffers or memory. Default: None.
+      ports, buffers or memory, or lost its network. Default: None.
     - `on_progress`: called with a new `Progress` of all scans of this Scanner, each time that hosts are done, before
       their records can be read. An exception that it raises ends the scan. Default: None.
 
