@@ -57,7 +57,7 @@ def _may_be_openssh(observation: Observation) -> bool:
 def _keeps_to_n(observation: Observation) -> bool:
     """Return whether it is an OpenSSH by its identification."""
     found = observation.identification
-    return found is not None and is_openssh_release(found.software, found.comments)
+    return found is not None and is_openssh_release(found.software, found.lasting_comments)
 
 
 def minimum_bits(profile: Profile, family: str) -> int | None:

@@ -61,13 +61,13 @@ _COMMENTS: tuple[tuple[re.Pattern[str], Platform], ...] = (
 def platform_of(observation: Observation) -> Platform | None:
     """Return the system of a server that names a release of OpenSSH as a known system does; None for all others."""
     found = observation.identification
-    return None if found is None else _platform(found.software, found.comments)
+    return None if found is None else _platform(found.software, found.lasting_comments)
 
 
 def openssh_version(observation: Observation) -> str | None:
     """Return the version of OpenSSH that a known system names, "9.2p1"; None for all others."""
     found = observation.identification
-    return None if found is None or _platform(found.software, found.comments) is None else found.version
+    return None if found is None or _platform(found.software, found.lasting_comments) is None else found.version
 
 
 @lru_cache(maxsize=1024)

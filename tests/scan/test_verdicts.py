@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sshprobe.grading.checks.registry import checks, graded_host
 from sshprobe.grading.verdict_key import (
     FIELDS_A_CERTIFICATE_NEEDS,
     FIELDS_WITHOUT_EFFECT,
@@ -67,6 +68,45 @@ def test_no_verdict_depends_on_what_is_left_out(field: str, name: str) -> None:
     other = msgspec.structs.replace(observation, **{field: OTHERWISE[field]})
     for profile in PROFILES:
         assert grade(observation, profile) == grade(other, profile)
+
+
+read: set[str] = set()
+
+
+class WatchedObservation(Observation, frozen=True):
+    """Notes the names of fields that are read."""
+
+    def __getattribute__(self, name: str) -> object:
+        read.add(name)
+        return super().__getattribute__(name)
+
+
+class WatchedIdentification(Identification, frozen=True):
+    """Notes the names of fields that are read."""
+
+    def __getattribute__(self, name: str) -> object:
+        read.add(f"identification.{name}")
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.json")), ids=lambda path: path.stem)
+def test_no_check_reads_what_is_left_out(path: Path) -> None:
+    """A check that reads such a field would give one host the verdict of another."""
+    plain = captured_from(path)
+    assert plain.identification is not None
+    identification = WatchedIdentification(**msgspec.structs.asdict(plain.identification))
+    watched = WatchedObservation(**{**msgspec.structs.asdict(plain), "identification": identification})
+    read.clear()
+    for profile in PROFILES:
+        host = graded_host(watched, profile)
+        for check in checks():
+            list(check.find(host))
+            list(() if check.missing is None else check.missing(host))
+    assert {"kex_algorithms", "identification.software"} <= read
+    assert not read & {*FIELDS_WITHOUT_EFFECT, "identification.raw"}
+    assert (
+        plain.identification.comments == plain.identification.lasting_comments or "identification.comments" not in read
+    )
 
 
 def with_a_certificate() -> Observation:

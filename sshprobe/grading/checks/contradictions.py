@@ -70,7 +70,7 @@ def impossible_lists(host: GradedHost) -> Iterator[Judgement]:
     if found is None or match is None or observation.several_servers:
         return
     version = match[1]
-    if is_newer_than_known(version) or _PATCHES.match(found.comments or ""):
+    if is_newer_than_known(version) or _PATCHES.match(found.lasting_comments or ""):
         return
     strange = sorted(
         {

@@ -83,7 +83,7 @@ def known_weaknesses(host: GradedHost) -> Iterator[Judgement]:
     found = host.observation.identification
     if found is None:
         return
-    for hint, package in _hints(found.software, found.comments):
+    for hint, package in _hints(found.software, found.lasting_comments):
         about = "its distributor may have fixed it" if package is None else f"{package} fixes it"
         yield Judgement(
             VERSION_HINT,
@@ -165,7 +165,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _observed(found: Identification) -> str:
-    return found.software if found.comments is None else f"{found.software} {found.comments}"
+    return found.software if found.lasting_comments is None else f"{found.software} {found.lasting_comments}"
 
 
 @cache
