@@ -12,21 +12,18 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec
+from collections.abc import Callable
+from typing import Any
 
 from sshprobe.net.addresses import Address
+from sshprobe.net.asyncio_link import Link
 from sshprobe.net.clock import Clock, Timer, Timers, running_clock
-from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.errors import connect_error, network_error, no_connection_in_time
 from sshprobe.net.network import Handler, TimerHandle, fail_internally
 from sshprobe.platform import MORE_COMES
 
 SECOND_LOOK = 0.002
 """Seconds from the end of a deadline to `expired`: uvloop serves timers first, and what is ready goes before them."""
-
-P = ParamSpec("P")
-
-_CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 
 
 class AsyncioNetwork:
@@ -87,7 +84,7 @@ class AsyncioConnection:
         self._timer: Timer | None = None
         self._timer_at = 0.0
         self._looked = False
-        self._link: _Link | None = None
+        self._link: Link | None = None
 
     @property
     def is_open(self) -> bool:
@@ -106,7 +103,7 @@ class AsyncioConnection:
         except OSError as error:
             self.call(self.handler.broken, network_error(error))
             return
-        self._link = _Link(self, self._network, made)
+        self._link = Link(self, self._network, made)
         self._network.connections.add(self)
         self.wait_until(self._network.time() + timeout)
         self._link.connect()
@@ -154,10 +151,10 @@ class AsyncioConnection:
 
     # -- for the link ------------------------------------------------------------------------------------------------
 
-    def call(self, event: Callable[P, None], *arguments: P.args, **keywords: P.kwargs) -> None:
+    def call(self, event: Callable[..., None], *arguments: Any) -> None:
         """Call the handler. A bug in it costs this connection alone."""
         try:
-            event(*arguments, **keywords)
+            event(*arguments)
         except Exception as error:
             self.fail_internally(error)
 
@@ -166,7 +163,7 @@ class AsyncioConnection:
         self.close()
         self.call(self.handler.broken, connect_error(error, self.address))
 
-    def is_at(self, link: _Link) -> bool:
+    def is_at(self, link: Link) -> bool:
         """Whether `link` is not that of an earlier connection."""
         return link is self._link
 
@@ -192,127 +189,3 @@ class AsyncioConnection:
         else:
             self.close()
             self.call(self.handler.broken, no_connection_in_time(self._timeout))
-
-
-class _Link(asyncio.Protocol):
-    """The socket of one connection, and then its transport."""
-
-    def __init__(self, connection: AsyncioConnection, network: AsyncioNetwork, made: socket.socket) -> None:
-        self.socket = made
-        self.is_made = False
-        self._connection = connection
-        self._network = network
-        self._transport: asyncio.Transport | None = None
-        self._is_watched = False
-        self._connecting: asyncio.Task[None] | None = None  # where we cannot watch
-        self._is_adopted = False  # a transport has the socket, or gets it
-        self._ended = False
-        self._early: list[bytes | NetworkError] = []  # what came before `connected`
-
-    def connect(self) -> None:
-        """Begin to connect, by ourselves: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
-        connection, made = self._connection, self.socket
-        made.setblocking(False)
-        try:
-            place = connection.address.socket_address(connection.port)
-            if not self._network.can_watch:
-                self._connecting = self._start(self._connect_and_adopt(place))
-                return
-            code = made.connect_ex(place)
-            if code not in _CONNECTING:
-                raise OSError(code, os.strerror(code))
-            self._network.loop.add_writer(made.fileno(), self._connect_ended)
-            self._is_watched = True
-        except OSError as error:
-            connection.not_made(error)
-
-    def _connect_ended(self) -> None:
-        self._stop_watching()
-        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            self._connection.not_made(OSError(code, os.strerror(code)))
-        else:
-            self._start(self._adopt())
-
-    def _stop_watching(self) -> None:
-        if self._is_watched:
-            self._is_watched = False
-            self._network.loop.remove_writer(self.socket.fileno())
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        self._is_adopted = True
-        task = self._network.loop.create_task(work)
-        self._network.tasks.add(task)
-        task.add_done_callback(self._adopted)
-        return task
-
-    def _adopted(self, task: asyncio.Task[None]) -> None:
-        self._network.tasks.discard(task)
-        if self._transport is None:
-            self.socket.close()
-
-    async def _connect_and_adopt(self, place: tuple[str, int] | tuple[str, int, int, int]) -> None:
-        try:
-            await self._network.loop.sock_connect(self.socket, place)
-        except OSError as error:
-            if self._connection.is_at(self):
-                self._connection.not_made(error)
-        else:
-            self._connecting = None
-            await self._adopt()
-
-    async def _adopt(self) -> None:
-        try:
-            self._transport, _ = await self._network.loop.create_connection(lambda: self, sock=self.socket)
-        except OSError as error:
-            if self._connection.is_at(self):
-                self._connection.not_made(error)
-            return
-        # Not earlier, although uvloop 0.23 may have read something: it does not own the socket before this, and would
-        # not close it.
-        self.is_made = True
-        if not self._connection.is_at(self):
-            self._transport.abort()
-            return
-        self._network.last_made = self._connection.address
-        self._connection.call(self._connection.handler.connected)
-        early, self._early = self._early, []
-        for event in early:
-            self._tell(event)
-
-    def close(self) -> None:
-        """Close the socket, unless a transport gets it later, which is closed then."""
-        self._stop_watching()
-        if self._transport is not None:
-            self._transport.abort()
-        elif self._connecting is not None:
-            self._connecting.cancel()
-        elif not self._is_adopted:
-            self.socket.close()
-
-    # -- asyncio.Protocol --------------------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        """Hand over what came."""
-        self._tell(data)
-
-    def eof_received(self) -> bool:
-        """Keep our side open: the peer's half-close is an event like any other."""
-        self._tell(b"")
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Tell how it ended, unless that is known."""
-        self._tell(network_error(exc) if isinstance(exc, OSError) else b"")
-
-    def _tell(self, event: bytes | NetworkError) -> None:
-        connection = self._connection
-        if not self.is_made:
-            self._early.append(event)
-        elif connection.is_at(self) and not self._ended:
-            if isinstance(event, NetworkError):
-                self._ended = True
-                connection.call(connection.handler.broken, event)
-            else:
-                self._ended = not event
-                connection.call(connection.handler.received, event)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock
-from sshprobe.net.routes import Path, look_for_gateway, path_to
+from sshprobe.net.routes import NO_PATH, Path, look_for_gateway, path_to
 
 MAX_WITNESSES = 8
 """Paths that are watched."""
@@ -31,6 +31,8 @@ FRESH_SECONDS = 0.05
 
 Key = tuple[int, str]
 """An interface and a gateway."""
+
+_UNKNOWN: Key = (NO_PATH.interface, NO_PATH.gateway)
 
 
 class Watched(Protocol):
@@ -77,6 +79,7 @@ class OutageMonitor:
         was_lost = self.is_lost
         gone = [self._is_gone(key, witness, now) for key, witness in list(self._witnesses.items())]
         self.is_lost = any(gone)
+        self._sought = {key: since for key, since in self._sought.items() if key in self._witnesses}
         stopped_at = self._network.clock.stopped_at
         if self.is_lost or was_lost or stopped_at != self._stopped_at:
             self._disturbed_at = self.checks
@@ -107,7 +110,7 @@ class OutageMonitor:
         if path.works and path.gateway_state != "failed":
             self._watch((path.interface, path.gateway), address)
         elif not self._witnesses:  # it answered, so there was a path
-            self._witnesses[path.interface, path.gateway] = address
+            self._witnesses[_UNKNOWN] = address
 
     def _watch(self, key: Key, witness: Address) -> None:
         self._witnesses.pop(key, None)
@@ -120,9 +123,10 @@ class OutageMonitor:
         if not path.works:
             return True
         if (path.interface, path.gateway) != key:
-            if now - self._moved.setdefault(key, now) < SETTLE_SECONDS:
+            if key != _UNKNOWN and now - self._moved.setdefault(key, now) < SETTLE_SECONDS:
                 return True
-            del self._moved[key], self._witnesses[key]
+            self._moved.pop(key, None)
+            del self._witnesses[key]
             self._watch((path.interface, path.gateway), witness)
             return False
         self._moved.pop(key, None)

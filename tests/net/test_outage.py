@@ -155,6 +155,29 @@ def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) ->
     assert world.monitor.disturbed(started)
 
 
+def test_who_answered_before_the_first_look_is_a_witness_too(world: World) -> None:
+    """A scan of less than a second; its path is not known, so it has not moved when it is back."""
+    world.last_made = FAR
+    world.paths[FAR] = NO_PATH
+    assert world.disturbed()
+    world.after(1)
+    world.paths[FAR] = BY_GATEWAY
+    assert not world.monitor.check()
+    assert not world.disturbed()
+
+
+def test_a_gateway_of_a_path_that_is_not_watched_any_more_is_nobodys_trouble(world: World) -> None:
+    world.answers(FAR)
+    world.gateway("sought")
+    world.monitor.check()
+    world.paths[FAR] = BY_VPN
+    world.after(1)
+    assert world.monitor.check()
+    world.after(SETTLE_SECONDS)
+    assert not world.monitor.check()
+    assert not world.disturbed()
+
+
 def test_a_network_that_stays_away_is_taken_as_it_is(world: World) -> None:
     world.answers(NEAR, FAR)
     world.paths[FAR] = NO_PATH

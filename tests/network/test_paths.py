@@ -71,3 +71,18 @@ def test_a_gateway_that_is_silent(network: Network) -> None:
         "r.look_for_gateway(parse_ip('10.9.0.1')); import time; time.sleep(0.2)"
     )
     assert paths(network)[0] == BY_GATEWAY
+
+
+def test_ipv6(network: Network) -> None:
+    network.scanner.ip("-6 address add fd08::2/64 dev va nodad")
+    network.router.ip("-6 address add fd08::1/64 dev vb nodad")
+    network.router.ip("-6 route add local fd09::/64 dev lo")
+    network.scanner.ip("-6 route add default via fd08::1")
+    read = READ.replace("10.9.0.1", "fd09::1").replace("10.8.0.9", "fd08::9").replace("10.8.0.1", "fe80::9%va")
+    network.scanner.python(
+        CONNECT.replace("socket.socket()", "socket.socket(socket.AF_INET6)").replace("10.9.0.1", "fd09::1") % 5
+    )
+    found = eval(network.scanner.python(read))
+    assert found == [("fd08::1", True, "reached"), ON_LINK, ON_LINK]
+    network.scanner.ip("-6 route del default")
+    assert eval(network.scanner.python(read)) == [NONE, ON_LINK, ON_LINK]
