@@ -15,6 +15,8 @@ from tests.network.namespaces import ENVIRONMENT, Network, two_namespaces
 
 TIMES = ["--connect-timeout", "3", "--timeout", "4", "--host-timeout", "15"]
 LOST = "this machine lost its network"
+UNDER_WAY = 30
+"""Lines of records behind which an outage begins."""
 WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
 """Every outage at both depths (`make live-matrix`): each takes ten seconds."""
 
@@ -31,27 +33,37 @@ async def scan(
     disturb: Callable[[], object] | None = None,
     repair: Callable[[], object] | None = None,
 ) -> tuple[Counter[str], list[str]]:
-    """Scan within the scanner's namespace; after 2 s, `disturb` it for 3 s. Return statuses and messages."""
+    """Scan within the scanner's namespace; once it is under way, `disturb` it for 3 s. Return statuses and messages."""
     command = network.scanner.command(
         sys.executable, "-W", "error", "-m", "sshprobe", "scan", "--format", "jsonl", *TIMES, *words
     )
     run = await asyncio.create_subprocess_exec(
         *command, env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
+    lines: list[bytes] = []
+    under_way = asyncio.Event()
+
+    async def read(stdout: asyncio.StreamReader) -> None:
+        async for line in stdout:
+            lines.append(line)
+            if len(lines) == UNDER_WAY:
+                under_way.set()
+
     try:
         assert run.stdout is not None
-        ended = asyncio.create_task(run.communicate())
+        assert run.stderr is not None
+        reading = asyncio.gather(read(run.stdout), run.stderr.read())
         if disturb is not None and repair is not None:
-            await asyncio.sleep(2)
-            assert not ended.done()
+            await under_way.wait()
             disturb()
             await asyncio.sleep(3)
             repair()
-        output, messages = await ended
+        _, messages = await reading
+        await run.wait()
     finally:
         if run.returncode is None:
             run.kill()
-    records = [json.loads(line) for line in output.splitlines()]
+    records = [json.loads(line) for line in lines]
     hosts = [record for record in records if record["type"] == "host"]
     assert len({host["address"] for host in hosts}) == len(hosts)
     return Counter(host["status"] for host in hosts), messages.decode().splitlines()
