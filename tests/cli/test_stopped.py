@@ -44,8 +44,7 @@ def check(output: bytes, number: int) -> None:
     assert max(record["duration_ms"] for record in found) <= 4000
 
 
-@pytest.mark.parametrize("depth", ["lists", "keys"])
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("depth", "workers"), [("lists", 2), ("keys", 1)])
 async def test_no_host_is_out_of_time_because_the_scan_was_stopped(depth: str, workers: int) -> None:
     async with ScriptedServer("0.0.0.0", slow) as server, asyncio.timeout(100):
         options = ["-c", "20", "--rate", "0", "--depth", depth, "--workers", str(workers), *TIMES]
@@ -71,12 +70,12 @@ async def test_no_host_is_out_of_time_because_the_scan_was_stopped(depth: str, w
     check(output, 20)
 
 
-@pytest.mark.parametrize("depth", ["lists", "keys"])
-async def test_no_host_is_out_of_time_because_nobody_reads_the_output(depth: str) -> None:
+@pytest.mark.parametrize(("depth", "workers"), [("lists", 1), ("keys", 2)])
+async def test_no_host_is_out_of_time_because_nobody_reads_the_output(depth: str, workers: int) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     async with ScriptedServer("0.0.0.0", slow) as server, asyncio.timeout(100):
-        options = ["-c", "10", "--rate", "20", "--depth", depth, "--workers", "1", *TIMES]
+        options = ["-c", "10", "--rate", "20", "--depth", depth, "--workers", str(workers), *TIMES]
         run = await asyncio.create_subprocess_exec(
             *COMMAND, *options, *hosts(server.port, 20), env=ENVIRONMENT, stdout=writer
         )
