@@ -239,6 +239,8 @@ class Engine(Generic[T, R]):
                 async with asyncio.timeout_at(not_before):
                     await self._stopped.wait()
             await self._calm.wait()
+            if self.limits.pace is not None and not self._stopped.is_set():
+                await self.limits.pace.next_start()
             self._runs[run] = True
             run.start_again()
         await self._all_ended()

@@ -232,6 +232,25 @@ async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_d
     assert all(at >= delay_over + number * interval - early for number, at in enumerate(begun[delayed + 1 :]))
 
 
+async def test_second_tries_keep_to_the_rate() -> None:
+    interval = 0.01
+    begun: list[float] = []
+
+    class Timed(Conversation):
+        def begin(self) -> None:
+            super().begin()
+            begun.append(asyncio.get_running_loop().time())
+
+    engine: Engine[Conversation, str] = Engine(
+        each, open_network, concurrency=100, rate=1 / interval, throttle_wait=0.0
+    )
+    before = asyncio.get_running_loop().time()
+    results = await results_of(engine, [Timed(str(number), str(number), throttled=1) for number in range(6)])
+    assert sorted(results) == [f"{number}#2" for number in range(6)]
+    early = 0.002  # what a clock may be off
+    assert all(at >= before + number * interval - early for number, at in enumerate(begun))
+
+
 class Clockwork(asyncio.SelectorEventLoop):
     """A loop whose clock goes on only while nothing happens, and then to the next timer at once; or when it is told."""
 
