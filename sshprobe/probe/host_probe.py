@@ -16,7 +16,6 @@ from sshprobe.model.observation import Observation, Status
 from sshprobe.net import NetworkError
 from sshprobe.probe.conversation import LATE_SHARE, ConnectionEnded, Conversation
 from sshprobe.probe.effects import ProbeGenerator, RunAsync
-from sshprobe.probe.fallback import ask_asyncssh
 from sshprobe.probe.host_state import HostState, log
 from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange
 from sshprobe.probe.probe_status import classify_missing_identification
@@ -251,6 +250,8 @@ class HostProbe(HostState):
         """Ask for the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
         if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
+            from sshprobe.probe.fallback import ask_asyncssh  # few hosts need it
+
             yield from self._connections.pace(names_a_user=True)
             self._status.reached("authentication")
             yield RunAsync(lambda: ask_asyncssh(kexinit, self._options, self._connections, self.facts, self._progress))
