@@ -14,7 +14,7 @@ from sshprobe.remedy import grade
 from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.views.host_stats import record_stats
-from tests.cli.test_saved_options import Run, Values, run, saved, values
+from tests.cli.test_saved_options import FILE, Run, Values, run, saved, values
 from tests.grading.observations import modern
 
 __all__ = ["run", "values"]
@@ -37,6 +37,12 @@ def test_saved_and_read_again(run: Run, values: Values) -> None:
     assert run("scan", "--save-as", "a", *users, "10.0.0.1", "--count")[0] == 0
     assert saved()["a"]["auth-user"] == ["alice", "bob"]  # type: ignore[index]
     assert values("--saved", "a")["auth_user"] == ("alice", "bob")
+
+
+def test_a_table_of_before_that_names_one(run: Run, values: Values) -> None:
+    FILE.parent.mkdir(parents=True)
+    FILE.write_text('[scan.a]\nauth-user = "alice"\ntargets = ["10.0.0.1"]\n')
+    assert values("--saved", "a")["auth_user"] == ("alice",)
 
 
 def test_the_library_takes_one_name_or_several() -> None:

@@ -166,6 +166,10 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
     ctx.default_map = {key: value for key, value in values.items() if key != "targets"}
 
 
+_ONCE_SINGLE = frozenset({"auth_user"})
+"""Options that took one value when some tables were saved, and now are repeatable."""
+
+
 def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
     """Return a value of TOML as the command line would give it. Raises `click.BadParameter`."""
     found: Any
@@ -173,6 +177,8 @@ def _checked(param: click.Parameter, value: Any, ctx: click.Context) -> Any:
         if not isinstance(value, bool):
             raise click.BadParameter("must be true or false")
         return value
+    if param.name in _ONCE_SINGLE and isinstance(value, str):
+        value = [value]
     if param.name in _JOINED and _is_word(value):
         value = [value]
     if param.multiple or param.nargs == -1:
