@@ -93,7 +93,7 @@ class ObservationBuilder(msgspec.Struct):
         """
         if self.kexinit is not None and self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return True
-        self.strict_everywhere &= messages.offers_strict_kex(kexinit.kex_algorithms)
+        self.strict_everywhere &= not messages.STRICT_KEX_SERVER.isdisjoint(kexinit.kex_algorithms)
         self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
         if self.kexinit is None:
             self.kexinit = kexinit

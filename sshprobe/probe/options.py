@@ -35,16 +35,13 @@ class ProbeOptions(msgspec.Struct, frozen=True):
     pace: float = 1.0
     linger: float = 1.0
     """How long the server gets to close its side after our goodbye."""
+    goodbye: bytes = b"sshprobe: done"
+    """What the operator reads in the server's log beside "Received disconnect"."""
 
     @property
     def wanted(self) -> Wanted:
         """What the plan has to cover."""
         return _wanted(self.depth, self.auth_methods, self.auth_users)
-
-    @property
-    def goodbye(self) -> bytes:
-        """What the operator reads in the server's log beside "Received disconnect"."""
-        return b"sshprobe: done"
 
 
 @cache

@@ -10,7 +10,7 @@ Start reading at `sshprobe.wire.transport`. Each module is one concept of RFC 42
     framing         packets before NEWKEYS                  ciphers         packets after NEWKEYS
     suites          ciphers and MACs to choose from         key_derivation  from the shared secret to keys
     public_keys     contents of keys and certificates       host_keys       public key blobs
-    certificates    OpenSSH certificates                    host_key_proof  exchange hash and signature
-    signatures      signature blobs                         schemes         RSA, DSA, ECDSA, EdDSA
-    events          what the server did                     limits, errors  what is refused
+    certificates    OpenSSH certificates                    signatures      signature blobs
+    schemes         RSA, DSA, ECDSA, EdDSA                  events          what the server did
+    limits, errors  what is refused
 """

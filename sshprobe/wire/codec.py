@@ -1,7 +1,6 @@
 """The data types of RFC 4251 section 5, read and written.
 
-A `Reader` never reads past the end of its data: a length that is too large raises `RemoteProtocolError` and allocates
-nothing.
+Nothing is read past the end of the data: a length that is too large raises `RemoteProtocolError` and allocates nothing.
 """
 
 from __future__ import annotations
@@ -100,6 +99,29 @@ class Reader:
             raise RemoteProtocolError(f"{self._what} has {self.remaining} bytes too many")
 
 
+def read_strings(data: bytes, what: str, fields: tuple[str, ...], at: int = 0) -> list[bytes]:
+    """Read a string for each of `fields`, from index `at` to the end of `data`. See `Reader` for `what`.
+
+    Raises `RemoteProtocolError` unless the data is exactly that.
+    """
+    size = len(data)
+    found: list[bytes] = []
+    for field in fields:
+        start = at + 4
+        at = start + _UINT32.unpack_from(data, at)[0] if start <= size else start
+        if at > size:
+            raise RemoteProtocolError(f"{what} ends within {field}")
+        found.append(data[start:at])
+    if at != size:
+        raise RemoteProtocolError(f"{what} has {size - at} bytes too many")
+    return found
+
+
+def read_mpints(data: bytes, what: str, fields: tuple[str, ...], at: int = 0) -> list[int]:
+    """Read multiple precision integers in the manner of `read_strings`."""
+    return [int.from_bytes(raw, "big", signed=True) for raw in read_strings(data, what, fields, at)]
+
+
 def split_names(raw: bytes, what: str) -> tuple[bytes, ...]:
     """Split the body of a name-list. Raises `LimitExceeded` past the limits on number and length."""
     if not raw:
@@ -134,6 +156,11 @@ def uint64(value: int) -> bytes:
 def string(value: bytes) -> bytes:
     """Encode a string."""
     return _UINT32.pack(len(value)) + value
+
+
+def strings(*values: bytes) -> bytes:
+    """Encode strings, one after the other."""
+    return b"".join([_UINT32.pack(len(value)) + value for value in values])
 
 
 def mpint(value: int) -> bytes:

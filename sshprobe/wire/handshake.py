@@ -1,10 +1,15 @@
 """The key exchange of one connection: what both sides have named, the run of a method, the host key and the keys.
 
 From both KEXINITs follow strict key exchange and whether the server's guess is wrong (RFC 4253 section 7), from the
-server's reply the exchange hash (section 8) and the keys.
+server's reply the exchange hash and the keys. The hash covers both identifications, both KEXINITs and the fields of the
+method (section 8); its signature proves that the server has the private key of its host key.
 """
 
 from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
 
 from sshprobe.wire import states
 from sshprobe.wire.client_kexinit import (
@@ -15,14 +20,22 @@ from sshprobe.wire.client_kexinit import (
     negotiate,
     offers,
 )
-from sshprobe.wire.codec import string
+from sshprobe.wire.codec import strings
 from sshprobe.wire.errors import LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
-from sshprobe.wire.host_key_proof import identification_strings, prove
-from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, KeyPairs
+from sshprobe.wire.host_keys import (
+    OtherHostKey,
+    expected_blob_type,
+    host_key_family,
+    parse_host_key,
+    parse_unknown_host_key,
+)
+from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, KeyPairs, Reply
 from sshprobe.wire.kex.methods import METHODS, new_key_exchange
-from sshprobe.wire.key_derivation import Secrets
-from sshprobe.wire.messages import KEX_ECDH_REPLY, KexInit, offers_strict_kex
+from sshprobe.wire.key_derivation import HASHES, Secrets
+from sshprobe.wire.messages import KEX_ECDH_REPLY, STRICT_KEX_SERVER, KexInit
+from sshprobe.wire.public_keys import HostKey
+from sshprobe.wire.signatures import verify
 from sshprobe.wire.suites import Suite
 
 _FAMILIES = {
@@ -109,7 +122,7 @@ class Handshake:
         """Return what both KEXINITs lead to, a transition of `State.AGREED`."""
         server = self._server
         assert server is not None  # the state says so
-        self.strict = offers_strict_kex(server.kex_algorithms)
+        self.strict = not STRICT_KEX_SERVER.isdisjoint(server.kex_algorithms)
         if self.strict and not self._is_first:
             self.breach = "something came before KEXINIT under strict key exchange"
         elif self._expected is not None and not offers(server, self._client_kexinit, self._expected):
@@ -131,10 +144,10 @@ class Handshake:
 
     def read_reply(self, payload: bytes) -> HostKeyReceived:
         """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
-        kexinits = string(self._client_kexinit) + string(self._server_kexinit)
-        transcript = identification_strings(self._client_identification, self.server_identification) + kexinits
+        kexinits = strings(self._client_kexinit, self._server_kexinit)
+        transcript = _identification_strings(self._client_identification, self.server_identification) + kexinits
         algorithm = self._host_key_algorithm
-        proof = prove(self.run, algorithm, self.run.read_reply(payload), transcript)
+        proof = _prove(self.run, algorithm, self.run.read_reply(payload), transcript)
         self.keys = None if self._suite is None or proof.secrets is None else (self._suite, proof.secrets)
         return HostKeyReceived(proof.host_key, proof.verified, algorithm, self.method, proof.hash_deviation)
 
@@ -155,3 +168,51 @@ class Handshake:
         except RemoteProtocolError:
             return None, None
         return (reply if reply.signature_verified else None), None
+
+
+class _Proof(msgspec.Struct, frozen=True):
+    """A host key, and the result of verifying the signature of its reply."""
+
+    host_key: HostKey
+    verified: bool | None
+    """The result of `signatures.verify`, or None if we cannot compute the shared secret."""
+    secrets: Secrets | None
+    """The input of key derivation, with the exchange hash that was signed; None if we cannot compute it."""
+    hash_deviation: str | None = None
+    """See `HostKeyReceived`."""
+
+
+def _prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> _Proof:
+    """Verify the signature in `reply`, a reply to `kex`, for the negotiated host key `algorithm`.
+
+    `transcript`: the first fields of the exchange hash, V_C, V_S, I_C and I_S, as strings. Raises `RemoteProtocolError`
+    for a malformed key, and `OtherHostKey` for a key of another type than negotiated.
+    """
+    host_key = _parse_host_key(algorithm, reply.host_key)
+    if reply.secret is None:
+        return _Proof(host_key, None, None)
+    exchange_hash = HASHES[kex.exchange_hash](transcript + reply.public + reply.secret).digest()
+    verified = verify(host_key, algorithm, reply.signature, exchange_hash)
+    proof = _Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
+    if verified is not False:
+        return proof
+    for deviation, public in kex.hash_variants(reply):
+        exchange_hash = HASHES[kex.exchange_hash](transcript + public + reply.secret).digest()
+        if verify(host_key, algorithm, reply.signature, exchange_hash):
+            return _Proof(host_key, True, Secrets(kex.exchange_hash, reply.secret, exchange_hash), deviation)
+    return proof
+
+
+def _parse_host_key(algorithm: str, blob: bytes) -> HostKey:
+    expected = expected_blob_type(algorithm)
+    if expected is None:
+        return parse_unknown_host_key(blob, algorithm)
+    host_key = parse_host_key(blob)
+    if host_key_family(host_key.type) != expected:
+        raise OtherHostKey(host_key)
+    return host_key
+
+
+@lru_cache(maxsize=256)  # the servers of a fleet send few different ones
+def _identification_strings(client: bytes, server: bytes) -> bytes:
+    return strings(client, server)

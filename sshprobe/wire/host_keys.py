@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import NamedTuple
 
 from sshprobe.wire.certificates import read_certificate
-from sshprobe.wire.codec import Reader, mpint, string
+from sshprobe.wire.codec import Reader, mpint, read_strings, string
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH
 from sshprobe.wire.public_keys import (
@@ -71,18 +72,18 @@ def expected_blob_type(algorithm_name: str) -> str | None:
     """Return the type that the key blob of a negotiated algorithm must name, None for an unknown algorithm."""
     family = host_key_family(algorithm_name)
     name = family.encode("ascii", "backslashreplace")
-    return family if name in _READERS or name in _CERTIFICATES else None
+    return family if name in _FORMATS or name in _CERTIFICATES else None
 
 
 def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKey:
-    reader = Reader(blob, what)
-    type_name = reader.string("its type")
-    read = _READERS.get(type_name)
-    if read is not None:
-        parameters, bits = read(reader)
-        reader.end()
+    type_name = blob[4 : 4 + int.from_bytes(blob[:4], "big")]
+    format_ = _FORMATS.get(type_name)
+    if format_ is not None:
+        parameters, bits = format_.read(read_strings(blob, what, format_.fields, 4 + len(type_name)))
         plain_blob = _shortest(type_name, parameters, blob) if type(parameters) in _OF_NUMBERS else blob
         return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters)
+    reader = Reader(blob, what)
+    type_name = reader.string("its type")
     if not 0 < len(type_name) <= NAME_LENGTH:
         raise RemoteProtocolError(f"{what} has a type name of {len(type_name)} bytes")
     if b"-cert-v0" in type_name and not may_be_certificate:
@@ -92,7 +93,8 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
         return HostKey(_printable(type_name), type_name, None, blob, blob, None)
     nonce = reader.string("nonce")
     start = reader.at
-    parameters, bits = _READERS[plain_type](reader)
+    fields, read = _FORMATS[plain_type]
+    parameters, bits = read([reader.string(field) for field in fields])
     plain_blob = _shortest(plain_type, parameters, string(plain_type) + blob[start : reader.at])
     certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
     return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
@@ -120,84 +122,92 @@ def _printable(name: bytes) -> str:
     return "".join("\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name)
 
 
-def _positive(reader: Reader, field_name: str) -> int:
-    value = reader.mpint(field_name)
-    if value <= 0:
-        raise RemoteProtocolError(f"key has a {field_name} that is not positive")
-    return value
+class _Format(NamedTuple):
+    """The strings of a key after its type (and, in a certificate, after the nonce), and what reads them."""
+
+    fields: tuple[str, ...]
+    read: Callable[[list[bytes]], tuple[Parameters, int]]
 
 
-def _read_rsa(reader: Reader) -> tuple[Parameters, int]:
-    e = _positive(reader, "RSA exponent")
-    n = _positive(reader, "RSA modulus")
+_RSA = ("RSA exponent", "RSA modulus")
+_DSA = ("DSA p", "DSA q", "DSA g", "DSA y")
+
+
+def _positive(fields: tuple[str, ...], strings: list[bytes]) -> list[int]:
+    values = [int.from_bytes(raw, "big", signed=True) for raw in strings]
+    for field, value in zip(fields, values, strict=True):
+        if value <= 0:
+            raise RemoteProtocolError(f"key has a {field} that is not positive")
+    return values
+
+
+def _read_rsa(strings: list[bytes]) -> tuple[Parameters, int]:
+    e, n = _positive(_RSA, strings)
     return RSAParameters(e, n), n.bit_length()
 
 
-def _read_dsa(reader: Reader) -> tuple[Parameters, int]:
-    p, q, g, y = (_positive(reader, f"DSA {name}") for name in ("p", "q", "g", "y"))
+def _read_dsa(strings: list[bytes]) -> tuple[Parameters, int]:
+    p, q, g, y = _positive(_DSA, strings)
     return DSAParameters(p, q, g, y), p.bit_length()
 
 
-_ParametersReader = Callable[[Reader], tuple[Parameters, int]]
-
-
-def _ecdsa(curve: str, bits: int, *, in_security_key: bool = False) -> _ParametersReader:
+def _ecdsa(curve: str, bits: int, *, in_security_key: bool = False) -> _Format:
     curve_name = curve.encode("ascii")
     coordinate = (bits + 7) // 8
     # RFC 5656 section 3.1 allows point compression; OpenSSH does not use it.
     lengths = {b"\x04": 1 + 2 * coordinate, b"\x02": 1 + coordinate, b"\x03": 1 + coordinate}
 
-    def read(reader: Reader) -> tuple[Parameters, int]:
-        if reader.string("curve name") != curve_name:
+    def read(strings: list[bytes]) -> tuple[Parameters, int]:
+        name, point, *application = strings
+        if name != curve_name:
             raise RemoteProtocolError(f"key has a curve that is not the {curve} of its type")
-        point = reader.string("point")
         if len(point) != lengths.get(point[:1]):
             raise RemoteProtocolError(f"key has a malformed point for {curve}")
-        application = reader.string("application") if in_security_key else None
-        return ECDSAParameters(curve, point, application), bits
+        return ECDSAParameters(curve, point, *application), bits
 
-    return read
+    return _Format(("curve name", "point", *_application(in_security_key)), read)
 
 
-def _eddsa(curve: str, length: int, bits: int, *, in_security_key: bool = False) -> _ParametersReader:
-    def read(reader: Reader) -> tuple[Parameters, int]:
-        public_key = reader.string("public key")
+def _eddsa(curve: str, length: int, bits: int, *, in_security_key: bool = False) -> _Format:
+    def read(strings: list[bytes]) -> tuple[Parameters, int]:
+        public_key, *application = strings
         if len(public_key) != length:
             raise RemoteProtocolError(f"key has {len(public_key)} bytes of {curve} public key instead of {length}")
-        application = reader.string("application") if in_security_key else None
-        return EdDSAParameters(curve, public_key, application), bits
+        return EdDSAParameters(curve, public_key, *application), bits
 
-    return read
+    return _Format(("public key", *_application(in_security_key)), read)
+
+
+def _application(in_security_key: bool) -> tuple[str, ...]:
+    return ("application",) if in_security_key else ()
 
 
 _MLDSA44_LENGTH, _ED25519_LENGTH = 1312, 32
 
 
-def _read_composite(reader: Reader) -> tuple[Parameters, int]:
+def _read_composite(strings: list[bytes]) -> tuple[Parameters, int]:
     """Read the key of draft-miller-sshm-mldsa44-ed25519-composite-sigs: 512 bits as `ssh-keygen -l` of 10.6 says."""
-    public_key = reader.string("public key")
+    (public_key,) = strings
     if len(public_key) != _MLDSA44_LENGTH + _ED25519_LENGTH:
         raise RemoteProtocolError(f"key has {len(public_key)} bytes of ML-DSA-44 and Ed25519 instead of 1344")
     return CompositeParameters(public_key[:_MLDSA44_LENGTH], public_key[_MLDSA44_LENGTH:]), 512
 
 
-_READERS: dict[bytes, _ParametersReader] = {
-    b"ssh-rsa": _read_rsa,
-    b"ssh-dss": _read_dsa,
+_FORMATS: dict[bytes, _Format] = {
+    b"ssh-rsa": _Format(_RSA, _read_rsa),
+    b"ssh-dss": _Format(_DSA, _read_dsa),
     b"ecdsa-sha2-nistp256": _ecdsa("nistp256", 256),
     b"ecdsa-sha2-nistp384": _ecdsa("nistp384", 384),
     b"ecdsa-sha2-nistp521": _ecdsa("nistp521", 521),
     b"ssh-ed25519": _eddsa("Ed25519", 32, 256),
     b"ssh-ed448": _eddsa("Ed448", 57, 448),
-    b"ssh-mldsa44-ed25519": _read_composite,
-    b"ssh-mldsa44-ed25519@openssh.com": _read_composite,
+    b"ssh-mldsa44-ed25519": _Format(("public key",), _read_composite),
+    b"ssh-mldsa44-ed25519@openssh.com": _Format(("public key",), _read_composite),
     b"sk-ssh-ed25519@openssh.com": _eddsa("Ed25519", 32, 256, in_security_key=True),
     b"sk-ecdsa-sha2-nistp256@openssh.com": _ecdsa("nistp256", 256, in_security_key=True),
 }
-"""Type to the function that reads the fields after its name (and, in a certificate, after the nonce)."""
-
 _CERTIFICATES: dict[bytes, bytes] = {
-    plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in _READERS
+    plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in _FORMATS
 } | {
     b"rsa-sha2-256-cert-v01@openssh.com": b"ssh-rsa",
     b"rsa-sha2-512-cert-v01@openssh.com": b"ssh-rsa",

@@ -38,17 +38,8 @@ class Identification(msgspec.Struct, frozen=True):
     """b"2.0", b"1.99", b"1.5"."""
     software: bytes
     comments: bytes | None
-
-    @property
-    def speaks_2(self) -> bool:
-        """True for 2.x, and for 1.99, which means 2.0 with support for SSH-1 (section 5.1).
-
-        Leading zeros are ignored: OpenSSH reads "02.0" as 2.0 (kex.c, kex_exchange_identification).
-        """
-        if self.protocol == b"2.0":
-            return True
-        protocol = self.protocol.lstrip(b"0")
-        return protocol == b"1.99" or protocol[:2] == b"2."
+    speaks_2: bool
+    """Whether `protocol` is 2.x, or 1.99, which means 2.0 with support for SSH-1 (section 5.1)."""
 
 
 @lru_cache(maxsize=256)  # the servers of a fleet send few different ones
@@ -57,7 +48,9 @@ def parse_identification(line: bytes) -> Identification:
     match = _GRAMMAR.fullmatch(line)
     if match is None:
         raise RemoteProtocolError(MALFORMED)
-    return Identification(line, match["protocol"], match["software"], match["comments"])
+    protocol = match["protocol"].lstrip(b"0")  # OpenSSH reads "02.0" as 2.0 (kex.c, kex_exchange_identification)
+    speaks_2 = protocol == b"1.99" or protocol[:2] == b"2."
+    return Identification(line, match["protocol"], match["software"], match["comments"], speaks_2)
 
 
 @lru_cache(maxsize=8)  # the same for a whole scan

@@ -59,16 +59,11 @@ STRICT_KEX_CLIENT = (b"kex-strict-c", b"kex-strict-c-v00@openssh.com")
 """Our marker of strict key exchange in both forms: of draft-ietf-sshm-strict-kex-02 section 3.1 and of OpenSSH PROTOCOL
 1.9. Each pairs with the server's marker of the same form only, so we always send both."""
 
-STRICT_KEX_SERVER = (b"kex-strict-s", b"kex-strict-s-v00@openssh.com")
+STRICT_KEX_SERVER = frozenset({b"kex-strict-s", b"kex-strict-s-v00@openssh.com"})
 """The server's marker in the same two forms."""
 
 MAX_EXTENSIONS = 64
 """EXT_INFO entries read. OpenSSH sends four."""
-
-
-def offers_strict_kex(kex_algorithms: tuple[bytes, ...]) -> bool:
-    """Return whether a server's `kex_algorithms` contain a marker of strict key exchange, in either form."""
-    return STRICT_KEX_SERVER[1] in kex_algorithms or STRICT_KEX_SERVER[0] in kex_algorithms
 
 
 def _open(payload: bytes, number: int, what: str) -> Reader:
@@ -101,9 +96,10 @@ class KexInit(msgspec.Struct, frozen=True):
     @classmethod
     def parse(cls, payload: bytes) -> Self:
         """Parse a payload. `reserved` may have any value: the RFC reserves it for extension."""
-        reader = _open(payload, KEXINIT, "KEXINIT")
-        cookie = reader.take(16, "cookie")
-        lists, follows, reserved = _kexinit_after_cookie(reader.rest())
+        if len(payload) < 17 or payload[0] != KEXINIT:
+            _open(payload, KEXINIT, "KEXINIT").take(16, "cookie")  # raises the error
+        cookie = payload[1:17]
+        lists, follows, reserved = _kexinit_after_cookie(payload[17:])
         kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc = lists
         return cls(
             cookie, kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc, follows, reserved

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from nacl.bindings import crypto_sign_BYTES, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
-from sshprobe.wire.codec import Reader
+from sshprobe.wire.codec import read_mpints
 from sshprobe.wire.limits import RSA_MODULUS_BITS
 from sshprobe.wire.public_keys import (
     CompositeParameters,
@@ -153,9 +153,7 @@ def _verify_dsa(key: DSAParameters, raw: bytes, data: bytes) -> bool | None:
 
 def _verify_ecdsa(key: ECDSAParameters, raw: bytes, data: bytes) -> bool | None:
     curve, scheme = _CURVES[key.curve]
-    reader = Reader(raw, "ECDSA signature")
-    r, s = reader.mpint("r"), reader.mpint("s")
-    reader.end()
+    r, s = read_mpints(raw, "ECDSA signature", ("r", "s"))
     if r <= 0 or s <= 0 or (r | s).bit_length() > curve.key_size:
         return False
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
-from sshprobe.wire.codec import Reader
+from sshprobe.wire.codec import Reader, read_strings
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.host_keys import expected_blob_type, host_key_family
 from sshprobe.wire.public_keys import Certificate, HostKey
@@ -97,17 +97,14 @@ def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
 
 def _verify(key: HostKey, formats: frozenset[bytes], signature: bytes, data: bytes) -> bool | None:
     """Parse and verify a signature blob. Raises `RemoteProtocolError` if it is malformed."""
-    reader = Reader(signature, "signature")
-    name = reader.string("algorithm name")
-    if name not in formats:
-        return False
-    raw = reader.string("signature")
     application = getattr(key.parameters, "application", None)
     if application is not None:
         # A security key signs this instead: PROTOCOL.u2f, "SSH U2F Signatures".
-        flags_and_counter = reader.take(5, "flags and counter")
+        signature, flags_and_counter = signature[:-5], signature[-5:]
         data = hashlib.sha256(application).digest() + flags_and_counter + hashlib.sha256(data).digest()
-    reader.end()
+    name, raw = read_strings(signature, "signature", ("algorithm name", "signature"))
+    if name not in formats:
+        return False
     from sshprobe.wire.schemes import verify_raw  # imports cryptography
 
     return verify_raw(key.parameters, _RSA_DIGESTS.get(name, ""), raw, data)

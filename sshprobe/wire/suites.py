@@ -18,11 +18,8 @@ class CipherSpec(msgspec.Struct, frozen=True):
     key: int
     iv: int
     block: int
-
-    @property
-    def aead(self) -> bool:
-        """True if the cipher authenticates packets itself, so that the negotiated MAC is not used."""
-        return self.mode in ("gcm", "chacha20-poly1305")
+    aead: bool = False
+    """Whether the cipher authenticates packets itself, so that the negotiated MAC is not used."""
 
 
 class MacSpec(msgspec.Struct, frozen=True):
@@ -35,9 +32,9 @@ class MacSpec(msgspec.Struct, frozen=True):
 
 
 CIPHERS: dict[str, CipherSpec] = {
-    "aes128-gcm@openssh.com": CipherSpec("aes", "gcm", 16, 12, 16),
-    "aes256-gcm@openssh.com": CipherSpec("aes", "gcm", 32, 12, 16),
-    "chacha20-poly1305@openssh.com": CipherSpec("chacha20", "chacha20-poly1305", 64, 0, 8),
+    "aes128-gcm@openssh.com": CipherSpec("aes", "gcm", 16, 12, 16, aead=True),
+    "aes256-gcm@openssh.com": CipherSpec("aes", "gcm", 32, 12, 16, aead=True),
+    "chacha20-poly1305@openssh.com": CipherSpec("chacha20", "chacha20-poly1305", 64, 0, 8, aead=True),
     "aes128-ctr": CipherSpec("aes", "ctr", 16, 16, 16),
     "aes192-ctr": CipherSpec("aes", "ctr", 24, 16, 16),
     "aes256-ctr": CipherSpec("aes", "ctr", 32, 16, 16),

@@ -48,8 +48,7 @@ def came(line: bytes) -> IdentificationReceived:
 )
 def test_grammar(line: bytes, protocol: bytes, software: bytes, comments: bytes | None, speaks_2: bool) -> None:
     found = parse_identification(line)
-    assert found == Identification(line, protocol, software, comments)
-    assert found.speaks_2 is speaks_2
+    assert found == Identification(line, protocol, software, comments, speaks_2)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,15 @@ import struct
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
-from sshprobe.wire.codec import Reader, byte, mpint, uint32
+from sshprobe.wire.codec import byte, mpint, read_mpints, read_strings, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.kex.exchange import ChosenGroup, GroupExchangeRequest, KeyExchange, Reply
 from sshprobe.wire.kex.groups import GENERATOR, group
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KEX_DH_GEX_INIT, KEX_DH_GEX_REQUEST, KEX_DH_GEX_REQUEST_OLD, KEXDH_INIT
 
+_INIT, _GEX_INIT = byte(KEXDH_INIT), byte(KEX_DH_GEX_INIT)
+_REPLY = ("K_S", "f", "signature")
 _SIZES = struct.Struct(">III")  # min, n, max
 
 POWERS_WITHOUT_GMPY2 = 200
@@ -74,15 +76,12 @@ class _Shares:
             raise RemoteProtocolError("the server's public value is out of range")
         return mpint(_power(f, self._exponent, self._modulus))
 
-    def reply(self, reader: Reader, payload: bytes, hashed: bytes) -> Reply:
+    def reply(self, payload: bytes, what: str, hashed: bytes) -> Reply:
         """Read K_S, f and signature. `hashed`: the fields of the exchange hash between the first two."""
-        host_key = reader.string("K_S")
-        public_at = reader.at
-        f = reader.mpint("f")
-        signature = reader.string("signature")
-        reader.end()
+        host_key, raw, signature = read_strings(payload, what, _REPLY, 1)
+        f = int.from_bytes(raw, "big", signed=True)
         # f is encoded again: the server hashes the number, and may have sent it with leading zeros.
-        return Reply(host_key, signature, payload[1:public_at] + hashed + mpint(f), self.secret(f))
+        return Reply(host_key, signature, payload[1 : 5 + len(host_key)] + hashed + mpint(f), self.secret(f))
 
 
 class FixedGroupExchange(KeyExchange):
@@ -94,12 +93,11 @@ class FixedGroupExchange(KeyExchange):
 
     def start(self) -> bytes:
         """Return KEXDH_INIT."""
-        return byte(KEXDH_INIT) + self._shares.e
+        return _INIT + self._shares.e
 
     def read_reply(self, payload: bytes) -> Reply:
         """Read KEXDH_REPLY."""
-        reader = Reader(payload, "KEXDH_REPLY", 1)
-        return self._shares.reply(reader, payload, self._shares.e)
+        return self._shares.reply(payload, "KEXDH_REPLY", self._shares.e)
 
 
 class GroupExchange(KeyExchange):
@@ -132,8 +130,7 @@ class GroupExchange(KeyExchange):
     def read_reply(self, payload: bytes) -> Reply:
         """Read KEX_DH_GEX_REPLY."""
         assert self._shares is not None  # `read_group` comes first
-        reader = Reader(payload, "KEX_DH_GEX_REPLY", 1)
-        return self._shares.reply(reader, payload, self._hashed)
+        return self._shares.reply(payload, "KEX_DH_GEX_REPLY", self._hashed)
 
     def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield the fields of the exchange hash with other sizes than those of our request.
@@ -155,10 +152,7 @@ class GroupExchange(KeyExchange):
 
     def read_group(self, payload: bytes) -> ChosenGroup:
         """Read KEX_DH_GEX_GROUP."""
-        reader = Reader(payload, "KEX_DH_GEX_GROUP", 1)
-        modulus = reader.mpint("p")
-        generator = reader.mpint("g")
-        reader.end()
+        modulus, generator = read_mpints(payload, "KEX_DH_GEX_GROUP", ("p", "g"), 1)
         if modulus <= 3 or modulus % 2 == 0 or not 1 < generator < modulus - 1:
             return ChosenGroup(
                 modulus,
@@ -172,4 +166,4 @@ class GroupExchange(KeyExchange):
         self._modulus_bits = modulus.bit_length()
         e = self._shares.e
         self._hashed = self._sizes() + self._shares.group + e
-        return ChosenGroup(modulus, generator, byte(KEX_DH_GEX_INIT) + e)
+        return ChosenGroup(modulus, generator, _GEX_INIT + e)

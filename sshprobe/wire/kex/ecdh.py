@@ -19,11 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey, X448PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
-from sshprobe.wire.codec import Reader, byte, mpint, string
+from sshprobe.wire.codec import byte, mpint, read_strings, string
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.kex.exchange import Curve, KeyExchange, KeyPairs, Reply
 from sshprobe.wire.key_derivation import HASHES
 from sshprobe.wire.messages import KEX_ECDH_INIT
+
+_REPLY = ("K_S", "Q_S", "signature")
+
+_INIT = byte(KEX_ECDH_INIT)
 
 _BAD_POINT = "the server's public value is not a point on the curve"
 
@@ -128,17 +132,13 @@ class CurveExchange(KeyExchange):
 
     def start(self) -> bytes:
         """Return KEX_ECDH_INIT."""
-        return byte(KEX_ECDH_INIT) + self._ours
+        return _INIT + self._ours
 
     def read_reply(self, payload: bytes) -> Reply:
         """Read KEX_ECDH_REPLY."""
-        reader = Reader(payload, "KEX_ECDH_REPLY", 1)
-        host_key = reader.string("K_S")
-        public_at = reader.at
-        theirs = reader.string("Q_S")
-        signature_at = reader.at
-        signature = reader.string("signature")
-        reader.end()
+        host_key, theirs, signature = read_strings(payload, "KEX_ECDH_REPLY", _REPLY, 1)
+        public_at = 5 + len(host_key)
+        signature_at = public_at + 4 + len(theirs)
         public = payload[1:public_at] + self._ours + payload[public_at:signature_at]
         return Reply(host_key, signature, public, self._secret(theirs))
 
