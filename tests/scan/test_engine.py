@@ -163,6 +163,7 @@ async def test_what_three_can_have_at_once_sixty_get_in_turn(monkeypatch: pytest
 
     class Greedy(Conversation):
         resource_error: str | None = None
+        retry_later = False
 
         async def converse(self, done: Callable[[str], None]) -> None:
             nonlocal taken
