@@ -39,7 +39,7 @@ GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
 def demo(output: str) -> int:
     """Start a small mixed fleet on loopback, scan it, show the report.
 
-    The records and the report are left in a folder. No machine but this one is contacted.
+    Writes the records and the report into a folder. Contacts only this machine.
     """
     from sshprobe.cli.header import sweep_header
     from sshprobe.profiles import load_profile

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 def explain(name: str) -> None:
     """Explain an algorithm or a finding.
 
-    The name is that of an algorithm as a server sends it, such as hmac-sha1, or the id of a finding, which
-    `sshprobe scan -v` and `sshprobe grade -v` show. A word that a report shows, such as password, will do too, and so
-    will the number of a CVE and a code of `--weakness`, such as sha1.
+    Name an algorithm, such as hmac-sha1, or a finding by its id, which `sshprobe scan -v` shows. Also: a word of a
+    report, such as password; the number of a CVE; a code of `--weakness`, such as sha1.
     """
     from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker, marker_names, names
     from sshprobe.grading import finding_types, version_hints, weakness_meanings
@@ -54,7 +53,7 @@ def explain(name: str) -> None:
         close = close_names(name, known)
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
-        raise InputError(f"`{shown}` is not an algorithm, a finding or a weakness that we know: {hint}")
+        raise InputError(f"`{shown}` is not a known algorithm, finding or weakness: {hint}")
     blocks = [_finding(text) for text in ([types[name]] if name in types else citing)]
     blocks += [_algorithm(entry, name) for entry in found]
     blocks += [] if extension is None else [_marker(extension)]

@@ -41,7 +41,7 @@ def grade(
     written: OutputOptions,
     wanted: HostFilter,
 ) -> int:
-    """Grade saved records again, offline, and with what their host keys say together.
+    """Grade saved records again, offline, and compare their host keys.
 
     RECORDS are files that `sshprobe scan` wrote, as lines or as one JSON document, or - for standard input.
     """

@@ -113,7 +113,7 @@ class ScanOutput:
         except KeyboardInterrupt:  # the search for shared primes takes long where there are many keys
             if self._close is None:
                 raise
-            note("interrupted: what the hosts have in common was not looked for; `sshprobe grade` finds it")
+            note("interrupted: shared keys and primes were not looked for; `sshprobe grade` finds them")
             interrupted = True
             fleet = FleetReport(shared_host_keys=[], shared_primes=None, weak_keys=[], known_keys_checked=False)
         if not self._fleet.is_known:  # else the records have its findings

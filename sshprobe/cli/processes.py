@@ -59,7 +59,7 @@ def usable_workers(wanted: int | None, stream: TargetStream, *, follows: bool = 
         return 1
     if stream.has_names:
         if wanted is not None and wanted > 1:
-            note(f"one process, not {wanted}: there are names among the targets, and two might ask one address at once")
+            note(f"one process, not {wanted}: some targets are names, and two could be one address")
         return 1
     return wanted or (cores() if stream.total >= PARALLEL_FROM else 1)
 

@@ -72,7 +72,7 @@ def report(
 
     Host keys on several machines, RSA keys that share a prime, weak keys and groups, and who offers which algorithm.
     RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness sha1`, it
-    lists every host that fits.
+    lists every host that matches.
     """
     from sshprobe.cli.key_search import search_in_processes
     from sshprobe.grading import FleetIndex

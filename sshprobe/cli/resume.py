@@ -252,7 +252,7 @@ def note_foreign_hosts(done: Resumption, stream: TargetStream) -> int:
     others = len(done) - held
     if others > 0:
         words = "1 host that is not a target" if others == 1 else f"{others:,} hosts that are not targets"
-        note(f"{done.name} holds {words} now: its scan had other targets")
+        note(f"{done.name} has {words} now: its scan had other targets")
     return held
 
 

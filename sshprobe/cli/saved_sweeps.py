@@ -59,7 +59,7 @@ def note_superseded(latest: LatestRecords) -> None:
     """Note which records of several scans do not count, because a later one of the same target does."""
     if latest.left_out:
         words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"
-        note(f"{words} left out: a later one of the same target counts")
+        note(f"{words} left out: the same target has a later one")
     silent = latest.silent
     if silent:
         from sshprobe.model.observation import endpoint

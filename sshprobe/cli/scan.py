@@ -123,7 +123,7 @@ def scan(
         note_other_version(done)
         progress.held = note_foreign_hosts(done, stream)
     elif output is None and format_ in (None, "table") and fixes is None and stream.total > 1:
-        note("without `-o FILE`, only the table will remain of this scan")
+        note("only the table will remain of this scan: add `-o FILE` to keep the records")
     with open_output(
         "jsonl" if resume is not None else format_,
         output if resume is None else resume,

@@ -53,7 +53,7 @@ def builtin_profile_text(id: str) -> str:
         close = within or difflib.get_close_matches(id, available_profiles(), n=1)
         known = ", ".join([*available_profiles(), FAMILY])
         meant = " or ".join(f"`{each}`" for each in close)
-        hint = f"did you mean {meant}? `sshprobe profiles list` shows all" if close else f"know {known}, or a file"
+        hint = f"did you mean {meant}? `sshprobe profiles list` shows all" if close else f"known: {known}, or a file"
         raise InputError(f"unknown profile `{escape_text(id)}`: {hint}")
     return (_directory() / f"{id}.toml").read_text(encoding="utf-8")
 

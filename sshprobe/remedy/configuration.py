@@ -77,7 +77,7 @@ def sshd_config(profile: Profile, version: str) -> list[str]:
     if profile.kex is None and profile.group_exchange is not None:
         lines += _moduli(profile, release)
     lines += server_login(profile, release, problems)
-    head = "Put these lines first in sshd_config: of two lines with one keyword sshd takes the first."
+    head = "Put these lines first in sshd_config: sshd uses the first line of each keyword."
     return _settled(profile, release, lines, problems, head=head, program="sshd")
 
 
@@ -106,7 +106,7 @@ def ssh_config(profile: Profile, version: str) -> list[str]:
         if category == "host_key":
             lines += _required_rsa_size(profile, release)
     lines += client_login(profile, release, problems)
-    head = "Put these lines first in ssh_config: of two lines with one keyword ssh takes the first."
+    head = "Put these lines first in ssh_config: ssh uses the first line of each keyword."
     return _settled(profile, release, ["Host *", *lines], problems, head=head, program="ssh")
 
 

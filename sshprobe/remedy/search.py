@@ -31,8 +31,8 @@ from sshprobe.remedy.steps import Step, after, minimal_steps
 from sshprobe.remedy.to_remove import remedy_context
 from sshprobe.remedy.what_if import usable
 
-FIRST = "# Put these lines first in sshd_config: of two lines with one keyword sshd takes the first"
-UNLESS = "# A Match block, or an option on sshd's command line, counts before these lines"
+FIRST = "# Put these lines first in sshd_config: sshd uses the first line of each keyword"
+UNLESS = "# A Match block, or an option on sshd's command line, overrides these lines"
 KEYS = "# If `sshd -T | grep -i ^hostkey` shows another file than {}, take that one"
 
 

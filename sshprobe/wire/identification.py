@@ -64,7 +64,7 @@ def check_client_identification(line: bytes) -> None:
         raise LocalProtocolError("an identification is at most 253 characters long")
     if _OURS.fullmatch(line) is None:
         raise LocalProtocolError(
-            'an identification is "SSH-2.0-name comment": printable ASCII, and no "-" or space in the name'
+            'write "SSH-2.0-NAME" or "SSH-2.0-NAME COMMENT": printable ASCII, without "-" or space in NAME'
         )
     if any(pattern.match(line) for pattern in _DROPPED_BY_SSHD):
         raise LocalProtocolError("sshd closes the connection on this identification: it takes it for a port scanner")

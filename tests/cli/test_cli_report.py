@@ -51,11 +51,11 @@ def test_by_host(saved: Path) -> None:
     ]
     text = " ".join(run.stdout.decode().split())
     assert "5 targets, 4 SSH servers. 1 host key is shared by 2 machines. 2 RSA keys share a prime." in text
-    assert "Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys." in text
+    assert "Compromised keys (such as CVE-2008-0166): not checked; name a list with --weak-keys." in text
 
 
 def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> None:
-    nothing = "No shared or broken key or group was found; sizes and algorithms are what `sshprobe grade` judges."
+    nothing = "No shared or broken key or group was found. `sshprobe grade` judges sizes and algorithms."
     silent = failed("timeout", "no answer")
     one, two = (with_keys(f"192.0.2.{last}", KEYS[2]) for last in (1, 2))
     for records, words in (([one], nothing), ([silent], None), ([one, two], "2 notes are listed with -v.")):

@@ -228,7 +228,7 @@ def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) 
         command = [*SCAN, f"{network}:{closed_port}", output, "out.jsonl"]
         run = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
         errors.append(run.stderr)
-    assert errors == [b"", b"note: out.jsonl holds 4 hosts that are not targets now: its scan had other targets\n", b""]
+    assert errors == [b"", b"note: out.jsonl has 4 hosts that are not targets now: its scan had other targets\n", b""]
     assert len(read(tmp_path / "out.jsonl")) == 16
 
 
@@ -364,5 +364,5 @@ def test_a_reader_that_goes_away_ends_a_sweep_without_a_word(
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             connection.close()
         _, err = process.communicate(timeout=60)
-    note = "note: without `-o FILE`, only the table will remain of this scan\n"
+    note = "note: only the table will remain of this scan: add `-o FILE` to keep the records\n"
     assert (process.returncode, err.decode()) == (141, note if (hosts, format_) == (4, "table") else "")

@@ -69,7 +69,7 @@ def test_a_large_sweep_asks_for_yes(tmp_path: Path, closed_port: int) -> None:
     words = ("127.0.0.1", "10.0.0.0/15", "-p", str(closed_port), "--format", "jsonl")
     run = sshprobe("scan", *words, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, b"")
-    assert run.stderr == b"error: these are 131,071 targets: more than 65,536 are scanned only with `--yes`\n"
+    assert run.stderr == b"error: 131,071 targets are more than 65,536: add `--yes` to scan them\n"
     # What is excluded does not count, and an answer is no question's answer: standard input is not read.
     run = sshprobe("scan", *words, "--exclude", "10.0.0.0/8", "--count", cwd=tmp_path)
     assert run.stdout == b"1\n"
@@ -212,5 +212,5 @@ def test_names_are_asked_by_one_process(capsys: pytest.CaptureFixture[str]) -> N
     assert capsys.readouterr().err == ""
     assert usable_workers(1, parse_targets(["web1"])) == 1
     assert usable_workers(2, parse_targets(["10.0.0.1", "web1"])) == 1
-    said = "one process, not 2: there are names among the targets, and two might ask one address at once"
+    said = "one process, not 2: some targets are names, and two could be one address"
     assert capsys.readouterr().err == f"note: {said}\n"

@@ -25,7 +25,7 @@ def test_a_profile_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None
     ("words", "hint"),
     [
         (("--weakness", "SHA-1"), "`SHA-1` is not a weakness: did you mean sha1"),
-        (("--weakness", "xyzzy"), "`xyzzy` is not a weakness: take one of bad-generator, cbc, "),
+        (("--weakness", "xyzzy"), "`xyzzy` is not a weakness: use one of bad-generator, cbc, "),
         (("--finding", "mac.week"), "`mac.week` is not a finding: did you mean mac.weak?"),
     ],
 )

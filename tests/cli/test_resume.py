@@ -213,7 +213,7 @@ def test_progress_counts_what_the_file_holds() -> None:
 
 
 def test_several_hosts_without_a_file_are_noted(folder: Path) -> None:
-    words = b"note: without `-o FILE`, only the table will remain of this scan\n"
+    words = b"note: only the table will remain of this scan: add `-o FILE` to keep the records\n"
     assert sshprobe("scan", *HOSTS, cwd=folder).stderr == words
     for options in ([*HOSTS, "--format", "jsonl"], HOSTS[:1], [*HOSTS, "-o", "x.jsonl"]):
         assert sshprobe("scan", *options, cwd=folder).stderr == b""

@@ -171,8 +171,8 @@ BAD = {
     "a date": ("[scan.a]\nrate = 2026-11-21\n", ":2: scan.a.rate: must be a string or a number"),
     "no table": ("[scan]\na = 1\n", ":2: scan.a: is not a table"),
     "no table of tables": ("scan = 1\n", ":1: scan: is not a table"),
-    "another name": ("[scan.b]\n", ": nothing is saved as 'a': know 'b'"),
-    "no name": ("", ": nothing is saved as 'a': `sshprobe scan --save-as NAME` saves some"),
+    "another name": ("[scan.b]\n", ": no options are saved as 'a': saved: 'b'"),
+    "no name": ("", ": no options are saved as 'a': use `sshprobe scan --save-as NAME`"),
 }
 
 
@@ -255,7 +255,7 @@ def test_what_stands_for_each_other_displaces_each_other(run: Run, values: Value
         ("SSHPROBE_SCAN_CONCURRENCY", "many", "SSHPROBE_SCAN_CONCURRENCY: 'many' is not a whole number"),
         ("SSHPROBE_SCAN_FAST", "perhaps", "SSHPROBE_SCAN_FAST: 'perhaps' is not a valid boolean"),
         ("SSHPROBE_SCAN_FAIL_ON", "low E", "SSHPROBE_SCAN_FAIL_ON: 'E' is not one of critical"),
-        ("SSHPROBE_SCAN_SAVED", "nightly", "nothing is saved as 'nightly'"),
+        ("SSHPROBE_SCAN_SAVED", "nightly", "no options are saved as 'nightly'"),
         ("NO_PROGRESS", "perhaps", "NO_PROGRESS: 'perhaps' is not a valid boolean"),
     ],
 )

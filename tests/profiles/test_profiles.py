@@ -206,7 +206,7 @@ def test_a_profile_that_checks_nothing_is_an_error() -> None:
 
 
 def test_unreadable_profiles(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"unknown profile `nope`: know alibaba-ecs, .*, openssh-X\.Y, or a file"):
+    with pytest.raises(InputError, match=r"unknown profile `nope`: known: alibaba-ecs, .*, openssh-X\.Y, or a file"):
         load_profile("nope")
     with pytest.raises(InputError, match=r"none\.toml: cannot read the profile: No such file"):
         load_profile(str(tmp_path / "none.toml"))

@@ -143,7 +143,7 @@ def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.Cap
     assert grade(bad, lines(silent("timeout", TUESDAY))) == (1, said)
     assert grade(bad, lines(silent("refused", TUESDAY))) == (
         3,
-        "note: 1 record is left out: a later one of the same target counts\n",
+        "note: 1 record is left out: the same target has a later one\n",
     )
     two = lines(silent("timeout", TUESDAY), silent("timeout", TUESDAY, "2001:db8::1"))
     more = bad + lines(msgspec.structs.replace(host("2001:db8::1", "2026-11-15T00:00:00Z")))
@@ -193,7 +193,7 @@ def test_report_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["report", str(path), str(path)]) == 0
     said = capsys.readouterr()
     assert "2 targets" in said.out
-    assert said.err == "note: 2 records are left out: a later one of the same target counts\n"
+    assert said.err == "note: 2 records are left out: the same target has a later one\n"
     assert main(["grade", str(path), str(path), "--format", "jsonl"]) == 0
     assert capsys.readouterr().out.count('"type":"host"') == 2
 

@@ -36,7 +36,7 @@ class _OneOf(click.ParamType):  # type: ignore[type-arg] # generic only since cl
         values = list(self._values())
         if value not in values:
             close = close_names(str(value), values)
-            hint = f": did you mean {' or '.join(close)}?" if close else f": take one of {', '.join(sorted(values))}"
+            hint = f": did you mean {' or '.join(close)}?" if close else f": use one of {', '.join(sorted(values))}"
             self.fail(f"`{value}` is not a {self.name}{hint}", param, ctx)
         return str(value)
 

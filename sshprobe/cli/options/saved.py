@@ -147,8 +147,8 @@ def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> 
     file = ConfigFile(path)
     tables = file.tables(command)
     if name not in tables:
-        known = f"know {', '.join(map(repr, tables))}" if tables else f"`sshprobe {command} --save-as NAME` saves some"
-        raise InputError(escape_unprintable(f"nothing is saved as {name!r}: {known}"), source=str(path))
+        known = f"saved: {', '.join(map(repr, tables))}" if tables else f"use `sshprobe {command} --save-as NAME`"
+        raise InputError(escape_unprintable(f"no options are saved as {name!r}: {known}"), source=str(path))
     parameters = {_key(each): each for each in ctx.command.params if each.name not in NOT_SAVED}
     values = {}
     for key, value in tables[name].items():

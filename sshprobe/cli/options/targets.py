@@ -119,9 +119,7 @@ class ChosenTargets:
         if not (self.yes or self.count_only):
             number = stream.count(exclusions)
             if number > LARGE_SWEEP:
-                raise InputError(
-                    f"these are {number:,} targets: more than {LARGE_SWEEP:,} are scanned only with `--yes`"
-                )
+                raise InputError(f"{number:,} targets are more than {LARGE_SWEEP:,}: add `--yes` to scan them")
         for notice in stream.notices:
             print(f"note: {escape_unprintable(notice)}", file=sys.stderr)
         return stream, exclusions

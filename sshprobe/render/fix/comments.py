@@ -12,7 +12,7 @@ from sshprobe.views.host import letter
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
 UNLESS = (
-    "That holds unless something counts before these lines: a Match block, or an option on sshd's command line "
+    "That holds unless something overrides these lines: a Match block, or an option on sshd's command line "
     "(`ps ax | grep sshd`; Red Hat 8 gives it the crypto policy of /etc/sysconfig/sshd)."
 )
 OTHER_KEYS = (

@@ -15,8 +15,8 @@ from sshprobe.views.fixes import Group, Plan
 
 DROP_IN = "{}/sshd_config.d/00-sshprobe.conf"
 FIRST_LINES = (
-    "First in {}/sshd_config: of two lines with one keyword sshd takes the first. "
-    "Look through its Match blocks too: they count before these lines."
+    "First in {}/sshd_config: sshd uses the first line of each keyword. "
+    "Check its Match blocks too: they override these lines."
 )
 
 

@@ -94,7 +94,7 @@ def _hosts(view: HostView, terminal: Terminal, verbose: bool) -> str:
     if notes and not (verbose or view.every):
         left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
     elif not rows and view.has_keys:
-        left_out = "No shared or broken key or group was found; sizes and algorithms are what `sshprobe grade` judges."
+        left_out = "No shared or broken key or group was found. `sshprobe grade` judges sizes and algorithms."
     return group_table(
         headers,
         [[escape_unprintable(cell) for cell in row] for row in rows],

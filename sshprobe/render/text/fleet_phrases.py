@@ -60,11 +60,11 @@ def unchecked_sentences(summary: SummaryRecord) -> list[str]:
     """Return what was not checked."""
     sentences = []
     if summary.shared_primes is None:
-        sentences.append("Shared primes: not checked; of so many RSA keys they are looked for if gmpy2 is installed.")
+        sentences.append("Shared primes: not checked; for so many RSA keys install gmpy2.")
     if not summary.moduli_tested:
-        sentences.append("Factors of RSA keys: not checked; of so many they are looked for if gmpy2 is installed.")
+        sentences.append("Factors of RSA keys: not checked; for so many keys install gmpy2.")
     if not summary.known_keys_checked:
-        sentences.append("Keys whose private half is known (CVE-2008-0166): not checked; give a list by --weak-keys.")
+        sentences.append("Compromised keys (such as CVE-2008-0166): not checked; name a list with --weak-keys.")
     return sentences
 
 
