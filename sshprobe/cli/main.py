@@ -12,8 +12,8 @@ from types import FrameType
 import click
 
 from sshprobe import __version__
+from sshprobe.cli.command_group import Interrupted, LazyCommand, LazyGroup, ReaderGone, variable_of
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.group import Interrupted, LazyCommand, LazyGroup, ReaderGone, variable_of
 from sshprobe.cli.internal_errors import add_debug_option, one_line_hooks, words_of
 from sshprobe.cli.standard_streams import give_up_standard_output, guard_standard_streams, standard_output_error
 from sshprobe.interrupts import handling

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli import main
-from sshprobe.cli.group import LazyCommand
+from sshprobe.cli.command_group import LazyCommand
 from sshprobe.cli.main import COMMANDS
 from sshprobe.model.errors import InputError
 from sshprobe.targets import inventories, parse_targets
