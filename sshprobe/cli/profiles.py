@@ -156,7 +156,7 @@ def make(
     and a comment says what of that is weak. A host that was not seen in full makes no profile.
     """
     from sshprobe.profiles import is_profile_id
-    from sshprobe.remedy.golden import golden_profile
+    from sshprobe.remedy.profile_from_host import golden_profile
 
     if output == "-":
         raise click.UsageError("`-o -` is not a file: without `-o` the profile goes to standard output")

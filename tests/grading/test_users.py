@@ -13,7 +13,7 @@ from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.probe.options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.remedy.golden import golden_profile
+from sshprobe.remedy.profile_from_host import golden_profile
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.scan.verdicts import VerdictCache

@@ -16,7 +16,7 @@ from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer
 from sshprobe.profiles import Profile, load_profile, parse_profile
 from sshprobe.remedy import grade
-from sshprobe.remedy.golden import golden_profile
+from sshprobe.remedy.profile_from_host import golden_profile
 from tests.live.asking import ask
 from tests.live.conftest import StartOpenSSH
 

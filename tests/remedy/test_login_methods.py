@@ -14,7 +14,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import Profile, available_profiles, load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.configuration import sshd_config as configuration
-from sshprobe.remedy.golden import golden_profile
+from sshprobe.remedy.profile_from_host import golden_profile
 from sshprobe.render.fix.ansible import playbook
 from sshprobe.render.fix.pasted import drop_in, sshd_config
 from sshprobe.render.text.host_block import host_block

@@ -11,7 +11,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile, parse_profile
 from sshprobe.remedy import grade
-from sshprobe.remedy.golden import golden_profile
+from sshprobe.remedy.profile_from_host import golden_profile
 from tests.grading.observations import CAPTURES, STRICT, both, captured, certified, host_key, modern, modulus
 
 
