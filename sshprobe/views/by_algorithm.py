@@ -25,7 +25,7 @@ class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None
     """The severity of its weakness. None: it is not weak."""
     weakness: str
-    marker: bool
+    is_marker: bool = msgspec.field(name="signal")
     """It is a marker such as "kex-strict-s-v00@openssh.com", and not an algorithm."""
     hosts: list[str]
     """"address:port", sorted."""
@@ -74,14 +74,14 @@ class AlgorithmBuilder:
         classes: list[str] = list(FIELDS)
         uses = []
         for (category, name), hosts in self._hosts.items():
-            severity, words, marker = self._assess(category, name)
+            severity, words, is_marker = self._assess(category, name)
             uses.append(
                 AlgorithmUse(
                     category=category,
                     algorithm=name,
                     severity=severity,
                     weakness=words,
-                    marker=marker,
+                    is_marker=is_marker,
                     hosts=sorted(hosts),
                 )
             )

@@ -118,6 +118,7 @@ def test_by_algorithm(saved: Path) -> None:
     assert uses["kex", "mlkem768x25519-sha256"]["hosts"] == ["192.0.2.4:22"]
     assert uses["mac", "hmac-sha1"]["severity"] == "low"
     assert uses["kex", "kex-strict-s-v00@openssh.com"]["weakness"] == "a marker, not an algorithm"
+    assert uses["kex", "kex-strict-s-v00@openssh.com"]["signal"] is True
 
 
 def test_grade_adds_what_hosts_share(saved: Path) -> None:

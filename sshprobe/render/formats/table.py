@@ -14,10 +14,10 @@ from sshprobe.views.by_key import KeyView
 
 def _algorithms(view: AlgorithmView, terminal: Terminal, verbose: bool) -> str:
     """Return the table of algorithms. Markers in the list of key exchanges stand apart, at the end."""
-    uses = sorted(view.report.algorithms, key=lambda use: use.marker)
+    uses = sorted(view.report.algorithms, key=lambda use: use.is_marker)
     rows = [
         [
-            "marker" if use.marker else use.category,
+            "marker" if use.is_marker else use.category,
             escape_unprintable(use.algorithm),
             str(len(use.hosts)),
             use.severity or "",
