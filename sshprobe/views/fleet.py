@@ -12,7 +12,8 @@ import msgspec
 
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
-from sshprobe.views.host_stats import HostStats, Place, Subject, record_stats, worst_first
+from sshprobe.views.host import letter
+from sshprobe.views.host_stats import HostStats, Place, Subject, record_stats, status_matters, worst_first
 
 SHOWN = 100
 """Rows of hosts that answered, the worst."""
@@ -83,8 +84,8 @@ class _FirstRows:
             self.bar = self._rows[-1][0]
 
     def rows(self) -> list[tuple[tuple[object, ...], FleetRow]]:
-        """Return keys and rows in order."""
-        return sorted(self._rows, key=itemgetter(0))[: self._limit]
+        """Return keys and rows in order. It does not depend on which of two rows of one place came first."""
+        return sorted(self._rows, key=lambda each: (each[0], _order_at_one_place(each[1])))[: self._limit]
 
 
 class FleetBuilder:
@@ -149,6 +150,15 @@ class FleetBuilder:
             one_user=self._one_user,
             common=[(subject, number) for subject, number in self._common.most_common() if number >= least],
         )
+
+
+def _order_at_one_place(row: FleetRow) -> tuple[str, ...]:
+    """Return a key for rows of one host and port, such as the addresses of a name."""
+    stats = row.stats
+    if not stats.verdicts:
+        return row.target, stats.software, repr(stats)
+    status = stats.status if status_matters(stats) else ""
+    return status, letter(stats.verdicts[0]), row.target, stats.software, repr(stats)
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:

@@ -27,6 +27,18 @@ def test_hosts_are_in_order_whatever_order_they_came_in() -> None:
         assert [row.host for row in view(*order).rows] == ["192.0.2.9", "192.0.2.10", "192.0.2.1", "192.0.2.2"]
 
 
+def test_rows_of_one_place_are_in_order_too() -> None:
+    seen = judged(debian12(), WANTING)
+    open_, named = (
+        msgspec.structs.replace(seen, verdicts=[msgspec.structs.replace(seen.verdicts[0], grade_is_partial=True)]),
+        msgspec.structs.replace(seen, target="a"),
+    )
+    hosts = [msgspec.structs.replace(seen, status="partial"), open_, seen, named]
+    orders = [view(*order).rows for order in (hosts, hosts[::-1], hosts[2:] + hosts[:2])]
+    assert orders[0] == orders[1] == orders[2]
+    assert [(row.target, row.stats.status) for row in orders[0]][-1] == (seen.target, "partial")
+
+
 def test_hosts_that_are_alike_share_their_stats_and_need_no_record() -> None:
     bad = judged(debian12(), WANTING)
     one, two = FleetBuilder(), FleetBuilder()
