@@ -12,7 +12,7 @@ from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.probing import probing_options
-from sshprobe.cli.options.saved import NewTable, SavableCommand, saved_options
+from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import SECONDS, WholeNumber
 from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs

@@ -14,7 +14,7 @@ import pytest
 from sshprobe.cli import main
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as group
-from sshprobe.cli.options.saved import NOT_SAVED, SavableCommand
+from sshprobe.cli.options.saved_options import NOT_SAVED, SavableCommand
 
 Run = Callable[..., tuple[int, str, str]]
 FILE = Path("config/sshprobe/config.toml")
