@@ -41,7 +41,7 @@ def demo(output: str) -> int:
 
     Writes the records and the report into a folder. Contacts only this machine.
     """
-    from sshprobe.cli.header import sweep_header
+    from sshprobe.cli.sweep_header import sweep_header
     from sshprobe.profiles import load_profile
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.files import appending_lines, replacing

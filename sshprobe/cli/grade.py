@@ -48,9 +48,9 @@ def grade(
     import msgspec
 
     from sshprobe.cli.fail_on import reached
-    from sshprobe.cli.header import TOOL, references, sweep_header
     from sshprobe.cli.key_search import search_in_processes
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
+    from sshprobe.cli.sweep_header import TOOL, references, sweep_header
     from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
     from sshprobe.model.observation import endpoint
     from sshprobe.remedy import grade as judge

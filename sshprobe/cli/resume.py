@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.header import TOOL, digest_of
 from sshprobe.cli.options.probing import SET_BY_FAST
 from sshprobe.cli.options.targets import LARGE_SWEEP, ChosenTargets
 from sshprobe.cli.output_file import note
+from sshprobe.cli.sweep_header import TOOL, digest_of
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:

@@ -68,9 +68,9 @@ def scan(
     """
     import msgspec
 
-    from sshprobe.cli.header import sweep_header, sweep_settings
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.progress import sweep_progress
+    from sshprobe.cli.sweep_header import sweep_header, sweep_settings
     from sshprobe.model.observation import endpoint
 
     context = click.get_current_context()

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 from click.core import ParameterSource
 
-from sshprobe.cli.header import sweep_settings
 from sshprobe.cli.options.targets import ChosenTargets
 from sshprobe.cli.progress import SweepProgress
 from sshprobe.cli.resume import restored_settings
+from sshprobe.cli.sweep_header import sweep_settings
 from sshprobe.scan.engine import Progress
 from sshprobe.scan.settings import ScanSettings
 from tests.cli.test_cli_commands import sshprobe
