@@ -2,7 +2,7 @@
 
 from sshprobe.net.addresses import Address, parse_ip
 from sshprobe.net.asyncio_network import AsyncioNetwork
-from sshprobe.net.epoll import EpollNetwork
+from sshprobe.net.epoll_network import EpollNetwork
 from sshprobe.net.errors import CLOSED, NetworkError
 from sshprobe.net.network import LINGER_BYTES, Connection, Handler, Network, TimerHandle
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from sshprobe.net import Address, EpollNetwork, NetworkError
-from sshprobe.net.epoll import COALESCE_FROM, MAX_COALESCE
 from sshprobe.net.epoll_connection import READ, EpollConnection
+from sshprobe.net.epoll_network import COALESCE_FROM, MAX_COALESCE
 from tests.hostile.clock import run_unhurried
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
