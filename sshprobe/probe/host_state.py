@@ -14,10 +14,10 @@ from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.observations import with_facts
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.plan import is_optional, unanswered
+from sshprobe.probe.plan_cache import next_exchange
 from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.probe.progress import ExchangePlan, Progress
 from sshprobe.probe.trace import host_trace
-from sshprobe.probe.usual_plans import next_exchange
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
 from sshprobe.wire.messages import KexInit

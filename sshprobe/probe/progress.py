@@ -88,7 +88,7 @@ class Progress(msgspec.Struct):
     """Users after the first, who were asked about, to their outcome."""
     further_attempts: dict[str, int] = {}
     troubled: bool = False
-    """Whether anything failed so far, in whatever way (`sshprobe.probe.usual_plans`)."""
+    """Whether anything failed so far, in whatever way (`sshprobe.probe.plan_cache`)."""
 
     def outcomes(self, request: GroupExchangeRequest | None) -> dict[str, Literal["answered", "refused"]]:
         """Return the outcomes of requests like this."""

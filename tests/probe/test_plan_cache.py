@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.probe import plan, usual_plans
+from sshprobe.probe import plan, plan_cache
 from sshprobe.probe.progress import Progress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import KexInit
@@ -54,7 +54,7 @@ def test_a_remembered_plan_is_the_plan(
     progress = Progress(maybe_openssh=maybe_openssh)
     for outcome, bits, faulty in outcomes:
         exchange = plan.next_exchange(server, progress, wanted)
-        assert usual_plans.next_exchange(server, progress, wanted) == exchange
+        assert plan_cache.next_exchange(server, progress, wanted) == exchange
         if exchange is None:
             return
         if outcome == "closed":
@@ -75,6 +75,6 @@ def test_a_remembered_plan_is_the_plan(
 
 def test_what_is_remembered_is_bounded() -> None:
     server = kexinit(kex_algorithms=["curve25519-sha256"], server_host_key_algorithms=["ssh-ed25519"])
-    for number in range(3 * usual_plans.PLANS_KEPT):
-        usual_plans.next_exchange(server, Progress(answered={f"key {number}"}), FULL)
-    assert len(usual_plans._plans(usual_plans._lists(server), FULL)) <= usual_plans.PLANS_KEPT
+    for number in range(3 * plan_cache.PLANS_KEPT):
+        plan_cache.next_exchange(server, Progress(answered={f"key {number}"}), FULL)
+    assert len(plan_cache._plans(plan_cache._lists(server), FULL)) <= plan_cache.PLANS_KEPT
