@@ -144,7 +144,7 @@ class ChannelReader(Generic[M]):
                     break
                 try:
                     messages.append(self._decode(view[start + _LENGTH_BYTES : end]))
-                except msgspec.MsgspecError as error:
+                except (msgspec.MsgspecError, RecursionError) as error:
                     raise ChannelError(f"a frame is not a message: {error}") from None
                 start = end
         del buffer[:start]

@@ -182,6 +182,7 @@ def test_a_reader_takes_any_segments() -> None:
         b"\0\0\0\0",
         b"\0\0\0\x03abc",
         channel.frame(channel.Stop()),
+        b"\0\0\x10\x15\x82\xa4type\xa7Results\xa5extra" + b"\x91" * 4096 + b"\xc0",  # deeper than Python recurses
         b"\0\0\0\x06" + channel.frame(channel.Ready())[4:] + b"more",
     ],
 )
