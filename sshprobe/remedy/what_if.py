@@ -40,7 +40,8 @@ def with_others(
 def with_protocol_2(observation: Observation) -> Observation:
     """Speak SSH-2 alone, where the identification said 1.99."""
     found = observation.identification
-    assert found is not None
+    if found is None:  # a record of another program
+        return observation
     fixed = msgspec.structs.replace(found, protocol="2.0", raw=found.raw.replace("SSH-1.99-", "SSH-2.0-", 1))
     return msgspec.structs.replace(observation, identification=fixed)
 

@@ -650,3 +650,7 @@ def test_a_key_is_made_beside_one_that_is_waived() -> None:
     rsa = modern(server_host_key_algorithms=["ssh-rsa", "ssh-dss"], host_keys=[host_key("ssh-rsa", 3072)])
     lines = remedy(rsa, _waiving("host_key.weak", "ssh-rsa")).lines
     assert "HostKeyAlgorithms ssh-rsa,rsa-sha2-512,rsa-sha2-256" in lines
+
+
+def test_ssh_1_of_a_host_without_an_identification_has_a_remedy() -> None:
+    assert remedy(modern(status="ssh1_only", identification=None), load_profile("sshprobe-2026")).left
