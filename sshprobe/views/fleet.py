@@ -13,6 +13,7 @@ import msgspec
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.views.host import letter
+from sshprobe.views.host_names import alias_of
 from sshprobe.views.host_stats import HostStats, Place, Subject, record_stats, status_matters, worst_first
 
 SHOWN = 100
@@ -156,9 +157,9 @@ def _order_at_one_place(row: FleetRow) -> tuple[str, ...]:
     """Return a key for rows of one host and port, such as the addresses of a name."""
     stats = row.stats
     if not stats.verdicts:
-        return row.target, stats.software, repr(stats)
+        return alias_of(row) or "", stats.software, repr(stats)
     status = stats.status if status_matters(stats) else ""
-    return status, letter(stats.verdicts[0]), row.target, stats.software, repr(stats)
+    return status, letter(stats.verdicts[0]), alias_of(row) or "", stats.software, repr(stats)
 
 
 def _natural(text: str) -> tuple[tuple[int, str], ...]:
