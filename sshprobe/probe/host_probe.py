@@ -250,7 +250,7 @@ class HostProbe(HostState):
         """Ask for the authentication methods through asyncssh if we could not."""
         kexinit = self.facts.kexinit
         if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
-            from sshprobe.probe.fallback import ask_asyncssh  # few hosts need it
+            from sshprobe.probe.asyncssh_fallback import ask_asyncssh  # few hosts need it
 
             yield from self._connections.pace(names_a_user=True)
             self._status.reached("authentication")

@@ -7,7 +7,7 @@ Four framings (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5 and PROTOCOL.c
     AES-GCM: the length is in clear and authenticated
     ChaCha20-Poly1305: the length has a cipher key of its own
 
-A server that offers no name of ours is probed through asyncssh (`sshprobe.probe.fallback`).
+A server that offers no name of ours is probed through asyncssh (`sshprobe.probe.asyncssh_fallback`).
 """
 
 from __future__ import annotations

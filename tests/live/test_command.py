@@ -17,7 +17,7 @@ NOT_FOR_ONE_HOST = (
     *("asyncssh", "gmpy2", "paramiko", "rich", "tabulate"),
     *("email", "json", "multiprocessing", "secrets", "shutil", "tempfile", "xml"),
     *("cryptography.hazmat.primitives.asymmetric.dsa", "cryptography.x509"),
-    *("sshprobe.remedy.profile_from_host", "sshprobe.lab", "sshprobe.scan.workers", "sshprobe.probe.fallback"),
+    *("sshprobe.remedy.profile_from_host", "sshprobe.lab", "sshprobe.scan.workers", "sshprobe.probe.asyncssh_fallback"),
     *("sshprobe.targets.inventories", "sshprobe.store.reading", "sshprobe.render.formats.ssh_audit"),
 )
 """Modules that other scans and commands need: to import them would take longer than to ask the host."""
