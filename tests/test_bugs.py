@@ -22,7 +22,7 @@ from sshprobe.scan import target_jobs
 from sshprobe.scan.context import ScanContext
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import ResultEncoder
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target
 
 GREETING = (Path(__file__).parent / "captures" / "openssh-debian12-9.2p1.bin").read_bytes()

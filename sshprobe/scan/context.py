@@ -21,7 +21,7 @@ from sshprobe.scan.limits import Limits
 from sshprobe.scan.results import HostBatch, HostResult, Result, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.target_jobs import TargetJobs
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target
 
 _trace = logging.getLogger("sshprobe.trace")

@@ -23,7 +23,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Address
 from sshprobe.probe.observations import unprobed
-from sshprobe.scan.verdicts import EncodedVerdicts, VerdictCache
+from sshprobe.scan.verdict_cache import EncodedVerdicts, VerdictCache
 from sshprobe.views.host_stats import HostStats, Place, host_stats, record_stats
 
 _log = logging.getLogger("sshprobe")

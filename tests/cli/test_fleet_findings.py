@@ -16,7 +16,7 @@ from sshprobe.profiles import load_profile
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.scan.results import HostBatch, ResultEncoder
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_cli_report import KEYS
 from tests.grading.observations import host_key

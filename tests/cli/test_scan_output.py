@@ -15,7 +15,7 @@ from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.profiles import load_profile
 from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
 from sshprobe.scan.sinks import CountingSink, JsonLinesSink, PausingSink, Sink
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from tests.grading.observations import modern
 from tests.sample_records import HEADER
 

@@ -10,7 +10,7 @@ from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from tests.grading.observations import identification, modern
 
 CIS, STIG, DEV_SEC = map(load_profile, ("cis-debian-12", "stig-rhel-9", "dev-sec"))

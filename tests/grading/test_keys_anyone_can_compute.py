@@ -16,7 +16,7 @@ from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.wire.codec import mpint, string
 from tests.grading.observations import modern
 from tests.grading.rsa_keys import next_prime

@@ -16,7 +16,7 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.profile_from_host import golden_profile
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from tests.grading.observations import modern
 
 MODERN = load_profile("mozilla-modern")

@@ -18,7 +18,7 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.views.fleet import FleetBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus

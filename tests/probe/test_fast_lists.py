@@ -26,7 +26,7 @@ from sshprobe.profiles import load_profile
 from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.scanner import Scanner
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target
 from tests.hostile.clock import run_unhurried
 

@@ -13,7 +13,7 @@ from sshprobe.net import Address
 from sshprobe.probe.fast_lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from tests.grading.observations import captured, modern
 
 CAPTURES = sorted((Path(__file__).parents[1] / "captures").glob("*.json"))

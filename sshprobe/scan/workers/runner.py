@@ -10,7 +10,7 @@ from sshprobe.probe.observations import unprobed
 from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.scan.workers.pool import Pool
 from sshprobe.scan.workers.worker import FLUSH_RESULTS, Numbered, serve
 from sshprobe.targets import Target

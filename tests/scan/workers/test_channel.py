@@ -18,7 +18,7 @@ from sshprobe.probe.fast_lists import Host
 from sshprobe.profiles import load_profile
 from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
-from sshprobe.scan.verdicts import VerdictCache
+from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.channel import ChannelError, ChannelReader, ChannelWriter, ResultReader, Results
 from sshprobe.scan.workers.pool import exclusive_key

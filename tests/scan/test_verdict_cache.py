@@ -22,7 +22,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.scan.results import ResultEncoder
-from sshprobe.scan.verdicts import EncodedVerdicts, VerdictCache
+from sshprobe.scan.verdict_cache import EncodedVerdicts, VerdictCache
 from sshprobe.wire.kex.groups import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus
