@@ -16,7 +16,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.net import open_network
 from sshprobe.probe.fast_lists import FastLists
 from sshprobe.scan.engine import Engine, Progress
-from sshprobe.scan.jobs import Job
+from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
 from sshprobe.scan.results import HostBatch, HostResult, Result, ResultEncoder
 from sshprobe.scan.settings import ScanSettings

@@ -28,7 +28,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sshprobe.net import Network
-from sshprobe.scan.jobs import Job
+from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
 from sshprobe.scan.outages import Outages
 from sshprobe.scan.target_run import TargetResult, TargetRun

@@ -15,7 +15,7 @@ from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.observations import unprobed
 from sshprobe.probe.options import ProbeOptions
-from sshprobe.scan.jobs import Job
+from sshprobe.scan.job import Job
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs
 

@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from sshprobe.net import Network
-from sshprobe.scan.jobs import Job
+from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
 from sshprobe.scan.outages import MAX_FRESH_STARTS, Outages
 

@@ -18,7 +18,7 @@ from sshprobe.probe.driver import Slot
 from sshprobe.scan import engine as engine_module
 from sshprobe.scan import target_run
 from sshprobe.scan.engine import RESTING, Engine
-from sshprobe.scan.jobs import Job
+from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from sshprobe.net import Network, open_network
 from sshprobe.probe.driver import Slot
 from sshprobe.scan.engine import Engine
-from sshprobe.scan.jobs import Job
+from sshprobe.scan.job import Job
 from sshprobe.scan.results import HostResult
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.worker import Numbered, serve
