@@ -12,7 +12,8 @@ Rules:
    started, and with as many jobs at once as did not fail. Only after several tries is its result taken as it is.
 5. Memory follows `concurrency`, not the number of targets.
 6. While this machine has lost its network, nothing new is started, for `MAX_PAUSE` seconds at most. A target that left
-   a question unanswered in an outage, or while this process was stopped, is started anew (`sshprobe.scan.outages`).
+   a question unanswered in an outage, or while this process was stopped, is started anew: see
+   `sshprobe.scan.outage_pauses`.
 
 Nothing here waits for a job: it is started (`sshprobe.scan.target_run`) and calls back at its end. A target that has to
 be resolved first gets a task for that.
@@ -30,7 +31,7 @@ import msgspec
 from sshprobe.net import Network
 from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
-from sshprobe.scan.outages import Outages
+from sshprobe.scan.outage_pauses import Outages
 from sshprobe.scan.target_run import TargetResult, TargetRun
 
 R = TypeVar("R")

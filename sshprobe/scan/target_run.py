@@ -11,7 +11,7 @@ import msgspec
 from sshprobe.net import Network
 from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
-from sshprobe.scan.outages import MAX_FRESH_STARTS, Outages
+from sshprobe.scan.outage_pauses import MAX_FRESH_STARTS, Outages
 
 _log = logging.getLogger("sshprobe")
 

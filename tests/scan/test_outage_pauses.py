@@ -15,7 +15,7 @@ from sshprobe.net.outage import OutageMonitor
 from sshprobe.net.routes import NO_PATH, Path
 from sshprobe.probe.driver import Slot
 from sshprobe.scan.engine import Engine
-from sshprobe.scan.outages import MAX_FRESH_STARTS
+from sshprobe.scan.outage_pauses import MAX_FRESH_STARTS
 
 WITNESS = Address("198.51.100.1", socket.AF_INET)
 
@@ -29,8 +29,8 @@ class World:
         self.messages: list[str] = []
         self.reported = asyncio.Event()
         monitor = partial(OutageMonitor, read_path=self.path, seek=lambda address: None)
-        monkeypatch.setattr("sshprobe.scan.outages.OutageMonitor", monitor)
-        monkeypatch.setattr("sshprobe.scan.outages.LOOK_INTERVAL_LOST", 0.05)
+        monkeypatch.setattr("sshprobe.scan.outage_pauses.OutageMonitor", monitor)
+        monkeypatch.setattr("sshprobe.scan.outage_pauses.LOOK_INTERVAL_LOST", 0.05)
 
     def path(self, address: Address) -> Path:
         return Path(2, "192.0.2.1", works=True, gateway_state="reached") if self.is_there else NO_PATH
@@ -120,7 +120,7 @@ async def test_hosts_that_an_outage_cut_off_are_probed_anew_and_nothing_else_mea
 async def test_a_network_that_stays_away_is_not_waited_for_without_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sshprobe.scan.outages.MAX_PAUSE", 0.3)
+    monkeypatch.setattr("sshprobe.scan.outage_pauses.MAX_PAUSE", 0.3)
     found = await scanned(world, world.engine(), 40)
     assert found["cut off"] >= 20
     assert found.total() == 40
