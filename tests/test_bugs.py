@@ -19,9 +19,9 @@ from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.scan import target_jobs
-from sshprobe.scan.context import ScanContext
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import ResultEncoder
+from sshprobe.scan.scan_context import ScanContext
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target
 

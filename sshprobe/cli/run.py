@@ -18,8 +18,8 @@ from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_inte
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput
-    from sshprobe.scan.context import ScanContext
     from sshprobe.scan.engine import Progress
+    from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import Target
 
@@ -46,8 +46,8 @@ class OneProcess:
     """A scan on this process's event loop."""
 
     def __init__(self, settings: ScanSettings) -> None:
-        from sshprobe.scan.context import ScanContext
         from sshprobe.scan.engine import Progress
+        from sshprobe.scan.scan_context import ScanContext
 
         self._context = ScanContext(settings)
         self._progress = Progress(total=0)

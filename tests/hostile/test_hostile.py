@@ -21,7 +21,7 @@ from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.scan.context import ScanContext
+from sshprobe.scan.scan_context import ScanContext
 from sshprobe.scan.scanner import Scanner
 from tests.golden.fence import PROFILES, differences, masked
 from tests.hostile import (

@@ -23,8 +23,8 @@ from sshprobe.probe.fast_lists import PIECES, FastLists, Host
 from sshprobe.probe.greetings import Greeting, split_greeting
 from sshprobe.probe.options import ProbeOptions
 from sshprobe.profiles import load_profile
-from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import ResultEncoder
+from sshprobe.scan.scan_context import ScanContext
 from sshprobe.scan.scanner import Scanner
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target

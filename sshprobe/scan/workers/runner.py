@@ -7,8 +7,8 @@ from functools import partial
 
 from sshprobe.model.observation import Depth
 from sshprobe.probe.observations import unprobed
-from sshprobe.scan.context import ScanContext
 from sshprobe.scan.results import HostResult, ResultEncoder
+from sshprobe.scan.scan_context import ScanContext
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.scan.workers.pool import Pool
