@@ -18,7 +18,7 @@ from sshprobe.grading.users import methods_for_everybody
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, NewKey
 from sshprobe.model.verdict import Verdict
-from sshprobe.remedy.context import NEW_KEY, RemedyContext, not_waived
+from sshprobe.remedy.remedy_context import NEW_KEY, RemedyContext, not_waived
 from sshprobe.remedy.shell_commands import backup_command, rsa_key_bits
 from sshprobe.remedy.steps import Step, reasons, reasons_to_go
 from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names, without_user_signatures

@@ -15,9 +15,9 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Platform
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import AGAINST_A_NAME, CHACHA20, NO_GSS, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.kept_names import KEYWORDS, first_release, has_keyword, host_key_plan, no_gss_refused
 from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
+from sshprobe.remedy.remedy_context import AGAINST_A_NAME, CHACHA20, NO_GSS, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.replacements import QUANTUM, takes, would_be_empty
 from sshprobe.remedy.shell_commands import key_commands, least_moduli, moduli_command, new_key
 from sshprobe.remedy.to_remove import remedy_context

@@ -13,7 +13,7 @@ from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, lookup, na
 from sshprobe.grading.checks.terrapin import would_expose
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS
-from sshprobe.remedy.context import NO_GSS, RemedyContext, not_waived
+from sshprobe.remedy.remedy_context import NO_GSS, RemedyContext, not_waived
 from sshprobe.remedy.replacements import post_quantum_exchanges
 
 KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {

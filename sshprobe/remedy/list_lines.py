@@ -13,8 +13,8 @@ from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS, Profile
 from sshprobe.profiles.model import Rule
-from sshprobe.remedy.context import CHACHA20
 from sshprobe.remedy.kept_names import KEYWORDS
+from sshprobe.remedy.remedy_context import CHACHA20
 
 NO_LINE = "no line is needed"
 """Begins the comment where a profile only forbids, and the release knows nothing of it."""

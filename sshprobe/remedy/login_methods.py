@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sshprobe.algorithms import in_openssh
 from sshprobe.grading.users import methods_for_everybody
 from sshprobe.profiles import AuthenticationRule
-from sshprobe.remedy.context import RemedyContext
+from sshprobe.remedy.remedy_context import RemedyContext
 
 METHODS = {
     "password": "PasswordAuthentication no",

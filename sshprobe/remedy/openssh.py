@@ -13,7 +13,6 @@ from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Verdict
-from sshprobe.remedy.context import NO_GSS, SSH1, RemedyContext
 from sshprobe.remedy.kept_names import (
     added_reasons,
     config_line,
@@ -25,6 +24,7 @@ from sshprobe.remedy.kept_names import (
 from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
 from sshprobe.remedy.openssh_keys import host_key_steps, new_key_steps
 from sshprobe.remedy.platforms import UNNAMED
+from sshprobe.remedy.remedy_context import NO_GSS, SSH1, RemedyContext
 from sshprobe.remedy.shell_commands import least_moduli, moduli_command
 from sshprobe.remedy.steps import Step, config_step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (

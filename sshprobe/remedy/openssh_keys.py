@@ -8,9 +8,9 @@ from functools import partial
 from sshprobe.algorithms import lookup
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Finding, Verdict
-from sshprobe.remedy.context import NEW_KEY, RemedyContext
 from sshprobe.remedy.kept_names import NOT_ALONE, added_reasons, has_keyword, host_key_plan, removed_names
 from sshprobe.remedy.platforms import UNNAMED
+from sshprobe.remedy.remedy_context import NEW_KEY, RemedyContext
 from sshprobe.remedy.shell_commands import key_commands, new_key
 from sshprobe.remedy.steps import Step, config_step, reasons, reasons_to_go
 from sshprobe.remedy.what_if import with_names, with_new_keys, with_one_key

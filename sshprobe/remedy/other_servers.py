@@ -11,8 +11,8 @@ from sshprobe.grading.users import accepted_without_credential, methods_for_ever
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Verdict
-from sshprobe.remedy.context import RemedyContext
 from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE
+from sshprobe.remedy.remedy_context import RemedyContext
 from sshprobe.remedy.shell_commands import least_moduli, rsa_key_bits
 from sshprobe.remedy.steps import Step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (

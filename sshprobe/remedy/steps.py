@@ -13,7 +13,7 @@ from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Finding, Verdict
-from sshprobe.remedy.context import AGAINST_A_NAME
+from sshprobe.remedy.remedy_context import AGAINST_A_NAME
 
 NO_QUANTUM = "no post-quantum exchange is left: the profile takes none of those that are here"
 

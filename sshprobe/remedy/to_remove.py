@@ -12,9 +12,9 @@ from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import Profile
-from sshprobe.remedy.context import AGAINST_A_NAME, CHACHA20, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.kept_names import config_line
 from sshprobe.remedy.platforms import openssh_version, platform_of
+from sshprobe.remedy.remedy_context import AGAINST_A_NAME, CHACHA20, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.replacements import (
     choose,
     in_place_of,
