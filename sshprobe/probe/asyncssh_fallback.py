@@ -17,7 +17,7 @@ from sshprobe.net import Address
 from sshprobe.net.clock import running_clock
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.progress import Progress
 from sshprobe.wire.limits import CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit

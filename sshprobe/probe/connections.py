@@ -12,7 +12,7 @@ from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.conversation import OURS_FIRST, ConnectionEnded, Conversation
 from sshprobe.probe.effects import Connect, Pause, ProbeGenerator
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.probe.trace import HostTrace, TracedTransport
 from sshprobe.wire.identification import Identification

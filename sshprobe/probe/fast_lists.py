@@ -32,7 +32,7 @@ from sshprobe.probe.greetings import Greeting, GreetingCache, Weighed, observe, 
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.observation_builder import identification_record
 from sshprobe.probe.observations import unprobed
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.wire.framing import PlainPacketWriter
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import DISCONNECT_BY_APPLICATION, Disconnect

@@ -12,9 +12,9 @@ from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.observations import with_facts
-from sshprobe.probe.options import ProbeOptions
 from sshprobe.probe.plan import is_optional, unanswered
 from sshprobe.probe.plan_cache import next_exchange
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.probe.progress import ExchangePlan, Progress
 from sshprobe.probe.trace import host_trace

@@ -18,7 +18,7 @@ from typing import Literal, Self
 
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
-from sshprobe.probe.options import DEFAULT_AUTH_USERS
+from sshprobe.probe.probe_options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.scan.engine import Progress
 from sshprobe.scan.record_stream import Feed, RecordStream

@@ -14,7 +14,7 @@ import msgspec
 from sshprobe import __version__
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Depth
-from sshprobe.probe.options import DEFAULT_AUTH_USERS, ProbeOptions
+from sshprobe.probe.probe_options import DEFAULT_AUTH_USERS, ProbeOptions
 from sshprobe.profiles import Profile
 from sshprobe.targets import Exclusions
 from sshprobe.wire.errors import LocalProtocolError

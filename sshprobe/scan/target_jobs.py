@@ -14,7 +14,7 @@ from sshprobe.probe.driver import Driver, Slot
 from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.observations import unprobed
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.scan.job import Job
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs

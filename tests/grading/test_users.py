@@ -10,7 +10,7 @@ from sshprobe.grading.fleet.facts import answers_of
 from sshprobe.model.observation import Observation, UserAuthentication
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding, Verdict
-from sshprobe.probe.options import DEFAULT_AUTH_USERS
+from sshprobe.probe.probe_options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.profile_from_host import golden_profile

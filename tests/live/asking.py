@@ -11,7 +11,7 @@ from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.net.resolve import resolve
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from tests.driving import observe
 
 CLIENT_ID = b"SSH-2.0-sshprobe_test"

@@ -14,7 +14,7 @@ from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.net.addresses import parse_ip
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from tests.driving import observe

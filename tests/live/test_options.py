@@ -8,7 +8,7 @@ from contextlib import closing
 
 from sshprobe.net.addresses import Address
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from tests.driving import observe
 from tests.live.asking import CLIENT_ID, ask, connections_in_log, probe
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH

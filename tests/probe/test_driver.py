@@ -20,7 +20,7 @@ from sshprobe.net import Address, AsyncioNetwork, EpollNetwork, Network
 from sshprobe.probe.driver import Driver
 from sshprobe.probe.effects import ProbeGenerator, RunAsync
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from tests.driving import FreeSlot, drive
 
 HERE = Address("127.0.0.1", socket.AF_INET)

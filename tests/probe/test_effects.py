@@ -15,7 +15,7 @@ from sshprobe.net import Address, NetworkError
 from sshprobe.net.errors import network_error
 from sshprobe.probe.effects import STILL_OPEN, CloseGracefully, Connect, Effect, Exchange, Pause
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.wire.transport import ClientTransport
 from tests.wire.playbook import DISCONNECT, KEXINIT, kexinit, packet, text, u32
 

@@ -21,7 +21,7 @@ from sshprobe.net import NetworkError, parse_ip
 from sshprobe.net.errors import Failure
 from sshprobe.probe.fast_lists import PIECES, FastLists, Host
 from sshprobe.probe.greetings import Greeting, split_greeting
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.scan_context import ScanContext

@@ -10,7 +10,7 @@ import pytest
 
 from sshprobe.net import Address
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.wire.messages import NAME_LISTS
 from tests.driving import observe
 

@@ -9,7 +9,7 @@ import pytest
 from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.probe.connections import CAREFUL, CHARGE, USER_CHARGE, Connections
 from sshprobe.probe.effects import Pause
-from sshprobe.probe.options import ProbeOptions
+from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.wire.identification import parse_identification
 from tests.probe.test_effects import FIRST, OURS

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sshprobe.scan.settings import ScanSettings
 
 DEFAULT_AUTH_USERS = ("root", "nobody")
-"""Those of `sshprobe.probe.options`, which would take long to import for `--help`; a test holds them together."""
+"""Those of `sshprobe.probe.probe_options`, which would take long to import for `--help`; a test holds them together."""
 
 FAST_CONCURRENCY = 2000
 FAST_CONNECT_TIMEOUT = 2.0
