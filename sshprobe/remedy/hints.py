@@ -17,10 +17,10 @@ from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
 from sshprobe.remedy.kept_names import KEYWORDS, first_release, has_keyword, host_key_plan, no_gss_refused
 from sshprobe.remedy.login_methods import NONE_ON_AN_APPLIANCE, authentication_lines, in_one_line
+from sshprobe.remedy.names_to_remove import prepare_context
 from sshprobe.remedy.remedy_context import AGAINST_A_NAME, CHACHA20, NO_GSS, OLD_RSA, RemedyContext, is_unknown
 from sshprobe.remedy.replacements import QUANTUM, takes, would_be_empty
 from sshprobe.remedy.shell_commands import key_commands, least_moduli, moduli_command, new_key
-from sshprobe.remedy.to_remove import remedy_context
 
 NEW_CERTIFICATE = "sign the host key anew: ssh-keygen -s CA -I NAME -h -n NAMES -V +52w KEY.pub"
 
@@ -40,7 +40,7 @@ def grade(observation: Observation, profile: Profile, *, strict: bool = False) -
 
 def with_hints(verdict: Verdict, observation: Observation, profile: Profile, *, strict: bool) -> Verdict:
     """Return a verdict of `assess` with what to do about each finding."""
-    context = remedy_context(shorten_lists(observation), profile, verdict.findings, strict=strict)
+    context = prepare_context(shorten_lists(observation), profile, verdict.findings, strict=strict)
     findings = [msgspec.structs.replace(finding, remediation=advise(finding, context)) for finding in verdict.findings]
     return msgspec.structs.replace(verdict, findings=findings)
 

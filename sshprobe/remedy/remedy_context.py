@@ -41,7 +41,7 @@ CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
 class RemedyContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation under one profile, as `remedy_context` prepares it."""
+    """One observation under one profile, as `prepare_context` prepares it."""
 
     observation: Observation
     profile: Profile

@@ -24,11 +24,11 @@ from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.profiles import Profile
 from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
 from sshprobe.remedy.hints import with_hints
+from sshprobe.remedy.names_to_remove import prepare_context
 from sshprobe.remedy.openssh import openssh_steps
 from sshprobe.remedy.other_servers import other_server_steps, preamble
 from sshprobe.remedy.platforms import platform_of
 from sshprobe.remedy.steps import Step, after, minimal_steps
-from sshprobe.remedy.to_remove import remedy_context
 from sshprobe.remedy.what_if import usable
 
 FIRST = "# Put these lines first in sshd_config: sshd uses the first line of each keyword"
@@ -87,7 +87,7 @@ def planned(
     """Return the smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
     observation = shorten_lists(observation)
     now = assess(observation, profile, strict=strict)
-    context = remedy_context(observation, profile, now.findings, strict=strict)
+    context = prepare_context(observation, profile, now.findings, strict=strict)
     projections = _Projections(observation, profile, now, waived=context.waived, strict=strict, fleet=fleet)
     others = other_server_steps if dropbear_version(observation) is None else dropbear_steps
     find = openssh_steps if context.platform is not None else others

@@ -13,11 +13,11 @@ from sshprobe.model.observation import Observation
 from sshprobe.profiles import AuthenticationRule, Profile, Waiver, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.dropbear import dropbear_steps, dropbear_version
+from sshprobe.remedy.names_to_remove import prepare_context
 from sshprobe.remedy.openssh import openssh_steps
 from sshprobe.remedy.other_servers import other_server_steps
 from sshprobe.remedy.platforms import platform_of
 from sshprobe.remedy.steps import Step, after
-from sshprobe.remedy.to_remove import remedy_context
 from sshprobe.remedy.what_if import usable
 from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
@@ -76,7 +76,7 @@ def _waiver(finding: str) -> Waiver:
 def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile: Profile, strict: bool) -> None:
     found = remedy(observation, profile, strict=strict)
     before = grade(observation, profile, strict=strict)
-    context = remedy_context(observation, profile, before.findings, strict=strict)
+    context = prepare_context(observation, profile, before.findings, strict=strict)
     before = msgspec.structs.replace(before, findings=[each for each in before.findings if each.waived is None])
     find = openssh_steps if platform_of(observation) else other_server_steps
     if dropbear_version(observation) is not None:

@@ -24,7 +24,7 @@ from sshprobe.remedy.replacements import (
 )
 
 
-def remedy_context(
+def prepare_context(
     observation: Observation, profile: Profile, findings: Sequence[Finding], *, strict: bool = False
 ) -> RemedyContext:
     """Return the context of advice for the findings of one observation. What is waived stays as it is."""
