@@ -157,13 +157,13 @@ def converse(flags: int, pieces: Sequence[bytes], *, early: bool = False) -> tup
     if error is None and flags & 0x40:
         transport.receive_eof()
         error = _drain(transport, flags, events, received)
-    sent = _sent(transport.data_to_send())
+    sent, transport.outgoing = _sent(transport.outgoing), b""
     if transport.state is State.CLOSED:
         assert transport.next_event() is NEED_DATA
         transport.receive_data(b"more")
         assert transport.next_event() is NEED_DATA
         transport.disconnect(b"bye")
-        assert transport.data_to_send() == b""
+        assert transport.outgoing == b""
     return events, error, sent
 
 

@@ -73,6 +73,8 @@ class Connections:
         """Seconds to wait for the server's KEXINIT before ours goes first: none once a server has waited for it."""
         self.late = False
         """Whether our identification goes out only after theirs."""
+        self.cautious = False
+        """Whether our KEXINIT goes out alone: an exchange failed, and none worked in which it did not."""
         self._failed = False  # an exchange failed
         self._together = False  # one worked in which our KEXINIT and its first message came together
         self._kexinit_deadline: float | None = None
@@ -129,8 +131,9 @@ class Connections:
         options = self._options
         candidates = self.addresses
         failure: NetworkError | None = None
+        now = self._last_start
         for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
-            remaining = self._deadline - self._clock()
+            remaining = self._deadline - now
             # Where others come after it, leave time for them.
             timeout = min(options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
             try:
@@ -139,6 +142,7 @@ class Connections:
                 yield Connect(address, self.port, timeout)
             except NetworkError as error:
                 failure = failure or error
+                now = self._clock()
                 self.not_made(error)
                 if self.identified and error.failure in ("refused", "reset"):
                     raise ConnectionEnded("throttled", f"{error}, after earlier connections") from None
@@ -178,11 +182,6 @@ class Connections:
         if self._charges_for_users:
             self._charged_until = max(self._charged_until, self._clock()) + CHARGE
 
-    @property
-    def cautious(self) -> bool:
-        """Whether our KEXINIT goes out alone: an exchange failed, and none worked in which it did not."""
-        return self._failed and not self._together
-
     def identify_late(self, deadline: float) -> None:
         """From now on send our identification only after theirs; the wait for the lists ends at `deadline`."""
         self.late = True
@@ -193,6 +192,7 @@ class Connections:
         self._settled = settled
         self._failed |= failed
         self._together |= conversation.started and not failed and not conversation.alone
+        self.cautious = self._failed and not self._together
         if conversation.waited_for_ours and not conversation.waits_for_lists:
             self.patience = 0.0
         self.start_early &= in_order and self.read_ahead and not self.late and self.patience > 0

@@ -109,7 +109,8 @@ class Conversation:
         late: bool = False,
     ) -> None:
         """`kexinit_deadline`: end of the wait for KEXINIT. `late`: our identification is sent after the server's."""
-        self._transport = transport
+        self.transport = transport
+        """The wire's side."""
         self._clock = clock
         self._timeout = timeout
         self._host_deadline = host_deadline
@@ -127,6 +128,7 @@ class Conversation:
         """How many times data came."""
         self.opened = clock()
         """When the connection was made."""
+        self._asked: float | None = self.opened  # when the next question begins, where that is now
         self.identified_after: float | None = None
         """Seconds from there to the server's identification."""
         self.early = False
@@ -142,11 +144,6 @@ class Conversation:
         self.lists_deadline = host_deadline
         """When the wait for KEXINIT ends, for all connections in which it is waited for."""
 
-    @property
-    def transport(self) -> ClientTransport:
-        """The wire's side, to look at."""
-        return self._transport
-
     def identification(self) -> ProbeGenerator[Identification]:
         """Wait for the server's identification."""
         while True:
@@ -157,8 +154,8 @@ class Conversation:
                     raise ConnectionEnded("throttled", f'the server says "{escape_bytes(event.line.rstrip())}"')
             elif type(event) is IdentificationReceived:
                 self._late = False
-                if self.identified_after is None:
-                    self.identified_after = self._clock() - self.opened
+                self._asked = self._clock()
+                self.identified_after = self._asked - self.opened
                 return event.identification
 
     def kexinit(
@@ -198,21 +195,21 @@ class Conversation:
         self.early = expected is not None and not alone
         self.started = True
         self.alone = alone
-        self._transport.start_key_exchange(
+        self.transport.start_key_exchange(
             kex, host_key_algorithm, suite=suite, request=request, expected=expected, alone=alone
         )
 
     def propose(self) -> None:
         """Send a KEXINIT of all we speak. See `ClientTransport.propose`."""
         self.proposed = True
-        self._transport.propose()
+        self.transport.propose()
 
     def host_key(self) -> ProbeGenerator[HostKeyReceived]:
         """Wait for the server's host key; a group that comes before it is put into `answers`."""
         if self.alone:
             if not self.waited_for_ours:
                 yield from self._rest(APART)
-            self._transport.continue_key_exchange()
+            self.transport.continue_key_exchange()
         while True:
             event = yield from self._next(EXCHANGE)
             if type(event) is GroupReceived:
@@ -232,10 +229,10 @@ class Conversation:
         `at_once`: see `ClientTransport.request_authentication_methods`. `apart`: the first encrypted packet follows our
         NEWKEYS when the server must have read that.
         """
-        self._transport.request_authentication_methods(user.encode(), at_once=at_once, alone=apart)
+        self.transport.request_authentication_methods(user.encode(), at_once=at_once, alone=apart)
         if apart:
             yield from self._rest(APART)
-            self._transport.continue_authentication()
+            self.transport.continue_authentication()
         while True:
             event = yield from self._next("the authentication methods")
             if type(event) is ExtensionsReceived:
@@ -255,7 +252,7 @@ class Conversation:
     @property
     def waits_for_lists(self) -> bool:
         """Whether the server's KEXINIT is awaited, and nothing of it has come."""
-        return self._awaited is KEXINIT and not self._transport.unread
+        return self._awaited is KEXINIT and not self.transport.unread
 
     def goodbye(self, description: bytes, linger: float) -> ProbeGenerator[bool]:
         """End the connection as quietly as it can be ended. Safe to call in any state.
@@ -264,8 +261,8 @@ class Conversation:
         """
         data = b""
         if not self._closed:
-            self._transport.disconnect(description)
-            data = self._transport.data_to_send()
+            self.transport.disconnect(description)
+            data, self.transport.outgoing = self.transport.outgoing, b""
         # Who was silent so far will not close in time either.
         answer = yield CloseGracefully(data, min(linger, SILENT_LINGER) if self._silent else linger)
         return answer != STILL_OPEN
@@ -282,7 +279,7 @@ class Conversation:
         if self._turn is None or self._go_first is None:
             return False
         self._turn = None
-        if not self._transport.unread:  # else the server's has begun
+        if not self.transport.unread:  # else the server's has begun
             self._go_first(self)
             self.waited_for_ours = True
         return True
@@ -291,31 +288,32 @@ class Conversation:
         """Return the next event, within the deadline of this question. Raises `ConnectionEnded`."""
         if awaited != self._awaited:
             self._awaited = awaited
-            now = self._clock()
+            now = self._clock() if self._asked is None else self._asked
+            self._asked = None
             deadline = now + self._timeout
             if awaited is KEXINIT and self._kexinit_deadline is not None:
                 deadline = self._kexinit_deadline
             self._deadline = deadline if deadline < self._host_deadline else self._host_deadline
             if awaited is KEXINIT:
                 self._wait_for_lists(now)
-        transport = self._transport
+        transport = self.transport
+        data: bytes | None = None
         try:
-            while (event := transport.next_event()) is NEED_DATA:
+            while (event := transport.next_event(data)) is NEED_DATA:
+                data = None
                 if self._broken is not None:
                     raise self._broken
                 # Sent when there is nothing left to read: each write wakes the server, and one is enough.
+                ours = b""
+                if not self._late:
+                    ours, transport.outgoing = transport.outgoing, b""
                 try:
-                    ours = b"" if self._late else transport.data_to_send()
                     data = yield Exchange(ours, self._deadline if self._turn is None else self._turn)
                 except NetworkError as error:
                     if error.failure != "timeout" or not self._our_turn():
                         raise
                     continue
-                if data:
-                    self.reads += 1
-                    transport.receive_data(data)
-                else:
-                    transport.receive_eof()
+                self.reads += bool(data)
         except NetworkError as error:
             if error.failure == "timeout":
                 self._silent = True
@@ -330,21 +328,19 @@ class Conversation:
             raise self._ended(event, awaited)
         return event
 
-    def _received(self, data: bytes) -> None:
-        if data:
-            self.reads += 1
-            self._transport.receive_data(data)
-        else:
-            self._transport.receive_eof()
-
     def _rest(self, seconds: float) -> ProbeGenerator[None]:
         """Send what there is to send and let the server read it. What comes meanwhile is kept for the next question."""
         until = min(self._clock() + seconds, self._host_deadline)
         try:
             while True:
-                data = yield Exchange(self._transport.data_to_send(), until)
-                self._received(data)
-                if not data or self._transport.is_full:  # a server may send without end
+                ours, self.transport.outgoing = self.transport.outgoing, b""
+                data = yield Exchange(ours, until)
+                if not data:
+                    self.transport.receive_eof()
+                    return
+                self.reads += 1
+                self.transport.receive_data(data)
+                if self.transport.is_full:  # a server may send without end
                     return
         except NetworkError as error:
             if error.failure != "timeout":
@@ -364,7 +360,7 @@ class Conversation:
         if awaited not in _IN_CLEAR:
             return None
         lines = self.answers.lines if awaited is KEXINIT else ()  # before an identification that nothing followed
-        words = next((words for words in (self._transport.unread, *lines) if says_busy(words)), None)
+        words = next((words for words in (self.transport.unread, *lines) if says_busy(words)), None)
         return (
             None
             if words is None

@@ -140,11 +140,11 @@ class TracedTransport(ClientTransport):
         self._trace = trace
         trace.log(f"  > identification {escape_bytes(identification, 255)}")
 
-    def next_event(self) -> Event | type[NEED_DATA]:
+    def next_event(self, data: bytes | None = None) -> Event | type[NEED_DATA]:
         """Return the next event, and log the state that it leads to."""
         before = self.state
         try:
-            event = super().next_event()
+            event = super().next_event(data)
         finally:
             if self.state is not before:
                 self._trace.log(f"  state {before.name} -> {self.state.name}")

@@ -1,8 +1,8 @@
 """One connection of an SSH client up to the answer to a "none" request, sans-IO: bytes in, events out.
 
-The caller adds received bytes with `receive_data` (and `receive_eof`), takes events with `next_event` until it returns
-`NEED_DATA`, and sends the bytes of `data_to_send`. `sshprobe.wire.states` has the states and what each allows;
-docs/wire-states.md draws them.
+The caller takes events with `next_event` until that returns `NEED_DATA`, sends `outgoing`, and passes the data it
+receives to the next `next_event`. `sshprobe.wire.states` has the states and what each allows; docs/wire-states.md draws
+them. At most `byte_limit` bytes are held, so what a server sends decides neither our memory nor our time.
 
 An error of the server raises `RemoteProtocolError` from `next_event`, once, and the transport is CLOSED. An error in
 the server's KEXINIT is raised after its event, when the key exchange has started. A call that the state does not allow
@@ -32,13 +32,13 @@ from sshprobe.wire.events import (
     LineReceived,
     NewKeysReceived,
 )
+from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader, PlainPacketWriter
 from sshprobe.wire.handshake import Handshake
-from sshprobe.wire.identification import check_client_identification, parse_identification
+from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyPairs
 from sshprobe.wire.key_derivation import packet_reader, packet_writer
 from sshprobe.wire.limits import CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.packet_stream import PacketStream
 from sshprobe.wire.states import LINE_STATES, TRANSITIONS, WAITING_STATES, State
 from sshprobe.wire.suites import Suite
 
@@ -54,10 +54,10 @@ _BEFORE_SERVICE = (State.CLIENT_NEWKEYS, State.SERVICE)
 _GENERIC = (msg.DISCONNECT, msg.IGNORE, msg.UNIMPLEMENTED, msg.DEBUG)
 
 
-class ClientTransport(PacketStream):
+class ClientTransport:
     """One connection. `identification` is ours, without line end; it is the first thing to send.
 
-    `byte_limit`: bytes read at most. `key_pairs`: our key pairs, shared by the connections of a scan. Raises
+    `byte_limit`: bytes received at most. `key_pairs`: our key pairs, shared by the connections of a scan. Raises
     `LocalProtocolError` for an identification that servers refuse.
     """
 
@@ -65,8 +65,19 @@ class ClientTransport(PacketStream):
         self, identification: bytes, *, byte_limit: int = CONNECTION_BYTES, key_pairs: KeyPairs | None = None
     ) -> None:
         check_client_identification(identification)
-        super().__init__(identification, byte_limit)
         self.state = State.IDENTIFICATION
+        self.outgoing = identification + b"\r\n"
+        """Bytes to send. The caller who sends them sets this to b""."""
+        self._in = bytearray()
+        self._eof = False
+        self._byte_limit = byte_limit
+        self._room = byte_limit  # bytes that may still be received
+        self._overflow = False
+        self._lines = IdentificationReader()
+        self._reader: PacketReader = PlainPacketReader()
+        self._writer: PacketWriter = PlainPacketWriter()
+        self._received = 0  # sequence number of the next packet to read, modulo 2**32
+        self._sent = 0  # sequence number of the next packet to send, modulo 2**32
         self._packets = states.PACKETS  # the packets that each state allows
         self._handshake = Handshake(identification, key_pairs)
         self._first: bytes | None = None  # the first message of the key exchange, where that is sent later
@@ -169,8 +180,52 @@ class ClientTransport(PacketStream):
                 self._send(msg.Disconnect(msg.DISCONNECT_BY_APPLICATION, description).encode())
             self.state = TRANSITIONS[self.state][states.LEAVE]
 
-    def next_event(self) -> Event | type[NEED_DATA]:
-        """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` where the server breaks the protocol."""
+    # -- bytes -----------------------------------------------------------------------------------------------------
+
+    def receive_data(self, data: bytes) -> None:
+        """Add bytes from the network. Past the byte limit they are dropped, and `is_full` is true."""
+        size = len(data)
+        if size > self._room:
+            self._overflow = True
+            data, size = data[: self._room], self._room
+        self._room -= size
+        self._in += data
+
+    def receive_eof(self) -> None:
+        """Note that the server has closed its side."""
+        self._eof = True
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the server has sent more than the byte limit."""
+        return self._overflow
+
+    @property
+    def unread(self) -> bytes:
+        """Received bytes that have not been read as a line or packet."""
+        return bytes(self._in)
+
+    @property
+    def taken(self) -> int:
+        """Number of bytes that have been read as lines and packets."""
+        return self._byte_limit - self._room - len(self._in)
+
+    def _send(self, *payloads: bytes) -> None:
+        for payload in payloads:
+            self.outgoing += self._writer.write(payload, self._sent)
+            self._sent = (self._sent + 1) % 2**32
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def next_event(self, data: bytes | None = None) -> Event | type[NEED_DATA]:
+        """Return the next event, or `NEED_DATA`. Raises `RemoteProtocolError` where the server breaks the protocol.
+
+        `data`: bytes received since the last call, added first; b"" is the end of the stream.
+        """
+        if data:
+            self.receive_data(data)
+        elif data is not None:
+            self.receive_eof()
         while (state := self.state) not in WAITING_STATES:
             read = event = None
             try:
@@ -196,8 +251,6 @@ class ClientTransport(PacketStream):
                 self.state = TRANSITIONS[state][states.END_OF_STREAM]
                 return ConnectionClosed(bytes(self._in))
         return NEED_DATA
-
-    # -- lines and packets to events -----------------------------------------------------------------------------
 
     def _line_received(self, line: bytes) -> Event:
         if line[:4] != b"SSH-":

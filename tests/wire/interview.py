@@ -11,6 +11,7 @@ from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.states import State
 from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
+from tests.wire.playbook import take_outgoing
 
 E = TypeVar("E", bound=Event)
 Meddler = Callable[[bytes, ClientTransport], bytes]
@@ -35,7 +36,7 @@ async def interview(
         async with asyncio.timeout(30):
             while client.state is not State.CLOSED:
                 event = client.next_event()
-                data = client.data_to_send()
+                data = take_outgoing(client)
                 writer.write(meddler(data, client) if meddler else data)
                 if isinstance(event, Event):
                     events.append(event)
@@ -51,7 +52,7 @@ async def interview(
                     client.receive_data(data)
                 else:
                     client.receive_eof()
-            writer.write(client.data_to_send())
+            writer.write(take_outgoing(client))
             while await reader.read(65536):
                 pass
     finally:

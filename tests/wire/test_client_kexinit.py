@@ -12,7 +12,17 @@ from sshprobe.wire.events import HostKeyReceived, IdentificationReceived, KexIni
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
-from tests.wire.playbook import CLIENT, SUITE, ScriptedServer, kexinit, packet, relaxed, take_packet, text
+from tests.wire.playbook import (
+    CLIENT,
+    SUITE,
+    ScriptedServer,
+    kexinit,
+    packet,
+    relaxed,
+    take_outgoing,
+    take_packet,
+    text,
+)
 
 
 def agreed(**lists: Any) -> NegotiatedAlgorithms | None:
@@ -70,7 +80,7 @@ def proposing(server: ScriptedServer) -> ClientTransport:
 def test_the_exchange_goes_on_behind_both_kexinits(strict: bool) -> None:
     server = ScriptedServer(strict=strict)
     client = proposing(server)
-    sent = bytearray(client.data_to_send()).removeprefix(CLIENT + b"\r\n")
+    sent = bytearray(take_outgoing(client)).removeprefix(CLIENT + b"\r\n")
     server.client_kexinit = take_packet(sent)
     assert b"kex-strict-s" not in server.client_kexinit
     assert not sent  # the first message waits for the server's lists
@@ -78,7 +88,7 @@ def test_the_exchange_goes_on_behind_both_kexinits(strict: bool) -> None:
     assert isinstance(client.next_event(), KexInitReceived)
     assert client.negotiated == NegotiatedAlgorithms("curve25519-sha256", "ssh-ed25519", SUITE)
     client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE)
-    server.client_share = take_packet(bytearray(client.data_to_send()))[5:]
+    server.client_share = take_packet(bytearray(take_outgoing(client)))[5:]
     client.receive_data(packet(server.reply()))
     event = client.next_event()
     assert isinstance(event, HostKeyReceived)
@@ -92,10 +102,10 @@ def test_a_guess_is_right_where_it_is_what_we_named_first() -> None:
     client = proposing(server)
     client.receive_data(packet(server.kexinit) + packet(b"\x1e" + text(b"a guess")))
     assert isinstance(client.next_event(), KexInitReceived)
-    sent = bytearray(client.data_to_send()).removeprefix(CLIENT + b"\r\n")
+    sent = bytearray(take_outgoing(client)).removeprefix(CLIENT + b"\r\n")
     server.client_kexinit = take_packet(sent)
     client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=None)
-    server.client_share = take_packet(bytearray(client.data_to_send()))[5:]
+    server.client_share = take_packet(bytearray(take_outgoing(client)))[5:]
     client.receive_data(packet(server.reply()))
     assert isinstance(client.next_event(), HostKeyReceived)  # ed25519 is not our first host key: the guess was wrong
 
@@ -120,12 +130,12 @@ def test_our_kexinit_alone() -> None:
     client.receive_data(server.line + b"\r\n" + packet(server.kexinit))
     client.next_event(), client.next_event()
     client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=None, alone=True)
-    sent = bytearray(client.data_to_send()).removeprefix(CLIENT + b"\r\n")
+    sent = bytearray(take_outgoing(client)).removeprefix(CLIENT + b"\r\n")
     take_packet(sent)
     assert not sent
     for expected in (1, 0):
         client.continue_key_exchange()
-        assert bool(client.data_to_send()) == expected
+        assert bool(take_outgoing(client)) == expected
 
 
 def test_each_kexinit_has_a_cookie_of_its_own() -> None:

@@ -11,7 +11,7 @@ from sshprobe.wire.events import GroupReceived, HostKeyReceived
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.kex.groups import group
 from sshprobe.wire.transport import ClientTransport
-from tests.wire.playbook import CLIENT, kexinit, number, packet, take_packet, text, u32
+from tests.wire.playbook import CLIENT, kexinit, number, packet, take_outgoing, take_packet, text, u32
 
 LINE = b"SSH-2.0-paramiko_5.1.0"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -24,17 +24,17 @@ def host_key_of(kex: str, sizes: bytes, *, cookie: bytes = b"", bits: str = "gro
     digest = hashlib.sha256 if kex.endswith("sha256") else hashlib.sha1
     server = kexinit(kex_algorithms=kex.encode())
     client = ClientTransport(CLIENT)
-    client.data_to_send()
+    take_outgoing(client)
     client.receive_data(LINE + b"\r\n" + packet(server))
     client.next_event(), client.next_event()
     client.start_key_exchange(kex, "ssh-ed25519", suite=None, request=REQUEST)
-    sent = bytearray(client.data_to_send())
+    sent = bytearray(take_outgoing(client))
     ours, asked = take_packet(sent), take_packet(sent)
     assert asked == b"\x22" + u32(1024) + u32(1024) + u32(8192)
     p, g, y = group(bits), 2, 1 << 300
     client.receive_data(packet(b"\x1f" + number(p) + number(g)))
     assert isinstance(client.next_event(), GroupReceived)
-    e = int.from_bytes(take_packet(bytearray(client.data_to_send()))[5:], "big")
+    e = int.from_bytes(take_packet(bytearray(take_outgoing(client)))[5:], "big")
     f, k = pow(g, y, p), pow(e, y, p)
     ours = ours[:1] + cookie + ours[1 + len(cookie) :]
     numbers = b"".join(map(number, (p, g, e, f, k)))

@@ -44,7 +44,7 @@ from sshprobe.wire.suites import CIPHERS, MACS, Suite
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 from tests.installed import need
 from tests.wire.interview import interview, only
-from tests.wire.playbook import ScriptedServer, client_starts, number, opened, packet, take_packet, text
+from tests.wire.playbook import ScriptedServer, client_starts, number, opened, packet, take_outgoing, take_packet, text
 
 # asyncssh's side raises it; the filter of `AsyncSSHServer` does not outlive the test in which the server started.
 pytestmark = pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
@@ -182,7 +182,7 @@ async def test_old_request_form(stack: AsyncExitStack, monkeypatch: pytest.Monke
         refused.append(second[0])
         client.receive_data(packet(unimplemented(1)))
         assert client.next_event() is NEED_DATA
-        return packet(first) + client.data_to_send()
+        return packet(first) + take_outgoing(client)
 
     events = await interview(address(old), kex, "ssh-ed25519", meddler=meddler)
     assert refused == [34]

@@ -31,6 +31,7 @@ from tests.wire.playbook import (
     kexinit,
     number,
     packet,
+    take_outgoing,
     take_packet,
     text,
     u32,
@@ -91,7 +92,7 @@ class Connection:
         names += f",{STRICT.decode()}" if strict or self.broken else ""
         self.server.kexinit = kexinit(follows=bool(guess), kex_algorithms=names.encode())
         self.client = RecordingTransport(CLIENT)
-        self.sent = bytearray(self.client.data_to_send())
+        self.sent = bytearray(take_outgoing(self.client))
 
     def drain(self) -> str | None:
         """Take all events. Return the error that ends them."""
@@ -101,7 +102,7 @@ class Connection:
         except RemoteProtocolError as error:
             return str(error)
         finally:
-            self.sent += self.client.data_to_send()
+            self.sent += take_outgoing(self.client)
         return None
 
     def receive(self, data: bytes) -> str | None:
@@ -124,7 +125,7 @@ class Connection:
             client.request_authentication_methods(b"root")
         else:
             client.disconnect(b"bye")
-        self.sent += client.data_to_send()
+        self.sent += take_outgoing(client)
 
     def reply(self) -> bytes:
         """The payload of the server's reply, with a right signature but in a group exchange."""
@@ -369,7 +370,7 @@ def test_a_call_that_is_not_allowed_is_an_error(state: State, call: str) -> None
     with pytest.raises(LocalProtocolError, match=CALLS[call]):
         made.call(call)
     assert made.client.state is state
-    assert made.client.data_to_send() == b""
+    assert take_outgoing(made.client) == b""
 
 
 @pytest.mark.parametrize("error", ["a second NEWKEYS", "the server wants new keys before it answers"])

@@ -65,6 +65,7 @@ from tests.wire.playbook import (
     server_line,
     server_sends,
     splits,
+    take_outgoing,
     take_packet,
     text,
     u32,
@@ -628,7 +629,7 @@ def early(payload: bytes, kex: str = "curve25519-sha256", **arguments: Any) -> P
 def test_identification_lists_and_first_message_are_one_piece() -> None:
     client = ClientTransport(CLIENT)
     client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE, expected=KexInit.parse(kexinit()))
-    line, _, packets = client.data_to_send().partition(b"\r\n")
+    line, _, packets = take_outgoing(client).partition(b"\r\n")
     sent = bytearray(packets)
     ours = KexInit.parse(take_packet(sent))
     assert (line, take_packet(sent)[0], bytes(sent)) == (CLIENT, 30, b"")
@@ -930,7 +931,7 @@ def conversation(
             elif isinstance(event, HostKeyReceived) and client.can_encrypt:
                 client.request_authentication_methods(b"root")
         assert len(client._in) <= CONNECTION_BYTES
-    sent, numbers = bytearray(client.data_to_send().partition(b"\r\n")[2]), bytearray()
+    sent, numbers = bytearray(take_outgoing(client).partition(b"\r\n")[2]), bytearray()
     while sent:
         length = int.from_bytes(sent[:4], "big")
         numbers.append(sent[5])
