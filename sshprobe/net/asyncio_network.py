@@ -115,15 +115,17 @@ class AsyncioConnection:
         if self._link is not None and (self._timer is None or deadline < self._timer_at):
             self._plan(deadline)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, until: float | None = None) -> None:
         """Send a little, which has room in the kernel's buffer of a fresh connection."""
-        self._send(data, last=False)
+        self._send(data, until, last=False)
 
-    def send_last(self, data: bytes) -> None:
+    def send_last(self, data: bytes, until: float | None = None) -> None:
         """Send a little and close our side, both in one segment where the system can."""
-        self._send(data, last=True)
+        self._send(data, until, last=True)
 
-    def _send(self, data: bytes, *, last: bool) -> None:
+    def _send(self, data: bytes, until: float | None, *, last: bool) -> None:
+        if until is not None:
+            self.wait_until(until)
         if self._link is None:
             return
         try:

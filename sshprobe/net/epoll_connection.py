@@ -1,12 +1,18 @@
-"""One TCP connection of an `EpollNetwork`."""
+"""The TCP connections of an `EpollNetwork`, and the rounds in which they are served.
+
+A round does the same things together, because the processor's caches then hold what comes next: it reads from all
+connections that are ready, dispatches what came, first to those with the fewest events so far, and sends and dials at
+its end. Besides, each send wakes its receiver: on loopback, and on any busy machine, that takes the processor from us.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from operator import attrgetter
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.errors import connect_error, network_error, no_connection_in_time
@@ -19,34 +25,89 @@ READ = 16_384
 STEPS = 64
 """Events of a connection that are told apart when a round is sorted."""
 
+_step = attrgetter("step")
+
 _CONNECTING = frozenset({0, errno.EINPROGRESS})
 
 
-class Owner(Protocol):
-    """The parts of an `EpollNetwork` that its connections use."""
+class Rounds(ABC):
+    """The connections of an `EpollNetwork`, which are served in rounds."""
 
     time: Callable[[], float]
     """The clock of deadlines."""
-    due: float
-    """When the deadlines are looked at next."""
-    made: int
-    """How many connections are made, and not yet closed."""
-    last_made: Address | None
-    """The address to which a connection was made last."""
-    is_open: bool
-    in_round: bool
-    """Whether `to_send` and `to_dial` are worked off at the end of the round that is being served."""
-    to_send: list[EpollConnection]
-    to_dial: list[EpollConnection]
 
-    def add(self, number: int, connection: EpollConnection) -> None:
-        """Watch a socket."""
+    def __init__(self) -> None:
+        self.is_open = False
+        self.due = float("inf")
+        """When the deadlines are looked at next, by the clock of deadlines."""
+        self.last_made: Address | None = None
+        self.made = 0
+        """How many connections are made, and not yet closed."""
+        self.in_round = False
+        """Whether connections that send or dial put themselves into these lists instead of doing it at once."""
+        self.to_send: list[EpollConnection] = []
+        self.to_dial: list[EpollConnection] = []
+        self.connections: dict[int, EpollConnection] = {}
+        """Those that have a socket, by its number."""
 
-    def forget(self, number: int) -> None:
-        """Stop watching a socket that is closed next."""
+    @abstractmethod
+    def watch(self, number: int) -> None:
+        """Have the events of a socket reported, once each, until it is closed."""
 
+    @abstractmethod
     def due_at(self, deadline: float) -> None:
         """Look at the deadlines then and not as late as `due`."""
+
+    def serve(self, happened: list[tuple[int, int]]) -> None:
+        """Serve the sockets with these numbers, which have these events."""
+        # Nothing is dialled before the end of a round, so no descriptor that is closed in it is used again while there
+        # are events of its old connection. A connection that is made has room to send: POLLOUT then means nothing.
+        self.in_round = True
+        ready: list[EpollConnection] = []
+        find = self.connections.get
+        for number, events in happened:
+            connection = find(number)
+            if connection is not None and (events & POLL_READABLE or not connection.is_made):
+                try:
+                    connection.read(events)
+                except Exception as error:  # edge-triggered: the kernel reports the events of the others once
+                    connection.fail_internally(error)
+                else:
+                    ready.append(connection)
+        ready.sort(key=_step)
+        for connection in ready:
+            if connection.is_open:  # else another one's handler has closed it
+                try:
+                    connection.dispatch()
+                except Exception as error:
+                    connection.fail_internally(error)
+        self._end_round()
+
+    def expire(self, now: float) -> float:
+        """Tell the connections whose deadline has passed, and return the earliest deadline of the others."""
+        self.in_round = True
+        for connection in list(self.connections.values()):
+            if connection.is_open and connection.deadline <= now:
+                try:
+                    connection.on_deadline()
+                except Exception as error:
+                    connection.fail_internally(error)
+        self._end_round()
+        return min((connection.deadline for connection in self.connections.values()), default=float("inf"))
+
+    def _end_round(self) -> None:
+        """Send and dial what was put off."""
+        self.in_round = False
+        to_send, self.to_send = self.to_send, []
+        to_dial, self.to_dial = self.to_dial, []
+        if not self.is_open:
+            return  # closed in this round, and what was to be sent is sent
+        for connections, action in ((to_send, EpollConnection.send_now), (to_dial, EpollConnection.dial_now)):
+            for connection in connections:
+                try:
+                    action(connection)
+                except Exception as error:
+                    connection.fail_internally(error)
 
 
 class EpollConnection:
@@ -71,7 +132,7 @@ class EpollConnection:
         "timeout",
     )
 
-    def __init__(self, network: Owner, handler: Handler, address: Address, port: int) -> None:
+    def __init__(self, network: Rounds, handler: Handler, address: Address, port: int) -> None:
         self.handler = handler
         self.address = address
         self.port = port
@@ -112,8 +173,10 @@ class EpollConnection:
         if deadline < self._network.due:
             self._network.due_at(deadline)
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, until: float | None = None) -> None:
         """Send a little, which has room in the kernel's buffer of a fresh connection, at the end of this round."""
+        if until is not None:
+            self.wait_until(until)
         if self._unsent is not None:
             self._unsent += data
             return
@@ -123,10 +186,10 @@ class EpollConnection:
         else:
             self.act(EpollConnection.send_now)
 
-    def send_last(self, data: bytes) -> None:
+    def send_last(self, data: bytes, until: float | None = None) -> None:
         """Send a little and close our side, both in one segment where the system can, at the end of this round."""
         self._last = True
-        self.send(data)
+        self.send(data, until)
 
     def close(self) -> None:
         """Close at once, whatever is unread or the kernel has not sent. No event follows."""
@@ -137,8 +200,8 @@ class EpollConnection:
                     self.send_now()
             finally:
                 self._network.made -= self.is_made
-                self._network.forget(self._number)
-                self._socket.close()
+                del self._network.connections[self._number]
+                self._socket.close()  # which takes it out of the poll set
 
     def fail_internally(self, error: Exception) -> None:
         """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
@@ -212,11 +275,12 @@ class EpollConnection:
             return
         self._number = made.fileno()
         try:
-            self._network.add(self._number, self)
+            self._network.watch(self._number)
         except OSError as error:  # what a user may watch has a limit, too: epoll(7), max_user_watches
             made.close()
             self.handler.broken(network_error(error))
             return
+        self._network.connections[self._number] = self
         self.is_open = True
         self.wait_until(self._network.time() + self.timeout)
 

@@ -59,11 +59,11 @@ class Connection(Protocol):
     def wait_until(self, deadline: float) -> None:
         """Call `expired` at `deadline`, a time of the network's clock, unless it is changed before."""
 
-    def send(self, data: bytes) -> None:
-        """Send a little data, which has room in the send buffer of a fresh connection."""
+    def send(self, data: bytes, until: float | None = None) -> None:
+        """Send a little data, which has room in the send buffer of a fresh connection. `until`: see `wait_until`."""
 
-    def send_last(self, data: bytes) -> None:
-        """Send a little data and close our side, both in one segment where the system can."""
+    def send_last(self, data: bytes, until: float | None = None) -> None:
+        """Send a little data and close our side, both in one segment where possible. `until`: see `wait_until`."""
 
     def close(self) -> None:
         """Close at once, whatever is unread; what has to be sent is handed to the system. No event follows."""

@@ -217,14 +217,16 @@ class Driver:
             while True:
                 effect = answer(value)
                 if type(effect) is Exchange:
+                    deadline = effect.deadline
                     if effect.data:
-                        self._connection.send(effect.data)
+                        self._until = deadline
+                        self._connection.send(effect.data, deadline)
                     if self._eof:
                         self.received(b"")
-                    elif effect.deadline != self._until:
+                    elif deadline != self._until:
                         # Once for each deadline: the network may have extended it, once too.
-                        self._until = effect.deadline
-                        self._connection.wait_until(effect.deadline)
+                        self._until = deadline
+                        self._connection.wait_until(deadline)
                 else:
                     self._perform(effect)
                 if self._next is None:
@@ -258,11 +260,9 @@ class Driver:
             self._closed()
             return
         self._is_closing = True
-        self._connection.send_last(effect.data)
+        self._connection.send_last(effect.data, self._network.time() + effect.linger)
         if self._eof:
             self._closed()
-        else:
-            self._connection.wait_until(self._network.time() + effect.linger)
 
     def _closed(self, answer: bytes = b"") -> None:
         self._is_closing = False

@@ -158,8 +158,8 @@ class ListsProbe(Generic[R]):
             else:
                 self._cached = cached
                 self._is_closing = True
-                self._connection.send_last(self._lists.goodbye)
-                self._connection.wait_until(self._network.time() + self._lists.options.linger)
+                lists = self._lists
+                self._connection.send_last(lists.goodbye, self._network.time() + lists.options.linger)
         elif found is None:
             self._drive()
         elif found and self._waits is not KEXINIT:
