@@ -12,7 +12,7 @@ from sshprobe.grading.findings import findings_of, worst_first
 from sshprobe.grading.long_lists import shorten_lists
 from sshprobe.grading.offers import is_observed
 from sshprobe.grading.open_names import names_left_open
-from sshprobe.grading.partial import is_partial
+from sshprobe.grading.partial_grade import is_partial
 from sshprobe.grading.score import by_category, total
 from sshprobe.grading.users import answers_by_user
 from sshprobe.model.observation import Observation
