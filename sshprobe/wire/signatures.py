@@ -105,6 +105,6 @@ def _verify(key: HostKey, formats: frozenset[bytes], signature: bytes, data: byt
     name, raw = read_strings(signature, "signature", ("algorithm name", "signature"))
     if name not in formats:
         return False
-    from sshprobe.wire.schemes import verify_raw  # imports cryptography
+    from sshprobe.wire.signature_schemes import verify_raw  # imports cryptography
 
     return verify_raw(key.parameters, _RSA_DIGESTS.get(name, ""), raw, data)
