@@ -15,6 +15,7 @@ from typing import Any, cast
 from sshprobe.model.escape import escape_bytes
 from sshprobe.net import Address
 from sshprobe.net.clock import running_clock
+from sshprobe.net.errors import LOCAL
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.probe_options import ProbeOptions
@@ -70,8 +71,9 @@ async def authentication_methods(
     timeout: float,
     on_banner: Callable[[str], None],
 ) -> list[str] | None:
-    """Return the methods that `user` may use; None means that "none" logged us in. Raises `FallbackError`.
+    """Return the methods that `user` may use; None means that "none" logged us in.
 
+    Raises `FallbackError`, and `OSError` where this machine ran out of something.
     `on_banner` is called with the text that the server sends before login, if it sends one.
     """
     connector = _Connector(address)
@@ -117,6 +119,8 @@ async def authentication_methods(
                     options=options,
                 )
         except Exception as error:  # what a server sends may raise anything there
+            if isinstance(error, OSError) and error.errno in LOCAL:
+                raise
             words = f"more than {CONNECTION_BYTES} bytes" if connector.exceeded else type(error).__name__
             raise FallbackError(f"asyncssh could not ask: {words}") from None
     return None if list(methods) == ["none"] else list(methods)

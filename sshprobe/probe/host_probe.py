@@ -49,8 +49,9 @@ class HostProbe(HostState):
         except (ConnectionEnded, NetworkError) as error:
             self._status.failed(error.with_traceback(None))
         except Exception as error:  # a bug of ours must not pass as an answer of the host
-            log.exception("internal error while probing %s port %d", self.host, self.port)
             self._status.failed(error)
+            if not self._status.local:
+                log.exception("internal error while probing %s port %d", self.host, self.port)
         self._elapsed += clock() - started
         return self._known()
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Stage, Status
 from sshprobe.net import CLOSED, NetworkError
+from sshprobe.net.errors import LOCAL, network_error
 from sshprobe.probe.busy_words import says_busy
 from sshprobe.probe.conversation import IDENTIFICATION, ConnectionEnded, Conversation
 from sshprobe.probe.observation_builder import ObservationBuilder
@@ -53,6 +54,8 @@ class ProbeStatus:
 
     def failed(self, error: Exception) -> None:
         """Take `error` as the reason why the host gave no more."""
+        if isinstance(error, OSError) and error.errno in LOCAL:
+            error = network_error(error)  # to import a module that is needed now takes a descriptor, too
         self.local = isinstance(error, NetworkError) and error.failure == "local"
         self._bug = not isinstance(error, (ConnectionEnded, NetworkError))
         if isinstance(error, ConnectionEnded):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
+
+import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from tests.live.asking import ask
@@ -33,6 +37,18 @@ async def test_and_its_banner() -> None:
         observation = await ask(server)
     assert observation.authentication_methods == ["publickey", "password"]
     assert observation.authentication_banner == "Use\\x1b[2J only\\x0a"
+
+
+async def test_without_a_descriptor_it_is_this_machines_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def no_descriptor(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("sshprobe.probe.fallback._Connector.create_connection", no_descriptor)
+    async with AsyncSSHServer(ANCIENT) as server:
+        observation = await ask(server)
+        assert server.connections() == 1
+    assert observation.error == "this machine: too many open files"
+    assert (observation.warnings, observation.authentication_methods) == ([], None)
 
 
 async def test_nothing_is_offered_that_could_be_a_bomb() -> None:

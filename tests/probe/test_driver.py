@@ -113,6 +113,25 @@ async def test_a_resource_error_is_not_the_hosts(network: Network, monkeypatch: 
     assert asked.resource_error is None
 
 
+async def test_a_module_that_cannot_be_read_now_is_not_a_bug(
+    network: Network, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some are imported when a host first needs them, which takes a descriptor."""
+
+    def no_descriptor(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "ecdh.py")
+
+    async with AsyncSSHServer("hardened") as server:
+        asked = probe(server.port, depth="keys")
+        with monkeypatch.context() as patch:
+            patch.setattr("sshprobe.wire.transport.ClientTransport.start_key_exchange", no_descriptor)
+            found = await driven(network, asked)
+        assert (found.status, found.error) == ("partial", "this machine: too many open files")
+        assert asked.resource_error == found.error
+        assert not caplog.records
+        assert (await driven(network, asked)).status == "ok"
+
+
 async def test_nobody_there(network: Network) -> None:
     with socket.socket() as unused:
         unused.bind((HERE.ip, 0))
