@@ -19,7 +19,7 @@ from sshprobe.net.errors import LOCAL
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.probe_options import ProbeOptions
-from sshprobe.probe.progress import Progress
+from sshprobe.probe.probe_progress import ProbeProgress
 from sshprobe.wire.limits import CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 
@@ -34,7 +34,11 @@ class FallbackError(Exception):
 
 
 async def ask_asyncssh(
-    kexinit: KexInit, options: ProbeOptions, connections: Connections, facts: ObservationBuilder, progress: Progress
+    kexinit: KexInit,
+    options: ProbeOptions,
+    connections: Connections,
+    facts: ObservationBuilder,
+    progress: ProbeProgress,
 ) -> None:
     """Ask for the authentication methods of the first user, and keep the answer in `facts` and `progress`."""
     user = options.auth_users[0]

@@ -19,8 +19,8 @@ from sshprobe.probe.effects import ProbeGenerator, RunAsync
 from sshprobe.probe.host_state import HostState, log
 from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange
 from sshprobe.probe.plan_cache import next_exchange
+from sshprobe.probe.probe_progress import NARROW, ExchangePlan
 from sshprobe.probe.probe_status import classify_missing_identification
-from sshprobe.probe.progress import NARROW, ExchangePlan
 from sshprobe.probe.trace import describe_exchange, traced
 from sshprobe.wire.messages import KexInit
 

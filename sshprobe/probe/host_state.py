@@ -15,8 +15,8 @@ from sshprobe.probe.observations import with_facts
 from sshprobe.probe.plan import is_optional, unanswered
 from sshprobe.probe.plan_cache import next_exchange
 from sshprobe.probe.probe_options import ProbeOptions
+from sshprobe.probe.probe_progress import ExchangePlan, ProbeProgress
 from sshprobe.probe.probe_status import ProbeStatus
-from sshprobe.probe.progress import ExchangePlan, Progress
 from sshprobe.probe.trace import host_trace
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.kex.exchange import KeyPairs
@@ -49,7 +49,7 @@ class HostState:
         self._options = options
         self._wanted = options.wanted
         self._elapsed = 0.0
-        self._progress = Progress()
+        self._progress = ProbeProgress()
         self._planned: ExchangePlan | None = None  # what comes next, if the lists are those of the first connection
         self._status = ProbeStatus()
         self._trace = host_trace(host, port)

@@ -19,7 +19,7 @@ from sshprobe.algorithms import lookup
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
 from sshprobe.probe.merged_name_list import MergedNameList
-from sshprobe.probe.progress import ExchangePlan
+from sshprobe.probe.probe_progress import ExchangePlan
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import GroupReceived, HostKeyReceived

@@ -9,7 +9,7 @@ import msgspec
 from sshprobe.model import timestamps
 from sshprobe.model.observation import Depth, Observation, Status, UserAuthentication
 from sshprobe.probe.observation_builder import ObservationBuilder
-from sshprobe.probe.progress import Progress, Wanted
+from sshprobe.probe.probe_progress import ProbeProgress, Wanted
 
 _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
@@ -31,7 +31,7 @@ def unprobed(target: str, host: str, port: int, depth: Depth, status: Status, er
     )
 
 
-def with_facts(bare: Observation, facts: ObservationBuilder, progress: Progress, wanted: Wanted) -> Observation:
+def with_facts(bare: Observation, facts: ObservationBuilder, progress: ProbeProgress, wanted: Wanted) -> Observation:
     """Return `bare` (target, status, times) with all facts. Later changes of `facts` do not reach it."""
     asked = facts.kexinit is not None
     first = wanted.users[0]

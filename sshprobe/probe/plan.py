@@ -34,14 +34,14 @@ from functools import lru_cache
 
 import msgspec
 
-from sshprobe.probe.progress import (
+from sshprobe.probe.probe_progress import (
     ATTEMPTS,
     CARRYING,
     LARGE,
     NARROW,
     WIDE,
     ExchangePlan,
-    Progress,
+    ProbeProgress,
     Wanted,
     is_foreign,
 )
@@ -99,7 +99,7 @@ def _offer(kex_algorithms: tuple[bytes, ...], server_host_key_algorithms: tuple[
     return Offer(families, groups, carriers, encrypting, encrypts=bool(plain or groups))
 
 
-def pending_families(offered: Offer, progress: Progress) -> list[str]:
+def pending_families(offered: Offer, progress: ProbeProgress) -> list[str]:
     """Return the host keys that are offered, not seen yet, and not given up."""
     return [
         family
@@ -108,7 +108,7 @@ def pending_families(offered: Offer, progress: Progress) -> list[str]:
     ]
 
 
-def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | None:
+def unanswered(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> str | None:
     """Return in words what is wanted and was not answered when nothing more is asked; None if all was."""
     words = [
         f"no {'proof of the ' if family in progress.unproven else ''}{family} host key: {reason}"
@@ -125,7 +125,7 @@ def unanswered(server: KexInit, progress: Progress, wanted: Wanted) -> str | Non
     return "; ".join(words) or None
 
 
-def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> ExchangePlan | None:
+def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> ExchangePlan | None:
     """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
     if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):
         return None
@@ -172,23 +172,23 @@ def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> Exchan
     )
 
 
-def _carrying(progress: Progress) -> GroupExchangeRequest:
+def _carrying(progress: ProbeProgress) -> GroupExchangeRequest:
     """Return what to ask where a group is there for a host key alone: what was not refused yet."""
     return next((request for request in CARRYING if request not in progress.refused), CARRYING[-1])
 
 
-def is_optional(exchange: ExchangePlan, progress: Progress) -> bool:
+def is_optional(exchange: ExchangePlan, progress: ProbeProgress) -> bool:
     """Return whether a `NARROW` request is all that `exchange` is for: a record is whole without its answer."""
     return exchange.request == NARROW and exchange.family in progress.answered
 
 
-def _suite(server: KexInit, progress: Progress) -> Suite | None:
+def _suite(server: KexInit, progress: ProbeProgress) -> Suite | None:
     """Return what to go on encrypted with: on a second try, another cipher and MAC."""
     suite = choose_suite(server)
     return choose_suite(server, other_than=suite) if progress.authentication_attempts else suite
 
 
-def _user(progress: Progress, wanted: Wanted, offered: Offer, pending: list[str]) -> str | None:
+def _user(progress: ProbeProgress, wanted: Wanted, offered: Offer, pending: list[str]) -> str | None:
     """Return whose methods come next; those after the first only with a host key."""
     if not wanted.authentication or not offered.encrypts:
         return None
@@ -200,7 +200,7 @@ def _user(progress: Progress, wanted: Wanted, offered: Offer, pending: list[str]
     return None
 
 
-def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> tuple[Method, GroupExchangeRequest] | None:
+def _group(groups: list[Method], progress: ProbeProgress, wanted: Wanted) -> tuple[Method, GroupExchangeRequest] | None:
     """Return what to ask next for the sake of a group, worth a connection of its own or not."""
     if not wanted.group_exchange:
         return None
@@ -215,17 +215,17 @@ def _group(groups: list[Method], progress: Progress, wanted: Wanted) -> tuple[Me
     return None
 
 
-def _worth_a_connection(request: GroupExchangeRequest, progress: Progress) -> bool:
+def _worth_a_connection(request: GroupExchangeRequest, progress: ProbeProgress) -> bool:
     """Return whether no other group-exchange method has answered a request like this."""
     return not progress.outcomes(request)
 
 
-def _carrier(offered: Mapping[str, list[str]], progress: Progress) -> str:
+def _carrier(offered: Mapping[str, list[str]], progress: ProbeProgress) -> str:
     """Return a host key to ask for although it is known, because an exchange needs one: one that worked."""
     return next((family for family in offered if family in progress.answered), next(iter(offered)))
 
 
-def _pair(methods: list[Method], names: list[str], progress: Progress) -> tuple[Method, str]:
+def _pair(methods: list[Method], names: list[str], progress: ProbeProgress) -> tuple[Method, str]:
     """Return the pair of method and name that differs most from those that failed; the first pair if none has."""
     failed = [(METHODS[kex], name) for kex, name in progress.tried if name in names]
     if not failed:
@@ -241,7 +241,9 @@ def _pair(methods: list[Method], names: list[str], progress: Progress) -> tuple[
     return min(((method, name) for name in names for method in methods), key=likeness)
 
 
-def negotiated_exchange(agreed: NegotiatedAlgorithms | None, progress: Progress, wanted: Wanted) -> ExchangePlan | None:
+def negotiated_exchange(
+    agreed: NegotiatedAlgorithms | None, progress: ProbeProgress, wanted: Wanted
+) -> ExchangePlan | None:
     """Return what is asked where both sides have sent all they speak, and `agreed`; None: nothing that is wanted."""
     if agreed is None:
         return None
@@ -262,7 +264,7 @@ def negotiated_exchange(agreed: NegotiatedAlgorithms | None, progress: Progress,
     )
 
 
-def authentication_needs_fallback(server: KexInit, progress: Progress, wanted: Wanted) -> bool:
+def authentication_needs_fallback(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> bool:
     """True if the methods are still wanted and we cannot speak the server's ciphers or exchanges ourselves."""
     if not wanted.authentication or progress.authentication != "open":
         return False

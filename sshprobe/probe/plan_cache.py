@@ -12,7 +12,7 @@ from functools import lru_cache
 from operator import attrgetter
 
 from sshprobe.probe import plan
-from sshprobe.probe.progress import Answer, ExchangePlan, Progress, Wanted
+from sshprobe.probe.probe_progress import Answer, ExchangePlan, ProbeProgress, Wanted
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 
 PLANS_KEPT = 64
@@ -21,7 +21,7 @@ PLANS_KEPT = 64
 _lists = attrgetter(*NAME_LISTS)
 
 
-def next_exchange(server: KexInit, progress: Progress, wanted: Wanted) -> ExchangePlan | None:
+def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> ExchangePlan | None:
     """Return what `plan.next_exchange` returns."""
     if progress.troubled:
         return plan.next_exchange(server, progress, wanted)
@@ -61,7 +61,7 @@ def _planned(
     authentication: Answer,
     further: tuple[str, ...],
 ) -> ExchangePlan | None:
-    progress = Progress(
+    progress = ProbeProgress(
         answered=set(answered),
         groups=dict.fromkeys(groups, "answered"),
         narrow_groups=dict.fromkeys(narrow_groups, "answered"),

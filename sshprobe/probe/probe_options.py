@@ -7,7 +7,7 @@ from functools import cache
 import msgspec
 
 from sshprobe.model.observation import Depth
-from sshprobe.probe.progress import Wanted
+from sshprobe.probe.probe_progress import Wanted
 
 DEFAULT_AUTH_USERS = ("root", "nobody")
 """Both exist on every Unix. An OpenSSH that has no user of a name, or bars it, charges more for it (`connections`)."""

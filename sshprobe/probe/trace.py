@@ -26,7 +26,7 @@ from sshprobe.probe.effects import (
     ProbeGenerator,
     RunAsync,
 )
-from sshprobe.probe.progress import ExchangePlan
+from sshprobe.probe.probe_progress import ExchangePlan
 from sshprobe.wire import messages as msg
 from sshprobe.wire.events import Event, HostKeyReceived, IdentificationReceived, LineReceived
 from sshprobe.wire.kex.exchange import KeyPairs

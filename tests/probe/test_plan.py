@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sshprobe.probe.plan import next_exchange, offer, unanswered
-from sshprobe.probe.progress import CARRYING, LARGE, ExchangePlan, Progress, Wanted
+from sshprobe.probe.probe_progress import CARRYING, LARGE, ExchangePlan, ProbeProgress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import NAME_LISTS, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -31,7 +31,7 @@ def captured(path: Path) -> KexInit:
 
 def answer_all(server: KexInit, wanted: Wanted, *, refuses_groups: bool = False) -> list[ExchangePlan]:
     """Run the plan against a server that answers everything, or hangs up on group-exchange requests."""
-    progress, exchanges = Progress(), []
+    progress, exchanges = ProbeProgress(), []
     while (exchange := next_exchange(server, progress, wanted)) is not None:
         exchanges.append(exchange)
         assert len(exchanges) <= 20
@@ -86,7 +86,7 @@ def test_a_failed_key_is_tried_another_way_and_then_left() -> None:
     server = kexinit(
         kex_algorithms=["curve25519-sha256", "ecdh-sha2-nistp256"], server_host_key_algorithms=["ssh-ed25519"]
     )
-    progress, tried = Progress(), []
+    progress, tried = ProbeProgress(), []
     while (exchange := next_exchange(server, progress, FULL)) is not None:
         tried.append(exchange.kex)
         progress.failed(exchange, "reset")
@@ -104,7 +104,7 @@ def test_methods_are_not_asked_by_an_exchange_that_does_not_encrypt() -> None:
         compression_algorithms_client_to_server=["none"],
         compression_algorithms_server_to_client=["none"],
     )
-    progress, tried = Progress(), []
+    progress, tried = ProbeProgress(), []
     while (exchange := next_exchange(server, progress, FULL)) is not None:
         tried.append((exchange.kex, exchange.user))
         if exchange.kex == "curve25519-sha256":
@@ -122,7 +122,7 @@ def test_methods_are_not_asked_by_an_exchange_that_does_not_encrypt() -> None:
 
 def test_lists_alone_ask_nothing() -> None:
     nothing = Wanted(host_keys=False, group_exchange=False, authentication=False)
-    assert next_exchange(captured(CAPTURES[0]), Progress(), nothing) is None
+    assert next_exchange(captured(CAPTURES[0]), ProbeProgress(), nothing) is None
 
 
 def test_gss_null_host_key_is_no_host_key() -> None:
@@ -137,7 +137,7 @@ def test_names_that_cannot_be_sent_back_are_not_asked_for() -> None:
 
 def test_a_record_names_a_few_of_the_host_keys_that_were_not_shown() -> None:
     server = kexinit(server_host_key_algorithms=[f"made-up-{number}" for number in range(2048)])
-    words = unanswered(server, Progress(), Wanted(host_keys=True, group_exchange=False, authentication=False))
+    words = unanswered(server, ProbeProgress(), Wanted(host_keys=True, group_exchange=False, authentication=False))
     assert words is not None
     assert words.startswith("no made-up-0 host key; no made-up-1 host key; ")
     assert words.endswith("no made-up-7 host key; nor 2,040 more host keys")
@@ -185,7 +185,7 @@ def test_whatever_happens_it_ends(
         compression_algorithms_client_to_server=["none"],
         compression_algorithms_server_to_client=["none"],
     )
-    progress, made = Progress(), 0
+    progress, made = ProbeProgress(), 0
     while (exchange := next_exchange(server, progress, wanted)) is not None:
         made += 1
         # Two attempts a key, two refused groups, two for the methods, and the further sizes of a group once each.

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.probe import plan, plan_cache
-from sshprobe.probe.progress import Progress, Wanted
+from sshprobe.probe.probe_progress import ProbeProgress, Wanted
 from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.suites import CIPHERS, MACS
@@ -51,7 +51,7 @@ OUTCOMES = st.tuples(
 def test_a_remembered_plan_is_the_plan(
     server: KexInit, wanted: Wanted, maybe_openssh: bool, outcomes: list[tuple[str, int | None, bool]]
 ) -> None:
-    progress = Progress(maybe_openssh=maybe_openssh)
+    progress = ProbeProgress(maybe_openssh=maybe_openssh)
     for outcome, bits, faulty in outcomes:
         exchange = plan.next_exchange(server, progress, wanted)
         assert plan_cache.next_exchange(server, progress, wanted) == exchange
@@ -76,5 +76,5 @@ def test_a_remembered_plan_is_the_plan(
 def test_what_is_remembered_is_bounded() -> None:
     server = kexinit(kex_algorithms=["curve25519-sha256"], server_host_key_algorithms=["ssh-ed25519"])
     for number in range(3 * plan_cache.PLANS_KEPT):
-        plan_cache.next_exchange(server, Progress(answered={f"key {number}"}), FULL)
+        plan_cache.next_exchange(server, ProbeProgress(answered={f"key {number}"}), FULL)
     assert len(plan_cache._plans(plan_cache._lists(server), FULL)) <= plan_cache.PLANS_KEPT

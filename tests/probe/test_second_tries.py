@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.probe.plan import next_exchange
-from sshprobe.probe.progress import CARRYING, LARGE, WIDE, ExchangePlan, Progress, Wanted
+from sshprobe.probe.probe_progress import CARRYING, LARGE, WIDE, ExchangePlan, ProbeProgress, Wanted
 from sshprobe.wire.suites import Suite, choose_suite
 from tests.probe.test_plan import kexinit
 
@@ -15,7 +15,7 @@ def is_large(exchange: ExchangePlan) -> bool:
     return exchange.request == LARGE
 
 
-def ask(progress: Progress, **lists: list[str]) -> ExchangePlan:
+def ask(progress: ProbeProgress, **lists: list[str]) -> ExchangePlan:
     exchange = next_exchange(kexinit(**lists), progress, FULL)
     assert exchange is not None
     return exchange
@@ -26,7 +26,7 @@ def test_the_second_try_has_another_group_or_curve_and_another_name() -> None:
         "kex_algorithms": ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256"],
         "server_host_key_algorithms": ["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"],
     }
-    progress = Progress()
+    progress = ProbeProgress()
     first = ask(progress, **lists)
     progress.failed(first, "closed")
     second = ask(progress, **lists)
@@ -39,14 +39,14 @@ def test_what_cannot_be_verified_stays_the_last_resort() -> None:
         "kex_algorithms": ["sntrup761x25519-sha512", "curve25519-sha256"],
         "server_host_key_algorithms": ["rsa-sha2-256", "rsa-sha2-512"],
     }
-    progress = Progress()
+    progress = ProbeProgress()
     progress.failed(ask(progress, **lists), "closed")
     assert ask(progress, **lists).kex == "curve25519-sha256"
 
 
 def test_a_refused_group_is_asked_for_once_more_with_2048_bits() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["ssh-ed25519"]}
-    progress = Progress()
+    progress = ProbeProgress()
     first = ask(progress, **lists)
     progress.failed(first, "closed")
     second = ask(progress, **lists)
@@ -71,7 +71,7 @@ def test_a_refused_group_is_asked_for_once_more_with_2048_bits() -> None:
 def test_a_key_that_only_rides_on_a_group_exchange_is_asked_for_with_2048_bits_too() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["ssh-ed25519"]}
     keys = Wanted(host_keys=True, group_exchange=False, authentication=False)
-    progress = Progress()
+    progress = ProbeProgress()
     sizes = []
     while (exchange := next_exchange(kexinit(**lists), progress, keys)) is not None:
         sizes.append(exchange.request)
@@ -81,7 +81,7 @@ def test_a_key_that_only_rides_on_a_group_exchange_is_asked_for_with_2048_bits_t
 
 def test_the_size_that_was_granted_carries_the_next_key_too() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["rsa-sha2-256", "ssh-ed25519"]}
-    progress, sizes = Progress(maybe_openssh=False), []
+    progress, sizes = ProbeProgress(maybe_openssh=False), []
     while (exchange := next_exchange(kexinit(**lists), progress, FULL)) is not None:
         sizes.append((exchange.family, exchange.request))
         if exchange.request not in CARRYING[2:]:
@@ -100,7 +100,7 @@ def test_the_larger_group_is_asked_for_with_another_key() -> None:
         "kex_algorithms": ["curve25519-sha256", GEX],
         "server_host_key_algorithms": ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256"],
     }
-    progress = Progress()
+    progress = ProbeProgress()
     progress.shown(ask(progress, **lists), True)
     progress.authentication = "answered"
     first = ask(progress, **lists)
@@ -112,7 +112,7 @@ def test_the_larger_group_is_asked_for_with_another_key() -> None:
 
 def test_a_certificate_that_is_missing_is_no_refusal_of_the_group() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["x509v3-ssh-rsa", "ssh-rsa"]}
-    progress, asked = Progress(), []
+    progress, asked = ProbeProgress(), []
     while (exchange := next_exchange(kexinit(**lists), progress, FULL)) is not None:
         asked.append((exchange.family, exchange.group_exchange))
         if exchange.family == "x509v3-ssh-rsa":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.probe.plan import next_exchange, unanswered
-from sshprobe.probe.progress import LARGE, NARROW, WIDE, ExchangePlan, Progress, Wanted
+from sshprobe.probe.probe_progress import LARGE, NARROW, WIDE, ExchangePlan, ProbeProgress, Wanted
 from sshprobe.wire.messages import KexInit
 from tests.probe.test_plan import kexinit
 
@@ -27,9 +27,9 @@ def lists(keys: int, *kex: str) -> KexInit:
 
 def asked(
     server: KexInit, *, openssh: bool, refuses: tuple[object, ...] = (), bits: int = 2048, wanted: Wanted = FULL
-) -> tuple[list[ExchangePlan], Progress]:
+) -> tuple[list[ExchangePlan], ProbeProgress]:
     """Run the plan against a server that hangs up on the requests that it `refuses`."""
-    progress, exchanges = Progress(maybe_openssh=openssh), []
+    progress, exchanges = ProbeProgress(maybe_openssh=openssh), []
     while (exchange := next_exchange(server, progress, wanted)) is not None:
         exchanges.append(exchange)
         assert len(exchanges) <= 10
@@ -115,7 +115,7 @@ def test_a_server_of_group_exchanges_alone_has_each_request_noted_and_names_both
 
 
 def test_a_user_of_whom_nothing_came_is_asked_about_once_more_where_a_connection_is_made_anyway() -> None:
-    server, progress = lists(4, "curve25519-sha256"), Progress()
+    server, progress = lists(4, "curve25519-sha256"), ProbeProgress()
     users = []
     while (exchange := next_exchange(server, progress, FULL)) is not None:
         progress.answered.add(exchange.family)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.probe.progress import CARRYING
+from sshprobe.probe.probe_progress import CARRYING
 from tests.reports.conftest import StartDevice
 from tests.reports.test_who_goes_first import both_drivers, epoll, scan
 

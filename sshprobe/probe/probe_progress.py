@@ -56,7 +56,7 @@ class ExchangePlan(msgspec.Struct, frozen=True):
 Answer = Literal["open", "answered", "failed"]
 
 
-class Progress(msgspec.Struct):
+class ProbeProgress(msgspec.Struct):
     """What has been asked of one host so far, and what came of it."""
 
     answered: set[str] = set()
