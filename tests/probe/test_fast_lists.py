@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import select
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sshprobe.cli.fail_on import reached
+from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import NetworkError, parse_ip
 from sshprobe.net.errors import Failure
+from sshprobe.probe.effects import ProbeGenerator
 from sshprobe.probe.fast_lists import PIECES, FastLists, Host
 from sshprobe.probe.greetings import Greeting, split_greeting
+from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.profiles import load_profile
 from sshprobe.scan.results import ResultEncoder
@@ -222,6 +225,22 @@ def test_a_driver_that_takes_over_keeps_the_deadlines() -> None:
     fast, usual = run_unhurried(durations())
     assert abs(fast - usual) < 200
     assert 1400 < fast < 2000
+
+
+async def test_a_bug_in_a_second_try_costs_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, tries = HostProbe.effects, []
+
+    def effects(self: HostProbe, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
+        tries.append(self.host)
+        if tries == [SECOND, SECOND]:
+            raise RuntimeError("of ours")
+        return usual(self, clock)
+
+    monkeypatch.setattr(HostProbe, "effects", effects)
+    async with server(FIRST, [MODERN], stays=True) as one, server(SECOND, []) as other:
+        found = await scanned([Target(FIRST, FIRST, one), Target(SECOND, SECOND, other)])
+    assert [b'"status":"ok"' in line for line, _ in found] == [True, False]
+    assert b"internal error: RuntimeError" in found[1][0]
 
 
 async def test_the_time_for_a_host_is_the_time_for_all_of_it() -> None:
