@@ -43,7 +43,7 @@ async def test_without_a_descriptor_it_is_this_machines_trouble(monkeypatch: pyt
     async def no_descriptor(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("sshprobe.probe.fallback._Connector.create_connection", no_descriptor)
+    monkeypatch.setattr("sshprobe.probe.asyncssh_fallback._Connector.create_connection", no_descriptor)
     async with AsyncSSHServer(ANCIENT) as server:
         observation = await ask(server)
         assert server.connections() == 1

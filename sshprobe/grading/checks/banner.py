@@ -19,7 +19,7 @@ SHOWN = 200
 """Characters of a banner that a finding repeats: the record has it."""
 
 LONGEST_BANNER = 4096
-"""Bytes of a banner that go into a record (`sshprobe.probe.facts`)."""
+"""Bytes of a banner that go into a record (`sshprobe.probe`)."""
 
 
 NO_BANNER = FindingType(
