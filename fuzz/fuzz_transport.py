@@ -25,7 +25,7 @@ from sshprobe.wire.codec import byte, mpint, name_list, string, uint32
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import Event, HostKeyReceived, KexInitReceived
 from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader, PlainPacketWriter
-from sshprobe.wire.key_derivation import Secrets
+from sshprobe.wire.kex.exchange import Secrets
 from sshprobe.wire.limits import CONNECTION_BYTES, IDENTIFICATION_LINE, PACKET_LENGTH
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.states import State

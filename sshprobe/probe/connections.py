@@ -46,7 +46,7 @@ count the last one a little longer than it is open."""
 class Connections:
     """Opens and counts connections to the first of `addresses` that takes one. `status` keeps how far they get.
 
-    Call for each connection, in this order: `pace`, `open`, `answered` when the server identified itself,
+    Call for each connection, in this order: `open`, `answered` when the server identified itself,
     `names_a_user` before a user is named, `ended`.
     """
 
@@ -123,11 +123,12 @@ class Connections:
         if self._charges_for_users:
             self._charged_until += USER_CHARGE - CHARGE
 
-    def open(self) -> ProbeGenerator[Conversation]:
-        """Connect to the address that answered before, or to the first that does now.
+    def open(self, *, names_a_user: bool) -> ProbeGenerator[Conversation]:
+        """Connect to the address that answered before, or to the first that does now, at the pace of `pace`.
 
         Raises `NetworkError`, or `ConnectionEnded`.
         """
+        yield from self.pace(names_a_user=names_a_user)
         options = self._options
         candidates = self.addresses
         failure: NetworkError | None = None

@@ -60,9 +60,8 @@ class HostProbe(HostState):
         connections, planned = self._connections, self._planned
         if self._trace is not None:
             self._trace.log(describe_exchange(planned))
-        yield from connections.pace(names_a_user=planned is not None and planned.suite is not None)
         early = planned if connections.start_early else None
-        conversation = yield from connections.open()
+        conversation = yield from connections.open(names_a_user=planned is not None and planned.suite is not None)
         exchange: ExchangePlan | None = None
         trouble: ConnectionEnded | None = None
         try:

@@ -6,10 +6,10 @@ Start reading at `sshprobe.wire.transport`. Each module is one concept of RFC 42
     handshake       one key exchange                        authentication  one "none" request
     kex/            the key exchange methods                codec           the data types
     messages        payloads as values                      identification  the first line, and lines before it
-    framing         packets before NEWKEYS                  ciphers         packets after NEWKEYS
-    client_kexinit  our KEXINIT, and negotiation            key_derivation  from the shared secret to keys
-    suites          ciphers and MACs to choose from         host_keys       public key blobs
-    certificates    OpenSSH certificates                    public_keys     contents of keys and certificates
-    schemes         RSA, DSA, ECDSA, EdDSA                  signatures      signature blobs
-    events          what the server did                     limits, errors  what is refused
+    framing         packets before NEWKEYS                  ciphers         packets after NEWKEYS, and their keys
+    client_kexinit  our KEXINIT, and negotiation            suites          ciphers and MACs to choose from
+    host_keys       public key blobs                        public_keys     contents of keys and certificates
+    certificates    OpenSSH certificates                    signatures      signature blobs
+    schemes         RSA, DSA, ECDSA, EdDSA                  events          what the server did
+    limits, errors  what is refused
 """

@@ -1,4 +1,4 @@
-"""Packets after NEWKEYS: ciphers and MACs, enough to read one answer from any server in use.
+"""Packets after NEWKEYS: keys, ciphers and MACs, enough to read one answer from any server in use.
 
 Four framings (RFC 4253 section 6, RFC 5647, OpenSSH PROTOCOL 1.5 and PROTOCOL.chacha20poly1305):
 
@@ -26,9 +26,45 @@ from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.framing import UINT32, PacketReader, PacketWriter, bad_length, packet, packet_lengths, strip_padding
-from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, MacSpec
+from sshprobe.wire.kex.exchange import HASHES, Secrets
+from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys, MacSpec, Suite
 
 BAD_MAC = "a packet with a wrong MAC"
+
+
+def packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
+    """Return the reader of the server's packets after its NEWKEYS."""
+    cipher, mac = suite.encryption_server_to_client, suite.mac_server_to_client
+    return make_packet_reader(cipher, mac, _direction_keys(cipher, mac, secrets, b"B", b"D", b"F"))
+
+
+def packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
+    """Return the writer of our packets after our NEWKEYS."""
+    cipher, mac = suite.encryption_client_to_server, suite.mac_client_to_server
+    return make_packet_writer(cipher, mac, _direction_keys(cipher, mac, secrets, b"A", b"C", b"E"))
+
+
+def _direction_keys(cipher: str, mac: str, secrets: Secrets, iv: bytes, key: bytes, mac_key: bytes) -> DirectionKeys:
+    """Derive the keys that `cipher` and `mac` need, each with its letter (RFC 4253 section 7.2)."""
+    spec = CIPHERS[cipher]
+    return DirectionKeys(
+        _derive(secrets, iv, spec.iv),
+        _derive(secrets, key, spec.key),
+        b"" if spec.aead else _derive(secrets, mac_key, MACS[mac].key),
+    )
+
+
+def _derive(secrets: Secrets, letter: bytes, size: int) -> bytes:
+    """Return `size` bytes of key for a letter of the section's list, b"A" to b"F"."""
+    if not size:
+        return b""
+    # We never re-key, so the hash of the only exchange is the session identifier too.
+    digest = HASHES[secrets.hash_name]
+    prefix = secrets.secret + secrets.exchange_hash
+    key = digest(prefix + letter + secrets.exchange_hash).digest()
+    while len(key) < size:
+        key += digest(prefix + key).digest()
+    return key[:size]
 
 
 def make_packet_reader(cipher: str, mac: str, keys: DirectionKeys) -> PacketReader:

@@ -30,9 +30,8 @@ from sshprobe.wire.host_keys import (
     parse_host_key,
     parse_unknown_host_key,
 )
-from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, KeyPairs, Reply
+from sshprobe.wire.kex.exchange import HASHES, GroupExchangeRequest, KeyExchange, KeyPairs, Reply, Secrets
 from sshprobe.wire.kex.methods import METHODS, new_key_exchange
-from sshprobe.wire.key_derivation import HASHES, Secrets
 from sshprobe.wire.messages import KEX_ECDH_REPLY, STRICT_KEX_SERVER, KexInit
 from sshprobe.wire.public_keys import HostKey
 from sshprobe.wire.signatures import verify
@@ -58,6 +57,8 @@ class Handshake:
         self.server_identification = b""
         self.strict = False
         """Whether this is a strict key exchange (draft-ietf-sshm-strict-kex). We always offer it."""
+        self.outcome = ""
+        """What both KEXINITs lead to, a transition of `State.AGREED`, once both are known."""
         self.breach = ""
         """The error in the server's KEXINIT, for people; "" if there is none."""
         self.keys: tuple[Suite, Secrets] | None = None
@@ -106,22 +107,24 @@ class Handshake:
         self.run = new_key_exchange(method, request, self._key_pairs)
         self.method, self._host_key_algorithm, self._suite = method, host_key_algorithm, suite
         self._expected = expected
-        if self._proposed:
-            return None
-        self._client_kexinit = narrow_kexinit(server, method, host_key_algorithm, suite)
-        return self._client_kexinit
+        kexinit = None
+        if not self._proposed:
+            kexinit = self._client_kexinit = narrow_kexinit(server, method, host_key_algorithm, suite)
+        if self._server is not None:
+            self.outcome = self._agree(self._server)
+        return kexinit
 
     def read_kexinit(self, payload: bytes, *, is_first: bool) -> KexInit:
         """Read the server's KEXINIT. `is_first`: it was the first packet. Raises `RemoteProtocolError` if malformed."""
-        self._server = KexInit.parse(payload)
+        server = self._server = KexInit.parse(payload)
         self._server_kexinit = payload
         self._is_first = is_first
-        return self._server
+        if self.method:
+            self.outcome = self._agree(server)
+        return server
 
-    def outcome(self) -> str:
-        """Return what both KEXINITs lead to, a transition of `State.AGREED`."""
-        server = self._server
-        assert server is not None  # the state says so
+    def _agree(self, server: KexInit) -> str:
+        """Return what both KEXINITs lead to."""
         self.strict = not STRICT_KEX_SERVER.isdisjoint(server.kex_algorithms)
         if self.strict and not self._is_first:
             self.breach = "something came before KEXINIT under strict key exchange"

@@ -19,6 +19,7 @@ from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KEX_DH_GEX_INIT, KEX_DH_GEX_REQUEST, KEX_DH_GEX_REQUEST_OLD, KEXDH_INIT
 
 _INIT, _GEX_INIT = byte(KEXDH_INIT), byte(KEX_DH_GEX_INIT)
+_GEX_REQUEST, _GEX_REQUEST_OLD = byte(KEX_DH_GEX_REQUEST), byte(KEX_DH_GEX_REQUEST_OLD)
 _REPLY = ("K_S", "f", "signature")
 _SIZES = struct.Struct(">III")  # min, n, max
 
@@ -88,7 +89,7 @@ class FixedGroupExchange(KeyExchange):
     """A fixed group: 30 e, 31 K_S f signature."""
 
     def __init__(self, name: str, hash_name: str, group_name: str) -> None:
-        super().__init__(name, hash_name)
+        self.name, self.exchange_hash = name, hash_name
         self._shares = _Shares(group(group_name), GENERATOR)
 
     def start(self) -> bytes:
@@ -107,7 +108,7 @@ class GroupExchange(KeyExchange):
     """
 
     def __init__(self, name: str, hash_name: str, request: GroupExchangeRequest) -> None:
-        super().__init__(name, hash_name)
+        self.name, self.exchange_hash = name, hash_name
         self._request = request
         self._old = False
         self._shares: _Shares | None = None
@@ -116,7 +117,7 @@ class GroupExchange(KeyExchange):
 
     def start(self) -> bytes:
         """Return KEX_DH_GEX_REQUEST, or its old form."""
-        return byte(KEX_DH_GEX_REQUEST_OLD if self._old else KEX_DH_GEX_REQUEST) + self._sizes()
+        return (_GEX_REQUEST_OLD if self._old else _GEX_REQUEST) + self._sizes()
 
     def start_again(self) -> bytes:
         """Return KEX_DH_GEX_REQUEST_OLD."""

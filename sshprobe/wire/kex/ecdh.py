@@ -21,8 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from sshprobe.wire.codec import byte, mpint, read_strings, string
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.kex.exchange import Curve, KeyExchange, KeyPairs, Reply
-from sshprobe.wire.key_derivation import HASHES
+from sshprobe.wire.kex.exchange import HASHES, Curve, KeyExchange, KeyPairs, Reply
 from sshprobe.wire.messages import KEX_ECDH_INIT
 
 _REPLY = ("K_S", "Q_S", "signature")
@@ -120,7 +119,7 @@ class CurveExchange(KeyExchange):
     """An exchange of one string each way. `detail`: "x25519", "mlkem768+nistp256", "sntrup761+x25519"."""
 
     def __init__(self, name: str, hash_name: str, detail: str, key_pairs: KeyPairs) -> None:
-        super().__init__(name, hash_name)
+        self.name, self.exchange_hash = name, hash_name
         kem, _, curve = detail.rpartition("+")
         if curve not in key_pairs:
             key_pairs[curve] = _key_pair(curve)

@@ -12,11 +12,21 @@ Sessions carry no secret, so the cheapest parameters are good enough: short expo
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import msgspec
+
+HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
+    "sha1": hashlib.sha1,
+    "sha224": hashlib.sha224,
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+}
+"""Constructors of the hashes of key exchange methods. They take half as long as `hashlib.new`."""
 
 
 class ChosenGroup(msgspec.Struct, frozen=True):
@@ -45,13 +55,23 @@ class Reply(msgspec.Struct, frozen=True):
     """K, encoded as mpint or string as the method demands; None if we cannot compute it."""
 
 
+class Secrets(msgspec.Struct, frozen=True):
+    """The result of a key exchange: K in the encoding that is hashed, H, and the name of the hash."""
+
+    hash_name: str
+    secret: bytes
+    exchange_hash: bytes
+
+    def __repr__(self) -> str:
+        return f"Secrets({self.hash_name!r})"
+
+
 class KeyExchange(ABC):
     """One run of one method."""
 
-    def __init__(self, name: str, hash_name: str) -> None:
-        self.name = name
-        self.exchange_hash = hash_name
-        """The hash of the exchange hash and of key derivation, as hashlib names it."""
+    name: str
+    exchange_hash: str
+    """The hash of the exchange hash and of key derivation, as hashlib names it."""
 
     @abstractmethod
     def start(self) -> bytes:
