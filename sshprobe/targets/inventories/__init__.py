@@ -15,7 +15,7 @@ from contextlib import closing
 from typing import IO
 
 from sshprobe.model.errors import InputError
-from sshprobe.targets.inventories import grepable, json_values, known_hosts, lists, scan_lists, ssh_config, tables
+from sshprobe.targets.inventories import grepable, json_values, known_hosts, scan_lists, ssh_config, tables
 from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.inventories.ssh_config_lines import looks_like_config
 from sshprobe.targets.specification import Spec, is_unspecified
@@ -32,7 +32,7 @@ _READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
     "ansible": json_values.read_ansible,
     "ssh-config": ssh_config.read_config,
     "known-hosts": known_hosts.read_known_hosts,
-    "list": lists.read,
+    "list": scan_lists.read_list,
 }
 
 FORMATS: Sequence[str] = tuple(_READERS)
@@ -83,9 +83,9 @@ def read_inventory(
     """
     with closing(Source.open(name, stdin, ports)) as source:
         reader = _READERS[format_] if format_ is not None else _detect(source.head())
-        if reader in (lists.read, json_values.read_ansible) and _is_ansible_source(source.head()):
+        if reader in (scan_lists.read_list, json_values.read_ansible) and _is_ansible_source(source.head()):
             raise InputError(f"is an Ansible inventory in INI or YAML; {_ANSIBLE_WAY}", source=source.name)
-        if format_ is None and reader is lists.read:
+        if format_ is None and reader is scan_lists.read_list:
             _refuse_unread(source)
         empty = True
         try:
@@ -128,12 +128,12 @@ def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
     if tables.header_of(lines) is not None:
         return tables.refuse_table
     if any(pattern.match(line) for pattern, _ in _UNREAD for line in lines):
-        return lists.read
+        return scan_lists.read_list
     if looks_like_config(lines):
         return ssh_config.read_config
     if known_hosts.is_known_hosts(lines):
         return known_hosts.read_known_hosts
-    return lists.read
+    return scan_lists.read_list
 
 
 def _scanner(lines: list[str]) -> Callable[[Source], Iterator[Spec]]:

@@ -1,16 +1,29 @@
-"""The line formats of scanners: `masscan -oL`, and what rustscan writes with `--greppable`."""
+"""The line formats of scanners: `masscan -oL`, `rustscan --greppable`, and plain lists, which many others write."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
 
-from sshprobe.targets.inventories import grepable, json_values, lists, nmap, tables
+from sshprobe.targets.inventories import grepable, json_values, nmap, tables
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
-from sshprobe.targets.specification import Spec
+from sshprobe.targets.sources import refuse_header, refuse_nothing
+from sshprobe.targets.specification import Spec, parse_specification
 
 _MASSCAN_LINE = re.compile(r"(open|closed|banner) (tcp|udp|sctp|icmp|oproto) \S+ \S+")
 _RUSTSCAN_LINE = re.compile(r"(\S+) -> \[\s*(\d+(?:\s*,\s*\d+)*)?\s*\]")
+
+
+def read_list(source: Source) -> Iterator[Spec]:
+    """Yield the targets of a list as a file of targets has it, one a line: zmap, subfinder, naabu and others."""
+    is_first = True
+    for number, line in source.lines():
+        text = line.partition("#")[0].strip()
+        if is_first:
+            is_first = False
+            refuse_header(text, source.name, number)
+        refuse_nothing(text, source.name, number)
+        yield parse_specification(text, source=source.name, line=number)
 
 
 def is_masscan(lines: Sequence[str]) -> bool:
@@ -68,7 +81,7 @@ def read_zmap(source: Source) -> Iterator[Spec]:
     elif tables.is_zmap(_head_lines(source)):
         yield from tables.read_zmap(source)
     else:
-        yield from lists.read(source)
+        yield from read_list(source)
 
 
 def is_rustscan(lines: Sequence[str]) -> bool:
