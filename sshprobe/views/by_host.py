@@ -9,8 +9,7 @@ import msgspec
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding
-from sshprobe.views.host import letter, place_of, software
-from sshprobe.views.host_names import name_beside
+from sshprobe.views.host import letter, name_beside, place_of, software
 
 
 class HostFindings(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""One host as people want to see it: its software, its grade, and findings that belong together."""
+"""One host as people want to see it: its names, software and grade, and findings that belong together."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ from typing import Protocol
 from sshprobe.model.observation import Identification, endpoint
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding, Grade
+
+
+class Place(Protocol):
+    """A host: an observation, a record, a row."""
+
+    @property
+    def target(self) -> str:
+        """What the user named."""
+
+    @property
+    def host(self) -> str:
+        """A name or an address."""
+
+    @property
+    def port(self) -> int:
+        """A port."""
 
 
 class Graded(Protocol):
@@ -26,6 +42,11 @@ class Graded(Protocol):
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
+
+_OF_ADDRESSES = re.compile(
+    r"(?=[^.]*\.)[\d.*-]+(/\d+)?(:\d+)?|(?=[^:]*:[^:]*:)\[?[0-9A-Fa-f:.]+(%[^]]*)?]?(/\d+)?(:\d+)?"
+)
+"""Addresses, networks and ranges, which are not names of a host."""
 
 
 @lru_cache(maxsize=256)  # many hosts have the same
@@ -67,3 +88,22 @@ def says_the_same(finding: Finding) -> tuple[str, ...]:
 def place_of(record: HostRecord) -> str:
     """Return "address:port", as summaries name hosts, or "name:port" if no address was found."""
     return endpoint(record.address or record.host, record.port)
+
+
+def alias_of(host: Place) -> str | None:
+    """Return the further name of a host, as it stands in the record, or None."""
+    target = host.target
+    if target == host.host or target.lower().removesuffix(".") in ("", host.host, endpoint(host.host, host.port)):
+        return None
+    return None if _OF_ADDRESSES.fullmatch(target) else target
+
+
+def name_beside(record: HostRecord) -> str | None:
+    """Return the name to show beside the address that answered: its further name, or its host name."""
+    name = record.host if record.address is not None and record.address != record.host else None
+    return alias_of(record) or name
+
+
+def with_alias(place: str, alias: str | None) -> str:
+    """Return a place with its further name in brackets."""
+    return place if alias is None else f"{place} ({alias})"

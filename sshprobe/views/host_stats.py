@@ -7,7 +7,7 @@ one process to another, so that the line is not decoded. It holds ids and no Eng
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sshprobe.model.observation import Observation, Status
 from sshprobe.model.records import HostRecord
@@ -68,22 +68,6 @@ class HostStats(NamedTuple):
     """Subjects of its findings across the fleet that count, each once."""
     one_user: bool = False
     """Whether authentication methods were seen for the first user alone."""
-
-
-class Place(Protocol):
-    """A host: an observation, a record, a row."""
-
-    @property
-    def target(self) -> str:
-        """What the user named."""
-
-    @property
-    def host(self) -> str:
-        """A name or an address."""
-
-    @property
-    def port(self) -> int:
-        """A port."""
 
 
 def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostStats:

@@ -19,7 +19,7 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import finding_details
-from sshprobe.render.text.labels import finding_label
+from sshprobe.render.text.phrases import finding_label
 from sshprobe.render.text.terminal import Terminal, printable
 from sshprobe.views.fleet import SHOWN, SHOWN_VERBOSE, FleetBuilder
 from sshprobe.views.host_stats import subject_of

@@ -14,7 +14,7 @@ from sshprobe.views.by_algorithm import AlgorithmBuilder
 from sshprobe.views.by_host import HostBuilder
 from sshprobe.views.by_key import KeyBuilder
 from sshprobe.views.fixes import Plan
-from sshprobe.views.host_names import alias_of, name_beside
+from sshprobe.views.host import alias_of, name_beside
 from tests.render.test_text import render
 from tests.sample_records import CLEAN, WANTING, captured, failed, finding, judged
 

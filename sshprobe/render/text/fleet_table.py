@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.render.text.fleet_phrases import key_sentences, waiver_sentences
-from sshprobe.render.text.labels import finding_label
-from sshprobe.render.text.phrases import compliance, count, names, outcome, seconds, status
+from sshprobe.render.text.phrases import compliance, count, finding_label, names, outcome, seconds, status
 from sshprobe.render.text.table_layout import cut, lay_out
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fleet import SHOWN_VERBOSE, FleetRow, FleetView
-from sshprobe.views.host import letter
-from sshprobe.views.host_names import alias_of
+from sshprobe.views.host import alias_of, letter
 from sshprobe.views.host_stats import HostStats, VerdictStats, status_matters
 
 _NOT_WORDS = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}

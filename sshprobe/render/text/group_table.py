@@ -12,7 +12,7 @@ from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.by_algorithm import AlgorithmView
 from sshprobe.views.by_host import HostView
 from sshprobe.views.by_key import KeyView
-from sshprobe.views.host_names import with_alias
+from sshprobe.views.host import with_alias
 
 _SHOWN = 3
 

@@ -13,8 +13,7 @@ from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.render.text.host_details import finding_details, observation_details, verdict_details
 from sshprobe.render.text.phrases import compliance, count, methods_seen_for, names, outcome, seconds, status
 from sshprobe.render.text.terminal import Terminal, printable
-from sshprobe.views.host import alike, letter, software
-from sshprobe.views.host_names import alias_of, with_alias
+from sshprobe.views.host import alias_of, alike, letter, software, with_alias
 from sshprobe.views.host_stats import record_stats, status_matters
 
 CATEGORY_WORDS = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from sshprobe.model.finding_table import LABELS
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Category, Verdict
-from sshprobe.views.host_stats import HostStats, VerdictStats
+from sshprobe.views.host_stats import HostStats, Subject, VerdictStats
 
 
 def methods_seen_for(record: HostRecord) -> str:
@@ -72,3 +73,9 @@ def seconds(milliseconds: float) -> str:
     """Return a duration for people: "0.4 s", "75 s"."""
     value = milliseconds / 1000
     return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
+
+
+def finding_label(subject: Subject) -> str:
+    """Return what a subject of findings is called: an algorithm, "Terrapin", "small moduli"."""
+    id = subject.finding_id
+    return subject.algorithm or LABELS.get(id) or id.partition(".")[2].replace("_", " ")
