@@ -18,7 +18,8 @@ from typing import Any
 from sshprobe.net.addresses import Address
 from sshprobe.net.asyncio_link import Link
 from sshprobe.net.clock import Clock, Timer, Timers, running_clock
-from sshprobe.net.errors import connect_error, network_error, no_connection_in_time
+from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.local_firewall import REJECTED, is_rejected_here
 from sshprobe.net.network import Handler, TimerHandle, fail_internally
 from sshprobe.platform import MORE_COMES
 
@@ -31,6 +32,7 @@ class AsyncioNetwork:
 
     def __init__(self) -> None:
         self.last_made: Address | None = None
+        self.rejected = 0
         self.clock: Clock
         self.time: Callable[[], float] = time.monotonic
         self.connections: set[AsyncioConnection] = set()
@@ -162,8 +164,12 @@ class AsyncioConnection:
 
     def not_made(self, error: OSError) -> None:
         """The connection could not be made."""
+        failure = connect_error(error, self.address)
+        if self._link is not None and is_rejected_here(self._link.socket):
+            self._network.rejected += 1
+            failure = NetworkError("unreachable", REJECTED)
         self.close()
-        self.call(self.handler.broken, connect_error(error, self.address))
+        self.call(self.handler.broken, failure)
 
     def is_at(self, link: Link) -> bool:
         """Whether `link` is not that of an earlier connection."""

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from operator import attrgetter
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.errors import connect_error, network_error, no_connection_in_time
+from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
+from sshprobe.net.local_firewall import REJECTED, is_rejected_here
 from sshprobe.net.network import Handler, fail_internally
 from sshprobe.platform import MORE_COMES, POLL_FAILED, POLL_READABLE, POLL_TO_THE_END, STREAM_NONBLOCKING
 
@@ -41,6 +42,7 @@ class Rounds(ABC):
         self.due = float("inf")
         """When the deadlines are looked at next, by the clock of deadlines."""
         self.last_made: Address | None = None
+        self.rejected = 0
         self.made = 0
         """How many connections are made, and not yet closed."""
         self.in_round = False
@@ -230,8 +232,12 @@ class EpollConnection:
             if events & POLL_FAILED:
                 code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
+                    error = connect_error(OSError(code, os.strerror(code)), self.address)
+                    if is_rejected_here(self._socket):
+                        self._network.rejected += 1
+                        error = NetworkError("unreachable", REJECTED)
                     self.close()
-                    self.handler.broken(connect_error(OSError(code, os.strerror(code)), self.address))
+                    self.handler.broken(error)
                     return
                 came = self._read_now()
             self.is_made = True

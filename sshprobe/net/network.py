@@ -88,6 +88,8 @@ class Network(Protocol):
     """The same clock, once the network is open."""
     last_made: Address | None
     """The address to which a connection was made last."""
+    rejected: int
+    """How many connects a firewall of this machine rejected (`sshprobe.net.local_firewall`)."""
 
     def open(self) -> None:
         """Begin. Raises `OSError` where a descriptor is needed and none is left."""

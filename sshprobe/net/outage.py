@@ -2,7 +2,9 @@
 
 An unroutable target, a dead host and a lost network give the same errors. What tells them apart are witnesses: hosts
 that answered before. The network is lost while the path to one of them is gone: its route, the link of its interface,
-or its gateway. A neighbour that does not answer ARP is a dead host, so only gateways count.
+or its gateway. A neighbour that does not answer ARP is a dead host, so only gateways count. A firewall of this machine
+leaves the path as it is. Where it stopped something of ours, a datagram towards the witnesses, which their gateway
+drops, finds out whether it stops all.
 
 A witness stands for its path, an interface and a gateway, so a VPN and a local network have one each.
 """
@@ -14,6 +16,7 @@ from typing import Protocol
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock
+from sshprobe.net.local_firewall import unsent_retransmissions
 from sshprobe.net.routes import NO_PATH, Path, look_for_gateway, path_to
 
 MAX_WITNESSES = 8
@@ -25,6 +28,9 @@ SOUGHT_SECONDS = 1.0
 SETTLE_SECONDS = 5.0
 """Seconds for which a path that has moved counts as gone: a VPN that reconnects is back by then, and another network
 that took its place is accepted."""
+
+ASK_SECONDS = 1.0
+"""Seconds between two datagrams."""
 
 FRESH_SECONDS = 0.05
 """Seconds for which a check counts for jobs that began before it. A lost network fails new connections at once."""
@@ -41,19 +47,21 @@ class Watched(Protocol):
     time: Callable[[], float]
     clock: Clock
     last_made: Address | None
+    rejected: int
 
 
 class OutageMonitor:
     """Watches the network of one scan.
 
-    `read_path` and `seek` are those of `sshprobe.net.routes`.
+    `read_path` and `seek` are those of `sshprobe.net.routes`, `count_unsent` that of `sshprobe.net.local_firewall`.
     """
 
     def __init__(
         self,
         network: Watched,
         read_path: Callable[[Address], Path] = path_to,
-        seek: Callable[[Address], None] = look_for_gateway,
+        seek: Callable[[Address], bool] = look_for_gateway,
+        count_unsent: Callable[[], int] = unsent_retransmissions,
     ) -> None:
         self.is_lost = False
         """Whether the network was lost when it was checked last."""
@@ -64,6 +72,15 @@ class OutageMonitor:
         self._network = network
         self._read_path = read_path
         self._seek = seek
+        self._count_unsent = count_unsent
+        self._stopped_here = (network.rejected, count_unsent())
+        """How often a firewall of this machine may have stopped something."""
+        self._suspects: set[Key] = set()  # it may have stopped all on these paths since a datagram was sent there
+        self._blocked: set[Key] = set()  # it did
+        self._heeds_firewall = True
+        self._to_ask: dict[Key, Address] = {}  # paths on which a datagram is to be sent
+        self._asked: dict[Key, float] = {}  # when it was
+        self._asked_at = float("-inf")
         self._witnesses: dict[Key, Address] = {}
         self._known: Address | None = None  # the last `last_made` that was looked at
         self._sought: dict[Key, float] = {}  # since when the gateway of a path is looked for
@@ -76,9 +93,11 @@ class OutageMonitor:
         self.checks += 1
         self._checked = now
         self._add_witness()
+        self._look_at_firewall()
         was_lost = self.is_lost
         gone = [self._is_gone(key, witness, now) for key, witness in list(self._witnesses.items())]
-        self.is_lost = any(gone)
+        self._ask(now)
+        self.is_lost = any(gone) or bool(self._blocked)
         self._sought = {key: since for key, since in self._sought.items() if key in self._witnesses}
         stopped_at = self._network.clock.stopped_at
         if self.is_lost or was_lost or stopped_at != self._stopped_at:
@@ -88,7 +107,9 @@ class OutageMonitor:
 
     def disturbed(self, checks: int) -> bool:
         """Return whether there was an outage, or a stop of this process, since `checks` had this value."""
-        if checks == self.checks or self._network.time() - self._checked > FRESH_SECONDS:
+        now = self._network.time()
+        is_news = self._network.rejected != self._stopped_here[0] and now - self._asked_at >= ASK_SECONDS
+        if checks == self.checks or is_news or now - self._checked > FRESH_SECONDS:
             self.check()
         # A gateway that is looked for may be lost: to start one job anew for nothing costs less than to blame its host.
         return self._disturbed_at > checks or bool(self._sought)
@@ -99,7 +120,29 @@ class OutageMonitor:
         self._witnesses = {key: each for key, each in self._witnesses.items() if not self._is_gone(key, each, now)}
         self._sought.clear()
         self._moved.clear()
+        self._heeds_firewall = not self._blocked  # it may let TCP pass and no datagram: this is asked once only
+        self._blocked.clear()
         self.is_lost = False
+
+    def _look_at_firewall(self) -> None:
+        stopped_here = (self._network.rejected, self._count_unsent())
+        if stopped_here != self._stopped_here and self._heeds_firewall:
+            self._suspects |= self._witnesses.keys()
+        self._stopped_here = stopped_here
+
+    def _ask(self, now: float) -> None:
+        """Send one datagram, on the path that has waited longest."""
+        self._suspects &= self._to_ask.keys()
+        self._blocked &= self._witnesses.keys()
+        if self._to_ask and now - self._asked_at >= ASK_SECONDS:
+            key = min(self._to_ask, key=lambda key: self._asked.get(key, 0.0))
+            self._asked_at = self._asked[key] = now
+            self._suspects.discard(key)
+            if self._seek(self._to_ask[key]) and self._heeds_firewall:
+                self._blocked.add(key)
+            else:
+                self._blocked.discard(key)
+        self._to_ask.clear()
 
     def _add_witness(self) -> None:
         address = self._network.last_made
@@ -132,10 +175,12 @@ class OutageMonitor:
         self._moved.pop(key, None)
         if path.gateway_state in ("unknown", "reached"):
             self._sought.pop(key, None)
+            if path.gateway and (key in self._suspects or key in self._blocked):
+                self._to_ask[key] = witness
             return False
         since = self._sought.setdefault(key, now)
         if path.gateway_state == "failed":
-            self._seek(witness)  # nobody else does while nothing is dialled
+            self._to_ask[key] = witness  # nobody else looks for it while nothing is dialled
             return True
         # Behind a failure it is looked for again and again.
         return self.is_lost or now - since >= SOUGHT_SECONDS

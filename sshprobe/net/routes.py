@@ -58,8 +58,14 @@ def path_to(address: Address) -> Path:
     return _path_by_udp(address)
 
 
-def look_for_gateway(address: Address) -> None:
-    """Make the kernel look for the gateway towards `address`: by a datagram that the gateway drops (TTL 1)."""
+def look_for_gateway(address: Address) -> bool:
+    """Make the kernel look for the gateway towards `address`, and return whether a firewall of this machine objects.
+
+    By an empty datagram that the gateway drops (TTL 1). Nothing is sent where no gateway is known on the way: it would
+    reach the address.
+    """
+    if not path_to(address).gateway:
+        return False
     is_6 = address.family == socket.AF_INET6
     try:
         with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
@@ -70,8 +76,9 @@ def look_for_gateway(address: Address) -> None:
                 probe.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 1)
             probe.connect(address.socket_address(DISCARD_PORT))
             probe.send(b"")
-    except OSError:
-        pass  # it is looked for again
+    except OSError as error:
+        return error.errno == errno.EPERM  # netfilter dropped or rejected it; EACCES is a route that prohibits
+    return False
 
 
 def _path_by_udp(address: Address) -> Path:

@@ -31,9 +31,16 @@ class World:
         self.paths: dict[Address, Path] = {FAR: BY_GATEWAY, NEAR: ON_LINK, VPN: BY_VPN}
         self.read = 0
         self.sought: list[Address] = []
+        self.rejected = 0
+        self.unsent = 0
+        self.blocked: set[Address] = set()
         self.clock = Clock(lambda: self.now)
         self.time = self.clock.time
-        self.monitor = OutageMonitor(self, self.path, self.sought.append)
+        self.monitor = OutageMonitor(self, self.path, self.seek, lambda: self.unsent)
+
+    def seek(self, address: Address) -> bool:
+        self.sought.append(address)
+        return address in self.blocked
 
     def path(self, address: Address) -> Path:
         self.read += 1
@@ -129,6 +136,67 @@ def test_a_gateway_that_is_looked_for_has_a_second_to_answer(world: World) -> No
     assert not world.monitor.check()
     world.after(SOUGHT_SECONDS)
     assert world.monitor.check()
+
+
+def test_a_firewall_here_that_stops_all_is_an_outage_until_it_lets_a_datagram_pass(world: World) -> None:
+    world.answers(FAR)
+    started = world.monitor.checks
+    world.blocked.add(FAR)
+    world.after(1)
+    assert not world.monitor.check()
+    assert world.sought == [], "nothing is sent before it stopped something"
+    world.rejected += 1
+    assert world.disturbed()
+    assert world.monitor.is_lost
+    world.blocked.clear()
+    world.after(0.5)
+    assert world.monitor.check(), "one datagram a second"
+    assert world.sought == [FAR]
+    world.after(0.5)
+    assert not world.monitor.check()
+    assert world.sought == [FAR, FAR]
+    assert world.monitor.disturbed(started)
+    world.after(10)
+    assert not world.monitor.check()
+    assert world.sought == [FAR, FAR]
+
+
+def test_a_firewall_here_that_drops_shows_in_what_could_not_be_sent_again(world: World) -> None:
+    world.answers(FAR)
+    world.blocked.add(FAR)
+    world.unsent += 1
+    world.after(1)
+    assert world.monitor.check()
+
+
+def test_a_firewall_here_that_stops_one_network_is_no_outage(world: World) -> None:
+    world.answers(FAR)
+    for _ in range(15):
+        world.rejected += 1
+        world.unsent += 1
+        assert not world.disturbed()
+        world.after(0.1)
+        assert not world.disturbed()
+    assert world.sought == [FAR, FAR], "one datagram a second"
+
+
+def test_no_datagram_is_sent_to_a_witness_without_a_gateway(world: World) -> None:
+    world.answers(NEAR, VPN)
+    world.rejected += 1
+    world.after(1)
+    assert not world.disturbed()
+    assert world.sought == []
+
+
+def test_a_firewall_here_that_lets_no_datagram_pass_is_waited_for_once(world: World) -> None:
+    world.answers(FAR)
+    world.blocked.add(FAR)
+    world.rejected += 1
+    assert world.disturbed()
+    world.monitor.give_up()
+    world.after(2)
+    world.rejected += 1
+    assert not world.disturbed()
 
 
 def test_a_vpn_that_goes_is_an_outage_although_the_rest_works(world: World) -> None:

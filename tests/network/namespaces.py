@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
+PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+ENVIRONMENT = {**os.environ, "PATH": PATH, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
 TOOLS = ("unshare", "nsenter", "ip")
 
 SERVERS = """
@@ -52,12 +53,23 @@ class Namespace:
 
     def ip(self, words: str) -> None:
         """Run ip(8) inside."""
-        subprocess.run(self.command("ip", *words.split()), check=True, capture_output=True)
+        subprocess.run(self.command("ip", *words.split()), check=True, capture_output=True, env=ENVIRONMENT)
+
+    def nft(self, words: str) -> None:
+        """Run nft(8) inside; skip the test where it is not installed or the kernel has no netfilter."""
+        if shutil.which("nft", path=PATH) is None:
+            pytest.skip("needs nft (package nftables)")
+        subprocess.run(self.command("nft", words), check=True, capture_output=True, env=ENVIRONMENT)
 
     def python(self, code: str) -> str:
         """Run a program of Python inside, and return its output."""
         command = self.command(sys.executable, "-c", code)
         return subprocess.run(command, check=True, capture_output=True, text=True, env=ENVIRONMENT).stdout
+
+    def start(self, code: str) -> subprocess.Popen[bytes]:
+        """Start a program of Python inside, with pipes."""
+        command = self.command(sys.executable, "-c", code)
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT)
 
 
 class Network:
@@ -101,7 +113,7 @@ def _namespace(command: list[str]) -> Iterator[Namespace]:
 @contextmanager
 def two_namespaces() -> Iterator[Network]:
     """Make them; skip the test where that cannot be."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    missing = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
     if missing:
         pytest.skip(f"needs {', '.join(missing)} (packages util-linux, iproute2)")
     with ExitStack() as stack:

@@ -87,7 +87,7 @@ OUTAGES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
         [("scanner", "link set va up"), ("scanner", "route add default via 10.8.0.1")],
     ),
     "the cable is out": ([("router", "link set vb down")], [("router", "link set vb up")]),
-    "a local firewall": (
+    "a prohibit route": (
         [("scanner", "route add prohibit 10.9.0.0/24")],
         [("scanner", "route del prohibit 10.9.0.0/24")],
     ),
@@ -120,6 +120,48 @@ async def test_no_host_pays_for_an_outage_of_three_seconds(network: Network, nam
     )
     assert found == {"ok": 126}
     assert [words.partition(":")[0] for words in messages if LOST in words] == [LOST]
+
+
+FIREWALL = "add table inet t; add chain inet t o {{ type filter hook output priority 0; }}; add rule inet t o {}"
+REJECTED = "a firewall of this machine rejects it"
+
+
+@pytest.mark.parametrize(
+    ("rule", "depth"),
+    [(rule, depth) for rule in ("reject", "reject with icmpx admin-prohibited", "drop") for depth in ("lists", "keys")]
+    if WHOLE
+    else [("reject", "lists")],
+)
+async def test_no_host_pays_for_a_local_firewall_of_three_seconds(network: Network, rule: str, depth: str) -> None:
+    network.scanner.nft("list ruleset")
+    port = network.serve(0.3)
+    found, messages = await scan(
+        network,
+        *["10.9.0.0/25", "-p", str(port), "--workers", "1", "-c", "20", "--rate", "30", "--depth", depth],
+        disturb=lambda: network.scanner.nft(FIREWALL.format(f"oif va {rule}")),
+        repair=lambda: network.scanner.nft("delete table inet t"),
+    )
+    assert found == {"ok": 126}
+    assert [words.partition(":")[0] for words in messages if LOST in words] == [LOST]
+
+
+@pytest.mark.parametrize(
+    ("rule", "status"),
+    [
+        ("reject", "unreachable"),
+        ("reject with icmpx admin-prohibited", "unreachable"),
+        ("tcp dport 1-65535 reject with tcp reset", "refused"),
+        ("drop", "timeout"),
+    ],
+)
+async def test_a_network_that_the_local_firewall_blocks_is_no_outage(network: Network, rule: str, status: str) -> None:
+    network.scanner.nft(FIREWALL.format(f"ip daddr 10.9.0.128/25 {rule}"))
+    port = network.serve(0.1)
+    found, messages = await scan(
+        network, "10.9.0.0/24", "-p", str(port), "--workers", "1", "-c", "300", "--rate", "0", "--depth", "lists"
+    )
+    assert found == {"ok": 127, status: 127}
+    assert messages == []
 
 
 async def test_dead_hosts_on_the_link_are_no_outage(network: Network) -> None:

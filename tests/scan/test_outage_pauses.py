@@ -28,7 +28,7 @@ class World:
         self.started: Counter[str] = Counter()
         self.messages: list[str] = []
         self.reported = asyncio.Event()
-        monitor = partial(OutageMonitor, read_path=self.path, seek=lambda address: None)
+        monitor = partial(OutageMonitor, read_path=self.path, seek=lambda address: False, count_unsent=lambda: 0)
         monkeypatch.setattr("sshprobe.scan.outage_pauses.OutageMonitor", monitor)
         monkeypatch.setattr("sshprobe.scan.outage_pauses.LOOK_INTERVAL_LOST", 0.05)
 
