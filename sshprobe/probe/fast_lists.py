@@ -119,8 +119,11 @@ class ListsProbe(Generic[R]):
         """Probe the host, and call `done`, perhaps at once."""
         self._is_unreached = False
         if self._driver is not None:
-            self._done = done  # for `failed_internally`
-            self._driver.start(network, slot, done)
+            try:
+                self._driver.start(network, slot, done)
+            except Exception:
+                self._done = done  # for `failed_internally`; kept always, it would be a reference cycle
+                raise
             return
         self._network, self._slot, self._done = network, slot, done
         self._waits = ""
