@@ -112,24 +112,12 @@ Result = Observation | HostResult
 """What the engine gives for one host: an observation, or a result that was made of a template."""
 
 
-class Host(Protocol):
+class Host(Place, Protocol):
     """A host that answers on one address."""
-
-    @property
-    def target(self) -> str:
-        """What the user named."""
-
-    @property
-    def host(self) -> str:
-        """A name or an address."""
 
     @property
     def address(self) -> Address:
         """Where it was probed."""
-
-    @property
-    def port(self) -> int:
-        """A port."""
 
 
 class _OwnFields(msgspec.Struct):
