@@ -65,7 +65,6 @@ class Driver:
         "_discarded",
         "_done",
         "_effects",
-        "_ended_as",
         "_eof",
         "_is_advancing",
         "_is_closing",
@@ -75,6 +74,9 @@ class Driver:
         "_slot",
         "_until",
         "probe",
+        "resource_error",
+        "retry_later",
+        "unanswered",
     )
 
     _connection: Connection
@@ -85,7 +87,12 @@ class Driver:
 
     def __init__(self, probe: HostProbe) -> None:
         self.probe = probe
-        self._ended_as: Status = "ok"
+        self.retry_later = False
+        """At its end: whether another try, after a pause, may find more."""
+        self.resource_error: str | None = None
+        """At its end: what this machine, not the host, ran out of, if that ended the last try."""
+        self.unanswered = False
+        """At its end: whether the host left a question unanswered, as it does while the network is away."""
         self._is_advancing = False
         self._next: tuple[Callable[[Any], Effect], object] | None = None  # an answer that came while one was handled
         self._begin_connection()
@@ -103,21 +110,6 @@ class Driver:
     def addresses(self) -> Sequence[str]:
         """The addresses that it may connect to."""
         return self.probe.addresses
-
-    @property
-    def retry_later(self) -> bool:
-        """Whether another try, after a pause, may find more."""
-        return self.probe.retry_later
-
-    @property
-    def resource_error(self) -> str | None:
-        """What this machine, not the host, ran out of, if that ended the last try."""
-        return self.probe.resource_error
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether the host left a question of the last try unanswered, as it does while the network is away."""
-        return self._ended_as in UNANSWERED
 
     def start(self, network: Network, slot: Slot, done: Callable[[Observation], None]) -> None:
         """Probe the host, and call `done`, perhaps at once."""
@@ -286,7 +278,9 @@ class Driver:
     def _end(self, observation: Observation) -> None:
         done, self._done = self._done, None
         if done is not None:  # else a bug has ended it before
-            self._ended_as = observation.status
+            probe = self.probe
+            self.retry_later, self.resource_error = probe.retry_later, probe.resource_error
+            self.unanswered = observation.status in UNANSWERED
             self._lost = None
             del self._network, self._slot
             done(observation)

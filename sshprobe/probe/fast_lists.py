@@ -17,7 +17,7 @@ Rules:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -77,7 +77,6 @@ class ListsProbe(Generic[R]):
         "_driver",
         "_identified",
         "_is_closing",
-        "_is_unreached",
         "_lists",
         "_network",
         "_pieces",
@@ -85,47 +84,33 @@ class ListsProbe(Generic[R]):
         "_started",
         "_started_at",
         "_waits",
+        "addresses",
         "host",
+        "resource_error",
+        "retry_later",
+        "unanswered",
     )
 
     def __init__(self, lists: FastLists[R], host: Host) -> None:
         self.host = host
+        self.addresses = (host.address.ip,)
+        """The address that it connects to."""
+        self.retry_later = False
+        """See `Driver`."""
+        self.resource_error: str | None = None
+        self.unanswered = False
         self._lists = lists
         self._driver: Driver | None = None
 
     # -- as a job ----------------------------------------------------------------------------------------------------
 
-    @property
-    def addresses(self) -> Sequence[str]:
-        """The address that it connects to."""
-        return (self.host.address.ip,)
-
-    @property
-    def retry_later(self) -> bool:
-        """Whether another try, after a pause, may find more."""
-        return self._driver is not None and self._driver.retry_later
-
-    @property
-    def resource_error(self) -> str | None:
-        """What this machine, not the host, ran out of, if that ended the last try."""
-        return None if self._driver is None else self._driver.resource_error
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether the host left a question of the last try unanswered, as it does while the network is away."""
-        return self._is_unreached or (self._driver is not None and self._driver.unanswered)
-
     def start(self, network: Network, slot: Slot, done: Callable[[Observation | R], None]) -> None:
         """Probe the host, and call `done`, perhaps at once."""
-        self._is_unreached = False
+        self._done = done  # also for `failed_internally`
         if self._driver is not None:
-            try:
-                self._driver.start(network, slot, done)
-            except Exception:
-                self._done = done  # for `failed_internally`; kept always, it would be a reference cycle
-                raise
+            self._driver.start(network, slot, self._driven)
             return
-        self._network, self._slot, self._done = network, slot, done
+        self._network, self._slot = network, slot
         self._waits = ""
         self._buffer = b""
         self._pieces: tuple[bytes, ...] = ()
@@ -179,10 +164,12 @@ class ListsProbe(Generic[R]):
         elif error.failure == "local":
             probe = self._lists.unconnected_probe(self.host, error)
             self._driver = Driver(probe)
+            self.resource_error = probe.resource_error
             self._done(probe.observation())
         else:
-            self._is_unreached = error.failure != "refused"
+            self.unanswered = error.failure != "refused"
             if error.failure == "reset":  # a server may do this to one connection of many
+                self.retry_later = True
                 self._driver = Driver(self._lists.unconnected_probe(self.host, error))
             self._cached = self._lists.unconnected(self.host, error), None
             self._report()
@@ -248,9 +235,19 @@ class ListsProbe(Generic[R]):
         self._driver = driver = Driver(probe)
         identified = self._network.time() if self._identified is None else self._identified
         before = FirstAnswer(self._started, self._connected, identified, self._pieces)
-        driver.take_over(self._connection, self._network, self._slot, self._done, before)
-        del self._connection, self._done, self._slot
+        driver.take_over(self._connection, self._network, self._slot, self._driven, before)
+        del self._connection, self._slot
         return driver
+
+    def _driven(self, observation: Observation) -> None:
+        """End as the driver did."""
+        driver = self._driver
+        assert driver is not None
+        self.retry_later, self.resource_error = driver.retry_later, driver.resource_error
+        self.unanswered = driver.unanswered
+        done = self._done
+        del self._done
+        done(observation)
 
     def _duration(self) -> float:
         return round((self._network.time() - self._started) * 1000, 1)

@@ -68,7 +68,7 @@ class HostProbe(HostState):
             if early is not None:
                 self._start(conversation, early, self.facts.kexinit)
             yield from self._identify(conversation)
-            self._status.reached("kexinit")
+            self._stage = "kexinit"
             kexinit = yield from self._lists(conversation)
             exchange = self._choose_exchange(kexinit, conversation)
             if self._trace is not None and exchange is not None and exchange is not planned:
@@ -81,6 +81,8 @@ class HostProbe(HostState):
             with suppress(Exception):
                 yield from conversation.goodbye(self._options.goodbye, self._options.linger)
             raise
+        finally:
+            self._status.reached(self._stage)
         settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
         odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
         connections.ended(conversation, settled=settled, in_order=not odd, failed=trouble is not None)
@@ -157,7 +159,7 @@ class HostProbe(HostState):
     def _identify(self, conversation: Conversation) -> ProbeGenerator[None]:
         """Wait for the server's identification. Raises `ConnectionEnded`, also for servers without SSH-2."""
         connections = self._connections
-        self._status.reached("identification")
+        self._stage = "identification"
         try:
             identification = yield from conversation.identification()
         except ConnectionEnded as ended:
@@ -183,7 +185,7 @@ class HostProbe(HostState):
 
     def _exchange(self, conversation: Conversation, exchange: ExchangePlan) -> ProbeGenerator[None]:
         """Do an exchange: its group, its host key, and the authentication methods if they are planned with it."""
-        self._status.reached("key_exchange")
+        self._stage = "key_exchange"
         if not conversation.started:
             self._start(conversation, exchange, alone=self._connections.cautious and not conversation.proposed)
         try:
@@ -201,7 +203,7 @@ class HostProbe(HostState):
         if not self._progress.shown(exchange, event.signature_verified):
             return  # what follows would be encrypted by a hash that may not be the server's
         if exchange.user is not None and conversation.transport.can_encrypt:
-            self._status.reached("authentication")
+            self._stage = "authentication"
             yield from self._authentication(conversation, exchange.user)
 
     def _authentication(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sshprobe.model import timestamps
-from sshprobe.model.observation import Observation, Status
+from sshprobe.model.observation import Observation, Stage, Status
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
@@ -52,6 +52,7 @@ class HostState:
         self._progress = ProbeProgress()
         self._planned: ExchangePlan | None = None  # what comes next, if the lists are those of the first connection
         self._status = ProbeStatus()
+        self._stage: Stage = "connect"  # how far the connection under way got
         self._trace = host_trace(host, port)
         self._connections = Connections(addresses, port, options, self._status, key_pairs, self._trace)
 
@@ -81,6 +82,7 @@ class HostState:
 
     def abandon(self, error: Exception) -> Observation:
         """Take `error`, a bug of ours, as the reason why the host gave no more, and return what is known."""
+        self._status.reached(self._stage)
         self._status.failed(error)
         return self._known()
 
