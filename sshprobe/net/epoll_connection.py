@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -18,7 +19,14 @@ from sshprobe.net.addresses import Address
 from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
 from sshprobe.net.local_firewall import REJECTED, is_rejected_here
 from sshprobe.net.network import Handler, fail_internally
-from sshprobe.platform import MORE_COMES, POLL_FAILED, POLL_READABLE, POLL_TO_THE_END, STREAM_NONBLOCKING
+from sshprobe.platform import (
+    MORE_COMES,
+    POLL_EVERYTHING,
+    POLL_FAILED,
+    POLL_READABLE,
+    POLL_TO_THE_END,
+    STREAM_NONBLOCKING,
+)
 
 READ = 16_384
 """Bytes read at once."""
@@ -36,6 +44,8 @@ class Rounds(ABC):
 
     time: Callable[[], float]
     """The clock of deadlines."""
+    poll: select.epoll
+    """The sockets of all connections, while the network is open."""
 
     def __init__(self) -> None:
         self.is_open = False
@@ -51,10 +61,6 @@ class Rounds(ABC):
         self.to_dial: list[EpollConnection] = []
         self.connections: dict[int, EpollConnection] = {}
         """Those that have a socket, by its number."""
-
-    @abstractmethod
-    def watch(self, number: int) -> None:
-        """Have the events of a socket reported, once each, until it is closed."""
 
     @abstractmethod
     def due_at(self, deadline: float) -> None:
@@ -281,7 +287,7 @@ class EpollConnection:
             return
         self._number = made.fileno()
         try:
-            self._network.watch(self._number)
+            self._network.poll.register(self._number, POLL_EVERYTHING)
         except OSError as error:  # what a user may watch has a limit, too: epoll(7), max_user_watches
             made.close()
             self.handler.broken(network_error(error))

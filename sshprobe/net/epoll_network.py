@@ -21,7 +21,7 @@ from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock, Timers, running_clock
 from sshprobe.net.epoll_connection import EpollConnection, Rounds
 from sshprobe.net.network import Handler, TimerHandle
-from sshprobe.platform import POLL_EVERYTHING, has_poll_set, poll_set
+from sshprobe.platform import has_poll_set, poll_set
 
 EVENTS = 512
 """Connections served before the loop gets its turn again."""
@@ -65,21 +65,21 @@ class EpollNetwork(Rounds):
     def open(self) -> None:
         """Begin."""
         self._loop = asyncio.get_running_loop()
-        self._poll = poll_set()
+        self.poll = poll_set()
         self.clock = running_clock()
         self.clock.start()
         self._timers = Timers(self.clock)
         self.time = self.clock.time
         self._began = self._loop.time()
         self.is_open = True
-        self._loop.add_reader(self._poll.fileno(), self._ready)
+        self._loop.add_reader(self.poll.fileno(), self._ready)
 
     def close(self) -> None:
         """End: close every connection and cancel every timer. No event follows."""
         if not self.is_open:
             return
         self.is_open = False
-        self._loop.remove_reader(self._poll.fileno())
+        self._loop.remove_reader(self.poll.fileno())
         if self._coalescing is not None:
             self._coalescing.cancel()
         if self._timer is not None:
@@ -88,7 +88,7 @@ class EpollNetwork(Rounds):
         self.clock.stop()
         for connection in list(self.connections.values()):
             connection.close()
-        self._poll.close()
+        self.poll.close()
 
     def connection(self, handler: Handler, address: Address, port: int) -> EpollConnection:
         """Return a connection that is not dialled yet."""
@@ -99,10 +99,6 @@ class EpollNetwork(Rounds):
         return self._timers.call_later(seconds, callback)
 
     # -- for connections ---------------------------------------------------------------------------------------------
-
-    def watch(self, number: int) -> None:
-        """See `Rounds`."""
-        self._poll.register(number, POLL_EVERYTHING)
 
     def due_at(self, deadline: float) -> None:
         """See `Rounds`."""
@@ -118,7 +114,7 @@ class EpollNetwork(Rounds):
     def _ready(self) -> None:
         self._serve()
         if self.is_open and self._coalesce_time() > MIN_COALESCE:
-            self._loop.remove_reader(self._poll.fileno())
+            self._loop.remove_reader(self.poll.fileno())
             self._coalesce()
 
     def _coalesced(self) -> None:
@@ -129,7 +125,7 @@ class EpollNetwork(Rounds):
             self._coalesce()
         else:  # who comes after a while without events is served at once
             self._coalescing = None
-            self._loop.add_reader(self._poll.fileno(), self._ready)
+            self._loop.add_reader(self.poll.fileno(), self._ready)
 
     def _coalesce(self) -> None:
         self._coalescing = self._loop.call_at(self._began + self._coalesce_time(), self._coalesced)
@@ -143,7 +139,7 @@ class EpollNetwork(Rounds):
     def _serve(self) -> int:
         """Serve what is ready. Returns how many connections were."""
         begun, self._began = self._began, self._loop.time()
-        happened = self._poll.poll(0, EVENTS)
+        happened = self.poll.poll(0, EVENTS)
         if not happened:
             return 0
         self._seconds += (min(self._began - begun, MAX_COALESCE) - self._seconds) / 4

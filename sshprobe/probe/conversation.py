@@ -14,7 +14,7 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.probe.busy_words import says_busy
-from sshprobe.probe.effects import STILL_OPEN, CloseGracefully, Exchange, ProbeGenerator
+from sshprobe.probe.effects import CloseGracefully, Exchange, ProbeGenerator
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,
@@ -254,18 +254,14 @@ class Conversation:
         """Whether the server's KEXINIT is awaited, and nothing of it has come."""
         return self._awaited is KEXINIT and not self.transport.unread
 
-    def goodbye(self, description: bytes, linger: float) -> ProbeGenerator[bool]:
-        """End the connection as quietly as it can be ended. Safe to call in any state.
-
-        Returns whether the server is done with it, too.
-        """
+    def goodbye(self, description: bytes, linger: float) -> CloseGracefully:
+        """Return the effect that ends the connection as quietly as it can be ended, in any state."""
         data = b""
         if not self._closed:
             self.transport.disconnect(description)
             data, self.transport.outgoing = self.transport.outgoing, b""
         # Who was silent so far will not close in time either.
-        answer = yield CloseGracefully(data, min(linger, SILENT_LINGER) if self._silent else linger)
-        return answer != STILL_OPEN
+        return CloseGracefully(data, min(linger, SILENT_LINGER) if self._silent else linger)
 
     def _wait_for_lists(self, now: float) -> None:
         """Set the deadlines of the wait for KEXINIT, which may leave time for another connection, and our turn."""

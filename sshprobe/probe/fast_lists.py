@@ -127,8 +127,7 @@ class ListsProbe(Generic[R]):
         """Send our identification, and wait for the server's."""
         self._connected = self._network.time()
         self._identified: float | None = None
-        self._wait_for(IDENTIFICATION, self._connected)
-        self._connection.send(self._lists.identification)
+        self._connection.send(self._lists.identification, self._deadline(IDENTIFICATION, self._connected))
 
     def received(self, data: bytes) -> None:
         """Collect the greeting, then say goodbye; after that, wait for the end."""
@@ -153,7 +152,7 @@ class ListsProbe(Generic[R]):
             self._drive()
         elif found and self._waits is not KEXINIT:
             self._identified = self._network.time()
-            self._wait_for(KEXINIT, self._identified)
+            self._connection.wait_until(self._deadline(KEXINIT, self._identified))
 
     def broken(self, error: NetworkError) -> None:
         """Take a connection that was not made as the result; the driver takes one that broke too early."""
@@ -206,12 +205,13 @@ class ListsProbe(Generic[R]):
 
     # -- the fast path -----------------------------------------------------------------------------------------------
 
-    def _wait_for(self, what: str, now: float) -> None:
+    def _deadline(self, what: str, now: float) -> float:
+        """Return the end of the wait for `what`, which begins now."""
         options = self._lists.options
         self._waits = what
         until = min(now + options.timeout, self._started + options.host_timeout)
         # A server without KEXINIT by then waits for ours: the `HostProbe` sends it.
-        self._connection.wait_until(until if what is IDENTIFICATION else min(until, now + OURS_FIRST))
+        return until if what is IDENTIFICATION else min(until, now + OURS_FIRST)
 
     def _end(self) -> None:
         self._connection.close()

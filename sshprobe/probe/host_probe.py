@@ -15,7 +15,7 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Observation, Status
 from sshprobe.net import NetworkError
 from sshprobe.probe.conversation import LATE_SHARE, ConnectionEnded, Conversation
-from sshprobe.probe.effects import ProbeGenerator, RunAsync
+from sshprobe.probe.effects import STILL_OPEN, ProbeGenerator, RunAsync
 from sshprobe.probe.host_state import HostState, log
 from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange
 from sshprobe.probe.plan_cache import next_exchange
@@ -79,11 +79,11 @@ class HostProbe(HostState):
             trouble = ended.with_traceback(None)  # which refers to this frame, and so to `trouble`
         except Exception:  # a bug of ours: the server's log need not show it as an error
             with suppress(Exception):
-                yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+                yield conversation.goodbye(self._options.goodbye, self._options.linger)
             raise
         finally:
             self._status.reached(self._stage)
-        settled = yield from conversation.goodbye(self._options.goodbye, self._options.linger)
+        settled = (yield conversation.goodbye(self._options.goodbye, self._options.linger)) != STILL_OPEN
         odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
         connections.ended(conversation, settled=settled, in_order=not odd, failed=trouble is not None)
         if trouble is not None:

@@ -124,7 +124,7 @@ async def test_what_cannot_be_watched_is_this_machines_trouble(
     with listening() as server:
         connection = Recorder(network, server.getsockname()[1])
         with monkeypatch.context() as patch:
-            patch.setattr(network, "_poll", Full())
+            patch.setattr(network, "poll", Full())
             assert await heard(connection) == ["local"]
         assert await heard(Recorder(network, server.getsockname()[1])) == ["connected", "expired"]
 
