@@ -31,7 +31,7 @@ def test_an_exchange(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(dh, "POWERS_WITHOUT_GMPY2", without_gmpy2)
         dh._our_share.cache_clear()
         run = FixedGroupExchange("x", "sha1", name)
-        return run.start(), run.read_reply(b"\x1f" + text(b"key") + number(f) + text(b"signature"))
+        return run.first, run.read_reply(b"\x1f" + text(b"key") + number(f) + text(b"signature"))
 
     assert exchange(2**62) == exchange(0)
 

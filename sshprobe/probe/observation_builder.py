@@ -61,9 +61,10 @@ class ObservationBuilder(msgspec.Struct):
     """User to the answer for that user."""
     banner: str | None = None
     several_servers: bool = False
-    strict_everywhere: bool = True
-    post_quantum_everywhere: bool = True
-    """Whether each KEXINIT had it. What makes a server safe counts only if all that answer have it."""
+    strict_kex: bool | None = None
+    """Whether each KEXINIT offered strict key exchange: it makes an address safe only if all servers there have it."""
+    post_quantum_kex: bool | None = None
+    """Whether each KEXINIT offered a key exchange that resists a quantum computer."""
     oddities: list[str] = []
 
     _lists_of: ClassVar = staticmethod(attrgetter(*messages.NAME_LISTS))
@@ -93,8 +94,9 @@ class ObservationBuilder(msgspec.Struct):
         """
         if self.kexinit is not None and self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return True
-        self.strict_everywhere &= not messages.STRICT_KEX_SERVER.isdisjoint(kexinit.kex_algorithms)
-        self.post_quantum_everywhere &= _any_post_quantum(kexinit.kex_algorithms)
+        is_strict = not messages.STRICT_KEX_SERVER.isdisjoint(kexinit.kex_algorithms)
+        self.strict_kex = is_strict and self.strict_kex is not False
+        self.post_quantum_kex = _any_post_quantum(kexinit.kex_algorithms) and self.post_quantum_kex is not False
         if self.kexinit is None:
             self.kexinit = kexinit
             return True
@@ -237,14 +239,6 @@ class ObservationBuilder(msgspec.Struct):
             self.kexinit.mac_algorithms_server_to_client,
             self.kexinit.compression_algorithms_server_to_client,
         )
-
-    def strict_kex(self) -> bool | None:
-        """Return whether the server offers strict key exchange, in every connection."""
-        return self.strict_everywhere if self.kexinit else None
-
-    def post_quantum_kex(self) -> bool | None:
-        """Return whether any key exchange offered resists a quantum computer, in every connection."""
-        return self.post_quantum_everywhere if self.kexinit else None
 
 
 @lru_cache(maxsize=256)  # most servers of a fleet send one of a few

@@ -137,7 +137,7 @@ class ClientTransport:
         # 4253 section 7.1). Our KEXINIT names one method and one host key algorithm, so the message is right or no
         # exchange comes about. With true, a server that prefers others but agrees on these would have to ignore the
         # message (section 7), as OpenSSH does (kex.c, proposals_match).
-        first = self._handshake.run.start()
+        first = self._handshake.run.first
         if alone:
             self._first = first
         self._send(*(() if kexinit is None else (kexinit,)), *(() if alone else (first,)))

@@ -910,12 +910,12 @@ def test_what_makes_one_server_safe_does_not_make_the_others_safe(order: tuple[i
     observation = modern(
         **seen,
         several_servers=facts.several_servers,
-        strict_kex=facts.strict_kex(),
-        post_quantum_kex=facts.post_quantum_kex(),
+        strict_kex=facts.strict_kex,
+        post_quantum_kex=facts.post_quantum_kex,
     )
     ids = {finding.id for finding in grade(observation, MODERN).findings}
     assert {"kex.terrapin", "kex.no_post_quantum"} <= ids
     alone = ObservationBuilder()
     alone.add_kexinit(KexInit(cookie=bytes(16), **{**lists, "kex_algorithms": methods[0]}))  # type: ignore[arg-type]
-    assert (alone.strict_kex(), alone.post_quantum_kex()) == (True, True)
-    assert (ObservationBuilder().strict_kex(), ObservationBuilder().post_quantum_kex()) == (None, None)
+    assert (alone.strict_kex, alone.post_quantum_kex) == (True, True)
+    assert (ObservationBuilder().strict_kex, ObservationBuilder().post_quantum_kex) == (None, None)

@@ -29,7 +29,6 @@ def test_a_fleet_that_makes_its_lists_up_is_soon_forgotten() -> None:
             facts.add_kexinit(server)
             facts.lists()
             facts.hassh_server()
-            facts.post_quantum_kex()
             offer(server)
         kept, _ = tracemalloc.get_traced_memory()
     finally:

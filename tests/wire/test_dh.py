@@ -21,7 +21,7 @@ def negative(value: int) -> bytes:
 
 def test_the_secret_is_shared() -> None:
     run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
-    e = Reader(run.start()[1:], "KEXDH_INIT").mpint("e")
+    e = Reader(run.first[1:], "KEXDH_INIT").mpint("e")
     assert 1 < e < P1 - 1
     y = 0xC0FFEE
     f = pow(2, y, P1)
@@ -32,7 +32,7 @@ def test_the_secret_is_shared() -> None:
 @pytest.mark.parametrize("name", ["group1", "group14", "group16", "group18"])
 def test_our_share_looks_like_any_other(name: str) -> None:
     """As long as the modulus, with about as many ones as zeros: OpenSSH refuses one of fewer than 4 ones (dh.c)."""
-    e = Reader(FixedGroupExchange("x", "sha1", name).start()[1:], "KEXDH_INIT").mpint("e")
+    e = Reader(FixedGroupExchange("x", "sha1", name).first[1:], "KEXDH_INIT").mpint("e")
     bits = group(name).bit_length()
     assert bits - 32 < e.bit_length() <= bits
     assert 0.4 < e.bit_count() / bits < 0.6
@@ -64,7 +64,7 @@ def test_f_out_of_the_range_of_the_chosen_group(f: bytes) -> None:
 def test_what_is_hashed_is_what_was_asked(old: bool) -> None:
     request = GroupExchangeRequest(1024, 3072, 8192)
     run = GroupExchange("x", "sha256", request)
-    assert run.start() == b"\x22" + u32(1024) + u32(3072) + u32(8192)
+    assert run.first == b"\x22" + u32(1024) + u32(3072) + u32(8192)
     if old:
         assert run.start_again() == b"\x1e" + u32(3072)
     step = chosen(run)
@@ -77,7 +77,7 @@ def test_what_is_hashed_is_what_was_asked(old: bool) -> None:
 
 
 def test_default_request_is_the_one_that_finds_the_smallest_group() -> None:
-    assert GroupExchange("x", "sha1", GroupExchangeRequest()).start() == b"\x22" + u32(1024) + u32(1024) + u32(8192)
+    assert GroupExchange("x", "sha1", GroupExchangeRequest()).first == b"\x22" + u32(1024) + u32(1024) + u32(8192)
 
 
 @pytest.mark.parametrize("generator", [number(0), number(1), negative(-2), number(1 << 300)], ids=range(4))
@@ -115,6 +115,6 @@ def test_truncated_anywhere() -> None:
 def test_a_number_in_more_bytes_than_it_needs_is_hashed_in_the_fewest() -> None:
     """The server hashes the number that it sent, and both ends know it without those bytes."""
     run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
-    e = Reader(run.start()[1:], "KEXDH_INIT").mpint("e")
+    e = Reader(run.first[1:], "KEXDH_INIT").mpint("e")
     step = run.read_reply(b"\x1f" + text(b"key") + text(b"\0\0\x07") + text(b"signature"))
     assert step.public == text(b"key") + number(e) + number(7)

@@ -25,7 +25,7 @@ FAULT = "the server's public value is not a point on the curve"
 
 
 def ours(run: KeyExchange) -> bytes:
-    payload = run.start()
+    payload = run.first
     assert payload[0] == 30
     assert int.from_bytes(payload[1:5], "big") == len(payload) - 5
     return payload[5:]

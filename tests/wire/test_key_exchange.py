@@ -335,7 +335,7 @@ def test_security_key(kind: str, tampered: bool) -> None:
 def test_every_method_starts(name: str) -> None:
     method, run = METHODS[name], new_key_exchange(name)
     assert (run.name, run.exchange_hash) == (name, method.hash)
-    assert run.start()[0] == (34 if method.kind == "gex" else 30)
+    assert run.first[0] == (34 if method.kind == "gex" else 30)
     read = run.read_group if method.kind == "gex" else run.read_reply
     with pytest.raises(RemoteProtocolError, match="ends within"):
         read(b"\x1f")

@@ -91,10 +91,7 @@ class FixedGroupExchange(KeyExchange):
     def __init__(self, name: str, hash_name: str, group_name: str) -> None:
         self.name, self.exchange_hash = name, hash_name
         self._shares = _Shares(group(group_name), GENERATOR)
-
-    def start(self) -> bytes:
-        """Return KEXDH_INIT."""
-        return _INIT + self._shares.e
+        self.first = _INIT + self._shares.e
 
     def read_reply(self, payload: bytes) -> Reply:
         """Read KEXDH_REPLY."""
@@ -114,15 +111,12 @@ class GroupExchange(KeyExchange):
         self._shares: _Shares | None = None
         self._hashed = b""
         self._modulus_bits = 0
-
-    def start(self) -> bytes:
-        """Return KEX_DH_GEX_REQUEST, or its old form."""
-        return (_GEX_REQUEST_OLD if self._old else _GEX_REQUEST) + self._sizes()
+        self.first = _GEX_REQUEST + self._sizes()
 
     def start_again(self) -> bytes:
         """Return KEX_DH_GEX_REQUEST_OLD."""
         self._old = True
-        return self.start()
+        return _GEX_REQUEST_OLD + self._sizes()
 
     def _sizes(self) -> bytes:
         request = self._request

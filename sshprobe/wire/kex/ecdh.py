@@ -128,10 +128,7 @@ class CurveExchange(KeyExchange):
         self._curve: Curve = key_pairs[curve]
         self._kem: Kem | None = key_pairs[kem] if kem else None
         self._ours = string((self._kem.public if self._kem else b"") + self._curve.public)
-
-    def start(self) -> bytes:
-        """Return KEX_ECDH_INIT."""
-        return _INIT + self._ours
+        self.first = _INIT + self._ours
 
     def read_reply(self, payload: bytes) -> Reply:
         """Read KEX_ECDH_REPLY."""

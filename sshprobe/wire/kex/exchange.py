@@ -1,6 +1,6 @@
 """What every key exchange method has in common.
 
-A method makes the client's messages and reads the server's: `start` returns its first message, `read_reply` the
+A method makes the client's messages and reads the server's: `first` is its first message, `read_reply` reads the
 server's reply with what the exchange hash needs (RFC 4253 section 8). A group exchange reads the server's group before
 the reply. `sshprobe.wire.states` has the order of messages, so a method does not check their numbers.
 
@@ -70,12 +70,10 @@ class KeyExchange(ABC):
     """One run of one method."""
 
     name: str
+    first: bytes
+    """The payload of our first message."""
     exchange_hash: str
     """The hash of the exchange hash and of key derivation, as hashlib names it."""
-
-    @abstractmethod
-    def start(self) -> bytes:
-        """Return the payload of our first message."""
 
     @abstractmethod
     def read_reply(self, payload: bytes) -> Reply:
