@@ -72,7 +72,8 @@ class ClientTransport:
         self._eof = False
         self._byte_limit = byte_limit
         self._room = byte_limit  # bytes that may still be received
-        self._overflow = False
+        self.is_full = False
+        """Whether the server has sent more than the byte limit."""
         self._lines = IdentificationReader()
         self._reader: PacketReader = PlainPacketReader()
         self._writer: PacketWriter = PlainPacketWriter()
@@ -186,7 +187,7 @@ class ClientTransport:
         """Add bytes from the network. Past the byte limit they are dropped, and `is_full` is true."""
         size = len(data)
         if size > self._room:
-            self._overflow = True
+            self.is_full = True
             data, size = data[: self._room], self._room
         self._room -= size
         self._in += data
@@ -194,11 +195,6 @@ class ClientTransport:
     def receive_eof(self) -> None:
         """Note that the server has closed its side."""
         self._eof = True
-
-    @property
-    def is_full(self) -> bool:
-        """Whether the server has sent more than the byte limit."""
-        return self._overflow
 
     @property
     def unread(self) -> bytes:
@@ -233,7 +229,7 @@ class ClientTransport:
                     else:
                         read = self._reader.read(self._in, self._received)
                         event = None if read is None else self._packet_received(read)
-                if read is None and self._overflow:
+                if read is None and self.is_full:
                     raise LimitExceeded(f"more than {self._byte_limit} bytes in one connection")
             except RemoteProtocolError:
                 self.state = TRANSITIONS[state][states.ERROR]
