@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from sshprobe.model.observation import Observation
+from sshprobe.model.records import HostRecord
 from sshprobe.net import open_network
 from sshprobe.probe.fast_lists import FastLists
 from sshprobe.scan.engine import Engine, Progress
@@ -117,6 +118,10 @@ class ScanContext:
     def result(self, result: Result) -> HostResult:
         """Return the graded and encoded result of a host, which the fast path has already."""
         return self._encoder.result(result) if isinstance(result, Observation) else result
+
+    def record(self, result: Result) -> HostRecord:
+        """Return the record of a host."""
+        return self.result(result).record
 
     def _has_fast_path(self) -> bool:
         return self.settings.depth == "lists" and not self._verdicts.has_waivers  # these depend on host and time

@@ -211,7 +211,7 @@ class Scanner:
             finally:
                 await source.aclose()
 
-        return RecordStream(fill, started=self._keep, record_of=lambda result: context.result(result).record)
+        return RecordStream(fill, started=self._keep, record_of=context.record)
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)

@@ -73,12 +73,9 @@ def check_client_identification(line: bytes) -> None:
 class IdentificationReader:
     """Splits the bytes before the first packet into lines, in linear time however they are segmented."""
 
-    __slots__ = ("_bytes", "_lines", "_searched")
-
-    def __init__(self) -> None:
-        self._searched = 0
-        self._lines = 0
-        self._bytes = 0
+    _searched = 0  # bytes of the buffer that hold no line end
+    _lines = 0
+    _bytes = 0
 
     def next_line(self, buffer: bytearray) -> bytes | None:
         """Take one line off the front of `buffer` and return it without CR LF, None if it is not complete.
