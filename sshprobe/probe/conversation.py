@@ -295,8 +295,12 @@ class Conversation:
         transport = self.transport
         data: bytes | None = None
         try:
-            while (event := transport.next_event(data)) is NEED_DATA:
-                data = None
+            while True:
+                if data is not None or transport.has_more:
+                    event = transport.next_event(data)
+                    if event is not NEED_DATA:
+                        break
+                    data = None
                 if self._broken is not None:
                     raise self._broken
                 # Sent when there is nothing left to read: each write wakes the server, and one is enough.

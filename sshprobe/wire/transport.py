@@ -72,6 +72,8 @@ class ClientTransport:
         self._eof = False
         self._byte_limit = byte_limit
         self._room = byte_limit  # bytes that may still be received
+        self.has_more = False
+        """Whether `next_event` may have something before it is given more data."""
         self.is_full = False
         """Whether the server has sent more than the byte limit."""
         self._lines = IdentificationReader()
@@ -133,6 +135,7 @@ class ClientTransport:
         if self.state is _AGREED:
             self._agree()
             if self.state is _BREACH:
+                self.has_more = True
                 return  # nothing is sent to a server that breaks the rules it asks for
         # Even before the server's lists the first message is not a guess, and first_kex_packet_follows is false (RFC
         # 4253 section 7.1). Our KEXINIT names one method and one host key algorithm, so the message is right or no
@@ -191,10 +194,11 @@ class ClientTransport:
             data, size = data[: self._room], self._room
         self._room -= size
         self._in += data
+        self.has_more = True
 
     def receive_eof(self) -> None:
         """Note that the server has closed its side."""
-        self._eof = True
+        self._eof = self.has_more = True
 
     @property
     def unread(self) -> bytes:
@@ -235,6 +239,7 @@ class ClientTransport:
                 self.state = TRANSITIONS[state][states.ERROR]
                 raise
             if event is not None:
+                self.has_more = bool(self._in) or self._eof or self.is_full or self.state is _BREACH
                 return event
             if read is None:
                 if not self._eof:
