@@ -83,7 +83,7 @@ async def scan_here(
         else:
             task.cancel()
 
-    found = context.batches(targets, progress=progress, on_resource_error=lambda words: say(f"{words}: pausing"))
+    found = context.batches(targets, progress=progress, on_resource_error=say)
     try:
         # Closed here, as a sink may raise: the loop would close all generators at once, and they are nested.
         with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):
@@ -160,9 +160,12 @@ class SeveralProcesses:
         return self._interrupts > 0
 
     def _pausing(self, words: str) -> None:
+        from sshprobe.scan.outage_pauses import NETWORK_BACK
+
         now = time.monotonic()
-        if now - self._paused_at.get(words, -SAME_PAUSE) >= SAME_PAUSE:
-            self._say(f"{words}: pausing")
+        has_own_hosts = words.startswith(f"{NETWORK_BACK}:")
+        if has_own_hosts or now - self._paused_at.get(words, -SAME_PAUSE) >= SAME_PAUSE:
+            self._say(words)
         self._paused_at[words] = now
 
 

@@ -50,6 +50,17 @@ class Watched(Protocol):
     rejected: int
 
 
+class SharedWitnesses:
+    """The witnesses that the processes of one scan share: one that has made no connection yet knows an outage too.
+
+    `send(address)` is called with each that this process finds. `received` has those of others.
+    """
+
+    def __init__(self, send: Callable[[Address], None]) -> None:
+        self.send = send
+        self.received: list[Address] = []
+
+
 class OutageMonitor:
     """Watches the network of one scan.
 
@@ -62,6 +73,7 @@ class OutageMonitor:
         read_path: Callable[[Address], Path] = path_to,
         seek: Callable[[Address], bool] = look_for_gateway,
         count_unsent: Callable[[], int] = unsent_retransmissions,
+        shared: SharedWitnesses | None = None,
     ) -> None:
         self.is_lost = False
         """Whether the network was lost when it was checked last."""
@@ -73,6 +85,8 @@ class OutageMonitor:
         self._read_path = read_path
         self._seek = seek
         self._count_unsent = count_unsent
+        self._shared = shared
+        self._sent: set[Key] = set()  # paths whose witness the other processes have
         self._stopped_here = (network.rejected, count_unsent())
         """How often a firewall of this machine may have stopped something."""
         self._suspects: set[Key] = set()  # it may have stopped all on these paths since a datagram was sent there
@@ -145,15 +159,28 @@ class OutageMonitor:
         self._to_ask.clear()
 
     def _add_witness(self) -> None:
-        address = self._network.last_made
-        if address is None or address == self._known:
+        if self._shared is not None and self._shared.received:
+            for address in self._shared.received:
+                self._sent.add(self._add(address))
+            self._shared.received.clear()
+        made = self._network.last_made
+        if made is None or made == self._known:
             return
-        self._known = address
+        self._known = made
+        key = self._add(made)
+        if self._shared is not None and key not in self._sent:
+            self._sent.add(key)
+            self._shared.send(made)
+
+    def _add(self, address: Address) -> Key:
         path = self._read_path(address)
         if path.works and path.gateway_state != "failed":
-            self._watch((path.interface, path.gateway), address)
-        elif not self._witnesses:  # it answered, so there was a path
+            key = path.interface, path.gateway
+            self._watch(key, address)
+            return key
+        if not self._witnesses:  # it answered, so there was a path
             self._witnesses[_UNKNOWN] = address
+        return _UNKNOWN
 
     def _watch(self, key: Key, witness: Address) -> None:
         self._witnesses.pop(key, None)

@@ -29,6 +29,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from sshprobe.net import Network
+from sshprobe.net.outage import SharedWitnesses
 from sshprobe.scan.job import Job
 from sshprobe.scan.limits import Limits
 from sshprobe.scan.outage_pauses import Outages
@@ -68,10 +69,12 @@ class Engine(Generic[T, R]):
     - `expand` turns a target into jobs, at least one: a list of them, or an awaitable of it where a name has to be
       resolved first.
     - `network` returns the network to use, open.
-    - `on_resource_error(message)` is called when the scan pauses because this machine ran out of something.
+    - `on_resource_error(message)` is called when the scan pauses because this machine ran out of something, and
+      when it ends a pause because the network is back.
     - `on_deferred(target)` is called for each target that is put off to the end.
     - `limits`: those of several scans at once, which together keep to rate and concurrency, and to one job at a time
       to an address.
+    - `shared`: the witnesses of other processes of this scan (`sshprobe.net.outage`).
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Engine(Generic[T, R]):
         on_resource_error: Callable[[str], None] | None = None,
         on_deferred: Callable[[T], None] | None = None,
         limits: Limits | None = None,
+        shared: SharedWitnesses | None = None,
     ) -> None:
         self.progress = Progress()
         self.limits = limits or Limits(concurrency, rate)
@@ -101,6 +105,7 @@ class Engine(Generic[T, R]):
         self._throttle_wait = throttle_wait
         self._on_resource_error = on_resource_error
         self._on_deferred = on_deferred
+        self._shared = shared
         self._stopped = asyncio.Event()
         self._calm = asyncio.Event()  # cleared while this machine is short of something
         self._calm.set()
@@ -166,7 +171,11 @@ class Engine(Generic[T, R]):
             async with asyncio.TaskGroup() as self._tasks:
                 self.network = self._open_network()
                 self.outages = Outages(
-                    self.network, on_pause=self._calm.clear, on_end=self._outage_ended, report=self._report
+                    self.network,
+                    on_pause=self._calm.clear,
+                    on_end=self._outage_ended,
+                    report=self._report,
+                    shared=self._shared,
                 )
                 self.is_running = True
                 try:
@@ -316,7 +325,7 @@ class Engine(Generic[T, R]):
             self._reported.clear()
         if resource_error not in self._reported:
             self._reported.add(resource_error)
-            self._report(resource_error)
+            self._report(f"{resource_error}: pausing")
         self._calm.clear()
 
         def end() -> None:
@@ -326,9 +335,9 @@ class Engine(Generic[T, R]):
 
         self.network.call_later(seconds, end)
 
-    def _report(self, resource_error: str) -> None:
+    def _report(self, message: str) -> None:
         if self._on_resource_error is not None:
-            self._on_resource_error(resource_error)
+            self._on_resource_error(message)
 
     def start_anew(self, run: TargetRun[T, R]) -> None:
         """Start a target anew that an outage cut off, once the outage is over."""
@@ -336,9 +345,11 @@ class Engine(Generic[T, R]):
         if not self.outages.is_pausing:
             self.create_task(self._start_cut_off())
 
-    def _outage_ended(self) -> None:
+    def _outage_ended(self) -> int:
+        hosts = len(self._cut_off)
         self._calm.set()
         self.create_task(self._start_cut_off())
+        return hosts
 
     async def _start_cut_off(self) -> None:
         while self._cut_off and not self.outages.is_pausing:

@@ -15,6 +15,7 @@ import msgspec
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import open_network
+from sshprobe.net.outage import SharedWitnesses
 from sshprobe.probe.fast_lists import FastLists
 from sshprobe.scan.engine import Engine, Progress
 from sshprobe.scan.job import Job
@@ -74,6 +75,7 @@ class ScanContext:
         *,
         on_deferred: Callable[[T], None] | None = None,
         on_resource_error: Callable[[str], None] | None = None,
+        shared: SharedWitnesses | None = None,
     ) -> Engine[T, Result]:
         """Return an engine within the limits, for whatever `expand` turns into jobs."""
         self.jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
@@ -85,6 +87,7 @@ class ScanContext:
             on_deferred=on_deferred,
             on_resource_error=on_resource_error,
             limits=self._limits,
+            shared=shared,
         )
 
     @contextmanager

@@ -8,7 +8,7 @@ import pytest
 
 from sshprobe.net import Address
 from sshprobe.net.clock import Clock
-from sshprobe.net.outage import MAX_WITNESSES, SETTLE_SECONDS, SOUGHT_SECONDS, OutageMonitor
+from sshprobe.net.outage import MAX_WITNESSES, SETTLE_SECONDS, SOUGHT_SECONDS, OutageMonitor, SharedWitnesses
 from sshprobe.net.routes import NO_PATH, GatewayState, Path, path_to
 
 
@@ -197,6 +197,26 @@ def test_a_firewall_here_that_lets_no_datagram_pass_is_waited_for_once(world: Wo
     world.after(2)
     world.rejected += 1
     assert not world.disturbed()
+
+
+def test_processes_of_a_scan_share_one_witness_for_each_path(world: World) -> None:
+    """The second one has made no connection yet when the network goes."""
+    other = World()
+    sent: list[Address] = []
+    shared, others = SharedWitnesses(sent.append), SharedWitnesses(lambda address: None)
+    monitor = OutageMonitor(world, world.path, world.seek, lambda: 0, shared)
+    monitor_of_other = OutageMonitor(other, other.path, other.seek, lambda: 0, others)
+    world.last_made = FAR
+    monitor.check()
+    world.paths[address("198.51.100.2")] = BY_GATEWAY
+    world.last_made = address("198.51.100.2")
+    monitor.check()
+    assert sent == [FAR]
+    others.received += sent
+    other.paths[FAR] = NO_PATH
+    assert monitor_of_other.check()
+    other.paths[FAR] = BY_GATEWAY
+    assert not monitor_of_other.check()
 
 
 def test_a_vpn_that_goes_is_an_outage_although_the_rest_works(world: World) -> None:

@@ -20,6 +20,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 ENVIRONMENT = {**os.environ, "PATH": PATH, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
+WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
+long = pytest.mark.skipif(not WHOLE, reason="takes long: `make live-matrix` runs it")
+"""The network tests of `make test` take less than 15 s."""
 TOOLS = ("unshare", "nsenter", "ip")
 
 SERVERS = """

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.network.namespaces import Network, two_namespaces
+from tests.network.namespaces import Network, long, two_namespaces
 
 READ = """
 from sshprobe.net import parse_ip
@@ -65,6 +65,7 @@ def test_a_link_without_a_carrier(network: Network) -> None:
     assert [works for _, works, _ in paths(network)] == [True, True, True]
 
 
+@long
 def test_a_gateway_that_is_silent(network: Network) -> None:
     network.router.ip("link set vb arp off")
     network.scanner.ip("neigh flush dev va")
@@ -170,7 +171,7 @@ def watched(network: Network, interface: str, code: str) -> list[tuple[int, str,
     return found
 
 
-@pytest.mark.parametrize("rule", ["reject", "reject with icmpx admin-prohibited"])
+@pytest.mark.parametrize("rule", ["reject", pytest.param("reject with icmpx admin-prohibited", marks=long)])
 def test_a_rejection_by_the_own_firewall_is_told_from_one_of_the_router(network: Network, rule: str) -> None:
     for namespace, direction, is_ours in ((network.scanner, "output", True), (network.router, "input", False)):
         namespace.nft(

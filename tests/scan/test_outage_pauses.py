@@ -112,8 +112,10 @@ async def test_hosts_that_an_outage_cut_off_are_probed_anew_and_nothing_else_mea
     repairing = asyncio.create_task(repair())
     assert await scanned(world, engine, 40) == {"ok": 40}
     await repairing
-    assert world.messages == ["this machine lost its network"]
-    assert 1 <= len([name for name, times in world.started.items() if times > 1]) <= 8
+    again = len([name for name, times in world.started.items() if times > 1])
+    assert 1 <= again <= 8
+    back = f"the network is back: {again} {'host is' if again == 1 else 'hosts are'} probed again"
+    assert world.messages == ["this machine lost its network: pausing", back]
     assert max(world.started.values()) == 2
 
 
@@ -124,7 +126,10 @@ async def test_a_network_that_stays_away_is_not_waited_for_without_end(
     found = await scanned(world, world.engine(), 40)
     assert found["cut off"] >= 20
     assert found.total() == 40
-    assert len(world.messages) == 1, "it is known then"
+    assert world.messages == [
+        "this machine lost its network: pausing",
+        "the network is not back after 0.3 s: the scan continues without it",
+    ], "it is known then"
     assert max(world.started.values()) <= 1 + MAX_FRESH_STARTS
 
 

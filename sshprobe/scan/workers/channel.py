@@ -55,7 +55,14 @@ class Stop(msgspec.Struct, tag=True):
     """Start no other host."""
 
 
-ToWorker = Configure | Probe | End | Stop
+class Witness(msgspec.Struct, tag=True):
+    """An address that answered, from one worker to all others: while the way to it is gone, the network is lost."""
+
+    ip: str
+    family: int
+
+
+ToWorker = Configure | Probe | End | Stop | Witness
 
 
 # -- from a worker ---------------------------------------------------------------------------------------------------
@@ -100,7 +107,7 @@ class Deferred(msgspec.Struct, tag=True):
 
 
 class ResourceError(msgspec.Struct, tag=True):
-    """The worker pauses because this machine is short of something."""
+    """The worker pauses because this machine is short of something, or ends a pause."""
 
     message: str
 
@@ -111,7 +118,7 @@ class Failed(msgspec.Struct, tag=True):
     message: str
 
 
-ToParent = Ready | OutOfResources | Results | Deferred | ResourceError | Failed
+ToParent = Ready | OutOfResources | Results | Deferred | ResourceError | Failed | Witness
 
 
 # -- both sides ------------------------------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ import atexit
 import multiprocessing
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 
 from sshprobe.model.errors import MachineError, bug_line, is_debugging
+from sshprobe.net.outage import MAX_WITNESSES
 from sshprobe.platform import may_fork
 from sshprobe.scan.engine import Progress
 from sshprobe.scan.results import HostBatch, HostResult
@@ -99,6 +100,7 @@ class Pool:
         self._deaths: Counter[int] = Counter()
         self._next_number = 0
         self._claims: dict[str, _Claim] = {}
+        self._witnesses: deque[channel.Witness] = deque(maxlen=MAX_WITNESSES)
         self._slots: list[WorkerSlot] = []
         for _ in range(workers):
             try:
@@ -253,6 +255,11 @@ class Pool:
             raise PoolError(f"a worker died, and no other can be started: {message.reason}")
         elif isinstance(message, channel.ResourceError):
             self._on_resource_error(message.message)
+        elif isinstance(message, channel.Witness):
+            self._witnesses.append(message)
+            for other in self._slots:
+                if other is not slot and not other.is_closed:
+                    other.send(message)
         elif isinstance(message, channel.Failed):
             self._note(f"a worker ends: {message.message}")
 
@@ -294,6 +301,8 @@ class Pool:
         except (OSError, RuntimeError) as error:
             raise PoolError(f"a worker died, and no other can be started: {_reason(error)}") from error
         slot.send(channel.Configure(self._settings))
+        for witness in self._witnesses:
+            slot.send(witness)
         given_up = []
         for number, target in again:
             self._deaths[number] += 1

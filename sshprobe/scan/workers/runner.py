@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 
 from sshprobe.model.observation import Depth
+from sshprobe.net.outage import SharedWitnesses
 from sshprobe.probe.observations import unprobed
 from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.scan_context import ScanContext
@@ -29,11 +30,15 @@ class WorkerRunner:
         *,
         on_deferred: Callable[[Numbered], None],
         on_resource_error: Callable[[str], None],
+        shared: SharedWitnesses,
     ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
         """Yield the results of targets with their numbers, each time all that there are."""
         jobs_of = self._context.jobs.of
         engine = self._context.engine(
-            lambda numbered: jobs_of(numbered.target), on_deferred=on_deferred, on_resource_error=on_resource_error
+            lambda numbered: jobs_of(numbered.target),
+            on_deferred=on_deferred,
+            on_resource_error=on_resource_error,
+            shared=shared,
         )
         self._stop = engine.stop
         async for batch in engine.batches(targets):

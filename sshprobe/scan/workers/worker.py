@@ -11,6 +11,8 @@ from typing import NamedTuple, Protocol
 
 from sshprobe.interrupts import ENDING_SIGNALS
 from sshprobe.model.errors import log_in_one_line
+from sshprobe.net import Address
+from sshprobe.net.outage import SharedWitnesses
 from sshprobe.platform import loop_factory
 from sshprobe.scan.results import HostResult
 from sshprobe.scan.workers import channel
@@ -46,6 +48,7 @@ class Runner(Protocol):
         *,
         on_deferred: Callable[[Numbered], None],
         on_resource_error: Callable[[str], None],
+        shared: SharedWitnesses,
     ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
         """Yield the number and the results of every target, each time all that there are."""
 
@@ -71,6 +74,7 @@ class _Worker:
         self._inbox: asyncio.Queue[channel.Configure | channel.Probe | channel.End] = asyncio.Queue()
         self._writer = channel.ChannelWriter()
         self._timer: asyncio.TimerHandle | None = None
+        self._shared = SharedWitnesses(lambda address: self._send(channel.Witness(*address)))
         self._is_stopped = False
 
     async def run(self) -> None:
@@ -89,6 +93,7 @@ class _Worker:
             self._targets(),
             on_deferred=lambda numbered: self._send(channel.Deferred(numbered.number)),
             on_resource_error=lambda words: self._send(channel.ResourceError(words)),
+            shared=self._shared,
         )
         async for batch in batches:
             for number, results in batch:
@@ -132,6 +137,9 @@ class _Worker:
             pass  # the loop has ended
 
     def _take(self, message: channel.ToWorker) -> None:
+        if isinstance(message, channel.Witness):
+            self._shared.received.append(Address(message.ip, message.family))
+            return
         if not isinstance(message, channel.Stop):
             self._inbox.put_nowait(message)
             return

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from sshprobe.net import Network, open_network
+from sshprobe.net.outage import SharedWitnesses
 from sshprobe.probe.driver import Slot
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.job import Job
@@ -53,6 +54,7 @@ class Squares:
         *,
         on_deferred: Callable[[Numbered], None],
         on_resource_error: Callable[[str], None],
+        shared: SharedWitnesses,
     ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
         self._engine = Engine(
             self._jobs,
@@ -61,6 +63,7 @@ class Squares:
             throttle_wait=0.05,
             on_deferred=on_deferred,
             on_resource_error=on_resource_error,
+            shared=shared,
         )
         async for batch in self._engine.batches(targets):
             yield [
