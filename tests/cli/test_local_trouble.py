@@ -109,7 +109,7 @@ async def test_hosts_that_wait_for_files_wait_for_their_turn(depth: Depth) -> No
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert Counter((record.status, record.stage) for record in records) == {("timeout", "identification"): 30}
-    assert said == ["this machine: too many open files"]
+    assert said == ["this machine: too many open files: pausing"]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,7 @@ async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.Monkey
     said: list[str] = []
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=10, on_resource_error=said.append)
     assert set(await results_of(engine, targets)) == {"short#3", "long#4"}
-    assert set(said) == {"no buffer space"}
+    assert set(said) == {"no buffer space: pausing"}
 
 
 async def test_what_three_can_have_at_once_sixty_get_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,7 +182,7 @@ async def test_what_three_can_have_at_once_sixty_get_in_turn(monkeypatch: pytest
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=30, on_resource_error=said.append)
     results = await results_of(engine, [Greedy(str(number), str(number)) for number in range(60)])
     assert sorted(results, key=int) == [str(number) for number in range(60)]
-    assert said == ["too many open files"]
+    assert said == ["too many open files: pausing"]
 
 
 async def test_targets_are_taken_as_they_are_needed() -> None:
@@ -507,7 +507,7 @@ async def test_second_tries_and_those_after_a_resource_error_have_one_result_eac
     assert len(results) == 62
     assert results[-1] == "7#2"  # put off to the end
     assert {"short#3", "long#4"} < set(results)
-    assert set(said) == {"no buffer space"}
+    assert set(said) == {"no buffer space: pausing"}
     assert (engine.progress.done, engine.progress.waiting) == (62, 0)
     assert Conversation.most["all"] <= 10
 
