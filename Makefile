@@ -8,8 +8,8 @@ export PYTHON
 BIN := .venv/bin
 # Words for pytest, e.g. `make test ARGS="tests/wire -x"`.
 ARGS ?=
-# Test processes: one more than the cores, as many tests wait for a server. `make test JOBS=0` runs all in one process.
-JOBS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 1)
+# Test processes: two more than the cores, as many tests wait for a server. `make test JOBS=0` runs all in one process.
+JOBS ?= $(shell expr $$(nproc 2>/dev/null || echo 2) + 2)
 
 help: ## Show this
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
