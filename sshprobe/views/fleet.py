@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain, groupby, islice
 from operator import itemgetter
 
 import msgspec
@@ -32,6 +33,8 @@ _MOST_COMMON = 3
 _SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
 
 _NUMBERS = re.compile(r"(\d+)")
+
+_key = itemgetter(0)
 
 
 class FleetRow(msgspec.Struct, frozen=True):
@@ -85,7 +88,14 @@ class _FirstRows:
 
     def rows(self) -> list[tuple[tuple[object, ...], FleetRow]]:
         """Return keys and rows in order. It does not depend on which of two rows of one place came first."""
-        return sorted(self._rows, key=lambda each: (each[0], _order_at_one_place(each[1])))[: self._limit]
+        ordered = sorted(self._rows, key=_key)
+        groups = (list(group) for _, group in groupby(ordered, key=_key))
+        # Only rows of one place tie, and few do: the second key costs more than the first.
+        rows = chain.from_iterable(
+            group if len(group) == 1 else sorted(group, key=lambda each: _order_at_one_place(each[1]))
+            for group in groups
+        )
+        return list(islice(rows, self._limit))
 
 
 class FleetBuilder:
@@ -141,7 +151,7 @@ class FleetBuilder:
         return FleetView(
             summary=summary,
             profiles=list(self._profiles),
-            rows=[row for _, row in sorted([*rows, *silent], key=itemgetter(0))],
+            rows=[row for _, row in sorted([*rows, *silent], key=_key)],
             hidden=self._rows.count - len(rows),
             hidden_silent=self._silent.count - len(silent),
             excluded=self._excluded,
