@@ -55,7 +55,7 @@ def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
 
 
 def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict[str, CategoryScore]:
-    """Return the score of each of the categories `judged`, of which something was observed."""
+    """Return the score of each category in `judged`: those with something observed."""
     scores: dict[str, CategoryScore] = {}
     for category in judged:
         own = [finding for finding in findings if finding.category == category]

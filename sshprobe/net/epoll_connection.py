@@ -32,7 +32,7 @@ READ = 16_384
 """Bytes read at once."""
 
 STEPS = 64
-"""Events of a connection that are told apart when a round is sorted."""
+"""Events of one connection that the order of a round distinguishes."""
 
 _step = attrgetter("step")
 

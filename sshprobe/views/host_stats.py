@@ -148,7 +148,7 @@ def worst_first(stats: HostStats) -> tuple[object, ...]:
 
 
 def status_matters(stats: HostStats) -> bool:
-    """Return whether the status of a graded host says more than its findings, of which "SSH-1 only" is one."""
+    """Return whether the status of a graded host adds to its findings. "SSH-1 only" is a finding already."""
     if stats.status == "ssh1_only":
         return Subject("protocol.ssh1") not in stats.verdicts[0].subjects
     return stats.status != "ok"

@@ -452,7 +452,7 @@ class Faulty(Listener):
 
 
 async def test_two_bugs_at_once_cost_no_more_than_one_connection(network: EpollNetwork) -> None:
-    """Be it in a round for which events gathered: the others there are served, and the next round comes."""
+    """Also in a coalesced round: the other connections are served, and the next round comes."""
     with ExitStack() as stack:
         server = stack.enter_context(listening(backlog=100))
         made = [(Faulty if number == 40 else Listener)(network, server.getsockname()[1]) for number in range(80)]
@@ -542,7 +542,7 @@ class Ending(Recorder):
 async def test_a_network_can_be_closed_by_who_is_served(
     monkeypatch: pytest.MonkeyPatch, where: str, others: int
 ) -> None:
-    """No timer is left, and nothing is done when one would have fired, be it that events were let gather."""
+    """No timer is left and nothing fires later, whether events were coalesced or not."""
     loop, timers, faults = asyncio.get_running_loop(), [], []
     call_at = loop.call_at
 

@@ -187,7 +187,7 @@ def test_a_reset_is_told_once_and_behind_what_came(run: Run) -> None:
 
 
 def test_a_reset_before_we_look(run: Run) -> None:
-    """What it comes to depends on the system, but it is told, once."""
+    """The system decides which event it becomes. There is exactly one."""
 
     async def scenario(network: Network) -> None:
         with listening() as server:
@@ -511,7 +511,7 @@ def test_the_handler_can_be_replaced(run: Run) -> None:
 
 
 def test_a_connection_can_be_dialled_again(run: Run) -> None:
-    """And nothing of the one before is heard, be it that it was read already."""
+    """The handler gets nothing from the old connection, not even data that was already read."""
 
     async def scenario(network: Network) -> None:
         def again(handler: Recorder) -> None:

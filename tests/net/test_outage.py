@@ -275,7 +275,7 @@ def test_a_network_that_stays_away_is_taken_as_it_is(world: World) -> None:
     assert not world.disturbed()
     world.paths[NEAR] = NO_PATH
     world.after(1)
-    assert world.monitor.check(), "the other witness counts as ever"
+    assert world.monitor.check(), "the other witness still counts"
 
 
 def test_a_short_failure_is_looked_into_and_others_not_each_time(world: World) -> None:

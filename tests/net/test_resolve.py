@@ -347,7 +347,7 @@ async def test_an_address_of_a_name_keeps_its_zone(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("depth", ["lists", "full"])
 async def test_no_spelling_of_the_unspecified_address_reaches_this_machine(depth: Depth) -> None:
-    """Linux connects it to this machine. Names can be it too: the resolver takes "0x0" so."""
+    """Linux connects it to this machine. The resolver also accepts spellings such as "0x0"."""
     async with counting_server() as (port, most):
         hosts = ["0.0.0.0", "::", "0:0::0", "::ffff:0.0.0.0", "::%lo", "0x0", "0"]
         records = [record async for record in Scanner(depth=depth).scan([Target(host, host, port) for host in hosts])]

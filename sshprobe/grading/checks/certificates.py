@@ -76,8 +76,8 @@ CERTIFICATE_KIND = FindingType(
     severity="medium",
     when="the certificate of a host key is a user certificate, or of an unknown kind",
     meaning="The certificate that the server shows was made for a user's login, not for a host.",
-    why="""Clients refuse it and fall back to the plain key. And whoever holds the host's key may log in elsewhere by
-        it.""",
+    why="""Clients refuse it and fall back to the plain key. A thief of the host's key could also use it to log in
+        elsewhere.""",
     see='`ssh-keygen -Lf KEY-cert.pub` on the host prints "user certificate"; a client says "not a host certificate".',
     fix="Sign the key anew with `-h`: `ssh-keygen -s CA -h -n NAMES KEY.pub`, and revoke the other.",
     references=("OpenSSH PROTOCOL.certkeys",),

@@ -70,7 +70,7 @@ class _Claim:
 
 
 class Pool:
-    """`workers` processes, each of which runs `serve(connection)`, by `sshprobe.scan.workers.worker`."""
+    """`workers` processes. Each runs `serve(connection)` of `sshprobe.scan.workers.worker`."""
 
     def __init__(
         self,

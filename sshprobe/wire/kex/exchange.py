@@ -81,11 +81,11 @@ class KeyExchange(ABC):
 
     def read_group(self, payload: bytes) -> ChosenGroup:
         """Read the server's group. Only a group exchange has one. Raises `RemoteProtocolError` if it is malformed."""
-        raise NotImplementedError
+        raise NotImplementedError  # the table of states leads here for group exchanges alone, which define it
 
     def start_again(self) -> bytes:
         """Return the payload of our first message in its old form. Only a group exchange has one."""
-        raise NotImplementedError
+        raise NotImplementedError  # as in `read_group`
 
     def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield the fields that servers in use hash in place of `reply.public`, each with a description for people."""
