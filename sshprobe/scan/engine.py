@@ -83,7 +83,6 @@ class Engine(Generic[T, R]):
         network: Callable[[], Network],
         *,
         concurrency: int,
-        rate: float | None = None,
         throttle_wait: float = 20.0,
         on_resource_error: Callable[[str], None] | None = None,
         on_deferred: Callable[[T], None] | None = None,
@@ -91,7 +90,7 @@ class Engine(Generic[T, R]):
         shared: SharedWitnesses | None = None,
     ) -> None:
         self.progress = Progress()
-        self.limits = limits or Limits(concurrency, rate)
+        self.limits = limits or Limits(concurrency, None)
         self.network: Network
         """While the scan runs."""
         self.outages: Outages

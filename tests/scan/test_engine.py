@@ -226,7 +226,7 @@ async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_d
         return [job]
 
     before = loop.time()
-    engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, rate=1 / interval)
+    engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 1 / interval))
     assert len([outcome async for outcome in engine.run(targets())]) == len(begun) == 12
     early = 0.002  # what a clock may be off
     assert all(at >= before + number * interval - early for number, at in enumerate(begun))
@@ -243,7 +243,7 @@ async def test_second_tries_keep_to_the_rate() -> None:
             begun.append(asyncio.get_running_loop().time())
 
     engine: Engine[Conversation, str] = Engine(
-        each, open_network, concurrency=100, rate=1 / interval, throttle_wait=0.0
+        each, open_network, concurrency=100, limits=Limits(100, 1 / interval), throttle_wait=0.0
     )
     before = asyncio.get_running_loop().time()
     results = await results_of(engine, [Timed(str(number), str(number), throttled=1) for number in range(6)])
@@ -285,7 +285,7 @@ def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_on
         return [job]
 
     async def run() -> None:
-        engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, rate=100)
+        engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 100))
         async for _ in engine.run(Conversation(str(number), str(number)) for number in range(30)):
             pass
 
@@ -316,7 +316,7 @@ def test_what_a_busy_loop_was_late_for_is_not_made_good_after_a_delay() -> None:
         return [job]
 
     async def run() -> None:
-        engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, rate=100)
+        engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 100))
         async for _ in engine.run(targets()):
             pass
 
@@ -339,7 +339,7 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
 
 
 async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
-    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, rate=5)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 5))
     results = []
     async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
         results += outcome.results
@@ -349,7 +349,7 @@ async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
 
 async def test_stop_waits_for_no_start_that_is_far_off() -> None:
     """One host an hour: a sweep that was stopped ends, and not in an hour."""
-    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, rate=1 / 3600)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 1 / 3600))
     results = []
     async with asyncio.timeout(60):
         async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
@@ -360,7 +360,7 @@ async def test_stop_waits_for_no_start_that_is_far_off() -> None:
 
 
 async def test_a_sweep_that_waits_for_a_start_can_be_closed() -> None:
-    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, rate=1 / 3600)
+    engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 1 / 3600))
     async with asyncio.timeout(60), aclosing(engine.run([Conversation("0", "0"), Conversation("1", "1")])) as outcomes:
         assert (await anext(outcomes)).results == ["0#1"]
         await asyncio.sleep(0.05)
