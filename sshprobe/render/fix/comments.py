@@ -36,8 +36,8 @@ def not_for(group: Group) -> str:
     if is_windows(group):
         return "no /etc/ssh on Windows"
     if group.software.startswith("OpenSSH"):
-        return "no OpenSSH that a known system calls so: it may have no /etc/ssh, and no shell"
-    return "no OpenSSH, which alone has sshd_config"
+        return "not an OpenSSH of a known system: it may have no /etc/ssh and no shell"
+    return "not OpenSSH, and only OpenSSH has sshd_config"
 
 
 def answer(compliant: bool | None) -> str:

@@ -47,7 +47,7 @@ def dropbear(plan: Plan) -> str:
         if _is_dropbear(group):
             blocks.append(list(_localoptions(group)))
         else:
-            blocks.append(_c_comment(_other(group, "no Dropbear")))
+            blocks.append(_c_comment(_other(group, "not a Dropbear")))
     blocks.append(_c_comment(ungraded(plan)))
     return _joined(blocks)
 
