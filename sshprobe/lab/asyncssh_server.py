@@ -1,6 +1,6 @@
-"""asyncssh servers in this process: any set of algorithms, the ones that no packaged server offers any more included.
+"""asyncssh servers in this process, with any set of algorithms, also those that no packaged server offers today.
 
-Ready as soon as `asyncssh.listen` returns: the socket is bound by then. asyncssh is imported when a server starts.
+asyncssh is imported when a server starts.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ PRESETS = {
 class AsyncSSHServer(LabServer):
     """An asyncssh server on this event loop, from a `PRESETS` name or a Preset of your own.
 
-    No password and no key is ever accepted. `accept_none=True` is for the one test of a server that lets everyone in
-    on the `none` request (RFC 4252 section 5.2); it still has no shell to give. `banner` is sent before authentication.
+    It accepts no password and no key. With `accept_none`, everyone is logged in on the "none" request (RFC 4252 section
+    5.2), but there is no shell. `banner` is sent before authentication.
     """
 
     def __init__(
@@ -98,16 +98,14 @@ class AsyncSSHServer(LabServer):
         super().__init__(name or label, self.preset.description, host)
         self.accept_none = accept_none
         self.banner = banner
-        self._lines: list[str] = []
-        self._accepted = 0
         self._open: set[asyncssh.SSHServerConnection] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
 
     async def _start(self, directory: Path) -> None:
         import asyncssh
 
-        # cryptography 50 announces the end of finite-field Diffie-Hellman with a warning at every exchange, raised
-        # inside asyncssh; it is what a legacy server is for. The filter stays: it holds while connections live.
+        # cryptography 50 warns at each exchange in asyncssh that finite-field Diffie-Hellman will go. A legacy server
+        # needs it. The filter is never removed, because connections may outlive this call.
         warnings.filterwarnings("ignore", "Diffie-Hellman over finite fields", module=r"asyncssh\.crypto\.dh")
         self._lines, self._accepted = [], 0
         preset = self.preset
@@ -177,14 +175,6 @@ class AsyncSSHServer(LabServer):
                 connection.abort()
             await self._acceptor.wait_closed()
             self._acceptor = None
-
-    def log(self) -> str:
-        """One line for each connection, its end, and each beginning of authentication; there after the end too."""
-        return "".join(line + "\n" for line in self._lines)
-
-    def connections(self) -> int:
-        """Connections that asyncssh accepted."""
-        return self._accepted
 
 
 def _make_key(spec: str) -> asyncssh.SSHKey:

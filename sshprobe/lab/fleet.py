@@ -19,7 +19,7 @@ from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 
 @dataclass(frozen=True, slots=True)
 class MissingServer:
-    """A server that is not installed here. `package` is Debian's, `left_out` what the fleet or the tests go without."""
+    """A server that is not installed. `package`: Debian's. `left_out`: what the fleet and the tests lack without it."""
 
     name: str
     package: str
@@ -30,7 +30,7 @@ class MissingServer:
 
 
 def missing_servers() -> list[MissingServer]:
-    """What of the lab is not installed on this machine."""
+    """Return the servers of the lab that are not installed on this machine."""
     missing = []
     if not _openssh():
         missing.append(
@@ -52,10 +52,7 @@ def _openssh() -> bool:
 
 
 def loopback_addresses(count: int) -> list[str]:
-    """`count` loopback addresses: 127.0.0.11 and on where the system answers on all of 127.0.0.0/8, as Linux does.
-
-    Elsewhere (macOS) 127.0.0.1, `count` times.
-    """
+    """Return `count` loopback addresses from 127.0.0.11 on, or `count` times 127.0.0.1 without others (macOS)."""
     addresses = [f"127.0.0.{11 + number}" for number in range(count)]
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -66,7 +63,7 @@ def loopback_addresses(count: int) -> list[str]:
 
 
 def demo_fleet() -> list[LabServer]:
-    """The servers of the demo, not yet started: six of asyncssh and paramiko, and what is installed beside them."""
+    """Return the demo's servers, not started: six of asyncssh and paramiko, and the installed ones."""
     fleet: list[LabServer] = [
         AsyncSSHServer("hardened"),
         AsyncSSHServer("default"),
@@ -109,9 +106,9 @@ def demo_fleet() -> list[LabServer]:
 
 @asynccontextmanager
 async def running(servers: Sequence[LabServer]) -> AsyncIterator[Sequence[LabServer]]:
-    """Start all `servers` at once and stop them all at the end. One that does not start stops the others again.
+    """Start all `servers` at once, and stop them at the end. If one does not start, stop the others.
 
-    Raises the error (LabError) of the first that did not start.
+    Raises the LabError of the first that did not start.
     """
     async with AsyncExitStack() as started:
         try:

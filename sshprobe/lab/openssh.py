@@ -1,12 +1,7 @@
-"""OpenSSH's sshd: the system's, or a newer one unpacked beside it into `.servers/`.
-
-Ready means: the log says "Server listening". No connection is made to find out, because from OpenSSH 9.8 on each
-one costs its source a penalty, and because tests count the connections in the log.
-"""
+"""OpenSSH's sshd: the system's, and other releases that `scripts/install-servers` unpacks into `.servers/`."""
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import os
 import re
@@ -15,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sshprobe.lab.process import ServerProcess, find_program, free_port, run_tool
-from sshprobe.lab.server import HostKey, LabError, LabServer
+from sshprobe.lab.process import find_program, make_key, run_tool
+from sshprobe.lab.program import ProgramServer
+from sshprobe.lab.server import HostKey, LabError
 
 _PRIVILEGE_SEPARATION = Path("/run/sshd")
 _SYSTEM_MODULI = (Path("/etc/ssh/moduli"), Path("/etc/moduli"))
@@ -79,17 +75,14 @@ def _checkout() -> Path:
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    # Old versions know no -V, say so, and name themselves in the usage line.
+    # Old versions do not know -V, and name themselves in the usage line.
     done = subprocess.run([path, "-V"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     found = re.search(r"OpenSSH_(\d+)\.(\d+)", done.stderr + done.stdout)
     return None if found is None else (int(found[1]), int(found[2]))
 
 
 def find_openssh(*, minimum: tuple[int, int] = (0, 0), below: tuple[int, int] = (999, 0)) -> list[OpenSSH]:
-    """The sshds on this machine, the system's first, then those in the checkout's `.servers/`.
-
-    Kept are versions with `minimum` <= version < `below`.
-    """
+    """Return the sshds with `minimum` <= version < `below`: the system's first, then those in `.servers/`."""
     candidates: list[tuple[Path, Path | None]] = []
     system = find_program("sshd")
     if system is not None:
@@ -113,7 +106,7 @@ def find_debian(release: int) -> OpenSSH | None:
     return None if version is None else OpenSSH(path, version, root)
 
 
-class OpenSSHServer(LabServer):
+class OpenSSHServer(ProgramServer):
     """`sshd -D -e` with a folder, a configuration and host keys of its own. Runs as root or as an ordinary user.
 
     `binary`: which sshd (default: the first that `find_openssh` finds). `config_lines`: sshd_config lines; the lab's
@@ -121,8 +114,11 @@ class OpenSSHServer(LabServer):
     "type[:bits]" in ssh-keygen's words, or a Path of a private key to use. `certificates`: host certificates to
     make. `moduli`: a moduli file of yours; `minimum_modulus_bits`: the system's moduli from that size on
     (None for both: the system's as they are). `authorized_keys`: a file of public keys that may log in as the user
-    whose process this is; without it nobody may. `log_level`: sshd's LogLevel; "Connection from" needs VERBOSE.
+    whose process this is; without it nobody may. `log_level`: sshd's LogLevel; `connections` needs VERBOSE. It does
+    not count connections that sshd refuses ("drop connection").
     """
+
+    CONNECTION = "^Connection from "
 
     def __init__(
         self,
@@ -139,19 +135,17 @@ class OpenSSHServer(LabServer):
         name: str = "openssh",
         description: str = "OpenSSH",
     ) -> None:
-        super().__init__(name, description, host)
+        super().__init__(name, description, host, host_keys)
         if log_level in ("QUIET", "FATAL", "ERROR"):
             raise ValueError(f"at LogLevel {log_level} sshd does not say when it is ready")
         self.binary = binary
         self.config_lines = tuple(config_lines)
-        self.key_specs = tuple(host_keys)
         self.certificate_specs = tuple(certificates)
         self.moduli = moduli
         self.minimum_modulus_bits = minimum_modulus_bits
         self.authorized_keys = authorized_keys
         self.log_level = log_level
-        self._process: ServerProcess | None = None
-        self._last_log = ""
+        self._lines: list[str] = []
 
     def _choose(self) -> OpenSSH:
         if isinstance(self.binary, OpenSSH):
@@ -167,36 +161,33 @@ class OpenSSHServer(LabServer):
             raise LabError(f"`{path}` does not say that it is OpenSSH's sshd")
         return OpenSSH(path, version)
 
-    async def _start(self, directory: Path) -> None:
-        sshd = self._choose()
-        lines = await asyncio.to_thread(self._config, sshd, directory)
+    def _make_keys(self, directory: Path) -> list[Path]:
+        self._sshd = self._choose()
+        keys: dict[str, Path] = {}
+        for number, spec in enumerate(self.key_specs):
+            keys[str(spec)] = spec if isinstance(spec, Path) else make_key(spec, directory / f"host_key_{number}")
+        self.host_keys = [HostKey.from_file(key.with_name(f"{key.name}.pub")) for key in keys.values()]
+        self.certificates = [self._certify(wanted, keys[wanted.key], directory) for wanted in self.certificate_specs]
+        self._lines = self._config(self._sshd, directory, list(keys.values()))
+        return list(keys.values())
+
+    def _command(self, directory: Path, keys: Sequence[Path]) -> Sequence[str | Path]:
+        self.READY = f"Server listening on {self.host} port {self.port}."
         config = directory / "sshd_config"
-        for attempt in range(3):
-            self.port = free_port(self.host)
-            config.write_text("\n".join([f"ListenAddress {self.host}:{self.port}", *lines]) + "\n")
-            log_file = directory / f"log{attempt}"
-            words = [*self._with_moduli(sshd), sshd.path, "-D", "-e", "-f", config]
-            self._process = ServerProcess(words, log_file)
-            self.pid = self._process.pid
-            try:
-                await self._process.wait_for_line(f"Server listening on {self.host} port {self.port}.")
-                return
-            except LabError:
-                if "Address already in use" not in self._process.log() or attempt == 2:
-                    raise
-                await self._process.stop()
+        config.write_text("\n".join([f"ListenAddress {self.host}:{self.port}", *self._lines]) + "\n")
+        return [*self._with_moduli(self._sshd), self._sshd.path, "-D", "-e", "-f", config]
 
     def _with_moduli(self, sshd: OpenSSH) -> list[str | Path]:
-        """What gives a release before 8.5, which has no ModuliFile, a moduli file of its own: a mount."""
+        """Return the words that mount our moduli file for a release before 8.5, which has no ModuliFile."""
         if self.moduli is None or sshd.version >= (8, 5):
             return []
         if os.geteuid() != 0 or find_program("unshare") is None:
-            raise LabError("a moduli file for OpenSSH before 8.5 takes root, and `unshare`")
+            raise LabError("a moduli file for OpenSSH before 8.5 needs root and `unshare`")
         script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
         system = next(path for path in _SYSTEM_MODULI if path.exists())
         return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh", self.moduli, system]
 
-    def _config(self, sshd: OpenSSH, directory: Path) -> list[str]:
+    def _config(self, sshd: OpenSSH, directory: Path, keys: Sequence[Path]) -> list[str]:
         if os.geteuid() == 0:
             _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
         lines = [f"PidFile {directory}/pid", f"LogLevel {self.log_level}", *self._who()]
@@ -204,13 +195,7 @@ class OpenSSHServer(LabServer):
             lines.append(f"SshdSessionPath {sshd.root}/usr/lib/openssh/sshd-session")
         if sshd.root is not None and sshd.version >= (10, 0):
             lines.append(f"SshdAuthPath {sshd.root}/usr/lib/openssh/sshd-auth")
-        keys: dict[str, tuple[Path, HostKey]] = {}
-        for number, spec in enumerate(self.key_specs):
-            private = spec if isinstance(spec, Path) else make_key(spec, directory / f"host_key_{number}")
-            keys[str(spec)] = private, HostKey.from_file(private.with_name(private.name + ".pub"))
-            lines.append(f"HostKey {private}")
-        self.host_keys = [public for _, public in keys.values()]
-        self.certificates = [self._certify(wanted, keys[wanted.key][0], directory) for wanted in self.certificate_specs]
+        lines += [f"HostKey {key}" for key in keys]
         lines += [f"HostCertificate {certificate.path}" for certificate in self.certificates]
         moduli = self.moduli
         if moduli is None and self.minimum_modulus_bits is not None:
@@ -221,26 +206,20 @@ class OpenSSHServer(LabServer):
         return [*lines, *self.config_lines]
 
     def _who(self) -> list[str]:
-        """Who may log in: by key and as ourselves, or nobody."""
+        """Return the lines that decide who may log in: ourselves by key, or nobody."""
         if self.authorized_keys is not None:
-            return [
-                "UsePAM no",
-                f"AuthorizedKeysFile {self.authorized_keys}",
-                "StrictModes no",
-                "PermitEmptyPasswords no",
-                "PermitRootLogin prohibit-password",
-                f"AllowUsers {getpass.getuser()}",
-            ]
-        # No one gets in: no PAM, no authorized keys, no empty password, root's password not accepted, and no one is
-        # even considered but root and nobody, who has none. These two have to be, as on a server in use: `none` for a
-        # user that is not allowed costs the client a larger penalty, and a line in the log.
-        return [
-            "UsePAM no",
-            "AuthorizedKeysFile none",
-            "PermitEmptyPasswords no",
-            "PermitRootLogin no",
-            "AllowUsers root nobody",
-        ]
+            keys, strict, root, users = (
+                str(self.authorized_keys),
+                ["StrictModes no"],
+                "prohibit-password",
+                getpass.getuser(),
+            )
+        else:
+            # Of the two users nobody has no password, and root's is not accepted. They are allowed as on a server in
+            # use: "none" for a user who is not allowed costs the client a larger penalty, and a line in the log.
+            keys, strict, root, users = "none", [], "no", "root nobody"
+        lines = ["UsePAM no", f"AuthorizedKeysFile {keys}", "PermitEmptyPasswords no", f"PermitRootLogin {root}"]
+        return [*lines, f"AllowUsers {users}", *strict]
 
     def _certify(self, wanted: Certificate, private: Path, directory: Path) -> HostKey:
         authority = directory / "authority"
@@ -252,28 +231,6 @@ class OpenSSHServer(LabServer):
             options += ["-n", ",".join(wanted.principals)]
         run_tool("ssh-keygen", "-q", "-s", authority, *options, public)
         return HostKey.from_file(private.with_name(private.name + "-cert.pub"))
-
-    async def _stop(self) -> None:
-        if self._process is not None:
-            await self._process.stop()
-            self._last_log = self._process.log()
-            self._process = None
-
-    def log(self) -> str:
-        """Standard error of sshd so far; it stays readable after the end."""
-        return self._last_log if self._process is None else self._process.log()
-
-    def connections(self) -> int:
-        """Connections that sshd began to serve; one it refuses ("drop connection") is not among them."""
-        return len(re.findall(r"^Connection from ", self.log(), re.MULTILINE))
-
-
-def make_key(spec: str, path: Path) -> Path:
-    """Make a private key at `path` (and `path.pub`). `spec`: "rsa", "rsa:2048", "ecdsa:384", "ed25519", "dsa"."""
-    kind, _, bits = spec.partition(":")
-    size = ["-b", bits] if bits else []
-    run_tool("ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "lab", "-f", path)
-    return path
 
 
 def long_moduli(bits: int) -> str:

@@ -1,7 +1,4 @@
-"""A paramiko server: one accepting thread, and one thread a connection, as paramiko works.
-
-Ready as soon as the socket is bound, which is before the thread starts. paramiko is imported when a server starts.
-"""
+"""A paramiko server: a thread that accepts, and a thread for each connection. Its start imports paramiko."""
 
 from __future__ import annotations
 
@@ -20,21 +17,21 @@ if TYPE_CHECKING:
     import paramiko
 
 
-class _Lines(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.lines: list[str] = []
+class _Log(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__()
+        self._lines = lines
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        self._lines.append(record.getMessage())
 
 
 class ParamikoServer(LabServer):
     """A paramiko server in this process. `host_keys`: "rsa[:bits]", "ecdsa[:bits]", "ed25519".
 
-    `kex`, `ciphers` and `macs` narrow what paramiko offers by itself. No password and no key is ever accepted;
-    `accept_none=True` is for the one test of a server that lets everyone in on the `none` request. `moduli`: the text
-    of a moduli file, without which a group exchange is refused.
+    `kex`, `ciphers` and `macs`: what to offer in place of paramiko's own lists. It accepts no password and no key. With
+    `accept_none`, everyone is logged in on the "none" request. `moduli`: the text of a moduli file; without one the
+    server refuses group exchange.
     """
 
     def __init__(
@@ -59,8 +56,6 @@ class ParamikoServer(LabServer):
         self.methods = methods
         self.accept_none = accept_none
         self.moduli = moduli
-        self._log = _Lines()
-        self._accepted = 0
         self._transports: list[paramiko.Transport] = []
         self._listener: socket.socket | None = None
         self._thread: threading.Thread | None = None
@@ -76,13 +71,12 @@ class ParamikoServer(LabServer):
         self.host_keys = [
             HostKey.write(key.asbytes(), directory, f"host_key_{number}") for number, key in enumerate(private)
         ]
-        self._log.lines.clear()
-        self._accepted = 0
+        self._lines, self._accepted = [], 0
         self._listener = socket.create_server((self.host, 0), backlog=128)
         self.port = int(self._listener.getsockname()[1])
         channel = f"sshprobe.lab.paramiko.{self.port}"
         logger = logging.getLogger(channel)
-        logger.handlers = [self._log]
+        logger.handlers = [_Log(self._lines)]
         logger.setLevel(logging.INFO)
         logger.propagate = False
         self._thread = threading.Thread(
@@ -108,7 +102,7 @@ class ParamikoServer(LabServer):
             except OSError:
                 return  # closed by _stop
             self._accepted += 1
-            self._log.lines.append(f"Connection from {peer[0]} port {peer[1]}")
+            self._lines.append(f"Connection from {peer[0]} port {peer[1]}")
             transport = paramiko.Transport(connection)
             transport.daemon = True
             transport.set_log_channel(channel)
@@ -127,8 +121,7 @@ class ParamikoServer(LabServer):
 
     async def _stop(self) -> None:
         if self._listener is not None:
-            # A close alone does not wake a thread that sits in accept(); a shutdown does on Linux, and elsewhere
-            # fails, where the close does.
+            # On Linux only a shutdown wakes a thread in accept(); elsewhere it fails, and the close wakes the thread.
             try:
                 self._listener.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -145,14 +138,6 @@ class ParamikoServer(LabServer):
             transport.sock.close()
         self._transports = []
 
-    def log(self) -> str:
-        """A line for each connection, and paramiko's own lines from level INFO on; there after the end too."""
-        return "".join(line + "\n" for line in list(self._log.lines))
-
-    def connections(self) -> int:
-        """Connections that were accepted."""
-        return self._accepted
-
 
 def _make_key(spec: str) -> paramiko.PKey:
     import paramiko
@@ -163,7 +148,7 @@ def _make_key(spec: str) -> paramiko.PKey:
     if kind == "ecdsa":
         return paramiko.ECDSAKey.generate(bits=int(bits or 256))
     if kind == "ed25519":
-        # paramiko reads Ed25519 keys and makes none.
+        # paramiko reads Ed25519 keys but cannot generate them.
         from cryptography.hazmat.primitives import serialization
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

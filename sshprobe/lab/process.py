@@ -20,7 +20,7 @@ _SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
 
 def find_program(name: str) -> Path | None:
-    """The program `name` from PATH or the system's folders (an ordinary user's PATH lacks the sbin ones)."""
+    """Return the program `name` from PATH or the system's folders (an ordinary user's PATH lacks the sbin ones)."""
     found = shutil.which(name) or shutil.which(name, path=_SYSTEM_FOLDERS)
     return None if found is None else Path(found)
 
@@ -29,9 +29,9 @@ _handed_out: set[tuple[str, int]] = set()
 
 
 def free_port(host: str) -> int:
-    """A TCP port of `host` that is free now and was not handed out before by this process.
+    """Return a TCP port of `host` that is free now and that this process has not handed out before.
 
-    Another process may still take it first: a server that says so must be started again on the next one.
+    Another process may still take it first; then the server has to be started again on another port.
     """
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -59,6 +59,14 @@ def run_tool(*arguments: str | Path) -> str:
     if done.returncode:
         raise LabError(f"`{Path(arguments[0]).name}` ended with {done.returncode}: {done.stderr.strip()}")
     return done.stdout
+
+
+def make_key(spec: str, path: Path) -> Path:
+    """Make a private key at `path` (and `path.pub`). `spec`: "rsa", "rsa:2048", "ecdsa:384", "ed25519", "dsa"."""
+    kind, _, bits = spec.partition(":")
+    size = ["-b", bits] if bits else []
+    run_tool("ssh-keygen", "-q", "-t", kind, *size, "-N", "", "-C", "lab", "-f", path)
+    return path
 
 
 class ServerProcess:
@@ -95,7 +103,7 @@ class ServerProcess:
         return self._process.poll()
 
     def log(self) -> str:
-        """What it has written so far; bytes that are no UTF-8 are escaped."""
+        """What it has written so far; bytes that are not UTF-8 are escaped."""
         return self._log_file.read_text("utf-8", "backslashreplace")
 
     async def wait_for_line(self, text: str) -> None:
@@ -113,9 +121,9 @@ class ServerProcess:
         raise LabError(f"`{self._process.args[0] if isinstance(self._process.args, list) else ''}` {state}: {tail}")
 
     async def stop(self) -> None:
-        """End it and its children: asked first (SIGTERM), then forced. Returns when they are gone."""
-        # sshd puts each connection into a session of its own, so the process group does not reach them,
-        # and they outlive the listener: they are found while the listener is still their parent.
+        """End it and its children, with SIGTERM and then SIGKILL. Return when they are gone."""
+        # sshd gives each connection a session of its own, outside the process group, and these outlive the listener.
+        # So they are looked up while the listener is still their parent.
         family = descendants(self.pid)
         try:
             if self._process.poll() is None:
@@ -143,7 +151,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether `pid` is a process that has not ended (a zombie has)."""
+    """Return whether the process `pid` runs. A zombie does not."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
@@ -160,7 +168,7 @@ def is_alive(pid: int) -> bool:
 
 
 def descendants(pid: int) -> list[int]:
-    """The children of `pid` and theirs, where the system has /proc; otherwise none."""
+    """Return the children of `pid` and their children, or an empty list without /proc."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:

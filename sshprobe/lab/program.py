@@ -1,35 +1,32 @@
-"""What servers of one program have in common: keys by ssh-keygen, a start on a free port, a log that counts."""
+"""The base of servers that are one program: host keys, a start on a free port, and a log that counts connections."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from sshprobe.lab.openssh import make_key
-from sshprobe.lab.process import ServerProcess, free_port
+from sshprobe.lab.process import ServerProcess, free_port, make_key
 from sshprobe.lab.server import HostKey, LabError, LabServer
-
-PROGRAMS = Path(__file__).parent / "programs"
-"""Programs of our own, for libraries that come without a server."""
-
-BUILT = Path(__file__).parents[2] / ".servers" / "programs"
-"""Where `scripts/install-servers` puts those that have to be compiled."""
 
 
 class ProgramServer(LabServer):
     """One process that serves until it is ended. Its log is its standard output and error.
 
-    `key_specs`: host keys to make, "type[:bits]" in ssh-keygen's words.
+    `key_specs`: host keys to make, "type[:bits]" as the program's key generator names them, or the Path of a private
+    key to use. No connection is made to find out whether the server is ready: OpenSSH 9.8 and later charge a penalty
+    for each, and tests count the connections in the log.
     """
 
     READY = "lab: listening"
-    """In the log once a connect would be answered."""
+    """Text that the log contains once the server accepts connections."""
 
     CONNECTION = "lab: connection"
-    """In the log once for each connection."""
+    """A pattern that matches once in the log for each connection."""
 
-    def __init__(self, name: str, description: str, host: str, key_specs: Sequence[str]) -> None:
+    def __init__(self, name: str, description: str, host: str, key_specs: Sequence[str | Path]) -> None:
         super().__init__(name, description, host)
         self.key_specs = tuple(key_specs)
         self._process: ServerProcess | None = None
@@ -40,16 +37,15 @@ class ProgramServer(LabServer):
         """Return the words that start it on `host` and `port` with the private keys `keys`. Raises LabError."""
 
     def _make_keys(self, directory: Path) -> list[Path]:
-        """Make the host keys, set `host_keys`, and return the files of the private ones."""
+        """Make the host keys with ssh-keygen, set `host_keys`, and return the files of the private ones."""
         keys = []
-        for spec in self.key_specs:
-            keys.append(directory / f"ssh_host_{spec.partition(':')[0]}_key")
-            make_key(spec, keys[-1])
+        for spec in map(str, self.key_specs):
+            keys.append(make_key(spec, directory / f"ssh_host_{spec.partition(':')[0]}_key"))
         self.host_keys: Sequence[HostKey] = [HostKey.from_file(key.with_name(f"{key.name}.pub")) for key in keys]
         return keys
 
     async def _start(self, directory: Path) -> None:
-        keys = self._make_keys(directory)
+        keys = await asyncio.to_thread(self._make_keys, directory)
         for attempt in range(3):
             self.port = free_port(self.host)
             self._process = ServerProcess(self._command(directory, keys), directory / f"log{attempt}")
@@ -70,9 +66,9 @@ class ProgramServer(LabServer):
             self._process = None
 
     def log(self) -> str:
-        """What it has written so far; it stays readable after the end."""
+        """Return what the process has written so far. The log stays readable after the end."""
         return self._last_log if self._process is None else self._process.log()
 
     def connections(self) -> int:
-        """Connections that it says it accepted."""
-        return self.log().count(self.CONNECTION)
+        """Return how many connections the log reports."""
+        return len(re.findall(self.CONNECTION, self.log(), re.MULTILINE))

@@ -1,4 +1,4 @@
-"""What every lab server has in common."""
+"""The base class of all lab servers."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from typing import Self
 
 
 class LabError(RuntimeError):
-    """A lab server did not start; `str()` says why, with the end of the server's own log where it has one."""
+    """A lab server did not start. The message has the reason, and the end of the server's log if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostKey:
-    """A public host key (or host certificate) that a server was given.
+    """A public host key or host certificate of a lab server.
 
-    `blob` is the public key as RFC 4253 section 6.6 sends it, `type` the name it starts with, `path` the
-    `.pub` file that holds it in OpenSSH's format (there while the server runs).
+    `blob`: the public key as in RFC 4253 section 6.6. `type`: the name it starts with. `path`: the `.pub` file with it
+    in OpenSSH's format, which exists while the server runs.
     """
 
     type: str
@@ -32,16 +32,13 @@ class HostKey:
 
     @property
     def fingerprint(self) -> str:
-        """`SHA256:...` as `ssh-keygen -lf` prints it: for a plain key, over `blob`.
-
-        `ssh-keygen` prints a certificate's fingerprint over the key in it, not over its blob.
-        """
+        """The SHA256:... of `blob`, as `ssh-keygen -lf` prints it for a plain key (not for a certificate)."""
         digest = hashlib.sha256(self.blob).digest()
         return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
     @classmethod
     def from_file(cls, path: Path) -> HostKey:
-        """Read a `.pub` file: type, base64, and a comment that is left out."""
+        """Read a `.pub` file: type, base64, and a comment, which is ignored."""
         name, encoded = path.read_text("ascii").split()[:2]
         return cls(name, base64.b64decode(encoded), path)
 
@@ -58,8 +55,8 @@ class HostKey:
 class LabServer(ABC):
     """A real SSH server on loopback. Start and stop it with `async with`; it can be started again.
 
-    `port` is 0 until it runs. `pid` is that of the server's process, None for a server that runs in this one.
-    `host_keys` and `certificates` are what it was given; `directory` is its own folder, removed at the end.
+    `port` is 0 until it runs. `pid`: the server's process, None if it runs in this one. `host_keys` and `certificates`
+    are those of the last start. `directory`: its own folder, removed at the end.
     """
 
     def __init__(self, name: str, description: str, host: str) -> None:
@@ -73,17 +70,19 @@ class LabServer(ABC):
         self.host_keys: Sequence[HostKey] = ()
         self.certificates: Sequence[HostKey] = ()
         self._directory: Path | None = None
+        self._lines: list[str] = []  # the log
+        self._accepted = 0
 
     @property
     def directory(self) -> Path:
-        """The server's own folder. Raises LabError when it is not running."""
+        """The server's own folder. Raises LabError if the server does not run."""
         if self._directory is None:
             raise LabError(f"{self.name} is not running")
         return self._directory
 
     @property
     def fingerprints(self) -> dict[str, str]:
-        """`{"ssh-ed25519": "SHA256:...", ...}` of the plain host keys."""
+        """The plain host keys' types and fingerprints: `{"ssh-ed25519": "SHA256:...", ...}`."""
         return {key.type: key.fingerprint for key in self.host_keys}
 
     @property
@@ -91,21 +90,21 @@ class LabServer(ABC):
         """The `.pub` files of the plain host keys, for `ssh-keygen -lf`."""
         return [key.path for key in self.host_keys]
 
-    @abstractmethod
     def log(self) -> str:
-        """The server's own log so far."""
+        """Return the server's own log so far, also after the end."""
+        return "".join(line + "\n" for line in list(self._lines))
 
-    @abstractmethod
     def connections(self) -> int:
-        """How many connections the server says it has accepted so far (from its own log, not from ours)."""
+        """Return how many connections the server has accepted, by its own count."""
+        return self._accepted
 
     @abstractmethod
     async def _start(self, directory: Path) -> None:
-        """Listen; return only when a connect would be answered. Raises LabError."""
+        """Start to listen, and return once a client can connect. Raises LabError."""
 
     @abstractmethod
     async def _stop(self) -> None:
-        """End everything that `_start` started; must also work after a `_start` that failed half way."""
+        """End everything that `_start` started, also if `_start` failed half way."""
 
     async def __aenter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="sshprobe-lab-"))

@@ -1,6 +1,6 @@
-"""TinySSH: one process a connection, started inetd style with the connection as standard input and output.
+"""TinySSH: one process for each connection, which is its standard input and output (inetd style).
 
-The listening socket is ours, so it is ready as soon as it is bound.
+We own the listening socket, so the server is ready as soon as the socket is bound.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from sshprobe.lab.server import HostKey, LabError, LabServer
 
 
 def find_tinyssh() -> Path | None:
-    """The `tinysshd` program, if `tinysshd-makekey` is there too."""
+    """Return the `tinysshd` program, None unless `tinysshd-makekey` is installed too."""
     return find_program("tinysshd") if find_program("tinysshd-makekey") is not None else None
 
 
 class TinySSHServer(LabServer):
-    """`tinysshd` behind an accept loop. It has one Ed25519 host key and knows no passwords at all
-    (a user's own authorized key would be let in, as the user).
+    """`tinysshd` behind an accept loop, with one Ed25519 host key. It has no passwords, only users' authorized keys.
 
-    `options` are further words for tinysshd: "-S" (no curve25519), "-P" (no post-quantum).
-    `pid` is None: the listener is this process; its children are tinysshd's.
+    `options`: more words for tinysshd, such as "-S" (no curve25519) or "-P" (no post-quantum). `pid` is None, because
+    this process listens; `children` are the processes of tinysshd.
     """
 
     def __init__(
@@ -38,7 +37,6 @@ class TinySSHServer(LabServer):
         super().__init__(name, description, host)
         self.options = options
         self.children: list[ServerProcess] = []
-        self._accepted = 0
         self._log_file: Path | None = None
         self._last_log = ""
         self._listener: socket.socket | None = None
@@ -69,7 +67,7 @@ class TinySSHServer(LabServer):
         while True:
             connection, _ = await loop.sock_accept(listener)
             with connection:
-                # The child reads and writes as if nothing else were going on: it expects a blocking socket.
+                # tinysshd expects a blocking socket.
                 connection.setblocking(True)
                 self._accepted += 1
                 self.children = [child for child in self.children if child.returncode is None]
@@ -90,11 +88,7 @@ class TinySSHServer(LabServer):
         self._log_file = None
 
     def log(self) -> str:
-        """Standard error of all the tinysshd processes so far; it stays readable after the end."""
+        """Return the standard error of all tinysshd processes so far. It stays readable after the end."""
         if self._log_file is None:
             return self._last_log
         return self._log_file.read_text("utf-8", "backslashreplace")
-
-    def connections(self) -> int:
-        """Connections that the accept loop handed to a tinysshd."""
-        return self._accepted

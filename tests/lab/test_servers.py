@@ -21,10 +21,9 @@ from sshprobe.lab.openssh import (
     Certificate,
     OpenSSHServer,
     find_openssh,
-    make_key,
 )
 from sshprobe.lab.paramiko_server import ParamikoServer
-from sshprobe.lab.process import descendants, free_port, is_alive
+from sshprobe.lab.process import descendants, free_port, is_alive, make_key
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from tests.installed import need, need_program
 from tests.live.conftest import other_server

@@ -16,20 +16,22 @@ import pytest
 
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from sshprobe.lab.dropbear import DropbearServer, find_dropbear
-from sshprobe.lab.libraries import (
+from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh
+from sshprobe.lab.other_servers import (
     ConchServer,
     ErlangServer,
     GoServer,
     LibsshServer,
+    LshServer,
+    ProFTPDServer,
     find_conch,
     find_erlang,
     find_go,
     find_libssh,
+    find_lsh,
+    find_proftpd,
 )
-from sshprobe.lab.lsh import LshServer, find_lsh
-from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh
 from sshprobe.lab.paramiko_server import ParamikoServer
-from sshprobe.lab.proftpd import ProFTPDServer, find_proftpd
 from sshprobe.lab.server import LabServer
 from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
 from tests.installed import need, need_program

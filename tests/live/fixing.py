@@ -15,7 +15,8 @@ from pathlib import Path
 import msgspec
 
 from sshprobe.algorithms import AlgorithmType, in_openssh, lookup, names
-from sshprobe.lab.openssh import WEAK, OpenSSH, make_key
+from sshprobe.lab.openssh import WEAK, OpenSSH
+from sshprobe.lab.process import make_key
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord

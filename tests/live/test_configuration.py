@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh, make_key
+from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh
+from sshprobe.lab.process import make_key
 from sshprobe.profiles import available_profiles, load_profile
 from sshprobe.remedy import grade
 from sshprobe.remedy.configuration import ssh_config, sshd_config

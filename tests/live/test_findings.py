@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sshprobe.lab.openssh import Certificate, make_key
+from sshprobe.lab.openssh import Certificate
+from sshprobe.lab.process import make_key
 from sshprobe.model.observation import Depth, Observation
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.net.addresses import parse_ip

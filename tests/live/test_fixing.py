@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_debian, find_openssh, make_key
+from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_debian, find_openssh
+from sshprobe.lab.process import make_key
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from tests.installed import need, need_program

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from sshprobe.lab.dropbear import DropbearServer
-from sshprobe.lab.openssh import find_debian, make_key
-from sshprobe.lab.process import run_tool
+from sshprobe.lab.openssh import find_debian
+from sshprobe.lab.process import make_key, run_tool
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from sshprobe.grading import is_gradeable
-from sshprobe.lab.proftpd import ProFTPDServer
+from sshprobe.lab.other_servers import ProFTPDServer
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Verdict

@@ -1,6 +1,6 @@
-"""An SSH server of Twisted Conch that lets nobody in: its address, its port, then the files of its private host keys.
+"""A program: an SSH server of Twisted Conch that refuses every login. It imports nothing of sshprobe.
 
-Run as a program by the Python that has Twisted; it imports nothing of sshprobe.
+Arguments: address, port, and the files of private host keys.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Nobody:
 
 
 class Factory(SSHFactory):
-    """Says when a connection comes."""
+    """Prints a line for each connection."""
 
     def buildProtocol(self, address: object) -> Any:
-        """Say so, and serve it."""
+        """Print the line and serve the connection."""
         print("lab: connection", flush=True)
         return super().buildProtocol(address)
 
