@@ -5,7 +5,7 @@ from __future__ import annotations
 from sshprobe.algorithms import lookup
 from sshprobe.grading.checks.group_numbers import leaves_groups_untested
 from sshprobe.grading.offers import has_missing_lists
-from sshprobe.grading.sizes import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, group_exchange_methods, smallest_modulus
 from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile
@@ -42,7 +42,7 @@ def _hides_keys(observation: Observation) -> bool:
 
 def _hides_groups(observation: Observation, profile: Profile) -> bool:
     """Return whether the smallest group is not known, for `group_exchange.modulus`, or a group was not tested."""
-    if not offers_group_exchange(observation):
+    if not group_exchange_methods(observation):
         return False
     if leaves_groups_untested(observation):
         return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sshprobe.algorithms import lookup
+from sshprobe.algorithms import canonical, lookup
 from sshprobe.algorithms.openssh import SIGN, claims_openssh, is_openssh_release
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.observation import Observation
@@ -12,27 +12,41 @@ SAFE_MODULUS_BITS = 2048
 """RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
 
 
-def offers_group_exchange(observation: Observation) -> bool:
-    """Return whether a group exchange is in the list of key exchanges."""
-    return any(
-        entry.family in GROUP_EXCHANGE_FAMILIES
-        for name in observation.kex_algorithms or ()
-        if (entry := lookup("kex", name)) is not None
-    )
+def group_exchange_methods(observation: Observation) -> set[str]:
+    """Return the canonical names of the group-exchange methods on offer."""
+    entries = ((name, lookup("kex", name)) for name in observation.kex_algorithms or ())
+    return {canonical("kex", name) for name, entry in entries if entry and entry.family in GROUP_EXCHANGE_FAMILIES}
 
 
 def smallest_modulus(observation: Observation, least: int) -> int | None:
-    """Return the smallest modulus in bits that answers count for. None: nothing shows the smallest.
+    """Return the smallest modulus in bits that the answers prove. None: they do not show the smallest one.
 
-    A modulus below `least` counts wherever it came, unless a `max` below `least` forced it and it may be of an OpenSSH:
-    up to 9.9 that answers such a request with a built-in group of 2048 bits, however clean its moduli file.
+    A modulus below `least` is proof whichever method got it. One of `least` or more needs proof for each method on
+    offer, as a server may have groups of its own for each.
 
-    One of `least` or more says something of the smallest only where a smaller one was welcome (`n` below `least`). That
-    is enough for an OpenSSH, which sends what lies nearest to `n` (dh.c, choose_dh). Others may raise `n` and obey
-    `max` (ProFTPD): of these it counts only where `max` was below `least`, too, and they did not keep to it.
+    A modulus below `least` counts unless the request forced it by a `max` below `least` and the server may be an
+    OpenSSH: releases up to 9.9 answer such a request with a built-in group of 2048 bits, however clean the moduli file.
+
+    A modulus of `least` or more counts only if the request welcomed a smaller one (`n` below `least`). That is enough
+    for OpenSSH, which sends what lies nearest to `n` (dh.c, choose_dh). Other software may raise `n` and obey `max`
+    (ProFTPD). Its answer counts only if `max` was below `least` too, and the server sent more.
     """
+    counted = _counted(observation, least)
+    smallest = min(counted.values(), default=None)
+    if smallest is not None and smallest >= least and _unproven(observation, counted):
+        return None
+    return smallest
+
+
+def methods_without_modulus(observation: Observation, least: int) -> list[str]:
+    """Return the group-exchange methods on offer for which no answer proves the smallest modulus, sorted."""
+    return sorted(_unproven(observation, _counted(observation, least)))
+
+
+def _counted(observation: Observation, least: int) -> dict[str, int]:
+    """Return the smallest modulus that counts by the canonical name of the method that got it."""
     wide_is_proof, maybe_openssh = _keeps_to_n(observation), _may_be_openssh(observation)
-    counted: list[int] = []
+    counted: dict[str, int] = {}
     for exchange in observation.group_exchange or ():
         bits = exchange.modulus_bits
         if bits is None:
@@ -45,8 +59,16 @@ def smallest_modulus(observation: Observation, least: int) -> int | None:
         else:
             counts = wide_is_proof and (exchange.n < least or bits < exchange.n)
         if counts:
-            counted.append(bits)
-    return min(counted, default=None)
+            method = canonical("kex", exchange.algorithm)
+            counted[method] = min(bits, counted.get(method, bits))
+    return counted
+
+
+def _unproven(observation: Observation, counted: dict[str, int]) -> set[str]:
+    # One moduli file serves all methods of OpenSSH, those of its GSS-API patch included (kexgexs.c, kexgsss.c).
+    if counted and _keeps_to_n(observation):
+        return set()
+    return group_exchange_methods(observation) - counted.keys()
 
 
 def _may_be_openssh(observation: Observation) -> bool:

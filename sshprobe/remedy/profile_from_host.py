@@ -10,7 +10,7 @@ from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, is_marker, looku
 from sshprobe.grading.assess import assess
 from sshprobe.grading.checks.terrapin import offers_strict_kex
 from sshprobe.grading.offers import missing_lists
-from sshprobe.grading.sizes import SAFE_MODULUS_BITS, offers_group_exchange, smallest_modulus
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, group_exchange_methods, smallest_modulus
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.grading.users import accepted_without_credential, methods_of_all
 from sshprobe.model.errors import InputError
@@ -150,11 +150,11 @@ def _comment(category: AlgorithmType, name: str) -> str:
 
 
 def _group_exchange(observation: Observation) -> list[str]:
-    if not offers_group_exchange(observation):
+    if not group_exchange_methods(observation):
         return []
     bits = min((each.modulus_bits for each in observation.group_exchange or () if each.modulus_bits), default=None)
     if bits is None or smallest_modulus(observation, bits) is None:
-        seen = "no group came" if bits is None else f"{bits} bits came, and less was not asked for"
+        seen = "no group came" if bits is None else f"{bits} bits came, and a smaller one is possible"
         raise InputError(f"{_place(observation)} was not observed in full: its smallest group-exchange modulus: {seen}")
     weak = f"  # weak, high: less than {SAFE_MODULUS_BITS}" if bits < SAFE_MODULUS_BITS else ""
     return ["", "[group_exchange]", _where(observation), f"min_bits = {bits}{weak}"]

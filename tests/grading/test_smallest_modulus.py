@@ -9,7 +9,7 @@ import pytest
 
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from tests.grading.observations import identification, modern, modulus
+from tests.grading.observations import STRICT, identification, modern, modulus
 
 WIDE_2048, WIDE_3072 = modulus(2048), modulus(3072)
 NARROW_REFUSED = modulus(None, max=1024)
@@ -72,3 +72,40 @@ def test_a_hidden_openssh_is_known_by_its_extension_and_its_built_in_group_is_no
     verdict = grade(observed, load_profile("mozilla-modern"))
     assert not [each for each in verdict.findings if each.category == "group_exchange" and each.deviation]
     assert "the smallest group-exchange modulus" in verdict.not_observed
+
+
+SHA1, SHA256 = "diffie-hellman-group-exchange-sha1", "diffie-hellman-group-exchange-sha256"
+PROOF = modulus(2048, max=1024)
+BY_SHA1 = msgspec.structs.replace(PROOF, algorithm=SHA1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "offered", "exchanges", "missing", "compliant"),
+    [
+        (OTHER, [SHA256], [PROOF], [], True),
+        (OTHER, [SHA256, SHA1], [PROOF], [f"the smallest modulus of {SHA1}"], None),
+        (OTHER, [SHA1, SHA256], [BY_SHA1], [f"the smallest modulus of {SHA256}"], None),
+        (
+            OTHER,
+            [SHA256, "gss-gex-sha256-toWM5Slw5Ew8Mqkay+al2g=="],
+            [PROOF],
+            ["the smallest modulus of gss-gex-sha256-*"],
+            None,
+        ),
+        (OTHER, [SHA256, SHA1], [], ["the smallest group-exchange modulus"], None),
+        (OTHER, [SHA256, SHA1], [PROOF, BY_SHA1], [], True),
+        (OTHER, [SHA256, SHA1], [PROOF, msgspec.structs.replace(BY_SHA1, modulus_bits=1024)], [], False),
+        (OPENSSH, [SHA256, SHA1], [WIDE_2048], [], True),
+    ],
+)
+def test_each_group_exchange_method_needs_its_own_proof(
+    raw: str, offered: list[str], exchanges: list[Any], missing: list[str], compliant: bool | None
+) -> None:
+    observed = modern(
+        identification=identification(raw),
+        kex_algorithms=["curve25519-sha256", *offered, STRICT],
+        group_exchange=exchanges,
+    )
+    verdict = grade(observed, load_profile("pci-dss"))
+    assert (verdict.not_observed, verdict.compliant) == (missing, compliant)
+    assert verdict.grade_is_partial == bool(missing)

@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "an empty list of methods": ({"authentication_methods": []}, "in full: its authentication methods"),
     "a refused group": ({"group_exchange": [modulus(None)]}, "smallest group-exchange modulus: no group came"),
     "no group asked": ({"group_exchange": None}, "smallest group-exchange modulus: no group came"),
-    "the least group": ({"group_exchange": [modulus(1024)]}, "1024 bits came, and less was not asked for"),
+    "the least group": ({"group_exchange": [modulus(1024)]}, "1024 bits came, and a smaller one is possible"),
     "a key not proven": ({"host_keys": [host_key("ssh-rsa", 3072, verified=None)]}, "ssh-rsa host key was not proven"),
     "a wrong proof": ({"host_keys": [host_key("ssh-rsa", 3072, verified=False)]}, "ssh-rsa host key was not proven"),
     "a size not seen": (

@@ -8,6 +8,8 @@ from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.sizes import (
     SAFE_MODULUS_BITS,
+    group_exchange_methods,
+    methods_without_modulus,
     smallest_modulus,
 )
 
@@ -42,7 +44,11 @@ def _missing(host: GradedHost) -> Iterator[str]:
     if host.observation.kex_algorithms is None and host.profile.kex is None:
         yield "key exchange methods"
     if host.offers_group_exchange and smallest_modulus(host.observation, rule.min_bits) is None:
-        yield "the smallest group-exchange modulus"
+        open_methods = methods_without_modulus(host.observation, rule.min_bits)
+        if len(open_methods) == len(group_exchange_methods(host.observation)):
+            yield "the smallest group-exchange modulus"
+        else:
+            yield from (f"the smallest modulus of {method}" for method in open_methods)
 
 
 @check(MODULUS, missing=_missing)

@@ -16,7 +16,7 @@ import msgspec
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType
 from sshprobe.grading.findings import FindingType, Judgement
 from sshprobe.grading.offers import Offer, offers_by_type
-from sshprobe.grading.sizes import offers_group_exchange
+from sshprobe.grading.sizes import group_exchange_methods
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Category
@@ -43,7 +43,7 @@ def graded_host(observation: Observation, profile: Profile, *, strict: bool = Fa
     """Return the argument of checks for an observation."""
     rules = {category: profile.algorithms(category) for category in ALGORITHM_TYPES}
     offers = offers_by_type(observation)
-    return GradedHost(observation, profile, strict, rules, offers, offers_group_exchange(observation))
+    return GradedHost(observation, profile, strict, rules, offers, bool(group_exchange_methods(observation)))
 
 
 Find = Callable[[GradedHost], Iterable[Judgement]]
