@@ -1,4 +1,7 @@
-"""Every command line of README.md and docs/ runs, against one server on loopback in place of the hosts it names."""
+"""Every command line of README.md and docs/ runs: against one server on loopback instead of the hosts that it names.
+
+Every SQL query runs in DuckDB, on the records of that server.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,22 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import duckdb
 import pytest
 import pytest_asyncio
 
 from sshprobe.lab.openssh import OpenSSHServer
+from tests.installed import need_program
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MADE = ("findings/", "reference/commands.md")
-"""Pages that are made from the code: what they name has no values."""
+"""Pages made from the code: their lines have placeholders for values."""
 
-LINE = re.compile(r"^    (?:\$ )?(sshprobe [^\n]+)$", re.MULTILINE)
+CHECK_MODE = "--check --diff"
+"""Needs a login to the host: tests/render/test_playbooks.py has what a playbook does."""
+
+LINE = re.compile(r"^    (?:\$ )?((?:sshprobe|jq|ansible-inventory|ansible-playbook) [^\n]+)$", re.MULTILINE)
 USAGE = re.compile(r"\[OPTIONS\]|COMMAND")
 
 NETWORK = re.compile(
@@ -36,13 +44,21 @@ EXIT_CODES = {0, 1, 3}
 PROFILE = re.findall(r"```toml\n(.*?)```", (ROOT / "docs/how-to/company-profile.md").read_text("utf-8"), re.DOTALL)[-1]
 
 
+def _queries() -> list[tuple[str, str]]:
+    return [
+        (page.name, query)
+        for page in PAGES
+        for query in re.findall(r"^```sql\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    ]
+
+
 def _lines() -> list[tuple[str, str]]:
     found = {
         line.split("  #")[0].strip(): str(page.relative_to(ROOT))
         for page in PAGES
         if not any(made in str(page) for made in MADE)
         for line in LINE.findall(page.read_text("utf-8"))
-        if not USAGE.search(line)
+        if not USAGE.search(line) and CHECK_MODE not in line
     }
     return [(page, line) for line, page in found.items()]
 
@@ -52,10 +68,10 @@ LINES = _lines()
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[str, Path]]:
-    """A server, and a folder with the files that the pages name."""
+    """Yield the place of a server, and a folder with the files that the pages name."""
     folder = tmp_path_factory.mktemp("docs")
     async with OpenSSHServer(config_lines=["KexAlgorithms +diffie-hellman-group1-sha1"]) as server:
-        silent = socket.create_server(("127.0.4.4", 0))  # accepts and says nothing: "timeout"
+        silent = socket.create_server(("127.0.4.4", 0))  # accepts and sends nothing: "timeout"
         there = f"{server.host}:{server.port}"
         _write_files(folder, there)
         for line in (
@@ -63,6 +79,8 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
             "cp monday.jsonl nightly.jsonl; cp monday.jsonl graded.jsonl",
             "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
             f"sshprobe scan --save-as nightly {there}",
+            "sshprobe scan --inventory inventory.json -o fleet.jsonl",
+            "sshprobe grade fleet.jsonl --fix --format ansible > fix.yml",
         ):
             run = await asyncio.to_thread(_run, line, folder)
             assert run.returncode == 0, run.stderr
@@ -74,6 +92,7 @@ def _write_files(folder: Path, there: str) -> None:
     host, port = there.split(":")
     (folder / "company.toml").write_text(PROFILE)
     (folder / "ours.txt").write_text("192.0.2.99\n")
+    (folder / "hosts.ini").write_text(f"web1 ansible_host={host} ansible_port={port}\n")
     hosts = {"web1": {"ansible_host": host, "ansible_port": int(port)}}
     inventory = {"_meta": {"hostvars": hosts}, "all": {"children": ["ssh"]}, "ssh": {"hosts": ["web1"]}}
     (folder / "inventory.json").write_text(json.dumps(inventory))
@@ -95,7 +114,7 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         env={
             **os.environ,
-            "PATH": f"{bin}:{os.environ['PATH']}",
+            "PATH": f"{bin}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "XDG_CONFIG_HOME": str(folder / "config"),
         },
@@ -110,12 +129,25 @@ def _run(line: str, folder: Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(("page", "line"), LINES, ids=[line for _, line in LINES])
 async def test_a_command_line_runs(page: str, line: str, desk: tuple[str, Path], tmp_path: Path) -> None:
     there, folder = desk
+    if line.startswith("jq"):
+        need_program("jq", "jq")
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
     if "--save-as" in line:
         shutil.rmtree(tmp_path / "config")  # a name is saved once
     run = await asyncio.to_thread(_run, NETWORK.sub(there, line).replace("10.1.*", "127.0.*"), tmp_path)
-    assert run.returncode in EXIT_CODES, f"{page}: {line}\n{run.stderr}"
+    allowed = EXIT_CODES if line.startswith("sshprobe") else {0}
+    assert run.returncode in allowed, f"{page}: {line}\n{run.stderr}"
     assert "error:" not in run.stderr
+    assert line.startswith("sshprobe") or run.stdout.strip() or ">" in line
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize(("page", "query"), _queries())
+async def test_a_query_finds_the_server(page: str, query: str, desk: tuple[str, Path]) -> None:
+    folder = desk[1]
+    rows = duckdb.sql(query.replace("monday.jsonl", str(folder / "monday.jsonl")))
+    assert rows is not None, page
+    assert rows.fetchall(), page
 
 
 def test_pages_have_command_lines() -> None:
