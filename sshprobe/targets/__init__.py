@@ -1,14 +1,12 @@
-"""What to scan: hosts, networks, ranges, files and inventories as a lazy stream, and what must never be contacted.
+"""Targets: hosts, networks, ranges, files and inventories as a lazy stream, and the hosts that must never be contacted.
 
-All syntax is checked before the first target comes out; nothing is expanded before it is asked for. A /8 costs
-as much memory as one host.
+All syntax is checked before the first target; targets are expanded one by one. A /8 takes as much memory as one host.
 """
 
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.iterables import ADDRESSES, TargetLike, Targets, TargetSource, open_target, open_targets, word_of
-from sshprobe.targets.saved_records import targets_of_records
-from sshprobe.targets.specification import Target
-from sshprobe.targets.stream import TargetStream, parse_targets
+from sshprobe.targets.specs import Target
+from sshprobe.targets.stream import TargetStream, parse_targets, targets_of_records
 
 __all__ = [
     "ADDRESSES",

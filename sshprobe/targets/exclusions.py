@@ -1,23 +1,27 @@
-"""Hosts that must never be contacted, also when they are targets."""
+"""Hosts that must never be contacted, also when they are targets, and sets of addresses as intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from ipaddress import IPv6Address, ip_address
 from typing import IO
 
 from sshprobe.model.errors import InputError
 from sshprobe.targets.host_names import ipv4_value
-from sshprobe.targets.intervals import Intervals, holds, merge
 from sshprobe.targets.sources import read_words
-from sshprobe.targets.specification import HostSpec, RangeSpec, Spec, parse_specification, quote
+from sshprobe.targets.specification import parse_specification, quote
+from sshprobe.targets.specs import HostSpec, RangeSpec, Spec
+
+Intervals = tuple[Sequence[int], Sequence[int]]
+"""A set of numbers: the first and the last of each interval, both included. They are disjoint and ascend."""
 
 
 class Exclusions:
     """Addresses, networks, ranges and host names that are never contacted.
 
-    A network is excluded whole, its first and last address included. A name excludes that name and not the
-    addresses it may resolve to; so ask `covers` twice: with the name, and with each address before connecting.
+    A network is excluded whole, with its first and last address. A name excludes that name and not the addresses it
+    may resolve to: call `covers` with the name, and again with each address before connecting.
     """
 
     def __init__(self, specs: Iterable[Spec] = ()) -> None:
@@ -27,7 +31,7 @@ class Exclusions:
             if not isinstance(spec, HostSpec):
                 for version, first, last in spec.intervals():
                     intervals[version].append((first, last))
-            elif (number := _number(spec.host)) is not None:
+            elif (number := address_value(spec.host)) is not None:
                 intervals[number[0]].append((number[1], number[1]))
             else:
                 self._names.add(spec.host)
@@ -51,7 +55,7 @@ class Exclusions:
 
     def covers(self, host: str) -> bool:
         """Return whether `host`, a name or an address, is excluded."""
-        number = _number(host)
+        number = address_value(host)
         if number is None:
             return host.lower().removesuffix(".") in self._names
         return holds(self._intervals[number[0]], number[1])
@@ -73,7 +77,7 @@ class Exclusions:
         return exclusions
 
     def intervals(self, version: int) -> Intervals:
-        """Return the excluded addresses of one IP version (4 or 6), those that are mapped among version 4."""
+        """Return the excluded addresses of one IP version (4 or 6). Mapped ones are of version 4."""
         return self._intervals[version]
 
 
@@ -83,12 +87,46 @@ def _parse(text: str, source: str | None, line: int | None) -> Spec:
         raise InputError(f"{quote(text)} excludes one port: exclude the host", source=source, line=line)
     if isinstance(spec, RangeSpec) and "/" in text and spec.version == 4:
         prefix = int(text.partition("/")[2])
-        if prefix <= 30:  # the two addresses that a sweep leaves out are not to be contacted either
+        if prefix <= 30:  # its first and last address too
             return RangeSpec(text, 4, spec.first - 1, spec.last + 1, None)
     return spec
 
 
-def _number(host: str) -> tuple[int, int] | None:
+def merge(intervals: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Return the union of `intervals`, given as pairs (first, last) in any order."""
+    firsts: list[int] = []
+    lasts: list[int] = []
+    for first, last in sorted(intervals):
+        if lasts and first <= lasts[-1] + 1:
+            lasts[-1] = max(lasts[-1], last)
+        else:
+            firsts.append(first)
+            lasts.append(last)
+    return firsts, lasts
+
+
+def holds(intervals: Intervals, value: int) -> bool:
+    """Return whether `value` is in the set."""
+    firsts, lasts = intervals
+    index = bisect_right(firsts, value) - 1
+    return index >= 0 and value <= lasts[index]
+
+
+def outside(intervals: Intervals, first: int, last: int) -> Iterator[tuple[int, int]]:
+    """Yield, in order, the parts of `first` to `last` that are not in the set."""
+    firsts, lasts = intervals
+    for index in range(bisect_left(lasts, first), len(firsts)):
+        if firsts[index] > last:
+            break
+        if first < firsts[index]:
+            yield first, firsts[index] - 1
+        first = lasts[index] + 1
+    if first <= last:
+        yield first, last
+
+
+def address_value(host: str) -> tuple[int, int] | None:
+    """Return the IP version and value of an address without its zone; None of a name. Mapped ones are IPv4."""
     value = ipv4_value(host)
     if value is not None:
         return 4, value

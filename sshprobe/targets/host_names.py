@@ -1,4 +1,4 @@
-"""Names of hosts as a resolver takes them, and IPv4 addresses as nothing but an address."""
+"""Host names as a resolver takes them, IPv4 addresses in their one spelling, and the host of a URL."""
 
 from __future__ import annotations
 
@@ -9,14 +9,18 @@ from contextlib import suppress
 from sshprobe.model.escape import escape_text
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
-"""RFC 1123 section 2.1, and the underscore: not legal, but resolvers take it and people use it (so does ssh)."""
+"""RFC 1123 section 2.1, and the underscore, which is not legal but which resolvers, people and ssh accept."""
 
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
-"""What no name ends in (https://url.spec.whatwg.org/#ends-in-a-number-checker): it would be an address to resolvers."""
+"""The last part of no name: resolvers would read an address (https://url.spec.whatwg.org/#ends-in-a-number-checker)."""
+
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(?:[^/@]*@)?(\[[^\]/]*\]|[^/:?#\[]+)(:\d+)?(?=[/?#]|$)")
+_SSH_SCHEMES = frozenset({"ssh", "sftp", "scp"})
 
 
 class Malformed(ValueError):
-    """Why a text is no target, as the rest of a sentence that begins with the text."""
+    """The reason why a text is not a target, as the rest of a sentence that begins with the text."""
 
 
 def ipv4_value(text: str) -> int | None:
@@ -58,10 +62,10 @@ def parse_host_name(name: str) -> str:
 
 
 def no_ipv4_address(text: str) -> Malformed:
-    """Return how to write what other tools take for an address, as inet_aton(3) does: "127.1", "0x7f000001".
+    """Return the error for an address in a spelling of inet_aton(3), such as "127.1" or "0x7f000001".
 
-    It is not taken here. "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others; and what one took for a name,
-    the resolver would take for an address that was excluded under another spelling.
+    These are refused: "0177.0.0.1" is 127.0.0.1 to some tools and 177.0.0.1 to others. Read as a name, it would reach
+    an address that was excluded in its usual spelling.
     """
     words = "is not an IPv4 address: that is four numbers of 0 to 255"
     readings = []
@@ -70,10 +74,19 @@ def no_ipv4_address(text: str) -> Malformed:
     decimal = ".".join(part.lstrip("0") or "0" for part in text.split("."))
     if ipv4_value(decimal) is not None:
         readings.append(decimal)
-    # RFC 1122 section 3.2.1.3: what begins with 0 is not a host, so "2222" was meant to be something else.
+    # RFC 1122 section 3.2.1.3: 0.x.x.x is not a host, so "2222" was meant to be something else.
     readings = [reading for reading in dict.fromkeys(readings) if not reading.startswith("0.")]
     if len(readings) > 1:
         words += f"; some tools read it as {readings[0]}, others as {readings[1]}: write what is meant"
     elif readings:
         words += f"; other tools read it as {readings[0]}: write that if it is meant"
     return Malformed(words)
+
+
+def host_of_url(text: str) -> str:
+    """Return the host to write instead of a URL, with the port of an SSH URL; "" if `text` is not a URL."""
+    found = _URL.match(text)
+    if found is None:
+        return ""
+    scheme, host, port = found.groups()
+    return str(host) + (port or "" if scheme.lower() in _SSH_SCHEMES else "")

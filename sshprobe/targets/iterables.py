@@ -1,8 +1,8 @@
-"""Targets that a Python program names: one, or any iterable of them, checked before a host is contacted.
+"""Targets of a Python program: one, or any iterable of them, checked before a host is contacted.
 
-Up to `READ_AHEAD` entries are read first, and are what the same words are on the command line: networks are expanded,
-and a host that is named twice is scanned once. An iterator that is longer, and an async iterable, is a stream: its
-entries are read as hosts are started, and each is expanded by itself.
+Up to `READ_AHEAD` entries are read first and treated as on the command line: networks are expanded, and a host that is
+named twice is scanned once. A longer iterator, or an async iterable, is a stream: its entries are read as hosts are
+started, and each is expanded by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from itertools import chain, islice
 from typing import Any
 
 from sshprobe.model.errors import InputError
-from sshprobe.targets.specification import Target, quote
+from sshprobe.targets.specification import quote
+from sshprobe.targets.specs import Target
 from sshprobe.targets.stream import TargetStream, parse_targets
 
 READ_AHEAD = 65_536
@@ -43,9 +44,9 @@ class TargetSource(AsyncIterator[Target]):
         async_rest: AsyncIterator[Any] | None = None,
     ) -> None:
         self.total = total
-        """How many targets there are. None: a stream."""
+        """The number of targets. None: a stream."""
         self.error: Exception | None = None
-        """What the iterable raised, or what was wrong with an entry of a stream."""
+        """The error of the iterable, or of an entry of a stream."""
         self.on_error: Callable[[], None] | None = None
         """Called when `error` is set."""
         self._ready = ready
@@ -74,7 +75,7 @@ class TargetSource(AsyncIterator[Target]):
         return entry
 
     async def aclose(self) -> None:
-        """Close an async generator of the program: nothing reads it any more."""
+        """Close an async generator of the program."""
         close = getattr(self._async_rest, "aclose", None)
         if close is not None:
             await close()
@@ -105,7 +106,7 @@ def open_targets(targets: Targets) -> TargetSource:
 
 
 def open_target(target: TargetLike) -> Target:
-    """Return the one host that `target` names. Raises as `open_targets`, and `InputError` where it names several."""
+    """Return the one host that `target` names. Raises as `open_targets`, and `InputError` if it names several."""
     expanded, total = _expanded([target])
     if total != 1:
         raise InputError(f"{quote(str(target))} names {total:,} hosts: `scan` takes them")
@@ -118,7 +119,7 @@ def _all_of(entries: Iterable[Any]) -> TargetSource:
 
 
 def _expanded(entries: Iterable[Any]) -> tuple[Iterator[Target], int]:
-    """Return the targets that entries name, and how many they are."""
+    """Return the targets of entries, and their number."""
     ready: list[Target] = []
     words: list[str] = []
     for entry in entries:
@@ -146,7 +147,7 @@ def word_of(entry: object) -> str:
 
 
 def _checked(target: Target) -> Target:
-    """Return a target that a program made. What its host means is found out when it is resolved."""
+    """Return a target that a program made. Its host is checked when it is resolved."""
     text, host, port = map(_anything, target)
     for value in (text, host):
         if not isinstance(value, str):

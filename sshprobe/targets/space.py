@@ -1,12 +1,12 @@
-"""All targets of a sweep as one numbered space, each host and port in it once, none of them expanded.
+"""All targets of a scan as one numbered space, which holds each host and port once and expands none of them.
 
-What the user named becomes intervals of addresses. Those that name no port are one class (they are scanned on every
-port of the sweep), those that name one are a class for each port, and names are kept apart. Each class is sorted once
-and its overlaps are cut away; what the first class covers is cut out of the classes of the sweep's ports. What is left
-is disjoint: no target needs to be remembered while the sweep runs, and the number of targets is exact before it.
+Addresses become intervals. Those without a port are one class, scanned on every port of the scan; those with a port
+are a class for each port; names are separate. Each class is sorted once, and overlaps are removed, also those between
+the first class and the classes of the scan's ports. So the intervals are disjoint: the scan remembers no target, and
+the number of targets is exact before it starts.
 
-Memory follows the length of what the user wrote and not what it stands for: 16 bytes for an IPv4 interval, be it a
-single address or a /8, somewhat more for an IPv6 one, and a string for a name.
+Memory follows the words of the user: 16 bytes for an IPv4 interval, whether one address or a /8, somewhat more for an
+IPv6 one, and a string for a name.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from itertools import pairwise
 import msgspec
 
 from sshprobe.model.observation import endpoint
-from sshprobe.targets.exclusions import Exclusions
-from sshprobe.targets.host_names import ipv4_value
-from sshprobe.targets.intervals import outside
-from sshprobe.targets.specification import HostSpec, Spec, Target
+from sshprobe.targets.exclusions import Exclusions, address_value, outside
+from sshprobe.targets.specs import HostSpec, Spec, Target
 
 _TEXT_IS_HOST = 0
 _TEXT_IS_ENDPOINT = 1
 _FIRST_TEXT = 2
-"""What the user named is mostly the address itself: these numbers say so, higher ones are places in a table."""
+"""Numbers of texts. The user mostly wrote the address itself; from 2 they are places in a table of other texts."""
 
 
 class TargetSpace:
@@ -49,7 +47,7 @@ class TargetSpace:
 
     @property
     def has_names(self) -> bool:
-        """Whether there is a target of which only a resolver knows the address."""
+        """Whether a target is a name, which has to be resolved."""
         return any(isinstance(block, _Names) for block in self._blocks)
 
     def __getitem__(self, index: int) -> Target:
@@ -71,7 +69,7 @@ class _Addresses(msgspec.Struct):
     ports: tuple[int, ...]
     firsts: MutableSequence[int]
     starts: MutableSequence[int]
-    """How many addresses come before each interval."""
+    """The number of addresses before each interval."""
     texts: array[int]
     addresses: int
 
@@ -112,7 +110,7 @@ class _Names(msgspec.Struct):
     ports: tuple[int, ...]
     hosts: list[str]
     texts: dict[str, int]
-    """Of those hosts that the user named by another text."""
+    """For hosts that the user wrote differently: the number of that text."""
 
     @property
     def size(self) -> int:
@@ -129,7 +127,7 @@ class _Names(msgspec.Struct):
 
 
 class _Pile(msgspec.Struct):
-    """Intervals of one class as they were named: they can overlap and are in no order."""
+    """Intervals of one class as the user gave them: unsorted, and some overlap."""
 
     firsts: MutableSequence[int]
     lasts: MutableSequence[int]
@@ -137,8 +135,7 @@ class _Pile(msgspec.Struct):
 
     @classmethod
     def of(cls, version: int) -> _Pile:
-        # 128 bits fit no array.
-        return cls(array("I"), array("I")) if version == 4 else cls([], [])
+        return cls(array("I"), array("I")) if version == 4 else cls([], [])  # no array holds 128 bits
 
     def add(self, first: int, last: int, text: int) -> None:
         self.firsts.append(first)
@@ -146,7 +143,7 @@ class _Pile(msgspec.Struct):
         self.texts.append(text)
 
     def disjoint(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (first, last, text), in order and without overlaps: where two meet, the one that begins first stays."""
+        """Yield (first, last, text), in order and without overlaps: the interval that begins first keeps its text."""
         firsts, lasts, texts = self.firsts, self.lasts, self.texts
         order: Iterable[int] = range(len(firsts))
         if any(left > right for left, right in pairwise(firsts)):
@@ -160,7 +157,7 @@ class _Pile(msgspec.Struct):
 
 
 class _Collected:
-    """What the user named, by class. The port None stands for all ports of the sweep."""
+    """The targets of the user, by class. The port None stands for all ports of the scan."""
 
     def __init__(self) -> None:
         self.texts: dict[str, int] = {}
@@ -185,11 +182,11 @@ class _Collected:
         else:
             text = self._text(spec.text)
             for version, first, last in spec.intervals():
-                if last > 0:  # 0.0.0.0 and :: are no hosts: this machine would answer
+                if last > 0:  # 0.0.0.0 and :: are not hosts: this machine would answer
                     self._pile(version, spec.port).add(max(first, 1), last, text)
 
     def blocks(self, ports: tuple[int, ...]) -> Iterator[_Addresses | _Names]:
-        # Ports of the sweep come first: what they cover is cut out of the classes of explicit ports.
+        # The ports of the scan come first: their addresses are removed from the classes of explicit ports.
         covered: dict[int, tuple[Sequence[int], Sequence[int]]] = {}
         for (version, port), pile in sorted(self._piles.items(), key=lambda item: (item[0][1] or 0, item[0][0])):
             if port is None:
@@ -228,7 +225,7 @@ def _without(
 
 
 def _block(version: int, ports: tuple[int, ...], parts: Iterable[tuple[int, int, int]]) -> _Addresses:
-    """Make a block of disjoint intervals in order; neighbours that the user named by the same text become one."""
+    """Make a block of disjoint intervals in order; neighbours with the same text become one."""
     firsts: MutableSequence[int] = array("I") if version == 4 else []
     starts: MutableSequence[int] = array("Q") if version == 4 else []
     texts = array("I")
@@ -250,13 +247,5 @@ def _name_blocks(names: dict[str, int], ports: tuple[int, ...]) -> Iterator[_Nam
 
 def _number(host: str) -> tuple[int, int] | None:
     """Return the IP version and value of an address; None of a name, and of an address with a zone."""
-    if host[-1:].isalpha() and ":" not in host:  # quick, for long lists of names
-        return None
-    value = ipv4_value(host)
-    if value is not None:
-        return 4, value
-    try:
-        address = IPv6Address(host)
-    except ValueError:
-        return None
-    return None if "%" in host else (6, int(address))
+    is_name = host[-1:].isalpha() and ":" not in host  # quick, for long lists of names
+    return None if is_name or "%" in host else address_value(host)

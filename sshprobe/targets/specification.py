@@ -1,36 +1,23 @@
-"""One word of a user, read: a host, a network or a range of addresses, and the port.
+"""Parse one word of a user: a host, a network or a range of addresses, and its port.
 
 Forms: `host`, `host:port`, `192.0.2.1`, `192.0.2.1:port`, `2001:db8::1`, `[2001:db8::1]:port`, `192.0.2.0/24`,
 `2001:db8::/120`, `192.0.2.10-20`, `192.0.2.10-192.0.2.20`, `10.0.1-5.*`; networks and ranges take a port the same way.
 
-`::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2) is the IPv4 address in it, as the packets to it are: what goes by address
-(each once, one connection at a time, exclusions) would otherwise take it for another. So is `fe80::1%2` by the name of
-that interface, `fe80::1%eth0`.
+`::ffff:192.0.2.1` becomes the IPv4 address in it (`sshprobe.targets.specs`), and `fe80::1%2` gets the name of that
+interface, `fe80::1%eth0`: one address has one spelling.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from typing import NamedTuple
-
-import msgspec
 
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text, escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.platform import ipv6_text
-from sshprobe.targets.host_names import Malformed, ipv4_value, no_ipv4_address, parse_host_name
-from sshprobe.targets.urls import host_of_url
-
-_MAPPED = 0xFFFF << 32
-"""The first of the IPv6 addresses that hold the IPv4 ones, ::ffff:0:0/96."""
-_MAPPED_LAST = _MAPPED + 2**32 - 1
-
-_UNSPECIFIED = ("0.0.0.0", "::")
-"""Of no host (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2). Linux connects who dials them to itself."""
+from sshprobe.targets.host_names import Malformed, host_of_url, ipv4_value, no_ipv4_address, parse_host_name
+from sshprobe.targets.specs import HostSpec, PatternSpec, RangeSpec, Spec, is_unspecified
 
 _RANGE = re.compile(r"(\d+(?:\.\d+){3})-(\d+(?:\.\d+){0,3})")
 _NUMBERS = re.compile(r"[\d.]+")
@@ -39,97 +26,14 @@ _A_PORT = re.compile(r"[0-9]{1,5}")
 _PATTERN = re.compile(r"(?:(?:\d+(?:-\d+)?|\*)\.){3}(?:\d+(?:-\d+)?|\*)")
 
 MAX_PIECES = 65_536
-"""The most intervals that one pattern may fall into: "10.*.*.1" does, and "*.*.*.1" would be 16 million."""
-
-
-class Target(NamedTuple):
-    """One host and port to scan."""
-
-    text: str
-    """What the user named: for a host out of a network, the network."""
-    host: str
-    """A host name in ASCII (IDNA where it was not) or an address."""
-    port: int
-
-    @property
-    def target(self) -> str:
-        """`text`, as records call it."""
-        return self.text
-
-
-class HostSpec(msgspec.Struct, frozen=True):
-    """A host name or one address."""
-
-    text: str
-    host: str
-    port: int | None
-
-
-class RangeSpec(msgspec.Struct, frozen=True):
-    """All addresses from `first` to `last`, both included, of one IP version (4 or 6)."""
-
-    text: str
-    version: int
-    first: int
-    last: int
-    port: int | None
-
-    def intervals(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (version, first, last) of each interval: what is mapped of an IPv6 network is one of IPv4 addresses."""
-        if self.version == 4 or self.last < _MAPPED or self.first > _MAPPED_LAST:
-            yield self.version, self.first, self.last
-            return
-        if self.first < _MAPPED:
-            yield 6, self.first, _MAPPED - 1
-        yield 4, max(self.first - _MAPPED, 0), min(self.last, _MAPPED_LAST) - _MAPPED
-        if self.last > _MAPPED_LAST:
-            yield 6, _MAPPED_LAST + 1, self.last
-
-
-class PatternSpec(msgspec.Struct, frozen=True):
-    """IPv4 addresses with a range in any of their four numbers: "10.0.1-5.*"."""
-
-    text: str
-    numbers: tuple[tuple[int, int], ...]
-    """The lowest and the highest value of each of the four numbers."""
-    port: int | None
-
-    @property
-    def pieces(self) -> int:
-        """Return how many intervals it falls into."""
-        count = 1
-        for low, high in self.numbers[: self._last_free()]:
-            count *= high - low + 1
-        return count
-
-    def intervals(self) -> Iterator[tuple[int, int, int]]:
-        """Yield (4, first, last) of each interval, in ascending order."""
-        free = self._last_free()
-        low, high = self.numbers[free]
-        below = 256 ** (3 - free)
-        for front in itertools.product(*(range(first, last + 1) for first, last in self.numbers[:free])):
-            start = 0
-            for number in front:
-                start = start * 256 + number
-            start *= 256
-            yield 4, (start + low) * below, (start + high + 1) * below - 1
-
-    def _last_free(self) -> int:
-        """Return the place after which every number is 0 to 255, so that addresses follow one another."""
-        free = 3
-        while free and self.numbers[free] == (0, 255):
-            free -= 1
-        return free
-
-
-Spec = HostSpec | RangeSpec | PatternSpec
+"""The most intervals of one pattern: as many as "10.*.*.1" has. "*.*.*.1" would have 16 million."""
 
 
 def parse_specification(text: str, *, source: str | None = None, line: int | None = None) -> Spec:
-    """Read one target. `source` and `line` say where it stood, for the error.
+    """Parse one target. `source` and `line` are its place, for the error.
 
     Raises:
-        InputError: `text` is none of the forms above; the message quotes it and says why.
+        InputError: `text` has none of the forms above; the message quotes it and says why.
     """
     try:
         return _parse(text)
@@ -140,9 +44,9 @@ def parse_specification(text: str, *, source: str | None = None, line: int | Non
 def host_specification(
     host: str, port: int | None = None, *, text: str | None = None, source: str | None = None, line: int | None = None
 ) -> HostSpec:
-    """Return one host that another program named: a name or an address alone, its port apart.
+    """Return one host of another program's output: a name or an address, and separately its port.
 
-    `text` is what the user knows it by, where that is something else; it is escaped.
+    `text` is the user's word for it, if that is something else; it is escaped.
 
     Raises:
         InputError: `host` is neither a name nor an address.
@@ -158,15 +62,8 @@ def host_specification(
     return HostSpec(escape_unprintable(text), name, port)
 
 
-def is_unspecified(spec: Spec) -> bool:
-    """Whether `spec` means 0.0.0.0 or :: and no other address."""
-    if isinstance(spec, HostSpec):
-        return spec.host.partition("%")[0] in _UNSPECIFIED
-    return all(last == 0 for _, _, last in spec.intervals())
-
-
 def refuse_unspecified(spec: Spec, *, source: str | None = None, line: int | None = None) -> None:
-    """Raise `InputError` where `spec` as a target would be the machine that scans, past all exclusions of it."""
+    """Raise `InputError` if the target `spec` is unspecified: it would reach this machine, past all exclusions."""
     if is_unspecified(spec):
         here = "::1" if spec.text.count(":") > 1 else "127.0.0.1"
         words = f"is not a host: it is the unspecified address; this machine is {here}"
@@ -174,7 +71,7 @@ def refuse_unspecified(spec: Spec, *, source: str | None = None, line: int | Non
 
 
 def quote(text: str) -> str:
-    """Return `text` in double quotes for a message: escaped, and cut where it is long."""
+    """Return `text` in double quotes for a message: escaped, and cut after 80 characters."""
     return f'"{escape_text(text if len(text) <= 80 else text[:77] + "...")}"'
 
 
@@ -210,12 +107,12 @@ def _parse(text: str) -> Spec:
 
 
 def _as_in(text: str) -> str:
-    """Return how to write it, if that is a target."""
+    """Return the hint how to write `text`, if it is a target."""
     return f", as in {escape_unprintable(text)}" if _spec_of(text) is not None else ""
 
 
 def _meant_by_words(words: list[str]) -> str:
-    """Return what a line of several words was meant to be, where that shows."""
+    """Return a hint for a line of several words."""
     spec = _spec_of(words[0].rpartition("@")[2]) if len(words) > 1 else None
     if not isinstance(spec, HostSpec) or "->" in words:
         return "; `--inventory` reads what other programs wrote" if len(words) > 1 else ""
@@ -256,7 +153,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
 def _parse_port(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise Malformed(f"has no port: {quote(text)} is not a number" if text else 'has no port after its ":"')
-    # A number of a million digits is refused by its length, before int() works on it.
+    # The length first: int() is slow for a million digits.
     if len(text) > 5 or not 1 <= int(text) <= 65535:
         raise Malformed("has no such port: ports are 1 to 65535")
     return int(text)
@@ -316,7 +213,7 @@ def _parse_pattern(text: str, host: str, port: int | None) -> PatternSpec:
 
 def _parse_host(host: str) -> str:
     if ":" in host:
-        if not host.isprintable():  # it goes into records, and a zone may be any text to Python
+        if not host.isprintable():  # Python takes any text for a zone, and records would have it
             raise Malformed("is not an IPv6 address: it holds characters that cannot be printed")
         try:
             address = IPv6Address(host)
@@ -334,7 +231,7 @@ def _parse_host(host: str) -> str:
 
 
 def with_port(text: str) -> str | None:
-    """Return "[::1]:2222" for "::1:2222", which may have been meant so; None where that cannot be."""
+    """Return "[::1]:2222" for "::1:2222", which is perhaps a port; None if it cannot be one."""
     host, _, port = text.rpartition(":")
     try:
         address = IPv6Address(host)

@@ -36,7 +36,7 @@ def test_add_an_inventory(
     example: Callable[[str, str], ModuleType], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     module = example("Add an inventory", "sshprobe.targets.inventories.etc_hosts")
-    monkeypatch.setitem(inventories._READERS, "etc-hosts", module.read_hosts)
+    monkeypatch.setitem(inventories._FORMS, "etc-hosts", [(inventories._always, module.read_hosts)])
     file = tmp_path / "hosts"
     file.write_text("# ours\n192.0.2.1 web1 web1.example.org # front\n2001:db8::1 web2\n")
     stream = parse_targets([], inventories=[str(file)], inventory_format="etc-hosts")

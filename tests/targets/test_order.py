@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sshprobe.targets import Exclusions, TargetStream, parse_targets
-from sshprobe.targets.permutation import Permutation
+from sshprobe.targets.stream import Permutation
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**64))

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.targets import Exclusions, Target, parse_targets
+from sshprobe.targets.exclusions import holds, merge, outside
 from sshprobe.targets.host_names import ipv4_value
-from sshprobe.targets.intervals import holds, merge, outside
-from sshprobe.targets.specification import HostSpec, parse_specification
+from sshprobe.targets.specification import parse_specification
+from sshprobe.targets.specs import HostSpec
 
 
 def expand(*words: str, port: int = 22) -> list[tuple[str, int]]:

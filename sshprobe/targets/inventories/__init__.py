@@ -1,10 +1,10 @@
-"""Targets out of files that other programs wrote: one module for each family of formats.
+"""Targets in files of other programs: one module for each family of formats.
 
-A reader takes a `Source` and yields what it names, checked. What cannot be a target (a hashed name, a closed port) is
-counted by its reason and left out; what is malformed is an `InputError` that names the file and the line.
+A reader takes a `Source` and yields its targets, checked. Entries that cannot be a target (a hashed name, a closed
+port) are left out and counted by reason; a malformed entry is an `InputError` with file and line.
 
-A format that is not read is refused with the way to one that is. What looks like two is never guessed at: a scan would
-contact hosts that nobody named.
+For a format without a reader, the error names the way to one that has. A file that may be two formats is refused: a
+wrong guess would contact hosts that nobody named.
 """
 
 from __future__ import annotations
@@ -12,36 +12,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from typing import IO
+from typing import IO, NamedTuple
 
 from sshprobe.model.errors import InputError
-from sshprobe.targets.inventories import grepable, json_values, known_hosts, scan_lists, ssh_config, tables
+from sshprobe.targets.inventories import grepable, json_values, known_hosts, nmap, scan_lists, ssh_config, tables
 from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.inventories.ssh_config_lines import looks_like_config
-from sshprobe.targets.specification import Spec, is_unspecified
+from sshprobe.targets.specs import Spec, is_unspecified
 
-_READERS: Mapping[str, Callable[[Source], Iterator[Spec]]] = {
-    "nmap": scan_lists.read_nmap,
-    "masscan": scan_lists.read_masscan,
-    "naabu": scan_lists.read_naabu,
-    "httpx": json_values.read_httpx,
-    "zmap": scan_lists.read_zmap,
-    "zgrab2": json_values.read_zgrab,
-    "rustscan": scan_lists.read_rustscan,
-    "shodan": json_values.read_shodan,
-    "ansible": json_values.read_ansible,
-    "ssh-config": ssh_config.read_config,
-    "known-hosts": known_hosts.read_known_hosts,
-    "list": scan_lists.read_list,
-}
-
-FORMATS: Sequence[str] = tuple(_READERS)
-"""The names that `read_inventory` takes as `format_`."""
-
-_XML = re.compile(rb"<[?!A-Za-z]")
+_XML = re.compile(r"<[?!A-Za-z]")
 _ANSIBLE_WAY = "what can be read is JSON: `ansible-inventory -i FILE --list`"
 
-_JSON = re.compile(rb"""\{|\[\s*([\[{\]"]|$)""")
+_JSON = re.compile(r"""\{|\[\s*([\[{\]"]|$)""")
 """An object or a list of something. "[web1]:2222" of known_hosts and "[2001:db8::1]:22" of a list are neither."""
 
 _UNREAD = (
@@ -54,7 +36,7 @@ _UNREAD = (
     (re.compile(r"Open \S+:\d+$"), "is what rustscan prints: write a list with `rustscan --greppable`"),
     (re.compile(r"\S+.*\sansible_\w+\s*="), "is an Ansible inventory in INI or YAML; " + _ANSIBLE_WAY),
 )
-"""Lines that show a format which is not read, and the way to one that is."""
+"""Lines of formats without a reader, and the way to one that has."""
 
 _UNCLEAR = (
     (
@@ -62,31 +44,114 @@ _UNCLEAR = (
         "has no settings of an ssh_config: if it is one, `--inventory-format ssh-config` reads it",
     ),
 )
-"""Lines that show nothing where a file is read as another format, and something where it is a list."""
+"""Lines that are refused only in a list."""
 
 _ANSIBLE_SECTION = re.compile(r"\[[A-Za-z_][\w.-]*(:(children|hosts|vars))?\]")
-"""A line of an Ansible inventory in INI format, and of nothing that is read here."""
+"""A line of an Ansible inventory in INI format. No format with a reader has one."""
 
 _YAML_BEGIN = re.compile(r"---|[\"']?[A-Za-z_][\w.-]*[\"']?:(\s+#.*)?")
-"""The first line of one in YAML."""
+"""The first line of an Ansible inventory in YAML."""
+
+
+class _Head(NamedTuple):
+    """The first bytes of a file as text."""
+
+    begin: str
+    """Without blanks before it."""
+    lines: list[str]
+    """Without blanks around them."""
+
+    @classmethod
+    def of(cls, source: Source) -> _Head:
+        text = source.head().decode("utf-8-sig", "replace")
+        return cls(text.lstrip(), [line.strip() for line in text.splitlines()])
+
+
+_Reader = Callable[[Source], Iterator[Spec]]
+_Form = tuple[Callable[[_Head], object], _Reader]
+"""How a format can look, and what reads it."""
+
+
+def _always(_: _Head) -> bool:
+    return True
+
+
+def _is_json(head: _Head) -> bool:
+    return head.begin[:1] in ("{", "[")
+
+
+def _has(test: Callable[[Sequence[str]], object]) -> Callable[[_Head], object]:
+    return lambda head: test(head.lines)
+
+
+_FORMS: Mapping[str, Sequence[_Form]] = {
+    "nmap": ((_has(grepable.is_grepable), grepable.read_nmap), (_always, nmap.read)),
+    "masscan": (
+        (_is_json, json_values.reader("masscan", "a result of masscan")),
+        (lambda head: head.begin.startswith("<"), nmap.read),
+        (_has(grepable.is_grepable), grepable.read_masscan),
+        (_always, scan_lists.read_masscan),
+    ),
+    "naabu": (
+        (_has(tables.is_naabu), tables.read_naabu),
+        (_always, json_values.reader("naabu", "a result of naabu", json_values.can_be_naabu)),
+    ),
+    "httpx": ((_always, json_values.reader("httpx", "a result of httpx")),),
+    "zmap": (
+        (_is_json, json_values.reader("zmap", "a result of zmap")),
+        (_has(tables.is_zmap), tables.read_zmap),
+        (_always, scan_lists.read_list),
+    ),
+    "zgrab2": ((_always, json_values.reader("zgrab2", "a result of zgrab2")),),
+    "rustscan": ((_always, scan_lists.read_rustscan),),
+    "shodan": ((_always, json_values.reader("shodan", "a banner of Shodan")),),
+    "ansible": ((_always, json_values.reader("ansible", "an inventory of ansible")),),
+    "ssh-config": ((_always, ssh_config.read_config),),
+    "known-hosts": ((_always, known_hosts.read_known_hosts),),
+    "list": ((_always, scan_lists.read_list),),
+}
+"""The forms of each format, for a file whose format the user named. The first that fits is read."""
+
+FORMATS: Sequence[str] = tuple(_FORMS)
+"""The names that `read_inventory` takes as `format_`."""
+
+_DETECTED: Sequence[_Form] = (
+    (lambda head: _XML.match(head.begin), nmap.read),
+    (lambda head: _JSON.match(head.begin), json_values.read),
+    (_has(grepable.is_masscan_grepable), grepable.read_masscan),
+    (_has(grepable.is_grepable), grepable.read_nmap),
+    (_has(scan_lists.is_masscan), scan_lists.read_masscan),
+    (_has(tables.is_zmap), tables.read_zmap),
+    (_has(tables.is_naabu), tables.read_naabu),
+    (_has(scan_lists.is_rustscan), scan_lists.read_rustscan),
+    (_has(tables.header_of), tables.refuse_table),
+    (lambda head: any(pattern.match(line) for pattern, _ in _UNREAD for line in head.lines), scan_lists.read_list),
+    (_has(looks_like_config), ssh_config.read_config),
+    (_has(known_hosts.is_known_hosts), known_hosts.read_known_hosts),
+    (_always, scan_lists.read_list),
+)
+"""The forms of all formats, in the order in which a file is compared with them."""
 
 
 def read_inventory(
     name: str, *, format_: str | None, stdin: IO[bytes] | None, ports: Sequence[int], notices: list[str]
 ) -> Iterator[Spec]:
-    """Yield the targets of one file; `-` is `stdin`. Without `format_`, one of `FORMATS`, the content says what it is.
+    """Yield the targets of one file; `-` is `stdin`. Without `format_`, one of `FORMATS`, the content shows the format.
 
-    `ports` are those of the sweep. A line for people is added to `notices` for each reason to leave something out.
+    `ports` are those of the scan. A message for people is added to `notices` for each reason to leave something out.
 
     Raises:
         InputError: the file cannot be read, is malformed, or names no target.
     """
     with closing(Source.open(name, stdin, ports)) as source:
-        reader = _READERS[format_] if format_ is not None else _detect(source.head())
-        if reader in (scan_lists.read_list, json_values.read_ansible) and _is_ansible_source(source.head()):
+        head = _Head.of(source)
+        forms = _DETECTED if format_ is None else _FORMS[format_]
+        reader = next(reader for is_form, reader in forms if is_form(head))
+        is_list = reader is scan_lists.read_list
+        if (is_list or format_ == "ansible") and _is_ansible_source(head.lines):
             raise InputError(f"is an Ansible inventory in INI or YAML; {_ANSIBLE_WAY}", source=source.name)
-        if format_ is None and reader is scan_lists.read_list:
-            _refuse_unread(source)
+        if format_ is None and is_list:
+            _refuse_unread(source, head.lines)
         empty = True
         try:
             for spec in reader(source):
@@ -106,47 +171,15 @@ def read_inventory(
         notices += [f"{source.name}: {line}" for line in left_out]
 
 
-def _is_ansible_source(head: bytes) -> bool:
-    """Whether a file is an inventory as people write it for Ansible: only Ansible reads all that one can hold."""
-    lines = [line.strip() for line in head.decode("utf-8-sig", "replace").splitlines()]
+def _is_ansible_source(lines: Sequence[str]) -> bool:
+    """Return whether this is an Ansible inventory in INI or YAML: only Ansible can read all of it."""
     first = next((line for line in lines if line and not line.startswith(("#", ";"))), "")
     return _YAML_BEGIN.fullmatch(first) is not None or any(map(_ANSIBLE_SECTION.fullmatch, lines))
 
 
-def _detect(head: bytes) -> Callable[[Source], Iterator[Spec]]:
-    """Tell the format by the first bytes of a file."""
-    begin = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if _XML.match(begin):
-        return scan_lists.read_nmap
-    if _JSON.match(begin):
-        return json_values.read
-    lines = [line.strip() for line in head.decode("utf-8-sig", "replace").splitlines()]
-    if grepable.is_grepable(lines):
-        return grepable.read_masscan if grepable.is_masscan_grepable(lines) else grepable.read_nmap
-    if scan_lists.is_masscan(lines) or tables.is_zmap(lines) or tables.is_naabu(lines) or scan_lists.is_rustscan(lines):
-        return _scanner(lines)
-    if tables.header_of(lines) is not None:
-        return tables.refuse_table
-    if any(pattern.match(line) for pattern, _ in _UNREAD for line in lines):
-        return scan_lists.read_list
-    if looks_like_config(lines):
-        return ssh_config.read_config
-    if known_hosts.is_known_hosts(lines):
-        return known_hosts.read_known_hosts
-    return scan_lists.read_list
-
-
-def _scanner(lines: list[str]) -> Callable[[Source], Iterator[Spec]]:
-    if scan_lists.is_masscan(lines):
-        return scan_lists.read_masscan
-    if tables.is_zmap(lines):
-        return tables.read_zmap
-    return tables.read_naabu if tables.is_naabu(lines) else scan_lists.read_rustscan
-
-
-def _refuse_unread(source: Source) -> None:
-    """Raise `InputError` for a format that shows itself and is not read."""
-    for number, line in enumerate(source.head().decode("utf-8-sig", "replace").splitlines(), start=1):
+def _refuse_unread(source: Source, lines: Sequence[str]) -> None:
+    """Raise `InputError` for a recognised format that has no reader."""
+    for number, line in enumerate(lines, start=1):
         for pattern, words in (*_UNREAD, *_UNCLEAR):
-            if pattern.match(line.strip()):
+            if pattern.match(line):
                 raise InputError(words, source=source.name, line=number)

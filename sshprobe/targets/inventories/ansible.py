@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sshprobe.targets.inventories.source import BEHIND_JUMP, Source
-from sshprobe.targets.specification import Spec, quote
+from sshprobe.targets.specification import quote
+from sshprobe.targets.specs import Spec
 
 OTHER_CONNECTION = "hosts that ansible does not reach by SSH"
 TEMPLATE = "hosts whose address or port is a template"
@@ -25,14 +26,14 @@ _DECIDING = frozenset(
     {"ansible_host", "ansible_ssh_host", "ansible_port", "ansible_ssh_port", "ansible_connection"}
     | {"ansible_ssh_common_args", "ansible_ssh_extra_args", "ansible_ssh_args"}
 )
-"""Variables that decide who is contacted. For a group they hold by rules that only Ansible knows all of."""
+"""Variables that decide which address is contacted. For groups, only Ansible knows all rules of precedence."""
 
 
 def is_ansible(value: Mapping[str, Any]) -> bool:
     """Return whether a JSON object is an inventory: groups that are objects or, in old scripts, lists of names."""
     if "_meta" in value or isinstance(value.get("all"), dict):
         return True
-    # Lists of words alone stand in the JSON of any program, what is to be left out among them.
+    # The JSON of any program can have lists of words, for example of hosts to leave out.
     return all(map(_is_group, value.values())) and any("hosts" in _mapping(group) for group in value.values())
 
 
@@ -61,7 +62,6 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
             raise source.error(f"group {quote(group)} is written as in Ansible's YAML: {FLATTEN}", line)
         if isinstance(hosts, (list, dict)):
             names.update((name, None) for name in hosts if isinstance(name, str))
-    no_text = no_port = ""
     for name in [*names, *(name for name in hostvars if name not in names)]:
         variables = _mapping(hostvars.get(name))
         host = variables.get("ansible_host", variables.get("ansible_ssh_host", name))
@@ -77,13 +77,11 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
         elif "{{" in str(host) or "{{" in str(port):
             source.left_out[TEMPLATE] += 1
         elif not isinstance(host, str) or not host.strip():
-            no_text = no_text or f"{NO_TEXT} {quote(name)}"
-            source.left_out[no_text] += 1
+            source.leave_out(NO_TEXT, quote(name))
         elif port is not None and (isinstance(port, (bool, list, dict)) or port == ""):
-            no_port = no_port or f"{NO_NUMBER} {quote(name)}"
-            source.left_out[no_port] += 1
+            source.leave_out(NO_NUMBER, quote(name))
         else:
-            # Ansible gives it to ssh, which takes a user name before "@".
+            # Ansible passes it to ssh, which reads a user name before "@".
             host = host.strip().rpartition("@")[2]
             yield source.host(host, port, text=name, line=line, path=f"host {quote(name)}")
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from sshprobe.targets.inventories.nmap import OTHER_PORTS, SSH_SERVICES
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
-from sshprobe.targets.specification import Spec
+from sshprobe.targets.specs import Spec
 
 _HOST = re.compile(r"(?:Timestamp: \d+\t)?Host: (\S+) \(([^)\t]*)\)")
 _PORT = re.compile(r"(?:^|, )(\d+)/([a-z|]+)/([a-z0-9]+)/[^/]*/([^/]*)/")
-"""Port, state, protocol, owner, service. nmap writes "|" where a text has "/" (output.cc), so no banner looks so."""
+"""Port, state, protocol, owner, service. nmap writes "|" for "/" in a text (output.cc), so no banner matches."""
 
 _ASKED_PORTS = re.compile(rb"# Nmap [^\n]* as: (?![^\n]* -s[nP]\b)")
 
@@ -41,7 +41,7 @@ def read_masscan(source: Source) -> Iterator[Spec]:
 
 def _read(source: Source, *, every_port: bool) -> Iterator[Spec]:
     up: dict[str, int] = {}
-    # Where nmap says that ports were asked, a host without a line of them is one at which the file was cut off.
+    # If nmap scanned ports, a host without a line of them shows that the file is cut off.
     scanned = every_port or _ASKED_PORTS.match(source.head()) is not None
     for number, line in source.lines():
         host = _HOST.match(line)
@@ -57,7 +57,7 @@ def _read(source: Source, *, every_port: bool) -> Iterator[Spec]:
                 yield from _ports(source, number, address, rest, every_port=every_port)
             elif word == "Ignored State":
                 scanned = True
-    if not scanned:  # `-sn`: they are up, and nothing is known of their ports
+    if not scanned:  # `-sn`: they are up, and their ports are unknown
         for address, number in up.items():
             yield source.host(address, line=number)
 
@@ -65,7 +65,7 @@ def _read(source: Source, *, every_port: bool) -> Iterator[Spec]:
 def _ports(source: Source, number: int, address: str, text: str, *, every_port: bool) -> Iterator[Spec]:
     entries = _PORT.findall(text)
     if not entries and text.strip():
-        raise source.error("has ports that cannot be read: `22/open/tcp//ssh///` is what one looks like", number)
+        raise source.error("has ports that cannot be read: they look like `22/open/tcp//ssh///`", number)
     for port, state, protocol, service in entries:
         if (state, protocol) != ("open", "tcp"):
             if every_port:

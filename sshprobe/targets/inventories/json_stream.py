@@ -1,4 +1,4 @@
-"""JSON objects out of a file, one by one: lines, the elements of one array, or one large object."""
+"""The JSON objects of a file, one by one: lines, the elements of an array, or one large object."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _LARGEST = 2**26
 """Characters of one object: an inventory of 100,000 hosts of Ansible."""
 _BETWEEN = re.compile(r"[\s,]*")
 _FINISHED = re.compile(r"\{\s*finished\s*:\s*1\s*\}")
-"""How masscan up to 1.0.4 ended its list: no JSON, but its comma before it must not be an error either."""
+"""The end of a list of masscan up to 1.0.4, which is not JSON; the comma before it must not be an error."""
 
 
 def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield (line, object). Objects may follow one another or be the elements of one array; commas may be too many.
 
-    The file is read as far as the next object needs it. One that is cut off, because a scanner was interrupted, is read
-    as far as its objects are whole, and gets a remark.
+    The file is read in chunks. If a scanner was interrupted and the file is cut off, its whole objects are read, and a
+    remark is added.
 
     Raises:
-        InputError: what stands there is not JSON object, or the array is cut off.
+        InputError: a value is not a JSON object, or the array is cut off.
     """
     text = source.text()
     decoder = json.JSONDecoder()
@@ -54,14 +54,14 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
                 if len(buffer) - position > _LARGEST:
                     words = f"is not JSON that can be read: an object has more than {_LARGEST // 2**20} MiB"
                     raise source.error(words, line) from None
-                # Twice as much each time: one object as large as the file is parsed a few times and not a thousand.
+                # Double the buffer: an object as large as the file is parsed a few times, not a thousand times.
                 more = text.read(max(_CHUNK, len(buffer) - position))
                 if not more and any_whole and _is_cut_off(buffer, error):
                     source.remarks.append(f"is cut off in line {line}: only what stands before that is read")
                     return
                 if not more:
-                    at = line + _lines_before(buffer[position : error.pos])
-                    raise source.error(f"is not JSON: {_words(error)}", at) from None
+                    at = line + buffer[position : error.pos].rstrip().count("\n")  # the line of the last byte
+                    raise source.error(f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", at) from None
                 buffer, position = buffer[position:] + more, 0
                 continue
             except (RecursionError, ValueError):  # a ValueError is a number of thousands of digits
@@ -80,17 +80,8 @@ def json_objects(source: Source) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _is_cut_off(buffer: str, error: json.JSONDecodeError) -> bool:
-    """Whether an object would be one if the text went on: its end is missing and nothing else."""
+    """Return whether only the end of an object is missing."""
     rest = buffer[error.pos :].strip()
     return error.msg.startswith("Unterminated string") or any(
         word.startswith(rest) for word in ("true", "false", "null")
     )
-
-
-def _lines_before(text: str) -> int:
-    # An object that is cut off ends where its last byte is, not where the next line begins.
-    return text.rstrip().count("\n")
-
-
-def _words(error: json.JSONDecodeError) -> str:
-    return error.msg[:1].lower() + error.msg[1:]

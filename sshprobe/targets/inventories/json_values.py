@@ -1,26 +1,28 @@
-"""The JSON of scanners and of Ansible, told apart object by object."""
+"""The JSON of scanners and of Ansible. Each object shows its format."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sshprobe.targets.inventories import ansible, services
+from sshprobe.targets.inventories import ansible
 from sshprobe.targets.inventories.json_stream import json_objects
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
-from sshprobe.targets.specification import Spec
+from sshprobe.targets.specs import Spec
 
 Object = dict[str, Any]
 
 NO_PORT = "hosts without an open port"
 NO_ANSWER = "hosts that did not answer httpx"
+NO_SSH = "results of other services than SSH"
+NO_ANSWER_ZGRAB = "hosts that did not answer zgrab2"
 
 _NAABU_KEYS_TEXT = """
 host ip timestamp port protocol tls cdn cdn-name mac_address device_type extra_info high_version hostname
 low_version method name os_type product proto rpc_num service_fp tunnel version confidence cpes
 """
 _NAABU_KEYS = frozenset(_NAABU_KEYS_TEXT.split())
-"""All that naabu 2 writes (pkg/runner/output.go). tlsx, nuclei and others name ports of other services."""
+"""All keys of naabu 2 (pkg/runner/output.go). tlsx, nuclei and others name ports of other services."""
 
 _OTHERS: Mapping[str, str] = {
     "tls_version": "is JSON of tlsx, whose ports speak TLS",
@@ -28,11 +30,11 @@ _OTHERS: Mapping[str, str] = {
     "template-id": "is JSON of nuclei, whose ports are of other services",
     "status_code": "is a result of a web client",
 }
-"""A key that shows a program whose ports are not those of SSH servers."""
+"""Keys of programs whose ports are not those of SSH servers."""
 
 
 def read(source: Source) -> Iterator[Spec]:
-    """Yield the targets of any of these formats, told apart object by object."""
+    """Yield the targets of all these formats; each object shows its own."""
     in_array = source.head().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     for line, value in json_objects(source):
         for recognise, read_one in _FORMATS.values():
@@ -43,48 +45,20 @@ def read(source: Source) -> Iterator[Spec]:
             raise _unknown(source, line, value, in_array=in_array)
 
 
-def read_masscan(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `masscan -oJ` or `-oD`."""
-    return _read_as(source, "masscan", "a result of masscan")
-
-
-def read_naabu(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `naabu -json`."""
-    return _read_as(source, "naabu", "a result of naabu", _can_be_naabu)
-
-
-def read_httpx(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `httpx -json`."""
-    return _read_as(source, "httpx", "a result of httpx")
-
-
-def read_ansible(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `ansible-inventory --list`."""
-    return _read_as(source, "ansible", "an inventory of ansible")
-
-
-def read_zgrab(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `zgrab2 ssh`."""
-    return _read_as(source, "zgrab2", "a result of zgrab2")
-
-
-def read_shodan(source: Source) -> Iterator[Spec]:
-    """Yield the targets of a download from Shodan."""
-    return _read_as(source, "shodan", "a banner of Shodan")
-
-
-def read_zmap(source: Source) -> Iterator[Spec]:
-    """Yield the targets of `zmap -O json`."""
-    return _read_as(source, "zmap", "a result of zmap")
-
-
-def _read_as(source: Source, format_: str, what: str, can_be: Callable[[Object], bool] | None = None) -> Iterator[Spec]:
+def reader(
+    format_: str, what: str, can_be: Callable[[Object], bool] | None = None
+) -> Callable[[Source], Iterator[Spec]]:
+    """Return the reader of one format. Other objects are an error. `can_be` is a test less strict than detection."""
     recognise, read_one = _FORMATS[format_]
-    can_be = can_be or recognise
-    for line, value in json_objects(source):
-        if not can_be(value):
-            raise source.error(f"is not {what}", line)
-        yield from read_one(source, line, value)
+    accept = can_be or recognise
+
+    def read_all(source: Source) -> Iterator[Spec]:
+        for line, value in json_objects(source):
+            if not accept(value):
+                raise source.error(f"is not {what}", line)
+            yield from read_one(source, line, value)
+
+    return read_all
 
 
 def _unknown(source: Source, line: int, value: Object, *, in_array: bool) -> Exception:
@@ -115,8 +89,8 @@ def _is_naabu(value: Object) -> bool:
     return "ip" in value and "port" in value and value.keys() <= _NAABU_KEYS
 
 
-def _can_be_naabu(value: Object) -> bool:
-    # A host and a port alone stand in the JSON of any program: whoever names the format knows better.
+def can_be_naabu(value: Object) -> bool:
+    """Return whether a user can call this naabu's: a host and a port alone are in the JSON of many programs."""
     return ("ip" in value or "host" in value) and "port" in value
 
 
@@ -124,7 +98,7 @@ def _naabu(source: Source, line: int, value: Object) -> Iterator[Spec]:
     port = value["port"]
     if isinstance(port, dict):  # before naabu 2.2
         port = port.get("Port")
-    if port == 0:  # it was only looked whether the host is up
+    if port == 0:  # naabu only looked whether the host is up
         source.left_out[NO_PORT] += 1
         return
     if value.get("protocol", "tcp") != "tcp":
@@ -141,9 +115,73 @@ def _httpx(source: Source, line: int, value: Object) -> Iterator[Spec]:
     if value.get("failed"):
         source.left_out[NO_ANSWER] += 1
         return
-    # "host" is the address that answered; since httpx 1.7 it is the name, and the address is "host_ip". The port is
-    # one of a web server, where no SSH server listens.
+    # "host" is the address that answered; since httpx 1.7 it is the name, and "host_ip" the address. The port is left
+    # out: a web server listens there.
     yield source.host(value.get("host_ip") or value.get("host"), text=value["input"], line=line)
+
+
+def _is_zgrab(value: Object) -> bool:
+    """Return whether this is a result of zgrab2: a host, and for each module a status."""
+    data = value.get("data")
+    return (
+        ("ip" in value or "domain" in value)
+        and isinstance(data, dict)
+        and bool(data)
+        and all(isinstance(result, dict) and "status" in result for result in data.values())
+    )
+
+
+def _zgrab(source: Source, line: int, value: Object) -> Iterator[Spec]:
+    """Yield the host if its SSH server answered; a result without a port is for the ports of the scan."""
+    found = [result for name, result in value["data"].items() if result.get("protocol", name) == "ssh"]
+    if not found:
+        source.left_out[NO_SSH] += 1
+    for result in found:
+        if result["status"] == "success":
+            host = value.get("ip") or value.get("domain")
+            yield source.host(host, result.get("port"), text=value.get("domain") or None, line=line)
+        else:
+            source.left_out[NO_ANSWER_ZGRAB] += 1
+
+
+def _is_zmap(value: Object) -> bool:
+    """Return whether this is a result of `zmap -O json`."""
+    return "saddr" in value
+
+
+def _zmap(source: Source, line: int, value: Object) -> Iterator[Spec]:
+    """Yield the host if zmap found its port open."""
+    if is_open(value):
+        yield source.host(value["saddr"], value.get("sport"), line=line)
+    else:
+        source.left_out[NOT_OPEN] += 1
+
+
+def is_open(row: Mapping[str, Any]) -> bool:
+    """Return whether zmap found an open TCP port: unfiltered output has closed ones too."""
+    success, kind = row.get("success", 1), row.get("classification", "synack")
+    return str(success).lower() in ("1", "true") and str(kind).lower() == "synack"
+
+
+def _is_shodan(value: Object) -> bool:
+    """Return whether this is a banner of Shodan, or a host with its banners."""
+    return "ip_str" in value and ("_shodan" in value or "transport" in value or isinstance(value.get("data"), list))
+
+
+def _shodan(source: Source, line: int, value: Object) -> Iterator[Spec]:
+    """Yield the hosts and ports where Shodan saw an SSH server."""
+    banners = value["data"] if isinstance(value.get("data"), list) else [value]
+    for banner in banners:
+        if not isinstance(banner, dict):
+            raise source.error("a banner of Shodan is not an object", line)
+        about = banner.get("_shodan")
+        module = about.get("module") if isinstance(about, dict) else None
+        is_ssh = module == "ssh" or str(banner.get("data", "")).startswith("SSH-")
+        if is_ssh and banner.get("transport", "tcp") == "tcp":
+            port = banner.get("port")
+            yield source.host(banner.get("ip_str", value["ip_str"]), "" if port is None else port, line=line)
+        else:
+            source.left_out[NO_SSH] += 1
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -151,18 +189,16 @@ def _mapping(value: object) -> Mapping[str, Any]:
 
 
 def _required(port: object) -> object:
-    """Keep a missing port from being read as "not named"."""
+    """Return a value that is refused for a missing port, which would mean the ports of the scan."""
     return "" if port is None else port
 
 
-_Reader = Callable[[Source, int, Object], Iterator[Spec]]
-
-_FORMATS: Mapping[str, tuple[Callable[[Object], bool], _Reader]] = {
-    "shodan": (services.is_shodan, services.read_shodan),  # has the keys of masscan too
+_FORMATS: Mapping[str, tuple[Callable[[Object], bool], Callable[[Source, int, Object], Iterator[Spec]]]] = {
+    "shodan": (_is_shodan, _shodan),  # has the keys of masscan too
     "masscan": (_is_masscan, _masscan),
     "httpx": (_is_httpx, _httpx),
     "naabu": (_is_naabu, _naabu),
-    "zgrab2": (services.is_zgrab, services.read_zgrab),
-    "zmap": (services.is_zmap, services.read_zmap),
+    "zgrab2": (_is_zgrab, _zgrab),
+    "zmap": (_is_zmap, _zmap),
     "ansible": (ansible.is_ansible, ansible.read_inventory_object),
 }

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from sshprobe.model.errors import InputError
-from sshprobe.targets.inventories.source import Source
+from sshprobe.targets.inventories.source import Source, can_be_host
 from sshprobe.targets.inventories.ssh_config import PATTERNS
-from sshprobe.targets.specification import Spec, host_specification, quote
+from sshprobe.targets.specification import quote
+from sshprobe.targets.specs import Spec
 
 HASHED = "hashed host names, which cannot be read"
 NO_HOST = "names that are not of a host, as `HostKeyAlias` makes; the first is"
@@ -23,12 +23,12 @@ _OF_AUTHORIZED_KEYS = re.compile(
     r"|verify-required)(,|$)",
     re.IGNORECASE,
 )
-"""How the options of a line in authorized_keys (sshd(8)) begin, which stand where known_hosts has names."""
+"""The beginning of options in authorized_keys (sshd(8)), in the place of the names in known_hosts."""
 _NUMBER = re.compile(r"[0-9]+")
 
 
 def _fields(line: str) -> list[str] | None:
-    """Return marker ("" where there is none), names, key type and key of a line; None of what is not one."""
+    """Return marker (or ""), names, key type and key of a line; None if it is not a line of known_hosts."""
     words = line.split(None, 4)
     if words and words[0].startswith("@"):
         marker, *words = words
@@ -46,22 +46,20 @@ def _fields(line: str) -> list[str] | None:
 
 
 def is_known_hosts(lines: Sequence[str]) -> bool:
-    """Return whether one of these is a line of a known_hosts file: nothing else that is read has such lines."""
+    """Return whether one of these is a line of known_hosts. No other format with a reader has such lines."""
     return any(_fields(line) is not None for line in lines if not line.startswith("#"))
 
 
 def read_known_hosts(source: Source) -> Iterator[Spec]:
-    """Yield the hosts of a known_hosts file whose names are in clear.
+    """Yield the hosts of a known_hosts file whose names are not hashed.
 
-    ssh writes there what its user calls a host: an alias may be any word, or one that a resolver takes for an address.
-    ssh passes over lines that it cannot read, and so does this.
+    ssh writes its user's word for a host there. An alias can be any word, so some cannot be scanned. As in ssh,
+    lines that cannot be read are skipped.
     """
-    no_host = bad_line = ""
     for number, line in source.lines():
         fields = _fields(line)
         if fields is None:
-            bad_line = bad_line or f"{BAD_LINE} {number}"
-            source.left_out[bad_line] += 1
+            source.leave_out(BAD_LINE, str(number))
             continue
         if _OF_AUTHORIZED_KEYS.match(fields[1]):
             raise source.error("is a line of authorized_keys, which names no hosts", number)
@@ -79,18 +77,11 @@ def read_known_hosts(source: Source) -> Iterator[Spec]:
             if name.startswith("["):  # brackets here are for any host with a port: "[web1]:2222"
                 host, _, port = name[1:].partition("]")
                 port = port.removeprefix(":") or None
-            if not _can_be_asked(host, port):
-                no_host = no_host or f"{NO_HOST} {quote(name)} in line {number}"
-                source.left_out[no_host] += 1
+            if not can_be_host(host) or not (port is None or _is_port(port)):
+                source.leave_out(NO_HOST, f"{quote(name)} in line {number}")
             else:
                 yield source.host(host, port, line=number)
 
 
-def _can_be_asked(host: str, port: str | None) -> bool:
-    if port is not None and not (_NUMBER.fullmatch(port) and len(port) <= 5 and 1 <= int(port) <= 65535):
-        return False
-    try:
-        host_specification(host)
-    except InputError:
-        return False
-    return True
+def _is_port(text: str) -> bool:
+    return _NUMBER.fullmatch(text) is not None and len(text) <= 5 and 1 <= int(text) <= 65535

@@ -1,8 +1,8 @@
 """nmap's XML (`nmap -oX`; the elements as in nmap.dtd of nmap 7.93), and masscan's, which names every open TCP port.
 
-Every open TCP port that nmap calls ssh is a target, by its number or because `-sV` asked it, and every other open port
-that is one of the sweep's own. The rest of what a host has open is left alone: an identification string sent to a
-database or a printer does harm. A host that is up and whose ports were not scanned (`-sn`) is a target without a port.
+Targets are the open TCP ports that nmap calls ssh, by their number or by `-sV`, and open ports of the scan. Other open
+ports are left out: an identification string can harm a database or a printer. A host that is up and whose ports were
+not scanned (`-sn`) is a target without a port.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from sshprobe.model.escape import escape_text
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
-from sshprobe.targets.specification import HostSpec, Spec
+from sshprobe.targets.specs import HostSpec, Spec
 
 _CHUNK = 65_536
 _LONGEST_TAG = 2**22
@@ -47,7 +47,7 @@ def read(source: Source) -> Iterator[Spec]:
         try:
             parser.Parse(data, ended)
         except expat.ExpatError as error:
-            if ended and error.code in _ENDS_EARLY:  # nmap was interrupted: what it finished is whole
+            if ended and error.code in _ENDS_EARLY:  # nmap was interrupted: its finished hosts are whole
                 source.remarks.append(f"is cut off in line {error.lineno}: only the hosts before that are read")
                 return
             raise source.error(f"is not XML: {expat.ErrorString(error.code)}", error.lineno) from None
@@ -80,7 +80,7 @@ class _Handler:
         self._service: str | None = None
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
-        # Nothing is ever fetched, and what could swell (entities) cannot be declared. nmap itself declares nothing.
+        # Nothing is fetched. Entities, which can grow without limit, are refused: nmap declares none.
         parser.StartDoctypeDeclHandler = self._doctype
         parser.EntityDeclHandler = self._declaration
 

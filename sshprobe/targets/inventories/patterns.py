@@ -1,29 +1,30 @@
 """Patterns of OpenSSH (ssh_config(5), section PATTERNS): "*" stands for any characters, "?" for one.
 
-A pattern is tried against many names at once, and only against those that begin or end as it does: an inventory of
-thousands of blocks is read in seconds. Each test takes time in proportion to the name.
+A pattern is compared only with names that have its beginning or end: an inventory of thousands of blocks is read in
+seconds. A comparison takes time in proportion to the name.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 _LONGEST = 1024
-"""Characters of a pattern; longer ones match nothing, as in OpenSSH's lists of patterns."""
+"""Characters of a pattern. Longer ones match nothing, as in OpenSSH's lists of patterns."""
 
 
 class TooManyComparisons(Exception):
-    """The names times the patterns are more than can be compared."""
+    """There are too many names and patterns to compare them all."""
 
 
 class Names:
-    """Names of hosts by number, to be looked up by pattern. One name can have several numbers."""
+    """Names of hosts with their numbers, searched by pattern. One name can have several numbers."""
 
     def __init__(self, names: Sequence[str], *, most: int) -> None:
-        """`most` is how many comparisons there can be before `TooManyComparisons` is raised."""
+        """After `most` comparisons, `TooManyComparisons` is raised."""
         self._numbers: dict[str, list[int]] = {}
         for number, name in enumerate(names):
             self._numbers.setdefault(name, []).append(number)
@@ -74,7 +75,7 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def in_pattern_list(name: str, patterns: str) -> bool:
-    """Return whether a name matches a list, separated by commas: one has to match, and none that begins with "!"."""
+    """Return whether a name matches a list with commas: by one pattern at least, and by none that begins with "!"."""
     found = False
     for pattern in patterns.split(","):
         if matches(name, pattern.removeprefix("!")):
@@ -86,18 +87,8 @@ def in_pattern_list(name: str, patterns: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    if len(pattern) > _LONGEST:
-        return None
-    first, *others = re.split(r"\*+", pattern)
-    text = _literal(first)
-    for index, piece in enumerate(others, start=1):
-        # A piece is looked for once from where the one before it ended: atomic groups never come back to it.
-        text += f".*{_literal(piece)}" if index == len(others) else f"(?>.*?{_literal(piece)})"
-    return re.compile(text, re.DOTALL)
-
-
-def _literal(piece: str) -> str:
-    return "".join("." if character == "?" else re.escape(character) for character in piece)
+    # Of fnmatch's patterns, OpenSSH has no "[...]". The expression takes linear time: each piece is searched once.
+    return None if len(pattern) > _LONGEST else re.compile(fnmatch.translate(pattern.replace("[", "[[]")))
 
 
 def _literal_begin(pattern: str) -> str:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from sshprobe.targets.inventories import grepable, json_values, nmap, tables
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
 from sshprobe.targets.sources import refuse_header, refuse_nothing
-from sshprobe.targets.specification import Spec, parse_specification
+from sshprobe.targets.specification import parse_specification
+from sshprobe.targets.specs import Spec
 
 _MASSCAN_LINE = re.compile(r"(open|closed|banner) (tcp|udp|sctp|icmp|oproto) \S+ \S+")
 _RUSTSCAN_LINE = re.compile(r"(\S+) -> \[\s*(\d+(?:\s*,\s*\d+)*)?\s*\]")
 
 
 def read_list(source: Source) -> Iterator[Spec]:
-    """Yield the targets of a list as a file of targets has it, one a line: zmap, subfinder, naabu and others."""
+    """Yield the targets of a list, one a line, as of zmap, subfinder, naabu and others."""
     is_first = True
     for number, line in source.lines():
         text = line.partition("#")[0].strip()
@@ -33,55 +33,17 @@ def is_masscan(lines: Sequence[str]) -> bool:
 
 
 def read_masscan(source: Source) -> Iterator[Spec]:
-    """Yield the targets of masscan, whichever of its formats a file has."""
-    begin = _begin(source)
-    if begin in ("{", "["):
-        yield from json_values.read_masscan(source)
-    elif begin == "<":
-        yield from nmap.read(source)
-    elif grepable.is_grepable(_head_lines(source)):
-        yield from grepable.read_masscan(source)
-    else:
-        yield from _read_masscan_list(source)
-
-
-def _read_masscan_list(source: Source) -> Iterator[Spec]:
+    """Yield the targets of `masscan -oL`."""
     for number, line in source.lines():
         if not _MASSCAN_LINE.match(line):
             raise source.error("is not a line of masscan, such as `open tcp 22 192.0.2.1 1700000000`", number)
         state, protocol, port, host, *_ = line.split()
-        if state == "banner":  # what was said on a port that has a line of its own
+        if state == "banner":  # its port has another line
             continue
         if (state, protocol) == ("open", "tcp"):
             yield source.host(host, port, line=number)
         else:
             source.left_out[NOT_OPEN] += 1
-
-
-def read_nmap(source: Source) -> Iterator[Spec]:
-    """Yield the targets of nmap, of `-oX` or `-oG`."""
-    if _begin(source) != "<" and grepable.is_grepable(_head_lines(source)):
-        yield from grepable.read_nmap(source)
-    else:
-        yield from nmap.read(source)
-
-
-def read_naabu(source: Source) -> Iterator[Spec]:
-    """Yield the targets of naabu, of `-json` or `-csv`."""
-    if tables.is_naabu(_head_lines(source)):
-        yield from tables.read_naabu(source)
-    else:
-        yield from json_values.read_naabu(source)
-
-
-def read_zmap(source: Source) -> Iterator[Spec]:
-    """Yield the targets of zmap: addresses one a line, CSV with a header, or JSON."""
-    if _begin(source) in ("{", "["):
-        yield from json_values.read_zmap(source)
-    elif tables.is_zmap(_head_lines(source)):
-        yield from tables.read_zmap(source)
-    else:
-        yield from read_list(source)
 
 
 def is_rustscan(lines: Sequence[str]) -> bool:
@@ -98,11 +60,3 @@ def read_rustscan(source: Source) -> Iterator[Spec]:
         for port in (found[2] or "").split(","):
             if port:
                 yield source.host(found[1], port.strip(), line=number)
-
-
-def _begin(source: Source) -> str:
-    return source.head()[:4096].decode("utf-8-sig", "replace").lstrip()[:1]
-
-
-def _head_lines(source: Source) -> list[str]:
-    return [line.strip() for line in source.head().decode("utf-8-sig", "replace").splitlines()]

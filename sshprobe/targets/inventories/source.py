@@ -1,4 +1,4 @@
-"""An opened inventory: its bytes, where it came from, and what was left out of it."""
+"""An opened inventory: its name, its bytes, and the entries that were left out."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from sshprobe.targets.sources import (
     read_lines,
     too_large,
 )
-from sshprobe.targets.specification import HostSpec, host_specification, quote
+from sshprobe.targets.specification import host_specification, quote
+from sshprobe.targets.specs import HostSpec
 
 NOT_OPEN = "ports that are not open TCP ports"
 BEHIND_JUMP = "hosts that are reached through another host (ProxyJump or ProxyCommand)"
-"""Reasons of several formats to leave something out."""
+"""Reasons of several formats to leave an entry out."""
 
 _HEAD = 65_536
-"""Bytes that are looked at to tell the format."""
+"""Bytes that show the format."""
 
 MOST = 2**30
 """Bytes of one file, decompressed: ten million results of masscan."""
@@ -47,17 +48,18 @@ _OTHERS = {
 
 @dataclass(slots=True)
 class Source:
-    """One file. `ports` are those of the sweep, for targets that name none."""
+    """One file. `ports` are those of the scan, for targets without one."""
 
     name: str
     stream: IO[bytes]
     is_converted: bool
-    """Whether the bytes are UTF-8 although the file's own are not: XML may say otherwise of itself."""
+    """Whether the file was converted to UTF-8. The declaration of an XML file then names another encoding."""
     ports: Sequence[int]
     left_out: Counter[str] = field(default_factory=Counter)
-    """How many entries were left out, by reason."""
+    """Reason to number of entries that were left out."""
     remarks: list[str] = field(default_factory=list)
-    """What else there is to say to people."""
+    """Other messages for people."""
+    _reasons: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, name: str, stdin: IO[bytes] | None, ports: Sequence[int]) -> Self:
@@ -98,7 +100,7 @@ class Source:
         return head
 
     def text(self) -> io.TextIOWrapper:
-        """Return the file as text, line ends made one. It goes with the file and must not be closed."""
+        """Return the file as text with "\\n" as line ends. It belongs to the file: do not close it."""
         return io.TextIOWrapper(io.BufferedReader(_Borrowed(self.stream)), encoding="utf-8-sig")
 
     def lines(self) -> Iterator[tuple[int, str]]:
@@ -111,6 +113,10 @@ class Source:
             if line and not line.startswith("#"):
                 yield number, line
 
+    def leave_out(self, reason: str, example: str) -> None:
+        """Count an entry that is left out. The message for people has the first `example` of each reason."""
+        self.left_out[self._reasons.setdefault(reason, f"{reason} {example}")] += 1
+
     def error(self, message: str, line: int | None = None) -> InputError:
         """Return the error that this file is malformed."""
         return InputError(message, source=self.name, line=line)
@@ -118,9 +124,9 @@ class Source:
     def host(
         self, host: object, port: object = None, *, text: object = None, line: int | None = None, path: str = ""
     ) -> HostSpec:
-        """Return a target out of what the file says, of whatever type that is. None as `port` is "not named".
+        """Return a target with a host and port of the file, of any type. None as `port`: the file names none.
 
-        `path` names the entry, for the error, where a line alone would not.
+        `path` names the entry, for an error where the line is not enough.
         """
         where = f"{path}: " if path else ""
         if not isinstance(host, str):
@@ -138,8 +144,17 @@ class Source:
             raise self.error(f"{where}{error}", line) from None
 
 
+def can_be_host(host: str) -> bool:
+    """Return whether a text is a host name or an address. An alias of ssh can be any word."""
+    try:
+        host_specification(host)
+    except InputError:
+        return False
+    return True
+
+
 class _Borrowed(io.RawIOBase):
-    """Reads from a stream without owning it: closing this leaves that open."""
+    """Reads from a stream that stays open when this is closed."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -154,7 +169,7 @@ class _Borrowed(io.RawIOBase):
 
 
 def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copy what can be read only once to where its head can be looked at first."""
+    """Copy a pipe, which can be read only once, to a temporary file: its head is read twice."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by Source.close()
     try:
         size = 0
@@ -162,7 +177,7 @@ def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
             size += len(data)
             if size > MOST:
                 raise too_large(name, MOST)
-            if size <= _CHUNK and _is_binary(data):  # endless ones end here
+            if size <= _CHUNK and _is_binary(data):  # it may be endless, as /dev/zero
                 raise InputError(NOT_TEXT, source=name)
             spool.write(data)
         spool.seek(0)

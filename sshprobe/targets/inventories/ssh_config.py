@@ -1,7 +1,7 @@
-"""An ssh_config (ssh_config(5)) as targets: what `ssh NAME` would connect to, for each name that a `Host` line has.
+"""An ssh_config (ssh_config(5)) as targets: where `ssh NAME` would connect to, for each name of a `Host` line.
 
-All names are worked out together, block by block: thousands of blocks take seconds. Nothing is run and no name is
-looked up. A host whose address depends on either is left out.
+All names are worked out together, block by block: thousands of blocks take seconds. No program is run and no name is
+resolved; a host whose address depends on that is left out.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import msgspec
 
 from sshprobe.model.errors import InputError
 from sshprobe.targets.inventories.patterns import Names, TooManyComparisons, in_pattern_list, is_pattern
-from sshprobe.targets.inventories.source import BEHIND_JUMP, Source
+from sshprobe.targets.inventories.source import BEHIND_JUMP, Source, can_be_host
 from sshprobe.targets.inventories.ssh_config_lines import Setting, read_settings, split_criteria
-from sshprobe.targets.specification import Spec, host_specification, quote
+from sshprobe.targets.specification import quote
+from sshprobe.targets.specs import Spec
 
 PATTERNS = "patterns, which name no host"
 NO_HOST = "names that are not of a host; the first is"
@@ -28,53 +29,42 @@ CANONICAL = "names that `CanonicalizeHostname` completes by asking the DNS: writ
 _MOST_COMPARISONS = 20_000_000
 _LONGEST_NAME = 1024
 
-_READ = frozenset(
-    {
-        "hostname",
-        "port",
-        "user",
-        "proxyjump",
-        "proxycommand",
-        "canonicalizehostname",
-        "canonicaldomains",
-        "canonicalizemaxdots",
-    }
-)
-"""The keywords that decide who is contacted."""
 _PROXY = frozenset({"proxyjump", "proxycommand"})
-"""Whichever of the two comes first holds."""
+"""The first of the two counts."""
+_READ = _PROXY | {"hostname", "port", "user", "canonicalizehostname", "canonicaldomains", "canonicalizemaxdots"}
+"""The keywords that decide which address is contacted."""
 
 _ON_HOST = frozenset({"host", "originalhost", "user", "localuser"})
 _ON_MORE = frozenset({"exec", "localnetwork", "tagged", "version", "sessiontype", "command"})
-"""Criteria of `Match` with an argument, up to OpenSSH 10.3: those that are evaluated, and those that are not."""
+"""Criteria of `Match` with an argument, up to OpenSSH 10.3: evaluated here, and not evaluated."""
 
 _TOKEN = re.compile(r"%(.?)", re.DOTALL)
 
 
 class _Block(msgspec.Struct):
-    """Settings under one `Host` or `Match`; before the first of them, under neither."""
+    """Settings below one `Host` or `Match`, or before the first of them."""
 
     patterns: list[str] | None
     """Of `Host`."""
     criteria: list[tuple[str, str, bool]] | None
-    """Of `Match`: criterion, argument, and whether it must not hold. None: never, as far as can be told."""
+    """Of `Match`: criterion, argument, and whether it is negated. None: it is not evaluated, and never holds."""
     settings: list[tuple[str, Setting]] = []
 
 
 class _Host(msgspec.Struct):
-    """What was decided for one name, by keyword; the first value that is found holds."""
+    """The settings of one name by keyword. The first value counts."""
 
     name: str
     line: int
     settings: dict[str, Setting] = {}
     address: str | None = None
-    """The name to connect to, `HostName` with its tokens expanded; None where it has others than %h."""
+    """The name to connect to: `HostName` with %h expanded. None: it has other tokens."""
 
 
 def read_config(source: Source) -> Iterator[Spec]:
-    """Yield the hosts of an ssh_config that are no pattern, with the HostName and Port that `ssh` would use.
+    """Yield the hosts of an ssh_config that are not patterns, with the HostName and Port that `ssh` would use.
 
-    A host behind ProxyJump or ProxyCommand is left out: from here, its address could be another machine's.
+    A host behind ProxyJump or ProxyCommand is left out: here, its address may belong to another machine.
 
     Raises:
         InputError: `ssh` could not read it either, or it has too many patterns.
@@ -89,9 +79,9 @@ def read_config(source: Source) -> Iterator[Spec]:
             blocks.append(_Block(setting.arguments, None))
             _add_names(source, setting, hosts)
         elif setting.keyword == "match":
-            criteria = _criteria(source, setting)
-            final = final or criteria.asks_final
-            blocks.append(_Block(None, criteria.kept))
+            criteria, asks_final = _criteria(source, setting)
+            final = final or asks_final
+            blocks.append(_Block(None, criteria))
         elif setting.keyword in _READ:
             if setting.keyword == "port":
                 source.host("port", setting.arguments[0], line=setting.line)
@@ -110,16 +100,15 @@ def _add_names(source: Source, setting: Setting, hosts: dict[str, _Host]) -> Non
         elif len(name) <= _LONGEST_NAME:
             hosts.setdefault(name, _Host(name, setting.line))
         else:
-            _leave_out(source, name, setting.line)
+            source.leave_out(NO_HOST, f"{quote(name)} in line {setting.line}")
 
 
-class _Criteria(msgspec.Struct):
-    kept: list[tuple[str, str, bool]] | None
-    asks_final: bool = False
+def _criteria(source: Source, setting: Setting) -> tuple[list[tuple[str, str, bool]] | None, bool]:
+    """Return the criteria of a `Match` (see `_Block`), and whether it asks for a second pass.
 
-
-def _criteria(source: Source, setting: Setting) -> _Criteria:
-    """Read the line of a `Match`. Raises `InputError` where ssh ends."""
+    Raises:
+        InputError: ssh would end with an error.
+    """
 
     def error(words: str) -> InputError:
         return source.error(f"`match` {words}", setting.line)
@@ -128,9 +117,8 @@ def _criteria(source: Source, setting: Setting) -> _Criteria:
         words = split_criteria(setting.rest)
     except ValueError:
         raise error("has a quote that does not end") from None
-    found = _Criteria([])
     kept: list[tuple[str, str, bool]] = []
-    asks_more = False
+    asks_final = asks_more = False
     position = 0
     while position < len(words) and not words[position].startswith("#"):
         negated = words[position].startswith("!")
@@ -143,7 +131,7 @@ def _criteria(source: Source, setting: Setting) -> _Criteria:
             kept.append(("all", "", negated))
             break
         if criterion in ("canonical", "final"):
-            found.asks_final = found.asks_final or criterion == "final"
+            asks_final = asks_final or criterion == "final"
             kept.append(("final", "", negated))
             continue
         if criterion not in _ON_HOST and criterion not in _ON_MORE:
@@ -159,12 +147,11 @@ def _criteria(source: Source, setting: Setting) -> _Criteria:
         raise error("has no criteria: ssh ends here too")
     if asks_more:
         source.left_out[MATCH] += 1
-    found.kept = None if asks_more else kept
-    return found
+    return None if asks_more else kept, asks_final
 
 
 def _decide(hosts: list[_Host], blocks: list[_Block], *, final: bool) -> None:
-    """Fill the settings and the address of each host, as ssh.c does: in a second pass where the first asks for it."""
+    """Fill the settings and the address of each host as ssh.c does, in a second pass if the first one asks for it."""
     names = Names([host.name for host in hosts], most=_MOST_COMPARISONS)
     _pass(hosts, blocks, names.matching, again=False)
     again = []
@@ -174,7 +161,7 @@ def _decide(hosts: list[_Host], blocks: list[_Block], *, final: bool) -> None:
         if host.address is not None and (final or (canonical is not None and canonical.arguments[0].lower() != "no")):
             again.append(host)
     if again:
-        # The second time, `Host` is compared with the name that was found.
+        # In the second pass, `Host` is compared with the address.
         found = Names([str(host.address).lower() for host in again], most=_MOST_COMPARISONS)
         _pass(again, blocks, found.matching, again=True)
 
@@ -202,7 +189,7 @@ def _pass(hosts: list[_Host], blocks: list[_Block], matching: Callable[[str], It
 
 
 def _in_block(patterns: list[str], matching: Callable[[str], Iterable[int]]) -> set[int]:
-    """Return which names a `Host` line takes: one pattern has to match and none behind "!"."""
+    """Return the numbers of names that a `Host` line matches: by one pattern at least, and by none after "!"."""
     found: set[int] = set()
     refused: set[int] = set()
     for pattern in patterns:
@@ -232,7 +219,7 @@ def _holds(criteria: list[tuple[str, str, bool]], host: _Host, *, again: bool) -
 
 
 def _address(host: _Host) -> str | None:
-    """Return `HostName` with %h expanded, which is its only token, or the name; None where it has others."""
+    """Return `HostName` with its only token, %h, expanded, or the name; None if it has other tokens."""
     setting = host.settings.get("hostname")
     if setting is None:
         return host.name
@@ -256,7 +243,6 @@ def _local_user() -> str:
 
 
 def _targets(source: Source, hosts: Iterable[_Host]) -> Iterator[Spec]:
-    no_host = ""
     for host in hosts:
         proxy = host.settings.get("proxy")
         name = host.settings.get("hostname")
@@ -266,10 +252,9 @@ def _targets(source: Source, hosts: Iterable[_Host]) -> Iterator[Spec]:
             source.left_out[BEHIND_JUMP] += 1
         elif host.address is not None and _is_completed(host):
             source.left_out[CANONICAL] += 1
-        elif host.address is None or not _can_be_asked(host.address):
+        elif host.address is None or not can_be_host(host.address):
             text = host.name if name is None else name.arguments[0]
-            no_host = no_host or f"{NO_HOST} {quote(text)} in line {line}"
-            source.left_out[no_host] += 1
+            source.leave_out(NO_HOST, f"{quote(text)} in line {line}")
         else:
             yield source.host(host.address, None if port is None else port.arguments[0], text=host.name, line=line)
 
@@ -283,15 +268,3 @@ def _is_completed(host: _Host) -> bool:
     dots = int(limit.arguments[0]) if limit is not None and re.fullmatch(r"\d{1,4}", limit.arguments[0]) else 1
     address = str(host.address)
     return domains.arguments[0].lower() != "none" and ":" not in address and address.count(".") <= dots
-
-
-def _leave_out(source: Source, name: str, line: int) -> None:
-    source.left_out[f"{NO_HOST} {quote(name)} in line {line}"] += 1
-
-
-def _can_be_asked(host: str) -> bool:
-    try:
-        host_specification(host)
-    except InputError:
-        return False
-    return True

@@ -1,13 +1,13 @@
-"""The lines of an ssh_config as OpenSSH's client splits them (readconf.c and misc.c of OpenSSH 9.2 and 10.3).
+"""The lines of an ssh_config, split as by OpenSSH's client (readconf.c and misc.c of OpenSSH 9.2 and 10.3).
 
-ssh ends at a keyword that it does not know, at a missing argument and at one too many, and so does this: a text that is
-not an ssh_config has such a line before it has named many hosts.
+As in ssh, an unknown keyword, a missing argument and an extra one are errors. So a text that is not an ssh_config fails
+before it has named many hosts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from sshprobe.targets.inventories.source import Source
 from sshprobe.targets.specification import quote
 
 _REST_OF_LINE = frozenset({"proxycommand", "proxyjump", "localcommand", "remotecommand", "knownhostscommand"})
-"""Keywords whose argument is the line as it stands, comments and quotes too."""
+"""Keywords whose argument is the rest of the line, with comments and quotes."""
 
 _ANY_NUMBER_TEXT = """
 host match include canonicaldomains canonicalizepermittedcnames channeltimeout globalknownhostsfile
@@ -24,7 +24,7 @@ userknownhostsfile ipqos localforward remoteforward dynamicforward permitremoteo
 setenv hostkeyalgorithms ciphers macs kexalgorithms versionaddendum refuseconnection
 """
 _ANY_NUMBER = frozenset(_ANY_NUMBER_TEXT.split())
-"""Keywords that take several arguments, or that some version lets have several."""
+"""Keywords that take several arguments, in some version at least."""
 
 _ONE_TEXT = """
 addkeystoagent addressfamily batchmode bindaddress bindinterface canonicalizefallbacklocal canonicalizehostname
@@ -52,7 +52,7 @@ gssapikeyexchange gssapiclientidentity gssapiserveridentity gssapitrustdns gssap
 gssapikexalgorithms usekeychain
 """
 _IGNORED = frozenset(_IGNORED_TEXT.split())
-"""Keywords of earlier versions, and at the end those that Debian, Fedora and macOS add."""
+"""Keywords of earlier versions, and at the end those of Debian, Fedora and macOS."""
 
 KEYWORDS = _REST_OF_LINE | _ANY_NUMBER | _ONE | _IGNORED
 
@@ -61,7 +61,7 @@ _FIRST_END = re.compile(r'[ \t\r\n"=]')
 
 
 class Setting(msgspec.Struct, frozen=True):
-    """One line: its keyword in lower case, its arguments without quotes, and what stands after the keyword."""
+    """One line: its keyword in lower case, its arguments without quotes, and the text after the keyword."""
 
     line: int
     keyword: str
@@ -197,11 +197,11 @@ def split_criteria(text: str) -> list[str]:
     return words
 
 
-def looks_like_config(lines: list[str]) -> bool:
+def looks_like_config(lines: Sequence[str]) -> bool:
     """Return whether stripped lines are those of an ssh_config.
 
-    It has a block, a setting beside it, and its first line and most others begin with a keyword: words such as "Host"
-    and "User" alone begin lines of any text.
+    They have a block and a setting, and most begin with a keyword. One alone is not enough: lines of any text can begin
+    with "Host" or "User".
     """
     significant = [line for line in lines if line and not line.startswith("#")]
     keywords = [split_keyword(line)[0] for line in significant]

@@ -1,4 +1,4 @@
-"""Tables with a header: the CSV of naabu and zmap, and those that are not read because their ports can be anything."""
+"""Tables with a header: the CSV of naabu and zmap. Others are refused, because their ports can be any service."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 
-from sshprobe.targets.inventories.services import is_open
+from sshprobe.targets.inventories.json_values import is_open
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
-from sshprobe.targets.specification import Spec, quote
+from sshprobe.targets.specification import quote
+from sshprobe.targets.specs import Spec
 
 _ADDRESS_WORDS = ("ip_str", "ip", "ip address", "ip_address", "ipaddress", "ipv4", "address", "addr", "saddr")
 _NAME_WORDS = ("host", "hostname", "host name", "host_name", "fqdn", "dns", "name", "node", "server", "target")
@@ -18,7 +19,7 @@ _SEPARATORS = ("\t", ",", ";")
 
 
 def cells_of(line: str, separator: str) -> list[str]:
-    """Return the cells of one line, which may be quoted."""
+    """Return the cells of one line, without quotes."""
     try:
         row = next(csv.reader([line], delimiter=separator), [])
     except csv.Error:  # a cell of more than 128 KiB
@@ -27,7 +28,7 @@ def cells_of(line: str, separator: str) -> list[str]:
 
 
 def header_of(lines: Sequence[str]) -> tuple[str, list[str]] | None:
-    """Return the separator and the cells, in lower case, of a first line that names columns of hosts; else None."""
+    """Return the separator and the cells, in lower case, if the first line names columns of hosts; else None."""
     first = next((line for line in lines if line and not line.startswith("#")), "")
     for separator in _SEPARATORS:
         cells = [cell.lower() for cell in cells_of(first, separator)]
@@ -69,10 +70,7 @@ def read_naabu(source: Source) -> Iterator[Spec]:
 
 
 def read_zmap(source: Source) -> Iterator[Spec]:
-    """Yield the targets of zmap's CSV with a header. Where it names "sport", that is the port.
-
-    Rows that are no success (closed ports are in the output when it is not filtered) are left out.
-    """
+    """Yield the targets of zmap's CSV with a header. Column "sport" is the port; rows without success are left out."""
     columns: list[str] = []
     for number, line in source.lines():
         cells = cells_of(line, ",") if '"' in line else [cell.strip() for cell in line.split(",")]
@@ -89,7 +87,7 @@ def read_zmap(source: Source) -> Iterator[Spec]:
 
 
 def refuse_table(source: Source) -> Iterator[Spec]:
-    """Raise the error that a table is not read, and how its addresses are."""
+    """Raise the error for a table, with a command that turns its addresses into a list."""
     number, line = next(source.lines(), (1, ""))
     separator, cells = header_of([line]) or (",", [line])
     column = next((word for word in (*_ADDRESS_WORDS, *_NAME_WORDS) if word in cells), "")
