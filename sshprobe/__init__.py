@@ -1,4 +1,4 @@
-"""Asks SSH servers what they offer and grades the answers against recommended profiles.
+"""Scans SSH servers and grades what they offer against recommended profiles.
 
     import sshprobe
 

@@ -1,4 +1,4 @@
-"""The command `sshprobe`, which is `python -m sshprobe` too: the command line in a process of its own."""
+"""The command `sshprobe`, also `python -m sshprobe`: the command line in a process of its own."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import signal
 import sys
 
 OBJECTS_BETWEEN_COLLECTIONS = 10_000
-"""So many more than before, and Python looks for garbage among the newest. Its own 700 are met 80 times in a start."""
+"""New objects between two collections of garbage. Python's default of 700 means 80 collections in a start."""
 
 
 def run() -> int:
-    """Run the command line and return the exit code, sparing the collector what is not garbage: all that is imported.
+    """Run the command line and return the exit code.
 
-    That is a fifth of what a scan of one host costs.
+    The garbage collector skips imported objects, which saves a fifth of the cost of a scan of one host.
     """
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
@@ -21,7 +21,7 @@ def run() -> int:
         from sshprobe.interrupts import ENDING_SIGNALS
 
         code = main()
-        for number in ENDING_SIGNALS:  # all is written: the exit code stays what it is
+        for number in ENDING_SIGNALS:  # all output is written: keep the exit code
             signal.signal(number, signal.SIG_IGN)
     except KeyboardInterrupt:  # while modules are imported, or a signal on the way out
         return 130
@@ -30,7 +30,7 @@ def run() -> int:
 
         print(f"error: {error.strerror if isinstance(error, OSError) else bug_line(error)}", file=sys.stderr)
         return 2
-    gc.freeze()  # else the interpreter goes through everything as it ends, several times, before it lets go of it
+    gc.freeze()  # else the interpreter searches all objects for garbage several times as it ends
     return code
 
 

@@ -1,4 +1,4 @@
-"""The signals that ask this process to end, and what takes them meanwhile."""
+"""The signals that ask this process to end, and handlers for them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 ENDING_SIGNALS: tuple[signal.Signals, ...] = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
 )
-"""What asks a process to end: Ctrl-C, `kill`, a terminal that is closed, Ctrl-\\. Windows has the first two."""
+"""Ctrl-C, `kill`, a closed terminal, Ctrl-\\. Windows has the first two."""
 
 
 @contextmanager
 def handling(handler: Callable[[int, FrameType | None], None], *, interrupts: bool = True) -> Iterator[None]:
-    """Have `handler` take the `ENDING_SIGNALS` during the block, but SIGHUP and SIGQUIT where they are ignored.
+    """Call `handler` for the `ENDING_SIGNALS` during the block, except for SIGHUP and SIGQUIT if they are ignored.
 
-    `interrupts`: SIGINT too. In a thread that is not the main one, which can handle no signals, nothing is changed.
+    `interrupts`: also for SIGINT. Only the main thread can handle signals; in others nothing changes.
     """
     before: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -40,7 +40,7 @@ def handling(handler: Callable[[int, FrameType | None], None], *, interrupts: bo
 def around_stops(before: Callable[[], None], after: Callable[[], None]) -> Iterator[None]:
     """Call `before` when Ctrl-Z is about to stop this process during the block, and `after` when it continues.
 
-    Nothing changes on Windows, in a thread that is not the main one, and where Ctrl-Z is ignored.
+    Nothing changes on Windows, in threads other than the main one, and if Ctrl-Z is ignored.
     """
     number = getattr(signal, "SIGTSTP", None)
     if (
@@ -67,7 +67,7 @@ def around_stops(before: Callable[[], None], after: Callable[[], None]) -> Itera
 
 @contextmanager
 def delaying_interrupts() -> Iterator[None]:
-    """Let what asks this process to end wait for the end of the block."""
+    """Delay the `ENDING_SIGNALS` until the end of the block."""
     waiting: list[int] = []
     with handling(lambda number, frame: waiting.append(number)):
         yield

@@ -1,4 +1,4 @@
-"""A cache that is bounded in number and weight, for what occurs again and again during a scan."""
+"""A cache with a limit on number and weight of its entries, for values that a scan needs repeatedly."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ V = TypeVar("V")
 MAX_ENTRIES = 1024
 
 MAX_WEIGHT = 4 * 1024 * 1024
-"""Bytes of JSON, whose objects take about three times as many. A common server takes 10 kB under one profile; a server
-that makes names up can bring it to megabytes."""
+"""Bytes of JSON. Its objects take about three times as many. A common server needs 10 kB for one profile, a server that
+invents names may need megabytes."""
 
 
 class LruCache(Generic[K, V]):
-    """A cache that drops the entry that was not used for longest.
+    """A cache that drops the least recently used entry.
 
-    Two caches that get the same calls in the same order hold the same keys.
+    Two caches with the same calls in the same order have the same keys.
     """
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class LruCache(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K) -> V | None:
-        """Return the value of `key`, None where there is none, and count that as a use."""
+        """Return the value of `key` and mark it as used. Return None if there is none."""
         found = self._entries.get(key)
         if found is None:
             return None
@@ -37,7 +37,7 @@ class LruCache(Generic[K, V]):
         return found[0]
 
     def put(self, key: K, value: V, weight: int) -> None:
-        """Add a value under a new key, however heavy it is. `weight` is about its size in bytes."""
+        """Add a value under a new key, of any weight. `weight`: about its size in bytes."""
         self._entries[key] = value, weight
         self._weight += weight
         while len(self._entries) > 1 and (len(self._entries) > MAX_ENTRIES or self._weight > MAX_WEIGHT):

@@ -1,4 +1,4 @@
-"""Saved records from Python: read them and grade them again. Nothing is contacted."""
+"""The Python API for saved records: read them and grade them again, without connections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sshprobe.store import reading
 
 
 class SavedRecords(Iterator[HostRecord]):
-    """The host records of a file, one after the other. The file is closed after the last one, or by `close`."""
+    """The host records of a file, in order. `close`, or reading the last record, closes the file."""
 
     def __init__(self, records: reading.Records) -> None:
         self._records = records
@@ -29,7 +29,7 @@ class SavedRecords(Iterator[HostRecord]):
         raise StopIteration
 
     def close(self) -> None:
-        """Close the file: no more records come."""
+        """Close the file. Iteration ends."""
         self._records.close()
 
     def __enter__(self) -> Self:
@@ -47,9 +47,9 @@ class SavedRecords(Iterator[HostRecord]):
 def read_records(path: str | os.PathLike[str]) -> SavedRecords:
     """Return the host records of a file, in its order.
 
-    `path` names a file of `--format jsonl` or `json`. Of a file with several scans, the latest record of each host is
-    returned, as `sshprobe grade` does. The whole file is checked first, so that a broken one raises before the first
-    record. Memory does not grow with the file, unless it is one document (`json`).
+    `path`: a file of `--format jsonl` or `json`. From a file with several scans, only the latest record of each host is
+    returned, as in `sshprobe grade`. The whole file is checked first, so a broken one raises before the first record.
+    Memory does not grow with the file, unless it is one document (`json`).
 
     Raises:
         InputError: the file cannot be read, or something in it is not a record; the message names file and line.
@@ -63,13 +63,13 @@ def read_records(path: str | os.PathLike[str]) -> SavedRecords:
 def grade(observation: Observation, profile: Profile | str | os.PathLike[str], *, strict: bool = False) -> Verdict:
     """Return the verdict of a profile on an observation. A `HostRecord` is an observation with verdicts.
 
-    `profile` is one that `load_profile` returned, an id ("mozilla-modern"), or the path of a file. `strict`: an
-    algorithm that the profile does not name is a deviation, however strong it is. A host that could not be reached
-    scores 0 by a cap that says so, and is not compliant.
+    `profile`: from `load_profile`, an id ("mozilla-modern"), or the path of a file. `strict`: an algorithm that the
+    profile does not name is a deviation, even if it is strong. A host that could not be reached scores 0, with a cap
+    that names the reason, and is not compliant.
 
     Raises:
-        InputError: the profile is unknown, malformed, or of clients.
-        TypeError: an argument of another type.
+        InputError: the profile is unknown, malformed, or for clients.
+        TypeError: an argument has another type.
     """
     if isinstance(profile, (str, os.PathLike)):
         profile = _loaded(os.fspath(profile))
@@ -80,7 +80,7 @@ def grade(observation: Observation, profile: Profile | str | os.PathLike[str], *
 
 
 def _loaded(name_or_path: str) -> Profile:
-    # A file may change between two calls; the built-in ones do not.
+    # Built-in profiles are cached. A file may change between two calls.
     return _built_in(name_or_path) if is_built_in(name_or_path) else load_profile(name_or_path)
 
 

@@ -1,7 +1,4 @@
-"""What differs between Linux, macOS and Windows, and what is done where something is not there.
-
-Nothing else in the package asks which system it runs on.
-"""
+"""Differences between Linux, macOS and Windows. No other module checks which system it runs on."""
 
 from __future__ import annotations
 
@@ -21,16 +18,16 @@ from types import FrameType
 from sshprobe.interrupts import handling
 
 RESERVED_FILES = 64
-"""Descriptors kept for everything that is no target: files, pipes, the event loop, the resolver."""
+"""Descriptors reserved for everything except targets: files, pipes, the event loop, the resolver."""
 
 FILES_OF_A_WORKER = 3
-"""Descriptors that a worker process takes in its parent: of the pipe for targets, and two by which its end is seen."""
+"""Descriptors that a worker process uses in its parent: the pipe for targets, and two that show its end."""
 
 SPARE_FILES = 16
-"""Descriptors kept for files, modules that are imported late, and the event loop of a worker."""
+"""Descriptors reserved for files, late imports, and the event loop of a worker."""
 
 FILES_OF_A_LOOP = 15
-"""Descriptors without which an event loop and one connection cannot be: libuv aborts the process for want of one."""
+"""Descriptors that an event loop and one connection need. libuv aborts the process if it lacks one."""
 
 POLL_READABLE = POLL_FAILED = POLL_TO_THE_END = POLL_EVERYTHING = MORE_COMES = 0
 STREAM_NONBLOCKING: int = socket.SOCK_STREAM
@@ -39,20 +36,20 @@ if sys.platform == "linux":
     """Events of a `poll_set`: a socket has an error, or both sides have ended."""
     POLL_READABLE = select.EPOLLIN | POLL_FAILED
     POLL_TO_THE_END = select.EPOLLRDHUP | select.EPOLLPRI | POLL_FAILED
-    """There may be more where little was read at once: the end, or what stands behind urgent data (tcp(7))."""
+    """There may be more to read after a short read: the end, or data behind urgent data (tcp(7))."""
     POLL_EVERYTHING = select.EPOLLIN | select.EPOLLOUT | POLL_TO_THE_END | select.EPOLLET
-    """To be told of each change once (edge-triggered)."""
+    """All changes, each reported once (edge-triggered)."""
     STREAM_NONBLOCKING = socket.SOCK_STREAM | socket.SOCK_NONBLOCK
     """The type of a TCP socket that never waits."""
     MORE_COMES = socket.MSG_MORE
-    """A flag for send: what follows, or the end, may travel in the same segment."""
+    """A flag for send: the next data, or the end, may go into the same segment."""
 
 WINDOWS_SOCKETS = 8192
-"""Sockets we open at most where there is no limit to ask for (Windows)."""
+"""The most sockets that we open on Windows, which has no limit on open files to read."""
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's factory where there is a uvloop; None is asyncio's own (Windows)."""
+    """Return uvloop's factory, or None without uvloop (Windows): then asyncio's own loop is used."""
     try:
         import uvloop
     except ImportError:
@@ -62,17 +59,17 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def has_poll_set() -> bool:
-    """Whether there is a `poll_set`: on Linux. Elsewhere every connection is one of asyncio's."""
+    """Return whether `poll_set` works: on Linux. Elsewhere asyncio makes every connection."""
     return hasattr(select, "epoll")
 
 
 def poll_set() -> select.epoll:
-    """Return a new poll set for many sockets, which itself can be polled: Linux's epoll(7)."""
+    """Return a new epoll(7) set for many sockets, which can itself be polled."""
     return select.epoll()
 
 
 def allow_open_sockets(wanted: int) -> int:
-    """Raise this process's limit on open files as far as it may and `wanted` sockets need; return how many it takes.
+    """Raise this process's limit on open files for `wanted` sockets, as far as allowed. Return how many may be open.
 
     The soft limit is 256 on macOS and 1024 on most Linux systems; the hard one is far above.
     """
@@ -88,14 +85,14 @@ def allow_open_sockets(wanted: int) -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (best, hard))
             soft = best
         except (ValueError, OSError):
-            pass  # macOS refuses more than its kernel's own limit, which it does not tell
+            pass  # macOS refuses more than its kernel's own limit, which cannot be read
     if soft == resource.RLIM_INFINITY:
         return wanted
     return max(1, min(wanted, soft - RESERVED_FILES))
 
 
 def free_files() -> int | None:
-    """Return how many files this process can still open. None: there is no limit, or it cannot be found out."""
+    """Return how many files this process can still open. None: there is no limit, or it is unknown."""
     try:
         import resource
     except ImportError:
@@ -110,7 +107,7 @@ def free_files() -> int | None:
 
 
 def affordable_workers(wanted: int) -> int:
-    """Return how many worker processes the limit on open files takes, `wanted` at most and 1 at least."""
+    """Return how many worker processes the limit on open files allows: from 1 to `wanted`."""
     free = free_files()
     return wanted if free is None else max(1, min(wanted, (free - SPARE_FILES) // FILES_OF_A_WORKER))
 
@@ -123,10 +120,10 @@ def cores() -> int:
 
 
 def may_fork() -> bool:
-    """Whether a copy of this process is as good as a new one: on Linux, while it has no second thread.
+    """Return whether a fork of this process is safe: on Linux, while it has one thread.
 
-    Of another thread a copy has the locks and not who would give them back. On macOS the system's own libraries start
-    threads, and Windows cannot copy a process.
+    A fork copies the locks of other threads, which nothing would release. On macOS the system's own libraries start
+    threads, and Windows cannot fork.
     """
     if sys.platform != "linux":
         return False
@@ -137,21 +134,21 @@ def may_fork() -> bool:
 
 
 def config_directory() -> Path:
-    """Return where a user's settings of all programs are: $XDG_CONFIG_HOME, %APPDATA% on Windows, else ~/.config.
+    """Return the user's configuration folder: $XDG_CONFIG_HOME, %APPDATA% on Windows, else ~/.config (macOS too).
 
-    macOS has ~/.config too: that is where command line programs look there. Raises `RuntimeError` without a home.
+    Raises `RuntimeError` without a home.
     """
     chosen = os.environ.get("XDG_CONFIG_HOME", "")
-    if Path(chosen).is_absolute():  # a relative one is to be ignored, says the XDG Base Directory Specification
+    if Path(chosen).is_absolute():  # the XDG Base Directory Specification ignores relative ones
         return Path(chosen)
     roaming = os.environ.get("APPDATA") if sys.platform == "win32" else None
     return Path(roaming) if roaming else Path.home() / ".config"
 
 
 def ipv6_text(address: IPv6Address) -> str:
-    """Return the one text of an address: its zone (RFC 4007 section 11) by one of its names, if it has any meaning.
+    """Return the canonical text of an address. A zone (RFC 4007 section 11) is written as `_zone` returns it.
 
-    A zone is an interface, by name or by number. Of an address that is not link-local, systems ignore it.
+    A zone is an interface, by name or number. Systems ignore the zone of an address that is not link-local.
     """
     if address.scope_id is None:
         return str(address)
@@ -160,9 +157,9 @@ def ipv6_text(address: IPv6Address) -> str:
 
 
 def _zone(text: str) -> str:
-    """Return an interface by its name, on Windows, which takes no other, by its number; as it is, if there is none."""
+    """Return the name of an interface, on Windows its number; `text` if there is no such interface."""
     try:
-        number = socket.if_nametoindex(text)  # before numbers, as getaddrinfo does: a name may be one
+        number = socket.if_nametoindex(text)  # before numbers, as in getaddrinfo: a name may be a number
     except (OSError, ValueError):
         if not (text.isascii() and text.isdigit() and len(text) <= 10):
             return text
@@ -197,11 +194,11 @@ def on_interrupt(
 ) -> Iterator[None]:
     """Call `handler`, in the main thread, for each Ctrl-C, SIGTERM, SIGHUP and SIGQUIT during the block.
 
-    Works with and without an event loop; without one only between two steps of Python. SIGHUP and SIGQUIT stay ignored
-    where they were (nohup).
+    Works with and without an event loop; without one, only between two steps of Python. SIGHUP and SIGQUIT stay ignored
+    if they were (nohup).
 
-    `is_blocked`: whether the main thread waits for somebody to read what it writes. Then the second signal, and any but
-    Ctrl-C at once, counts twice, and ends with `unblock`, which may raise.
+    `is_blocked`: whether the main thread waits for a reader of its output. Then the second Ctrl-C, or the first of
+    another signal, counts twice and calls `unblock`, which may raise.
     """
     try:
         loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()

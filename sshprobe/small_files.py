@@ -1,4 +1,4 @@
-"""Reads files that users name and that have to fit into memory: profiles, saved options, lists of keys."""
+"""Reads files that users name and that must fit into memory: profiles, saved options, lists of keys."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ MEBIBYTE = 1 << 20
 
 
 def read_small_file(path: str | Path, *, most: int, advice: str = "") -> bytes:
-    """Return the bytes of a file of at most `most` bytes. A device or pipe that never ends is no exception.
+    """Return the contents of a file of at most `most` bytes. Endless devices and pipes are refused too.
 
-    `advice` says what to do about a larger one, as in "name a profile".
+    `advice`: what to do about a larger file, for example "name a profile".
 
     Raises:
-        InputError: the file is larger, or its name cannot be one.
+        InputError: the file is larger, or `path` is not a file name.
         OSError: it cannot be read.
     """
     try:
@@ -28,10 +28,10 @@ def read_small_file(path: str | Path, *, most: int, advice: str = "") -> bytes:
 
 
 def read_at_most(stream: IO[bytes], most: int, *, source: str, advice: str = "") -> bytes:
-    """Return what is left of a stream. Raises `InputError` where that is more than `most` bytes."""
+    """Return the rest of a stream. Raises `InputError` if that is more than `most` bytes."""
     data = stream.read(most + 1)
     if len(data) > most:
-        words = f"is larger than the {_size(most)} that are read of such a file"
+        words = f"is larger than {_size(most)}"
         raise InputError(f"{words}: {advice}" if advice else words, source=source)
     return data
 

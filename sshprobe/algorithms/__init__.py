@@ -1,17 +1,17 @@
 """The catalogue: facts about every algorithm name seen in SSH, and the weaknesses that follow from them.
 
-Data, not code: one table per class in `data/*.tsv`. No entry carries an opinion; `weakness` derives it by a
-few stated rules (`sshprobe.algorithms.weakness`, explained in `docs/grading.md`).
+The tables in `data/*.tsv`, one for each algorithm type, contain facts only. `sshprobe.algorithms.weakness` derives
+weaknesses by a few rules, which docs/grading.md explains.
 """
 
 from __future__ import annotations
 
 from sshprobe.algorithms.catalogue import (
     Algorithm,
-    Mechanism,
     aliases,
     canonical,
     is_marker,
+    known_group,
     lookup,
     marker,
     marker_names,
@@ -19,11 +19,10 @@ from sshprobe.algorithms.catalogue import (
     names,
     names_aead_cipher,
 )
-from sshprobe.algorithms.claims import Claim, claims
-from sshprobe.algorithms.groups import KnownGroup, known_group
+from sshprobe.algorithms.claims import claims
 from sshprobe.algorithms.guesses import is_unknown, weakness_codes, weakness_of
-from sshprobe.algorithms.releases import NEWEST, RELEASES, History, history, in_openssh, is_newer_than_known
-from sshprobe.algorithms.weakness import RULES, Rule, Weakness, weakness
+from sshprobe.algorithms.openssh import NEWEST, RELEASES, history, in_openssh, is_newer_than_known
+from sshprobe.algorithms.weakness import RULES, Weakness, weakness
 from sshprobe.model.name_lists import ALGORITHM_TYPES, AlgorithmType
 
 __all__ = [
@@ -33,11 +32,6 @@ __all__ = [
     "RULES",
     "Algorithm",
     "AlgorithmType",
-    "Claim",
-    "History",
-    "KnownGroup",
-    "Mechanism",
-    "Rule",
     "Weakness",
     "aliases",
     "canonical",

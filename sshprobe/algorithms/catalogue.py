@@ -1,16 +1,21 @@
-"""Entries of the catalogue and how they are found.
+"""The entries of the catalogue, and lookups by name.
 
-The tables in `data/` have one header line; columns are the fields of `Algorithm`, an empty cell is "not
-known" or "does not apply". They are read on first use, one class at a time.
+The tables in `data/` have one header line; columns are the fields of `Algorithm`, an empty cell is "not known" or
+"does not apply". Each table is read on first use.
 
 Sources: RFC texts and drafts named in each entry; the OpenSSH columns were computed from `myproposal.h` and
 the algorithm tables of the source at every release tag from 3.0 to 10.5, and for 10.6 from what `ssh -Q` and
 `sshd -T` of Debian's package 10.6p1-1 print ("6.2+" since 6.2, "3.0..6.6" from and to, "3.0" meaning 3.0 or older).
 Strength in bits follows NIST SP 800-57 Part 1 Rev. 5, Table 2; sizes between its rows are interpolated.
+
+`data/group.tsv` has the first half of the SHA-256 of each known prime (big-endian, no leading zeros): the groups of
+RFC 2409 and RFC 3526, and the moduli files of OpenSSH 9.2 and 10.0 in Debian, up to 4096 bits. Each was tested again
+when the table was made.
 """
 
 from __future__ import annotations
 
+import hashlib
 import pkgutil
 import re
 from functools import cache, lru_cache
@@ -21,11 +26,11 @@ from sshprobe.model.name_lists import AlgorithmType
 
 
 class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of one name. Which fields apply depends on `category`; the others are empty."""
+    """The facts about one name. Which fields apply depends on `category`; the others are empty."""
 
     category: str
     name: str
-    """As on the wire. GSS-API key exchanges end in "-*": the mechanism is left out."""
+    """As on the wire. GSS-API key exchanges end in "-*" in place of their mechanism."""
     family: str = ""
     """kex: "ecdh", "dh", "dh-gex", "gss-dh", "ml-kem+ecdh" ...; host_key: "rsa", "ecdsa", "ed25519" ...;
     cipher: the primitive, "AES"; mac: the construction's base, "HMAC"."""
@@ -70,16 +75,20 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
 
 
+def read_table(name: str) -> list[list[str]]:
+    """Return the cells of `data/<name>.tsv`, its header first."""
+    data = pkgutil.get_data("sshprobe.algorithms", f"data/{name}.tsv")
+    assert data is not None
+    return [line.split("\t") for line in data.decode("utf-8").splitlines()]
+
+
 @cache
 def _table(category: str) -> dict[str, Algorithm]:
-    data = pkgutil.get_data("sshprobe.algorithms", f"data/{category}.tsv")
-    assert data is not None
-    lines = data.decode("utf-8").splitlines()
-    columns = lines[0].split("\t")
+    columns, *rows = read_table(category)
     table: dict[str, Algorithm] = {}
-    for line in lines[1:]:
+    for row in rows:
         known: dict[str, str | int] = {}
-        for column, cell in zip(columns, line.split("\t"), strict=True):
+        for column, cell in zip(columns, row, strict=True):
             if cell:
                 known[column] = int(cell) if column in ("bits", "block_bits") else cell
         table[str(known["name"])] = Algorithm(category=category, **known)  # type: ignore[arg-type]
@@ -93,7 +102,7 @@ def _family_name(name: str) -> str:
 
 @lru_cache(maxsize=4096)
 def lookup(category: AlgorithmType, name: str) -> Algorithm | None:
-    """The entry of this very name (aliases have their own), or None for an unknown one.
+    """Return the entry of a name (aliases have their own), or None for an unknown one.
 
     Names are case-sensitive (RFC 4251 section 6). `gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g==` finds
     `gss-group14-sha256-*`.
@@ -107,13 +116,13 @@ def lookup(category: AlgorithmType, name: str) -> Algorithm | None:
 
 @lru_cache(maxsize=4096)
 def canonical(category: AlgorithmType, name: str) -> str:
-    """The one name under which an algorithm and its aliases are counted. An unknown name is its own."""
+    """Return the one name that counts an algorithm and its aliases. An unknown name is returned unchanged."""
     entry = lookup(category, name)
     return name if entry is None else entry.alias_of or entry.name
 
 
 def aliases(entry: Algorithm) -> list[str]:
-    """The other names of the same algorithm."""
+    """Return the other names of the same algorithm."""
     same = entry.alias_of or entry.name
     table = _table(entry.category).values()
     return [each.name for each in table if same in (each.name, each.alias_of) and each.name != entry.name]
@@ -124,15 +133,15 @@ _AEAD_NAME = re.compile(
     r"(?:[-_]ssh)?(?:@.*)?",
     re.ASCII | re.IGNORECASE,
 )
-"""A cipher and an AEAD mode, however spelled: "AEAD_AES_128_GCM" (RFC 5647), "aead-aes-128-gcm-ssh"."""
+"""A cipher and an AEAD mode in any spelling: "AEAD_AES_128_GCM" (RFC 5647), "aead-aes-128-gcm-ssh"."""
 
 
 @lru_cache(maxsize=4096)
 def names_aead_cipher(name: str) -> bool:
-    """Return whether a name in a list of MACs is that of an AEAD cipher.
+    """Return whether a name in a list of MACs names an AEAD cipher.
 
-    No MAC is negotiated by it: an AEAD cipher brings its own, and the name stands in the list beside it (RFC 5647
-    section 5.1) or by mistake. So it says nothing of the MACs that a server can use.
+    It is in the list beside its cipher (RFC 5647 section 5.1), or by mistake. An AEAD cipher needs no MAC, so the name
+    is not a MAC that the server can use.
     """
     for category in ("mac", "cipher"):
         entry = _table(category).get(name)
@@ -142,7 +151,7 @@ def names_aead_cipher(name: str) -> bool:
 
 
 class Mechanism(msgspec.Struct, frozen=True):
-    """A GSS-API mechanism, as the end of a key exchange's name tells it (RFC 4462 section 2.1)."""
+    """A GSS-API mechanism, which the end of a key exchange's name identifies (RFC 4462 section 2.1)."""
 
     digest: str
     """Base64 of the MD5 of the DER of the OID."""
@@ -151,12 +160,30 @@ class Mechanism(msgspec.Struct, frozen=True):
 
 
 def mechanism(name: str) -> Mechanism | None:
-    """The mechanism in the name of a GSS-API key exchange, or None for an unknown one and any other name."""
-    data = pkgutil.get_data("sshprobe.algorithms", "data/mechanism.tsv")
-    assert data is not None
+    """Return the mechanism in the name of a GSS-API key exchange, or None for an unknown one and any other name."""
     digest = name.rpartition("-")[2] if name.startswith("gss-") else ""
-    rows = (line.split("\t") for line in data.decode("ascii").splitlines()[1:])
-    return next((Mechanism(*row) for row in rows if row[0] == digest), None)
+    return next((Mechanism(*row) for row in read_table("mechanism")[1:] if row[0] == digest), None)
+
+
+class KnownGroup(msgspec.Struct, frozen=True):
+    """A Diffie-Hellman group whose prime p, and (p-1)/2, are known to be prime."""
+
+    name: str
+    """ "group14" as in RFC 8268 for a group of an RFC; empty for one of a moduli file."""
+    bits: int
+    references: str
+
+
+@cache
+def _groups() -> dict[str, KnownGroup]:
+    rows = read_table("group")[1:]
+    return {digest: KnownGroup(name, int(bits), references) for name, bits, digest, references in rows}
+
+
+def known_group(prime: int) -> KnownGroup | None:
+    """Return the entry of a group by its prime, or None for an unknown one."""
+    digest = hashlib.sha256(prime.to_bytes((prime.bit_length() + 7) // 8, "big")).hexdigest()
+    return _groups().get(digest[:32])
 
 
 @lru_cache(maxsize=4096)
@@ -166,15 +193,15 @@ def is_marker(name: str) -> bool:
 
 
 def marker(name: str) -> Algorithm | None:
-    """The entry of a marker, or None for a name that is none. Its `category` is "marker"."""
+    """Return the entry of a marker, or None for other names. Its `category` is "marker"."""
     return _table("marker").get(name)
 
 
 def marker_names() -> list[str]:
-    """All markers."""
+    """Return the names of all markers."""
     return list(_table("marker"))
 
 
 def names(category: AlgorithmType) -> list[str]:
-    """All names of a class, sorted without regard to case."""
+    """Return all names of an algorithm type, sorted without regard to case."""
     return list(_table(category))

@@ -1,25 +1,24 @@
-"""What the catalogue claims of one name, claim by claim, each with who says so.
+"""The claims of the catalogue about one name, each with its source.
 
-`data/source.tsv` names the source of each column that has one of its own; every other claim rests on the references
+`data/source.tsv` names the source of a column that has one of its own. The source of other claims are the references
 of the entry, which define the method.
 """
 
 from __future__ import annotations
 
-import pkgutil
 from functools import cache
 
 import msgspec
 
-from sshprobe.algorithms.catalogue import Algorithm
-from sshprobe.algorithms.releases import OLDEST, history
+from sshprobe.algorithms.catalogue import Algorithm, read_table
+from sshprobe.algorithms.openssh import OLDEST, history
 
 
 class Claim(msgspec.Struct, frozen=True):
     """One fact of one entry, for people."""
 
     field: str
-    """The column that it is from: a field of `Algorithm`."""
+    """Its column: a field of `Algorithm`."""
     what: str
     """In words: "strength"."""
     value: str
@@ -60,7 +59,7 @@ _POST_QUANTUM = {
 
 
 def claims(entry: Algorithm) -> list[Claim]:
-    """All that is known of an entry, in the order of its columns. What does not apply or is not known is left out."""
+    """Return all claims of an entry in the order of its columns, without empty ones."""
     found = []
     for field, what in _WHAT.items():
         value = getattr(entry, field)
@@ -98,8 +97,6 @@ def _life(entry: Algorithm, *, default: bool) -> str:
 
 @cache
 def _sources() -> dict[tuple[str, str], str]:
-    """Field and class to source; an empty one means the references of the entry."""
-    data = pkgutil.get_data("sshprobe.algorithms", "data/source.tsv")
-    assert data is not None
-    rows = (line.split("\t") for line in data.decode("utf-8").splitlines()[1:])
+    """Return field and algorithm type to source. An empty source means the references of the entry."""
+    rows = read_table("source")[1:]
     return {(field, category): source for field, categories, source in rows for category in categories.split()}

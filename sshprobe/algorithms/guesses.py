@@ -1,7 +1,7 @@
-"""What a name without an entry looks like: never strong, and weak where a part of it is the name of something weak.
+"""Guesses about names without an entry: never strong, and weak if a part of the name is the name of a weak method.
 
-Vendors put names of their own on old methods: "diffie-hellman-group1-sha1-win7@microsoft.com". Only whole parts of
-the name before its domain count, so that "group14" is not "group1" and "ecdsa" not "dsa". A guess says so in words.
+Vendors give old methods names of their own: "diffie-hellman-group1-sha1-win7@microsoft.com". Only whole parts of the
+name before its domain count: "group14" is not "group1", and "ecdsa" is not "dsa". The text of a guess calls it one.
 """
 
 from __future__ import annotations
@@ -48,21 +48,21 @@ _PARTS: tuple[tuple[AlgorithmType, str, str, str], ...] = (
     ("mac", r"sha-?1-(?:32|64|80|96)", "sha1-truncated", "SHA-1, cut short"),
     ("mac", r"(?:hmac)?sha-?1", "hmac-sha1", "SHA-1"),
 )
-"""Algorithm type, what one or more parts of a name are, the rule of `weakness` that would hold, and that in words."""
+"""Algorithm type, pattern of one or more parts of a name, the rule of `weakness` that would hold, and words for it."""
 
 _PATTERNS = tuple(
     (category, re.compile(f"-(?:{parts})(?=-)"), reason, words) for category, parts, reason, words in _PARTS
 )
 _OF_RULES = {rule.weakness.reason: rule.weakness for rule in RULES}
 _MECHANISM = re.compile(r"[A-Za-z0-9+/]{22}==")
-"""The end of the name of a GSS-API exchange (RFC 4462 section 2.1): base64 of 16 bytes."""
+"""The end of a GSS-API exchange's name (RFC 4462 section 2.1): base64 of 16 bytes."""
 
 
 @lru_cache(maxsize=4096)
 def is_unknown(category: AlgorithmType, name: str) -> bool:
-    """Return whether a name has no entry in the catalogue and is not a marker. A GSS-API mechanism is no part of it.
+    """Return whether a name has no entry in the catalogue and is not a marker. GSS-API mechanisms are ignored.
 
-    The name of an AEAD cipher in a list of MACs is known, however it is spelled: it is not a MAC.
+    Names of AEAD ciphers in a list of MACs count as known in any spelling.
     """
     if category == "mac" and names_aead_cipher(name):
         return False
@@ -71,9 +71,9 @@ def is_unknown(category: AlgorithmType, name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def weakness_of(category: AlgorithmType, name: str) -> Weakness | None:
-    """Return the weakness of a name as it stands in a list.
+    """Return the weakness of a name in a list, None if it has none.
 
-    Of a name without an entry: that of what it looks like, or `UNKNOWN`. `is_unknown` tells the two from facts.
+    For a name without an entry (see `is_unknown`) this is a guess, or `UNKNOWN`.
     """
     if category == "mac" and names_aead_cipher(name):
         return None
@@ -85,7 +85,7 @@ def weakness_of(category: AlgorithmType, name: str) -> Weakness | None:
 
 @lru_cache(maxsize=4096)
 def weakness_codes(category: AlgorithmType, name: str) -> tuple[str, ...]:
-    """The codes of every weakness of a name, that of `weakness_of` first: ("short-strength", "logjam", "sha1")."""
+    """Return the codes of all weaknesses of a name, the worst first: ("short-strength", "logjam", "sha1")."""
     worst = weakness_of(category, name)
     if worst is None:
         return ()
@@ -98,13 +98,13 @@ def weakness_codes(category: AlgorithmType, name: str) -> tuple[str, ...]:
 
 
 def _guesses(category: AlgorithmType, name: str) -> list[Weakness]:
-    """Return all that a name looks like, worst first."""
+    """Return the weaknesses that a name suggests, worst first."""
     local = name.partition("@")[0]
     found = []
     same = lookup(category, local) if local != name else None
     weak = None if same is None else weakness(same)
     if weak is not None:
-        # The same name in another's domain. The whole of it: "ssh-rsa-sha2-256@attachmate.com" is not "ssh-rsa".
+        # A known name with a vendor's domain. All of it: "ssh-rsa-sha2-256@attachmate.com" is not "ssh-rsa".
         found.append(_as_guess(weak, local))
     if name.startswith("gss-") and _MECHANISM.fullmatch(name.rpartition("-")[2]):
         local = name.rpartition("-")[0]

@@ -1,8 +1,7 @@
-"""The rules by which a weakness follows from the facts of an algorithm.
+"""The rules that derive the weaknesses of an algorithm from its facts.
 
-Each rule has a reason, a severity, the words for it and where it is said. The worst rule that holds is the
-weakness of the algorithm; the codes of all rules that hold are what its findings carry (`weakness_codes`). A test
-holds this table against the one in `docs/grading.md`.
+Each rule has a reason, a severity, a text and references. The worst rule that holds is the weakness of the algorithm.
+Findings carry the codes of all rules that hold (`weakness_codes`). A test compares this table with docs/grading.md.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from sshprobe.model.verdict import SEVERITIES, Severity
 
 
 class Weakness(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an algorithm is weak, whatever a profile says."""
+    """The reason why an algorithm is weak under any profile."""
 
     severity: Severity
     reason: str
     """Id of the rule: "sha1-exchange"."""
     code: str
-    """What a finding calls it (`Finding.weaknesses`): "sha1". Several rules may share one."""
+    """Its code in `Finding.weaknesses`: "sha1". Several rules may share one."""
     words: str
-    """A few, for a table."""
+    """A few words, for a table."""
     why: str
-    """The rest, for `sshprobe explain`."""
+    """The explanation, for `sshprobe explain`."""
     references: tuple[str, ...]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule: `holds` looks at the facts of an entry and at nothing else."""
+    """One rule. `holds` uses only the facts of an entry."""
 
     categories: tuple[AlgorithmType, ...]
     weakness: Weakness
@@ -282,7 +281,7 @@ RULES: tuple[Rule, ...] = (
         lambda a: a.before_authentication == "yes",
     ),
 )
-"""Worst first; of equal severity the first that holds gives the words."""
+"""Worst first. Of rules with equal severity, the first that holds supplies the words."""
 
 UNKNOWN = Weakness(
     severity="low",
@@ -301,7 +300,7 @@ assert [SEVERITIES.index(rule.weakness.severity) for rule in RULES] == sorted(
 
 @lru_cache(maxsize=1024)
 def weakness(algorithm: Algorithm) -> Weakness | None:
-    """The worst weakness that follows from the facts of an entry, or None."""
+    """Return the worst weakness that follows from the facts of an entry, or None."""
     for rule in RULES:
         if algorithm.category in rule.categories and rule.holds(algorithm):
             return rule.weakness

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.algorithms import groups, known_group
+from sshprobe.algorithms import catalogue, known_group
 from sshprobe.grading.keys import safe_primes
 from sshprobe.grading.keys.safe_primes import has_smooth_order, kind_of_modulus
 from sshprobe.grading.keys.small_factors import primes_below
@@ -50,7 +50,7 @@ def test_the_groups_of_the_rfcs_are_known() -> None:
 
 
 def test_the_table_of_known_groups() -> None:
-    table = groups._table()
+    table = catalogue._groups()
     assert len(table) > 400
     assert all(len(digest) == 32 and int(digest, 16) for digest in table)
     assert {entry.name for entry in table.values()} == {*NAMES, ""}
