@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.internal_errors import add_debug_option
+from sshprobe.cli.internal_errors import add_shared_options
 
 
 class LazyCommand(NamedTuple):
@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
         module, _, name = lazy.place.partition(":")
         command = getattr(importlib.import_module(module), name)
         assert isinstance(command, click.Command)
-        add_debug_option(command)
+        add_shared_options(command)
         for option in command.params:
             if isinstance(option, click.Option) and option.allow_from_autoenv:
                 name_variable(option, cmd_name)

@@ -112,6 +112,7 @@ def grade(
         blocks=in_blocks,
         fleet=report,
         fix=fixes,
+        quiet=written.quiet,
         pause=line.pause,
     ) as sinks:
         if saved.header is None:

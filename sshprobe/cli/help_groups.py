@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 HEADINGS: Mapping[str, tuple[str, ...]] = {
-    "Most used": ("files", "profile_names", "output", "fix", "thresholds", "depth", "fast", "verbose"),
+    "Most used": ("files", "profile_names", "output", "fix", "thresholds", "depth", "fast", "verbose", "quiet"),
     "What to scan": (
         *("ports", "inventories", "inventory_format", "records", "statuses", "grades"),
         *("exclude", "exclude_files", "ipv4", "ipv6", "all_addresses", "count_only", "seed", "yes"),
@@ -17,7 +17,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("concurrency", "rate", "workers"),
         *("connect_timeout", "timeout", "host_timeout", "throttle_wait"),
     ),
-    "Output": ("format_", "resume", "stats", "no_progress", "steps", "trace", "log_format", "debug"),
+    "Output": ("format_", "resume", "stats", "no_progress", "steps", "trace", "log_format", "color", "debug"),
     "Saved options": ("saved", "save_as"),
 }
 """Heading to the names of its options' parameters, in this order. What no heading has comes at the end."""

@@ -1,4 +1,4 @@
-"""Bugs of ours in one line, on every path: `--debug` shows the traceback."""
+"""The options of every command, `--color` and `--debug`; and bugs of ours in one line, on every path."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import traceback
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from sshprobe.cli.standard_streams import choose_colour, has_colour
 from sshprobe.model.errors import DEBUG_VARIABLE, MachineError, bug_line, is_debugging
 from sshprobe.model.escape import escape_unprintable
 
@@ -19,11 +21,28 @@ def _set_debugging(context: click.Context, parameter: click.Parameter, value: bo
         os.environ[DEBUG_VARIABLE] = "1"  # which worker processes inherit
 
 
-def add_debug_option(command: click.Command) -> None:
-    """Add --debug to a command and its subcommands."""
+def _set_colour(context: click.Context, parameter: click.Parameter, value: str) -> None:
+    is_given = context.get_parameter_source("color") is not ParameterSource.DEFAULT
+    if is_given or context.parent is None:  # else `sshprobe --color` before the command holds
+        choose_colour(value)
+        context.color = has_colour(sys.stdout)  # click.echo asks it
+
+
+def add_shared_options(command: click.Command) -> None:
+    """Add --color and --debug to a command and its subcommands."""
     if any(param.name == "debug" for param in command.params):
         return
-    command.params.append(
+    command.params += [
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_set_colour,
+            help="Use colours; auto means on a terminal alone.",
+        ),
         click.Option(
             ["--debug"],
             is_flag=True,
@@ -32,11 +51,11 @@ def add_debug_option(command: click.Command) -> None:
             allow_from_autoenv=False,
             callback=_set_debugging,
             help="Show the traceback of an internal error.",
-        )
-    )
+        ),
+    ]
     if isinstance(command, click.Group):
         for each in command.commands.values():
-            add_debug_option(each)
+            add_shared_options(each)
 
 
 def words_of(error: BaseException) -> str:

@@ -14,8 +14,13 @@ import click
 from sshprobe import __version__
 from sshprobe.cli.command_group import Interrupted, LazyCommand, LazyGroup, ReaderGone, variable_of
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.internal_errors import add_debug_option, one_line_hooks, words_of
-from sshprobe.cli.standard_streams import give_up_standard_output, guard_standard_streams, standard_output_error
+from sshprobe.cli.internal_errors import add_shared_options, one_line_hooks, words_of
+from sshprobe.cli.standard_streams import (
+    give_up_standard_output,
+    guard_standard_streams,
+    has_colour,
+    standard_output_error,
+)
 from sshprobe.interrupts import handling
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
@@ -48,7 +53,7 @@ def sshprobe(context: click.Context) -> None:
         raise click.UsageError("no command: see `sshprobe --help`")
 
 
-add_debug_option(sshprobe)
+add_shared_options(sshprobe)
 
 
 _SHORT = {errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -121,7 +126,7 @@ def _open_standard_descriptors() -> None:
 
 def _fail(message: str) -> int:
     line = escape_unprintable(" ".join(message.split("\n")))
-    print(f"error: {line}", file=sys.stderr)
+    print(f"\x1b[1;31merror:\x1b[0m {line}" if has_colour(sys.stderr) else f"error: {line}", file=sys.stderr)
     return ExitCode.USAGE
 
 

@@ -144,6 +144,7 @@ def open_output(
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     fix: str | None = None,
     resumable: bool = False,
+    quiet: bool = False,
 ) -> Iterator[ScanOutput]:
     """Open all that a scan is written to. A JSON document or report file appears only when the block ends well.
 
@@ -154,6 +155,7 @@ def open_output(
     `fix`: standard output gets what fixes the hosts, in this format, in place of the report.
     `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
     report says how. Otherwise a file appears only when the block ends well.
+    `quiet`: standard output gets a report only with the format "table", and no hints.
 
     Raises:
         InputError: the file cannot be written.
@@ -168,6 +170,7 @@ def open_output(
         forgive_standard_output()
     index = None if fleet is None else FleetIndex(fleet)
     kept_in = name if format_ != "table" else None
+    shows = not quiet or (name is None and format_ == "table")
     in_full = "add `-v`" if kept_in is None else f"`sshprobe grade {shlex.quote(kept_in)} -v`"
 
     def text(write: Callable[[str], None], shown_on: Terminal, in_full: str | None) -> Sink:
@@ -207,7 +210,7 @@ def open_output(
             from sshprobe.cli.fix_sink import FixSink
 
             screen.append(FixSink(fix, profiles[0], strict=strict, fleet=index))
-        elif not records or name is not None:
+        elif shows and (not records or name is not None):
             screen.append(text(on_screen, terminal, in_full))
         close = None if name is None else stack.close
         yield ScanOutput(records, screen, thresholds, reports=reports, fleet=fleet, close=close)

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import click
 
+from sshprobe.cli.standard_streams import is_quiet
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
 
 def note(words: str) -> None:
-    """Print a remark on standard error."""
-    print(f"note: {escape_unprintable(words)}", file=sys.stderr, flush=True)
+    """Print a remark on standard error, unless `-q` was given."""
+    if not is_quiet():
+        print(f"note: {escape_unprintable(words)}", file=sys.stderr, flush=True)
 
 
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "table"}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from sshprobe.cli.standard_streams import has_colour, is_quiet
 from sshprobe.interrupts import around_stops
 
 if TYPE_CHECKING:
@@ -108,7 +108,9 @@ class SweepProgress:
                         self._live.start()
 
     def say(self, words: str) -> None:
-        """Print one line of words, past the live line."""
+        """Print one line of words, past the live line, unless `-q` was given."""
+        if is_quiet():
+            return
         with self.pause():
             print(words, file=sys.stderr, flush=True)
 
@@ -198,7 +200,7 @@ def _live_line(words: Callable[[], str], style: str = "") -> Live:
     from rich.text import Text
 
     return Live(
-        console=Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR"))),
+        console=Console(stderr=True, no_color=not has_colour(sys.stderr)),
         get_renderable=lambda: Text(words(), style, no_wrap=True, overflow="ellipsis"),
         transient=True,
         redirect_stdout=False,
@@ -226,4 +228,4 @@ def sweep_progress(
 
     `stats`: seconds between plain lines, for logs; then no live line is drawn.
     """
-    return SweepProgress(counters, total, only, wanted=wanted or stats is not None, interval=stats)
+    return SweepProgress(counters, total, only, wanted=not is_quiet() and (wanted or stats is not None), interval=stats)

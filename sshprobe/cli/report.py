@@ -16,7 +16,7 @@ from click.core import ParameterSource
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
-from sshprobe.cli.options.output import refuse_option_as_file
+from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
@@ -54,7 +54,8 @@ if TYPE_CHECKING:
     help="Set the output format; ssh-audit is that of `ssh-audit -j`.",
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt.")
-@click.option("-v", "--verbose", is_flag=True, help="Show every host and every key in the table.")
+@click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show every host and every key in the table.")
+@quiet_option("Print the report and errors alone.")
 @filter_options
 @click.pass_context
 def report(
@@ -66,6 +67,7 @@ def report(
     format_: str,
     output: str | None,
     verbose: bool,
+    quiet: bool,
     wanted: HostFilter,
 ) -> int:
     """Report what the hosts in saved records have in common.
@@ -202,7 +204,7 @@ def _write_hosts(
     left_out = format.write(hosts, stream, facts, several)
     if left_out:
         words = "1 host is" if left_out == 1 else f"{left_out:,} hosts are"
-        print(f"{words} left out: nothing was seen of SSH there", file=sys.stderr)
+        note(f"{words} left out: nothing was seen of SSH there")
 
 
 def _assess(category: Any, name: str) -> tuple[Severity | None, str, bool]:

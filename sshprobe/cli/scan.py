@@ -136,6 +136,7 @@ def scan(
         keep=0 if done is None else done.size,
         pause=progress.pause,
         fix=fixes,
+        quiet=written.quiet,
         resumable=True,
     ) as sinks:
         if notice:

@@ -65,6 +65,7 @@ class StandardStream(io.FileIO):
 
 def guard_standard_streams() -> None:
     """Put a `StandardStream` under `sys.stdout` and `sys.stderr`, where they are the descriptors 1 and 2."""
+    choose_quiet(False)
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if type(stream) is not io.TextIOWrapper:  # that of a test, or of a program that calls `main`
@@ -142,16 +143,53 @@ def standard_input() -> IO[bytes] | None:
     return None if stream is None else stream.buffer
 
 
+_colour = "auto"
+"""The value of `--color`."""
+
+_is_quiet = False
+"""Whether `-q` was given."""
+
+
+def choose_colour(value: str) -> None:
+    """Set when colours are used: "auto", "always" or "never"."""
+    global _colour
+    _colour = value
+
+
+def choose_quiet(value: bool) -> None:
+    """Set whether notes and progress are left out."""
+    global _is_quiet
+    _is_quiet = value
+
+
+def is_quiet() -> bool:
+    """Return whether standard error gets errors alone."""
+    return _is_quiet
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Return whether to use colours: `--color`, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether it is a terminal.
+
+    The order of the variables is that of Python's own `_colorize.can_colorize`.
+    """
+    if _colour != "auto":
+        return _colour == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
 def terminal() -> Terminal:
-    """Return what standard output can show: colour only on a terminal, and never with NO_COLOR."""
+    """Return what standard output can show."""
     from sshprobe.render.text.terminal import Terminal
 
     is_terminal = sys.stdout.isatty()
-    colour = is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     width = 100
     has_width = is_terminal or "COLUMNS" in os.environ
     if has_width:
         import shutil  # archives and what compresses them come with it
 
         width = shutil.get_terminal_size((width, 24)).columns
-    return Terminal(max(width, 40), colour, has_width)
+    return Terminal(max(width, 40), has_colour(sys.stdout), has_width)

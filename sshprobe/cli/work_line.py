@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from sshprobe.cli.standard_streams import is_quiet
+
 _INTERVAL = 0.2
 """Seconds between two drawings."""
 
@@ -20,7 +22,7 @@ class WorkLine:
     """Draws when its methods are called, without a thread. `end` erases it."""
 
     def __init__(self) -> None:
-        self._wanted = sys.stderr is not None and sys.stderr.isatty()
+        self._wanted = sys.stderr is not None and sys.stderr.isatty() and not is_quiet()
         self._next = time.monotonic() + _SILENCE
         self._is_drawn = False
         self._counted = 0

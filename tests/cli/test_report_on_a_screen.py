@@ -1,14 +1,8 @@
 """`sshprobe report` on a terminal of 80 columns: no line is wider, and nothing is missing that a pipe gets."""
 
-import fcntl
-import os
-import pty
 import re
-import struct
 import subprocess
 import sys
-import termios
-import threading
 from pathlib import Path
 
 import msgspec
@@ -17,11 +11,10 @@ import pytest
 from sshprobe import grade
 from sshprobe.model.records import HostRecord
 from tests.sample_records import HEADER, captured
+from tests.screens import ENVIRONMENT, ROOT, on_a_screen
 
 WIDTH = 80
 PLACE = re.compile(r"\[2001:[0-9a-f:]+\]:2222")
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
 
 
 @pytest.fixture(scope="module")
@@ -36,29 +29,6 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hosts.append(msgspec.structs.replace(seen, verdicts=[grade(seen, "mozilla-modern")]))
     path.write_bytes(b"".join(msgspec.json.encode(each) + b"\n" for each in (HEADER, *hosts)))
     return path
-
-
-def on_a_screen(command: list[str]) -> str:
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, WIDTH, 0, 0))
-    pieces: list[bytes] = []
-
-    def read() -> None:
-        try:
-            while piece := os.read(ours, 65536):
-                pieces.append(piece)
-        except OSError:  # the other end is closed
-            pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=ENVIRONMENT, cwd=ROOT, check=True)
-    finally:
-        os.close(theirs)
-        reader.join()
-        os.close(ours)
-    return b"".join(pieces).decode()
 
 
 @pytest.mark.parametrize(

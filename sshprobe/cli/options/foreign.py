@@ -36,8 +36,8 @@ _NAMES = "only names are looked up, by the resolver of this machine: omit it"
 _NO_SCRIPTS = "no scripts are run on the hosts found: omit it"
 _NO_ATTACK = "no attack is ever sent: omit it"
 _RETRIES = "hosts that throttle are retried after `--throttle-wait`: omit it"
-_NO_COLOUR = "NO_COLOR=1 in the environment turns colours off"
-_QUIET = "`--no-progress` shows no progress; standard output has only the result"
+_NO_COLOUR = "`--color never` turns colours off"
+_QUIET = "`-q` prints errors and what `--format` asks for"
 _ADDRESS = "packets follow the routes of this machine: omit it"
 
 _TABLE = (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from sshprobe.cli.options.values import Command, add_together
+from sshprobe.cli.standard_streams import choose_quiet
 from sshprobe.render.fix import FORMATS
 
 if TYPE_CHECKING:
@@ -40,6 +41,19 @@ class OutputOptions:
     fix: bool
     output: str | None
     verbose: bool
+    quiet: bool
+
+
+def _set_quiet(context: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    if value and context.params.get("verbose"):
+        raise click.UsageError("`-q` and `-v` exclude each other: omit one")
+    choose_quiet(value)
+    return value
+
+
+def quiet_option(text: str) -> Callable[[Command], Command]:
+    """Return the option -q with a help text; its value is the argument `quiet`."""
+    return click.option("-q", "--quiet", is_flag=True, callback=_set_quiet, help=text)
 
 
 _OPTIONS = (
@@ -64,7 +78,8 @@ _OPTIONS = (
         callback=_no_dash,
         help="Write records to FILE, e.g. scan.jsonl; keep an older one as FILE~.",
     ),
-    click.option("-v", "--verbose", is_flag=True, help="Show everything that was seen of every host."),
+    click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show everything that was seen of every host."),
+    quiet_option("Print only errors and what --format or --fix asks for."),
 )
 
 

@@ -23,7 +23,7 @@ from sshprobe.model.escape import escape_unprintable
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "debug", "help"})
+NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "color", "debug", "help"})
 """Parameters that are of one run only."""
 
 ADDED = ("exclude", "exclude_files")

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
 from sshprobe.cli.options.values import Command, Ports, WholeNumber, add_together
+from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
-from sshprobe.model.escape import escape_unprintable
 
 if TYPE_CHECKING:
     from sshprobe.targets import Exclusions, TargetStream
@@ -121,7 +120,7 @@ class ChosenTargets:
             if number > LARGE_SWEEP:
                 raise InputError(f"{number:,} targets are more than {LARGE_SWEEP:,}: add `--yes` to scan them")
         for notice in stream.notices:
-            print(f"note: {escape_unprintable(notice)}", file=sys.stderr)
+            note(notice)
         return stream, exclusions
 
 
