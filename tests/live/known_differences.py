@@ -1,4 +1,4 @@
-"""Where peers see something else of a server than we do, and why. `docs/peers.md` has each row of this as it is."""
+"""Differences between peers' view of a server and ours, with reasons. `docs/peers.md` has each row."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PARAMIKO = "paramiko"
 
 
 class Known(NamedTuple):
-    """One difference. It is expected of each of `servers`, and of no other."""
+    """One difference. It is expected for each of `servers`, and for no other."""
 
     peer: str
     field: str
@@ -27,8 +27,9 @@ class Known(NamedTuple):
     reason: str
 
     def row(self) -> str:
-        """As a line of the table in docs/peers.md."""
-        return f"| {self.peer} | `{self.field}` | {self.kind} | {'; '.join(self.servers)} | {self.reason} |"
+        """Return the line of the table in docs/peers.md."""
+        more = "We see more. " if self.kind == "more here" else ""
+        return f"| {self.peer} | `{self.field}` | {'; '.join(self.servers)} | {more}{self.reason} |"
 
 
 DIFFERENCES = (
@@ -37,59 +38,57 @@ DIFFERENCES = (
         "group_exchange",
         "other",
         (STOCK, CERTIFICATES),
-        "It takes a 2048-bit answer of OpenSSH up to 9.9 for the built-in group, asks for (2048, 3072, 4096) and shows "
-        "those 3072 bits. We ask with a maximum of 8192, which the built-in group never answers: the 2048 bits are of "
-        "the moduli file, and every client that asks for them gets them.",
+        "ssh-audit assumes that a 2048-bit answer of OpenSSH up to 9.9 is the built-in group. It asks again for (2048, "
+        "3072, 4096) and shows 3072 bits. With our maximum of 8192 the built-in group is never sent: the 2048 bits are "
+        "from the moduli file, and any client that asks can get them.",
     ),
     Known(
         "ssh-audit",
         "host_key_sizes",
         "more here",
         (CERTIFICATES,),
-        "It gives the size of RSA keys by all names, of RSA certificates by `ssh-rsa-cert-v01@openssh.com` alone.",
+        "ssh-audit gives the size of an RSA certificate only under the name `ssh-rsa-cert-v01@openssh.com`.",
     ),
     Known(
         "ssh-audit",
         "identification",
         "other",
         (TINYSSH,),
-        "TinySSH puts a new random comment into each connection's identification. The part before it is the same.",
+        "TinySSH sends a new random comment with each identification. The part before it is the same.",
     ),
     Known(
         "nmap",
         "host_keys",
         "more here",
         (STOCK, PARAMIKO),
-        "ssh-hostkey looks for the name `ssh-rsa` among the algorithms. A server that signs with `rsa-sha2-*` alone "
-        "seems to have no RSA key.",
+        "ssh-hostkey looks only for the name `ssh-rsa`. It sees no RSA key on a server that signs with `rsa-sha2-*`.",
     ),
     Known(
         "nmap",
         "host_keys",
         "more here",
         (CERTIFICATES,),
-        "The same, and it knows no certificates.",
+        "The same, and ssh-hostkey does not support certificates.",
     ),
     Known(
         "nmap",
         "host_keys",
         "more here",
         (STOCK_10, TINYSSH, HARDENED, SMALL_KEY),
-        "ssh-hostkey knows finite-field groups only. Where a server offers curves and ML-KEM alone, it shows no key.",
+        "ssh-hostkey supports finite-field groups only, and shows no key of a server with only curves and ML-KEM.",
     ),
     Known(
         "nmap",
         "host_keys",
         "more here",
         (DROPBEAR,),
-        "The exchange of ssh-hostkey with Dropbear 2022.83 comes to no end: the script waits until it is stopped, and "
-        "shows no key.",
+        "ssh-hostkey hangs in its exchange with Dropbear 2022.83 and shows no key.",
     ),
     Known(
         "nmap",
         "authentication_methods",
         "more here",
         (TINYSSH, HARDENED, SMALL_KEY),
-        "Its library (libssh2 1.10) shares no cipher or MAC with the server, and it shows no method.",
+        "nmap's library (libssh2 1.10) shares no cipher or MAC with the server.",
     ),
 )

@@ -17,10 +17,10 @@ from tests.peers import ssh_scan
 from tests.peers.configurations import configurations
 
 MEASURED = Path(__file__).parent / "ssh_audit_counts.tsv"
-"""What ssh-audit 3.9.0 said of each configuration: `scripts/scores --measure`."""
+"""Counts of ssh-audit 3.9.0 for each configuration, written by `scripts/scores --measure`."""
 
 DEFENCES: dict[str, str] = tomllib.loads((Path(__file__).parent / "defences.toml").read_text())
-"""Title to why it stands where it does, where a peer puts it elsewhere."""
+"""Title to the reason for our rank, where a peer's is far from it."""
 
 LISTS = ("kex", "key", "enc", "mac")
 PAIRS_SHOWN = 12
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 
 def counts_of(document: dict[str, Any]) -> Counts:
-    """Count what `ssh-audit -j` says."""
+    """Count the algorithms that `ssh-audit -j` fails and warns about."""
     entries = [entry for list_ in LISTS for entry in document[list_]]
     failed = [entry["algorithm"] for entry in entries if "fail" in entry["notes"]]
     warned = [entry for entry in entries if "warn" in entry["notes"] and "fail" not in entry["notes"]]
@@ -66,7 +66,7 @@ def measured() -> dict[str, Counts]:
 
 
 def rows() -> list[Row]:
-    """All configurations, ours best first; equals by what ssh-audit says, then by title."""
+    """Return all configurations, our best first; ties by ssh-audit's counts, then by title."""
     profile, counts = load_profile(DEFAULT_PROFILE), measured()
     policy = ssh_scan.policies()["mozilla-modern"]
     found = [
@@ -120,7 +120,7 @@ def opposite_pairs(table: Sequence[Row], ours: Sequence[float], theirs: Sequence
 
 
 def why(verdict: Verdict, shown: int = 3) -> str:
-    """The findings that cost most, in a few words."""
+    """Return the findings that cost most, in a few words."""
     costly = [each for each in verdict.findings if each.effect.points]
     words = [f"{_about(each)} ({each.severity})" for each in costly[:shown]]
     more = len(costly) - shown
@@ -135,16 +135,16 @@ def _about(finding: Finding) -> str:
 
 
 def undefended(table: Sequence[Row]) -> list[str]:
-    """Titles of configurations whose rank is far from a peer's and that have no line in `DEFENCES`."""
+    """Return titles whose rank is far from a peer's and that have no line in `DEFENCES`."""
     return sorted({title for title, _ in _far(table)} - set(DEFENCES))
 
 
 _FAR = 4
-"""A rank is far from a peer's by this part of the table."""
+"""A rank is far from a peer's if they differ by the table's length divided by this."""
 
 
 def _far(table: Sequence[Row]) -> list[tuple[str, str]]:
-    """(title, words) where a peer's rank is a quarter of the table or more away."""
+    """Return (title, ranks in words) where a peer's rank is a quarter of the table or more away."""
     found = []
     ours = ranks([row.verdict.score for row in table])
     audit = ranks([(-row.counts.fails, -row.counts.warns) for row in table])
@@ -163,7 +163,7 @@ def _far(table: Sequence[Row]) -> list[tuple[str, str]]:
 
 
 def document() -> str:
-    """docs/scores.md."""
+    """Return the text of docs/scores.md."""
     table = rows()
     profile = load_profile(DEFAULT_PROFILE)
     ours = [row.verdict.score for row in table]
@@ -172,18 +172,19 @@ def document() -> str:
     scan = [row.scan_score for row in both]
     lines = [
         _HEAD.format(number=len(table), profile=profile.id, version=profile.version),
-        "| | configuration | score | | ssh-audit: fails | warns | ssh_scan | | what costs most here |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| configuration | sshprobe, and the main costs | ssh-audit | ssh_scan |",
+        "|---|---|---|---|",
     ]
-    for place, row in enumerate(table, start=1):
-        their = ("", "") if row.scan is None else (row.scan.grade, str(row.scan_score))
-        cells = (place, row.title, row.verdict.score, row.verdict.grade, row.counts.fails, row.counts.warns, *their)
-        lines.append(f"| {' | '.join(map(str, cells))} | {why(row.verdict)} |")
+    for row in table:
+        judged = f"{row.verdict.grade} {row.verdict.score}: {why(row.verdict)}"
+        fails = f"{row.counts.fails} fails, {row.counts.warns} warns"
+        scored = "" if row.scan is None else f"{row.scan.grade} {row.scan_score}"
+        lines.append(f"| {row.title} | {judged} | {fails} | {scored} |")
     lines += [
         "",
         "## How far the orders agree",
         "",
-        "1 is the same order, 0 none, -1 the opposite. Equals count as equals.",
+        "1 is the same order, 0 no relation, -1 the opposite order. Ties count as ties.",
         "",
         "| | configurations | Spearman | Kendall tau-b |",
         "|---|---|---|---|",
@@ -199,8 +200,8 @@ def document() -> str:
         "",
         "## Pairs in opposite order",
         "",
-        f"{len(pairs)} of {len(table) * (len(table) - 1) // 2} pairs stand in the opposite order at ssh-audit. "
-        f"The {min(PAIRS_SHOWN, len(pairs))} of the largest gaps:",
+        f"ssh-audit orders {len(pairs)} of {len(table) * (len(table) - 1) // 2} pairs the other way round. "
+        f"The {min(PAIRS_SHOWN, len(pairs))} largest gaps:",
         "",
         "| better here | why not better | better at ssh-audit | why not better |",
         "|---|---|---|---|",
@@ -215,9 +216,9 @@ def document() -> str:
         "",
         "## Differences and why",
         "",
-        "Configurations whose rank is a quarter of the table or more from a peer's.",
+        "These ranks differ from a peer's by a quarter of the table or more.",
         "",
-        "| configuration | rank | why ours |",
+        "| configuration | rank | reason for ours |",
         "|---|---|---|",
         *(f"| {title} | {words} | {DEFENCES.get(title, 'not written yet')} |" for title, words in _far(table)),
     ]
@@ -230,16 +231,16 @@ def _cut(names: str, shown: int = 4) -> str:
     return (", ".join(parts[:shown]) or "nothing") + (f" and {more} more" if more > 0 else "")
 
 
-_HEAD = """# Scores beside those of peers
+_HEAD = """# Scores beside other tools
 
 <!-- Made by `scripts/scores`; `scripts/scores --check` fails when it is out of date. -->
 
-{number} configurations, ours best first, under the default profile (`{profile}`, {version}): servers as they come, from
-their captured bytes; guides to the letter on a live sshd; and ones that are broken on purpose. Authentication methods
-are left out: ssh-audit does not ask for them.
+Compare how three tools order the same servers, and read why. These are {number} configurations, our best first, under
+the default profile (`{profile}`, {version}): default servers from captured bytes, guides followed on a live sshd, and
+servers made weak on purpose. Authentication methods are left out, since ssh-audit does not ask for them.
 
-- ssh-audit 3.9.0 has no score. Its order is by the number of algorithms that it fails, then by those it only warns of.
-  It was run on a server that replays lists, host keys and groups of each (`tests/peers/replay.py`).
-- ssh_scan's grade is by its rules said again (`tests/peers/ssh_scan.py`), policy Mozilla Modern: 100 less 10 for each
-  list with something to change.
+- **ssh-audit 3.9.0** has no score. Its order is the number of algorithms that it fails, then of those it warns about.
+  It scanned a server that replays lists, host keys and groups of each configuration (`tests/peers/replay.py`).
+- **ssh_scan** is represented by its rules (`tests/peers/ssh_scan.py`) with the policy Mozilla Modern: 100 points minus
+  10 for each list to change.
 """
