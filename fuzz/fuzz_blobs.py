@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sshprobe.wire import messages as msg
-from sshprobe.wire.certificates import OPTIONS, PRINCIPALS
 from sshprobe.wire.codec import Reader, boolean, byte, mpint, name_list, string, uint32, uint64
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.host_keys import parse_host_key
+from sshprobe.wire.host_keys import OPTIONS, PRINCIPALS, parse_host_key
 from sshprobe.wire.identification import IdentificationReader, parse_identification
 from sshprobe.wire.public_keys import EdDSAParameters, HostKey, RSAParameters
 from sshprobe.wire.signatures import signature_algorithm, verify, verify_certificate

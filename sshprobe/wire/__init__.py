@@ -7,9 +7,8 @@ Start reading at `sshprobe.wire.transport`. Each module is one concept of RFC 42
     kex/            the key exchange methods                codec           the data types
     messages        payloads as values                      identification  the first line, and lines before it
     framing         packets before NEWKEYS                  ciphers         packets after NEWKEYS, and their keys
-    client_kexinit  our KEXINIT, and negotiation            suites          ciphers and MACs to choose from
-    host_keys       public key blobs                        public_keys     contents of keys and certificates
-    certificates    OpenSSH certificates                    signatures      signature blobs
-    schemes         RSA, DSA, ECDSA, EdDSA                  events          what the server did
-    limits, errors  what is refused
+    client_kexinit  our KEXINIT, and negotiation            suites          our ciphers and MACs
+    host_keys       public key and certificate blobs        public_keys     their contents
+    signatures      signature blobs                         signature_schemes  RSA, DSA, ECDSA, EdDSA
+    events          messages of the server, as values       limits, errors  what is refused
 """

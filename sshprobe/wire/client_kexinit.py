@@ -1,8 +1,8 @@
 """The client's KEXINIT.
 
 `narrow_kexinit` names one method, one host key algorithm, and one cipher and MAC for each direction, so nothing is left
-to negotiate. Some servers send their KEXINIT only after ours (RFC 4253 section 7: each side sends). They get
-`broad_kexinit`, which names all that we speak, and `negotiate` returns what both sides agree on.
+to negotiate. Servers that send their KEXINIT only after ours (RFC 4253 section 7: each side sends) get `broad_kexinit`
+with all our algorithms, and `negotiate` returns the agreement.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from sshprobe.wire.kex.methods import METHODS
 from sshprobe.wire.messages import EXT_INFO_CLIENT, KEXINIT, NAME_LISTS, STRICT_KEX_CLIENT, KexInit
 from sshprobe.wire.suites import CIPHERS, MACS, Suite
 
-Firsts = tuple[bytes, ...]
-"""A name-list with the first of a server's names, or an empty one."""
+Names = tuple[bytes, ...]
+"""A name-list."""
 
 _HOST_KEYS = (
     b"rsa-sha2-512",
@@ -36,6 +36,7 @@ _HOST_KEYS = (
 _NO_LINE_END = bytes.maketrans(b"\r\n", b"\0\1")
 
 _negotiated = attrgetter(*NAME_LISTS[:8])  # all but the languages
+_without_keys = attrgetter(*NAME_LISTS[2:8])
 
 
 def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None) -> bytes:
@@ -43,25 +44,11 @@ def narrow_kexinit(server: KexInit, kex: str, host_key: str, suite: Suite | None
 
     With `suite` None nothing encrypted can follow: it names the server's own first choices, and they are never used.
     """
-    return (
-        bytes((KEXINIT,))
-        + os.urandom(16)
-        + _after_cookie(
-            kex,
-            host_key,
-            suite,
-            server.encryption_algorithms_client_to_server[:1],
-            server.encryption_algorithms_server_to_client[:1],
-            server.mac_algorithms_client_to_server[:1],
-            server.mac_algorithms_server_to_client[:1],
-            server.compression_algorithms_client_to_server[:1],
-            server.compression_algorithms_server_to_client[:1],
-        )
-    )
+    return bytes((KEXINIT,)) + os.urandom(16) + _after_cookie(kex, host_key, suite, _without_keys(server))
 
 
 def offers(server: KexInit, ours: bytes, expected: KexInit) -> bool:
-    """Return whether `server` offers all that our KEXINIT names. `ours`: its payload, which answers `expected`."""
+    """Return whether `server` offers all names of our KEXINIT. `ours`: its payload, which answers `expected`."""
     if _negotiated(server) == _negotiated(expected):
         return True
     named = _negotiated(KexInit.parse(ours))
@@ -78,7 +65,7 @@ class NegotiatedAlgorithms(msgspec.Struct, frozen=True):
 
 
 def broad_kexinit() -> bytes:
-    """Return the payload of a KEXINIT that names all that we speak, for a server whose lists are not known.
+    """Return the payload of a KEXINIT with all our algorithms, for a server whose lists are not known.
 
     It contains no line end. A server that has dropped our identification still waits for a line, and would read the
     KEXINIT up to a line end as our identification.
@@ -92,7 +79,7 @@ def broad_guess() -> tuple[bytes, bytes]:
 
 
 def negotiate(server: KexInit) -> NegotiatedAlgorithms | None:
-    """Return what `broad_kexinit` and the KEXINIT of `server` lead to (RFC 4253 section 7.1).
+    """Return the algorithms that `broad_kexinit` and the KEXINIT of `server` agree on (RFC 4253 section 7.1).
 
     Each algorithm is the first of our names that the server offers too. None if one is missing; an AEAD needs no MAC.
     """
@@ -109,7 +96,7 @@ def negotiate(server: KexInit) -> NegotiatedAlgorithms | None:
     return NegotiatedAlgorithms(kex, host_key, suite)
 
 
-def _first_common(ours: tuple[bytes, ...], theirs: tuple[bytes, ...]) -> str | None:
+def _first_common(ours: Names, theirs: Names) -> str | None:
     return next((name.decode() for name in ours if name in theirs), None)
 
 
@@ -117,47 +104,21 @@ def _first_common(ours: tuple[bytes, ...], theirs: tuple[bytes, ...]) -> str | N
 def _broad() -> KexInit:
     ciphers, macs = (tuple(name.encode() for name in table) for table in (CIPHERS, MACS))
     compression = (b"none", b"zlib@openssh.com", b"zlib")
-    return KexInit(
-        cookie=bytes(16),
-        kex_algorithms=(*(name.encode() for name in METHODS), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT),
-        server_host_key_algorithms=_HOST_KEYS,
-        encryption_algorithms_client_to_server=ciphers,
-        encryption_algorithms_server_to_client=ciphers,
-        mac_algorithms_client_to_server=macs,
-        mac_algorithms_server_to_client=macs,
-        compression_algorithms_client_to_server=compression,
-        compression_algorithms_server_to_client=compression,
-    )
+    methods = (*(name.encode() for name in METHODS), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT)
+    return KexInit(bytes(16), methods, _HOST_KEYS, ciphers, ciphers, macs, macs, compression, compression)
 
 
 @lru_cache(maxsize=256)  # the servers of a fleet offer few different lists
-def _after_cookie(
-    kex: str,
-    host_key: str,
-    suite: Suite | None,
-    encryption_out: Firsts,
-    encryption_in: Firsts,
-    mac_out: Firsts,
-    mac_in: Firsts,
-    compression_out: Firsts,
-    compression_in: Firsts,
-) -> bytes:
+def _after_cookie(kex: str, host_key: str, suite: Suite | None, server: tuple[Names, ...]) -> bytes:
+    """Return the payload after the cookie. `server`: the server's six lists for encryption, MACs and compression."""
+    cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in = [names[:1] for names in server]
     if suite is not None:
-        encryption_out = (suite.encryption_client_to_server.encode(),)
-        encryption_in = (suite.encryption_server_to_client.encode(),)
+        cipher_out = (suite.encryption_client_to_server.encode(),)
+        cipher_in = (suite.encryption_server_to_client.encode(),)
         # "" is for an AEAD of a server that offers none of our MACs: then its first MAC is named.
         mac_out = (suite.mac_client_to_server.encode(),) if suite.mac_client_to_server else mac_out
         mac_in = (suite.mac_server_to_client.encode(),) if suite.mac_server_to_client else mac_in
         compression_out = compression_in = (b"none",)
-    ours = KexInit(
-        cookie=bytes(16),
-        kex_algorithms=(kex.encode(), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT),
-        server_host_key_algorithms=(host_key.encode(),),
-        encryption_algorithms_client_to_server=encryption_out,
-        encryption_algorithms_server_to_client=encryption_in,
-        mac_algorithms_client_to_server=mac_out,
-        mac_algorithms_server_to_client=mac_in,
-        compression_algorithms_client_to_server=compression_out,
-        compression_algorithms_server_to_client=compression_in,
-    )
-    return ours.encode()[17:]
+    methods, keys = (kex.encode(), EXT_INFO_CLIENT, *STRICT_KEX_CLIENT), (host_key.encode(),)
+    others = cipher_out, cipher_in, mac_out, mac_in, compression_out, compression_in
+    return KexInit(bytes(16), methods, keys, *others).encode()[17:]

@@ -1,14 +1,14 @@
 """Two kinds of error: a mistake of the caller, and a server that breaks the protocol.
 
-The text of a `RemoteProtocolError` is one line for people. It contains no byte from the wire, so it can be written into
-a record as it is.
+The text of a `RemoteProtocolError` is one line for people. It contains no bytes from the server, so it can go into a
+record unchanged.
 """
 
 from __future__ import annotations
 
 
 class ProtocolError(Exception):
-    """The base class of both kinds."""
+    """The base class of both errors."""
 
 
 class LocalProtocolError(ProtocolError):

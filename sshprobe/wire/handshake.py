@@ -1,15 +1,14 @@
-"""The key exchange of one connection: what both sides have named, the run of a method, the host key and the keys.
+"""The key exchange of one connection: both KEXINITs, one run of a method, the host key and the keys.
 
-From both KEXINITs follow strict key exchange and whether the server's guess is wrong (RFC 4253 section 7), from the
-server's reply the exchange hash and the keys. The hash covers both identifications, both KEXINITs and the fields of the
-method (section 8); its signature proves that the server has the private key of its host key.
+Both KEXINITs determine strict key exchange and whether the server's guess is wrong (RFC 4253 section 7). The server's
+reply determines the exchange hash and the keys. The hash covers both identifications, both KEXINITs and the fields of
+the method (section 8). Its signature proves that the server has the private key of its host key.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-
-import msgspec
+from itertools import chain
 
 from sshprobe.wire import states
 from sshprobe.wire.client_kexinit import (
@@ -43,7 +42,7 @@ _FAMILIES = {
     "dh": (states.DH, states.DH_GUESSED),
     "gex": (states.GEX, states.GEX_GUESSED),
 }
-"""Kind of method to what both KEXINITs lead to: without and with a wrong guess of the server."""
+"""Kind of method to the transition that both KEXINITs determine, without and with a wrong guess of the server."""
 
 
 class Handshake:
@@ -58,11 +57,11 @@ class Handshake:
         self.strict = False
         """Whether this is a strict key exchange (draft-ietf-sshm-strict-kex). We always offer it."""
         self.outcome = ""
-        """What both KEXINITs lead to, a transition of `State.AGREED`, once both are known."""
+        """The transition of `State.AGREED` that both KEXINITs determine, once both are known."""
         self.breach = ""
         """The error in the server's KEXINIT, for people; "" if there is none."""
         self.keys: tuple[Suite, Secrets] | None = None
-        """What our and the server's keys follow from; None if nothing encrypted can follow."""
+        """The input of key derivation; None if nothing encrypted can follow."""
         self._client_identification = client_identification
         self._key_pairs = key_pairs
         self._server: KexInit | None = None
@@ -75,7 +74,7 @@ class Handshake:
         self._suite: Suite | None = None
 
     def propose(self) -> bytes:
-        """Return the payload of a KEXINIT that names all that we speak."""
+        """Return the payload of a KEXINIT with all our algorithms."""
         self._proposed = True
         self._client_kexinit = broad_kexinit()
         return self._client_kexinit
@@ -124,7 +123,7 @@ class Handshake:
         return server
 
     def _agree(self, server: KexInit) -> str:
-        """Return what both KEXINITs lead to."""
+        """Return the transition that both KEXINITs determine."""
         self.strict = not STRICT_KEX_SERVER.isdisjoint(server.kex_algorithms)
         if self.strict and not self._is_first:
             self.breach = "something came before KEXINIT under strict key exchange"
@@ -149,10 +148,11 @@ class Handshake:
         """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
         kexinits = strings(self._client_kexinit, self._server_kexinit)
         transcript = _identification_strings(self._client_identification, self.server_identification) + kexinits
-        algorithm = self._host_key_algorithm
-        proof = _prove(self.run, algorithm, self.run.read_reply(payload), transcript)
-        self.keys = None if self._suite is None or proof.secrets is None else (self._suite, proof.secrets)
-        return HostKeyReceived(proof.host_key, proof.verified, algorithm, self.method, proof.hash_deviation)
+        algorithm, reply = self._host_key_algorithm, self.run.read_reply(payload)
+        host_key = _parse_host_key(algorithm, reply.host_key)
+        verified, secrets, deviation = _verify_reply(self.run, algorithm, host_key, reply, transcript)
+        self.keys = None if self._suite is None or secrets is None else (self._suite, secrets)
+        return HostKeyReceived(host_key, verified, algorithm, self.method, deviation)
 
     def read_guess(self, payload: bytes) -> tuple[GroupReceived | HostKeyReceived | None, bytes | None]:
         """Ignore a wrong guess, but read the answer to our message. Return its event and what we send, if anything.
@@ -173,37 +173,25 @@ class Handshake:
         return (reply if reply.signature_verified else None), None
 
 
-class _Proof(msgspec.Struct, frozen=True):
-    """A host key, and the result of verifying the signature of its reply."""
+def _verify_reply(
+    kex: KeyExchange, algorithm: str, host_key: HostKey, reply: Reply, transcript: bytes
+) -> tuple[bool | None, Secrets | None, str | None]:
+    """Verify the signature in `reply`. Return the result of `verify`, the input of key derivation, and the deviation.
 
-    host_key: HostKey
-    verified: bool | None
-    """The result of `signatures.verify`, or None if we cannot compute the shared secret."""
-    secrets: Secrets | None
-    """The input of key derivation, with the exchange hash that was signed; None if we cannot compute it."""
-    hash_deviation: str | None = None
-    """See `HostKeyReceived`."""
-
-
-def _prove(kex: KeyExchange, algorithm: str, reply: Reply, transcript: bytes) -> _Proof:
-    """Verify the signature in `reply`, a reply to `kex`, for the negotiated host key `algorithm`.
-
-    `transcript`: the first fields of the exchange hash, V_C, V_S, I_C and I_S, as strings. Raises `RemoteProtocolError`
-    for a malformed key, and `OtherHostKey` for a key of another type than negotiated.
+    `transcript`: the first fields of the exchange hash, V_C, V_S, I_C and I_S, as strings. The first two results are
+    None if we cannot compute the shared secret. Deviation: see `HostKeyReceived`.
     """
-    host_key = _parse_host_key(algorithm, reply.host_key)
     if reply.secret is None:
-        return _Proof(host_key, None, None)
-    exchange_hash = HASHES[kex.exchange_hash](transcript + reply.public + reply.secret).digest()
-    verified = verify(host_key, algorithm, reply.signature, exchange_hash)
-    proof = _Proof(host_key, verified, Secrets(kex.exchange_hash, reply.secret, exchange_hash))
-    if verified is not False:
-        return proof
-    for deviation, public in kex.hash_variants(reply):
+        return None, None, None
+    first: Secrets | None = None
+    for deviation, public in chain(((None, reply.public),), kex.hash_variants(reply)):
         exchange_hash = HASHES[kex.exchange_hash](transcript + public + reply.secret).digest()
-        if verify(host_key, algorithm, reply.signature, exchange_hash):
-            return _Proof(host_key, True, Secrets(kex.exchange_hash, reply.secret, exchange_hash), deviation)
-    return proof
+        secrets = Secrets(kex.exchange_hash, reply.secret, exchange_hash)
+        verified = verify(host_key, algorithm, reply.signature, exchange_hash)
+        if verified is not False:
+            return verified, secrets, deviation
+        first = first or secrets
+    return False, first, None
 
 
 def _parse_host_key(algorithm: str, blob: bytes) -> HostKey:

@@ -1,8 +1,7 @@
-"""Host key blobs: their type, bits, fingerprint, and the numbers and octets that a verifier needs.
+"""Reads host key blobs and OpenSSH certificates into the values of `sshprobe.wire.public_keys`.
 
-Formats: RFC 4253 section 6.6 (RSA, DSA), RFC 5656 section 3.1 (ECDSA), RFC 8709 section 4 (Ed25519, Ed448),
-OpenSSH's PROTOCOL.u2f (keys in a security key) and PROTOCOL.certkeys (certificates). This module checks the form only,
-with integers and lengths; `sshprobe.wire.signatures` does the cryptography.
+This module checks the form only, with integers and lengths; `sshprobe.wire.signatures` does the cryptography. Text in
+a certificate stays bytes as sent, because a CA may put anything into it.
 """
 
 from __future__ import annotations
@@ -11,11 +10,11 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
-from sshprobe.wire.certificates import read_certificate
 from sshprobe.wire.codec import Reader, mpint, read_strings, string
-from sshprobe.wire.errors import RemoteProtocolError
+from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH
 from sshprobe.wire.public_keys import (
+    Certificate,
     CompositeParameters,
     DSAParameters,
     ECDSAParameters,
@@ -25,8 +24,14 @@ from sshprobe.wire.public_keys import (
     RSAParameters,
 )
 
+PRINCIPALS = 256
+"""The most principals in one certificate: OpenSSH's own limit (SSHKEY_CERT_MAX_PRINCIPALS)."""
+
+OPTIONS = 256
+"""The most critical options, and the most extensions, in one certificate. OpenSSH defines fewer than ten of each."""
+
 _OF_NUMBERS = (RSAParameters, DSAParameters)
-"""Keys that can be encoded in more than one way: their numbers may have leading zeros."""
+"""Keys with more than one encoding: their numbers may have leading zeros."""
 
 
 class OtherHostKey(RemoteProtocolError):
@@ -72,12 +77,13 @@ def expected_blob_type(algorithm_name: str) -> str | None:
     """Return the type that the key blob of a negotiated algorithm must name, None for an unknown algorithm."""
     family = host_key_family(algorithm_name)
     name = family.encode("ascii", "backslashreplace")
-    return family if name in _FORMATS or name in _CERTIFICATES else None
+    return family if name in FORMATS or name in _CERTIFICATES else None
 
 
 def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKey:
+    # The key of a CA may not be a certificate (PROTOCOL.certkeys), which also ends the recursion.
     type_name = blob[4 : 4 + int.from_bytes(blob[:4], "big")]
-    format_ = _FORMATS.get(type_name)
+    format_ = FORMATS.get(type_name)
     if format_ is not None:
         parameters, bits = format_.read(read_strings(blob, what, format_.fields, 4 + len(type_name)))
         plain_blob = _shortest(type_name, parameters, blob) if type(parameters) in _OF_NUMBERS else blob
@@ -93,10 +99,10 @@ def _parse(blob: bytes, what: str, *, may_be_certificate: bool = True) -> HostKe
         return HostKey(_printable(type_name), type_name, None, blob, blob, None)
     nonce = reader.string("nonce")
     start = reader.at
-    fields, read = _FORMATS[plain_type]
+    fields, read = FORMATS[plain_type]
     parameters, bits = read([reader.string(field) for field in fields])
     plain_blob = _shortest(plain_type, parameters, string(plain_type) + blob[start : reader.at])
-    certificate = read_certificate(reader, blob, nonce, _parse_ca_key)
+    certificate = _read_certificate(reader, blob, nonce)
     return HostKey(type_name.decode("ascii"), type_name, bits, blob, plain_blob, parameters, certificate)
 
 
@@ -112,14 +118,66 @@ def _shortest(type_name: bytes, parameters: Parameters, blob: bytes) -> bytes:
     return blob
 
 
-def _parse_ca_key(blob: bytes) -> HostKey:
-    # Chained certificates are forbidden (PROTOCOL.certkeys); this also ends the recursion.
-    return _parse(blob, "CA key", may_be_certificate=False)
-
-
 def _printable(name: bytes) -> str:
     """Return a name in ASCII: other bytes as \\xNN, a backslash doubled."""
     return "".join("\\\\" if byte == 0x5C else chr(byte) if 0x20 <= byte < 0x7F else f"\\x{byte:02x}" for byte in name)
+
+
+def _read_certificate(reader: Reader, blob: bytes, nonce: bytes) -> Certificate:
+    """Read the fields after the public key in `blob`, up to its end. `reader` is at the first of them.
+
+    Raises `LimitExceeded` past `PRINCIPALS` or `OPTIONS`.
+    """
+    serial = reader.uint64("serial")
+    kind = reader.uint32("type")
+    key_id = reader.string("key id")
+    principals = _read_principals(reader.string("valid principals"))
+    valid_after = reader.uint64("valid after")
+    valid_before = reader.uint64("valid before")
+    critical_options = _read_options(reader.string("critical options"), "critical options")
+    extensions = _read_options(reader.string("extensions"), "extensions")
+    reserved = reader.string("reserved")
+    signature_key = reader.string("signature key")
+    signed_data = blob[: len(blob) - reader.remaining]
+    signature = reader.string("signature")
+    reader.end()
+    return Certificate(
+        nonce=nonce,
+        serial=serial,
+        kind=kind,
+        key_id=key_id,
+        principals=principals,
+        valid_after=valid_after,
+        valid_before=valid_before,
+        critical_options=critical_options,
+        extensions=extensions,
+        reserved=reserved,
+        signature_key=signature_key,
+        ca_key=_parse(signature_key, "CA key", may_be_certificate=False),
+        signature=signature,
+        signature_algorithm=Reader(signature, "certificate signature").string("algorithm name"),
+        signed_data=signed_data,
+    )
+
+
+def _read_principals(packed: bytes) -> tuple[bytes, ...]:
+    reader = Reader(packed, "certificate's list of principals")
+    principals: list[bytes] = []
+    while reader.remaining:
+        if len(principals) == PRINCIPALS:
+            raise LimitExceeded(f"certificate has more than {PRINCIPALS} principals")
+        principals.append(reader.string("a principal"))
+    return tuple(principals)
+
+
+def _read_options(packed: bytes, what: str) -> tuple[tuple[bytes, bytes], ...]:
+    reader = Reader(packed, f"certificate's list of {what}")
+    options: list[tuple[bytes, bytes]] = []
+    while reader.remaining:
+        if len(options) == OPTIONS:
+            raise LimitExceeded(f"certificate has more than {OPTIONS} {what}")
+        options.append((reader.string("a name"), reader.string("data")))
+    return tuple(options)
 
 
 class _Format(NamedTuple):
@@ -193,7 +251,7 @@ def _read_composite(strings: list[bytes]) -> tuple[Parameters, int]:
     return CompositeParameters(public_key[:_MLDSA44_LENGTH], public_key[_MLDSA44_LENGTH:]), 512
 
 
-_FORMATS: dict[bytes, _Format] = {
+FORMATS: dict[bytes, _Format] = {
     b"ssh-rsa": _Format(_RSA, _read_rsa),
     b"ssh-dss": _Format(_DSA, _read_dsa),
     b"ecdsa-sha2-nistp256": _ecdsa("nistp256", 256),
@@ -206,14 +264,16 @@ _FORMATS: dict[bytes, _Format] = {
     b"sk-ssh-ed25519@openssh.com": _eddsa("Ed25519", 32, 256, in_security_key=True),
     b"sk-ecdsa-sha2-nistp256@openssh.com": _ecdsa("nistp256", 256, in_security_key=True),
 }
+"""Type of a plain key to the format of its blob."""
+
 _CERTIFICATES: dict[bytes, bytes] = {
-    plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in _FORMATS
+    plain.removesuffix(b"@openssh.com") + b"-cert-v01@openssh.com": plain for plain in FORMATS
 } | {
     b"rsa-sha2-256-cert-v01@openssh.com": b"ssh-rsa",
     b"rsa-sha2-512-cert-v01@openssh.com": b"ssh-rsa",
     b"ssh-mldsa44-ed25519-cert": b"ssh-mldsa44-ed25519",
 }
-"""Certificate type to the type of the key inside. The two names for RSA are algorithms that a blob should not name."""
+"""Certificate type to the type of the key inside. A blob should not have the two names with rsa-sha2."""
 
 _FAMILIES: dict[str, str] = {
     "rsa-sha2-256": "ssh-rsa",

@@ -1,10 +1,10 @@
 """The identification string (RFC 4253 section 4.2) and the lines that may come before it.
 
-Grammar, as the RFC has it:
+The RFC's grammar:
 
     SSH-protoversion-softwareversion SP comments CR LF
 
-Servers in use deviate from it, and we accept a bare LF (OpenSSH 7.4 and every "1.99"), no comments, an empty
+Servers in use deviate from it. We accept a bare LF (OpenSSH 7.4 and every "1.99"), no comments, an empty
 softwareversion, and control bytes and NUL anywhere. A line before the identification may not begin with "SSH-".
 """
 
@@ -83,13 +83,11 @@ class IdentificationReader:
         Raises `LimitExceeded` for a line that is too long and for too many lines.
         """
         end = buffer.find(b"\n", self._searched)
+        if (end if end >= 0 else len(buffer)) > IDENTIFICATION_LINE:
+            raise LimitExceeded(f"a line of more than {IDENTIFICATION_LINE} bytes before the identification")
         if end < 0:
-            if len(buffer) > IDENTIFICATION_LINE:
-                raise LimitExceeded(f"a line of more than {IDENTIFICATION_LINE} bytes before the identification")
             self._searched = len(buffer)
             return None
-        if end > IDENTIFICATION_LINE:
-            raise LimitExceeded(f"a line of more than {IDENTIFICATION_LINE} bytes before the identification")
         line = bytes(buffer[:end]).removesuffix(b"\r")
         del buffer[: end + 1]
         self._searched = 0

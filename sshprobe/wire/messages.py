@@ -1,6 +1,6 @@
-"""The messages of RFC 4253, 4252 and 8308 that a client meets before it logs in, as values.
+"""The messages of RFC 4253, 4252 and 8308 that a client receives before login, as values.
 
-`parse` reads a whole payload with its message number, and raises `RemoteProtocolError` unless that is exactly one such
+`parse` reads a whole payload with its message number, and raises `RemoteProtocolError` unless it is exactly one such
 message. `encode` returns a payload.
 """
 
@@ -52,7 +52,7 @@ NAMES = {
 """Message numbers to their names, without "SSH_MSG_" (RFC 4250 section 4.1.2, RFC 8308)."""
 
 DISCONNECT_BY_APPLICATION = 11
-"""The quietest ending that was measured: two INFO lines, and no line that fail2ban counts in its normal mode."""
+"""The quietest measured way to end: two INFO lines in sshd's log, and no line that fail2ban counts in normal mode."""
 
 EXT_INFO_CLIENT = b"ext-info-c"
 STRICT_KEX_CLIENT = (b"kex-strict-c", b"kex-strict-c-v00@openssh.com")

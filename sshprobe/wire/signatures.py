@@ -1,8 +1,8 @@
-"""Signatures in SSH's blobs: of the server over the exchange hash, and of a CA over a certificate.
+"""Signature blobs: the server's over the exchange hash, and a CA's over a certificate.
 
 Formats: RFC 4253 section 6.6 (RSA with SHA-1, DSA), RFC 8332 (RSA with SHA-2), RFC 5656 section 3.1.2 (ECDSA),
-RFC 8709 section 6 (EdDSA), OpenSSH's PROTOCOL.u2f (security keys). A malformed signature is a wrong one, so nothing
-here raises because of bytes from a server.
+RFC 8709 section 6 (EdDSA), OpenSSH's PROTOCOL.u2f (security keys). A malformed signature counts as a wrong one, so
+bytes from a server never make these functions raise.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from sshprobe.wire.codec import Reader, read_strings
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.host_keys import expected_blob_type, host_key_family
+from sshprobe.wire.host_keys import FORMATS, expected_blob_type, host_key_family
 from sshprobe.wire.public_keys import Certificate, HostKey
 
 _RSA_DIGESTS = {
@@ -24,21 +24,6 @@ _RSA_DIGESTS = {
     b"ssh-rsa-sha384@ssh.com": "sha384",
     b"ssh-rsa-sha512@ssh.com": "sha512",
 }
-
-_OTHER_FORMATS = frozenset(
-    {
-        b"ssh-dss",
-        b"ecdsa-sha2-nistp256",
-        b"ecdsa-sha2-nistp384",
-        b"ecdsa-sha2-nistp521",
-        b"ssh-ed25519",
-        b"ssh-ed448",
-        b"ssh-mldsa44-ed25519",
-        b"ssh-mldsa44-ed25519@openssh.com",
-        b"sk-ssh-ed25519@openssh.com",
-        b"sk-ecdsa-sha2-nistp256@openssh.com",
-    }
-)
 
 
 def signature_algorithm(signature: bytes) -> bytes | None:
@@ -52,9 +37,8 @@ def signature_algorithm(signature: bytes) -> bytes | None:
 def verify(key: HostKey, algorithm: str, signature: bytes, data: bytes) -> bool | None:
     """Return whether `signature`, a whole signature blob, is `key`'s signature over `data`.
 
-    `algorithm` is the negotiated host key algorithm. True: the signature is right. False: it is wrong, which includes a
-    malformed signature, and a signature or a key of another type than negotiated. None: an algorithm, key type or key
-    size that we cannot verify with. Never raises.
+    `algorithm`: the negotiated host key algorithm. True: the signature is right. False: it is wrong or malformed, or it
+    or the key has another type than negotiated. None: we cannot verify with this algorithm, key type or key size.
     """
     formats = _signature_formats(algorithm)
     if key.parameters is None or formats is None:
@@ -68,9 +52,9 @@ def verify(key: HostKey, algorithm: str, signature: bytes, data: bytes) -> bool 
 
 
 def verify_certificate(certificate: Certificate) -> bool | None:
-    """Return whether the CA key in the certificate made its signature. Values as of `verify`.
+    """Return whether the CA key in the certificate made its signature, with the values of `verify`.
 
-    True does not mean that anyone should trust this CA, nor that the certificate is valid now.
+    True does not mean that this CA is trusted, or that the certificate is valid now.
     """
     name = certificate.signature_algorithm.decode("ascii", "backslashreplace")
     if name.endswith(("-cert-v01@openssh.com", "-cert")):  # the name of a key type, not of a signature
@@ -78,7 +62,7 @@ def verify_certificate(certificate: Certificate) -> bool | None:
     return verify(certificate.ca_key, name, certificate.signature, certificate.signed_data)
 
 
-@lru_cache(maxsize=256)  # the same few are negotiated over and over
+@lru_cache(maxsize=256)  # a scan negotiates the same few again and again
 def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
     """Return the names that a signature may have when `algorithm` was negotiated, None for an unknown algorithm."""
     if algorithm == "ssh-rsa-cert-v01@openssh.com":
@@ -92,7 +76,7 @@ def _signature_formats(algorithm: str) -> frozenset[bytes] | None:
     elif algorithm.endswith("-cert"):  # OpenSSH 10.6
         name = algorithm.removesuffix("-cert")
     sent = name.encode("ascii", "backslashreplace")
-    return frozenset({sent}) if sent in _RSA_DIGESTS or sent in _OTHER_FORMATS else None
+    return frozenset({sent}) if sent in _RSA_DIGESTS or sent in FORMATS else None
 
 
 def _verify(key: HostKey, formats: frozenset[bytes], signature: bytes, data: bytes) -> bool | None:

@@ -1,4 +1,4 @@
-"""The ciphers and MACs that we speak, and the choice among them. Data only, no cryptography."""
+"""Our ciphers and MACs, and the choice among them. Data only, no cryptography."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Suite(msgspec.Struct, frozen=True):
 
 
 def choose_suite(server: KexInit, other_than: Suite | None = None) -> Suite | None:
-    """Return the suite to use with `server`, None if it has none of our ciphers or MACs or insists on compression.
+    """Return the suite to use with `server`, None if it has none of our ciphers or MACs or requires compression.
 
     `other_than`: a suite that failed. Its ciphers and MACs are avoided if the server has others of ours.
     """
@@ -93,34 +93,34 @@ def choose_suite(server: KexInit, other_than: Suite | None = None) -> Suite | No
         and b"none" in server.compression_algorithms_server_to_client
     ):
         return None
-    to_server = _direction(server.encryption_algorithms_client_to_server, server.mac_algorithms_client_to_server)
-    to_client = _direction(server.encryption_algorithms_server_to_client, server.mac_algorithms_server_to_client)
+    failed = other_than or Suite("", "", "", "")
+    to_server = _choose_direction(
+        server.encryption_algorithms_client_to_server,
+        server.mac_algorithms_client_to_server,
+        (failed.encryption_client_to_server, failed.mac_client_to_server),
+    )
+    to_client = _choose_direction(
+        server.encryption_algorithms_server_to_client,
+        server.mac_algorithms_server_to_client,
+        (failed.encryption_server_to_client, failed.mac_server_to_client),
+    )
     if to_server is None or to_client is None:
         return None
-    if other_than is not None:
-        to_server = _other_direction(
-            server.encryption_algorithms_client_to_server,
-            server.mac_algorithms_client_to_server,
-            (other_than.encryption_client_to_server, other_than.mac_client_to_server),
-        )
-        to_client = _other_direction(
-            server.encryption_algorithms_server_to_client,
-            server.mac_algorithms_server_to_client,
-            (other_than.encryption_server_to_client, other_than.mac_server_to_client),
-        )
     return Suite(to_server[0], to_client[0], to_server[1], to_client[1])
 
 
-def _other_direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...], failed: tuple[str, str]) -> tuple[str, str]:
-    """Return another cipher and another MAC than `failed` names, if there are any."""
+@lru_cache(maxsize=64)  # the servers of a fleet offer few different lists
+def _choose_direction(
+    ciphers: tuple[bytes, ...], macs: tuple[bytes, ...], failed: tuple[str, str]
+) -> tuple[str, str] | None:
+    """Return a cipher and a MAC, if possible both others than in `failed`, else one of them, else any."""
     cipher, mac = (name.encode() for name in failed)
     others = tuple(name for name in ciphers if name != cipher), tuple(name for name in macs if name != mac)
-    found = _direction(*others) or _direction(others[0], macs) or _direction(ciphers, others[1])
-    return found or failed
+    choices = (others, (others[0], macs), (ciphers, others[1]), (ciphers, macs))
+    return next(filter(None, (_first_of_ours(*choice) for choice in choices)), None)
 
 
-@lru_cache(maxsize=64)  # the servers of a fleet offer few different lists
-def _direction(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...]) -> tuple[str, str] | None:
+def _first_of_ours(ciphers: tuple[bytes, ...], macs: tuple[bytes, ...]) -> tuple[str, str] | None:
     mac = next((name for name in MACS if name.encode() in macs), None)
     for name, spec in CIPHERS.items():
         if name.encode() in ciphers:

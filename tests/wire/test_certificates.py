@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.certificates import OPTIONS, PRINCIPALS
 from sshprobe.wire.codec import mpint, string, uint32, uint64
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
-from sshprobe.wire.host_keys import parse_host_key
+from sshprobe.wire.host_keys import OPTIONS, PRINCIPALS, parse_host_key
 from sshprobe.wire.public_keys import FOREVER, HOST, USER, Certificate
 from sshprobe.wire.signatures import verify_certificate
 

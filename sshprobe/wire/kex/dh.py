@@ -24,7 +24,7 @@ _REPLY = ("K_S", "f", "signature")
 _SIZES = struct.Struct(">III")  # min, n, max
 
 POWERS_WITHOUT_GMPY2 = 200
-"""To import gmpy2 takes as long as this many powers, so a scan of one host does without."""
+"""The import of gmpy2 takes as long as this many powers, so a scan of one host does not need it."""
 
 _powers = itertools.count()
 

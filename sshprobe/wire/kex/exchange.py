@@ -1,13 +1,11 @@
-"""What every key exchange method has in common.
+"""The interface of all key exchange methods.
 
-A method makes the client's messages and reads the server's: `first` is its first message, `read_reply` reads the
-server's reply with what the exchange hash needs (RFC 4253 section 8). A group exchange reads the server's group before
-the reply. `sshprobe.wire.states` has the order of messages, so a method does not check their numbers.
+A method makes the client's messages and reads the server's. `first` is its first message. `read_reply` reads the
+server's reply and its fields of the exchange hash (RFC 4253 section 8). A group exchange reads the server's group
+before the reply. `sshprobe.wire.states` has the order of messages, so a method does not check their numbers.
 
 `Reply.secret` is None for a method whose key encapsulation we cannot compute (sntrup761). Such a server shows its host
-key, and only its signature cannot be verified.
-
-Sessions carry no secret, so the cheapest parameters are good enough: short exponents, one curve operation a side.
+key, but its signature cannot be verified. Sessions carry no secret, so the cheapest parameters are good enough.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ class Reply(msgspec.Struct, frozen=True):
     public: bytes
     """The fields of the exchange hash from K_S up to K, encoded. Strings are those of the reply, byte for byte."""
     secret: bytes | None
-    """K, encoded as mpint or string as the method demands; None if we cannot compute it."""
+    """K, encoded as the method requires (mpint or string); None if we cannot compute it."""
 
 
 class Secrets(msgspec.Struct, frozen=True):
@@ -95,8 +93,8 @@ class KeyExchange(ABC):
 class GroupExchangeRequest(msgspec.Struct, frozen=True):
     """Sizes in bits (RFC 4419 section 3).
 
-    With the default an OpenSSH returns the smallest modulus that it ever uses. A smaller maximum would not do: up to
-    9.9 it makes sshd answer with a built-in group although its moduli file was cleaned.
+    With the default, OpenSSH returns the smallest modulus that it uses. With a smaller maximum, sshd up to 9.9 answers
+    with a built-in group although its moduli file has only large ones.
     """
 
     min: int = 1024

@@ -1,4 +1,4 @@
-"""The key exchange methods that we speak, in our order of preference."""
+"""Our key exchange methods, in our order of preference."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _methods() -> dict[str, Method]:
 
 
 METHODS: dict[str, Method] = _methods()
-"""The methods we speak, in our order of preference: cheap ones first, those that we cannot verify last."""
+"""In our order of preference: cheap methods first, those that we cannot verify last."""
 
 
 def new_key_exchange(
@@ -67,13 +67,13 @@ def new_key_exchange(
 ) -> KeyExchange:
     """Return a new run of the method `name`. `request`: the sizes of a group exchange.
 
-    Key pairs of a curve or KEM are taken from `key_pairs`; new ones are added to it. Raises `LocalProtocolError` for a
+    It takes our key pair of a curve or KEM from `key_pairs`, or adds a new one. Raises `LocalProtocolError` for a
     method that is not in `METHODS`.
     """
     if name not in METHODS:
         raise LocalProtocolError(f"no key exchange {name!r} here")
     method = METHODS[name]
-    # Imported here: --depth lists does without their cryptography.
+    # Imported here: `--depth lists` does not need their cryptography.
     if method.kind in ("ecdh", "hybrid"):
         from sshprobe.wire.kex.ecdh import CurveExchange
 
