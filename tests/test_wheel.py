@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -79,3 +80,21 @@ async def test_it_scans(unpacked: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     [host] = json.loads(done.stdout)["hosts"]
     assert (host["status"], host["verdicts"][0]["compliant"]) == ("ok", True)
+
+
+def test_the_files_that_the_dockerfile_copies_are_enough_for_a_wheel(tmp_path: Path) -> None:
+    need(importlib.util.find_spec("hatchling"), "hatchling", "python3-hatchling")
+    context = (ROOT / ".dockerignore").read_text().splitlines()
+    lines = (ROOT / "docker" / "Dockerfile").read_text().splitlines()
+    copied = [name for line in lines if line.startswith("COPY ") and "--" not in line for name in line.split()[1:-1]]
+    for name in copied:
+        assert f"!{name}" in context
+        source, place = ROOT / name, tmp_path / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, place)
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
