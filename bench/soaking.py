@@ -25,7 +25,7 @@ ONE_OF = 10
 FLAT_FACTOR, FLAT_MEGABYTES = 1.15, 12.0
 """Memory counts as flat if its peak over the last tenth of the hosts is at most so much more than that over the fourth
 tenth. Until then the caches fill up: servers that make names up are each a kind of its own. The megabytes are for the
-hosts of these six tenths that wait for their second try, up to `scan.engine.SECOND_TRIES` a worker at 3.5 kB."""
+hosts of these six tenths that wait for their second try, up to `scan.target_run.SECOND_TRIES` a worker at 3.5 kB."""
 
 EXPECTED: dict[str, tuple[str, str]] = {
     "silence": ("timeout", "waiting for an identification"),

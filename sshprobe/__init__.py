@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sshprobe.model.verdict import Finding, Verdict
     from sshprobe.offline import grade, read_records
     from sshprobe.profiles import Profile, available_profiles, load_profile
-    from sshprobe.scan.engine import Progress
+    from sshprobe.scan.job import Progress
     from sshprobe.scan.scanner import Scanner
 
 __version__ = "0.1.0"

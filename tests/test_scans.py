@@ -19,7 +19,7 @@ import pytest
 
 from sshprobe import InputError, Scanner
 from sshprobe.model.records import HostRecord
-from sshprobe.scan.engine import Progress
+from sshprobe.scan.job import Progress
 from sshprobe.targets import Target, iterables
 
 ROOT = Path(__file__).parents[1]

@@ -68,7 +68,7 @@ def demo(output: str) -> int:
 async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> bool:
     from sshprobe.lab.fleet import demo_fleet, missing_servers
     from sshprobe.lab.server import LabError
-    from sshprobe.scan.engine import Progress
+    from sshprobe.scan.job import Progress
     from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import Target

@@ -15,7 +15,7 @@ from sshprobe.interrupts import around_stops
 if TYPE_CHECKING:
     from rich.live import Live
 
-    from sshprobe.scan.engine import Progress
+    from sshprobe.scan.job import Progress
     from sshprobe.views.summary import SummaryBuilder
 
 _PLAIN_INTERVAL = 10.0

@@ -18,7 +18,7 @@ from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_inte
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput
-    from sshprobe.scan.engine import Progress
+    from sshprobe.scan.job import Progress
     from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import Target
@@ -46,7 +46,7 @@ class OneProcess:
     """A scan on this process's event loop."""
 
     def __init__(self, settings: ScanSettings) -> None:
-        from sshprobe.scan.engine import Progress
+        from sshprobe.scan.job import Progress
         from sshprobe.scan.scan_context import ScanContext
 
         self._context = ScanContext(settings)
@@ -160,7 +160,7 @@ class SeveralProcesses:
         return self._interrupts > 0
 
     def _pausing(self, words: str) -> None:
-        from sshprobe.scan.outage_pauses import NETWORK_BACK
+        from sshprobe.scan.pauses import NETWORK_BACK
 
         now = time.monotonic()
         has_own_hosts = words.startswith(f"{NETWORK_BACK}:")

@@ -1,18 +1,22 @@
-"""What the engine runs: jobs. `sshprobe.probe.driver` and `sshprobe.probe.fast_lists` have them."""
+"""What the engine runs, jobs, and what it reports of them. The jobs are in `sshprobe.probe`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from sshprobe.net import Network
 from sshprobe.probe.driver import Slot
 
+R = TypeVar("R")
+T = TypeVar("T")
 R_co = TypeVar("R_co", covariant=True)
 
 
 class Job(Protocol[R_co]):
-    """One host: one address, or the first of several that answers."""
+    """The probe of one host: of one address, or of the first of several that answers."""
 
     @property
     def addresses(self) -> Sequence[str]:
@@ -31,10 +35,35 @@ class Job(Protocol[R_co]):
         """At its end: whether a question stayed unanswered, as it does while this machine's network is away."""
 
     def start(self, network: Network, slot: Slot, done: Callable[[R_co], None]) -> None:
-        """Start, or start another try. `done` is called once, perhaps at once, and never where the engine is closed.
+        """Start, or start another try. `done` is called once, perhaps at once, and never after the engine has closed.
 
         Raises for nothing that the other side does.
         """
 
     def failed_internally(self, error: Exception) -> None:
         """Take a bug of ours that `start` raised, and call its `done`."""
+
+
+class TargetResult(msgspec.Struct, Generic[T, R]):
+    """The results of all jobs of one target."""
+
+    target: T
+    results: list[R] = []
+
+
+class Progress(msgspec.Struct):
+    """Counters that show how far a scan is."""
+
+    started: int = 0
+    """Targets started."""
+    done: int = 0
+    """Targets finished."""
+    waiting: int = 0
+    """Targets put off for a second try."""
+    total: int | None = None
+    """Number of all targets. None: unknown, or not counted here."""
+
+    @property
+    def pending(self) -> int:
+        """Targets started and not done."""
+        return self.started - self.done

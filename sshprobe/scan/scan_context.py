@@ -17,8 +17,8 @@ from sshprobe.model.records import HostRecord
 from sshprobe.net import open_network
 from sshprobe.net.outage import SharedWitnesses
 from sshprobe.probe.fast_lists import FastLists
-from sshprobe.scan.engine import Engine, Progress
-from sshprobe.scan.job import Job
+from sshprobe.scan.engine import Engine
+from sshprobe.scan.job import Job, Progress
 from sshprobe.scan.limits import Limits
 from sshprobe.scan.results import HostBatch, HostResult, Result, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
@@ -76,6 +76,7 @@ class ScanContext:
         on_deferred: Callable[[T], None] | None = None,
         on_resource_error: Callable[[str], None] | None = None,
         shared: SharedWitnesses | None = None,
+        progress: Progress | None = None,
     ) -> Engine[T, Result]:
         """Return an engine within the limits, for whatever `expand` turns into jobs."""
         self.jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
@@ -88,6 +89,7 @@ class ScanContext:
             on_resource_error=on_resource_error,
             limits=self._limits,
             shared=shared,
+            progress=progress,
         )
 
     @contextmanager
@@ -111,8 +113,7 @@ class ScanContext:
         on_resource_error: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[HostBatch, None]:
         """Yield the results of all hosts, each time all that there are. `progress`, if given, counts them."""
-        engine = self.engine(self.jobs.of, on_resource_error=on_resource_error)
-        engine.progress = progress or engine.progress
+        engine = self.engine(self.jobs.of, on_resource_error=on_resource_error, progress=progress)
         with self.running(engine):
             async with aclosing(engine.batches(targets)) as batches:
                 async for batch in batches:

@@ -20,7 +20,7 @@ from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.probe.probe_options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import Profile, load_profile
-from sshprobe.scan.engine import Progress
+from sshprobe.scan.job import Progress
 from sshprobe.scan.record_stream import Feed, RecordStream
 from sshprobe.scan.scan_context import ScanContext
 from sshprobe.scan.settings import ScanSettings

@@ -15,7 +15,7 @@ from sshprobe.cli.options.targets import ChosenTargets
 from sshprobe.cli.progress import SweepProgress
 from sshprobe.cli.resume import restored_settings
 from sshprobe.cli.sweep_header import sweep_settings
-from sshprobe.scan.engine import Progress
+from sshprobe.scan.job import Progress
 from sshprobe.scan.settings import ScanSettings
 from tests.cli.test_cli_commands import sshprobe
 

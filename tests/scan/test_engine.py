@@ -6,20 +6,21 @@ import asyncio
 import random
 import selectors
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from sshprobe.net import Network, open_network
 from sshprobe.probe.driver import Slot
-from sshprobe.scan import engine as engine_module
 from sshprobe.scan import target_run
 from sshprobe.scan.engine import RESTING, Engine
-from sshprobe.scan.job import Job
+from sshprobe.scan.job import Job, TargetResult
 from sshprobe.scan.limits import Limits
+
+T = TypeVar("T")
 
 
 class Conversation:
@@ -92,8 +93,17 @@ def sweep(concurrency: int = 10, throttle_wait: float = 0.0) -> Engine[Conversat
     return Engine(each, open_network, concurrency=concurrency, throttle_wait=throttle_wait)
 
 
+async def outcomes_of(
+    engine: Engine[T, str], targets: Iterable[T] | AsyncIterator[T]
+) -> AsyncGenerator[TargetResult[T, str], None]:
+    async with aclosing(engine.batches(targets)) as batches:
+        async for batch in batches:
+            for result in batch:
+                yield result
+
+
 async def results_of(engine: Engine[Conversation, str], targets: Iterable[Conversation]) -> list[str]:
-    return [result async for outcome in engine.run(targets) for result in outcome.results]
+    return [result async for outcome in outcomes_of(engine, targets) for result in outcome.results]
 
 
 @pytest.mark.parametrize("expand", [each, each_resolved])
@@ -126,7 +136,7 @@ async def test_a_reader_that_is_woken_for_nothing_waits_on() -> None:
     class Waking(Conversation):
         async def converse(self, done: Callable[[str], None]) -> None:
             for _ in range(3):
-                engine._wake_reader()
+                engine.runs.changed.set()
                 await asyncio.sleep(0)
             await super().converse(done)
 
@@ -135,7 +145,7 @@ async def test_a_reader_that_is_woken_for_nothing_waits_on() -> None:
 
 
 async def test_no_more_are_put_off_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "SECOND_TRIES", 2)
+    monkeypatch.setattr(target_run, "SECOND_TRIES", 2)
     targets = [Conversation(f"a{number}", str(number), throttled=1) for number in range(5)]
     assert await results_of(sweep(), targets) == ["a2#1", "a3#1", "a4#1", "a0#2", "a1#2"]
 
@@ -195,7 +205,7 @@ async def test_targets_are_taken_as_they_are_needed() -> None:
             yield Conversation(str(taken), str(taken))
 
     seen = 0
-    results = sweep(4).run(endless())
+    results = outcomes_of(sweep(4), endless())
     async for _ in results:
         seen += 1
         assert taken <= seen + 4 + 4 + 1  # those under way, those waiting to be read, one being taken
@@ -227,7 +237,7 @@ async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_d
 
     before = loop.time()
     engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 1 / interval))
-    assert len([outcome async for outcome in engine.run(targets())]) == len(begun) == 12
+    assert len([outcome async for outcome in outcomes_of(engine, targets())]) == len(begun) == 12
     early = 0.002  # what a clock may be off
     assert all(at >= before + number * interval - early for number, at in enumerate(begun))
     assert all(at >= delay_over + number * interval - early for number, at in enumerate(begun[delayed + 1 :]))
@@ -286,7 +296,7 @@ def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_on
 
     async def run() -> None:
         engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 100))
-        async for _ in engine.run(Conversation(str(number), str(number)) for number in range(30)):
+        async for _ in outcomes_of(engine, (Conversation(str(number), str(number)) for number in range(30))):
             pass
 
     loop.run_until_complete(run())
@@ -317,7 +327,7 @@ def test_what_a_busy_loop_was_late_for_is_not_made_good_after_a_delay() -> None:
 
     async def run() -> None:
         engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 100))
-        async for _ in engine.run(targets()):
+        async for _ in outcomes_of(engine, targets()):
             pass
 
     loop.run_until_complete(run())
@@ -329,7 +339,7 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
     targets = [Conversation(str(number), str(number), throttled=number == 0) for number in range(1000)]
     engine = sweep(5, throttle_wait=3600)
     results = []
-    async for outcome in engine.run(targets):
+    async for outcome in outcomes_of(engine, targets):
         results += outcome.results
         if len(results) == 20:
             engine.stop()
@@ -341,7 +351,7 @@ async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
 async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 5))
     results = []
-    async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
+    async for outcome in outcomes_of(engine, (Conversation(str(number), str(number)) for number in range(100))):
         results += outcome.results
         engine.stop()
     assert results == ["0#1"]
@@ -352,7 +362,7 @@ async def test_stop_waits_for_no_start_that_is_far_off() -> None:
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 1 / 3600))
     results = []
     async with asyncio.timeout(60):
-        async for outcome in engine.run(Conversation(str(number), str(number)) for number in range(100)):
+        async for outcome in outcomes_of(engine, (Conversation(str(number), str(number)) for number in range(100))):
             results += outcome.results
             asyncio.get_running_loop().call_later(0.05, engine.stop)  # when it waits for the second
     assert results == ["0#1"]
@@ -361,7 +371,10 @@ async def test_stop_waits_for_no_start_that_is_far_off() -> None:
 
 async def test_a_sweep_that_waits_for_a_start_can_be_closed() -> None:
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 1 / 3600))
-    async with asyncio.timeout(60), aclosing(engine.run([Conversation("0", "0"), Conversation("1", "1")])) as outcomes:
+    async with (
+        asyncio.timeout(60),
+        aclosing(outcomes_of(engine, [Conversation("0", "0"), Conversation("1", "1")])) as outcomes,
+    ):
         assert (await anext(outcomes)).results == ["0#1"]
         await asyncio.sleep(0.05)
     engine.stop()
@@ -390,7 +403,7 @@ async def test_a_scan_that_ends_early_gives_back_all_that_it_held_and_waited_for
     assert limits.addresses.try_acquire("theirs")
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=3, limits=limits)
     targets = [Conversation("first"), Endless("runs", "a"), Conversation("both", "b", "theirs"), Endless("waits", "c")]
-    async with aclosing(engine.run(targets)) as results:
+    async with aclosing(outcomes_of(engine, targets)) as results:
         await anext(results)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -409,7 +422,7 @@ async def test_what_is_granted_in_the_moment_in_which_a_scan_ends_goes_back() ->
     assert limits.slots.try_acquire()
     assert limits.addresses.try_acquire("b")
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=3, limits=limits)
-    async with aclosing(engine.run([Conversation("first"), Endless("a", "a"), Endless("b", "b")])) as results:
+    async with aclosing(outcomes_of(engine, [Conversation("first"), Endless("a", "a"), Endless("b", "b")])) as results:
         await anext(results)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -446,7 +459,7 @@ async def test_no_targets() -> None:
 
 
 async def test_closing_early_does_not_wait_for_a_reader() -> None:
-    results = sweep(1).run([Conversation("a", "a"), Conversation("b", "b"), Conversation("c", "c")])
+    results = outcomes_of(sweep(1), [Conversation("a", "a"), Conversation("b", "b"), Conversation("c", "c")])
     async for _ in results:
         await asyncio.sleep(0.01)  # the next result fills the queue
         break
@@ -515,13 +528,13 @@ async def test_second_tries_and_those_after_a_resource_error_have_one_result_eac
 async def test_stop_lets_jobs_finish_and_closing_drops_them() -> None:
     engine = sweep()
     results = []
-    async for outcome in engine.run(ByCallback(f"{n}x", str(n)) for n in range(1000)):
+    async for outcome in outcomes_of(engine, (ByCallback(f"{n}x", str(n)) for n in range(1000))):
         results += outcome.results
         if len(results) == 20:
             engine.stop()
     assert 20 <= len(results) == engine.progress.done == engine.progress.started <= 60
 
-    running = sweep().run(ByCallback(f"{n}x", str(n)) for n in range(1000))
+    running = outcomes_of(sweep(), (ByCallback(f"{n}x", str(n)) for n in range(1000)))
     async for _ in running:
         break
     await running.aclose()
@@ -534,7 +547,7 @@ async def test_stop_in_the_second_tries_gives_the_others_as_they_are() -> None:
     engine = sweep(concurrency=1)
     targets = [Conversation(str(number), str(number), throttled=1) for number in range(4)]
     results = []
-    async for outcome in engine.run(targets):
+    async for outcome in outcomes_of(engine, targets):
         results += outcome.results
         engine.stop()
     assert results == ["0#2", "1#1", "2#1", "3#1"] or results == ["0#2", "1#2", "2#1", "3#1"]
@@ -556,7 +569,7 @@ async def test_nothing_comes_of_jobs_while_what_runs_is_cancelled() -> None:
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     targets = [Slow("slow", "long"), ByCallback("quick", "q"), *(ByCallback(f"{n}y", str(n)) for n in range(1000))]
     engine = sweep()
-    running = engine.run(targets)
+    running = outcomes_of(engine, targets)
     async for _ in running:
         break
     started = engine.progress.started
@@ -593,7 +606,7 @@ async def test_others_run_in_the_place_of_those_that_rest() -> None:
         results = await results_of(engine, [Resting(str(number), str(number)) for number in range(8)])
     assert len(results) == 8
     assert Conversation.most["all"] <= 2
-    assert (engine.resting, engine.limits.slots.running) == (0, 0)
+    assert (engine.runs.resting, engine.runs.limits.slots.running) == (0, 0)
 
 
 async def test_those_that_rest_are_bounded() -> None:
@@ -615,6 +628,6 @@ async def test_those_that_rest_are_bounded() -> None:
 async def test_a_sweep_that_is_closed_while_some_rest_gives_all_turns_back() -> None:
     Resting.begun, Resting.all_begun = -1000, asyncio.Event()
     engine = sweep(concurrency=2)
-    async with asyncio.timeout(30), aclosing(engine.run([Conversation("a"), Resting("b", "b")])) as outcomes:
+    async with asyncio.timeout(30), aclosing(outcomes_of(engine, [Conversation("a"), Resting("b", "b")])) as outcomes:
         await anext(outcomes)
-    assert (engine.resting, engine.limits.slots.running) == (0, 0)
+    assert (engine.runs.resting, engine.runs.limits.slots.running) == (0, 0)

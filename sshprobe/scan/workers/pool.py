@@ -26,7 +26,7 @@ from multiprocessing.process import BaseProcess
 from sshprobe.model.errors import MachineError, bug_line, is_debugging
 from sshprobe.net.outage import MAX_WITNESSES
 from sshprobe.platform import may_fork
-from sshprobe.scan.engine import Progress
+from sshprobe.scan.job import Progress
 from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.workers import channel
 from sshprobe.scan.workers.slot import WorkerSlot

@@ -15,7 +15,8 @@ from sshprobe.net.outage import OutageMonitor
 from sshprobe.net.routes import NO_PATH, Path
 from sshprobe.probe.driver import Slot
 from sshprobe.scan.engine import Engine
-from sshprobe.scan.outage_pauses import MAX_FRESH_STARTS
+from sshprobe.scan.pauses import MAX_FRESH_STARTS
+from tests.scan.test_engine import outcomes_of
 
 WITNESS = Address("198.51.100.1", socket.AF_INET)
 
@@ -29,8 +30,8 @@ class World:
         self.messages: list[str] = []
         self.reported = asyncio.Event()
         monitor = partial(OutageMonitor, read_path=self.path, seek=lambda address: False, count_unsent=lambda: 0)
-        monkeypatch.setattr("sshprobe.scan.outage_pauses.OutageMonitor", monitor)
-        monkeypatch.setattr("sshprobe.scan.outage_pauses.LOOK_INTERVAL_LOST", 0.05)
+        monkeypatch.setattr("sshprobe.scan.pauses.OutageMonitor", monitor)
+        monkeypatch.setattr("sshprobe.scan.pauses.LOOK_INTERVAL_LOST", 0.05)
 
     def path(self, address: Address) -> Path:
         return Path(2, "192.0.2.1", works=True, gateway_state="reached") if self.is_there else NO_PATH
@@ -87,11 +88,11 @@ async def scanned(world: World, engine: Engine[str, str], number: int, *, lost_a
     """Scan so many targets; the network goes away when some are done."""
     found: Counter[str] = Counter()
     async with asyncio.timeout(30):
-        async for result in engine.run([f"192.0.2.{last}" for last in range(number)]):
+        async for result in outcomes_of(engine, [f"192.0.2.{last}" for last in range(number)]):
             assert len(result.results) == 1
             found[result.results[0]] += 1
             if found.total() == lost_after:
-                engine.outages.monitor.check()  # as once a second
+                engine.runs.pauses.monitor.check()  # as once a second
                 world.is_there = False
     return found
 
@@ -122,7 +123,7 @@ async def test_hosts_that_an_outage_cut_off_are_probed_anew_and_nothing_else_mea
 async def test_a_network_that_stays_away_is_not_waited_for_without_end(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sshprobe.scan.outage_pauses.MAX_PAUSE", 0.3)
+    monkeypatch.setattr("sshprobe.scan.pauses.MAX_PAUSE", 0.3)
     found = await scanned(world, world.engine(), 40)
     assert found["cut off"] >= 20
     assert found.total() == 40
@@ -167,13 +168,13 @@ async def test_a_stop_of_this_process_has_what_failed_probed_anew(world: World) 
     engine = world.engine()
     found: Counter[str] = Counter()
     async with asyncio.timeout(30):
-        async for result in engine.run([f"192.0.2.{last}" for last in range(20)]):
+        async for result in outcomes_of(engine, [f"192.0.2.{last}" for last in range(20)]):
             found[result.results[0]] += 1
             if found.total() == 8:
-                engine.outages.monitor.check()
+                engine.runs.pauses.monitor.check()
                 world.is_there = False
                 await asyncio.sleep(0.005)
                 world.is_there = True
-                engine.network.clock.stopped_at = engine.network.time()
+                engine.runs.network.clock.stopped_at = engine.runs.network.time()
     assert found == {"ok": 20}
     assert world.messages == []
