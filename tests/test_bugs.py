@@ -19,9 +19,9 @@ from sshprobe.model.records import HostRecord
 from sshprobe.net.epoll_connection import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.scan import target_jobs
-from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.scan_context import ScanContext
+from sshprobe.scan.target_run import TargetRuns
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.targets import Target
 
@@ -136,7 +136,7 @@ async def test_one_in_ending_a_host_ends_the_sweep(monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> None:
         raise RuntimeError("of ours")
 
-    monkeypatch.setattr(Engine, "finish", broken)
+    monkeypatch.setattr(TargetRuns, "finish", broken)
     with pytest.raises(BaseExceptionGroup) as raised:
         await scanned("lists")
     assert raised.group_contains(RuntimeError, match="of ours")

@@ -2,53 +2,48 @@
 
 Rules:
 
-1. Every target gives its results once and all together. It is this process's until a worker has answered for it; a
-   worker that dies, or sends what is not a message, is replaced, and what it had not answered is done again.
+1. Every target gives its results once and all together. A worker that dies, or sends something that is not a message,
+   is replaced, and its targets without an answer are sent again.
 2. A target goes to the worker that has the fewest, so that all are busy to the end, however unlike targets and
    processors are. But targets with one `exclusive_key` are never with two workers at once: so there is one connection
    at a time to an address over all workers.
-3. What is under way is bounded: `window` targets for each worker, and a batch waiting in this process.
+3. The targets under way are bounded: `window` for each worker, and a batch that waits in this process.
 4. A target that was under way in `MAX_DEATHS_PER_TARGET` dying workers is given up, with the result of `lost`.
 """
 
 from __future__ import annotations
 
 import atexit
-import multiprocessing
 import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
 
-from sshprobe.model.errors import MachineError, bug_line, is_debugging
+from sshprobe.model.errors import MachineError
 from sshprobe.net.outage import MAX_WITNESSES
 from sshprobe.platform import may_fork
 from sshprobe.scan.job import Progress
 from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.workers import channel
-from sshprobe.scan.workers.slot import WorkerSlot
+from sshprobe.scan.workers.slot import BATCH, WorkerSlot, reason_of
 from sshprobe.targets import Target
 
-BATCH = 128
-"""Targets sent at once."""
-
 MAX_DEATHS_PER_TARGET = 3
-"""Workers that may die under a target before it is taken for the reason."""
+"""Workers that may die with a target under way. Then it is given up: it may be the reason."""
 
 MAX_IDLE_DEATHS = 10
-"""Workers that may die in a row without an answer before the pool gives up: it is not the targets."""
+"""Workers that may die in a row without an answer. Then the pool gives up: the targets are not the reason."""
 
 READ_AHEAD = 1024
-"""Targets read for a busy worker whose keys they have, so that it does not idle the others."""
+"""Targets that may wait for a busy worker that has their keys, while others are read for idle workers."""
 
 READY_SECONDS = 30.0
-"""How long all workers together may take to be ready. A slow one is taken to become ready later."""
+"""How long all workers together may take to be ready. A slower one becomes ready later."""
 
 POLL_INTERVAL = 0.2
-"""Seconds after which a waiting parent looks whether it was stopped."""
+"""Seconds between two looks of a waiting parent whether it was stopped."""
 
 
 class PoolError(MachineError):
@@ -62,7 +57,7 @@ def exclusive_key(target: Target) -> str:
 
 @dataclass(slots=True, eq=False)
 class _Claim:
-    """A key that no second worker may have meanwhile."""
+    """A worker's claim to all targets with one key."""
 
     slot: WorkerSlot
     targets: int = 0
@@ -85,12 +80,10 @@ class Pool:
     ) -> None:
         """Start the workers, and send each its `settings`.
 
-        `note` is called with a line where this machine has room for fewer, or where one fails. `on_resource_error` is
-        called with a line where one pauses because this machine is short of something. Raises `PoolError` where no
-        worker can be started.
+        `note(line)` is called if this machine has room for fewer workers, or if one fails. `on_resource_error(line)` is
+        called if one pauses because this machine ran out of something. Raises `PoolError` if no worker can be started.
         """
         self.progress = Progress()
-        self._serve = serve
         self._settings = settings
         self._window = window
         self._lost = lost
@@ -104,11 +97,11 @@ class Pool:
         self._slots: list[WorkerSlot] = []
         for _ in range(workers):
             try:
-                self._slots.append(WorkerSlot(*self._new_process(copy=may_fork())))
-            except (OSError, RuntimeError) as error:  # no process, descriptor, memory or thread is left for another
+                self._slots.append(WorkerSlot(serve, copy=may_fork(), copied=self._slots))
+            except (OSError, RuntimeError) as error:
                 if not self._slots:
-                    raise PoolError(f"no worker process can be started: {_reason(error)}") from error
-                self._note_fewer(workers, _reason(error))
+                    raise PoolError(f"no worker process can be started: {reason_of(error)}") from error
+                self._note_fewer(workers, reason_of(error))
                 break
         self._drop_unusable()
         for slot in self._slots:
@@ -121,7 +114,7 @@ class Pool:
         self._note(f"{words}, not {wanted}: no more can be started: {reason}")
 
     def _drop_unusable(self) -> None:
-        """Go on without the workers that this machine has no room for. Raises `PoolError` if those are all."""
+        """Drop the workers that this machine has no room for. Raises `PoolError` if none is left."""
         wanted, reason = len(self._slots), ""
         until = time.monotonic() + READY_SECONDS
         for slot in list(self._slots):
@@ -135,18 +128,15 @@ class Pool:
             for message in messages:
                 if isinstance(message, channel.OutOfResources):
                     reason = message.reason
-                    slot.process.join()
-                    slot.connection.close()
+                    slot.close()
                     self._slots.remove(slot)
         if not self._slots:
             raise PoolError(f"no worker process can be used: {reason}")
         if reason:
             self._note_fewer(wanted, reason)
 
-    # -- for the caller ------------------------------------------------------------------------------------------
-
     def batches(self, targets: Iterator[Target]) -> Iterator[HostBatch]:
-        """Yield the results of every target, those that came together in one batch. Ends all workers at the end."""
+        """Yield the results of every target, in the batches in which they arrive. Ends all workers at the end."""
         try:
             source: Iterator[Target] | None = targets
             is_told_to_stop = False
@@ -157,7 +147,7 @@ class Pool:
                 if source is not None and (self._is_stopping or not self._read(source)):
                     source = None
                 for slot in self._slots:
-                    self._feed(slot, last=source is None)
+                    slot.feed(self._window, last=source is None)
                 if source is None and all(slot.is_closed for slot in self._slots):
                     return
                 yield from self._listen()
@@ -165,9 +155,9 @@ class Pool:
             self.kill()
 
     def stop(self) -> None:
-        """Start no other host; what is under way is finished and still comes out of `batches`.
+        """Start no other host; hosts under way are finished, and `batches` still yields them.
 
-        A handler of signals may call it, in the middle of anything that is done here: `batches` does the rest.
+        A handler of signals may call this at any moment, so `batches` does the rest.
         """
         self._is_stopping = True
 
@@ -183,10 +173,7 @@ class Pool:
         for slot in self._slots:
             slot.process.kill()
         for slot in self._slots:
-            slot.process.join()
-            slot.connection.close()
-
-    # -- targets out ---------------------------------------------------------------------------------------------
+            slot.close()
 
     def _read(self, source: Iterator[Target]) -> bool:
         """Read targets while a worker has room. Returns False at their end."""
@@ -211,23 +198,12 @@ class Pool:
         return slot.room(self._window) - len(slot.pending)
 
     def _release(self, target: Target) -> None:
-        """Release the key of a target that is answered."""
+        """Release the claim of a target that is answered."""
         key = exclusive_key(target)
         claim = self._claims[key]
         claim.targets -= 1
         if not claim.targets:
             del self._claims[key]
-
-    def _feed(self, slot: WorkerSlot, *, last: bool) -> None:
-        while slot.pending and (room := min(BATCH, slot.room(self._window))) > 0:
-            batch = [slot.pending.popleft() for _ in range(min(room, len(slot.pending)))]
-            slot.under_way.update(batch)
-            slot.send(channel.Probe(batch))
-        if last and not slot.pending and not slot.is_ended and not slot.is_closed:
-            slot.is_ended = True
-            slot.send(channel.End())
-
-    # -- results in ----------------------------------------------------------------------------------------------
 
     def _listen(self) -> Iterator[HostBatch]:
         slots = {slot.connection: slot for slot in self._slots if not slot.is_closed}
@@ -264,7 +240,7 @@ class Pool:
             self._note(f"a worker ends: {message.message}")
 
     def _answered(self, slot: WorkerSlot, message: channel.Results) -> HostBatch:
-        """Take targets off what is under way, and return their results."""
+        """Count targets as done, and return their results."""
         found: list[HostResult] = []
         for number, results in slot.results.unpack(message, slot.under_way):
             target = slot.under_way.pop(number, None)
@@ -282,13 +258,10 @@ class Pool:
         return HostBatch(found)
 
     def _died(self, slot: WorkerSlot) -> HostBatch:
-        """Replace a worker, and give what it had not answered to its successor. Returns what is given up."""
-        slot.process.join()
-        slot.connection.close()
-        again = list(slot.under_way.items())
+        """Replace a worker, and send its targets without an answer again. Return the results of those given up."""
+        slot.close()
         self.progress.waiting -= len(slot.deferred)
-        slot.under_way.clear()
-        slot.deferred.clear()
+        again = slot.lose()
         if self._is_stopping or (slot.is_ended and not again):
             self.progress.started -= len(again)
             slot.is_closed = True
@@ -297,9 +270,9 @@ class Pool:
         if slot.idle_deaths > MAX_IDLE_DEATHS:
             raise PoolError(f"worker processes end at once, with exit code {slot.process.exitcode}")
         try:
-            slot.connect(*self._new_process())
+            slot.start()
         except (OSError, RuntimeError) as error:
-            raise PoolError(f"a worker died, and no other can be started: {_reason(error)}") from error
+            raise PoolError(f"a worker died, and no other can be started: {reason_of(error)}") from error
         slot.send(channel.Configure(self._settings))
         for witness in self._witnesses:
             slot.send(witness)
@@ -314,42 +287,3 @@ class Pool:
             self.progress.done += 1
             given_up.append(self._lost(target))
         return HostBatch(given_up)
-
-    def _new_process(self, *, copy: bool = False) -> tuple[BaseProcess, socket.socket]:
-        """Start one that serves. A `copy` of this process has imported everything, where a new one takes 0.3 s of CPU.
-
-        A successor is never a copy: by then there are output files, handlers of signals and a thread for the progress.
-        """
-        context = multiprocessing.get_context("fork") if copy else multiprocessing.get_context("spawn")
-        ours, theirs = socket.socketpair()
-        # A copy has this side of all connections too. While it is open, the worker at its other end sees no end.
-        copied = [ours, *(slot.connection for slot in self._slots)] if copy else []
-        process = context.Process(target=_run, args=(self._serve, theirs, copied), daemon=True)
-        try:
-            process.start()
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        return process, ours
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
-
-
-def _run(serve: Callable[[socket.socket], None], connection: socket.socket, copied: list[socket.socket]) -> None:
-    for each in copied:
-        each.close()
-    try:
-        serve(connection)
-    except Exception as error:
-        if is_debugging():
-            raise
-        words = _reason(error) if isinstance(error, OSError) else bug_line(error)
-        try:
-            connection.sendall(channel.frame(channel.Failed(" ".join(words.split()))))
-        except OSError:
-            pass  # the pool is gone
-        raise SystemExit(1) from None

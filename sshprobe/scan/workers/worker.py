@@ -7,13 +7,14 @@ import signal
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from sshprobe.interrupts import ENDING_SIGNALS
 from sshprobe.model.errors import log_in_one_line
 from sshprobe.net import Address
 from sshprobe.net.outage import SharedWitnesses
 from sshprobe.platform import loop_factory
+from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import HostResult
 from sshprobe.scan.workers import channel
 from sshprobe.targets import Target
@@ -22,11 +23,11 @@ FLUSH_RESULTS = 128
 """Targets whose results are sent at once."""
 
 FLUSH_BYTES = 512 * 1024
-"""About how many bytes are sent at once. More than a processor's cache holds cost more at both ends; and at the end of
-a scan, one worker has less to do alone than another has just sent."""
+"""About how many bytes are sent at once. More than a processor's cache holds cost more at both ends. Smaller frames
+also let all workers end at about the same time."""
 
 FLUSH_SECONDS = 0.05
-"""How long a result may wait for others to travel with."""
+"""How long a result may wait for others to be sent with it."""
 
 READ_BYTES = 256 * 1024
 """Bytes that are read at once."""
@@ -39,38 +40,26 @@ class Numbered(NamedTuple):
     target: Target
 
 
-class Runner(Protocol):
-    """Probes targets in a worker."""
-
-    def batches(
-        self,
-        targets: AsyncIterator[Numbered],
-        *,
-        on_deferred: Callable[[Numbered], None],
-        on_resource_error: Callable[[str], None],
-        shared: SharedWitnesses,
-    ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
-        """Yield the number and the results of every target, each time all that there are."""
-
-    def stop(self) -> None:
-        """Start no other host."""
+MakeEngine = Callable[..., tuple[Engine[Numbered, Any], Callable[[Any], HostResult]]]
+"""Takes encoded settings and, by name, `on_deferred`, `on_resource_error` and `shared` of `Engine`. Returns an engine,
+and a function that turns a result of it into a `HostResult`."""
 
 
-def serve(connection: socket.socket, make_runner: Callable[[bytes], Runner]) -> None:
-    """Run until the pool says that no more targets come, or is gone. `make_runner` takes the settings."""
+def serve(connection: socket.socket, make_engine: MakeEngine) -> None:
+    """Scan the targets that arrive, until the pool sends no more or is gone."""
     for number in ENDING_SIGNALS:
         # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
         signal.signal(number, signal.SIG_IGN)
     log_in_one_line()
-    with asyncio.Runner(loop_factory=loop_factory()) as loop_runner:
-        loop_runner.run(_Worker(connection, make_runner).run())
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_Worker(connection, make_engine).run())
 
 
 class _Worker:
-    def __init__(self, connection: socket.socket, make_runner: Callable[[bytes], Runner]) -> None:
+    def __init__(self, connection: socket.socket, make_engine: MakeEngine) -> None:
         self._connection = connection
-        self._make_runner = make_runner
-        self._runner: Runner | None = None
+        self._make_engine = make_engine
+        self._engine: Engine[Numbered, Any] | None = None
         self._inbox: asyncio.Queue[channel.Configure | channel.Probe | channel.End] = asyncio.Queue()
         self._writer = channel.ChannelWriter()
         self._timer: asyncio.TimerHandle | None = None
@@ -88,16 +77,15 @@ class _Worker:
         self._send(channel.Ready())
         first = await self._inbox.get()
         assert isinstance(first, channel.Configure)
-        self._runner = self._make_runner(first.settings)
-        batches = self._runner.batches(
-            self._targets(),
+        self._engine, result_of = self._make_engine(
+            first.settings,
             on_deferred=lambda numbered: self._send(channel.Deferred(numbered.number)),
-            on_resource_error=lambda words: self._send(channel.ResourceError(words)),
+            on_resource_error=lambda message: self._send(channel.ResourceError(message)),
             shared=self._shared,
         )
-        async for batch in batches:
-            for number, results in batch:
-                self._writer.add(number, results)
+        async for batch in self._engine.batches(self._targets()):
+            for each in batch:
+                self._writer.add(each.target.number, [result_of(result) for result in each.results])
                 if len(self._writer) >= FLUSH_RESULTS or self._writer.size >= FLUSH_BYTES:
                     self._flush()
             if len(self._writer) and self._timer is None:
@@ -122,7 +110,7 @@ class _Worker:
                 yield Numbered(number, target)
 
     def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Run in a thread: hand over what the pool sends."""
+        """Hand the pool's messages over to the loop. Runs in a thread."""
         reader: channel.ChannelReader[channel.ToWorker] = channel.ChannelReader(channel.ToWorker)
         try:
             try:
@@ -131,7 +119,7 @@ class _Worker:
                         loop.call_soon_threadsafe(self._take, message)
             except (OSError, channel.ChannelError):
                 pass
-            # The pool is gone, perhaps by kill -9: nobody needs what is under way.
+            # The pool is gone, perhaps by kill -9: nobody needs the hosts under way.
             loop.call_soon_threadsafe(_leave)
         except RuntimeError:
             pass  # the loop has ended
@@ -144,8 +132,8 @@ class _Worker:
             self._inbox.put_nowait(message)
             return
         self._is_stopped = True
-        if self._runner is not None:
-            self._runner.stop()
+        if self._engine is not None:
+            self._engine.stop()
 
 
 def _leave() -> None:

@@ -1,4 +1,4 @@
-"""Runners for the worker processes of test_pool.py; they are imported there by name."""
+"""Engines for the worker processes of test_pool.py; they are imported there by name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from sshprobe.net import Network, open_network
-from sshprobe.net.outage import SharedWitnesses
 from sshprobe.probe.driver import Slot
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.job import Job
@@ -24,6 +24,7 @@ from sshprobe.views.host_stats import HostStats
 
 CONCURRENCY = 5
 SETTINGS = b"settings"
+Squared = tuple[Target, int]
 STATS = HostStats("ok", True, 1, False, ())
 
 
@@ -32,66 +33,34 @@ def result(target: Target, line: int, size: int = 0) -> HostResult:
     return HostResult(target, 1, STATS, (b" " * size + b"%d\n" % line, b"\n"))
 
 
-class Squares:
-    """Answers the port n with n squared. For single numbers it can crash, or put them off.
+def make_engine(
+    settings: bytes, *, crash: int | None, crashed: Path | None, later: frozenset[int], size: int, **hooks: Any
+) -> tuple[Engine[Numbered, Squared], Callable[[Squared], HostResult]]:
+    """An engine that answers the port n with n squared. For single numbers it can crash, or put them off.
 
     `size`: bytes that each result takes.
     """
+    assert settings == SETTINGS
 
-    def __init__(
-        self, settings: bytes, *, crash: int | None, crashed: Path | None, later: frozenset[int], size: int
-    ) -> None:
-        assert settings == SETTINGS
-        self._crash = crash
-        self._crashed = crashed
-        self._later = later
-        self._size = size
-        self._engine: Engine[Numbered, int] | None = None
-
-    async def batches(
-        self,
-        targets: AsyncIterator[Numbered],
-        *,
-        on_deferred: Callable[[Numbered], None],
-        on_resource_error: Callable[[str], None],
-        shared: SharedWitnesses,
-    ) -> AsyncIterator[list[tuple[int, list[HostResult]]]]:
-        self._engine = Engine(
-            self._jobs,
-            open_network,
-            concurrency=CONCURRENCY,
-            throttle_wait=0.05,
-            on_deferred=on_deferred,
-            on_resource_error=on_resource_error,
-            shared=shared,
-        )
-        async for batch in self._engine.batches(targets):
-            yield [
-                (number, [result(target, each.results[0], self._size)])
-                for each in batch
-                for number, target in [each.target]
-            ]
-
-    def stop(self) -> None:
-        if self._engine is not None:
-            self._engine.stop()
-
-    def _jobs(self, numbered: Numbered) -> list[Job[int]]:
+    def jobs(numbered: Numbered) -> list[Job[Squared]]:
         number = numbered.target.port
-        if number == self._crash and (self._crashed is None or not self._crashed.exists()):
-            if self._crashed is not None:
-                self._crashed.touch()
+        if number == crash and (crashed is None or not crashed.exists()):
+            if crashed is not None:
+                crashed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return [_Square(number, put_off=number in self._later)]
+        return [_Square(numbered.target, put_off=number in later)]
+
+    engine = Engine(jobs, open_network, concurrency=CONCURRENCY, throttle_wait=0.05, **hooks)
+    return engine, lambda squared: result(*squared, size)
 
 
 class _Square:
     resource_error = None
     unanswered = False
 
-    def __init__(self, number: int, *, put_off: bool) -> None:
-        self.addresses = (str(number),)
-        self._number = number
+    def __init__(self, target: Target, *, put_off: bool) -> None:
+        self.addresses = (str(target.port),)
+        self._target = target
         self._put_off = put_off
         self._runs = 0
 
@@ -99,9 +68,9 @@ class _Square:
     def retry_later(self) -> bool:
         return self._put_off and self._runs < 2
 
-    def start(self, network: Network, slot: Slot, done: Callable[[int], None]) -> None:
+    def start(self, network: Network, slot: Slot, done: Callable[[Squared], None]) -> None:
         self._runs += 1
-        network.call_later(0.001, partial(done, self._number**2))
+        network.call_later(0.001, partial(done, (self._target, self._target.port**2)))
 
     def failed_internally(self, error: Exception) -> None:
         raise error
@@ -110,7 +79,7 @@ class _Square:
 def squares(
     connection: socket.socket, *, crash: int | None, crashed: Path | None, later: frozenset[int], size: int
 ) -> None:
-    serve(connection, partial(Squares, crash=crash, crashed=crashed, later=later, size=size))
+    serve(connection, partial(make_engine, crash=crash, crashed=crashed, later=later, size=size))
 
 
 def dies_at_once(connection: socket.socket) -> None:
