@@ -1,4 +1,4 @@
-"""What a run must have done for its numbers to count."""
+"""Checks that a run did what it was started for, so that its numbers count."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bench.measure import RECORDS, BenchError
 
 
 def records_say(status: set[str], stdout: str, hosts: int) -> None:
-    """Every host must have one record, of one of these statuses, and a verdict from each profile."""
+    """Raise BenchError unless every host has one record with one of these statuses, and a verdict of each profile."""
     seen: dict[str, int] = {}
     with RECORDS.open("rb") as lines:
         for line in lines:

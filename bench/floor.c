@@ -1,14 +1,14 @@
 /*
- * The floor: what the kernel itself charges for one host of `sshprobe scan --depth lists`.
+ * The floor: the kernel's cost of one host of `sshprobe scan --depth lists`.
  *
  *   floor --port N --first 127.x.y.z --hosts N [--concurrency N] [--processes N]
  *
  * The same conversation with each address from --first on, through plain epoll: connect, send an identification, read
  * the answer, send SSH_MSG_DISCONNECT, close our side, wait for the server's, close. Nothing is parsed: the answer is
- * whole when as many bytes came as its packet length says. Connects to loopback only.
+ * complete after as many bytes as its packet length says. Connects to loopback only.
  *
  * Prints one line of JSON: hosts that answered, those that did not, CPU (user + system) and wall time in microseconds.
- * Several processes share the hosts out, and the concurrency; each prints a line of its own.
+ * Several processes share the hosts and the concurrency; each prints its own line.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>

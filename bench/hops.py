@@ -30,7 +30,7 @@ class Hops:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count from nothing."""
+        """Reset the counts."""
         self.hops.clear()
         self.calls.clear()
         sys.setprofile(self._hook)
@@ -40,7 +40,7 @@ class Hops:
             sys.setprofile(None)
 
     def result(self) -> dict[str, Any]:
-        """What was counted, the most frequent transitions first."""
+        """Return the counts, the most frequent transitions first."""
         start = len(self._package)
         most = [(f"{a[start:]} > {b[start:]}", number) for (a, b), number in self.hops.most_common(12)]
         return {"transitions": self.hops.total(), "files": len(self.calls), "most": most}

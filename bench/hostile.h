@@ -1,7 +1,7 @@
 /*
- * Hosts that misbehave, for responder.c: `--hostile N` makes every address whose number leaves N - 1 when divided by N
- * one of them. Which one: that number divided by N, modulo the length of the table. bench/soaking.py counts the
- * same way and says what a scan must make of each; tests/hostile has many more, one by one.
+ * Hosts that misbehave, for responder.c. With `--hostile N`, every address whose number modulo N is N - 1 is one of them.
+ * The number divided by N, modulo the length of the table, is its entry. bench/soaking.py computes the same, and has the
+ * expected result of each; tests/hostile has many more.
  */
 enum act { HOLD, CLOSE, RESET, HALF_CLOSE, FLOOD, DRIP, OWN_LISTS };
 

@@ -1,4 +1,4 @@
-"""The lists of many hosts, against the canned responder: clients, memory, workers; and addresses that say nothing."""
+"""Measure the lists of many hosts against the canned responder: clients, memory, workers, silent addresses."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def consent(hosts: int) -> tuple[str, ...]:
 
 
 def lists_clients(hosts: int, concurrency: int, port: Callable[[], int]) -> list[Client]:
-    """Clients that ask for the lists; `port()` is that of the responder of the run."""
+    """Clients that ask for the lists; `port()` returns the port of the run's responder."""
 
     def scan(count: int, *options: str) -> list[str]:
         where = f"{FIRST}-{address(count - 1)}" if count > 1 else FIRST
@@ -123,7 +123,7 @@ def target_list(count: int) -> str:
 
 
 async def measure_lists(clients: list[Client], rounds: int, port: list[int], **responder: int) -> None:
-    """Alternate the clients, each run against a fresh responder, whose count of connections is the truth."""
+    """Alternate the clients. Each run has a new responder, which counts the connections."""
     for number in range(rounds):
         for client in clients:
             if client.trouble:
@@ -146,7 +146,7 @@ async def measure_lists(clients: list[Client], rounds: int, port: list[int], **r
 
 
 async def measure_memory(hosts: int) -> str:
-    """2,000 connections really open at once: the responder thinks for half a second before it answers."""
+    """Keep 2,000 connections open at once: the responder waits half a second before it answers."""
     port: list[int] = []
     clients = [c for c in lists_clients(hosts, 2000, lambda: port[0]) if c.name == AS_ASKED]
     for client in clients:
@@ -163,23 +163,23 @@ class Pair(NamedTuple):
     two: Sample
 
     def times(self) -> float:
-        """How many times as fast the two were."""
+        """Return how many times as fast two processes were, by the clock."""
         return self.one.usage.wall / self.two.usage.wall
 
     def by_cpu(self) -> float:
-        """How many times as fast the two are if one keeps a core full, and the two and the server both cores."""
+        """Return the speed-up if one process fills a core, and two processes and the server fill both."""
         return 2 * self.one.usage.cpu / (self.two.usage.cpu + self.two.server_cpu)
 
     def bound(self) -> float:
-        """The same if the second cost nothing: the server has to be somewhere too."""
+        """Return the speed-up if the second process cost nothing: the server needs CPU too."""
         return 2 * self.one.usage.cpu / (self.one.usage.cpu + self.two.server_cpu)
 
 
 async def measure_workers(hosts: int, rounds: int) -> str:
-    """Two processes against one: of the scan, and of the floor, which shows what this machine gives to two at all.
+    """Compare two processes with one: for the scan, and for the floor, which shows the limit of this machine.
 
-    Once where a few kinds of host recur, so that most of a scan is connections, and the responder has a large share of
-    the processors; once where hosts differ, so that most of it is grading. The floor parses nothing, and has no second.
+    In the first run a few kinds of host recur: most of the scan is connections, and the responder needs CPU too. In
+    the second run all hosts differ: most of the scan is grading. The floor parses nothing, so it has only the first run.
     """
     if "--workers" not in scan_help():
         return "not measured: `sshprobe scan` has no `--workers`"
@@ -224,7 +224,7 @@ def _with(command: Callable[[int], Sequence[str | Path]], more: Sequence[str], h
 
 
 def _words(pairs: Sequence[Pair], hosts: int) -> str:
-    """Say how the rounds went, in medians; the ratios are of within a round."""
+    """Describe the rounds by their medians. Ratios are taken within a round."""
 
     def of(samples: Sequence[Sample]) -> str:
         rate = median([hosts / each.usage.wall for each in samples])

@@ -19,33 +19,33 @@ CLIENTS = ROOT / "bench" / "clients"
 RECORDS = BUILD / "records.jsonl"
 
 FEW = 2
-"""Hosts of the run that is taken off where the start is not counted. One would be shown in another way than many."""
+"""Hosts of the run that is subtracted to leave out the start. A single host would print another report."""
 
 
 def say(text: str) -> None:
-    """Say on standard error what is being done."""
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def forget_records() -> None:
-    """Remove what a scan has written, so that the next one has nothing to count and to keep beside its own."""
+    """Remove the records of the last scan, so that the next one keeps no backup."""
     RECORDS.unlink(missing_ok=True)
     RECORDS.with_name(f"{RECORDS.name}~").unlink(missing_ok=True)
 
 
 class BenchError(RuntimeError):
-    """A run whose numbers would mean nothing: it failed, or did not do what was asked."""
+    """A run without valid numbers: it failed, or did not do its work."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one process and its children used: seconds, MB."""
+    """CPU in seconds and memory in MB of one process and its children."""
 
     user: float
     system: float
     wall: float
     memory: float
-    """Largest sum of resident memory, sampled; 0 when it was not asked for."""
+    """Largest sum of resident memory, sampled; 0 without `sample_memory`."""
     stdout: str
 
     @property
@@ -54,9 +54,9 @@ class Usage:
 
 
 def run_client(command: Sequence[str | Path], *, limit: float = 300, sample_memory: bool = False) -> Usage:
-    """Run `command` to its end. It is killed, by its pid, after `limit` seconds. Raises BenchError."""
+    """Run `command` to its end, or kill it after `limit` seconds. Raises BenchError."""
     words = [str(word) for word in command]
-    # As a user runs it: with compiled modules cached and output buffered, whatever the shell of the benchmark says.
+    # As users run it, with cached bytecode and buffered output, in any shell.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         start = time.monotonic()
@@ -66,7 +66,7 @@ def run_client(command: Sequence[str | Path], *, limit: float = 300, sample_memo
         try:
             peak = 0.0
             while True:
-                # wait4 gives the use of exactly this process and of the children that it waited for.
+                # wait4 reports exactly this process and the children that it waited for.
                 pid, status, usage = os.wait4(process.pid, os.WNOHANG if sample_memory else 0)
                 if pid:
                     break
@@ -127,7 +127,7 @@ class Sample:
 
     usage: Usage
     start_up: float
-    """CPU seconds of the same command for `FEW` hosts: what it costs to start, and these."""
+    """CPU seconds of the same command for `FEW` hosts: the start, and these hosts."""
     connections: float
     """Per host, from the server's count."""
     server_cpu: float

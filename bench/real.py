@@ -1,4 +1,4 @@
-"""Everything of real servers: clients that ask for more than the lists."""
+"""Measure clients that ask real servers for more than the lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SSH_AUDIT = "ssh-audit==3.9.0"
 
 
 def ssh_audit() -> Path | None:
-    """ssh-audit in a virtual environment of its own; None (and a word about it) when it cannot be installed."""
+    """Install ssh-audit into its own virtual environment and return it; None, with a message, if that fails."""
     folder = BUILD / "ssh-audit"
     program = folder / "bin" / "ssh-audit"
     if not program.exists():

@@ -8,12 +8,13 @@
  *
  * Which capture a host sends follows from its address. --sets N (default: as many as captures) makes N different
  * KEXINITs of them by rotating the names inside their lists, which keeps every length. --delay waits that long before
- * it answers. --hostile N makes one address of N misbehave (hostile.h). It ends on SIGTERM, SIGINT, or after --seconds (default 900), so that none is ever left behind.
+ * it answers. --hostile N makes one address of N misbehave (hostile.h). It ends on SIGTERM, SIGINT, or after --seconds
+ * (default 900), so that none is left behind.
  * Several may share a port (SO_REUSEPORT).
  *
- * It stands for hosts that have processors of their own, so it takes as little as it can of those that it shares with the
- * client: seven system calls a connection, one of them to ask for events, which come edge-triggered; and it is SCHED_BATCH
- * (sched(7)), so that it gets its usual share but pushes nobody off a processor each time that something comes.
+ * It stands for hosts with processors of their own, so it uses little CPU of this machine: seven system calls per
+ * connection, with edge-triggered events. It is SCHED_BATCH (sched(7)), so that it gets its usual share of CPU but does not
+ * preempt the client at every event.
  *
  * Safety. Linux delivers all of 127.0.0.0/8 only to a socket bound to INADDR_ANY, which would listen on every other
  * interface too. So the socket is bound to the device "lo" first (SO_BINDTODEVICE; needs no privilege on a new socket

@@ -1,4 +1,4 @@
-"""What is scanned: the canned responder, real sshds, and addresses that say nothing. All on loopback."""
+"""Servers to scan: the canned responder, real sshds, and silent addresses. All on loopback."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ class RealServers:
     def __init__(self, servers: list[OpenSSHServer], targets: list[list[str]]) -> None:
         self._servers = servers
         self.targets = targets
-        """For each server its "address:port", all with one port."""
+        """Return each server's "address:port". All have one port."""
 
     def connections(self) -> int:
-        """Connections that the sshds have logged so far."""
+        """Return the number of connections in the sshds' logs."""
         return sum(server.connections() for server in self._servers)
 
     def cpu(self) -> float:
-        """Seconds of CPU of the sshds and the connections that they waited for."""
+        """Return the CPU seconds of the sshds and of their finished connections."""
         total = 0
         for server in self._servers:
             fields = Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()
@@ -106,7 +106,7 @@ async def real_servers(count: int) -> AsyncIterator[RealServers]:
         servers, targets = [], []
         keys: list[str | Path] = ["rsa", "ecdsa", "ed25519"]
         for number in range(count):
-            # The lab's own ListenAddress stands first, with its port; those without one take `Port`.
+            # The lab's ListenAddress comes first and has a port; the others take `Port`.
             port = free_port("127.0.0.1")
             addresses = [f"127.1.{number}.{last}" for last in range(1, ADDRESSES_PER_SSHD)]
             server = OpenSSHServer(
@@ -129,7 +129,7 @@ async def real_servers(count: int) -> AsyncIterator[RealServers]:
 
 @contextlib.contextmanager
 def silent_addresses() -> Iterator[int]:
-    """A port on which every 127.x.y.z drops connects unanswered, as a dead address does. Yields the port.
+    """Yield a port on which every 127.x.y.z drops connections, as a dead address does.
 
     Linux drops a SYN when the listener's queue of connections to accept is full. Backlog 0 holds one.
     """

@@ -1,4 +1,4 @@
-"""A long sweep of which a part misbehaves: running it, and checking that nothing was lost, doubled or misjudged."""
+"""Runs a long scan with hostile hosts, and checks that no record was lost, doubled or wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.measure import BUILD, ROOT, BenchError, memory_of
 
 FIRST = IPv4Address("127.16.0.1")
 ONE_OF = 10
-"""One host of so many misbehaves."""
+"""One of so many hosts misbehaves."""
 
 FLAT_FACTOR, FLAT_MEGABYTES = 1.15, 12.0
 """Memory counts as flat if its peak over the last tenth of the hosts is at most so much more than that over the fourth
@@ -54,7 +54,7 @@ EXPECTED: dict[str, tuple[str, str]] = {
     "DISCONNECT": ("partial", "reason 2"),
     "names and software of its own": ("ok", ""),
 }
-"""What the record of each host of hostile.h must have: its status, and words of its error."""
+"""Status, and a part of the error, that the record of each host of hostile.h must have."""
 
 GRADED = ("ok", "ssh1_only")
 
@@ -67,7 +67,7 @@ class _Verdict(msgspec.Struct):
 
 
 class _Record(msgspec.Struct):
-    """As much of a record as is checked."""
+    """The checked fields of a record."""
 
     type: str
     host: str = ""
@@ -81,18 +81,18 @@ class _Record(msgspec.Struct):
 
 @dataclass
 class Checked:
-    """What the records of a sweep say."""
+    """Counts of the records of a scan."""
 
     hosts: int = 0
     connections: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     behaviours: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    """A line for each thing that is wrong; the first thousand."""
+    """A line for each fault; the first thousand."""
 
 
 def behaviours() -> list[str]:
-    """Return the names of hostile.h, in its order. Raises BenchError where `EXPECTED` has others."""
+    """Return the names of hostile.h, in its order. Raises BenchError if `EXPECTED` has others."""
     names = re.findall(r'^    \{"([^"]+)", TEXT', (ROOT / "bench" / "hostile.h").read_text(), re.MULTILINE)
     if set(names) != set(EXPECTED):
         raise BenchError(f"hostile.h and bench/soaking.py differ: {set(names) ^ set(EXPECTED)}")
@@ -100,12 +100,12 @@ def behaviours() -> list[str]:
 
 
 def behaviour_of(address: int, names: list[str]) -> str:
-    """Say what the responder makes of an address, as it does."""
+    """Return the behaviour that the responder chooses for an address."""
     return names[address // ONE_OF % len(names)] if address % ONE_OF == ONE_OF - 1 else HONEST
 
 
 def check_records(path: Path, hosts: int) -> Checked:
-    """Hold the records of a sweep over `hosts` addresses from `FIRST` on to what they must be."""
+    """Check the records of a scan of `hosts` addresses from `FIRST` on."""
     names = behaviours()
     seen = bytearray(hosts)
     found = Checked()
@@ -145,7 +145,7 @@ def check_records(path: Path, hosts: int) -> Checked:
 
 
 def faults_of(record: _Record, name: str) -> Iterator[str]:
-    """Say what is wrong with the record of one host."""
+    """Yield the faults in the record of one host."""
     status, words = EXPECTED.get(name, ("ok", ""))
     if record.status != status or words not in (record.error or ""):
         yield f"{record.status}, {record.error!r}"
@@ -159,15 +159,15 @@ def faults_of(record: _Record, name: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Sample:
-    """How far a scan was, and what it held."""
+    """Progress and memory of a scan at one moment."""
 
     records: int
     memory: float
-    """MB, of all its processes."""
+    """MB, summed over all its processes."""
 
 
 class Scan:
-    """One `sshprobe scan` of the hosts, as a user runs it, watched from outside. A context manager: ends with it."""
+    """One `sshprobe scan`, watched from outside. A context manager that ends the scan."""
 
     def __init__(self, hosts: int, port: int, records: Path, *options: str, resume: bool = False) -> None:
         where = f"{FIRST}-{FIRST + hosts - 1}"
@@ -217,7 +217,7 @@ class Scan:
             raise BenchError(f"the scan ended with {self._process.returncode}: {self.said()}")
 
     def kill(self) -> list[int]:
-        """End it by SIGKILL, as a crash would; return the processes that it had started."""
+        """Kill it by SIGKILL, as a crash would. Return the processes that it had started."""
         children = [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
         self._process.send_signal(signal.SIGKILL)
         self._process.wait()
@@ -225,12 +225,12 @@ class Scan:
         return children
 
     def said(self) -> str:
-        """Return the end of what it printed."""
+        """Return the end of its output."""
         self._out.seek(0)
         return self._out.read().decode(errors="replace")[-2000:]
 
     def _count(self) -> int:
-        """Return how many lines the records have by now."""
+        """Return how many lines the records have now."""
         if self._records.exists():
             with self._records.open("rb") as stream:
                 stream.seek(self._read)
@@ -252,7 +252,7 @@ class Memory:
 
     @property
     def flat(self) -> bool:
-        """Whether it did not grow."""
+        """Whether memory did not grow."""
         return self.late <= self.early * FLAT_FACTOR + FLAT_MEGABYTES
 
 
@@ -273,11 +273,11 @@ class Run:
     checked: Checked
     wall: float
     cpu: float
-    """Seconds; 0 where a part of it was killed and not counted."""
+    """Seconds; 0 for a run that was killed."""
     memory: Memory | None
-    """None where the scan did not go through in one."""
+    """None for a run that was killed and resumed."""
 
 
 def records_file(name: str) -> Path:
-    """Return where the records of a run go."""
+    """Return the path of a run's records."""
     return BUILD / f"soak-{name}.jsonl"

@@ -1,4 +1,4 @@
-"""The sentence of each field of the record types: the string below it in `sshprobe/model/`."""
+"""Reads the sentence of each field of the record types: the string below it in `sshprobe/model/`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MODEL = Path(__file__).resolve().parents[1] / "sshprobe" / "model"
 
 
 def field_docs() -> dict[str, dict[str, str]]:
-    """Return class to field to its sentences, in one line each."""
+    """Return class to field to its text, in one line."""
     return {
         node.name: _fields(node)
         for path in sorted(MODEL.glob("*.py"))

@@ -1,4 +1,4 @@
-"""asyncio's streams on its own event loop, as one would write it in ten minutes: the lists of many hosts.
+"""The lists of many hosts by asyncio's streams on its own event loop: a program of ten minutes.
 
 Usage: asyncio_streams.py PORT FIRST HOSTS CONCURRENCY
 """
@@ -17,7 +17,7 @@ parsed: dict[bytes, list[list[bytes]]] = {}
 
 
 def name_lists(kexinit: bytes) -> list[list[bytes]]:
-    """The ten name-lists of a KEXINIT, from behind its cookie on (RFC 4253 section 7.1)."""
+    """Return the ten name-lists of a KEXINIT, given the part after its cookie (RFC 4253 section 7.1)."""
     lists = parsed.get(kexinit)
     if lists is None:
         lists, at = [], 0

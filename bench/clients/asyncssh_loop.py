@@ -1,4 +1,4 @@
-"""asyncssh asked for what `sshprobe --depth full` asks: a key of each type, and the authentication methods.
+"""asyncssh with the questions of `sshprobe --depth full`: a key of each type, and the authentication methods.
 
 Usage: asyncssh_loop.py HOST:PORT...
 """

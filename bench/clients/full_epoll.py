@@ -1,4 +1,4 @@
-"""All that `--depth full` learns of the bench's sshd, through plain epoll and `cryptography`: the floor of Python.
+"""The floor in Python: everything `--depth full` learns of the bench's sshd, by plain epoll and `cryptography`.
 
 Usage: full_epoll.py CONCURRENCY ADDRESS:PORT...
 
@@ -29,7 +29,7 @@ CURVE, GROUP = b"curve25519-sha256", b"diffie-hellman-group-exchange-sha256"
 REQUEST = (1024).to_bytes(4, "big") * 2 + (8192).to_bytes(4, "big")
 
 Conversation = Generator[bytes | None, bytes, None]
-"""Yields what to send (None: connect anew), is sent what came; b"" at the end of the stream."""
+"""Yields data to send (None: connect again) and receives the answer; b"" at the end of the stream."""
 
 
 def text(value: bytes) -> bytes:
@@ -86,7 +86,7 @@ def verified(blob: bytes, signature: bytes, hashed: bytes) -> None:
 
 
 def connection(turn: int, pair: X25519PrivateKey, public: bytes) -> Conversation:
-    """One connection: the lists, one exchange, in the first one the methods; and the goodbye."""
+    """Run one connection: the lists, one exchange, the methods on the first connection, the goodbye."""
     held = yield OURS + b"\r\n"
     while b"\n" not in held:
         held += yield b""
@@ -153,7 +153,7 @@ def connection(turn: int, pair: X25519PrivateKey, public: bytes) -> Conversation
 
 
 def conversation() -> Conversation:
-    """All three connections to one host."""
+    """Run all three connections to one host."""
     pair = X25519PrivateKey.generate()
     public = pair.public_key().public_bytes_raw()
     for turn in range(3):
@@ -165,7 +165,7 @@ def conversation() -> Conversation:
 
 
 class Client:
-    """Asks hosts, `concurrency` at a time."""
+    """Runs conversations with `concurrency` hosts at a time."""
 
     def __init__(self, hosts: list[tuple[str, int]], concurrency: int) -> None:
         self.left = iter(hosts)

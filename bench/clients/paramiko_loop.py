@@ -1,4 +1,4 @@
-"""paramiko asked for what `sshprobe --depth full` asks: a key of each type, and the authentication methods.
+"""paramiko with the questions of `sshprobe --depth full`: a key of each type, and the authentication methods.
 
 Usage: paramiko_loop.py HOST:PORT...
 """

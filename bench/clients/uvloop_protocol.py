@@ -1,8 +1,8 @@
-"""A bare asyncio.Protocol on uvloop: the lists of many hosts, and nothing done with them but a cached parse.
+"""The lists of many hosts by a bare asyncio.Protocol on uvloop, with a cached parse and nothing else.
 
 Usage: uvloop_protocol.py PORT FIRST HOSTS CONCURRENCY
 
-What Python cannot go below without leaving asyncio. The conversation is that of bench/floor.c.
+This is the floor of asyncio. bench/floor.c has the same conversation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ parsed: dict[bytes, list[list[bytes]]] = {}
 
 
 def name_lists(kexinit: bytes) -> list[list[bytes]]:
-    """The ten name-lists of a KEXINIT, from behind its cookie on (RFC 4253 section 7.1)."""
+    """Return the ten name-lists of a KEXINIT, given the part after its cookie (RFC 4253 section 7.1)."""
     lists = parsed.get(kexinit)
     if lists is None:
         lists, at = [], 0
@@ -66,7 +66,7 @@ class Client(asyncio.Protocol):
 
 
 class Sweep:
-    """All hosts, `concurrency` at a time: the next connect starts where one ended."""
+    """All hosts, `concurrency` at a time: a finished host starts the next."""
 
     def __init__(self, port: int, first: int, hosts: int, concurrency: int) -> None:
         self.loop = asyncio.get_running_loop()

@@ -1,4 +1,4 @@
-"""What reports say of each finding. Made by scripts/findings from sshprobe/grading/checks."""
+"""Texts of findings for reports. Made by scripts/findings from sshprobe/grading/checks."""
 
 LABELS = {
     "authentication.banner": "banners before login",
@@ -36,7 +36,7 @@ LABELS = {
     "protocol.ssh1": "SSH-1",
     "protocol.unlisted": "unlisted protocol versions",
 }
-"""Id of a finding to what counts of hosts call it, in the plural, where its algorithm says less."""
+"""Id of a finding to its plural in counts of hosts, if the algorithm's name would say less."""
 
 FLEET_FINDINGS = (
     "host_key.factored",
@@ -44,4 +44,4 @@ FLEET_FINDINGS = (
     "host_key.shared",
     "host_key.shared_prime",
 )
-"""Findings that other hosts or a list of keys decide: they are in `HostRecord.fleet_findings` alone."""
+"""Findings that depend on other hosts or on a list of keys. Only `HostRecord.fleet_findings` has them."""
