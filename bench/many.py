@@ -179,7 +179,7 @@ async def measure_workers(hosts: int, rounds: int) -> str:
     """Compare two processes with one: for the scan, and for the floor, which shows the limit of this machine.
 
     In the first run a few kinds of host recur: most of the scan is connections, and the responder needs CPU too. In
-    the second run all hosts differ: most of the scan is grading. The floor parses nothing, so it has only the first run.
+    the second run all hosts differ: most of the scan is grading. The floor parses nothing and has only the first run.
     """
     if "--workers" not in scan_help():
         return "not measured: `sshprobe scan` has no `--workers`"
