@@ -1,4 +1,4 @@
-"""What holds for all tests."""
+"""Settings and fixtures of all tests."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from hypothesis import HealthCheck, settings
 
 from sshprobe.net import EpollNetwork
 
-# No test asserts a wall-clock time. Hypothesis does, by its deadline for an example and by its limit for making the
-# first ones: on a busy machine they fail for nothing.
+# Hypothesis limits the time of an example and of making the first ones. On a busy machine these limits would fail
+# tests for no reason.
 settings.register_profile("no-wall-clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("no-wall-clock")
 
-# pytest-xdist sets it for its workers, and then our output is as wide as it says.
+# pytest-xdist sets it for its workers; our tables would follow it.
 os.environ.pop("COLUMNS", None)
 
 SHARED_SET_UP = ("tests/live/", "tests/network/", "tests/hostile/", "tests/peers/", "tests/lab/")
-"""Where the tests of one module, or of one table of servers, share what takes long to set up."""
+"""Files whose tests share a slow set-up."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have tests that share a set-up run in one process (`pytest -n`, `--dist loadgroup`)."""
+    """Run tests that share a set-up in one process (`pytest -n`, `--dist loadgroup`)."""
     for item in items:
         module, _, _ = item.nodeid.partition("::")
         if module.startswith(SHARED_SET_UP):
@@ -33,7 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 async def network() -> AsyncIterator[EpollNetwork]:
-    """A network on the test's loop."""
+    """Yield a network on the test's loop."""
     network = EpollNetwork()
     network.open()
     yield network

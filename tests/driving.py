@@ -1,4 +1,4 @@
-"""Driving one probe without an engine."""
+"""Runs one probe without an engine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sshprobe.probe.host_probe import HostProbe
 
 
 class FreeSlot:
-    """A slot that nobody else wants. Counts how often its job rests."""
+    """A slot without competitors. Counts how often its job rests."""
 
     def __init__(self) -> None:
         self.rests = 0
@@ -40,7 +40,7 @@ async def drive(job: Any, network: Network, slot: FreeSlot | None = None) -> Any
 
 
 async def observe(probe: HostProbe) -> Observation:
-    """Probe one host, on a network of its own."""
+    """Probe one host on its own network."""
     network = EpollNetwork()
     network.open()
     try:

@@ -1,4 +1,4 @@
-"""What a test may ask of the machine: a missing server is a skip that names the package, and with CI=true a failure."""
+"""Programs that tests need. A missing one skips the test and names the package; with CI=true it fails the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Host records made from what captured servers are known to be, and verdicts written by hand."""
+"""Host records of captured servers, and verdicts written by hand."""
 
 import json
 from pathlib import Path

@@ -21,7 +21,7 @@ ENVIRONMENT = {
 def on_a_screen(
     command: Sequence[str], width: int = 80, *, environment: Mapping[str, str] | None = None, status: int = 0
 ) -> str:
-    """Return what `command` writes to a terminal of `width` columns and 24 rows. It has to end with `status`."""
+    """Return the output of `command` in a terminal of `width` columns and 24 rows. It must exit with `status`."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     pieces: list[bytes] = []

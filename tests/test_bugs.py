@@ -1,4 +1,4 @@
-"""Bugs of ours, put in for one host of three: they cost that host, never the sweep. Each has one record, once."""
+"""A bug of ours, injected for one host of three, costs that host and never the scan. Each host has one record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FAULTY = HOSTS[0]
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[list[Target]]:
-    """Servers on loopback that send what sshd did, and close."""
+    """Run servers on loopback that send captured bytes of sshd and close."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(GREETING)
@@ -49,8 +49,8 @@ async def servers() -> AsyncIterator[list[Target]]:
 
 
 async def scanned(depth: Any) -> dict[str, HostRecord]:
-    """The record of each host."""
-    concurrency = 1 if depth == "lists" else 3  # there, the first of a kind is to be the faulty one
+    """Return the record of each host."""
+    concurrency = 1 if depth == "lists" else 3  # there, the first host of a kind must be the faulty one
     ours = Scanner(depth=depth, concurrency=concurrency, throttle_wait=0.01)
     async with servers() as targets, asyncio.timeout(30), ours:
         records = [record async for record in ours.scan(targets)]
@@ -59,7 +59,7 @@ async def scanned(depth: Any) -> dict[str, HostRecord]:
 
 
 def broken_for_one(monkeypatch: pytest.MonkeyPatch, where: object, name: str, host_of: Callable[..., str]) -> None:
-    """Put a bug into what is called `name` there, for the host that `host_of` finds in its arguments."""
+    """Put a bug into the function `name` there, for the host that `host_of` finds in its arguments."""
     sound = getattr(where, name)
 
     def broken(*arguments: Any, **keywords: Any) -> Any:
@@ -81,7 +81,7 @@ BUGS: dict[str, tuple[object, str, Callable[..., str]]] = {
 
 
 @pytest.mark.parametrize("lines", [False, True])
-async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyPatch, lines: bool) -> None:
+async def test_a_bug_in_grading_keeps_the_facts(monkeypatch: pytest.MonkeyPatch, lines: bool) -> None:
     broken_for_one(monkeypatch, VerdictCache, "verdicts_for", lambda _, observation: observation.host)
     async with servers() as targets, asyncio.timeout(30):
         ours = Scanner(depth="keys", throttle_wait=0.01)
@@ -102,7 +102,7 @@ async def test_a_bug_in_judging_leaves_what_was_seen(monkeypatch: pytest.MonkeyP
             assert record.verdicts
 
 
-async def test_what_cannot_be_written_costs_no_other_host_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_record_that_cannot_be_encoded_costs_no_other_host(monkeypatch: pytest.MonkeyPatch) -> None:
     broken_for_one(
         monkeypatch, ResultEncoder, "_encoded", lambda _, seen, *__: seen.host if seen.kex_algorithms else ""
     )
@@ -130,8 +130,8 @@ async def test_a_bug_costs_one_host_its_record(monkeypatch: pytest.MonkeyPatch, 
     assert found[FAULTY].address == (None if depth == "keys" and bug == "in making who asks" else FAULTY)
 
 
-async def test_one_in_ending_a_host_ends_the_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has no record that could be given; but nobody waits for that for ever, and no address is given back twice."""
+async def test_a_bug_in_ending_a_host_ends_the_scan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That host has no record, but nothing waits for it, and no address is released twice."""
 
     def broken(*_: object) -> None:
         raise RuntimeError("of ours")
@@ -151,7 +151,7 @@ BUGS_WITHOUT_EPOLL: dict[str, tuple[object, str, Callable[..., str]]] = {
 
 @pytest.mark.parametrize("depth", ["lists", "keys"])
 @pytest.mark.parametrize("bug", BUGS_WITHOUT_EPOLL)
-async def test_nor_does_one_on_other_systems(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
+async def test_a_bug_costs_one_host_on_other_systems(monkeypatch: pytest.MonkeyPatch, depth: str, bug: str) -> None:
     monkeypatch.delattr(select, "epoll", raising=False)  # as on other systems than Linux
     if bug == "in beginning":
         monkeypatch.setattr(ScanContext, "_has_fast_path", lambda _: False)
@@ -163,7 +163,7 @@ async def test_nor_does_one_on_other_systems(monkeypatch: pytest.MonkeyPatch, de
     assert found[HOSTS[1]].verdicts
 
 
-async def test_nor_does_one_in_resolving(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_resolving_costs_one_host(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(host: str, **_: object) -> object:
         raise RuntimeError("of ours")
 

@@ -57,7 +57,7 @@ def test_every_record_is_read(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["full.jsonl", "interrupted.json", "two-sweeps.jsonl"])
-def test_it_is_graded_and_reported(name: str, tmp_path: Path) -> None:
+def test_every_file_is_graded_and_reported(name: str, tmp_path: Path) -> None:
     shutil.copytree(CORPUS / "1b61c73", tmp_path, dirs_exist_ok=True)
     for command in (["grade", name, "-o", "new.jsonl"], ["report", name, "--by", "algorithm"]):
         code, out, error = sshprobe(*command, cwd=tmp_path)
@@ -68,15 +68,15 @@ def test_it_is_graded_and_reported(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["interrupted.jsonl", "torn.jsonl", "resumed.jsonl"])
-def test_it_is_resumed_and_keeps_what_it_holds(name: str, tmp_path: Path) -> None:
-    """These headers do not say their targets in full, so they are given again."""
+def test_a_resumed_file_keeps_its_records(name: str, tmp_path: Path) -> None:
+    """These headers lack targets, so the command names them again."""
     data = (CORPUS / "1b61c73" / name).read_bytes()
     (tmp_path / name).write_bytes(data)
     *_, one, other, silent = [
         word for word in json.loads(data.splitlines()[0])["arguments"] if word.startswith("127.0.0.")
     ]
     (tmp_path / name).write_bytes(data[: data.rindex(b"\n") + 1])
-    # Its profile has changed since: the way to go on is the one that the error names.
+    # Its profile has changed since: follow the advice of the error.
     assert sshprobe("grade", name, "-o", "new.jsonl", cwd=tmp_path)[0] == 0
     code, _, error = sshprobe("scan", one, other, silent, "--resume", "new.jsonl", cwd=tmp_path)
     assert (code, error) == (0, "")
@@ -91,7 +91,7 @@ def test_it_is_resumed_and_keeps_what_it_holds(name: str, tmp_path: Path) -> Non
     assert sorted(f"{host['host']}:{host['port']}" for host in hosts) == sorted([one, other, silent])
 
 
-def test_without_settings_in_the_header_targets_have_to_be_given(tmp_path: Path) -> None:
+def test_a_header_without_settings_needs_targets(tmp_path: Path) -> None:
     shutil.copy(CORPUS / "1b61c73" / "interrupted.jsonl", tmp_path)
     before = (tmp_path / "interrupted.jsonl").read_bytes()
     code, _, error = sshprobe("scan", "--resume", "interrupted.jsonl", cwd=tmp_path)

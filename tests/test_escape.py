@@ -22,31 +22,31 @@ UNSAFE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
         (b"\r\n\t\x00\x7f", "\\x0d\\x0a\\x09\\x00\\x7f"),
     ],
 )
-def test_known(data: bytes, text: str) -> None:
+def test_known_texts(data: bytes, text: str) -> None:
     assert escape_bytes(data) == text
     assert escape_unprintable(text) == text
 
 
-def test_limit() -> None:
+def test_a_limit_shortens_the_text() -> None:
     assert escape_bytes(b"abcdef", 3) == "abc..."
     assert escape_bytes(b"abc", 3) == "abc"
 
 
 @given(st.binary(max_size=200))
-def test_no_byte_gets_through(data: bytes) -> None:
+def test_no_unsafe_byte_passes(data: bytes) -> None:
     text = escape_bytes(data)
     assert not any(unicodedata.category(character) in UNSAFE for character in text)
     assert escape_unprintable(text) == text
 
 
 @given(st.text(), st.text())
-def test_two_texts_never_look_the_same(one: str, other: str) -> None:
+def test_different_texts_look_different(one: str, other: str) -> None:
     if one != other:
         assert escape_text(one) != escape_text(other)
 
 
 @given(st.text(alphabet=st.characters()))
-def test_printing_leaves_nothing_unsafe_and_is_done_once(text: str) -> None:
+def test_escaping_again_changes_nothing(text: str) -> None:
     once = escape_unprintable(text)
     assert not any(unicodedata.category(character) in UNSAFE for character in once)
     assert escape_unprintable(once) == once

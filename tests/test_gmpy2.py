@@ -1,4 +1,4 @@
-"""gmpy2 is optional: with it and without it everything comes out the same. It is installed for the tests."""
+"""gmpy2 is optional: results are the same without it. It is installed for the tests."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from tests.wire.playbook import number, text
 Power = Callable[[int, int, int], Any]
 
 
-def test_it_is_used() -> None:
+def test_gmpy2_is_used() -> None:
     assert dh._powmod() is safe_primes.power_modulo() is gmpy2.powmod
     assert batch_gcd.has_gmp()
 
 
 @pytest.mark.parametrize("name", ["group1", "group14", "group18"])
-def test_an_exchange(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exchange_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     f = pow(3, random.getrandbits(256), group(name))
 
     def exchange(without_gmpy2: int) -> tuple[bytes, object]:
@@ -37,7 +37,7 @@ def test_an_exchange(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("modulus", [group("group1"), group("group1") + 2, 3 * 2**600 + 1, 15, 23])
-def test_the_kind_of_a_modulus(modulus: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_kind_of_a_modulus_is_the_same(modulus: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(power: Power) -> object:
         monkeypatch.setattr(safe_primes, "power_modulo", lambda: power)
         return safe_primes.kind_of_modulus.__wrapped__(modulus)
@@ -45,7 +45,7 @@ def test_the_kind_of_a_modulus(modulus: int, monkeypatch: pytest.MonkeyPatch) ->
     assert kind(pow) == kind(gmpy2.powmod)
 
 
-def test_shared_factors(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_factors_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     moduli = [random.getrandbits(400) | 1 for _ in range(60)]
 
     def divisors(integer: type) -> list[int]:

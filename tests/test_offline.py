@@ -1,4 +1,4 @@
-"""Saved records from Python."""
+"""Reading and grading saved records from Python."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ HOSTS = [captured("openssh-debian12-9.2p1", f"192.0.2.{number}") for number in r
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_the_hosts_of_a_file_come_in_its_order(as_text: bool, tmp_path: Path) -> None:
+def test_hosts_come_in_the_order_of_the_file(as_text: bool, tmp_path: Path) -> None:
     path = tmp_path / "monday.jsonl"
     write(path, HOSTS)
     records = sshprobe.read_records(str(path) if as_text else path)
     assert [record.address for record in records] == ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
 
 
-def test_a_line_of_python_is_a_line_of_the_command(tmp_path: Path) -> None:
+def test_to_json_equals_the_line_of_the_command(tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     path.write_text("".join(record.to_json() + "\n" for record in HOSTS))
     with path.with_suffix(".2").open("wb") as file:
@@ -48,15 +48,15 @@ def test_a_broken_file_raises_before_the_first_record(tmp_path: Path) -> None:
         sshprobe.read_records(path)
     with pytest.raises(InputError, match="cannot be read"):
         sshprobe.read_records(tmp_path / "none.jsonl")
-    with pytest.raises(InputError, match="-: cannot be read"):  # a file's name here, and not standard input
+    with pytest.raises(InputError, match="-: cannot be read"):  # the name of a file here, not standard input
         sshprobe.read_records("-")
     for wrong in (b"monday.jsonl", 7, None, [path]):
         with pytest.raises(TypeError):
             sshprobe.read_records(wrong)  # type: ignore[arg-type]
 
 
-def test_a_file_is_closed_wherever_reading_ends(tmp_path: Path) -> None:
-    """Warnings are errors here, and a file that is dropped open is one."""
+def test_a_file_is_closed_when_reading_stops_early(tmp_path: Path) -> None:
+    """Warnings are errors, and an open file that is dropped causes one."""
     path = tmp_path / "monday.jsonl"
     write(path, HOSTS)
     sshprobe.read_records(path)

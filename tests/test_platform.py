@@ -1,4 +1,4 @@
-"""What differs by platform: each fallback, with what it falls back from taken away."""
+"""Differences between platforms: each fallback runs with the usual way removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sshprobe.net import EpollNetwork
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Make a module one that is not there."""
+    """Make a module look missing."""
     real = builtins.__import__
 
     def without(missing: str) -> None:
@@ -59,7 +59,7 @@ print(allow_open_sockets(wanted), *resource.getrlimit(resource.RLIMIT_NOFILE))
         (100, 1000, 500, 500, 564),  # raised as far as needed
         (100, 400, 500, 336, 400),  # raised as far as allowed, and clamped
         (100, 100, 500, 36, 100),  # cannot be raised
-        (40, 40, 500, 1, 40),  # less than is kept for ourselves
+        (40, 40, 500, 1, 40),  # less than our own reserve
     ],
 )
 def test_the_limit_on_open_files(soft: int, hard: int, wanted: int, allowed: int, soft_after: int) -> None:
@@ -72,8 +72,8 @@ def test_the_limit_on_open_files(soft: int, hard: int, wanted: int, allowed: int
     assert run.stdout.split() == [str(number).encode() for number in (allowed, soft_after, hard)]
 
 
-def test_a_kernel_that_refuses_what_its_hard_limit_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS: the hard limit is infinite, and yet no more than kern.maxfilesperproc is granted."""
+def test_a_kernel_that_refuses_its_own_hard_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS reports an infinite hard limit, but grants at most kern.maxfilesperproc."""
 
     def refuse(kind: int, limits: tuple[int, int]) -> None:
         raise ValueError("not allowed to raise maximum limit")
@@ -84,7 +84,7 @@ def test_a_kernel_that_refuses_what_its_hard_limit_allows(monkeypatch: pytest.Mo
     assert platform.allow_open_sockets(5000) == 256 - platform.RESERVED_FILES
 
 
-def test_no_limit_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unlimited_number_of_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda kind: (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert platform.allow_open_sockets(100_000) == 100_000
 
@@ -95,14 +95,14 @@ def test_windows_has_no_such_limit(without: Callable[[str], None]) -> None:
     assert platform.allow_open_sockets(100_000) == platform.WINDOWS_SOCKETS
 
 
-def test_without_uvloop_it_is_asyncio(without: Callable[[str], None]) -> None:
+def test_asyncio_replaces_a_missing_uvloop(without: Callable[[str], None]) -> None:
     without("uvloop")
     assert platform.loop_factory() is None
     with asyncio.Runner(loop_factory=platform.loop_factory()) as runner:
         assert runner.run(asyncio.sleep(0, "ran")) == "ran"
 
 
-def test_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     if sys.platform == "linux":
         assert platform.cores() == len(os.sched_getaffinity(0))
     monkeypatch.setattr(sys, "platform", "darwin")
@@ -126,7 +126,7 @@ def test_interrupts_without_a_loop(number: signal.Signals) -> None:
 @pytest.mark.parametrize("factory", [None, platform.loop_factory()])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupts_on_a_loop(number: signal.Signals, factory: Any) -> None:
-    """The handler runs as a callback of the loop, and wakes one that waits for nothing else."""
+    """The handler runs as a callback of the loop, and wakes an idle loop."""
 
     async def wait() -> str:
         interrupted = asyncio.Event()
@@ -142,7 +142,7 @@ def test_interrupts_on_a_loop(number: signal.Signals, factory: Any) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_where_settings_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_folder_of_saved_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("APPDATA", str(tmp_path / "Roaming"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
@@ -158,15 +158,15 @@ def test_where_settings_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert platform.config_directory() == tmp_path / ".config"
 
 
-def test_without_epoll_nothing_takes_the_short_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the records are then: tests/probe/test_lists.py."""
+def test_the_fast_path_needs_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """tests/probe/test_fast_lists.py checks the records."""
     assert platform.has_poll_set() is (sys.platform == "linux")
     monkeypatch.delattr(select, "epoll", raising=False)
     assert not platform.has_poll_set()
     assert not EpollNetwork.works()
 
 
-def test_a_copy_of_this_process_is_made_on_linux_only_and_of_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_are_forked_on_linux_with_one_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import threading; from sshprobe.platform import may_fork; print(may_fork());"
     code += "e = threading.Event(); threading.Thread(target=e.wait).start(); print(may_fork()); e.set()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

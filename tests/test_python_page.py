@@ -1,4 +1,4 @@
-"""The programs of docs/python.md run as they stand, but for the addresses."""
+"""The programs of docs/python.md run with other addresses."""
 
 from __future__ import annotations
 

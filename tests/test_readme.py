@@ -1,4 +1,4 @@
-"""What the README shows works as shown."""
+"""The README's program, sample and dependencies are correct."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def test_the_python_example_runs(capsys: pytest.CaptureFixture[str]) -> No
     names: dict[str, Any] = {"__name__": "readme"}
     exec(compile(example.partition("\n\nasyncio.run(")[0], str(README), "exec"), names)
     async with AsyncSSHServer("legacy") as server:
-        await names["main"]([f"{server.host}/32:{server.port}"])  # as a network: the lines name the host
+        await names["main"]([f"{server.host}/32:{server.port}"])  # as a network, so that the lines name the host
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == [f"{server.host}:{server.port}", "ok"]
     assert lines[1] == "   sshprobe-2026 F 0 False"
@@ -39,14 +39,14 @@ def test_every_dependency_has_its_line() -> None:
     assert named <= rows
 
 
-def test_the_sample_of_a_scan_is_what_is_printed() -> None:
-    """Line by line, up to "..."; on a terminal as wide as the longest of them."""
+def test_the_sample_of_a_scan_is_real_output() -> None:
+    """Compare line by line up to "...", in a terminal as wide as the longest line."""
     block = README.read_text().partition("    $ sshprobe scan web1.example.org\n")[2].partition("\n      ...\n")[0]
     sample = [line.removeprefix("    ") for line in block.splitlines()]
     profile = load_profile()
     record = captured("openssh-debian12-9.2p1", host="web1.example.org")
     printed = host_block(judged(record, grade(record, profile)), Terminal(120)).splitlines()
-    # The letter stands further to the right on a wide terminal.
+    # On a wide terminal the grade is further right.
     assert [" ".join(line.split()) for line in printed[:1]] == [" ".join(line.split()) for line in sample[:1]]
     assert printed[1 : len(sample)] == sample[1:]
     assert len(sample) > 5

@@ -36,7 +36,7 @@ def summary() -> SummaryRecord:
     return builder.build(duration_ms=1.0, fleet=facts.report())
 
 
-def test_the_schema_is_what_the_types_say() -> None:
+def test_the_schema_is_up_to_date() -> None:
     run = subprocess.run([sys.executable, ROOT / "scripts/schema", "--check"], capture_output=True, check=False)
     assert (run.returncode, run.stderr) == (0, b"")
 
@@ -58,13 +58,13 @@ def test_every_kind_of_record_fits_the_schema(validator: Any) -> None:
     validator.validate({"sweep": lines[0], "hosts": lines[1:-1], "summary": lines[-1]})
 
 
-def test_what_is_no_record_does_not_fit(validator: Any) -> None:
+def test_other_json_does_not_fit_the_schema(validator: Any) -> None:
     line = json.loads(msgspec.json.encode(debian12()))
     for wrong in ({}, {**line, "status": "fine"}, {**line, "type": "sweep"}, {**line, "port": "22"}, [line]):
         assert not validator.is_valid(wrong)
 
 
-def test_not_observed_and_empty_stay_apart() -> None:
+def test_not_observed_differs_from_empty() -> None:
     record = failed("timeout", None)
     decoded = msgspec.json.decode(msgspec.json.encode(record), type=Record)
     assert isinstance(decoded, HostRecord)
@@ -75,6 +75,6 @@ def test_not_observed_and_empty_stay_apart() -> None:
     assert data["mac_algorithms_client_to_server"] is None
 
 
-def test_scales_hold_every_value() -> None:
+def test_scales_have_every_value() -> None:
     assert set(GRADES) == set(get_args(Grade))
     assert set(SEVERITIES) == set(get_args(Severity))

@@ -1,4 +1,4 @@
-"""What a `Scanner` takes, before it contacts anything."""
+"""The arguments of a `Scanner` are checked before it contacts anything."""
 
 import asyncio
 import inspect
@@ -18,7 +18,7 @@ from tests.grading.observations import modern
 NOTHING = Exclusions()
 
 
-def test_profiles_may_be_ids() -> None:
+def test_profiles_can_be_ids() -> None:
     scanner = Scanner(profiles=["mozilla-modern", load_profile("alibaba-ecs")])
     verdicts = scanner._context.result(modern()).record.verdicts
     assert [verdict.profile for verdict in verdicts] == ["mozilla-modern", "alibaba-ecs"]
@@ -32,7 +32,7 @@ def test_profiles_may_be_ids() -> None:
         ([7], TypeError, "`int` is not a profile"),
     ],
 )
-def test_another_value_than_a_profile_is_refused(profiles: Any, error: type[Exception], words: str) -> None:
+def test_a_value_that_is_not_a_profile_is_refused(profiles: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         Scanner(profiles=profiles)
 
@@ -48,7 +48,7 @@ def test_another_value_than_a_profile_is_refused(profiles: Any, error: type[Exce
         {ip_network("127.0.0.0/8")},
     ],
 )
-def test_exclusions_may_be_words(exclude: Any) -> None:
+def test_exclusions_can_be_words(exclude: Any) -> None:
     async def statuses() -> list[str]:
         async with Scanner(exclude=exclude) as scanner:
             return [record.status async for record in scanner.scan(["127.0.0.5", "127.0.0.6:2222"])]
@@ -56,7 +56,7 @@ def test_exclusions_may_be_words(exclude: Any) -> None:
     assert asyncio.run(statuses()) == ["excluded", "excluded"]
 
 
-def test_a_malformed_exclusion_is_said_before_anything_is_contacted() -> None:
+def test_a_malformed_exclusion_raises_before_contact() -> None:
     with pytest.raises(InputError, match=r"127\.1"):
         Scanner(exclude=["127.1"])
     for wrong in (b"127.0.0.1", [b"127.0.0.1"], [("127.0.0.1", 22)], [None], 7):
@@ -78,7 +78,7 @@ def test_a_malformed_exclusion_is_said_before_anything_is_contacted() -> None:
     ],
     ids=str,
 )
-def test_a_setting_out_of_range_is_said(setting: dict[str, Any]) -> None:
+def test_a_setting_out_of_range_raises(setting: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(setting))):
         Scanner(**setting)
 
@@ -95,11 +95,11 @@ def test_every_argument_is_explained_with_its_default() -> None:
         assert all(value in explained[name] for value in values), name
 
 
-def test_defaults_are_those_of_the_settings() -> None:
+def test_defaults_equal_the_settings() -> None:
     ours = Scanner()._context.settings
     assert msgspec.structs.replace(ours, exclude=NOTHING) == ScanSettings(profiles=(load_profile(),), exclude=NOTHING)
 
 
-def test_it_shows_what_users_need_and_no_more() -> None:
+def test_public_attributes_are_the_documented_ones() -> None:
     shown = {name for name in {*dir(Scanner), *vars(Scanner())} if not name.startswith("_")}
     assert shown == {"progress", "scan", "scan_one", "stop"}

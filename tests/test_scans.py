@@ -1,4 +1,4 @@
-"""Scans from Python: what names targets, several scans of one `Scanner` at once, and every way to end early."""
+"""Scans from Python: kinds of targets, several scans of one `Scanner` at once, and every way to end early."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIX = {f"127.0.9.{number}" for number in range(1, 7)}
 
 
 class Fleet:
-    """Every address of 127.0.0.0/8 is a host on `port`. It sends its greeting while `answers`, and then waits."""
+    """A server at every address of 127.0.0.0/8. While `answers` is set, it sends its greeting and waits."""
 
     def __init__(self) -> None:
         self.port = 0
@@ -38,7 +38,7 @@ class Fleet:
         self.connections: Counter[str] = Counter()
         self.now: Counter[str] = Counter()
         self.most_at_once = 0
-        """To one address."""
+        """Connections to one address."""
         self.most_together = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +70,7 @@ async def fleet() -> AsyncIterator[Fleet]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    for _ in itertools.count():  # what servers and kernels do sets no event
+    for _ in itertools.count():  # neither servers nor kernels set an event
         if condition():
             return
         await asyncio.sleep(0)
@@ -92,7 +92,7 @@ async def one_by_one(entries: list[Any]) -> AsyncIterator[Any]:
 
 
 class Bare:
-    """An async iterable that is not a generator, and has nothing to close."""
+    """An async iterable without `aclose`."""
 
     def __init__(self, entries: list[Any]) -> None:
         self._entries = iter(entries)
@@ -185,9 +185,9 @@ async def test_one_target_needs_no_list(target: Any) -> None:
         ("0.0.0.0", InputError),
     ],
 )
-async def test_what_is_no_target_raises_before_contact(container: str, entry: Any, error: type[Exception]) -> None:
+async def test_a_bad_target_raises_before_contact(container: str, entry: Any, error: type[Exception]) -> None:
     async with fleet() as hosts, lists() as scanner:
-        # An async iterable is read as hosts are started: there what comes first is contacted first.
+        # An async iterable is read during the scan, so its first entries are contacted first.
         entries = [entry] if container.startswith("async") else [f"127.0.9.1:{hosts.port}", entry]
         with pytest.raises(error) as caught:
             await read_into(set(), scanner.scan(CONTAINERS[container](entries)))
@@ -196,7 +196,7 @@ async def test_what_is_no_target_raises_before_contact(container: str, entry: An
 
 
 @pytest.mark.parametrize("targets", [b"127.0.9.1", None, 7, bytearray(b"x"), [["127.0.9.1"]], object()])
-def test_what_is_no_iterable_of_targets_raises_at_once(targets: Any) -> None:
+def test_a_value_that_is_not_iterable_raises_at_once(targets: Any) -> None:
     with pytest.raises(TypeError):
         lists().scan(targets)
 
@@ -208,8 +208,8 @@ async def failing_late(port: int, error: Exception) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("error", [InputError("line 3 is wrong"), LookupError("row 3"), OSError(5, "disk")])
-async def test_an_error_of_an_iterable_arrives_as_itself(error: Exception) -> None:
-    """The hosts before it have their records: they were contacted."""
+async def test_an_error_of_an_iterable_reaches_the_caller(error: Exception) -> None:
+    """Hosts before it were contacted and have records."""
     async with fleet() as hosts, lists() as scanner:
         found: set[str] = set()
         with pytest.raises(type(error)) as caught:
@@ -256,7 +256,7 @@ def both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("depth", ["lists", "keys"])
 async def test_two_scans_at_once_never_meet_at_an_address(depth: str) -> None:
-    """Each has all its records, and together they keep to the concurrency."""
+    """Each scan has all its records, and together they respect the concurrency."""
     async with fleet() as hosts, lists(depth=depth, concurrency=3, timeout=0.1) as scanner:
         hosts.pause = 0.02
         network = NETWORK if depth == "lists" else "127.0.9.0/30"
@@ -283,8 +283,8 @@ async def test_a_scan_inside_a_scan_ends() -> None:
 
 @pytest.mark.usefixtures("both_ways")
 @pytest.mark.parametrize("depth", ["lists", "keys"])
-async def test_what_a_dropped_scan_had_is_free_for_the_next(depth: str) -> None:
-    """Its places and its addresses: the first scan has them all when it is left."""
+async def test_a_dropped_scan_releases_its_slots_and_addresses(depth: str) -> None:
+    """The first scan holds all of them when it is dropped."""
     async with fleet() as hosts, lists(depth=depth, concurrency=3, timeout=0.5) as scanner:
         targets = [f"127.0.9.{number}:{hosts.port}" for number in range(1, 4)]
         hosts.answers = False
@@ -302,8 +302,8 @@ async def test_what_a_dropped_scan_had_is_free_for_the_next(depth: str) -> None:
     assert hosts.most_at_once == 1
 
 
-async def test_a_scan_survives_a_reader_that_is_late() -> None:
-    """`anext` with a timeout, as in a loop that does something else meanwhile: no record is lost."""
+async def test_a_slow_reader_loses_no_record() -> None:
+    """`anext` with a timeout, as in a loop with other work."""
     async with fleet() as hosts, lists() as scanner:
         hosts.pause = 0.3
         records = scanner.scan([f"{NETWORK}:{hosts.port}"])
@@ -312,7 +312,7 @@ async def test_a_scan_survives_a_reader_that_is_late() -> None:
         assert {record.host async for record in records} == SIX
 
 
-async def test_a_closed_scanner_says_so() -> None:
+async def test_a_closed_scanner_raises() -> None:
     scanner = lists()
     async with fleet() as hosts:
         async with scanner:
@@ -331,7 +331,7 @@ async def test_a_closed_scanner_says_so() -> None:
             assert (await scanner.scan_one(f"127.0.9.1:{hosts.port}")).status == "ok"
 
 
-async def test_the_reader_in_another_task_is_told_of_the_end() -> None:
+async def test_a_reader_in_another_task_sees_the_end() -> None:
     async with fleet() as hosts:
         hosts.answers = False
         async with lists() as scanner:
@@ -477,8 +477,8 @@ for connection in connections:
         ("cancel", "True"),
     ],
 )
-def test_a_scan_that_is_left_leaves_nothing(way: str, end: str, context: str, depth: str) -> None:
-    """In asyncio's debug mode, with warnings as errors: no task is left, and nothing is printed."""
+def test_a_scan_that_is_left_cleans_up(way: str, end: str, context: str, depth: str) -> None:
+    """In asyncio's debug mode, with warnings as errors, no task remains and nothing is printed."""
     run = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", LEFT, way, context, depth],
         cwd=ROOT,

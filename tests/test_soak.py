@@ -1,4 +1,4 @@
-"""The soak in small: every host has its one record, also with workers, and after a kill and a resume."""
+"""A small soak: every host has one record, also with workers, and after a kill and a resume."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Lines = list[dict[str, object]]
 
 
 def lines(hosts: int) -> Lines:
-    """Return the right records of `hosts` hosts, each at the place of its number, counted from 1."""
+    """Return correct records of `hosts` hosts, each at the index of its number; the first is 1."""
     names = behaviours()
     records: Lines = [{"type": "sweep"}]
     statuses: dict[str, int] = {}
@@ -51,7 +51,7 @@ def written(records: Lines, tmp_path: Path) -> Path:
     return path
 
 
-def test_right_records_are_found_right(tmp_path: Path) -> None:
+def test_correct_records_pass_the_check(tmp_path: Path) -> None:
     found = check_records(written(lines(250), tmp_path), 250)
     assert found.wrong == []
     assert found.behaviours == {HONEST: 225, **dict.fromkeys(EXPECTED, 1)}
@@ -71,13 +71,13 @@ def test_right_records_are_found_right(tmp_path: Path) -> None:
         (lambda records: records[-1].update(hosts=249), "counts 249 hosts"),
     ],
 )
-def test_wrong_records_are_found_wrong(change: Callable[[Lines], object], words: str, tmp_path: Path) -> None:
+def test_wrong_records_fail_the_check(change: Callable[[Lines], object], words: str, tmp_path: Path) -> None:
     records = lines(250)
     change(records)
     assert words in " / ".join(check_records(written(records, tmp_path), 250).wrong)
 
 
-def test_a_hostile_host_that_passes_is_found_wrong(tmp_path: Path) -> None:
+def test_a_compliant_hostile_host_fails_the_check(tmp_path: Path) -> None:
     names = behaviours()
     number = next(n for n in range(250) if behaviour_of(int(FIRST) + n, names) == "names and software of its own")
     records = lines(250)
@@ -86,7 +86,7 @@ def test_a_hostile_host_that_passes_is_found_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("late", "flat"), [(68.0, True), (69.0, False)])
-def test_memory_that_grows_is_not_flat(late: float, flat: bool) -> None:
+def test_growing_memory_is_not_flat(late: float, flat: bool) -> None:
     samples = [
         Sample(0, 20),
         Sample(150, 80),

@@ -1,4 +1,4 @@
-"""The wheel has all that the program needs, and nothing of the checkout has to be near."""
+"""The wheel works without the checkout."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built offline and unpacked: a wheel of pure Python is installed by unpacking it (PEP 427)."""
+    """Build the wheel offline and unpack it, which installs a wheel of pure Python (PEP 427)."""
     need(importlib.util.find_spec("hatchling"), "hatchling", "python3-hatchling")
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
@@ -40,7 +40,7 @@ def run(unpacked: Path, cwd: Path, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=100, check=False)
 
 
-def test_it_is_the_package_and_nothing_else(unpacked: Path) -> None:
+def test_the_wheel_has_the_package_and_nothing_else(unpacked: Path) -> None:
     assert {path.name.partition("-")[0] for path in unpacked.iterdir()} == {"sshprobe"}
     inside = {path.relative_to(unpacked / "sshprobe").as_posix() for path in (unpacked / "sshprobe").rglob("*.*")}
     ours = {path.relative_to(ROOT / "sshprobe").as_posix() for path in (ROOT / "sshprobe").rglob("*.*")}
@@ -50,7 +50,7 @@ def test_it_is_the_package_and_nothing_else(unpacked: Path) -> None:
     )
 
 
-def test_it_has_its_profiles_and_its_catalogue(unpacked: Path, tmp_path: Path) -> None:
+def test_the_wheel_has_the_profiles_and_the_catalogue(unpacked: Path, tmp_path: Path) -> None:
     where = run(unpacked, tmp_path, "profiles", "list")
     assert (where.returncode, where.stderr) == (0, "")
     for path in (ROOT / "profiles").glob("*.toml"):
@@ -73,7 +73,7 @@ def test_it_has_its_profiles_and_its_catalogue(unpacked: Path, tmp_path: Path) -
     assert Path(found.stdout.strip()).is_relative_to(unpacked), "the checkout was used"
 
 
-async def test_it_scans(unpacked: Path, tmp_path: Path) -> None:
+async def test_the_installed_wheel_scans(unpacked: Path, tmp_path: Path) -> None:
     async with AsyncSSHServer("hardened", host="127.0.4.1") as server:
         target = f"127.0.4.1:{server.port}"
         done = await asyncio.to_thread(run, unpacked, tmp_path, "scan", target, "--format", "json", "--workers", "2")
