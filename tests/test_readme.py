@@ -11,8 +11,8 @@ import pytest
 from sshprobe.lab.asyncssh_server import AsyncSSHServer
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
+from tests.render.blocks import block_of
 from tests.sample_records import captured, judged
 
 README = Path(__file__).parents[1] / "README.md"
@@ -45,7 +45,7 @@ def test_the_sample_of_a_scan_is_real_output() -> None:
     sample = [line.removeprefix("    ") for line in block.splitlines()]
     profile = load_profile()
     record = captured("openssh-debian12-9.2p1", host="web1.example.org")
-    printed = host_block(judged(record, grade(record, profile)), Terminal(120)).splitlines()
+    printed = block_of(judged(record, grade(record, profile)), Terminal(120)).splitlines()
     # On a wide terminal the grade is further right.
     assert [" ".join(line.split()) for line in printed[:1]] == [" ".join(line.split()) for line in sample[:1]]
     assert printed[1 : len(sample)] == sample[1:]

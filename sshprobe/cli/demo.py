@@ -125,12 +125,14 @@ class DemoReport(Sink):
 
     def text(self, terminal: Terminal) -> str:
         """Return the report for one kind of output."""
+        from sshprobe.cli.neutral_profile import describe
         from sshprobe.model.escape import escape_unprintable
         from sshprobe.remedy import remedy
         from sshprobe.render.text.fleet_table import fleet_table
         from sshprobe.render.text.host_block import host_block
         from sshprobe.render.text.phrases import count
         from sshprobe.views.fleet import FleetBuilder
+        from sshprobe.views.host import host_view
         from sshprobe.views.host_stats import record_stats, worst_first
 
         lines = [f"{count(len(self._endpoints), 'server')} on loopback:", *self._endpoints]
@@ -147,5 +149,5 @@ class DemoReport(Sink):
             worst = min(graded, key=lambda record: (worst_first(record_stats(record)), record.host, record.port))
             text += "\nThe worst of them:\n\n"
             remedies = {each.id: remedy(worst, each) for each in self._profiles[:1]}
-            text += host_block(worst, terminal, remedies=remedies)
+            text += host_block(host_view(worst, remedies, describe), terminal)
         return text

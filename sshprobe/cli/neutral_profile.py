@@ -11,7 +11,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding
 from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
-from sshprobe.render.formats.format import AlgorithmNotes
+from sshprobe.views.offers import AlgorithmNotes
 
 NEUTRAL = Profile(id="none", title="No demands", version="1", date="2026", source="sshprobe")
 """Against it only what is weak by itself is found."""
@@ -29,7 +29,7 @@ def describe(category: Any, name: str) -> AlgorithmNotes:
     if is_marker(name):
         entry = marker(name)
         notes = (entry.notes,) if entry and entry.notes else ()
-        return AlgorithmNotes(facts=("a marker, not an algorithm", *notes), marker=True)
+        return AlgorithmNotes(facts=notes, marker=True)
     weakness = weakness_of(category, name)
     facts = tuple(_facts(category, name))
     if weakness is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from sshprobe.cli.neutral_profile import describe
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.remedy import RemedyCache
 from sshprobe.render.text.fleet_table import fleet_table
@@ -12,6 +13,7 @@ from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import saw_nothing
 from sshprobe.scan.sinks import Sink
 from sshprobe.views.fleet import FleetBuilder
+from sshprobe.views.host import host_view
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
@@ -77,7 +79,7 @@ class TextSink(Sink):
         self._shown += 1
         known = {each.profile: self._remedies.get(each.profile) for each in record.verdicts}
         remedies = {profile: cache.remedy_for(record) for profile, cache in known.items() if cache is not None}
-        self._write(gap + host_block(record, self._terminal, remedies=remedies, verbose=self._verbose))
+        self._write(gap + host_block(host_view(record, remedies, describe), self._terminal, verbose=self._verbose))
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""

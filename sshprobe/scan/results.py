@@ -24,7 +24,7 @@ from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Address
 from sshprobe.probe.observations import unprobed
 from sshprobe.scan.verdict_cache import EncodedVerdicts, VerdictCache
-from sshprobe.views.host import Place
+from sshprobe.views.host_names import Place
 from sshprobe.views.host_stats import HostStats, host_stats, record_stats
 
 _log = logging.getLogger("sshprobe")

@@ -9,7 +9,7 @@ import msgspec
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Severity
-from sshprobe.views.host import name_beside, place_of
+from sshprobe.views.host_names import name_beside, place_of
 
 Assess = Callable[[str, str], tuple[Severity | None, str, bool]]
 """Class and name to the severity of a weakness, if it has one, words about it, and whether it is a marker."""

@@ -9,7 +9,7 @@ import msgspec
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding
-from sshprobe.views.host import letter, name_beside, place_of, software
+from sshprobe.views.host_names import letter, name_beside, place_of, software
 
 
 class HostFindings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,7 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     summary: SummaryRecord
 
 
-class HostView(msgspec.Struct, frozen=True, kw_only=True):
+class HostsView(msgspec.Struct, frozen=True, kw_only=True):
     """The report for programs, and what people see besides."""
 
     report: HostReport
@@ -76,9 +76,9 @@ class HostBuilder:
                 )
             )
 
-    def build(self, summary: SummaryRecord, *, servers: int) -> HostView:
+    def build(self, summary: SummaryRecord, *, servers: int) -> HostsView:
         """Return the view of all hosts so far."""
-        return HostView(
+        return HostsView(
             report=HostReport(hosts=self._hosts, summary=summary),
             names=self._names,
             every=self._every,

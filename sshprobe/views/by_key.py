@@ -6,7 +6,7 @@ import msgspec
 
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord
-from sshprobe.views.host import name_beside, place_of
+from sshprobe.views.host_names import name_beside, place_of
 
 
 class KeyUse(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,109 +1,122 @@
-"""One host as people want to see it: its names, software and grade, and findings that belong together."""
+"""One host as a struct: verdicts, findings in groups, what to paste, what was not seen, and all that it offers."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from functools import lru_cache
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
-from sshprobe.model.observation import Identification, endpoint
+import msgspec
+
+from sshprobe.model.name_lists import AlgorithmType
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Finding, Grade
+from sshprobe.model.remedy import Remedy
+from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.views.host_names import software
+from sshprobe.views.host_stats import record_stats, says_the_same, status_matters
+from sshprobe.views.offers import Describe, Offer, offers_of
+
+FindingGroup = list[Finding]
+"""Findings that say the same of several algorithms."""
 
 
-class Place(Protocol):
-    """A host: an observation, a record, a row."""
+class RemedyView(msgspec.Struct, frozen=True, kw_only=True):
+    """What to change on the host under one profile, and what that achieves."""
 
-    @property
-    def target(self) -> str:
-        """What the user named."""
-
-    @property
-    def host(self) -> str:
-        """A name or an address."""
-
-    @property
-    def port(self) -> int:
-        """A port."""
+    goal: Literal["grade", "compliance", "closer"]
+    """What is reached: a better grade or score; compliance with the same score; or neither, but fewer deviations."""
+    remedy: Remedy
+    config: list[str]
+    """Lines for `remedy.file`, each comment once, and of comments only those to read before the lines are applied."""
 
 
-class Graded(Protocol):
-    """A verdict, its stats, or a remedy."""
+class VerdictView(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict of one profile on the host."""
 
-    @property
-    def grade(self) -> Grade:
-        """The letter."""
-
-    @property
-    def grade_is_partial(self) -> bool:
-        """Whether not everything was seen that can cost points."""
-
-
-_DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
-"""Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
-
-_OF_ADDRESSES = re.compile(
-    r"(?=[^.]*\.)[\d.*-]+(/\d+)?(:\d+)?|(?=[^:]*:[^:]*:)\[?[0-9A-Fa-f:.]+(%[^]]*)?]?(/\d+)?(:\d+)?"
-)
-"""Addresses, networks and ranges, which are not names of a host."""
+    verdict: Verdict
+    groups: list[FindingGroup]
+    """Worst first, notes last; then what is waived, one finding each. Under a further profile: only deviations that the
+    first verdict does not have."""
+    shared: int
+    """Under a further profile: its deviations that the first verdict has too."""
+    unlisted: int
+    """Algorithms that the profile does not list and lets pass: `--strict` would count them."""
+    not_observed: list[str]
+    """What the profile needs and was not observed. Under a further profile: empty where it is the same."""
+    remedy: RemedyView | None
+    """None: not worked out, or nothing to say."""
 
 
-@lru_cache(maxsize=256)  # many hosts have the same
-def software(identification: Identification | None) -> str:
-    """Return the software that a server names: "OpenSSH 9.2p1 (Debian 12)". Empty if it names none.
+class HostView(msgspec.Struct, frozen=True, kw_only=True):
+    """All that people want to know of one host."""
 
-    Comments that a server makes anew for each connection are not a part of it.
-    """
-    if identification is None:
-        return ""
-    name = identification.software
-    if identification.version and name.endswith(identification.version):
-        name = name.removesuffix(identification.version).rstrip("_-") + " " + identification.version
-    comments = identification.lasting_comments
-    if not comments:
-        return name
-    debian = _DEBIAN.match(comments)
-    return f"{name} ({f'Debian {debian[1]}' if debian else comments})"
+    record: HostRecord
+    """What was seen, and what the conversation cost."""
+    software: str
+    """"OpenSSH 9.2p1 (Debian 12)"; empty if the server names none."""
+    is_cut_short: bool
+    """Whether the probe ended before everything was seen, and no finding says so."""
+    verdicts: list[VerdictView]
+    across: list[Finding]
+    """Findings across the fleet, which no grade counts."""
+    offers: dict[AlgorithmType, list[Offer]]
+    """Type to what is offered, in the server's order. Types that were not seen are left out."""
 
 
-def letter(graded: Graded) -> str:
-    """Return the grade; "A+?" where not everything was seen that can cost points."""
-    return f"{graded.grade}?" if graded.grade_is_partial else graded.grade
+def host_view(record: HostRecord, remedies: Mapping[str, Remedy], describe: Describe) -> HostView:
+    """Return the view of a host. `remedies` maps profile ids to what helps; `describe` is of the catalogue."""
+    verdicts = record.verdicts
+    first = verdicts[0] if verdicts else None
+    return HostView(
+        record=record,
+        software=software(record.identification),
+        is_cut_short=first is not None and status_matters(record_stats(record)),
+        verdicts=[
+            _verdict_view(each, None if each is first else first, remedies.get(each.profile)) for each in verdicts
+        ],
+        across=record.fleet_findings,
+        offers=offers_of(record, [] if first is None else first.findings, describe),
+    )
 
 
-def alike(findings: Iterable[Finding]) -> list[list[Finding]]:
+def _verdict_view(verdict: Verdict, first: Verdict | None, remedy: Remedy | None) -> VerdictView:
+    waived = [[finding] for finding in verdict.findings if finding.waived is not None]
+    found = [finding for finding in verdict.findings if finding.waived is None]
+    shared = 0
+    if first is not None:
+        known = {(each.id, each.algorithm) for each in first.findings if each.counts}
+        deviations = [each for each in found if each.deviation]
+        found = [each for each in deviations if (each.id, each.algorithm) not in known]
+        shared = len(deviations) - len(found)
+    stronger = sum(each.id.endswith(".stronger") and each.severity == "note" for each in verdict.findings)
+    is_new = first is None or verdict.not_observed != first.not_observed
+    return VerdictView(
+        verdict=verdict,
+        groups=[*sorted(_alike(found), key=lambda group: group[0].severity == "note"), *waived],
+        shared=shared,
+        unlisted=stronger if verdict.compliant else 0,
+        not_observed=verdict.not_observed if is_new else [],
+        remedy=None if remedy is None else _remedy_view(remedy, verdict),
+    )
+
+
+def _alike(findings: Iterable[Finding]) -> list[FindingGroup]:
     """Return groups of findings that say the same of several algorithms, in the order of their first ones."""
-    groups: dict[object, list[Finding]] = {}
+    groups: dict[object, FindingGroup] = {}
     for finding in findings:
         groups.setdefault(says_the_same(finding), []).append(finding)
     return list(groups.values())
 
 
-def says_the_same(finding: Finding) -> tuple[str, ...]:
-    """Return a key that is equal for findings that say the same of several algorithms."""
-    return finding.severity, finding.category, finding.message
-
-
-def place_of(record: HostRecord) -> str:
-    """Return "address:port", as summaries name hosts, or "name:port" if no address was found."""
-    return endpoint(record.address or record.host, record.port)
-
-
-def alias_of(host: Place) -> str | None:
-    """Return the further name of a host, as it stands in the record, or None."""
-    target = host.target
-    if target == host.host or target.lower().removesuffix(".") in ("", host.host, endpoint(host.host, host.port)):
+def _remedy_view(remedy: Remedy, verdict: Verdict) -> RemedyView | None:
+    if not (remedy.changes or remedy.lines or remedy.short_commands or remedy.advice or remedy.left_briefly):
         return None
-    return None if _OF_ADDRESSES.fullmatch(target) else target
-
-
-def name_beside(record: HostRecord) -> str | None:
-    """Return the name to show beside the address that answered: its further name, or its host name."""
-    name = record.host if record.address is not None and record.address != record.host else None
-    return alias_of(record) or name
-
-
-def with_alias(place: str, alias: str | None) -> str:
-    """Return a place with its further name in brackets."""
-    return place if alias is None else f"{place} ({alias})"
+    is_better = (remedy.grade, remedy.score) != (verdict.grade, verdict.score)
+    # The first comment says where the lines go, as `remedy.file` does. The findings say what a line is about.
+    about = {f"# {change.comment}" for change in remedy.changes if not change.caution}
+    about.update(line for line in remedy.lines[:1] if line.startswith("# "))
+    lines = (line for line in remedy.lines if line not in about)
+    return RemedyView(
+        goal="grade" if is_better else "compliance" if remedy.compliant else "closer",
+        remedy=remedy,
+        config=list(dict.fromkeys(lines)),
+    )

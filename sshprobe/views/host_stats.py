@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sshprobe.model.observation import Observation, Status
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Category, Finding, Grade, Verdict
-from sshprobe.views.host import says_the_same, software
+from sshprobe.views.host_names import software
 
 
 class Subject(NamedTuple):
@@ -110,13 +110,13 @@ def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
     )
 
 
-_OF_ALGORITHMS = frozenset({"dated", "forbidden", "missing", "stronger", "unlisted", "weak"})
-"""Reasons, as in "kex.weak", that are counted by algorithm."""
+OF_ALGORITHMS = frozenset({"dated", "forbidden", "missing", "stronger", "unlisted", "weak"})
+"""Reasons, as in "kex.weak", for findings that an algorithm is offered or not. They are counted by algorithm."""
 
 
 def subject_of(finding: Finding) -> Subject:
     """Return the subject of a finding. Findings of several reasons about one algorithm have one subject."""
-    if finding.algorithm and finding.id.partition(".")[2] in _OF_ALGORITHMS:
+    if finding.algorithm and finding.id.partition(".")[2] in OF_ALGORITHMS:
         return Subject("", finding.algorithm)
     return Subject(finding.id)
 
@@ -140,6 +140,11 @@ def _worst(verdict: Verdict) -> WorstFinding | None:
     first = found[0]
     same = [each for each in found if says_the_same(each) == says_the_same(first)]
     return WorstFinding(first.id, first.category, tuple(each.algorithm for each in same), first.message)
+
+
+def says_the_same(finding: Finding) -> tuple[str, ...]:
+    """Return a key that is equal for findings that say the same of several algorithms."""
+    return finding.severity, finding.category, finding.message
 
 
 def worst_first(stats: HostStats) -> tuple[object, ...]:

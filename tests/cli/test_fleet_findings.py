@@ -13,13 +13,13 @@ from sshprobe.cli.output import ScanOutput
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.scan.results import HostBatch, ResultEncoder
 from sshprobe.scan.verdict_cache import VerdictCache
 from tests.cli.test_cli_commands import sshprobe
 from tests.cli.test_cli_report import KEYS
 from tests.grading.observations import host_key
+from tests.render.blocks import block_of
 from tests.sample_records import captured
 
 PROFILES = [load_profile("sshprobe-2026"), load_profile("pci-dss")]
@@ -109,7 +109,7 @@ def test_they_are_shown_beside_the_letter(scanned: Path) -> None:
     assert text.count("Across the fleet, beside the grade:") == 2
     assert "shared host keys; " in text
     record = msgspec.json.decode((scanned / "scan.jsonl").read_bytes().splitlines()[0], type=HostRecord)
-    assert "Across the fleet" not in host_block(record, Terminal())
+    assert "Across the fleet" not in block_of(record, Terminal())
     audit = sshprobe("report", "scan.jsonl", "--format", "ssh-audit", cwd=scanned)
     assert b"the same key on other machines" in audit.stdout
 

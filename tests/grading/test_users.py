@@ -14,10 +14,10 @@ from sshprobe.probe.probe_options import DEFAULT_AUTH_USERS
 from sshprobe.profiles import load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.profile_from_host import golden_profile
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.scan.verdict_cache import VerdictCache
 from tests.grading.observations import modern
+from tests.render.blocks import block_of
 
 MODERN = load_profile("mozilla-modern")
 NOTHING = UserAuthentication(methods=None, none_accepted=None)
@@ -134,10 +134,10 @@ def test_two_machines_that_differ_for_one_user_differ() -> None:
 def test_the_block_of_a_host_says_for_whom() -> None:
     def block(observed: Observation) -> str:
         record = HostRecord(**msgspec.structs.asdict(observed), verdicts=[grade(observed, MODERN)])
-        return host_block(record, Terminal(120, False, False))
+        return block_of(record, Terminal(120, False, False))
 
-    assert "Login methods seen for the users root and nobody." in block(seen(root=["publickey"], nobody=["publickey"]))
-    assert "Login methods seen for the user root alone." in block(seen(root=["publickey"], nobody=None))
+    assert "Login methods seen for root and nobody." in block(seen(root=["publickey"], nobody=["publickey"]))
+    assert "Login methods seen for root alone." in block(seen(root=["publickey"], nobody=None))
 
 
 def test_the_users_of_the_command_are_those_of_the_library() -> None:

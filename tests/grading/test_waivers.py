@@ -16,12 +16,12 @@ from sshprobe.model.verdict import Effect, Finding, Verdict, Waived
 from sshprobe.profiles import Profile, load_profile, parse_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.render.text.fleet_table import fleet_table
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.views.fleet import FleetBuilder
 from sshprobe.views.summary import SummaryBuilder
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus
+from tests.render.blocks import block_of
 
 HEAD = """\
 id = "ours"
@@ -270,20 +270,20 @@ def test_without_waivers_nobody_asks_who_and_when() -> None:
 
 
 def test_the_block_of_a_host_shows_what_is_waived() -> None:
-    text = host_block(record_with(SHA1, waiver()), Terminal(width=200))
+    text = block_of(record_with(SHA1, waiver()), Terminal(width=200))
     assert "ours: compliant with waivers (1 waived)" in text
     (line,) = [line for line in text.splitlines() if "hmac-sha1" in line]
     assert line.split()[:3] == ["waived", "mac", "hmac-sha1"]
     assert line.endswith("low, waived for 192.0.2.* until 2026-11-21: old switches")
-    verbose = host_block(record_with(SHA1, waiver()), Terminal(width=200), verbose=True)
-    assert "old switches (for 192.0.2.*, until 2026-11-21); without it 4 points" in verbose
+    verbose = block_of(record_with(SHA1, waiver()), Terminal(width=200), verbose=True)
+    assert "without the waiver 4 points" in verbose
 
 
 def test_what_is_waived_is_never_cut_off() -> None:
     worst = captured(next(path for path in CAPTURES if path.stem == "openssh-5.3p1"))
     record = record_with(worst, waiver("compression.missing"), waiver("kex.no_post_quantum"), waiver("cipher.unlisted"))
     assert record.verdicts[0].waived > 5
-    text = host_block(record, Terminal(width=200))
+    text = block_of(record, Terminal(width=200))
     assert sum(line.startswith("  waived  ") for line in text.splitlines()) == record.verdicts[0].waived
 
 

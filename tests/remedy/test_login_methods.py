@@ -17,10 +17,10 @@ from sshprobe.remedy.configuration import sshd_config as configuration
 from sshprobe.remedy.profile_from_host import golden_profile
 from sshprobe.render.fix.ansible import playbook
 from sshprobe.render.fix.pasted import drop_in, sshd_config
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fixes import Plan
 from tests.grading.observations import identification, modern
+from tests.render.blocks import block_of
 
 LINE = "AuthenticationMethods publickey"
 CHAIN = "AuthenticationMethods publickey,keyboard-interactive"
@@ -43,7 +43,7 @@ def _plan(seen: Observation, profile: Profile) -> Plan:
 
 def _table(seen: Observation, profile: Profile) -> str:
     record = HostRecord(**msgspec.structs.asdict(seen), verdicts=[grade(seen, profile)])
-    return host_block(record, Terminal(width=400), remedies={profile.id: remedy(seen, profile)}, verbose=True)
+    return block_of(record, Terminal(width=400), remedies={profile.id: remedy(seen, profile)}, verbose=True)
 
 
 WRITTEN: dict[str, Callable[[Observation, Profile], str]] = {

@@ -17,10 +17,10 @@ from sshprobe.remedy import grade, remedy
 from sshprobe.remedy.platforms import DEBIAN, FREEBSD, FREEBSD_PORT, NETBSD, UNNAMED, platform_of
 from sshprobe.render.fix.ansible import NOTHING, playbook
 from sshprobe.render.fix.pasted import drop_in, sshd_config
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fixes import Plan
 from tests.grading.observations import host_key, identification, modern, modulus
+from tests.render.blocks import block_of
 
 MODERN = load_profile("mozilla-modern")
 UNIX = re.compile(r"/etc/|ssh-keygen|systemctl|service |awk |sshd_config")
@@ -92,7 +92,7 @@ def printed(seen: Observation) -> str:
 def table(seen: Observation) -> str:
     """What a scan prints of it."""
     record = HostRecord(**msgspec.structs.asdict(seen), verdicts=[grade(seen, MODERN)])
-    return host_block(record, Terminal(width=400), remedies={MODERN.id: remedy(seen, MODERN)}, verbose=True)
+    return block_of(record, Terminal(width=400), remedies={MODERN.id: remedy(seen, MODERN)}, verbose=True)
 
 
 @pytest.mark.parametrize(("said", "platform"), KNOWN.items())

@@ -17,13 +17,13 @@ from sshprobe.model.verdict import Effect, Grade, Waived
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.render.text.fleet_table import fleet_table
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import finding_details
 from sshprobe.render.text.phrases import finding_label
 from sshprobe.render.text.terminal import Terminal, printable
 from sshprobe.views.fleet import SHOWN, SHOWN_VERBOSE, FleetBuilder
 from sshprobe.views.host_stats import subject_of
 from sshprobe.views.summary import SummaryBuilder
+from tests.render.blocks import block_of
 from tests.sample_records import CLEAN, WANTING, captured, debian12, failed, finding, judged
 
 
@@ -55,21 +55,20 @@ def a_remedy(
 
 def test_one_host() -> None:
     remedy = a_remedy(["MACs -hmac-sha1,hmac-sha1-etm@openssh.com", "AuthenticationMethods publickey"])
-    assert host_block(debian12(), Terminal(), remedies={"mozilla-modern": remedy}) == (
+    assert block_of(debian12(), Terminal(), remedies={"mozilla-modern": remedy}) == (
         """\
 web1.example.org:22  OpenSSH 9.2p1 (Debian 12)              C   61   mozilla-modern: not compliant
 
-  high      mac   hmac-sha1                      SHA-1; offered in both directions
-  medium    kex   diffie-hellman-group14-sha256  2048-bit group; the profile asks for 3072
-  medium    auth  password                       the profile wants publickey alone
-  note      kex   sntrup761x25519-sha512         not in the profile, stronger than it asks
+  high    mac   hmac-sha1                      SHA-1; offered in both directions
+  medium  kex   diffie-hellman-group14-sha256  2048-bit group; the profile asks for 3072
+  medium  auth  password                       the profile wants publickey alone
+  note    kex   sntrup761x25519-sha512         not in the profile, stronger than it asks
 
-  To reach A (93), in /etc/ssh/sshd_config:
+  To reach A (93), put first in /etc/ssh/sshd_config:
     MACs -hmac-sha1,hmac-sha1-etm@openssh.com
     AuthenticationMethods publickey
 
-  192.0.2.1, 3 connections, 0.4 s. ssh-ed25519 SHA256:bQZ8+ZIFwIO1a2lYHa3b1FMAcYdBzPT5S88UzEmMcdo
-  verified, 2 more with -v
+  192.0.2.1, 3 connections, 0.4 s. -v shows more.
 """
     )
 
@@ -78,16 +77,16 @@ def test_findings_that_say_the_same_share_a_line() -> None:
     names = ["aes128-cbc", "aes192-cbc", "aes256-cbc"]
     findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
-    assert "  medium    cipher  aes128-cbc, aes192-cbc, aes256-cbc  CBC\n" in host_block(record, Terminal())
+    assert "  medium  cipher  aes128-cbc, aes192-cbc, aes256-cbc  CBC\n" in block_of(record, Terminal())
     assert "  aes128-cbc, aes192-cbc, aes256-cbc\n" in render([record])
-    assert all(f"  {name}  CBC\n" in host_block(record, Terminal(), verbose=True) for name in names)
+    assert "CBC\n                    cipher.weak: " in block_of(record, Terminal(), verbose=True)
 
 
 def test_what_has_no_room_is_counted() -> None:
     names = ["rijndael-cbc@lysator.liu.se", "aes128-cbc", "3des-cbc", "blowfish-cbc"]
     findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
-    assert "  rijndael-cbc@lysator.liu.se +3  CBC\n" in host_block(record, Terminal())
+    assert "  rijndael-cbc@lysator.liu.se +3  CBC\n" in block_of(record, Terminal())
     assert "  rijndael-cbc@lysator.liu.se, aes128-cbc +2\n" in render([record])
 
 
@@ -95,23 +94,23 @@ def test_the_password_is_named_before_what_means_the_same() -> None:
     names = ["keyboard-interactive", "password"]
     findings = [finding("authentication.unlisted", "medium", name, "not wanted") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
-    assert "  auth  password, keyboard-interactive  not wanted\n" in host_block(record, Terminal())
+    assert "  auth  password, keyboard-interactive  not wanted\n" in block_of(record, Terminal())
     assert "  password, keyboard-interactive\n" in render([record])
 
 
 def test_a_finding_about_the_group_exchange_is_named() -> None:
     small = finding("group_exchange.modulus", "low", None, "2048-bit modulus")
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=[small]))
-    assert "  low       group  group exchange  2048-bit modulus\n" in host_block(record, Terminal())
+    assert "  low  group  group exchange  2048-bit modulus\n" in block_of(record, Terminal())
 
 
 def test_what_a_remedy_reaches_and_leaves() -> None:
     def words(help_: Remedy, *, verbose: bool = False) -> str:
-        return host_block(debian12(), Terminal(), remedies={"mozilla-modern": help_}, verbose=verbose)
+        return block_of(debian12(), Terminal(), remedies={"mozilla-modern": help_}, verbose=verbose)
 
     left = [f"thing {number}" for number in range(9)]
-    assert "To reach A (93), in /etc" in words(a_remedy(["MACs x"]))
-    assert "To match the profile, in /etc" in words(a_remedy(["MACs x"], grade="C", score=61))
+    assert "To reach A (93), put first in /etc" in words(a_remedy(["MACs x"]))
+    assert "To match the profile, put first in /etc" in words(a_remedy(["MACs x"], grade="C", score=61))
     assert "To come closer to the profile, run:" in words(a_remedy([], ["run"], "C", 61, False))
     assert "This leaves:\n    thing 0\n" in words(a_remedy(["MACs x"], left_briefly=left))
     assert "To change by hand:\n    thing 0\n" in words(a_remedy(left_briefly=left))
@@ -127,11 +126,11 @@ def test_long_commands_are_left_to_fix_and_keys_come_before_lines() -> None:
     )
     profile = load_profile("mozilla-modern")
     record = msgspec.structs.replace(small, verdicts=[grade(small, profile)])
-    text = host_block(record, Terminal(), remedies={profile.id: remedy(record, profile)})
+    text = block_of(record, Terminal(), remedies={profile.id: remedy(record, profile)})
     assert "  And moduli of 3072 bits and more: --fix prints the command\n" in text
     assert "awk" not in text
     made, line = text.index(" ssh-keygen -q -t ed25519 "), text.index("    HostKey /etc/ssh/ssh_host_ed25519_256_key\n")
-    assert text.index("To reach ") < made < text.index("  Then, in /etc/ssh/sshd_config:\n") < line
+    assert text.index("To reach ") < made < text.index("  Then, put first in /etc/ssh/sshd_config:\n") < line
 
 
 def test_of_several_profiles_the_one_that_is_reached_is_named() -> None:
@@ -142,27 +141,27 @@ def test_of_several_profiles_the_one_that_is_reached_is_named() -> None:
         (a_remedy(["x"]), "To reach A (93) under"),
         (a_remedy(["x"], grade="C", score=61), "To match"),
     ):
-        text = host_block(both, Terminal(), remedies={"sshprobe-2026": help_})
-        assert f"{words} sshprobe-2026, in /etc" in text
+        text = block_of(both, Terminal(), remedies={"sshprobe-2026": help_})
+        assert f"{words} sshprobe-2026, put first in /etc" in text
 
 
 def test_lines_to_paste_are_never_wrapped() -> None:
     line = "KexAlgorithms " + ",".join(["sntrup761x25519-sha512@openssh.com"] * 9)
-    assert f"    {line}\n" in host_block(
-        debian12(), Terminal(60), remedies={"mozilla-modern": a_remedy([line], [line])}
-    )
+    assert f"    {line}\n" in block_of(debian12(), Terminal(60), remedies={"mozilla-modern": a_remedy([line], [line])})
 
 
 def test_everything_with_v() -> None:
     other = msgspec.structs.replace(WANTING, profile="alibaba-ecs")
-    block = host_block(judged(debian12(), WANTING, other), Terminal(), verbose=True)
+    block = block_of(judged(debian12(), WANTING, other), Terminal(), verbose=True)
+    for heading in ("Key exchange methods", "Host key algorithms", "Ciphers", "MACs", "Compression"):
+        assert f"\n  {heading}\n" in block
     for name in NAME_LISTS:
-        assert f"  {name}\n" in block
+        assert f"{name}\n" not in block, "people read no names of record fields"
         for algorithm in getattr(debian12(), name):
-            assert algorithm in block
+            assert f"  {algorithm}  " in block
     for key in debian12().host_keys or ():
         assert key.fingerprint in block
-    for text in ("mac.weak", "RFC 9142", "capped at 61", "alibaba-ecs", "1024/1024/8192", "root"):
+    for text in ("mac.weak", "RFC 9142", "capped at 61", "alibaba-ecs", "asked for 1024 to 8192 bits", "root"):
         assert text in block
     assert all(len(line) <= 100 for line in block.splitlines())
 
@@ -177,45 +176,45 @@ def test_everything_with_v() -> None:
 def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> None:
     record = judged(debian12(), msgspec.structs.replace(WANTING, raw_score=raw, cap=61))
     assert f"mozilla-modern 1: score 61. 100 less the points {words}" in " ".join(
-        host_block(record, Terminal(), verbose=True).split()
+        block_of(record, Terminal(), verbose=True).split()
     )
 
 
 def test_what_a_finding_costs_is_said_where_another_has_the_points() -> None:
     without = msgspec.structs.replace(WANTING.findings[0], effect=Effect())
     said = [
-        " ".join(" ".join(finding_details(each, Terminal(), across=across)).split())
+        " ".join(" ".join(finding_details([each], "", Terminal(), across=across)).split())
         for each, across in ((WANTING.findings[0], False), (without, False), (without, True))
     ]
     assert ["no points of its own" in text for text in said] == [False, True, False]
-    assert "effect none" in said[2]
+    assert "costs nothing" in said[2]
 
 
 def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
     sha1, group14, _, stronger = WANTING.findings
     md5 = [finding("mac.forbidden", "medium", name, "MUST NOT in the profile") for name in ("hmac-md5", "hmac-md5-96")]
     cis = msgspec.structs.replace(WANTING, profile="cis-debian-12", findings=[*md5, sha1, stronger])
-    block = host_block(judged(debian12(), WANTING, cis), Terminal())
+    block = block_of(judged(debian12(), WANTING, cis), Terminal())
     assert (
         """
   cis-debian-12
-  medium    mac  hmac-md5, hmac-md5-96  MUST NOT in the profile
-  1 finding above is a deviation here too
+  medium  mac  hmac-md5, hmac-md5-96  MUST NOT in the profile
+  1 deviation is among the findings above
 """
         in block
     )
     # Nothing new: it is said that the reasons stand above.
     same = msgspec.structs.replace(cis, findings=[sha1, group14])
-    block = host_block(judged(debian12(), WANTING, same), Terminal())
-    assert "\n  cis-debian-12\n  2 of the findings above are deviations here too\n" in block
-    # Above is only what is shown there: a long list is cut off.
+    block = block_of(judged(debian12(), WANTING, same), Terminal())
+    assert "\n  cis-debian-12\n  2 deviations are among the findings above\n" in block
+    # A long list is cut off, and -v has it.
     many = [finding("mac.unlisted", "low", f"m{n}", f"no {n}") for n in range(20)]
-    both = [msgspec.structs.replace(each, findings=many) for each in (WANTING, cis)]
-    block = host_block(judged(debian12(), *both), Terminal())
-    assert all(f" m{n} " in block for n in range(20))
+    record = judged(debian12(), *(msgspec.structs.replace(each, findings=many) for each in (WANTING, cis)))
+    assert "  10 more with -v\n" in block_of(record, Terminal())
+    assert all(f" m{n} " in block_of(record, Terminal(), verbose=True) for n in range(20))
     # One that complies and has nothing to say needs no more than its line at the top.
     fine = msgspec.structs.replace(CLEAN, profile="cis-debian-12")
-    assert host_block(judged(debian12(), WANTING, fine), Terminal()).count("cis-debian-12") == 1
+    assert block_of(judged(debian12(), WANTING, fine), Terminal()).count("cis-debian-12") == 1
 
 
 def test_a_further_profile_says_what_was_not_observed_and_what_it_waives() -> None:
@@ -224,9 +223,9 @@ def test_a_further_profile_says_what_was_not_observed_and_what_it_waives() -> No
     other = msgspec.structs.replace(
         CLEAN, profile="alibaba-ecs", compliant=None, not_observed=["size of the RSA host key"], findings=[accepted]
     )
-    block = host_block(judged(debian12(), WANTING, other), Terminal())
-    assert "  alibaba-ecs\n  waived    mac  hmac-md5  MD5; low, waived for * until 2027-01-31: old switches\n" in block
-    assert "\n  not observed: size of the RSA host key\n" in block
+    block = block_of(judged(debian12(), WANTING, other), Terminal())
+    assert "  alibaba-ecs\n  waived  mac  hmac-md5  MD5; low, waived for * until 2027-01-31: old switches\n" in block
+    assert "\n  Not seen: size of the RSA host key\n" in block
 
 
 @pytest.mark.parametrize("verbose", [False, True])
@@ -234,28 +233,28 @@ def test_what_passes_though_it_is_not_listed_is_counted(verbose: bool) -> None:
     notes = [finding("kex.stronger", "note", f"kex{n}", "not in the profile") for n in range(6)]
     passed = msgspec.structs.replace(CLEAN, findings=notes)
     words = "  compliant; 6 algorithms are not listed but no weaker: --strict counts them\n"
-    assert words in host_block(judged(debian12(), passed), Terminal(), verbose=verbose)
-    further = host_block(judged(debian12(), WANTING, msgspec.structs.replace(passed, profile="dev-sec")), Terminal())
+    assert words in block_of(judged(debian12(), passed), Terminal(), verbose=verbose)
+    further = block_of(judged(debian12(), WANTING, msgspec.structs.replace(passed, profile="dev-sec")), Terminal())
     assert f"\n  dev-sec\n{words}" in further
     one = msgspec.structs.replace(CLEAN, findings=notes[:1])
-    assert "1 algorithm is not listed but no weaker: --strict counts it" in host_block(
+    assert "1 algorithm is not listed but no weaker: --strict counts it" in block_of(
         judged(debian12(), one), Terminal()
     )
     wanting = msgspec.structs.replace(passed, compliant=False)
     for verdict in (wanting, CLEAN):
-        assert "--strict" not in host_block(judged(debian12(), verdict), Terminal(), verbose=verbose)
+        assert "--strict" not in block_of(judged(debian12(), verdict), Terminal(), verbose=verbose)
 
 
 def test_a_host_without_an_answer() -> None:
-    assert host_block(failed("refused", "connection refused"), Terminal()) == (
+    assert block_of(failed("refused", "connection refused"), Terminal()) == (
         "192.0.2.200:22  connection refused\n\n  1 connection, 5.0 s.\n"
     )
 
 
 def test_an_answer_that_is_too_long_for_a_line_has_lines_of_its_own() -> None:
-    text = host_block(failed("timeout", "no connection within 5 s"), Terminal())
+    text = block_of(failed("timeout", "no connection within 5 s"), Terminal())
     assert text.startswith("192.0.2.200:22  timeout: no connection within 5 s\n")
-    long = host_block(failed("protocol_error", "word " * 30), Terminal())
+    long = block_of(failed("protocol_error", "word " * 30), Terminal())
     assert long.startswith("192.0.2.200:22  protocol error\n  word word")
     assert all(len(line) <= Terminal().width for line in long.splitlines())
 
@@ -272,7 +271,7 @@ def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
         waiver = Waived(reason="a museum", until="2027-01-01", hosts="*", effect=found.effect, deviation=True)
         verdict = msgspec.structs.replace(verdict, findings=[msgspec.structs.replace(found, waived=waiver)])
     help_ = {} if waived else {verdict.profile: remedy(record, load_profile("sshprobe-2026"))}
-    block = host_block(judged(record, verdict), Terminal(), remedies=help_)
+    block = block_of(judged(record, verdict), Terminal(), remedies=help_)
     table = render([judged(record, verdict)])
     assert block.count("SSH-1") == (2 if waived else 1)
     assert ("    protocol.ssh1: upgrade: OpenSSH before 2.0 has no SSH-2\n" in block) != waived
@@ -280,7 +279,7 @@ def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
     assert ("192.0.2.200 (SSH-1 only)" in table) == waived
     assert ("speaks SSH-1 only" in table) != waived
     assert "1 target: 1 SSH-1 only." in table
-    assert host_block(record, Terminal()).startswith("192.0.2.200:22  OpenSSH 1.2.27  the server speaks SSH-1 only\n")
+    assert block_of(record, Terminal()).startswith("192.0.2.200:22  OpenSSH 1.2.27  the server speaks SSH-1 only\n")
 
 
 def test_random_comments_are_no_software() -> None:
@@ -291,29 +290,29 @@ def test_random_comments_are_no_software() -> None:
         assert record.identification is not None
         said = msgspec.structs.replace(record.identification, comments=comments, raw=f"SSH-2.0-tinyssh {comments}")
         record = judged(msgspec.structs.replace(record, identification=said), CLEAN)
-        blocks |= {host_block(record, Terminal()), render([record])}
-        assert said.raw in host_block(record, Terminal(), verbose=True)  # what was seen stays there to be read
+        blocks |= {block_of(record, Terminal()), render([record])}
+        assert said.raw in block_of(record, Terminal(), verbose=True)  # what was seen stays there to be read
     assert len(blocks) == 2
     assert not any("(" in line for block in blocks for line in block.splitlines() if "tinyssh" in line)
 
 
 def test_a_partial_host_says_so() -> None:
     record = msgspec.structs.replace(debian12(), status="partial", error="the host key exchange timed out")
-    assert "partial: the host key exchange timed out. Not everything was seen." in host_block(record, Terminal())
+    assert "partial: the host key exchange timed out. Not everything was seen." in block_of(record, Terminal())
 
 
 @pytest.mark.parametrize("compliant", [False, None])
 @pytest.mark.parametrize("verbose", [False, True])
 def test_what_was_not_observed_is_said_once(compliant: bool | None, verbose: bool) -> None:
     verdict = msgspec.structs.replace(WANTING, compliant=compliant, not_observed=["authentication methods"])
-    block = host_block(judged(debian12(), verdict), Terminal(), verbose=verbose)
-    assert block.count("not observed: authentication methods") == 1
+    block = block_of(judged(debian12(), verdict), Terminal(), verbose=verbose)
+    assert block.count("Not seen: authentication methods") == 1
 
 
 def test_colour_adds_nothing_but_colour() -> None:
     import re
 
-    plain, coloured = (host_block(debian12(), Terminal(colour=colour)) for colour in (False, True))
+    plain, coloured = (block_of(debian12(), Terminal(colour=colour)) for colour in (False, True))
     assert "\x1b" not in plain
     assert re.sub(r"\x1b\[\d+m", "", coloured) == plain != coloured
 
@@ -552,7 +551,7 @@ def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[s
     help_ = a_remedy(advice, advice, left=advice, long_commands=advice)
     remedies = {verdict.profile: help_ for verdict in record.verdicts}
     terminal = Terminal(width)
-    text = host_block(record, terminal, remedies=remedies) + host_block(record, terminal, verbose=True)
+    text = block_of(record, terminal, remedies=remedies) + block_of(record, terminal, verbose=True)
     text += render([record, record], terminal=terminal) + render([record], verbose=True)
     unsafe = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
     assert not [c for c in text if c != "\n" and unicodedata.category(c) in unsafe]
@@ -562,7 +561,7 @@ def test_no_control_byte_reaches_the_terminal(record: HostRecord, advice: list[s
 @pytest.mark.parametrize("verbose", [False, True])
 def test_a_banner_cannot_forge_a_line(verbose: bool) -> None:
     record = msgspec.structs.replace(debian12(), authentication_banner="x\nA+ 100 all is well\r", error="\x1b]0;t\x07")
-    text = host_block(record, Terminal(), verbose=verbose)
+    text = block_of(record, Terminal(), verbose=verbose)
     assert "\nA+" not in text
     assert "\x1b" not in text
 
@@ -572,12 +571,12 @@ def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
     whole = debian12()
     verdicts = [msgspec.structs.replace(each, grade="A+", grade_is_partial=True) for each in whole.verdicts]
     partial = msgspec.structs.replace(whole, verdicts=verdicts)
-    assert "A+?" in host_block(partial, Terminal(), remedies={"mozilla-modern": a_remedy(grade_is_partial=True)})
-    assert "The ? says" in host_block(partial, Terminal())
-    assert "To reach A? (93)" in host_block(
+    assert "A+?" in block_of(partial, Terminal(), remedies={"mozilla-modern": a_remedy(grade_is_partial=True)})
+    assert "The ? means" in block_of(partial, Terminal())
+    assert "To reach A? (93)" in block_of(
         partial, Terminal(), remedies={"mozilla-modern": a_remedy(["MACs x"], grade_is_partial=True)}
     )
-    assert "?" not in host_block(whole, Terminal())
+    assert "?" not in block_of(whole, Terminal())
     for records, words in (([whole, partial], "1 host has a letter with ?"), ([whole, whole], None)):
         table = FleetBuilder()
         builder = SummaryBuilder()

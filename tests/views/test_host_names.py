@@ -7,14 +7,14 @@ from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.render.fix.comments import ungraded
 from sshprobe.render.formats.table import FORMAT
-from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.targets import Target
 from sshprobe.views.by_algorithm import AlgorithmBuilder
 from sshprobe.views.by_host import HostBuilder
 from sshprobe.views.by_key import KeyBuilder
 from sshprobe.views.fixes import Plan
-from sshprobe.views.host import alias_of, name_beside
+from sshprobe.views.host_names import alias_of, name_beside
+from tests.render.blocks import block_of
 from tests.render.test_text import render
 from tests.sample_records import CLEAN, WANTING, captured, failed, finding, judged
 
@@ -90,9 +90,9 @@ def test_eighty_columns_have_room_for_names() -> None:
 
 
 def test_the_block_of_a_host_has_its_name() -> None:
-    assert host_block(WEB, Terminal()).startswith("192.0.2.10:2222 (web1)  OpenSSH 9.2p1")
+    assert block_of(WEB, Terminal()).startswith("192.0.2.10:2222 (web1)  OpenSSH 9.2p1")
     silent = called("db\x1b[1m1", failed("refused", "connection refused"))
-    assert host_block(silent, Terminal()).startswith("192.0.2.200:22 (db\\x1b[1m1)  ")
+    assert block_of(silent, Terminal()).startswith("192.0.2.200:22 (db\\x1b[1m1)  ")
 
 
 def test_reports_of_a_fleet_have_names() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from typing import IO, NamedTuple
 
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Finding, Severity
+from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.by_algorithm import AlgorithmView
-from sshprobe.views.by_host import HostView
+from sshprobe.views.by_host import HostsView
 from sshprobe.views.by_key import KeyView
+from sshprobe.views.offers import Describe
 
-View = AlgorithmView | HostView | KeyView
+View = AlgorithmView | HostsView | KeyView
 """What `--by` chooses."""
 
 
@@ -25,22 +26,10 @@ class ViewFormat(NamedTuple):
     """Suffixes of the files of `-o` that are in this format, such as ".json"."""
 
 
-class AlgorithmNotes(NamedTuple):
-    """What there is to say of one algorithm by its name alone."""
-
-    severity: Severity | None = None
-    """Of its weakness. None: it has none."""
-    weakness: str = ""
-    facts: tuple[str, ...] = ()
-    marker: bool = False
-    """It is a marker in a list, and not an algorithm that could be agreed on."""
-
-
 class HostFacts(NamedTuple):
     """What a format of hosts can ask about them, whatever a profile says."""
 
-    describe: Callable[[str, str], AlgorithmNotes]
-    """Class ("kex", "host_key", "cipher", "mac") and name to notes."""
+    describe: Describe
     findings: Callable[[HostRecord], Iterable[Finding]]
     """A host to its findings."""
 

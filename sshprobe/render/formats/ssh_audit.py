@@ -22,17 +22,17 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
 from sshprobe.render.formats.format import HostFacts, HostFormat
 from sshprobe.render.text.terminal import printable
+from sshprobe.views.offers import is_group_exchange, offers_meant, signature_names
 
 List = Literal["kex", "key", "enc", "mac"]
 """The lists of algorithms by ssh-audit's names."""
 
 _CLASSES: dict[List, AlgorithmType] = {"kex": "kex", "key": "host_key", "enc": "cipher", "mac": "mac"}
+_LISTS = {type_: list_ for list_, type_ in _CLASSES.items()}
 _FIELDS = {list_: tuple(field for _, field in reversed(FIELDS[type_])) for list_, type_ in _CLASSES.items()}
 """ssh-audit has the direction server to client only. What is named in the other alone must not be lost."""
 _COMPRESSION = tuple(field for _, field in reversed(FIELDS["compression"]))
 
-_RSA = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
-"""The names under which one RSA key signs (RFC 8332)."""
 _CERTIFICATE = "-cert-v01@openssh.com"
 
 _STRICT = "all that it offers: update to a release with strict key exchange"
@@ -75,7 +75,7 @@ def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
     marks = _Marks()
     offered = {list_: _both(record, fields) for list_, fields in _FIELDS.items()}
     for finding in findings:
-        marks.take(finding, record, offered)
+        marks.take(finding, record)
     if record.kex_algorithms is not None:
         document["compression"] = _both(record, _COMPRESSION)
         for list_, names in offered.items():
@@ -95,7 +95,7 @@ def _not_seen(record: HostRecord) -> Iterator[str]:
         return
     if record.host_keys is None:
         yield "host keys were not asked for"
-    groups = [name for name in record.kex_algorithms if _is_group_exchange(name)]
+    groups = [name for name in record.kex_algorithms if is_group_exchange(name)]
     if groups and not any(each.modulus_bits for each in record.group_exchange or ()):
         yield f"the size of the groups of {', '.join(groups)} was not seen"
     if record.several_servers:
@@ -114,16 +114,14 @@ class _Marks:
         self._worst: dict[tuple[List, str], int] = {}
         self.recommendations: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
 
-    def take(self, finding: Finding, record: HostRecord, offered: dict[List, list[str]]) -> None:
+    def take(self, finding: Finding, record: HostRecord) -> None:
         """Attach a finding to its entries. Findings on single names come from `describe`."""
         if finding.id.endswith(".weak"):
             return
         text = escape_unprintable(f"{finding.message} ({finding.severity})")
+        places = [(_LISTS[type_], name) for type_, name in offers_meant(finding, record) if type_ in _LISTS]
         if finding.id == "kex.terrapin":
-            places = list(_open_to_terrapin(record))
             self.terrapin.update(places)
-        else:
-            places = [(list_, name) for list_ in offered for name in offered[list_] if _is_about(finding, list_, name)]
         if not places or finding.id == "kex.terrapin":
             self.additional.append(f"{escape_unprintable(finding.algorithm)}: {text}" if finding.algorithm else text)
         for list_, name in places:
@@ -179,39 +177,6 @@ def _dels(actions: dict[str, dict[str, list[dict[str, str]]]], list_: List) -> l
     return actions.get("del", {}).get(list_, [])
 
 
-def _is_about(finding: Finding, list_: List, name: str) -> bool:
-    if finding.category == "host_key":
-        return list_ == "key" and name in _names_of(finding.algorithm or "")
-    if finding.category == "group_exchange":
-        return list_ == "kex" and _is_group_exchange(name)
-    return finding.algorithm is not None and _CLASSES[list_] == finding.category and name == finding.algorithm
-
-
-def _is_group_exchange(name: str) -> bool:
-    return "group-exchange" in name or name.startswith("gss-gex-")
-
-
-def _open_to_terrapin(record: HostRecord) -> Iterator[tuple[List, str]]:
-    """Yield the algorithms that Terrapin needs, as its authors describe, for each direction."""
-    found: dict[tuple[List, str], None] = {}
-    for ciphers, macs in zip(_FIELDS["enc"], _FIELDS["mac"], strict=True):
-        cbc = [name for name in getattr(record, ciphers) or () if name.endswith("-cbc")]
-        etm = [name for name in getattr(record, macs) or () if name.endswith("-etm@openssh.com")]
-        found |= {("enc", name): None for name in getattr(record, ciphers) or () if name.startswith("chacha20-poly")}
-        if cbc and etm:
-            found |= {("enc", name): None for name in cbc} | {("mac", name): None for name in etm}
-    yield from found
-
-
-def _names_of(key_type: str) -> tuple[str, ...]:
-    """Return the names of the algorithms by which a key of a type signs."""
-    if key_type == "ssh-rsa":
-        return _RSA
-    if key_type == f"ssh-rsa{_CERTIFICATE}":
-        return tuple(name + _CERTIFICATE for name in _RSA)
-    return (key_type,)
-
-
 def _level(severity: Severity) -> Literal["fail", "warn", "info"]:
     """Return ssh-audit's level: importers make High of "fail" and Medium of "warn", and know no other."""
     if severity in ("critical", "high"):
@@ -234,7 +199,8 @@ def _entry(list_: List, name: str, record: HostRecord, facts: HostFacts, marks: 
         marks.terrapin.discard((list_, name))
     for severity, text in marks.notes.get((list_, name), ()):
         texts.setdefault(_level(severity), []).append(text)
-    said = [*about.facts, *_direction(list_, name, record)]
+    said = ["a marker, not an algorithm"] if about.marker else []
+    said += [*about.facts, *_direction(list_, name, record)]
     if said:
         texts.setdefault("info", []).extend(said)
     entry: dict[str, Any] = {"algorithm": name, "notes": texts}
@@ -259,7 +225,7 @@ def _of_key(name: str, keys: Iterable[HostKey]) -> dict[str, Any]:
     """Return the size of an RSA key, and who signed a certificate."""
     found: dict[str, Any] = {}
     for key in sorted(keys, key=lambda key: key.bits or 0):
-        if name not in _names_of(key.type):
+        if name not in signature_names(key.type):
             continue
         if key.bits is not None and key.type.startswith("ssh-rsa"):
             found.setdefault("keysize", key.bits)

@@ -8,7 +8,7 @@ from sshprobe.render.text.group_table import few, group_table
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.by_algorithm import AlgorithmView
-from sshprobe.views.by_host import HostView
+from sshprobe.views.by_host import HostsView
 from sshprobe.views.by_key import KeyView
 
 
@@ -65,7 +65,7 @@ def _words(id: str, agree: bool | None) -> str:
     return f"{reason} (one machine or clones)" if reason == "shared" and agree else reason
 
 
-def _hosts(view: HostView, terminal: Terminal, verbose: bool) -> str:
+def _hosts(view: HostsView, terminal: Terminal, verbose: bool) -> str:
     """Return the table of findings above a note, and with `verbose` all."""
     hosts = view.report.hosts
     rows = [

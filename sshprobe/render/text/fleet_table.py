@@ -13,7 +13,7 @@ from sshprobe.render.text.phrases import compliance, count, finding_label, names
 from sshprobe.render.text.table_layout import cut, lay_out
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fleet import SHOWN_VERBOSE, FleetRow, FleetView
-from sshprobe.views.host import alias_of, letter
+from sshprobe.views.host_names import alias_of, letter
 from sshprobe.views.host_stats import HostStats, VerdictStats, status_matters
 
 _NOT_WORDS = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}

@@ -10,9 +10,9 @@ from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import stack
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.by_algorithm import AlgorithmView
-from sshprobe.views.by_host import HostView
+from sshprobe.views.by_host import HostsView
 from sshprobe.views.by_key import KeyView
-from sshprobe.views.host import with_alias
+from sshprobe.views.host_names import with_alias
 
 _SHOWN = 3
 
@@ -31,7 +31,7 @@ def few(hosts: Sequence[str], names: Mapping[str, str], *, verbose: bool) -> str
 def group_table(
     headers: Sequence[str],
     rows: Sequence[Sequence[str]],
-    view: AlgorithmView | HostView | KeyView,
+    view: AlgorithmView | HostsView | KeyView,
     terminal: Terminal,
     *,
     right: Sequence[int] = (),

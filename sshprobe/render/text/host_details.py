@@ -1,17 +1,47 @@
-"""Everything about one host, for `-v`: the ten name-lists, keys, groups, and each finding and verdict in full."""
+"""Everything about one host, for `-v`: what it offers, keys, groups, and each finding and verdict in full."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sshprobe.model import timestamps
-from sshprobe.model.name_lists import NAME_LISTS
+from sshprobe.model.name_lists import LANGUAGES, AlgorithmType
 from sshprobe.model.observation import Certificate, HostKey, UserAuthentication
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Finding, Verdict
+from sshprobe.model.verdict import Verdict
 from sshprobe.render.text.terminal import Terminal
+from sshprobe.views.host import FindingGroup
+from sshprobe.views.offers import Offer
+
+_HEADINGS: dict[AlgorithmType, str] = {
+    "kex": "Key exchange methods",
+    "host_key": "Host key algorithms",
+    "cipher": "Ciphers",
+    "mac": "MACs",
+    "compression": "Compression",
+}
 
 _FOREVER = 2**64 - 1
+
+
+def offer_lines(offers: Mapping[AlgorithmType, Sequence[Offer]], terminal: Terminal) -> list[str]:
+    """Return all that a host offers, in its own order: how strong each algorithm is, its name, and why it is weak."""
+    found = [offer for each in offers.values() for offer in each]
+    wide = max((len(offer.strength) for offer in found), default=0)
+    lines = []
+    for category, heading in _HEADINGS.items():
+        lines += ["", f"  {terminal.paint(heading, 'bold')}"]
+        if category not in offers:
+            lines.append("    not seen")
+        name = min(max((len(offer.name) for offer in offers.get(category, ())), default=0), terminal.width // 2)
+        indent = " " * (8 + wide + name)
+        for offer in offers.get(category, ()):
+            lead = f"    {offer.strength:<{wide}}  {offer.name:<{name}}  "
+            words = [*offer.reasons, *([f"{offer.direction} only"] if offer.direction else [])]
+            words += [] if offer.reasons else offer.facts
+            first, *rest = terminal.wrap("; ".join(words), indent=indent, first=lead)
+            lines += [f"    {terminal.strength(offer.strength)}{first[4 + len(offer.strength) :]}", *rest]
+    return lines
 
 
 def saw_nothing(record: HostRecord) -> bool:
@@ -19,71 +49,72 @@ def saw_nothing(record: HostRecord) -> bool:
     return record.identification is None and not record.lines_before_identification and not record.warnings
 
 
-def observation_details(record: HostRecord, terminal: Terminal) -> list[str]:
-    """Return the lines that hold all facts of a printable record."""
+def fact_lines(record: HostRecord, terminal: Terminal) -> list[str]:
+    """Return the lines that hold all other facts of a printable record."""
     lines: list[str] = []
 
-    def add(label: str, items: Sequence[str] | None) -> None:
-        lines.append(f"  {label}")
-        lines.extend(terminal.wrap_list(items, indent="    ") if items is not None else ["    not observed"])
+    def add(heading: str, items: Sequence[str] | None) -> None:
+        lines.extend(["", f"  {terminal.paint(heading, 'bold')}"])
+        for item in ["not seen"] if items is None else items or ["none"]:
+            lines.extend(terminal.wrap(item, indent="      ", first="    "))
 
-    facts = [f"status {record.status}", f"stage {record.stage}", f"depth {record.depth}", f"at {record.started_at}"]
-    add("host", [*facts, f"address {record.address or 'none'}", f"target {record.target}"])
-    if saw_nothing(record):
-        return lines
-    if record.lines_before_identification:
-        lines += ["  lines before the identification", *(f"    {x}" for x in record.lines_before_identification)]
-    add("identification", None if record.identification is None else [record.identification.raw])
-    for name in NAME_LISTS:
-        add(name, getattr(record, name))
-    lines.append("  host_keys")
-    lines += ["    not observed"] if record.host_keys is None else [] if record.host_keys else ["    (empty)"]
-    for key in record.host_keys or ():
-        lines += _host_key(key, terminal)
-    groups = record.group_exchange
-    add(
-        "group_exchange",
-        None
-        if groups is None
-        else [
-            f"{each.algorithm} {each.min}/{each.n}/{each.max} bits asked: "
-            + ("refused" if each.refused else f"{each.modulus_bits or 'no'} bits")
-            for each in groups
-        ],
-    )
-    first = UserAuthentication(methods=record.authentication_methods, none_accepted=record.authentication_none_accepted)
-    for name, answer in (record.authentication_by_user or {record.authentication_user or "": first}).items():
-        add(f"authentication_methods{f' of {name}' if name else ''}", answer.methods)
-        if answer.none_accepted:
-            lines.append("    ACCEPTED WITHOUT ANY CREDENTIAL: the method none")
-    if record.authentication_banner:
-        add("authentication_banner", [record.authentication_banner])
-    add("extensions", None if record.extensions is None else [f"{k}={v}" for k, v in record.extensions.items()])
-    answers = (
-        ("hassh_server", record.hassh_server),
-        ("strict_kex", record.strict_kex),
-        ("post_quantum_kex", record.post_quantum_kex),
-        ("first_kex_packet_follows", record.first_kex_packet_follows),
-    )
-    add("also", [f"{name} {_answer(value)}" for name, value in answers])
-    for warning in record.warnings:
-        lines += terminal.wrap(f"warning: {warning}", indent="    ", first="  ")
+    if not saw_nothing(record):
+        keys = record.host_keys
+        add("Host keys", None if keys is None else [text for key in keys for text in _host_key(key)])
+        groups = record.group_exchange
+        add(
+            "Groups of group exchange",
+            None
+            if groups is None
+            else [
+                f"{each.algorithm}: asked for {each.min} to {each.max} bits, best {each.n}: "
+                + ("refused" if each.refused else f"{each.modulus_bits or 'no'} bits")
+                for each in groups
+            ],
+        )
+        first = UserAuthentication(
+            methods=record.authentication_methods, none_accepted=record.authentication_none_accepted
+        )
+        for name, answer in (record.authentication_by_user or {record.authentication_user or "": first}).items():
+            add(f"Login methods{f' of {name}' if name else ''}", answer.methods)
+            if answer.none_accepted:
+                lines.append("    ACCEPTED WITHOUT ANY CREDENTIAL: the method none")
+        if record.authentication_banner:
+            add("Banner before the login", [record.authentication_banner])
+        extensions = record.extensions
+        add("Extensions", None if extensions is None else [f"{k} = {v}" for k, v in extensions.items()])
+        languages = [each for field in LANGUAGES for each in getattr(record, field) or ()]
+        if languages:
+            add("Languages", languages)
+        if record.lines_before_identification:
+            add("Lines before the identification", record.lines_before_identification)
+        add("Identification", None if record.identification is None else [record.identification.raw])
+    answers = {
+        "Strict key exchange": record.strict_kex,
+        "Post-quantum key exchange": record.post_quantum_kex,
+        "A guessed key exchange follows": record.first_kex_packet_follows,
+        "HASSH": record.hassh_server,
+    }
+    facts = [f"{name}: {_answer(value)}" for name, value in answers.items() if value is not None]
+    probed = f"{record.started_at}, depth {record.depth}, last stage {record.stage}, status {record.status}"
+    add("Also", [*facts, f"Probed: {probed}", f"Target: {record.target}, address {record.address or 'none'}"])
+    if record.warnings:
+        add("Warnings", record.warnings)
     return lines
 
 
-def _answer(value: str | bool | None) -> str:
-    return "not observed" if value is None else value if isinstance(value, str) else "yes" if value else "no"
+def _answer(value: str | bool) -> str:
+    return value if isinstance(value, str) else "yes" if value else "no"
 
 
-def _host_key(key: HostKey, terminal: Terminal) -> list[str]:
+def _host_key(key: HostKey) -> list[str]:
     bits = f"{key.bits} bits" if key.bits is not None else "size unknown"
     proof = {True: "verified", False: "WRONG SIGNATURE", None: "not checked"}[key.signature_verified]
     text = f"{key.type} {bits} {key.fingerprint} {proof}, signed with {key.signature_algorithm} in {key.kex_algorithm}"
-    lines = terminal.wrap(text, indent="      ", first="    ")
-    return lines + (_certificate(key.certificate, terminal) if key.certificate is not None else [])
+    return [text] if key.certificate is None else [text, _certificate(key.certificate)]
 
 
-def _certificate(certificate: Certificate, terminal: Terminal) -> list[str]:
+def _certificate(certificate: Certificate) -> str:
     proof = {True: "verified", False: "WRONG", None: "not checked"}[certificate.ca_signature_verified]
     text = (
         f"{certificate.kind} certificate {certificate.key_id}, serial {certificate.serial}, for "
@@ -91,7 +122,7 @@ def _certificate(certificate: Certificate, terminal: Terminal) -> list[str]:
         f"{_moment(certificate.valid_before)}, by {certificate.ca_type} {certificate.ca_bits or ''} "
         f"{certificate.ca_fingerprint}, CA signature ({certificate.signature_algorithm}) {proof}"
     )
-    return terminal.wrap(" ".join(text.split()), indent="        ", first="      ")
+    return " ".join(text.split())
 
 
 def _moment(timestamp: int) -> str:
@@ -102,39 +133,36 @@ def _moment(timestamp: int) -> str:
     return timestamps.format_minutes(timestamp)
 
 
-def finding_details(finding: Finding, terminal: Terminal, *, across: bool = False) -> list[str]:
-    """Return the lines under a finding: expected, observed, effect, remedy, references.
+def finding_details(
+    group: FindingGroup, indent: str, terminal: Terminal, *, fix: bool = True, across: bool = False
+) -> list[str]:
+    """Return the lines under findings: what they cost, what was expected, what to change (`fix`), and sources.
 
     `across`: it is one of `fleet_findings`, which never cost anything.
     """
-    effect = [f"{finding.effect.points} points"] if finding.effect.points else []
-    effect += [f"caps the score at {finding.effect.cap}"] if finding.effect.cap is not None else []
-    if finding.counts and not finding.effect.points and not across:
-        effect.append("no points of its own: they are counted with another of this weakness")
-    waived = finding.waived
-    waiver = "" if waived is None else f"{waived.reason} (for {waived.hosts}, until {waived.until})"
-    if waived is not None and waived.effect.points:
-        waiver += f"; without it {waived.effect.points} points"
-    rows = (
-        ("id", finding.id + ("" if finding.deviation else " (does not affect compliance)")),
-        ("waived", waiver),
-        ("expected", finding.expected),
-        ("observed", finding.observed),
-        ("effect", " and ".join(effect) or "none"),
-        ("remedy", finding.remediation or ""),
-        ("see", ", ".join(finding.references)),
-    )
-    return [
-        line
-        for label, text in rows
-        if text
-        for line in terminal.wrap(text, indent=" " * 24, first=f"            {label:<10}  ")
-    ]
+    finding = group[0]
+    points = sum(each.effect.points for each in group)
+    caps = [each.effect.cap for each in group if each.effect.cap is not None]
+    effect = [f"{points} points"] if points else []
+    effect += [f"caps the score at {min(caps)}"] if caps else []
+    if finding.counts and not points and not across:
+        effect.append("no points of its own: another finding of this weakness has them")
+    if finding.waived is not None and finding.waived.effect.points:
+        effect.append(f"without the waiver {finding.waived.effect.points} points")
+    texts = [f"{finding.id}: {', '.join(effect) or 'costs nothing'}"]
+    if not finding.deviation:
+        texts[0] += "; does not affect compliance"
+    if not finding.expected.startswith("one of "):  # a whole list of the profile says less than the message
+        texts.append(f"expected {finding.expected}")
+    observed = ", ".join(dict.fromkeys(each.observed for each in group if each.observed != each.algorithm))
+    texts += [f"observed {observed}"] if observed else []
+    texts += [f"fix: {finding.remediation}"] if fix and finding.remediation else []
+    texts += [f"see {', '.join(finding.references)}"] if finding.references else []
+    return [line for text in texts for line in terminal.wrap(text, indent=f"{indent}    ", first=f"{indent}  ")]
 
 
-def verdict_details(verdict: Verdict, terminal: Terminal) -> list[str]:
+def score_lines(verdict: Verdict, terminal: Terminal) -> list[str]:
     """Return the lines that explain a score: points, cap with its reasons, each category."""
-    lines = [""]
     reasons = ", ".join(verdict.cap_reasons)
     if verdict.cap is None:
         cap = "nothing caps it"
@@ -144,10 +172,8 @@ def verdict_details(verdict: Verdict, terminal: Terminal) -> list[str]:
         cap = f"the cap of {verdict.cap} ({reasons}) does not lower it"
     text = f"{verdict.profile} {verdict.profile_version}: score {verdict.score}. "
     text += f"100 less the points of all findings is {verdict.raw_score}; {cap}"
-    lines += terminal.wrap(text, indent="    ", first="  ")
+    lines = ["", *terminal.wrap(text, indent="    ", first="  ")]
     categories = [f"{name} {each.score}" for name, each in verdict.categories.items()]
-    if categories:
-        lines += terminal.wrap_list(categories, indent="    ", first="  by category: ")
-    if verdict.not_observed:
-        lines += terminal.wrap_list(verdict.not_observed, indent="    ", first="  not observed: ")
-    return lines
+    return lines + (
+        terminal.wrap(f"by category: {', '.join(categories)}", indent="    ", first="  ") if categories else []
+    )

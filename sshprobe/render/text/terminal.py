@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import GRADES, Grade, Severity
+from sshprobe.views.offers import Strength
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 
@@ -23,6 +23,13 @@ _SEVERITY_COLOURS: dict[Severity, str] = {
     "medium": "yellow",
     "low": "cyan",
     "note": "dim",
+}
+
+
+_STRENGTH_COLOURS: dict[Strength, str] = {
+    "good": "green",
+    "marker": "dim",
+    **dict(_SEVERITY_COLOURS.items()),
 }
 
 
@@ -47,6 +54,10 @@ class Terminal(msgspec.Struct, frozen=True):
         """Return `text` in the colour of a severity."""
         return self.paint(text, _SEVERITY_COLOURS[severity])
 
+    def strength(self, text: Strength) -> str:
+        """Return how an algorithm stands in its colour."""
+        return self.paint(text, _STRENGTH_COLOURS[text])
+
     def wrap(self, text: str, *, indent: str, first: str | None = None) -> list[str]:
         """Return `text` as lines that fit the width, the first led by `first` and the others by `indent`."""
         lead = indent if first is None else first
@@ -55,18 +66,22 @@ class Terminal(msgspec.Struct, frozen=True):
             text, room, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         ) or [lead.rstrip()]
 
-    def wrap_list(self, items: Iterable[str], *, indent: str, first: str | None = None) -> list[str]:
-        """Return `items`, separated by commas, as lines that fit the width."""
-        return self.wrap(", ".join(items) or "(empty)", indent=indent, first=first)
+
+Struct = TypeVar("Struct", bound=msgspec.Struct)
+
+_UNSAFE = re.compile(rb"\\[bfnrtu]|[^ -~]")
+"""What JSON of text that is safe to print never has."""
 
 
-def printable(record: HostRecord) -> HostRecord:
-    """Return `record` with no character in it that could act on a terminal.
+def printable(struct: Struct) -> Struct:
+    """Return a record or a view with no character in it that could act on a terminal.
 
-    Records of our own scans are escaped when they are made and come back equal. A records file can come from
-    anywhere, so a format for people calls this once for the whole record, and no field is forgotten.
+    Records of our own scans are escaped when they are made and come back as they are. A records file can come from
+    anywhere, so a format for people calls this once for the whole, and no field is forgotten.
     """
-    return msgspec.convert(_printable(msgspec.to_builtins(record)), HostRecord)
+    if _UNSAFE.search(msgspec.json.encode(struct)) is None:
+        return struct
+    return msgspec.convert(_printable(msgspec.to_builtins(struct)), type(struct))
 
 
 def _printable(value: Any) -> Any:

@@ -1,0 +1,95 @@
+"""How people see a host named: its address, names, software and grade."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Protocol
+
+from sshprobe.model.observation import Identification, endpoint
+from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Grade
+
+
+class Place(Protocol):
+    """A host: an observation, a record, a row."""
+
+    @property
+    def target(self) -> str:
+        """What the user named."""
+
+    @property
+    def host(self) -> str:
+        """A name or an address."""
+
+    @property
+    def port(self) -> int:
+        """A port."""
+
+
+class Graded(Protocol):
+    """A verdict, its stats, or a remedy."""
+
+    @property
+    def grade(self) -> Grade:
+        """The letter."""
+
+    @property
+    def grade_is_partial(self) -> bool:
+        """Whether not everything was seen that can cost points."""
+
+
+_DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
+"""Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
+
+_OF_ADDRESSES = re.compile(
+    r"(?=[^.]*\.)[\d.*-]+(/\d+)?(:\d+)?|(?=[^:]*:[^:]*:)\[?[0-9A-Fa-f:.]+(%[^]]*)?]?(/\d+)?(:\d+)?"
+)
+"""Addresses, networks and ranges, which are not names of a host."""
+
+
+@lru_cache(maxsize=256)  # many hosts have the same
+def software(identification: Identification | None) -> str:
+    """Return the software that a server names: "OpenSSH 9.2p1 (Debian 12)". Empty if it names none.
+
+    Comments that a server makes anew for each connection are not a part of it.
+    """
+    if identification is None:
+        return ""
+    name = identification.software
+    if identification.version and name.endswith(identification.version):
+        name = name.removesuffix(identification.version).rstrip("_-") + " " + identification.version
+    comments = identification.lasting_comments
+    if not comments:
+        return name
+    debian = _DEBIAN.match(comments)
+    return f"{name} ({f'Debian {debian[1]}' if debian else comments})"
+
+
+def letter(graded: Graded) -> str:
+    """Return the grade; "A+?" where not everything was seen that can cost points."""
+    return f"{graded.grade}?" if graded.grade_is_partial else graded.grade
+
+
+def place_of(record: HostRecord) -> str:
+    """Return "address:port", as summaries name hosts, or "name:port" if no address was found."""
+    return endpoint(record.address or record.host, record.port)
+
+
+def alias_of(host: Place) -> str | None:
+    """Return the further name of a host, as it stands in the record, or None."""
+    target = host.target
+    if target == host.host or target.lower().removesuffix(".") in ("", host.host, endpoint(host.host, host.port)):
+        return None
+    return None if _OF_ADDRESSES.fullmatch(target) else target
+
+
+def name_beside(record: HostRecord) -> str | None:
+    """Return the name to show beside the address that answered: its further name, or its host name."""
+    name = record.host if record.address is not None and record.address != record.host else None
+    return alias_of(record) or name
+
+
+def with_alias(place: str, alias: str | None) -> str:
+    """Return a place with its further name in brackets."""
+    return place if alias is None else f"{place} ({alias})"

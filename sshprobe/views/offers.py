@@ -1,0 +1,137 @@
+"""What a host offers, by type: how strong each algorithm is, and why the weak ones are weak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from sshprobe.model.name_lists import FIELDS, AlgorithmType
+from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import SEVERITIES, Finding, Severity
+from sshprobe.views.host_stats import OF_ALGORITHMS
+
+Strength = Severity | Literal["good", "marker"]
+"""How an algorithm stands: the severity of the worst that is known of it; good; or not an algorithm but a marker such
+as "kex-strict-s-v00@openssh.com"."""
+
+
+class AlgorithmNotes(NamedTuple):
+    """What the catalogue says of one algorithm, under no profile."""
+
+    severity: Severity | None = None
+    """Of its weakness. None: it has none."""
+    weakness: str = ""
+    facts: tuple[str, ...] = ()
+    marker: bool = False
+    """It is a marker in a list, and not an algorithm that could be agreed on."""
+
+
+Describe = Callable[[AlgorithmType, str], AlgorithmNotes]
+"""Type and name of an algorithm to its notes."""
+
+
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """One algorithm that a host offers."""
+
+    name: str
+    strength: Strength
+    reasons: list[str]
+    """Messages of the findings about it, worst first; without one, its weakness."""
+    facts: list[str]
+    """What else is known: "in OpenSSH since 7.4"."""
+    direction: str
+    """"client to server" or "server to client" where it is offered in that direction alone."""
+
+
+def offers_of(record: Observation, findings: Iterable[Finding], describe: Describe) -> dict[AlgorithmType, list[Offer]]:
+    """Return what a host offers, in the server's order. `findings`: those of the verdict that it is shown with."""
+    found: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        for place in offers_meant(finding, record):
+            found.setdefault(place, []).append(finding)
+    return {
+        category: [
+            _offer(name, describe(category, name), found.get((category, name), []), direction)
+            for name, direction in names.items()
+        ]
+        for category, names in _names(record)
+    }
+
+
+def _names(record: Observation) -> Iterator[tuple[AlgorithmType, dict[str, str]]]:
+    """Yield each type that was seen, and its names with the direction of those that are in one alone."""
+    for category, fields in FIELDS.items():
+        lists = [(direction, getattr(record, field)) for direction, field in fields]
+        if any(names is not None for _, names in lists):
+            found: dict[str, str] = {}
+            for direction, names in lists:
+                for name in names or ():
+                    found[name] = direction if found.get(name, direction) == direction else ""
+            yield category, found
+
+
+def _offer(name: str, notes: AlgorithmNotes, findings: list[Finding], direction: str) -> Offer:
+    severities: list[Severity] = [each.severity for each in findings if each.severity != "note"]
+    if notes.severity is not None:
+        severities.append(notes.severity)
+    strength: Strength = "marker" if notes.marker else "good"
+    reasons = list(dict.fromkeys(each.message for each in findings))
+    return Offer(
+        name=name,
+        strength=min(severities, key=SEVERITIES.index, default=strength),
+        reasons=reasons or [notes.weakness] * bool(notes.weakness),
+        facts=list(notes.facts),
+        direction=direction,
+    )
+
+
+def offers_meant(finding: Finding, record: Observation) -> Iterator[tuple[AlgorithmType, str]]:
+    """Yield type and name of the offers that a finding is about: a short RSA key is about each name it signs under."""
+    if finding.id == "kex.terrapin":
+        yield from _open_to_terrapin(record)
+        return
+    for category, names in _names(record):
+        for name in names:
+            if _is_about(finding, category, name):
+                yield category, name
+
+
+def _is_about(finding: Finding, category: AlgorithmType, name: str) -> bool:
+    if finding.category == "host_key" and finding.id.partition(".")[2] not in OF_ALGORITHMS:
+        return category == "host_key" and name in signature_names(finding.algorithm or "")
+    if finding.category == "group_exchange":
+        return category == "kex" and is_group_exchange(name)
+    return category == finding.category and name == finding.algorithm
+
+
+def is_group_exchange(name: str) -> bool:
+    """Return whether a key exchange method is one of RFC 4419, also as RFC 4462 or RFC 8732 names it."""
+    return "group-exchange" in name or name.startswith("gss-gex-")
+
+
+_RSA = ("ssh-rsa", "rsa-sha2-256", "rsa-sha2-512")
+"""The names under which one RSA key signs (RFC 8332)."""
+_CERTIFICATE = "-cert-v01@openssh.com"
+
+
+def signature_names(key_type: str) -> tuple[str, ...]:
+    """Return the names of the algorithms by which a key of a type signs."""
+    if key_type == "ssh-rsa":
+        return _RSA
+    if key_type == f"ssh-rsa{_CERTIFICATE}":
+        return tuple(name + _CERTIFICATE for name in _RSA)
+    return (key_type,)
+
+
+def _open_to_terrapin(record: Observation) -> Iterator[tuple[AlgorithmType, str]]:
+    """Yield the algorithms that Terrapin needs, as its authors describe, for each direction."""
+    found: dict[tuple[AlgorithmType, str], None] = {}
+    for (_, ciphers), (_, macs) in zip(FIELDS["cipher"], FIELDS["mac"], strict=True):
+        cbc = [name for name in getattr(record, ciphers) or () if name.endswith("-cbc")]
+        etm = [name for name in getattr(record, macs) or () if name.endswith("-etm@openssh.com")]
+        found |= {("cipher", name): None for name in getattr(record, ciphers) or () if name.startswith("chacha20-poly")}
+        if cbc and etm:
+            found |= {("cipher", name): None for name in cbc} | {("mac", name): None for name in etm}
+    yield from found
