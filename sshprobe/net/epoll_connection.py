@@ -34,6 +34,13 @@ READ = 16_384
 STEPS = 64
 """Events of one connection that the order of a round distinguishes."""
 
+FIRST_STEPS = 2
+"""Events of a connection after which what is sent asks for the answer's segments to be acknowledged at once.
+
+sshd answers two requests in two segments, and Nagle's algorithm (RFC 896) keeps the second until the first is
+acknowledged. We have nothing to send with the acknowledgement, so Linux delays it by 40 ms: tcp(7), TCP_QUICKACK.
+"""
+
 _step = attrgetter("step")
 
 _CONNECTING = frozenset({0, errno.EINPROGRESS})
@@ -305,6 +312,8 @@ class EpollConnection:
             if not self._last:
                 if self._socket.send(data) != len(data):
                     raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+                if self.step % STEPS > FIRST_STEPS:
+                    self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
                 return
             if data:
                 self._socket.send(data, MORE_COMES)

@@ -146,6 +146,32 @@ async def test_data_and_end_that_come_together_are_both_seen(network: EpollNetwo
     assert connection.heard == ["connected", "hello", ""]
 
 
+class Talker(Recorder):
+    """Answers each piece at once, and notes whether the kernel acknowledges what comes next without delay."""
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        if data:
+            sock = self.connection._socket
+            self.heard.append(str(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)))
+            self.connection.send(b"?")
+
+
+async def test_answers_in_two_segments_are_acknowledged_at_once(network: EpollNetwork) -> None:
+    with listening() as server:
+        connection = Talker(network, server.getsockname()[1])
+        connection.dial(5)
+        peer, _ = server.accept()
+        with peer:
+            peer.setblocking(False)
+            loop = asyncio.get_running_loop()
+            for _ in range(8):
+                await loop.sock_sendall(peer, b"!")
+                assert await loop.sock_recv(peer, 1) == b"?"
+        await connection.over.wait()
+    assert [word for word in connection.heard if word.isdigit()][3:] == ["1"] * 5
+
+
 async def test_a_bug_costs_one_connection(network: EpollNetwork) -> None:
     with listening() as server:
         port = server.getsockname()[1]
