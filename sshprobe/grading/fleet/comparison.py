@@ -31,7 +31,7 @@ MODULI_FACTORED = {
 
 
 FEW_MODULI = 3
-"""A scan of so few RSA keys does without gmpy2, whose import would take longer."""
+"""A scan of so few RSA keys tries the p-1 method only as far as without gmpy2: one host is answered at once."""
 
 
 FEW_FACTORED = 500
@@ -118,10 +118,11 @@ def factored_moduli(moduli: Sequence[bytes], test: Test) -> set[bytes]:
 def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set[bytes] | None:
     """Return the digests of RSA keys whose modulus is factored; None where so many are not tested."""
     moduli = {key.modulus for key in keys if key.modulus}
-    fast = bool(moduli) and (thorough or len(moduli) > FEW_MODULI) and has_gmp()
+    fast = bool(moduli) and has_gmp()
     if len(moduli) > MODULI_FACTORED[thorough, fast]:
         return None
-    found = search(sorted(moduli), partial(is_factored, fast=fast, few=len(moduli) <= FEW_FACTORED))
+    far = len(moduli) <= FEW_FACTORED and (thorough or len(moduli) > FEW_MODULI)
+    found = search(sorted(moduli), partial(is_factored, fast=fast, few=far))
     return {key.digest for key in keys if key.modulus in found}
 
 
