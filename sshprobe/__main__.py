@@ -6,15 +6,12 @@ import gc
 import signal
 import sys
 
-OBJECTS_BETWEEN_COLLECTIONS = 10_000
-"""New objects between two collections of garbage. Python's default of 700 means 80 collections in a start."""
+OBJECTS_BETWEEN_COLLECTIONS = 100_000
+"""New objects between two collections of garbage. A start makes 60,000; Python's default is 700."""
 
 
 def run() -> int:
-    """Run the command line and return the exit code.
-
-    The garbage collector skips imported objects, which saves a fifth of the cost of a scan of one host.
-    """
+    """Run the command line and return the exit code. The garbage collector never looks at imported objects."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         from sshprobe.cli import main

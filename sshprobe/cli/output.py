@@ -163,7 +163,6 @@ def open_output(
     from sshprobe.cli.text_sink import TextSink
     from sshprobe.grading import FleetIndex
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.store.files import appending_lines, replacing
 
     if name is not None:
         format_ = format_ or format_of(name)
@@ -198,6 +197,8 @@ def open_output(
         screen: list[Sink] = []
         stream: IO[bytes] = sys.stdout.buffer
         if name is not None:
+            from sshprobe.store.files import appending_lines, replacing
+
             lines = format_ == "jsonl" and resumable
             opened = appending_lines(name, keep, keeping=note) if lines else replacing(name, keeping=note)
             stream = stack.enter_context(opened)

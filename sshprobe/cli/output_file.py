@@ -50,9 +50,9 @@ def format_of(name: str) -> str:
 
 def lock_output(name: str | None) -> None:
     """Keep other processes from writing a file until this command ends. Raises `InputError` if one does."""
-    from sshprobe.store.files import writing
-
     if name is not None:
+        from sshprobe.store.files import writing
+
         click.get_current_context().with_resource(writing(name, note))
 
 
@@ -61,10 +61,10 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
 
     `option`: the one that named it.
     """
-    from sshprobe.store.backups import backup_name, interrupted_backup_name
-
     if output is None:
         return
+    from sshprobe.store.backups import backup_name, interrupted_backup_name
+
     named = list(dict.fromkeys(inputs))
     try:
         written = [(output, Path(output).stat())]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import shlex
 import stat
@@ -91,7 +90,7 @@ def resumed_options(
     return (
         restored_targets(name, header, before, chosen),
         restored_settings(before, settings, context),
-        dataclasses.replace(grading, profile_names=profile_names, strict=grading.strict or bool(header.strict)),
+        grading._replace(profile_names=profile_names, strict=grading.strict or bool(header.strict)),
     )
 
 
@@ -124,8 +123,7 @@ def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chos
     if "-" in before.targets:
         raise InputError("had targets from standard input: give them again", source=name)
     values: dict[str, Any] = {field: tuple(_names(getattr(before, field))) for field in _TARGETS}
-    restored = dataclasses.replace(
-        chosen,
+    restored = chosen._replace(
         **values,
         inventory_format=before.inventory_format,
         exclude=_joined(before.exclude, chosen.exclude),
@@ -256,12 +254,8 @@ def note_foreign_hosts(done: Resumption, stream: TargetStream) -> int:
     return held
 
 
-def read_resumed(
-    name: str | None, profiles: Sequence[Profile], *, strict: bool, all_addresses: bool
-) -> Resumption | None:
+def read_resumed(name: str, profiles: Sequence[Profile], *, strict: bool, all_addresses: bool) -> Resumption:
     """Read the scan to resume. Raises `InputError` if the file holds none, or one that was graded by other rules."""
-    if name is None:
-        return None
     from sshprobe.store.resuming import Resumption
 
     done = Resumption(name, all_addresses=all_addresses)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from typing import TYPE_CHECKING
 
@@ -17,14 +16,6 @@ from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import SECONDS, WholeNumber
 from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.processes import affordable, fit_to_limits, new_run, usable_workers
-from sshprobe.cli.resume import (
-    check_resumed_file,
-    note_foreign_hosts,
-    note_other_version,
-    note_targets,
-    read_resumed,
-    resumed_options,
-)
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.tracing import TraceOptions, refuse_trace, trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError
@@ -77,8 +68,17 @@ def scan(
     verbose = written.verbose or traced.steps
     is_restored = resume is not None and not chosen.any_named
     if resume is not None:
+        from sshprobe.cli.resume import (
+            check_resumed_file,
+            note_foreign_hosts,
+            note_other_version,
+            note_targets,
+            read_resumed,
+            resumed_options,
+        )
+
         check_resumed_file(resume, written.output, written.format_)
-        written = dataclasses.replace(written, output=None)
+        written = written._replace(output=None)
         if chosen.count_only:
             raise click.UsageError("`--count` counts all targets, those in `--resume` too: omit one of them")
         lock_output(resume)
@@ -116,8 +116,9 @@ def scan(
     progress = sweep_progress(
         run.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
     )
-    done = read_resumed(resume, profiles, strict=settings.strict, all_addresses=settings.all_addresses)
-    if resume is not None and done is not None:
+    done = None
+    if resume is not None:
+        done = read_resumed(resume, profiles, strict=settings.strict, all_addresses=settings.all_addresses)
         if is_restored:
             note_targets(resume, chosen)
         note_other_version(done)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from sshprobe.cli.neutral_profile import describe
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.remedy import RemedyCache
-from sshprobe.render.text.fleet_table import fleet_table
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import saw_nothing
 from sshprobe.scan.sinks import Sink
@@ -85,6 +84,8 @@ class TextSink(Sink):
         """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""
         text = ""
         if self._hosts != 1 or not self._blocks or summary.interrupted:
+            from sshprobe.render.text.fleet_table import fleet_table
+
             text += "\n" if self._shown else ""
             text += fleet_table(
                 self._view.build(summary),

@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import click
 
@@ -16,14 +16,12 @@ from sshprobe.cli.options.values import Command, add_together
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import endpoint
-from sshprobe.store.backups import holds_sweep
 
 LOGGER = "sshprobe.trace"
 """The logger of `sshprobe.probe.trace`, which only a scan imports."""
 
 
-@dataclass(frozen=True, slots=True)
-class TraceOptions:
+class TraceOptions(NamedTuple):
     """The values of these options."""
 
     steps: bool
@@ -46,7 +44,7 @@ _OPTIONS = (
 
 def trace_options(command: Command) -> Command:
     """Add them all, and give `command` their values as `traced`, one `TraceOptions`."""
-    return add_together(command, _OPTIONS, name="traced", parameters=TraceOptions.__slots__, make=TraceOptions)
+    return add_together(command, _OPTIONS, name="traced", parameters=TraceOptions._fields, make=TraceOptions)
 
 
 class TextFormatter(logging.Formatter):
@@ -109,6 +107,8 @@ def refuse_trace(trace: str | None, records: str | None) -> None:
     """
     if trace is None:
         return
+    from sshprobe.store.backups import holds_sweep
+
     if records is not None and os.path.realpath(trace) == os.path.realpath(records):
         raise click.UsageError("`--trace` and the records need a file each")
     if holds_sweep(trace):

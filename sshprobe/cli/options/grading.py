@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,8 +17,7 @@ DEFAULT_PROFILE = "sshprobe-2026"
 """`sshprobe.profiles.DEFAULT_PROFILE`, which would take long to import for `--help`; a test holds them together."""
 
 
-@dataclass(frozen=True, slots=True)
-class GradingOptions:
+class GradingOptions(NamedTuple):
     """The values of these options."""
 
     profile_names: tuple[str, ...]
@@ -53,7 +51,7 @@ _OPTIONS = (
 
 def grading_options(command: Command) -> Command:
     """Add them all, and give `command` their values as `grading`, one `GradingOptions`."""
-    return add_together(command, _OPTIONS, name="grading", parameters=GradingOptions.__slots__, make=GradingOptions)
+    return add_together(command, _OPTIONS, name="grading", parameters=GradingOptions._fields, make=GradingOptions)
 
 
 def load_profiles(names: tuple[str, ...]) -> list[Profile]:

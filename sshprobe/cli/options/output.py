@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -33,8 +32,7 @@ def _no_dash(context: click.Context, parameter: click.Parameter, value: str | No
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class OutputOptions:
+class OutputOptions(NamedTuple):
     """The values of these options."""
 
     format_: str | None
@@ -85,7 +83,7 @@ _OPTIONS = (
 
 def output_options(command: Command) -> Command:
     """Add them all, and give `command` their values as `written`, one `OutputOptions`."""
-    return add_together(command, _OPTIONS, name="written", parameters=OutputOptions.__slots__, make=OutputOptions)
+    return add_together(command, _OPTIONS, name="written", parameters=OutputOptions._fields, make=OutputOptions)
 
 
 def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: bool) -> tuple[str | None, str | None]:

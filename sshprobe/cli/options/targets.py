@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -31,8 +30,7 @@ _STATUSES = (
 _GRADES = ("A+", "A", "B", "C", "D", "F")
 
 
-@dataclass(frozen=True, slots=True)
-class ChosenTargets:
+class ChosenTargets(NamedTuple):
     """The values of all these options."""
 
     targets: tuple[str, ...]
@@ -206,4 +204,4 @@ _OPTIONS = (
 
 def target_options(command: Command) -> Command:
     """Add them all, and give `command` their values as `chosen`, one `ChosenTargets`."""
-    return add_together(command, _OPTIONS, name="chosen", parameters=ChosenTargets.__slots__, make=ChosenTargets)
+    return add_together(command, _OPTIONS, name="chosen", parameters=ChosenTargets._fields, make=ChosenTargets)
