@@ -1,13 +1,32 @@
-"""Reads files that users name and that must fit into memory: profiles, saved options, lists of keys."""
+"""Reads files of users: errors that name the file, and files that have to fit into memory (profiles, lists of keys)."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from sshprobe.model.errors import InputError
 
 MEBIBYTE = 1 << 20
+
+
+@contextlib.contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Turn an `OSError` of the block into an `InputError` that names the source."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", source=source) from None
+
+
+def open_named(path: str | Path) -> IO[bytes]:
+    """Open a file to read bytes. Raises `InputError` if its name cannot be one, and `OSError`."""
+    try:
+        return Path(path).open("rb")
+    except ValueError:
+        raise InputError("is not a file name", source=str(path)) from None
 
 
 def read_small_file(path: str | Path, *, most: int, advice: str = "") -> bytes:
@@ -19,11 +38,7 @@ def read_small_file(path: str | Path, *, most: int, advice: str = "") -> bytes:
         InputError: the file is larger, or `path` is not a file name.
         OSError: it cannot be read.
     """
-    try:
-        stream = Path(path).open("rb")  # noqa: SIM115 - closed below
-    except ValueError:
-        raise InputError("is not a file name", source=str(path)) from None
-    with stream:
+    with open_named(path) as stream:
         return read_at_most(stream, most, source=str(path), advice=advice)
 
 

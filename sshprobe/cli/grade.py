@@ -80,7 +80,14 @@ def grade(
             answered.append(endpoint(record.host, record.port))
 
     saved = SavedSweeps(
-        read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded, silence=silence)
+        read_records(
+            records,
+            stdin=standard_input(),
+            first_pass=first_pass,
+            several=note_superseded,
+            silence=silence,
+            on_cut=note,
+        )
     )
     values.check()
     line.show("comparing keys")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SweepRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
+    from sshprobe.store.files import Kept
 
 BLOCKS_UP_TO = 8
 """With more hosts than this, only -v shows a block of each."""
@@ -139,7 +140,7 @@ def open_output(
     strict: bool,
     verbose: bool,
     blocks: bool,
-    keep: int = 0,
+    keep: Kept | None = None,
     fleet: FleetReport | None = None,
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     fix: str | None = None,
@@ -150,7 +151,7 @@ def open_output(
 
     What the file held before is kept beside it, and a note says so (`sshprobe.store.files`).
 
-    `keep`: bytes at the beginning of a file of lines that stay.
+    `keep`: the part of a file of lines that stays.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
     `fix`: standard output gets what fixes the hosts, in this format, in place of the report.
     `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
@@ -197,11 +198,15 @@ def open_output(
         screen: list[Sink] = []
         stream: IO[bytes] = sys.stdout.buffer
         if name is not None:
-            from sshprobe.store.files import appending_lines, replacing
+            from sshprobe.compression import codec_of_name, compressing
+            from sshprobe.store.files import Kept, appending_lines, replacing
 
             lines = format_ == "jsonl" and resumable
-            opened = appending_lines(name, keep, keeping=note) if lines else replacing(name, keeping=note)
-            stream = stack.enter_context(opened)
+            if lines:
+                stream = stack.enter_context(appending_lines(name, keep or Kept(), keeping=note))
+            else:
+                opened = stack.enter_context(replacing(name, keeping=note))
+                stream = stack.enter_context(compressing(opened, codec_of_name(name)))
         if format_ in ("jsonl", "json"):
             sink: Sink = JsonLinesSink(stream) if format_ == "jsonl" else JsonDocumentSink(stream)
             records.append(PausingSink(sink, pause) if name is None and sys.stdout.isatty() else sink)

@@ -27,12 +27,17 @@ FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "tabl
 
 
 def format_of(name: str) -> str:
-    """Return the format of a file whose name says it, or JSON lines for a name without a suffix and for a device.
+    """Return the format that the suffix of a file means; JSON lines without one, and for a device.
+
+    A suffix of compression (`sshprobe.compression`) is left out: x.json.gz is a document.
 
     Raises:
-        InputError: the suffix is that of no format.
+        InputError: the suffix is not one of a format.
     """
-    suffix = Path(name).suffix.lower()
+    from sshprobe.compression import codec_of_name
+
+    path = Path(name)
+    suffix = (path.with_suffix("") if codec_of_name(name) else path).suffix.lower()
     if suffix in FORMATS:
         return FORMATS[suffix]
     try:

@@ -12,7 +12,7 @@ import click
 from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.options.probing import auth_user_option
-from sshprobe.cli.output_file import lock_output, refuse_inputs
+from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
@@ -127,8 +127,8 @@ def check(files: tuple[str, ...], strict: bool) -> ExitCode:
         click.echo(escape_unprintable(f"{file}: ok ({profile.id}, {profile.version})"))
         notes = [f"`{name}` is not in the catalogue" for name in profile.unknown_names]
         notes += waiver_notes(profile, datetime.now(UTC).date())
-        for note in notes:
-            click.echo(escape_unprintable(f"{file}: note: {note}"))
+        for words in notes:
+            click.echo(escape_unprintable(f"{file}: note: {words}"))
         noted = noted or bool(notes)
     return ExitCode.USAGE if strict and noted else ExitCode.OK
 
@@ -172,7 +172,10 @@ def make(
         text = golden_profile(_saved_host(records, host), id_, exact=exact)
     elif host is None:
         raise click.UsageError("no host: name one, or saved records with `--from-records FILE`")
-    elif Path(host).suffix.lower() in (".json", ".jsonl", ".ndjson") and Path(host).is_file():
+    elif (
+        Path(host.removesuffix(".zst").removesuffix(".gz")).suffix.lower() in (".json", ".jsonl", ".ndjson")
+        and Path(host).is_file()
+    ):
         raise click.UsageError(f"`{host}` is a file here: name a host in it, as in `--from-records {host} HOST`")
     else:
         observation = _scanned_host(host, auth_user)
@@ -224,7 +227,7 @@ def _saved_host(file: str, host: str | None) -> Observation:
 
     found = [
         record
-        for record in read_records([file], stdin=standard_input())
+        for record in read_records([file], stdin=standard_input(), on_cut=note)
         if isinstance(record, HostRecord)
         and (host is None or host in (record.target, record.host, endpoint(record.host, record.port)))
     ]

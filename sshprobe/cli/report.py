@@ -105,7 +105,9 @@ def report(
         values.add(record)
         line.count("records read")
 
-    saved = SavedSweeps(read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded))
+    saved = SavedSweeps(
+        read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded, on_cut=note)
+    )
     values.check()
     line.show("comparing keys")
     fleet = facts.report(search=partial(search_in_processes, on_tested=line.keys))

@@ -98,12 +98,13 @@ def header_of(name: str) -> SweepRecord | None:
     """Return the header of a scan to resume; None where it was never written. Raises `InputError`."""
     import msgspec
 
+    from sshprobe.compression import plain
     from sshprobe.model.records import Record, SweepRecord
 
     try:
         if not stat.S_ISREG(Path(name).stat().st_mode) and not Path(name).is_dir():  # a FIFO would wait for a writer
             raise InputError("is not a regular file, so no scan can be resumed in it", source=name)
-        with Path(name).open("rb") as stream:
+        with plain(Path(name).open("rb")) as stream:
             line = stream.readline(2**24)
         record = msgspec.json.decode(line, type=Record) if line.endswith(b"\n") else None
     except OSError as error:

@@ -134,7 +134,7 @@ def scan(
         strict=settings.strict,
         verbose=verbose,
         blocks=stream.total <= BLOCKS_UP_TO,
-        keep=0 if done is None else done.size,
+        keep=None if done is None else done.kept,
         pause=progress.pause,
         fix=fixes,
         quiet=written.quiet,

@@ -1,4 +1,4 @@
-"""Backups of files that are replaced: how much a file holds, and the name under which it is kept."""
+"""Backups of files that are replaced: their names, and what a file holds."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import errno
 import os
 import re
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
+from sshprobe.compression import Decompressed, plain
 from sshprobe.store.paths import PART, hidden
 
 _HEADER = b'{"type":"sweep",'
@@ -17,18 +18,17 @@ _SUMMARY = b'{"type":"summary",'
 _INTERRUPTED = re.compile(rb'"interrupted"\s*:\s*true\b|\bInterrupted: the rest was not scanned')
 
 TAIL = 2**20
-"""Bytes at the end of a document or report in which it says whether its sweep was interrupted."""
-
+"""Bytes at the end of a document or report that show whether its scan was interrupted."""
 
 _DOCUMENT = b'{"sweep":'
 
 
 def holds_sweep(name: str) -> bool:
-    """Return whether a file begins as records do, as lines or as one document. False if it cannot be read."""
+    """Return whether a file begins like records, as lines or as one document. False if it cannot be read."""
     try:
         if not Path(name).is_file():
             return False
-        with Path(name).open("rb") as stream:
+        with plain(Path(name).open("rb")) as stream:
             return stream.read(len(_HEADER)).startswith((_HEADER, _DOCUMENT))
     except (OSError, ValueError):
         return False
@@ -40,25 +40,37 @@ class FileContents(NamedTuple):
     hosts: int | None
     """Number of host records. None: it is not a file of lines."""
     finished: bool
-    """Whether a scan in it came to its end. True too if it is not a scan: it may be somebody's work."""
+    """Whether its scan was finished. True also if it is not a scan: it may be somebody's work."""
 
 
 def contents_of(path: Path) -> FileContents | None:
     """Return what a file holds; None if it is empty or a scan without hosts. Raises `OSError`."""
-    with path.open("rb") as stream:
-        first = stream.readline(TAIL)
-        if not first:
-            return None
-        if not first.startswith(_HEADER):
-            end = stream.seek(0, 2)
-            stream.seek(max(0, end - TAIL))
-            return FileContents(None, _INTERRUPTED.search(stream.read(TAIL)) is None)
-        hosts, finished = 0, False
-        whole = first.endswith(b"\n")
-        while line := stream.readline(TAIL):  # the beginning of a line says what it is
-            hosts += whole and line.startswith(_HOST)
-            finished = finished or (whole and line.startswith(_SUMMARY) and _INTERRUPTED.search(line) is None)
-            whole = line.endswith(b"\n")
+    with plain(path.open("rb")) as stream:
+        try:
+            return _contents_of(stream)
+        except OSError:
+            if isinstance(stream, Decompressed):  # damaged
+                return FileContents(None, True)
+            raise
+
+
+def _contents_of(stream: IO[bytes]) -> FileContents | None:
+    first = stream.readline(TAIL)
+    if not first:
+        return None
+    if not first.startswith(_HEADER):
+        if not isinstance(stream, Decompressed):
+            stream.seek(max(0, stream.seek(0, 2) - TAIL))
+        tail = first
+        while data := stream.read(TAIL):
+            tail = (tail + data)[-TAIL:]
+        return FileContents(None, _INTERRUPTED.search(tail) is None)
+    hosts, finished = 0, False
+    whole = first.endswith(b"\n")
+    while line := stream.readline(TAIL):  # the beginning of a line shows its type
+        hosts += whole and line.startswith(_HOST)
+        finished = finished or (whole and line.startswith(_SUMMARY) and _INTERRUPTED.search(line) is None)
+        whole = line.endswith(b"\n")
     return FileContents(hosts, finished) if hosts else None
 
 
@@ -97,7 +109,7 @@ def back_up(path: Path, name: str) -> str | None:
     words, was = _phrase(contents)
     try:
         _link_as(path, kept)
-    except (IsADirectoryError, NotADirectoryError) as error:  # a scheduled scan continues
+    except (IsADirectoryError, NotADirectoryError) as error:  # a scheduled scan must not end here
         return f"{name} is replaced, and {words} could not be kept as {kept}: {error.strerror}"
     with contextlib.suppress(OSError):
         kept.chmod(0o600)

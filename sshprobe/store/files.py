@@ -13,8 +13,9 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
+from sshprobe.compression import Codec, codec_of_name, compressing
 from sshprobe.interrupts import delaying_interrupts
 from sshprobe.store.backups import back_up
 from sshprobe.store.locks import locked
@@ -59,25 +60,38 @@ def replacing(name: str, *, keeping: Say | None = None, private: bool = True) ->
         new.appear()
 
 
-@contextlib.contextmanager
-def appending_lines(name: str, keep: int = 0, *, keeping: Say | None = None) -> Iterator[IO[bytes]]:
-    """Open a file to append lines as results come, after its first `keep` bytes; the rest is cut off.
+class Kept(NamedTuple):
+    """The part of a file of lines to which other lines are appended."""
 
-    If `keep` is 0, the new file replaces the old one at the first flush, so that it never begins with half a line.
-    `keeping`: keep the old content as `name~`, and call this with a message.
+    size: int = 0
+    """Bytes of the file; 0: it is replaced."""
+    ending: bytes = b""
+    """Bytes that end a compressed frame there."""
+    codec: Codec | None = None
+    """How the file is compressed."""
+
+
+@contextlib.contextmanager
+def appending_lines(name: str, kept: Kept = Kept(), *, keeping: Say | None = None) -> Iterator[IO[bytes]]:  # noqa: B008
+    """Open a file to append lines as results come, after the part that is kept; the rest is cut off.
+
+    A new file is compressed if its suffix says so. It replaces the old one at the first flush, so that it never begins
+    with half a line. `keeping`: keep the old content as `name~`, and call this with a message.
 
     Raises:
         InputError: the file cannot be written, or another process writes it.
     """
-    if keep:
-        with writing(name, keeping), _cut_off(name, keep) as stream:
-            yield stream
+    if kept.size:
+        with writing(name, keeping), _cut_off(name, kept) as stream:
+            with compressing(stream, kept.codec) as lines:
+                yield lines
             with errors_named(name):
                 _sync(stream)
         return
     with _new_file(name, keeping, private=True) as new:
         new.appear_with_flush()
-        yield new.stream
+        with compressing(new.stream, codec_of_name(name)) as lines:
+            yield lines
         new.stream.flush()
         if not new.direct:
             with errors_named(name):
@@ -85,13 +99,15 @@ def appending_lines(name: str, keep: int = 0, *, keeping: Say | None = None) -> 
 
 
 @contextlib.contextmanager
-def _cut_off(name: str, keep: int) -> Iterator[IO[bytes]]:
-    """Open a file to append after its first `keep` bytes."""
+def _cut_off(name: str, kept: Kept) -> Iterator[IO[bytes]]:
+    """Open a file to append after the part that is kept."""
     with errors_named(name):
         raw = _Raw(os.open(name, os.O_RDWR | getattr(os, "O_CLOEXEC", 0)), name)
         try:
-            raw.truncate(keep)
-            raw.seek(keep)
+            raw.truncate(kept.size)
+            raw.seek(kept.size)
+            if kept.ending:
+                raw.write(kept.ending)
         except BaseException:
             raw.close()
             raise

@@ -11,10 +11,11 @@ from typing import IO
 
 import msgspec
 
+from sshprobe.compression import Decompressed, codec_of, plain
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
 from sshprobe.model.records import HostRecord, Record, SweepDocument, SweepRecord
-from sshprobe.small_files import MEBIBYTE, read_at_most
+from sshprobe.small_files import MEBIBYTE, open_named, read_at_most, reading
 from sshprobe.store.latest import LatestRecords
 from sshprobe.store.locks import is_locked
 
@@ -74,15 +75,17 @@ def read_records(
     several: Callable[[LatestRecords], None] | None = None,
     silence: Callable[[HostRecord], None] | None = None,
     silence_counts: bool = False,
+    on_cut: Callable[[str], None] | None = None,
 ) -> Records:
-    """Return the records of all files, in order. `-` is `stdin`.
+    """Return the records of all files, in order. `-` is `stdin`. Compressed files are recognised by their first bytes.
 
     If several scans have records of one target, those of its latest informative scan are returned, or with
     `silence_counts` those of its latest scan (`sshprobe.store.latest`). Before this returns, `several` is called with
     the choice, and `silence` with the last record of each target whose latest scan was not informative.
 
     All files are read and checked before the first record is returned, and then read again: a broken file raises, and
-    a large one does not fill the memory. `first_pass` is called with each record before this returns.
+    a large one does not fill the memory. `first_pass` is called with each record before this returns. Of a compressed
+    file that is cut off, the records before the cut are returned, and `on_cut` is called with a message.
 
     Raises:
         InputError: a file cannot be read, or something in it is not a record; the message names file and line.
@@ -99,6 +102,8 @@ def read_records(
                 sweeps += records == 0 or isinstance(record, SweepRecord)
             if records < 0:
                 raise InputError("holds no records", source=source.name)
+            if source.is_cut_off and on_cut is not None:
+                on_cut(f"{source.name} is cut off: only its {records + 1:,} records before the cut are read")
         latest = None
         if sweeps > 1:
             latest = LatestRecords(silence_counts=silence_counts)
@@ -138,36 +143,41 @@ def _numbered(sources: list[_Source], at: Callable[[_Source], None] | None = Non
 
 
 class _Source:
+    """One file, or standard input."""
+
     def __init__(self, name: str, stdin: IO[bytes] | None) -> None:
         self.name = "standard input" if name == "-" else name
         self.line: int | None = None
         """The line of the last record."""
+        self.is_cut_off = False
+        """Whether the file is compressed and ended inside a frame, once it was read."""
+        self._is_locked = False
+        """Whether another process writes to it."""
         self._end: int | None = None
-        """The end of the last whole line, in a file that another process writes to. None: read to the end."""
-        try:
-            if name == "-":
-                if stdin is None:
-                    raise InputError("is closed", source=self.name)
-                self._stream: IO[bytes] = _spool(stdin, self.name)
-                return
-            self._stream = Path(name).open("rb")  # noqa: SIM115 - read twice, then closed by close()
-            if not self._stream.seekable():
-                with self._stream as pipe:
-                    self._stream = _spool(pipe, self.name)
-            elif is_locked(Path(name)):
-                self._end = _end_of_lines(self._stream)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError("is not a file name", source=name) from None
+        """The end of the last whole line, in a plain file to which another process writes. None: read to the end."""
+        with reading(self.name):
+            self._stream = plain(self._opened(name, stdin))
+
+    def _opened(self, name: str, stdin: IO[bytes] | None) -> IO[bytes]:
+        if name == "-":
+            if stdin is None:
+                raise InputError("is closed", source=self.name)
+            return _spool(stdin, self.name)
+        stream = open_named(name)
+        if not stream.seekable():
+            with stream as pipe:
+                return _spool(pipe, self.name)
+        self._is_locked = is_locked(Path(name))
+        if self._is_locked and codec_of(stream.read(4)) is None:
+            self._end = _end_of_lines(stream)
+        stream.seek(0)
+        return stream
 
     def close(self) -> None:
         self._stream.close()
 
     def records(self) -> Iterator[Record]:
-        try:
+        with reading(self.name):
             self._stream.seek(0)
             first = self._stream.readline(LONGEST_RECORD + 1)
             self._stream.seek(0)
@@ -176,21 +186,18 @@ class _Source:
                 yield from self._document(read_at_most(self._stream, LARGEST_DOCUMENT, source=self.name, advice=advice))
             else:
                 yield from self._lines()
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
 
     def _lines(self) -> Iterator[Record]:
         decoder = msgspec.json.Decoder(Record)
         at = 0
-        for number, line in enumerate(lines_of(self._stream), start=1):
+        for number, line in numbered_lines(self._stream, self.name):
             at += len(line)
             if self._end is not None and at > self._end:
                 return
-            if len(line) > LONGEST_RECORD:
-                words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, the most of a record"
-                raise InputError(words, source=self.name, line=number)
             if not line.strip():
                 continue
+            if not line.endswith(b"\n") and isinstance(self._stream, Decompressed) and self._stream.is_cut_off:
+                break
             try:
                 record: Record = decoder.decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
@@ -201,6 +208,8 @@ class _Source:
             self._check_schema(record, number)
             self.line = number
             yield record
+        if isinstance(self._stream, Decompressed):
+            self.is_cut_off = self._stream.is_cut_off and not self._is_locked
 
     def _document(self, data: bytes) -> Iterator[Record]:
         try:
@@ -225,37 +234,45 @@ class _Source:
             )
 
 
-def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
-    """Yield the lines. A line that is too long is cut, and is the last."""
+def numbered_lines(stream: IO[bytes], source: str) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, line) of a file of records. Raises `InputError` for a line that is too long for a record."""
+    number = 0
     while line := stream.readline(LONGEST_RECORD + 1):
-        yield line
+        number += 1
         if len(line) > LONGEST_RECORD:
-            return
+            words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, the most of a record"
+            raise InputError(words, source=source, line=number)
+        yield number, line
 
 
 def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copy a pipe to a file that can be read twice, up to a line that is too long for a record."""
+    """Copy a pipe to a file that can be read twice. The copy ends where it is certain that an error comes."""
     spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by _Source.close()
     try:
         size = blank = 0
         known = False
-        for number, line in enumerate(lines_of(stream)):
+        while line := stream.readline(LONGEST_RECORD + 1):
             spool.write(line)
-            if number == 0 and _is_document(line):
+            if not size and codec_of(line) is not None:
+                size = _copy(stream, spool, MOST_OF_A_PIPE + 1)
+                break
+            if not size and _is_document(line):
                 _copy(stream, spool, LARGEST_DOCUMENT + 1)
                 break
             size += len(line)
             blank = 0 if line.strip() else blank + 1
             known = known or (blank == 0 and _is_record(line))
             # The error is certain by now, and the rest may be endless.
-            if blank > MOST_BLANK_LINES or (blank == 0 and not known):
+            if blank > MOST_BLANK_LINES or (blank == 0 and not known) or len(line) > LONGEST_RECORD:
                 break
             if size > MOST_OF_A_PIPE:
-                words = f"is longer than {MOST_OF_A_PIPE >> 30} GiB: write it into a file first"
-                raise InputError(words, source=name)
+                break
+        if size > MOST_OF_A_PIPE:
+            raise InputError(f"is longer than {MOST_OF_A_PIPE >> 30} GiB: write it into a file first", source=name)
     except BaseException:  # such as Ctrl-C while waiting for the pipe
         spool.close()
         raise
+    spool.seek(0)
     return spool
 
 
@@ -272,10 +289,11 @@ def _end_of_lines(stream: IO[bytes]) -> int:
     return 0
 
 
-def _copy(stream: IO[bytes], to: IO[bytes], most: int) -> None:
-    while most > 0 and (data := stream.read(min(most, MEBIBYTE))):
-        to.write(data)
-        most -= len(data)
+def _copy(stream: IO[bytes], to: IO[bytes], most: int) -> int:
+    size = 0
+    while size < most and (data := stream.read(min(most - size, MEBIBYTE))):
+        size += to.write(data)
+    return size
 
 
 def _is_record(line: bytes) -> bool:

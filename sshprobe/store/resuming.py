@@ -1,8 +1,8 @@
-"""Resume an interrupted scan: which hosts its file holds, and up to where the file is whole.
+"""Resume an interrupted scan: find the hosts in its file, and where the file is cut off to continue it.
 
-A killed sweep leaves whole lines and perhaps a torn last one. What counts as done is what is **written**, not what was
-started. The torn line, the summary of a sweep that was interrupted, and the last target of a sweep of all addresses
-(some of whose records may be missing) are cut off and done again.
+A killed scan leaves whole lines and perhaps a torn last one. Hosts count as done if they are **written**, not if they
+were started. These are cut off and done again: the torn line, the summary of an interrupted scan, and the last target
+of a scan of all addresses, because some of its records may be missing.
 """
 
 from __future__ import annotations
@@ -13,17 +13,19 @@ import os
 import stat
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import IO
 
 import msgspec
 
+from sshprobe.compression import Decompressed, plain
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
 from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
-from sshprobe.small_files import MEBIBYTE
-from sshprobe.store.reading import LONGEST_RECORD, lines_of
+from sshprobe.small_files import open_named, reading
+from sshprobe.store.cutting import find_cut
+from sshprobe.store.files import Kept
+from sshprobe.store.reading import numbered_lines
 
 _NAMED = 1 << 63
 """Set in the keys of everything but IPv4 addresses, which are kept exactly: 32 bits of address, 16 of port."""
@@ -58,12 +60,17 @@ class Resumption:
         self.name = name
         self.header: SweepRecord | None = None
         self.size = 0
-        """Bytes of the file that are kept."""
+        """Bytes of content that are kept."""
+        self.kept = Kept()
+        """The part of the file that is kept."""
         self.duration_ms = 0.0
         """Duration so far, if the file has a summary."""
         self._keys = array("Q")
         self._held: list[tuple[str, int]] = []
-        self._read(all_addresses)
+        with reading(name), open_named(name) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError("is not a file that can be written on", source=name)
+            self._read(file, all_addresses)
         self._keys = array("Q", sorted(self._keys))
 
     def __contains__(self, place: tuple[str, int]) -> bool:
@@ -77,65 +84,76 @@ class Resumption:
     def replay(self, take: Callable[[HostRecord], None]) -> None:
         """Call `take` with each host record that is kept, before the file is written to."""
         decoder = msgspec.json.Decoder(Record)
-        with Path(self.name).open("rb") as stream:
-            while stream.tell() < self.size:
-                record = decoder.decode(stream.readline())
+        left = self.size
+        with plain(open_named(self.name)) as stream:
+            while left > 0:
+                line = stream.readline()
+                left -= len(line)
+                record = decoder.decode(line)
                 if isinstance(record, HostRecord):
                     take(record)
 
-    def _read(self, all_addresses: bool) -> None:
+    def _read(self, file: IO[bytes], all_addresses: bool) -> None:
+        content = plain(file)
+        self._read_lines(content, all_addresses)
+        if self.header is None or not self.size:
+            return
+        self.kept = Kept(self.size)
+        if isinstance(content, Decompressed):
+            try:
+                cut = find_cut(content, self.size)
+            except InputError as error:
+                raise InputError(error.message, source=self.name) from None
+            if cut.content < self.size:  # the lines after the cut are done again
+                content.seek(0)
+                self.header = None
+                self._keys = array("Q")
+                self._read_lines(content, all_addresses, most=cut.content)
+            self.kept = Kept(cut.size if self.size else 0, cut.ending, content.codec)
+
+    def _read_lines(self, content: IO[bytes], all_addresses: bool, most: int | None = None) -> None:
+        """Read the lines, or only the first `most` bytes."""
         decoder = msgspec.json.Decoder(Record)
         end = 0
-        try:
-            with Path(self.name).open("rb") as stream:
-                if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                    raise InputError("is not a file that can be written on", source=self.name)
-                for number, line in enumerate(lines_of(stream), 1):
-                    if len(line) > LONGEST_RECORD:
-                        words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, the most of a record"
-                        raise InputError(words, source=self.name, line=number)
-                    torn = not line.endswith(b"\n")
-                    try:
-                        record = decoder.decode(line)
-                    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                        if torn:
-                            break
-                        if number == 1 and line.startswith(b'{"sweep":'):
-                            raise InputError(
-                                "is one JSON document: only JSON lines can be resumed", source=self.name
-                            ) from None
-                        raise InputError("is not a record of a scan", source=self.name, line=number) from None
-                    if torn:
-                        break
-                    self._take(record, number, end, all_addresses)
-                    if isinstance(record, SummaryRecord):  # written anew at the end
-                        self._refuse_more(stream, number)
-                        break
-                    end += len(line)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
+        line = b""
+        lines = numbered_lines(content, self.name)
+        for number, line in lines:
+            torn = not line.endswith(b"\n")
+            try:
+                record = decoder.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                if torn:
+                    break
+                if number == 1 and line.startswith(b'{"sweep":'):
+                    words = "is one JSON document: only JSON lines can be resumed"
+                    raise InputError(words, source=self.name) from None
+                raise InputError("is not a record of a scan", source=self.name, line=number) from None
+            if torn or (most is not None and end + len(line) > most):
+                break
+            self._take(record, number, end, all_addresses)
+            if isinstance(record, SummaryRecord):  # written anew at the end
+                self._refuse_more(lines)
+                break
+            end += len(line)
         if self.header is None:
-            if self._is_torn_header():
+            if not line.endswith(b"\n") and line.startswith(_BEGINNING[: len(line)]):
                 return  # killed before its first line was out: a new beginning
             raise InputError("does not begin with the header of a sweep", source=self.name, line=1)
         if not all_addresses:
             self._release(end)
+        else:
+            self._held.clear()
 
-    def _refuse_more(self, stream: IO[bytes], number: int) -> None:
+    def _refuse_more(self, lines: Iterator[tuple[int, bytes]]) -> None:
         """Raise `InputError` if anything follows a summary: it would be cut off."""
-        for after, line in enumerate(lines_of(stream), number + 1):
+        for number, line in lines:
             if line.strip():
                 raise InputError(
                     "has more records after its summary, which `--resume` would delete: `sshprobe grade` with `-o NEW` "
                     "makes one sweep of them",
                     source=self.name,
-                    line=after,
+                    line=number,
                 )
-
-    def _is_torn_header(self) -> bool:
-        with Path(self.name).open("rb") as stream:
-            line = stream.readline()
-        return not line.endswith(b"\n") and line.startswith(_BEGINNING[: len(line)])
 
     def _take(self, record: SweepRecord | HostRecord | SummaryRecord, number: int, start: int, hold: bool) -> None:
         if isinstance(record, SweepRecord):

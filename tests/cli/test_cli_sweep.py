@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe import __version__
+from sshprobe.compression import plain
 from sshprobe.targets import parse_targets
 
 ROOT = Path(__file__).parents[2]
@@ -163,15 +164,17 @@ def test_a_process_without_output_still_has_its_exit_code(closed_port: int, tmp_
 
 
 def read(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_bytes().splitlines()]
+    with plain(path.open("rb")) as stream:
+        return [json.loads(line) for line in stream]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("workers", "suffix"), [("1", ""), ("2", ""), ("2", ".zst"), ("1", ".gz")])
 def test_a_killed_sweep_is_resumed_and_every_target_has_one_record(
-    workers: str, closed_port: int, tmp_path: Path
+    workers: str, suffix: str, closed_port: int, tmp_path: Path
 ) -> None:
     """kill -9 at whatever moment it hits, several times over, then to the end."""
-    path = tmp_path / "out.jsonl"
+    path = tmp_path / f"out.jsonl{suffix}"
+    more = 1_000 if suffix else 60_000
     network = f"127.0.8.0/22:{closed_port}"
     command = [*SCAN, network, "--workers", workers, "--rate", "400", "--depth", "lists"]
     environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
@@ -180,7 +183,7 @@ def test_a_killed_sweep_is_resumed_and_every_target_has_one_record(
         output = ["-o", path.name] if attempt == 0 else ["--resume", path.name]
         with subprocess.Popen([*command, *output], cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) as process:
             before = path.stat().st_size if attempt else 0
-            while process.poll() is None and (not path.exists() or path.stat().st_size < before + 60_000):
+            while process.poll() is None and (not path.exists() or path.stat().st_size < before + more):
                 time.sleep(0.01)
             process.kill()
         sizes.append(path.stat().st_size)

@@ -7,6 +7,7 @@ Either way no finished sweep is gone, and nothing hidden stays behind.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import shutil
@@ -16,6 +17,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import zstandard
+
+from sshprobe.compression import plain
 
 ROOT = Path(__file__).parents[2]
 TARGETS = [f"127.0.0.{last}:1" for last in range(2, 6)]
@@ -79,7 +84,8 @@ def _nothing(server: Server, folder: Path) -> None:
 def _finished(server: Server, folder: Path, name: str = "x.jsonl") -> None:
     server.run([*SCAN, "-o", name], folder)
     data = (folder / name).read_bytes()
-    (folder / f"{name}~").write_bytes(data.replace(b'"schema":"1.0"', b'"schema":"1.0" ', 1))
+    other = plain_bytes(data).replace(b'"schema":"1.0"', b'"schema":"1.0" ', 1)
+    (folder / f"{name}~").write_bytes(zstandard.compress(other) if name.endswith(".zst") else other)
 
 
 def _finished_document(server: Server, folder: Path) -> None:
@@ -90,6 +96,19 @@ def _cut_off(server: Server, folder: Path) -> None:
     _finished(server, folder)
     lines = (folder / "x.jsonl").read_bytes().splitlines(keepends=True)
     (folder / "x.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][:40])
+
+
+def _finished_compressed(server: Server, folder: Path) -> None:
+    _finished(server, folder, "x.jsonl.zst")
+
+
+def _cut_off_compressed(server: Server, folder: Path) -> None:
+    """Header and two hosts in blocks of their own, then a torn block."""
+    _finished(server, folder, "x.jsonl.zst")
+    lines = plain_bytes((folder / "x.jsonl.zst").read_bytes()).splitlines(keepends=True)
+    frame = zstandard.ZstdCompressor(write_content_size=False).compressobj()
+    blocks = [frame.compress(line) + frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK) for line in lines[:4]]
+    (folder / "x.jsonl.zst").write_bytes(b"".join(blocks)[:-10])
 
 
 def _records(server: Server, folder: Path) -> None:
@@ -111,9 +130,16 @@ SCENARIOS = [
     Scenario("with two workers", [*SCAN, "--workers", "2", "-o", "x.jsonl"], "x.jsonl", _finished),
     Scenario("resume", [*SCAN, "--resume", "x.jsonl"], "x.jsonl", _cut_off),
     Scenario("resume alone", ["scan", "--resume", "x.jsonl", "--no-progress"], "x.jsonl", _cut_off),
+    Scenario("over a compressed file", [*SCAN, "-o", "x.jsonl.zst"], "x.jsonl.zst", _finished_compressed),
+    Scenario("resume compressed", [*SCAN, "--resume", "x.jsonl.zst"], "x.jsonl.zst", _cut_off_compressed),
     Scenario("grade", ["grade", "in.jsonl", "-o", "x.jsonl"], "x.jsonl", _records),
     Scenario("grade to a document", ["grade", "in.jsonl", "-o", "x.json"], "x.json", _records_and_document),
 ]
+
+
+def plain_bytes(data: bytes) -> bytes:
+    """Return a file without its compression."""
+    return plain(io.BytesIO(data)).read()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -123,11 +149,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 def is_finished(data: bytes) -> bool:
     """Whether a file holds a whole sweep."""
+    data = plain_bytes(data)
     return b'"type":"summary"' in data and b'"interrupted":true' not in data
 
 
 def hosts_of(data: bytes) -> Counter[str]:
     """Return how often each host is in a whole file."""
+    data = plain_bytes(data)
     if data.startswith(b'{"sweep":'):
         records = json.loads(data)["hosts"]
     else:

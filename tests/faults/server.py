@@ -23,6 +23,7 @@ import sshprobe.cli.text_sink
 import sshprobe.render.text.fleet_table
 import sshprobe.scan.scanner
 import sshprobe.scan.workers.runner
+import sshprobe.store.cutting
 import sshprobe.store.files
 import sshprobe.store.reading
 import sshprobe.store.resuming

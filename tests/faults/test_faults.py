@@ -22,6 +22,8 @@ FEW = {
     "over an interrupted file": ("rename",),
     "with two workers": ("fork",),
     "resume alone": ("truncate", "write"),
+    "over a compressed file": ("write", "rename"),
+    "resume compressed": ("truncate", "write"),
     "grade to a document": ("open", "rename"),
 }
 """Calls of which the last fails, where not all are tried."""

@@ -74,7 +74,7 @@ _OPTIONS = (
         "output",
         metavar="FILE",
         callback=_no_dash,
-        help="Write records to FILE, e.g. scan.jsonl; keep an older one as FILE~.",
+        help="Write records to FILE, e.g. scan.jsonl.zst; keep an older one as FILE~.",
     ),
     click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show everything that was seen of every host."),
     quiet_option("Print only errors and what --format or --fix asks for."),
@@ -101,7 +101,7 @@ def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: 
         raise click.UsageError(
             f"`--fix` cannot write {format_}: use --format {_or(FIX_FORMATS)}; records go to `-o FILE`"
         )
-    if output is not None and not output.lower().endswith((".json", ".jsonl")):
+    if output is not None and not output.lower().removesuffix(".zst").removesuffix(".gz").endswith((".json", ".jsonl")):
         raise click.UsageError(
             f"`-o {output}` is for records, not for what `--fix` prints: use .json or .jsonl, or `> {output}`"
         )

@@ -94,7 +94,11 @@ class ChosenTargets(NamedTuple):
                 targets_of_records(
                     # `--status` selects hosts to retry, so the last attempt counts, also one without an answer.
                     read_records(
-                        self.records, stdin=stdin, several=note_superseded, silence_counts=bool(self.statuses)
+                        self.records,
+                        stdin=stdin,
+                        several=note_superseded,
+                        silence_counts=bool(self.statuses),
+                        on_cut=note,
                     ),
                     statuses=self.statuses,
                     grades=self.grades,
