@@ -1,0 +1,113 @@
+"""Which host an observation belongs to, and whether two observations are equal.
+
+Two observations are equal if they differ only in what changes by itself: times, durations, numbers of connections, the
+modulus and its generator that a server draws for a group exchange (the size counts), the key exchange in which a key
+was seen, and comments that are random (TinySSH). The host is not part of an observation, so two hosts can share one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+
+import msgspec
+
+from sshprobe.model.observation import Identification, Observation
+from sshprobe.model.records import HostRecord
+
+HASH_SIZE = 16
+"""Bytes of a hash: two of a billion different observations have the same one with a chance below 1 in 10**20."""
+
+
+class HostIdentity(NamedTuple):
+    """What stays the same of a host over scans."""
+
+    via: str
+    """The network segment or bastion through which it is scanned, else ""."""
+    name: str
+    """The name that the user gave, in lower case, else the address."""
+    port: int
+
+
+class StoredObservation(Observation, frozen=True, kw_only=True, omit_defaults=True):
+    """An observation as it is stored and hashed: fields with their default are left out.
+
+    So a field that a later version adds does not change the hash of hosts that do not have it.
+    """
+
+
+class StoredVerdicts(msgspec.Struct, frozen=True, kw_only=True):
+    """The judgement on a host, as it is stored."""
+
+    verdicts: msgspec.Raw
+    fleet_findings: msgspec.Raw
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+_NOT_STORED = {
+    "target": "",
+    "host": "",
+    "address": None,
+    "port": 0,
+    "started_at": "",
+    "duration_ms": 0.0,
+    "connections": 0,
+}
+"""Fields that the tables of hosts and sightings have, or that change by themselves."""
+
+_SHARED = tuple(field for field in Observation.__struct_fields__ if field not in _NOT_STORED)
+
+
+def identity_of(record: Observation) -> HostIdentity:
+    """Return which host a record is of."""
+    return HostIdentity("", record.host.lower(), record.port)
+
+
+def encode_observation(record: Observation) -> bytes:
+    """Return an observation as JSON without its host, its times and its number of connections."""
+    return _encode(_stored(record))
+
+
+def observation_hash(record: Observation) -> bytes:
+    """Return `HASH_SIZE` bytes that are the same for equal observations."""
+    keys, groups = record.host_keys, record.group_exchange
+    if keys is not None:
+        keys = [msgspec.structs.replace(key, kex_algorithm="") for key in keys]
+        keys.sort(key=lambda key: (key.type, key.blob, key.signature_algorithm))
+    if groups is not None:
+        groups = [msgspec.structs.replace(group, modulus=None, generator=None) for group in groups]
+        groups.sort(key=lambda group: (group.algorithm, group.min, group.n, group.max))
+    stored = msgspec.structs.replace(
+        _stored(record),
+        schema="",
+        host_keys=keys,
+        group_exchange=groups,
+        identification=_lasting(record.identification),
+    )
+    return _digest(_encode(stored))
+
+
+def encode_verdicts(record: HostRecord) -> bytes:
+    """Return the judgement on a host as JSON."""
+    return _encode({"verdicts": record.verdicts, "fleet_findings": record.fleet_findings})
+
+
+def verdicts_hash(encoded: bytes) -> bytes:
+    """Return `HASH_SIZE` bytes for the result of `encode_verdicts`."""
+    return _digest(encoded)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=HASH_SIZE).digest()
+
+
+def _stored(record: Observation) -> StoredObservation:
+    return StoredObservation(**_NOT_STORED, **{field: getattr(record, field) for field in _SHARED})  # type: ignore[arg-type]
+
+
+def _lasting(found: Identification | None) -> Identification | None:
+    """Return an identification without random comments."""
+    if found is None or found.comments == found.lasting_comments:
+        return found
+    return msgspec.structs.replace(found, raw=found.raw.partition(" ")[0], comments=found.lasting_comments)

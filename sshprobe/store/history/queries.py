@@ -1,0 +1,141 @@
+"""Reads a history: scans, and the records of the hosts in them."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import func, select
+
+from sshprobe.model import timestamps
+from sshprobe.model.errors import InputError
+from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.store.history.database import Database
+from sshprobe.store.history.tables import (
+    ADDRESS,
+    HOST,
+    OBSERVATION,
+    SAME_ADDRESS,
+    SCAN,
+    SIGHTING,
+    UNKNOWN_ADDRESS,
+    VERDICT,
+)
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """One scan of a history."""
+
+    id: int
+    """Its number in this database."""
+    scan_id: str
+    """Its id everywhere: `SweepRecord.scan_id`."""
+    started_at: str
+    """RFC 3339, UTC."""
+    duration_ms: float | None
+    """None: it runs, or it was killed."""
+    hosts: int
+    complete: bool
+    """Whether it ended by itself."""
+
+
+_SCAN = select(SCAN.c.id, SCAN.c.scan_id, SCAN.c.started_at, SCAN.c.duration_ms, SCAN.c.hosts, SCAN.c.complete)
+
+
+def scans(database: Database) -> list[Scan]:
+    """Return all scans, the newest first."""
+    with database.reading() as connection:
+        rows = connection.execute(_SCAN.order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())).all()
+    return [Scan(*row) for row in rows]
+
+
+def find_scan(database: Database, words: str) -> Scan:
+    """Return the scan with an id, or an unambiguous beginning of one; "latest" is the newest.
+
+    Raises `InputError` if there is no such scan, or more than one.
+    """
+    found = _SCAN.order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())
+    if words != "latest":
+        found = found.where(SCAN.c.scan_id.startswith(words, autoescape=True))
+    with database.reading() as connection:
+        rows = connection.execute(found.limit(2)).all()
+    matches = [Scan(*row) for row in rows]
+    exact = [scan for scan in matches if scan.scan_id == words]
+    if not matches:
+        raise InputError(f"has no scan {words!r}: see `sshprobe history list`", source=database.name)
+    if len(matches) > 1 and words != "latest" and not exact:
+        raise InputError(f"has several scans that begin with {words!r}", source=database.name)
+    return (exact or matches)[0]
+
+
+def header_of(database: Database, scan: Scan) -> tuple[SweepRecord, SummaryRecord | None]:
+    """Return the header and the summary of a scan; no summary if it runs or was killed."""
+    with database.reading() as connection:
+        header, summary = connection.execute(select(SCAN.c.header, SCAN.c.summary).where(SCAN.c.id == scan.id)).one()
+    return (
+        msgspec.json.decode(zlib.decompress(header), type=SweepRecord),
+        None if summary is None else msgspec.json.decode(zlib.decompress(summary), type=SummaryRecord),
+    )
+
+
+def records(database: Database, scan: Scan) -> Iterator[HostRecord]:
+    """Return the records of all hosts of a scan, in the order of their start.
+
+    Each has its own host and times. Random values, such as the modulus of a group exchange, are those of the first
+    observation that is equal otherwise.
+    """
+    begin = datetime.fromisoformat(scan.started_at)
+    query = (
+        select(
+            HOST.c.name,
+            HOST.c.port,
+            SIGHTING.c.address,
+            ADDRESS.c.address,
+            SIGHTING.c.started_ms,
+            SIGHTING.c.duration_us,
+            SIGHTING.c.connections,
+            OBSERVATION.c.record,
+            VERDICT.c.record,
+        )
+        .select_from(SIGHTING)
+        .join(HOST, SIGHTING.c.host == HOST.c.id)
+        .join(OBSERVATION, SIGHTING.c.observation == OBSERVATION.c.id)
+        .join(VERDICT, SIGHTING.c.verdict == VERDICT.c.id)
+        .outerjoin(ADDRESS, SIGHTING.c.address == ADDRESS.c.id)
+        .where(SIGHTING.c.scan == scan.id)
+        .order_by(SIGHTING.c.started_ms, HOST.c.name, HOST.c.port)
+    )
+    with database.reading() as connection:
+        for row in connection.execution_options(yield_per=500).execute(query):
+            yield _record(row, begin)
+
+
+def _record(row: Any, begin: datetime) -> HostRecord:
+    name, port, code, address, started_ms, duration_us, connections, observation, verdicts = row
+    if code in (SAME_ADDRESS, UNKNOWN_ADDRESS):
+        address = name if code == SAME_ADDRESS else None
+    fields = {
+        **msgspec.json.decode(zlib.decompress(observation)),
+        **msgspec.json.decode(zlib.decompress(verdicts)),
+        "type": "host",
+        "target": name,
+        "host": name,
+        "address": address,
+        "port": port,
+        "started_at": timestamps.encode(begin + timedelta(milliseconds=started_ms)),
+        "duration_ms": duration_us / 1000,
+        "connections": connections,
+    }
+    return msgspec.convert(fields, HostRecord)
+
+
+def counts(database: Database) -> dict[str, int]:
+    """Return how many rows each table has, by the name of what it holds."""
+    tables = {"scans": SCAN, "hosts": HOST, "observations": OBSERVATION, "verdicts": VERDICT, "sightings": SIGHTING}
+    with database.reading() as connection:
+        return {
+            name: connection.scalars(select(func.count()).select_from(table)).one() for name, table in tables.items()
+        }

@@ -1,0 +1,114 @@
+"""Databases that a history opens, refuses or migrates."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from sshprobe.model.errors import InputError
+from sshprobe.store.history.database import REVISIONS, history_url, open_history
+from sshprobe.store.history.tables import METADATA, VERSION_TABLE
+
+
+def test_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
+    database = open_history(str(tmp_path / "history.db"), create=True)
+    with database.writing() as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, METADATA) == []
+    database.close()
+
+
+def test_the_list_of_revisions_is_that_of_the_modules() -> None:
+    config = Config()
+    config.set_main_option("script_location", "sshprobe.store.history:migrations")
+    found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    assert tuple(reversed(found)) == REVISIONS
+
+
+@pytest.mark.parametrize(
+    ("words", "url"),
+    [
+        ("history.db", "sqlite:///history.db"),
+        ("sqlite:////var/lib/history.db", "sqlite:////var/lib/history.db"),
+        ("postgresql://me@db.example.org/fleet", "postgresql+psycopg://me@db.example.org/fleet"),
+        ("postgres://db.example.org/fleet", "postgresql+psycopg://db.example.org/fleet"),
+    ],
+)
+def test_words_for_a_database(words: str, url: str) -> None:
+    assert history_url(words).render_as_string() == url
+
+
+def test_the_default_is_in_the_state_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert history_url("default").database == "/state/sshprobe/history.db"
+
+
+@pytest.mark.parametrize("words", ["mysql://db/fleet", "sqlite://", "sqlite:///:memory:", "://", "x y://z"])
+def test_databases_that_cannot_hold_a_history(words: str) -> None:
+    with pytest.raises(InputError, match="--history"):
+        history_url(words)
+
+
+def test_a_password_is_in_no_message() -> None:
+    with pytest.raises(InputError) as refused:
+        history_url("mysql://me:secret@db/fleet")
+    assert "secret" not in str(refused.value)
+
+
+def refused(path: Path, message: str) -> None:
+    with pytest.raises(InputError, match=message) as error:
+        open_history(str(path), create=True)
+    assert str(path) in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_files_that_are_not_a_history(tmp_path: Path) -> None:
+    text, other, folder = tmp_path / "notes.txt", tmp_path / "other.db", tmp_path / "folder"
+    text.write_text("Dear diary, " * 100)
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE songs (name TEXT)")
+    folder.mkdir()
+    refused(text, "file is not a database")
+    refused(other, "the database of another program")
+    refused(folder, "unable to open database file")
+    assert text.read_text().startswith("Dear diary")
+
+
+def test_a_history_that_does_not_exist_is_not_made_to_read_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no history here yet"):
+        open_history(str(tmp_path / "history.db"), create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_history_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    open_history(str(path), create=True).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+        connection.commit()
+    refused(path, "a newer version of sshprobe")
+
+
+def test_a_scan_without_history_imports_none_of_it() -> None:
+    """Neither SQLAlchemy nor Alembic, psycopg or platformdirs, and no module of the history."""
+    code = (
+        "import sys, sshprobe.__main__\n"
+        "sys.argv = ['sshprobe', 'scan', '--timeout', '1', '--host-timeout', '1', '--connect-timeout', '1', "
+        "'127.0.0.1:1', '--color', 'never']\n"
+        "sshprobe.__main__.run()\n"
+        "heavy = ('sqlalchemy', 'alembic', 'psycopg', 'platformdirs', 'sqlite3', 'sshprobe.store.history')\n"
+        "found = [name for name in sys.modules if name.startswith(heavy)]\n"
+        "assert 'sshprobe.scan.engine' in sys.modules\n"
+        "assert not found, found\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
