@@ -16,7 +16,7 @@ import pytest
 from sshprobe import Scanner
 from sshprobe.cli.fail_on import reached
 from sshprobe.model.records import HostRecord
-from sshprobe.net.epoll_connection import EpollConnection
+from sshprobe.net.epoll_network import EpollConnection
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.scan import target_jobs
 from sshprobe.scan.results import ResultEncoder

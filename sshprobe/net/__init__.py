@@ -4,15 +4,27 @@ from sshprobe.net.addresses import Address, parse_ip
 from sshprobe.net.asyncio_network import AsyncioNetwork
 from sshprobe.net.epoll_network import EpollNetwork
 from sshprobe.net.errors import CLOSED, NetworkError
-from sshprobe.net.network import LINGER_BYTES, Connection, Handler, Network, TimerHandle
+from sshprobe.net.network import (
+    LINGER_BYTES,
+    Action,
+    CloseGracefully,
+    Connection,
+    Exchange,
+    Handler,
+    Network,
+    TimerHandle,
+)
 
 __all__ = [
     "CLOSED",
     "LINGER_BYTES",
+    "Action",
     "Address",
     "AsyncioNetwork",
+    "CloseGracefully",
     "Connection",
     "EpollNetwork",
+    "Exchange",
     "Handler",
     "Network",
     "NetworkError",

@@ -1,8 +1,8 @@
 """Many TCP connections by asyncio's transports: on every system, and with uvloop.
 
 A transport reads. What is sent goes straight into the socket, because a transport that cannot send also drops what it
-has not read. The handler takes what came at once, so nothing is buffered in either direction: a peer that floods fills
-its own send buffer and not our memory.
+has not read. The handler takes data at once, so nothing is buffered in either direction: a peer that floods fills its
+own send buffer and not our memory.
 """
 
 from __future__ import annotations
@@ -11,65 +11,56 @@ import asyncio
 import errno
 import os
 import socket
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.asyncio_link import Link
-from sshprobe.net.clock import Clock, Timer, Timers, running_clock
-from sshprobe.net.errors import NetworkError, connect_error, network_error, no_connection_in_time
-from sshprobe.net.local_firewall import REJECTED, is_rejected_here
-from sshprobe.net.network import Handler, TimerHandle, fail_internally
+from sshprobe.net.base_network import BaseNetwork
+from sshprobe.net.errors import NetworkError, network_error, no_connection_in_time
+from sshprobe.net.network import LINGER_BYTES, Action, Exchange, Handler, fail_internally
 from sshprobe.platform import MORE_COMES
 
 SECOND_LOOK = 0.002
-"""Seconds from the end of a deadline to `expired`: uvloop serves timers first, and what is ready goes before them."""
+"""Seconds from a deadline to its end: uvloop serves timers first, and what is ready goes before them."""
+
+_CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 
 
-class AsyncioNetwork:
+class AsyncioNetwork(BaseNetwork):
     """A `network.Network`. See there."""
 
     def __init__(self) -> None:
-        self.last_made: Address | None = None
-        self.rejected = 0
-        self.clock: Clock
-        self.time: Callable[[], float] = time.monotonic
+        super().__init__()
         self.connections: set[AsyncioConnection] = set()
-        """Those that are open."""
-        self.is_open = False
+        """Those that have a socket."""
+        self.tasks: set[asyncio.Task[None]] = set()
 
     def open(self) -> None:
         """Begin, on the running loop."""
-        self.loop = asyncio.get_running_loop()
-        # That of Windows has no add_writer.
+        super().open()
+        # The loop of Windows has no add_writer: it cannot watch a socket that is not its own.
         self.can_watch = type(self.loop).add_writer is not asyncio.AbstractEventLoop.add_writer
-        self.clock = running_clock()
-        self.clock.start()
-        self.time = self.clock.time
-        self.timers = Timers(self.clock)
-        self.tasks: set[asyncio.Task[None]] = set()
-        self.is_open = True
 
     def close(self) -> None:
         """End: close every connection and cancel every timer. No event follows."""
-        if not self.is_open:
-            return
-        self.is_open = False
-        self.timers.cancel()
-        for connection in list(self.connections):
-            connection.close()
-        for task in self.tasks:
-            task.cancel()
-        self.clock.stop()
+        if self.is_open:
+            super().close()
+            for task in self.tasks:
+                task.cancel()
+
+    def open_connections(self) -> Collection[AsyncioConnection]:
+        """Return those that have a socket."""
+        return self.connections
 
     def connection(self, handler: Handler, address: Address, port: int) -> AsyncioConnection:
         """Return a connection that is not dialled yet."""
         return AsyncioConnection(self, handler, address, port)
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
-        """Call `callback` after `seconds` of the network's clock."""
-        return self.timers.call_later(seconds, callback)
+    def begin_looking(self) -> None:
+        """Nothing: `AsyncioConnection.expire` looks a second time."""
+
+    def end_looking(self) -> None:
+        """Nothing: everything is done at once."""
 
 
 class AsyncioConnection:
@@ -79,14 +70,16 @@ class AsyncioConnection:
         self.handler = handler
         self.address = address
         self.port = port
+        self.network = network
         self.deadline = 0.0
-        """A time of the network's clock."""
-        self._network = network
+        """When `expire` is called, by the network's clock."""
+        self._wanted_deadline = 0.0
         self._timeout = 0.0
-        self._timer: Timer | None = None
-        self._timer_at = 0.0
-        self._looked = False
         self._link: Link | None = None
+        self._is_closing = False
+        self._discarded = 0
+        self._ended = False
+        self._failure: NetworkError | None = None
 
     @property
     def is_open(self) -> bool:
@@ -95,105 +88,252 @@ class AsyncioConnection:
 
     # -- for the handler ---------------------------------------------------------------------------------------------
 
-    def dial(self, timeout: float) -> None:
-        """Connect within `timeout` seconds; for the first time, or after `close`."""
-        if not self._network.is_open:
+    def dial(self, deadline: float, timeout: float) -> None:
+        """Connect until `deadline`: the first time, or after a connection ended."""
+        if not self.network.is_open:
             return
         self._timeout = timeout
+        self._is_closing = self._ended = False
+        self._discarded = 0
+        self._wanted_deadline = 0.0
+        self._failure = None
         try:
             made = socket.socket(self.address.family, socket.SOCK_STREAM)
         except OSError as error:
-            self.call(self.handler.broken, network_error(error))
+            self._fail_soon(network_error(error))
             return
-        self._link = Link(self, self._network, made)
-        self._network.connections.add(self)
-        self.wait_until(self._network.time() + timeout)
-        self._link.connect()
-
-    def wait_until(self, deadline: float) -> None:
-        """Call `expired` at `deadline`, unless it is changed before."""
-        self.deadline = deadline
-        self._looked = False
-        if self._link is not None and (self._timer is None or deadline < self._timer_at):
-            self._plan(deadline)
-
-    def send(self, data: bytes, until: float | None = None) -> None:
-        """Send a little, which has room in the kernel's buffer of a fresh connection."""
-        self._send(data, until, last=False)
-
-    def send_last(self, data: bytes, until: float | None = None) -> None:
-        """Send a little and close our side, both in one segment where the system can."""
-        self._send(data, until, last=True)
-
-    def _send(self, data: bytes, until: float | None, *, last: bool) -> None:
-        if until is not None:
-            self.wait_until(until)
-        if self._link is None:
-            return
+        self._link = Link(self, made)
+        self.network.connections.add(self)
+        self._wait_until(deadline)
         try:
-            if data and self._link.socket.send(data, MORE_COMES if last else 0) != len(data):
-                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
-            if last:
-                self._link.socket.shutdown(socket.SHUT_WR)
+            self._link.connect()
         except OSError as error:
-            failure = network_error(error)
-            self.call(self.handler.unsent, failure)
+            failure = self.network.connect_failure(error, self.address, made)
+            self.close()
+            self._fail_soon(failure)
+
+    def _fail_soon(self, error: NetworkError) -> None:
+        self._failure = error
+        self.network.loop.call_soon(self._report, error)
+
+    def _report(self, error: NetworkError) -> None:
+        if self._failure is error and self.network.is_open:  # else closed, or dialled again
+            self.act(self.handler.broken, error)
+
+    def _wait_until(self, deadline: float) -> None:
+        if deadline != self._wanted_deadline:
+            self.deadline = self._wanted_deadline = deadline
+            self.network.due_at(deadline)
+
+    def perform(self, action: Action | None) -> None:
+        """Do what a handler returned."""
+        if action is None or self._link is None:
+            return
+        if type(action) is Exchange:
+            self._wait_until(action.deadline)
+        else:
+            self._is_closing = True
+            self._wait_until(self.network.time() + action.linger)
+        if action.data or self._is_closing:
+            self._send(self._link.socket, action.data)
+        if self._is_closing and (self._ended or self._failure is not None):
+            self._end(still_open=False)
+
+    def _send(self, to: socket.socket, data: bytes) -> None:
+        try:
+            if data and to.send(data, MORE_COMES if self._is_closing else 0) != len(data):
+                raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
+            if self._is_closing:
+                to.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self._failure = network_error(error)
 
     def close(self) -> None:
         """Close at once, whatever is unread. No event follows."""
+        self._failure = None
         link, self._link = self._link, None
         if link is not None:
-            self._network.connections.discard(self)
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
+            self.network.connections.discard(self)
             link.close()
 
     def fail_internally(self, error: Exception) -> None:
         """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
         fail_internally(self, error)
 
-    # -- for the link ------------------------------------------------------------------------------------------------
+    # -- for the link and the network --------------------------------------------------------------------------------
 
-    def call(self, event: Callable[..., None], *arguments: Any) -> None:
-        """Call the handler. A bug in it costs this connection alone."""
+    def act(self, event: Callable[..., Action | None], *arguments: Any) -> None:
+        """Call a method of the handler, and do what it returns. A bug in it costs this connection alone."""
         try:
-            event(*arguments)
+            self.perform(event(*arguments))
         except Exception as error:
             self.fail_internally(error)
 
+    def _end(self, *, still_open: bool) -> None:
+        self.close()
+        self.act(lambda: self.handler.closed(still_open=still_open))
+
+    def break_off(self, error: NetworkError) -> None:
+        """Close, and report a failure."""
+        self.close()
+        self.act(self.handler.broken, error)
+
     def not_made(self, error: OSError) -> None:
         """The connection could not be made."""
-        failure = connect_error(error, self.address)
-        if self._link is not None and is_rejected_here(self._link.socket):
-            self._network.rejected += 1
-            failure = NetworkError("unreachable", REJECTED)
-        self.close()
-        self.call(self.handler.broken, failure)
+        if self._link is not None:
+            self.break_off(self.network.connect_failure(error, self.address, self._link.socket))
+
+    def take(self, data: bytes) -> None:
+        """Data came, or the end of the stream."""
+        self._ended = not data
+        if self._is_closing:
+            self._discarded += len(data)
+            if not data or self._discarded >= LINGER_BYTES:
+                self._end(still_open=bool(data))
+        elif self._ended and self._failure is not None:
+            self.break_off(self._failure)
+        else:
+            self.act(self.handler.received, data)
+
+    def take_failure(self, error: OSError) -> None:
+        """The connection broke."""
+        if self._is_closing:
+            self._end(still_open=False)
+        else:
+            self.break_off(network_error(error))
 
     def is_at(self, link: Link) -> bool:
         """Whether `link` is not that of an earlier connection."""
         return link is self._link
 
-    # -- deadlines ---------------------------------------------------------------------------------------------------
-
-    def _plan(self, deadline: float) -> None:
-        # One timer for all waits: it is seldom that a deadline comes before the timer of an earlier one would fire.
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = deadline
-        self._timer = self._network.timers.call_later(max(deadline - self._network.time(), 0), self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self.deadline > self._timer_at:
-            self._plan(self.deadline)
-        elif not self._looked:
-            self._plan(self._network.time() + SECOND_LOOK)
-            self._looked = True
-            self.deadline = self._timer_at
-        elif self._link is not None and self._link.is_made:
-            self.call(self.handler.expired)
+    def expire(self) -> None:
+        """Call the handler: the deadline has passed."""
+        if self.deadline == self._wanted_deadline:
+            self.deadline += SECOND_LOOK
+            return
+        self._wanted_deadline = 0.0  # it is over: the same deadline is another wait
+        if self._link is None or not self._link.is_made:
+            self.break_off(no_connection_in_time(self._timeout))
+        elif self._is_closing:
+            self._end(still_open=True)
         else:
-            self.close()
-            self.call(self.handler.broken, no_connection_in_time(self._timeout))
+            self.act(self.handler.expired)
+
+
+class Link(asyncio.Protocol):
+    """The socket of one connection, and then its transport."""
+
+    def __init__(self, connection: AsyncioConnection, made: socket.socket) -> None:
+        self.socket = made
+        self.is_made = False
+        self._connection = connection
+        self._network = connection.network
+        self._transport: asyncio.Transport | None = None
+        self._is_watched = False
+        self._connecting: asyncio.Task[None] | None = None  # where we cannot watch
+        self._is_adopted = False  # a transport has the socket, or gets it
+        self._ended = False
+        self._early: list[bytes | OSError] = []  # what came before `connected`
+
+    def connect(self) -> None:
+        """Begin to connect, by ourselves: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
+        self.socket.setblocking(False)
+        place = self._connection.address.socket_address(self._connection.port)
+        if not self._network.can_watch:
+            self._connecting = self._start(self._connect_and_adopt(place))
+            return
+        code = self.socket.connect_ex(place)
+        if code not in _CONNECTING:
+            raise OSError(code, os.strerror(code))
+        self._network.loop.add_writer(self.socket.fileno(), self._connect_ended)
+        self._is_watched = True
+
+    def _connect_ended(self) -> None:
+        self._stop_watching()
+        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._connection.not_made(OSError(code, os.strerror(code)))
+        else:
+            self._start(self._adopt())
+
+    def _stop_watching(self) -> None:
+        if self._is_watched:
+            self._is_watched = False
+            self._network.loop.remove_writer(self.socket.fileno())
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self._is_adopted = True
+        task = self._network.loop.create_task(work)
+        self._network.tasks.add(task)
+        task.add_done_callback(self._adopted)
+        return task
+
+    def _adopted(self, task: asyncio.Task[None]) -> None:
+        self._network.tasks.discard(task)
+        if self._transport is None:
+            self.socket.close()
+
+    async def _connect_and_adopt(self, place: tuple[str, int] | tuple[str, int, int, int]) -> None:
+        try:
+            await self._network.loop.sock_connect(self.socket, place)
+        except OSError as error:
+            if self._connection.is_at(self):
+                self._connection.not_made(error)
+        else:
+            self._connecting = None
+            await self._adopt()
+
+    async def _adopt(self) -> None:
+        try:
+            self._transport, _ = await self._network.loop.create_connection(lambda: self, sock=self.socket)
+        except OSError as error:
+            if self._connection.is_at(self):
+                self._connection.not_made(error)
+            return
+        # Not earlier, although uvloop 0.23 may have read something: it does not own the socket before this, and would
+        # not close it.
+        self.is_made = True
+        if not self._connection.is_at(self):
+            self._transport.abort()
+            return
+        self._network.last_made = self._connection.address
+        self._connection.act(self._connection.handler.connected)
+        early, self._early = self._early, []
+        for event in early:
+            self._report(event)
+
+    def close(self) -> None:
+        """Close the socket, unless a transport gets it later, which is closed then."""
+        self._stop_watching()
+        if self._transport is not None:
+            self._transport.abort()
+        elif self._connecting is not None:
+            self._connecting.cancel()
+        elif not self._is_adopted:
+            self.socket.close()
+
+    # -- asyncio.Protocol --------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Pass data on."""
+        self._report(data)
+
+    def eof_received(self) -> bool:
+        """Keep our side open: the peer's half-close is an event like any other."""
+        self._report(b"")
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Report how the connection ended, unless that is known."""
+        self._report(exc if isinstance(exc, OSError) else b"")
+
+    def _report(self, event: bytes | OSError) -> None:
+        connection = self._connection
+        if not self.is_made:
+            self._early.append(event)
+        elif connection.is_at(self) and not self._ended:
+            self._ended = not event or isinstance(event, OSError)
+            if isinstance(event, OSError):
+                connection.take_failure(event)
+            else:
+                connection.take(event)

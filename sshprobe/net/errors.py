@@ -28,7 +28,13 @@ CLOSED = "the connection was closed"
 """By an end of the stream or by a reset: a server that closes while we send may cause either. We cannot know whether it
 was the server: a firewall between us may send a reset in its name."""
 
+REJECTED = "a firewall of this machine rejects it"
+
 _RESET = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
+
+
+# linux/errqueue.h: struct sock_extended_err (errno, origin, type, code, ...) and then the address of the sender.
+_ORIGIN_AT, _ICMP_ORIGIN, _IP = 4, 2, slice(20, 24)
 
 
 class NetworkError(Exception):
@@ -81,3 +87,21 @@ def has_source_address(address: Address) -> bool:
     except OSError as error:
         return error.errno != errno.EADDRNOTAVAIL
     return True
+
+
+def is_rejected_here(connecting: socket.socket) -> bool:
+    """Return whether a firewall of this machine rejected the connect of a socket, which has failed: on Linux.
+
+    A connect(2) that netfilter rejects fails as if the host had refused it or were unreachable. The error queue of the
+    socket names the sender of the ICMP message, which is this machine. A rejection by a TCP reset, and any on IPv6,
+    looks like one of the host: there the kernel queues errors only for sockets with IPV6_RECVERR, on which errors in
+    transit end a connection.
+    """
+    if connecting.family != socket.AF_INET or not hasattr(socket, "MSG_ERRQUEUE"):
+        return False
+    try:
+        _, messages, _, _ = connecting.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+        own = socket.inet_aton(connecting.getsockname()[0])
+    except OSError:  # nothing is queued
+        return False
+    return any(data[_ORIGIN_AT] == _ICMP_ORIGIN and data[_IP] == own for _, _, data in messages)

@@ -1,14 +1,16 @@
 """The interface of a network: many TCP connections on one event loop, which report by callbacks.
 
-`EpollNetwork` (Linux) and `AsyncioNetwork` (every system) implement it. A probe needs no task, future or timer of its
-own: its `Handler` is called when something happens on its `Connection`. No method of either waits.
+`EpollNetwork` (Linux) and `AsyncioNetwork` (every system) implement it. A host needs no task, future or timer of its
+own: its `Handler` is called when something happens on its `Connection`, and returns what the connection does next.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, final
+
+import msgspec
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock
@@ -20,23 +22,52 @@ LINGER_BYTES = 65_536
 """Bytes dropped while we wait for the other side to close."""
 
 
-class Handler(Protocol):
-    """Takes the events of one connection. Each method may call any method of the connection."""
+@final
+class Exchange(msgspec.Struct, frozen=True, gc=False):
+    """Send `data`, if there is any, then receive until `deadline`, a time of the network's clock.
 
-    def connected(self) -> None:
+    `data` is small: it has room in the send buffer of a fresh connection.
+    """
+
+    data: bytes
+    deadline: float
+
+
+class CloseGracefully(msgspec.Struct, frozen=True, gc=False):
+    """Send `data` and close our side, in one segment where possible; wait up to `linger` seconds for the other side.
+
+    Closing with bytes unread would send a reset, which can overtake our last words, so what comes is dropped. And a
+    server counts the connection until it has seen its end.
+    """
+
+    data: bytes
+    linger: float
+
+
+Action = Exchange | CloseGracefully
+"""What a connection does next."""
+
+
+class Handler(Protocol):
+    """Takes the events of one connection. Each method may call any method of the connection.
+
+    Three return an action; None: go on waiting, or nothing, if the handler has closed the connection.
+    """
+
+    def connected(self) -> Action | None:
         """The connection is made."""
 
-    def received(self, data: bytes) -> None:
-        """Data came; b"": the other side closed its side."""
+    def received(self, data: bytes) -> Action | None:
+        """Data came; b"", once: the other side closed its side."""
+
+    def expired(self) -> Action | None:
+        """No data came by the deadline of `Exchange`. The connection is still open."""
+
+    def closed(self, *, still_open: bool) -> None:
+        """The end of `CloseGracefully`. `still_open`: we closed before the other side did."""
 
     def broken(self, error: NetworkError) -> None:
-        """The connection could not be made, in which case it is closed already, or it broke."""
-
-    def unsent(self, error: NetworkError) -> None:
-        """A send failed. `received` may still bring what came before."""
-
-    def expired(self) -> None:
-        """The deadline of `wait_until` passed. A connection that was not made in time is `broken`."""
+        """The connection could not be made, or broke. It is closed."""
 
     def failed_internally(self, error: Exception) -> None:
         """One of the methods above raised: a bug. The connection is closed, and the error logged."""
@@ -50,20 +81,15 @@ class Connection(Protocol):
     address: Address
     port: int
 
-    def dial(self, timeout: float) -> None:
-        """Connect within `timeout` seconds; for the first time, or after `close`.
+    def dial(self, deadline: float, timeout: float) -> None:
+        """Connect until `deadline`, a time of the network's clock: the first time, or after a connection ended.
 
-        `connected` or `broken` is called later. `broken` may also be called before `dial` returns.
+        `timeout`: the seconds until then, for the error. `connected` or `broken` is called later, never before `dial`
+        returns.
         """
 
-    def wait_until(self, deadline: float) -> None:
-        """Call `expired` at `deadline`, a time of the network's clock, unless it is changed before."""
-
-    def send(self, data: bytes, until: float | None = None) -> None:
-        """Send a little data, which has room in the send buffer of a fresh connection. `until`: see `wait_until`."""
-
-    def send_last(self, data: bytes, until: float | None = None) -> None:
-        """Send a little data and close our side, both in one segment where possible. `until`: see `wait_until`."""
+    def perform(self, action: Action | None) -> None:
+        """Do what a handler returned."""
 
     def close(self) -> None:
         """Close at once, whatever is unread; what has to be sent is handed to the system. No event follows."""
@@ -73,7 +99,7 @@ class Connection(Protocol):
 
 
 class TimerHandle(Protocol):
-    """A call that is planned."""
+    """A planned call."""
 
     def cancel(self) -> None:
         """Do not call."""
@@ -87,9 +113,9 @@ class Network(Protocol):
     clock: Clock
     """The same clock, once the network is open."""
     last_made: Address | None
-    """The address to which a connection was made last."""
+    """The address of the last connection that was made."""
     rejected: int
-    """How many connects a firewall of this machine rejected (`sshprobe.net.local_firewall`)."""
+    """How many connects a firewall of this machine rejected (`sshprobe.net.errors.is_rejected_here`)."""
 
     def open(self) -> None:
         """Begin. Raises `OSError` where a descriptor is needed and none is left."""

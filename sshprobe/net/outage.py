@@ -16,8 +16,7 @@ from typing import Protocol
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.clock import Clock
-from sshprobe.net.local_firewall import unsent_retransmissions
-from sshprobe.net.routes import NO_PATH, Path, look_for_gateway, path_to
+from sshprobe.net.routes import NO_PATH, Path, look_for_gateway, path_to, unsent_retransmissions
 
 MAX_WITNESSES = 8
 """Paths that are watched."""
@@ -64,7 +63,7 @@ class SharedWitnesses:
 class OutageMonitor:
     """Watches the network of one scan.
 
-    `read_path` and `seek` are those of `sshprobe.net.routes`, `count_unsent` that of `sshprobe.net.local_firewall`.
+    `read_path`, `seek` and `count_unsent` are functions of `sshprobe.net.routes`.
     """
 
     def __init__(

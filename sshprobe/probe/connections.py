@@ -140,7 +140,7 @@ class Connections:
             try:
                 if remaining <= 0:
                     raise NetworkError("timeout", "out of time for this host")
-                yield Connect(address, self.port, timeout)
+                yield Connect(address, self.port, now + timeout, timeout)
             except NetworkError as error:
                 failure = failure or error
                 now = self._clock()

@@ -12,9 +12,9 @@ import msgspec
 
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import Status
-from sshprobe.net import CLOSED, NetworkError
+from sshprobe.net import CLOSED, CloseGracefully, Exchange, NetworkError
 from sshprobe.probe.busy_words import says_busy
-from sshprobe.probe.effects import CloseGracefully, Exchange, ProbeGenerator
+from sshprobe.probe.effects import ProbeGenerator
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.events import (
     AuthenticationBanner,

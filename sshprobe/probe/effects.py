@@ -3,6 +3,13 @@
 A probe is a generator (`ProbeGenerator`). It yields an effect and is sent the answer, or thrown the `NetworkError` with
 which the effect failed. At its end it returns what it found. Tests perform effects by hand, clock included.
 
+    Connect          b"", or the error
+    Exchange         the data received, b"" at the end of the stream, or an error: "timeout" past its deadline, "reset"
+    CloseGracefully  b"" if the server closed its side or the connection was lost, else `STILL_OPEN`. Never an error
+    Pause, RunAsync  b""
+
+`Exchange` and `CloseGracefully` are the actions of a connection (`sshprobe.net`).
+
 Rules:
 
 1. One connection at a time: `Connect` opens it, `CloseGracefully` ends it; `Exchange` comes only between them.
@@ -19,44 +26,23 @@ from typing import TypeVar
 
 import msgspec
 
-from sshprobe.net import Address
+from sshprobe.net import Address, CloseGracefully, Exchange
 
 T = TypeVar("T")
 
 
 class Connect(msgspec.Struct, frozen=True, gc=False):
-    """Connect. Answered with b""."""
+    """Connect until `deadline`, a time of the driver's clock. Answered with b""."""
 
     address: Address
     port: int
-    timeout: float
-    """Seconds."""
-
-
-class Exchange(msgspec.Struct, frozen=True, gc=False):
-    """Send `data`, if there is any, then receive. Answered with the data received, or b"" at the end of the stream.
-
-    `deadline` is a time of the driver's clock. Fails with "timeout" past it, or "reset".
-    """
-
-    data: bytes
     deadline: float
-
-
-class CloseGracefully(msgspec.Struct, frozen=True, gc=False):
-    """Send `data`, close our side, and wait up to `linger` seconds for the server to close its side.
-
-    Answered with b"" if it did, or if the connection was lost, and with `STILL_OPEN` if we closed first.
-
-    Closing with bytes unread would send a reset, which can overtake our goodbye; and a server counts the connection
-    until it has seen its end. Never fails.
-    """
-
-    data: bytes
-    linger: float
+    timeout: float
+    """The seconds until then."""
 
 
 STILL_OPEN = b"open"
+"""The answer to a `CloseGracefully` where we closed before the server did."""
 
 
 class Pause(msgspec.Struct, frozen=True, gc=False):

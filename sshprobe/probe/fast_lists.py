@@ -25,7 +25,7 @@ import msgspec
 
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.timestamps import encode_seconds
-from sshprobe.net import LINGER_BYTES, Address, Network, NetworkError
+from sshprobe.net import Action, Address, CloseGracefully, Exchange, Network, NetworkError
 from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST
 from sshprobe.probe.driver import Driver, FirstAnswer, Slot
 from sshprobe.probe.greetings import Greeting, GreetingCache, Weighed, observe, split_greeting
@@ -67,30 +67,6 @@ class Kind(Weighed, Protocol[R_co]):
 class ListsProbe(Generic[R]):
     """A job: one host that is asked for its lists, by the fast path or, from the first odd event on, by a `Driver`."""
 
-    __slots__ = (
-        "_buffer",
-        "_cached",
-        "_connected",
-        "_connection",
-        "_discarded",
-        "_done",
-        "_driver",
-        "_identified",
-        "_is_closing",
-        "_lists",
-        "_network",
-        "_pieces",
-        "_slot",
-        "_started",
-        "_started_at",
-        "_waits",
-        "addresses",
-        "host",
-        "resource_error",
-        "retry_later",
-        "unanswered",
-    )
-
     def __init__(self, lists: FastLists[R], host: Host) -> None:
         self.host = host
         self.addresses = (host.address.ip,)
@@ -114,52 +90,54 @@ class ListsProbe(Generic[R]):
         self._waits = ""
         self._buffer = b""
         self._pieces: tuple[bytes, ...] = ()
-        self._is_closing = False
-        self._discarded = 0
         self._started_at = time.time()
         self._started = network.time()
         self._connection = network.connection(self, self.host.address, self.host.port)
-        self._connection.dial(self._lists.connect_timeout)
+        timeout = self._lists.connect_timeout
+        self._connection.dial(self._started + timeout, timeout)
 
     # -- events of the connection --------------------------------------------------------------------------------------
 
-    def connected(self) -> None:
+    def connected(self) -> Action:
         """Send our identification, and wait for the server's."""
         self._connected = self._network.time()
         self._identified: float | None = None
-        self._connection.send(self._lists.identification, self._deadline(IDENTIFICATION, self._connected))
+        return Exchange(self._lists.identification, self._deadline(IDENTIFICATION, self._connected))
 
-    def received(self, data: bytes) -> None:
-        """Collect the greeting, then say goodbye; after that, wait for the end."""
-        if self._is_closing:
-            self._discarded += len(data)
-            if not data or self._discarded >= LINGER_BYTES:
-                self._end()
-            return
+    def received(self, data: bytes) -> Action | None:
+        """Collect the greeting, then say goodbye."""
         self._pieces += (data,)
         buffer = self._buffer = self._buffer + data if self._buffer else data
         found = split_greeting(buffer) if data and len(self._pieces) <= PIECES else None
         if isinstance(found, Greeting):
             cached = self._lists.recognise(self.host, found, buffer)
-            if cached is None:
-                self._drive()
-            else:
+            if cached is not None:
                 self._cached = cached
-                self._is_closing = True
-                lists = self._lists
-                self._connection.send_last(lists.goodbye, self._network.time() + lists.options.linger)
-        elif found is None:
-            self._drive()
-        elif found and self._waits is not KEXINIT:
+                return self._lists.goodbye
+        elif found is not None:
+            if not found or self._waits is KEXINIT:
+                return None
             self._identified = self._network.time()
-            self._connection.wait_until(self._deadline(KEXINIT, self._identified))
+            return Exchange(b"", self._deadline(KEXINIT, self._identified))
+        return self._drive()[1]
+
+    def expired(self) -> Action | None:
+        """Let the driver decide what silence means."""
+        driver, action = self._drive()
+        return action if type(action) is CloseGracefully else driver.expired()
+
+    def closed(self, *, still_open: bool) -> None:
+        """End with the result of hosts that are alike."""
+        self._report()
 
     def broken(self, error: NetworkError) -> None:
         """Take a connection that was not made as the result; the driver takes one that broke too early."""
-        if self._is_closing:
-            self._end()
-        elif self._waits:
-            self._drive().broken(error)
+        if self._waits:
+            driver, action = self._drive()
+            if type(action) is CloseGracefully:
+                driver.closed(still_open=False)
+            else:
+                driver.broken(error)
         elif error.failure == "local":
             probe = self._lists.unconnected_probe(self.host, error)
             self._driver = Driver(probe)
@@ -172,20 +150,6 @@ class ListsProbe(Generic[R]):
                 self._driver = Driver(self._lists.unconnected_probe(self.host, error))
             self._cached = self._lists.unconnected(self.host, error), None
             self._report()
-
-    def unsent(self, error: NetworkError) -> None:
-        """Let the driver wait for data that came before."""
-        if self._is_closing:
-            self._end()
-        else:
-            self._drive().unsent(error)
-
-    def expired(self) -> None:
-        """Let the driver decide what silence means, unless the greeting was complete."""
-        if self._is_closing:
-            self._end()
-        else:
-            self._drive().expired()
 
     def failed_internally(self, error: Exception) -> None:
         """End with a record that says so."""
@@ -213,10 +177,6 @@ class ListsProbe(Generic[R]):
         # A server without KEXINIT by then waits for ours: the `HostProbe` sends it.
         return until if what is IDENTIFICATION else min(until, now + OURS_FIRST)
 
-    def _end(self) -> None:
-        self._connection.close()
-        self._report()
-
     def _report(self) -> None:
         kind, identification = self._cached
         result = kind.result(self.host, identification, self._started_at, self._duration())
@@ -228,16 +188,16 @@ class ListsProbe(Generic[R]):
         )  # they refer to us: else the garbage collector has to free each host
         done(result)
 
-    def _drive(self) -> Driver:
-        """Have a driver continue on this connection, and return it."""
+    def _drive(self) -> tuple[Driver, Action | None]:
+        """Have a driver continue on this connection. Return it, and its action for what came so far."""
         probe = self._lists.probe(self.host)
         probe.started_at = datetime.fromtimestamp(self._started_at, UTC)
         self._driver = driver = Driver(probe)
         identified = self._network.time() if self._identified is None else self._identified
         before = FirstAnswer(self._started, self._connected, identified, self._pieces)
-        driver.take_over(self._connection, self._network, self._slot, self._driven, before)
+        connection, slot = self._connection, self._slot
         del self._connection, self._slot
-        return driver
+        return driver, driver.take_over(connection, self._network, slot, self._driven, before)
 
     def _driven(self, observation: Observation) -> None:
         """End as the driver did."""
@@ -265,7 +225,7 @@ class FastLists(Generic[R]):
         self.greetings = GreetingCache(make)
         self.identification = options.client_id + b"\r\n"
         farewell = Disconnect(DISCONNECT_BY_APPLICATION, options.goodbye).encode()
-        self.goodbye = PlainPacketWriter().write(farewell, 0)
+        self.goodbye = CloseGracefully(PlainPacketWriter().write(farewell, 0), options.linger)
 
     def probe(self, host: Host) -> HostProbe:
         """Return the usual probe of a host."""

@@ -15,17 +15,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sshprobe.model.escape import escape_bytes
-from sshprobe.net import NetworkError
-from sshprobe.probe.effects import (
-    STILL_OPEN,
-    CloseGracefully,
-    Connect,
-    Effect,
-    Exchange,
-    Pause,
-    ProbeGenerator,
-    RunAsync,
-)
+from sshprobe.net import CloseGracefully, Exchange, NetworkError
+from sshprobe.probe.effects import STILL_OPEN, Connect, Effect, Pause, ProbeGenerator, RunAsync
 from sshprobe.probe.probe_progress import ExchangePlan
 from sshprobe.wire import messages as msg
 from sshprobe.wire.events import Event, HostKeyReceived, IdentificationReceived, LineReceived
@@ -95,7 +86,7 @@ def traced(asking: ProbeGenerator[T], trace: HostTrace, clock: Callable[[], floa
 
 def _describe(step: Effect, trace: HostTrace) -> str:
     match step:
-        case Connect(address, port, timeout):
+        case Connect(address, port, _, timeout):
             return f"connect to {address.ip} port {port}, {timeout:.1f} s at most"
         case Exchange(data, deadline):
             sent = f"send {len(data):,} bytes, then wait" if data else "wait"

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from sshprobe.net import Address, Connection, Network, NetworkError
+from sshprobe.net import Address, CloseGracefully, Connection, Exchange, Network, NetworkError
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
 
@@ -28,6 +28,18 @@ class Recorder:
         self.on = on or {}
         self._changed = asyncio.Event()
 
+    def dial(self, timeout: float) -> None:
+        self.connection.dial(self.network.time() + timeout, timeout)
+
+    def wait_until(self, deadline: float) -> None:
+        self.connection.perform(Exchange(b"", deadline))
+
+    def send(self, data: bytes) -> None:
+        self.connection.perform(Exchange(data, self.network.time() + 60))
+
+    def send_last(self, data: bytes, linger: float = 60) -> None:
+        self.connection.perform(CloseGracefully(data, linger))
+
     def connected(self) -> None:
         self._happened("connected")
 
@@ -43,9 +55,8 @@ class Recorder:
         self.error = error
         self._happened("broken", f"broken {error.failure}")
 
-    def unsent(self, error: NetworkError) -> None:
-        self.error = error
-        self._happened("unsent", f"unsent {error.failure}")
+    def closed(self, *, still_open: bool) -> None:
+        self._happened("closed", "closed first" if still_open else "closed")
 
     def expired(self) -> None:
         self._happened("expired")

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sshprobe.net import Address, EpollNetwork, NetworkError
-from sshprobe.net.epoll_connection import READ, EpollConnection
-from sshprobe.net.epoll_network import COALESCE_FROM, MAX_COALESCE
+from sshprobe.net import Action, Address, CloseGracefully, EpollNetwork, Exchange, NetworkError
+from sshprobe.net.coalescing import COALESCE_FROM, MAX_COALESCE
+from sshprobe.net.epoll_network import READ, EpollConnection
 from tests.hostile.clock import run_unhurried
 
 LOOPBACK = Address("127.0.0.1", socket.AF_INET)
@@ -27,23 +27,27 @@ class Quiet:
     def __init__(self, network: EpollNetwork, port: int) -> None:
         self.network = network
         self.connection = network.connection(self, LOOPBACK, port)
-        self.dial, self.close = self.connection.dial, self.connection.close
-        self.wait_until = self.connection.wait_until
+        self.close = self.connection.close
 
     @property
     def is_open(self) -> bool:
         return self.connection.is_open
 
-    def connected(self) -> None: ...
+    def dial(self, timeout: float) -> None:
+        self.connection.dial(self.network.time() + timeout, timeout)
 
-    def received(self, data: bytes) -> None: ...
+    def wait_until(self, deadline: float) -> None:
+        self.connection.perform(Exchange(b"", deadline))
+
+    def connected(self) -> Action | None: ...
+
+    def received(self, data: bytes) -> Action | None: ...
 
     def broken(self, error: NetworkError) -> None: ...
 
-    def unsent(self, error: NetworkError) -> None:
-        self.broken(error)
+    def closed(self, *, still_open: bool) -> None: ...
 
-    def expired(self) -> None: ...
+    def expired(self) -> Action | None: ...
 
     def failed_internally(self, error: Exception) -> None: ...
 
@@ -58,24 +62,30 @@ class Recorder(Quiet):
         self.over = asyncio.Event()
         self.bug = bug
 
-    def connected(self) -> None:
+    def connected(self) -> Action | None:
         self.heard.append("connected")
         self.made.set()
         if self.bug:
             raise RuntimeError("bug")
-        self.wait_until(self.network.time() + 0.2)
+        return Exchange(b"", self.network.time() + 0.2)
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         self.heard.append(data.decode())
         if not data:
             self.end()
+        return None
 
     def broken(self, error: NetworkError) -> None:
         self.heard.append(error.failure)
         self.end()
 
-    def expired(self) -> None:
+    def expired(self) -> Action | None:
         self.heard.append("expired")
+        self.end()
+        return None
+
+    def closed(self, *, still_open: bool) -> None:
+        self.heard.append("closed")
         self.end()
 
     def failed_internally(self, error: Exception) -> None:
@@ -149,12 +159,13 @@ async def test_data_and_end_that_come_together_are_both_seen(network: EpollNetwo
 class Talker(Recorder):
     """Answers each piece at once, and notes whether the kernel acknowledges what comes next without delay."""
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         super().received(data)
-        if data:
-            sock = self.connection._socket
-            self.heard.append(str(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)))
-            self.connection.send(b"?")
+        if not data:
+            return None
+        sock = self.connection._socket
+        self.heard.append(str(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK)))
+        return Exchange(b"?", self.network.time() + 5)
 
 
 async def test_answers_in_two_segments_are_acknowledged_at_once(network: EpollNetwork) -> None:
@@ -237,18 +248,11 @@ async def test_closing_drops_everything() -> None:
 
 
 class Answerer(Recorder):
-    """Sends its last words for the first that comes, and closes at the end of the stream."""
+    """Sends its last words for the first that comes."""
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         self.heard.append(data.decode())
-        if data:
-            self.connection.send_last(b"goodbye")
-        else:
-            self.end()
-
-    def unsent(self, error: NetworkError) -> None:
-        self.heard.append(f"unsent: {error.failure}")
-        self.end()
+        return CloseGracefully(b"goodbye", 60)
 
 
 async def test_what_is_said_in_the_round_of_the_end_is_said(network: EpollNetwork) -> None:
@@ -262,11 +266,11 @@ async def test_what_is_said_in_the_round_of_the_end_is_said(network: EpollNetwor
         async with asyncio.timeout(10):
             await connection.over.wait()
         with peer:
-            assert connection.heard == ["connected", "hello", ""]
+            assert connection.heard == ["connected", "hello", "closed"]
             assert peer.recv(100) == b"goodbye"
 
 
-async def test_what_cannot_be_sent_is_told(network: EpollNetwork) -> None:
+async def test_last_words_that_cannot_be_sent_end_the_connection(network: EpollNetwork) -> None:
     with listening() as server:
         connection = Answerer(network, server.getsockname()[1])
         connection.dial(5)
@@ -278,7 +282,7 @@ async def test_what_cannot_be_sent_is_told(network: EpollNetwork) -> None:
             peer.sendall(b"hello")
             async with asyncio.timeout(10):
                 await connection.over.wait()
-    assert connection.heard == ["connected", "hello", "unsent: reset"]
+    assert connection.heard == ["connected", "hello", "closed"]
 
 
 class Closer(Recorder):
@@ -290,12 +294,12 @@ class Closer(Recorder):
         self.other: Recorder | None = None
         self.turn = asyncio.Event()
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         self.order.append(self)
         self.turn.set()
-        super().received(data)
         if self.other is not None:
             self.other.end()
+        return super().received(data)
 
 
 async def pairs(
@@ -407,11 +411,12 @@ class Listener(Quiet):
         super().__init__(network, port)
         self.times: list[float] = []
 
-    def connected(self) -> None:
-        self.wait_until(self.network.time() + 600)
+    def connected(self) -> Action | None:
+        return Exchange(b"", self.network.time() + 600)
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         self.times.append(self.network.time())
+        return None
 
 
 async def times_of(number: int, pauses: list[float], dead: int = 0) -> list[tuple[float, float]]:
@@ -470,7 +475,7 @@ def test_but_nobody_waits_with(number: int, pauses: list[float], dead: int) -> N
 class Faulty(Listener):
     """Has a bug, and another one in what is done about bugs."""
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         raise RuntimeError("bug")
 
     def failed_internally(self, error: Exception) -> None:
@@ -504,10 +509,10 @@ class FaultyToTheEnd(Recorder):
     def __init__(self, network: EpollNetwork, port: int) -> None:
         super().__init__(network, port)
         self.connection = FaultyConnection(network, self, LOOPBACK, port)
-        self.dial, self.close = self.connection.dial, self.connection.close
+        self.close = self.connection.close
 
-    def connected(self) -> None:
-        self.connection.send(b"hello")
+    def connected(self) -> Action | None:
+        self.connection.perform(Exchange(b"hello", 0))
         raise RuntimeError("bug")
 
 
@@ -542,17 +547,20 @@ class Ending(Recorder):
         super().__init__(network, port)
         self.where = where
 
-    def connected(self) -> None:
-        super().connected()
+    def connected(self) -> Action | None:
+        action = super().connected()
         self._end_all("connected")
+        return action
 
-    def received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> Action | None:
         super().received(data)
         self._end_all("received")
+        return None
 
-    def expired(self) -> None:
+    def expired(self) -> Action | None:
         self.heard.append("expired")
         self._end_all("expired")
+        return None
 
     def _end_all(self, here: str) -> None:
         if here == self.where:

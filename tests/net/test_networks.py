@@ -14,10 +14,11 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from sshprobe.net import Address, AsyncioNetwork, EpollNetwork, Network, open_network
+from sshprobe.net import LINGER_BYTES, Address, AsyncioNetwork, EpollNetwork, Network, open_network
 from sshprobe.platform import loop_factory
 from tests.net.recorder import LOOPBACK, Do, Recorder, listening, silent_port
 
@@ -62,7 +63,7 @@ async def pair(network: Network, **on: Do) -> AsyncIterator[tuple[Recorder, sock
     """A made connection, and its peer."""
     with listening() as server:
         handler = Recorder(network, server.getsockname()[1], on=on)
-        handler.connection.dial(20)
+        handler.dial(20)
         await handler.until("connected")
         peer, _ = await asyncio.to_thread(server.accept)
         with peer:
@@ -89,7 +90,7 @@ def test_connecting_is_refused(run: Run) -> None:
         with listening() as server:
             port = server.getsockname()[1]
         handler = Recorder(network, port)
-        handler.connection.dial(20)
+        handler.dial(20)
         await handler.until("broken")
         assert (handler.heard, str(handler.error)) == (["broken refused"], "connection refused")
 
@@ -100,7 +101,7 @@ def test_connecting_takes_too_long(run: Run) -> None:
     async def scenario(network: Network) -> None:
         with silent_port() as port:
             handler = Recorder(network, port)
-            handler.connection.dial(0.2)
+            handler.dial(0.2)
             await handler.until("broken")
         assert (handler.heard, str(handler.error)) == (["broken timeout"], "no connection within 0.2 s")
 
@@ -112,7 +113,7 @@ def test_a_network_cannot_be_reached(run: Run) -> None:
 
     async def scenario(network: Network) -> None:
         handler = Recorder(network, 22, Address("255.255.255.255", socket.AF_INET))
-        handler.connection.dial(20)
+        handler.dial(20)
         await handler.until("broken")
         assert handler.heard == ["broken unreachable"]
 
@@ -122,7 +123,7 @@ def test_a_network_cannot_be_reached(run: Run) -> None:
 def test_an_interface_that_is_not_here(run: Run) -> None:
     async def scenario(network: Network) -> None:
         handler = Recorder(network, 22, Address("fe80::1%none-such", socket.AF_INET6))
-        handler.connection.dial(20)
+        handler.dial(20)
         await handler.until("broken")
         assert str(handler.error) == "this machine has no such network interface"
 
@@ -151,10 +152,10 @@ def test_without_a_descriptor_it_is_this_machines_trouble(run: Run) -> None:
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1])
             with no_descriptors():
-                handler.connection.dial(20)
+                handler.dial(20)
                 await handler.until("broken")
             assert handler.heard == ["broken local"]
-            handler.connection.dial(20)
+            handler.dial(20)
             await handler.until("connected")
             handler.connection.close()
 
@@ -192,7 +193,7 @@ def test_a_reset_before_we_look(run: Run) -> None:
     async def scenario(network: Network) -> None:
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1])
-            handler.connection.dial(20)
+            handler.dial(20)
             peer, _ = await asyncio.to_thread(server.accept)
             reset(peer)
             await handler.until("broken")
@@ -209,25 +210,51 @@ def test_who_closes_its_side_can_still_be_talked_to(run: Run) -> None:
             peer.shutdown(socket.SHUT_WR)
             await handler.until("end")
             await settle()
-            handler.connection.send(b"and you")
+            handler.send(b"and you")
             assert await in_thread(peer.recv) == b"and you"
-            handler.connection.send_last(b"!")
+            handler.send_last(b"!")
             assert [await in_thread(peer.recv), await in_thread(peer.recv)] == [b"!", b""]
             handler.connection.close()
-        assert handler.heard == ["connected", "received bye", "end"]
+        assert handler.heard == ["connected", "received bye", "end", "closed"]
 
     run(scenario)
 
 
-def test_our_end_goes_out_and_theirs_is_heard(run: Run) -> None:
+def test_our_end_goes_out_and_theirs_is_waited_for(run: Run) -> None:
     async def scenario(network: Network) -> None:
-        async with pair(network, connected=lambda handler: handler.connection.send_last(b"bye")) as (handler, peer):
+        async with pair(network, connected=lambda handler: handler.send_last(b"bye")) as (handler, peer):
             assert [await in_thread(peer.recv), await in_thread(peer.recv)] == [b"bye", b""]
             peer.sendall(b"bye")
+            await settle()
+            assert handler.heard == ["connected"]
             peer.close()
-            await handler.until("end")
-            handler.connection.close()
-        assert handler.heard == ["connected", "received bye", "end"]
+            await handler.until("closed")
+        assert handler.heard == ["connected", "closed"]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("flood", [0, LINGER_BYTES])
+def test_a_server_that_does_not_close_is_waited_for_in_vain(run: Run, flood: int) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, peer):
+            handler.send_last(b"bye", linger=60 if flood else 0.05)
+            peer.sendall(bytes(flood))
+            await handler.until("closed first")
+            await settle()
+        assert handler.heard == ["connected", "closed first"]
+
+    run(scenario)
+
+
+def test_a_reset_behind_our_end_is_the_end(run: Run) -> None:
+    async def scenario(network: Network) -> None:
+        async with pair(network) as (handler, peer):
+            handler.send_last(b"bye")
+            reset(peer)
+            await handler.until("closed")
+            await settle()
+        assert handler.heard == ["connected", "closed"]
 
     run(scenario)
 
@@ -235,7 +262,7 @@ def test_our_end_goes_out_and_theirs_is_heard(run: Run) -> None:
 def test_what_is_sent_before_closing_is_sent(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def answer(handler: Recorder) -> None:
-            handler.connection.send_last(b"goodbye")
+            handler.send_last(b"goodbye")
             handler.connection.close()
 
         async with pair(network, received=answer) as (handler, peer):
@@ -251,12 +278,12 @@ def test_what_came_before_a_failed_send_is_heard(run: Run) -> None:
 
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
-            handler.connection.wait_until(network.time() + 60)
+            handler.wait_until(network.time() + 60)
             peer.sendall(b"goodbye")
             reset(peer)
             time.sleep(0.05)  # noqa: ASYNC251 - both are there before we look
-            handler.connection.send(b"more")
-            handler.connection.send(b"and more")
+            handler.send(b"more")
+            handler.send(b"and more")
             await handler.until("received")
             await settle()
             handler.connection.close()
@@ -267,15 +294,24 @@ def test_what_came_before_a_failed_send_is_heard(run: Run) -> None:
     run(scenario)
 
 
-def test_a_send_that_fails_is_told(run: Run) -> None:
+@pytest.mark.parametrize("last", [False, True])
+def test_a_send_that_fails_breaks_the_connection_behind_what_came(run: Run, last: bool) -> None:
     async def scenario(network: Network) -> None:
-        async with pair(network) as (handler, _):
-            handler.connection.send_last(b"bye")
+        async with pair(network) as (handler, peer):
+            connection: Any = handler.connection
+            sending = connection._socket if isinstance(network, EpollNetwork) else connection._link.socket
+            sending.shutdown(socket.SHUT_WR)
+            handler.send(b"more")
+            assert handler.heard == ["connected"]
+            peer.sendall(b"goodbye")
+            await handler.until("received")
+            if last:
+                handler.send_last(b"bye")
+            else:
+                peer.close()
+                await handler.until("broken")
             await settle()
-            handler.connection.send(b"more")
-            await handler.until("unsent")
-            handler.connection.close()
-        assert handler.heard == ["connected", "unsent reset"]
+        assert handler.heard == ["connected", "received goodbye", "closed" if last else "broken reset"]
 
     run(scenario)
 
@@ -295,7 +331,7 @@ def test_a_flood_is_read_as_it_comes_and_others_are_served(run: Run) -> None:
 
         with listening() as server:
             flooded = Counter(network, server.getsockname()[1])
-            flooded.connection.dial(20)
+            flooded.dial(20)
             peer, _ = await asyncio.to_thread(server.accept)
 
             def flood() -> None:
@@ -323,7 +359,7 @@ def test_silence_expires_and_may_go_on(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def wait_on(handler: Recorder) -> None:
             if handler.heard.count("expired") < 3:
-                handler.connection.wait_until(network.time() + 0.05)
+                handler.wait_until(network.time() + 0.05)
             else:
                 handler.connection.close()
 
@@ -340,12 +376,12 @@ def test_deadlines_can_be_changed(run: Run) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, _):
             began = network.time()
-            handler.connection.wait_until(began + 0.1)
-            handler.connection.wait_until(began + 0.3)
+            handler.wait_until(began + 0.1)
+            handler.wait_until(began + 0.3)
             await handler.until("expired")
             assert network.time() >= began + 0.3
-            handler.connection.wait_until(network.time() + 600)
-            handler.connection.wait_until(network.time() + 0.05)
+            handler.wait_until(network.time() + 600)
+            handler.wait_until(network.time() + 0.05)
             handler.heard.clear()
             await handler.until("expired")
             handler.connection.close()
@@ -356,7 +392,7 @@ def test_deadlines_can_be_changed(run: Run) -> None:
 def test_what_is_ready_goes_before_a_deadline(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def wait(handler: Recorder) -> None:
-            handler.connection.wait_until(network.time() + 0.1)
+            handler.wait_until(network.time() + 0.1)
 
         async with pair(network, connected=wait, expired=lambda handler: handler.connection.close()) as (handler, peer):
             peer.sendall(b"hello")
@@ -372,8 +408,8 @@ def test_a_stop_moves_all_deadlines(run: Run) -> None:
         with silent_port() as port:
             dead, fired = Recorder(network, port), asyncio.Event()
             async with pair(network) as (handler, peer):
-                dead.connection.dial(0.5)
-                handler.connection.wait_until(network.time() + 0.5)
+                dead.dial(0.5)
+                handler.wait_until(network.time() + 0.5)
                 network.call_later(0.5, fired.set)
                 time.sleep(2.2)  # noqa: ASYNC251 - as if stopped
                 await asyncio.sleep(0.1)
@@ -388,7 +424,7 @@ def test_a_stop_moves_all_deadlines(run: Run) -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "unsent", "failed"])
+@pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "closed", "failed"])
 @pytest.mark.parametrize("what", ["connection", "network"])
 def test_closing_in_a_callback_is_the_end_of_all_events(run: Run, event: str, what: str) -> None:
     async def scenario(network: Network) -> None:
@@ -402,16 +438,15 @@ def test_closing_in_a_callback_is_the_end_of_all_events(run: Run, event: str, wh
         on: dict[str, Do] = {"received": bug, event: close}
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1], on=on)
-            handler.connection.dial(20)
+            handler.dial(20)
             peer, _ = await asyncio.to_thread(server.accept)
             with peer:
                 if event != "connected":
                     await handler.until("connected")
-                handler.connection.wait_until(network.time() + (0.05 if event == "expired" else 60))
-                if event == "unsent":
-                    handler.connection.send_last(b"")
-                    await asyncio.sleep(0.05)
-                    handler.connection.send(b"more")
+                handler.wait_until(network.time() + (0.05 if event == "expired" else 60))
+                if event == "closed":
+                    handler.send_last(b"")
+                    peer.shutdown(socket.SHUT_WR)
                 elif event == "broken":
                     reset(peer)
                 elif event in ("received", "end", "failed"):
@@ -420,19 +455,19 @@ def test_closing_in_a_callback_is_the_end_of_all_events(run: Run, event: str, wh
                         peer.shutdown(socket.SHUT_WR)
                 await handler.until(event)
                 so_far = list(handler.heard)
-                if event not in ("broken", "unsent"):
+                if event not in ("broken", "closed"):
                     try:
                         peer.sendall(b"more")
                     except OSError:
                         pass
-                handler.connection.wait_until(network.time())
+                handler.wait_until(network.time())
                 await settle()
         assert handler.heard == so_far
 
     run(scenario)
 
 
-@pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "unsent"])
+@pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "closed"])
 def test_a_bug_in_a_callback_costs_this_connection_alone(
     run: Run, event: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -442,25 +477,24 @@ def test_a_bug_in_a_callback_costs_this_connection_alone(
 
         with listening() as server, silent_port() as dead:
             beside = Recorder(network, server.getsockname()[1])
-            beside.connection.dial(20)
+            beside.dial(20)
             other, _ = await asyncio.to_thread(server.accept)
             await beside.until("connected")
             handler = Recorder(network, dead if event == "broken" else server.getsockname()[1], on={event: bug})
-            handler.connection.dial(0.1 if event == "broken" else 20)
+            handler.dial(0.1 if event == "broken" else 20)
             if event != "broken":
                 peer, _ = await asyncio.to_thread(server.accept)
                 if event != "connected":
                     await handler.until("connected")
-                if event == "unsent":
-                    handler.connection.send_last(b"")
-                    await asyncio.sleep(0.05)
-                    handler.connection.send(b"more")
+                if event == "closed":
+                    handler.send_last(b"")
+                    peer.shutdown(socket.SHUT_WR)
                 elif event == "received":
                     peer.sendall(b"hello")
                 elif event == "end":
                     peer.close()
                 elif event == "expired":
-                    handler.connection.wait_until(network.time() + 0.05)
+                    handler.wait_until(network.time() + 0.05)
             await handler.until("failed bug")
             if event != "broken":
                 peer.close()
@@ -502,7 +536,7 @@ def test_the_handler_can_be_replaced(run: Run) -> None:
             await first.until("received")
             peer.sendall(b"two")
             await second.until("received")
-            first.connection.wait_until(network.time() + 0.05)
+            first.wait_until(network.time() + 0.05)
             await second.until("expired")
             first.connection.close()
         assert (first.heard, second.heard) == (["connected", "received one"], ["received two", "expired"])
@@ -516,11 +550,11 @@ def test_a_connection_can_be_dialled_again(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def again(handler: Recorder) -> None:
             handler.connection.close()
-            handler.connection.dial(20)
+            handler.dial(20)
 
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1], on={"received": again})
-            handler.connection.dial(20)
+            handler.dial(20)
             for number in range(3):
                 peer, _ = await asyncio.to_thread(server.accept)
                 with peer:
@@ -539,7 +573,7 @@ def test_a_connection_that_is_closed_before_it_is_made_is_never_heard_of(run: Ru
         with listening() as server, silent_port() as dead:
             handlers = [Recorder(network, port) for port in (server.getsockname()[1], dead)]
             for handler in handlers:
-                handler.connection.dial(0.05)
+                handler.dial(0.05)
             for _ in range(turns):
                 await asyncio.sleep(0)
             for handler in handlers:
@@ -557,10 +591,10 @@ def test_a_closed_network_calls_nobody(run: Run) -> None:
         with listening() as server:
             handlers = [Recorder(network, server.getsockname()[1]) for _ in range(5)]
             for handler in handlers:
-                handler.connection.dial(0.05)
+                handler.dial(0.05)
             network.call_later(0.05, lambda: called.append("timer"))
             network.close()
-            handlers[0].connection.dial(0.05)
+            handlers[0].dial(0.05)
             await settle()
         assert not called
         assert not any(handler.heard for handler in handlers)
@@ -589,7 +623,7 @@ def test_many_connections_at_once(run: Run) -> None:
         with listening() as server:
             handlers = [Recorder(network, server.getsockname()[1]) for _ in range(60)]
             for handler in handlers:
-                handler.connection.dial(20)
+                handler.dial(20)
             peers = [await asyncio.to_thread(server.accept) for _ in handlers]
             for peer, _ in peers:
                 peer.sendall(b"hello")
@@ -630,7 +664,7 @@ async def main():
     network.open()
     for host in ("fe80::5%lo", "fe80::5%1", "fe80::5%none-such", "fe80::5"):
         handler = Recorder(network, 2222, parse_ip(host))
-        handler.connection.dial(20)
+        handler.dial(20)
         await handler.until("")
         print(handler.error or handler.heard)
         handler.connection.close()

@@ -129,13 +129,13 @@ class Handler:
         ended.set()
     def connected(self):
         raise AssertionError
-    received = unsent = expired = failed_internally = None
+    received = expired = closed = failed_internally = None
 
 async def main():
     global network, ended
     network, ended = {class_name}(), asyncio.Event()
     network.open()
-    network.connection(Handler(), parse_ip("10.9.0.1"), 1).dial(5)
+    network.connection(Handler(), parse_ip("10.9.0.1"), 1).dial(network.time() + 5, 5)
     await asyncio.wait_for(ended.wait(), 5)
     network.close()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sshprobe.net import NetworkError
-from sshprobe.probe.effects import CloseGracefully, Connect, Effect, Exchange, Pause
+from sshprobe.net import CloseGracefully, Exchange, NetworkError
+from sshprobe.probe.effects import Connect, Effect, Pause
 from tests.probe.test_effects import OURS, Answer, Asked, goodbye
 from tests.wire.playbook import (
     DISCONNECT,

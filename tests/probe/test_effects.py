@@ -11,9 +11,9 @@ import pytest
 
 from sshprobe.grading import is_gradeable
 from sshprobe.model.observation import Observation
-from sshprobe.net import Address, NetworkError
+from sshprobe.net import Address, CloseGracefully, Exchange, NetworkError
 from sshprobe.net.errors import network_error
-from sshprobe.probe.effects import STILL_OPEN, CloseGracefully, Connect, Effect, Exchange, Pause
+from sshprobe.probe.effects import STILL_OPEN, Connect, Effect, Pause
 from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.wire.transport import ClientTransport
@@ -63,7 +63,7 @@ def goodbye(step: Effect) -> bytes:
 
 def test_the_lists_are_one_connection() -> None:
     asked = Asked(depth="lists", timeout=10, host_timeout=60, connect_timeout=5)
-    assert asked.step == Connect(FIRST, 22, 5)
+    assert asked.step == Connect(FIRST, 22, 1005, 5)
     assert asked.answer(b"") == Exchange(OURS + b"\r\n", 1010)
     asked.now = 1002
     assert asked.answer(THEIRS) == Exchange(b"", 1003)  # a question of its own; ours goes first if there is no answer
@@ -93,9 +93,9 @@ def test_our_lists_go_out_with_the_first_message_of_the_exchange() -> None:
 
 def test_the_next_address_is_tried_in_the_time_that_is_left() -> None:
     asked = Asked([FIRST, SECOND], depth="lists", connect_timeout=5, host_timeout=6)
-    assert asked.step == Connect(FIRST, 22, 2)
+    assert asked.step == Connect(FIRST, 22, 1002, 2)
     asked.now += 2
-    assert asked.answer(NetworkError("timeout", "no connection within 2 s")) == Connect(SECOND, 22, 4)
+    assert asked.answer(NetworkError("timeout", "no connection within 2 s")) == Connect(SECOND, 22, 1006, 4)
     found = asked.end(NetworkError("refused", "connection refused"))
     assert (found.status, found.error) == ("timeout", "no connection within 2 s (and 1 more addresses)")
 
