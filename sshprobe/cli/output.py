@@ -16,7 +16,7 @@ from sshprobe.interrupts import delaying_interrupts
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport
 from sshprobe.scan.results import HostBatch, HostResult
-from sshprobe.scan.sinks import CountingSink, FleetSink, JsonDocumentSink, JsonLinesSink, PausingSink, Sink
+from sshprobe.scan.sinks import CountingSink, FleetSink, JsonDocumentSink, JsonLinesSink, Sink
 
 if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SweepRecord
@@ -208,8 +208,8 @@ def open_output(
                 opened = stack.enter_context(replacing(name, keeping=note))
                 stream = stack.enter_context(compressing(opened, codec_of_name(name)))
         if format_ in ("jsonl", "json"):
-            sink: Sink = JsonLinesSink(stream) if format_ == "jsonl" else JsonDocumentSink(stream)
-            records.append(PausingSink(sink, pause) if name is None and sys.stdout.isatty() else sink)
+            make = JsonLinesSink if format_ == "jsonl" else JsonDocumentSink
+            records.append(make(stream, pause) if name is None and sys.stdout.isatty() else make(stream))
         elif name is not None:
             reports.append(text(lambda words: _write(stream, words), Terminal(), None))
         if fix is not None:

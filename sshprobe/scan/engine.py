@@ -1,4 +1,4 @@
-"""Running many jobs on one event loop. Each job is one host.
+"""Runs many jobs on one event loop. Each job probes one host.
 
 Rules:
 
@@ -6,16 +6,16 @@ Rules:
 2. At most one job connects to an address at a time, and it holds all the addresses that it may connect to. At most
    `concurrency` jobs run; jobs that rest do not count, but there are at most `RESTING` times as many. At most `rate`
    targets are started a second, evenly and not in bursts.
-3. A job that may find more later is run again once, after all others and not before `throttle_wait` is over: the first
-   `SECOND_TRIES` of them, so that a network that resets every connection costs neither memory nor twice the time.
+3. A job that may find more later is run again once, after all others and not before `throttle_wait` is over. At most
+   `SECOND_TRIES` are, so that a network that resets every connection costs neither memory nor twice the time.
 4. A job that failed because this machine ran out of something is run again after a pause in which nothing new is
-   started, and with as many jobs at once as did not fail. Only after several tries is its result taken as it is.
+   started. Then only as many jobs run at once as did not fail. After several tries its result is taken as it is.
 5. Memory follows `concurrency`, not the number of targets.
 6. While this machine has lost its network, nothing new is started, for `MAX_PAUSE` seconds at most. A target that left
    a question unanswered in an outage, or while this process was stopped, is started anew: see `sshprobe.scan.pauses`.
 
-Nothing here waits for a job: it is started (`sshprobe.scan.target_run`) and calls back at its end. A target that has to
-be resolved first gets a task for that.
+Jobs are not awaited: `sshprobe.scan.target_run` starts them, and they call back at their end. A target that has to be
+resolved first gets a task for that.
 """
 
 from __future__ import annotations
@@ -46,10 +46,9 @@ class Engine(Generic[T, R]):
       resolved first.
     - `network` returns the network to use, open.
     - `on_resource_error(message)` is called when the scan pauses because this machine ran out of something, and
-      when it ends a pause because the network is back.
+      when a pause ends because the network is back.
     - `on_deferred(target)` is called for each target that is put off to the end.
-    - `limits`: those of several scans at once, which together keep to rate and concurrency, and to one job at a time
-      to an address.
+    - `limits`: shared by several scans at once, which keep to them together.
     - `shared`: the witnesses of other processes of this scan (`sshprobe.net.outage`).
     - `progress`: the counters to use.
     """
@@ -82,7 +81,7 @@ class Engine(Generic[T, R]):
         self._shared = shared
 
     def stop(self) -> None:
-        """Start nothing new. What runs is finished; what waits for a second try is given as it is."""
+        """Start nothing new. Running jobs are finished; deferred ones keep their first result."""
         self.runs.is_stopped = True
         self.runs.changed.set()
         if self.runs.is_open:
@@ -91,7 +90,7 @@ class Engine(Generic[T, R]):
             self._pace.cancel_wait()
 
     async def batches(self, targets: Iterable[T] | AsyncIterator[T]) -> AsyncGenerator[list[TargetResult[T, R]], None]:
-        """Yield the results of all targets, each time all that there are. Closing it early cancels what runs."""
+        """Yield the results of all targets, each time all that are ready. Closing it early cancels running jobs."""
         runs = self.runs
         work = asyncio.create_task(self._run_all(targets if isinstance(targets, AsyncIterator) else _as_async(targets)))
         work.add_done_callback(lambda task: runs.changed.set())

@@ -1,6 +1,6 @@
 """Limits of one scan, or of several at once: running jobs, starts a second, and one job at a time to an address.
 
-Nothing here waits: who has to wait leaves a callback, which is called when the slot or the address is his.
+Slots and addresses do not block: a caller that has to wait passes a callback, which is called when its turn comes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 Granted = Callable[[], None]
-"""Called when a slot or an address was acquired. It must not start a job: that is for the event loop to do next."""
+"""Called when a slot or an address was acquired. It must not start a job itself, but let the event loop do so."""
 
 
 CATCHES_UP = 0.1
@@ -19,7 +19,7 @@ CATCHES_UP = 0.1
 Without it, a process that gets the CPU ten times a second would start ten hosts a second, whatever the rate."""
 
 HELD_UP = 0.01
-"""Seconds. A longer gap between two starts has another cause than this loop or the starting, and earns no catch-up."""
+"""Seconds. A longer gap between two starts has another cause than a busy loop, and is not caught up."""
 
 
 class Limits:
@@ -32,9 +32,10 @@ class Limits:
 
 
 class AdaptiveSlots:
-    """How many jobs may run at once: `most`, and fewer after this machine ran out of something.
+    """Slots for running jobs: `most` of them, and fewer after this machine ran out of something.
 
-    The number falls to that of the running jobs when one failed, and rises by one each time that as many succeeded.
+    If a job fails because of that, only as many are allowed as run at that moment. The number rises by one each time
+    that so many jobs have succeeded.
     """
 
     def __init__(self, most: int) -> None:
@@ -46,12 +47,12 @@ class AdaptiveSlots:
 
     @property
     def unlimited(self) -> bool:
-        """Whether this machine had all that it needed of late."""
+        """Whether all slots are allowed: this machine has not run out of anything lately."""
         return self._allowed == self._most
 
     @property
     def running(self) -> int:
-        """How many slots are taken."""
+        """Number of slots that are taken."""
         return self._running
 
     def try_acquire(self) -> bool:
@@ -62,18 +63,18 @@ class AdaptiveSlots:
         return True
 
     def acquire(self, granted: Granted) -> None:
-        """Call `granted` when a slot was taken for the caller: at once, or later in the order of the calls."""
+        """Take a slot and call `granted`: at once, or when it is the caller's turn."""
         if self.try_acquire():
             granted()
         else:
             self._waiting.append(granted)
 
     def cancel_wait(self, granted: Granted) -> None:
-        """Take back an `acquire` that was not granted yet."""
+        """Cancel an `acquire` that was not granted yet."""
         self._waiting.remove(granted)
 
     def release(self, *, succeeded: bool) -> None:
-        """Give a slot back. `succeeded`: a job ended, and this machine had all that it needed; else its job rests."""
+        """Return a slot. `succeeded`: its job has ended, and this machine had enough of everything; else it rests."""
         self._running -= 1
         if succeeded and self._allowed < self._most:
             self._succeeded += 1
@@ -83,7 +84,7 @@ class AdaptiveSlots:
         self._grant()
 
     def back_off(self) -> None:
-        """Give the slot of a job back that this machine failed, and allow as many as run: they got what it did not."""
+        """Return the slot of a job that this machine ran out of something for. Allow as many jobs as still run."""
         self._running -= 1
         self._allowed = max(1, min(self._allowed, self._running))
         self._succeeded = 0
@@ -108,7 +109,7 @@ class AddressLocks:
         return True
 
     def acquire(self, address: str, granted: Granted) -> None:
-        """Call `granted` when the address was taken for the caller: at once, or later in the order of the calls."""
+        """Take an address and call `granted`: at once, or when it is the caller's turn."""
         if self.try_acquire(address):
             granted()
             return
@@ -118,13 +119,13 @@ class AddressLocks:
         waiting.append(granted)
 
     def cancel_wait(self, address: str, granted: Granted) -> None:
-        """Take back an `acquire` that was not granted yet."""
+        """Cancel an `acquire` that was not granted yet."""
         waiting = self._held[address]
         assert waiting is not None
         waiting.remove(granted)
 
     def release(self, address: str) -> None:
-        """Give an address to the first that waits for it, if any."""
+        """Return an address, or pass it to the first caller that waits for it."""
         waiting = self._held[address]
         if waiting:
             waiting.popleft()()
@@ -147,7 +148,7 @@ class Pace:
         """Wait until the next target may be started, or until `cancel_wait`."""
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if now - self._last > max(self._interval, HELD_UP):  # by something else, which is no credit
+        if now - self._last > max(self._interval, HELD_UP):
             self._late = 0.0
         start = max(self._next, now - self._late)
         self._next = start + self._interval

@@ -1,8 +1,8 @@
-"""The records of one scan, as an async iterator that can be left at any time.
+"""The records of one scan, as an async iterator that can be dropped at any time.
 
-A task of its own scans; the iterator reads what it found. So a reader that stops early, is cancelled or fails runs none
-of the scan's clean-up: dropping or closing the iterator cancels the task, which cleans up after itself. (An async
-generator would be closed by the event loop some time later, in another task, together with the generators inside.)
+A task of its own scans, and the iterator reads its results. So a reader that stops early, is cancelled or fails runs
+none of the scan's clean-up: dropping or closing the iterator cancels the task, which cleans up after itself. (The event
+loop closes an async generator some time later, in another task, together with the generators inside.)
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ENDED_EARLY = "the scan was ended before it was done: its Scanner was closed, or
 
 
 class Feed:
-    """The results that were found and not read yet: between the task that scans and the reader."""
+    """The results that nobody has read yet: between the task that scans and the reader."""
 
     def __init__(self) -> None:
         self.results: deque[Result] = deque()
@@ -29,30 +29,34 @@ class Feed:
         """No more results come."""
         self.error: BaseException | None = None
         """Why the scan ended early."""
-        self.filled = asyncio.Event()
-        self.drained = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set when results were added, all were read, or the feed is complete."""
+
+    async def change(self) -> None:
+        """Wait until `changed` is set."""
+        self.changed.clear()
+        await self.changed.wait()
 
     async def put(self, results: Sequence[Result]) -> None:
-        """Hand over results, and wait until they are read."""
+        """Add results, and wait until they are read."""
         self.results.extend(results)
-        self.filled.set()
+        self.changed.set()
         while self.results:
-            self.drained.clear()
-            await self.drained.wait()
+            await self.change()
 
     def complete(self, error: BaseException | None) -> None:
-        """End the feed, once; after its last result the reader gets `error`, if there is one."""
+        """End the feed, once. After the last result the reader gets `error`, if there is one."""
         if not self.is_complete:
             self.is_complete = True
             self.error = error
-            self.filled.set()
+            self.changed.set()
 
 
 class RecordStream(AsyncIterator[HostRecord]):
-    """The records of one scan, in the order in which hosts finish. The scan starts with the first one that is read.
+    """The records of one scan, in the order in which hosts finish. The scan starts when the first one is read.
 
-    `async for` reads it. `aclose()` ends the scan and waits for the end of all that belongs to it; an iterator that is
-    dropped, as by `break`, ends its scan in the background, and `async with Scanner(...)` waits for that.
+    `async for` reads it. `aclose()` ends the scan and waits until nothing of it is left. If the iterator is dropped, as
+    by `break`, its scan ends in the background, and `async with Scanner(...)` waits for that.
     """
 
     _task: asyncio.Task[None] | None = None
@@ -67,42 +71,35 @@ class RecordStream(AsyncIterator[HostRecord]):
         self._start = start
         self._started = started
         self._record_of = record_of
-        self._feed: Feed | None = None
+        self._feed = Feed()
         self._is_closed = False
 
     async def __anext__(self) -> HostRecord:
         if self._is_closed:
             raise StopAsyncIteration
-        if self._feed is None:
-            self._begin()
         feed = self._feed
-        assert feed is not None
+        if self._task is None:
+            # The task knows the feed and not the stream, so that a stream nobody reads any more is dropped.
+            self._task = asyncio.create_task(self._start(feed))
+            self._task.add_done_callback(partial(_complete, feed))
+            self._started(self._task)
         while not feed.results:
             if feed.error is not None:
                 error, feed.error = feed.error, None
                 raise error
             if feed.is_complete:
                 raise StopAsyncIteration
-            feed.filled.clear()
-            await feed.filled.wait()
+            await feed.change()
         result = feed.results.popleft()
         if not feed.results:
-            feed.drained.set()
+            feed.changed.set()
         return self._record_of(result)
-
-    def _begin(self) -> None:
-        self._feed = Feed()
-        # The task knows the feed and not the stream, so that a stream nobody reads any more is dropped.
-        self._task = asyncio.create_task(self._start(self._feed))
-        self._task.add_done_callback(partial(_complete, self._feed))
-        self._started(self._task)
 
     async def aclose(self) -> None:
         """End the scan, and wait until nothing of it is left. Hosts under way are dropped. Can be called again."""
         self._is_closed = True
-        if self._feed is not None:
-            self._feed.results.clear()
-            self._feed.complete(None)
+        self._feed.results.clear()
+        self._feed.complete(None)
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -1,12 +1,11 @@
-"""What a scan found out about one host, as its line of JSON in pieces.
+"""The result of one host, as its line of JSON in pieces.
 
-    chunks[0]     the host's own: who, when, and what was seen up to where hosts can be alike
+    chunks[0]     the host's own: names, times, and the observation up to where hosts can be alike
     chunks[1:]    pieces that other hosts have too, as the same objects: lists, verdicts and the end of the line
 
-So a fleet of equal hosts is graded and encoded once, and a piece goes to another process once (`workers.channel`).
-With `--depth lists`, a `RecordTemplate` makes the results of all hosts that sent the same greeting.
-
-A record is decoded where somebody asks for it: for most hosts of a large scan nobody does.
+So a fleet of equal hosts is graded and encoded once, and a piece is sent to another process once (`workers.channel`).
+With `--depth lists`, a `RecordTemplate` makes the results of all hosts that sent the same greeting. A record is decoded
+only if somebody reads it, which is rare in a large scan.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ STATS_WEIGHT = 500
 
 
 class HostResult:
-    """What a scan found out about one host. Its records share lists with other records: do not change them."""
+    """The result of one host. Its record shares lists with other records: do not change them."""
 
     __slots__ = ("_chunks", "_example", "_graded", "_record", "key", "stats", "target")
 
@@ -58,8 +57,7 @@ class HostResult:
     ) -> None:
         """Take `chunks` or `record`; the other one is made of it.
 
-        `graded`: what the record consists of, where that is known in this process. `example`: a record of the same
-        template.
+        `graded`: the parts of the record, if they are known in this process. `example`: a record of the same template.
         """
         self.target = target
         self.key = key
@@ -73,7 +71,7 @@ class HostResult:
 
     @classmethod
     def of_record(cls, record: HostRecord) -> HostResult:
-        """Return the result of a host whose record exists, for instance in a file."""
+        """Return the result of a host that has a record, for instance in a file."""
         return cls(record, object(), record_stats(record), record=record)
 
     @property
@@ -102,14 +100,14 @@ class HostResult:
 
     @property
     def observation(self) -> Observation:
-        """The same without verdicts, where that is cheaper."""
+        """The record, without verdicts if that is cheaper."""
         if self._graded is not None:
             return self._graded[0]
         return _decode_observation(self.line()) if self._record is None and self._example is None else self.record
 
 
 Result = Observation | HostResult
-"""What the engine gives for one host: an observation, or a result that was made of a template."""
+"""The engine's result for one host: an observation, or a result that was made of a template."""
 
 
 class Host(Place, Protocol):
@@ -117,7 +115,7 @@ class Host(Place, Protocol):
 
     @property
     def address(self) -> Address:
-        """Where it was probed."""
+        """The address that was probed."""
 
 
 class _OwnFields(msgspec.Struct):
@@ -132,25 +130,13 @@ class _OwnFields(msgspec.Struct):
     identification: Identification | None
 
 
-class _Who(msgspec.Struct):
-    target: str
-    host: str
-    address: str
-    port: int
-
-
-class _When(msgspec.Struct):
-    started_at: str
-    duration_ms: float
-
-
 class RecordTemplate:
-    """The record of one kind of host, encoded, with gaps for who, when and identification."""
+    """The encoded record of one kind of host, with gaps for names, times and identification."""
 
     __slots__ = ("_before_when", "_before_who", "_example", "_identification", "_key", "_middle", "_shared", "_stats")
 
     def __init__(self, observation: Observation, verdicts: EncodedVerdicts, stats: HostStats) -> None:
-        """Take the first observation of this kind, the verdicts on it, and what is counted of it."""
+        """Take the first observation of this kind, with its verdicts and stats."""
         record = _record_of(observation, verdicts)
         self._before_who = b'{"type":"host",' + _members(record, _between("", "target")) + b","
         self._before_when = b"," + _members(record, _between("port", "started_at")) + b","
@@ -172,14 +158,16 @@ class RecordTemplate:
     ) -> HostResult:
         """Return the result of a host of this kind.
 
-        `identification`: None where it is that of the first one. `started_at` is in seconds since 1970-01-01 UTC.
+        `identification`: None if it is the first host's. `started_at` is in seconds since 1970-01-01 UTC.
         """
+        who = {"target": host.target, "host": host.host, "address": host.address.ip, "port": host.port}
+        when = {"started_at": encode_seconds(started_at), "duration_ms": duration_ms}
         own = b"".join(
             (
                 self._before_who,
-                _encode(_Who(host.target, host.host, host.address.ip, host.port))[1:-1],
+                _encode(who)[1:-1],
                 self._before_when,
-                _encode(_When(encode_seconds(started_at), duration_ms))[1:-1],
+                _encode(when)[1:-1],
                 self._middle,
                 self._identification if identification is None else _encode(identification),
             )
@@ -202,8 +190,8 @@ class ResultEncoder:
     def result(self, observation: Observation) -> HostResult:
         """Return the result of a host.
 
-        An internal error in that is logged, and costs the host its verdicts and its status. The record keeps what was
-        seen, unless it is that which cannot be encoded; `sshprobe grade` does not grade it either.
+        An internal error is logged, and costs the host its verdicts and its status. The record keeps the observation
+        if that can be encoded. `sshprobe grade` does not grade it either.
         """
         try:
             return self._encoded(observation, self._cache.verdicts_for(observation))
@@ -227,7 +215,7 @@ class ResultEncoder:
         return HostResult(observation, verdicts.key, stats, (own, verdicts.chunk), graded=(observation, verdicts))
 
     def _stats_of(self, observation: Observation, verdicts: EncodedVerdicts) -> HostStats:
-        """Return the stats of a host, the same object where they are equal."""
+        """Return the stats of a host: equal ones are the same object."""
         stats = host_stats(observation, verdicts.stats)
         known = self._stats.get(stats)
         if known is None:

@@ -1,6 +1,6 @@
-"""What all scans under one set of settings share: limits, verdicts, key pairs, and counters.
+"""The state that all scans with the same settings share: limits, verdicts, key pairs, and counters.
 
-`Scanner` gives it a public face; the command line and workers use it directly.
+`Scanner` is its public face; the command line and workers use it directly.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class ScanContext:
         self._verdicts = VerdictCache(settings.profiles, strict=settings.strict)
         self._encoder = ResultEncoder(self._verdicts)
         options = settings.probe_options()
-        self.jobs: TargetJobs[HostResult] = TargetJobs(
+        self.jobs = TargetJobs(
             options,
             exclude=settings.exclude,
             family=settings.address_family,
@@ -78,7 +78,7 @@ class ScanContext:
         shared: SharedWitnesses | None = None,
         progress: Progress | None = None,
     ) -> Engine[T, Result]:
-        """Return an engine within the limits, for whatever `expand` turns into jobs."""
+        """Return an engine that keeps to the limits. See `Engine` for the arguments."""
         self.jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
         return Engine(
             expand,
@@ -112,7 +112,7 @@ class ScanContext:
         progress: Progress | None = None,
         on_resource_error: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[HostBatch, None]:
-        """Yield the results of all hosts, each time all that there are. `progress`, if given, counts them."""
+        """Yield the results of all hosts, each time all that are ready. `progress`, if given, counts them."""
         engine = self.engine(self.jobs.of, on_resource_error=on_resource_error, progress=progress)
         with self.running(engine):
             async with aclosing(engine.batches(targets)) as batches:
@@ -120,7 +120,7 @@ class ScanContext:
                     yield HostBatch([self.result(result) for outcome in batch for result in outcome.results])
 
     def result(self, result: Result) -> HostResult:
-        """Return the graded and encoded result of a host, which the fast path has already."""
+        """Return the graded and encoded result of a host. The fast path has made it already."""
         return self._encoder.result(result) if isinstance(result, Observation) else result
 
     def record(self, result: Result) -> HostRecord:

@@ -1,9 +1,9 @@
-"""Where the results of a scan go. A command combines sinks: files of records, counts, and what it shows to people."""
+"""Sinks take the results of a scan. A command combines them: files of records, counts, and reports for people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import IO, Protocol
 
 import msgspec
@@ -21,7 +21,7 @@ class Sink(Protocol):
     """Takes the results of one scan: the header, batches of hosts as they finish, and the summary."""
 
     def header(self, record: SweepRecord) -> None:
-        """Take what is known before the first host; most sinks do not need it."""
+        """Take the header, before the first host. Most sinks do not need it."""
         return
 
     def add(self, batch: HostBatch) -> None:
@@ -35,12 +35,13 @@ class Sink(Protocol):
 class JsonLinesSink(Sink):
     """Writes records as lines: an interrupted scan leaves whole lines, and perhaps a torn last one.
 
-    A long line goes to the system at once: many of them together are more than a processor's cache, and cost more.
-    Short ones wait in the stream's small buffer for the end of their batch.
+    Hosts are written within the context `pause()`, for instance one that hides a live line. The buffer of `stream`
+    should be small: long lines that wait together are more than a processor's cache holds.
     """
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], pause: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._stream = stream
+        self._pause = pause
 
     def header(self, record: SweepRecord) -> None:
         """Write the first line."""
@@ -48,9 +49,10 @@ class JsonLinesSink(Sink):
 
     def add(self, batch: HostBatch) -> None:
         """Write a line for each host."""
-        for result in batch.results:
-            self._stream.write(result.line())
-        self._stream.flush()
+        with self._pause():
+            for result in batch.results:
+                self._stream.write(result.line())
+            self._stream.flush()
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the last line."""
@@ -62,10 +64,11 @@ class JsonLinesSink(Sink):
 
 
 class JsonDocumentSink(Sink):
-    """Writes one JSON document: {"sweep": {}, "hosts": [], "summary": {}}, with one host a line. It holds no host."""
+    """Writes one JSON document, one host a line: {"sweep": {}, "hosts": [], "summary": {}}. `pause`: as above."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: IO[bytes], pause: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._stream = stream
+        self._pause = pause
         self._separator = b"\n"
 
     def header(self, record: SweepRecord) -> None:
@@ -74,35 +77,15 @@ class JsonDocumentSink(Sink):
 
     def add(self, batch: HostBatch) -> None:
         """Write hosts."""
-        for result in batch.results:
-            self._stream.write(self._separator + result.line().rstrip(b"\n"))
-            self._separator = b",\n"
+        with self._pause():
+            for result in batch.results:
+                self._stream.write(self._separator + result.line().rstrip(b"\n"))
+                self._separator = b",\n"
 
     def finish(self, summary: SummaryRecord) -> None:
         """End the document."""
         self._stream.write(b'\n],\n"summary":' + _encode(summary) + b"}\n")
         self._stream.flush()
-
-
-class PausingSink(Sink):
-    """Passes batches to another sink within a context, for instance one that hides a live line."""
-
-    def __init__(self, sink: Sink, pause: Callable[[], AbstractContextManager[None]]) -> None:
-        self._sink = sink
-        self._pause = pause
-
-    def header(self, record: SweepRecord) -> None:
-        """Pass the header on."""
-        self._sink.header(record)
-
-    def add(self, batch: HostBatch) -> None:
-        """Pass hosts on."""
-        with self._pause():
-            self._sink.add(batch)
-
-    def finish(self, summary: SummaryRecord) -> None:
-        """Pass the summary on."""
-        self._sink.finish(summary)
 
 
 class CountingSink(Sink):
@@ -123,7 +106,7 @@ class CountingSink(Sink):
 
 
 class FleetSink(Sink):
-    """Collects what the keys of all hosts say together. `known`: that, where it is known before the first host."""
+    """Compares the keys of all hosts. `known`: the report on them, if it exists before the first host."""
 
     def __init__(self, known: FleetReport | None = None) -> None:
         self._known = known
@@ -131,11 +114,11 @@ class FleetSink(Sink):
 
     @property
     def is_known(self) -> bool:
-        """Whether the answer was known before the first host: then records have its findings."""
+        """Whether the report existed before the first host: then records have its findings."""
         return self._known is not None
 
     def add(self, batch: HostBatch) -> None:
-        """Keep the facts of hosts that showed a key."""
+        """Keep the facts about hosts that showed a key."""
         if self._known is None:
             for group in batch.groups:
                 if group[0].stats.has_keys:
@@ -143,5 +126,5 @@ class FleetSink(Sink):
                         self._facts.add(result.observation)
 
     def report(self) -> FleetReport:
-        """Return the answer. The search for shared primes takes long where there are many keys."""
+        """Return the report. The search for shared primes takes long if there are many keys."""
         return self._known or self._facts.report(thorough=False)

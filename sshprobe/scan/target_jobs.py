@@ -1,11 +1,11 @@
-"""The jobs of a target. A name is resolved first; an excluded target, or one without an address, has its result."""
+"""The jobs of a target. A name is resolved first. A target that may not be probed, or has no address, ends at once."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal
 
 from sshprobe.model.observation import Observation
 from sshprobe.net import Address, Network, NetworkError, parse_ip
@@ -16,17 +16,15 @@ from sshprobe.probe.host_probe import HostProbe
 from sshprobe.probe.observations import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.scan.job import Job
+from sshprobe.scan.results import HostResult, Result
 from sshprobe.targets import Exclusions, Target
 from sshprobe.wire.kex.exchange import KeyPairs
-
-R = TypeVar("R")
-"""What the fast path makes of a host."""
 
 _log = logging.getLogger("sshprobe")
 
 
-class TargetJobs(Generic[R]):
-    """Makes the jobs of targets, under the settings of one Scanner.
+class TargetJobs:
+    """Makes the jobs of targets, with the settings of one Scanner.
 
     - `family`: `socket.AF_INET`, `socket.AF_INET6`, or None for both.
     - `all_addresses`: a job for each address of a name, not one for the first that answers.
@@ -42,7 +40,7 @@ class TargetJobs(Generic[R]):
         family: int | None,
         all_addresses: bool,
         key_pairs: KeyPairs,
-        lists: FastLists[R] | None = None,
+        lists: FastLists[HostResult] | None = None,
     ) -> None:
         self._options = options
         self._exclude = exclude
@@ -59,17 +57,17 @@ class TargetJobs(Generic[R]):
 
     def of(
         self, target: Target, *, all_addresses: bool | None = None
-    ) -> list[Job[Observation | R]] | Coroutine[Any, Any, list[Job[Observation | R]]]:
-        """Return the jobs of a target, or a coroutine that resolves its name first: none if the scan is stopped then.
+    ) -> list[Job[Result]] | Coroutine[Any, Any, list[Job[Result]]]:
+        """Return the jobs of a target, or a coroutine that resolves its name first: none if the scan was stopped then.
 
-        `all_addresses`: in place of the setting. A bug of ours in this costs the target its record, and no other.
+        `all_addresses` overrides the setting. A bug of ours here costs the target its record, and no other target.
         """
         try:
             address = self._only_address(target)
             if address is not None:
                 if self._lists is not None and not self.is_traced:
                     host = Host(target.text, target.host, address, target.port)
-                    probe: ListsProbe[R] = ListsProbe(self._lists, host)
+                    probe: ListsProbe[HostResult] = ListsProbe(self._lists, host)
                     return [probe]
                 return [self._job(target, [address])]
         except Exception as error:
@@ -83,28 +81,21 @@ class TargetJobs(Generic[R]):
             return None
         return None if self._excludes and self._exclude.covers(address.ip) else address
 
-    async def _resolved(self, target: Target, all_addresses: bool) -> list[Job[Observation | R]]:
+    async def _resolved(self, target: Target, all_addresses: bool) -> list[Job[Result]]:
+        covers = self._exclude.covers
         try:
-            return await self._jobs_of_name(target, all_addresses)
-        except Exception as error:
-            return [self._failed(target, error)]
-
-    async def _jobs_of_name(self, target: Target, all_addresses: bool) -> list[Job[Observation | R]]:
-        if self._excludes and self._exclude.covers(target.host):
-            return [self._unprobed(target, "excluded", "excluded by the user")]
-        try:
-            addresses = await self._resolve(target.host)
+            addresses = [] if covers(target.host) else await self._resolve(target.host)
+            if addresses is None:
+                return []
+            allowed = [address for address in addresses if not covers(address.ip)]
+            if not allowed:
+                return [self._unprobed(target, "excluded", "excluded by the user")]
+            groups = [[address] for address in allowed] if all_addresses else [allowed]
+            return [self._job(target, group) for group in groups]
         except NetworkError as error:
             return [self._unprobed(target, "unreachable" if error.failure == "local" else "dns_error", str(error))]
-        if addresses is None:
-            return []
-        allowed = addresses
-        if self._excludes:
-            allowed = [address for address in addresses if not self._exclude.covers(address.ip)]
-        if not allowed:
-            return [self._unprobed(target, "excluded", "excluded by the user")]
-        groups = [[address] for address in allowed] if all_addresses else [allowed]
-        return [self._job(target, group) for group in groups]
+        except Exception as error:
+            return [self._failed(target, error)]
 
     async def _resolve(self, host: str) -> list[Address] | None:
         """Return the addresses of a host, None if the scan is stopped first. Raises `NetworkError`."""
@@ -119,7 +110,7 @@ class TargetJobs(Generic[R]):
             return await lookup
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is not None and task.cancelling():  # not the lookup, but who waits for it
+            if task is not None and task.cancelling():  # not the lookup, but this task
                 raise
             return None
         finally:
@@ -138,7 +129,7 @@ class TargetJobs(Generic[R]):
         return _Known(unprobed(target.text, target.host, target.port, self._options.depth, status, error))
 
     def stop(self) -> None:
-        """End the lookups under way, and let no new one begin."""
+        """End the lookups under way, and start no new one."""
         self._is_stopped = True
         for lookup in self._lookups:
             lookup.cancel()

@@ -1,4 +1,4 @@
-"""A cache of verdicts: hosts of a fleet offer the same lists again and again, so they are graded and encoded once."""
+"""A cache of verdicts: many hosts of a fleet offer the same lists, so these are graded and encoded once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sshprobe.remedy import grade
 from sshprobe.views.host_stats import verdict_stats
 
 END_OF_LINE = b',"fleet_findings":[]}\n'
-"""What follows the verdicts in the line of a host. A scan knows findings across the fleet at its end only."""
+"""The end of a host's line, behind the verdicts. A scan knows the fleet's findings only at its end."""
 
 
 class EncodedVerdicts:
@@ -31,13 +31,13 @@ class EncodedVerdicts:
         """Different for each kind of observation."""
         self.verdicts = verdicts
         self.chunk = msgspec.json.encode(verdicts) + END_OF_LINE
-        """The verdicts in JSON and the end of the line: the last piece of a line."""
+        """The last piece of a line: the verdicts in JSON, and the end of the line."""
         self.stats = verdict_stats(verdicts)
-        """What is counted of the verdicts."""
+        """What the summary counts of the verdicts."""
 
 
 class VerdictCache:
-    """Grades against `profiles`, and keeps the verdicts that were used last. One for a scan.
+    """Grades against `profiles`, and keeps the verdicts that were used last.
 
     Raises `InputError` for a profile of clients.
     """
@@ -51,7 +51,7 @@ class VerdictCache:
 
     @property
     def has_waivers(self) -> bool:
-        """Whether verdicts depend on who and when, because a profile has waivers."""
+        """Whether verdicts depend on host and time, because a profile has waivers."""
         return any(profile.waiver for profile in self._profiles)
 
     def verdicts_for(self, observation: Observation) -> EncodedVerdicts:

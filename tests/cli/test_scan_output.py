@@ -14,7 +14,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.profiles import load_profile
 from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
-from sshprobe.scan.sinks import CountingSink, JsonLinesSink, PausingSink, Sink
+from sshprobe.scan.sinks import CountingSink, JsonLinesSink, Sink
 from sshprobe.scan.verdict_cache import VerdictCache
 from tests.grading.observations import modern
 from tests.sample_records import HEADER
@@ -116,7 +116,7 @@ def test_lines_are_written_while_the_live_line_is_hidden() -> None:
         notes.append("shown")
 
     stream = io.BytesIO()
-    sink = PausingSink(JsonLinesSink(stream), pause)
+    sink = JsonLinesSink(stream, pause)
     sink.header(HEADER)
     sink.add(HostBatch([ENCODER.result(GOOD)]))
     assert notes == ["hidden", "shown"]

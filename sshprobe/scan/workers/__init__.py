@@ -1,5 +1,5 @@
-"""One scan in several processes: `pool` is on the side of the parent, `worker` and `runner` in each process.
+"""One scan in several processes: `pool` runs in the parent, `worker` in each process.
 
 The parent sends settings and targets through a `channel`; workers probe, grade and encode, and send lines in pieces.
-Nothing else imports this package unless there are several workers: it needs multiprocessing.
+This package is imported only if there are several workers: it needs multiprocessing.
 """

@@ -1,8 +1,8 @@
-"""What the parent and a worker send each other: MessagePack structs in frames, each behind its length.
+"""The messages between the parent and a worker: MessagePack structs in frames, each behind its length.
 
-A piece of a line that hosts share, and what is counted of them, is sent once and then named by a number. Both sides
-keep these pieces in an `LruCache`, in the same order, so they drop the same ones. Nothing here does I/O: writers
-return bytes and readers take them, in any segments.
+A piece of a line that hosts share, and their stats, are sent once and then named by a number. Both sides keep these
+pieces in an `LruCache`, in the same order, so they drop the same ones. Nothing here does I/O: writers return bytes and
+readers take them, in segments of any size.
 """
 
 from __future__ import annotations
@@ -31,9 +31,6 @@ class ChannelError(Exception):
     """The other side sent something that is not a message."""
 
 
-# -- to a worker -----------------------------------------------------------------------------------------------------
-
-
 class Configure(msgspec.Struct, tag=True):
     """The first message."""
 
@@ -42,7 +39,7 @@ class Configure(msgspec.Struct, tag=True):
 
 
 class Probe(msgspec.Struct, tag=True):
-    """Targets, each with the number by which its results come back."""
+    """Targets, each with the number that its results will have."""
 
     targets: list[tuple[int, Target]]
 
@@ -56,7 +53,7 @@ class Stop(msgspec.Struct, tag=True):
 
 
 class Witness(msgspec.Struct, tag=True):
-    """An address that answered, from one worker to all others: while the way to it is gone, the network is lost."""
+    """An address that answered, from one worker to all others: if its route is gone, the network is lost."""
 
     ip: str
     family: int
@@ -65,15 +62,12 @@ class Witness(msgspec.Struct, tag=True):
 ToWorker = Configure | Probe | End | Stop | Witness
 
 
-# -- from a worker ---------------------------------------------------------------------------------------------------
-
-
 class Ready(msgspec.Struct, tag=True):
     """The first message of a worker that can work."""
 
 
 class OutOfResources(msgspec.Struct, tag=True):
-    """The only message of a worker for which this machine has no room."""
+    """The only message of a worker that this machine has no room for."""
 
     reason: str
 
@@ -91,7 +85,7 @@ class PackedResult(msgspec.Struct, array_like=True):
 
 
 class Results(msgspec.Struct, tag=True):
-    """Targets that are done, each with its number and all of its results."""
+    """Targets that are done, each with its number and all its results."""
 
     targets: list[tuple[int, list[PackedResult]]]
     chunks: dict[int, bytes]
@@ -101,13 +95,13 @@ class Results(msgspec.Struct, tag=True):
 
 
 class Deferred(msgspec.Struct, tag=True):
-    """A target that is tried again at the end, and takes no room until then."""
+    """A target is tried again at the end, and takes no room until then."""
 
     number: int
 
 
 class ResourceError(msgspec.Struct, tag=True):
-    """The worker pauses because this machine is short of something, or ends a pause."""
+    """The worker pauses because this machine ran out of something, or ends a pause."""
 
     message: str
 
@@ -119,9 +113,6 @@ class Failed(msgspec.Struct, tag=True):
 
 
 ToParent = Ready | OutOfResources | Results | Deferred | ResourceError | Failed | Witness
-
-
-# -- both sides ------------------------------------------------------------------------------------------------------
 
 
 def frame(message: ToWorker | ToParent) -> bytes:
@@ -158,18 +149,15 @@ class ChannelReader(Generic[M]):
         return messages
 
 
-# -- results ---------------------------------------------------------------------------------------------------------
-
-
 class _SentPieces(Generic[P]):
-    """The numbers of pieces that the other side has."""
+    """Numbers the pieces that the other side has."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count()
         self._known: LruCache[int, tuple[int, P]] = LruCache()
         """By the id of the piece, which is kept with it so that no other object gets the same id."""
         self.new: dict[int, P] = {}
-        """Those that are to be sent, by number."""
+        """Pieces to send, by number."""
 
     def number_of(self, piece: P, weight: int) -> int:
         known = self._known.get(id(piece))
@@ -211,7 +199,7 @@ class ChannelWriter:
         return PackedResult(result.key, self._stats.number_of(result.stats, STATS_WEIGHT), own, tuple(numbers))
 
     def take(self) -> bytes:
-        """Return the frame of all results that were added since the last one."""
+        """Return the frame of all results that were added since the last frame."""
         data = frame(Results(self._targets, self._chunks.new, self._stats.new))
         self._targets, self._chunks.new, self._stats.new, self.size = [], {}, {}, 0
         return data
@@ -229,7 +217,7 @@ class ResultReader:
         self._stats: LruCache[int, HostStats] = LruCache()
 
     def unpack(self, message: Results, targets: Mapping[int, Target]) -> list[tuple[int, list[HostResult]]]:
-        """Return the results of each target. `targets` are those that the process has. Raises `ChannelError`."""
+        """Return the results of each target. `targets`: all that the process has. Raises `ChannelError`."""
         try:
             return [
                 (number, [self._result(target, packed, message) for packed in results])

@@ -1,4 +1,4 @@
-"""One scan in several processes: targets go out in batches, results come back in one stream.
+"""A pool of worker processes: it sends targets out in batches, and gets results back in one stream.
 
 Rules:
 
