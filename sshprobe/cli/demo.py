@@ -68,7 +68,6 @@ def demo(output: str) -> int:
 async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: DemoReport) -> bool:
     from sshprobe.lab.fleet import demo_fleet, missing_servers
     from sshprobe.lab.server import LabError
-    from sshprobe.scan.job import Progress
     from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
     from sshprobe.targets import Target
@@ -89,7 +88,7 @@ async def _sweep_fleet(profiles: Sequence[Profile], sinks: ScanOutput, report: D
         start = time.monotonic()
         targets = [Target(server.name, server.host, server.port) for server in report.servers]
         context = ScanContext(ScanSettings(profiles=tuple(profiles)))
-        interrupted = await scan_here(context, targets, sinks, Progress())
+        interrupted = await scan_here(context, targets, sinks)
         sinks.finish(duration_ms=round((time.monotonic() - start) * 1000, 3), interrupted=interrupted)
         report.note_endpoints()
     return interrupted

@@ -46,27 +46,24 @@ class OneProcess:
     """A scan on this process's event loop."""
 
     def __init__(self, settings: ScanSettings) -> None:
-        from sshprobe.scan.job import Progress
         from sshprobe.scan.scan_context import ScanContext
 
         self._context = ScanContext(settings)
-        self._progress = Progress(total=0)
 
     @property
     def progress(self) -> Progress:
         """How far it is."""
-        return self._progress
+        return self._context.progress
 
     def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
         """See `ScanRun`."""
-        return on_loop(scan_here(self._context, targets, output, self._progress, say))
+        return on_loop(scan_here(self._context, targets, output, say))
 
 
 async def scan_here(
     context: ScanContext,
     targets: Iterable[Target],
     output: ScanOutput,
-    progress: Progress,
     say: Callable[[str], None] = lambda words: None,
 ) -> bool:
     """Scan all targets on the running loop. Return whether Ctrl-C or SIGTERM ended it early."""
@@ -83,7 +80,7 @@ async def scan_here(
         else:
             task.cancel()
 
-    found = context.batches(targets, progress=progress, on_resource_error=say)
+    found = context.batches(targets, on_resource_error=say)
     try:
         # Closed here, as a sink may raise: the loop would close all generators at once, and they are nested.
         with on_interrupt(interrupted, is_blocked=is_blocked, unblock=abandon_writes):

@@ -128,8 +128,7 @@ class Engine(Generic[T, R]):
                     runs.is_open = False
                     runs.network.close()  # before tasks are cancelled: nothing happens any more
         finally:
-            for run in runs.under_way:  # of a scan that ended early: others may go on
-                run.cancel()
+            runs.cancel()
 
     async def _first_tries(self, source: AsyncIterator[T]) -> None:
         """Start targets until there are none, and wait for the last of them."""
@@ -154,10 +153,10 @@ class Engine(Generic[T, R]):
 
     async def _second_tries(self) -> None:
         runs = self.runs
-        deferred, runs.deferred = runs.deferred, []
-        for deferred_at, run in deferred:
+        while runs.deferred:
             while not self._has_room():
                 await self._change()
+            deferred_at, run = runs.deferred[0]
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(deferred_at + self._throttle_wait):
                     while not runs.is_stopped:
@@ -165,6 +164,7 @@ class Engine(Generic[T, R]):
             await runs.pauses.calm.wait()
             if self._pace is not None and not runs.is_stopped:
                 await self._pace.next_start()
+            runs.deferred.popleft()
             runs.under_way[run] = True
             run.start_again()
         await self._all_ended()

@@ -10,8 +10,6 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
-import msgspec
-
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.net import open_network
@@ -47,20 +45,12 @@ class ScanContext:
             key_pairs={},
             lists=FastLists(options, self._encoder.template) if self._has_fast_path() else None,
         )
+        self.progress = Progress(total=0)
+        """How far all scans are. `total` is None if one of them reads a stream."""
         self._limits = Limits(settings.concurrency, settings.rate)
         self._engines: list[Engine[Any, Result]] = []
         """Of the scans under way."""
-        self._past = Progress(total=0)
-        """Of the scans that have ended."""
         self._is_stopped = False
-
-    @property
-    def progress(self) -> Progress:
-        """How far all scans are, as counted now. `total` is None if one of them reads a stream."""
-        counted = msgspec.structs.replace(self._past)
-        for engine in self._engines:
-            _add(counted, engine.progress)
-        return counted
 
     def stop(self) -> None:
         """Start no new host, in any scan; hosts under way are finished."""
@@ -76,7 +66,6 @@ class ScanContext:
         on_deferred: Callable[[T], None] | None = None,
         on_resource_error: Callable[[str], None] | None = None,
         shared: SharedWitnesses | None = None,
-        progress: Progress | None = None,
     ) -> Engine[T, Result]:
         """Return an engine that keeps to the limits. See `Engine` for the arguments."""
         self.jobs.is_traced = _trace.isEnabledFor(logging.DEBUG)
@@ -89,12 +78,12 @@ class ScanContext:
             on_resource_error=on_resource_error,
             limits=self._limits,
             shared=shared,
-            progress=progress,
+            progress=self.progress,
         )
 
     @contextmanager
     def running(self, engine: Engine[Any, Result]) -> Iterator[None]:
-        """Count an engine, and stop it with the others, during the block."""
+        """Stop an engine together with the others, during the block."""
         self._engines.append(engine)
         if self._is_stopped:
             engine.stop()
@@ -102,18 +91,12 @@ class ScanContext:
             yield
         finally:
             self._engines.remove(engine)
-            done = engine.progress.done  # dropped hosts are not pending
-            _add(self._past, Progress(started=done, done=done, total=engine.progress.total))
 
     async def batches(
-        self,
-        targets: Iterable[Target],
-        *,
-        progress: Progress | None = None,
-        on_resource_error: Callable[[str], None] | None = None,
+        self, targets: Iterable[Target], *, on_resource_error: Callable[[str], None] | None = None
     ) -> AsyncGenerator[HostBatch, None]:
-        """Yield the results of all hosts, each time all that are ready. `progress`, if given, counts them."""
-        engine = self.engine(self.jobs.of, on_resource_error=on_resource_error, progress=progress)
+        """Yield the results of all hosts, each time all that are ready."""
+        engine = self.engine(self.jobs.of, on_resource_error=on_resource_error)
         with self.running(engine):
             async with aclosing(engine.batches(targets)) as batches:
                 async for batch in batches:
@@ -129,10 +112,3 @@ class ScanContext:
 
     def _has_fast_path(self) -> bool:
         return self.settings.depth == "lists" and not self._verdicts.has_waivers  # these depend on host and time
-
-
-def _add(counted: Progress, more: Progress) -> None:
-    counted.started += more.started
-    counted.done += more.done
-    counted.waiting += more.waiting
-    counted.total = None if counted.total is None or more.total is None else counted.total + more.total

@@ -16,6 +16,8 @@ from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
+import msgspec
+
 from sshprobe.model.observation import Depth
 from sshprobe.model.records import HostRecord
 from sshprobe.probe.probe_options import DEFAULT_AUTH_USERS
@@ -138,7 +140,7 @@ class Scanner:
     @property
     def progress(self) -> Progress:
         """How far all scans of this Scanner are, as counted now. `total` is None if one of them reads a stream."""
-        return self._context.progress
+        return msgspec.structs.replace(self._context.progress)
 
     def stop(self) -> None:
         """Start no new host, in this scan and later ones; hosts under way are finished, and their records can be read.
@@ -197,7 +199,8 @@ class Scanner:
             self._check_open()
             expand = partial(context.jobs.of, all_addresses=all_addresses)
             engine = context.engine(expand, on_resource_error=self._on_resource_error)
-            engine.progress.total = source.total
+            total = context.progress.total
+            context.progress.total = None if total is None or source.total is None else total + source.total
             source.on_error = engine.stop
             try:
                 with context.running(engine):

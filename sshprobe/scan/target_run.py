@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -46,7 +47,7 @@ class TargetRuns(Generic[T, R]):
         """Targets that are started, and neither finished nor deferred."""
         self.resting = 0
         """Jobs that rest."""
-        self.deferred: list[tuple[float, TargetRun[T, R]]] = []
+        self.deferred: deque[tuple[float, TargetRun[T, R]]] = deque()
         """Targets put off to the end, each with the time of that."""
         self.finished: list[TargetResult[T, R]] = []
         """Results that nobody has read."""
@@ -87,6 +88,13 @@ class TargetRuns(Generic[T, R]):
         self.unread += 1
         self.finished.append(run.result)
         self.changed.set()
+
+    def cancel(self) -> None:
+        """Drop all targets that are not finished, because the scan ended early. Other scans may use their limits."""
+        for run in self.under_way:
+            run.cancel()
+        self._progress.started -= len(self.under_way) + len(self.deferred)
+        self._progress.waiting -= sum(run.is_second_try for run in self.under_way) + len(self.deferred)
 
     def fail(self, error: Exception) -> None:
         """End the scan with a bug in the engine. No target waits for ever."""

@@ -567,14 +567,38 @@ async def test_nothing_comes_of_jobs_while_what_runs_is_cancelled() -> None:
 
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
-    targets = [Slow("slow", "long"), ByCallback("quick", "q"), *(ByCallback(f"{n}y", str(n)) for n in range(1000))]
+    taken = 0
+
+    def targets() -> Iterator[Conversation]:
+        nonlocal taken
+        for job in (
+            Slow("slow", "long"),
+            ByCallback("quick", "q"),
+            *(ByCallback(f"{n}y", str(n)) for n in range(1000)),
+        ):
+            taken += 1
+            yield job
+
     engine = sweep()
-    running = outcomes_of(engine, targets)
+    running = outcomes_of(engine, targets())
     async for _ in running:
         break
-    started = engine.progress.started
+    before = taken
     await running.aclose()
-    assert (engine.progress.started, faults) == (started, [])
+    assert (taken, faults) == (before, [])
+    assert engine.progress.pending == 0, "dropped targets are not counted"
+
+
+async def test_targets_that_a_scan_drops_at_its_end_are_not_counted() -> None:
+    """Several scans of one `Scanner` share its counters."""
+    engine = Engine(each, open_network, concurrency=5, throttle_wait=60.0)
+    targets = [Conversation(str(number), str(number), throttled=1 if number < 3 else 0) for number in range(50)]
+    running = outcomes_of(engine, targets)
+    async for _ in running:
+        if engine.progress.done == 47:
+            break
+    await running.aclose()
+    assert (engine.progress.started, engine.progress.done, engine.progress.waiting) == (47, 47, 0)
 
 
 class Resting(Conversation):
