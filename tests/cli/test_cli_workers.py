@@ -29,7 +29,7 @@ SERVERS = 48
 STRANGERS = 4
 NOBODY = 12
 
-TIMES = re.compile(r"\d[\d.]* s\b|at \d{4}-\S+Z")
+TIMES = re.compile(r"\d[\d.]* s\b|(at|Probed:) \d{4}-\S+Z")
 
 
 def turn(names: tuple[bytes, ...], by: int) -> tuple[bytes, ...]:
