@@ -17,7 +17,18 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         *("concurrency", "rate", "workers"),
         *("connect_timeout", "timeout", "host_timeout", "throttle_wait"),
     ),
-    "Output": ("format_", "resume", "stats", "no_progress", "steps", "trace", "log_format", "color", "debug"),
+    "Output": (
+        "format_",
+        "resume",
+        "history",
+        "stats",
+        "no_progress",
+        "steps",
+        "trace",
+        "log_format",
+        "color",
+        "debug",
+    ),
     "Saved options": ("saved", "save_as"),
 }
 """Heading to the names of its options' parameters, in this order. What no heading has comes at the end."""

@@ -146,6 +146,7 @@ def open_output(
     fix: str | None = None,
     resumable: bool = False,
     quiet: bool = False,
+    followers: Sequence[Sink] = (),
 ) -> Iterator[ScanOutput]:
     """Open all that a scan is written to. A JSON document or report file appears only when the block ends well.
 
@@ -157,6 +158,7 @@ def open_output(
     `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
     report says how. Otherwise a file appears only when the block ends well.
     `quiet`: standard output gets a report only with the format "table", and no hints.
+    `followers`: get each host after the files and the screen. They get no header.
 
     Raises:
         InputError: the file cannot be written.
@@ -219,7 +221,7 @@ def open_output(
         elif shows and (not records or name is not None):
             screen.append(text(on_screen, terminal, in_full))
         close = None if name is None else stack.close
-        yield ScanOutput(records, screen, thresholds, reports=reports, fleet=fleet, close=close)
+        yield ScanOutput(records, [*screen, *followers], thresholds, reports=reports, fleet=fleet, close=close)
 
 
 def _write(stream: IO[bytes], words: str) -> None:

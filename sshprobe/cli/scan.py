@@ -9,6 +9,7 @@ import click
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
+from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 )
 @output_options
 @click.option("--resume", metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped.")
+@history_option("Keep the results in a database too: `default`, a file, or postgresql://USER@HOST/NAME.")
 @trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a line of progress this often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="Print no progress on standard error.")
@@ -48,6 +50,7 @@ def scan(
     traced: TraceOptions,
     workers: int | None,
     resume: str | None,
+    history: str | None,
     stats: float | None,
     no_progress: bool,
     save_as: str | None,
@@ -111,6 +114,12 @@ def scan(
     workers = affordable(usable_workers(workers, stream, follows=traced.steps or traced.trace is not None))
     settings, notice = fit_to_limits(settings, workers)
     context.with_resource(tracing(to_stderr=traced.steps, file=traced.trace, format_=traced.log_format))
+    kept = None
+    if history is not None:
+        from sshprobe.cli.history_sink import HistorySink
+
+        kept = HistorySink(history)
+        context.call_on_close(kept.close)
     run = new_run(settings, workers)
     first = stream.at(0)
     progress = sweep_progress(
@@ -125,6 +134,9 @@ def scan(
         progress.held = note_foreign_hosts(done, stream)
     elif output is None and format_ in (None, "table") and fixes is None and stream.total > 1:
         note("only the table will remain of this scan: add `-o FILE` to keep the records")
+    header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked)
+    if kept is not None:
+        kept.header(header if done is None or done.header is None else done.header)
     with open_output(
         "jsonl" if resume is not None else format_,
         output if resume is None else resume,
@@ -139,11 +151,12 @@ def scan(
         fix=fixes,
         quiet=written.quiet,
         resumable=True,
+        followers=[] if kept is None else [kept],
     ) as sinks:
         if notice:
             progress.say(notice)
         if done is None or not done.size:
-            sinks.header(sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked))
+            sinks.header(header)
         else:
             done.replay(sinks.replay)
         start = time.monotonic()
@@ -162,4 +175,6 @@ def scan(
         sinks.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
     if failure is not None:
         raise failure
+    if kept is not None:
+        kept.check()
     return exit_code(interrupted=interrupted, graded=sinks.counting.graded, failed=sinks.fail_on.is_reached)

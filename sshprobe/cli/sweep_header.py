@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 TOOL = f"sshprobe {__version__}"
 
+_PASSWORD = re.compile(r"(\w://[^:/@\s]*):[^/\s]*@")
+"""A password in a URL, as in `--history postgresql://me:secret@db/fleet`: records have no secrets."""
+
 
 def sweep_header(
     profiles: Sequence[Profile], *, strict: bool, seed: int | None = None, settings: SweepSettings | None = None
@@ -34,12 +39,13 @@ def sweep_header(
 
     return SweepRecord(
         tool=TOOL,
-        arguments=[escape_unprintable(argument) for argument in sys.argv[1:]],
+        arguments=[escape_unprintable(_PASSWORD.sub(r"\1:***@", argument)) for argument in sys.argv[1:]],
         profiles=references(profiles),
         started_at=timestamps.encode(datetime.now(UTC)),
         seed=seed,
         strict=strict,
         settings=settings,
+        scan_id=os.urandom(8).hex(),
     )
 
 

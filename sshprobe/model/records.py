@@ -130,6 +130,8 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     """Whether `--strict` held for the verdicts. None: in records of before this field."""
     settings: SweepSettings | None = None
     """None: in records of before this field."""
+    scan_id: str | None = None
+    """Identifies the scan, here and in a history: 16 random hex digits. None: in records of before this field."""
 
 
 class WaivedCount(msgspec.Struct, frozen=True, kw_only=True):

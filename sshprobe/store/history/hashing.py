@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from sshprobe.model.observation import Identification, Observation
-from sshprobe.model.records import HostRecord
+from sshprobe.model.records import HostRecord, SweepRecord
 
 HASH_SIZE = 16
 """Bytes of a hash: two of a billion different observations have the same one with a chance below 1 in 10**20."""
@@ -62,6 +62,11 @@ _SHARED = tuple(field for field in Observation.__struct_fields__ if field not in
 def identity_of(record: Observation) -> HostIdentity:
     """Return which host a record is of."""
     return HostIdentity("", record.host.lower(), record.port)
+
+
+def scan_id_of(header: SweepRecord) -> str:
+    """Return the id of a scan: the `scan_id` of its header, or a hash of a header of before this field."""
+    return header.scan_id or _digest(_encode(header))[:8].hex()
 
 
 def encode_observation(record: Observation) -> bytes:

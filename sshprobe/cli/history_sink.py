@@ -1,0 +1,48 @@
+"""A sink that writes a scan into a history while it runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sshprobe.cli.options.history import open_database
+from sshprobe.model.errors import InputError
+from sshprobe.scan.sinks import Sink
+
+if TYPE_CHECKING:
+    from sshprobe.model.records import SummaryRecord, SweepRecord
+    from sshprobe.scan.results import HostBatch
+
+
+class HistorySink(Sink):
+    """Writes the hosts of one scan into the history that `words` names. Raises `InputError` if it cannot be used."""
+
+    def __init__(self, words: str) -> None:
+        self._database = open_database(words, create=True)
+        from sshprobe.store.history.recorder import Recorder
+
+        self._recorder = Recorder(self._database)
+
+    def header(self, record: SweepRecord) -> None:
+        """Enter the scan. Raises `InputError` if the database fails."""
+        from sshprobe.store.history.hashing import scan_id_of
+
+        self._recorder.begin(record, scan_id_of(record))
+        self._database.close()  # the thread opens a connection of its own: none is open if workers are forked
+
+    def add(self, batch: HostBatch) -> None:
+        """Write hosts soon, in another thread."""
+        self._recorder.add(batch.results)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Wait until all hosts are written, and write the summary."""
+        self._recorder.finish(summary)
+
+    def check(self) -> None:
+        """Raise `InputError` if the history lacks a part of the scan."""
+        if self._recorder.failure is not None:
+            raise InputError(f"{self._recorder.failure} (the history lacks the rest of this scan, its files are whole)")
+
+    def close(self) -> None:
+        """Write the hosts that wait, and close the database."""
+        self._recorder.abandon()
+        self._database.close()

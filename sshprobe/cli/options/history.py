@@ -1,0 +1,36 @@
+"""The option that names a history, and what opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+
+from sshprobe.cli.options.values import Command
+from sshprobe.model.errors import InputError
+
+if TYPE_CHECKING:
+    from sshprobe.store.history.database import Database
+
+VARIABLE = "SSHPROBE_HISTORY"
+"""The environment variable that names the history for all commands."""
+
+
+def history_option(text: str) -> Callable[[Command], Command]:
+    """Return the option --history with a help text; its value is the argument `history`."""
+    return click.option("--history", metavar="URL", envvar=VARIABLE, help=text)
+
+
+def open_database(words: str, *, create: bool = False, migrate: bool = False) -> Database:
+    """Open a history (see `sshprobe.store.history.database.open_history`).
+
+    Raises:
+        InputError: the database cannot be used, or the extra `history` is not installed.
+    """
+    try:
+        from sshprobe.store.history.database import open_history
+    except ImportError as error:
+        missing = (error.name or "sqlalchemy").partition(".")[0]
+        raise InputError(f"needs {missing}: pip install 'sshprobe[history]'", source="--history") from None
+    return open_history(words, create=create, migrate=migrate)
