@@ -1,7 +1,7 @@
-"""Fault injection in the manner of SQLite: each call of a run fails once, and the run is killed once at each.
+"""Fault injection as SQLite does it: each call of a run fails once, and the run is killed once at each call.
 
-After a failure there is one line of error and the files are as they were, or a resume ends with every target once.
-Either way no finished sweep is gone, and nothing hidden stays behind.
+After a failure there is one line of error and unchanged files, or a resume that ends with every target once.
+Either way no finished scan is lost, and no hidden file remains.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Server:
         self._scratch = scratch
 
     def run(self, arguments: list[str], folder: Path, *, at: int = 0, kill: bool = False) -> tuple[int, str, list[str]]:
-        """Return the exit code, what was said, and the calls that counted. `at` 0 is a run without a fault."""
+        """Return the exit code, the output and the counted calls. `at` 0 is a run without a fault."""
         names = {"stderr": str(self._scratch / "stderr"), "log": str(self._scratch / "log")}
         wanted = {"arguments": arguments, "folder": str(folder), "at": at, "kill": kill, **names}
         assert self._process.stdin is not None
@@ -69,7 +69,7 @@ def server(scratch: Path) -> Iterator[Server]:
 
 @dataclass(frozen=True)
 class Scenario:
-    """A run, and what there is before it."""
+    """A run, and the files before it."""
 
     name: str
     arguments: list[str]
@@ -143,18 +143,18 @@ def plain_bytes(data: bytes) -> bytes:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return all files, but the locks that nobody holds."""
+    """Return all files except unlocked lock files."""
     return {path.name: path.read_bytes() for path in folder.iterdir() if not path.name.endswith(".lock")}
 
 
 def is_finished(data: bytes) -> bool:
-    """Whether a file holds a whole sweep."""
+    """Return whether a file has a complete scan."""
     data = plain_bytes(data)
     return b'"type":"summary"' in data and b'"interrupted":true' not in data
 
 
 def hosts_of(data: bytes) -> Counter[str]:
-    """Return how often each host is in a whole file."""
+    """Return how often each host is in a complete file."""
     data = plain_bytes(data)
     if data.startswith(b'{"sweep":'):
         records = json.loads(data)["hosts"]
@@ -164,7 +164,7 @@ def hosts_of(data: bytes) -> Counter[str]:
 
 
 def points(server: Server, scenario: Scenario, folder: Path) -> list[str]:
-    """Return the calls of a scenario that has no fault: "3 write"."""
+    """Return the calls of a scenario without a fault, such as "3 write"."""
     fresh(server, scenario, folder)
     code, said, calls = server.run(scenario.arguments, folder)
     assert code in (0, 3), said
@@ -180,7 +180,7 @@ def fresh(server: Server, scenario: Scenario, folder: Path) -> dict[str, bytes]:
 
 
 def check(server: Server, scenario: Scenario, folder: Path, at: int, *, kill: bool) -> None:
-    """Run a scenario with a fault at one call, and hold what is left to the rules. Raises `AssertionError`."""
+    """Run a scenario with a fault at one call, and check the result. Raises `AssertionError`."""
     before = fresh(server, scenario, folder)
     code, said, calls = server.run(scenario.arguments, folder, at=at, kill=kill)
     after = contents(folder)
@@ -191,8 +191,8 @@ def check(server: Server, scenario: Scenario, folder: Path, at: int, *, kill: bo
         assert len(errors) == (code == 2), said
         assert not [name for name in after if name.startswith(".")] or " unlink " in calls[at - 1], after.keys()
     else:
-        assert code in (-9, 0, 2, 3), (code, said)  # a call of a worker, or of the last moment
-    # The one back-up of a finished sweep is the finished sweep before it, and an interrupted one never takes its place.
+        assert code in (-9, 0, 2, 3), (code, said)  # a call of a worker, or at the very end
+    # The backup of a finished scan is the finished scan before it. An interrupted scan never replaces it.
     precious = before.get(scenario.file, b"")
     if not is_finished(precious):
         precious = before.get(f"{scenario.file}~", b"")

@@ -1,6 +1,6 @@
-"""Runs sshprobe again and again in forked copies of this process, which has the shim and all modules loaded.
+"""Runs sshprobe in forked copies of this process, which has loaded the shim and all modules.
 
-A line of JSON on standard input asks for a run, a line on standard output answers it: the exit status and the calls.
+A line of JSON on standard input starts a run. A line on standard output has its exit status and calls.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MODULES = sshprobe
 
 
 def child(wanted: dict[str, Any]) -> None:
-    """Be one run of sshprobe."""
+    """Run sshprobe once, in this process."""
     os.chdir(wanted["folder"])
     null = os.open(os.devnull, os.O_RDWR)
     error = os.open(wanted["stderr"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -54,7 +54,7 @@ def child(wanted: dict[str, Any]) -> None:
 
 
 def serve() -> None:
-    """Answer until standard input ends."""
+    """Serve until standard input ends."""
     for line in sys.stdin:
         wanted = json.loads(line)
         Path(wanted["log"]).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Some faults at each turn; all of them with `make faults` (SSHPROBE_ALL_FAULTS=1). See `harness.py`."""
+"""Some faults in every run of the tests; all with `make faults` (SSHPROBE_ALL_FAULTS=1). See `harness.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FEW = {
     "resume compressed": ("truncate", "write"),
     "grade to a document": ("open", "rename"),
 }
-"""Calls of which the last fails, where not all are tried."""
+"""Kinds of calls; the last of each fails if not all are tried."""
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[harness.Server]
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kill", [False, True], ids=["fails", "killed"])
 @pytest.mark.parametrize("scenario", harness.SCENARIOS, ids=lambda scenario: scenario.name)
-def test_faults(scenario: harness.Scenario, kill: bool, server: harness.Server, tmp_path: Path) -> None:
+def test_a_fault_costs_nothing_that_was_finished(
+    scenario: harness.Scenario, kill: bool, server: harness.Server, tmp_path: Path
+) -> None:
     calls = harness.points(server, scenario, tmp_path / "f")
     kinds = [call.split()[1] for call in calls]
     wanted = list(range(1, len(calls) + 1))
@@ -55,8 +57,8 @@ def test_faults(scenario: harness.Scenario, kill: bool, server: harness.Server, 
     assert len(calls) >= 10
 
 
-def test_a_fault_that_costs_something_is_seen(server: harness.Server, tmp_path: Path) -> None:
-    """The rules themselves: a finished sweep that is gone, and a host that is there twice."""
+def test_the_harness_detects_a_loss(server: harness.Server, tmp_path: Path) -> None:
+    """Check the rules: a finished scan is gone, or a host is there twice."""
     scenario = harness.SCENARIOS[2]
 
     class Loses(harness.Server):

@@ -1,4 +1,4 @@
-"""The devices of public bug reports, for the fence."""
+"""Runs devices of public bug reports for the golden records."""
 
 from tests.reports.conftest import device
 

@@ -1,12 +1,12 @@
-"""The fence: what a scan and the grader say of fixed servers, kept as one line each in `records.tsv`.
+"""Golden records: results of scanning and grading fixed servers, one line each in `records.tsv`.
 
-A change that must not change a result has to leave these lines as they are. To see what a change does to records, and
-to keep new lines where it has to change them:
+A refactoring must not change these lines. To see how a change affects records, and to store new lines if it must
+change them:
 
-    make golden            # the masked records into build/golden, one file each; then `records.tsv` anew
+    make golden            # writes the masked records into build/golden, one file each, then `records.tsv`
     git diff tests/golden
 
-What differs from run to run is masked: times, ports, keys that a server makes when it starts, and what tarpits make up.
+Values that differ between runs are masked: times, ports, keys made at start, and invented text of tarpits.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sshprobe.model.records import HostRecord
 KEPT = Path(__file__).parent / "records.tsv"
 
 PROFILES = ("mozilla-modern", "sshprobe-2026", "pci-dss")
-"""One with closed lists, the default, and one that only forbids."""
+"""A profile with closed lists, the default, and one that only forbids."""
 
 HEAD = "# name, status, connections, grade:score:compliant of each profile, digest of the masked record\n"
 
@@ -38,14 +38,14 @@ VARIES = frozenset(
         "hostile/garbage in place of ciphertext/full",
     }
 )
-"""Records that random bytes of the server decide about: their digest is left out of the line."""
+"""Records that depend on random bytes of the server: their lines have no digest."""
 
 _MADE_UP = re.compile(r"\b[0-9a-f]{16}\b|:\d{4,5}\b|\b\d+(?:\.\d+)? s\b")
 _WORDS = {True: "yes", False: "no", None: "null"}
 
 
 def masked(record: HostRecord, *, fixed_keys: bool) -> HostRecord:
-    """Return a record without what differs from run to run. `fixed_keys`: the server's keys are always the same."""
+    """Return a record without values that differ between runs. `fixed_keys`: the server's keys are always the same."""
     keys = record.host_keys
     if keys is not None and not fixed_keys:
         keys = [msgspec.structs.replace(key, blob="", fingerprint="") for key in keys]
@@ -71,15 +71,15 @@ def line_of(name: str, encoded: bytes) -> str:
 
 
 def kept() -> dict[str, str]:
-    """Return the lines that are kept, by name."""
+    """Return the stored lines by name."""
     lines = KEPT.read_text().splitlines() if KEPT.exists() else []
     return {each.partition("\t")[0]: each for each in lines if not each.startswith("#")}
 
 
 def differences(records: Iterable[tuple[str, HostRecord]]) -> list[tuple[str | None, str]]:
-    """Return (the kept line, the line of now) of each masked record for which they differ.
+    """Return (stored line, new line) of each masked record for which they differ.
 
-    With the environment's SSHPROBE_GOLDEN, a folder: none, and the records are written there.
+    If SSHPROBE_GOLDEN names a folder, write the records there and return nothing.
     """
     folder = os.environ.get("SSHPROBE_GOLDEN")
     known, found = kept(), []
@@ -93,7 +93,7 @@ def differences(records: Iterable[tuple[str, HostRecord]]) -> list[tuple[str | N
 
 
 def keep(folder: Path) -> None:
-    """Keep the lines of all records in `folder`, and no others."""
+    """Store the lines of all records in `folder`, and no others."""
     lines = []
     for file in sorted(folder.glob("*.json")):
         record = msgspec.json.decode(file.read_bytes(), type=HostRecord)

@@ -1,4 +1,4 @@
-"""Records of fixed servers are byte for byte those that are kept; `fence` explains. Hostile ones: `tests/hostile`."""
+"""Records of fixed servers equal the stored ones; see `fence`. Hostile servers are in `tests/hostile`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.reports.conftest import DEVICES, HOST, StartDevice
 
 CAPTURES = {path.stem: path.read_bytes() for path in (Path(__file__).parents[1] / "captures").glob("*.bin")}
 NUMBERS = sorted({path.name[:2] for path in DEVICES.glob("[0-9]*.py")} - {"05"})
-"""All but one that searches for a signature with leading zeros: how long that takes is chance."""
+"""All but one, which searches for a signature with leading zeros and takes a random time."""
 
 
 async def scanned(port: int, depth: Depth) -> HostRecord:

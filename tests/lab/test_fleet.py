@@ -23,7 +23,7 @@ async def _identification(host: str, port: int) -> bytes:
     return line
 
 
-async def test_the_demo_fleet_runs_all_at_once_and_ends() -> None:
+async def test_the_demo_fleet_starts_and_ends() -> None:
     servers = demo_fleet()
     assert len(servers) >= 6
     async with running(servers):
@@ -38,8 +38,8 @@ async def test_the_demo_fleet_runs_all_at_once_and_ends() -> None:
     assert all(server.description for server in servers)
 
 
-async def test_without_any_installed_server_there_are_still_six(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What the machine lacks is the one thing that a test cannot ask of the real machine.
+async def test_six_servers_need_no_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A real machine cannot be asked to lack its servers.
     monkeypatch.setattr(fleet, "find_openssh", lambda **_: [])
     monkeypatch.setattr(fleet, "find_dropbear", lambda: None)
     monkeypatch.setattr(fleet, "find_tinyssh", lambda: None)
@@ -52,7 +52,7 @@ async def test_without_any_installed_server_there_are_still_six(monkeypatch: pyt
             assert (await _identification(server.host, server.port)).startswith(b"SSH-2.0-")
 
 
-async def test_one_that_does_not_start_stops_the_others() -> None:
+async def test_a_server_that_fails_to_start_stops_the_others() -> None:
     good = AsyncSSHServer("hardened")
     bad = AsyncSSHServer(Preset("no such key", host_keys=("ssh-ed25519",), kex=("no-such-kex",)), name="bad")
 
@@ -72,7 +72,7 @@ class _NeverReady(ParamikoServer):
         await asyncio.Event().wait()
 
 
-async def test_a_cancellation_while_they_start_stops_all() -> None:
+async def test_a_cancellation_during_the_start_stops_all() -> None:
     ready, never = AsyncSSHServer("hardened"), _NeverReady()
 
     async def body() -> None:

@@ -1,4 +1,4 @@
-"""Every kind of server starts, is what it says, and is gone afterwards."""
+"""Every kind of server starts, has the promised keys, and ends."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def _is_closed(server: LabServer) -> bool:
 
 
 async def _served(server: LabServer, count: int) -> None:
-    """Wait until the server's own log has caught up with `count` connections."""
+    """Wait until the server's log has `count` connections."""
     async with asyncio.timeout(20):
         while server.connections() < count:  # noqa: ASYNC110  it is another process that counts
             await asyncio.sleep(0.01)
@@ -112,7 +112,7 @@ def _ssh_keygen(*arguments: str | Path) -> str:
 
 
 @each_kind
-async def test_it_serves_while_the_context_lasts(kind: str) -> None:
+async def test_a_server_runs_inside_its_context(kind: str) -> None:
     make, identification = KINDS[kind]
     server = make()
     async with server:
@@ -130,7 +130,7 @@ async def test_it_serves_while_the_context_lasts(kind: str) -> None:
 
 
 @each_kind
-async def test_its_fingerprints_are_those_of_ssh_keygen(kind: str) -> None:
+async def test_fingerprints_equal_those_of_ssh_keygen(kind: str) -> None:
     async with KINDS[kind][0]() as server:
         assert server.host_keys
         for key in server.host_keys:
@@ -139,7 +139,7 @@ async def test_its_fingerprints_are_those_of_ssh_keygen(kind: str) -> None:
 
 
 @each_kind
-async def test_it_is_gone_after_an_exception_with_an_open_connection(kind: str) -> None:
+async def test_a_server_ends_after_an_exception(kind: str) -> None:
     server = KINDS[kind][0]()
     pids: list[int] = []
     writer: asyncio.StreamWriter | None = None
@@ -166,7 +166,7 @@ async def test_it_is_gone_after_an_exception_with_an_open_connection(kind: str) 
     assert [pid for pid in pids if is_alive(pid)] == []
 
 
-async def test_it_is_gone_after_a_cancellation() -> None:
+async def test_a_server_ends_after_a_cancellation() -> None:
     server = _openssh()
     started = asyncio.Event()
 
@@ -202,12 +202,12 @@ def test_free_ports_are_distinct() -> None:
     assert len(set(ports)) == 300
 
 
-def test_only_loopback() -> None:
+def test_servers_listen_on_loopback_only() -> None:
     with pytest.raises(ValueError, match=r"127\.x\.y\.z only"):
         ParamikoServer(host="0.0.0.0")
 
 
-async def test_a_server_that_cannot_start_says_why_in_its_own_words() -> None:
+async def test_a_failed_start_quotes_the_server() -> None:
     _openssh()
     server = OpenSSHServer(config_lines=["Ciphers rot13"], host_keys=("ed25519",))
     with pytest.raises(LabError, match="Bad SSH2 cipher spec 'rot13'"):
@@ -227,7 +227,7 @@ async def test_host_certificates_and_key_files() -> None:
         assert "b.example.org" in shown
 
 
-async def test_a_key_can_be_brought_along(tmp_path: Path) -> None:
+async def test_a_server_takes_a_given_key(tmp_path: Path) -> None:
     _openssh()
     private = make_key("ed25519", tmp_path / "mine")
     async with OpenSSHServer(host_keys=(private,)) as server:
@@ -235,7 +235,7 @@ async def test_a_key_can_be_brought_along(tmp_path: Path) -> None:
     assert private.exists()
 
 
-async def test_long_moduli_only() -> None:
+async def test_a_server_with_long_moduli_only() -> None:
     async with _openssh_modern() as server:
         sizes = {int(line.split()[4]) for line in (server.directory / "moduli").read_text("ascii").splitlines()}
     assert sizes
@@ -244,7 +244,7 @@ async def test_long_moduli_only() -> None:
 
 @pytest.mark.parametrize("accept_none", [False, True])
 @pytest.mark.parametrize("kind", ["asyncssh", "paramiko"])
-async def test_the_none_request_is_accepted_only_where_asked_for(kind: str, accept_none: bool) -> None:
+async def test_none_is_accepted_only_if_configured(kind: str, accept_none: bool) -> None:
     import asyncssh
 
     modern = Preset("modern", host_keys=("ssh-ed25519",), kex=("curve25519-sha256", "curve25519-sha256@libssh.org"))
@@ -310,7 +310,7 @@ async def test_each_preset_shows_its_host_keys_to_a_client(preset: str) -> None:
             assert seen.get_fingerprint() == key.fingerprint
 
 
-async def test_it_ends_when_we_are_killed_without_a_chance_to_clean_up() -> None:
+async def test_a_server_ends_when_its_parent_is_killed() -> None:
     _openssh()
     need_program("setpriv", "util-linux")
     program = (

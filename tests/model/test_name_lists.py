@@ -1,4 +1,4 @@
-"""One list of the ten name-lists: model's. The wire, which may not import it, has the same in the order of RFC 4253."""
+"""The ten name-lists are the same in `model`, in the wire, which may not import it, and in observations."""
 
 from sshprobe.model.name_lists import ALGORITHM_TYPES, FIELDS, NAME_LISTS
 from sshprobe.model.observation import Observation

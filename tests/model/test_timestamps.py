@@ -1,4 +1,4 @@
-"""Times in records: one reader and one writer, for verdicts, reports and headers."""
+"""Times in records: one reader and one writer for all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sshprobe.model.timestamps import encode, encode_seconds, format_day, format
 
 
 @given(st.integers(86400, 253402214400), st.integers(-14 * 60, 14 * 60))
-def test_moments_are_those_of_the_calendar(seconds: int, minutes: int) -> None:
-    """Against the standard library, which grading does without."""
+def test_moments_agree_with_the_calendar(seconds: int, minutes: int) -> None:
+    """Compare with the standard library, which grading does not import."""
     utc = datetime.fromtimestamp(seconds, UTC)
     sign, size = "-" if minutes < 0 else "+", abs(minutes)
     local = utc + timedelta(minutes=minutes)
@@ -23,7 +23,7 @@ def test_moments_are_those_of_the_calendar(seconds: int, minutes: int) -> None:
     assert format_minutes(seconds) == f"{utc.date().isoformat()} {utc.hour:02}:{utc.minute:02} UTC"
 
 
-def test_a_moment_past_all_calendars_is_a_number() -> None:
+def test_a_moment_beyond_the_calendar_is_a_number() -> None:
     assert format_minutes(2**64 - 1) == f"second {2**64 - 1}"
 
 
@@ -34,8 +34,8 @@ def test_what_is_not_a_time_is_none(text: str) -> None:
     assert parse(text) is None
 
 
-def test_an_offset_counts_for_the_day() -> None:
-    """A waiver that ends on the 21st holds for what was seen then in UTC."""
+def test_an_offset_can_change_the_day() -> None:
+    """A waiver until the 21st covers observations of that day in UTC."""
     seconds = parse("2026-11-22T00:30:00+01:00")
     assert seconds is not None
     assert format_day(seconds) == "2026-11-21"
@@ -46,7 +46,7 @@ def test_a_leap_second_is_the_second_before() -> None:
 
 
 @given(st.integers(0, 253402214400), st.integers(0, 999))
-def test_both_writers_agree_and_are_read_again(seconds: int, milliseconds: int) -> None:
+def test_both_writers_agree_and_can_be_read(seconds: int, milliseconds: int) -> None:
     moment = datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=milliseconds)
     assert encode(moment)[:-5] == encode_seconds(seconds)[:-5]
     assert parse(encode(moment)) == parse(encode_seconds(seconds)) == seconds

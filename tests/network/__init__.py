@@ -1,1 +1,1 @@
-"""A scan in network namespaces of its own, with routes, links and gateways that fail."""
+"""Scans in network namespaces, with routes, links and gateways that fail."""

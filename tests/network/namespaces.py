@@ -1,8 +1,8 @@
-"""Two network namespaces with a cable between them: the scanner's, and that of a router with servers behind it.
+"""Two network namespaces with a cable between them: the scanner's, and a router's with servers behind it.
 
-    scanner: va, 10.8.0.2/24, default route by 10.8.0.1     router: vb, 10.8.0.1/24; 10.9.0.0/24 is all its own
+    scanner: va, 10.8.0.2/24, default route by 10.8.0.1     router: vb, 10.8.0.1/24, and all of 10.9.0.0/24
 
-Every `ip` command runs inside a namespace made here: this machine's own interfaces, routes and rules are not touched.
+Every `ip` command runs inside these namespaces: this machine's interfaces, routes and rules stay unchanged.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ asyncio.run(main())
 
 
 class Namespace:
-    """A network namespace, which a sleeping process keeps."""
+    """A network namespace, kept by a sleeping process."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.pid = process.pid
@@ -102,7 +102,7 @@ def _running(command: list[str], stdout: int | None = None) -> Iterator[subproce
 
 @contextmanager
 def _namespace(command: list[str]) -> Iterator[Namespace]:
-    """`command` unshares, and runs cat(1), which says when it is there."""
+    """`command` unshares and runs cat(1), which answers once it runs."""
     with _running(command, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -115,7 +115,7 @@ def _namespace(command: list[str]) -> Iterator[Namespace]:
 
 @contextmanager
 def two_namespaces() -> Iterator[Network]:
-    """Make them; skip the test where that cannot be."""
+    """Make the namespaces; skip the test if that is not allowed."""
     missing = [tool for tool in TOOLS if shutil.which(tool, path=PATH) is None]
     if missing:
         pytest.skip(f"needs {', '.join(missing)} (packages util-linux, iproute2)")

@@ -1,4 +1,4 @@
-"""The network goes away in the middle of a scan: no host pays for it. Dead hosts and closed routes are no outage."""
+"""A lost network costs no host its result. Dead hosts and closed routes are not an outage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.network.namespaces import ENVIRONMENT, WHOLE, Network, long, two_name
 TIMES = ["--connect-timeout", "3", "--timeout", "4", "--host-timeout", "15"]
 LOST = "this machine lost its network"
 UNDER_WAY = 30
-"""Lines of records behind which an outage begins."""
+"""Lines of records after which the outage begins."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ async def scan(
     repair: Callable[[], object] | None = None,
     under_way: int = UNDER_WAY,
 ) -> tuple[Counter[str], list[str]]:
-    """Scan within the scanner's namespace; once it is under way, `disturb` it for 3 s. Return statuses and messages."""
+    """Scan in the scanner's namespace, and `disturb` the scan for 3 s. Return statuses and messages."""
     command = network.scanner.command(
         sys.executable, "-W", "error", "-m", "sshprobe", "scan", "--format", "jsonl", *TIMES, *words
     )
@@ -103,7 +103,7 @@ OUTAGES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
 
 @long
 @pytest.mark.parametrize(("name", "depth"), [(name, depth) for name in OUTAGES for depth in ("lists", "keys")])
-async def test_no_host_pays_for_an_outage_of_three_seconds(network: Network, name: str, depth: str) -> None:
+async def test_an_outage_of_three_seconds_costs_no_host(network: Network, name: str, depth: str) -> None:
     port = network.serve(0.3)
     disturb, repair = (
         all_of(*[(lambda where=where, words=words: getattr(network, where).ip(words)) for where, words in steps])
@@ -117,15 +117,15 @@ async def test_no_host_pays_for_an_outage_of_three_seconds(network: Network, nam
     assert [words.partition(":")[0] for words in messages if LOST in words] == [LOST]
 
 
-async def test_a_worker_without_a_connection_knows_of_the_outage_from_the_others(network: Network) -> None:
-    """128 targets are sent at once: one worker has no witness of its own. Most hosts answer after the outage only."""
+async def test_workers_share_what_they_know_of_an_outage(network: Network) -> None:
+    """128 targets are sent at once, so one worker has not reached a host. Most hosts answer after the outage."""
     silent = ["10.9.0.64/26", "10.9.0.128/25"]
     for each in silent:
         network.router.ip(f"route add blackhole {each} table local")
     port = network.serve(0)
 
     def disturb() -> None:
-        time.sleep(1.5)  # a look at the network, once a second, finds the witness
+        time.sleep(1.5)  # the check once a second finds the witness
         network.scanner.ip("route del default")
 
     def repair() -> None:
@@ -156,7 +156,7 @@ REJECTED = "a firewall of this machine rejects it"
     if WHOLE
     else [("reject", "lists")],
 )
-async def test_no_host_pays_for_a_local_firewall_of_three_seconds(network: Network, rule: str, depth: str) -> None:
+async def test_a_local_firewall_of_three_seconds_costs_no_host(network: Network, rule: str, depth: str) -> None:
     network.scanner.nft("list ruleset")
     port = network.serve(0.3)
     found, messages = await scan(
@@ -179,7 +179,7 @@ async def test_no_host_pays_for_a_local_firewall_of_three_seconds(network: Netwo
         pytest.param("drop", "timeout", marks=long),
     ],
 )
-async def test_a_network_that_the_local_firewall_blocks_is_no_outage(network: Network, rule: str, status: str) -> None:
+async def test_a_network_behind_a_blocking_firewall_is_not_an_outage(network: Network, rule: str, status: str) -> None:
     network.scanner.nft(FIREWALL.format(f"ip daddr 10.9.0.128/25 {rule}"))
     port = network.serve(0.1)
     found, messages = await scan(
@@ -190,7 +190,7 @@ async def test_a_network_that_the_local_firewall_blocks_is_no_outage(network: Ne
 
 
 @long
-async def test_dead_hosts_on_the_link_are_no_outage(network: Network) -> None:
+async def test_dead_hosts_on_the_link_are_not_an_outage(network: Network) -> None:
     for last in range(10, 20):
         network.router.ip(f"address add 10.8.0.{last}/24 dev vb")
     port = network.serve(0.1)

@@ -1,4 +1,4 @@
-"""How the kernel knows the path to an address: with routes, links and gateways that are not there."""
+"""The kernel's path to an address, with missing routes, links and gateways."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_routes(network: Network) -> None:
 
 
 @pytest.mark.parametrize("kind", ["blackhole", "prohibit", "unreachable"])
-def test_routes_that_lead_nowhere(network: Network, kind: str) -> None:
+def test_routes_without_an_end(network: Network, kind: str) -> None:
     network.scanner.ip(f"route add {kind} 10.9.0.0/24")
     assert paths(network)[0] == NONE
     network.scanner.ip(f"route del {kind} 10.9.0.0/24")
@@ -144,7 +144,7 @@ asyncio.run(main())
 
 
 def test_the_datagram_ends_at_the_gateway(network: Network) -> None:
-    """Behind the router is a network whose cable we watch: what is forwarded shows there."""
+    """The test watches a cable behind the router, which would show a forwarded datagram."""
     network.router.ip("link add beyond type veth peer name end")
     network.router.ip("link set end up")
     network.router.ip("link set beyond up")
@@ -161,7 +161,7 @@ def test_no_datagram_goes_to_an_address_without_a_gateway(network: Network) -> N
 
 
 def watched(network: Network, interface: str, code: str) -> list[tuple[int, str, int]]:
-    """Run `code` at the scanner, and return time to live, destination and length of the datagrams that pass there."""
+    """Run `code` at the scanner. Return time to live, destination and length of the datagrams on the cable."""
     with network.router.start(SNIFF.replace("INTERFACE", interface)) as sniffer:
         assert sniffer.stdout is not None
         assert sniffer.stdout.readline()
@@ -172,7 +172,7 @@ def watched(network: Network, interface: str, code: str) -> list[tuple[int, str,
 
 
 @pytest.mark.parametrize("rule", ["reject", pytest.param("reject with icmpx admin-prohibited", marks=long)])
-def test_a_rejection_by_the_own_firewall_is_told_from_one_of_the_router(network: Network, rule: str) -> None:
+def test_rejections_by_our_firewall_and_by_the_router_differ(network: Network, rule: str) -> None:
     for namespace, direction, is_ours in ((network.scanner, "output", True), (network.router, "input", False)):
         namespace.nft(
             f"add table inet t; add chain inet t c {{ type filter hook {direction} priority 0; }};"

@@ -1,4 +1,4 @@
-"""Servers as observations: of the bytes that they sent, and of scans that were kept."""
+"""Servers as observations, made from captured bytes and from stored scans."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _TITLES = {
 
 
 def from_bytes(data: bytes) -> Observation:
-    """Of a capture alone: identification and lists; no key, no group, no method is known."""
+    """Return the observation of a capture: identification and lists, without keys, groups and methods."""
     facts = ObservationBuilder()
     while True:
         line, _, data = data.partition(b"\n")
@@ -66,9 +66,9 @@ def from_bytes(data: bytes) -> Observation:
 
 
 def configurations() -> dict[str, Observation]:
-    """Every configuration of docs/scores.md by its title: captures, and scans of live servers that were kept.
+    """Return every configuration of docs/scores.md by its title: captures, and stored scans of live servers.
 
-    Authentication methods are left out everywhere: of the captures they are not known, and ssh-audit does not ask.
+    Authentication methods are left out: captures do not have them, and ssh-audit does not ask for them.
     """
     found: dict[str, Observation] = {}
     for path in CAPTURES:

@@ -1,4 +1,4 @@
-"""Configurations of live servers that `scripts/scores --record` scans: guides to the letter, and broken on purpose."""
+"""Configurations of live servers for `scripts/scores --record`: guides followed exactly, and weak ones."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ RECORDED: dict[str, Callable[[], LabServer]] = {
 
 
 async def record(title: str) -> HostRecord:
-    """Scan a live server and keep what does not differ the next time. Keys and groups keep type and size."""
+    """Scan a live server and keep what the next scan will find again: of keys and groups the type and size."""
     async with RECORDED[title]() as server:
         seen = await ask(server, auth_methods=False)
     assert seen.status == "ok", (title, seen.error)

@@ -1,7 +1,7 @@
-"""A server that sends what an observation holds: identification, lists, host keys by their type and size, groups.
+"""A server that replays an observation: identification, lists, host keys by their type and size, groups.
 
-For tools that ask without checking: a key has the right form and no owner, a group has the right size and no prime,
-and nothing is signed. It speaks up to the answer of a key exchange.
+For tools that do not verify: keys and groups have the right form and size and no meaning, and nothing is signed.
+The server stops after the answer of a key exchange.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class ReplayServer:
         return KexInit(os.urandom(16), **lists).encode()
 
     def _group_for(self, least: int, wanted: int, most: int) -> int | None:
-        """As a moduli file without gaps above its smallest group answers. None: hang up."""
+        """Return the size that a moduli file without gaps would answer. None: hang up."""
         sizes = [each.modulus_bits for each in self._seen.group_exchange or () if each.modulus_bits]
         if not sizes:
             return None
@@ -89,7 +89,7 @@ class ReplayServer:
 
 
 def blob_like(key: HostKey) -> bytes:
-    """A public key blob of a type and size (RFC 4253 section 6.6, RFC 5656, RFC 8709)."""
+    """Return a public key blob of a type and size (RFC 4253 section 6.6, RFC 5656, RFC 8709)."""
     number = mpint(1 << ((key.bits or 256) - 1) | 1)
     parts = {
         "ssh-rsa": lambda: mpint(65537) + number,

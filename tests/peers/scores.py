@@ -27,12 +27,12 @@ PAIRS_SHOWN = 12
 
 
 class Counts(NamedTuple):
-    """Algorithms that ssh-audit fails, and that it only warns of."""
+    """Numbers of algorithms that ssh-audit fails and warns about."""
 
     fails: int
     warns: int
     names: str
-    """Those that it fails."""
+    """The failed algorithms."""
 
 
 class Row(NamedTuple):
@@ -45,7 +45,7 @@ class Row(NamedTuple):
 
     @property
     def scan_score(self) -> int | None:
-        """Of ssh_scan, 0 to 100."""
+        """Return ssh_scan's score, 0 to 100."""
         return None if self.scan is None else 100 - 10 * self.scan.recommendations
 
 
@@ -77,18 +77,18 @@ def rows() -> list[Row]:
 
 
 def ranks(values: Sequence[Any]) -> list[float]:
-    """Rank 1 is the largest; equals share the mean of their ranks."""
+    """Return ranks: 1 is the largest, and ties share the mean of their ranks."""
     order = sorted(values, reverse=True)
     return [order.index(value) + (order.count(value) + 1) / 2 for value in values]
 
 
 def spearman(one: Sequence[Any], other: Sequence[Any]) -> float:
-    """Correlation of the ranks, -1 to 1."""
+    """Return the correlation of the ranks, -1 to 1."""
     return statistics.correlation(ranks(one), ranks(other))
 
 
 def kendall(one: Sequence[Any], other: Sequence[Any]) -> float:
-    """Kendall's tau-b, -1 to 1: pairs in the same order less pairs in the opposite, with care for equals."""
+    """Return Kendall's tau-b, -1 to 1: pairs in the same order minus pairs in the opposite order, with ties."""
     balance = ties_one = ties_other = 0
     pairs = list(combinations(zip(one, other, strict=True), 2))
     for (a, x), (b, y) in pairs:
@@ -101,7 +101,7 @@ def kendall(one: Sequence[Any], other: Sequence[Any]) -> float:
 
 
 class Pair(NamedTuple):
-    """Two configurations that we order one way and a peer the other. `gap`: the smaller of the two gaps in ranks."""
+    """Two configurations in opposite order at a peer. `gap` is the smaller difference of ranks."""
 
     better_here: Row
     better_there: Row
@@ -109,7 +109,7 @@ class Pair(NamedTuple):
 
 
 def opposite_pairs(table: Sequence[Row], ours: Sequence[float], theirs: Sequence[float]) -> list[Pair]:
-    """Largest gap first."""
+    """Return pairs in opposite order, the largest gap first."""
     found = []
     for i, j in combinations(range(len(table)), 2):
         here, there = ours[j] - ours[i], theirs[j] - theirs[i]

@@ -1,7 +1,7 @@
-"""How ssh_scan judges lists against a policy, said again from its policy_manager.rb and grader.rb (no code of it).
+"""ssh_scan's rules for lists and policies, rewritten after its policy_manager.rb and grader.rb (no code of it).
 
-Names count as equal if they are so up to the "@". A list that a policy leaves empty is not checked. Every list that
-lacks something, and every list that has more, is one recommendation; each costs ten points of 100.
+Names are equal if they are equal up to the "@". A list that a policy leaves empty is not checked. Every list with a
+missing name, and every list with a superfluous one, is a recommendation. Each costs ten points of 100.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LETTERS = ((91, "A"), (81, "B"), (71, "C"), (61, "D"), (0, "F"))
 
 @dataclass(frozen=True)
 class Judged:
-    """What it says of one host. `outside` and `missing`: list to names."""
+    """Result for one host. `outside` and `missing`: list to names."""
 
     outside: dict[str, list[str]]
     missing: dict[str, list[str]]
@@ -47,7 +47,7 @@ def policies() -> dict[str, dict[str, Any]]:
 
 
 def judge(policy: dict[str, Any], seen: Observation) -> Judged | None:
-    """None: it grades nothing unless each of eight lists holds something."""
+    """Return the result, or None if one of eight lists is empty: ssh_scan then grades nothing."""
     if not all(getattr(seen, field) for field in _NEEDED):
         return None
     outside, missing = {}, {}

@@ -1,4 +1,4 @@
-"""docs/scores.md: what it stands on, and that it is up to date."""
+"""docs/scores.md is up to date, and so are the data behind it."""
 
 from __future__ import annotations
 
@@ -46,26 +46,26 @@ def test_the_document_is_up_to_date() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_there_are_enough_and_each_is_measured() -> None:
+def test_every_configuration_is_measured() -> None:
     assert len(CONFIGURATIONS) >= 15
     assert set(COUNTS) == set(CONFIGURATIONS)
     assert {row.verdict.grade for row in rows()} >= {"A", "B", "C", "D", "F"}
     assert set(DEFENCES) <= set(CONFIGURATIONS)
 
 
-def test_every_great_difference_is_defended() -> None:
+def test_every_large_difference_has_a_reason() -> None:
     assert undefended(rows()) == []
 
 
 @pytest.mark.parametrize("title", CONFIGURATIONS)
-async def test_ssh_audit_still_says_what_was_kept(title: str) -> None:
+async def test_ssh_audit_still_gives_the_stored_counts(title: str) -> None:
     need_ssh_audit()
     async with ReplayServer(CONFIGURATIONS[title]) as server:
         assert counts_of(await ssh_audit(server.host, server.port)) == COUNTS[title]
 
 
 @pytest.mark.parametrize("title", LIVE)
-async def test_ssh_audit_says_the_same_of_the_replay_and_of_the_server(title: str) -> None:
+async def test_ssh_audit_gives_the_same_for_replay_and_server(title: str) -> None:
     need_ssh_audit()
     need_program("ssh-keygen", "openssh-client")
     need(find_openssh(below=(10, 0)), "OpenSSH's sshd", "openssh-server")
@@ -74,19 +74,19 @@ async def test_ssh_audit_says_the_same_of_the_replay_and_of_the_server(title: st
 
 
 @pytest.mark.parametrize("title", ["OpenSSH 5.3, default", "lshd 2.1", "TinySSH 20230101, default"])
-async def test_what_is_replayed_is_what_was_seen(title: str) -> None:
+async def test_the_replay_equals_the_observation(title: str) -> None:
     seen = CONFIGURATIONS[title]
     async with ReplayServer(seen) as server:
         found = await ask_address(server.host, server.port, depth="lists")
     assert found.identification == seen.identification
     assert found.lines_before_identification == seen.lines_before_identification
     for name in NAME_LISTS:
-        # The languages of captures are not kept where there are none.
+        # Empty lists of languages are not stored for captures.
         assert getattr(found, name) == (getattr(seen, name) or [])
 
 
-async def test_live_servers_still_give_what_was_recorded() -> None:
-    """One of them, whole: the others are made by the same few lines."""
+async def test_live_servers_still_equal_the_recorded_ones() -> None:
+    """One of them completely; the same few lines make the others."""
     need_program("ssh-keygen", "openssh-client")
     found = find_openssh(below=(10, 0))
     need(found, "OpenSSH's sshd", "openssh-server")
@@ -104,7 +104,7 @@ def test_ranks_and_agreement() -> None:
     assert spearman(same, opposite) == pytest.approx(-1)
     assert kendall(same, same) == 1
     assert kendall(same, opposite) == -1
-    # By hand: of six pairs four agree, one does not, and one is equal in the second.
+    # By hand: of six pairs four agree, one does not, and one is a tie in the second.
     assert kendall([1, 2, 3, 4], [1, 3, 2, 3]) == pytest.approx((4 - 1) / (6 * 5) ** 0.5)
     assert spearman([1, 2, 3, 4, 5], [5, 6, 7, 8, 7]) == pytest.approx(0.8207826816681233)
 

@@ -1,4 +1,4 @@
-"""Mozilla's policies in ssh_scan and our profiles of the same guide find the same, but for ssh_scan's known defects."""
+"""ssh_scan's Mozilla policies and our profiles of that guide agree, except for ssh_scan's known defects."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVERS["lshd-2.1"] = from_bytes((EXTRA / "lshd-2.1-bannerfile.bin").read_bytes(
 DOCUMENT = Path(__file__).parents[2] / "docs" / "peers.md"
 
 DEFECTS = ("signals", "stronger", "Terrapin", "not nested", "names", "only lists", "one of a list", "silence")
-"""Each has its paragraph in docs/peers.md."""
+"""Each has a paragraph in docs/peers.md."""
 
 
 def judged(profile: str, server: str) -> Judged:
@@ -33,7 +33,7 @@ def judged(profile: str, server: str) -> Judged:
 
 
 def ours(profile: str, server: str) -> dict[tuple[AlgorithmType, str], set[str]]:
-    """(class, kind of finding) to canonical names."""
+    """Return (type, kind of finding) to canonical names."""
     found: dict[tuple[AlgorithmType, str], set[str]] = {}
     for finding in grade(SERVERS[server], load_profile(profile)).findings:
         if finding.category in ALGORITHM_TYPES.values() and finding.algorithm is not None:
@@ -45,7 +45,7 @@ def ours(profile: str, server: str) -> dict[tuple[AlgorithmType, str], set[str]]
 
 @pytest.mark.parametrize("profile", POLICIES)
 @pytest.mark.parametrize("server", SERVERS)
-def test_the_same_lists_differ(profile: str, server: str) -> None:
+def test_both_report_the_same_lists(profile: str, server: str) -> None:
     theirs, mine = judged(profile, server), ours(profile, server)
     modern_lists = POLICIES["mozilla-modern"]
     for list_, category in ALGORITHM_TYPES.items():
@@ -64,16 +64,16 @@ def test_the_same_lists_differ(profile: str, server: str) -> None:
         assert missing == mine.get((category, "missing"), set())
 
 
-def test_each_defect_is_met_on_a_captured_server() -> None:
+def test_each_defect_occurs_on_a_captured_server() -> None:
     modern_outside = {name for server in SERVERS for name in judged("mozilla-modern", server).outside["kex"]}
     assert "kex-strict-s-v00@openssh.com" in modern_outside  # signals
     assert "sntrup761x25519-sha512@openssh.com" in modern_outside  # stronger
-    # not nested: Modern to the letter fails Intermediate.
+    # not nested: exactly Modern fails Intermediate.
     to_the_letter = judge(POLICIES["mozilla-intermediate"], modern())
     assert to_the_letter is not None
     assert to_the_letter.recommendations == 3
     assert grade(modern(), load_profile("mozilla-intermediate")).compliant is True
-    # one of a list: one name too many costs as much as many, and as much as one that is missing.
+    # one of a list: one superfluous name costs as much as many, and as much as a missing one.
     macs = POLICIES["mozilla-modern"]["macs"]
     grades = []
     for changed in ([*macs, "hmac-sha1"], [*macs, "hmac-md5-96", "none", "hmac-sha1-96"], macs[1:]):
@@ -83,7 +83,7 @@ def test_each_defect_is_met_on_a_captured_server() -> None:
     assert grades == ["B", "B", "B"]
     # silence: a server without compression lists is not graded at all.
     assert judge(POLICIES["mozilla-modern"], modern(compression_algorithms_client_to_server=[])) is None
-    # only lists: neither a small modulus nor a small key is seen.
+    # only lists: it sees neither a small modulus nor a small key.
     weak = modern(group_exchange=[modulus(1024)], host_keys=[host_key("ssh-rsa", 1024)], kex_algorithms=KEX)
     found = judge(POLICIES["mozilla-modern"], weak)
     assert found is not None
@@ -92,7 +92,7 @@ def test_each_defect_is_met_on_a_captured_server() -> None:
 
 
 def test_names_are_equal_up_to_the_at_sign() -> None:
-    """So a private name that only begins like a sound one passes."""
+    """So a private name passes if it begins like a sound one."""
     private = modern(kex_algorithms=[*KEX, "ecdh-sha2-nistp256@example.org"])
     found = judge(POLICIES["mozilla-modern"], private)
     assert found is not None

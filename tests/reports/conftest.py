@@ -1,4 +1,4 @@
-"""Servers of public bug reports, each run as a script of its own on a free port of loopback."""
+"""Runs devices of public bug reports, each a script on a free port of loopback."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Device:
         )
 
     def log(self) -> list[str]:
-        """Return a line for each connection, each followed by what the device did in it."""
+        """Return the log: a line per connection, followed by the device's actions in it."""
         return self.process.log().splitlines()
 
     def connections(self) -> int:
@@ -45,7 +45,7 @@ StartDevice = Callable[..., Awaitable[Device]]
 
 @pytest.fixture
 async def device(tmp_path: Path) -> AsyncIterator[StartDevice]:
-    """Start a device by the number in its file name, such as "32", with arguments for it; it ends with the test."""
+    """Start a device by the number in its file name, such as "32", with its arguments. It ends with the test."""
     async with AsyncExitStack() as stack:
 
         async def start(number: str, *arguments: str) -> Device:

@@ -1,4 +1,4 @@
-"""What devices of public reports are told to do: it fits a device, and makes nothing worse."""
+"""Advice for devices of public reports fits the device and does no harm."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def test_a_device_gets_advice_that_fits_and_does_no_harm(number: str, devi
         assert_shared_as_fresh(profile, [seen, elsewhere(seen)])
 
 
-async def test_a_login_inside_the_session_is_not_taken_for_none(device: StartDevice) -> None:
+async def test_a_login_inside_the_session_is_not_an_open_login(device: StartDevice) -> None:
     seen = await (await device("08")).probe()
     assert seen.authentication_none_accepted is True
     (finding,) = [each for each in grade(seen, OURS).findings if each.id == "authentication.none_accepted"]
@@ -38,8 +38,8 @@ async def test_a_login_inside_the_session_is_not_taken_for_none(device: StartDev
     assert "inside the session" in (finding.remediation or "")
 
 
-async def test_an_rsa_key_that_is_there_signs_another_way(device: StartDevice) -> None:
-    """IOS XE offers x509 names without a certificate: its plain RSA key does over SHA-2, too."""
+async def test_an_existing_rsa_key_can_sign_with_sha_2(device: StartDevice) -> None:
+    """IOS XE offers x509 names without a certificate. Its plain RSA key can sign over SHA-2."""
     seen = await (await device("26")).probe()
     texts = [*remedy(seen, OURS).advice, *(each.remediation or "" for each in grade(seen, OURS).findings)]
     assert any("rsa-sha2" in text for text in texts), texts

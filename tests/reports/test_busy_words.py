@@ -1,4 +1,4 @@
-"""Servers that say in words that they take no more connections: `throttled`, and asked once more at the end."""
+"""Servers that refuse further connections in words are `throttled` and scanned again at the end."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ NOT_BUSY = [
 
 
 @pytest.mark.parametrize("words", BUSY, ids=bytes.decode)
-def test_words_of_a_limit(words: bytes) -> None:
+def test_words_about_a_limit(words: bytes) -> None:
     assert says_busy(words)
     assert says_busy(words.upper())
     assert says_busy(b"\r\n" + words + b"\r\n")
@@ -97,7 +97,7 @@ def test_words_of_a_limit_in_other_languages(words: str) -> None:
 
 
 @pytest.mark.parametrize("words", NOT_BUSY)
-def test_other_words(words: bytes) -> None:
+def test_other_words_do_not_throttle(words: bytes) -> None:
     assert not says_busy(words)
 
 
@@ -109,7 +109,7 @@ async def scan(device: Device) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("words", ["ios", "all", "max", "full", "ftp"])
-async def test_a_line_in_place_of_the_identification(device: StartDevice, words: str) -> None:
+async def test_a_line_instead_of_the_identification(device: StartDevice, words: str) -> None:
     status, error = await scan(await device("27", words))
     assert status == "throttled"
     assert error.startswith('the server says "')

@@ -1,4 +1,4 @@
-"""Each device of a public report is read, and judged by what was read."""
+"""Each device of a public report is scanned and graded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def judged(seen: Observation) -> None:
 
 
 @pytest.mark.parametrize("number", READ)
-async def test_a_device_that_is_read_whole(device: StartDevice, number: str) -> None:
+async def test_a_device_is_read_completely(device: StartDevice, number: str) -> None:
     odd = await device(number)
     seen = await odd.probe()
     keys, methods = READ[number]
@@ -60,8 +60,8 @@ READ_IN_PART = {
 
 
 @pytest.mark.parametrize("number", READ_IN_PART)
-async def test_a_device_that_is_read_in_part(device: StartDevice, number: str) -> None:
-    """Its lists and what it shows are read and judged; the record names what it did not show."""
+async def test_a_device_is_read_in_part(device: StartDevice, number: str) -> None:
+    """What it shows is read and graded; the record names what it did not show."""
     seen = await (await device(number)).probe(timeout=2)
     error, keys = READ_IN_PART[number]
     assert (seen.status, error in (seen.error or "")) == ("partial", True)
@@ -93,14 +93,14 @@ IDENTIFICATIONS = {0: "", 2: "http://www.sshtools.com", 3: "-", 8: "中文", 15:
 
 
 @pytest.mark.parametrize("number", IDENTIFICATIONS)
-async def test_an_odd_identification_is_no_reason_to_stop(device: StartDevice, number: int) -> None:
+async def test_an_odd_identification_does_not_stop_the_scan(device: StartDevice, number: int) -> None:
     seen = await (await device("35", str(number))).probe()
     assert (seen.status, seen.identification and seen.identification.software) == ("ok", IDENTIFICATIONS[number])
     judged(seen)
 
 
 @pytest.mark.parametrize("number", [1, 16])
-async def test_an_identification_that_no_client_takes(device: StartDevice, number: int) -> None:
-    """OpenSSH's client wants "SSH-", two numbers and a "-" (kex.c, kex_exchange_identification)."""
+async def test_an_identification_that_clients_refuse(device: StartDevice, number: int) -> None:
+    """OpenSSH's client requires "SSH-", two numbers and a "-" (kex.c, kex_exchange_identification)."""
     seen = await (await device("35", str(number))).probe(depth="lists")
     assert (seen.status, seen.error) == ("protocol_error", "malformed identification")

@@ -7,7 +7,7 @@ from sshprobe.remedy import grade, remedy
 from tests.reports.conftest import StartDevice
 
 
-async def test_they_cost_nothing_under_any_profile(device: StartDevice) -> None:
+async def test_misplaced_names_cost_nothing_under_any_profile(device: StartDevice) -> None:
     started = await device("06")
     observation = await started.probe()
     misplaced = {"aes128-gcm@openssh.com", "aes256-gcm@openssh.com"}

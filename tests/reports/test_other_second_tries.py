@@ -1,4 +1,4 @@
-"""Second tries that differ in what the first may have failed for: packets together, sizes of groups, host keys."""
+"""Second tries change a possible cause of the failure: joined packets, sizes of groups, host keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["epoll"]
 
 @both_drivers
 @pytest.mark.usefixtures("epoll")
-async def test_a_server_that_forgets_what_comes_with_newkeys(device: StartDevice) -> None:
+async def test_a_server_that_loses_data_behind_newkeys(device: StartDevice) -> None:
     odd = await device("x01")
     record = await scan(odd, timeout=3)
     assert (record.error, record.status, record.authentication_methods) == (None, "ok", ["password"])
@@ -21,7 +21,7 @@ async def test_a_server_that_forgets_what_comes_with_newkeys(device: StartDevice
 
 
 @pytest.mark.parametrize(("likes", "asked"), [("min3072", 3), ("n4096", 3), ("max4096", 4)])
-async def test_keys_that_a_group_alone_carries(device: StartDevice, likes: str, asked: int) -> None:
+async def test_keys_that_need_a_group_exchange(device: StartDevice, likes: str, asked: int) -> None:
     record = await scan(await device("x02", likes, "only"), timeout=5)
     assert (record.error, record.status) == (None, "ok")
     assert {(key.type, key.signature_verified) for key in record.host_keys or []} == {
@@ -35,7 +35,7 @@ async def test_keys_that_a_group_alone_carries(device: StartDevice, likes: str, 
     assert [group.refused for group in groups][:asked] == [True] * (asked - 1) + [False]
 
 
-async def test_a_group_that_comes_with_one_host_key_alone(device: StartDevice) -> None:
+async def test_a_group_that_needs_one_host_key(device: StartDevice) -> None:
     record = await scan(await device("x02", "rsa"), timeout=5)
     assert (record.error, record.status, len(record.host_keys or [])) == (None, "ok", 3)
     assert [group.modulus_bits for group in record.group_exchange or []] == [None, 2048]

@@ -1,4 +1,4 @@
-"""A refusal of 1024 bits, or of the second user, costs no host key and no record; and what it leaves open."""
+"""A refusal of 1024 bits, or of the second user, costs neither a host key nor the record."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ async def test_a_refusal_of_1024_bits(device: StartDevice) -> None:
         (1024, None, True),
     ]
     assert seen.connections == libssh.connections() == 4
-    assert list(seen.authentication_by_user or ()) == ["root", "nobody"]  # on the connection that the key needs again
+    assert list(seen.authentication_by_user or ()) == [
+        "root",
+        "nobody",
+    ]  # on the connection that asks for the key again
     verdict = grade(seen, load_profile("rfc9142"))
     assert verdict.compliant is None
     assert "the smallest group-exchange modulus" in verdict.not_observed
 
 
-async def test_a_user_at_whose_name_the_connection_is_closed(device: StartDevice) -> None:
+async def test_a_user_whose_name_closes_the_connection(device: StartDevice) -> None:
     appliance = await device("p02")
     seen = await appliance.probe()
     assert (seen.status, seen.error) == ("ok", None)
@@ -49,7 +52,7 @@ async def test_passwords_for_all_but_root(device: StartDevice) -> None:
     assert (verdict.compliant, finding.observed) == (False, "password for user nobody")
 
 
-async def test_a_login_without_a_credential_says_what_is_not_known(device: StartDevice) -> None:
+async def test_a_login_without_a_credential_leaves_facts_unknown(device: StartDevice) -> None:
     wlc = await device("08")
     seen = await wlc.probe()
     verdict = grade(seen, load_profile("sshprobe-2026"))

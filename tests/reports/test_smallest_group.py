@@ -1,4 +1,4 @@
-"""Servers that raise the size of a group that is asked for, and keep to the largest that is allowed."""
+"""Servers that raise the requested size of a group, but obey the maximum."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDE, NARROW = (1024, 1024, 8192), (1024, 1024, 1024)
 
 
 @pytest.mark.parametrize("profile", ["mozilla-intermediate", "rfc9142", "pci-dss", "sshprobe-2026"])
-async def test_proftpd_gives_1024_bits_to_who_allows_no_more(profile: str, device: StartDevice) -> None:
+async def test_proftpd_sends_1024_bits_if_that_is_the_maximum(profile: str, device: StartDevice) -> None:
     proftpd = await device("32")
     seen = await proftpd.probe()
     assert [((each.min, each.n, each.max), each.modulus_bits) for each in seen.group_exchange or ()] == [

@@ -1,4 +1,4 @@
-"""Strict key exchange under its standard name (draft-ietf-sshm-strict-kex), beside OpenSSH's name or alone."""
+"""Strict key exchange under its standard name (draft-ietf-sshm-strict-kex), with or without OpenSSH's name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_form_is_a_marker_and_no_algorithm(name: str) -> None:
+def test_each_form_is_a_marker_and_not_an_algorithm(name: str) -> None:
     assert is_marker(name)
     assert lookup("kex", name) is None
 
@@ -36,7 +36,7 @@ def test_each_form_is_a_marker_and_no_algorithm(name: str) -> None:
         ([], False),
     ],
 )
-def test_terrapin_counts_either_form_of_the_servers_marker(markers: list[str], safe: bool) -> None:
+def test_either_form_of_the_marker_protects_from_terrapin(markers: list[str], safe: bool) -> None:
     seen = modern(
         kex_algorithms=[*ERLANG, *markers],
         encryption_algorithms_client_to_server=[CHACHA20],

@@ -1,4 +1,4 @@
-"""Devices that name old methods in their vendor's way, or methods of one country (reports 29 and 38)."""
+"""Devices with vendors' names for old methods, or with methods of one country (reports 29 and 38)."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ async def test_weak_algorithms_under_vendors_names_never_comply(device: StartDev
     assert weak["des-ctr"] == "high"
     assert weak["rc2-cbc@ssh.com"] == "medium"
     assert weak["sm4-cbc@huawei"] == "medium"
-    assert "ssh-rsa-sha2-256@attachmate.com" not in weak  # RSA with SHA-256, and not ssh-rsa
+    assert "ssh-rsa-sha2-256@attachmate.com" not in weak  # RSA with SHA-256, not ssh-rsa
 
 
-async def test_openssh_with_sm2_sm3_and_sm4_is_no_honeypot(device: StartDevice) -> None:
+async def test_openssh_with_sm2_sm3_and_sm4_is_not_a_honeypot(device: StartDevice) -> None:
     openeuler = await device("38")
     seen = await openeuler.probe()
     for id in ("sshprobe-2026", "pci-dss", "openssh-8.8"):

@@ -1,4 +1,4 @@
-"""Servers that wait for our KEXINIT, lose our identification, or take one read for one packet."""
+"""Servers that wait for our KEXINIT, lose our identification, or expect one packet per read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def test_a_server_that_waits_for_our_kexinit(device: StartDevice, depth: D
         assert record.authentication_methods == ["password"]
 
 
-async def test_later_connections_go_first_at_once(device: StartDevice) -> None:
+async def test_later_connections_send_first_at_once(device: StartDevice) -> None:
     waiting = await device("w01")
     record = await scan(waiting)
     assert (record.status, record.error) == ("ok", None)
@@ -62,7 +62,7 @@ async def test_lists_that_share_nothing_with_ours_are_read(device: StartDevice) 
 @both_drivers
 @pytest.mark.usefixtures("epoll")
 @pytest.mark.parametrize("depth", ["full", "lists"])
-async def test_a_server_that_loses_what_comes_before_its_identification(device: StartDevice, depth: Depth) -> None:
+async def test_a_server_that_loses_data_before_its_identification(device: StartDevice, depth: Depth) -> None:
     record = await scan(await device("37"), depth, timeout=5)
     assert (record.error, record.warnings, record.status) == (None, [], "ok")
     assert record.connections <= 2
@@ -73,7 +73,7 @@ async def test_a_server_that_loses_what_comes_before_its_identification(device: 
 
 @both_drivers
 @pytest.mark.usefixtures("epoll")
-async def test_a_server_that_takes_one_read_for_one_packet(device: StartDevice) -> None:
+async def test_a_server_that_expects_one_packet_per_read(device: StartDevice) -> None:
     cisco = await device("36")
     record = await scan(cisco)
     assert (record.error, record.warnings, record.connections, record.status) == (None, [], 2, "ok")
