@@ -1,4 +1,4 @@
-"""What one hostile server is, and what must come of asking it."""
+"""A hostile server, and the expected result of scanning it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sshprobe.model.records import HostRecord
 from tests.hostile.server import Script
 
 KERNEL_BUFFERS = 1024 * 1024
-"""What a kernel may take from a flooding server for a client that has long stopped reading."""
+"""Bytes that a kernel may buffer for a client that has stopped reading."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """The status, and words of the error, that the server must get, and what it may have cost at most."""
+    """The status and a part of the error that the server must get, and its maximum cost."""
 
     name: str
     script: Script
@@ -26,11 +26,11 @@ class Case:
     connections: int = 1
     bytes_accepted: int = 16_384
     compliant: bool = False
-    """Whether there is nothing wrong with it after all."""
+    """Whether nothing is wrong with the server."""
     also: Callable[[HostRecord], bool] | None = None
-    """What else must be true of the record."""
+    """Further condition on the record."""
 
 
 def flooding(limit: int = 1) -> int:
-    """Bytes that a server which sends for ever may get rid of in `limit` connections."""
+    """Return the bytes that an endless server may send in `limit` connections."""
     return limit * (200_000 + KERNEL_BUFFERS)

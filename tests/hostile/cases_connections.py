@@ -1,4 +1,4 @@
-"""Servers that are in order for one connection and something else in the next."""
+"""Servers that are honest for one connection and hostile in the next."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.hostile.server import Peer, Script, kexinit_payload, text
 
 
 def one_then(rest: Script) -> Script:
-    """In the first connection everything but an RSA host key, which is asked for in the second."""
+    """Send everything but the RSA host key in the first connection; the second asks for it."""
 
     async def script(peer: Peer) -> None:
         peer.lists.keys = ["ssh-ed25519", "rsa-sha2-512"]
@@ -24,7 +24,7 @@ def one_then(rest: Script) -> Script:
 
 
 def twice(change: Script) -> Script:
-    """Fails when asked for the methods, so that all of it is asked a second time; then `change` comes first."""
+    """Fail at the authentication methods, so that the probe repeats all; then apply `change` first."""
 
     async def script(peer: Peer) -> None:
         if peer.turn == 1:
@@ -67,7 +67,10 @@ async def _other_key(peer: Peer) -> None:
 
 async def _weak_lists(peer: Peer) -> None:
     peer.lists.kex = [*peer.lists.kex, "diffie-hellman-group1-sha1"]
-    peer.lists.ciphers = [*peer.lists.ciphers, "blowfish-cbc"]  # of those that nobody picks, as the peer has none
+    peer.lists.ciphers = [
+        *peer.lists.ciphers,
+        "blowfish-cbc",
+    ]  # names that are not chosen, as the peer does not have them
 
 
 async def _no_keys(peer: Peer) -> None:
@@ -82,7 +85,7 @@ async def max_startups_once(peer: Peer) -> None:
 
 
 async def dropped_once(peer: Peer) -> None:
-    """As OpenSSH 6.7 drops those that are too many."""
+    """Drop excess connections as OpenSSH 6.7 does."""
     if peer.turn > 1:
         await peer.serve()
 
@@ -100,11 +103,11 @@ async def answers_nothing_but_lists(peer: Peer) -> None:
 
 SHORT = [bytes((one,)) for one in range(33, 127) if one != 44]
 SHORT += [one + two for one in SHORT for two in SHORT]
-"""Of one letter or two: as many of these fit into a KEXINIT as of no others."""
+"""Return names of one or two letters, the most that fit into a KEXINIT."""
 
 
 def crowded(turn: int) -> list[bytes]:
-    """Ten name-lists of nearly the largest packet: the most names, then the longest, then many new ones again."""
+    """Send name-lists of nearly the largest packet: the most names, then the longest, then many new ones."""
     keys = b",".join(b"key-%d@example.com" % number for number in range(12))
     lists = [b"curve25519-sha256", keys, *[b"aes128-ctr"] * 2, *[b"hmac-sha2-256"] * 2, *[b"none"] * 2]
     room = (34_800 - sum(map(len, lists))) // len(lists)
@@ -119,7 +122,7 @@ def crowded(turn: int) -> list[bytes]:
 
 
 async def fills_records(peer: Peer) -> None:
-    """New names, and another host key that is as large as can be, in each connection."""
+    """Send new names and another host key of the largest size in each connection."""
     await peer.identify()
     peer.our_kexinit = kexinit_payload(crowded(peer.turn))
     await peer.packet(peer.our_kexinit)
@@ -129,7 +132,7 @@ async def fills_records(peer: Peer) -> None:
 
 
 def is_bounded(record: HostRecord) -> bool:
-    """The figure in docs/grading.md. Most of it are findings, one for each name of the first KEXINIT."""
+    """The size in docs/grading.md. Most of it is findings, one for each name of the first KEXINIT."""
     return 1_000_000 < len(msgspec.json.encode(record)) < 4_000_000
 
 

@@ -1,5 +1,5 @@
-"""Servers that go by the name of OpenSSH and are in order once. The second connection begins with our KEXINIT and the
-first message of the exchange; what then comes of it may cost one connection, and no answer."""
+"""Servers that pretend to be OpenSSH and are honest once. The second connection begins with our KEXINIT and the
+first message of the exchange. The result may cost one connection, but no answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sign(peer: Peer) -> bytes:
 
 
 async def answer(peer: Peer, p: int = GROUP_14) -> None:
-    """What the client's lists ask for: a host key, in a group if need be; in the first connection the methods too."""
+    """Answer the client's lists: a host key, with a group if needed; the methods in the first connection."""
     ecdsa = peer.chosen(1) == ECDSA
     if peer.chosen() == GEX:
         await peer.group_exchange(p, blob=blob(peer), sign=sign)
@@ -47,7 +47,7 @@ async def answer(peer: Peer, p: int = GROUP_14) -> None:
 
 
 def lists(**others: Any) -> Lists:
-    """Those of a server with two host keys."""
+    """The lists of a server with two host keys."""
     return Lists(**{"keys": ["ssh-ed25519", ECDSA], **others})
 
 
@@ -65,7 +65,7 @@ def then(
     ever_since: bool = False,
     p: int = GROUP_14,
 ) -> Script:
-    """In the second connection the lists are `other`, and `change` happens before or behind them; or `ever_since`.
+    """In the second connection, send the lists `other`, and apply `change` before or behind them; or from then on.
 
     A `change` that raises ends the connection.
     """
@@ -136,14 +136,14 @@ async def half_closes(peer: Peer) -> None:
 
 
 async def welcome(peer: Peer) -> None:
-    """Lines before the identification, in the first connection alone: later ones begin with less."""
+    """Send lines before the identification in the first connection only."""
     if peer.turn == 1:
         await peer.raw(b"Welcome, and take your time.\r\n" * 40)
     await then()(peer)
 
 
 def in_pieces(pause: float, size: int) -> Script:
-    """What the second connection begins with comes a little at a time."""
+    """Send the start of the second connection in small pieces."""
 
     async def script(peer: Peer) -> None:
         if peer.turn == 2:
@@ -161,8 +161,8 @@ def in_pieces(pause: float, size: int) -> Script:
 
 
 async def drips(peer: Peer) -> None:
-    """A tarpit, from the second connection on."""
-    pause = 0.0505  # not a part of the time that it is waited for: chance would decide about the last one
+    """Be a tarpit from the second connection on."""
+    pause = 0.0505  # not a divisor of the timeout: the last one would be random
     if peer.turn == 1:
         await then()(peer)
         pause = 0.01  # to see that we closed before we connect again
@@ -172,7 +172,7 @@ async def drips(peer: Peer) -> None:
 
 
 async def penalty(peer: Peer) -> None:
-    """The word of OpenSSH 9.8 and later in place of an identification, once."""
+    """Send the line of OpenSSH 9.8 and later instead of an identification, once."""
     if peer.turn == 2:
         await peer.raw(b"Not allowed at this time\r\n")
         return
@@ -180,7 +180,7 @@ async def penalty(peer: Peer) -> None:
 
 
 async def no_methods(peer: Peer) -> None:
-    """Ends in place of the methods, once; so nothing comes early to it."""
+    """Close instead of sending the methods, once; so the client sends nothing early."""
     peer.lists = lists()
     await peer.identify(OPENSSH)
     assert not await peer.said_more()
@@ -225,18 +225,18 @@ def with_a_group_at_last(record: HostRecord) -> bool:
 
 
 def taken(name: str, script: Script, **more: Any) -> Case:
-    """What came early is answered."""
+    """The early message is answered."""
     usual: dict[str, Any] = {"status": "ok", "connections": 2, "compliant": True, "also": alone}
     return Case(f"early: {name}", script, **usual | more)
 
 
 def asked_again(name: str, script: Script, **more: Any) -> Case:
-    """It is not, and asked again."""
+    """The early message is not answered, and the question is repeated."""
     return taken(name, script, **{"connections": 3, **more})
 
 
 def given_up(name: str, script: Script, error: str, connections: int, **more: Any) -> Case:
-    """As with any other server, for one connection more. What it has shown complies, but nobody saw the other key."""
+    """As with any other server, one more connection. The facts comply, but the other key was not seen."""
     usual = {"status": "partial", "error": error, "connections": connections, "also": without_a_key, "compliant": False}
     return taken(name, script, **usual | more)
 

@@ -1,4 +1,4 @@
-"""Servers that get as far as encryption and go wrong there."""
+"""Servers that misbehave once both sides encrypt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BANNER = b"\x35" + text("hello") + text("")
 
 
 def behind(step: str, then: Callable[[Peer], Awaitable[None]], *, strict: bool = False) -> Script:
-    """An honest server up to and with `step`."""
+    """Run an honest server up to and including `step`."""
 
     async def script(peer: Peer) -> None:
         if strict:
@@ -36,7 +36,7 @@ def sending(*payloads: bytes) -> Callable[[Peer], Awaitable[None]]:
 
 
 def then_honest(*payloads: bytes) -> Callable[[Peer], Awaitable[None]]:
-    """Send these after the service was accepted, and then what is right."""
+    """Send these after accepting the service, and then the right answer."""
 
     async def then(peer: Peer) -> None:
         for payload in payloads:
@@ -88,7 +88,7 @@ async def plain_success(peer: Peer) -> None:
 
 
 async def sequence_goes_on(peer: Peer) -> None:
-    """Promised strict key exchange, and does not restart the sequence numbers."""
+    """Promise strict key exchange, and do not reset the sequence numbers."""
     await peer.packet(b"\x15")
     peer.strict = False
     sent = peer.sent
@@ -122,7 +122,7 @@ async def zlib_bomb(peer: Peer) -> None:
 
 
 async def compression_forced_flood(peer: Peer) -> None:
-    """To us it offers no encryption without compression; to the asyncssh that is asked then, it talks for ever."""
+    """Offer us no encryption without compression, and send endless data to asyncssh, which is tried next."""
     peer.lists.compression = ["zlib"]
     if peer.turn == 1:
         await peer.serve()
@@ -142,17 +142,17 @@ async def unknown_ciphers_then_garbage(peer: Peer) -> None:
 
 
 def nobody(record: HostRecord) -> bool:
-    """Nobody was let in, and no methods were made up."""
+    """No login was accepted, and no methods were invented."""
     return record.authentication_none_accepted is None and record.authentication_methods is None
 
 
 async def drops_what_comes_early(peer: Peer) -> None:
-    """Goes away if the request comes before it has accepted the one for the service; waits for it if not."""
+    """Close if the request comes before the service is accepted, else wait for it."""
     await peer.identify(b"SSH-2.0-OpenSSH_0.1")
     await peer.serve_from_kexinit("newkeys")
     assert (await peer.read())[:1] == b"\x05"
     early = asyncio.ensure_future(peer.read())
-    await asyncio.sleep(0.05)  # what came with the packet before it is here already
+    await asyncio.sleep(0.05)  # data that came with the previous packet is already here
     if early.done():
         return
     await peer.packet(b"\x06" + text("ssh-userauth"))

@@ -34,7 +34,7 @@ def exchange(
     sign: Callable[[Peer], bytes] | None = None,
     point: bytes | None = None,
 ) -> Script:
-    """An honest server but for these parts of its key exchange."""
+    """Run an honest server with these parts of its key exchange changed."""
 
     async def script(peer: Peer) -> None:
         peer.lists.keys = keys or peer.lists.keys
@@ -47,7 +47,7 @@ def exchange(
 
 
 def reply(kex: str, public: bytes, *, requested: bool = False) -> Script:
-    """Answer the first message of `kex` with this public value and a signature that is none."""
+    """Answer the first message of `kex` with this public value and an invalid signature."""
 
     async def script(peer: Peer) -> None:
         peer.lists.kex = [kex]
@@ -61,7 +61,7 @@ def reply(kex: str, public: bytes, *, requested: bool = False) -> Script:
 
 
 def group(p: int, g: int = 2, f: int | None = None) -> Script:
-    """Offers a group exchange with this group, beside an exchange that is in order."""
+    """Offer a group exchange with this group, beside an honest exchange."""
 
     async def script(peer: Peer) -> None:
         peer.lists.kex = [*peer.lists.kex, GEX]
@@ -102,7 +102,7 @@ CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com"
 
 
 def certificate(**changed: bytes) -> Callable[[Peer], bytes]:
-    """A certificate of the host's key, signed by a CA that is none of ours, with these fields changed."""
+    """Return a certificate of the host's key, signed by an unknown CA, with these fields changed."""
 
     def build(peer: Peer) -> bytes:
         ca = Ed25519PrivateKey.generate()
@@ -131,7 +131,7 @@ def certified(**changed: bytes) -> Script:
 
 
 def key_is(**expected: Any) -> Callable[[HostRecord], bool]:
-    """The host key that was seen has these values."""
+    """The observed host key has these values."""
 
     def check(record: HostRecord) -> bool:
         [key] = record.host_keys or []
@@ -145,14 +145,14 @@ def no_key(record: HostRecord) -> bool:
 
 
 def another_key(record: HostRecord) -> bool:
-    """The key that came in place of the one that was asked for: it proves nothing, so nothing is compliant."""
+    """The server sent another key than requested: it proves nothing, so nothing is compliant."""
     [key] = record.host_keys or []
     refused = key.type != key.signature_algorithm and key.signature_verified is False
     return refused and all(verdict.compliant is not True for verdict in record.verdicts)
 
 
 def no_group(record: HostRecord) -> bool:
-    """No size that could pass: none, or one that is small all the same."""
+    """The record has no size that could pass: none, or a small one."""
     asked = record.group_exchange or []
     return bool(asked) and all(each.modulus_bits is None or each.modulus_bits < 1024 for each in asked)
 
@@ -173,8 +173,8 @@ def hostile_certificate(record: HostRecord) -> bool:
     )
 
 
-# A key that cannot be verified is a note to grading, and what a certificate says is no concern of mozilla-modern's:
-# where nothing else is wrong with such a server, it complies.
+# A key that cannot be verified is a note, and mozilla-modern does not judge certificates. So a server without
+# another fault complies.
 
 CASES = [
     # proofs

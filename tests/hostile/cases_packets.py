@@ -1,4 +1,4 @@
-"""Servers that identify themselves and then send no packet, a wrong packet, or a wrong KEXINIT."""
+"""Servers that send an identification, and then no packet, a wrong packet, or a wrong KEXINIT."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.hostile.server import (
 
 
 def after_identification(data: bytes, *, close: bool = False) -> Script:
-    """Send `data` in place of a KEXINIT."""
+    """Send `data` instead of a KEXINIT."""
 
     async def script(peer: Peer) -> None:
         await peer.identify()
@@ -32,7 +32,7 @@ def after_identification(data: bytes, *, close: bool = False) -> Script:
 
 
 def identified_by(line: bytes) -> Script:
-    """An honest server with another identification."""
+    """Run an honest server with another identification."""
 
     async def script(peer: Peer) -> None:
         await peer.identify(line)
@@ -47,7 +47,7 @@ async def honest(peer: Peer) -> None:
 
 
 async def in_single_bytes(peer: Peer) -> None:
-    """An honest server on a very slow line, but for its pauses."""
+    """Run an honest server on a very slow line, with pauses."""
     whole = peer.raw
 
     async def dripping(data: bytes) -> None:
@@ -114,7 +114,7 @@ LISTS = (
 
 
 def truncated() -> list[Case]:
-    """KEXINIT cut within each of its fields, the packet around it being whole."""
+    """Cut KEXINIT within each of its fields, in a complete packet."""
     payload = Lists().payload()
     cases = [Case("KEXINIT cut in cookie", after_identification(plain_packet(payload[:9])), "protocol_error", "cookie")]
     at = 17
@@ -134,7 +134,7 @@ def truncated() -> list[Case]:
 
 
 def lists_of(change: Callable[[Lists], None]) -> Script:
-    """An honest server with other lists."""
+    """Run an honest server with other lists."""
 
     async def script(peer: Peer) -> None:
         change(peer.lists)
@@ -144,7 +144,7 @@ def lists_of(change: Callable[[Lists], None]) -> Script:
 
 
 def bodies(**changed: bytes) -> bytes:
-    """A KEXINIT packet whose name-lists are these bytes."""
+    """Return a KEXINIT packet whose name-lists are these bytes."""
     ours = dict(zip(LISTS, Lists().bodies(), strict=True))
     return plain_packet(kexinit_payload(list((ours | changed).values())))
 

@@ -1,4 +1,4 @@
-"""Servers that fall silent, disconnect, reset or half-close behind each step of an honest conversation."""
+"""Servers that fall silent, disconnect, reset or half-close after each step of an honest conversation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sshprobe.model.observation import Stage
 from tests.hostile.case import Case
 from tests.hostile.server import Peer, Script, disconnect_payload, text
 
-# The last step done, the stage that we are in then, what we wait for, connections made before we give up.
+# The last step, our stage then, the awaited message, connections made before we give up.
 STEPS: list[tuple[str, Stage, str, int]] = [
     ("identify", "kexinit", "KEXINIT", 1),
     ("propose", "key_exchange", "the key exchange", 2),
@@ -34,7 +34,7 @@ async def _closes(peer: Peer) -> None:
 
 
 async def _resets(peer: Peer) -> None:
-    await asyncio.sleep(0.05)  # so that what was sent before is not lost with it
+    await asyncio.sleep(0.05)  # so that earlier data is not lost with it
     peer.reset()
 
 
@@ -61,7 +61,7 @@ def _behind(step: str, end: Callable[[Peer], Awaitable[None]]) -> Script:
 
 
 def _connections(step: str, words: str, usual: int) -> int:
-    """Return how many it takes: who hangs up before its lists is asked once more, later."""
+    """Return the number of connections: a server that closes before its lists gets a second try."""
     return usual + 1 if step == "identify" and not words.startswith("timed out") else usual
 
 

@@ -1,4 +1,4 @@
-"""Servers that are no SSH servers, or none that we can talk to; and those that never come to their identification."""
+"""Servers of other protocols or of unusable SSH versions, and servers that never send an identification."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def malformed_identification(peer: Peer) -> None:
 
 
 async def accepts_and_closes(peer: Peer) -> None:
-    """A TCP proxy whose server behind it is gone."""
+    """Act as a TCP proxy without a server behind it."""
 
 
 async def accepts_and_resets(peer: Peer) -> None:

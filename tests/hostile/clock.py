@@ -1,7 +1,7 @@
-"""An event loop whose clock counts idle time alone, so that nothing is late on a busy machine.
+"""An event loop whose clock counts idle time only, so that nothing is late on a busy machine.
 
-It stands still while callbacks run, and goes on by no more than `SLICE` however long this process got no CPU. What
-takes 3 s of silence takes them here too; what takes work is done in time, whatever it took.
+The clock stops while callbacks run, and advances by at most `SLICE` if the process got no CPU. So 3 s of silence are
+3 s here too, and work takes no time.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 SLICE = 0.1
-"""Seconds waited at once, and counted at most for one wait."""
+"""Longest wait in seconds, and the most that one wait counts."""
 
 Ready = list[tuple[selectors.SelectorKey, int]]
 
 
 class _Waiting(selectors.DefaultSelector):
-    """Waits, and counts the time in which there was nothing to do."""
+    """A selector that counts idle time."""
 
     idle = 0.0
 
     def select(self, timeout: float | None = None) -> Ready:
-        """Return what is ready; nothing, after at most a `SLICE`, is fine with asyncio too."""
+        """Return ready events, or nothing after at most a `SLICE`, which asyncio accepts."""
         ready = super().select(0)
         if ready or (timeout is not None and timeout <= 0):
             return ready
@@ -47,6 +47,6 @@ class _Loop(asyncio.SelectorEventLoop):
 
 
 def run_unhurried(work: Coroutine[Any, Any, T]) -> T:
-    """Run `work` to its end, on such a loop."""
+    """Run `work` to its end on such a loop."""
     with asyncio.Runner(loop_factory=_Loop) as runner:
         return runner.run(work)

@@ -1,4 +1,4 @@
-"""A server that follows a script, and an SSH server side of its own to script with.
+"""A server that follows a script, and an independent SSH server side for scripts.
 
 Nothing here uses `sshprobe.wire`: packets, key exchange and encryption are written a second time, from RFC 4253,
 4419 and 8731, so that an error of ours on one side is not hidden by the same error on the other.
@@ -48,7 +48,7 @@ def number(value: int) -> bytes:
 
 @dataclass
 class Lists:
-    """What the KEXINIT says. The default is a server that mozilla-modern has nothing against."""
+    """The fields of KEXINIT. The default complies with mozilla-modern."""
 
     kex: list[str] = field(default_factory=lambda: ["curve25519-sha256@libssh.org", "curve25519-sha256"])
     keys: list[str] = field(default_factory=lambda: ["ssh-ed25519"])
@@ -58,7 +58,7 @@ class Lists:
     follows: bool = False
 
     def bodies(self) -> list[bytes]:
-        """The ten name-lists, each without its length."""
+        """Return the ten name-lists, each without its length."""
         one = [self.kex, self.keys, self.ciphers, self.ciphers, self.macs, self.macs, self.compression]
         return [",".join(names).encode() for names in [*one, self.compression, [], []]]
 
@@ -121,13 +121,13 @@ class Peer:
             await asyncio.sleep(pause)
 
     async def flood(self, chunk: bytes) -> None:
-        """Send for as long as it is taken."""
+        """Send until the other side closes."""
         while True:
             await self.raw(chunk)
             await asyncio.sleep(0)
 
     async def hang(self) -> None:
-        """Say nothing until the other side closes."""
+        """Stay silent until the other side closes."""
         while await self.reader.read(65_536):
             pass
 
@@ -156,7 +156,7 @@ class Peer:
         return self.sealing.update(plain) + (bytes(32) if spoil_mac else tag)
 
     async def read(self) -> bytes:
-        """The payload of the client's next packet."""
+        """Return the payload of the client's next packet."""
         sequence, self.received = self.received, self.received + 1
         if self.opening is None:
             length = int.from_bytes(await self.reader.readexactly(4), "big")
@@ -168,7 +168,7 @@ class Peer:
             assert await self.reader.readexactly(32) == self.opening.tag(sequence, head + rest)
             body = (head + rest)[4:]
         payload = body[1 : len(body) - body[0]]
-        if payload[:1] == b"\x01":  # DISCONNECT: the client has what it wanted
+        if payload[:1] == b"\x01":  # DISCONNECT: the client is done
             raise ConnectionAbortedError
         return payload
 
@@ -180,17 +180,17 @@ class Peer:
         self.theirs = (await self.reader.readline()).rstrip(b"\r\n")
 
     async def said_more(self) -> bool:
-        """Whether more has come with the identification, or right behind it."""
+        """Return whether more data came with the identification or right behind it."""
         await asyncio.sleep(0.05)
         return bool(self.reader._buffer)  # type: ignore[attr-defined]
 
     async def propose(self) -> None:
-        """Our KEXINIT."""
+        """Send our KEXINIT."""
         self.our_kexinit = self.lists.payload()
         await self.packet(self.our_kexinit)
 
     async def agree(self) -> None:
-        """The client's KEXINIT and what follows from it."""
+        """Read the client's KEXINIT and negotiate."""
         self.their_kexinit = await self.read()
         self.strict = STRICT in self.lists.kex
 
@@ -206,7 +206,7 @@ class Peer:
         self.hash = hashlib.new(digest, b"".join(map(text, fields)) + public + secret).digest()
 
     def chosen(self, at: int = 0) -> str:
-        """The client's only key exchange (0), or its only host key algorithm (1)."""
+        """Return the client's only key exchange (0), or its only host key algorithm (1)."""
         data = self.their_kexinit[17:]
         for _ in range(at):
             data = data[4 + int.from_bytes(data[:4], "big") :]
@@ -215,7 +215,7 @@ class Peer:
     async def exchange(
         self, *, blob: bytes | None = None, sign: Callable[[Peer], bytes] | None = None, point: bytes | None = None
     ) -> None:
-        """curve25519-sha256, with another host key blob, signature or public value where one is given."""
+        """Run curve25519-sha256, with another host key blob, signature or public value if given."""
         if not self.their_kexinit:
             await self.agree()
         theirs = (await self.read())[5:]
@@ -236,7 +236,7 @@ class Peer:
         blob: bytes | None = None,
         sign: Callable[[Peer], bytes] | None = None,
     ) -> None:
-        """diffie-hellman-group-exchange-sha256 in a group of our choice, with a public value of our choice."""
+        """Run diffie-hellman-group-exchange-sha256 with any group and public value."""
         request = (await self.read())[1:]
         await self.packet(b"\x1f" + number(p) + number(g))
         e = int.from_bytes((await self.read())[5:], "big")
@@ -249,7 +249,7 @@ class Peer:
         await self.packet(b"\x21" + text(blob) + number(f) + text(signature))
 
     async def newkeys(self) -> None:
-        """NEWKEYS both ways: encrypted from here on."""
+        """Exchange NEWKEYS; both sides encrypt from here on."""
         await self.packet(b"\x15")
         if self.strict:
             self.sent = 0
@@ -263,23 +263,23 @@ class Peer:
         return hashlib.sha256(self.secret + self.hash + letter.encode() + self.hash).digest()[:size]
 
     async def service(self) -> None:
-        """SERVICE_REQUEST and its acceptance."""
+        """Read SERVICE_REQUEST and accept it."""
         assert (await self.read())[:1] == b"\x05"
         await self.packet(b"\x06" + text("ssh-userauth"))
 
     async def refuse(self) -> None:
-        """USERAUTH_REQUEST "none", and the methods that can continue."""
+        """Read USERAUTH_REQUEST "none", and send the methods that can continue."""
         assert (await self.read())[:1] == b"\x32"
         await self.packet(b"\x33" + text("publickey") + b"\x00")
 
     async def serve(self, until: str = "end") -> None:
-        """Do the steps in their order; stop behind the one that is named."""
+        """Do the steps in order; stop after the named one."""
         await self.identify()
         if until != "identify":
             await self.serve_from_kexinit(until)
 
     async def serve_from_kexinit(self, until: str = "end") -> None:
-        """As `serve`, once the identifications are exchanged."""
+        """Do the steps of `serve` after the identifications."""
         for step in (self.propose, self.exchange, self.newkeys, self.service, self.refuse):
             await step()
             if step.__name__ == until:
@@ -291,7 +291,7 @@ Script = Callable[[Peer], Awaitable[Any]]
 
 
 class ScriptedServer:
-    """Listens on `host` and runs `script` for each connection. What it counted stays readable after the end."""
+    """Listens on `host` and runs `script` for each connection. Its counts stay readable after the end."""
 
     def __init__(self, host: str, script: Script) -> None:
         self.host = host
@@ -323,7 +323,7 @@ class ScriptedServer:
         self._running.add(task)
         self.connections += 1
         self.most_at_once = max(self.most_at_once, len(self._running))
-        # Small buffers, so that what was accepted is what the client has read, but for what its kernel holds.
+        # Small buffers, so that accepted bytes are bytes that the client read or its kernel holds.
         writer.transport.set_write_buffer_limits(high=0)
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16_384)
         try:

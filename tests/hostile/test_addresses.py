@@ -1,4 +1,4 @@
-"""A name with ten addresses of which nine are dead: refused, silent, or both."""
+"""A name with ten addresses; nine or all of them are dead: refused, silent, or both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.hostile.server import Peer, Script, ScriptedServer
 
 
 async def two_keys(peer: Peer) -> None:
-    """Needs a second connection, for its RSA key, and is silent in it."""
+    """Need a second connection for the RSA key, and be silent in it."""
     peer.lists.keys = ["ssh-ed25519", "rsa-sha2-512"]
     if peer.turn == 1:
         await peer.serve()
@@ -25,7 +25,7 @@ async def two_keys(peer: Peer) -> None:
 
 @asynccontextmanager
 async def silent_addresses(hosts: list[str], port: int) -> AsyncIterator[None]:
-    """Listeners whose queue is full: a SYN to them is not answered."""
+    """Run listeners with a full queue, which do not answer a SYN."""
     async with AsyncExitStack() as opened:
         for host in hosts:
             listener = opened.enter_context(socket.socket())
@@ -72,18 +72,18 @@ async def test_ten_dead_addresses_are_one_record(monkeypatch: pytest.MonkeyPatch
     assert record.verdicts == []
 
 
-async def test_a_reset_that_comes_before_we_know_that_we_are_connected_is_a_connection() -> None:
-    """The server took it: neither the count nor the stage may depend on which of us was faster."""
+async def test_a_reset_during_connect_counts_as_a_connection() -> None:
+    """The server accepted it: neither the count nor the stage may depend on timing."""
     loop = asyncio.get_running_loop()
     with socket.create_server(("127.0.3.12", 0)) as listener:
         listener.setblocking(False)
-        # The accepted socket inherits it: closing it sends an RST.
+        # The accepted socket inherits the option: closing it sends an RST.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
         accepted = 0
 
         def accept() -> None:
-            """Runs between the client's connect and the loop's next look at its sockets."""
+            """Runs between the client's connect and the loop's next poll."""
             nonlocal accepted
             try:
                 listener.accept()[0].close()

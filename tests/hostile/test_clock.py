@@ -1,4 +1,4 @@
-"""The clock of the hostile tests: work takes no time by it, and waits take theirs."""
+"""The clock of the hostile tests: work takes no time, waits do."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ def test_work_takes_no_time_and_waits_take_theirs() -> None:
 
     order, waited = run_unhurried(work())
     assert order == ["in time", "deadline"]
-    assert 0.29 < waited < 0.45  # by its own clock, which no one else drives
+    assert 0.29 < waited < 0.45  # by its own clock

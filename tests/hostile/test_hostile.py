@@ -1,7 +1,7 @@
-"""Every hostile server gets its status, costs what it may, and harms none of the hosts swept with it.
+"""Every hostile server gets its status, stays within its cost, and harms no other host of the scan.
 
-The servers of one table are swept all at once, together with three good ones, by one `Scanner`. Each server is then
-looked at by a test of its own.
+One `Scanner` scans all servers of a table together with three good ones. Then a test of its own checks each server.
+
 """
 
 from __future__ import annotations
@@ -54,21 +54,21 @@ GOOD_HOSTS = ("127.0.2.1", "127.0.2.2", "127.0.2.3")
 
 @dataclass(frozen=True)
 class Swept:
-    """What came of one sweep."""
+    """The results of one scan."""
 
     records: dict[str, HostRecord]
-    """By target."""
+    """Records by target."""
     count: Counter[str]
     servers: dict[str, ScriptedServer]
-    """By the name of the case."""
+    """Servers by the name of the case."""
     good: list[AsyncSSHServer]
 
 
 @cache
 def swept(table: str, *, depth: Depth = "full", network: str, fast: bool = True) -> Swept:
-    """On the network of Linux, or on that of all other systems; by the fast path of the lists, or without.
+    """Scan on the network of Linux or of other systems, with or without the fast path of the lists.
 
-    By a clock of the loop's own: how busy the machine is takes no part in who was silent for too long.
+    The loop has its own clock, so a busy machine makes no server late.
     """
     with pytest.MonkeyPatch.context() as patch:
         if network == "asyncio":
@@ -91,7 +91,7 @@ async def _sweep(cases: list[Case], depth: Depth) -> Swept:
         scanner = Scanner(
             profiles=[load_profile(each) for each in PROFILES],
             depth=depth,
-            auth_users="root",  # the scripts answer one
+            auth_users="root",  # the scripts answer one try
             connect_timeout=2,
             timeout=3,
             host_timeout=20,
@@ -134,7 +134,7 @@ def test_a_hostile_server(table: str, case: Case, network: str) -> None:
 
 @every_network
 @pytest.mark.parametrize("table", TABLES)
-def test_the_others_in_the_sweep_are_unharmed(table: str, network: str) -> None:
+def test_the_other_hosts_are_unharmed(table: str, network: str) -> None:
     result = swept(table, network=network)
     assert set(result.count.values()) == {1}
     assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)
@@ -149,7 +149,7 @@ def test_the_others_in_the_sweep_are_unharmed(table: str, network: str) -> None:
 
 
 def told_apart(record: HostRecord) -> HostRecord:
-    """A record without who and when, and without what a tarpit makes up and how much of it."""
+    """Return a record without host, times, and the invented text of a tarpit."""
     lines = [MADE_UP.sub("made up", line) for line in record.lines_before_identification[:1]]
     error = MADE_UP.sub("made up", record.error or "")
     return msgspec.structs.replace(
@@ -160,8 +160,8 @@ def told_apart(record: HostRecord) -> HostRecord:
 @pytest.mark.parametrize(
     ("table", "case"), [pytest.param(table, case, id=case.name) for table, cases in TABLES.items() for case in cases]
 )
-def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
-    """The fast path says what the probe says, for no more connections, and lets no server keep us longer."""
+def test_the_lists_of_a_hostile_server(table: str, case: Case) -> None:
+    """The fast path gives the same record as the probe, with no more connections and no longer waits."""
     quick = swept(table, depth="lists", network="epoll")
     usual = swept(table, depth="lists", network="epoll", fast=False)
     server = quick.servers[case.name]
@@ -176,7 +176,7 @@ def test_a_hostile_server_asked_for_its_lists(table: str, case: Case) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_the_others_asked_for_their_lists_are_unharmed(table: str) -> None:
+def test_the_lists_of_the_other_hosts_are_unharmed(table: str) -> None:
     result = swept(table, depth="lists", network="epoll")
     assert set(result.count.values()) == {1}
     assert len(result.records) == len(TABLES[table]) + len(GOOD_HOSTS)

@@ -1,4 +1,4 @@
-"""Asking one lab server as a scan does, and what its own log says of it."""
+"""Scans one lab server, and reads the server's own log."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def addresses(host: str) -> list[str]:
 
 
 def keygen_fingerprints(server: LabServer) -> set[tuple[int, str]]:
-    """(bits, fingerprint) of each host key, as `ssh-keygen -lf` prints them."""
+    """Return (bits, fingerprint) of each host key, as `ssh-keygen -lf` prints them."""
     found = set()
     for path in server.host_key_files:
         line = subprocess.run(["ssh-keygen", "-lf", str(path)], capture_output=True, text=True, check=True).stdout
@@ -56,7 +56,7 @@ def seen_fingerprints(observation: Observation) -> set[tuple[int | None, str]]:
 
 
 async def connections_in_log(server: LabServer, expected: int) -> int:
-    """What the server counted. Its log may lag a little behind our goodbye."""
+    """Return the server's own count. Its log may lag behind our goodbye."""
     for _ in range(100):
         if server.connections() >= expected:
             break
@@ -74,14 +74,14 @@ _NMAP_FIELDS = {
 
 
 class Listening(Protocol):
-    """What listens on an address."""
+    """A server's address."""
 
     host: str
     port: int
 
 
 async def nmap_lists(server: Listening) -> dict[str, list[str]]:
-    """The eight lists that nmap's ssh2-enum-algos shows, by our names. It joins directions that are equal."""
+    """Return the eight lists of nmap's ssh2-enum-algos, by our names. It joins equal directions."""
     command = ["nmap", "-n", "-Pn", "-v", "-p", str(server.port), "--script", "+ssh2-enum-algos", server.host]
     # in a thread: asyncssh's server lives on this event loop
     output = (await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)).stdout

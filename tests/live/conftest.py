@@ -1,8 +1,8 @@
-"""Running servers for the live tests, each with an own folder, keys and log, ended after the test.
+"""Servers for the live tests, each with its own folder, keys and log. They end with the test.
 
 `openssh` and `openssh10` are factories: `await openssh(config_lines=[...], host_keys=("rsa:2048",))`; so are
-`asyncssh_server` and `paramiko_server`. `dropbear` and `tinyssh` are one server each, as they come.
-`other_server` makes those of OTHER_SERVERS: ProFTPD, lsh, and the libraries of Erlang, Twisted, libssh and Go.
+`asyncssh_server` and `paramiko_server`. `dropbear` and `tinyssh` are one default server each.
+`other_server` makes a server of OTHER_SERVERS: ProFTPD, lsh, and the libraries of Erlang, Twisted, libssh and Go.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _starter(stack: AsyncExitStack, sshd: OpenSSH) -> StartOpenSSH:
 
 @pytest.fixture
 async def openssh(stack: AsyncExitStack) -> StartOpenSSH:
-    """The system's OpenSSH, whatever its version."""
+    """The system's OpenSSH, of any version."""
     need_program("ssh-keygen", "openssh-client")
     found = find_openssh()
     need(found and found[0].root is None, "OpenSSH's sshd", "openssh-server")
@@ -128,7 +128,7 @@ OTHER_SERVERS: dict[str, tuple[Callable[[], object], str, Callable[[], LabServer
     "libssh": (find_libssh, "libssh-dev", LibsshServer),
     "go": (find_go, "golang-go golang-golang-x-crypto-dev", GoServer),
 }
-"""How each is found, its packages, and the class that runs it."""
+"""Name to how it is found, its packages, and the class that runs it."""
 
 
 def other_server(name: str) -> LabServer:

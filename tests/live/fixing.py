@@ -1,4 +1,4 @@
-"""Servers set up badly on purpose, what `--fix` prints for them applied as it is printed, and who still logs in."""
+"""Weak servers on purpose, fixed as `--fix` prints it, and clients that log in afterwards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sshprobe.views.fixes import Plan
 from sshprobe.wire.kex.groups import group
 
 WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
-"""Every configuration with every profile on every server, in place of each pair of two once (`make live-matrix`)."""
+"""Whether to test every combination of configuration, profile and server, instead of each pair once."""
 
 GROUP_1 = "0 2 6 100 1023 2 " + f"{group('group1'):X}"
 """A line of moduli with the group of 1024 bits of RFC 2409."""
@@ -36,14 +36,14 @@ GROUP_1 = "0 2 6 100 1023 2 " + f"{group('group1'):X}"
 
 @dataclass(frozen=True)
 class Bad:
-    """A bad configuration. `keys`: name of the file under /etc/ssh, and the type in the lab's words."""
+    """A bad configuration. `keys`: name of the file under /etc/ssh to the lab's key type."""
 
     lines: Sequence[str] = ()
     keys: Mapping[str, str] = field(default_factory=lambda: {"rsa": "rsa:3072", "ecdsa": "ecdsa", "ed25519": "ed25519"})
     moduli: str = ""
-    """Lines that stand before those of the system."""
+    """Lines before those of the system."""
     unused: Mapping[str, str] = field(default_factory=dict)
-    """Keys that lie in the folder and that no HostKey names. "": an empty file."""
+    """Keys in the folder without a HostKey line. "": an empty file."""
     since: tuple[int, int] = (0, 0)
     below: tuple[int, int] = (999, 0)
 
@@ -87,17 +87,17 @@ BAD: dict[str, Bad] = {
 
 
 def bad_for(version: tuple[int, int]) -> list[str]:
-    """Those that a release can be set up to."""
+    """Return the configurations that a release accepts."""
     return [name for name, bad in BAD.items() if bad.since <= version < bad.below]
 
 
 def server_profiles() -> list[str]:
-    """All built-in profiles that servers are graded against."""
+    """All built-in profiles for servers."""
     return [id for id in available_profiles() if getattr(load_profile(id), "kind", "server") == "server"]
 
 
 def set_up(bad: Bad, etc: Path) -> None:
-    """Make what is in /etc/ssh of such a server, in the folder `etc`."""
+    """Make the files of such a server's /etc/ssh in the folder `etc`."""
     etc.mkdir()
     for name, spec in bad.keys.items():
         make_key(spec, etc / f"ssh_host_{name}_key")
@@ -112,7 +112,7 @@ def set_up(bad: Bad, etc: Path) -> None:
 
 
 def printed(observation: Observation, profile: Profile, *, as_file: bool) -> tuple[Remedy, str]:
-    """What fixes a server, and what `--fix` prints of it: to be pasted, or as a file for sshd_config.d."""
+    """Return the remedy of a server and the output of `--fix`: to be pasted, or a file for sshd_config.d."""
     found = remedy(observation, profile)
     record = HostRecord(**msgspec.structs.asdict(observation), verdicts=[grade(observation, profile)])
     plan = Plan()
@@ -121,7 +121,7 @@ def printed(observation: Observation, profile: Profile, *, as_file: bool) -> tup
 
 
 def apply(text: str, etc: Path, *, as_file: bool) -> list[str]:
-    """Do in `etc` what was printed for /etc/ssh, and return the lines that come first in sshd_config."""
+    """Apply the output to `etc` instead of /etc/ssh, and return the new first lines of sshd_config."""
     text = text.replace("/etc/ssh/", f"{etc}/")
     commands = re.compile(r"(?:# +)?((?:awk|ssh-keygen|mv|test|cp) .*)")
     lines: list[str] = []
@@ -141,7 +141,7 @@ def apply(text: str, etc: Path, *, as_file: bool) -> list[str]:
 
 
 async def check(sshd: OpenSSH, config: Path) -> str:
-    """What `sshd -t` has against a configuration."""
+    """Return the complaints of `sshd -t` about a configuration."""
     words = [str(sshd.path), "-t", "-f", str(config)]
     done = await asyncio.to_thread(subprocess.run, words, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert done.returncode == 0 or done.stderr
@@ -149,7 +149,7 @@ async def check(sshd: OpenSSH, config: Path) -> str:
 
 
 def as_release(release: str, known_to: str) -> list[str]:
-    """Options after which a client of `known_to` offers what one of an older `release` does."""
+    """Return options that make a client of `known_to` offer the lists of an older `release`."""
     options: dict[str, AlgorithmType] = {
         "KexAlgorithms": "kex",
         "Ciphers": "cipher",
@@ -171,7 +171,7 @@ def as_release(release: str, known_to: str) -> list[str]:
 
 
 async def log_in(client: Path, server: LabServer, key: Path, *options: str) -> str:
-    """What an ordinary client gets for `echo in`: "in", or its complaint."""
+    """Return a client's output for `echo in`: "in", or its complaint."""
     words = ["-F", "none", "-i", str(key), "-p", str(server.port), "-l", getpass.getuser(), *options]
     for option in (
         "BatchMode=yes",
@@ -195,9 +195,9 @@ async def log_in(client: Path, server: LabServer, key: Path, *options: str) -> s
 
 
 def clients(release: int, found: Mapping[int, OpenSSH]) -> list[tuple[str, Path, list[str]]]:
-    """The clients of a Debian release and of the next older one: name, program, options.
+    """Return the clients of a Debian release and of the next older one: name, program, options.
 
-    Debian 10 is not unpacked: there the client of Debian 11 offers what OpenSSH 7.9 does.
+    Debian 10 is not unpacked: the client of Debian 11 offers the lists of OpenSSH 7.9 instead.
     """
     programs = {number: sshd.client for number, sshd in found.items()}
     own = programs[release]
@@ -214,7 +214,7 @@ def build_dropbear(source: Path, work: Path, options: str) -> Path:
     if not build.exists():
         shutil.copytree(source, build, symlinks=True)
     (build / "localoptions.h").write_text(options)
-    # As `make clean`, but for the arithmetic: structures of the cryptographic library follow the options too.
+    # Like `make clean`, except for the arithmetic: the options also change structures of the cryptographic library.
     for file in (*build.rglob("*.o"), *build.rglob("libtomcrypt.a")):
         if "libtommath" not in str(file.relative_to(build)):
             file.unlink()

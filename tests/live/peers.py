@@ -1,4 +1,4 @@
-"""ssh-audit and nmap on one lab server, and what they saw of it by our names: an inventory, field by field."""
+"""Runs ssh-audit and nmap on one lab server, and gives their results our field names: an inventory."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from tests.installed import need, need_program
 
-NMAP_SCRIPTS = "+ssh2-enum-algos,+ssh-hostkey,+ssh-auth-methods"  # "+": whatever the port
+NMAP_SCRIPTS = "+ssh2-enum-algos,+ssh-hostkey,+ssh-auth-methods"  # "+": on any port
 
 Inventory = dict[str, Any]
-"""Field to a list (order matters), a set, or a single value. A field that a peer cannot show is not there."""
+"""Field to a list (order matters), a set, or a single value. Fields that a peer cannot show are missing."""
 
 Kind = Literal["more here", "less here", "other"]
 
@@ -35,7 +35,7 @@ async def _run(*command: str) -> subprocess.CompletedProcess[str]:
 
 
 async def ssh_audit(host: str, port: int) -> dict[str, Any]:
-    """What `ssh-audit -j` prints. Its test of connection rates, a small flood, is left out."""
+    """Return the output of `ssh-audit -j`, without its test of connection rates, a small flood."""
     need_ssh_audit()
     options = ["-j", "--skip-rate-test", "-4", "-t", "10", "-p", str(port)]
     done = await _run(sys.executable, "-m", "ssh_audit", *options, host)
@@ -45,7 +45,7 @@ async def ssh_audit(host: str, port: int) -> dict[str, Any]:
 
 
 async def ssh_audit_of_several(servers: Sequence[LabServer]) -> list[dict[str, Any]]:
-    """What `ssh-audit -j -T FILE` prints, in the order of the targets."""
+    """Return the output of `ssh-audit -j -T FILE`, in the order of the targets."""
     need_ssh_audit()
     names = [f"{server.host}:{server.port}" for server in servers]
     with tempfile.NamedTemporaryFile("w") as targets:
@@ -58,7 +58,7 @@ async def ssh_audit_of_several(servers: Sequence[LabServer]) -> list[dict[str, A
 
 
 def inventory_of_document(document: dict[str, Any]) -> Inventory:
-    """The facts in a document of ssh-audit's shape, theirs or ours."""
+    """Return the facts in a document of ssh-audit's shape, theirs or ours."""
     found: Inventory = {
         "identification": document["banner"]["raw"],
         "target": document["target"],
@@ -84,14 +84,14 @@ def inventory_of_document(document: dict[str, Any]) -> Inventory:
 async def nmap(server: LabServer) -> Inventory:
     need_program("nmap", "nmap")
     command = ["nmap", "-n", "-Pn", "-sT", "-oX", "-", "-p", str(server.port), "--script", NMAP_SCRIPTS]
-    command += ["--script-timeout", "20s"]  # against Dropbear, ssh-hostkey has no end
+    command += ["--script-timeout", "20s"]  # ssh-hostkey hangs with Dropbear
     done = await _run(*command, "--script-args", "ssh_hostkey=full,ssh.user=root", server.host)
     assert done.returncode == 0, done.stderr
     scripts = {script.get("id"): script for script in ElementTree.fromstring(done.stdout).iter("script")}
     found: Inventory = {}
     for table in scripts["ssh2-enum-algos"].iter("table"):
         name = table.get("key") or ""
-        # It joins directions that are equal.
+        # It joins equal directions.
         fields = (
             [f"{name}_{direction}" for direction in ("client_to_server", "server_to_client")]
             if name in ("encryption_algorithms", "mac_algorithms", "compression_algorithms")
@@ -118,7 +118,7 @@ def inventory_like_nmap(observation: Observation) -> Inventory:
 
 
 def differences(ours: Inventory, theirs: Inventory) -> dict[str, Kind]:
-    """Field to how ours differs, of the fields that the peer shows."""
+    """Return field to the kind of difference, for the fields of the peer."""
     found: dict[str, Kind] = {}
     for field, value in theirs.items():
         mine = ours[field]

@@ -21,7 +21,7 @@ NOT_FOR_ONE_HOST = (
     *("sshprobe.targets.inventories", "sshprobe.store.reading", "sshprobe.render.formats", "sshprobe.cli.resume"),
     *("sshprobe.render.text.fleet_table", "sshprobe.cli.options.filters"),
 )
-"""Modules that other scans and commands need: to import them would take longer than to ask the host."""
+"""Modules of other scans and commands: importing them would take longer than the scan of the host."""
 
 FOR_RECORDS = ("sshprobe.store.files", "sshprobe.store.backups", "sshprobe.store.locks")
 """Modules that write a file."""
@@ -60,7 +60,7 @@ def target(server: LabServer) -> str:
     return f"{server.host}:{server.port}"
 
 
-async def test_one_host(openssh: StartOpenSSH, tmp_path: Path) -> None:
+async def test_one_host_is_scanned(openssh: StartOpenSSH, tmp_path: Path) -> None:
     server = await openssh()
     code, out, err = await run("scan", target(server), cwd=tmp_path)
     assert (code, err) == (0, "")
@@ -72,7 +72,7 @@ async def test_one_host(openssh: StartOpenSSH, tmp_path: Path) -> None:
     assert "3 connections" in out
 
 
-async def test_one_host_loads_what_it_needs(openssh: StartOpenSSH, tmp_path: Path) -> None:
+async def test_one_host_loads_only_needed_modules(openssh: StartOpenSSH, tmp_path: Path) -> None:
     server = await openssh()
     code = "import sys; from sshprobe.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
     for arguments in ((), ("-o", "records.jsonl"), ("--depth", "lists")):
@@ -88,7 +88,7 @@ async def test_one_host_loads_what_it_needs(openssh: StartOpenSSH, tmp_path: Pat
         assert sum(name.startswith("sshprobe") for name in loaded) <= MOST_OF_OURS
 
 
-async def test_several_hosts_worst_first(openssh: StartOpenSSH, asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+async def test_the_worst_host_is_first(openssh: StartOpenSSH, asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
     good, bad = await asyncssh_server("hardened"), await asyncssh_server("legacy")
     middle = await openssh()
     code, out, err = await run("scan", target(good), target(bad), target(middle), "-o", "records.jsonl", cwd=tmp_path)
@@ -101,13 +101,13 @@ async def test_several_hosts_worst_first(openssh: StartOpenSSH, asyncssh_server:
     assert isinstance(records[-1], SummaryRecord)
     hosts = [record for record in records if isinstance(record, HostRecord)]
     assert {host.target for host in hosts} == {target(server) for server in (good, bad, middle)}
-    # and again, offline, against another profile
+    # again, offline, with another profile
     code, out, err = await run("grade", "records.jsonl", "--profile", "alibaba-ecs", cwd=tmp_path)
     assert (code, err) == (0, "")
     assert "alibaba-ecs" in out
 
 
-async def test_machine_formats_are_pure(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+async def test_machine_formats_have_nothing_else_on_stdout(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
     server = await asyncssh_server("default")
     code, out, err = await run("scan", target(server), "--format", "json", cwd=tmp_path)
     assert (code, err) == (0, "")
@@ -130,7 +130,7 @@ async def test_machine_formats_are_pure(asyncssh_server: StartAsyncSSH, tmp_path
     assert [verdict["profile"] for verdict in host["verdicts"]] == ["mozilla-modern", "alibaba-ecs"]
 
 
-async def test_fail_on(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+async def test_fail_on_sets_the_exit_code(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
     good, bad = await asyncssh_server("hardened"), await asyncssh_server("legacy")
     assert (await run("scan", target(bad), "--fail-on", "high", cwd=tmp_path))[0] == 1
     assert (await run("scan", target(bad), "--fail-on", "D", cwd=tmp_path))[0] == 1
@@ -151,7 +151,7 @@ async def test_a_name_that_does_not_resolve_is_a_record(asyncssh_server: StartAs
     assert hosts[target(server)]["status"] == "ok"
 
 
-async def test_all_addresses_and_excludes(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
+async def test_all_addresses_respects_exclusions(asyncssh_server: StartAsyncSSH, tmp_path: Path) -> None:
     server = await asyncssh_server("hardened")
     code, out, _ = await run("scan", f"localhost:{server.port}", "--all-addresses", "--format", "jsonl", cwd=tmp_path)
     hosts = {record["address"]: record for record in map(json.loads, out.splitlines()) if record["type"] == "host"}

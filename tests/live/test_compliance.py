@@ -1,4 +1,4 @@
-"""A server configured exactly as a guide says is compliant; each single deviation is found and named."""
+"""A server configured exactly as in a guide is compliant; each single deviation is found and named."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def value(keyword: str) -> str:
     return MODERN[keyword].split(maxsplit=1)[1]
 
 
-async def test_exactly_mozilla_modern_is_compliant_and_a_or_better(openssh: StartOpenSSH) -> None:
+async def test_exactly_mozilla_modern_is_compliant_with_an_a(openssh: StartOpenSSH) -> None:
     verdict = await verdict_of(openssh)
     assert verdict.compliant is True
     assert verdict.not_observed == []
@@ -55,7 +55,9 @@ async def test_exactly_mozilla_modern_is_compliant_and_a_or_better(openssh: Star
         ("MACs", "hmac-sha1-96", "mac.unlisted"),
     ],
 )
-async def test_one_algorithm_too_many(openssh: StartOpenSSH, keyword: str, name: str, finding_id: str) -> None:
+async def test_a_superfluous_algorithm_is_a_deviation(
+    openssh: StartOpenSSH, keyword: str, name: str, finding_id: str
+) -> None:
     verdict = await verdict_of(openssh, {keyword: f"{value(keyword)},{name}"})
     assert verdict.compliant is False
     deviations = [(finding.id, finding.algorithm) for finding in verdict.findings if finding.deviation]
@@ -63,14 +65,14 @@ async def test_one_algorithm_too_many(openssh: StartOpenSSH, keyword: str, name:
 
 
 @pytest.mark.parametrize("methods", ["publickey password", "publickey keyboard-interactive"])
-async def test_a_method_too_many(openssh: StartOpenSSH, methods: str) -> None:
+async def test_a_superfluous_method_is_a_deviation(openssh: StartOpenSSH, methods: str) -> None:
     verdict = await verdict_of(openssh, {"AuthenticationMethods": methods})
     assert verdict.compliant is False
     deviations = [(finding.id, finding.algorithm) for finding in verdict.findings if finding.deviation]
     assert deviations == [("authentication.unlisted", methods.split()[1])]
 
 
-async def test_short_moduli(openssh: StartOpenSSH) -> None:
+async def test_short_moduli_are_a_deviation(openssh: StartOpenSSH) -> None:
     verdict = await verdict_of(openssh, modulus=None)
     assert verdict.compliant is False
     assert [finding.id for finding in verdict.findings if finding.deviation] == ["group_exchange.modulus"]
@@ -92,7 +94,7 @@ async def test_a_dsa_key(openssh: StartOpenSSH) -> None:
     assert ("high", "ssh-dss") in [(finding.severity, finding.algorithm) for finding in verdict.findings]
 
 
-async def test_what_is_missing_does_not_fail(openssh: StartOpenSSH) -> None:
+async def test_a_missing_recommendation_does_not_fail(openssh: StartOpenSSH) -> None:
     verdict = await verdict_of(
         openssh, {"KexAlgorithms": "curve25519-sha256", "Ciphers": "aes256-ctr"}, keys=("ed25519",)
     )
@@ -102,7 +104,7 @@ async def test_what_is_missing_does_not_fail(openssh: StartOpenSSH) -> None:
     assert all(finding.severity == "note" for finding in verdict.findings if finding.id.endswith(".missing"))
 
 
-async def test_without_the_methods_compliance_is_not_known(openssh: StartOpenSSH) -> None:
+async def test_compliance_is_unknown_without_the_methods(openssh: StartOpenSSH) -> None:
     server = await openssh(config_lines=MOZILLA_MODERN, host_keys=MOZILLA_MODERN_KEYS, minimum_modulus_bits=3072)
     for options in ({"auth_methods": False}, {"depth": "keys"}, {"depth": "lists"}):
         verdict = grade(await ask(server, **options), load_profile("mozilla-modern"))

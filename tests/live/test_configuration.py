@@ -1,4 +1,4 @@
-"""What `profiles show --format sshd_config` prints: real sshds take it, and a host so configured is compliant."""
+"""Real sshds accept the lines of `profiles show --format sshd_config`, and are then compliant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def release(sshd: OpenSSH) -> str:
 
 @pytest.mark.parametrize("id", SERVERS)
 @pytest.mark.parametrize("index", range(2))
-def test_sshd_takes_the_lines(id: str, index: int, tmp_path: Path) -> None:
+def test_sshd_accepts_the_lines(id: str, index: int, tmp_path: Path) -> None:
     need(len(SSHDS) > index, f"OpenSSH's sshd, number {index + 1}", "openssh-server")
     sshd = SSHDS[index]
     key = make_key("ed25519", tmp_path / "key")
@@ -38,7 +38,7 @@ def test_sshd_takes_the_lines(id: str, index: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("id", available_profiles())
-def test_ssh_takes_the_lines(id: str, tmp_path: Path) -> None:
+def test_ssh_accepts_the_lines(id: str, tmp_path: Path) -> None:
     ssh = need_program("ssh", "openssh-client")
     found = subprocess.run([ssh, "-V"], capture_output=True, text=True).stderr
     version = found.removeprefix("OpenSSH_").partition("p")[0]
@@ -59,13 +59,13 @@ def test_ssh_takes_the_lines(id: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("id", SERVERS)
 @pytest.mark.parametrize("index", range(2))
-async def test_a_host_so_configured_is_compliant(id: str, index: int, tmp_path: Path) -> None:
+async def test_a_host_with_the_lines_is_compliant(id: str, index: int, tmp_path: Path) -> None:
     need(len(SSHDS) > index, f"OpenSSH's sshd, number {index + 1}", "openssh-server")
     profile = load_profile(id)
     lines = sshd_config(profile, release(SSHDS[index]))
     text = good_banner(profile.banner)
     if profile.banner is not None and text is not None:
-        # What to write into its file is for the owner: Debian's /etc/issue.net names Debian.
+        # The owner writes the banner file: Debian's /etc/issue.net names Debian.
         (tmp_path / "banner").write_text(text)
         place = lines.index(f"Banner {profile.banner.file}")
         lines[place] = f"Banner {tmp_path}/banner"
@@ -76,7 +76,7 @@ async def test_a_host_so_configured_is_compliant(id: str, index: int, tmp_path: 
     async with OpenSSHServer(SSHDS[index], config_lines=lines, host_keys=keys, minimum_modulus_bits=moduli) as server:
         observation = await ask(server)
     verdict = grade(observation, profile)
-    # Before 9.6 nobody sees what it accepts of users' keys.
+    # Before 9.6 a server does not show the accepted algorithms of users' keys.
     hidden = profile.user_key is not None and profile.user_key.allowed and SSHDS[index].version < (9, 6)
     assert [finding.id for finding in verdict.findings if finding.deviation] == []
     assert verdict.compliant is (None if hidden else True)

@@ -1,4 +1,4 @@
-"""What goes ahead of the lists to real servers, what they make of it, and that no record shows it."""
+"""Messages sent ahead of the lists to real servers change no record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HERE = "127.0.0.1"
 
 @asynccontextmanager
 async def relay(server: LabServer) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """Yields the port of a relay to `server`, and what clients say to it before they have heard anything."""
+    """Yield the port of a relay to `server`, and the bytes of clients before the server's first byte."""
     said: list[bytes] = []
 
     async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +47,7 @@ async def relay(server: LabServer) -> AsyncIterator[tuple[int, list[bytes]]]:
 
 
 def without_chance(observation: Observation) -> Observation:
-    """Without times, the relay's port, and the group that sshd draws from its list."""
+    """Return a record without times, the relay's port, and the group that sshd picks."""
     groups = [msgspec.structs.replace(group, modulus="", generator="") for group in observation.group_exchange or ()]
     return msgspec.structs.replace(observation, started_at="", duration_ms=0, port=0, group_exchange=groups)
 
@@ -61,7 +61,7 @@ def message_numbers(packets: bytes) -> list[int]:
 
 
 async def asked(server: LabServer, depth: str) -> tuple[Observation, list[list[int]]]:
-    """What was learnt, and the messages that went out with our identification, for each connection."""
+    """Return the record, and for each connection the messages sent with our identification."""
     async with relay(server) as (port, said):
         observation = await ask_address(HERE, port, depth=depth)
     lines = [first.partition(b"\r\n") for first in said]
@@ -70,7 +70,7 @@ async def asked(server: LabServer, depth: str) -> tuple[Observation, list[list[i
 
 
 @pytest.mark.parametrize("depth", ["keys", "full"])
-async def test_openssh_answers_it_with_the_same_record(
+async def test_openssh_gives_the_same_record(
     stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch, depth: str
 ) -> None:
     need_program("ssh-keygen", "openssh-client")
@@ -93,7 +93,7 @@ async def test_openssh_answers_it_with_the_same_record(
         assert waiting == observation
 
 
-async def test_other_software_is_waited_for(
+async def test_other_software_gets_no_early_messages(
     dropbear: DropbearServer,
     tinyssh: TinySSHServer,
     asyncssh_server: StartAsyncSSH,

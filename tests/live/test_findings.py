@@ -1,4 +1,4 @@
-"""Findings on real servers, and on scripted ones where no server in use can be brought to it."""
+"""Findings on real servers, and on scripted ones if no real server can be configured to have them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ async def ask_script(script: Script, depth: Depth = "full") -> Observation:
 
 
 def lists(**changes: list[str]) -> Script:
-    """An honest server whose lists are changed."""
+    """Run an honest server with changed lists."""
 
     async def script(peer: Peer) -> None:
         for name, names in changes.items():
@@ -67,7 +67,7 @@ def lists(**changes: list[str]) -> Script:
         ("always:forever", None),
     ],
 )
-async def test_a_certificate_is_judged_when_it_was_seen(openssh: StartOpenSSH, validity: str, id: str | None) -> None:
+async def test_a_certificate_is_judged_at_its_observation(openssh: StartOpenSSH, validity: str, id: str | None) -> None:
     server = await openssh(host_keys=("ed25519",), certificates=[Certificate("ed25519", validity=validity)])
     observation = await ask(server)
     ids = {finding.id for finding in judged(observation).findings if "certificate" in finding.id}
@@ -105,11 +105,11 @@ async def test_a_server_without_its_moduli_file_sends_a_group_of_an_rfc(openssh:
     assert "using fixed modulus" in server.log()
 
 
-async def test_a_server_with_its_moduli_file_does_not(openssh: StartOpenSSH) -> None:
+async def test_a_server_with_its_moduli_file_sends_another_group(openssh: StartOpenSSH) -> None:
     assert found(await ask(await openssh()), "group_exchange.standard_group") == []
 
 
-async def test_sha_1_signatures_alone(openssh: StartOpenSSH) -> None:
+async def test_only_sha_1_signatures(openssh: StartOpenSSH) -> None:
     server = await openssh(host_keys=("rsa:3072",), config_lines=["HostKeyAlgorithms ssh-rsa"])
     (finding,) = found(await ask(server), "host_key.sha1_only")
     assert (finding.severity, finding.observed) == ("low", "ssh-rsa")
@@ -132,17 +132,17 @@ async def test_a_small_rsa_key_is_high(openssh: StartOpenSSH) -> None:
 # -- hints -----------------------------------------------------------------------------------------------------------
 
 
-async def test_servers_in_order_are_no_contradiction(openssh: StartOpenSSH) -> None:
+async def test_normal_servers_do_not_contradict_themselves(openssh: StartOpenSSH) -> None:
     assert found(await ask(await openssh()), "protocol.contradiction") == []
 
 
-async def test_nor_is_the_newer_openssh(openssh10: StartOpenSSH) -> None:
+async def test_the_newer_openssh_does_not_contradict_itself(openssh10: StartOpenSSH) -> None:
     observation = await ask(await openssh10())
     assert found(observation, "protocol.contradiction") == []
     assert all(finding.hint for finding in found(observation, "protocol.version_hint"))
 
 
-async def test_a_honeypot_s_lists_under_a_name_of_openssh() -> None:
+async def test_lists_of_a_honeypot_contradict_openssh() -> None:
     async def script(peer: Peer) -> None:
         peer.lists.macs = ["hmac-sha2-512", "hmac-sha2-384", "hmac-sha2-256", "hmac-sha1", "hmac-md5"]
         await peer.identify(b"SSH-2.0-OpenSSH_6.0p1 Debian-4+deb7u2")
@@ -153,7 +153,7 @@ async def test_a_honeypot_s_lists_under_a_name_of_openssh() -> None:
     assert finding.observed == "offers curve25519-sha256, curve25519-sha256@libssh.org, hmac-sha2-384, ssh-ed25519"
 
 
-# -- what no server in use does any more -----------------------------------------------------------------------------
+# -- obsolete servers --------------------------------------------------------------------------------------------------
 
 
 async def test_no_cipher_is_critical() -> None:
@@ -169,7 +169,7 @@ async def test_compression_before_login_is_low() -> None:
 
 
 @pytest.mark.parametrize(("line", "severity"), [(b"SSH-1.99-OpenSSH_5.3", "high"), (b"SSH-1.5-1.2.27", "critical")])
-async def test_ssh_1(line: bytes, severity: str) -> None:
+async def test_ssh_1_is_critical(line: bytes, severity: str) -> None:
     async def script(peer: Peer) -> None:
         await peer.identify(line)
         await peer.serve_from_kexinit()
@@ -178,7 +178,7 @@ async def test_ssh_1(line: bytes, severity: str) -> None:
     assert (finding.severity, judged(await ask_script(script)).grade in ("D", "F")) == (severity, True)
 
 
-async def test_a_login_without_a_credential_is_left_at_once() -> None:
+async def test_a_login_without_a_credential_is_closed_at_once() -> None:
     said: list[bytes] = []
 
     async def script(peer: Peer) -> None:
@@ -189,7 +189,7 @@ async def test_a_login_without_a_credential_is_left_at_once() -> None:
         await peer.packet(b"\x34")  # USERAUTH_SUCCESS
         try:
             said.append(await peer.read())
-        except ConnectionAbortedError:  # DISCONNECT, and nothing before it
+        except ConnectionAbortedError:  # DISCONNECT first
             said.append(b"\x01")
         assert await peer.reader.read(65_536) == b""
 
@@ -212,7 +212,7 @@ async def test_a_login_without_a_credential_is_left_at_once() -> None:
         ),
     ],
 )
-async def test_terrapin(changes: dict[str, Any], observed: str | None) -> None:
+async def test_terrapin_is_found(changes: dict[str, Any], observed: str | None) -> None:
     findings = found(await ask_script(lists(**changes), "lists"), "kex.terrapin")
     wanted = [] if observed is None else [f"client to server: {observed}; server to client: {observed}"]
     assert [finding.observed for finding in findings] == wanted

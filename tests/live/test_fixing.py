@@ -1,6 +1,6 @@
-"""The loop of `--fix`, closed: scan, do what it prints, `sshd -t`, restart, scan again, log in.
+"""The complete loop of `--fix`: scan, apply its output, `sshd -t`, restart, scan again, log in.
 
-Every bad configuration and every profile meets every server. `make live-matrix` runs the whole product of the three.
+Every configuration and every profile meets every server. `make live-matrix` runs all combinations of the three.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from tests.live.asking import ask
 from tests.live.fixing import BAD, WHOLE, apply, bad_for, check, clients, log_in, printed, server_profiles, set_up
 
 VERSIONS = {11: (8, 4), 12: (9, 2), 13: (10, 0)}
-"""Debian release, and its OpenSSH. The version decides which cases there are, so it has to be known beforehand."""
+"""Debian release to its OpenSSH. The cases depend on the version, so it must be known at collection."""
 
 CANNOT = re.compile(
     r"needs OpenSSH \d+\.\d+ or later|update to .*OpenSSH \d+\.\d+ or later|would lock out clients of OpenSSH"
-    # What a banner says is for its owner, and whose keys sign how is not seen.
+    # The owner writes the banner, and the signatures of users' keys are not seen.
     r"|with the right text in /etc/issue|PubkeyAcceptedAlgorithms -"
 )
-"""How a remedy says that this release cannot be made to comply: with the first that can."""
+"""The text of a remedy for a release that cannot comply. It names the first release that can."""
 
 
 ALWAYS = (
     ("other keys lie beside Ed25519", "cnsa-1.0"),
     ("an empty file lies beside DSA", "mozilla-modern"),
 )
-"""Where a file that nobody has used for years would lock everybody out."""
+"""The note of a remedy about a file that could lock everyone out."""
 
 
 def _cases() -> list[tuple[int, str, str]]:
@@ -54,7 +54,7 @@ def _cases() -> list[tuple[int, str, str]]:
 
 @pytest.fixture(scope="session")
 def releases() -> dict[int, OpenSSH]:
-    """The OpenSSH of each Debian release."""
+    """Return the OpenSSH of each Debian release."""
     need_program("ssh-keygen", "openssh-client")
     found = {release: find_debian(release) for release in (11, 13)}
     system = find_openssh()
@@ -66,13 +66,13 @@ def releases() -> dict[int, OpenSSH]:
 
 @pytest.fixture(scope="session")
 def own_key(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A key that logs in."""
+    """Return a key that can log in."""
     key = tmp_path_factory.mktemp("own") / "key"
     return make_key("ed25519", key)
 
 
 @pytest.mark.parametrize(("release", "bad", "profile_id"), _cases())
-async def test_what_is_printed_mends(
+async def test_the_printed_lines_fix_the_server(
     release: int,
     bad: str,
     profile_id: str,
@@ -97,7 +97,7 @@ async def test_what_is_printed_mends(
         before = await ask(running)
     assert before.status == "ok"
 
-    # A drop-in and pasted lines, in turns: both have to do.
+    # Drop-ins and pasted lines take turns: both must work.
     as_file = (len(bad) + len(profile_id)) % 2 == 0
     found, text = printed(before, profile, as_file=as_file)
     lines = apply(text, etc, as_file=as_file) if found.changes else []
@@ -123,11 +123,11 @@ async def test_what_is_printed_mends(
             assert CANNOT.search(line), line
             assert "This leaves:" in text or "To change by hand:" in text
 
-    # Where keys were off and the profile does not mind, they stay off: the client has to get as far as being asked.
+    # If keys were off and the profile allows that, they stay off: then the client must reach the password prompt.
     methods = after.authentication_methods or []
     expected = "in" if "publickey" in methods else f"Permission denied ({','.join(methods)})."
     if "\nAuthenticationMethods publickey,password\n" in text:
-        expected = "Permission denied (password)."  # the key was accepted, and nobody here has a password
+        expected = "Permission denied (password)."  # the key was accepted, and no user here has a password
     assert "publickey" in methods or methods == before.authentication_methods
     for name, client, options in clients(release, releases):
         assert (await log_in(client, running, own_key, *options)).endswith(expected), name

@@ -1,4 +1,4 @@
-"""The loop of `--fix` for Dropbear: compiled badly, scanned, compiled as printed, scanned again, logged into."""
+"""The loop of `--fix` for Dropbear: compile badly, scan, compile as printed, scan again, log in."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEYS = {"rsa": "rsa:3072", "ecdsa": "ecdsa:256", "ed25519": "ed25519"}
 
 @dataclass(frozen=True)
 class Bad:
-    """A bad Dropbear: definitions that are not the default, and host keys."""
+    """A bad Dropbear: definitions other than the default, and host keys."""
 
     on: Sequence[str] = ()
     off: Sequence[str] = ()
@@ -62,19 +62,19 @@ BAD = {
 }
 
 ALWAYS = ("as it comes", "a group of 1024 bits", "SHA-1 as the only MAC", "an RSA key alone")
-"""What `make test` builds: one list that shrinks, one that grows, a key that is replaced, and the default."""
+"""Builds of `make test`: a list that shrinks, one that grows, a replaced key, and the default."""
 
 
 def _cases() -> list[tuple[str, str]]:
     bad, profiles = list(BAD), server_profiles()
     if WHOLE:
         return [(name, profile) for name in bad for profile in profiles]
-    # Each compiles Dropbear twice, some 15 s of CPU: `make test` builds a few, `make live-matrix` all.
+    # Each compiles Dropbear twice, 15 s of CPU: `make test` builds a few, `make live-matrix` all.
     return [(name, profiles[i % len(profiles)]) for i, name in enumerate(bad) if name in ALWAYS]
 
 
 class Builder:
-    """Builds each choice of options once, and makes each kind of key once."""
+    """Builds each set of options once, and makes each kind of key once."""
 
     def __init__(self, work: Path) -> None:
         self._work = work
@@ -96,7 +96,7 @@ class Builder:
 
 
 def _definitions(text: str) -> dict[str, str]:
-    """The last value of each definition."""
+    """Return the last value of each definition."""
     return dict(re.findall(r"^#define (DROPBEAR_\w+) ([01])\b", text, re.MULTILINE))
 
 
@@ -108,7 +108,7 @@ def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
 
 
 def _apply(text: str, etc: Path) -> list[str]:
-    """Run the commands that are printed, and return the arguments."""
+    """Run the printed commands, and return the arguments."""
     for command in re.findall(r"/\* As root: (.*) \*/", text):
         words = command.replace("/etc/dropbear/", f"{etc}/")
         environment = {**os.environ, "PATH": f"{SOURCE}:{os.environ['PATH']}"}
@@ -119,7 +119,7 @@ def _apply(text: str, etc: Path) -> list[str]:
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("bad", "profile_id"), _cases())
-async def test_what_is_compiled_mends(
+async def test_the_compiled_server_is_fixed(
     bad: str, profile_id: str, builder: Builder, tmp_path: Path, stack: AsyncExitStack
 ) -> None:
     chosen, profile = BAD[bad], load_profile(profile_id)

@@ -1,4 +1,4 @@
-"""A fleet of real servers with keys that are shared, share a prime, or are weak, and a group that is none."""
+"""A fleet of real servers with shared keys, shared primes, weak keys, and a bad group."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def write_rsa_key(path: Path, p: int, q: int) -> Path:
-    """A private key file as ssh-keygen made them for long, from two primes."""
+    """Return a private key file in ssh-keygen's old format, from two primes."""
     d = pow(65537, -1, (p - 1) * (q - 1))
     numbers = rsa.RSAPrivateNumbers(
         p, q, d, d % (p - 1), d % (q - 1), pow(q, -1, p), rsa.RSAPublicNumbers(65537, p * q)
@@ -51,7 +51,7 @@ def place(server: OpenSSHServer) -> str:
     return f"{server.host}:{server.port}"
 
 
-async def test_a_fleet(openssh: StartOpenSSH, tmp_path: Path) -> None:
+async def test_a_fleet_shows_its_findings(openssh: StartOpenSSH, tmp_path: Path) -> None:
     p = prime(1024)
     sharing = [write_rsa_key(tmp_path / f"sharing{i}", p, prime(1024)) for i in range(2)]
     faulty = write_rsa_key(tmp_path / "roca", roca_prime(1024), roca_prime(1024))
@@ -62,10 +62,10 @@ async def test_a_fleet(openssh: StartOpenSSH, tmp_path: Path) -> None:
     other = await openssh(host="127.0.0.3", host_keys=[sharing[1], "ecdsa"])
     weak = await openssh(host="127.0.0.4", host_keys=[faulty])
     good = await openssh(host="127.0.0.5", host_keys=["rsa:2048", "ed25519"])
-    # The same two keys on a third machine: a clone of `good`, or the same under another address.
+    # The same two keys on a third address: a clone of `good`, or `good` itself.
     keys = [path.with_suffix("") for path in good.host_key_files]
     clone = await openssh(host="127.0.0.6", host_keys=keys)
-    # And one that has only one of them, and a key of its own.
+    # Another has one of them, and its own key.
     third = await openssh(host="127.0.0.7", host_keys=[keys[0], "ed25519"])
     odd = await openssh(host="127.0.0.8", moduli=moduli)
     servers = [one, other, weak, good, clone, third, odd]
@@ -99,7 +99,7 @@ async def test_a_fleet(openssh: StartOpenSSH, tmp_path: Path) -> None:
     assert found[place(weak)] == {"host_key.roca"}
     assert found[place(one)] == found[place(other)] == {"host_key.shared_prime"}
     by_key = json.loads(await sshprobe("report", "sweep.jsonl", "--by", "key", "--format", "json", cwd=tmp_path))
-    # Five, each with two; one of them with the same as another; and the defaults of the last.
+    # Five servers with two keys each, one pair shared, and the default keys of the last.
     assert len(by_key["keys"]) == 2 + 2 + 1 + 2 + 1 + len(odd.host_keys)
     by_algorithm = await sshprobe("report", "sweep.jsonl", "--by", "algorithm", "--format", "json", cwd=tmp_path)
     uses = {(use["category"], use["algorithm"]): use["hosts"] for use in json.loads(by_algorithm)["algorithms"]}

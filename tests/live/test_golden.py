@@ -1,4 +1,4 @@
-"""`sshprobe profiles make` of real servers: the same host complies with its profile, a different one does not."""
+"""`sshprobe profiles make` for real servers: the host complies with its profile, a different one does not."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.live.conftest import StartOpenSSH
 
 
 async def made(server: LabServer, tmp_path: Path) -> Profile:
-    """The profile, checked as a user's own and complied with by a second scan of the same host."""
+    """Return the profile after checking it, and that a second scan of the host complies."""
     file = tmp_path / f"{server.name}.toml"
     file.write_text(golden_profile(await ask(server)))
     assert main(["profiles", "check", str(file)]) == 0
@@ -32,7 +32,7 @@ async def made(server: LabServer, tmp_path: Path) -> Profile:
     return profile
 
 
-async def test_openssh(openssh: StartOpenSSH, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+async def test_a_profile_of_openssh(openssh: StartOpenSSH, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     profile = await made(await openssh(), tmp_path)
     assert "note:" not in capsys.readouterr().out
     weak = await openssh(config_lines=WEAK, host_keys=("rsa:2048",))
@@ -43,7 +43,7 @@ async def test_openssh(openssh: StartOpenSSH, tmp_path: Path, capsys: pytest.Cap
     }
 
 
-async def test_dropbear_and_tinyssh(
+async def test_profiles_of_dropbear_and_tinyssh(
     dropbear: DropbearServer, tinyssh: TinySSHServer, openssh: StartOpenSSH, tmp_path: Path
 ) -> None:
     of_dropbear, of_tinyssh = await made(dropbear, tmp_path), await made(tinyssh, tmp_path)
@@ -52,7 +52,7 @@ async def test_dropbear_and_tinyssh(
     assert grade(await ask(dropbear), of_tinyssh).compliant is False
 
 
-async def test_the_command(openssh: StartOpenSSH, tmp_path: Path) -> None:
+async def test_the_command_prints_the_profile(openssh: StartOpenSSH, tmp_path: Path) -> None:
     server = await openssh()
     command = [sys.executable, "-m", "sshprobe", "profiles", "make", f"{server.host}:{server.port}"]
     done = await asyncio.to_thread(

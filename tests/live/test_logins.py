@@ -1,4 +1,4 @@
-"""What a real sshd sends before a login, and what it says that keys of users may sign with."""
+"""A real sshd's banner before login, and its signature algorithms for users' keys."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ BANNERS = {"authentication.no_banner", "authentication.banner", "authentication.
         ("\\s \\r\n", {"authentication.banner_text"}, {"authentication.banner"}),
     ],
 )
-async def test_the_banner(
+async def test_the_banner_is_recorded(
     openssh: StartOpenSSH, tmp_path: Path, text: str | None, cis: set[str], dev_sec: set[str]
 ) -> None:
     file = tmp_path / "banner"
     if text is not None:
         file.write_text(text)
-    # Without the file sshd sends nothing and starts all the same.
+    # Without the file sshd still starts, and sends nothing.
     observation = await ask(await openssh(config_lines=[f"Banner {file}"]))
     assert observation.status == "ok"
     for id, found in (("cis-debian-12", cis), ("dev-sec", dev_sec)):
@@ -47,5 +47,5 @@ async def test_signatures_of_users_show_from_9_6_on(openssh: StartOpenSSH, opens
         for observation in (old, new, stock)
     ]
     assert ["authentication.signature_unlisted" in ids for ids in found] == [False, True, False]
-    # Debian's 9.2 lists ssh-rsa whatever it accepts.
+    # Debian's 9.2 lists ssh-rsa even if it does not accept it.
     assert "ssh-rsa" in (old.extensions or {})["server-sig-algs"]

@@ -1,4 +1,4 @@
-"""What the options of a probe change, and servers that say no."""
+"""The effects of probe options, and servers that refuse."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def test_no_auth_methods(openssh: StartOpenSSH) -> None:
     assert "authenticating user" not in server.log()
 
 
-async def test_auth_user_is_root_unless_told(openssh: StartOpenSSH) -> None:
+async def test_the_default_user_is_root(openssh: StartOpenSSH) -> None:
     server = await openssh(config_lines=["Match User nobody", "  AuthenticationMethods publickey"])
     assert "password" in ((await ask(server)).authentication_methods or ())
     observation = await ask(server, auth_users=("nobody",))
@@ -73,7 +73,7 @@ async def test_the_banner_is_kept_and_escaped(openssh: StartOpenSSH, tmp_path: o
     assert observation.authentication_banner.isprintable()
 
 
-async def test_a_server_that_lets_none_in_is_recorded_and_left_at_once(asyncssh_server: StartAsyncSSH) -> None:
+async def test_an_open_login_is_recorded_and_closed(asyncssh_server: StartAsyncSSH) -> None:
     server = await asyncssh_server("hardened", accept_none=True)
     observation = await ask(server)
     assert observation.authentication_none_accepted is True
@@ -115,7 +115,7 @@ async def test_the_first_address_that_answers_is_recorded(openssh: StartOpenSSH)
     assert observation.connections == 1  # the refused one was never open
 
 
-async def test_nobody_there() -> None:
+async def test_a_closed_port_is_refused() -> None:
     with closing(socket.socket()) as placeholder:
         placeholder.bind(("127.0.0.1", 0))  # bound, not listening: refused
         port = placeholder.getsockname()[1]

@@ -1,4 +1,4 @@
-"""Servers of other software, each scanned once: facts, the server's own count, and a verdict without nonsense."""
+"""Servers of other software, each scanned once: facts, the server's own count, and a sensible verdict."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Scanned(NamedTuple):
     observation: Observation
     verdict: Verdict
     counted: int
-    """Connections by the server's own log, once the scan was over."""
+    """Connections in the server's log after the scan."""
 
 
 class Scans:
-    """Starts and scans each server when it is first asked for, and keeps it until the end of this module."""
+    """Starts and scans each server at its first use, and keeps it until the end of this module."""
 
     def __init__(self, stack: AsyncExitStack) -> None:
         self._stack = stack
@@ -60,18 +60,18 @@ each_server = pytest.mark.parametrize("name", OTHER_SERVERS)
 
 
 @each_server
-async def test_it_is_scanned_to_the_end(scans: Scans, name: str) -> None:
+async def test_the_scan_is_complete(scans: Scans, name: str) -> None:
     _, observation, _, counted = await scans.of(name)
     assert (observation.status, observation.error, observation.stage) == ("ok", None, "done")
     assert observation.connections == counted
-    # One for each type of host key, and for a group exchange that is asked narrowly at most one more.
+    # One per type of host key, and at most one more for the second request of a group exchange.
     assert counted <= len(observation.server_host_key_algorithms or ()) + 1
     assert observation.authentication_none_accepted is False
     assert "password" in (observation.authentication_methods or ())
 
 
 @each_server
-async def test_its_lists_are_what_nmap_sees(scans: Scans, name: str) -> None:
+async def test_the_lists_equal_those_of_nmap(scans: Scans, name: str) -> None:
     need_program("nmap", "nmap")
     server, observation, _, _ = await scans.of(name)
     seen = await nmap_lists(server)
@@ -82,20 +82,20 @@ async def test_its_lists_are_what_nmap_sees(scans: Scans, name: str) -> None:
 
 
 @each_server
-async def test_its_keys_are_its_own_and_proven(scans: Scans, name: str) -> None:
+async def test_the_keys_are_right_and_proven(scans: Scans, name: str) -> None:
     server, observation, _, _ = await scans.of(name)
     proven = {(key.bits, key.fingerprint) for key in observation.host_keys or () if key.signature_verified is True}
     assert proven == keygen_fingerprints(server)
-    # lsh shows its RSA key once more in SPKI, which no standard defines: it is kept and not called proven.
+    # lsh shows its RSA key also in SPKI, which no standard defines: it is recorded and not proven.
     others = [key.type for key in observation.host_keys or () if key.signature_verified is not True]
     assert others == (["spki-sign-rsa"] if name == "lsh" else [])
 
 
 @each_server
-async def test_its_verdict_speaks_of_what_it_offers(scans: Scans, name: str) -> None:
+async def test_the_verdict_names_only_what_the_server_offers(scans: Scans, name: str) -> None:
     _, observation, verdict, _ = await scans.of(name)
     assert is_gradeable(observation)
-    assert verdict.compliant is False  # each offers passwords, or worse
+    assert verdict.compliant is False  # each offers passwords
     found = {finding.id for finding in verdict.findings}
     assert not found & {"host_key.unproven", "host_key.malformed", "protocol.contradiction", "protocol.unlisted"}
     assert not {each for each in found if each.startswith(("host_key.small", "host_key.exp", "host_key.close"))}
@@ -107,7 +107,7 @@ async def test_its_verdict_speaks_of_what_it_offers(scans: Scans, name: str) -> 
             assert finding.algorithm in names, finding
         if finding.severity != "note":
             assert finding.remediation, finding
-            # Advice for sshd_config, and for commands of Unix, is OpenSSH's.
+            # Advice for sshd_config and Unix commands is for OpenSSH only.
             assert not finding.remediation.startswith(("KexAlgorithms", "Ciphers", "MACs", "HostKeyAlgorithms", "ssh-"))
 
 
@@ -119,16 +119,16 @@ EXPECTED = {
     "libssh": (True, ["authentication.unlisted password"]),
     "go": (False, ["kex.unlisted diffie-hellman-group14-sha1", "mac.unlisted hmac-sha1-96"]),
 }
-"""Whether Debian 12's release has strict key exchange, and some of what it is reproached with."""
+"""Whether Debian 12's release has strict key exchange, and some of its findings."""
 
 
 @pytest.mark.parametrize(("name", "strict", "reproaches"), [(name, *rest) for name, rest in EXPECTED.items()])
-async def test_what_debian_12_ships(scans: Scans, name: str, strict: bool, reproaches: list[str]) -> None:
+async def test_findings_of_debian_12(scans: Scans, name: str, strict: bool, reproaches: list[str]) -> None:
     _, observation, verdict, _ = await scans.of(name)
     found = {f"{finding.id} {finding.algorithm}" for finding in verdict.findings}
     assert set(reproaches) <= found
     assert observation.strict_kex is strict
-    # The three without it offer ChaCha20-Poly1305 or CBC with encrypt-then-MAC, or neither.
+    # The three without it may offer ChaCha20-Poly1305 or CBC with encrypt-then-MAC.
     assert ("kex.terrapin" in {finding.id for finding in verdict.findings}) is (name == "go")
 
 
@@ -140,8 +140,8 @@ STRONG = (
 
 
 @pytest.mark.parametrize(("keys", "most"), [(("rsa:3072", "ed25519"), 3), (("rsa:3072",), 2)])
-async def test_the_smallest_group_of_proftpd_is_found_whatever_it_raises(keys: tuple[str, ...], most: int) -> None:
-    """mod_sftp raises what is asked for to 2048 bits, unless that is the most that is asked for: then 1024 come."""
+async def test_the_smallest_group_of_proftpd_is_found(keys: tuple[str, ...], most: int) -> None:
+    """mod_sftp raises the request to 2048 bits, unless the maximum is lower: then it sends 1024."""
     other_server("proftpd")  # skips where it is not installed
     async with ProFTPDServer(host_keys=keys, config_lines=STRONG) as server:
         observation = await ask(server)
@@ -155,7 +155,7 @@ async def test_the_smallest_group_of_proftpd_is_found_whatever_it_raises(keys: t
         assert (found.severity, verdict.compliant) == ("high", False), profile
 
 
-async def test_a_group_of_1024_bits_of_erlang_counts(scans: Scans) -> None:
+async def test_erlang_s_1024_bit_group_counts(scans: Scans) -> None:
     _, observation, verdict, _ = await scans.of("erlang")
     assert [each.modulus_bits for each in observation.group_exchange or ()] == [1024]
     assert "group_exchange.modulus" in {finding.id for finding in verdict.findings if finding.severity == "high"}

@@ -1,4 +1,4 @@
-"""The same servers as ssh-audit and nmap see them: every difference of the inventories is known, and why."""
+"""ssh-audit and nmap on the same servers: every difference of the inventories is known and explained."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def openssh(**arguments: Any) -> LabServer:
 def openssh10() -> LabServer:
     found = find_openssh(minimum=(10, 0))
     need(found, "OpenSSH 10", "openssh-server of bookworm-backports")
-    # ssh-audit alone makes more connections than its default lets pass.
+    # ssh-audit makes more connections than the default allows.
     return OpenSSHServer(found[0], config_lines=["PerSourcePenalties no"])
 
 
@@ -119,7 +119,7 @@ async def test_ssh_audit_sees_the_same(name: str, start: Start) -> None:
     found = differences(inventory_of_document(ours), inventory_of_document(theirs))
     assert found == expected("ssh-audit", name)
     assert_same_shape(ours, theirs)
-    # What imports theirs imports ours, and names the same place.
+    # Importers of theirs import ours, and name the same place.
     for document in (ours, theirs):
         assert {(each.host, each.port) for each in defect_dojo(document)} <= {(server.host, str(server.port))}
     secure_code_box(ours)
@@ -134,7 +134,7 @@ async def test_nmap_sees_the_same(name: str, start: Start) -> None:
 
 
 def shape(value: Any, path: str = "") -> set[str]:
-    """Every path in a document with the type at its end. What depends on the server is not part of a path."""
+    """Return every path in a document with the type at its end. Names from the server are not part of a path."""
     if isinstance(value, dict):
         if path == ".recommendations":
             value = {f"LEVEL.ACTION.LIST.{key}": each for key, each in _recommended(value)}
@@ -156,7 +156,7 @@ def _recommended(levels: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def assert_same_shape(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
-    """Ours has no path that theirs never has, and theirs none that ours never has."""
+    """Both documents have the same paths."""
     allowed = {
         f".{list_}[].{rest}"
         for list_ in ("kex", "key", "enc", "mac")
@@ -185,7 +185,7 @@ async def test_shape_of_certificates(start: Start) -> None:
 
 
 async def test_lists_that_differ_by_direction(start: Start) -> None:
-    """No server here has them, so one is replayed: nmap sees both directions, ssh-audit that to the client alone."""
+    """No server here has them, so one is replayed: nmap sees both directions, ssh-audit only server to client."""
     need_ssh_audit()
     need_program("nmap", "nmap")
     seen = modern(
@@ -210,7 +210,7 @@ async def test_lists_that_differ_by_direction(start: Start) -> None:
     assert ours["compression_algorithms"] == ["none", "zlib"]
 
 
-async def test_several_hosts_are_a_list_there_too(start: Start) -> None:
+async def test_several_hosts_are_a_list_in_both(start: Start) -> None:
     servers = [await start(known.ASYNCSSH), await start(known.SMALL_KEY)]
     observations = [await ask(server) for server in servers]
     theirs = await ssh_audit_of_several(servers)
@@ -223,7 +223,7 @@ async def test_several_hosts_are_a_list_there_too(start: Start) -> None:
         assert_same_shape(mine, yours)
 
 
-def test_every_known_difference_is_explained_and_of_a_server_that_is_asked() -> None:
+def test_every_known_difference_is_explained() -> None:
     text = DOCUMENT.read_text()
     for each in DIFFERENCES:
         assert each.row() in text.splitlines()

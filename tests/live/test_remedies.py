@@ -1,4 +1,4 @@
-"""A remedy, applied to the very server it was made for: it starts, and is what was promised."""
+"""A remedy, applied to its server: it starts, and has the promised grade."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SERVERS: dict[str, dict[str, Any]] = {
         ("DSA beside RSA", "alibaba-ecs"),
     ],
 )
-async def test_what_is_promised_is_reached(server: str, profile_id: str, openssh: StartOpenSSH) -> None:
+async def test_the_promised_grade_is_reached(server: str, profile_id: str, openssh: StartOpenSSH) -> None:
     profile = load_profile(profile_id)
     arguments = dict(SERVERS[server])
     before = await ask(await openssh(**arguments))

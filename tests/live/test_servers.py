@@ -1,4 +1,4 @@
-"""Every real server: all lists, every host key with its proof, and the number of connections it took."""
+"""Every real server: all lists, every host key with its proof, and the number of connections."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def assert_every_key_is_proven(server: LabServer, observation: Observation) -> N
     assert [key.signature_verified for key in observation.host_keys or ()] == [True] * len(server.host_keys)
 
 
-async def test_default_openssh_tells_everything_in_three_connections(openssh: StartOpenSSH) -> None:
+async def test_default_openssh_shows_everything_in_three_connections(openssh: StartOpenSSH) -> None:
     server = await openssh()
     observation = await ask(server)
     assert (observation.status, observation.connections) == ("ok", 3)
@@ -73,7 +73,7 @@ async def test_lists_equal_the_captured_truth(openssh: StartOpenSSH) -> None:
     assert lists(observation) == {name: truth[name] for name in NAME_LISTS}
 
 
-async def test_each_connection_ends_with_the_quietest_line_there_is(openssh: StartOpenSSH) -> None:
+async def test_each_connection_ends_with_the_quietest_line(openssh: StartOpenSSH) -> None:
     server = await openssh(log_level="INFO")
     await ask(server)
     await asyncio.sleep(0.2)
@@ -141,7 +141,7 @@ async def test_asyncssh(asyncssh_server: StartAsyncSSH, preset: str) -> None:
     await assert_lists_are_what_nmap_sees(server, observation)
 
 
-async def test_paramiko_refuses_group_exchange_and_that_is_said(paramiko_server: StartParamiko) -> None:
+async def test_paramiko_s_refusal_of_group_exchange_is_recorded(paramiko_server: StartParamiko) -> None:
     server = await paramiko_server()
     observation = await ask(server)
     assert observation.status == "ok"
@@ -153,8 +153,8 @@ async def test_paramiko_refuses_group_exchange_and_that_is_said(paramiko_server:
     await assert_lists_are_what_nmap_sees(server, observation)
 
 
-async def test_paramiko_that_hashes_a_raised_size_is_believed(paramiko_server: StartParamiko) -> None:
-    """paramiko 5 raises n to 2048 and hashes what it raised it to, which is not what was asked for."""
+async def test_paramiko_that_hashes_a_raised_size_is_proven(paramiko_server: StartParamiko) -> None:
+    """paramiko 5 raises n to 2048 and hashes the raised value, not the requested one."""
     server = await paramiko_server(host_keys=("rsa:2048", "ed25519"), moduli=long_moduli(2048))
     observation = await ask(server)
     assert observation.status == "ok"
@@ -169,7 +169,7 @@ async def test_paramiko_that_hashes_a_raised_size_is_believed(paramiko_server: S
     ("key", "connections"),
     [("rsa:1024", 1), ("rsa:2048", 1), ("rsa:4096", 1), ("ecdsa:256", 1), ("ecdsa:384", 1), ("ecdsa:521", 1)],
 )
-async def test_one_key_means_one_connection_for_everything(openssh: StartOpenSSH, key: str, connections: int) -> None:
+async def test_one_key_needs_one_connection(openssh: StartOpenSSH, key: str, connections: int) -> None:
     server = await openssh(host_keys=(key,), config_lines=["RequiredRSASize 1024"])
     observation = await ask(server)
     assert (observation.status, observation.connections) == ("ok", connections)
@@ -178,7 +178,7 @@ async def test_one_key_means_one_connection_for_everything(openssh: StartOpenSSH
     assert [group.modulus_bits for group in observation.group_exchange or ()] == [2048]
 
 
-async def test_dsa_is_shown_where_it_is_offered(openssh: StartOpenSSH) -> None:
+async def test_an_offered_dsa_key_is_shown(openssh: StartOpenSSH) -> None:
     server = await openssh(host_keys=("dsa", "ed25519"), config_lines=["HostKeyAlgorithms +ssh-dss"])
     observation = await ask(server)
     assert observation.status == "ok"
@@ -186,7 +186,7 @@ async def test_dsa_is_shown_where_it_is_offered(openssh: StartOpenSSH) -> None:
     assert {key.type for key in observation.host_keys or ()} == {"ssh-dss", "ssh-ed25519"}
 
 
-async def test_rsa_by_sha_1_alone_is_asked_for_by_sha_1(openssh: StartOpenSSH) -> None:
+async def test_rsa_with_sha_1_only_is_requested_with_sha_1(openssh: StartOpenSSH) -> None:
     server = await openssh(host_keys=("rsa:2048",), config_lines=["HostKeyAlgorithms ssh-rsa"])
     observation = await ask(server)
     assert_every_key_is_proven(server, observation)
@@ -220,13 +220,13 @@ async def test_host_certificates_are_decoded(openssh: StartOpenSSH) -> None:
     assert certificate.ca_signature_verified is True
 
 
-async def test_a_cleaned_moduli_file_is_seen_as_clean(openssh: StartOpenSSH) -> None:
+async def test_a_cleaned_moduli_file_has_no_small_modulus(openssh: StartOpenSSH) -> None:
     server = await openssh(minimum_modulus_bits=3072)
     observation = await ask(server)
     assert [group.modulus_bits for group in observation.group_exchange or ()] == [3072]
 
 
-async def test_a_key_behind_sntrup761_alone_is_seen_and_not_called_proven(openssh: StartOpenSSH) -> None:
+async def test_a_key_behind_sntrup761_is_seen_but_not_proven(openssh: StartOpenSSH) -> None:
     server = await openssh(host_keys=("ed25519",), config_lines=["KexAlgorithms sntrup761x25519-sha512@openssh.com"])
     observation = await ask(server)
     assert seen_fingerprints(observation) == keygen_fingerprints(server)
@@ -236,7 +236,7 @@ async def test_a_key_behind_sntrup761_alone_is_seen_and_not_called_proven(openss
     assert observation.error == "no authentication methods"
 
 
-async def test_a_server_without_a_cipher_of_ours_is_asked_by_asyncssh(asyncssh_server: StartAsyncSSH) -> None:
+async def test_asyncssh_queries_a_server_without_our_ciphers(asyncssh_server: StartAsyncSSH) -> None:
     server = await asyncssh_server(
         Preset("arcfour only", ("ssh-ed25519",), ciphers=("arcfour256",), macs=("hmac-sha1",), passwords=True)
     )

@@ -1,4 +1,4 @@
-"""A server as it comes complies with the profile of its release, and does not with a line more than that."""
+"""A default server complies with the profile of its release; one with an extra line does not."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ def start(request: pytest.FixtureRequest) -> StartOpenSSH:
 
 
 def judged(observation: Observation) -> Verdict:
-    """Under the profile of the release that the identification names."""
+    """Grade under the profile of the release in the identification."""
     assert observation.identification is not None
     version = (observation.identification.version or "").partition("p")[0]
     return grade(observation, load_profile(f"openssh-{version}"))
 
 
-async def test_a_stock_server_complies_with_its_own_release(start: StartOpenSSH) -> None:
+async def test_a_default_server_complies_with_its_release(start: StartOpenSSH) -> None:
     observation = await ask(await start())
     assert observation.status == "ok"
     verdict = judged(observation)
     assert [finding for finding in verdict.findings if finding.deviation] == []
     assert verdict.compliant is True
-    # Distributions offer more than upstream only where they are asked to (GSS-API).
+    # Distributions offer more than upstream only if configured (GSS-API).
     assert [finding.id for finding in verdict.findings if finding.id.endswith(".missing")] == []
 
 
@@ -45,7 +45,7 @@ async def test_a_stock_server_complies_with_its_own_release(start: StartOpenSSH)
         ("HostKeyAlgorithms +ssh-rsa", ("host_key.unlisted", "ssh-rsa")),
     ],
 )
-async def test_drift_from_stock(start: StartOpenSSH, line: str, finding: tuple[str, str]) -> None:
+async def test_drift_from_the_default(start: StartOpenSSH, line: str, finding: tuple[str, str]) -> None:
     verdict = judged(await ask(await start(config_lines=[line])))
     assert verdict.compliant is False
     assert [(each.id, each.algorithm) for each in verdict.findings if each.deviation] == [finding]
@@ -59,8 +59,8 @@ OUR_LINES = (
 )
 
 
-async def test_both_can_meet_our_own_profile(start: StartOpenSSH) -> None:
-    """With a few lines of sshd_config; 9.2 has fixed groups of 2048 bits and small moduli to take out besides."""
+async def test_both_releases_can_meet_our_profile(start: StartOpenSSH) -> None:
+    """A few lines of sshd_config suffice. 9.2 must also drop 2048-bit groups and small moduli."""
     lines = [*OUR_LINES, "KexAlgorithms -diffie-hellman-group14-sha256"]
     server = await start(config_lines=lines, host_keys=("rsa:3072", "ecdsa", "ed25519"), minimum_modulus_bits=3072)
     verdict = grade(await ask(server), load_profile("sshprobe-2026"))
@@ -68,7 +68,7 @@ async def test_both_can_meet_our_own_profile(start: StartOpenSSH) -> None:
     assert (verdict.compliant, verdict.grade) == (True, "A+")
 
 
-async def test_neither_meets_it_without_a_post_quantum_exchange(start: StartOpenSSH) -> None:
+async def test_our_profile_needs_a_post_quantum_exchange(start: StartOpenSSH) -> None:
     lines = [*OUR_LINES, "KexAlgorithms curve25519-sha256,ecdh-sha2-nistp256"]
     server = await start(config_lines=lines, host_keys=("ed25519",))
     verdict = grade(await ask(server), load_profile("sshprobe-2026"))

@@ -1,4 +1,4 @@
-"""Two users on real servers: in as many connections as one takes."""
+"""Two users on real servers need no more connections than one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def test_openssh_is_never_asked_for_1024_bits_alone(openssh: StartOpenSSH,
         assert "out of range" not in server.log()
 
 
-async def test_one_connection_is_for_the_first_user(openssh: StartOpenSSH) -> None:
+async def test_a_single_connection_is_for_the_first_user(openssh: StartOpenSSH) -> None:
     server = await openssh(config_lines=["HostKeyAlgorithms ssh-ed25519"])
     seen = await ask(server)
     assert (seen.status, seen.connections) == ("ok", 1)

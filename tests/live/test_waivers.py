@@ -1,4 +1,4 @@
-"""Waivers on a real server, by the command line: in one process and in several, and graded again later."""
+"""Waivers on a real server, on the command line: with one process and several, and graded again later."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_a_scan_with_waivers(openssh: StartOpenSSH, tmp_path: Path, workers: str) -> None:
+async def test_a_scan_applies_waivers(openssh: StartOpenSSH, tmp_path: Path, workers: str) -> None:
     server = await openssh(config_lines=["MACs hmac-sha2-256,hmac-sha1"])
     (tmp_path / "holds.toml").write_text(PROFILE.replace("UNTIL", "9999-12-31"))
     (tmp_path / "ran-out.toml").write_text(PROFILE.replace("UNTIL", "2020-01-01").replace('"ours"', '"old"'))

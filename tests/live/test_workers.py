@@ -1,4 +1,4 @@
-"""Several worker processes find what one process finds, of real servers at full depth."""
+"""Several workers find the same as one process, for real servers at full depth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.live.conftest import StartOpenSSH
 from tests.live.test_waivers import run
 
 VARIES = ("started_at", "duration_ms", "group_exchange")
-"""Fields of a host that differ from scan to scan: times, and the group, which sshd draws from a list."""
+"""Fields that differ from scan to scan: times, and the group, which sshd picks from a list."""
 
 
 async def test_the_records_of_one_process_and_of_two_are_equal(openssh: StartOpenSSH, tmp_path: Path) -> None:
