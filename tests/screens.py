@@ -19,9 +19,18 @@ ENVIRONMENT = {
 
 
 def on_a_screen(
-    command: Sequence[str], width: int = 80, *, environment: Mapping[str, str] | None = None, status: int = 0
+    command: Sequence[str],
+    width: int = 80,
+    *,
+    environment: Mapping[str, str] | None = None,
+    status: int = 0,
+    folder: str | Path = ROOT,
+    errors: bool = False,
 ) -> str:
-    """Return the output of `command` in a terminal of `width` columns and 24 rows. It must exit with `status`."""
+    """Return what `command` writes to a terminal of `width` columns and 24 rows, with `errors` on standard error too.
+
+    It has to end with `status`.
+    """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, width, 0, 0))
     pieces: list[bytes] = []
@@ -37,10 +46,12 @@ def on_a_screen(
     reader.start()
     environ = {**ENVIRONMENT, **(environment or {})}
     try:
-        ended = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, env=environ, cwd=ROOT, check=False)
+        stderr = theirs if errors else subprocess.PIPE
+        stderr = theirs if errors else subprocess.PIPE
+        ended = subprocess.run(command, stdout=theirs, stderr=stderr, env=environ, cwd=folder, check=False)
     finally:
         os.close(theirs)
         reader.join()
         os.close(ours)
-    assert ended.returncode == status, ended.stderr.decode()
+    assert ended.returncode == status, ended.stderr
     return b"".join(pieces).decode().replace("\r\n", "\n")
