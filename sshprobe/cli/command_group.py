@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 from click.core import ParameterSource
 
 from sshprobe.cli.internal_errors import add_shared_options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class LazyCommand(NamedTuple):
@@ -36,7 +39,7 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse what stands before the command. `-host` is not `-h`, and `-p 22` belongs to a command."""
-        first = args[0].partition("=")[0] if args else ""
+        first = args[0].partition("=")[0] if args and not ctx.resilient_parsing else ""
         ours = {*ctx.help_option_names, *(name for param in self.get_params(ctx) for name in param.opts)}
         if first.startswith("-") and first != "-" and first not in ours:
             raise click.UsageError(
@@ -62,6 +65,15 @@ class LazyGroup(click.Group):
                 name_variable(option, cmd_name)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands that a word may become, and options."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(name, help=lazy.help) for name, lazy in self._lazy.items()]
+        return [each for each in found if each.value.startswith(incomplete)] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
         with formatter.section("Commands"):
@@ -71,6 +83,8 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that `args` begins with."""
+        if ctx.resilient_parsing:  # for a shell that completes: a half-typed line is not wrong yet
+            return super().resolve_command(ctx, args)
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
             import difflib  # for a mistake alone
 

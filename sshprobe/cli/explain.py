@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshprobe.cli.options.values import Suggested
 from sshprobe.cli.profiles import fields
 from sshprobe.cli.similar_names import close_names
 from sshprobe.cli.standard_streams import terminal
@@ -17,15 +19,24 @@ if TYPE_CHECKING:
     from sshprobe.grading import FindingType, VersionHint
 
 
+def _names() -> Iterable[str]:
+    """Return everything that can be explained."""
+    from sshprobe.algorithms import ALGORITHM_TYPES, marker_names, names
+    from sshprobe.grading import finding_types, version_hints, weakness_meanings
+
+    algorithms = (each for category in ALGORITHM_TYPES for each in names(category))
+    return *finding_types(), *weakness_meanings(), *marker_names(), *(hint.id for hint in version_hints()), *algorithms
+
+
 @click.command()
-@click.argument("name", metavar="ALGORITHM|FINDING")
+@click.argument("name", type=Suggested("name", _names), metavar="ALGORITHM|FINDING")
 def explain(name: str) -> None:
     """Explain an algorithm or a finding.
 
     Name an algorithm, such as hmac-sha1, or a finding by its id, which `sshprobe scan -v` shows. Also: a word of a
     report, such as password; the number of a CVE; a code of `--weakness`, such as sha1.
     """
-    from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker, marker_names, names
+    from sshprobe.algorithms import ALGORITHM_TYPES, lookup, marker
     from sshprobe.grading import finding_types, version_hints, weakness_meanings
 
     given, types, codes = name, finding_types(), weakness_meanings()
@@ -43,14 +54,7 @@ def explain(name: str) -> None:
 
         if is_built_in(name):
             raise InputError(f"`{name}` is a profile: `sshprobe profiles show {name}` prints it")
-        known = {
-            *codes,
-            *types,
-            *marker_names(),
-            *(hint.id for hint in version_hints()),
-            *(each for category in ALGORITHM_TYPES for each in names(category)),
-        }
-        close = close_names(name, known)
+        close = close_names(name, set(_names()))
         hint = f"did you mean {' or '.join(f'`{each}`' for each in close)}?" if close else "no name comes close"
         shown = name if len(name) <= 80 else name[:77] + "..."
         raise InputError(f"`{shown}` is not a known algorithm, finding or weakness: {hint}")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sshprobe.cli.options.values import Suggested
+
 if TYPE_CHECKING:
     from sshprobe.model.fleet import FleetReport
     from sshprobe.model.records import HostRecord
@@ -16,15 +18,16 @@ _COMPLIANCE = "noncompliant"
 _UNJUDGED = ("partial", "throttled", "protocol_error")
 
 
-class FailOn(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+class FailOn(Suggested):
     """Reads a threshold: a severity, a letter, or `noncompliant`. Its value is the word as we spell it."""
 
-    name = "threshold"
+    def __init__(self) -> None:
+        super().__init__("threshold", lambda: (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE))
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the threshold that `value` names."""
         text = str(value)
-        known = {word.lower(): word for word in (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE)}
+        known = {word.lower(): word for word in self.values()}
         if text.lower() not in known:
             self.fail(f"{text!r} is not one of {', '.join(known.values())}", param, ctx)
         return known[text.lower()]

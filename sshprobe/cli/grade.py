@@ -14,6 +14,7 @@ from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
+from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
@@ -29,7 +30,7 @@ _SORTED_UP_TO = 1000
 
 
 @click.command()
-@click.argument("records", metavar="RECORDS...", nargs=-1)
+@click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
 @grading_options
 @weak_keys_option
 @output_options

@@ -32,6 +32,7 @@ COMMANDS = {
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Explain an algorithm or a finding."),
     "schema": LazyCommand("sshprobe.cli.schema:schema", "Print the JSON Schema of the records."),
+    "completion": LazyCommand("sshprobe.cli.completion:completion", "Print a completion script for bash, zsh or fish."),
     "demo": LazyCommand("sshprobe.cli.demo:demo", "Scan a small mixed fleet on loopback and show the report."),
 }
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sshprobe.cli.exit_codes import ExitCode
+from sshprobe.cli.options.grading import PROFILE
 from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.options.probing import auth_user_option
+from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.model.errors import InputError
@@ -73,7 +75,7 @@ def _remark(profile: Profile) -> str:
 
 
 @profiles.command()
-@click.argument("name", metavar="ID|FILE")
+@click.argument("name", type=PROFILE, metavar="ID|FILE")
 @click.option(
     "--format",
     "format_",
@@ -113,7 +115,7 @@ def show(name: str, format_: str, release: str | None) -> None:
 
 
 @profiles.command(short_help="Check profiles of your own.")
-@click.argument("files", metavar="FILE...", nargs=-1)
+@click.argument("files", type=FILE, metavar="FILE...", nargs=-1)
 @click.option("--strict", is_flag=True, help="Exit with 2 for notes too, e.g. on unknown names.")
 def check(files: tuple[str, ...], strict: bool) -> ExitCode:
     """Check profiles of your own: exit 0, or 2 and what is wrong, with its line."""
@@ -135,11 +137,13 @@ def check(files: tuple[str, ...], strict: bool) -> ExitCode:
 
 @profiles.command(short_help="Make a profile from an exemplary host.")
 @click.argument("host", metavar="[HOST]", required=False)
-@click.option("--from-records", "records", metavar="FILE", help="Read the host from saved records; contact nobody.")
+@click.option(
+    "--from-records", "records", type=FILE, metavar="FILE", help="Read the host from saved records; contact nobody."
+)
 @auth_user_option
 @click.option("--exact", is_flag=True, help="Forbid all other algorithms, also stronger ones.")
 @click.option("--id", "id_", metavar="ID", help="Set the id of the profile.  [default: derived from the host name]")
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE; an existing FILE is an error.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to FILE; an existing FILE is an error.")
 @click.option("--force", is_flag=True, help="Replace an existing FILE.")
 def make(
     host: str | None,

@@ -17,6 +17,7 @@ from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
 from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
+from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("records", metavar="RECORDS...", nargs=-1)
+@click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
 @click.option(
     "--by",
     type=click.Choice(["host", "algorithm", "key"]),
@@ -53,7 +54,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Set the output format; ssh-audit is that of `ssh-audit -j`.",
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt.")
+@click.option(
+    "-o", "--output", type=FILE, metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt."
+)
 @click.option("-v", "--verbose", is_flag=True, is_eager=True, help="Show every host and every key in the table.")
 @quiet_option("Print the report and errors alone.")
 @filter_options

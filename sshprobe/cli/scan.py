@@ -14,7 +14,7 @@ from sshprobe.cli.options.output import OutputOptions, fix_format, output_option
 from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
-from sshprobe.cli.options.values import SECONDS, WholeNumber
+from sshprobe.cli.options.values import FILE, SECONDS, WholeNumber
 from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.processes import affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.standard_streams import standard_input, terminal
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     help="Scan in N processes; 1 for host names.  [default: one per core for large scans, else 1]",
 )
 @output_options
-@click.option("--resume", metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped.")
+@click.option(
+    "--resume", type=FILE, metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped."
+)
 @history_option("Keep the results in a database too: `default`, a file, or postgresql://USER@HOST/NAME.")
 @trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a line of progress this often, for logs.")

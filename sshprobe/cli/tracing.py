@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import click
 
-from sshprobe.cli.options.values import Command, add_together
+from sshprobe.cli.options.values import FILE, Command, add_together
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import endpoint
@@ -31,7 +31,7 @@ class TraceOptions(NamedTuple):
 
 _OPTIONS = (
     click.option("-vv", "steps", is_flag=True, help="Show also every step and packet, on standard error."),
-    click.option("--trace", metavar="FILE", help="Write every step and packet of each host to FILE."),
+    click.option("--trace", type=FILE, metavar="FILE", help="Write every step and packet of each host to FILE."),
     click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import click
 
-from sshprobe.cli.options.values import Command, add_together
+from sshprobe.cli.options.values import Command, Suggested, add_together
 from sshprobe.cli.similar_names import close_names
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Status, endpoint
@@ -24,16 +24,12 @@ _LISTED = 40
 """Values that an error lists."""
 
 
-class _OneOf(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+class _OneOf(Suggested):
     """One of values that would take long to import for `--help`."""
-
-    def __init__(self, name: str, values: Callable[[], Iterable[str]]) -> None:
-        self.name = name
-        self._values = values
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value."""
-        values = list(self._values())
+        values = list(self.values())
         if value not in values:
             close = close_names(str(value), values)
             hint = f": did you mean {' or '.join(close)}?" if close else f": use one of {', '.join(sorted(values))}"
@@ -51,6 +47,12 @@ def _weaknesses() -> Iterable[str]:
     from sshprobe.grading import weakness_meanings
 
     return weakness_meanings()
+
+
+def _algorithms() -> Iterable[str]:
+    from sshprobe.algorithms import ALGORITHM_TYPES, names
+
+    return {name for category in ALGORITHM_TYPES for name in names(category)}
 
 
 class HostFilter(NamedTuple):
@@ -132,6 +134,7 @@ _OPTIONS = (
     ),
     click.option(
         "--offers",
+        type=Suggested("algorithm", _algorithms),
         metavar="ALGORITHM",
         multiple=True,
         help="Only hosts that offer this algorithm, by any of its names. Repeatable.",

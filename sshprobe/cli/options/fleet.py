@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sshprobe.cli.options.values import Command
+from sshprobe.cli.options.values import FILE, Command
 from sshprobe.model.errors import InputError
 from sshprobe.small_files import MEBIBYTE, read_small_file
 
@@ -23,6 +23,7 @@ def weak_keys_option(command: Command) -> Command:
     return click.option(
         "--weak-keys",
         "weak_keys",
+        type=FILE,
         metavar="FILE",
         multiple=True,
         help="Find the keys in this list of compromised keys, e.g. of badkeys. Repeatable.",

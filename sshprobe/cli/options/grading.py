@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from sshprobe.cli.fail_on import FailOn
-from sshprobe.cli.options.values import Command, add_together
+from sshprobe.cli.options.values import Command, Suggested, add_together
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "sshprobe-2026"
 """`sshprobe.profiles.DEFAULT_PROFILE`, which would take long to import for `--help`; a test holds them together."""
+
+
+def _profile_ids() -> Iterable[str]:
+    from sshprobe.profiles import available_profiles
+
+    return available_profiles()
+
+
+PROFILE = Suggested("profile", _profile_ids, files=True)
 
 
 class GradingOptions(NamedTuple):
@@ -31,6 +41,7 @@ _OPTIONS = (
     click.option(
         "--profile",
         "profile_names",
+        type=PROFILE,
         metavar="ID|FILE",
         multiple=True,
         default=(DEFAULT_PROFILE,),

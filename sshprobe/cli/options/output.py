@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from sshprobe.cli.options.values import Command, add_together
+from sshprobe.cli.options.values import FILE, Command, add_together
 from sshprobe.cli.standard_streams import choose_quiet
 from sshprobe.render.fix import FORMATS
 
@@ -72,6 +72,7 @@ _OPTIONS = (
         "-o",
         "--output",
         "output",
+        type=FILE,
         metavar="FILE",
         callback=_no_dash,
         help="Write records to FILE, e.g. scan.jsonl.zst; keep an older one as FILE~.",

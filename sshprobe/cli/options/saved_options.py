@@ -66,6 +66,7 @@ def saved_options(command: Command) -> Command:
         is_eager=True,
         expose_value=False,
         callback=_use_saved,
+        shell_complete=_saved_names,
         help="Use the options saved as NAME; options given here come first.",
     )(command)
 
@@ -77,6 +78,8 @@ class SavableCommand(GroupedHelp):
         """Parse, and settle what comes from where."""
         given: dict[str, Any] = dict(self.make_parser(ctx).parse_args(args=list(args))[0])
         rest = super().parse_args(ctx, args)
+        if ctx.resilient_parsing:
+            return rest
         saved: dict[str, Any] = ctx.meta.get(_META, {})
         parameters = {param.name: param for param in self.params if param.name}
         if not ctx.params.get("targets") and saved.get("targets"):
@@ -137,6 +140,11 @@ def _displace(ctx: click.Context, parameters: dict[str, click.Parameter]) -> Non
 
 
 # -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _saved_names(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    tables = ConfigFile(config_file()).tables(ctx.command.name or "")
+    return [name for name in tables if name.startswith(incomplete)]
 
 
 def _use_saved(ctx: click.Context, param: click.Parameter, name: str | None) -> None:

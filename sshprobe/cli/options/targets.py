@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from sshprobe.cli.options.values import Command, Ports, WholeNumber, add_together
+from sshprobe.cli.options.values import FILE, Command, Ports, WholeNumber, add_together
 from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
 
@@ -136,11 +136,18 @@ def _all_ports(
 _OPTIONS = (
     click.argument("targets", metavar="TARGET...", nargs=-1),
     click.option(
-        "-f", "--file", "files", metavar="FILE", multiple=True, help="Read targets, one a line; - is standard input."
+        "-f",
+        "--file",
+        "files",
+        type=FILE,
+        metavar="FILE",
+        multiple=True,
+        help="Read targets, one a line; - is standard input.",
     ),
     click.option(
         "--inventory",
         "inventories",
+        type=FILE,
         metavar="FILE",
         multiple=True,
         help="Read targets from the file of another tool, e.g. nmap; detects the format.",
@@ -154,6 +161,7 @@ _OPTIONS = (
     click.option(
         "--from-records",
         "records",
+        type=FILE,
         metavar="FILE",
         multiple=True,
         help="Read targets from the records of an earlier scan.",
@@ -191,6 +199,7 @@ _OPTIONS = (
     click.option(
         "--exclude-file",
         "exclude_files",
+        type=FILE,
         metavar="FILE",
         multiple=True,
         help="Never contact the hosts in FILE, one a line.",

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,6 +33,28 @@ def add_together(
     for option in reversed(options):
         option(with_struct)
     return with_struct  # type: ignore[return-value] # it takes other arguments, which click does not mind
+
+
+class Suggested(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
+    """A text for which a shell suggests values, and with `files` names of files. Other texts are taken too.
+
+    `values` is called only to complete: most take long to import for `--help`.
+    """
+
+    def __init__(self, name: str, values: Callable[[], Iterable[str]] = tuple, *, files: bool = False) -> None:
+        self.name = name
+        self.values = values
+        self._files = files
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the values that begin with `incomplete`; without any, let the shell complete names of files."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(value) for value in sorted(set(self.values())) if value.startswith(incomplete)]
+        return found if found or not self._files else [CompletionItem(incomplete, type="file")]
+
+
+FILE = Suggested("file", files=True)
 
 
 class PositiveNumber(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5

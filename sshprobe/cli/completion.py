@@ -1,0 +1,26 @@
+"""`sshprobe completion`: the script with which a shell completes commands, options and their values."""
+
+from __future__ import annotations
+
+import click
+
+VARIABLE = "_SSHPROBE_COMPLETE"
+"""Set by the script when the shell asks for completions; click then answers in place of the command."""
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print a completion script for a shell.
+
+    \b
+    ~/.bashrc:                   eval "$(sshprobe completion bash)"
+    ~/.zshrc, below compinit:    eval "$(sshprobe completion zsh)"
+    ~/.config/fish/config.fish:  sshprobe completion fish | source
+    """
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    click.echo(found(context.find_root().command, {}, "sshprobe", VARIABLE).source())
