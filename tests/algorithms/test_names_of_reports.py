@@ -69,7 +69,7 @@ KNOWN: list[tuple[AlgorithmType, str, dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("category", "name", "facts"), KNOWN, ids=[name for _, name, _ in KNOWN])
-def test_what_a_name_is(category: AlgorithmType, name: str, facts: dict[str, object]) -> None:
+def test_the_meaning_of_a_name(category: AlgorithmType, name: str, facts: dict[str, object]) -> None:
     entry = lookup(category, name)
     assert entry is not None
     assert {field: getattr(entry, field) for field in facts} == facts
@@ -89,7 +89,7 @@ def test_names_of_aead_ciphers_among_the_macs(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["ext-info-in-auth@openssh.com", "server-sig-algs", "ping@openssh.com"])
-def test_the_name_of_an_extension_is_no_algorithm(name: str) -> None:
+def test_the_name_of_an_extension_is_not_an_algorithm(name: str) -> None:
     assert is_marker(name)
     assert all(lookup(category, name) is None for category in ALGORITHM_TYPES)
     found = marker(name)

@@ -70,7 +70,7 @@ def test_openssh_has_no_name_that_is_unknown(query: str, category: AlgorithmType
 
 
 @pytest.mark.parametrize(("query", "category"), [(q, c) for q, c in ASKED if q in ("kex", "cipher", "mac", "key-sig")])
-def test_what_is_said_to_be_in_openssh_is_there(query: str, category: AlgorithmType) -> None:
+def test_names_of_openssh_in_the_catalogue_exist(query: str, category: AlgorithmType) -> None:
     need(clients(), "OpenSSH's ssh", "openssh-client")
     for version, path in clients().items():
         there = set(listed(path, query))
@@ -79,13 +79,13 @@ def test_what_is_said_to_be_in_openssh_is_there(query: str, category: AlgorithmT
         assert said - there - NOT_LISTED == set(), version
 
 
-def test_the_newer_openssh_is_asked_too() -> None:
+def test_the_newer_openssh_has_these_names_too() -> None:
     newer = [version for version in clients() if int(version.partition(".")[0]) >= 10]
     need(newer, "OpenSSH 10's ssh", "openssh-client of bookworm-backports")
     assert "mlkem768x25519-sha256" in listed(clients()[newer[0]], "kex")
 
 
-def test_what_became_of_a_name() -> None:
+def test_the_history_of_a_name() -> None:
     def told(category: AlgorithmType, name: str) -> tuple[str | None, ...]:
         entry = lookup(category, name)
         assert entry is not None

@@ -143,7 +143,7 @@ def test_a_terminal_without_unicode_gets_escapes(tmp_path: Path) -> None:
     assert b"gr\\xf6\\xdfe" in run.stdout
 
 
-def test_a_reader_that_goes_away_is_no_error(saved: Path) -> None:
+def test_a_closed_reader_is_not_an_error(saved: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
     root = Path(__file__).parents[2]
@@ -223,7 +223,7 @@ def test_a_profile_of_clients_grades_no_server(tmp_path: Path) -> None:
         ]
 
 
-def test_what_was_not_verified_is_said_once_a_report(tmp_path: Path) -> None:
+def test_unverified_parts_are_named_once_per_report(tmp_path: Path) -> None:
     write(tmp_path / "r.jsonl", [captured("openssh-9.9p2"), captured("openssh-6.7p1")])
     wanted = ("--profile", "mozilla-modern", "--profile", "bsi-tr-02102-4")
     report = sshprobe("grade", "r.jsonl", *wanted, "-v", "-o", "report.json", cwd=tmp_path).stdout.decode()
@@ -346,7 +346,7 @@ def test_explain(tmp_path: Path) -> None:
     assert "weakness none known" in " ".join(sshprobe("explain", "ssh-ed25519", cwd=tmp_path).stdout.decode().split())
 
 
-def test_a_name_in_the_wrong_list_is_explained_only_if_it_is_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_misplaced_name_is_explained_last(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
     assert main(["explain", "chacha20-poly1305@openssh.com"]) == 0
@@ -395,7 +395,7 @@ def test_words_that_a_report_shows_are_explained(word: str, finding: str, capsys
         ("a", "no name comes close"),
     ],
 )
-def test_what_may_have_been_meant_is_proposed(word: str, proposed: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_similar_names_are_proposed(word: str, proposed: str, capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
     assert main(["explain", word]) == 2
@@ -435,7 +435,7 @@ def test_a_server_that_could_not_be_judged_does_not_pass(threshold: str) -> None
 
 
 @pytest.mark.parametrize("threshold", ["noncompliant", "critical", "low", "F", "A"])
-def test_a_server_of_whose_names_some_are_left_out_does_not_pass(threshold: str) -> None:
+def test_a_server_with_names_left_out_does_not_pass(threshold: str) -> None:
     from tests.sample_records import CLEAN, judged
 
     record = judged(captured("openssh-9.9p2"), CLEAN)
@@ -459,7 +459,7 @@ def test_a_weakness_that_versions_hint_at_is_explained(capsys: pytest.CaptureFix
     assert "never verified" in out
 
 
-def test_explain_says_who_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_explain_names_the_sources(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
 
     assert main(["explain", "blowfish-cbc"]) == 0
@@ -472,7 +472,7 @@ def test_explain_says_who_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert "also named curve25519-sha256 " in " ".join(capsys.readouterr().out.split())
 
 
-def test_the_help_of_scan_has_every_option_once_and_the_important_ones_first() -> None:
+def test_the_help_of_scan_begins_with_the_most_used_options() -> None:
     command = sshprobe_group.get_command(click.Context(sshprobe_group), "scan")
     assert command is not None
     text = command.get_help(click.Context(command, info_name="scan"))

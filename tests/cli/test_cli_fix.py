@@ -47,7 +47,7 @@ def fleet() -> list[HostRecord]:
     return [captured(name, f"192.0.2.{last}") for last, name in enumerate(names, start=1)]
 
 
-def test_what_can_be_pasted(run: Run) -> None:
+def test_the_fix_can_be_pasted(run: Run) -> None:
     write([*fleet(), failed("timeout", "no answer")])
     code, out, err = run("grade", "saved.jsonl", "--fix", "--profile", "mozilla-modern")
     assert (code, err) == (0, "")
@@ -142,7 +142,7 @@ def test_windows_gets_words_and_no_paths_of_unix(run: Run) -> None:
     assert not re.search(r"/etc/ssh/|awk|ssh-keygen|systemctl", out)
 
 
-def test_nothing_to_change_is_said(run: Run) -> None:
+def test_a_fix_without_changes_is_a_sentence(run: Run) -> None:
     write(fleet()[4:5])
     for format_ in FORMATS:
         assert "Left out: 192.0.2.5:22" in run("grade", "saved.jsonl", "--fix", "--format", format_)[1]
@@ -176,7 +176,9 @@ def test_records_go_to_the_file_besides(run: Run) -> None:
     ],
 )
 @pytest.mark.parametrize("command", [("grade", "saved.jsonl"), ("scan", "127.0.0.1:1")])
-def test_what_does_not_go_together(command: tuple[str, ...], arguments: tuple[str, ...], words: str, run: Run) -> None:
+def test_conflicting_options_are_refused(
+    command: tuple[str, ...], arguments: tuple[str, ...], words: str, run: Run
+) -> None:
     write(fleet())
     code, out, err = run(*command, *arguments)
     assert (code, out) == (2, "")
@@ -296,7 +298,7 @@ def test_a_playbook_names_hosts_as_the_inventory_did(run: Run) -> None:
     assert [play["hosts"] for play in yaml.safe_load(out)] == [["192.0.2.1"]]
 
 
-def test_a_playbook_leaves_what_an_earlier_one_mended(run: Run) -> None:
+def test_a_playbook_keeps_the_fixes_of_an_earlier_one(run: Run) -> None:
     """Ansible finds its blocks by their markers: one that says another keyword is another block."""
     write(fleet()[:1])
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")

@@ -83,7 +83,7 @@ def read_until(terminal: int, words: bytes, said: bytearray) -> bytes:
 
 
 @pytest.mark.parametrize("format_", ["table", "jsonl"])
-def test_who_is_waited_for_is_said_until_the_result_comes(format_: str) -> None:
+def test_the_awaited_host_is_shown_until_its_result(format_: str) -> None:
     ours, theirs = pty.openpty()
     said = bytearray()
     try:
@@ -107,7 +107,7 @@ def test_who_is_waited_for_is_said_until_the_result_comes(format_: str) -> None:
     [(False, []), (True, ["--no-progress"]), (True, ["--stats", "3600"])],
     ids=["no terminal", "not wanted", "lines wanted"],
 )
-def test_elsewhere_nothing_is_said_of_a_silence(terminal: bool, options: list[str]) -> None:
+def test_a_silence_is_not_explained_without_a_terminal(terminal: bool, options: list[str]) -> None:
     ours, theirs = pty.openpty() if terminal else os.pipe()
     try:
         scan_of_silence(theirs, *options, until=lambda: time.sleep(2.5))

@@ -158,7 +158,7 @@ def test_a_list_of_known_keys(command: str, saved: Path) -> None:
         (["saved.jsonl", "--by", "colour"], "invalid value for '--by'"),
     ],
 )
-def test_what_is_wrong_is_one_line(arguments: list[str], message: str, saved: Path) -> None:
+def test_an_error_is_one_line(arguments: list[str], message: str, saved: Path) -> None:
     run = sshprobe("report", *arguments, cwd=saved)
     assert (run.returncode, run.stdout) == (2, b"")
     assert run.stderr.startswith(f"error: {message}".encode())
@@ -183,14 +183,14 @@ def test_hostile_records_act_on_no_terminal(by: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", [["grade"], ["report"], ["report", "--by", "key"], ["report", "--by", "algorithm"]])
 @pytest.mark.parametrize("records", ["HA", "HAS HB", "HB HAS", "HAI", "HAI HBS", "HASHB"])
-def test_a_sweep_that_was_cut_off_is_said_to_be(command: list[str], records: str, tmp_path: Path) -> None:
+def test_a_cut_off_scan_is_reported(command: list[str], records: str, tmp_path: Path) -> None:
     run = sshprobe(*command, *_sweeps(records, tmp_path), cwd=tmp_path)
     assert run.returncode == 0
     assert "Interrupted: the rest was not scanned." in run.stdout.decode().splitlines()
 
 
 @pytest.mark.parametrize("records", ["HAS", "A", "HAS HBS", "HASHBS", "HAS B"])
-def test_a_whole_sweep_and_hosts_without_one_are_not_said_to_be_cut_off(records: str, tmp_path: Path) -> None:
+def test_complete_scans_and_lone_hosts_are_not_reported_as_cut_off(records: str, tmp_path: Path) -> None:
     for command, form in (("report", "table"), ("grade", "table"), ("grade", "json")):
         run = sshprobe(command, *_sweeps(records, tmp_path), "--format", form, cwd=tmp_path)
         assert (run.returncode, b"Interrupted" in run.stdout, b'"interrupted":true' in run.stdout) == (0, False, False)

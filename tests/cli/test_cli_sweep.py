@@ -53,7 +53,7 @@ def test_every_target_gets_a_record(closed_port: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "depth"), [("out.jsonl", "full"), ("out.json", "full"), ("out.jsonl", "lists")])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_ends_with_what_there_is(
+def test_an_interrupt_keeps_finished_hosts(
     name: str, depth: str, number: signal.Signals, times: int, silent: socket.socket, closed_port: int, tmp_path: Path
 ) -> None:
     """Once: the host under way is finished. Twice: it is given up. What was not begun has no record."""
@@ -200,7 +200,7 @@ def test_a_killed_sweep_is_resumed_and_every_target_has_one_record(
     assert records[-1]["interrupted"] is False
 
 
-def test_resuming_what_is_complete_does_nothing_again(closed_port: int, tmp_path: Path) -> None:
+def test_resuming_a_complete_scan_contacts_nothing(closed_port: int, tmp_path: Path) -> None:
     command = [*SCAN, f"127.0.0.0/29:{closed_port}"]
     environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
     subprocess.run([*command, "-o", "out.jsonl"], cwd=tmp_path, env=environment, capture_output=True, check=False)
@@ -211,7 +211,7 @@ def test_resuming_what_is_complete_does_nothing_again(closed_port: int, tmp_path
     assert after[-1]["statuses"] == before[-1]["statuses"]
 
 
-def test_the_time_of_a_sweep_is_that_of_all_its_runs(closed_port: int, tmp_path: Path) -> None:
+def test_the_duration_of_a_scan_sums_its_runs(closed_port: int, tmp_path: Path) -> None:
     command = [*SCAN, f"127.0.0.0/30:{closed_port}", "--no-progress"]
     subprocess.run([*command, "-o", "out.jsonl"], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
     *lines, last = (tmp_path / "out.jsonl").read_text().splitlines()
@@ -235,7 +235,7 @@ def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) 
     assert len(read(tmp_path / "out.jsonl")) == 16
 
 
-def test_going_on_with_another_version_is_said_once(closed_port: int, tmp_path: Path) -> None:
+def test_resuming_with_another_version_is_noted_once(closed_port: int, tmp_path: Path) -> None:
     file = tmp_path / "out.jsonl"
 
     def run(*words: str) -> tuple[int, str]:
@@ -338,9 +338,7 @@ def test_stats_are_lines_on_standard_error(silent: socket.socket, tmp_path: Path
 @pytest.mark.parametrize("how", [[], ["--workers", "2"], ["--depth", "lists"]], ids=["plain", "workers", "lists"])
 @pytest.mark.parametrize("format_", ["jsonl", "json", "table", "fix"])
 @pytest.mark.parametrize("hosts", [1, 4])
-def test_a_reader_that_goes_away_ends_a_sweep_without_a_word(
-    hosts: int, format_: str, how: list[str], tmp_path: Path
-) -> None:
+def test_a_closed_reader_ends_a_scan_silently(hosts: int, format_: str, how: list[str], tmp_path: Path) -> None:
     """As `| head -1`: the reader is gone before the last host is written, or with others still under way."""
     wanted = ["--fix"] if format_ == "fix" else ["--format", format_]
     with contextlib.ExitStack() as stack:

@@ -92,7 +92,7 @@ def test_the_header_names_the_seed_that_gives_the_order_again(tmp_path: Path, cl
     assert json.loads(graded.splitlines()[0])["seed"] == seed
 
 
-def test_inventories_and_what_is_left_out_of_them(tmp_path: Path, closed_port: int) -> None:
+def test_inventories_count_skipped_entries(tmp_path: Path, closed_port: int) -> None:
     (tmp_path / "known_hosts").write_text(
         f"[127.0.0.2]:{closed_port},*.example ssh-ed25519 AAAA\n|1|a|b ssh-rsa AAAA\n"
     )
@@ -164,7 +164,7 @@ def test_from_records(records: Path) -> None:
         ({"port": 70_000}, '"70000" is not a port: ports are 1 to 65535'),
     ],
 )
-def test_what_of_records_is_no_target_is_named_with_its_line(records: Path, change: dict[str, Any], words: str) -> None:
+def test_a_bad_target_in_records_is_named_with_its_line(records: Path, change: dict[str, Any], words: str) -> None:
     whole = (records / "saved.jsonl").read_bytes()
     broken = msgspec.structs.replace(failed("refused", "refused"), **change)
     (records / "more.jsonl").write_bytes(b"\n" + msgspec.json.encode(HEADER) + b"\n" + msgspec.json.encode(broken))
@@ -201,7 +201,7 @@ def test_the_help_names_every_format(tmp_path: Path) -> None:
         assert name in run.stdout.decode()
 
 
-def test_names_are_asked_by_one_process(capsys: pytest.CaptureFixture[str]) -> None:
+def test_names_are_scanned_by_one_process(capsys: pytest.CaptureFixture[str]) -> None:
     """Two workers do not know that two names, or a name and an address, are one address."""
     networks = ["10.0.0.0/16", "2001:db8::/112"]
     assert usable_workers(None, parse_targets(networks)) == cores()

@@ -53,7 +53,7 @@ def saved(tmp_path: Path) -> str:
         ("never", {"FORCE_COLOR": "1"}, False, False),
     ],
 )
-def test_the_option_comes_before_the_variables_and_these_before_the_terminal(
+def test_the_option_beats_variables_and_they_beat_the_terminal(
     option: str, variables: dict[str, str], on_terminal: bool, in_pipe: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in variables.items():
@@ -88,7 +88,7 @@ def test_a_word_on_errors_is_coloured_on_a_terminal(capsys: pytest.CaptureFixtur
 @pytest.mark.parametrize(
     ("options", "printed"), [("", False), ("--format table", True), ("--format jsonl", True), ("--fix", True)]
 )
-def test_with_q_standard_output_has_what_was_asked_for(
+def test_with_q_standard_output_is_unchanged(
     options: str, printed: bool, saved: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["grade", "-q", saved, *options.split(), "--fail-on", "high"]) == 1

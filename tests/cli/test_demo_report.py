@@ -10,7 +10,7 @@ from sshprobe.views.summary import SummaryBuilder
 from tests.sample_records import captured
 
 
-def test_the_worst_host_is_the_first_of_the_table_also_among_equal_scores() -> None:
+def test_the_worst_host_is_first_among_equal_scores() -> None:
     profile = load_profile("sshprobe-2026")
     weak = captured("openssh-5.3p1", "192.0.2.1")
     macs = ["none", *(weak.mac_algorithms_client_to_server or ())]

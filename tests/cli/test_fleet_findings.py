@@ -71,7 +71,7 @@ def test_scan_and_grade_give_one_record_the_same_verdicts(scanned: Path) -> None
     assert (alone["verdicts"], alone["fleet_findings"]) == (after[0]["verdicts"], [])
 
 
-def test_fail_on_counts_them_by_severity_alone(scanned: Path) -> None:
+def test_fail_on_counts_fleet_findings_by_severity_only(scanned: Path) -> None:
     clean = msgspec.structs.replace(HOSTS[0], host_keys=[ED, EC])
     other = msgspec.structs.replace(HOSTS[1], host_keys=[ED, EC])
     encoder = ResultEncoder(VerdictCache([], strict=False))
@@ -92,7 +92,7 @@ def test_fail_on_counts_them_by_severity_alone(scanned: Path) -> None:
     ("threshold", "hosts", "failed"),
     [("medium", 2, True), ("high", 2, False), ("medium", 1, False), ("F", 2, False), ("noncompliant", 2, False)],
 )
-def test_a_scan_counts_them_at_its_end(threshold: str, hosts: int, failed: bool) -> None:
+def test_a_scan_counts_fleet_findings_at_its_end(threshold: str, hosts: int, failed: bool) -> None:
     """When it knows them: the records are written by then."""
     sink = ScanOutput([], [], [threshold])
     for host in HOSTS[:hosts]:
@@ -103,7 +103,7 @@ def test_a_scan_counts_them_at_its_end(threshold: str, hosts: int, failed: bool)
     assert (before, sink.fail_on.is_reached) == (False, failed)
 
 
-def test_they_are_shown_beside_the_letter(scanned: Path) -> None:
+def test_fleet_findings_are_shown_beside_the_grade(scanned: Path) -> None:
     run = sshprobe("grade", "scan.jsonl", *NAMES, cwd=scanned)
     text = run.stdout.decode()
     assert text.count("Across the fleet, beside the grade:") == 2
@@ -114,7 +114,7 @@ def test_they_are_shown_beside_the_letter(scanned: Path) -> None:
     assert b"the same key on other machines" in audit.stdout
 
 
-def test_fix_makes_new_keys_for_them(scanned: Path) -> None:
+def test_fix_makes_new_keys_for_shared_ones(scanned: Path) -> None:
     run = sshprobe("grade", "scan.jsonl", "--fix", "--profile", "sshprobe-2026", cwd=scanned)
     assert b"ssh-keygen -q -t ed25519" in run.stdout
     (scanned / "alone.jsonl").write_bytes((scanned / "scan.jsonl").read_bytes().splitlines()[0] + b"\n")

@@ -50,7 +50,7 @@ def test_each_habit_is_an_error_that_names_ours(tool: str, capsys: pytest.Captur
                 assert ours in OURS or ours == "-oJ", words
 
 
-def test_answers_name_options_and_commands_that_there_are() -> None:
+def test_hints_name_existing_options_and_commands() -> None:
     for foreign in FOREIGN_OPTIONS:
         for words in re.findall(r"`([^`]+)`", foreign.answer):
             if words.startswith("sshprobe "):
@@ -62,7 +62,7 @@ def test_answers_name_options_and_commands_that_there_are() -> None:
 
 @pytest.mark.parametrize("command", ["scan", "grade", "report"])
 @pytest.mark.parametrize("option", ["-oX", "-oN", "-oG", "-oA", "-oJ", "-oL", "-oD", "-output", "-json", "-host"])
-def test_other_commands_too(command: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_options_of_other_commands(command: str, option: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("there.jsonl").write_text("")
     assert f"`{option}` is" in error(capsys, command, option, "there.jsonl")
 
@@ -96,14 +96,14 @@ def test_a_word_behind_one_dash(arguments: tuple[str, ...], words: str, capsys: 
         ("--exclude-file=-list", "--exclude", "-sV", "--count", "127.0.0.1"),
     ],
 )
-def test_our_options_are_taken(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+def test_our_own_options_are_accepted(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     main(["scan", *arguments])
     assert "is an option of" not in (words := capsys.readouterr().err)
     assert "is not an option" not in words
 
 
 @pytest.mark.parametrize("option", ["-host", "-p", "-oX", "--targets", "-V", "-json=x"])
-def test_before_the_command_too(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_options_before_the_command(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = error(capsys, option, "127.0.0.1")
     assert words.startswith(f"`{option.partition('=')[0]}` stands where a command belongs, as in `sshprobe scan HOST`")
 
@@ -190,7 +190,7 @@ def test_saved_ports_of_earlier_versions(capsys: pytest.CaptureFixture[str], mon
 
 
 @pytest.mark.parametrize("option", ["-oX", "-host", "-iL"])
-def test_subcommands_too(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_options_of_subcommands(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert error(capsys, "profiles", "make", "127.0.0.1:1", option).startswith(f"`{option}` is an option of ")
 
 
@@ -198,11 +198,11 @@ def test_subcommands_too(option: str, capsys: pytest.CaptureFixture[str]) -> Non
     "command", [["scan", "127.0.0.1:1"], ["grade", "x"], ["report", "x"], ["profiles", "make", "127.0.0.1:1"]]
 )
 @pytest.mark.parametrize("word", ["-v", "--format", "--fix"])
-def test_an_option_is_no_file_to_write(command: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_option_is_not_an_output_file(command: list[str], word: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert error(capsys, *command, "-o", word).startswith(f"`-o` needs a file: `{word}` looks like an option")
 
 
-def test_a_dash_is_no_file_of_a_report(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dash_is_not_the_file_of_a_report(capsys: pytest.CaptureFixture[str]) -> None:
     words = "`-o -` is not a file: without `-o` the report goes to standard output"
     assert error(capsys, "report", "x.jsonl", "-o", "-") == words
 

@@ -16,7 +16,7 @@ def test_every_code_of_weakness_is_explained(code: str, capsys: pytest.CaptureFi
     assert f"`sshprobe report RECORDS --weakness {code}`" in out
 
 
-def test_a_profile_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_profile_in_place_of_a_name_is_recognized(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "mozilla-modern"]) == 2
     assert "`sshprobe profiles show mozilla-modern` prints it" in capsys.readouterr().err
 
@@ -29,14 +29,14 @@ def test_a_profile_is_said_to_be_one(capsys: pytest.CaptureFixture[str]) -> None
         (("--finding", "mac.week"), "`mac.week` is not a finding: did you mean mac.weak?"),
     ],
 )
-def test_a_filter_says_what_was_meant(
+def test_a_filter_proposes_the_intended_value(
     words: tuple[str, ...], hint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["report", str(tmp_path / "none.jsonl"), *words]) == 2
     assert hint in capsys.readouterr().err
 
 
-def test_a_profile_is_made_of_a_host_and_not_of_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_profiles_make_explains_that_it_needs_a_host(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     records = tmp_path / "monday.jsonl"
     records.write_text("{}\n")
     assert main(["profiles", "make", str(records)]) == 2

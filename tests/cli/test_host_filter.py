@@ -41,7 +41,7 @@ def hosts_of(output: bytes) -> set[str]:
     return {line.split()[0] for line in output.decode().splitlines()[1:] if line.startswith(("192.", "[2001"))}
 
 
-def test_who_still_offers_sha1_is_one_command_with_every_host(saved: Path) -> None:
+def test_one_command_lists_every_host_with_sha1(saved: Path) -> None:
     expected = {f"192.0.2.{number}:22" for number in range(0, HOSTS, 2)}
     for arguments in (["--weakness", "sha1"], ["--offers", SHA1], ["--offers", SHA1, "--weakness", "sha1"]):
         run = sshprobe("report", "saved.jsonl", *arguments, cwd=saved)
@@ -117,7 +117,7 @@ def test_of_a_verdict(saved: Path) -> None:
         (["--host", "10.*"], "192.0.2.3:22"),
     ],
 )
-def test_what_does_not_exist_is_an_error_that_lists_what_does(arguments: list[str], lists: str, saved: Path) -> None:
+def test_an_unknown_value_lists_the_known_ones(arguments: list[str], lists: str, saved: Path) -> None:
     for command in ("report", "grade"):
         run = sshprobe(command, "saved.jsonl", *arguments, cwd=saved)
         assert (run.returncode, run.stdout, run.stderr.count(b"\n")) == (2, b"", 1)
@@ -160,7 +160,7 @@ def test_the_worst_comes_first_among_those_with_no_points_left(tmp_path: Path) -
     assert rows == order
 
 
-def test_the_line_of_progress_is_drawn_on_a_terminal_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_progress_line_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     line = WorkLine()
     line.show("comparing keys", now=True)
     line.end()

@@ -38,7 +38,7 @@ def _dies_elsewhere(number: int) -> bool:
 
 
 @pytest.mark.parametrize("test", [_is_odd, _dies_elsewhere])
-def test_each_key_is_tested_once_whatever_becomes_of_a_process(test: Test, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_key_is_tested_once_even_if_a_process_dies(test: Test, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading, "active_count", lambda: 1)  # pytest-xdist has one more
     monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
     steps: list[tuple[int, int]] = []
@@ -48,7 +48,7 @@ def test_each_key_is_tested_once_whatever_becomes_of_a_process(test: Test, monke
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
 
-def test_few_keys_are_tested_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_keys_are_tested_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(multiprocessing, "get_context", None)
     assert len(search_in_processes(MODULI[: key_search.FEW], _is_odd)) == key_search.FEW // 2
 
@@ -89,7 +89,7 @@ def test_keys_that_no_software_makes_are_left_out(monkeypatch: pytest.MonkeyPatc
     assert "2 RSA keys of over 16,384 bits were left out of the search for shared primes." in key_sentences(summary)
 
 
-def test_a_report_says_so(tmp_path: Path) -> None:
+def test_a_report_counts_untested_keys(tmp_path: Path) -> None:
     write(tmp_path / "saved.jsonl", [with_keys("192.0.2.1", rsa_host_key(_long(20_000)))])
     for command in ("grade", "report"):
         run = sshprobe(command, "saved.jsonl", "-v", cwd=tmp_path)

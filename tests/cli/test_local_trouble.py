@@ -68,7 +68,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_low_limit_is_said_and_kept(workers: int, closed_port: int, tmp_path: Path) -> None:
+def test_a_low_limit_is_noted_and_respected(workers: int, closed_port: int, tmp_path: Path) -> None:
     options = ["-c", "500", "--rate", "0", "--workers", str(workers)]
     records, words = sweep(f"127.0.0.0/24:{closed_port}", *options, limit=40, cwd=tmp_path)
     assert Counter(record["status"] for record in records) == {"refused": 254}
@@ -78,7 +78,7 @@ def test_a_low_limit_is_said_and_kept(workers: int, closed_port: int, tmp_path: 
 
 
 @pytest.mark.parametrize(("spare", "depth"), [(4, "full"), (12, "full"), (59, "full"), (4, "lists"), (12, "lists")])
-def test_too_few_files_in_the_middle_of_a_sweep_are_no_hosts_fault(spare: int, depth: str, tmp_path: Path) -> None:
+def test_a_shortage_of_files_is_not_blamed_on_hosts(spare: int, depth: str, tmp_path: Path) -> None:
     """Servers that keep their connections for a while, so that files are short for as long."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
         place = f"127.0.0.0/26:{silent.getsockname()[1]}"
@@ -117,7 +117,7 @@ async def test_hosts_that_wait_for_files_wait_for_their_turn(depth: Depth) -> No
     [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN],
     ids=lambda code: errno.errorcode[code],
 )
-def test_what_this_machine_is_short_of_is_local(code: int) -> None:
+def test_a_shortage_is_recognized_as_local(code: int) -> None:
     error = network_error(OSError(code, os.strerror(code)))
     assert error.failure == "local"
     assert str(error) == f"this machine: {os.strerror(code).lower()}"
@@ -199,7 +199,7 @@ def test_fewer_workers_where_files_are_short(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [8, 12, 16])
-def test_one_line_where_there_are_no_files_at_all(limit: int, tmp_path: Path) -> None:
+def test_one_line_if_no_file_can_be_opened(limit: int, tmp_path: Path) -> None:
     code, words = limited(limit, "scan", "127.0.0.1:1", "-o", "x.jsonl", cwd=tmp_path)
     assert (code, len(words)) == (2, 1)
     assert words[0].startswith("error: this machine: too few open files are allowed: raise `ulimit -n` by ")
@@ -285,7 +285,7 @@ sys.exit(main(["scan", "127.0.0.1:1"]))
 """
 
 
-def test_what_this_machine_is_short_of_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_shortage_of_this_machine_is_named(tmp_path: Path) -> None:
     run = subprocess.run([sys.executable, "-c", SHORT], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=False)
     assert run.returncode == 2
     assert run.stderr.decode().splitlines()[-1] == "error: this machine: Resource temporarily unavailable"

@@ -28,7 +28,7 @@ def tarpit(number: int) -> HostRecord:
 
 
 @pytest.mark.parametrize(("verbose", "more"), [(False, 50_000), (True, 20_000)])
-def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more: int) -> None:
+def test_silent_addresses_take_no_memory(verbose: bool, more: int) -> None:
     """A few thousand, and then many times as many: what is held stays where it was."""
     with Path("/dev/null").open("wb") as null:
         text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=verbose, blocks=False)
@@ -54,7 +54,7 @@ def test_addresses_where_nobody_answers_leave_nothing_behind(verbose: bool, more
     assert output.counting.counts.hosts == 4400 + more + more // 10
 
 
-def test_servers_leave_a_row_of_the_worst_and_their_keys() -> None:
+def test_servers_take_memory_for_rows_and_keys_only() -> None:
     """Without keys (`--depth lists`) a server leaves nothing but counts."""
     text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=False, blocks=False)
     output = ScanOutput([], [text])

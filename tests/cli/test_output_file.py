@@ -52,7 +52,7 @@ def contents(folder: Path) -> dict[str, bytes]:
         (["profiles", "make", "192.0.2.1", "--from-records", "mon.jsonl", "--force"], "mon.jsonl"),
     ],
 )
-def test_what_is_read_is_not_written(arguments: Sequence[str], output: str, folder: Path) -> None:
+def test_an_input_file_is_never_written(arguments: Sequence[str], output: str, folder: Path) -> None:
     (folder / "hosts.txt").write_text("192.0.2.1\n")
     (folder / "own.toml").write_text(
         'id = "own"\ntitle = "Own"\nversion = "1"\ndate = "2026"\nsource = "s"\nextends = "mozilla-modern"\n'
@@ -66,7 +66,7 @@ def test_what_is_read_is_not_written(arguments: Sequence[str], output: str, fold
     assert contents(folder) == before
 
 
-def test_standard_input_is_read_too(folder: Path) -> None:
+def test_standard_input_counts_as_an_input(folder: Path) -> None:
     before = contents(folder)
     command = [sys.executable, "-m", "sshprobe", "grade", "-", "-o", "mon.jsonl"]
     with (folder / "mon.jsonl").open("rb") as stream:
@@ -82,7 +82,7 @@ def test_standard_input_is_read_too(folder: Path) -> None:
     assert run.stderr == b"error: mon.jsonl: is read too: name another file with `-o`\n"
 
 
-def test_the_back_up_is_no_place_for_what_is_read(folder: Path) -> None:
+def test_a_backup_never_replaces_an_input(folder: Path) -> None:
     (folder / "mon.jsonl~").write_bytes((folder / "mon.jsonl").read_bytes())
     before = contents(folder)
     run = sshprobe("scan", "--from-records", "mon.jsonl~", "--status", "timeout", "-o", "mon.jsonl", cwd=folder)
@@ -91,7 +91,7 @@ def test_the_back_up_is_no_place_for_what_is_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon"])
-def test_what_a_file_held_is_kept_and_that_is_said(name: str, folder: Path, nobody: str) -> None:
+def test_a_replaced_file_is_backed_up_with_a_note(name: str, folder: Path, nobody: str) -> None:
     before = (folder / "mon.jsonl").read_bytes()
     (folder / "mon.jsonl").rename(folder / name)
     (folder / name).chmod(0o640)
@@ -107,7 +107,7 @@ def test_what_a_file_held_is_kept_and_that_is_said(name: str, folder: Path, nobo
     assert sorted(contents(folder)) == [name, f"{name}~"]
 
 
-def test_a_sweep_that_saw_no_host_does_not_cost_the_back_up(folder: Path, nobody: str) -> None:
+def test_a_scan_without_a_host_keeps_the_backup(folder: Path, nobody: str) -> None:
     before = (folder / "mon.jsonl").read_bytes()
     (folder / "mon.jsonl").rename(folder / "mon.jsonl~")
     write(folder / "mon.jsonl", [])
@@ -116,7 +116,7 @@ def test_a_sweep_that_saw_no_host_does_not_cost_the_back_up(folder: Path, nobody
     assert (folder / "mon.jsonl~").read_bytes() == before
 
 
-def test_an_empty_file_and_a_device_hold_nothing(tmp_path: Path, nobody: str) -> None:
+def test_an_empty_file_and_a_device_need_no_backup(tmp_path: Path, nobody: str) -> None:
     (tmp_path / "new.jsonl").touch()
     for name in ("new.jsonl", os.devnull):
         run = sshprobe("scan", nobody, "-o", name, cwd=tmp_path)
@@ -124,7 +124,7 @@ def test_an_empty_file_and_a_device_hold_nothing(tmp_path: Path, nobody: str) ->
     assert list(contents(tmp_path)) == ["new.jsonl"]
 
 
-def test_where_nothing_can_be_kept_the_sweep_goes_on(folder: Path, nobody: str) -> None:
+def test_a_failed_backup_does_not_stop_the_scan(folder: Path, nobody: str) -> None:
     (folder / "mon.jsonl~").mkdir()
     run = sshprobe("scan", nobody, "-o", "mon.jsonl", cwd=folder)
     assert run.returncode == 3
@@ -132,7 +132,7 @@ def test_where_nothing_can_be_kept_the_sweep_goes_on(folder: Path, nobody: str) 
     assert b'"refused"' in (folder / "mon.jsonl").read_bytes()
 
 
-def test_a_link_stays_one_and_its_file_is_kept(folder: Path, nobody: str) -> None:
+def test_a_link_stays_a_link_and_its_file_is_backed_up(folder: Path, nobody: str) -> None:
     (folder / "link").symlink_to("mon.jsonl")
     before = (folder / "mon.jsonl").read_bytes()
     run = sshprobe("scan", nobody, "-o", "link", cwd=folder)
@@ -141,7 +141,7 @@ def test_a_link_stays_one_and_its_file_is_kept(folder: Path, nobody: str) -> Non
     assert (folder / "mon.jsonl~").read_bytes() == before
 
 
-def test_a_report_that_fails_leaves_file_and_back_up(tmp_path: Path) -> None:
+def test_a_failed_report_keeps_file_and_backup(tmp_path: Path) -> None:
     path, said = tmp_path / "r.json", list[str]()
     path.write_bytes(b"old")
     with contextlib.suppress(RuntimeError), replacing(str(path), keeping=said.append) as stream:
@@ -158,7 +158,7 @@ def silent() -> Iterator[socket.socket]:
         yield server
 
 
-def test_a_sweep_that_is_stopped_at_once_costs_nothing(folder: Path, silent: socket.socket) -> None:
+def test_a_scan_stopped_at_once_changes_no_file(folder: Path, silent: socket.socket) -> None:
     before = (folder / "mon.jsonl").read_bytes()
     place = "{}:{}".format(*silent.getsockname())
     with subprocess.Popen(
@@ -184,7 +184,7 @@ def test_a_sweep_that_is_stopped_at_once_costs_nothing(folder: Path, silent: soc
     assert (folder / "mon.jsonl~").read_bytes() == before
 
 
-def test_saved_options_do_not_overwrite_in_silence(folder: Path, nobody: str) -> None:
+def test_saved_options_overwrite_with_a_note(folder: Path, nobody: str) -> None:
     """A saved `-o`, and other targets on the command line."""
     before = (folder / "mon.jsonl").read_bytes()
     env = {"XDG_CONFIG_HOME": str(folder / "config")}
@@ -240,7 +240,7 @@ def test_an_unknown_suffix_is_an_error_before_contact(command: str, name: str, f
     assert sshprobe(command, what, "-o", name, "--format", "jsonl", cwd=folder).returncode in (0, 3)
 
 
-def test_new_records_and_what_is_kept_are_for_their_owner(folder: Path, nobody: str) -> None:
+def test_records_and_backups_are_readable_by_their_owner_only(folder: Path, nobody: str) -> None:
     (folder / "mon.jsonl").chmod(0o664)
     for name in ("new.jsonl", "new.json", "new.txt", "mon.jsonl"):
         sshprobe("scan", nobody, "-o", name, cwd=folder)
@@ -300,7 +300,7 @@ def interrupted(folder: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mon.jsonl", "mon.json", "mon.txt"])
-def test_an_interrupted_sweep_never_takes_the_place_of_a_finished_one(name: str, tmp_path: Path, nobody: str) -> None:
+def test_an_interrupted_scan_never_replaces_a_finished_one(name: str, tmp_path: Path, nobody: str) -> None:
     sshprobe("scan", nobody, "127.0.0.2:1", "-o", name, cwd=tmp_path)
     finished = (tmp_path / name).read_bytes()
     for _ in range(2):
@@ -339,7 +339,7 @@ def test_a_table_without_blocks_says_how_to_see_them(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="a file system of Linux")
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "link.jsonl"])
-def test_an_open_file_is_written_on(name: str, folder: Path, nobody: str) -> None:
+def test_an_open_file_is_written_in_place(name: str, folder: Path, nobody: str) -> None:
     (folder / "link.jsonl").symlink_to("/dev/stdout")
     (folder / "log").write_bytes(b"kept\n")
     with (folder / "log").open("ab") as log:

@@ -122,7 +122,7 @@ def silent() -> Iterator[socket.socket]:
 @pytest.mark.parametrize("name", ["x.json", "x.jsonl"])
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_closed_terminal_and_quit_save_what_is_there(
+def test_a_closed_terminal_and_sigquit_keep_finished_hosts(
     workers: str, number: signal.Signals, name: str, silent: socket.socket, tmp_path: Path
 ) -> None:
     target = "{}:{}".format(*silent.getsockname())
@@ -213,7 +213,7 @@ def _waits_by_syscall(process: subprocess.Popen[bytes]) -> bool:
     ],
     ids=" ".join,
 )
-def test_the_end_comes_though_nobody_reads(arguments: list[str], signals: list[signal.Signals], folder: Path) -> None:
+def test_a_scan_ends_without_a_reader(arguments: list[str], signals: list[signal.Signals], folder: Path) -> None:
     with (
         full_pipe() as pipe,
         subprocess.Popen(

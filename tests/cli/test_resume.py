@@ -56,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_alone_it_takes_targets_and_settings_from_the_header(folder: Path) -> None:
+def test_resume_takes_targets_and_settings_from_the_header(folder: Path) -> None:
     options = ["--depth", "lists", "--strict", "--profile", "mozilla-modern", "-p", "1,7", "--auth-user", "git"]
     named = ["127.0.0.4", "-f", "hosts.txt", "--exclude", "127.0.0.3"]
     assert sshprobe("scan", *named, *options, "-o", "x.jsonl", cwd=folder).returncode == 3
@@ -100,14 +100,14 @@ def test_a_file_of_targets_that_changed_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("again", "seconds"), [((), "3.5"), (("--connect-timeout", "4.5"), "4.5"), (("--fast",), "2.0")]
 )
-def test_alone_it_keeps_the_pace_unless_told_otherwise(again: tuple[str, ...], seconds: str, folder: Path) -> None:
+def test_resume_keeps_the_pace_by_default(again: tuple[str, ...], seconds: str, folder: Path) -> None:
     sshprobe("scan", *HOSTS, "--rate", "20", "--connect-timeout", "3.5", "-o", "x.jsonl", cwd=folder)
     cut(folder / "x.jsonl", 0)
     run = sshprobe("scan", "--resume", "x.jsonl", "-vv", *again, cwd=folder)
     assert run.stderr.decode().count(f"port 1, {seconds} s at most") == 2
 
 
-def test_each_option_of_the_pace_is_kept_or_given_anew() -> None:
+def test_each_pace_option_is_kept_or_replaced() -> None:
     before = sweep_settings(CHOSEN, (), ScanSettings(concurrency=7, rate=2.0, connect_timeout=9.0))
     now = ScanSettings(timeout=3.0, rate=200.0)
     context = click.Context(click.Command("scan"))
@@ -165,7 +165,7 @@ def test_pace_may_differ(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["two sweeps", "hosts after the summary", "half a line after the summary"])
-def test_nothing_is_deleted_of_a_file_that_holds_more(kind: str, folder: Path) -> None:
+def test_a_file_with_more_data_is_not_shortened(kind: str, folder: Path) -> None:
     sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
     one = (folder / "x.jsonl").read_bytes()
     more = {
@@ -220,7 +220,7 @@ def test_several_hosts_without_a_file_are_noted(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("given", [["--exclude", "127.0.0.3"], ["--exclude-file", "no.txt"], []])
-def test_what_is_excluded_now_is_left_alone_too(given: list[str], folder: Path) -> None:
+def test_new_exclusions_apply_to_a_resume(given: list[str], folder: Path) -> None:
     (folder / "no.txt").write_text("127.0.0.3\n")
     sshprobe("scan", *HOSTS, "127.0.0.4:1", "--exclude", "127.0.0.4", "-o", "x.jsonl", cwd=folder)
     cut(folder / "x.jsonl", 0)
@@ -244,7 +244,7 @@ def test_an_option_of_other_targets_is_refused(given: list[str], folder: Path) -
     ("setting", "value"),
     [("family", 5), ("ports", []), ("ports", [99999]), ("auth_users", []), ("targets", ["127.0.0.0/8"])],
 )
-def test_a_header_that_somebody_wrote_is_refused_in_one_line(setting: str, value: object, folder: Path) -> None:
+def test_a_forged_header_is_refused_in_one_line(setting: str, value: object, folder: Path) -> None:
     sshprobe("scan", *HOSTS, "-o", "x.jsonl", cwd=folder)
     header = json.loads(lines(folder / "x.jsonl")[0])
     header["settings"][setting] = value
@@ -266,7 +266,7 @@ def test_records_that_are_nested_too_deeply_are_refused_in_one_line(folder: Path
 
 
 @pytest.mark.parametrize("targets", [[], HOSTS])
-def test_what_is_no_file_cannot_be_resumed(targets: list[str], folder: Path) -> None:
+def test_only_a_file_can_be_resumed(targets: list[str], folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     for name in ("pipe", "/dev/null"):
         run = sshprobe("scan", "--resume", name, *targets, cwd=folder)
@@ -276,7 +276,7 @@ def test_what_is_no_file_cannot_be_resumed(targets: list[str], folder: Path) -> 
         )
 
 
-def test_a_file_of_something_else_is_said_to_be_that(folder: Path) -> None:
+def test_a_file_without_records_is_refused(folder: Path) -> None:
     run = sshprobe("scan", "--resume", "hosts.txt", cwd=folder)
     assert run.stderr == b"error: hosts.txt:1: is not a record of a scan\n"
 

@@ -67,7 +67,7 @@ def write(text: str) -> None:
     FILE.write_text(text, encoding="utf-8")
 
 
-def test_what_was_given_is_saved_and_nothing_else(run: Run) -> None:
+def test_only_given_options_are_saved(run: Run) -> None:
     code, out, err = run(
         *("scan", "--save-as", "nightly", "10.0.0.0/8", "web1", "-p", "22,8000-8010", "--yes", "-c", "500"),
         *("--rate", "12.5", "--timeout", "3", "--fail-on", "HIGH", "--fail-on", "B", "--client-id", 'SSH-2.0-a"\\b'),
@@ -91,7 +91,7 @@ def test_what_was_given_is_saved_and_nothing_else(run: Run) -> None:
     assert run("scan", "--saved", "nightly", "--count") == (0, out, "")
 
 
-def test_every_option_that_can_be_saved_comes_back_as_it_was(run: Run, values: Values) -> None:
+def test_every_saved_option_is_read_back(run: Run, values: Values) -> None:
     """Each option alone, with a value of its type."""
     samples = {"--exclude-file": "ours.txt", "--profile": "alibaba-ecs", "--seed": "7", "--fail-on": "low"}
     samples |= {"--client-id": "SSH-2.0-me", "--exclude": "10.0.0.1"}
@@ -119,7 +119,7 @@ def test_every_option_that_can_be_saved_comes_back_as_it_was(run: Run, values: V
         assert values("--saved", f"n{number}") == values(*arguments), spelling
 
 
-def test_the_rest_of_the_file_is_left_alone(run: Run) -> None:
+def test_the_rest_of_the_file_is_unchanged(run: Run) -> None:
     write("# mine\n[scan.a]\nfast=true # yes\n\n[other]\nx = 1")
     assert run("scan", "--save-as", "b", "--fast")[0] == 0
     assert FILE.read_text() == "# mine\n[scan.a]\nfast=true # yes\n\n[other]\nx = 1\n\n[scan.b]\nfast = true\n"
@@ -147,7 +147,7 @@ def test_the_rest_of_the_file_is_left_alone(run: Run) -> None:
         ["--save-as", "a", "--auth-user", "\udcff"],
     ],
 )
-def test_what_cannot_be_used_is_not_saved(arguments: list[str], run: Run) -> None:
+def test_unusable_options_are_not_saved(arguments: list[str], run: Run) -> None:
     code, out, err = run("scan", *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert not FILE.exists()
@@ -231,7 +231,7 @@ def test_exclusions_add_up(run: Run, values: Values, monkeypatch: pytest.MonkeyP
     assert saved()["b"] == {"exclude": ["10.0.0.4", "10.0.0.1"]}  # the environment is the environment's
 
 
-def test_what_stands_for_each_other_displaces_each_other(run: Run, values: Values) -> None:
+def test_options_with_one_meaning_replace_each_other(run: Run, values: Values) -> None:
     write(
         "[scan.a]\ntargets = ['web1']\nfile = ['hosts.txt']\nyes = true\nipv4 = true\noutput = 'a.jsonl'\n"
         "[scan.r]\nfrom-records = ['a']\nstatus = ['timeout']\nformat = 'json'\n"
@@ -273,7 +273,7 @@ def test_a_bad_variable_is_named(variable: str, value: str, message: str, run: R
         ("SSHPROBE_SCAN_SERVICE_HOST", ""),
     ],
 )
-def test_a_variable_that_is_no_option_is_said(
+def test_a_variable_without_an_option_is_noted(
     variable: str, words: str, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (variable, "SSHPROBE_SCAN_PORT"):
@@ -328,7 +328,7 @@ def test_every_option_of_every_command_has_a_variable(run: Run) -> None:
         ('fix = true\nformat = "ansible"', ["--format", "table"], {"fix": False, "format_": "table"}),
     ],
 )
-def test_what_is_given_displaces_a_saved_fix_and_the_other_way_round(
+def test_given_options_replace_a_saved_fix_and_vice_versa(
     table: str, given: list[str], left: dict[str, object], run: Run, values: Values
 ) -> None:
     write(f'[scan.lab]\ntargets = ["web1"]\n{table}\n')

@@ -60,7 +60,7 @@ def test_fail_on_sees_each_host_without_a_verdict() -> None:
         assert sink.is_reached
 
 
-def test_what_is_counted_does_not_depend_on_batches() -> None:
+def test_counts_do_not_depend_on_batches() -> None:
     observations = [GOOD, BAD, REFUSED, GOOD, GOOD, REFUSED, BAD]
     together, alone = CountingSink(), CountingSink()
     together.add(HostBatch([ENCODER.result(each) for each in observations]))
@@ -87,7 +87,7 @@ class Noting(Sink):
         self._notes.append(f"{self._name} ends")
 
 
-def test_files_are_whole_before_the_end_is_shown() -> None:
+def test_files_are_complete_before_the_summary_appears() -> None:
     notes: list[str] = []
     records, report, screen = (Noting(name, notes) for name in ("records", "report", "screen"))
     output = ScanOutput([records], [screen], reports=[report], close=lambda: notes.append("files appear"))

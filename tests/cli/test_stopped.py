@@ -45,7 +45,7 @@ def check(output: bytes, number: int) -> None:
 
 
 @pytest.mark.parametrize(("depth", "workers"), [("lists", 2), ("keys", 1)])
-async def test_no_host_is_out_of_time_because_the_scan_was_stopped(depth: str, workers: int) -> None:
+async def test_a_stopped_scan_makes_no_host_time_out(depth: str, workers: int) -> None:
     async with ScriptedServer("0.0.0.0", slow) as server, asyncio.timeout(100):
         options = ["-c", "20", "--rate", "0", "--depth", depth, "--workers", str(workers), *TIMES]
         run = await asyncio.create_subprocess_exec(
@@ -71,7 +71,7 @@ async def test_no_host_is_out_of_time_because_the_scan_was_stopped(depth: str, w
 
 
 @pytest.mark.parametrize(("depth", "workers"), [("lists", 1), ("keys", 2)])
-async def test_no_host_is_out_of_time_because_nobody_reads_the_output(depth: str, workers: int) -> None:
+async def test_blocked_output_makes_no_host_time_out(depth: str, workers: int) -> None:
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     async with ScriptedServer("0.0.0.0", slow) as server, asyncio.timeout(100):

@@ -33,7 +33,7 @@ async def test_a_partial_host_says_why_in_its_trace(device: StartDevice, tmp_pat
     assert run.stderr == b""
 
 
-async def test_two_vs_show_it_on_standard_error_as_json(device: StartDevice, tmp_path: Path) -> None:
+async def test_two_vs_trace_to_standard_error_as_json(device: StartDevice, tmp_path: Path) -> None:
     running = await device("10")
     run = sshprobe("scan", f"{HOST}:{running.port}", "-vv", "--log-format", "json", "--depth", "lists", cwd=tmp_path)
     lines = [json.loads(line) for line in run.stderr.splitlines()]
@@ -44,7 +44,7 @@ async def test_two_vs_show_it_on_standard_error_as_json(device: StartDevice, tmp
     assert b"plan:" not in run.stdout
 
 
-async def test_one_process_follows(device: StartDevice, tmp_path: Path) -> None:
+async def test_a_traced_scan_uses_one_process(device: StartDevice, tmp_path: Path) -> None:
     running = await device("10")
     target = f"{HOST}:{running.port}"
     run = sshprobe("scan", target, "--trace", "steps.txt", "--workers", "2", "--depth", "lists", cwd=tmp_path)
@@ -72,7 +72,7 @@ async def test_a_library_user_listens_with_logging(
     assert sum("connect to" in each.getMessage() for each in heard) == record.connections
 
 
-async def test_nobody_listens_and_nothing_is_traced(device: StartDevice, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_traced_without_a_listener(device: StartDevice, caplog: pytest.LogCaptureFixture) -> None:
     running = await device("10")
     async with Scanner(depth="lists") as scanner:
         assert [record.status async for record in scanner.scan([f"{HOST}:{running.port}"])] == ["ok"]
@@ -80,7 +80,7 @@ async def test_nobody_listens_and_nothing_is_traced(device: StartDevice, caplog:
 
 
 @pytest.mark.parametrize("records", ["y.jsonl", "y.json"])
-def test_a_trace_takes_the_place_of_no_records(records: str, tmp_path: Path) -> None:
+def test_a_trace_never_replaces_records(records: str, tmp_path: Path) -> None:
     sshprobe("scan", "127.0.0.1:1", "-o", records, cwd=tmp_path)
     before = (tmp_path / records).read_bytes()
     (tmp_path / "link").symlink_to(records)

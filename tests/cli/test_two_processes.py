@@ -79,7 +79,9 @@ def begun(folder: Path) -> bytes:
 
 @pytest.mark.parametrize("second", WRITERS)
 @pytest.mark.parametrize("first", ["scan", "resume", "grade"])
-def test_the_second_stops_before_contact(first: str, second: str, silent: socket.socket, tmp_path: Path) -> None:
+def test_the_second_process_stops_before_contact(
+    first: str, second: str, silent: socket.socket, tmp_path: Path
+) -> None:
     begun(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as other, at_work(first, silent, "x.jsonl", tmp_path) as process:
         held = (tmp_path / "x.jsonl").read_bytes()
@@ -128,7 +130,7 @@ def test_readers_are_not_blocked(silent: socket.socket, tmp_path: Path) -> None:
         assert before.startswith((tmp_path / "x.jsonl").read_bytes())
 
 
-def test_of_a_file_that_is_written_the_whole_lines_are_read(silent: socket.socket, tmp_path: Path) -> None:
+def test_readers_get_complete_lines_of_a_growing_file(silent: socket.socket, tmp_path: Path) -> None:
     begun(tmp_path)
     with at_work("resume", silent, "x.jsonl", tmp_path):
         with (tmp_path / "x.jsonl").open("ab") as stream:
@@ -138,7 +140,7 @@ def test_of_a_file_that_is_written_the_whole_lines_are_read(silent: socket.socke
 
 
 @pytest.mark.parametrize("first", ["scan", "resume", "grade"])
-def test_what_a_killed_process_leaves_stops_nobody(first: str, silent: socket.socket, tmp_path: Path) -> None:
+def test_locks_of_a_killed_process_are_ignored(first: str, silent: socket.socket, tmp_path: Path) -> None:
     begun(tmp_path)
     with at_work(first, silent, "x.jsonl", tmp_path) as process:
         process.kill()

@@ -20,26 +20,26 @@ from tests.grading.observations import modern
 __all__ = ["run", "values"]
 
 
-def test_two_users_unless_told_and_as_many_as_are_named(values: Values) -> None:
+def test_two_users_by_default_or_those_named(values: Values) -> None:
     assert values("10.0.0.1")["auth_user"] == DEFAULT_AUTH_USERS
     assert values("10.0.0.1", "--auth-user", "alice")["auth_user"] == ("alice",)
     assert values("10.0.0.1", "--auth-user", "alice", "--auth-user", "bob")["auth_user"] == ("alice", "bob")
 
 
-def test_of_the_environment(values: Values, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_from_the_environment(values: Values, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSHPROBE_SCAN_AUTH_USER", "alice bob")
     assert values("10.0.0.1")["auth_user"] == ("alice", "bob")
     assert values("10.0.0.1", "--auth-user", "carol")["auth_user"] == ("carol",)
 
 
-def test_saved_and_read_again(run: Run, values: Values) -> None:
+def test_users_are_saved_and_read_again(run: Run, values: Values) -> None:
     users = ["--auth-user", "alice", "--auth-user", "bob"]
     assert run("scan", "--save-as", "a", *users, "10.0.0.1", "--count")[0] == 0
     assert saved()["a"]["auth-user"] == ["alice", "bob"]  # type: ignore[index]
     assert values("--saved", "a")["auth_user"] == ("alice", "bob")
 
 
-def test_a_table_of_before_that_names_one(run: Run, values: Values) -> None:
+def test_an_old_saved_table_with_one_user(run: Run, values: Values) -> None:
     FILE.parent.mkdir(parents=True)
     FILE.write_text('[scan.a]\nauth-user = "alice"\ntargets = ["10.0.0.1"]\n')
     assert values("--saved", "a")["auth_user"] == ("alice",)

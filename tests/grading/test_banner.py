@@ -53,7 +53,7 @@ def found(verdict: Verdict) -> list[str]:
         (DEV_SEC, b"hello\n", "authentication.banner"),
     ],
 )
-def test_what_a_document_says_of_the_banner(profile: Profile, text: bytes | None, id: str | None) -> None:
+def test_the_banner_rules_of_documents(profile: Profile, text: bytes | None, id: str | None) -> None:
     verdict = grade(sending(text), profile)
     assert found(verdict) == ([] if id is None else [id])
     if id is not None:
@@ -62,7 +62,7 @@ def test_what_a_document_says_of_the_banner(profile: Profile, text: bytes | None
         assert verdict.compliant is False
 
 
-def test_no_banner_is_not_observed_where_no_login_was_tried() -> None:
+def test_the_banner_is_unknown_without_a_login_request() -> None:
     for profile in (CIS, DEV_SEC):
         verdict = grade(sending(None, authentication_methods=None, authentication_none_accepted=None), profile)
         assert found(verdict) == []
@@ -72,7 +72,7 @@ def test_no_banner_is_not_observed_where_no_login_was_tried() -> None:
     assert found(grade(refused, CIS)) == ["authentication.no_banner"]
 
 
-def test_the_banner_is_that_of_the_first_user() -> None:
+def test_the_banner_is_the_first_user_s() -> None:
     answers = {
         "root": UserAuthentication(methods=None, none_accepted=None),
         "nobody": UserAuthentication(methods=["publickey"], none_accepted=False),
@@ -91,7 +91,7 @@ def test_the_end_of_a_long_banner_was_not_observed() -> None:
     assert found(grade(sending(b"\\m" + b"a" * 5000), CIS)) == ["authentication.banner_text"]
 
 
-def test_no_other_profile_looks_at_it() -> None:
+def test_other_profiles_ignore_the_banner() -> None:
     for id in ("mozilla-modern", "sshprobe-2026", "pci-dss", "fips-140-3"):
         profile = load_profile(id)
         assert profile.banner is None
@@ -112,7 +112,7 @@ def test_the_line_that_ends_a_banner() -> None:
 
 
 @pytest.mark.parametrize(("profile", "file"), [(CIS, "/etc/issue.net"), (STIG, "/etc/issue")])
-def test_what_to_write_is_left_to_the_owner(profile: Profile, file: str) -> None:
+def test_the_owner_decides_on_the_banner_text(profile: Profile, file: str) -> None:
     """Debian's /etc/issue.net names Debian: the line alone would promise what it does not do."""
     fixed = remedy(sending(None), profile)
     assert not any(line.startswith("Banner") for line in fixed.lines)

@@ -20,13 +20,13 @@ def pairwise(moduli: list[int]) -> list[int]:
 
 
 @given(st.lists(st.integers(1, 10**6), max_size=40, unique=True))
-def test_the_tree_says_what_pairs_say(moduli: list[int]) -> None:
+def test_the_tree_agrees_with_pairs(moduli: list[int]) -> None:
     assert batch_gcd(moduli) == pairwise(moduli)
 
 
 @given(st.lists(st.sets(st.sampled_from(PRIMES), min_size=2, max_size=2), max_size=20))
 @settings(max_examples=300)
-def test_shared_primes_are_those_of_pairs(pairs: list[set[int]]) -> None:
+def test_shared_primes_agree_with_pairs(pairs: list[set[int]]) -> None:
     moduli = list(dict.fromkeys(math.prod(pair) for pair in pairs))
     expected: dict[int, list[int]] = {}
     for p in PRIMES:

@@ -61,7 +61,7 @@ def test_the_words_name_both_moments() -> None:
 
 
 @pytest.mark.parametrize("seen", ["", "yesterday", "2026-13-01T00:00:00Z", "2026-11-21", "2026-11-21T13:00:00"])
-def test_what_is_no_moment_judges_nothing(seen: str) -> None:
+def test_a_malformed_time_judges_nothing(seen: str) -> None:
     assert ids(shown(seen, valid_after=NOW + 100, valid_before=NOW - 100)) == {}
 
 

@@ -107,7 +107,7 @@ def test_each_key_is_tested_once() -> None:
 @pytest.mark.parametrize(
     ("thorough", "with_gmpy2", "most"), [(True, False, 100), (False, True, 100), (False, False, 20)]
 )
-def test_too_many_keys_are_said_not_to_be_tested(
+def test_untested_keys_are_reported(
     thorough: bool, with_gmpy2: bool, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert comparison.MODULI_FACTORED[thorough, with_gmpy2] == most

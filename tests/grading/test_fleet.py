@@ -108,7 +108,7 @@ def test_hosts_that_differ_in_what_they_offer_are_several_machines(changes: dict
     assert [key.agree for key in report(hosts).shared_host_keys] == [True]
 
 
-def test_what_changes_from_connection_to_connection_is_no_difference() -> None:
+def test_values_that_change_per_connection_are_not_a_difference() -> None:
     comments = [identification(f"SSH-2.0-tinyssh_20230101-1 {each}") for each in ("7LL90qtr", "x1Ab3dEf")]
     hosts = [host(f"192.0.2.{n}", ED, identification=each) for n, each in enumerate(comments)]
     assert [key.agree for key in report(hosts).shared_host_keys] == [True]
@@ -122,7 +122,7 @@ def test_what_changes_from_connection_to_connection_is_no_difference() -> None:
     assert [key.agree for key in report(clones).shared_host_keys] == [True]
 
 
-def test_hosts_that_are_alike_share_what_is_kept_of_them() -> None:
+def test_similar_hosts_share_memory() -> None:
     extensions = {"server-sig-algs": "ssh-ed25519", "ping@openssh.com": "0"}
     other_order = dict(reversed(extensions.items()))
     facts = FleetFacts()
@@ -155,7 +155,7 @@ def test_two_ports_of_one_address_are_one_machine() -> None:
     assert report([host("192.0.2.1", ED), host("192.0.2.1", ED)]).shared_host_keys == []
 
 
-def test_what_was_not_proven_is_not_counted() -> None:
+def test_unproven_keys_are_not_counted() -> None:
     liar = msgspec.structs.replace(ED, signature_verified=False)
     found = report([host("192.0.2.1", ED), host("192.0.2.2", liar)])
     assert found.shared_host_keys == []
@@ -206,14 +206,14 @@ def test_a_cloned_image_is_one_finding_a_host_and_changes_no_letter() -> None:
     assert (note.severity, note.remediation) == ("note", None)
 
 
-def test_a_new_key_is_advised_for_what_no_score_counts() -> None:
+def test_a_new_key_is_advised_for_fleet_findings() -> None:
     one, two = host("192.0.2.1", ED), host("192.0.2.2", ED, authentication_methods=["publickey", "hostbased"])
     index = FleetIndex(report([one, two]))
     assert any("ssh-keygen" in command for command in remedy(one, MODERN, fleet=index).commands)
     assert remedy(one, MODERN).commands == []
 
 
-def test_a_waiver_of_every_profile_covers_what_stands_beside_the_letters() -> None:
+def test_a_waiver_in_every_profile_covers_fleet_findings() -> None:
     text = """id = "ours"
 title = "Ours"
 version = "1"
@@ -350,12 +350,12 @@ def test_lists_of_lines(form: str) -> None:
         bytes(15),
     ],
 )
-def test_what_is_no_list_is_said(data: bytes) -> None:
+def test_a_file_without_a_list_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match=r"^list"):
         KnownKeys().add(data, source="list")
 
 
-def test_too_many_keys_without_gmpy2_are_said_not_to_be_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_keys_without_gmpy2_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     from sshprobe.grading.fleet import comparison
 
     monkeypatch.setattr(comparison, "MODULI_WITHOUT_GMPY2", 2)

@@ -255,7 +255,7 @@ def test_the_words_of_the_alibaba_table() -> None:
     assert "diffie-hellman-group14-sha256" in {finding.algorithm for finding in verdict.findings}
 
 
-def test_a_password_alone_is_not_what_alibaba_recommends() -> None:
+def test_a_lone_password_fails_alibaba() -> None:
     assert grade(modern(), ALIBABA).compliant is True
     verdict = grade(modern(authentication_methods=["publickey", "password"]), ALIBABA)
     assert only(verdict, "authentication.unlisted").algorithm == "password"
@@ -284,7 +284,7 @@ def test_a_password_alone_is_not_what_alibaba_recommends() -> None:
         (both("encryption", []), "ciphers client to server: the list is empty"),
     ],
 )
-def test_what_was_not_observed_never_passes_and_never_fails(changes: dict[str, Any], missing: str) -> None:
+def test_unobserved_facts_never_pass_and_never_fail(changes: dict[str, Any], missing: str) -> None:
     verdict = grade(modern(**changes), SIZED)
     assert verdict.compliant is None
     assert missing in verdict.not_observed
@@ -428,7 +428,7 @@ def test_a_key_that_could_not_be_checked_is_never_compliant(profile: Profile) ->
 
 
 @pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
-def test_a_key_that_was_asked_for_and_never_came_is_never_compliant(profile: Profile) -> None:
+def test_a_requested_key_that_is_missing_is_never_compliant(profile: Profile) -> None:
     for keys in (None, [], [host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096)]):
         verdict = grade(modern(status="partial", host_keys=keys), profile)
         assert verdict.compliant is not True
@@ -485,7 +485,7 @@ def test_a_list_of_macs_with_aead_ciphers_alone_is_empty() -> None:
 
 
 @pytest.mark.parametrize("name", ["hmac-gcm", "umac-128-poly1305x", "gcm", "poly1305-aes"])
-def test_other_macs_are_not_taken_for_aead_ciphers(name: str) -> None:
+def test_other_macs_are_not_aead_ciphers(name: str) -> None:
     assert not names_aead_cipher(name)
 
 
@@ -493,7 +493,7 @@ GROUP_EXCHANGE = [*(modern().kex_algorithms or []), "diffie-hellman-group-exchan
 
 
 @pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
-def test_a_grade_of_all_that_can_be_seen_is_whole(profile: Profile) -> None:
+def test_a_grade_with_all_facts_is_complete(profile: Profile) -> None:
     assert grade(modern(), profile).grade_is_partial is False
     assert (
         grade(modern(authentication_none_accepted=True, authentication_methods=None), profile).grade_is_partial is False
@@ -551,7 +551,7 @@ def test_names_of_one_weakness_cost_once_and_each_is_a_finding() -> None:
     assert verdict.categories["mac"].findings == 4
 
 
-def test_the_worst_of_a_weakness_has_the_points_and_all_keep_their_caps() -> None:
+def test_the_worst_finding_of_a_weakness_has_the_points() -> None:
     verdict = grade(modern(**macs("hmac-sha1", "hmac-sha1-96")), MODERN)
     found = {each.algorithm: each for each in verdict.findings if each.id == "mac.unlisted"}
     assert found["hmac-sha1-96"].effect == Effect(points=10, cap=89)
@@ -562,7 +562,7 @@ def test_the_worst_of_a_weakness_has_the_points_and_all_keep_their_caps() -> Non
     assert verdict.cap_reasons == ["cipher.unlisted arcfour", "cipher.unlisted arcfour256"]
 
 
-def test_both_ways_to_ask_for_a_password_are_one_habit() -> None:
+def test_both_password_methods_count_once() -> None:
     both_ways = grade(modern(authentication_methods=["publickey", "password", "keyboard-interactive"]), MODERN)
     one = grade(modern(authentication_methods=["publickey", "password"]), MODERN)
     assert both_ways.score == one.score == 89
@@ -676,7 +676,7 @@ def test_ssh1_only_is_gradeable_and_an_f() -> None:
     assert grade(_bare(status="ssh1_only"), MODERN).grade == "F"
 
 
-def test_what_a_profile_does_not_name_is_judged_by_weakness_alone() -> None:
+def test_names_outside_a_profile_are_judged_by_weakness() -> None:
     text = builtin_profile_text("mozilla-modern")
     without = parse_profile(text[: text.index("[mac]")] + text[text.index("[authentication]") :], source="x.toml")
     verdict = grade(modern(**macs("hmac-md5", "hmac-sha2-384")), without)
@@ -772,7 +772,7 @@ def test_a_certificate_of_a_forbidden_key_type_is_forbidden_unless_named() -> No
 
 
 @pytest.mark.parametrize("profile", ["mozilla-modern", "sshprobe-2026", "bsi-tr-02102-4", "dev-sec"])
-def test_ecdsa_on_a_shorter_curve_than_any_allowed_is_no_allowed_key(profile: str) -> None:
+def test_ecdsa_on_a_shorter_curve_is_not_allowed(profile: str) -> None:
     """RFC 5656 has P-224, of 112 bits; these profiles begin with P-256."""
     observed = modern(server_host_key_algorithms=["ssh-ed25519", "ecdsa-sha2-nistp224"])
     verdict = grade(observed, load_profile(profile))
@@ -793,7 +793,7 @@ def test_ecdsa_on_a_shorter_curve_than_any_allowed_is_no_allowed_key(profile: st
         "x509v3-ecdsa-sha2-nistp256",
     ],
 )
-def test_a_list_of_longer_curves_takes_no_p256_in_any_dress(allowed: str, offered: str) -> None:
+def test_a_list_of_longer_curves_refuses_p256_in_certificates(allowed: str, offered: str) -> None:
     observed = modern(server_host_key_algorithms=[offered], host_keys=[host_key(offered, 256)])
     longer = of_host_keys(allowed)
     verdict = grade(observed, longer)
@@ -802,7 +802,7 @@ def test_a_list_of_longer_curves_takes_no_p256_in_any_dress(allowed: str, offere
 
 
 @pytest.mark.parametrize("bits", [384, 521])
-def test_the_key_made_in_place_of_p256_is_on_the_curve_that_the_profile_allows(bits: int) -> None:
+def test_advice_replaces_p256_by_an_allowed_curve(bits: int) -> None:
     names = ["ecdsa-sha2-nistp256", "ssh-ed25519"]
     observed = modern(server_host_key_algorithms=names, host_keys=[host_key(name, 256) for name in names])
     fixed = remedy(observed, of_host_keys(f"ecdsa-sha2-nistp{bits}"))
@@ -821,7 +821,7 @@ def test_the_key_made_in_place_of_p256_is_on_the_curve_that_the_profile_allows(b
         ({"ca_signature_verified": None, "ca_type": "odd", "signature_algorithm": "odd@example.com"}, "low"),
     ],
 )
-def test_a_certificate_is_no_better_than_its_authority(certificate: dict[str, Any], severity: str) -> None:
+def test_a_certificate_is_as_weak_as_its_authority(certificate: dict[str, Any], severity: str) -> None:
     name = "ssh-ed25519-cert-v01@openssh.com"
     offered = {"server_host_key_algorithms": [name, "ssh-ed25519"]}
     good = grade(modern(**offered, host_keys=[certified(name, 256)]), MODERN)
@@ -842,7 +842,7 @@ def test_the_size_of_a_key_without_proof_was_not_observed() -> None:
 
 
 @pytest.mark.parametrize("profile", [MODERN, INTERMEDIATE])
-def test_a_size_that_the_guide_does_not_state_is_not_put_into_its_mouth(profile: Profile) -> None:
+def test_a_size_that_the_guide_does_not_state_is_not_cited(profile: Profile) -> None:
     found = only(grade(modern(host_keys=[host_key("ssh-rsa", 1024)]), profile), "host_key.size")
     assert found.references[0].startswith("inference of sshprobe")
     assert profile.host_key is not None
@@ -871,7 +871,7 @@ SHOWN = host_key("ssh-ed25519", 256)
 
 
 @pytest.mark.parametrize("other", ["ecdsa-sha2-nistp256", "rsa-sha2-512"])
-def test_a_key_need_be_shown_only_where_its_name_does_not_say_its_size(other: str) -> None:
+def test_a_key_must_be_seen_if_its_name_has_no_size(other: str) -> None:
     """Where nobody asked for it. One that was shown without proof is another matter, and so is one that never came."""
     seen = modern(depth="lists", server_host_key_algorithms=["ssh-ed25519", other], host_keys=None)
     verdict = grade(seen, SIZED)
@@ -898,7 +898,7 @@ def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_what_makes_one_server_safe_does_not_make_the_others_safe(order: tuple[int, int]) -> None:
+def test_one_safe_server_does_not_protect_the_others(order: tuple[int, int]) -> None:
     """Behind one address: one of them with strict and post-quantum key exchange, the other without."""
     methods = [(b"mlkem768x25519-sha256", b"curve25519-sha256", STRICT.encode()), (b"curve25519-sha256",)]
     facts = ObservationBuilder()

@@ -72,7 +72,7 @@ def test_the_test_of_primes_agrees_with_the_table() -> None:
         assert all(safe_primes._passes(p >> 1, base) for base in safe_primes._bases(p >> 1))
 
 
-def test_what_a_record_keeps_of_a_group() -> None:
+def test_a_record_keeps_modulus_and_generator() -> None:
     assert (hexadecimal(group("group14")) or "")[:16] == "F" * 16
     assert (hexadecimal(5), hexadecimal(-10)) == ("5", "-A")
     assert hexadecimal(1 << 8191) is not None
@@ -99,7 +99,7 @@ def test_small_numbers_by_hand() -> None:
     assert [n for n, kind in found.items() if kind != "composite"] == primes
 
 
-def test_a_prime_of_dsa_is_no_safe_prime() -> None:
+def test_a_dsa_prime_is_not_a_safe_prime() -> None:
     q = prime(160)
     k = 1 << 863
     while not is_prime(2 * k * q + 1):
@@ -143,11 +143,11 @@ def test_a_group_whose_order_is_smooth_but_for_a_prime_of_64_bits() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "no hex", "-", "F" * 5000, "\u0661"])
-def test_what_is_no_number_was_not_observed(text: str | None) -> None:
+def test_a_malformed_number_counts_as_not_observed(text: str | None) -> None:
     exchange = msgspec.structs.replace(modulus(3072), modulus=text, generator=text)
     assert ids(modern(group_exchange=[exchange])) == {}
 
 
-def test_a_negative_modulus_is_no_prime() -> None:
+def test_a_negative_modulus_is_not_prime() -> None:
     exchange = msgspec.structs.replace(modulus(3072), modulus="-7", generator="2")
     assert "group_exchange.not_safe_prime" in ids(modern(group_exchange=[exchange]))

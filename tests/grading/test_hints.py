@@ -80,7 +80,7 @@ def test_regresshion_by_version_and_package(raw: str, hinted: bool) -> None:
     assert (REGRESSHION in named(raw)) is hinted
 
 
-def test_the_words_say_what_is_known() -> None:
+def test_a_hint_states_only_known_facts() -> None:
     known = named("OpenSSH_9.2p1 Debian-2+deb12u2")[REGRESSHION]
     assert known.startswith("by the version alone, not verified: ")
     assert known.endswith("; Debian 9.2p1-2+deb12u3 fixes it")
@@ -200,7 +200,7 @@ def test_a_hint_costs_nothing(raw: str) -> None:
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
-def test_no_server_in_order_contradicts_itself(path: object) -> None:
+def test_no_normal_server_contradicts_itself(path: object) -> None:
     assert isinstance(path, type(TWISTED))
     assert of(captured(path), "protocol.contradiction") == []
 

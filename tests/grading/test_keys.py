@@ -67,7 +67,7 @@ def test_keys_made_as_the_faulty_library_makes_them(bits: int) -> None:
 
 
 @given(st.integers(0, ORDER - 1), st.integers(0, 2**300))
-def test_every_power_of_the_generator_and_what_is_next_to_it(exponent: int, k: int) -> None:
+def test_powers_of_the_generator_and_their_neighbours(exponent: int, k: int) -> None:
     element = pow(GENERATOR, exponent, M)
     assert is_roca(k * M + element)
     assert not is_roca(k * M + element * 2)
@@ -128,7 +128,7 @@ def test_the_sieve_passes_over_no_square(n: int, rounds: int) -> None:
 
 
 @given(st.integers(3, 2**80), st.integers(1, 2**22), st.integers(1, 300))
-def test_nor_does_it_where_there_is_one(p: int, apart: int, rounds: int) -> None:
+def test_the_sieve_passes_over_no_square_if_there_is_one(p: int, apart: int, rounds: int) -> None:
     n = (p | 1) * (p + 2 * apart | 1)
     assert has_close_primes(n, rounds) is fermat(n, rounds)
 

@@ -125,7 +125,7 @@ def good_keys() -> Iterator[tuple[bytes, ...]]:
         yield b"ssh-ed448", Ed448PrivateKey.generate().public_key().public_bytes_raw()
 
 
-def test_good_keys_and_what_is_not_a_key_give_nothing() -> None:
+def test_good_keys_and_other_data_give_nothing() -> None:
     for fields in good_keys():
         assert weaknesses(*fields) == ()
     assert weaknesses(b"ssh-ed25519") == weaknesses(b"ssh-ed25519", b"") == weaknesses(b"ssh-ed448", b"") == ()
@@ -152,7 +152,7 @@ def test_a_small_private_key_of_dsa(private: int) -> None:
     assert dsa_weaknesses(y=pow(GROUP.g, private, GROUP.p)) == ("small_private_key",)
 
 
-def test_numbers_that_are_no_group_of_dsa() -> None:
+def test_numbers_that_are_not_a_dsa_group() -> None:
     p, q, g = GROUP.p, GROUP.q, GROUP.g
     cases = {
         "y of order 1": dsa_weaknesses(y=1),

@@ -382,7 +382,7 @@ def test_a_missing_observation_never_yields_compliant_true(profile: Profile, str
 
 @given(observations(), PROFILES, st.booleans(), st.data())
 @settings(max_examples=120)
-def test_nor_does_it_for_any_other_server(
+def test_a_missing_observation_of_any_server_never_passes(
     observation: Observation, profile: Profile, strict: bool, data: st.DataObject
 ) -> None:
     fields = needed(observation, profile)

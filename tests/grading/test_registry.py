@@ -109,7 +109,7 @@ def test_a_check_finds_what_it_registered(path: Path) -> None:
                 assert {judged.type.id for judged in each.find(host)} <= {type.id for type in each.types}
 
 
-def test_what_is_missing_is_named_in_a_fixed_order() -> None:
+def test_missing_facts_are_named_in_a_fixed_order() -> None:
     """That of the categories, and within one of the modules: records have it."""
     modules = [each.find.__module__.rpartition(".")[2] for each in checks()]
     shown = ("protocol", "algorithms", "group_exchange", "host_keys", "banner")

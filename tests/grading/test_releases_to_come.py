@@ -40,7 +40,7 @@ def ids(observation: Observation, profile: str) -> set[str]:
     return {finding.id for finding in grade(observation, load_profile(profile)).findings}
 
 
-def test_stock_openssh_10_6_is_no_honeypot_and_keeps_its_new_key() -> None:
+def test_default_openssh_10_6_keeps_its_composite_key() -> None:
     server = stock("10.6")
     assert COMPOSITE in (server.server_host_key_algorithms or [])
     for profile in ("sshprobe-2026", "mozilla-modern", "openssh-10.6"):
@@ -58,7 +58,7 @@ def test_the_composite_key_is_strong_by_each_of_its_names(name: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["10.7", "10.60", "11.0", "99.1"])
-def test_a_release_to_come_contradicts_nothing(version: str) -> None:
+def test_a_future_release_contradicts_nothing(version: str) -> None:
     """It may have names that nobody knows yet, and leave out what is always there today."""
     assert is_newer_than_known(version)
     kex = ["mlkem1024x448-sha512", "mlkem768x25519-sha256"]
@@ -67,7 +67,7 @@ def test_a_release_to_come_contradicts_nothing(version: str) -> None:
     assert "protocol.contradiction" in ids(stock(NEWEST, kex_algorithms=kex), "sshprobe-2026")
 
 
-def test_what_a_release_to_come_brought_is_not_taken_out() -> None:
+def test_advice_keeps_the_names_of_future_releases() -> None:
     names = ["ssh-ed25519", "ssh-slhdsa-128s"]
     profile = load_profile("sshprobe-2026")
     later = stock(NEWEST, server_host_key_algorithms=names, identification=identification("SSH-2.0-OpenSSH_11.0"))
@@ -86,7 +86,7 @@ def test_what_a_release_to_come_brought_is_not_taken_out() -> None:
         ("OpenSSH_8.4", ["ssh-ed25519", "x509v3-ssh-rsa"], ["aes256-ctr"]),
     ],
 )
-def test_builds_with_the_names_of_patches_are_no_honeypots(raw: str, host_keys: list[str], ciphers: list[str]) -> None:
+def test_patched_builds_are_not_honeypots(raw: str, host_keys: list[str], ciphers: list[str]) -> None:
     """openEuler's SM2, SM3 and SM4; PKIX-SSH, as on Cisco IOS XR."""
     server = modern(
         identification=identification(f"SSH-2.0-{raw}"),
@@ -119,7 +119,7 @@ MEASURED = {
 
 
 @pytest.mark.parametrize("category", ["kex", "host_key", "cipher", "mac"])
-def test_the_profile_of_10_6_is_what_its_server_says(category: AlgorithmType) -> None:
+def test_the_profile_of_10_6_equals_its_server(category: AlgorithmType) -> None:
     rule = load_profile("openssh-10.6").algorithms(category)
     assert rule is not None
     assert set(rule.allowed) == set(MEASURED[category].split(","))

@@ -83,7 +83,7 @@ def test_a_list_that_was_not_seen_lacks_nothing_and_passes_nothing() -> None:
     assert [each.id for each in verdict.findings if each.id.startswith("kex.no_")] == []
 
 
-def test_what_the_remedy_cannot_mend_it_says() -> None:
+def test_the_remedy_names_findings_that_it_cannot_fix() -> None:
     asked = profile(require=("post-quantum", "strict-kex"))
     after = remedy(modern(kex_algorithms=PLAIN, **GCM_ONLY), asked)
     assert after.compliant is False
@@ -122,7 +122,7 @@ def test_an_unknown_name_of_a_profile_is_a_companys_own() -> None:
     assert [each.id for each in verdict.findings if each.category == "kex"] == ["kex.no_post_quantum"]
 
 
-def test_places_and_what_was_not_verified_are_cited() -> None:
+def test_places_and_unverified_parts_are_cited() -> None:
     forbidding = profile(
         words={"curve25519-sha256@libssh.org": "SHOULD NOT"}, places={"curve25519-sha256@libssh.org": "page 7"}
     )
@@ -139,7 +139,7 @@ def test_places_and_what_was_not_verified_are_cited() -> None:
     assert forbidding.not_verified == ""
 
 
-def test_what_was_not_verified_changes_no_verdict() -> None:
+def test_unverified_parts_change_no_verdict() -> None:
     sure = Profile(
         id="ours",
         title="Ours",

@@ -43,7 +43,7 @@ CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_is_compliant(name: str) -> None:
+def test_compliance_by_the_smallest_modulus(name: str) -> None:
     raw, exchanges, least, compliant = CASES[name]
     profile = load_profile({2048: "mozilla-intermediate", 3072: "mozilla-modern"}[least])
     observed = modern(identification=identification(raw), group_exchange=exchanges)
@@ -63,7 +63,7 @@ def test_a_small_group_is_weak_even_where_a_profile_allows_it() -> None:
     assert [each.severity for each in verdict.findings if each.id == "group_exchange.modulus"] == ["high"]
 
 
-def test_a_hidden_openssh_is_known_by_its_extension_and_its_built_in_group_is_no_finding() -> None:
+def test_a_hidden_openssh_is_recognized_by_its_extension() -> None:
     observed = modern(
         identification=identification("SSH-2.0-hidden"),
         extensions={"publickey-hostbound@openssh.com": "0"},

@@ -46,12 +46,12 @@ def suite(names: str | None, software: str = NEW) -> Observation:
         ("", NEW, []),
     ],
 )
-def test_who_says_what_it_accepts(names: str | None, software: str, seen: list[str] | None) -> None:
+def test_servers_that_list_accepted_signatures(names: str | None, software: str, seen: list[str] | None) -> None:
     assert accepted_signatures(listing(names, software)) == seen
 
 
 @pytest.mark.parametrize("software", [NEW, OTHER])
-def test_sha1_is_a_low_finding_and_no_deviation(software: str) -> None:
+def test_sha1_is_a_low_finding_and_not_a_deviation(software: str) -> None:
     verdict = grade(listing(f"{STOCK},ssh-rsa,ssh-dss", software), MODERN)
     (finding,) = [finding for finding in verdict.findings if finding.id == "authentication.signature_weak"]
     assert (finding.severity, finding.deviation, finding.observed) == ("low", False, "ssh-rsa, ssh-dss")
@@ -59,7 +59,7 @@ def test_sha1_is_a_low_finding_and_no_deviation(software: str) -> None:
     assert verdict.score < grade(listing(STOCK, software), MODERN).score
 
 
-def test_a_list_of_what_was_compiled_in_says_nothing() -> None:
+def test_a_list_of_compiled_in_names_proves_nothing() -> None:
     verdict = grade(listing(f"{STOCK},ssh-rsa,ssh-dss", OLD), MODERN)
     assert not any(finding.id.startswith("authentication.signature") for finding in verdict.findings)
 

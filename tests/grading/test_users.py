@@ -45,7 +45,7 @@ def about(verdict: Verdict) -> list[Finding]:
     return [each for each in verdict.findings if each.category == "authentication"]
 
 
-def test_passwords_for_all_but_root_are_found_and_the_finding_says_for_whom() -> None:
+def test_a_finding_about_passwords_names_the_users() -> None:
     verdict = grade(seen(root=["publickey"], nobody=["publickey", "password"]), MODERN)
     assert verdict.compliant is False
     assert verdict.authentication_users == ["root", "nobody"]
@@ -67,7 +67,7 @@ def test_one_user_is_what_one_connection_shows_and_the_verdict_says_so() -> None
     assert (verdict.compliant, verdict.authentication_users) == (True, ["root"])
 
 
-def test_who_was_asked_about_and_not_answered_leaves_it_open() -> None:
+def test_a_user_without_an_answer_leaves_compliance_open() -> None:
     verdict = grade(seen(root=["publickey"], nobody=None), MODERN)
     assert (verdict.compliant, verdict.authentication_users) == (None, ["root"])
     assert verdict.not_observed == ["authentication methods of user nobody"]
@@ -96,7 +96,7 @@ def test_an_empty_list_is_a_finding_in_every_profile(profile: str) -> None:
             assert verdict.compliant is not True
 
 
-def test_records_of_before_are_judged_by_their_one_user() -> None:
+def test_old_records_are_judged_by_their_one_user() -> None:
     old = modern(authentication_user="alice", authentication_methods=["publickey", "password"])
     (finding,) = about(grade(old, MODERN))
     assert finding.observed == "password for user alice"
@@ -111,7 +111,7 @@ def test_verdicts_are_kept_by_user() -> None:
     assert cache.verdicts_for(other).verdicts == [grade(other, MODERN)]
 
 
-def test_what_is_printed_locks_no_user_out_and_keeps_its_promise() -> None:
+def test_the_printed_lines_lock_no_user_out() -> None:
     found = remedy(seen(root=["publickey", "password"], nobody=["password"]), MODERN)
     lines = [line for change in found.changes for line in change.text]
     assert "PubkeyAuthentication yes" in lines  # nobody has no key login yet
@@ -140,5 +140,5 @@ def test_the_block_of_a_host_says_for_whom() -> None:
     assert "Login methods seen for root alone." in block(seen(root=["publickey"], nobody=None))
 
 
-def test_the_users_of_the_command_are_those_of_the_library() -> None:
+def test_the_command_and_the_library_have_the_same_users() -> None:
     assert options.DEFAULT_AUTH_USERS == DEFAULT_AUTH_USERS == ("root", "nobody")

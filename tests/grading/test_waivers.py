@@ -127,14 +127,14 @@ def test_any_name_of_the_algorithm_will_do() -> None:
         (" 2026-11-21T00:00:00Z", False),
     ],
 )
-def test_the_moment_is_that_of_the_observation(started_at: str, holds: bool) -> None:
+def test_a_waiver_is_judged_at_the_time_of_observation(started_at: str, holds: bool) -> None:
     seen = msgspec.structs.replace(SHA1, started_at=started_at)
     verdict = verdict_on(seen, waiver())
     assert (verdict.compliant, verdict.waived) == ((True, 1) if holds else (False, 0))
     assert len(of(verdict, "profile.waiver_expired")) == (0 if holds else 1)
 
 
-def test_a_waiver_that_ran_out_is_a_finding_and_what_it_covered_counts_again() -> None:
+def test_an_expired_waiver_is_a_finding_and_covers_nothing() -> None:
     plain, verdict = verdict_on(SHA1), verdict_on(SHA1, waiver(algorithm="hmac-sha1", until="2026-11-20"))
     (expired,) = of(verdict, "profile.waiver_expired")
     assert (expired.severity, expired.category, expired.algorithm) == ("low", "profile", "hmac-sha1")
@@ -143,7 +143,7 @@ def test_a_waiver_that_ran_out_is_a_finding_and_what_it_covered_counts_again() -
     assert (verdict.compliant, verdict.score) == (False, plain.score - 4)
 
 
-def test_a_waiver_that_ran_out_unneeded_is_none() -> None:
+def test_an_expired_unused_waiver_is_not_a_finding() -> None:
     assert of(verdict_on(modern(), waiver(until="2020-01-01")), "profile.waiver_expired") == []
     assert of(verdict_on(SHA1, waiver(until="2020-01-01", hosts=["10.*"])), "profile.waiver_expired") == []
     # Where another one holds, nothing was forgotten.
@@ -169,14 +169,14 @@ def test_nothing_critical_is_waived_unless_it_says_so() -> None:
     assert (spoken.waived, spoken.findings[0].severity) == (1, "critical")
 
 
-def test_what_grew_worse_is_not_what_was_accepted() -> None:
+def test_a_worse_finding_is_not_waived() -> None:
     accepted = waiver("group_exchange.modulus", severity="low")
     small, smaller = modern(group_exchange=[modulus(2048)]), modern(group_exchange=[modulus(1024, min=512, n=512)])
     assert verdict_on(small, accepted).compliant is True
     assert verdict_on(smaller, accepted).compliant is False
 
 
-def test_what_was_not_observed_is_not_waived() -> None:
+def test_unobserved_facts_are_not_waived() -> None:
     unproven = modern(host_keys=[host_key("ssh-rsa", 3072, verified=False)])
     verdict = verdict_on(unproven, waiver("host_key.unproven"))
     assert (verdict.waived, verdict.compliant) == (1, None)
@@ -260,7 +260,7 @@ def test_hosts_that_share_their_waivers_share_their_verdicts() -> None:
     assert cache.verdicts_for(msgspec.structs.replace(SHA1, address="192.0.3.1")) is not first
 
 
-def test_without_waivers_nobody_asks_who_and_when() -> None:
+def test_without_waivers_host_and_time_do_not_matter() -> None:
     profile = load_profile("mozilla-modern")
     for changes in WHO_AND_WHEN:
         assert applicable_waivers(profile, msgspec.structs.replace(SHA1, **changes)) == ()
@@ -269,7 +269,7 @@ def test_without_waivers_nobody_asks_who_and_when() -> None:
 # -- what people see -------------------------------------------------------------------------------------------------
 
 
-def test_the_block_of_a_host_shows_what_is_waived() -> None:
+def test_the_block_of_a_host_shows_waived_findings() -> None:
     text = block_of(record_with(SHA1, waiver()), Terminal(width=200))
     assert "ours: compliant with waivers (1 waived)" in text
     (line,) = [line for line in text.splitlines() if "hmac-sha1" in line]
@@ -279,7 +279,7 @@ def test_the_block_of_a_host_shows_what_is_waived() -> None:
     assert "without the waiver 4 points" in verbose
 
 
-def test_what_is_waived_is_never_cut_off() -> None:
+def test_waived_findings_are_never_cut_off() -> None:
     worst = captured(next(path for path in CAPTURES if path.stem == "openssh-5.3p1"))
     record = record_with(worst, waiver("compression.missing"), waiver("kex.no_post_quantum"), waiver("cipher.unlisted"))
     assert record.verdicts[0].waived > 5
@@ -287,7 +287,7 @@ def test_what_is_waived_is_never_cut_off() -> None:
     assert sum(line.startswith("  waived  ") for line in text.splitlines()) == record.verdicts[0].waived
 
 
-def test_the_table_and_the_summary_count_what_is_waived() -> None:
+def test_the_table_and_the_summary_count_waived_findings() -> None:
     table, builder = FleetBuilder(), SummaryBuilder()
     passwords = msgspec.structs.replace(SHA1, authentication_methods=["publickey", "password"])
     for observation in (SHA1, passwords, modern()):
@@ -313,7 +313,7 @@ def test_fail_on_heeds_waivers() -> None:
 # -- advice ----------------------------------------------------------------------------------------------------------
 
 
-def test_advice_leaves_alone_what_is_waived() -> None:
+def test_advice_keeps_waived_algorithms() -> None:
     two = modern(**both("mac", ["hmac-sha2-256", "hmac-sha1", "hmac-md5"]), group_exchange=[modulus(2048)])
     profile = profile_with(waiver(algorithm="hmac-sha1"), waiver("group_exchange.modulus"))
     fixed = remedy(two, profile)
@@ -326,7 +326,7 @@ def test_advice_leaves_alone_what_is_waived() -> None:
     }
 
 
-def test_advice_does_not_switch_off_a_way_to_log_in_that_is_waived() -> None:
+def test_advice_keeps_a_waived_login_method() -> None:
     methods = modern(authentication_methods=["publickey", "password", "keyboard-interactive"])
     profile = profile_with(waiver("authentication.unlisted", algorithm="password"))
     lines = remedy(methods, profile).lines

@@ -138,7 +138,7 @@ def test_a_gateway_that_is_looked_for_has_a_second_to_answer(world: World) -> No
     assert world.monitor.check()
 
 
-def test_a_firewall_here_that_stops_all_is_an_outage_until_it_lets_a_datagram_pass(world: World) -> None:
+def test_a_blocking_local_firewall_is_an_outage(world: World) -> None:
     world.answers(FAR)
     started = world.monitor.checks
     world.blocked.add(FAR)
@@ -254,7 +254,7 @@ def test_who_answered_before_the_first_look_is_a_witness_too(world: World) -> No
     assert not world.disturbed()
 
 
-def test_a_gateway_of_a_path_that_is_not_watched_any_more_is_nobodys_trouble(world: World) -> None:
+def test_an_unwatched_gateway_is_ignored(world: World) -> None:
     world.answers(FAR)
     world.gateway("sought")
     world.monitor.check()

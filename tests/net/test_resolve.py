@@ -289,7 +289,7 @@ async def counting_server(ip: str = "127.0.0.1") -> AsyncIterator[tuple[int, Cal
         yield server.sockets[0].getsockname()[1], lambda: most
 
 
-async def test_who_is_named_besides_a_name_with_an_address_that_refuses_has_one_connection(
+async def test_a_second_name_of_a_refusing_address_has_one_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As of `localhost` and 127.0.0.1 where nobody listens on ::1."""
@@ -305,7 +305,7 @@ async def test_who_is_named_besides_a_name_with_an_address_that_refuses_has_one_
     assert most() == 1
 
 
-async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection() -> None:
+async def test_two_spellings_of_an_address_have_one_connection() -> None:
     """`Target`s from Python come as they were written."""
     async with counting_server() as (port, most):
         targets = [Target(host, host, port) for host in ("127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1")]
@@ -315,7 +315,7 @@ async def test_who_is_reached_by_two_ways_to_write_an_address_has_one_connection
     assert len([record async for record in Scanner().scan(["127.0.0.1:1", "[::ffff:127.0.0.1]:1"])]) == 1
 
 
-async def test_who_is_reached_by_an_address_with_a_zone_and_without_has_one_connection() -> None:
+async def test_an_address_with_and_without_zone_has_one_connection() -> None:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:

@@ -126,7 +126,7 @@ def test_a_broken_connection_gets_no_goodbye() -> None:
 
 
 @pytest.mark.parametrize("addresses", [[FIRST], [FIRST, SECOND]], ids=["one address", "two"])
-def test_how_a_server_that_closes_at_once_was_seen_to_close_makes_no_other_record(addresses: list[Address]) -> None:
+def test_the_way_of_closing_does_not_change_the_record(addresses: list[Address]) -> None:
     """An end, a reset while we wait, or a reset before we knew that we were connected: a race of TCP decides."""
     found = []
     everywhere: list[Answer] = [reset()] * len(addresses)

@@ -68,7 +68,7 @@ def test_a_refused_group_is_asked_for_once_more_with_2048_bits() -> None:
     assert next_exchange(kexinit(**lists), progress, FULL) is None
 
 
-def test_a_key_that_only_rides_on_a_group_exchange_is_asked_for_with_2048_bits_too() -> None:
+def test_a_key_behind_a_group_exchange_is_tried_with_2048_bits() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["ssh-ed25519"]}
     keys = Wanted(host_keys=True, group_exchange=False, authentication=False)
     progress = ProbeProgress()

@@ -97,14 +97,14 @@ def test_a_refusal_costs_no_host_key_and_no_record() -> None:
     assert unanswered(lists(3), progress, FULL) is None
 
 
-def test_nothing_smaller_than_1024_bits_can_come_and_who_refused_is_not_asked_narrowly() -> None:
+def test_after_a_refusal_no_small_group_is_requested() -> None:
     server = lists(1, "curve25519-sha256", SHA256)
     assert told(asked(server, openssh=False, bits=1024)[0]) == [("ssh-ed25519", WIDE, "root")]
     refused, _ = asked(lists(2, "curve25519-sha256", SHA256), openssh=False, refuses=(WIDE, NARROW))
     assert [exchange.request for exchange in refused] == [None, WIDE, LARGE]
 
 
-def test_a_server_of_group_exchanges_alone_has_each_request_noted_and_names_both_users() -> None:
+def test_a_server_with_group_exchanges_only_names_both_users() -> None:
     exchanges, progress = asked(lists(3, SHA256), openssh=True)
     assert told(exchanges) == [
         ("ssh-ed25519", WIDE, "root"),
@@ -114,7 +114,7 @@ def test_a_server_of_group_exchanges_alone_has_each_request_noted_and_names_both
     assert progress.groups == {SHA256: "answered"}
 
 
-def test_a_user_of_whom_nothing_came_is_asked_about_once_more_where_a_connection_is_made_anyway() -> None:
+def test_a_user_without_an_answer_gets_another_try() -> None:
     server, progress = lists(4, "curve25519-sha256"), ProbeProgress()
     users = []
     while (exchange := next_exchange(server, progress, FULL)) is not None:

@@ -59,7 +59,7 @@ def test_stock_openssh_10_with_keys_alone_is_a_state_to_reach() -> None:
         ("openssh-debian11-8.4p1", {"password", None, "ssh-rsa"}),  # no post-quantum exchange
     ],
 )
-def test_what_makes_a_stock_server_differ_is_what_matters(name: str, deviations: set[str | None]) -> None:
+def test_a_default_server_deviates_only_where_it_matters(name: str, deviations: set[str | None]) -> None:
     verdict = grade(stock(name, "publickey", "password"), OURS)
     found = [finding for finding in verdict.findings if finding.deviation]
     assert {finding.algorithm for finding in found} == deviations
@@ -77,7 +77,7 @@ def test_what_makes_a_stock_server_differ_is_what_matters(name: str, deviations:
         (both("compression", ["none", "zlib"]), "compression.weak"),
     ],
 )
-def test_a_habit_is_a_low_finding_and_no_deviation(changes: dict[str, object], id: str) -> None:
+def test_a_habit_is_a_low_finding_and_not_a_deviation(changes: dict[str, object], id: str) -> None:
     kex = ["mlkem768x25519-sha256", "curve25519-sha256", "diffie-hellman-group-exchange-sha256", STRICT]
     verdict = grade(modern(**{"kex_algorithms": kex, **changes}), OURS)
     (finding,) = [finding for finding in verdict.findings if finding.counts]
@@ -98,14 +98,14 @@ def test_a_habit_is_a_low_finding_and_no_deviation(changes: dict[str, object], i
         {"kex_algorithms": ["curve25519-sha256", STRICT]},
     ],
 )
-def test_what_an_attacker_can_use_is_a_deviation(changes: dict[str, object]) -> None:
+def test_an_exploitable_weakness_is_a_deviation(changes: dict[str, object]) -> None:
     kex = ["mlkem768x25519-sha256", "diffie-hellman-group-exchange-sha256", STRICT]
     verdict = grade(modern(**{"kex_algorithms": kex, **changes}), OURS)
     assert verdict.compliant is False
     assert all(finding.severity != "low" for finding in verdict.findings if finding.deviation)
 
 
-def test_what_is_dated_goes_with_the_remedy() -> None:
+def test_the_remedy_removes_dated_names() -> None:
     fixed = remedy(stock("openssh-debian12-9.2p1", "publickey"), OURS)
     assert (fixed.compliant, fixed.grade) == (True, "A+")
     (line,) = [line for line in fixed.lines if line.startswith("KexAlgorithms")]
@@ -113,7 +113,7 @@ def test_what_is_dated_goes_with_the_remedy() -> None:
     assert any("3071" in command for command in fixed.commands)
 
 
-def test_the_promise_stands_where_people_look() -> None:
+def test_the_documents_state_the_promise() -> None:
     root = Path(__file__).parents[2]
     for file in ("profiles/sshprobe-2026.toml", "docs/profiles.md", "docs/grading.md"):
         text = " ".join((root / file).read_text().replace("#", " ").split())
@@ -142,7 +142,7 @@ def approved(**changes: object) -> Observation:
         (both("mac", ["hmac-sha2-256", "hmac-sha1", "hmac-sha1-96"]), "mac.weak"),
     ],
 )
-def test_what_nist_approves_is_weak_and_no_deviation(changes: dict[str, object], id: str) -> None:
+def test_weak_names_approved_by_nist_are_not_a_deviation(changes: dict[str, object], id: str) -> None:
     verdict = grade(approved(**changes), FIPS)
     assert verdict.compliant is True
     assert id in {finding.id for finding in verdict.findings if finding.counts}
@@ -158,12 +158,12 @@ def test_what_nist_approves_is_weak_and_no_deviation(changes: dict[str, object],
         {"kex_algorithms": ["ecdh-sha2-nistp256", "curve25519-sha256", STRICT]},
     ],
 )
-def test_what_nist_does_not_approve_is_a_deviation(changes: dict[str, object]) -> None:
+def test_names_not_approved_by_nist_are_a_deviation(changes: dict[str, object]) -> None:
     assert grade(approved(**changes), FIPS).compliant is False
 
 
 @pytest.mark.parametrize(("id", "bits"), [("mozilla-modern", 2048), ("mozilla-intermediate", 1536)])
-def test_a_size_that_a_guide_does_not_state_is_no_deviation(id: str, bits: int) -> None:
+def test_a_size_that_a_guide_does_not_state_is_not_a_deviation(id: str, bits: int) -> None:
     verdict = grade(modern(host_keys=[host_key("ssh-rsa", bits)]), load_profile(id))
     (finding,) = [finding for finding in verdict.findings if finding.id == "host_key.size"]
     assert not finding.deviation

@@ -71,7 +71,7 @@ def test_each_entry_of_our_own_profile_has_its_source() -> None:
         assert set(rule.places) == {*rule.allowed, *rule.dated}
 
 
-def test_our_own_profile_is_what_it_says() -> None:
+def test_our_own_profile_has_its_stated_content() -> None:
     profile = load_profile("sshprobe-2026")
     assert profile.kex is not None
     assert set(profile.kex.require) == {"post-quantum", "strict-kex"}
@@ -86,7 +86,7 @@ def test_our_own_profile_is_what_it_says() -> None:
             assert all(entry.bits is None or entry.bits >= 128 for entry in entries)
 
 
-def test_it_is_the_default() -> None:
+def test_our_own_profile_is_the_default() -> None:
     assert load_profile().id == DEFAULT_PROFILE == options.DEFAULT_PROFILE == "sshprobe-2026"
 
 
@@ -132,7 +132,7 @@ def test_the_matrix_has_every_profile_and_every_capture() -> None:
 
 
 @pytest.mark.parametrize("id", sorted({profile for profile, _, _ in _matrix()}))
-def test_who_complies_with_it(id: str) -> None:
+def test_captured_servers_comply_as_documented(id: str) -> None:
     profile = load_profile(id)
     expected = {capture: word for each, capture, word in _matrix() if each == id}
     found = {}
@@ -191,7 +191,7 @@ def test_drift_from_stock(version: str, field: str, name: str) -> None:
     assert [finding.algorithm for finding in verdict.findings if finding.deviation] == [name]
 
 
-def test_what_a_server_lacks_of_stock_is_a_note_but_for_two_signs_of_security() -> None:
+def test_missing_default_names_are_notes_except_two() -> None:
     observed = captured(next(path for path in CAPTURES if path.stem == "openssh-9.9p2"))
     profile = load_profile("openssh-9.9")
     assert observed.kex_algorithms is not None
@@ -271,7 +271,7 @@ def test_what_releases_require() -> None:
 
 
 @pytest.mark.parametrize("id", ["openssh-4.8", "openssh-11.0", "openssh-9", "openssh-9.2p1", "openssh-2.9"])
-def test_a_release_that_there_is_not(id: str) -> None:
+def test_an_unknown_release(id: str) -> None:
     with pytest.raises(InputError) as caught:
         load_profile(id)
     assert str(caught.value) == (

@@ -77,7 +77,7 @@ add = ["keyboard-interactive"]
     assert ours.explained == base.explained
 
 
-def test_what_is_removed_does_not_pass_as_no_weaker_than_the_rest() -> None:
+def test_a_removed_name_does_not_pass_as_strong() -> None:
     ours = parse_profile(HEAD + '[cipher]\nremove = ["chacha20-poly1305@openssh.com"]\n', source="ours.toml")
     verdict = grade(modern(), ours)
     assert (verdict.profile, verdict.profile_version, verdict.compliant) == ("ours", "7", False)
@@ -94,7 +94,7 @@ def test_a_section_with_allowed_replaces_the_whole() -> None:
     assert (ours.cipher.allowed, ours.cipher.recommended, ours.cipher.where) == (("aes256-ctr",), (), "page 4")
 
 
-def test_what_a_list_must_have_can_be_asked_for_and_places_go_with_their_names(tmp_path: Path) -> None:
+def test_requirements_of_a_list_keep_their_places(tmp_path: Path) -> None:
     base = tmp_path / "base.toml"
     base.write_text(
         HEAD.replace('extends = "mozilla-modern"\n', "")
@@ -115,7 +115,7 @@ places = { "curve25519-sha256" = "line 3", "ecdh-sha2-nistp256" = "line 4" }
     assert ours.kex.places == {"curve25519-sha256": "line 3"}, "the other document did not forbid it"
 
 
-def test_what_cannot_be_checked_adds_up() -> None:
+def test_explained_recommendations_add_up() -> None:
     entry = '[[explained]]\nid = "ours-1"\nrecommendation = "r"\nwhere = "w"\nwhy = "login"\nexplanation = "e"\n'
     ours = parse_profile(HEAD + entry, source="ours.toml")
     assert next(each.id for each in ours.explained) == "ours-1"
@@ -145,13 +145,13 @@ def test_what_cannot_be_checked_adds_up() -> None:
         ('[mac.words]\n"hmac-sha1" = "NEVER"', 8, "mac.words.hmac-sha1: `NEVER` is not one of MUST"),
     ],
 )
-def test_a_change_that_is_none_is_an_error_of_its_line(text: str, line: int, message: str) -> None:
+def test_a_change_without_effect_is_an_error(text: str, line: int, message: str) -> None:
     with pytest.raises(InputError) as caught:
         parse_profile(HEAD + text + "\n", source="ours.toml")
     assert str(caught.value).startswith(f"ours.toml:{line}: {message}")
 
 
-def test_what_the_other_forbids_needs_a_word_to_be_allowed() -> None:
+def test_allowing_a_forbidden_name_needs_an_explicit_line() -> None:
     head = HEAD.replace("mozilla-modern", "alibaba-ecs")
     added = head + '[kex]\nadd = ["diffie-hellman-group1-sha1"]\n'
     with pytest.raises(InputError, match="`diffie-hellman-group1-sha1` is MUST NOT in alibaba-ecs: give it a word"):

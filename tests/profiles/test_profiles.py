@@ -220,7 +220,7 @@ def test_unreadable_profiles(tmp_path: Path) -> None:
         load_profile("")
 
 
-def test_the_error_in_the_documents_is_that_of_the_profile_in_them() -> None:
+def test_the_documented_error_is_real() -> None:
     text = (Path(__file__).parents[2] / "docs" / "profiles.md").read_text()
     example, sample = text.split("```toml\n")[1].split("```")[0], text.split("\n```\nours.toml:")[1].split("\n")[0]
     assert parse_profile(example, source="ours.toml").id == "example-2026"

@@ -85,5 +85,5 @@ VISIBLE = [
 
 
 @pytest.mark.parametrize(("id", "recommendation", "section"), VISIBLE)
-def test_what_shows_without_a_login_is_checked(id: str, recommendation: str, section: str) -> None:
+def test_recommendations_visible_without_a_login_are_checked(id: str, recommendation: str, section: str) -> None:
     assert recommendation in getattr(load_profile(id), section).covers

@@ -132,23 +132,23 @@ def test_a_release_with_another_name_for_it_gets_that_name() -> None:
         ('[protocol]\nwhere = "p"\nallowed = ["2.0"]', "9.2", "nothing that a line for sshd of OpenSSH 9.2 could say"),
     ],
 )
-def test_what_a_release_cannot_do_is_said_and_nothing_printed(text: str, release: str, message: str) -> None:
+def test_an_impossible_profile_prints_no_lines(text: str, release: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         sshd_config(profile_of(text), release)
 
 
-def test_all_that_a_release_cannot_do_is_said_at_once() -> None:
+def test_all_impossible_parts_are_named_at_once() -> None:
     with pytest.raises(InputError, match=r"has no KexAlgorithms.*; it knows none of the profile's MACs"):
         sshd_config(load_profile("mozilla-modern"), "5.3")
 
 
 @pytest.mark.parametrize("version", ["", "9", "9.", "2.9", "11.0", "nine", "9.2.1", "٩.٢", "9.2 "])
-def test_a_release_that_is_none(version: str) -> None:
+def test_a_malformed_release(version: str) -> None:
     with pytest.raises(InputError, match=r"is not a release of OpenSSH that sshprobe knows: 3\.0 to"):
         sshd_config(load_profile("mozilla-modern"), version)
 
 
-def test_the_newest_release_is_that_of_the_catalogue() -> None:
+def test_the_newest_release_equals_the_catalogue_s() -> None:
     from sshprobe.algorithms import names
 
     cells = [
@@ -161,7 +161,7 @@ def test_the_newest_release_is_that_of_the_catalogue() -> None:
     assert max(first) <= tuple(map(int, NEWEST_OPENSSH.split(".")))
 
 
-def test_a_profile_that_only_forbids_takes_away_from_the_defaults_of_the_release() -> None:
+def test_a_forbidding_profile_subtracts_from_the_defaults() -> None:
     cis = load_profile("cis-debian-12")
     old, strict = (settings(sshd_config(cis, release)) for release in ("9.2", "9.6"))
     assert old["MACs"] == strict["MACs"]
@@ -175,13 +175,13 @@ def test_a_profile_that_only_forbids_takes_away_from_the_defaults_of_the_release
     assert "hmac-sha2-256-etm@openssh.com" in before["MACs"].split(","), "7.4 does not know -names"
 
 
-def test_nothing_to_write_is_said() -> None:
+def test_an_empty_configuration_has_a_comment() -> None:
     lines = sshd_config(load_profile("rfc9142"), "10.0")
     assert "# no line is needed: OpenSSH 10.0 knows nothing of that" in lines, "RC4"
     assert settings(lines) == {"KexAlgorithms": "-diffie-hellman-group-exchange-sha1,diffie-hellman-group1-sha1"}
 
 
-def test_what_was_not_verified_is_said() -> None:
+def test_unverified_parts_are_named() -> None:
     text = 'unverified = "read in part"\n[mac]\nwhere = "p"\nallowed = ["hmac-sha2-256"]\n'
     lines = sshd_config(profile_of(text), "9.2")
     assert "# not verified: read in part" in lines
@@ -194,7 +194,7 @@ def test_lists_of_servers_on_a_client() -> None:
     assert note not in ssh_config(load_profile("mozilla-client-modern"), "9.2")
 
 
-def test_a_profile_of_clients_is_no_configuration_of_a_server() -> None:
+def test_a_client_profile_does_not_configure_a_server() -> None:
     with pytest.raises(InputError, match="is about clients"):
         sshd_config(load_profile("mozilla-client-modern"), "9.2")
     with pytest.raises(InputError, match=r"no post-quantum key exchange, which came with 8\.5"):

@@ -122,7 +122,7 @@ def test_alibabas_chain_is_whole_where_a_step_was_off() -> None:
     assert not [line for line in remedy(old, load_profile("alibaba-ecs")).lines if "AuthenticationMethods p" in line]
 
 
-def test_what_a_chain_may_need_is_not_switched_off_without_a_word() -> None:
+def test_methods_of_a_chain_are_not_removed_silently() -> None:
     ours = load_profile("sshprobe-2026")
     seen = modern(authentication_methods=["publickey", "password", "keyboard-interactive"])
     text = sshd_config(_plan(seen, ours)).splitlines()
@@ -131,7 +131,7 @@ def test_what_a_chain_may_need_is_not_switched_off_without_a_word() -> None:
 
 
 @pytest.mark.parametrize("chain", ["publickey", "password,publickey", "publickey,none", "publickey,x\\ny", ","])
-def test_a_profile_has_a_chain_that_is_one(chain: str) -> None:
+def test_a_profile_has_a_valid_chain(chain: str) -> None:
     text = f"""
 id = "x"
 title = "x"

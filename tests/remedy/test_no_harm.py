@@ -140,7 +140,7 @@ def test_no_advice_introduces_a_finding(profile: Profile) -> None:
             assert_harmless(seen, profile)
 
 
-def test_nor_to_the_servers_of_the_peers() -> None:
+def test_no_advice_introduces_a_finding_on_servers_of_peers() -> None:
     path = Path(__file__).parents[1] / "peers" / "configurations.jsonl"
     for number, line in enumerate(path.read_bytes().splitlines()):
         record = msgspec.json.decode(line, type=HostRecord)
@@ -151,13 +151,15 @@ def test_nor_to_the_servers_of_the_peers() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seen=observations(), said=st.sampled_from(SOFTWARE), profile=st.sampled_from(BUILT_IN), strict=st.booleans())
-def test_nor_to_any_other(seen: Observation, said: str, profile: Profile, strict: bool) -> None:
+def test_no_advice_introduces_a_finding_on_random_servers(
+    seen: Observation, said: str, profile: Profile, strict: bool
+) -> None:
     seen = msgspec.structs.replace(seen, identification=identification(f"SSH-2.0-{said}"))
     assert_harmless(seen, profile, strict=strict)
 
 
 @pytest.mark.parametrize("profile", [load_profile(id) for id in available_profiles()], ids=lambda profile: profile.id)
-def test_what_terrapin_works_on_is_never_missed(profile: Profile) -> None:
+def test_names_open_to_terrapin_are_never_missed(profile: Profile) -> None:
     if profile.kind == "client":
         return
     seen = modern(kex_algorithms=NO_STRICT, **both("encryption", ["aes128-ctr"]))
@@ -182,7 +184,7 @@ def test_the_last_cipher_of_a_server_without_strict_kex() -> None:
             assert f"ciphers: {finding.remediation}" == said
 
 
-def test_what_goes_of_the_post_quantum_exchanges_is_said() -> None:
+def test_removed_post_quantum_exchanges_are_named() -> None:
     seen = modern(kex_algorithms=["mlkem768x25519-sha256", "ecdh-sha2-nistp384", STRICT])
     for said in ("OpenSSH_10.0", "Other_1.0"):
         server = msgspec.structs.replace(seen, identification=identification(f"SSH-2.0-{said}"))
@@ -191,7 +193,7 @@ def test_what_goes_of_the_post_quantum_exchanges_is_said() -> None:
         assert change.reasons[-1] == "no post-quantum exchange is left: the profile takes none of those that are here"
 
 
-def test_an_appliance_that_lets_none_in_gets_advice_that_fits() -> None:
+def test_an_appliance_with_open_logins_gets_fitting_advice() -> None:
     seen = modern(
         identification=identification("SSH-2.0-CISCO_WLC"),
         authentication_none_accepted=True,
@@ -206,7 +208,7 @@ def test_an_appliance_that_lets_none_in_gets_advice_that_fits() -> None:
         assert "every account" not in text
 
 
-def test_advice_does_not_grow_with_the_square_of_what_is_offered() -> None:
+def test_advice_grows_linearly_with_the_offer() -> None:
     """It stands in each of as many findings: names of one letter or two in every list made records of 260 MB."""
     many = [f"{at}@example.com" for at in range(500)]
     names = {

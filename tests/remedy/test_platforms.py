@@ -138,7 +138,7 @@ def test_a_port_has_nothing_in_etc(said: str) -> None:
     assert "-f /usr/local/etc/ssh/ssh_host_rsa_key.new" in (rsa[0] or "")
 
 
-def test_what_the_promise_depends_on_is_said() -> None:
+def test_a_remedy_names_its_conditions() -> None:
     text = " ".join(printed(bad("OpenSSH_9.2p1 Debian-2+deb12u3")).replace("#", " ").split())
     assert text.count("a Match block, or an option on sshd's command line") == 3
     assert text.count("if `sshd -T | grep -i ^hostkey` shows another file") == 3

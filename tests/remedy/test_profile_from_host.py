@@ -36,7 +36,7 @@ def test_a_captured_server_complies_with_the_profile_made_of_it(path: Any) -> No
     assert not any(each.id.endswith((".stronger", ".unlisted", ".missing")) for each in verdict.findings)
 
 
-def test_it_allows_exactly_what_is_offered_in_order() -> None:
+def test_the_profile_allows_exactly_the_offer() -> None:
     profile = made(modern())
     assert profile.kex is not None
     assert list(profile.kex.allowed) == (modern().kex_algorithms or [])[:-1]
@@ -72,20 +72,20 @@ def test_a_host_with_less_is_not_compliant(what: str) -> None:
     assert grade(modern(**DIFFERENT[what]), profile).compliant is False
 
 
-def test_a_host_without_the_post_quantum_exchange_of_the_golden_one_is_not_compliant() -> None:
+def test_a_host_without_the_golden_post_quantum_exchange_fails() -> None:
     quantum = modern(kex_algorithms=["mlkem768x25519-sha256", *(modern().kex_algorithms or [])])
     assert grade(quantum, made(quantum)).compliant is True
     assert grade(modern(), made(quantum)).compliant is False
 
 
-def test_an_exact_profile_takes_nothing_for_better() -> None:
+def test_an_exact_profile_allows_no_stronger_name() -> None:
     newer = modern(kex_algorithms=["mlkem768x25519-sha256", *(modern().kex_algorithms or [])])
     exact = parse_profile(golden_profile(modern(), exact=True), source="made.toml")
     assert grade(newer, made(modern())).compliant is True
     assert (grade(modern(), exact).compliant, grade(newer, exact).compliant) == (True, False)
 
 
-def test_what_is_weak_is_never_blessed_in_silence() -> None:
+def test_weak_names_get_a_note_in_the_profile() -> None:
     text = golden_profile(
         modern(
             **both("mac", ["hmac-sha2-256", "hmac-md5"]),
@@ -147,7 +147,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_who_makes_no_profile_is_told_why(what: str) -> None:
+def test_a_failed_profile_names_the_reason(what: str) -> None:
     changes, message = REFUSED[what]
     with pytest.raises(InputError, match=message):
         golden_profile(modern(**changes))

@@ -42,7 +42,7 @@ def test_debian_12_default_to_mozilla_modern() -> None:
 
 
 @pytest.mark.parametrize("name", ["{{ lookup('pipe', 'id') }}", "-curve25519-sha256", "^x", "a b", "x#", "x\\x0ay"])
-def test_what_a_server_calls_its_algorithms_is_no_line_be_it_waived(name: str) -> None:
+def test_names_of_a_server_never_become_lines(name: str) -> None:
     waiver = Waiver(finding="kex.unlisted", hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
     assert MODERN.kex is not None
     rule = msgspec.structs.replace(MODERN.kex, words={"diffie-hellman-group1-sha1": "MUST NOT"})
@@ -52,7 +52,7 @@ def test_what_a_server_calls_its_algorithms_is_no_line_be_it_waived(name: str) -
     assert line == f"KexAlgorithms {','.join((modern().kex_algorithms or [])[:-1])}"
 
 
-def test_nothing_to_mend() -> None:
+def test_a_remedy_without_changes() -> None:
     found = remedy(modern(), MODERN)
     assert (found.lines, found.commands, found.left) == ([], [], [])
     assert (found.grade, found.compliant) == ("A", True)
@@ -85,7 +85,7 @@ def _names(value: Any) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def test_what_an_old_release_cannot_do_is_said_with_the_one_that_can() -> None:
+def test_the_remedy_names_the_first_release_that_can() -> None:
     found = remedy(captured(_capture("openssh-5.3p1")), MODERN)
     assert found.compliant is False
     assert any("needs OpenSSH 5.7 or later, which has KexAlgorithms" in line for line in found.left)
@@ -107,7 +107,7 @@ def test_plain_words_for_software_other_than_openssh() -> None:
     assert (found.grade, found.score, found.compliant) == ("A", 97, True)
 
 
-def test_what_other_software_cannot_mend_is_left() -> None:
+def test_other_software_keeps_unfixable_findings() -> None:
     found = remedy(captured(_capture("tinysshd-20230101")), MODERN)
     assert found.advice == ["authentication: switch password off, once everyone can log in by publickey"]
     (left,) = found.left
@@ -168,7 +168,7 @@ def test_terrapin_is_ended_where_other_ciphers_are_left() -> None:
     assert [line.partition(":")[0] for line in left.left] == ["kex.terrapin"]
 
 
-def test_what_was_not_observed_is_not_promised() -> None:
+def test_a_remedy_promises_no_unobserved_fact() -> None:
     found = remedy(modern(authentication_methods=None, **both("mac", ["hmac-sha1", "hmac-sha2-256"])), MODERN)
     assert found.compliant is None
 
@@ -197,7 +197,7 @@ def test_what_was_not_observed_is_not_promised() -> None:
         ("SSH-1.5-1.2.27", "have it speak SSH-2 in place of SSH-1; where it cannot, upgrade or replace it"),
     ],
 )
-def test_who_never_spoke_ssh_2_is_told_to_upgrade(said: str, words: str) -> None:
+def test_a_server_without_ssh_2_must_upgrade(said: str, words: str) -> None:
     only = "1.99" not in said
     unread = {f"{name}_algorithms{way}": None for name in ("encryption", "mac", "compression") for way in WAYS}
     unread |= dict.fromkeys(("kex_algorithms", "server_host_key_algorithms", "host_keys", "authentication_methods"))
@@ -282,7 +282,7 @@ def test_the_option_for_gss_api_is_not_given_where_nothing_else_is_left() -> Non
     assert f"take {OLD_GSS} out of use: with GSSAPIKeyExchange no no other would be left" in " ".join(found.left)
 
 
-def test_the_option_for_gss_api_does_not_leave_what_is_waived_alone() -> None:
+def test_the_option_for_gss_api_ignores_waivers() -> None:
     """It would take what is sound, too: 9.2 knows nothing that the profile allows and that could come with it."""
     old = "diffie-hellman-group14-sha1"
     waiver = Waiver(finding="kex.unlisted", algorithm=old, hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
@@ -304,7 +304,7 @@ def test_compression() -> None:
     assert early.score == 97
 
 
-def test_nobody_is_locked_out() -> None:
+def test_no_client_is_locked_out() -> None:
     """`AuthenticationMethods publickey` with public keys off refuses everybody."""
     found = remedy(modern(authentication_methods=["password"]), MODERN)
     assert found.lines[-2:] == ["PubkeyAuthentication yes", "AuthenticationMethods publickey"]
@@ -318,7 +318,7 @@ def test_nobody_is_locked_out() -> None:
     assert (left.lines, left.compliant) == ([], False)
 
 
-def test_a_list_with_gss_api_is_no_way_in_for_sure() -> None:
+def test_a_list_with_gss_api_is_not_a_sure_login() -> None:
     """Red Hat's servers list it where nobody has a ticket."""
     ours = load_profile("sshprobe-2026")
     found = remedy(modern(authentication_methods=["gssapi-keyex", "gssapi-with-mic", "password"]), ours)
@@ -353,7 +353,7 @@ def test_methods_that_a_login_hid_are_not_promised() -> None:
     assert found.compliant is None
 
 
-def test_dropbear_is_mended_by_its_own_options() -> None:
+def test_dropbear_is_fixed_by_its_own_options() -> None:
     found = remedy(captured(_capture("dropbear-2022.83")), MODERN)
     assert [(change.kind, *change.text) for change in found.changes] == [
         ("localoptions.h", "#define DROPBEAR_DH_GROUP14_SHA256 0"),
@@ -374,7 +374,7 @@ def test_dropbear_is_mended_by_its_own_options() -> None:
 
 
 @pytest.mark.parametrize("software", ["dropbear_2022.83", "Other_1.0"])
-def test_a_reason_stands_beside_what_mends_it_alone(software: str) -> None:
+def test_a_reason_stands_beside_the_line_that_fixes_it(software: str) -> None:
     """A small RSA key is not fixed by leaving ssh-rsa out."""
     observed = msgspec.structs.replace(
         captured(_capture("dropbear-2022.83")), identification=identification(f"SSH-2.0-{software}")
@@ -427,7 +427,7 @@ def test_dropbear_is_left_a_cipher_in_either_direction() -> None:
     assert [line.partition(":")[0] for line in kept.left] == ["cipher.unlisted 3des-cbc"]
 
 
-def test_an_empty_name_is_no_cipher_that_is_left() -> None:
+def test_an_empty_name_is_not_a_remaining_cipher() -> None:
     observed = modern(
         identification=identification("SSH-2.0-Other_1.0"),
         encryption_algorithms_client_to_server=["3des-cbc", ""],
@@ -455,7 +455,7 @@ def test_clients_of_the_next_older_release_are_not_locked_out(raw: str, names: l
     assert found.compliant is True
 
 
-def test_what_would_lock_clients_out_is_said_and_not_done() -> None:
+def test_a_change_that_locks_clients_out_is_only_named() -> None:
     """A profile of one post-quantum exchange alone, on a release whose older clients have none."""
     assert MODERN.kex is not None
     only = msgspec.structs.replace(MODERN.kex, allowed=("sntrup761x25519-sha512@openssh.com",), recommended=())
@@ -520,7 +520,7 @@ def test_a_key_that_was_not_seen_is_left_where_it_lies() -> None:
     assert found.compliant is True
 
 
-def test_what_is_compiled_in_for_dropbear_keeps_what_it_needs() -> None:
+def test_options_of_dropbear_keep_required_algorithms() -> None:
     """GCM needs AES: with both AES definitions off, Dropbear does not even compile."""
     assert MODERN.cipher is not None
     gcm = msgspec.structs.replace(MODERN.cipher, allowed=("aes256-gcm@openssh.com",), recommended=())
@@ -539,7 +539,7 @@ def test_what_is_compiled_in_for_dropbear_keeps_what_it_needs() -> None:
     assert found.compliant is True
 
 
-def test_what_keeps_people_in_is_not_left_out_because_something_else_stays_wrong() -> None:
+def test_safety_lines_stay_even_if_other_findings_remain() -> None:
     """Not compliant either way: public keys are switched on all the same before passwords go, and a cipher stays."""
     terrapin = msgspec.structs.replace(
         modern(authentication_methods=["password"], kex_algorithms=["diffie-hellman-group1-sha1"]),
@@ -569,7 +569,7 @@ DROPBEARS = [path for path in CAPTURES if path.stem.startswith("dropbear-20")]
 @pytest.mark.parametrize("strict", [False, True], ids=["", "strict"])
 @pytest.mark.parametrize("path", DROPBEARS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("profile", [id for id in available_profiles() if load_profile(id).kind == "server"])
-def test_a_dropbear_built_as_told_has_something_left_of_everything(profile: str, path: Path, strict: bool) -> None:
+def test_a_fixed_dropbear_keeps_an_algorithm_of_each_type(profile: str, path: Path, strict: bool) -> None:
     """Whatever else stays wrong, as it does under CNSA: a server that offers no cipher lets nobody in."""
     loaded, observed = load_profile(profile), captured(path)
     lines = [line for change in remedy(observed, loaded, strict=strict).changes for line in change.text]
@@ -596,7 +596,7 @@ def _waiving(finding: str, algorithm: str) -> Profile:
         ("Other_1.0", "MACs: offer .* in place of hmac-md5"),
     ],
 )
-def test_what_is_waived_is_not_all_that_is_left(software: str, expected: str) -> None:
+def test_a_waived_name_does_not_remain_alone(software: str, expected: str) -> None:
     observed = modern(identification=identification(f"SSH-2.0-{software}"), **both("mac", ["hmac-sha1", "hmac-md5"]))
     found = remedy(observed, _waiving("mac.unlisted", "hmac-sha1"))
     said = [text for change in found.changes for text in change.text if re.search("mac", text, re.IGNORECASE)]
@@ -605,7 +605,7 @@ def test_what_is_waived_is_not_all_that_is_left(software: str, expected: str) ->
     assert found.compliant is True
 
 
-def test_what_is_waived_is_all_that_is_left_where_nothing_can_join_it() -> None:
+def test_a_waived_name_remains_if_it_has_no_replacement() -> None:
     """As docs/grading.md says: no better name is allowed and known. Nobody is locked out whom the waiver is for."""
     profile = _waiving("mac.unlisted", "hmac-sha1")
     assert profile.mac is not None

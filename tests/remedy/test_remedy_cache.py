@@ -58,7 +58,7 @@ def test_shared_remedies_are_those_of_each_host(profile: Profile) -> None:
     said=st.lists(st.sampled_from(SOFTWARE), min_size=2, max_size=2),
     profile=st.sampled_from(BUILT_IN),
 )
-def test_so_are_those_of_any_hosts(seen: list[Observation], said: list[str], profile: Profile) -> None:
+def test_shared_remedies_of_random_hosts(seen: list[Observation], said: list[str], profile: Profile) -> None:
     hosts = [
         msgspec.structs.replace(each, identification=identification(f"SSH-2.0-{software}"))
         for each in seen

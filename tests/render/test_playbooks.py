@@ -117,7 +117,7 @@ def test_playbooks_satisfy_the_linter(written: Path) -> None:
     assert f"{len(files)} files processed" in output
 
 
-def test_the_linter_finds_what_is_wrong(written: Path) -> None:
+def test_the_linter_finds_faults(written: Path) -> None:
     """So that the test above could fail."""
     wrong = written / "wrong.yaml"
     wrong.write_text((written / "bsd.yml").read_text().replace("ansible.builtin.fail", "fail"))

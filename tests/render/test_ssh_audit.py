@@ -86,7 +86,7 @@ def test_words_and_levels() -> None:
     assert found["cves"] == []
 
 
-def test_nobody_is_told_to_delete_all_that_there_is() -> None:
+def test_recommendations_never_delete_a_whole_list() -> None:
     """A TinySSH of before strict key exchange has one cipher: an update fixes it, and deleting it ends all logins."""
     found = document(captured("tinysshd-20230101"))["recommendations"]
     change = {
@@ -225,7 +225,7 @@ def test_keys_and_groups() -> None:
     assert document(newer)["fingerprints"] == []
 
 
-def test_what_was_not_seen_is_left_out_and_never_empty() -> None:
+def test_unseen_fields_are_missing_and_never_empty() -> None:
     record = msgspec.structs.replace(
         failed("ssh1_only", "SSH-1 only"), identification=captured("openssh-5.3p1").identification
     )
@@ -251,7 +251,7 @@ def test_what_was_not_seen_is_left_out_and_never_empty() -> None:
     assert observed(document(captured("openssh-9.9p2"))) == []
 
 
-def test_what_is_of_no_algorithm_is_an_additional_note() -> None:
+def test_findings_without_an_algorithm_are_additional_notes() -> None:
     old = captured("openssh-5.3p1-ssh1")
     found = document(msgspec.structs.replace(old, authentication_none_accepted=True))
     assert (
@@ -308,7 +308,7 @@ def test_one_host_is_an_object_and_several_are_a_list(tmp_path: Path) -> None:
     assert run.stderr.startswith(b"error: `--format ssh-audit`")
 
 
-def test_what_hosts_share_is_said_of_each(tmp_path: Path) -> None:
+def test_fleet_findings_are_notes_of_each_host(tmp_path: Path) -> None:
     p = prime(1024)
     hosts = [
         msgspec.structs.replace(

@@ -82,7 +82,7 @@ def test_findings_that_say_the_same_share_a_line() -> None:
     assert "CBC\n                    cipher.weak: " in block_of(record, Terminal(), verbose=True)
 
 
-def test_what_has_no_room_is_counted() -> None:
+def test_findings_without_room_are_counted() -> None:
     names = ["rijndael-cbc@lysator.liu.se", "aes128-cbc", "3des-cbc", "blowfish-cbc"]
     findings = [finding("cipher.weak", "medium", name, "CBC") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
@@ -90,7 +90,7 @@ def test_what_has_no_room_is_counted() -> None:
     assert "  rijndael-cbc@lysator.liu.se, aes128-cbc +2\n" in render([record])
 
 
-def test_the_password_is_named_before_what_means_the_same() -> None:
+def test_the_password_is_named_first_among_equals() -> None:
     names = ["keyboard-interactive", "password"]
     findings = [finding("authentication.unlisted", "medium", name, "not wanted") for name in names]
     record = judged(debian12(), msgspec.structs.replace(WANTING, findings=findings))
@@ -104,7 +104,7 @@ def test_a_finding_about_the_group_exchange_is_named() -> None:
     assert "  low  group  group exchange  2048-bit modulus\n" in block_of(record, Terminal())
 
 
-def test_what_a_remedy_reaches_and_leaves() -> None:
+def test_the_block_names_the_result_of_the_remedy() -> None:
     def words(help_: Remedy, *, verbose: bool = False) -> str:
         return block_of(debian12(), Terminal(), remedies={"mozilla-modern": help_}, verbose=verbose)
 
@@ -180,7 +180,7 @@ def test_a_cap_that_changes_nothing_is_not_said_to_cap(raw: int, words: str) -> 
     )
 
 
-def test_what_a_finding_costs_is_said_where_another_has_the_points() -> None:
+def test_a_finding_without_points_names_the_reason() -> None:
     without = msgspec.structs.replace(WANTING.findings[0], effect=Effect())
     said = [
         " ".join(" ".join(finding_details([each], "", Terminal(), across=across)).split())
@@ -217,7 +217,7 @@ def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
     assert block_of(judged(debian12(), WANTING, fine), Terminal()).count("cis-debian-12") == 1
 
 
-def test_a_further_profile_says_what_was_not_observed_and_what_it_waives() -> None:
+def test_a_further_profile_names_unobserved_and_waived() -> None:
     waived = Waived(reason="old switches", hosts="*", until="2027-01-31", effect=Effect(points=4), deviation=True)
     accepted = msgspec.structs.replace(finding("mac.unlisted", "low", "hmac-md5", "MD5"), waived=waived)
     other = msgspec.structs.replace(
@@ -229,7 +229,7 @@ def test_a_further_profile_says_what_was_not_observed_and_what_it_waives() -> No
 
 
 @pytest.mark.parametrize("verbose", [False, True])
-def test_what_passes_though_it_is_not_listed_is_counted(verbose: bool) -> None:
+def test_passing_names_outside_the_list_are_counted(verbose: bool) -> None:
     notes = [finding("kex.stronger", "note", f"kex{n}", "not in the profile") for n in range(6)]
     passed = msgspec.structs.replace(CLEAN, findings=notes)
     words = "  compliant; 6 algorithms are not listed but no weaker: --strict counts them\n"
@@ -260,7 +260,7 @@ def test_an_answer_that_is_too_long_for_a_line_has_lines_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("waived", [False, True])
-def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
+def test_ssh_1_is_named_once(waived: bool) -> None:
     said = Identification(
         raw="SSH-1.5-OpenSSH_1.2.27", protocol="1.5", software="OpenSSH_1.2.27", version="1.2.27", comments=None
     )
@@ -282,7 +282,7 @@ def test_a_server_of_ssh_1_is_said_to_be_one_once(waived: bool) -> None:
     assert block_of(record, Terminal()).startswith("192.0.2.200:22  OpenSSH 1.2.27  the server speaks SSH-1 only\n")
 
 
-def test_random_comments_are_no_software() -> None:
+def test_random_comments_are_not_software() -> None:
     """TinySSH makes them up anew for each connection (tinysshd.c)."""
     blocks = set()
     for comments in ("7LL90qtr", "x1Ab3dEf"):
@@ -296,14 +296,14 @@ def test_random_comments_are_no_software() -> None:
     assert not any("(" in line for block in blocks for line in block.splitlines() if "tinyssh" in line)
 
 
-def test_a_partial_host_says_so() -> None:
+def test_a_partial_host_is_marked() -> None:
     record = msgspec.structs.replace(debian12(), status="partial", error="the host key exchange timed out")
     assert "partial: the host key exchange timed out. Not everything was seen." in block_of(record, Terminal())
 
 
 @pytest.mark.parametrize("compliant", [False, None])
 @pytest.mark.parametrize("verbose", [False, True])
-def test_what_was_not_observed_is_said_once(compliant: bool | None, verbose: bool) -> None:
+def test_unobserved_facts_are_named_once(compliant: bool | None, verbose: bool) -> None:
     verdict = msgspec.structs.replace(WANTING, compliant=compliant, not_observed=["authentication methods"])
     block = block_of(judged(debian12(), verdict), Terminal(), verbose=verbose)
     assert block.count("Not seen: authentication methods") == 1
@@ -389,7 +389,7 @@ def test_a_host_without_a_verdict_says_in_the_table_how_far_it_got(awaited: str)
     assert f"  reset: {words}\n" in render([*fleet(), failed("reset", words)])
 
 
-def test_what_is_common_is_said_in_words() -> None:
+def test_common_findings_are_described() -> None:
     findings = [
         finding("group_exchange.modulus", "medium", None, "2048-bit groups"),
         finding("host_key.size", "medium", "ssh-rsa", "1024 bits"),
@@ -448,7 +448,7 @@ def test_of_a_large_fleet_the_worst_are_listed_and_all_are_counted(verbose: bool
     assert render(hosts[::-1], verbose=verbose) == text
 
 
-def test_where_all_records_are_is_said() -> None:
+def test_the_file_of_all_records_is_named() -> None:
     text = " ".join(render(scored(SHOWN + 1), kept_in="my file.jsonl").split())
     assert "list up to 1,000 with -v; my file.jsonl has all." in text
     assert "-o FILE" not in text
@@ -495,7 +495,7 @@ def test_the_worst_of_a_host_tells_a_short_key_from_an_algorithm(id_: str, algor
     assert text.splitlines()[1].endswith(f"  {worst}")
 
 
-def test_what_was_excluded_was_not_asked() -> None:
+def test_excluded_hosts_are_not_counted_as_silent() -> None:
     excluded = [failed("excluded", None, f"192.0.2.{last}") for last in range(100, 112)]
     silent = [failed("timeout", None, f"192.0.2.{last}") for last in range(130, 150)]
     assert "21 targets gave no SSH answer, 12 were excluded; list them with -v." in render(

@@ -114,7 +114,7 @@ async def test_every_target_has_one_result(expand: Any) -> None:
     assert Conversation.most["all"] <= 10
 
 
-async def test_one_address_is_never_talked_to_twice_at_once() -> None:
+async def test_an_address_never_has_two_connections() -> None:
     targets = [Conversation(str(number), str(number % 3)) for number in range(60)]
     results = await results_of(sweep(30), targets)
     assert len(results) == 60
@@ -122,14 +122,14 @@ async def test_one_address_is_never_talked_to_twice_at_once() -> None:
     assert Conversation.most["all"] == 3
 
 
-async def test_the_throttled_are_asked_once_more_after_all_others() -> None:
+async def test_throttled_hosts_are_tried_again_at_the_end() -> None:
     targets = [Conversation(str(number), str(number), throttled=1 if number < 3 else 0) for number in range(50)]
     results = await results_of(sweep(), targets)
     assert len(results) == 50
     assert sorted(results[-3:]) == ["0#2", "1#2", "2#2"]
 
 
-async def test_a_reader_that_is_woken_for_nothing_waits_on() -> None:
+async def test_a_spurious_wakeup_does_not_end_a_reader() -> None:
     """On Python 3.13 the end of the first tries woke the reader of the second ones: all of these were lost."""
     engine = sweep()
 
@@ -144,13 +144,13 @@ async def test_a_reader_that_is_woken_for_nothing_waits_on() -> None:
     assert sorted(await results_of(engine, targets)) == ["0#2", "1#2", "2#2"]
 
 
-async def test_no_more_are_put_off_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deferred_targets_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target_run, "SECOND_TRIES", 2)
     targets = [Conversation(f"a{number}", str(number), throttled=1) for number in range(5)]
     assert await results_of(sweep(), targets) == ["a2#1", "a3#1", "a4#1", "a0#2", "a1#2"]
 
 
-async def test_who_is_still_throttled_is_not_asked_a_third_time() -> None:
+async def test_a_throttled_host_has_no_third_try() -> None:
     job = Conversation("a", "a", throttled=9)
     engine = sweep()
     assert await results_of(engine, [job]) == ["a#2"]
@@ -166,7 +166,7 @@ async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.Monkey
     assert set(said) == {"no buffer space: pausing"}
 
 
-async def test_what_three_can_have_at_once_sixty_get_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_sixty_jobs_share_three_slots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who finds nothing left waits until others are done, and not only for so many pauses."""
     monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     taken = 0
@@ -217,7 +217,7 @@ async def test_targets_are_taken_as_they_are_needed() -> None:
     assert taken == before  # closing the iterator ended the workers
 
 
-async def test_no_more_are_started_than_the_rate_allows_nor_in_a_burst_after_a_delay() -> None:
+async def test_starts_respect_the_rate_without_bursts() -> None:
     interval, delayed = 0.01, 5
     loop = asyncio.get_running_loop()
     begun: list[float] = []
@@ -283,7 +283,7 @@ class Clockwork(asyncio.SelectorEventLoop):
 
 
 @pytest.mark.parametrize(("busy", "at_once"), [(0.0, 0), (0.05, 5), (60.0, 12)])
-def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_once: int) -> None:
+def test_starts_missed_by_a_busy_loop_are_caught_up(busy: float, at_once: int) -> None:
     """As many as were due; of those of a long time, only what was due in the last tenth of a second of it."""
     loop = Clockwork()
     begun: list[float] = []
@@ -308,7 +308,7 @@ def test_starts_for_which_the_loop_was_too_busy_are_made_good(busy: float, at_on
     assert begun[4 + at_once :] == [round(over + 0.01 * number, 6) for number in later]
 
 
-def test_what_a_busy_loop_was_late_for_is_not_made_good_after_a_delay() -> None:
+def test_a_delay_is_not_caught_up() -> None:
     """Of whatever else: the source of the targets, a pause, too many under way."""
     loop = Clockwork()
     begun: list[float] = []
@@ -335,7 +335,7 @@ def test_what_a_busy_loop_was_late_for_is_not_made_good_after_a_delay() -> None:
     assert begun == [0, 0.01, 0.02, 0.03, 0.08, 1.08, *(round(1.08 + 0.01 * number, 6) for number in range(6))]
 
 
-async def test_stop_finishes_what_runs_and_gives_what_waits() -> None:
+async def test_stop_finishes_running_jobs_and_returns_waiting_results() -> None:
     targets = [Conversation(str(number), str(number), throttled=number == 0) for number in range(1000)]
     engine = sweep(5, throttle_wait=3600)
     results = []
@@ -397,7 +397,7 @@ class Endless(Conversation):
         self.begin()
 
 
-async def test_a_scan_that_ends_early_gives_back_all_that_it_held_and_waited_for() -> None:
+async def test_a_scan_that_ends_early_releases_everything() -> None:
     """One job runs, one waits for its second address, one for a slot; another scan goes on under the same limits."""
     limits = Limits(1, None)
     assert limits.addresses.try_acquire("theirs")
@@ -416,7 +416,7 @@ async def test_a_scan_that_ends_early_gives_back_all_that_it_held_and_waited_for
     assert limits.addresses.try_acquire("theirs")
 
 
-async def test_what_is_granted_in_the_moment_in_which_a_scan_ends_goes_back() -> None:
+async def test_a_slot_granted_at_the_end_is_released() -> None:
     """A slot or an address comes before the event loop runs the next step of its target."""
     limits = Limits(1, None)
     assert limits.slots.try_acquire()
@@ -506,9 +506,7 @@ async def test_a_thousand_jobs_that_end_at_once_on_one_address_do_not_nest() -> 
 
 
 @pytest.mark.parametrize("make", [Conversation, ByCallback])
-async def test_second_tries_and_those_after_a_resource_error_have_one_result_each(
-    make: type[Conversation], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_retried_targets_have_one_result(make: type[Conversation], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     targets = [make(str(number), str(number), throttled=number == 7) for number in range(60)]
     targets += [make("short", "s", local=2), make("long", "l", local=99)]
@@ -554,7 +552,7 @@ async def test_stop_in_the_second_tries_gives_the_others_as_they_are() -> None:
     assert engine.progress.waiting == 0
 
 
-async def test_nothing_comes_of_jobs_while_what_runs_is_cancelled() -> None:
+async def test_no_job_starts_during_cancellation() -> None:
     """A task may take its time to end: the scan is over all the same, and starts no other job."""
 
     class Slow(Conversation):
@@ -623,7 +621,7 @@ class Resting(Conversation):
         slot.acquire(acquired)
 
 
-async def test_others_run_in_the_place_of_those_that_rest() -> None:
+async def test_other_jobs_use_the_slots_of_resting_ones() -> None:
     Resting.begun, Resting.all_begun = 0, asyncio.Event()
     engine = sweep(concurrency=2)
     async with asyncio.timeout(30):
@@ -633,7 +631,7 @@ async def test_others_run_in_the_place_of_those_that_rest() -> None:
     assert (engine.runs.resting, engine.runs.limits.slots.running) == (0, 0)
 
 
-async def test_those_that_rest_are_bounded() -> None:
+async def test_resting_jobs_are_bounded() -> None:
     Resting.begun, Resting.all_begun = -1000, asyncio.Event()
     engine = sweep(concurrency=2)
 
@@ -649,7 +647,7 @@ async def test_those_that_rest_are_bounded() -> None:
     assert Conversation.most["all"] <= 2
 
 
-async def test_a_sweep_that_is_closed_while_some_rest_gives_all_turns_back() -> None:
+async def test_a_closed_scan_releases_resting_jobs() -> None:
     Resting.begun, Resting.all_begun = -1000, asyncio.Event()
     engine = sweep(concurrency=2)
     async with asyncio.timeout(30), aclosing(outcomes_of(engine, [Conversation("a"), Resting("b", "b")])) as outcomes:

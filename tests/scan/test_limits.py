@@ -8,7 +8,7 @@ from functools import partial
 from sshprobe.scan.limits import AdaptiveSlots, AddressLocks, Limits
 
 
-def test_a_slot_goes_to_those_that_wait_in_their_order() -> None:
+def test_waiting_jobs_get_slots_in_order() -> None:
     slots = AdaptiveSlots(1)
     granted: list[str] = []
     first, second, third = (partial(granted.append, name) for name in "abc")
@@ -23,7 +23,7 @@ def test_a_slot_goes_to_those_that_wait_in_their_order() -> None:
     assert slots.running == 0
 
 
-def test_slots_fall_to_those_that_run_and_rise_by_one_for_as_many_that_succeed() -> None:
+def test_slots_shrink_at_a_failure_and_grow_slowly() -> None:
     slots = AdaptiveSlots(10)
     for _ in range(4):
         assert slots.try_acquire()
@@ -42,7 +42,7 @@ def test_slots_fall_to_those_that_run_and_rise_by_one_for_as_many_that_succeed()
     assert not slots.try_acquire()
 
 
-def test_an_address_goes_to_those_that_wait_in_their_order() -> None:
+def test_waiting_jobs_get_an_address_in_order() -> None:
     addresses = AddressLocks()
     granted: list[str] = []
     first, second, third = (partial(granted.append, name) for name in "abc")

@@ -97,7 +97,7 @@ async def scanned(world: World, engine: Engine[str, str], number: int, *, lost_a
     return found
 
 
-async def test_hosts_that_an_outage_cut_off_are_probed_anew_and_nothing_else_meanwhile(world: World) -> None:
+async def test_hosts_cut_off_by_an_outage_are_probed_again(world: World) -> None:
     engine = world.engine()
     started = 0
 
@@ -164,7 +164,7 @@ async def test_stop_does_not_wait_for_the_network(world: World) -> None:
     assert found.total() == engine.progress.started == len(world.started)
 
 
-async def test_a_stop_of_this_process_has_what_failed_probed_anew(world: World) -> None:
+async def test_hosts_that_failed_across_a_stop_are_probed_again(world: World) -> None:
     engine = world.engine()
     found: Counter[str] = Counter()
     async with asyncio.timeout(30):

@@ -28,7 +28,7 @@ until = 2026-12-24
 """
 
 
-def test_settings_are_the_same_after_a_trip(tmp_path: Path) -> None:
+def test_settings_survive_encoding(tmp_path: Path) -> None:
     profile = tmp_path / "ours.toml"
     profile.write_text(WAIVED)
     settings = ScanSettings(

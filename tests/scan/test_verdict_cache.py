@@ -63,7 +63,7 @@ def test_every_field_that_is_left_out_is_tried() -> None:
 
 @pytest.mark.parametrize("field", sorted(FIELDS_WITHOUT_EFFECT))
 @pytest.mark.parametrize("name", ["openssh-5.3p1", "openssh-debian12-9.2p1", "tinysshd-20250501", "paramiko-5.1.0"])
-def test_no_verdict_depends_on_what_is_left_out(field: str, name: str) -> None:
+def test_no_verdict_depends_on_an_ignored_field(field: str, name: str) -> None:
     observation = captured(name)
     other = msgspec.structs.replace(observation, **{field: OTHERWISE[field]})
     for profile in PROFILES:
@@ -90,7 +90,7 @@ class WatchedIdentification(Identification, frozen=True):
 
 
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.json")), ids=lambda path: path.stem)
-def test_no_check_reads_what_is_left_out(path: Path) -> None:
+def test_no_check_reads_an_ignored_field(path: Path) -> None:
     """A check that reads such a field would give one host the verdict of another."""
     plain = captured_from(path)
     assert plain.identification is not None
@@ -117,7 +117,7 @@ def with_a_certificate() -> Observation:
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS_WITHOUT_EFFECT - set(FIELDS_A_CERTIFICATE_NEEDS)))
-def test_nor_does_it_with_a_certificate(field: str) -> None:
+def test_no_check_reads_an_ignored_field_with_a_certificate(field: str) -> None:
     observation = with_a_certificate()
     other = msgspec.structs.replace(observation, **{field: OTHERWISE[field]})
     for profile in PROFILES:
@@ -159,7 +159,7 @@ def test_the_same_kind_is_judged_once() -> None:
     assert [verdict.profile for verdict in first.verdicts] == ["mozilla-modern", "alibaba-ecs"]
 
 
-def test_another_kind_is_judged_anew() -> None:
+def test_another_kind_is_judged_separately() -> None:
     cache = VerdictCache(PROFILES, strict=False)
     good = cache.verdicts_for(modern())
     weak = cache.verdicts_for(modern(encryption_algorithms_server_to_client=["aes128-ctr", "3des-cbc"]))
@@ -177,7 +177,7 @@ def test_lines_are_records() -> None:
         assert result.line() == msgspec.json.encode(result.record) + b"\n"
 
 
-def test_what_is_kept_is_bounded() -> None:
+def test_the_cache_is_bounded() -> None:
     cache = VerdictCache(PROFILES[:1], strict=False)
     numbers = {cache.verdicts_for(modern(authentication_user=f"user{number}")) for number in range(MAX_ENTRIES + 50)}
     assert len(numbers) == MAX_ENTRIES + 50
@@ -194,7 +194,7 @@ def test_large_verdicts_are_kept_by_their_size() -> None:
     assert len(cache._known) < len(made_up)
 
 
-def test_one_that_is_larger_than_all_that_may_be_kept_is_kept_alone() -> None:
+def test_an_oversized_verdict_is_cached_alone() -> None:
     cache: LruCache[str, int] = LruCache()
     cache.put("small", 1, 10)
     cache.put("huge", 2, MAX_WEIGHT + 1)
@@ -261,7 +261,7 @@ ONE_FOR_ALL = VerdictCache(PROFILES, strict=False)
 
 @settings(max_examples=300)
 @given(st.none() | keys, st.none() | groups)
-def test_keys_and_groups_are_judged_by_what_is_found_in_their_numbers(
+def test_keys_and_groups_are_cached_by_their_findings(
     keys: list[HostKey] | None, groups: list[GroupExchange] | None
 ) -> None:
     observation = modern(host_keys=keys, group_exchange=groups)
@@ -323,7 +323,7 @@ OTHER_GROUP = {
 }
 
 
-def test_every_field_of_keys_and_groups_is_kept_or_has_its_finding_in_its_place() -> None:
+def test_the_cache_key_has_every_field_or_its_finding() -> None:
     assert set(OTHER_KEY) == set(HostKey.__struct_fields__) - KEY_MATERIAL_FIELDS
     assert set(OTHER_GROUP) == set(GroupExchange.__struct_fields__) - GROUP_MATERIAL_FIELDS
     cache = VerdictCache(PROFILES, strict=False)

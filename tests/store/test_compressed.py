@@ -43,7 +43,7 @@ def flushing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "FLUSH_SECONDS", 0.0)
 
 
-def test_what_is_written_is_read(suffix: str, tmp_path: Path) -> None:
+def test_written_records_can_be_read(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"r.jsonl{suffix}"
     records = [HEADER, *map(host, NAMES), SUMMARY]
     write(path, records)

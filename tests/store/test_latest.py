@@ -100,7 +100,7 @@ SILENT = ["timeout", "unreachable", "dns_error", "reset", "throttled", "protocol
 
 
 @pytest.mark.parametrize("status", SILENT)
-def test_silence_takes_the_place_of_nothing(status: str, tmp_path: Path) -> None:
+def test_silence_replaces_no_informative_record(status: str, tmp_path: Path) -> None:
     """Bad on Monday, and nothing on Tuesday: that is no fixed server."""
     monday, tuesday = lines(host("a", MONDAY)), lines(silent(status, TUESDAY))
     for files in itertools.permutations([monday, tuesday]):
@@ -121,7 +121,7 @@ def test_one_of_all_addresses_is_enough(tmp_path: Path) -> None:
         assert read(tmp_path, lines(*monday), lines(*of_tuesday)) == ([("a", TUESDAY)] * 2, [2])
 
 
-def test_what_is_informative_is_what_can_be_judged_or_is_no_server() -> None:
+def test_informative_records_are_gradable_or_show_no_server() -> None:
     for status in get_args(Status):
         for lists in ({}, {"kex_algorithms": ["curve25519-sha256"]}):
             record = msgspec.structs.replace(failed(status, None), **lists)
@@ -158,9 +158,7 @@ def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.Cap
     assert grade(good, lines(silent("throttled", TUESDAY))) == (1, said + counts)
 
 
-def test_who_is_asked_again_by_status_is_who_ended_so_the_last_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_from_records_by_status_uses_the_last_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     names = [str(tmp_path / name) for name in ("monday.jsonl", "tuesday.jsonl")]
     bad = msgspec.structs.replace(WANTING, grade="F")
     Path(names[0]).write_bytes(lines(msgspec.structs.replace(host("a", MONDAY), verdicts=[bad]), host("b", MONDAY)))
@@ -187,7 +185,7 @@ def test_several_hosts_of_several_files_are_a_list_for_importers(
     assert len(json.loads(capsys.readouterr().out)) == 2
 
 
-def test_report_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_report_notes_superseded_records(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "monday.jsonl"
     path.write_bytes(lines(host("a", MONDAY), host("b", MONDAY)))
     assert main(["report", str(path), str(path)]) == 0

@@ -49,7 +49,7 @@ def write(writer: Sink, hosts: list[HostRecord]) -> list[Record]:
 
 @pytest.mark.parametrize("make", [JsonLinesSink, JsonDocumentSink])
 @pytest.mark.parametrize("hosts", [[], HOSTS])
-def test_what_is_written_is_read(
+def test_written_records_can_be_read(
     make: type[JsonLinesSink] | type[JsonDocumentSink], hosts: list[HostRecord], tmp_path: Path
 ) -> None:
     with (tmp_path / "records").open("wb") as stream:

@@ -83,7 +83,7 @@ def test_ports_and_spellings(tmp_path: Path) -> None:
     assert host_key_of("::ffff:192.0.2.1", 22) == host_key_of("192.0.2.1", 22)
 
 
-def test_what_is_no_sweep_is_an_error(tmp_path: Path) -> None:
+def test_a_file_without_a_scan_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not begin with the header"):
         resumed(tmp_path / "r", lines(host("192.0.2.1")))
     with pytest.raises(InputError, match="r:2: is not a record of a scan"):
@@ -94,5 +94,5 @@ def test_what_is_no_sweep_is_an_error(tmp_path: Path) -> None:
         Resumption(str(tmp_path / "missing"), all_addresses=False)
 
 
-def test_an_empty_file_is_a_beginning(tmp_path: Path) -> None:
+def test_an_empty_file_can_be_resumed(tmp_path: Path) -> None:
     assert resumed(tmp_path / "r", b"").size == 0

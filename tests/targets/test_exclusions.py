@@ -26,7 +26,7 @@ def test_a_network_is_excluded_with_its_first_and_last_address() -> None:
     assert not exclusions.covers("192.0.3.0")
 
 
-def test_other_ways_to_write_an_address_do_not_get_around() -> None:
+def test_other_spellings_do_not_evade_an_exclusion() -> None:
     assert Exclusions.parse(["192.0.2.1"]).covers("::ffff:192.0.2.1")
     assert Exclusions.parse(["::ffff:192.0.2.1"]).covers("192.0.2.1")
     assert Exclusions.parse(["::ffff:192.0.2.0/120"]).covers("192.0.2.9")
@@ -35,7 +35,7 @@ def test_other_ways_to_write_an_address_do_not_get_around() -> None:
     assert Exclusions.parse(["2001:DB8:0:0::1"]).covers("2001:db8::1")
 
 
-def test_what_cannot_be_read_stops(tmp_path: Path) -> None:
+def test_an_unreadable_exclude_file_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"missing\.txt: cannot be read"):
         Exclusions.parse(files=[str(tmp_path / "missing.txt")])
     with pytest.raises(InputError, match="exclude the host"):

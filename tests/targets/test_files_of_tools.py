@@ -78,12 +78,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", READ)
-def test_a_file_is_read_for_what_it_is(name: str) -> None:
+def test_the_format_of_a_file_is_detected(name: str) -> None:
     assert targets(name) == READ[name]
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_is_not_read_names_the_way(name: str) -> None:
+def test_an_unreadable_format_names_a_conversion(name: str) -> None:
     with pytest.raises(InputError) as caught:
         targets(name)
     assert caught.value.line is not None
@@ -99,7 +99,7 @@ def test_every_case_is_here() -> None:
     ["", ",", '\n{"ip"', '\n{"ip": "192.0.2.2', '\n{"ip": "192.0.2.2", "ports": [{"port": 2', '\n{"a": tr', "\n{"],
 )
 @pytest.mark.parametrize("begin", ["", "["])
-def test_json_that_is_cut_off_is_read_as_far_as_it_is_whole(begin: str, rest: str) -> None:
+def test_cut_off_json_is_read_up_to_the_last_host(begin: str, rest: str) -> None:
     text = begin + '{"ip": "192.0.2.1", "ports": [{"port": 24}]}' + rest
     stream = parse_targets([], inventories=["-"], stdin=io.BytesIO(text.encode()))
     assert [(target.host, target.port) for target in stream] == [("192.0.2.1", 24)]
@@ -108,7 +108,7 @@ def test_json_that_is_cut_off_is_read_as_far_as_it_is_whole(begin: str, rest: st
     )
 
 
-def test_what_was_left_out_is_counted() -> None:
+def test_skipped_entries_are_counted() -> None:
     assert notices("44_known_hosts_with_bad_lines") == [
         "5 left out: lines that are not host names, key type and key; the first is line 2"
     ]
@@ -129,7 +129,7 @@ def test_compressed_and_in_other_encodings_it_is_the_same(name: str) -> None:
         assert of(other) == expected
 
 
-def test_the_xml_of_masscan_says_what_its_json_says() -> None:
+def test_masscan_s_xml_equals_its_json() -> None:
     entry = '<host><address addr="192.0.2.%d" addrtype="ipv4"/><ports>%s</ports></host>'
     port = '<port protocol="%s" portid="%d"><state state="%s"/></port>'
     ports = [("tcp", 24, "open"), ("udp", 53, "open"), ("tcp", 25, "closed")]
@@ -242,7 +242,7 @@ def test_naabu_csv() -> None:
         ('{"all":{"children":{"web":{"hosts":{"a":null}}}}}', "is written as in Ansible's YAML"),
     ],
 )
-def test_what_only_ansible_can_work_out_is_left_to_it(text: str, words: str) -> None:
+def test_computed_values_are_left_to_ansible(text: str, words: str) -> None:
     message = error(text)
     assert words in message
     assert "`ansible-inventory -i FILE --list`" in message
@@ -261,7 +261,7 @@ def test_inventories_in_ini_and_yaml_are_for_ansible(text: str) -> None:
     assert "`ansible-inventory -i FILE --list`" in error(text)
 
 
-def test_values_of_ansible_that_are_none() -> None:
+def test_malformed_values_of_ansible() -> None:
     hosts = {
         "a": {"ansible_port": None, "ansible_connection": None, "ansible_ssh_common_args": None},
         "b": {"ansible_port": [24]},
@@ -277,7 +277,7 @@ def test_values_of_ansible_that_are_none() -> None:
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ4oMAuNrLyZ3VG1ZfyRz8zr2rFkAqCRkiHo7rH0kIvU"
 
 
-def test_a_row_of_numbers_is_no_key() -> None:
+def test_a_row_of_numbers_is_not_a_key() -> None:
     assert "is not a host" in error("using ssh-agent today\n")
     assert error("web1 4 8 16\nweb2 4 8 16\n").startswith(':1: "web1 4 8 16" is not a host')
 
@@ -358,7 +358,7 @@ def test_an_endless_file_is_one_line(format_: str | None, as_file: bool) -> None
         parse_targets([], inventories=["/dev/zero" if as_file else "-"], inventory_format=format_, stdin=stream)
 
 
-def test_the_name_of_a_column_is_no_host_in_a_list() -> None:
+def test_the_name_of_a_column_is_not_a_host() -> None:
     with pytest.raises(InputError, match=':1: "hostname" is the name of a column and not a host'):
         parse_targets(["-"], stdin=io.BytesIO(b"hostname\nweb1\n"))
     stream = parse_targets(["ip", "-"], stdin=io.BytesIO(b"host.\nip\n"))
@@ -366,7 +366,7 @@ def test_the_name_of_a_column_is_no_host_in_a_list() -> None:
 
 
 @pytest.mark.parametrize("word", ["null", "null:22", "None", "nan", "undefined"])
-def test_a_missing_value_is_no_host(word: str) -> None:
+def test_a_missing_value_is_not_a_host(word: str) -> None:
     data = f"192.0.2.1\n{word}\n".encode()
     with pytest.raises(InputError, match=f':2: "{word}" is what programs print for a value that is missing'):
         parse_targets(["-"], stdin=io.BytesIO(data))

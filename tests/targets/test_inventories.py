@@ -109,7 +109,7 @@ BOMB = '<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">'
         (HEAD + "</nmaprun>", ": holds no target"),
     ],
 )
-def test_what_is_no_report_of_nmap(folder: Folder, report: str, message: str) -> None:
+def test_other_xml_is_not_a_report_of_nmap(folder: Folder, report: str, message: str) -> None:
     assert folder.error(report).startswith(message)
 
 
@@ -133,7 +133,7 @@ def test_masscan_json(folder: Folder, end: str, format_: str | None) -> None:
     assert folder.notices(MASSCAN % end) == ["2 left out: ports that are not open TCP ports"]
 
 
-def test_masscan_json_written_anew(folder: Folder) -> None:
+def test_masscan_json_after_another_program(folder: Folder) -> None:
     values = json.loads(MASSCAN % "")
     for text in (
         json.dumps(values),
@@ -188,7 +188,7 @@ def test_naabu(folder: Folder) -> None:
         ]
 
 
-def test_httpx_names_hosts_and_its_ports_are_of_web_servers(folder: Folder) -> None:
+def test_httpx_gives_hosts_without_ports(folder: Folder) -> None:
     lines = """{"port":"443","url":"https://a.example","input":"a.example","host":"192.0.2.1","failed":false}
 {"port":"443","url":"https://b.example","input":"b.example","host":"b.example","host_ip":"192.0.2.2"}
 {"input":"c.example","failed":true}
@@ -269,7 +269,7 @@ def test_ansible(folder: Folder, indent: int | None) -> None:
         "---\nweb:\n  hosts:\n    web1:\n",
     ],
 )
-def test_what_people_write_for_ansible_is_for_ansible_to_read(folder: Folder, text: str, format_: str | None) -> None:
+def test_ansible_sources_are_left_to_ansible(folder: Folder, text: str, format_: str | None) -> None:
     words = "is an Ansible inventory in INI or YAML; what can be read is JSON: `ansible-inventory -i FILE --list`"
     assert folder.error(text, format_) == f": {words}"
 
@@ -316,7 +316,7 @@ def test_ansible_errors_name_the_host_and_no_secret(folder: Folder) -> None:
         (b'{"a": "\xff"}', ": is not UTF-8 text"),
     ],
 )
-def test_what_is_no_json_inventory(folder: Folder, text: str | bytes, message: str) -> None:
+def test_other_json_is_not_an_inventory(folder: Folder, text: str | bytes, message: str) -> None:
     found = folder.error(text)
     assert found.startswith(message) or (text == "[" * 100_000 and "is not JSON" in found)
 
@@ -380,7 +380,7 @@ def test_ssh_config(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not (folder.path.parent / "ran").exists()
 
 
-def test_ssh_itself_reads_the_config_so(folder: Folder) -> None:
+def test_ssh_agrees_with_the_inventory(folder: Folder) -> None:
     ssh = need_program("ssh", "openssh-client")
     config = (
         CONFIG.replace("CanonicalizeHostname yes", "").replace("Include config.d/*", "").replace("ControlPath", "#")
@@ -405,7 +405,7 @@ def test_ssh_itself_reads_the_config_so(folder: Folder) -> None:
         ("Host *\n  Port 22\n", ": holds no target; 1 left out: patterns"),
     ],
 )
-def test_what_is_no_ssh_config(folder: Folder, config: str, message: str) -> None:
+def test_other_files_are_not_an_ssh_config(folder: Folder, config: str, message: str) -> None:
     assert folder.error(config).startswith(message)
 
 
@@ -445,7 +445,7 @@ def test_known_hosts(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("name", ["0xcafe", "0x7f000001", "127.1", "2130706433", "web.1", "we$b", "gitlab/prod"])
-def test_a_name_in_known_hosts_that_is_none_of_a_host_costs_no_other(folder: Folder, name: str) -> None:
+def test_an_alias_in_known_hosts_costs_no_other_name(folder: Folder, name: str) -> None:
     """`HostKeyAlias` may be any word; and none of these may get to a resolver, who takes some for an address."""
     content = f"web1 {KEY}\n{name},192.0.2.1 {KEY}\n[{name}]:2222 {KEY}\n[web2]:2222 {KEY}\n"
     assert folder.read(content) == [

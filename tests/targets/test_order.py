@@ -98,7 +98,7 @@ def test_every_host_and_port_once(words: list[str], ports: list[int], seed: int 
 
 
 @given(st.lists(WORD, min_size=1, max_size=8), st.lists(WORD, max_size=5), PORTS)
-def test_the_count_is_of_what_is_not_excluded(words: list[str], excluded: list[str], ports: list[int]) -> None:
+def test_the_count_leaves_out_exclusions(words: list[str], excluded: list[str], ports: list[int]) -> None:
     exclusions = Exclusions.parse([word for word in excluded if ":" not in word or ("::" in word and "[" not in word)])
     stream = parse_targets(words, port=ports)
     assert stream.count(exclusions) == sum(not exclusions.covers(target.host) for target in stream)

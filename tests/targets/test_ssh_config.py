@@ -83,7 +83,7 @@ READ = [
 
 
 @pytest.mark.parametrize("text", READ)
-def test_ssh_reads_it_so_too(tmp_path: Path, text: str) -> None:
+def test_ssh_agrees_with_the_reading(tmp_path: Path, text: str) -> None:
     found = read(tmp_path, text)
     assert found
     assert found == {name: of_ssh(tmp_path, text, name) for name in found}
@@ -169,7 +169,7 @@ def test_keywords_of_ssh_are_known(tmp_path: Path) -> None:
         "Some words on it\nHost web1\nUser me\nmore words\nand more\n",
     ],
 )
-def test_words_about_hosts_are_no_ssh_config(tmp_path: Path, text: str) -> None:
+def test_words_about_hosts_are_not_an_ssh_config(tmp_path: Path, text: str) -> None:
     with pytest.raises(InputError, match=r"holds white space|has no settings of an ssh_config"):
         read(tmp_path, text, None)
 

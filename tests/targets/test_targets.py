@@ -115,7 +115,7 @@ def test_a_network_takes_a_port() -> None:
     "word",
     ["0.0.0.0", "0.0.0.0:2222", "0.0.0.0/32", "0.0.0.0-0", "::", "[0::0]:22", "::%lo", "::/128", "::ffff:0.0.0.0"],
 )
-def test_the_unspecified_address_is_no_host(word: str, tmp_path: Path) -> None:
+def test_the_unspecified_address_is_not_a_host(word: str, tmp_path: Path) -> None:
     file = tmp_path / "targets.txt"
     file.write_text(f"web1\n{word}\n")
     with pytest.raises(InputError) as caught:
@@ -144,7 +144,7 @@ def test_the_unspecified_address_is_left_out_of_networks_and_ranges(word: str, h
 
 
 @given(st.integers(20, 32), st.integers(1, 2**32 - 1))
-def test_a_network_is_what_the_standard_library_says_it_is(prefix: int, address: int) -> None:
+def test_networks_agree_with_the_standard_library(prefix: int, address: int) -> None:
     network = ip_network((address, prefix), strict=False)
     hosts = [str(host) for host in network.hosts() if int(host)]
     if hosts:
@@ -253,7 +253,7 @@ READINGS = {
 
 
 @pytest.mark.parametrize("word", READINGS)
-def test_what_others_take_for_an_address_is_neither_address_nor_name(word: str) -> None:
+def test_ambiguous_addresses_are_refused(word: str) -> None:
     """As a target and as what is left alone: taken for a name, it would be an address that no exclusion names."""
     for read in (lambda: parse_targets([word]), lambda: Exclusions.parse([word])):
         with pytest.raises(InputError) as caught:
@@ -267,7 +267,7 @@ def test_what_others_take_for_an_address_is_neither_address_nor_name(word: str) 
     st.text(alphabet="01789afxX.-o", min_size=1, max_size=12)
     | st.lists(st.sampled_from(["0x7f", "127", "0", "1", "0177", "0x", "a"]), min_size=1, max_size=5).map(".".join)
 )
-def test_no_name_is_an_address_to_the_resolver(word: str) -> None:
+def test_no_name_looks_like_an_address_to_the_resolver(word: str) -> None:
     try:
         spec = parse_specification(word)
     except InputError:
@@ -284,7 +284,7 @@ NUMBERS = st.one_of(
 
 
 @given(st.one_of(st.lists(NUMBERS, min_size=1, max_size=5).map(".".join), st.text(max_size=20)))
-def test_an_ipv4_address_is_what_the_standard_library_says_it_is(text: str) -> None:
+def test_ipv4_addresses_agree_with_the_standard_library(text: str) -> None:
     try:
         expected = int(IPv4Address(text))
     except ValueError:
@@ -346,7 +346,7 @@ def test_errors_of_files_name_file_and_line(tmp_path: Path) -> None:
         parse_targets([])
 
 
-def test_an_address_that_may_have_been_meant_with_a_port_is_noted() -> None:
+def test_an_ambiguous_ipv6_port_is_noted() -> None:
     stream = parse_targets(["2001:db8::1", "2001:db8:1:2:3:4:5:22", "2001:db8::22", "::ffff:192.0.2.1"])
     assert stream.notices == []
     stream = parse_targets(["2001:db8::9", "::1:2222", "fe80::1:22"])

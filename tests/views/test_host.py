@@ -31,7 +31,7 @@ def offer(view: HostView, name: str) -> Offer:
     return found
 
 
-def test_findings_are_grouped_worst_first_then_notes_then_what_is_waived() -> None:
+def test_findings_are_grouped_worst_first_then_notes_then_waived() -> None:
     waived = Waived(reason="old switches", hosts="*", until="2027-01-31", effect=Effect(points=4), deviation=True)
     found = [
         msgspec.structs.replace(finding("kex.weak", "high", "k1", "Logjam"), waived=waived),
@@ -68,7 +68,7 @@ def test_a_further_profile_has_its_own_deviations_alone() -> None:
         ("openssh-7.4p1", "chacha20-poly1305@openssh.com", "medium", "Terrapin"),
     ],
 )
-def test_offers_are_as_strong_as_what_is_found_of_them(
+def test_offers_are_as_strong_as_their_findings(
     capture: str, name: str, strength: Strength, reason: str | None
 ) -> None:
     found = offer(view_of_capture(capture), name)
@@ -130,7 +130,7 @@ def test_most_hosts_fit_a_screen_of_80_columns_and_24_lines(capture: str) -> Non
     assert rows <= 24, text
 
 
-def test_lines_to_paste_keep_what_to_check_before_and_say_it_once() -> None:
+def test_lines_to_paste_keep_their_checks_once() -> None:
     profile = load_profile("sshprobe-2026")
     record = msgspec.structs.replace(
         captured("openssh-debian12-9.2p1"),

@@ -56,7 +56,7 @@ OTHER = judged(captured("openssh-9.9p2", "192.0.2.1"), CLEAN)
         ("", "192.0.2.1", 22, None),
     ],
 )
-def test_what_is_a_name(target: str, host: str, port: int, expected: str | None) -> None:
+def test_texts_that_are_names(target: str, host: str, port: int, expected: str | None) -> None:
     assert alias_of(Target(target, host, port)) == expected
 
 
@@ -115,7 +115,7 @@ def test_reports_of_a_fleet_have_names() -> None:
     assert "name" not in FORMAT.render(alone.build(SUMMARY, servers=1), Terminal(), False).splitlines()[0].split()
 
 
-def test_hosts_that_have_no_grade_have_their_name_in_what_fix_prints() -> None:
+def test_hosts_without_a_grade_are_named_by_fix() -> None:
     plan = Plan()
     plan.add(called("db1", failed("refused", "connection refused")), None)
     assert list(ungraded(plan)) == ["Not graded: 192.0.2.200:22 (db1), refused."]

@@ -196,7 +196,7 @@ def test_a_signature_of_another_type_is_wrong(name: bytes) -> None:
     assert verify_certificate(certificate_of(build(signature=string(name) + string(bytes(64))))) is False
 
 
-def test_a_ca_key_is_no_certificate() -> None:
+def test_a_ca_key_is_not_a_certificate() -> None:
     nested = build()
     for _ in range(3):
         nested = build(ca=nested)

@@ -29,7 +29,7 @@ def agreed(**lists: Any) -> NegotiatedAlgorithms | None:
     return negotiate(KexInit.parse(kexinit(**lists)))
 
 
-def test_what_is_agreed_on_is_the_first_of_ours_that_the_server_has() -> None:
+def test_our_first_common_name_is_chosen() -> None:
     assert agreed(
         kex_algorithms=b"diffie-hellman-group1-sha1,diffie-hellman-group14-sha256",
         server_host_key_algorithms=b"ssh-dss,ssh-rsa",
@@ -50,7 +50,7 @@ def test_what_is_agreed_on_is_the_first_of_ours_that_the_server_has() -> None:
         {"compression_algorithms_server_to_client": b"lz4"},
     ],
 )
-def test_nothing_is_agreed_on_where_one_list_has_nothing_of_ours(lists: dict[str, bytes]) -> None:
+def test_no_common_name_means_no_agreement(lists: dict[str, bytes]) -> None:
     assert agreed(**lists) is None
 
 
@@ -95,7 +95,7 @@ def test_the_exchange_goes_on_behind_both_kexinits(strict: bool) -> None:
     assert event.signature_verified
 
 
-def test_a_guess_is_right_where_it_is_what_we_named_first() -> None:
+def test_a_guess_is_right_if_it_matches_our_first_names() -> None:
     """RFC 4253 section 7: the server's first names are compared with our first ones, not with what is agreed on."""
     server = ScriptedServer(strict=False)
     server.kexinit = relaxed(follows=True)
@@ -144,7 +144,7 @@ def test_each_kexinit_has_a_cookie_of_its_own() -> None:
     assert first[17:] == second[17:]
 
 
-def test_what_goes_first_holds_no_line_end() -> None:
+def test_the_first_message_has_no_line_end() -> None:
     # One in 17 of all cookies has one, which a server that waits for a line would take for its end.
     for _ in range(500):
         assert not {0x0A, 0x0D} & set(broad_kexinit())

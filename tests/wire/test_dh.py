@@ -61,7 +61,7 @@ def test_f_out_of_the_range_of_the_chosen_group(f: bytes) -> None:
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_what_is_hashed_is_what_was_asked(old: bool) -> None:
+def test_the_requested_sizes_are_hashed(old: bool) -> None:
     request = GroupExchangeRequest(1024, 3072, 8192)
     run = GroupExchange("x", "sha256", request)
     assert run.first == b"\x22" + u32(1024) + u32(3072) + u32(8192)
@@ -89,7 +89,7 @@ def test_faulty_groups(modulus: bytes, generator: bytes) -> None:
     assert step.fault
 
 
-def test_a_larger_group_than_the_maximum_is_used_where_we_can_calculate_with_it() -> None:
+def test_a_group_above_the_maximum_is_used_if_possible() -> None:
     """A server that ignores the maximum is told by the size that is recorded, not by a failure."""
     step = chosen(GroupExchange("x", "sha1", GroupExchangeRequest(1024, 1024, 2048)), (1 << 3071) | 1, 2)
     assert step.payload is not None
@@ -112,7 +112,7 @@ def test_truncated_anywhere() -> None:
         GroupExchange("x", "sha1", GroupExchangeRequest()).read_group(b"\x1f" + sizes + b"\x00")
 
 
-def test_a_number_in_more_bytes_than_it_needs_is_hashed_in_the_fewest() -> None:
+def test_a_padded_number_is_hashed_in_its_shortest_form() -> None:
     """The server hashes the number that it sent, and both ends know it without those bytes."""
     run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
     e = Reader(run.first[1:], "KEXDH_INIT").mpint("e")

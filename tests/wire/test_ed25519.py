@@ -89,11 +89,11 @@ def by_us(key: bytes, raw: bytes) -> bool | None:
     return verify(parse_host_key(string(NAME) + string(key)), "ssh-ed25519", string(NAME) + string(raw), DATA)
 
 
-def test_the_signatures_here_are_right_but_for_what_is_odd() -> None:
+def test_odd_signatures_are_otherwise_right() -> None:
     key, raw = signed(KEY, times(NONCE, BASE), NONCE)
     assert (by_us(key, raw), by_openssl(key, raw)) == (True, True)
 
 
 @pytest.mark.parametrize(("key", "raw"), list(odd()))
-def test_what_openssl_refuses_proves_nothing(key: bytes, raw: bytes) -> None:
+def test_signatures_refused_by_openssl_prove_nothing(key: bytes, raw: bytes) -> None:
     assert by_us(key, raw) is False or by_openssl(key, raw)

@@ -32,7 +32,7 @@ def test_packets_in_a_row(piece: int | None) -> None:
     ]
 
 
-def test_nothing_is_taken_of_a_packet_that_is_not_whole() -> None:
+def test_an_incomplete_packet_yields_nothing() -> None:
     buffer = bytearray(packet(b"\x02payload")[:-1])
     before = bytes(buffer)
     assert PlainPacketReader().read(buffer, 0) is None
@@ -92,7 +92,7 @@ def test_longest_padding() -> None:
 
 
 @given(st.binary(min_size=1, max_size=2000))
-def test_what_we_send_keeps_the_rules(payload: bytes) -> None:
+def test_sent_packets_follow_the_rules(payload: bytes) -> None:
     buffer = bytearray(PlainPacketWriter().write(payload, 0))
     assert take_packet(buffer) == payload
     assert not buffer
@@ -108,7 +108,7 @@ def test_padding_fills_blocks(payload: bytes, block: int, counted: int) -> None:
     assert strip_padding(body) == payload
 
 
-def test_padding_is_random_unless_it_is_said_otherwise() -> None:
+def test_padding_is_random_by_default() -> None:
     assert len({make_packet(b"\x05", 16, counted=0) for _ in range(8)}) == 8
 
 

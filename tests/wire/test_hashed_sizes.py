@@ -58,7 +58,7 @@ def test_a_signature_over_raised_sizes_proves_the_key(kex: str, hashed: tuple[in
     assert event.hash_deviation == "min {}, n {}, max {}".format(*hashed)
 
 
-def test_the_right_sizes_are_nothing_to_speak_of() -> None:
+def test_the_right_sizes_need_no_remark() -> None:
     event = host_key_of("diffie-hellman-group-exchange-sha256", sizes(1024, 1024, 8192))
     assert (event.signature_verified, event.hash_deviation) == (True, None)
 

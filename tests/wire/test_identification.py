@@ -115,7 +115,7 @@ def test_no_identification_at_all(sent: bytes, pieces: int | None) -> None:
     (play >> raw(sent) >> server_closes() << ConnectionClosed(sent)).done()
 
 
-def test_nothing_is_sent_to_who_is_no_ssh_server() -> None:
+def test_nothing_is_sent_to_another_server() -> None:
     play = Playbook() << client_sends(CLIENT + b"\r\n")
     (
         play >> raw(b"HTTP/1.1 400 Bad Request\r\n") << LineReceived(b"HTTP/1.1 400 Bad Request") >> client_leaves()

@@ -346,6 +346,6 @@ def test_the_name_says_the_hash(name: str) -> None:
     assert name.partition("@")[0].endswith(f"-{METHODS[name].hash}")
 
 
-def test_a_method_that_is_none() -> None:
+def test_an_unknown_method() -> None:
     with pytest.raises(LocalProtocolError, match="no key exchange 'ext-info-s' here"):
         new_key_exchange("ext-info-s")

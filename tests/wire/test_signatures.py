@@ -170,7 +170,7 @@ def test_signatures_of_openssh(tmp_path: Path, kind: str, algorithm: str) -> Non
 
 
 @given(data=st.binary(max_size=80), cut=st.integers(0, 144))
-def test_where_a_signature_ends_is_not_for_the_data_to_say(data: bytes, cut: int) -> None:
+def test_the_data_does_not_decide_where_a_signature_ends(data: bytes, cut: int) -> None:
     """libsodium takes signature and data in one piece: each byte moved from one to the other must show."""
     key = ed25519.Ed25519PrivateKey.generate()
     host_key = parse_host_key(string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw()))

@@ -343,7 +343,7 @@ def test_success_before_our_request_is_not_believed() -> None:
     play.done()
 
 
-def test_what_we_do_not_know_is_answered() -> None:
+def test_unknown_messages_are_answered() -> None:
     server = ScriptedServer()
     play = encrypted(server) >> raw(server.sealed(ACCEPTED))
     server.client_payloads(play)
@@ -441,7 +441,7 @@ def test_relaxed_a_server_that_restarts_them() -> None:
     (play >> raw(server.sealed(ACCEPTED)) << breaks("wrong MAC")).done()
 
 
-def test_relaxed_what_was_ignored_counts() -> None:
+def test_relaxed_ignored_messages_are_counted() -> None:
     """Terrapin lives on this: the numbers run on through IGNORE when strict key exchange is off."""
     server = ScriptedServer(strict=False)
     play = Playbook() << client_sends(CLIENT + b"\r\n")
@@ -487,7 +487,7 @@ def test_unimplemented_before_kexinit_is_ignored() -> None:
     (play >> server_sends(unimplemented_message(0), relaxed()) << KexInitReceived).done()
 
 
-def test_unimplemented_where_there_is_no_other_way() -> None:
+def test_unimplemented_without_an_alternative() -> None:
     play = opened(payload=relaxed()) >> client_starts() << client_sends(KEXINIT, 30)
     (play >> server_sends(unimplemented_message(1)) << breaks("does not implement what was sent")).done()
     server = ScriptedServer()
@@ -674,13 +674,13 @@ def test_it_may_start_behind_the_identification() -> None:
     "field",
     [field for field in NAME_LISTS if not field.startswith("languages")],
 )
-def test_lists_that_do_not_offer_what_was_named(field: str) -> None:
+def test_lists_without_the_named_algorithms(field: str) -> None:
     """They are facts all the same, and nothing that comes behind them is read."""
     play = early(relaxed()) >> raw(b"SSH-2.0-x\r\n" + packet(relaxed(**{field: b"something-else"})) + packet(b"\x1f"))
     (play << IdentificationReceived << KexInitReceived << breaks("does not offer what it was expected to")).done()
 
 
-def test_other_lists_that_offer_what_was_named() -> None:
+def test_other_lists_with_the_named_algorithms() -> None:
     offered: dict[str, Any] = {name: b"another," + usual for name, usual in KEXINIT_LISTS.items() if usual}
     play = early(relaxed()) >> raw(b"SSH-2.0-x\r\n" + packet(kexinit(**offered, languages_client_to_server=b"de")))
     play = play << IdentificationReceived << KexInitReceived
@@ -690,7 +690,7 @@ def test_other_lists_that_offer_what_was_named() -> None:
 
 @pytest.mark.parametrize("expected", [kexinit(), relaxed()], ids=["strict", "relaxed"])
 @pytest.mark.parametrize("message", [IGNORED, DEBUGGING])
-def test_early_strictness_is_that_of_this_connection(message: bytes, expected: bytes) -> None:
+def test_early_strictness_follows_this_connection(message: bytes, expected: bytes) -> None:
     start = server_line(b"SSH-2.0-x")
     play = early(expected) >> start << IdentificationReceived >> server_sends(message, kexinit()) << KexInitReceived
     (play << breaks("something came before KEXINIT under strict key exchange")).done()
@@ -786,7 +786,7 @@ def test_unimplemented_after_the_group() -> None:
     ],
     ids=[0, 3, 24, "g0", "g1", "g22", "g23", "8193 bits", "100001 bits"],
 )
-def test_group_that_is_none(modulus: int, generator: int, fault: str) -> None:
+def test_an_invalid_group(modulus: int, generator: int, fault: str) -> None:
     play = opened(payload=kexinit(**GEX_LISTS)) >> client_starts(GEX) << client_sends(KEXINIT, 34)
     play.feed(packet(b"\x1f" + number(modulus) + number(generator)))
     event = play.events.pop()
@@ -856,7 +856,7 @@ def test_endless_packet(length: int) -> None:
     (play >> raw(u32(length)) << breaks("at most 35000 are read")).done()
 
 
-def test_what_is_left_is_told() -> None:
+def test_data_before_the_end_is_reported() -> None:
     part = packet(kexinit())[:100]
     play = Playbook() << client_sends(CLIENT + b"\r\n") >> server_line(b"SSH-2.0-x") << IdentificationReceived
     (play >> raw(part) >> server_closes() << ConnectionClosed(part) >> client_leaves()).done()

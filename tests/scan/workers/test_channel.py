@@ -92,7 +92,7 @@ TINY, OTHER_TINY = (
 )
 
 
-def test_what_arrives_equals_what_was_sent() -> None:
+def test_received_results_equal_sent_ones() -> None:
     """Lines, stats, records and observations, for hosts of templates and others, alone and together."""
     ours = encoder()
     observations = [modern(), modern(mac_algorithms_client_to_server=["hmac-md5"]), modern(host_keys=None)]
@@ -149,7 +149,7 @@ def test_both_sides_drop_the_same_pieces() -> None:
     assert len(observations) < again < len(order)
 
 
-def test_pieces_that_were_freed_are_not_taken_for_others() -> None:
+def test_freed_pieces_are_not_reused() -> None:
     """An object may get the id of one that is gone: each of these results is freed before the next one is made."""
     link = Link()
     for number in range(300):
@@ -192,7 +192,7 @@ def test_garbage_is_an_error(data: bytes) -> None:
         reader.feed(data + bytes(8))
 
 
-def test_what_names_an_unknown_piece_or_target_is_an_error() -> None:
+def test_an_unknown_piece_or_target_is_an_error() -> None:
     (result,) = from_templates([kind(0)], [0])
     writer = ChannelWriter()
     writer.add(1, [result])

@@ -81,14 +81,14 @@ def test_nothing_to_do() -> None:
     assert list(run(pool_of(2), iter(()))) == []
 
 
-def test_what_is_put_off_comes_last_and_takes_no_room() -> None:
+def test_deferred_targets_come_last_and_use_no_slot() -> None:
     later = frozenset(range(0, 100, 2))
     results = list(run(pool_of(1, window=10, later=later), iter(range(200))))
     assert sorted(results) == [number**2 for number in range(200)]
     assert {number**2 for number in later} == set(results[-50:])
 
 
-def test_a_worker_that_is_killed_is_replaced_and_nothing_is_lost_or_given_twice() -> None:
+def test_a_killed_worker_loses_and_repeats_nothing() -> None:
     pool = pool_of(2)
     results = []
     for each in run(pool, iter(range(2000))):
@@ -105,12 +105,12 @@ def test_a_target_that_kills_once_is_done_again(tmp_path: Path) -> None:
     assert sorted(run(pool, iter(range(300)))) == [number**2 for number in range(300)]
 
 
-def test_a_target_that_always_kills_is_given_up_and_costs_its_neighbours_nothing() -> None:
+def test_a_deadly_target_is_abandoned_alone() -> None:
     results = sorted(run(pool_of(2, window=1, crash=77), iter(range(100))))
     assert results == sorted([-77, *(number**2 for number in range(100) if number != 77)])
 
 
-def test_stop_ends_with_what_is_under_way() -> None:
+def test_stop_finishes_running_targets() -> None:
     taken = 0
 
     def endless() -> Iterator[int]:
@@ -160,7 +160,7 @@ def test_targets_are_read_as_they_are_needed() -> None:
     pool.kill()
 
 
-def test_workers_that_cannot_live_are_said_so() -> None:
+def test_workers_that_keep_dying_are_reported() -> None:
     pool = pool_with(dies_at_once)
     with pytest.raises(PoolError, match="exit code 7"):
         # each target is given up after three deaths; the pool itself gives up before it has gone through them all
@@ -171,15 +171,13 @@ def test_workers_that_cannot_live_are_said_so() -> None:
     ("what", "lives"),
     [*((what, False) for what in GARBAGE), *((what, True) for what in GARBAGE if what != "half a frame")],
 )
-def test_a_worker_that_sends_garbage_is_replaced_and_its_targets_are_done_again(
-    what: str, lives: bool, tmp_path: Path
-) -> None:
+def test_a_worker_that_sends_garbage_is_replaced(what: str, lives: bool, tmp_path: Path) -> None:
     pool = pool_with(partial(sends_garbage_once, what=what, sent=tmp_path / "sent", lives=lives))
     assert sorted(run(pool, range(50))) == [number**2 for number in range(50)]
     assert (tmp_path / "sent").exists()
 
 
-def test_what_a_worker_fails_with_is_noted() -> None:
+def test_the_error_of_a_worker_is_noted() -> None:
     noted: list[str] = []
     with pytest.raises(PoolError, match="exit code 1"):
         list(run(pool_with(raises, note=noted.append), range(100)))
@@ -194,7 +192,7 @@ def test_no_process_is_left() -> None:
     assert all(not child.is_alive() for child in multiprocessing.active_children())
 
 
-def test_who_is_slow_gets_fewer() -> None:
+def test_a_slow_worker_gets_fewer_targets() -> None:
     """All but what a worker has in hand is done beside it, if it stands still."""
     pool = pool_of(2)
     slow, _ = multiprocessing.active_children()
@@ -231,7 +229,7 @@ def test_targets_of_one_host_are_never_with_two_workers(kill: bool) -> None:
     assert not pool._claims
 
 
-def test_what_asks_all_processes_to_end_is_for_the_pool_to_judge() -> None:
+def test_a_signal_to_all_processes_is_handled_by_the_pool() -> None:
     """A terminal sends SIGINT to all of a group, and systemd SIGTERM to all of a service."""
     pool = pool_of(2)
     before = {child.pid for child in multiprocessing.active_children()}
@@ -284,13 +282,13 @@ assert sorted(results) == [number**2 for number in range(1000)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only on Linux are workers copies of this process")
-def test_the_first_workers_are_copies_of_this_process_and_their_successors_new_ones() -> None:
+def test_first_workers_are_forked_and_replacements_started() -> None:
     # In a process of its own: the test runner may have other threads.
     done = subprocess.run([sys.executable, "-c", SUCCESSORS], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
 
 
-def test_beside_another_thread_no_worker_is_a_copy() -> None:
+def test_workers_are_not_forked_beside_another_thread() -> None:
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
     thread.start()

@@ -27,7 +27,7 @@ def test_migrations_make_the_tables_of_the_code(tmp_path: Path) -> None:
     database.close()
 
 
-def test_the_list_of_revisions_is_that_of_the_modules() -> None:
+def test_the_list_of_revisions_equals_the_modules() -> None:
     config = Config()
     config.set_main_option("script_location", "sshprobe.store.history:migrations")
     found = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
