@@ -32,6 +32,11 @@ class MachineError(InputError):
     """This machine lacks what the work needs: processes, threads, memory, descriptors. `str()` is one line."""
 
 
+def missing_extra(package: str, extra: str, *, source: str) -> InputError:
+    """Return the error for a `package` that is not installed, and that `extra` of sshprobe installs."""
+    return InputError(f"needs {package}: pip install 'sshprobe[{extra}]'", source=source)
+
+
 def is_debugging() -> bool:
     """Whether tracebacks are wanted."""
     return os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.options.values import Command
-from sshprobe.model.errors import InputError
+from sshprobe.model.errors import missing_extra
 
 if TYPE_CHECKING:
     from sshprobe.store.history.database import Database
@@ -30,7 +30,8 @@ def open_database(words: str, *, create: bool = False, migrate: bool = False) ->
     """
     try:
         from sshprobe.store.history.database import open_history
+
+        return open_history(words, create=create, migrate=migrate)
     except ImportError as error:
-        missing = (error.name or "sqlalchemy").partition(".")[0]
-        raise InputError(f"needs {missing}: pip install 'sshprobe[history]'", source="--history") from None
-    return open_history(words, create=create, migrate=migrate)
+        package = (error.name or "sqlalchemy").partition(".")[0]
+        raise missing_extra(package, "history", source="--history") from None

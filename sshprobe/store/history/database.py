@@ -20,7 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from sshprobe.model.errors import InputError
+from sshprobe.model.errors import InputError, missing_extra
 from sshprobe.store.history.tables import PREFIX, VERSION_TABLE
 
 DEFAULT = "default"
@@ -141,7 +141,7 @@ def _engine(url: URL) -> Engine:
         try:
             return create_engine(url, pool_pre_ping=True)
         except (ImportError, NoSuchModuleError):
-            raise InputError("PostgreSQL needs psycopg: install `sshprobe[postgresql]`", source="--history") from None
+            raise missing_extra("psycopg", "postgresql", source="--history") from None
     engine = create_engine(url, connect_args={"timeout": LOCK_SECONDS, "check_same_thread": False})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -1,0 +1,35 @@
+"""Without an extra, the command that needs it says in one line how to install it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NEEDED = {
+    ("sqlalchemy", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
+    ("alembic", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
+    ("psycopg", "postgresql"): ("scan", "127.0.0.1:1", "--history", "postgresql://me@127.0.0.1:1/scans"),
+}
+"""Package and extra to a command that cannot do without."""
+
+
+@pytest.mark.parametrize(("package", "extra"), NEEDED)
+def test_one_line_says_what_to_install(package: str, extra: str, tmp_path: Path) -> None:
+    code = f"import sys; sys.modules[{package!r}] = None; from sshprobe.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-W", "error", "-c", code, *NEEDED[package, extra]]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: --history: needs {package}: pip install 'sshprobe[{extra}]'\n"
+
+
+def test_every_extra_that_a_command_needs_is_tried_and_the_sentence_is_written_once() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {extra for _, extra in NEEDED} == set(extras) - {"fleet"}, "`fleet` makes things faster: none is missing it"
+    modules = (ROOT / "sshprobe").rglob("*.py")
+    assert sum(path.read_text().count("sshprobe[") for path in modules) == 1
