@@ -1,4 +1,4 @@
-"""The README's program, sample and dependencies are correct."""
+"""The README's program, pictures and dependencies are correct, and the sample of docs/get-started.md."""
 
 from __future__ import annotations
 
@@ -39,9 +39,25 @@ def test_every_dependency_has_its_line() -> None:
     assert named <= rows
 
 
+def test_pictures_exist_and_show_the_command() -> None:
+    named = {
+        page.parent / name
+        for page in (README, README.parent / "docs" / "screens.md")
+        for name in re.findall(r"\]\(([\w/-]+\.svg)", page.read_text())
+    }
+    assert len(named) > 12
+    for picture in named:
+        assert ">sshprobe scan " in picture.read_text()
+
+
 def test_the_sample_of_a_scan_is_real_output() -> None:
     """Compare line by line up to "...", in a terminal as wide as the longest line."""
-    block = README.read_text().partition("    $ sshprobe scan web1.example.org\n")[2].partition("\n      ...\n")[0]
+    block = (
+        (README.parent / "docs" / "get-started.md")
+        .read_text()
+        .partition("    $ sshprobe scan web1.example.org\n")[2]
+        .partition("\n      ...\n")[0]
+    )
     sample = [line.removeprefix("    ") for line in block.splitlines()]
     profile = load_profile()
     record = captured("openssh-debian12-9.2p1", host="web1.example.org")
