@@ -30,6 +30,7 @@ COMMANDS = {
     "grade": LazyCommand("sshprobe.cli.grade:grade", "Grade saved records again, offline."),
     "report": LazyCommand("sshprobe.cli.report:report", "Report what hosts in saved records have in common."),
     "profiles": LazyCommand("sshprobe.cli.profiles:profiles", "List, show, check or make recommended profiles."),
+    "history": LazyCommand("sshprobe.cli.history:history", "Show how a fleet changed over scans with `--history`."),
     "explain": LazyCommand("sshprobe.cli.explain:explain", "Explain an algorithm or a finding."),
     "schema": LazyCommand("sshprobe.cli.schema:schema", "Print the JSON Schema of the records."),
     "completion": LazyCommand("sshprobe.cli.completion:completion", "Print a completion script for bash, zsh or fish."),

@@ -118,6 +118,17 @@ def read_records(
     return Records(sources, latest, opened)
 
 
+def scans_in(name: str, *, stdin: IO[bytes] | None = None) -> Iterator[Record]:
+    """Yield all records of one file in their order, every scan with its header. `-` is `stdin`.
+
+    The whole file is checked before the first record. Raises `InputError` as `read_records` does.
+    """
+    with contextlib.closing(_Source(name, stdin)) as source:
+        for _ in source.records():
+            pass
+        yield from source.records()
+
+
 def _records(
     sources: list[_Source],
     latest: LatestRecords | None,

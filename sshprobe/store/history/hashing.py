@@ -76,6 +76,11 @@ def encode_observation(record: Observation) -> bytes:
 
 def observation_hash(record: Observation) -> bytes:
     """Return `HASH_SIZE` bytes that are the same for equal observations."""
+    return _digest(_encode(normalised(record)))
+
+
+def normalised(record: Observation) -> StoredObservation:
+    """Return an observation without what changes by itself: equal for equal observations."""
     keys, groups = record.host_keys, record.group_exchange
     if keys is not None:
         keys = [msgspec.structs.replace(key, kex_algorithm="") for key in keys]
@@ -83,14 +88,13 @@ def observation_hash(record: Observation) -> bytes:
     if groups is not None:
         groups = [msgspec.structs.replace(group, modulus=None, generator=None) for group in groups]
         groups.sort(key=lambda group: (group.algorithm, group.min, group.n, group.max))
-    stored = msgspec.structs.replace(
+    return msgspec.structs.replace(
         _stored(record),
         schema="",
         host_keys=keys,
         group_exchange=groups,
         identification=_lasting(record.identification),
     )
-    return _digest(_encode(stored))
 
 
 def encode_verdicts(record: HostRecord) -> bytes:

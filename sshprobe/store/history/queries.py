@@ -1,11 +1,11 @@
-"""Reads a history: scans, and the records of the hosts in them."""
+"""Reads a history: scans, the records of their hosts, and trends."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import func, select
@@ -13,9 +13,11 @@ from sqlalchemy import func, select
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.store.history.counters import ALL, CounterKey
 from sshprobe.store.history.database import Database
 from sshprobe.store.history.tables import (
     ADDRESS,
+    COUNTER,
     HOST,
     OBSERVATION,
     SAME_ADDRESS,
@@ -130,6 +132,45 @@ def _record(row: Any, begin: datetime) -> HostRecord:
         "connections": connections,
     }
     return msgspec.convert(fields, HostRecord)
+
+
+def counters(database: Database, scan: Scan) -> dict[CounterKey, int]:
+    """Return the counters of a scan."""
+    columns = [COUNTER.c[name] for name in (*CounterKey._fields, "hosts")]
+    with database.reading() as connection:
+        rows = connection.execute(select(*columns).where(COUNTER.c.scan == scan.id)).all()
+    return {CounterKey(*row[:-1]): row[-1] for row in rows}
+
+
+class TrendPoint(NamedTuple):
+    """One value of a trend."""
+
+    scan: Scan
+    scope: str
+    name: str
+    hosts: int
+
+
+def trend(
+    database: Database, kind: str, *, name: str | None = None, label: str = ALL, last: int | None = None
+) -> list[TrendPoint]:
+    """Return the counters of one kind over scans, the oldest scan first.
+
+    `kind`: see `counters.Kind`. `name`: only this status, letter, finding or algorithm. `label`: only hosts with it.
+    `last`: only as many scans. It reads no hosts.
+    """
+    chosen = _SCAN.order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())
+    if last is not None:
+        chosen = chosen.limit(last)
+    points = select(COUNTER.c.scan, COUNTER.c.scope, COUNTER.c.name, COUNTER.c.hosts)
+    points = points.where(COUNTER.c.label == label, COUNTER.c.kind == kind)
+    if name is not None:
+        points = points.where(COUNTER.c.name == name)
+    with database.reading() as connection:
+        known = {row[0]: Scan(*row) for row in reversed(connection.execute(chosen).all())}
+        found = [TrendPoint(known[scan], *rest) for scan, *rest in connection.execute(points) if scan in known]
+    order = {id_: number for number, id_ in enumerate(known)}
+    return sorted(found, key=lambda point: (order[point.scan.id], point.scope, point.name))
 
 
 def counts(database: Database) -> dict[str, int]:

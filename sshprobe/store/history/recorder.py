@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
+from sshprobe.store.history.counters import CounterKey, counters_of
 from sshprobe.store.history.database import Database, one_line
 from sshprobe.store.history.hashing import (
     HostIdentity,
@@ -32,6 +34,7 @@ from sshprobe.store.history.hashing import (
 )
 from sshprobe.store.history.tables import (
     ADDRESS,
+    COUNTER,
     HOST,
     OBSERVATION,
     SAME_ADDRESS,
@@ -46,6 +49,9 @@ MAX_HOSTS = 1000
 
 MAX_WAITING = 4000
 """Hosts that wait for the database. With more, the scan waits: the memory for them is bounded."""
+
+COUNTER_SECONDS = 5.0
+"""Seconds between two writes of the counters of a scan that runs."""
 
 RETRY_SECONDS = 60.0
 """How long a server that was restarted, or a deadlock, is retried before the history is given up."""
@@ -84,7 +90,8 @@ class Recorder:
         self._thread: threading.Thread | None = None
         self._scan = 0
         self._started_at: datetime | None = None
-        self._hosts = 0
+        self._counters: Counter[CounterKey] = Counter()
+        self._counters_at = 0.0  # when they were written
         self._ids: dict[str, LruCache[Any, int]] = {}
         self._verdicts: LruCache[Hashable, tuple[bytes, bytes]] = LruCache()
         self.failure: str | None = None
@@ -99,11 +106,12 @@ class Recorder:
         self._started_at = _moment(header.started_at)
         with self._database.writing() as connection:
             values = {"scan_id": scan_id, "started_at": header.started_at, "header": encoded}
-            reset = {"header": encoded, "summary": None, "complete": False, "hosts": 0}
+            reset = {"header": encoded, "summary": None, "duration_ms": None, "complete": False, "hosts": 0}
             entered = self._database.insert(SCAN).values(values)
             connection.execute(entered.on_conflict_do_update(index_elements=["scan_id"], set_=reset))
             self._scan = connection.scalars(select(SCAN.c.id).where(SCAN.c.scan_id == scan_id)).one()
-            connection.execute(delete(SIGHTING).where(SIGHTING.c.scan == self._scan))
+            for table in (SIGHTING, COUNTER):
+                connection.execute(delete(table).where(table.c.scan == self._scan))
 
     def add(self, results: Sequence[Result]) -> None:
         """Write hosts soon. Waits only if the database is `MAX_WAITING` hosts behind."""
@@ -144,6 +152,8 @@ class Recorder:
             try:
                 if self.failure is None and results:
                     rows = [self._row(result) for result in results]
+                    for result in results:
+                        self._counters.update(counters_of(result.record))
                     self._retrying(lambda connection: self._write(connection, rows))  # noqa: B023 - called at once
             except Exception as error:  # the scan must go on, and end with an error
                 self.failure = f"internal error: {type(error).__name__}: {error}"
@@ -224,6 +234,15 @@ class Recorder:
             [sightings[place] for place in sorted(sightings)],
         )
         connection.execute(update(SCAN).where(SCAN.c.id == self._scan).values(hosts=SCAN.c.hosts + len(sightings)))
+        if time.monotonic() - self._counters_at >= COUNTER_SECONDS:
+            self._write_counters(connection)
+            self._counters_at = time.monotonic()
+
+    def _write_counters(self, connection: Connection) -> None:
+        connection.execute(delete(COUNTER).where(COUNTER.c.scan == self._scan))
+        if self._counters:
+            rows = [{**key._asdict(), "scan": self._scan, "hosts": hosts} for key, hosts in self._counters.items()]
+            connection.execute(self._database.insert(COUNTER), rows)
 
     def _ids_of(
         self,
@@ -252,6 +271,7 @@ class Recorder:
         return {key: id_ for key, id_ in known.items() if id_ is not None}
 
     def _close_scan(self, connection: Connection, summary: SummaryRecord) -> None:
+        self._write_counters(connection)
         hosts = select(func.count()).where(SIGHTING.c.scan == self._scan).scalar_subquery()
         connection.execute(
             update(SCAN)

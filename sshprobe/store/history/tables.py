@@ -108,3 +108,18 @@ SIGHTING = Table(
 scanned. `started_ms`: milliseconds since the start of the scan."""
 
 Index(f"{PREFIX}sighting_by_scan", SIGHTING.c.scan)
+
+COUNTER = Table(
+    f"{PREFIX}counter",
+    METADATA,
+    Column("label", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("scope", String, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("scan", _id, ForeignKey(SCAN.c.id), primary_key=True),
+    Column("hosts", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The counters of each scan (`counters.CounterKey`). The key serves a trend."""
+
+Index(f"{PREFIX}counter_by_scan", COUNTER.c.scan)

@@ -1,0 +1,92 @@
+"""How `sshprobe history` prints scans, tables and trends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sshprobe.cli.standard_streams import terminal
+from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.timestamps import format_minutes, parse
+from sshprobe.model.verdict import GRADES
+
+if TYPE_CHECKING:
+    from sshprobe.store.history.queries import Scan, TrendPoint
+
+
+def print_json(value: object) -> None:
+    """Print a value as indented JSON."""
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value)))
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print aligned columns, cut to the width of a terminal."""
+    from tabulate import tabulate
+
+    cells = [[escape_unprintable(cell) for cell in row] for row in rows]
+    screen = terminal()
+    lines = tabulate(cells, headers, tablefmt="plain", disable_numparse=True).splitlines()
+    for line in lines:
+        click.echo(line[: screen.width].rstrip() if screen.cuts else line)
+
+
+def scan_fields(scan: Scan) -> dict[str, Any]:
+    """Return the fields of a scan for JSON."""
+    names = ("scan_id", "started_at", "duration_ms", "hosts", "complete")
+    return {name: getattr(scan, name) for name in names}
+
+
+def minutes(started_at: str) -> str:
+    """Return a time as people write it."""
+    seconds = parse(started_at)
+    return escape_unprintable(started_at) if seconds is None else format_minutes(seconds)
+
+
+def duration(scan: Scan) -> str:
+    """Return how long a scan took; "" if that is not known."""
+    return "" if scan.duration_ms is None else f"{scan.duration_ms / 1000:,.1f} s"
+
+
+def state(scan: Scan) -> str:
+    """Return whether a scan has all its hosts."""
+    if scan.complete:
+        return "complete"
+    return "interrupted" if scan.duration_ms is not None else "running or killed"
+
+
+def print_trend(points: Sequence[TrendPoint], *, by_scan: bool) -> None:
+    """Print a row for each scan, or, for many names, a row for each name with its first and last count."""
+    scans = list({each.scan.id: each.scan for each in points}.values())
+    values = {(each.scan.id, each.scope, each.name): each.hosts for each in points}
+    order: dict[str, int] = {letter: number for number, letter in enumerate(GRADES)}  # an A+ is before an A
+    series = sorted({(each.scope, each.name) for each in points}, key=lambda each: (order.get(each[1], 9), each))
+    if by_scan:
+        scopes = {scope for scope, _ in series}
+        headers = ["scan", "started", *(f"{scope} {name}" if len(scopes) > 1 else name for scope, name in series)]
+        rows = [
+            [scan.scan_id, minutes(scan.started_at), *(f"{values.get((scan.id, *each), 0):,}" for each in series)]
+            for scan in scans
+        ]
+        print_table(headers, rows)
+        return
+    first, latest = scans[0], scans[-1]
+
+    def change(each: tuple[str, str]) -> int:
+        return values.get((latest.id, *each), 0) - values.get((first.id, *each), 0)
+
+    rows = [
+        [
+            each[1],
+            each[0],
+            f"{values.get((first.id, *each), 0):,}",
+            f"{values.get((latest.id, *each), 0):,}",
+            f"{change(each):+,}",
+        ]
+        for each in sorted(series, key=lambda each: (-abs(change(each)), each))
+    ]
+    click.echo(f"from {minutes(first.started_at)} to {minutes(latest.started_at)}, {len(scans):,} scans")
+    print_table(["name", "of", "first", "last", "change"], rows)

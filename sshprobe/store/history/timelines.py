@@ -1,0 +1,123 @@
+"""Reads a history by host: which hosts there are, and how one of them changed from scan to scan."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from sqlalchemy import Select, func, select
+
+from sshprobe.model.errors import InputError
+from sshprobe.model.observation import Observation, endpoint
+from sshprobe.store.history.database import Database
+from sshprobe.store.history.hashing import normalised
+from sshprobe.store.history.tables import HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
+
+
+class KnownHost(msgspec.Struct, frozen=True):
+    """A host of a history."""
+
+    name: str
+    """Its name or address."""
+    port: int
+    first_seen: str
+    """When the first scan that had it began; RFC 3339, UTC."""
+    last_seen: str
+    """When the last scan that had it began."""
+    scans: int
+    """Scans that had it."""
+    observations: int
+    """Different observations: 1 means that it never changed."""
+
+
+class Period(msgspec.Struct, frozen=True):
+    """Scans in a row in which a host was the same."""
+
+    first: str
+    """When the first of them began; RFC 3339, UTC."""
+    last: str
+    """When the last of them began."""
+    scans: int
+    status: str
+    software: str
+    """Software name and comments; "" without an identification."""
+    grades: dict[str, str]
+    """Profile id to letter, of the first of them."""
+    changed: list[str]
+    """Fields of the observation that differ from the period before. Empty in the first one."""
+
+
+def hosts(database: Database, name: str | None = None) -> Iterator[KnownHost]:
+    """Yield all hosts, or those with a name or address, by name and port."""
+    query: Select[Any] = (
+        select(
+            HOST.c.name,
+            HOST.c.port,
+            func.min(SCAN.c.started_at),
+            func.max(SCAN.c.started_at),
+            func.count(SCAN.c.id.distinct()),
+            func.count(SIGHTING.c.observation.distinct()),
+        )
+        .select_from(HOST)
+        .join(SIGHTING, SIGHTING.c.host == HOST.c.id)
+        .join(SCAN, SIGHTING.c.scan == SCAN.c.id)
+        .group_by(HOST.c.id, HOST.c.name, HOST.c.port)
+        .order_by(HOST.c.name, HOST.c.port)
+    )
+    if name is not None:
+        query = query.where(HOST.c.name == name.lower())
+    with database.reading() as connection:
+        for row in connection.execute(query):
+            yield KnownHost(*row)
+
+
+def timeline(database: Database, name: str, port: int) -> list[Period]:
+    """Return the periods of a host, the newest first. Raises `InputError` for an unknown host."""
+    query: Select[Any] = (
+        select(SCAN.c.started_at, SIGHTING.c.observation, SIGHTING.c.verdict)
+        .select_from(HOST)
+        .join(SIGHTING, SIGHTING.c.host == HOST.c.id)
+        .join(SCAN, SIGHTING.c.scan == SCAN.c.id)
+        .where(HOST.c.name == name.lower(), HOST.c.port == port)
+        .order_by(SCAN.c.started_at, SCAN.c.id, SIGHTING.c.address)
+    )
+    with database.reading() as connection:
+        rows = connection.execute(query).all()
+        if not rows:
+            raise InputError(f"has no host {endpoint(name, port)}: see `sshprobe history hosts`", source=database.name)
+        seen = _decoded(connection, OBSERVATION, {row[1] for row in rows})
+        judged = _decoded(connection, VERDICT, {row[2] for row in rows})
+    periods: list[Period] = []
+    before: Any = None
+    for started_at, observation, verdict in rows:
+        grades = {each["profile"]: each["grade"] for each in judged[verdict]["verdicts"]}
+        if periods and observation == before and grades == periods[-1].grades:
+            periods[-1] = msgspec.structs.replace(periods[-1], last=started_at, scans=periods[-1].scans + 1)
+            continue
+        now = _observation(seen[observation])
+        said = now.identification
+        words = "" if said is None else f"{said.software} {said.lasting_comments or ''}".strip()
+        changed = [] if before is None else _changes(_observation(seen[before]), now)
+        periods.append(Period(started_at, started_at, 1, now.status, words, grades, changed))
+        before = observation
+    return periods[::-1]
+
+
+def _decoded(connection: Any, table: Any, ids: set[int]) -> dict[int, Any]:
+    found = {}
+    ordered = sorted(ids)
+    for start in range(0, len(ordered), 300):
+        query = select(table.c.id, table.c.record).where(table.c.id.in_(ordered[start : start + 300]))
+        for id_, record in connection.execute(query):
+            found[id_] = msgspec.json.decode(zlib.decompress(record))
+    return found
+
+
+def _observation(stored: dict[str, Any]) -> Observation:
+    return normalised(msgspec.convert(stored, Observation))
+
+
+def _changes(before: Observation, after: Observation) -> list[str]:
+    return [name for name in Observation.__struct_fields__ if getattr(before, name) != getattr(after, name)]

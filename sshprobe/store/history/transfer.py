@@ -1,0 +1,125 @@
+"""Moves scans between files and a history, and removes old ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import delete, select
+
+from sshprobe.model.errors import InputError
+from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
+from sshprobe.store.history import queries
+from sshprobe.store.history.database import Database
+from sshprobe.store.history.hashing import scan_id_of
+from sshprobe.store.history.queries import Scan
+from sshprobe.store.history.recorder import Recorder, RecordResult
+from sshprobe.store.history.tables import ADDRESS, COUNTER, HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
+
+_HOSTS_AT_ONCE = 500
+
+
+class Imported(NamedTuple):
+    """A scan that was read from a file."""
+
+    scan_id: str
+    hosts: int
+    complete: bool
+    """Whether the file has its summary."""
+
+
+def import_scans(database: Database, records: Iterable[Record], source: str) -> Iterator[Imported]:
+    """Write all scans of a file into a history, and yield each. A scan that is there already is replaced.
+
+    `source`: the name of the file. Raises `InputError` for hosts before the first header, and if the database fails.
+    """
+    recorder: Recorder | None = None
+    scan_id, hosts = "", 0
+    waiting: list[RecordResult] = []
+    try:
+        for record in records:
+            if isinstance(record, SweepRecord):
+                if recorder is not None:
+                    _end(recorder, waiting, None)
+                    waiting = []
+                    yield Imported(scan_id, hosts, False)
+                recorder, scan_id, hosts = Recorder(database), scan_id_of(record), 0
+                recorder.begin(record, scan_id)
+            elif recorder is None:
+                raise InputError("does not begin with the header of a scan", source=source)
+            elif isinstance(record, HostRecord):
+                hosts += 1
+                waiting.append(RecordResult(record))
+                if len(waiting) >= _HOSTS_AT_ONCE:
+                    recorder.add(waiting)
+                    waiting = []
+                    _check(recorder)
+            else:
+                _end(recorder, waiting, record)
+                waiting = []
+                yield Imported(scan_id, hosts, True)
+                recorder = None
+        if recorder is not None:
+            _end(recorder, waiting, None)
+            yield Imported(scan_id, hosts, False)
+            recorder = None
+    finally:
+        if recorder is not None:
+            recorder.abandon()
+
+
+def _end(recorder: Recorder, waiting: list[RecordResult], summary: SummaryRecord | None) -> None:
+    if waiting:
+        recorder.add(waiting)
+    if summary is None:
+        recorder.abandon()
+    else:
+        recorder.finish(summary)
+    _check(recorder)
+
+
+def _check(recorder: Recorder) -> None:
+    if recorder.failure is not None:
+        raise InputError(recorder.failure)
+
+
+def export_scan(database: Database, scan: Scan) -> Iterator[Record]:
+    """Yield the header of a scan, the records of its hosts, and its summary if it has one."""
+    header, summary = queries.header_of(database, scan)
+    yield header
+    yield from queries.records(database, scan)
+    if summary is not None:
+        yield summary
+
+
+class Pruned(NamedTuple):
+    """How much was removed."""
+
+    scans: int
+    sightings: int
+    observations: int
+    hosts: int
+
+
+def prune(database: Database, is_old: Callable[[int, Scan], bool]) -> Pruned:
+    """Remove scans and all that only they refer to.
+
+    `is_old`: is called with the position of each scan, 0 for the newest, and the scan.
+    """
+    old = [scan.id for number, scan in enumerate(queries.scans(database)) if is_old(number, scan)]
+    sightings = 0
+    for scan in old:  # each in a transaction of its own, so that a scan that runs need not wait for all
+        with database.writing() as connection:
+            sightings += connection.execute(delete(SIGHTING).where(SIGHTING.c.scan == scan)).rowcount
+            connection.execute(delete(COUNTER).where(COUNTER.c.scan == scan))
+            connection.execute(delete(SCAN).where(SCAN.c.id == scan))
+    with database.writing() as connection:
+        removed = {}
+        for table, column in ((OBSERVATION, "observation"), (VERDICT, "verdict"), (HOST, "host"), (ADDRESS, "address")):
+            in_use = select(SIGHTING.c[column]).distinct()
+            done = connection.execute(delete(table).where(table.c.id.not_in(in_use)))
+            removed[column] = done.rowcount
+    if old and database.is_sqlite:
+        with database.engine.connect() as connection:
+            connection.connection.dbapi_connection.execute("VACUUM")  # type: ignore[union-attr]
+    return Pruned(len(old), sightings, removed["observation"], removed["host"])

@@ -1,0 +1,214 @@
+"""`sshprobe history`: what its commands print and change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sshprobe import grade
+from sshprobe.model.records import HostRecord, SweepRecord
+from sshprobe.views.summary import SummaryBuilder
+from tests.cli.test_cli_commands import sshprobe
+from tests.sample_records import captured, failed
+
+
+def graded(record: HostRecord, **changes: Any) -> HostRecord:
+    changed = msgspec.structs.replace(record, **changes)
+    return msgspec.structs.replace(changed, verdicts=[grade(changed, "sshprobe-2026")])
+
+
+OLD, NEW = captured("openssh-5.3p1", "192.0.2.1"), captured("openssh-9.9p2", "192.0.2.1")
+STEADY = graded(captured("dropbear-2022.83", "192.0.2.2"))
+WEEKS: Sequence[tuple[str, list[HostRecord]]] = (
+    ("aa01", [graded(OLD), STEADY]),
+    ("aa02", [graded(OLD), STEADY, failed("timeout", "no answer")]),
+    ("bb03", [graded(NEW), STEADY]),
+)
+"""A server is updated before the third scan."""
+
+
+def write_scan(path: Path, scan_id: str, day: int, hosts: Sequence[HostRecord], *, whole: bool = True) -> None:
+    counted = SummaryBuilder()
+    for host in hosts:
+        counted.add(host)
+    header = SweepRecord(
+        tool="sshprobe 0.1.0",
+        arguments=["scan", "192.0.2.0/30"],
+        profiles=[],
+        started_at=f"2026-11-{day:02}T12:00:00.000Z",
+        scan_id=scan_id,
+    )
+    lines = [header, *hosts, *([counted.build(duration_ms=1500.0)] if whole else [])]
+    path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
+
+
+@pytest.fixture(scope="module")
+def three_weeks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the history of three weeks, which tests must not change."""
+    folder = tmp_path_factory.mktemp("weeks")
+    names = []
+    for number, (scan_id, hosts) in enumerate(WEEKS):
+        write_scan(folder / f"{scan_id}.jsonl", scan_id, 7 + 7 * number, hosts)
+        names.append(f"{scan_id}.jsonl")
+    done = sshprobe("history", "import", *names, "--history", "history.db", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"".join(
+        b"imported scan %s: %d hosts\n" % (scan_id.encode(), len(hosts)) for scan_id, hosts in WEEKS
+    )
+    return folder
+
+
+@pytest.fixture
+def folder(three_weeks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of it, named by the environment."""
+    monkeypatch.setenv("SSHPROBE_HISTORY", "history.db")
+    return shutil.copytree(three_weeks, tmp_path / "weeks")
+
+
+def history(folder: Path, *arguments: str) -> str:
+    done = sshprobe("history", *arguments, cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr
+    return done.stdout.decode()
+
+
+def as_json(folder: Path, *arguments: str) -> Any:
+    return json.loads(history(folder, *arguments, "--format", "json"))
+
+
+def test_list(folder: Path) -> None:
+    assert [line.split() for line in history(folder, "list").splitlines()] == [
+        ["scan", "started", "hosts", "took", "state"],
+        ["bb03", "2026-11-21", "12:00", "UTC", "2", "1.5", "s", "complete"],
+        ["aa02", "2026-11-14", "12:00", "UTC", "3", "1.5", "s", "complete"],
+        ["aa01", "2026-11-07", "12:00", "UTC", "2", "1.5", "s", "complete"],
+    ]
+    assert as_json(folder, "list")[0] == {
+        "scan_id": "bb03",
+        "started_at": "2026-11-21T12:00:00.000Z",
+        "duration_ms": 1500.0,
+        "hosts": 2,
+        "complete": True,
+    }
+
+
+def test_show(folder: Path) -> None:
+    text = history(folder, "show", "aa02")
+    assert text.startswith("scan aa02 of 2026-11-14 12:00 UTC: 3 hosts, complete\nsshprobe scan 192.0.2.0/30\n")
+    assert ["status", "timeout", "1"] in [line.split() for line in text.splitlines()]
+    shown = as_json(folder, "show")
+    assert shown["scan_id"] == "bb03"
+    assert shown["counters"]["status"] == {"": {"ok": 2}}
+    assert sum(shown["counters"]["grade"]["sshprobe-2026"].values()) == 2
+    assert shown["counters"]["algorithm"]["kex_algorithms"]["curve25519-sha256"] == 2
+
+
+def test_hosts(folder: Path) -> None:
+    assert as_json(folder, "hosts")[:2] == [
+        {
+            "name": f"192.0.2.{number}",
+            "port": 22,
+            "first_seen": "2026-11-07T12:00:00.000Z",
+            "last_seen": "2026-11-21T12:00:00.000Z",
+            "scans": 3,
+            "observations": observations,
+        }
+        for number, observations in ((1, 2), (2, 1))
+    ]
+    assert "192.0.2.200:22  2026-11-14 12:00 UTC  2026-11-14 12:00 UTC  1" in history(folder, "hosts")
+
+
+def test_the_timeline_of_a_host(folder: Path) -> None:
+    now, before = as_json(folder, "hosts", "192.0.2.1")
+    assert (before["first"][:10], before["last"][:10], before["scans"]) == ("2026-11-07", "2026-11-14", 2)
+    assert (now["first"][:10], now["scans"], now["software"]) == ("2026-11-21", 1, "OpenSSH_9.9")
+    assert {"identification", "kex_algorithms", "host_keys"} <= set(now["changed"])
+    assert before["changed"] == []
+    assert before["grades"] != now["grades"]
+    assert [each["scans"] for each in as_json(folder, "hosts", "192.0.2.2:22")] == [3]
+    done = sshprobe("history", "hosts", "192.0.2.9", cwd=folder)
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"error: history.db: has no host 192.0.2.9:22: see `sshprobe history hosts`\n",
+    )
+
+
+def test_trend(folder: Path) -> None:
+    points = as_json(folder, "trend", "--of", "statuses")
+    assert [(each["scan_id"], each["name"], each["hosts"]) for each in points] == [
+        ("aa01", "ok", 2),
+        ("aa02", "ok", 2),
+        ("aa02", "timeout", 1),
+        ("bb03", "ok", 2),
+    ]
+    lines = [line.split() for line in history(folder, "trend", "--of", "statuses", "--last", "2").splitlines()]
+    assert lines[0] == ["scan", "started", "ok", "timeout"]
+    assert [line[-2:] for line in lines[1:]] == [["2", "1"], ["2", "0"]]
+    [first, *_] = history(folder, "trend", "--of", "algorithms", "arcfour").splitlines()[1:]
+    assert first.split()[-1] == "1"
+    changes = {line.split()[0]: line.split()[-1] for line in history(folder, "trend", "--of", "findings").splitlines()}
+    assert changes["host_key.sha1_only"] == "-1"
+    assert history(folder, "trend").count("\n") == 4
+
+
+def test_export_gives_back_the_records(folder: Path) -> None:
+    history(folder, "export", "aa02", "-o", "out.jsonl")
+    before = [msgspec.json.decode(line) for line in (folder / "aa02.jsonl").read_bytes().splitlines()]
+    after = [json.loads(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]
+    assert [each["type"] for each in after] == ["sweep", "host", "host", "host", "summary"]
+    assert after[0] == before[0]
+    assert after[-1] == before[-1]
+    key = lambda each: each["host"]  # noqa: E731
+    for old, new in zip(sorted(before[1:-1], key=key), sorted(after[1:-1], key=key), strict=True):
+        assert new | {"started_at": ""} == old | {"started_at": ""}
+    again = sshprobe("grade", "out.jsonl", cwd=folder)
+    assert again.returncode == 0, again.stderr
+
+
+def test_prune(folder: Path) -> None:
+    assert history(folder, "prune", "--older-than", "30000", "--keep", "1").startswith("removed 0 scans")
+    assert history(folder, "prune", "--keep", "1") == (
+        "removed 2 scans with 5 results, 2 observations and 1 hosts that no other scan has\n"
+    )
+    assert [scan["scan_id"] for scan in as_json(folder, "list")] == ["bb03"]
+    assert [host["name"] for host in as_json(folder, "hosts")] == ["192.0.2.1", "192.0.2.2"]
+    done = sshprobe("history", "prune", cwd=folder)
+    assert done.returncode == 2
+    assert b"needs `--older-than DAYS`, `--keep N` or both" in done.stderr
+
+
+def test_import_again_replaces_a_scan(folder: Path) -> None:
+    write_scan(folder / "part.jsonl", "aa02", 14, [STEADY], whole=False)
+    assert history(folder, "import", "part.jsonl") == "imported scan aa02: 1 hosts, without its end\n"
+    [found] = [scan for scan in as_json(folder, "list") if scan["scan_id"] == "aa02"]
+    assert (found["hosts"], found["complete"]) == (1, False)
+    assert "running or killed" in history(folder, "list")
+
+
+def test_several_scans_of_one_file_are_imported(folder: Path) -> None:
+    (folder / "both.jsonl").write_bytes((folder / "aa01.jsonl").read_bytes() + (folder / "bb03.jsonl").read_bytes())
+    assert history(folder, "import", "both.jsonl", "--history", "new.db").count("imported scan") == 2
+    assert len(as_json(folder, "list", "--history", "new.db")) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "`sshprobe history` takes `list`, `show`"),
+        (("list", "--history", "none.db"), "none.db: there is no history here yet: scan with `--history`"),
+        (("show", "zz"), "history.db: has no scan 'zz'"),
+        (("show", "aa"), "history.db: has several scans that begin with 'aa'"),
+        (("import", "missing.jsonl"), "missing.jsonl: cannot be read"),
+    ],
+)
+def test_errors_are_one_line(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = sshprobe("history", *arguments, cwd=folder)
+    assert done.returncode == 2
+    assert message in done.stderr.decode()
+    assert done.stderr.count(b"\n") == 1
+    assert not (folder / "none.db").exists()
