@@ -62,16 +62,6 @@ class Witness(msgspec.Struct, tag=True):
 ToWorker = Configure | Probe | End | Stop | Witness
 
 
-class Ready(msgspec.Struct, tag=True):
-    """The first message of a worker that can work."""
-
-
-class OutOfResources(msgspec.Struct, tag=True):
-    """The only message of a worker that this machine has no room for."""
-
-    reason: str
-
-
 class PackedResult(msgspec.Struct, array_like=True):
     """A `HostResult` without its target."""
 
@@ -112,7 +102,7 @@ class Failed(msgspec.Struct, tag=True):
     message: str
 
 
-ToParent = Ready | OutOfResources | Results | Deferred | ResourceError | Failed | Witness
+ToParent = Results | Deferred | ResourceError | Failed | Witness
 
 
 def frame(message: ToWorker | ToParent) -> bytes:
@@ -168,7 +158,7 @@ class _SentPieces(Generic[P]):
         return known[0]
 
 
-class ChannelWriter:
+class ResultWriter:
     """Packs results, in a worker."""
 
     def __init__(self) -> None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import atexit
 import socket
-import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -38,9 +37,6 @@ MAX_IDLE_DEATHS = 10
 
 READ_AHEAD = 1024
 """Targets that may wait for a busy worker that has their keys, while others are read for idle workers."""
-
-READY_SECONDS = 30.0
-"""How long all workers together may take to be ready. A slower one becomes ready later."""
 
 POLL_INTERVAL = 0.2
 """Seconds between two looks of a waiting parent whether it was stopped."""
@@ -101,39 +97,12 @@ class Pool:
             except (OSError, RuntimeError) as error:
                 if not self._slots:
                     raise PoolError(f"no worker process can be started: {reason_of(error)}") from error
-                self._note_fewer(workers, reason_of(error))
+                fewer = "1 worker" if len(self._slots) == 1 else f"{len(self._slots)} workers"
+                self._note(f"{fewer}, not {workers}: no more can be started: {reason_of(error)}")
                 break
-        self._drop_unusable()
         for slot in self._slots:
             slot.send(channel.Configure(settings))
         atexit.register(self.kill)  # before multiprocessing asks its children to end, which they do not do for SIGTERM
-
-    def _note_fewer(self, wanted: int, reason: str) -> None:
-        number = len(self._slots)
-        words = "1 worker" if number == 1 else f"{number} workers"
-        self._note(f"{words}, not {wanted}: no more can be started: {reason}")
-
-    def _drop_unusable(self) -> None:
-        """Drop the workers that this machine has no room for. Raises `PoolError` if none is left."""
-        wanted, reason = len(self._slots), ""
-        until = time.monotonic() + READY_SECONDS
-        for slot in list(self._slots):
-            if not wait([slot.connection], max(0.0, until - time.monotonic())):
-                continue
-            try:
-                messages = slot.receive() or ()  # one that is gone is replaced later
-            except channel.ChannelError:
-                slot.process.kill()
-                continue
-            for message in messages:
-                if isinstance(message, channel.OutOfResources):
-                    reason = message.reason
-                    slot.close()
-                    self._slots.remove(slot)
-        if not self._slots:
-            raise PoolError(f"no worker process can be used: {reason}")
-        if reason:
-            self._note_fewer(wanted, reason)
 
     def batches(self, targets: Iterator[Target]) -> Iterator[HostBatch]:
         """Yield the results of every target, in the batches in which they arrive. Ends all workers at the end."""
@@ -227,8 +196,6 @@ class Pool:
             if message.number in slot.under_way:
                 slot.deferred.add(message.number)
                 self.progress.waiting += 1
-        elif isinstance(message, channel.OutOfResources):
-            raise PoolError(f"a worker died, and no other can be started: {message.reason}")
         elif isinstance(message, channel.ResourceError):
             self._on_resource_error(message.message)
         elif isinstance(message, channel.Witness):

@@ -118,6 +118,7 @@ def _run(serve: Callable[[socket.socket], None], connection: socket.socket, to_c
         if is_debugging():
             raise
         words = reason_of(error) if isinstance(error, OSError) else bug_line(error)
+        connection.setblocking(True)  # its copy in the event loop was not
         try:
             connection.sendall(channel.frame(channel.Failed(" ".join(words.split()))))
         except OSError:

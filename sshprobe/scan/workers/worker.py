@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
@@ -56,25 +55,26 @@ def serve(connection: socket.socket, make_engine: MakeEngine) -> None:
 
 
 class _Worker:
+    """Data is written without waiting, so that the pool's messages are always read: neither side blocks the other."""
+
+    _writer: asyncio.StreamWriter
+
     def __init__(self, connection: socket.socket, make_engine: MakeEngine) -> None:
         self._connection = connection
         self._make_engine = make_engine
         self._engine: Engine[Numbered, Any] | None = None
         self._inbox: asyncio.Queue[channel.Configure | channel.Probe | channel.End] = asyncio.Queue()
-        self._writer = channel.ChannelWriter()
+        self._results = channel.ResultWriter()
         self._timer: asyncio.TimerHandle | None = None
         self._shared = SharedWitnesses(lambda address: self._send(channel.Witness(*address)))
         self._is_stopped = False
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        # daemon: a blocked recv must not keep a worker alive that has nothing left to do
-        try:
-            threading.Thread(target=self._receive, args=(loop,), daemon=True).start()
-        except RuntimeError:
-            self._send(channel.OutOfResources("no further thread can be started"))
-            return
-        self._send(channel.Ready())
+        # Of a copy of the connection, as it is closed with the loop: what ends the worker is sent after that.
+        reader, self._writer = await asyncio.open_connection(sock=self._connection.dup())
+        self._writer.transport.set_write_buffer_limits(high=FLUSH_BYTES)
+        receiving = asyncio.create_task(self._receive(reader))
         first = await self._inbox.get()
         assert isinstance(first, channel.Configure)
         self._engine, result_of = self._make_engine(
@@ -85,22 +85,26 @@ class _Worker:
         )
         async for batch in self._engine.batches(self._targets()):
             for each in batch:
-                self._writer.add(each.target.number, [result_of(result) for result in each.results])
-                if len(self._writer) >= FLUSH_RESULTS or self._writer.size >= FLUSH_BYTES:
+                self._results.add(each.target.number, [result_of(result) for result in each.results])
+                if len(self._results) >= FLUSH_RESULTS or self._results.size >= FLUSH_BYTES:
                     self._flush()
-            if len(self._writer) and self._timer is None:
+            if len(self._results) and self._timer is None:
                 self._timer = loop.call_later(FLUSH_SECONDS, self._flush)
+            await self._writer.drain()
         self._flush()
+        receiving.cancel()
+        self._writer.close()
+        await self._writer.wait_closed()
 
     def _send(self, message: channel.ToParent) -> None:
-        self._connection.sendall(channel.frame(message))
+        self._writer.write(channel.frame(message))
 
     def _flush(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if len(self._writer):
-            self._connection.sendall(self._writer.take())
+        if len(self._results):
+            self._writer.write(self._results.take())
 
     async def _targets(self) -> AsyncIterator[Numbered]:
         while isinstance(message := await self._inbox.get(), channel.Probe):
@@ -109,32 +113,23 @@ class _Worker:
                     return
                 yield Numbered(number, target)
 
-    def _receive(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Hand the pool's messages over to the loop. Runs in a thread."""
-        reader: channel.ChannelReader[channel.ToWorker] = channel.ChannelReader(channel.ToWorker)
+    async def _receive(self, reader: asyncio.StreamReader) -> None:
+        messages: channel.ChannelReader[channel.ToWorker] = channel.ChannelReader(channel.ToWorker)
         try:
-            try:
-                while data := self._connection.recv(READ_BYTES):
-                    for message in reader.feed(data):
-                        loop.call_soon_threadsafe(self._take, message)
-            except (OSError, channel.ChannelError):
-                pass
-            # The pool is gone, perhaps by kill -9: nobody needs the hosts under way.
-            loop.call_soon_threadsafe(_leave)
-        except RuntimeError:
-            pass  # the loop has ended
+            while data := await reader.read(READ_BYTES):
+                for message in messages.feed(data):
+                    self._take(message)
+        except (OSError, channel.ChannelError):
+            pass
+        # The pool is gone, perhaps by kill -9: nobody needs the hosts under way.
+        raise SystemExit(1)
 
     def _take(self, message: channel.ToWorker) -> None:
         if isinstance(message, channel.Witness):
             self._shared.received.append(Address(message.ip, message.family))
-            return
-        if not isinstance(message, channel.Stop):
+        elif isinstance(message, channel.Stop):
+            self._is_stopped = True
+            if self._engine is not None:
+                self._engine.stop()
+        else:
             self._inbox.put_nowait(message)
-            return
-        self._is_stopped = True
-        if self._engine is not None:
-            self._engine.stop()
-
-
-def _leave() -> None:
-    raise SystemExit(1)

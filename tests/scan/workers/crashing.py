@@ -107,7 +107,6 @@ def sends_garbage_once(connection: socket.socket, *, what: str, sent: Path, live
         squares(connection, crash=None, crashed=None, later=frozenset(), size=0)
         return
     sent.touch()
-    connection.sendall(channel.frame(channel.Ready()))
     connection.recv(100_000)
     connection.sendall(GARBAGE[what])
     if lives:

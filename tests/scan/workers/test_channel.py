@@ -20,7 +20,7 @@ from sshprobe.scan.results import HostResult, ResultEncoder
 from sshprobe.scan.settings import ScanSettings
 from sshprobe.scan.verdict_cache import VerdictCache
 from sshprobe.scan.workers import channel
-from sshprobe.scan.workers.channel import ChannelError, ChannelReader, ChannelWriter, ResultReader, Results
+from sshprobe.scan.workers.channel import ChannelError, ChannelReader, ResultReader, Results, ResultWriter
 from sshprobe.scan.workers.pool import exclusive_key
 from sshprobe.scan.workers.runner import scan_pool
 from sshprobe.targets import Target, parse_targets
@@ -52,7 +52,7 @@ class Link:
     """A worker's writer and its reader in the parent."""
 
     def __init__(self) -> None:
-        self.writer, self.results = ChannelWriter(), ResultReader()
+        self.writer, self.results = ResultWriter(), ResultReader()
         self._messages: ChannelReader[Any] = ChannelReader(channel.ToParent)
         self._numbers = itertools.count()
 
@@ -160,8 +160,8 @@ def test_freed_pieces_are_not_reused() -> None:
 
 def test_a_reader_takes_any_segments() -> None:
     results = from_templates([kind(0), kind(1)], [0, 1, 0])
-    writer = ChannelWriter()
-    stream = channel.frame(channel.Ready()) + channel.frame(channel.ResourceError("no ports"))
+    writer = ResultWriter()
+    stream = channel.frame(channel.Failed("a bug")) + channel.frame(channel.ResourceError("no ports"))
     for number, result in enumerate(results):
         writer.add(number, [result])
         stream += writer.take()
@@ -183,7 +183,7 @@ def test_a_reader_takes_any_segments() -> None:
         b"\0\0\0\x03abc",
         channel.frame(channel.Stop()),
         b"\0\0\x10\x15\x82\xa4type\xa7Results\xa5extra" + b"\x91" * 4096 + b"\xc0",  # deeper than Python recurses
-        b"\0\0\0\x06" + channel.frame(channel.Ready())[4:] + b"more",
+        b"\0\0\0\x06" + channel.frame(channel.Deferred(1))[4:] + b"more",
     ],
 )
 def test_garbage_is_an_error(data: bytes) -> None:
@@ -194,7 +194,7 @@ def test_garbage_is_an_error(data: bytes) -> None:
 
 def test_an_unknown_piece_or_target_is_an_error() -> None:
     (result,) = from_templates([kind(0)], [0])
-    writer = ChannelWriter()
+    writer = ResultWriter()
     writer.add(1, [result])
     reader: ChannelReader[Any] = ChannelReader(channel.ToParent)
     (message,) = reader.feed(writer.take())
