@@ -206,7 +206,7 @@ def test_releases_of_openssh(releases: str, version: str | None, known: bool | N
 
 
 def test_words_of_a_weakness_fit_a_table() -> None:
-    """What is longer belongs to `explain`."""
+    """Longer texts belong to `explain`."""
     for rule in RULES:
         assert len(rule.weakness.words) <= 30, rule.weakness.words
         assert rule.weakness.why
@@ -235,7 +235,7 @@ def test_no_name_of_lsh_is_unknown() -> None:
 
 
 def test_no_name_that_nmap_offers_is_unknown() -> None:
-    """The lists in nmap's own SSH client, by which it finds out what a server has."""
+    """The lists of nmap's SSH client."""
     source = Path("/usr/share/nmap/nselib/ssh2.lua")
     need(source.exists(), "nmap's ssh2.lua", "nmap")
     words = {"kex": "kex", "host_key": "host_key", "encryption": "cipher", "mac": "mac", "compression": "compression"}
@@ -251,7 +251,7 @@ def test_no_name_that_nmap_offers_is_unknown() -> None:
 
 @pytest.mark.parametrize("category", ALGORITHM_TYPES)
 def test_every_claim_has_a_source(category: AlgorithmType) -> None:
-    """Each cell but the names, the notes and the references themselves."""
+    """Return each cell except names, notes and references."""
     apart = {"category", "name", "alias_of", "standing", "references", "notes"}
     for name in names(category):
         entry = lookup(category, name)
@@ -311,7 +311,7 @@ def test_aliases_are_found_from_each_of_them() -> None:
     ],
 )
 def test_the_mechanism_of_a_gss_exchange(digest: str, words: str) -> None:
-    """RFC 4462 section 2.1: base64 of the MD5 of the DER encoding of the OID."""
+    """Return base64 of the MD5 of the OID's DER encoding (RFC 4462 section 2.1)."""
     found = mechanism(f"gss-group14-sha256-{digest}")
     assert found is not None
     assert found.mechanism == words

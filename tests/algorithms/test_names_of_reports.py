@@ -1,4 +1,4 @@
-"""Names that servers of public reports offer: what the catalogue says each is, and that `explain` says it."""
+"""Names of servers in public reports: their entries in the catalogue, and in `explain`."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_the_name_of_an_extension_is_not_an_algorithm(name: str) -> None:
 
 
 def test_a_longer_name_is_not_the_shorter_one() -> None:
-    """Names are matched whole: no entry stands for one that goes on."""
+    """Names are matched completely: no entry matches a longer name."""
     for category in ALGORITHM_TYPES:
         every = names(category)
         for name in every:
@@ -113,7 +113,7 @@ def test_a_longer_name_is_not_the_shorter_one() -> None:
 
 
 def test_no_name_of_the_devices_is_unknown() -> None:
-    """Each name in the lists of `tests/reports/devices`, but for those that are made up there."""
+    """Return each name in the lists of `tests/reports/devices`, except invented ones."""
     made_up = re.compile(r"unknown|example|acme|x+$")
     text = "\n".join(
         path.read_text() for path in sorted((Path(__file__).parents[1] / "reports" / "devices").glob("[0-9]*.py"))

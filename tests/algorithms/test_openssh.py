@@ -1,4 +1,4 @@
-"""The catalogue against OpenSSH's own word: what `ssh -Q` of the clients on this machine prints."""
+"""The catalogue agrees with `ssh -Q` of the OpenSSH clients on this machine."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ ASKED: list[tuple[str, AlgorithmType]] = [
 ]
 
 NOT_LISTED = {"none", "null", "ssh-xmss@openssh.com", "ssh-xmss-cert-v01@openssh.com"}
-"""In the code, and left out by `ssh -Q`: "none" and "null" stand for no algorithm, XMSS is left out of every build."""
+"""In the code but not in `ssh -Q`: "none" and "null" mean no algorithm, and no build has XMSS."""
 
 
 @cache
 def clients() -> dict[str, Path]:
-    """Version to path: the system's, and those that are unpacked in `.servers/`."""
+    """Version to path: the system's client, and those in `.servers/`."""
     paths = [Path("/usr/bin/ssh"), *sorted((CHECKOUT / ".servers").glob("openssh*/usr/bin/ssh"))]
     found = {}
     for path in paths:
@@ -64,7 +64,7 @@ def test_openssh_has_no_name_that_is_unknown(query: str, category: AlgorithmType
             entry = lookup(category, name)
             assert entry is not None, (version, name)
             aliases = [each for each in names(category) if canonical(category, each) == canonical(category, name)]
-            # Debian's 9.2 has sntrup761x25519-sha512 under its later name too: changelog, 9.2p1-2+deb12u4.
+            # Debian's 9.2 also has the later name of sntrup761x25519-sha512: changelog, 9.2p1-2+deb12u4.
             known = [in_openssh(each.openssh_in_code, version) for n in aliases if (each := lookup(category, n))]
             assert any(known), (version, name, entry.openssh_in_code)
 
@@ -75,7 +75,7 @@ def test_names_of_openssh_in_the_catalogue_exist(query: str, category: Algorithm
     for version, path in clients().items():
         there = set(listed(path, query))
         said = {n for n in names(category) if (e := lookup(category, n)) and in_openssh(e.openssh_in_code, version)}
-        # A build may leave a name out (DSA since 9.8), never all of what a release brought.
+        # A build may leave a name out (DSA since 9.8), but never all new names of a release.
         assert said - there - NOT_LISTED == set(), version
 
 
@@ -86,16 +86,16 @@ def test_the_newer_openssh_has_these_names_too() -> None:
 
 
 def test_the_history_of_a_name() -> None:
-    def told(category: AlgorithmType, name: str) -> tuple[str | None, ...]:
+    def versions(category: AlgorithmType, name: str) -> tuple[str | None, ...]:
         entry = lookup(category, name)
         assert entry is not None
         known = history(entry)
         return known.brought, known.default, known.left_default, known.removed
 
     # OpenSSH release notes: 6.7 and 8.2 (defaults), 7.6 (removed), 10.0 (no finite-field groups, no DSA).
-    assert told("kex", "diffie-hellman-group14-sha1") == ("3.9", "3.9", "8.2", None)
-    assert told("kex", "diffie-hellman-group-exchange-sha256") == ("4.4", "4.4", "10.0", None)
-    assert told("cipher", "blowfish-cbc") == ("3.0", "3.0", "6.7", "7.6")
-    assert told("host_key", "ssh-dss") == ("3.0", "3.0", "7.0", "10.0")
-    assert told("kex", "mlkem768x25519-sha256") == ("9.9", "9.9", None, None)
-    assert told("kex", "curve448-sha512") == (None, None, None, None)
+    assert versions("kex", "diffie-hellman-group14-sha1") == ("3.9", "3.9", "8.2", None)
+    assert versions("kex", "diffie-hellman-group-exchange-sha256") == ("4.4", "4.4", "10.0", None)
+    assert versions("cipher", "blowfish-cbc") == ("3.0", "3.0", "6.7", "7.6")
+    assert versions("host_key", "ssh-dss") == ("3.0", "3.0", "7.0", "10.0")
+    assert versions("kex", "mlkem768x25519-sha256") == ("9.9", "9.9", None, None)
+    assert versions("kex", "curve448-sha512") == (None, None, None, None)

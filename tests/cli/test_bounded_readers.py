@@ -1,4 +1,4 @@
-"""Every file that a user names is read up to a limit, in bytes and in depth: one line says what was wrong, exit 2."""
+"""Every file that a user names is read up to a limit in bytes and depth; an error is one line and exit code 2."""
 
 import io
 import itertools
@@ -75,7 +75,7 @@ def test_saved_options_without_end(run: Run, tmp_path: Path) -> None:
 
 
 class _Endless(io.RawIOBase):
-    """A pipe that says the same for ever, and counts what was read of it."""
+    """An endless pipe that counts the bytes read from it."""
 
     def __init__(self, text: bytes) -> None:
         self._text = itertools.cycle(text)

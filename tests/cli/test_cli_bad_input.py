@@ -1,4 +1,4 @@
-"""Bad input: one line on standard error that names it, exit 2, no standard output, nothing written or scanned."""
+"""Bad input: one line on standard error, exit code 2, no standard output, nothing written or scanned."""
 
 import io
 import os

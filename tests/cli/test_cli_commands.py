@@ -89,7 +89,7 @@ def test_grade_for_machines(format_: str, saved: Path) -> None:
     assert [profile["id"] for profile in document["sweep"]["profiles"]] == ["mozilla-modern", "alibaba-ecs"]
     assert [len(host["verdicts"]) for host in document["hosts"]] == [2, 2, 2, 2, 0]
     assert document["summary"]["statuses"] == {"ok": 4, "timeout": 1}
-    # What was written can be graded again, and then it is the same.
+    # The written file can be graded again, with the same result.
     (saved / "again").write_bytes(run.stdout)
     assert sshprobe("grade", "again", *arguments, cwd=saved).stdout == run.stdout
     assert sshprobe("grade", "-", *arguments, cwd=saved, stdin=run.stdout).stdout == run.stdout
@@ -177,7 +177,7 @@ def test_profiles(tmp_path: Path) -> None:
     assert {"mozilla-modern", "mozilla-intermediate", "alibaba-ecs"} <= set(ids)
     listed = json.loads(sshprobe("profiles", "list", "--format", "json", cwd=tmp_path).stdout)
     assert [*(each["id"] for each in listed), "openssh-X.Y"] == ids
-    # What was not verified is said in both.
+    # Both name unverified parts.
     doubted = {each["id"] for each in listed if each["unverified"]}
     assert doubted == {line.split()[0] for line in out.splitlines() if line.endswith("(not wholly verified)")}
     assert doubted >= {"bsi-tr-02102-4", "cis-debian-12"}
@@ -193,7 +193,7 @@ def test_profiles(tmp_path: Path) -> None:
         assert run.stdout.decode().startswith(f"mine.toml: ok ({id_}, ")
         if "client" in id_:
             continue
-        # A profile of one's own works as the built-in one does.
+        # A user's profile works as the built-in one does.
         write(tmp_path / "r.jsonl", [captured("openssh-9.9p2")])
         mine, built_in = (
             sshprobe("grade", "r.jsonl", "--profile", name, cwd=tmp_path).stdout for name in ("mine.toml", id_)

@@ -1,4 +1,4 @@
-"""`--fix`: what it prints can be pasted as it is, whatever a server or a records file says."""
+"""`--fix`: its output can be pasted, whatever text a server or a records file has."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_definitions_for_dropbear_are_c(run: Run) -> None:
         "#define DROPBEAR_RSA_SHA1 0",
         "#define DROPBEAR_SHA1_HMAC 0",
     }
-    # What stands there may be the port that people log in at.
+    # This may be the port of users' logins.
     assert '(Debian), besides what it holds: DROPBEAR_EXTRA_ARGS="-s"' in out
 
 
@@ -206,7 +206,7 @@ EVIL = (
 
 
 def evil() -> list[HostRecord]:
-    """Hosts whose names, lists and software are made to break out of whatever they are printed in."""
+    """Hosts whose names, lists and software try to break out of every output format."""
     hosts = []
     for name in EVIL:
         for host, comments in ((fleet()[0], "Debian-2+deb12u3"), (fleet()[0], name), (fleet()[3], name)):
@@ -219,7 +219,7 @@ def evil() -> list[HostRecord]:
 
 
 def pasted(out: str) -> set[str]:
-    """The lines that are no comment, nor blank."""
+    """Return lines that are neither comments nor blank."""
     comment = re.compile(r"#(?!define ).*|/\*(?:(?!\*/).)*\*/|")
     return {line for line in out.splitlines() if not comment.fullmatch(line)}
 
@@ -259,7 +259,7 @@ def test_no_hostile_name_is_a_value_of_a_playbook(run: Run) -> None:
 
 
 def test_a_playbook_touches_no_member_of_a_group_of_a_scanned_name(run: Run) -> None:
-    """Ansible takes a name for that of a group first, and no pattern stands for a host alone."""
+    """For Ansible a name means a group first, and no pattern means only a host."""
     write([msgspec.structs.replace(fleet()[0], host="web")])
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
     (play,) = yaml.safe_load(out)
@@ -273,7 +273,7 @@ def test_a_playbook_touches_no_member_of_a_group_of_a_scanned_name(run: Run) -> 
 
 
 def test_a_playbook_names_hosts_as_the_inventory_did(run: Run) -> None:
-    """An alias stands for another address in another inventory: that one is not touched."""
+    """In another inventory an alias can mean another address: the playbook does not change that host."""
     named = [
         ("192.0.2.1", "web1"),
         ("192.0.2.2", "192.0.2.0/24"),
@@ -287,7 +287,7 @@ def test_a_playbook_names_hosts_as_the_inventory_did(run: Run) -> None:
     assert play["vars"]["sshprobe_addresses"] == {"web1": ["192.0.2.1"]}
     stop = play["tasks"][1]
     assert "ansible.builtin.fail" in stop
-    # ansible-core 2.19 says that `ansible_host` is the name where the inventory does not say it.
+    # ansible-core 2.19 sets `ansible_host` to the name if the inventory does not set it.
     assert stop["when"] == (
         "inventory_hostname in sshprobe_addresses and (ansible_host | default(inventory_hostname)) "
         "not in [inventory_hostname] + sshprobe_addresses[inventory_hostname]"
@@ -299,7 +299,7 @@ def test_a_playbook_names_hosts_as_the_inventory_did(run: Run) -> None:
 
 
 def test_a_playbook_keeps_the_fixes_of_an_earlier_one(run: Run) -> None:
-    """Ansible finds its blocks by their markers: one that says another keyword is another block."""
+    """Ansible finds its blocks by their markers: another keyword is another block."""
     write(fleet()[:1])
     _, out, _ = run("grade", "saved.jsonl", "--fix", "--format", "ansible", "--profile", "mozilla-modern")
     assert re.findall(r"marker: (.*)", out) == [

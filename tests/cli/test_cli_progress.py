@@ -1,4 +1,4 @@
-"""What is shown while a scan waits."""
+"""Output while a scan waits."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ ENVIRONMENT = {
     "TERM": "xterm",
 }
 ERASED = b"\x1b[2K"
-"""Erase in Line, all of it (ECMA-48 section 8.3.41): how a live line goes."""
+"""Erase in Line, all of it (ECMA-48 section 8.3.41): removes a live line."""
 
 
 @pytest.mark.parametrize("options", [(), ("--no-progress",)], ids=["shown", "not wanted"])
 def test_a_silence_is_explained(options: tuple[str, ...]) -> None:
-    """Of one host there is no progress; but where it hangs up, nothing happens for a while."""
+    """A single host has no progress, but its second try takes a while."""
     taken = []
 
     def hang_up(listener: socket.socket) -> None:
@@ -56,7 +56,7 @@ def test_a_silence_is_explained(options: tuple[str, ...]) -> None:
 
 
 def scan_of_silence(stderr: int, *options: str, stdout: int = subprocess.PIPE, until: Callable[[], object]) -> bytes:
-    """Scan a server that says nothing until `until` returns, and then closes. Returns what standard output got."""
+    """Scan a server that stays silent until `until` returns, and then closes. Return standard output."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(60)
         target = f"127.0.0.1:{listener.getsockname()[1]}"
@@ -71,7 +71,7 @@ def scan_of_silence(stderr: int, *options: str, stdout: int = subprocess.PIPE, u
                 listener.close()
                 out, _ = process.communicate(timeout=60)
             finally:
-                process.kill()  # one that does not end must not hold up the tests
+                process.kill()  # a scan that does not end must not block the tests
     assert process.returncode == 3
     return out or b""
 

@@ -1,4 +1,4 @@
-"""`sshprobe report` and what `sshprobe grade` says of many hosts."""
+"""`sshprobe report`, and `sshprobe grade` for many hosts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_report_without_findings_says_what_it_looked_for(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("by", ["host", "key", "algorithm"])
 def test_a_report_counts_the_servers_that_the_table_of_the_sweep_counts(tmp_path: Path, by: str) -> None:
-    """A server that said who it is and was then reset is one; what broke off before that may be none."""
+    """A host that sent an identification is a server; one that closed before may not be."""
     server, silent = captured("openssh-debian12-9.2p1"), failed("reset", "the connection was closed")
     reset = msgspec.structs.replace(silent, host="192.0.2.9", identification=server.identification)
     write(tmp_path / "saved.jsonl", [server, silent, reset, msgspec.structs.replace(silent, status="partial")])
@@ -108,7 +108,7 @@ def test_by_algorithm(saved: Path) -> None:
     rows = {tuple(line.split()[:2]): line for line in out.splitlines() if line}
     assert rows["kex", "curve25519-sha256"].endswith("  192.0.2.1:22, 192.0.2.2:22, 192.0.2.3:22 and 1 more")
     assert rows["mac", "hmac-sha1"].split()[2:4] == ["4", "low"]
-    # A marker is not an algorithm: it stands after all of them.
+    # A marker is not an algorithm: it comes last.
     assert ("kex", "kex-strict-s-v00@openssh.com") not in rows
     names = [row[0] for row in list(rows)[1:]]
     assert "marker" in names
@@ -129,7 +129,7 @@ def test_grade_adds_what_hosts_share(saved: Path) -> None:
     assert all(host["verdicts"][0]["grade"] != "F" for host in records[1:-1] if host["verdicts"])
     assert records[-1]["fleet_findings"] == {"host_key.shared": 2, "host_key.shared_prime": 2}
     assert records[-1]["weak_keys"] == {}
-    # and from standard input, which can be read but once
+    # and from standard input, which can be read only once
     again = sshprobe("grade", "-", "--format", "jsonl", cwd=saved, stdin=(saved / "saved.jsonl").read_bytes())
     assert again.stdout == run.stdout
     table = " ".join(sshprobe("grade", "saved.jsonl", cwd=saved).stdout.decode().split())
@@ -197,7 +197,7 @@ def test_complete_scans_and_lone_hosts_are_not_reported_as_cut_off(records: str,
 
 
 def _sweeps(records: str, folder: Path) -> list[str]:
-    """Write files of records: a header, a host A or B, a summary, or one of a sweep that was interrupted."""
+    """Write files of records: a header, a host A or B, a summary, or the summary of an interrupted scan."""
     made = {
         "H": SweepRecord(tool="sshprobe 0", arguments=[], profiles=[], started_at="2026-01-01T00:00:00.000Z"),
         "A": with_keys("192.0.2.1", KEYS[0]),

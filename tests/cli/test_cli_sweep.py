@@ -1,4 +1,4 @@
-"""The scan command around a sweep: records as they come, progress, Ctrl-C. The servers are sockets that say little."""
+"""The scan command: records as hosts finish, progress, Ctrl-C. The servers are simple sockets."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ SCAN = [sys.executable, "-W", "error", "-m", "sshprobe", "scan"]
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that accepts and says nothing."""
+    """A server that accepts and stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(30)
         yield server
@@ -56,13 +56,13 @@ def test_every_target_gets_a_record(closed_port: int, tmp_path: Path) -> None:
 def test_an_interrupt_keeps_finished_hosts(
     name: str, depth: str, number: signal.Signals, times: int, silent: socket.socket, closed_port: int, tmp_path: Path
 ) -> None:
-    """Once: the host under way is finished. Twice: it is given up. What was not begun has no record."""
+    """Once finishes the running host, twice drops it. A host that was not started has no record."""
     targets = [f"127.0.0.1:{closed_port}", f"127.0.0.1:{silent.getsockname()[1]}", f"127.0.0.2:{closed_port}"]
     patience = "3" if times == 1 else "300"
     seed = next(
         seed for seed in range(1000) if [target.text for target in parse_targets(targets, seed=seed)] == targets
     )
-    # A shell without job control starts background work with SIGINT ignored, and a child inherits that.
+    # A shell without job control starts background jobs with SIGINT ignored, and children inherit that.
     with subprocess.Popen(
         [
             *SCAN,
@@ -96,7 +96,7 @@ def test_an_interrupt_keeps_finished_hosts(
                     process.send_signal(number)
                 out, rest = process.communicate(timeout=60)
         finally:
-            process.kill()  # a sweep that does not end must not hold up the tests
+            process.kill()  # a scan that does not end must not block the tests
     assert process.returncode == 130
     assert err + rest == b"interrupted: finishing the hosts under way; once more stops at once\n"
     going_on = b" Resume it with `sshprobe scan --resume out.jsonl`." if name == "out.jsonl" else b""
@@ -172,7 +172,7 @@ def read(path: Path) -> list[dict[str, object]]:
 def test_a_killed_sweep_is_resumed_and_every_target_has_one_record(
     workers: str, suffix: str, closed_port: int, tmp_path: Path
 ) -> None:
-    """kill -9 at whatever moment it hits, several times over, then to the end."""
+    """kill -9 at random moments, several times, then to the end."""
     path = tmp_path / f"out.jsonl{suffix}"
     more = 1_000 if suffix else 60_000
     network = f"127.0.8.0/22:{closed_port}"
@@ -224,7 +224,7 @@ def test_the_duration_of_a_scan_sums_its_runs(closed_port: int, tmp_path: Path) 
 
 
 def test_resuming_with_other_targets_is_noted(closed_port: int, tmp_path: Path) -> None:
-    """The records of both stay in the file: nothing is lost, and nobody is to take them for one sweep unawares."""
+    """The records of both scans stay in the file, and a note says so."""
     environment = {**ENVIRONMENT, "NO_PROGRESS": "1"}
     errors = []
     for network, output in (("127.0.0.0/29", "-o"), ("127.0.0.4/30", "--resume"), ("127.0.0.0/28", "--resume")):
@@ -251,7 +251,7 @@ def test_resuming_with_another_version_is_noted_once(closed_port: int, tmp_path:
     assert (code, error.count("\n")) == (3, 1)
     assert error.startswith(f"note: out.jsonl was begun by sshprobe 0.0.9 and is resumed with {tool}: ")
     assert len([each for each in read(file) if each["type"] == "host"]) == 6
-    # As the note says: graded anew, all of it is of this version.
+    # As the note says: graded again, everything is by this version.
     subprocess.run([*SCAN[:-1], "grade", file.name, "-o", "new.jsonl"], cwd=tmp_path, env=ENVIRONMENT, check=False)
     assert read(tmp_path / "new.jsonl")[0]["tool"] == tool
 
@@ -284,7 +284,7 @@ min_bits = {bits}
 
 
 def test_a_file_never_gets_verdicts_by_two_rules(closed_port: int, tmp_path: Path) -> None:
-    """An edit of a profile leaves its id and version, and `--strict` is no part of either."""
+    """Neither an edited profile nor `--strict` changes id and version."""
 
     def run(*words: str) -> tuple[int, str]:
         command = [*SCAN[:-1], *words, "--profile", "company.toml"]
@@ -305,13 +305,13 @@ def test_a_file_never_gets_verdicts_by_two_rules(closed_port: int, tmp_path: Pat
     assert error.startswith("error: out.jsonl: was graded against company, which has changed since: ")
     assert file.read_bytes() == before
 
-    # As the error says: what was graded by the new rule can be gone on with.
+    # As the error says: a file graded by the new rules can be resumed.
     assert run("grade", file.name, "--strict", "-o", other.name)[0] == 3
     stop = "error: other.jsonl: was graded with `--strict`: add it\n"
     assert run(*scan, "--resume", other.name) == (2, stop)
     assert run(*scan, "--resume", other.name, "--strict") == (3, "")
 
-    # A comment, or lines in another order, make no other rule; and an old file does not say what its was.
+    # A comment, or another order of lines, changes no rule; and an old file does not have the rules' hash.
     top, section = COMPANY.format(bits=2048).split("[", 1)
     profile.write_text("# ours\n" + "".join(sorted(top.splitlines(keepends=True))) + "[" + section)
     assert run(*scan, "--resume", file.name) == (3, "")
@@ -339,7 +339,7 @@ def test_stats_are_lines_on_standard_error(silent: socket.socket, tmp_path: Path
 @pytest.mark.parametrize("format_", ["jsonl", "json", "table", "fix"])
 @pytest.mark.parametrize("hosts", [1, 4])
 def test_a_closed_reader_ends_a_scan_silently(hosts: int, format_: str, how: list[str], tmp_path: Path) -> None:
-    """As `| head -1`: the reader is gone before the last host is written, or with others still under way."""
+    """As with `| head -1`: the reader exits before the last host is written, or while others still run."""
     wanted = ["--fix"] if format_ == "fix" else ["--format", format_]
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(socket.create_server((f"127.0.0.{last}", 0))) for last in range(1, hosts + 1)]

@@ -1,4 +1,4 @@
-"""What to scan, chosen by options: the count, the order, inventories, an earlier sweep's hosts."""
+"""Options that choose targets: the count, the order, inventories, hosts of an earlier scan."""
 
 import json
 import socket
@@ -55,7 +55,7 @@ def test_count(tmp_path: Path) -> None:
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port on which nothing listens as long as the test runs."""
+    """A port without a listener during the test."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -70,7 +70,7 @@ def test_a_large_sweep_asks_for_yes(tmp_path: Path, closed_port: int) -> None:
     run = sshprobe("scan", *words, cwd=tmp_path)
     assert (run.returncode, run.stdout) == (2, b"")
     assert run.stderr == b"error: 131,071 targets are more than 65,536: add `--yes` to scan them\n"
-    # What is excluded does not count, and an answer is no question's answer: standard input is not read.
+    # Exclusions do not count, and standard input is not read.
     run = sshprobe("scan", *words, "--exclude", "10.0.0.0/8", "--count", cwd=tmp_path)
     assert run.stdout == b"1\n"
     run = sshprobe("scan", "127.0.0.1-3", "-p", str(closed_port), "--format", "jsonl", "--yes", cwd=tmp_path)
@@ -115,7 +115,7 @@ def test_inventories_count_skipped_entries(tmp_path: Path, closed_port: int) -> 
         (f"127.0.0.9:{closed_port}", "excluded"),
     ]
     assert count("--inventory", "masscan", "--inventory", "-", cwd=tmp_path, stdin=b"192.0.2.1\n") == 3
-    # A format that is named is believed.
+    # A given format is not checked.
     (tmp_path / "odd").write_text("Host\n")
     run = sshprobe("scan", "--inventory", "odd", "--inventory-format", "ssh-config", cwd=tmp_path)
     assert (run.returncode, run.stderr) == (2, b"error: odd:1: `host` has no argument\n")
@@ -144,7 +144,7 @@ def test_from_records(records: Path) -> None:
         (("--grade", "F"), 2),
         (("--grade", CLEAN.grade), 2),
         (("--grade", "F", "--status", "ok"), 2),
-        (("192.0.2.0/24",), 256),  # one host has a name, and another one another port
+        (("192.0.2.0/24",), 256),  # one host has a name, another one another port
         (("--exclude", "192.0.2.0/24"), 1),
     ):
         assert count("--from-records", "saved.jsonl", *arguments, "-p", "22", cwd=records) == number, arguments

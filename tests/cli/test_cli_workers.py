@@ -1,4 +1,4 @@
-"""What two processes write and say is what one does, also where no two hosts are alike."""
+"""Two processes write and print the same as one, also if all hosts differ."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def turn(names: tuple[bytes, ...], by: int) -> tuple[bytes, ...]:
 
 
 def greeting(number: int) -> bytes:
-    """What a server of its own kind sends: a real one's lists, in another order and with one more name."""
+    """Return the bytes of a unique server: real lists in another order with one more name."""
     capture = CAPTURES[number % len(CAPTURES)]
     end = capture.index(b"\n") + 1
     kexinit = KexInit.parse(capture[end + 5 : len(capture) - capture[end + 4]])
@@ -49,7 +49,7 @@ def greeting(number: int) -> bytes:
 
 @asynccontextmanager
 async def servers() -> AsyncIterator[str]:
-    """Yield the targets: servers of which each is of its own kind, a few that are none, and addresses of nobody."""
+    """Yield the targets: unique servers, a few other hosts, and silent addresses."""
     hosts = [f"127.0.6.{number}" for number in range(1, SERVERS + STRANGERS + 1)]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,7 +73,7 @@ async def servers() -> AsyncIterator[str]:
 
 
 async def scan(folder: Path, *options: str) -> tuple[int, str, list[dict[str, object]]]:
-    """Return the exit code, what was said without times, and the records: sorted by host, without times."""
+    """Return the exit code, the messages without times, and the records sorted by host without times."""
     process = await asyncio.create_subprocess_exec(
         *SCAN, *options, "-o", "out.jsonl", cwd=folder, env=ENVIRONMENT, stdout=asyncio.subprocess.PIPE
     )
@@ -111,7 +111,7 @@ async def test_hosts_that_all_differ_with_one_worker_and_with_two(more: tuple[st
 
 
 async def test_no_two_workers_are_with_one_host_at_once(tmp_path: Path) -> None:
-    """Whoever is done first gets the next targets, but not another port of a host that is still asked."""
+    """The first free worker gets the next targets, but not another port of a host that is still scanned."""
     hosts = [f"127.0.7.{number}" for number in range(1, 21)]
     ports = sorted({free_port("127.0.0.1") for _ in range(15)})
     asked: Counter[str] = Counter()
@@ -124,7 +124,7 @@ async def test_no_two_workers_are_with_one_host_at_once(tmp_path: Path) -> None:
         asked[host] += 1
         at_once[asked[host]] += 1
         await asyncio.sleep(0.01)
-        asked[host] -= 1  # before the end, behind which the next connection may come
+        asked[host] -= 1  # before the close, after which the next connection may come
         answered += 1
         writer.write(b"220 mail.example.org ESMTP\r\n")
         writer.close()

@@ -1,4 +1,4 @@
-"""When output has colours, and what -q leaves."""
+"""When output has colours, and the output with -q."""
 
 import io
 import sys
@@ -31,7 +31,7 @@ def default_colour(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def saved(tmp_path: Path) -> str:
-    """A host of several findings, and one without an answer."""
+    """A host with several findings, and one without an answer."""
     seen = captured("openssh-6.7p1")
     hosts = [msgspec.structs.replace(seen, verdicts=[grade(seen, "mozilla-modern")]), failed("timeout", "no answer")]
     path = tmp_path / "saved.jsonl"
@@ -100,7 +100,7 @@ def test_with_q_standard_output_is_unchanged(
 def test_with_q_a_scan_says_nothing_but_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = tmp_path / "scan.jsonl"
     records.write_text("")
-    targets = ["127.0.0.1:1", "127.0.0.2:1"]  # nobody listens there
+    targets = ["127.0.0.1:1", "127.0.0.2:1"]  # without a listener
     assert main(["scan", *targets, "-o", str(records)]) == 3
     loud = capsys.readouterr()
     assert loud.out

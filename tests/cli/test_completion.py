@@ -1,4 +1,4 @@
-"""What a real bash, zsh and fish complete with our script, as a user types it and presses Tab."""
+"""Completion in a real bash, zsh and fish, as a user types and presses Tab."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TYPED = {
     "report --weakness rc": "--weakness rc4",
     "profiles sh": "profiles show",
 }
-"""What stands behind `sshprobe`, and what is on the line after Tab."""
+"""The text behind `sshprobe`, and the line after Tab."""
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_tab(name: str, home: Path) -> None:
     try:
         shell.type(f'{prepare}; eval "$(sshprobe completion {name})"; echo rea""dy\n', "\nready")
         for typed, completed in TYPED.items():
-            # Ctrl-U: bash and zsh take back the line.
+            # Ctrl-U: bash and zsh clear the line.
             shell.type(f"\x15sshprobe {typed}\t", completed)
     finally:
         shell.close()

@@ -1,4 +1,4 @@
-"""The examples of CONTRIBUTING.md for an inventory and a command work as they stand there."""
+"""The examples of CONTRIBUTING.md for an inventory and a command work unchanged."""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What the demo says of hosts that it has scanned. The servers themselves: tests/live/test_fleet.py."""
+"""The demo's report on scanned hosts. tests/live/test_fleet.py has the servers."""
 
 import msgspec
 

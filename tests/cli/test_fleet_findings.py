@@ -1,4 +1,4 @@
-"""Findings across the fleet: beside the letter in every command, in no verdict, counted by `--fail-on`."""
+"""Findings across the fleet: beside the grade in every command, in no verdict, counted by `--fail-on`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_scan_and_grade_give_one_record_the_same_verdicts(scanned: Path) -> None
     assert found == [[("host_key.shared", "medium")], [("host_key.shared", "medium")], []]
     summary = json.loads((scanned / "graded.jsonl").read_text().splitlines()[-1])
     assert summary["fleet_findings"] == {"host_key.shared": 2}
-    # Graded once more, alone: what other hosts said is gone, and the verdict stays.
+    # Graded again, alone: findings across hosts are gone, and the verdict stays.
     (scanned / "one.jsonl").write_text(json.dumps(after[0]) + "\n")
     assert sshprobe("grade", "one.jsonl", *NAMES, "-o", "again.jsonl", cwd=scanned).returncode == 0
     (alone,) = records(scanned / "again.jsonl")
@@ -93,7 +93,7 @@ def test_fail_on_counts_fleet_findings_by_severity_only(scanned: Path) -> None:
     [("medium", 2, True), ("high", 2, False), ("medium", 1, False), ("F", 2, False), ("noncompliant", 2, False)],
 )
 def test_a_scan_counts_fleet_findings_at_its_end(threshold: str, hosts: int, failed: bool) -> None:
-    """When it knows them: the records are written by then."""
+    """At the end, as the records are already written."""
     sink = ScanOutput([], [], [threshold])
     for host in HOSTS[:hosts]:
         seen = msgspec.structs.replace(host, host_keys=[ED, EC])

@@ -114,7 +114,7 @@ def test_help_and_version_need_no_command(capsys: pytest.CaptureFixture[str]) ->
         assert capsys.readouterr().out
 
 
-# Words that are no hosts
+# Words that are not hosts
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,7 @@ def test_ports_add_up(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert count("-p", "22,24", "--port", "23-25", "-p", "22", "127.0.0.1") == 4
     assert count("-p", "22", "-p", "2222", "--save-as", "two", "127.0.0.1") == 2
     assert count("--saved", "two") == 2
-    assert (
-        count("--saved", "two", "-p", "24") == 1
-    )  # as for every option, what is given takes the place of what is saved
+    assert count("--saved", "two", "-p", "24") == 1  # as for every option, a given value replaces the saved one
     monkeypatch.setenv("SSHPROBE_SCAN_PORT", "22,2222 2223")
     assert count("127.0.0.1") == 3
     assert count("-p", "24", "127.0.0.1") == 1

@@ -1,4 +1,4 @@
-"""Help is for people at a terminal of 80 columns: it fits, and shows no types of the code."""
+"""Help fits a terminal of 80 columns and shows no types of the code."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a word of ours means in another command: a code of weakness, a profile, a file of records."""
+"""Hints for words that belong to another command: a weakness code, a profile, a file of records."""
 
 from pathlib import Path
 

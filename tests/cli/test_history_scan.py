@@ -1,4 +1,4 @@
-"""`scan --history`: what is kept, what a kill leaves, and databases that fail."""
+"""`scan --history`: stored results, kills, and failing databases."""
 
 from __future__ import annotations
 

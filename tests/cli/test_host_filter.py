@@ -1,4 +1,4 @@
-"""`grade` and `report` of some hosts alone, and the worst of them first."""
+"""`grade` and `report` for chosen hosts, the worst first."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_table_of_chosen_hosts_has_no_empty_columns(tmp_path: Path) -> None:
     assert [line.split()[-1] for line in silent[:2]] == ["answer", "timeout"]
     weak = sshprobe("report", "one.jsonl", "--weakness", "sha1", cwd=tmp_path).stdout.decode().splitlines()
     assert weak[0].split() == ["host", "severity", "finding", "algorithm"]
-    assert weak[1].split()[1:] == ["low", "mac.weak", SHA1]  # what is offered is named once
+    assert weak[1].split()[1:] == ["low", "mac.weak", SHA1]  # the offer is named once
 
 
 @pytest.mark.parametrize(

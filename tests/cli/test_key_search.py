@@ -1,4 +1,4 @@
-"""Many RSA keys: shared out among processes, and those that are too long left out of the search for shared primes."""
+"""Many RSA keys are shared among processes, and oversized ones skip the search for shared primes."""
 
 import multiprocessing
 import os

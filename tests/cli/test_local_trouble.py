@@ -1,4 +1,4 @@
-"""This machine runs out of something while it sweeps: it says so, slows down, and blames no host."""
+"""A shortage of this machine during a scan: a message, a slower scan, and no host blamed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ sys.exit(main(sys.argv[1:]))
 
 
 def sweep(*arguments: str, limit: int = 0, spare: int = 0, cwd: Path) -> tuple[list[dict[str, object]], list[str]]:
-    """Run a scan with a hard limit on open files, and return its host records and its words."""
+    """Run a scan with a hard limit on open files. Return its host records and messages."""
 
     def set_limit() -> None:
         if limit:
@@ -79,10 +79,10 @@ def test_a_low_limit_is_noted_and_respected(workers: int, closed_port: int, tmp_
 
 @pytest.mark.parametrize(("spare", "depth"), [(4, "full"), (12, "full"), (59, "full"), (4, "lists"), (12, "lists")])
 def test_a_shortage_of_files_is_not_blamed_on_hosts(spare: int, depth: str, tmp_path: Path) -> None:
-    """Servers that keep their connections for a while, so that files are short for as long."""
+    """Servers that keep connections open for a while, so that files stay short."""
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as silent:
         place = f"127.0.0.0/26:{silent.getsockname()[1]}"
-        # Accepted by the kernel, and never answered: 127.0.0.1 is the only address where it listens.
+        # The kernel accepts, nothing answers; the listener is at 127.0.0.1 only.
         refused_and_silent, words = sweep(
             place, "-c", "60", "--rate", "0", "--timeout", "1", "--depth", depth, spare=spare, cwd=tmp_path
         )
@@ -93,7 +93,7 @@ def test_a_shortage_of_files_is_not_blamed_on_hosts(spare: int, depth: str, tmp_
 
 @pytest.mark.parametrize("depth", ["lists", "full"])
 async def test_hosts_that_wait_for_files_wait_for_their_turn(depth: Depth) -> None:
-    """Thirty silent hosts and files for a few: each gets its time, although all together wait longer than one may."""
+    """Thirty silent hosts and few files: each gets its full time, although all together take longer than that."""
     with socket.create_server(("0.0.0.0", 0), backlog=1024) as silent:
         port = silent.getsockname()[1]
         said: list[str] = []
@@ -151,7 +151,7 @@ with asyncio.Runner(loop_factory=loop_factory()) as runner:
 
 @pytest.mark.parametrize("network", ["EpollNetwork", "AsyncioNetwork"])
 def test_no_ports_left(network: str) -> None:
-    """In a network namespace of its own, which has four ports."""
+    """In a network namespace with four ports."""
     code = PORTS.replace("NETWORK", network)
     shell = 'ip link set lo up && echo "40000 40003" > /proc/sys/net/ipv4/ip_local_port_range && exec "$@"'
     run = subprocess.run(
@@ -165,7 +165,7 @@ def test_no_ports_left(network: str) -> None:
             "needs `unshare --user --net` and `ip` (packages util-linux, iproute2), and a kernel that allows it"
         )
     assert run.returncode == 0, run.stderr.decode()
-    # One of the four is the server's own port, or it has none of them: then there are four connections.
+    # If the server's port is one of the four, three connections remain, else four.
     number, failure, words = run.stdout.decode().strip().split("|")
     assert number in ("3", "4")
     assert (failure, words) == ("local", "this machine: cannot assign requested address")
@@ -227,7 +227,7 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.parametrize("left", [0, 2])
 def test_fewer_processes_and_no_threads(left: int, tmp_path: Path) -> None:
-    """What the system says when clone(2) fails; progress needs a thread, and a scan does without it."""
+    """The error of a failed clone(2). Progress needs a thread; a scan works without it."""
     run = subprocess.run(
         [sys.executable, "-c", WITHOUT, str(left), "scan", "127.0.0.0/27:1", "--workers", "4", "-o", "x.jsonl"],
         cwd=tmp_path,

@@ -1,4 +1,4 @@
-"""What a sweep keeps in memory follows what it finds, not how many addresses it tries."""
+"""Memory of a scan depends on its findings, not on the number of addresses."""
 
 import tracemalloc
 from pathlib import Path
@@ -29,7 +29,7 @@ def tarpit(number: int) -> HostRecord:
 
 @pytest.mark.parametrize(("verbose", "more"), [(False, 50_000), (True, 20_000)])
 def test_silent_addresses_take_no_memory(verbose: bool, more: int) -> None:
-    """A few thousand, and then many times as many: what is held stays where it was."""
+    """Scan a few thousand, then many times as many: memory stays the same."""
     with Path("/dev/null").open("wb") as null:
         text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=verbose, blocks=False)
         text._blocks = False  # -v would print each
@@ -49,13 +49,13 @@ def test_silent_addresses_take_no_memory(verbose: bool, more: int) -> None:
             many = feed(range(4000, 4000 + more))
         finally:
             tracemalloc.stop()
-    # Up to twice as many rows as are shown are kept before they are sorted out; a row is about 1 kB.
+    # Up to twice the shown rows are kept before they are sorted; a row is about 1 kB.
     assert many - few < (1_500_000 if verbose else 500_000)
     assert output.counting.counts.hosts == 4400 + more + more // 10
 
 
 def test_servers_take_memory_for_rows_and_keys_only() -> None:
-    """Without keys (`--depth lists`) a server leaves nothing but counts."""
+    """Without keys (`--depth lists`) a server adds only counts."""
     text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=False, blocks=False)
     output = ScanOutput([], [text])
     template = judged(captured("dropbear-2022.83"), WANTING)

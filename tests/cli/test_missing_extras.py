@@ -15,7 +15,7 @@ NEEDED = {
     ("alembic", "history"): ("scan", "127.0.0.1:1", "--history", "scans.db"),
     ("psycopg", "postgresql"): ("scan", "127.0.0.1:1", "--history", "postgresql://me@127.0.0.1:1/scans"),
 }
-"""Package and extra to a command that cannot do without."""
+"""Package and extra to a command that needs them."""
 
 
 @pytest.mark.parametrize(("package", "extra"), NEEDED)

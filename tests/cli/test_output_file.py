@@ -1,4 +1,4 @@
-"""What `-o` does to a file that is there: nothing is lost without a word, and never what is read."""
+"""`-o` on an existing file: nothing is lost silently, and inputs are never written."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def nobody() -> str:
-    """A place where no server listens."""
+    """A place without a server."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"127.0.0.1:{server.getsockname()[1]}"
 
@@ -152,7 +152,7 @@ def test_a_failed_report_keeps_file_and_backup(tmp_path: Path) -> None:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that accepts and says nothing."""
+    """A server that accepts and stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
         yield server
@@ -196,7 +196,7 @@ def test_saved_options_overwrite_with_a_note(folder: Path, nobody: str) -> None:
 
 def test_a_profile_that_was_edited_is_replaced_only_by_force(folder: Path) -> None:
     make = ["profiles", "make", "192.0.2.1", "--from-records", "mon.jsonl", "-o", "golden.toml"]
-    (folder / "golden.toml").touch()  # holds nobody's work
+    (folder / "golden.toml").touch()  # has no finished host
     assert sshprobe(*make, cwd=folder).returncode == 0
     made = (folder / "golden.toml").read_text()
     (folder / "golden.toml").write_text("# edited\n" + made)
@@ -273,7 +273,7 @@ def test_a_loop_of_links_is_one_line(tmp_path: Path, nobody: str) -> None:
 
 
 def interrupted(folder: Path, name: str) -> None:
-    """A sweep of two hosts that ends with the first."""
+    """A scan of two hosts that ends with the first."""
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.2", 0)) as closed:
         server.settimeout(60)
         refused = f"127.0.0.2:{closed.getsockname()[1]}"

@@ -1,4 +1,4 @@
-"""Trouble of standard output, and signals that ask for the end: the file of `-o` is whole, and the end comes."""
+"""Broken standard output and terminating signals: the file of `-o` is complete, and the scan ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def statuses(path: Path) -> list[str]:
-    """Return those of the hosts of a whole file of records, each host once."""
+    """Return the hosts of a complete file of records; each must be there once."""
     text = path.read_text()
     if path.suffix == ".txt":
         assert text.endswith(("SSH servers.\n", "not verified\n")) or "targets:" in text
@@ -113,7 +113,7 @@ def test_the_file_is_finished_whatever_happens_to_the_table(
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that accepts and says nothing."""
+    """A server that accepts and stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
         yield server
@@ -175,7 +175,7 @@ def test_grade_leaves_a_file_as_it_was(number: signal.Signals, folder: Path) -> 
 
 @contextlib.contextmanager
 def full_pipe() -> Iterator[int]:
-    """A pipe that nobody reads and that takes nothing more."""
+    """A full pipe without a reader."""
     reader, writer = os.pipe()
     fcntl.fcntl(writer, fcntl.F_SETFL, os.O_NONBLOCK)
     with contextlib.suppress(BlockingIOError):
@@ -230,13 +230,13 @@ def test_a_scan_ends_without_a_reader(arguments: list[str], signals: list[signal
                 assert process.poll() is None
             for number in signals:
                 process.send_signal(number)
-                time.sleep(0.5)  # two of the same signal at once are one
+                time.sleep(0.5)  # two equal signals at once count as one
             _, error = process.communicate(timeout=20)
         finally:
             process.kill()
     assert process.returncode == 130
     assert b"Traceback" not in error
-    if "-o" in arguments and arguments[0] == "scan":  # what is graded can be graded again
+    if "-o" in arguments and arguments[0] == "scan":  # graded records can be graded again
         statuses(folder / arguments[arguments.index("-o") + 1])
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
 

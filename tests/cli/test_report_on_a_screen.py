@@ -1,4 +1,4 @@
-"""`sshprobe report` on a terminal of 80 columns: no line is wider, and nothing is missing that a pipe gets."""
+"""`sshprobe report` in a terminal of 80 columns: no line is wider, and nothing of a pipe's output is missing."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""`scan --resume` as people type it: alone, with `-o`, with other options, on files that hold more than one sweep."""
+"""`scan --resume` alone, with `-o`, with other options, and on files with several scans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Saved options and environment variables: what is written, what is read, and which place comes first."""
+"""Saved options and environment variables: writing, reading, and their order."""
 
 import io
 import os
@@ -22,7 +22,7 @@ FILE = Path("config/sshprobe/config.toml")
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in an empty folder with a `config` of its own."""
+    """Run a command in an empty folder with its own `config`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     for name in list(os.environ):
@@ -43,7 +43,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
 
 @pytest.fixture
 def values() -> Callable[..., dict[str, object]]:
-    """Parse a command line of `scan` and return what its parameters have become."""
+    """Parse a command line of `scan` and return the values of its parameters."""
 
     def values(*arguments: str) -> dict[str, object]:
         context = click.Context(group, info_name="sshprobe")
@@ -107,7 +107,7 @@ def test_every_saved_option_is_read_back(run: Run, values: Values) -> None:
         needed = {"--inventory-format": ["--inventory", "a"], "--status": ["--from-records", "a"]}
         needed |= {"--grade": needed["--status"], "--format": ["--fix"]}
         arguments = [*([spelling] if option.is_flag else [spelling, value]), *needed.get(spelling, ())]
-        # With a target more would be read, so the options are saved without one.
+        # With a target the command would scan, so the options are saved without one.
         if option.name in ("files", "inventories", "records", "inventory_format", "statuses", "grades"):
             table = "\n".join(
                 f"{each[2:]} = {[v] if each != '--inventory-format' else repr(v)}"
@@ -216,7 +216,7 @@ def test_command_line_before_environment_before_saved_before_default(
     monkeypatch.setenv("SSHPROBE_SCAN_STRICT", "")
     found = values("--saved", "a")
     assert (found["timeout"], found["fast"], found["thresholds"]) == (2.0, False, ("medium", "B"))
-    assert found["strict"] is True  # an empty variable says nothing
+    assert found["strict"] is True  # an empty variable counts as not set
     found = values("--saved", "a", "--timeout", "3", "--fast", "--fail-on", "high")
     assert (found["timeout"], found["fast"], found["thresholds"]) == (3.0, True, ("high",))
 
@@ -228,7 +228,7 @@ def test_exclusions_add_up(run: Run, values: Values, monkeypatch: pytest.MonkeyP
     found = values("--saved", "a", "--exclude", "10.0.0.4")["exclude"]
     assert found == ("10.0.0.4", "10.0.0.2", "10.0.0.3", "10.0.0.1")
     assert run("scan", "--saved", "a", "--exclude", "10.0.0.4", "--save-as", "b")[0] == 0
-    assert saved()["b"] == {"exclude": ["10.0.0.4", "10.0.0.1"]}  # the environment is the environment's
+    assert saved()["b"] == {"exclude": ["10.0.0.4", "10.0.0.1"]}  # values from the environment are not saved
 
 
 def test_options_with_one_meaning_replace_each_other(run: Run, values: Values) -> None:

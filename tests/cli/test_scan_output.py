@@ -25,7 +25,7 @@ REFUSED = modern(status="refused", stage="connect", identification=None, host_ke
 
 
 def undecoded(observation: Observation) -> HostResult:
-    """A result as it comes from a worker: its record is decoded when somebody asks."""
+    """A result as it comes from a worker: its record is decoded at first use."""
     result = ENCODER.result(observation)
     return HostResult(result.target, result.key, result.stats, result.chunks)
 
@@ -48,7 +48,7 @@ def test_fail_on_decodes_one_host_of_those_with_equal_verdicts() -> None:
 
 
 def test_fail_on_sees_each_host_without_a_verdict() -> None:
-    """They are alike to the grader, and differ in what `--fail-on` asks: whether a connection was taken."""
+    """They are equal to the grader, and differ for `--fail-on`: whether a connection was accepted."""
     taken = msgspec.structs.replace(REFUSED, stage="identification")
     first, second = undecoded(REFUSED), undecoded(taken)
     assert (first.key, first.stats) == (second.key, second.stats)
@@ -74,7 +74,7 @@ def test_counts_do_not_depend_on_batches() -> None:
 
 
 class Noting(Sink):
-    """Notes what it gets."""
+    """Notes the results that it gets."""
 
     def __init__(self, name: str, notes: list[str]) -> None:
         self._name = name

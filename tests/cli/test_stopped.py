@@ -1,4 +1,4 @@
-"""A scan that does not run for a while: stopped, or blocked by who does not read its output. No host pays for it."""
+"""A scan that is stopped, or blocked by unread output, costs no host its result."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "NO_PROGRESS": "1"}
 COMMAND = [sys.executable, "-W", "error", "-m", "sshprobe", "scan", "--format", "jsonl"]
 TIMES = ["--timeout", "3", "--host-timeout", "4", "--connect-timeout", "3"]
 STOPPED = 5.0
-"""Seconds: longer than a host may take."""
+"""Seconds; longer than the limit for a host."""
 
 
 async def slow(peer: Peer) -> None:
@@ -97,7 +97,7 @@ def read_until(terminal: int, words: bytes, said: bytearray) -> None:
 
 @pytest.mark.parametrize("number", [1, 2], ids=["one host", "several"])
 def test_ctrl_z_leaves_a_clean_terminal_and_the_line_comes_back(number: int) -> None:
-    """The shell has its cursor while the scan is stopped, and after its end."""
+    """The cursor is visible while the scan is stopped, and after its end."""
     ours, theirs = pty.openpty()
     environment = {name: value for name, value in ENVIRONMENT.items() if name != "NO_PROGRESS"} | {"TERM": "xterm"}
     with socket.create_server(("0.0.0.0", 0)) as silent:

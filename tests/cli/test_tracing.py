@@ -17,7 +17,7 @@ __all__ = ["device"]
 
 
 async def test_a_partial_host_says_why_in_its_trace(device: StartDevice, tmp_path: Path) -> None:
-    running = await device("12")  # an answer to the key exchange that is cut short
+    running = await device("12")  # a truncated answer to the key exchange
     target = f"{HOST}:{running.port}"
     run = sshprobe("scan", target, "--timeout", "2", "--trace", "steps.txt", "--format", "jsonl", cwd=tmp_path)
     record = json.loads(run.stdout.splitlines()[1])

@@ -1,4 +1,4 @@
-"""Two processes never write one file: each pair of scan, resume and grade, and what a killed one leaves."""
+"""Two processes never write one file: each pair of scan, resume and grade, and locks of killed ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITERS = ("scan", "scan json", "resume", "grade", "make")
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that accepts and says nothing."""
+    """A server that accepts and stays silent."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(60)
         yield server
@@ -47,7 +47,7 @@ def words(writer: str, target: str, name: str) -> list[str]:
 
 @contextlib.contextmanager
 def at_work(writer: str, silent: socket.socket, name: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a writer that has its file and waits for a server or, `grade`, for its input."""
+    """Run a writer that holds its file and waits for a server, or `grade` for its input."""
     with subprocess.Popen(
         [*COMMAND, *words(writer, place(silent), name)],
         cwd=folder,
@@ -70,7 +70,7 @@ def at_work(writer: str, silent: socket.socket, name: str, folder: Path) -> Iter
 
 
 def begun(folder: Path) -> bytes:
-    """A sweep in `x.jsonl` that can be gone on with."""
+    """A scan in `x.jsonl` that can be resumed."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         target = place(server)
     assert sshprobe("scan", target, "-o", "x.jsonl", cwd=folder).returncode == 3
@@ -102,7 +102,7 @@ def test_other_names_of_the_file_are_locked_too(name: str, silent: socket.socket
         run = sshprobe("scan", place(silent), "-o", name, "--format", "jsonl", cwd=tmp_path)
         assert (run.returncode, run.stderr.count(b"\n")) == (2, 1)
         assert f"error: {name}: another process".encode() in run.stderr
-        # Another file in the same folder is nobody else's.
+        # Another file in the same folder is free.
         assert sshprobe("scan", "127.0.0.1:1", "-o", "y.jsonl", cwd=tmp_path).returncode == 3
 
 
@@ -136,7 +136,7 @@ def test_readers_get_complete_lines_of_a_growing_file(silent: socket.socket, tmp
         with (tmp_path / "x.jsonl").open("ab") as stream:
             stream.write(b'{"type":"host","sch')
         assert sshprobe("grade", "x.jsonl", cwd=tmp_path).returncode == 3
-    assert sshprobe("grade", "x.jsonl", cwd=tmp_path).returncode == 2  # it is nobody's now
+    assert sshprobe("grade", "x.jsonl", cwd=tmp_path).returncode == 2  # it is free now
 
 
 @pytest.mark.parametrize("first", ["scan", "resume", "grade"])

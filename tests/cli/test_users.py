@@ -1,4 +1,4 @@
-"""--auth-user: repeatable, in saved options, in the environment; and whom a table of several hosts names."""
+"""--auth-user: repeatable, in saved options and the environment; and the users that a table names."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_hosts_of_one_user_are_counted() -> None:
     keys = UserAuthentication(methods=["publickey"], none_accepted=False)
     assert counts(modern(authentication_by_user={"root": keys})) is True
     assert counts(modern(authentication_by_user={"root": keys, "nobody": keys})) is False
-    assert counts(modern()) is False  # a record of before
+    assert counts(modern()) is False  # an old record
 
 
 def test_options_make_the_settings_that_the_library_has_by_default(values: Values) -> None:

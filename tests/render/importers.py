@@ -1,4 +1,4 @@
-"""What programs that import ssh-audit's JSON do with it, said again in few words; no code of theirs.
+"""Rules of programs that import ssh-audit's JSON, rewritten without their code.
 
 - DefectDojo, `dojo/tools/ssh_audit/parser.py` (2024): one object; a finding for each "kex", "key" and "mac" entry with
   notes of "fail" (High) or "warn" (Medium); the endpoint is the target cut at ":".
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 
 class Imported(NamedTuple):
-    """A finding as the importer keeps it."""
+    """A finding as the importer stores it."""
 
     title: str
     severity: str
@@ -37,7 +37,7 @@ def defect_dojo(document: dict[str, Any]) -> list[Imported]:
 
 
 def secure_code_box(document: dict[str, Any]) -> list[tuple[str, str, list[str]]]:
-    """(severity, list, names) of each finding."""
+    """Return (severity, list, names) of each finding."""
     found = []
     assert document["banner"]["protocol"][0] in "12"
     for level, actions in document["recommendations"].items():

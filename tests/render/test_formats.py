@@ -1,4 +1,4 @@
-"""Formats of `sshprobe report` are the modules of one folder; the example in CONTRIBUTING.md is one."""
+"""Formats of `sshprobe report` are the modules of one folder; CONTRIBUTING.md has an example."""
 
 import subprocess
 import sys

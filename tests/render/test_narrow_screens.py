@@ -1,4 +1,4 @@
-"""What a terminal of 80 columns shows: the words fit, columns stay columns, and what has no room is named."""
+"""A terminal of 80 columns: text fits, columns stay columns, and left-out columns are named."""
 
 import msgspec
 import pytest

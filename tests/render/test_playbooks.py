@@ -1,4 +1,4 @@
-"""Playbooks of `--fix` as Ansible itself and its linter read them. Nothing is run, and nothing is fetched."""
+"""Ansible and its linter read playbooks of `--fix`. Nothing is run or fetched."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _cases() -> dict[str, tuple[str, list[Observation]]]:
             ],
         ),
         "a banner": ("stig-rhel-9", [_bad("OpenSSH_8.7")]),
-        # The last: nothing that a playbook could change.
+        # The last has nothing that a playbook could change.
         "nothing": ("mozilla-modern", [_bad("OpenSSH_7.3p1.RL"), _bad("OpenSSH_for_Windows_9.5"), _bad("Cisco-1.25")]),
     }
 
@@ -118,7 +118,7 @@ def test_playbooks_satisfy_the_linter(written: Path) -> None:
 
 
 def test_the_linter_finds_faults(written: Path) -> None:
-    """So that the test above could fail."""
+    """Shows that the test above can fail."""
     wrong = written / "wrong.yaml"
     wrong.write_text((written / "bsd.yml").read_text().replace("ansible.builtin.fail", "fail"))
     code, output = _run("ansible-lint", "--offline", "--profile", "production", "--nocolor", wrong.name, folder=written)

@@ -1,4 +1,4 @@
-"""`sshprobe report --format ssh-audit`: its shape, its words, and who imports it. See also tests/live/test_peers.py."""
+"""`sshprobe report --format ssh-audit`: shape, text and importers. See also tests/live/test_peers.py."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_capture_has_its_lists_and_can_be_imported(name: str) -> None:
     assert found["target"] == "192.0.2.1:22"
     imported = defect_dojo(found)
     assert {(each.host, each.port) for each in imported} <= {("192.0.2.1", "22")}
-    # What we call weak in the lists that DefectDojo reads is a finding there, and nothing is that we do not.
+    # In the lists that DefectDojo reads, it finds exactly our weak names.
     weak = {
         each["algorithm"]
         for list_, category in (("kex", "kex"), ("key", "host_key"), ("mac", "mac"))
@@ -59,7 +59,7 @@ def test_every_capture_has_its_lists_and_can_be_imported(name: str) -> None:
 
 
 def observed(found: dict[str, Any]) -> list[str]:
-    """The additional notes but for hints."""
+    """Return the additional notes without hints."""
     return [note for note in found["additional_notes"] if "by the version alone" not in note]
 
 
@@ -73,7 +73,7 @@ def test_words_and_levels() -> None:
     assert "RFC 9142: SHOULD NOT" in group1["info"]
     assert entry(found, "mac", "hmac-sha1")["notes"]["warn"][0].endswith("(low)")
     assert entry(found, "enc", "aes128-ctr")["notes"] == {"info": ["in OpenSSH since 3.7"]}
-    # All of its MACs are weak: the least weak of them is not to go before there is another.
+    # All its MACs are weak: the least weak must stay until there is another.
     change = {"name": "hmac-sha1", "notes": "all that it offers: offer a better one, then take it out"}
     assert change in found["recommendations"]["warning"]["chg"]["mac"]
     assert {"name": "hmac-md5", "notes": ""} in found["recommendations"]["warning"]["del"]["mac"]
@@ -81,20 +81,20 @@ def test_words_and_levels() -> None:
         "signs with SHA-1 alone: OpenSSH's client refuses it since 8.8 (low)",
         "no post-quantum key exchange (note)",
     ]
-    # A version hints at weaknesses and proves none: importers are not to count them.
+    # A version only hints at weaknesses: importers must not count them.
     assert any(note.startswith("CVE-2018-15473: by the version alone") for note in found["additional_notes"])
     assert found["cves"] == []
 
 
 def test_recommendations_never_delete_a_whole_list() -> None:
-    """A TinySSH of before strict key exchange has one cipher: an update fixes it, and deleting it ends all logins."""
+    """An old TinySSH has one cipher: an update fixes it, while deleting it ends all logins."""
     found = document(captured("tinysshd-20230101"))["recommendations"]
     change = {
         "name": "chacha20-poly1305@openssh.com",
         "notes": "all that it offers: update to a release with strict key exchange",
     }
     assert found == {"warning": {"chg": {"enc": [change]}}}
-    # What is weak besides can go all the same.
+    # Other weak names can still go.
     both = ["chacha20-poly1305@openssh.com", "3des-cbc"]
     record = msgspec.structs.replace(
         captured("tinysshd-20230101"),
@@ -110,7 +110,7 @@ def test_a_name_is_left_in_every_list(name: str) -> None:
     record = captured(name)
     old = msgspec.structs.replace(
         record,
-        mac_algorithms_client_to_server=["hmac-md5"],  # in one direction alone, and two names in the other
+        mac_algorithms_client_to_server=["hmac-md5"],  # in one direction only, and two names in the other
         mac_algorithms_server_to_client=["hmac-md5", "hmac-sha1"],
         kex_algorithms=["diffie-hellman-group1-sha1", "kex-strict-s-v00@openssh.com"],
     )
@@ -143,7 +143,7 @@ def test_terrapin_is_on_what_makes_it_work() -> None:
     assert terrapin in found["additional_notes"]
     assert terrapin in entry(found, "enc", "chacha20-poly1305@openssh.com")["notes"]["warn"]
     assert {"name": "chacha20-poly1305@openssh.com", "notes": ""} in found["recommendations"]["warning"]["del"]["enc"]
-    # No CBC cipher is offered: encrypt-then-MAC alone is sound.
+    # Without a CBC cipher, encrypt-then-MAC is sound.
     assert all(terrapin not in each["notes"].get("warn", ()) for each in found["mac"])
     strict = document(captured("openssh-9.9p2"))
     assert not any("Terrapin" in note for note in strict["additional_notes"])
@@ -214,13 +214,13 @@ def test_keys_and_groups() -> None:
     change = found["recommendations"]["critical"]["chg"]
     assert change["kex"] == [{"name": exchange["algorithm"], "notes": "increase modulus size to 3072 bits or larger"}]
     assert [each["name"] for each in change["key"]] == ["rsa-sha2-512"]
-    # Fingerprints are of keys: none of a certificate.
+    # Certificates have no fingerprint, keys have.
     assert [(each["hostkey"], each["hash_alg"]) for each in found["fingerprints"]] == [
         ("ssh-rsa", "SHA256"),
         ("ssh-rsa", "MD5"),
     ]
     assert found["fingerprints"][0]["hash"] == key.fingerprint.removeprefix("SHA256:")
-    # Nor under the names that certificates have since OpenSSH 10.6.
+    # Also under the certificate names of OpenSSH 10.6.
     newer = msgspec.structs.replace(record, host_keys=[msgspec.structs.replace(key, type="ssh-mldsa44-ed25519-cert")])
     assert document(newer)["fingerprints"] == []
 

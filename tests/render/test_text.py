@@ -203,7 +203,7 @@ def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
 """
         in block
     )
-    # Nothing new: it is said that the reasons stand above.
+    # Nothing new: it refers to the reasons above.
     same = msgspec.structs.replace(cis, findings=[sha1, group14])
     block = block_of(judged(debian12(), WANTING, same), Terminal())
     assert "\n  cis-debian-12\n  2 deviations are among the findings above\n" in block
@@ -212,7 +212,7 @@ def test_the_block_says_why_a_host_differs_from_each_profile() -> None:
     record = judged(debian12(), *(msgspec.structs.replace(each, findings=many) for each in (WANTING, cis)))
     assert "  10 more with -v\n" in block_of(record, Terminal())
     assert all(f" m{n} " in block_of(record, Terminal(), verbose=True) for n in range(20))
-    # One that complies and has nothing to say needs no more than its line at the top.
+    # A compliant profile without findings needs only its line at the top.
     fine = msgspec.structs.replace(CLEAN, profile="cis-debian-12")
     assert block_of(judged(debian12(), WANTING, fine), Terminal()).count("cis-debian-12") == 1
 
@@ -283,7 +283,7 @@ def test_ssh_1_is_named_once(waived: bool) -> None:
 
 
 def test_random_comments_are_not_software() -> None:
-    """TinySSH makes them up anew for each connection (tinysshd.c)."""
+    """TinySSH makes new ones for each connection (tinysshd.c)."""
     blocks = set()
     for comments in ("7LL90qtr", "x1Ab3dEf"):
         record = captured("tinysshd-20230101")
@@ -291,7 +291,7 @@ def test_random_comments_are_not_software() -> None:
         said = msgspec.structs.replace(record.identification, comments=comments, raw=f"SSH-2.0-tinyssh {comments}")
         record = judged(msgspec.structs.replace(record, identification=said), CLEAN)
         blocks |= {block_of(record, Terminal()), render([record])}
-        assert said.raw in block_of(record, Terminal(), verbose=True)  # what was seen stays there to be read
+        assert said.raw in block_of(record, Terminal(), verbose=True)  # the facts stay readable
     assert len(blocks) == 2
     assert not any("(" in line for block in blocks for line in block.splitlines() if "tinyssh" in line)
 
@@ -351,7 +351,7 @@ def test_a_sweep() -> None:
         ["-", "192.0.2.201", "not"],
     ]
     assert "hmac-sha1" in text.splitlines()[1]
-    assert text.splitlines()[3].endswith("A+ 100")  # what the second profile says
+    assert text.splitlines()[3].endswith("A+ 100")  # findings of the second profile
     assert "\nGrade, score and worst are those of mozilla-modern.\n" in text
     assert "Grade, score" not in render(fleet()[:2])
     assert "5 targets: 3 ok, 1 not SSH, 1 refused. 11 connections in 1.5 s." in text
@@ -408,7 +408,7 @@ def test_every_finding_that_costs_something_has_words() -> None:
             assert finding_label(subject_of(finding(id, "high", "an-algorithm", "because"))) == "an-algorithm"
         elif explain_finding(id).severity != "note":
             found[id] = finding_label(subject_of(finding(id, "high", None, "because")))
-            assert found[id] != reason.replace("_", " ")  # which is for findings of a later version
+            assert found[id] != reason.replace("_", " ")  # for findings of a later version
             assert not set("._") & set(found[id])
     assert len(set(found.values())) == len(found) > 20
 
@@ -515,7 +515,7 @@ def test_nothing_at_all() -> None:
     assert "0 targets" in render([])
 
 
-# Records files can come from anywhere: no control byte of any field reaches the terminal.
+# Records files can come from anywhere, so no control byte of a field may reach the terminal.
 
 HOSTILE = st.text(
     st.sampled_from("ab \x1b[2J\x07\r\n\t\x00\x85\u202e\u2028\\é") | st.characters(codec="utf-8"), max_size=12
@@ -567,7 +567,7 @@ def test_a_banner_cannot_forge_a_line(verbose: bool) -> None:
 
 
 def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
-    """In the block, the table and what `--fix` prints: nobody takes it for the whole."""
+    """The block, the table and the output of `--fix` mark it."""
     whole = debian12()
     verdicts = [msgspec.structs.replace(each, grade="A+", grade_is_partial=True) for each in whole.verdicts]
     partial = msgspec.structs.replace(whole, verdicts=verdicts)

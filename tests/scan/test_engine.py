@@ -1,4 +1,4 @@
-"""Every job ends in exactly one result, whatever the other side and this machine do."""
+"""Every job ends in exactly one result, whatever servers and this machine do."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def each(job: Conversation) -> list[Job[str]]:
 
 
 async def each_resolved(job: Conversation) -> list[Job[str]]:
-    """As a name is: in a task."""
+    """In a task, as names are."""
     await asyncio.sleep(0)
     return [job]
 
@@ -130,7 +130,7 @@ async def test_throttled_hosts_are_tried_again_at_the_end() -> None:
 
 
 async def test_a_spurious_wakeup_does_not_end_a_reader() -> None:
-    """On Python 3.13 the end of the first tries woke the reader of the second ones: all of these were lost."""
+    """On Python 3.13 the end of the first tries woke the reader of second tries, which were all lost."""
     engine = sweep()
 
     class Waking(Conversation):
@@ -167,7 +167,7 @@ async def test_trouble_of_this_machine_is_tried_again(monkeypatch: pytest.Monkey
 
 
 async def test_sixty_jobs_share_three_slots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who finds nothing left waits until others are done, and not only for so many pauses."""
+    """A worker without targets waits until others are done, not for a number of pauses."""
     monkeypatch.setattr(target_run, "LOCAL_PAUSES", (0.0, 0.0, 0.0))
     taken = 0
 
@@ -208,7 +208,7 @@ async def test_targets_are_taken_as_they_are_needed() -> None:
     results = outcomes_of(sweep(4), endless())
     async for _ in results:
         seen += 1
-        assert taken <= seen + 4 + 4 + 1  # those under way, those waiting to be read, one being taken
+        assert taken <= seen + 4 + 4 + 1  # the running ones, those waiting to be read, one being read
         if seen == 200:
             break
     await results.aclose()
@@ -238,7 +238,7 @@ async def test_starts_respect_the_rate_without_bursts() -> None:
     before = loop.time()
     engine: Engine[Conversation, str] = Engine(expand, open_network, concurrency=100, limits=Limits(100, 1 / interval))
     assert len([outcome async for outcome in outcomes_of(engine, targets())]) == len(begun) == 12
-    early = 0.002  # what a clock may be off
+    early = 0.002  # tolerance of the clock
     assert all(at >= before + number * interval - early for number, at in enumerate(begun))
     assert all(at >= delay_over + number * interval - early for number, at in enumerate(begun[delayed + 1 :]))
 
@@ -258,12 +258,12 @@ async def test_second_tries_keep_to_the_rate() -> None:
     before = asyncio.get_running_loop().time()
     results = await results_of(engine, [Timed(str(number), str(number), throttled=1) for number in range(6)])
     assert sorted(results) == [f"{number}#2" for number in range(6)]
-    early = 0.002  # what a clock may be off
+    early = 0.002  # tolerance of the clock
     assert all(at >= before + number * interval - early for number, at in enumerate(begun))
 
 
 class Clockwork(asyncio.SelectorEventLoop):
-    """A loop whose clock goes on only while nothing happens, and then to the next timer at once; or when it is told."""
+    """A loop whose clock jumps to the next timer when idle, or moves when the test says so."""
 
     class Selector(selectors.DefaultSelector):
         now = 0.0
@@ -284,7 +284,7 @@ class Clockwork(asyncio.SelectorEventLoop):
 
 @pytest.mark.parametrize(("busy", "at_once"), [(0.0, 0), (0.05, 5), (60.0, 12)])
 def test_starts_missed_by_a_busy_loop_are_caught_up(busy: float, at_once: int) -> None:
-    """As many as were due; of those of a long time, only what was due in the last tenth of a second of it."""
+    """All missed starts of a short delay; of a long delay, those of the last tenth of a second."""
     loop = Clockwork()
     begun: list[float] = []
 
@@ -309,7 +309,7 @@ def test_starts_missed_by_a_busy_loop_are_caught_up(busy: float, at_once: int) -
 
 
 def test_a_delay_is_not_caught_up() -> None:
-    """Of whatever else: the source of the targets, a pause, too many under way."""
+    """After any other delay: the source of the targets, a pause, too many running hosts."""
     loop = Clockwork()
     begun: list[float] = []
 
@@ -358,7 +358,7 @@ async def test_stop_starts_nothing_whose_time_comes_after_it() -> None:
 
 
 async def test_stop_waits_for_no_start_that_is_far_off() -> None:
-    """One host an hour: a sweep that was stopped ends, and not in an hour."""
+    """One host an hour: a stopped scan ends at once."""
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=5, limits=Limits(5, 1 / 3600))
     results = []
     async with asyncio.timeout(60):
@@ -381,7 +381,7 @@ async def test_a_sweep_that_waits_for_a_start_can_be_closed() -> None:
 
 
 async def test_a_name_has_all_of_its_addresses_alone() -> None:
-    """Whichever of them will answer: another name may have the same ones, in another order."""
+    """It locks all of them, since another name may have the same addresses in another order."""
     for seed in range(20):
         order = random.Random(seed)
         jobs = [Conversation(str(number), *order.sample("abcd", order.randint(1, 4))) for number in range(30)]
@@ -398,7 +398,7 @@ class Endless(Conversation):
 
 
 async def test_a_scan_that_ends_early_releases_everything() -> None:
-    """One job runs, one waits for its second address, one for a slot; another scan goes on under the same limits."""
+    """One job runs, one waits for an address, one for a slot; another scan continues under the same limits."""
     limits = Limits(1, None)
     assert limits.addresses.try_acquire("theirs")
     engine: Engine[Conversation, str] = Engine(each, open_network, concurrency=3, limits=limits)
@@ -431,7 +431,7 @@ async def test_a_slot_granted_at_the_end_is_released() -> None:
         assert limits.slots.running == 1
     assert limits.slots.running == 0
     assert all(map(limits.addresses.try_acquire, "ab"))
-    assert Conversation.most["all"] == 1  # "first"; neither of the others has begun
+    assert Conversation.most["all"] == 1  # "first"; the others have not started
 
 
 async def test_a_target_may_have_several_jobs_and_they_are_done_in_turn() -> None:
@@ -468,7 +468,7 @@ async def test_closing_early_does_not_wait_for_a_reader() -> None:
 
 
 class ByCallback(Conversation):
-    """A job without a task: a timer ends it, or it ends at once if its name ends in 0."""
+    """A job without a task. A timer ends it, or it ends at once if its name ends in 0."""
 
     def start(self, network: Network, slot: Slot, done: Callable[[str], None]) -> None:
         self.begin()
@@ -494,7 +494,7 @@ async def test_jobs_with_and_without_a_task_are_counted_together() -> None:
 
 
 async def test_a_thousand_jobs_that_end_at_once_on_one_address_do_not_nest() -> None:
-    """Each hands the address to the next, which ends as soon: not inside the one before."""
+    """Each passes the address to the next, which ends at once, but not inside the previous call."""
     one = [ByCallback("slow", "one"), *(ByCallback(f"{number}0", "one") for number in range(2000))]
     assert len(await results_of(sweep(2001), one)) == 2001
 
@@ -516,7 +516,7 @@ async def test_retried_targets_have_one_result(make: type[Conversation], monkeyp
     )
     results = await results_of(engine, targets)
     assert len(results) == 62
-    assert results[-1] == "7#2"  # put off to the end
+    assert results[-1] == "7#2"  # deferred to the end
     assert {"short#3", "long#4"} < set(results)
     assert set(said) == {"no buffer space: pausing"}
     assert (engine.progress.done, engine.progress.waiting) == (62, 0)
@@ -553,7 +553,7 @@ async def test_stop_in_the_second_tries_gives_the_others_as_they_are() -> None:
 
 
 async def test_no_job_starts_during_cancellation() -> None:
-    """A task may take its time to end: the scan is over all the same, and starts no other job."""
+    """A task may end slowly: the scan still ends, and starts no other job."""
 
     class Slow(Conversation):
         async def converse(self, done: Callable[[str], None]) -> None:
@@ -600,7 +600,7 @@ async def test_targets_that_a_scan_drops_at_its_end_are_not_counted() -> None:
 
 
 class Resting(Conversation):
-    """A job that rests until all have begun."""
+    """A job that rests until all have started."""
 
     begun = 0
     all_begun = asyncio.Event()

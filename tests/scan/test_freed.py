@@ -1,4 +1,4 @@
-"""What a finished host leaves behind: nothing that only the garbage collector frees."""
+"""A finished host leaves no object that only the garbage collector frees."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ async def test_hosts_are_freed_as_they_end(depth: Depth) -> None:
             finally:
                 gc.enable()
     assert found == {"ok": 1, "refused": 19, "partial": 19}
-    assert left.total() <= len(PER_HOST), left  # of the last one, which locals may still name
+    assert left.total() <= len(PER_HOST), left  # of the last one, which locals may still reference

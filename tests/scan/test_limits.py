@@ -1,4 +1,4 @@
-"""Limits that scans share: what one of them gives back, or does not wait for any more, goes to the others."""
+"""Limits shared by scans: released or abandoned slots and addresses go to other scans."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_slots_shrink_at_a_failure_and_grow_slowly() -> None:
     for _ in range(2):
         slots.release(succeeded=True)
     assert granted == [0, 1]
-    slots.release(succeeded=True)  # as many as are allowed have succeeded: there is one slot more
+    slots.release(succeeded=True)  # as many successes as slots: there is one more slot
     assert (granted, slots.running) == ([0, 1, 2], 3)
     assert slots.try_acquire()
     assert not slots.try_acquire()

@@ -1,4 +1,4 @@
-"""The network goes away in the middle of a scan: what the engine does. `tests/network` has real networks."""
+"""The engine during a lost network. `tests/network` has real networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WITNESS = Address("198.51.100.1", socket.AF_INET)
 
 
 class World:
-    """The network of this machine, as its kernel would know it."""
+    """The network of this machine, as its kernel would report it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_there = True
@@ -56,7 +56,7 @@ class World:
 
 
 class Probe:
-    """Says whether there is a network when it begins, a few turns of the loop later."""
+    """Reports, a few turns of the loop later, whether there was a network at its start."""
 
     retry_later = False
     resource_error = None
@@ -85,14 +85,14 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 async def scanned(world: World, engine: Engine[str, str], number: int, *, lost_after: int = 10) -> Counter[str]:
-    """Scan so many targets; the network goes away when some are done."""
+    """Scan this number of targets; the network is lost after some of them."""
     found: Counter[str] = Counter()
     async with asyncio.timeout(30):
         async for result in outcomes_of(engine, [f"192.0.2.{last}" for last in range(number)]):
             assert len(result.results) == 1
             found[result.results[0]] += 1
             if found.total() == lost_after:
-                engine.runs.pauses.monitor.check()  # as once a second
+                engine.runs.pauses.monitor.check()  # like the check once a second
                 world.is_there = False
     return found
 

@@ -1,4 +1,4 @@
-"""A result is the line of a host in pieces; its record is made of them."""
+"""A result has the line of a host in pieces, and its record is made from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def encoder() -> ResultEncoder:
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=[path.stem for path in CAPTURES])
 def test_a_template_gives_the_lines_of_its_hosts(capture: Path) -> None:
-    """Only who, when and random comments differ from the line of the first host."""
+    """Only host, times and random comments differ from the line of the first host."""
     observation, ours = captured(capture), encoder()
     template = ours.template(observation)
     for host, started_at, duration_ms in zip(HOSTS, (0.0, 1764537600.5), (7.5, 0.1), strict=True):

@@ -1,4 +1,4 @@
-"""`ScanSettings`: checked whenever one is made, and the same in another process."""
+"""`ScanSettings` are checked at creation, and equal in another process."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is alike is judged once, and nothing that a verdict depends on is left out of "alike"."""
+"""Equal hosts are graded once, and the cache key has every field that a verdict depends on."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ read: set[str] = set()
 
 
 class WatchedObservation(Observation, frozen=True):
-    """Notes the names of fields that are read."""
+    """Records the names of fields that are read."""
 
     def __getattribute__(self, name: str) -> object:
         read.add(name)
@@ -82,7 +82,7 @@ class WatchedObservation(Observation, frozen=True):
 
 
 class WatchedIdentification(Identification, frozen=True):
-    """Notes the names of fields that are read."""
+    """Records the names of fields that are read."""
 
     def __getattribute__(self, name: str) -> object:
         read.add(f"identification.{name}")
@@ -91,7 +91,7 @@ class WatchedIdentification(Identification, frozen=True):
 
 @pytest.mark.parametrize("path", sorted(CAPTURES.glob("*.json")), ids=lambda path: path.stem)
 def test_no_check_reads_an_ignored_field(path: Path) -> None:
-    """A check that reads such a field would give one host the verdict of another."""
+    """A check that read such a field would give a host the verdict of another."""
     plain = captured_from(path)
     assert plain.identification is not None
     identification = WatchedIdentification(**msgspec.structs.asdict(plain.identification))
@@ -110,7 +110,7 @@ def test_no_check_reads_an_ignored_field(path: Path) -> None:
 
 
 def with_a_certificate() -> Observation:
-    """Of one year, from the start of 2026 on, for one name."""
+    """Return a certificate for the year 2026 and one name."""
     name = "ssh-ed25519-cert-v01@openssh.com"
     key = certified(name, 256, valid_after=1767225600, valid_before=1798761600, principals=["server.example"])
     return modern(server_host_key_algorithms=[name, "ssh-ed25519"], host_keys=[key])
@@ -185,7 +185,7 @@ def test_the_cache_is_bounded() -> None:
 
 
 def test_large_verdicts_are_kept_by_their_size() -> None:
-    """A server that makes names up has a finding for each of them, and its next connection brings others."""
+    """A server that invents names has a finding for each, and new ones in its next connection."""
     cache = VerdictCache(PROFILES[:1], strict=False)
     made_up = [[f"{letter}{number:06}@example.org" for number in range(250)] for letter in "abcdefghijklmnopqrstuvwxyz"]
     sizes = [len(cache.verdicts_for(modern(mac_algorithms_client_to_server=names)).chunk) for names in made_up]
@@ -219,7 +219,7 @@ RSA_KEYS = [
     _of_one_size(P * Q, e=1),
     _of_one_size(P * Q, e=3),
 ]
-"""Equal in all but their numbers; two of them sound, two with close primes."""
+"""Keys that differ only in their numbers: two sound ones, two with close primes."""
 
 OTHER_KEYS = [
     msgspec.structs.replace(host_key(type, 256), fingerprint=f"SHA256:{number}", blob=f"{number:04}")
@@ -290,7 +290,7 @@ def test_each_outcome_of_a_group_is_another_kind_and_no_other_number_is() -> Non
 
 
 def test_of_two_keys_of_one_type_the_fingerprints_count() -> None:
-    """The first of them by fingerprint is named in the finding."""
+    """The finding names the first key by fingerprint."""
     cache = VerdictCache(PROFILES, strict=False)
     first, second = (
         msgspec.structs.replace(key, signature_verified=False, signature_algorithm=name)

@@ -1,4 +1,4 @@
-"""Records in compressed files: what is written is read, a file that is cut off anywhere can be resumed."""
+"""Records in compressed files can be read, and a file that is cut off anywhere can be resumed."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_cut_at_every_byte(suffix: str, tmp_path: Path) -> None:
         assert done.header == HEADER
         held = [name for name in NAMES[:8] if (name, 22) in done]
         assert held == replayed(done) == NAMES[: len(held)]
-        assert len(held) >= most  # no byte more is a host less
+        assert len(held) >= most  # more bytes never mean fewer hosts
         most = len(held)
         write(path, [*hosts[len(held) :], SUMMARY], done.kept)
         assert list(read_records([str(path)])) == [HEADER, *hosts, SUMMARY]
@@ -139,7 +139,7 @@ def test_a_block_is_finished_each_second_without_another_host(
         for record in [HEADER, *map(host, NAMES)]:
             stream.write(line(record))
             stream.flush()
-        while len(list(read_records([str(path)]))) < 31:  # nothing is written any more
+        while len(list(read_records([str(path)]))) < 31:  # nothing more is written
             time.sleep(0.01)
 
 

@@ -1,4 +1,4 @@
-"""Several sweeps read together: a target counts once, as it was when it last told something."""
+"""Several scans read together: a target counts once, by its last informative record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def host(name: str, day: str, **changes: object) -> HostRecord:
 
 
 def clean(name: str, day: str) -> HostRecord:
-    """A server that a profile finds nothing wrong with."""
+    """A server without findings under a profile."""
     good = HostRecord(**msgspec.structs.asdict(modern()))
     return msgspec.structs.replace(good, host=name, target=name, started_at=day)
 
@@ -80,7 +80,7 @@ def test_another_port_is_another_target(tmp_path: Path) -> None:
 
 
 def test_all_addresses_of_a_name_count(tmp_path: Path) -> None:
-    """One sweep has a record for each; it takes the place of all those of an earlier one."""
+    """A scan has a record per address, and they replace all those of an earlier scan."""
     both = [host("a", day, address=f"192.0.2.{last}") for day in (MONDAY, TUESDAY) for last in (1, 2)]
     assert read(tmp_path, lines(*both[:2])) == ([("a", MONDAY)] * 2, [])
     assert read(tmp_path, lines(*both[:2]), lines(*both[2:])) == ([("a", TUESDAY)] * 2, [2])
@@ -101,11 +101,11 @@ SILENT = ["timeout", "unreachable", "dns_error", "reset", "throttled", "protocol
 
 @pytest.mark.parametrize("status", SILENT)
 def test_silence_replaces_no_informative_record(status: str, tmp_path: Path) -> None:
-    """Bad on Monday, and nothing on Tuesday: that is no fixed server."""
+    """Bad on Monday and silent on Tuesday: the server is not fixed."""
     monday, tuesday = lines(host("a", MONDAY)), lines(silent(status, TUESDAY))
     for files in itertools.permutations([monday, tuesday]):
         assert read(tmp_path, *files) == ([("a", MONDAY)], [])
-    # What told something later counts, and of what never did the latest.
+    # The later informative record counts; without one, the latest.
     for files in itertools.permutations([monday, tuesday, lines(host("a", WEDNESDAY))]):
         assert read(tmp_path, *files) == ([("a", WEDNESDAY)], [2])
     for files in itertools.permutations([monday, tuesday, lines(silent(status, WEDNESDAY))]):
@@ -151,7 +151,7 @@ def test_a_threshold_is_not_passed_by_silence(tmp_path: Path, capsys: pytest.Cap
     others = others.replace("its record of 2026-11-16 counts", "earlier records count, the oldest of 2026-11-15")
     assert grade(more, two)[1] == others
 
-    # As of a server that answers and cannot be judged in one sweep: green means judged.
+    # As for a server that cannot be judged in one scan: passing needs a judgement.
     good = lines(clean("a", MONDAY))
     assert grade(good, lines(silent("timeout", TUESDAY))) == (0, said)
     counts = "note: a:22 answered the last time and could not be judged: `--fail-on` counts that\n"
@@ -178,7 +178,7 @@ def test_from_records_by_status_uses_the_last_status(tmp_path: Path, capsys: pyt
 def test_several_hosts_of_several_files_are_a_list_for_importers(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Records that do not count were taken off twice, and two hosts passed for one."""
+    """Records that do not count were once subtracted twice, so two hosts counted as one."""
     path = tmp_path / "monday.jsonl"
     path.write_bytes(lines(host("a", MONDAY), host("b", MONDAY)))
     assert main(["report", str(path), str(path), "--format", "ssh-audit"]) == 0

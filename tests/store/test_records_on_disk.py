@@ -148,7 +148,7 @@ def test_summary() -> None:
     assert total.grades == {"mozilla-modern": {"A+": 1, "C": 2}}
     assert total.compliant == {"mozilla-modern": {"false": 2, "true": 1}}
     assert total.connections == 13
-    # The Dropbear on two ports is one machine with one key: nothing is shared.
+    # Dropbear on two ports is one machine with one key: nothing is shared.
     assert {key.type for key in total.shared_host_keys} == {"ecdsa-sha2-nistp256", "ssh-ed25519", "ssh-rsa"}
     assert all(key.hosts == ["192.0.2.10:22", "192.0.2.2:22"] for key in total.shared_host_keys)
     assert all(summary(list(order)) == total for order in itertools.islice(itertools.permutations(hosts), 20))

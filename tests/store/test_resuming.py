@@ -1,4 +1,4 @@
-"""A file that was cut off anywhere is gone on with from what it holds whole."""
+"""A file that was cut off anywhere is resumed from its complete records."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_the_last_target_of_all_addresses_is_done_again(tmp_path: Path) -> None:
     assert ("b.example", 22) not in resumption
     assert resumption.size == len(lines(HEADER, *first))
     resumption = resumed(tmp_path / "r", lines(HEADER, *first, *second, SUMMARY), all_addresses=True)
-    assert ("b.example", 22) in resumption  # a summary says that it was finished
+    assert ("b.example", 22) in resumption  # a summary means that it was finished
 
 
 def test_ports_and_spellings(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Files as other tools write them (`files/`): each is read for what it is, or refused with the way to what is read."""
+"""Files of other tools (`files/`): each is recognized, or refused with a way to convert it."""
 
 import bz2
 import gzip
@@ -399,7 +399,7 @@ def test_an_endless_list_is_one_line() -> None:
 
 
 class Endless(io.RawIOBase):
-    """The same bytes for ever."""
+    """The same bytes without end."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data * (2**20 // len(data))

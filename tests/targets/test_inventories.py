@@ -1,4 +1,4 @@
-"""Files that other programs wrote. Where the program is at hand, it writes the file or says what it means."""
+"""Files of other programs. If the program is installed, it writes the file or confirms its meaning."""
 
 import io
 import json
@@ -446,7 +446,7 @@ def test_known_hosts(folder: Folder) -> None:
 
 @pytest.mark.parametrize("name", ["0xcafe", "0x7f000001", "127.1", "2130706433", "web.1", "we$b", "gitlab/prod"])
 def test_an_alias_in_known_hosts_costs_no_other_name(folder: Folder, name: str) -> None:
-    """`HostKeyAlias` may be any word; and none of these may get to a resolver, who takes some for an address."""
+    """`HostKeyAlias` can be any word. A resolver must not get it, as it could look like an address."""
     content = f"web1 {KEY}\n{name},192.0.2.1 {KEY}\n[{name}]:2222 {KEY}\n[web2]:2222 {KEY}\n"
     assert folder.read(content) == [
         ("192.0.2.1", "192.0.2.1", 22),

@@ -48,7 +48,7 @@ def test_another_seed_is_another_order() -> None:
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("prefix", "part"), [(16, 24), (8, 16), (8, 24)])
 def test_no_subnet_is_hit_at_once(prefix: int, part: int, seed: int) -> None:
-    """Among as many connections as there are subnets, each subnet has about one: as of darts thrown at random."""
+    """Of as many connections as subnets, each subnet gets about one, like randomly thrown darts."""
     stream = parse_targets([f"10.0.0.0/{prefix}"], seed=seed)
     subnets = 2 ** (part - prefix)
     window = min(subnets, 2000)
@@ -56,7 +56,7 @@ def test_no_subnet_is_hit_at_once(prefix: int, part: int, seed: int) -> None:
         hits = Counter(
             ip_network((stream.at(position).host, part), strict=False) for position in range(start, start + window)
         )
-        assert max(hits.values()) <= 9  # for 256 darts and 256 subnets, 10 in one has a chance below 1 in 30,000
+        assert max(hits.values()) <= 9  # 10 of 256 darts in one of 256 subnets has a chance below 1 in 30,000
         assert len(hits) > window * 0.55  # 1 - 1/e of the subnets are hit at all
 
 

@@ -1,4 +1,4 @@
-"""An ssh_config means here what it means to `ssh -G`, of the OpenSSH that is installed."""
+"""An ssh_config means the same as to `ssh -G` of the installed OpenSSH."""
 
 import os
 import pwd
@@ -25,7 +25,7 @@ def read(tmp_path: Path, text: str, format_: str | None = "ssh-config") -> dict[
 
 
 def of_ssh(tmp_path: Path, text: str, name: str) -> tuple[str, int] | None:
-    """Return host and port as ssh has them; None where it ends with an error."""
+    """Return host and port by ssh, or None if it ends with an error."""
     ssh = need_program("ssh", "openssh-client")
     (tmp_path / "config").write_text(text)
     run = subprocess.run([ssh, "-F", tmp_path / "config", "-G", name], capture_output=True, text=True, check=False)
@@ -36,7 +36,7 @@ def of_ssh(tmp_path: Path, text: str, name: str) -> tuple[str, int] | None:
 
 
 READ = [
-    # comments behind a value, also where they have no blank before them
+    # comments behind a value, also without a blank before them
     "Host web1    # the front end\n  HostName 192.0.2.1  # its address\n  Port 2222 # main\n",
     "Host web1 #x web2\n  HostName 192.0.2.1#x\n  Port 2222\n".replace("192.0.2.1#x", "192.0.2.1 #x"),
     "Host web1\n  HostName=192.0.2.1\n  Port = 2222\nHost=web2\nPort=2223\n",
@@ -44,7 +44,7 @@ READ = [
     "Host 'web1'\n  HostName '192.0.2.1'\n",
     '"Host" web1\n  "HostName" 192.0.2.1\n',
     "\t HOST web1\n\t HOSTNAME 192.0.2.1\t\r\n",
-    # the first value holds
+    # the first value counts
     "Host web1\n  Port 2222\n  Port 2223\nHost web1\n  Port 2224\n  HostName 192.0.2.1\n",
     "Port 2222\nHost web1\n  Port 2223\n",
     # patterns and their negation
@@ -68,13 +68,13 @@ READ = [
     "Match all # of all\n  Port 2222\nHost web1\n  User x\n",
     "Host web1\n  User x\nMatch !all\n  Port 2222\n",
     'Match host nobody exec "exit 0"\n  Port 2222\nHost web1\n  User x\n',
-    # a second pass, in which Host is compared with the name that was found
+    # a second pass, in which Host is compared with the found name
     "Host web1\n  HostName web1.lab\nHost *.lab\n  Port 2222\nMatch final\n  User x\n",
     "Host web1\n  HostName web1.lab\nMatch final host web1.lab\n  Port 2222\n",
     "Host web1\n  HostName web1.lab\nMatch canonical\n  Port 2222\n",
     "Host web1\n  HostName web1.lab\nMatch final all\n  Port 2222\nMatch !final\n  Port 2223\n",
     "Host web1\n  HostName web1.lab\nCanonicalizeHostname no\nHost *.lab\n  Port 2222\n",
-    # an unknown keyword that is announced
+    # an unknown keyword in IgnoreUnknown
     "IgnoreUnknown UseSomething,Other*\nUseSomething yes\nHost web1\n  OtherThing a b c\n  Port 2222\n",
     # settings with several arguments, and with the rest of the line
     'Host web1\n  SendEnv A B\n  RemoteCommand echo "a" # b\n  LocalForward 1 b:2\n  Port 2222\n',
@@ -206,7 +206,7 @@ def test_many_blocks_and_many_names_cost_comparisons_in_proportion(tmp_path: Pat
     found = read(tmp_path, line)
     assert len(found) == 10_000
     assert found["h7"] == ("h7.example.org", 24)
-    # What is looked up by its beginning or end is not compared with all the others.
+    # Patterns found by their beginning or end are not compared with all others.
     names = Names([f"h{n}" for n in range(5000)], most=1000)
     assert [list(names.matching(f"h{n}*")) for n in (4321, 9)] == [[4321], names.matching("h9*")]
     assert list(names.matching("h4999")) == [4999]

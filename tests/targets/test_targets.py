@@ -249,12 +249,12 @@ READINGS = {
     "2222": "that is four numbers of 0 to 255",
     "0xffffffffff": "that is four numbers of 0 to 255",
 }
-"""What inet_aton(3) takes for an address, and the end of what is said of it."""
+"""Words that inet_aton(3) accepts as an address, and the end of our error."""
 
 
 @pytest.mark.parametrize("word", READINGS)
 def test_ambiguous_addresses_are_refused(word: str) -> None:
-    """As a target and as what is left alone: taken for a name, it would be an address that no exclusion names."""
+    """As a target and as an exclusion: as a name it would reach an address that no exclusion covers."""
     for read in (lambda: parse_targets([word]), lambda: Exclusions.parse([word])):
         with pytest.raises(InputError) as caught:
             read()

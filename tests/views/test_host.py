@@ -1,4 +1,4 @@
-"""The view of one host: what is grouped, what is shared between profiles, and how strong each offer is."""
+"""The view of one host: groups, facts shared between profiles, and the strength of each offer."""
 
 import msgspec
 import pytest
@@ -61,9 +61,9 @@ def test_a_further_profile_has_its_own_deviations_alone() -> None:
         ("openssh-5.3p1", "aes128-ctr", "good", None),
         ("openssh-debian12-9.2p1", "curve25519-sha256", "good", None),
         ("openssh-debian12-9.2p1", "hmac-sha1", "low", "SHA-1"),
-        # No weakness of its own, but the group that was sent for it is short.
+        # The name is sound, but the group sent for it is short.
         ("openssh-debian12-9.2p1", "diffie-hellman-group-exchange-sha256", "low", "2048-bit modulus"),
-        # Terrapin is a finding without an algorithm, and ChaCha20-Poly1305 is what it works with.
+        # Terrapin is a finding without an algorithm, and ChaCha20-Poly1305 makes it possible.
         ("openssh-debian12-9.2p1", "chacha20-poly1305@openssh.com", "good", None),
         ("openssh-7.4p1", "chacha20-poly1305@openssh.com", "medium", "Terrapin"),
     ],
@@ -102,7 +102,7 @@ def test_names_that_we_do_not_know_markers_and_directions_are_told_apart() -> No
         "aes256-ctr": "",
         "aes192-ctr": "server to client",
     }
-    assert "mac" not in view.offers  # not seen, which is not the same as nothing offered
+    assert "mac" not in view.offers  # not seen, which differs from an empty offer
     assert "  MACs\n    not seen\n" in host_block(view, Terminal(), verbose=True)
 
 

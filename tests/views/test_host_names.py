@@ -1,4 +1,4 @@
-"""What an inventory calls a host stands beside its address, wherever hosts are named for people."""
+"""The name of a host in an inventory stands beside its address in all text for people."""
 
 import msgspec
 import pytest
@@ -108,7 +108,7 @@ def test_reports_of_a_fleet_have_names() -> None:
     assert "192.0.2.10:2222 (web1)" in FORMAT.render(by_key.build(SUMMARY, servers=2), Terminal(), True)
     algorithms = by_algorithm.build(SUMMARY, servers=2)
     assert "192.0.2.10:2222 (web1), 192.0.2.1:22" in FORMAT.render(algorithms, Terminal(), False)
-    # Programs get the address alone.
+    # Programs get only the address.
     assert {host for use in algorithms.report.algorithms for host in use.hosts} == {"192.0.2.1:22", "192.0.2.10:2222"}
     alone = HostBuilder(lambda record: [finding("host_key.shared", "medium", "ssh-rsa", "shared")])
     alone.add(OTHER)

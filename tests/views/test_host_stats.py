@@ -1,4 +1,4 @@
-"""What is counted of a host is ids and algorithms, each once, and no words."""
+"""Counts of a host are ids and algorithms, each once, without texts."""
 
 import msgspec
 

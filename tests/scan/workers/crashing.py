@@ -29,14 +29,14 @@ STATS = HostStats("ok", True, 1, False, ())
 
 
 def result(target: Target, line: int, size: int = 0) -> HostResult:
-    """The result of a host, with one number as its line, behind `size` blanks."""
+    """Return the result of a host: a number as its line, behind `size` blanks."""
     return HostResult(target, 1, STATS, (b" " * size + b"%d\n" % line, b"\n"))
 
 
 def make_engine(
     settings: bytes, *, crash: int | None, crashed: Path | None, later: frozenset[int], size: int, **hooks: Any
 ) -> tuple[Engine[Numbered, Squared], Callable[[Squared], HostResult]]:
-    """An engine that answers the port n with n squared. For single numbers it can crash, or put them off.
+    """An engine that answers port n with n squared. For single numbers it can crash, or defer them.
 
     `size`: bytes that each result takes.
     """
@@ -102,7 +102,7 @@ GARBAGE = {
 
 
 def sends_garbage_once(connection: socket.socket, *, what: str, sent: Path, lives: bool) -> None:
-    """The first worker: sends garbage when it gets targets, and ends or, if it `lives`, waits. Then: answer all."""
+    """The first worker sends garbage when it gets targets, and exits or, if it `lives`, waits. Later ones work."""
     if sent.exists():
         squares(connection, crash=None, crashed=None, later=frozenset(), size=0)
         return

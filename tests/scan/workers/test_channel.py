@@ -1,4 +1,4 @@
-"""What workers send is what one process would have: the same lines, stats and records, each shared piece once."""
+"""Workers send the same lines, stats and records as one process has, and each shared piece once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def kind(number: int) -> Observation:
 
 
 def from_templates(observations: list[Observation], order: list[int]) -> list[HostResult]:
-    """The results of hosts that are like these observations, in this order."""
+    """Return results of hosts with these observations, in this order."""
     ours = encoder()
     templates = [ours.template(each) for each in observations]
     return [templates[index].result(HOST, None, 1e9 + number, 7.5) for number, index in enumerate(order)]
@@ -57,7 +57,7 @@ class Link:
         self._numbers = itertools.count()
 
     def sent(self, *results: HostResult) -> tuple[Results, list[HostResult]]:
-        """Return the message of results that travel together, and what the parent makes of it."""
+        """Return the message of results that are sent together, and the parent's results."""
         targets = {next(self._numbers): TARGET for _ in results}
         for number, result in zip(targets, results, strict=True):
             self.writer.add(number, [result])
@@ -136,7 +136,7 @@ def test_a_shared_piece_is_sent_once() -> None:
 
 
 def test_both_sides_drop_the_same_pieces() -> None:
-    """More kinds than are kept, in an order without a pattern: each piece that is named is the right one."""
+    """More kinds than the cache keeps, in random order: each referenced piece is the right one."""
     observations = [kind(number) for number in range(MAX_ENTRIES + 100)]
     chance = random.Random(1)
     order = [*range(len(observations)), *chance.choices(range(len(observations)), k=2000), 0, len(observations) - 1, 0]
@@ -150,7 +150,7 @@ def test_both_sides_drop_the_same_pieces() -> None:
 
 
 def test_freed_pieces_are_not_reused() -> None:
-    """An object may get the id of one that is gone: each of these results is freed before the next one is made."""
+    """An object may get the id of a freed one: each result is freed before the next is made."""
     link = Link()
     for number in range(300):
         (result,) = from_templates([kind(number)], [0])

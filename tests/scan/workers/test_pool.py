@@ -1,4 +1,4 @@
-"""Several processes, one stream: every target once, whatever dies."""
+"""Several processes and one stream: every target once, whichever process dies."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def pool_with(serve: Callable[[socket.socket], None], *, workers: int = 1, windo
 
 
 def batches(pool: Pool, numbers: Iterable[int], host: Callable[[int], object] = int) -> Iterator[list[int]]:
-    """The numbers that came together. `host` gives the host of each target."""
+    """Return the received numbers. `host` gives the host of each target."""
     targets = (Target(str(number), f"host{host(number)}", number) for number in numbers)
     for batch in pool.batches(targets):
         yield [int(each.line()) for each in batch.results]
@@ -73,7 +73,7 @@ def test_every_target_gives_one_result() -> None:
 
 def test_results_that_weigh_much_do_not_wait_for_more() -> None:
     found = list(batches(pool_of(2, window=200, size=FLUSH_BYTES // 2), range(1000)))
-    assert max(map(len, found)) <= 2 * CONCURRENCY  # what the sweep of a worker has at once
+    assert max(map(len, found)) <= 2 * CONCURRENCY  # targets of a worker at once
     assert sum(map(len, found)) == 1000
 
 
@@ -130,7 +130,7 @@ def test_stop_finishes_running_targets() -> None:
 
 
 def test_a_signal_may_say_stop_in_the_middle_of_a_batch() -> None:
-    """Between two steps of Python it can come anywhere: here while targets are taken off the queue to be sent."""
+    """A signal can arrive between any two steps of Python: here while targets leave the queue."""
     pool = pool_of(1)
 
     class Queue(deque[tuple[int, Target]]):
@@ -163,7 +163,7 @@ def test_targets_are_read_as_they_are_needed() -> None:
 def test_workers_that_keep_dying_are_reported() -> None:
     pool = pool_with(dies_at_once)
     with pytest.raises(PoolError, match="exit code 7"):
-        # each target is given up after three deaths; the pool itself gives up before it has gone through them all
+        # each target is abandoned after three deaths; the pool gives up before it has tried all
         list(run(pool, iter(range(100_000))))
 
 
@@ -193,7 +193,7 @@ def test_no_process_is_left() -> None:
 
 
 def test_a_slow_worker_gets_fewer_targets() -> None:
-    """All but what a worker has in hand is done beside it, if it stands still."""
+    """If one worker stands still, another does everything except the targets of the first."""
     pool = pool_of(2)
     slow, _ = multiprocessing.active_children()
     assert slow.pid is not None
@@ -230,7 +230,7 @@ def test_targets_of_one_host_are_never_with_two_workers(kill: bool) -> None:
 
 
 def test_a_signal_to_all_processes_is_handled_by_the_pool() -> None:
-    """A terminal sends SIGINT to all of a group, and systemd SIGTERM to all of a service."""
+    """A terminal sends SIGINT to a process group, and systemd SIGTERM to all processes of a service."""
     pool = pool_of(2)
     before = {child.pid for child in multiprocessing.active_children()}
     results = []
@@ -258,7 +258,7 @@ def test_a_pool_that_never_ran_holds_no_process_at_its_end() -> None:
 
 
 def start_methods() -> list[str]:
-    """How the workers that run were started: "fork" or "spawn"."""
+    """Return how the running workers were started: "fork" or "spawn"."""
     return sorted(str(getattr(child, "_start_method", None)) for child in multiprocessing.active_children())
 
 
@@ -313,7 +313,7 @@ for number, result in enumerate(run(pool, iter(range(10**9)))):
 
 
 def test_workers_end_when_the_pool_is_killed() -> None:
-    """Each sees the end of its pipe, of which no other may have a copy. All have this pipe as their standard output."""
+    """Each worker sees the end of its own pipe, so no other process may have a copy. All share this standard output."""
     with subprocess.Popen([sys.executable, "-c", ORPHANS], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"running\n"
@@ -321,4 +321,4 @@ def test_workers_end_when_the_pool_is_killed() -> None:
         process.wait()
         ready, _, _ = select.select([process.stdout], [], [], 60)
         assert ready
-        assert process.stdout.read() == b""  # the end, which comes when the last of them is gone
+        assert process.stdout.read() == b""  # the end of the pipe, after the last worker exits

@@ -1,4 +1,4 @@
-"""What makes two observations equal, and what makes them differ."""
+"""Conditions for two observations to be equal."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_random_comments_are_left_out() -> None:
 
 
 def test_a_stored_observation_has_no_host_and_no_field_with_its_default() -> None:
-    """So a field that a later version adds changes the hash of no host that lacks it."""
+    """So a new field changes no hash of a host without it."""
     stored = msgspec.json.decode(encode_observation(failed("timeout", "no answer")))
     assert (stored["status"], stored["error"], stored["stage"]) == ("timeout", "no answer", "connect")
     assert not {"kex_algorithms", "host_keys", "warnings", "several_servers"} & set(stored)

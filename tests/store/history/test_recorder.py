@@ -54,7 +54,7 @@ def store(database: Database, hosts: Sequence[HostRecord], scan_id: str, first: 
 
 
 def as_read(record: HostRecord) -> HostRecord:
-    """Return a record as a history gives it back: the host stands for the words that named it."""
+    """Return a record as a history returns it: the host replaces the target's text."""
     return msgspec.structs.replace(record, target=record.host, started_at=f"{record.started_at[:-1]}.000Z")
 
 
