@@ -28,8 +28,14 @@ from tests.sample_records import captured, failed
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_history(str(tmp_path / "history.db"), create=True)
+def url(tmp_path: Path) -> str:
+    """The history of a test. `test_postgresql` runs tests of this module with another one."""
+    return str(tmp_path / "history.db")
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    opened = open_history(url, create=True, migrate=True)
     yield opened
     opened.close()
 
@@ -103,8 +109,8 @@ def test_an_interrupted_scan_is_not_complete(database: Database) -> None:
     assert not scans(database)[0].complete
 
 
-def test_two_scans_at_once_lose_nothing(database: Database, tmp_path: Path) -> None:
-    other = open_history(str(tmp_path / "history.db"), create=False)
+def test_two_scans_at_once_lose_nothing(database: Database, url: str) -> None:
+    other = open_history(url, create=False)
     recorders = [Recorder(database), Recorder(other)]
     for number, recorder in enumerate(recorders):
         recorder.begin(header(), f"scan{number}")
@@ -141,7 +147,7 @@ def test_a_failing_database_does_not_stop_the_scan(database: Database) -> None:
         recorder.add([RecordResult(captured("openssh-9.9p2"))])
     recorder.finish(summary([]))
     assert recorder.failure is not None
-    assert "no such table: sshprobe_sighting" in recorder.failure
+    assert "sshprobe_sighting" in recorder.failure
     assert "\n" not in recorder.failure
 
 
