@@ -1,7 +1,7 @@
 # Every target works alone from a fresh clone: it makes .venv and installs what it needs first.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo docs test faults live-matrix golden check fmt bench venv
+.PHONY: help demo docs test faults live-matrix golden check release-check fmt bench venv
 
 PYTHON ?= python3
 export PYTHON
@@ -54,6 +54,10 @@ check: ## Lint, formatting, types, the one-way street, the profiles, and what is
 docs: ## Build the docs site into site/; a link that leads nowhere fails
 	@scripts/venv docs
 	$(BIN)/zensical build --clean --strict
+
+release-check: ## Build the release twice, check and try it; leaves it in dist/ with its SBOM and licences
+	@scripts/venv test release
+	$(BIN)/python scripts/release-check
 
 fmt: ## Format the code and apply the safe fixes of the linter
 	@scripts/venv check
