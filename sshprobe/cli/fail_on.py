@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-import click
-
-from sshprobe.cli.options.values import Suggested
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sshprobe.model.fleet import FleetReport
@@ -15,22 +11,10 @@ if TYPE_CHECKING:
 _SEVERITIES = ("critical", "high", "medium", "low")
 _GRADES = ("A+", "A", "B", "C", "D", "F")
 _COMPLIANCE = "noncompliant"
+THRESHOLDS = (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE)
+"""The values of `--fail-on`: without A+, which every graded host reaches."""
+
 _UNJUDGED = ("partial", "throttled", "protocol_error")
-
-
-class FailOn(Suggested):
-    """Reads a threshold: a severity, a letter, or `noncompliant`. Its value is the word as we spell it."""
-
-    def __init__(self) -> None:
-        super().__init__("threshold", lambda: (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE))
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the threshold that `value` names."""
-        text = str(value)
-        known = {word.lower(): word for word in self.values()}
-        if text.lower() not in known:
-            self.fail(f"{text!r} is not one of {', '.join(known.values())}", param, ctx)
-        return known[text.lower()]
 
 
 def reached(threshold: str, record: HostRecord) -> bool:

@@ -133,7 +133,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a missing profile file": (["scan", "HERE", "--profile", "./none.toml"], "none.toml"),
     "an unknown format": (["scan", "HERE", "--format", "xml"], "'xml'"),
     "an unknown depth": (["scan", "HERE", "--depth", "deep"], "'deep'"),
-    "an unknown threshold": (["scan", "HERE", "--fail-on", "E"], "'E' is not one of critical, high"),
+    "an unknown threshold": (["scan", "HERE", "--fail-on", "E"], "'E' is not one of 'critical', 'high'"),
     "no timeout": (["scan", "HERE", "--timeout", "0"], "'0' is not above 0"),
     "a negative timeout": (["scan", "HERE", "--connect-timeout", "-1"], "'-1' is not above 0"),
     "NaN as timeout": (["scan", "HERE", "--host-timeout", "nan"], "'nan' is not above 0"),

@@ -254,7 +254,7 @@ def test_options_with_one_meaning_replace_each_other(run: Run, values: Values) -
     [
         ("SSHPROBE_SCAN_CONCURRENCY", "many", "SSHPROBE_SCAN_CONCURRENCY: 'many' is not a whole number"),
         ("SSHPROBE_SCAN_FAST", "perhaps", "SSHPROBE_SCAN_FAST: 'perhaps' is not a valid boolean"),
-        ("SSHPROBE_SCAN_FAIL_ON", "low E", "SSHPROBE_SCAN_FAIL_ON: 'E' is not one of critical"),
+        ("SSHPROBE_SCAN_FAIL_ON", "low E", "SSHPROBE_SCAN_FAIL_ON: 'E' is not one of 'critical'"),
         ("SSHPROBE_SCAN_SAVED", "nightly", "no options are saved as 'nightly'"),
         ("NO_PROGRESS", "perhaps", "NO_PROGRESS: 'perhaps' is not a valid boolean"),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from sshprobe.cli.fail_on import FailOn
+from sshprobe.cli.fail_on import THRESHOLDS
 from sshprobe.cli.options.values import Command, Suggested, add_together
 from sshprobe.model.errors import InputError
 
@@ -52,10 +52,10 @@ _OPTIONS = (
     click.option(
         "--fail-on",
         "thresholds",
-        type=FailOn(),
+        type=click.Choice(THRESHOLDS, case_sensitive=False),
+        metavar="THRESHOLD",
         multiple=True,
-        help="Exit with 1 if a host reaches this threshold: critical, high, medium, low, A, B, C, D, F, noncompliant. "
-        "Repeatable.",
+        help=f"Exit with 1 if a host reaches this threshold: {', '.join(THRESHOLDS)}. Repeatable.",
     ),
 )
 
