@@ -1,4 +1,4 @@
-"""Observations for the tests: of captured servers, and of one set up exactly as a guide says."""
+"""Observations for the tests: captured servers, and one configured exactly as in a guide."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def host_key(type: str, bits: int | None, verified: bool | None = True) -> HostK
 
 
 def certified(type: str, bits: int | None, **changes: Any) -> HostKey:
-    """A host key with a sound certificate; `changes` replace fields of the certificate."""
+    """Return a host key with a sound certificate; `changes` replace fields of the certificate."""
     sound = Certificate(
         serial=1,
         kind="host",
@@ -59,7 +59,7 @@ def certified(type: str, bits: int | None, **changes: Any) -> HostKey:
 
 
 def good_banner(rule: BannerRule | None) -> str | None:
-    """The text before login that a profile lets pass, if it asks for one."""
+    """Return a banner that a profile accepts, if it requires one."""
     if rule is None or not rule.sent:
         return None
     return rule.any_of[0] if rule.any_of else "Authorized use only"
@@ -77,7 +77,7 @@ def modulus(bits: int | None, *, min: int = 1024, n: int = 1024, max: int = 8192
 
 
 def modern(**changes: Any) -> Observation:
-    """Debian's OpenSSH 9.2 with the lists of Mozilla Modern, to the letter. `changes` replace fields."""
+    """Return Debian's OpenSSH 9.2 with exactly the lists of Mozilla Modern. `changes` replace fields."""
     ciphers = [
         "chacha20-poly1305@openssh.com",
         "aes256-gcm@openssh.com",
@@ -125,13 +125,13 @@ def modern(**changes: Any) -> Observation:
         authentication_none_accepted=False,
     )
     if "group_exchange" not in changes and "identification" in changes:
-        # Other software is asked for 1024 bits, too; this one does not keep to them.
+        # Other software is also asked for at most 1024 bits; this one sends more.
         changes["group_exchange"] = [modulus(3072), modulus(3072, max=1024)]
     return msgspec.structs.replace(observed, **changes)
 
 
 def both(ciphers_or_macs: str, names: list[str]) -> dict[str, list[str]]:
-    """The two fields of a class, client to server and server to client."""
+    """Return the two fields of a type, client to server and server to client."""
     return {
         f"{ciphers_or_macs}_algorithms_client_to_server": names,
         f"{ciphers_or_macs}_algorithms_server_to_client": list(names),
@@ -139,7 +139,7 @@ def both(ciphers_or_macs: str, names: list[str]) -> dict[str, list[str]]:
 
 
 def captured(path: Path) -> Observation:
-    """What a full scan of a captured server sees, with passwords on as every one of them has by default."""
+    """Return a full scan of a captured server, with passwords enabled as by default."""
     truth = json.loads(path.read_text())
     smallest = (truth.get("moduli_detail") or {}).get("smallest_group_sent")
     exchange = any("group-exchange" in name for name in truth["kex_algorithms"])

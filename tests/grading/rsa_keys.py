@@ -1,4 +1,4 @@
-"""RSA keys made for the tests, good and bad, and the blobs that records hold of them."""
+"""RSA keys made for the tests, good and bad, and their blobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text before login: asked for and none sent, not asked, and what it must not or has to say."""
+"""The banner: required and missing, unknown, and with forbidden or required text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BANNERS = {"authentication.no_banner", "authentication.banner", "authentication.
 
 
 def sending(text: bytes | None, **changes: object) -> Observation:
-    """A server that complies with the benchmark but for its banner: that has no place for UMAC in its -etm form."""
+    """A server that complies with the benchmark except for its banner. The benchmark has no -etm form of UMAC."""
     banner = None if text is None else escape_bytes(text, LONGEST_BANNER)
     macs = ["hmac-sha2-256-etm@openssh.com"]
     lists = {"mac_algorithms_client_to_server": macs, "mac_algorithms_server_to_client": macs}
@@ -113,7 +113,7 @@ def test_the_line_that_ends_a_banner() -> None:
 
 @pytest.mark.parametrize(("profile", "file"), [(CIS, "/etc/issue.net"), (STIG, "/etc/issue")])
 def test_the_owner_decides_on_the_banner_text(profile: Profile, file: str) -> None:
-    """Debian's /etc/issue.net names Debian: the line alone would promise what it does not do."""
+    """Debian's /etc/issue.net names Debian, so the line alone would not comply."""
     fixed = remedy(sending(None), profile)
     assert not any(line.startswith("Banner") for line in fixed.lines)
     assert any(f"Banner {file}, with the right text in {file}" in left for left in fixed.left)

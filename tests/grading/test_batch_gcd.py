@@ -1,4 +1,4 @@
-"""Shared factors: all at once, against pair by pair."""
+"""Shared factors of all moduli at once, compared with pair by pair."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_shared_primes_agree_with_pairs(pairs: list[set[int]]) -> None:
 
 
 def test_a_triangle_of_primes() -> None:
-    """Both primes of each modulus are shared, so that its divisor is all of it."""
+    """Both primes of each modulus are shared, so its divisor is the whole modulus."""
     p, q, r = PRIMES[:3]
     moduli = [p * q, q * r, p * r]
     assert batch_gcd(moduli) == moduli

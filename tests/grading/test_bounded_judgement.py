@@ -1,4 +1,4 @@
-"""What a hostile host sends costs a bounded amount of work to judge: counted in powers, names and bytes."""
+"""Grading a hostile host costs bounded work, counted in powers, names and bytes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _RANDOM = random.Random(13)
 
 
 def composite(bits: int) -> int:
-    """A number that no cheap test finds to be composite."""
+    """Return a composite number that passes all cheap tests."""
     while True:
         n = _RANDOM.getrandbits(bits) | 1 | 1 << (bits - 1)
         if not safe_primes._has_small_factor(n) and not safe_primes._has_small_factor(n >> 1):
@@ -43,7 +43,7 @@ def sent(p: int, g: int = 2) -> GroupExchange:
 
 @pytest.fixture
 def powers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
-    """The bits of each power that is computed; the answers are those of a composite number."""
+    """Count the bits of each computed power; the results are those of a composite number."""
     computed: list[int] = []
 
     def power(base: int, exponent: int, n: int) -> int:
@@ -65,7 +65,7 @@ def cost(powers: list[int]) -> int:
 def test_300_composite_groups(bits: int, powers: list[int]) -> None:
     groups = [sent(composite(bits)) for _ in range(100)] * 3
     judged = judge_groups(groups)
-    assert (None in judged) is (bits > 2048)  # a hundred of 2048 bits are within bounds
+    assert (None in judged) is (bits > 2048)  # a hundred of 2048 bits are within the bounds
     # `group_numbers` computes each twice here, as the cache between is taken away.
     assert 0 < cost(powers) <= 2 * BUDGET
     assert next(each for each in judged if each)[0].type.id == "group_exchange.not_safe_prime"
@@ -153,7 +153,7 @@ def test_names_by_the_ten_thousand(number: int) -> None:
     assert reached("critical", record_of(hostile))
     helped = remedy(hostile, PROFILE)
     assert sum(map(len, helped.lines)) < 100_000
-    assert helped.score == 0  # what the rest is nobody knows
+    assert helped.score == 0  # the rest is unknown
 
 
 def test_weak_names_behind_thousands_of_others_are_found() -> None:

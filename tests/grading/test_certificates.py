@@ -1,4 +1,4 @@
-"""Certificates of host keys: for whom, for how long, of what kind; and the moment that "now" is."""
+"""Certificates of host keys: names, validity, kind, and the moment of judgement."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def ids(observation: Observation) -> dict[str, Finding]:
     ],
 )
 def test_valid_from_a_moment_until_before_another(after: int, before: int, id: str | None) -> None:
-    """As `sshkey_cert_check_authority` has it: from `valid_after` on, and not at `valid_before`."""
+    """As in `sshkey_cert_check_authority`: from `valid_after` on, and not at `valid_before`."""
     assert list(ids(shown(valid_after=after, valid_before=before))) == ([id] if id else [])
 
 

@@ -1,4 +1,4 @@
-"""What the documents say is what the code does: the tables are read from the files and computed again."""
+"""The documents agree with the code: their tables are read and computed again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PROFILES = (DOCS / "profiles.md").read_text()
 
 
 def table(text: str, header: str) -> list[list[str]]:
-    """The cells of the table under `header`, without back-quotes."""
+    """Return the cells of the table under `header`, without backquotes."""
     _, _, rest = text.partition(f"{header}\n")
     assert rest, header
     rows = []
@@ -59,7 +59,7 @@ def test_rules_of_weakness() -> None:
 
 
 def test_codes_of_weaknesses() -> None:
-    """The table has every code that a finding can have, and each is attached somewhere."""
+    """The table has every code of a finding, and each code is in use."""
     assert dict(table(GRADING, "| code | what is weak |")) == weakness_meanings()
     by_rules = {rule.weakness.code for rule in RULES} | {UNKNOWN.code}
     by_type = {code for each in finding_types().values() for code in each.weaknesses}

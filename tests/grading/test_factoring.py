@@ -1,4 +1,4 @@
-"""RSA moduli that a fleet's check factors, and good ones that it does not."""
+"""Bad RSA moduli are factored, good ones are not."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GOOD = prime(512) * prime(512)
 
 
 def smooth_prime(bits: int, bound: int) -> int:
-    """A prime p of about so many bits whose p-1 has only prime factors up to `bound`, that near to it among them."""
+    """Return a prime p of about `bits` bits; p-1 has only prime factors up to `bound`, the largest close to it."""
     primes = list(primes_below(bound + 1))[1:]
     while True:
         product = 2 * primes[-1]
@@ -54,7 +54,7 @@ def test_a_smooth_p_less_one(fast: bool) -> None:
     assert bound == (20_000 if fast else 1_000)
     p = smooth_prime(500, bound)
     assert is_factored(p * prime(520), fast=fast)
-    assert is_factored(p * smooth_prime(500, bound), fast=fast)  # both: no divisor is left over
+    assert is_factored(p * smooth_prime(500, bound), fast=fast)  # both: no divisor remains
     beyond = next(n for n in range(bound + 1, 2 * bound) if is_prime(n))
     q = next(n for k in range(1, 9999) if is_prime(n := 2 * k * beyond * math.prod(primes_below(300)) + 1))
     assert not is_factored(q * prime(520), fast=fast)

@@ -1,4 +1,4 @@
-"""Every finding has a page, and is what the page says."""
+"""Every finding has a page, and agrees with it."""
 
 from __future__ import annotations
 

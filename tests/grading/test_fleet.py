@@ -1,4 +1,4 @@
-"""What hosts have in common: shared keys and primes, known keys, and how it reaches the hosts."""
+"""Findings across hosts: shared keys and primes, known keys, and their way into records."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_one_machine_under_two_addresses_or_a_clone() -> None:
         (True, ["192.0.2.1:22", "[2001:db8::1]:22"])
     ] * 2
     assert {f.severity for f in key_findings(hosts[0], FleetIndex(report(hosts)))} == {"note"}
-    # A type that was seen of one alone is no difference; another identification is one.
+    # A key type seen on one host only is not a difference; another identification is.
     assert [key.agree for key in report([hosts[0], host("192.0.2.2", ED, EC)]).shared_host_keys] == [True]
     newer = host("192.0.2.2", ED, identification=identification("SSH-2.0-OpenSSH_9.9p2"))
     assert [key.agree for key in report([hosts[0], newer]).shared_host_keys] == [False]
@@ -103,7 +103,7 @@ def test_hosts_that_differ_in_what_they_offer_are_several_machines(changes: dict
     (shared,) = report(hosts).shared_host_keys
     assert shared.agree is False
     assert [f.severity for f in key_findings(hosts[0], FleetIndex(report(hosts)))] == ["medium"]
-    # What was not seen of the other is no difference.
+    # A fact unknown of the other host is not a difference.
     hosts[1] = msgspec.structs.replace(hosts[1], **dict.fromkeys(changes))
     assert [key.agree for key in report(hosts).shared_host_keys] == [True]
 
@@ -112,7 +112,7 @@ def test_values_that_change_per_connection_are_not_a_difference() -> None:
     comments = [identification(f"SSH-2.0-tinyssh_20230101-1 {each}") for each in ("7LL90qtr", "x1Ab3dEf")]
     hosts = [host(f"192.0.2.{n}", ED, identification=each) for n, each in enumerate(comments)]
     assert [key.agree for key in report(hosts).shared_host_keys] == [True]
-    # Behind one address several servers answer: its lists are those of all that were met.
+    # Several servers answer at one address: its lists are merged.
     both = host("192.0.2.1", ED, kex_algorithms=["curve25519-sha256", "ecdh-sha2-nistp256"], several_servers=True)
     assert [key.agree for key in report([hosts[0], both]).shared_host_keys] == [False]
     both = msgspec.structs.replace(both, identification=None)
@@ -190,7 +190,7 @@ def test_primes_that_keys_share() -> None:
 
 
 def test_a_cloned_image_is_one_finding_a_host_and_changes_no_letter() -> None:
-    """Three shared keys cost 30 points once, and a new key on one clone made the others worse."""
+    """Three shared keys once cost 30 points, and a new key on one clone changed the others' grades."""
     keys = [ED, EC, RSA]
     clones = [host(f"192.0.2.{n}", *keys) for n in range(3)]
     other = host("192.0.2.9", *keys, identification=identification("SSH-2.0-OpenSSH_9.9p2"))
@@ -238,7 +238,7 @@ until = 2027-01-01
 
 
 def test_the_report_counts_each_host_once() -> None:
-    """What an exit code of a scan goes by is what the hosts get from `grade`."""
+    """The exit code of a scan follows the same findings as `grade`."""
     p = prime(256)
     keys = [ED, EC, RSA, rsa_host_key(p * prime(256)), rsa_host_key(p * prime(256))]
     source = random.Random(5)
@@ -278,7 +278,7 @@ def test_weak_keys_are_listed_once_with_all_their_hosts() -> None:
 
 
 def numbers_as_badkeys_hashes_them() -> dict[str, tuple[HostKey, int]]:
-    """By hand from asyncssh's own view of the keys: modulus, y, x and the key."""
+    """Computed from asyncssh's numbers of the keys: modulus, y, x and the key."""
     found = {}
     for kind in ("ssh-rsa", "ssh-dss", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp521", "ssh-ed25519"):
         private = asyncssh.generate_private_key(kind)
@@ -366,7 +366,7 @@ def test_too_many_keys_without_gmpy2_are_reported(monkeypatch: pytest.MonkeyPatc
 
 
 def test_every_host_is_found_again_by_its_finding() -> None:
-    """What the report lists is what the hosts get, and nothing else."""
+    """The report lists exactly the findings of the hosts."""
     p = prime(256)
     keys = [ED, OTHER_ED, EC, RSA, rsa_host_key(p * prime(256)), rsa_host_key(p * prime(256))]
     source = random.Random(3)

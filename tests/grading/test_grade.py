@@ -1,4 +1,4 @@
-"""The clauses of a verdict, one by one."""
+"""The rules of a verdict, one by one."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ def _with_a_size(profile: Profile) -> Profile:
 
 
 SIZED = _with_a_size(MODERN)
-"""The same, as if the guide stated the size of RSA keys."""
+"""Return the profile with a stated size of RSA keys."""
 
 LETTERS = {
-    # capture: letter under mozilla-modern, mozilla-intermediate, alibaba-ecs
+    # capture: grade under mozilla-modern, mozilla-intermediate, alibaba-ecs
     "asyncssh-2.24.1": "F F F",
     "conch-26.10.0": "F F F",
     "dropbear-2022.83": "C C C",
@@ -409,7 +409,7 @@ SERVER_PROFILES = [each for each in map(load_profile, available_profiles()) if e
     ids=["a wrong signature", "another type", "a type that nobody knows"],
 )
 def test_a_key_without_proof_is_never_compliant(profile: Profile, key: HostKey) -> None:
-    """In no profile, whether it says anything of host keys or not."""
+    """In every profile, with or without rules for host keys."""
     good = [host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096)]
     verdict = grade(modern(host_keys=[*good, key]), profile)
     assert verdict.compliant is not True
@@ -420,7 +420,7 @@ def test_a_key_without_proof_is_never_compliant(profile: Profile, key: HostKey) 
 
 @pytest.mark.parametrize("profile", SERVER_PROFILES, ids=lambda profile: profile.id)
 def test_a_key_that_could_not_be_checked_is_never_compliant(profile: Profile) -> None:
-    """Behind sntrup761 alone, say, or of a size that nobody verifies."""
+    """For example behind sntrup761 only, or of a size that no library verifies."""
     unchecked = grade(modern(host_keys=[host_key("ssh-ed25519", 256), host_key("ssh-rsa", 4096, None)]), profile)
     assert unchecked.compliant is not True
     assert {"proof of the ssh-rsa host key", "size of the RSA host key"} & {*unchecked.not_observed}
@@ -477,7 +477,7 @@ def test_an_aead_cipher_among_the_macs_costs_nothing(name: str, strict: bool) ->
 
 
 def test_a_list_of_macs_with_aead_ciphers_alone_is_empty() -> None:
-    """No client finds a MAC in it, so nothing there was judged."""
+    """No client can choose a MAC from it, so there is nothing to judge."""
     verdict = grade(modern(**both("mac", ["aes128-gcm@openssh.com"])), MODERN)
     assert "MACs client to server: the list is empty" in verdict.not_observed
     ciphers_alone = modern(**both("mac", ["aes128-gcm"]), **both("encryption", ["aes128-gcm@openssh.com"]))
@@ -527,7 +527,7 @@ def test_a_grade_with_all_facts_is_complete(profile: Profile) -> None:
 )
 @pytest.mark.parametrize("profile", ["sshprobe-2026", "rfc9142", "pci-dss"])
 def test_a_grade_is_partial_where_points_can_be_hidden(changes: dict[str, Any], profile: str) -> None:
-    """Whatever the profile asks: weak keys, groups and logins cost points under all."""
+    """Weak keys, groups and logins cost points under every profile."""
     verdict = grade(modern(**changes), load_profile(profile))
     assert verdict.grade_is_partial is True
     assert verdict.grade in GRADES
@@ -602,7 +602,7 @@ def test_a_stock_openssh_10_with_keys_only_is_an_a() -> None:
 )
 @pytest.mark.parametrize("profile", ["sshprobe-2026", "pci-dss", "mozilla-modern"])
 def test_codes_of_a_weakness(category: AlgorithmType, name: str, codes: list[str], profile: str) -> None:
-    """They are the same whatever the finding is called under a profile."""
+    """They are the same for every kind of finding."""
     fields = {field: [name, *(getattr(modern(), field) or ())] for _, field in FIELDS[category]}
     verdict = grade(modern(**fields), load_profile(profile))
     found = [
@@ -773,7 +773,7 @@ def test_a_certificate_of_a_forbidden_key_type_is_forbidden_unless_named() -> No
 
 @pytest.mark.parametrize("profile", ["mozilla-modern", "sshprobe-2026", "bsi-tr-02102-4", "dev-sec"])
 def test_ecdsa_on_a_shorter_curve_is_not_allowed(profile: str) -> None:
-    """RFC 5656 has P-224, of 112 bits; these profiles begin with P-256."""
+    """RFC 5656 has P-224 with 112 bits; these profiles begin with P-256."""
     observed = modern(server_host_key_algorithms=["ssh-ed25519", "ecdsa-sha2-nistp224"])
     verdict = grade(observed, load_profile(profile))
     assert verdict.compliant is False
@@ -872,7 +872,7 @@ SHOWN = host_key("ssh-ed25519", 256)
 
 @pytest.mark.parametrize("other", ["ecdsa-sha2-nistp256", "rsa-sha2-512"])
 def test_a_key_must_be_seen_if_its_name_has_no_size(other: str) -> None:
-    """Where nobody asked for it. One that was shown without proof is another matter, and so is one that never came."""
+    """For a key that was not requested. Unproven and missing keys have other rules."""
     seen = modern(depth="lists", server_host_key_algorithms=["ssh-ed25519", other], host_keys=None)
     verdict = grade(seen, SIZED)
     said_by_its_name = other != "rsa-sha2-512"
@@ -899,7 +899,7 @@ def test_one_verdict_is_not_for_every_server_behind_an_address() -> None:
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_one_safe_server_does_not_protect_the_others(order: tuple[int, int]) -> None:
-    """Behind one address: one of them with strict and post-quantum key exchange, the other without."""
+    """Two servers at one address: one has strict and post-quantum key exchange, the other not."""
     methods = [(b"mlkem768x25519-sha256", b"curve25519-sha256", STRICT.encode()), (b"curve25519-sha256",)]
     facts = ObservationBuilder()
     for at in order:

@@ -1,4 +1,4 @@
-"""Groups of a group exchange: safe primes, and what is none."""
+"""Groups of a group exchange: safe primes and other numbers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_table_of_known_groups() -> None:
 
 
 def test_real_moduli_are_safe() -> None:
-    """Those of this machine's OpenSSH, if it has any; of releases whose moduli are not in the table a few."""
+    """The moduli of this machine's OpenSSH; only a few if the table does not have them."""
     path = Path("/etc/ssh/moduli")
     lines = [line.split() for line in path.read_text().splitlines() if line[:1] != "#"] if path.exists() else []
     for line in [line for line in lines if line[4:5] == ["2047"]][:3]:
@@ -65,7 +65,7 @@ def test_real_moduli_are_safe() -> None:
 
 
 def test_the_test_of_primes_agrees_with_the_table() -> None:
-    """The same groups by computation, without looking them up."""
+    """Compute the same groups without the table."""
     for name in ("group1", "group14"):
         p = group(name)
         assert safe_primes._passes(p, 2)
@@ -131,7 +131,7 @@ def test_a_generator_of_small_or_smooth_order(order: int) -> None:
     p = next(n for k in range(1, 9999) if is_prime(n := 2 * k * order * LARGE + 1))
     g = next(g for base in range(2, 99) if (g := pow(base, (p - 1) // order, p)) > 1)
     assert ids(modern(group_exchange=[sent(p, g)]))["group_exchange.generator"] == "high"
-    # In the same group a generator whose order has the large prime in it is no such thing.
+    # A generator whose order has the large prime is sound in the same group.
     large = next(base for base in range(2, 99) if not has_smooth_order(base, p))
     assert "group_exchange.generator" not in ids(modern(group_exchange=[sent(p, large)]))
 

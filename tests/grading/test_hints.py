@@ -1,4 +1,4 @@
-"""Hints: what a server says of itself and no byte proves. They cost nothing, and say no more than is known."""
+"""Hints follow from a server's own claims without proof. They cost nothing and state only known facts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def named(raw: str) -> dict[str, str]:
         ("OpenSSH_9.8p1", False),
         ("OpenSSH_9.8", False),
         ("OpenSSH_10.0p2 Debian-7", False),
-        # The distributor's revision, where it is known.
+        # A known revision of the distribution.
         ("OpenSSH_9.2p1 Debian-2+deb12u2", True),
         ("OpenSSH_9.2p1 Debian-2+deb12u3", False),
         ("OpenSSH_9.2p1 Debian-2+deb12u10", False),
@@ -51,10 +51,10 @@ def named(raw: str) -> dict[str, str]:
         ("OpenSSH_9.6p1 Ubuntu-3ubuntu13", True),
         ("OpenSSH_9.6p1 Ubuntu-3ubuntu13.3", False),
         ("OpenSSH_9.6p1 Ubuntu-3ubuntu13.14", False),
-        # And where it is not.
+        # An unknown revision.
         ("OpenSSH_9.4p1 Debian-1", True),
         ("OpenSSH_9.3 FreeBSD-20230719", True),
-        # Packages built from those of another distribution, or built again for an older release.
+        # Packages derived from another distribution, or rebuilt for an older release.
         ("OpenSSH_9.2p1 Raspbian-2+deb12u2", True),
         ("OpenSSH_9.2p1 Raspbian-2+deb12u3", False),
         ("OpenSSH_9.2p1 Raspbian-2+deb12u3+rpt1", False),
@@ -65,7 +65,7 @@ def named(raw: str) -> dict[str, str]:
         ("OpenSSH_9.7p1 Debian-6~bpo12+1", True),
         ("OpenSSH_9.7p1 Ubuntu-7ubuntu4", False),
         ("OpenSSH_9.2p1 Ubuntu-2ubuntu9", True),
-        # Other software, and other ways to count.
+        # Other software, and other version schemes.
         ("OpenSSH_for_Windows_9.5", False),
         ("OpenSSH_9.3-hpn14v15", True),
         ("OpenSSH_9.8_hpn18.4.1", False),
@@ -105,7 +105,7 @@ def test_a_hint_states_only_known_facts() -> None:
         ("OpenSSH_3.0", "CVE-2018-15473", True),
         ("OpenSSH_8.7p1 Debian-1", "CVE-2021-41617", False),
         ("OpenSSH_8.7p1", "CVE-2021-41617", True),
-        # A third number, and packages named without it.
+        # A third number, and packages without it in the name.
         ("OpenSSH_6.6.1p1", "CVE-2018-15473", True),
         ("OpenSSH_6.6.1", "CVE-2021-41617", True),
         ("OpenSSH_6.6.1_hpn13v11 FreeBSD-20140420", "CVE-2018-15473", True),
@@ -207,7 +207,7 @@ def test_no_normal_server_contradicts_itself(path: object) -> None:
 
 @pytest.mark.parametrize("raw", ["OpenSSH_6.0p1 Debian-4+deb7u2", "OpenSSH_5.1p1 Debian-5", "OpenSSH_9.2p1 Debian-2"])
 def test_lists_of_twisted_under_a_name_of_openssh(raw: str) -> None:
-    """As Kippo, HonSSH and Cowrie have them: lists captured from the library that they are made with."""
+    """The lists of Kippo, HonSSH and Cowrie, captured from the library that they use."""
     server = modern(**lists_of(captured(TWISTED)), identification=identification(f"SSH-2.0-{raw}"))
     (finding,) = of(server, "protocol.contradiction")
     assert (finding.severity, finding.hint, finding.deviation) == ("note", True, False)
@@ -236,7 +236,7 @@ def test_cowrie_as_it_comes() -> None:
 @pytest.mark.parametrize(
     ("raw", "kex", "strange"),
     [
-        ("OpenSSH_9.6p1", ["curve25519-sha256"], True),  # without the marker, which cannot be switched off
+        ("OpenSSH_9.6p1", ["curve25519-sha256"], True),  # without the marker, which cannot be disabled
         ("OpenSSH_9.6p1", ["curve25519-sha256", "kex-strict-s-v00@openssh.com"], False),
         ("OpenSSH_9.5p1", ["curve25519-sha256"], False),
         ("OpenSSH_9.2p1 Debian-2+deb12u4", ["sntrup761x25519-sha512", "kex-strict-s-v00@openssh.com"], False),
@@ -244,7 +244,7 @@ def test_cowrie_as_it_comes() -> None:
         ("OpenSSH_8.0", ["gss-group14-sha256-toWM5Slw5Ew8Mqkay+al2g==", "curve25519-sha256"], False),
         ("OpenSSH_8.0", ["curve25519-sha256", "own@example.com"], False),
         ("OpenSSH_8.0", ["curve25519-sha256", "own-sha256"], True),
-        ("OpenSSH_5.3", ["ecdh-sha2-nistp256"], False),  # as Red Hat's of RHEL 6
+        ("OpenSSH_5.3", ["ecdh-sha2-nistp256"], False),  # as in RHEL 6
         ("OpenSSH_5.4", ["ecdh-sha2-nistp256"], True),
         ("OpenSSH_8.0-hpn14v20", ["own-sha256"], False),
         ("dropbear_2022.83", ["own-sha256"], False),
@@ -273,7 +273,7 @@ def test_several_servers_at_one_address_contradict_nothing() -> None:
 
 @pytest.mark.parametrize("release", RELEASES)
 def test_no_release_of_openssh_contradicts_itself(release: str) -> None:
-    """Every release with the lists that it offers by default, as its profile has them."""
+    """Every release with its default lists, from its profile."""
     stock = load_profile(f"openssh-{release}")
     lists = {category: rule.allowed for category in ALGORITHM_TYPES if (rule := stock.algorithms(category)) is not None}
     assert {"kex", "cipher", "mac"} <= set(lists)
@@ -290,7 +290,7 @@ def test_no_release_of_openssh_contradicts_itself(release: str) -> None:
 
 
 MANY = "9" * 5000
-"""Digits: fewer than an identification can have, and more than `int` takes."""
+"""Number of digits: within an identification, and more than `int` accepts."""
 
 
 @pytest.mark.parametrize(

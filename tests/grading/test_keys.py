@@ -1,4 +1,4 @@
-"""Keys that are weak by themselves, against keys made so, and against hundreds of good ones."""
+"""Weak keys are found, and hundreds of good ones are not."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_powers_of_the_generator_and_their_neighbours(exponent: int, k: int) -> 
 
 
 def test_the_exact_test_is_stricter_than_the_seventeen_primes() -> None:
-    """A residue that lies in the subgroup modulo each prime, with exponents that do not fit together."""
+    """Return a residue in the subgroup modulo each prime, whose exponents contradict each other."""
     found = 0
     for number in range(2000):
         residue = 0

@@ -110,7 +110,7 @@ def test_a_check_finds_what_it_registered(path: Path) -> None:
 
 
 def test_missing_facts_are_named_in_a_fixed_order() -> None:
-    """That of the categories, and within one of the modules: records have it."""
+    """The order of the categories, and within one of the modules: records have it."""
     modules = [each.find.__module__.rpartition(".")[2] for each in checks()]
     shown = ("protocol", "algorithms", "group_exchange", "host_keys", "banner")
     assert list(dict.fromkeys(name for name in modules if name in shown)) == list(shown)

@@ -59,7 +59,7 @@ def test_the_composite_key_is_strong_by_each_of_its_names(name: str) -> None:
 
 @pytest.mark.parametrize("version", ["10.7", "10.60", "11.0", "99.1"])
 def test_a_future_release_contradicts_nothing(version: str) -> None:
-    """It may have names that nobody knows yet, and leave out what is always there today."""
+    """It may have unknown names, and lack names that all releases have today."""
     assert is_newer_than_known(version)
     kex = ["mlkem1024x448-sha512", "mlkem768x25519-sha256"]
     server = stock(NEWEST, kex_algorithms=kex, identification=identification(f"SSH-2.0-OpenSSH_{version}"))
@@ -115,7 +115,7 @@ MEASURED = {
     "hmac-sha2-512-etm@openssh.com,hmac-sha1-etm@openssh.com,umac-64@openssh.com,umac-128@openssh.com,hmac-sha2-256,"
     "hmac-sha2-512,hmac-sha1",
 }
-"""What `sshd -T` of Debian's OpenSSH 10.6p1-1 prints without a configuration."""
+"""The output of `sshd -T` of Debian's OpenSSH 10.6p1-1 without a configuration."""
 
 
 @pytest.mark.parametrize("category", ["kex", "host_key", "cipher", "mac"])

@@ -1,4 +1,4 @@
-"""What a profile can ask beyond lists: requirements, sections that only forbid, and places that were not verified."""
+"""Profiles beyond lists: requirements, sections that only forbid, and unverified places."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ GCM_ONLY = {"encryption_algorithms_client_to_server": GCM, "encryption_algorithm
         (["post-quantum"], HYBRID, {}, []),
         (["post-quantum"], ["sntrup761x25519-sha512@openssh.com"], {}, []),
         (["post-quantum"], PLAIN, {}, [("kex.no_post_quantum", "medium")]),
-        # A KEM that was withdrawn, or one without a curve, is no hybrid.
+        # A withdrawn KEM, or one without a curve, is not a hybrid.
         (["post-quantum"], ["sntrup4591761x25519-sha512@tinyssh.org"], {}, [("kex.no_post_quantum", "medium")]),
         (["post-quantum"], ["mlkem768-sha256"], {}, [("kex.no_post_quantum", "medium")]),
         (["strict-kex"], [*PLAIN, STRICT], {}, []),
         (["strict-kex"], PLAIN, {}, [("kex.terrapin", "medium")]),
         (["strict-kex"], PLAIN, GCM_ONLY, [("kex.no_strict_kex", "low")]),
-        # The client's own marker says nothing of the server.
+        # The client's marker does not count for a server.
         (["strict-kex"], [*PLAIN, "kex-strict-c-v00@openssh.com"], GCM_ONLY, [("kex.no_strict_kex", "low")]),
         (["no-terrapin"], PLAIN, {}, [("kex.terrapin", "medium")]),
         (["no-terrapin"], PLAIN, GCM_ONLY, []),
@@ -95,9 +95,9 @@ def test_a_section_that_only_forbids() -> None:
     offered = ["curve25519-sha256", "diffie-hellman-group1-sha1", "rot13@example.com", STRICT]
     for strict in (False, True):
         verdict = grade(modern(kex_algorithms=offered), forbidding, strict=strict)
-        # What nobody knows may be what is forbidden.
+        # An unknown name may be a forbidden one.
         assert verdict.compliant is None
-        # Weak is weak, and what nobody knows is never strong.
+        # Weak is weak, and an unknown name is never strong.
         weak = [(each.severity, each.algorithm) for each in verdict.findings if each.id == "kex.weak"]
         assert weak == [("high", "diffie-hellman-group1-sha1"), ("low", "rot13@example.com")]
     verdict = grade(modern(kex_algorithms=[*offered, "diffie-hellman-group14-sha1"]), forbidding)

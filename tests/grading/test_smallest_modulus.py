@@ -1,4 +1,4 @@
-"""What the answers to requests for a group say of the smallest, by the software that gave them."""
+"""The smallest modulus, concluded from the answers to group requests and the software."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
     "one that says so on Windows": ("SSH-2.0-OpenSSH_for_Windows_9.5", [WIDE_2048], 2048, True),
     "OpenBSD": ("SSH-2.0-OpenSSH_9.7", [WIDE_2048], 2048, True),
     "HPN": ("SSH-2.0-OpenSSH_8.8p1-hpn15v2", [WIDE_2048], 2048, True),
-    "others may send less to who allows no more": (OTHER, [WIDE_2048], 2048, None),
+    "others may send less if the maximum is lower": (OTHER, [WIDE_2048], 2048, None),
     "and a refusal says nothing": (OTHER, [WIDE_2048, NARROW_REFUSED], 2048, None),
     "nor does it of a larger one": (OTHER, [WIDE_3072, NARROW_REFUSED], 2048, None),
     "but 2048 bits are less than 3072": (OTHER, [WIDE_2048, NARROW_REFUSED], 3072, False),

@@ -1,4 +1,4 @@
-"""Names that nobody knows: never strong, as weak as they look, and no `true` from a profile that only forbids."""
+"""Unknown names: never strong, as weak as they look, and never compliant with a profile that only forbids."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ MECHANISM = "toWM5Slw5Ew8Mqkay+al2g=="
 
 
 def server(**changes: object) -> Observation:
-    """One that complies with every built-in profile that only forbids."""
+    """Return a server that complies with every built-in profile that only forbids."""
     good = modern(
         kex_algorithms=["mlkem768x25519-sha256", "curve25519-sha256", STRICT],
         **both("encryption", ["aes256-gcm@openssh.com", "aes256-ctr"]),
@@ -104,7 +104,7 @@ def test_a_list_without_a_section_allows_known_names() -> None:
     ],
 )
 def test_broken_names_never_pass(profile: Profile, category: AlgorithmType, name: str) -> None:
-    """Whatever the profile is about: no key exchange is named by the STIG, no MAC by RFC 9142."""
+    """Under every profile: the STIG names no key exchange, and RFC 9142 no MAC."""
     good = server()
     if grade(good, profile).compliant is not True:
         pytest.skip("has closed lists besides")
@@ -239,7 +239,7 @@ def test_no_name_is_weak_for_a_part_of_a_part(category: AlgorithmType, name: str
 
 @pytest.mark.parametrize("category", ALGORITHM_TYPES)
 def test_nothing_looks_worse_than_it_is(category: AlgorithmType) -> None:
-    """What the catalogue knows, under a domain that nobody has: a guess is never worse than the facts."""
+    """Known names under an invented domain: a guess is never worse than the facts."""
     for name in names(category):
         entry = lookup(category, name)
         assert entry is not None

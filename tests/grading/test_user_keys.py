@@ -1,4 +1,4 @@
-"""What server-sig-algs says, and of whom it says nothing."""
+"""The meaning of server-sig-algs, and the servers where it has none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def listing(names: str | None, software: str = NEW) -> Observation:
 
 
 def suite(names: str | None, software: str = NEW) -> Observation:
-    """A server that offers what CNSA 1.0 asks for and nothing else."""
+    """Return a server that offers exactly what CNSA 1.0 requires."""
     lists = {
         "kex_algorithms": ["ecdh-sha2-nistp384", "kex-strict-s-v00@openssh.com"],
         "server_host_key_algorithms": ["ecdsa-sha2-nistp384"],
@@ -38,7 +38,7 @@ def suite(names: str | None, software: str = NEW) -> Observation:
     ("names", "software", "seen"),
     [
         (None, NEW, None),
-        (STOCK, OLD, None),  # lists all that it was compiled with
+        (STOCK, OLD, None),  # lists all compiled-in algorithms
         (STOCK, "SSH-2.0-OpenSSH", None),
         (STOCK, NEW, STOCK.split(",")),
         (STOCK, "SSH-2.0-OpenSSH_10.0p2", STOCK.split(",")),
@@ -69,7 +69,7 @@ def test_where_the_document_forbids_sha1_it_is_a_deviation() -> None:
     assert [finding.id for finding in verdict.findings if finding.deviation] == ["authentication.signature_unlisted"]
     assert not any(finding.id == "authentication.signature_weak" for finding in verdict.findings)
     assert grade(listing(STOCK), RHEL).compliant is True
-    # RHEL 9 has OpenSSH 8.7: there it does not show, and is not asked for.
+    # OpenSSH 8.7 of RHEL 9 does not show it, so it is not required.
     assert grade(listing(f"{STOCK},ssh-rsa", "SSH-2.0-OpenSSH_8.7"), RHEL).compliant is True
 
 

@@ -1,4 +1,4 @@
-"""Authentication methods of several users: the union is judged, and the verdict says for whom it was seen."""
+"""Authentication methods of several users: the union is judged, and the verdict names the users."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answer(found: list[str] | bool | None) -> UserAuthentication:
 
 
 def seen(**users: list[str] | bool | None) -> Observation:
-    """`users` to their methods, True for a login without a credential, None where no answer came."""
+    """`users` to their methods, True for a login without a credential, None without an answer."""
     answers = {user: answer(found) for user, found in users.items()}
     first = next(iter(answers))
     return modern(
@@ -114,7 +114,7 @@ def test_verdicts_are_kept_by_user() -> None:
 def test_the_printed_lines_lock_no_user_out() -> None:
     found = remedy(seen(root=["publickey", "password"], nobody=["password"]), MODERN)
     lines = [line for change in found.changes for line in change.text]
-    assert "PubkeyAuthentication yes" in lines  # nobody has no key login yet
+    assert "PubkeyAuthentication yes" in lines  # the user nobody has no key login yet
     assert found.compliant is True
 
 

@@ -1,4 +1,4 @@
-"""Waivers: what they take off and what they never hide."""
+"""Waivers remove costs and never hide findings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHA1 = modern(
     **both("mac", ["hmac-sha2-256", "hmac-sha1"]),
     kex_algorithms=["mlkem768x25519-sha256", "curve25519-sha256", "kex-strict-s-v00@openssh.com"],
 )
-"""Seen on 2026-11-21 as server.example at 192.0.2.1. Differs from the profile in hmac-sha1."""
+"""A host seen on 2026-11-21 as server.example at 192.0.2.1 that deviates by hmac-sha1."""
 
 
 def waiver(finding: str = "mac.unlisted", **changes: Any) -> str:
@@ -116,7 +116,7 @@ def test_any_name_of_the_algorithm_will_do() -> None:
         ("2026-11-21T23:59:59+00:00", True),
         ("2026-11-22T00:00:00.000Z", False),
         ("2027-01-01T00:00:00.000Z", False),
-        # No moment that could be compared: in doubt the finding counts.
+        # Without a comparable time the finding counts.
         ("2026-11-21T23:00:00-05:00", False),
         ("2026-11-21", False),
         ("2026-11-21T00:00:00", False),
@@ -146,7 +146,7 @@ def test_an_expired_waiver_is_a_finding_and_covers_nothing() -> None:
 def test_an_expired_unused_waiver_is_not_a_finding() -> None:
     assert of(verdict_on(modern(), waiver(until="2020-01-01")), "profile.waiver_expired") == []
     assert of(verdict_on(SHA1, waiver(until="2020-01-01", hosts=["10.*"])), "profile.waiver_expired") == []
-    # Where another one holds, nothing was forgotten.
+    # If another waiver covers it, none was forgotten.
     renewed = verdict_on(SHA1, waiver(until="2020-01-01"), waiver(until="2030-01-01"))
     assert (renewed.compliant, of(renewed, "profile.waiver_expired")) == (True, [])
 
@@ -198,13 +198,13 @@ def test_no_field_of_the_server_makes_it_another_host() -> None:
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
 def test_waivers_never_change_what_they_do_not_name(path: Any) -> None:
-    """Every finding of a host waived alone: the others stay, the score is that of the others."""
+    """Waive each finding alone: the others stay, and the score counts only them."""
     observation = captured(path)
     plain = verdict_on(observation)
     for finding in plain.findings:
         chosen = {} if finding.algorithm is None else {"algorithm": finding.algorithm}
         verdict = verdict_on(observation, waiver(finding.id, severity="critical", **chosen))
-        # `remediation` changes: a line leaves in what is waived.
+        # `remediation` changes, since a line keeps waived names.
         facts = [(each.id, each.algorithm, each.severity, each.effect.cap, each.deviation) for each in verdict.findings]
         assert facts == [
             (

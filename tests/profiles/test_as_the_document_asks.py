@@ -1,4 +1,4 @@
-"""`compliant` is what the document asks: what is ours, or of another level, is a finding at most."""
+"""`compliant` follows the document only; our own advice, or another level's, is at most a finding."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_stock_openssh_10_with_keys_alone_is_a_state_to_reach() -> None:
     [
         ("openssh-debian13-10.0p2", {"password"}),
         ("openssh-debian12-9.2p1", {"password"}),
-        ("openssh-debian11-8.4p1", {"password", None, "ssh-rsa"}),  # no post-quantum exchange
+        ("openssh-debian11-8.4p1", {"password", None, "ssh-rsa"}),  # without a post-quantum exchange
     ],
 )
 def test_a_default_server_deviates_only_where_it_matters(name: str, deviations: set[str | None]) -> None:
@@ -213,11 +213,11 @@ def cnsa(**changes: object) -> Observation:
         (CNSA, ["publickey", "keyboard-interactive"], False),
         (CNSA, ["hostbased"], False),
         (BSI, ["publickey", "password", "keyboard-interactive"], True),
-        (BSI, ["password"], None),  # a key may be the second step
+        (BSI, ["password"], None),  # a key can be the second step
         (STIG, ["publickey", "password"], True),
         (STIG, ["publickey", "gssapi-with-mic"], False),
         (STIG, ["password"], None),
-        (STIG, ["publickey", "acme-token"], None),  # what it is nobody knows
+        (STIG, ["publickey", "acme-token"], None),  # an unknown method
         (load_profile("cis-debian-12"), ["password", "keyboard-interactive", "gssapi-with-mic"], True),
         (load_profile("cis-debian-12"), ["publickey", "hostbased"], False),
         (load_profile("cis-debian-12"), ["acme-token"], None),

@@ -1,4 +1,4 @@
-"""All built-in profiles: every name is known, every entry has its place, and real servers comply as they should."""
+"""Built-in profiles: every name is known, every entry has its place, and real servers comply as expected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tests.grading.observations import CAPTURES, captured, good_banner
 
 FILES = available_profiles()
 STOCK = [f"openssh-{version}" for version in RELEASES]
-# Of what is not public, or says nothing of SSH's names.
+# For documents that are not public, or do not name SSH algorithms.
 NOT_WHOLLY_VERIFIED = {
     "bsi-tr-02102-4",
     "cis-debian-12",
@@ -51,7 +51,7 @@ def test_every_name_is_in_the_catalogue(id: str) -> None:
     for name in SECTIONS:
         rule = getattr(profile, name)
         assert rule is None or rule.where.strip()
-    # As text it is a file that could be a user's own.
+    # Its text is a file that a user could have.
     assert parse_profile(builtin_profile_text(id), source="mine.toml") == profile
 
 
@@ -59,7 +59,7 @@ def test_every_name_is_in_the_catalogue(id: str) -> None:
 def test_each_says_what_was_verified_and_what_was_not(id: str) -> None:
     profile = load_profile(id)
     assert bool(profile.not_verified) == (id in NOT_WHOLLY_VERIFIED)
-    if id not in ("alibaba-ecs", "mozilla-intermediate", "mozilla-modern"):  # these tell it in comments
+    if id not in ("alibaba-ecs", "mozilla-intermediate", "mozilla-modern"):  # these have it in comments
         assert profile.verified
 
 
@@ -111,7 +111,7 @@ def test_rfc_9142_has_the_words_of_the_catalogue() -> None:
         entry = lookup("kex", name)
         assert entry is not None
         assert entry.rfc9142 == word
-    # And all of them, but for the curves that the table names together as ecdh-sha2-*: MAY.
+    # All of them, except the curves that the table joins as ecdh-sha2-*: MAY.
     worded = {name for name in names("kex") if (entry := lookup("kex", name)) and entry.rfc9142}
     assert {name for name in worded - set(kex.words) if not name.startswith("ecdh-sha2-")} == set()
 
@@ -174,7 +174,7 @@ def test_a_stock_server_complies_with_the_profile_of_its_release(version: str, c
     ("version", "field", "name"),
     [
         ("9.2", "kex_algorithms", "diffie-hellman-group14-sha1"),
-        ("9.2", "kex_algorithms", "mlkem768x25519-sha256"),  # stronger, and drift all the same
+        ("9.2", "kex_algorithms", "mlkem768x25519-sha256"),  # stronger, but still a drift
         ("9.2", "encryption_algorithms_client_to_server", "aes256-cbc"),
         ("9.2", "mac_algorithms_server_to_client", "hmac-md5"),
         ("9.2", "compression_algorithms_client_to_server", "zlib"),
@@ -280,7 +280,7 @@ def test_an_unknown_release(id: str) -> None:
 
 
 def test_the_catalogue_and_the_releases_agree_on_the_last() -> None:
-    """No release is newer in the catalogue than the last that there is a profile of."""
+    """The catalogue has no release newer than the last profile."""
     last = max(tuple(map(int, version.split("."))) for version in RELEASES)
     for category in ALGORITHM_TYPES:
         for name in names(category):

@@ -1,4 +1,4 @@
-"""A company's profile as a built-in one with changes: what is taken over, what is changed, what is refused."""
+"""A company profile extends a built-in one: inherited, changed and refused parts."""
 
 from __future__ import annotations
 

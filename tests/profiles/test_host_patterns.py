@@ -1,4 +1,4 @@
-"""Patterns of waivers: each is matched in one pass, whatever its `*`."""
+"""Patterns of waivers are matched in one pass."""
 
 import fnmatch
 
@@ -15,7 +15,7 @@ def test_a_pattern_matches_like_a_glob(name: str, pattern: str) -> None:
 
 
 class _Counted(str):
-    """A name that counts how often it is searched."""
+    """A name that counts its searches."""
 
     searched = 0
 

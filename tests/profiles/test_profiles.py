@@ -1,4 +1,4 @@
-"""The built-in profiles say what the guides say, and the loader says what is wrong with a user's own."""
+"""Built-in profiles agree with the guides, and the loader explains errors in a user's profile."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_sizes(id: str, modulus: int, rsa: int | None) -> None:
     assert profile.group_exchange is not None
     assert profile.group_exchange.min_bits == modulus
     assert profile.host_key is not None
-    # The guides state none: it is a finding of ours, and no deviation.
+    # The guides state none: it is our finding and not a deviation.
     assert profile.host_key.min_bits.rsa is None
     assert profile.host_key.advised_bits.rsa == rsa
 

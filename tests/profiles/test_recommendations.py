@@ -1,4 +1,4 @@
-"""Each recommendation of each document is either checked or explained, and nothing else is."""
+"""Each recommendation of each document is either checked or explained."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _covered(profile: Profile) -> set[str]:
 
 
 def _explained(profile: Profile) -> set[str]:
-    """Ids that are explained; "255105 to 255125" stands for all of the list between these two."""
+    """Explained ids; "255105 to 255125" means all between these two."""
     found: set[str] = set()
     for item in profile.explained:
         first, _, last = item.id.partition(" to ")
@@ -56,7 +56,7 @@ def test_the_list_has_the_section_on_sshd_whole(id: str) -> None:
 
 
 def test_the_list_has_every_control_of_the_baseline() -> None:
-    # There is no sshd-26 in it.
+    # It has no sshd-26.
     assert LISTED["dev-sec"] == [f"sshd-{number:02}" for number in range(1, 51) if number != 26]
 
 

@@ -1,4 +1,4 @@
-"""`[[waiver]]` in a profile: what is required of one, and which hosts its patterns mean."""
+"""`[[waiver]]` in a profile: required keys, and hosts that its patterns match."""
 
 from __future__ import annotations
 
@@ -93,9 +93,9 @@ def test_an_error_in_a_waiver_names_its_line(old: str, new: str, line: int, mess
         ("10.1.*", "web", "10.1.2.3", True),
         ("10.1.*", "10.1.2.3", None, True),
         ("10.1.*", "10.11.2.3", "10.11.2.3", False),
-        # Named by an address of the lab, reached elsewhere: where it was reached counts.
+        # Named by a lab address but reached elsewhere: the reached address counts.
         ("10.1.*", "10.1.2.3", "192.0.2.1", False),
-        # A name is never taken for an address.
+        # A name never matches as an address.
         ("10.1.*", "10.1.evil.example", "192.0.2.1", False),
         ("10.*", "10.200.0.1", "10.200.0.1", True),
         ("10.1.2.*", "x", "10.1.3.1", False),

@@ -1,4 +1,4 @@
-"""Profiles as lines of sshd_config and ssh_config: what each release gets, and what it is told it cannot have."""
+"""Profiles as lines of sshd_config and ssh_config: supported lines of each release, and unsupported parts."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_a_forbidding_profile_subtracts_from_the_defaults() -> None:
     cis = load_profile("cis-debian-12")
     old, strict = (settings(sshd_config(cis, release)) for release in ("9.2", "9.6"))
     assert old["MACs"] == strict["MACs"]
-    # Those that are off by default too: a line further down may have added them.
+    # Also names that are off by default: a later line may have added them.
     assert {"umac-64@openssh.com", "hmac-md5"} <= set(old["MACs"].removeprefix("-").split(","))
     assert "chacha20-poly1305@openssh.com" in old["Ciphers"], "without strict key exchange, Terrapin"
     assert "chacha20-poly1305@openssh.com" not in strict["Ciphers"]

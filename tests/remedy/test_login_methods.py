@@ -1,4 +1,4 @@
-"""A chain of methods cannot be seen from outside: what would end one never stands alone."""
+"""A chain of methods cannot be seen from outside, so a line that could break one has a warning."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ WRITTEN: dict[str, Callable[[Observation, Profile], str]] = {
 
 
 def assert_cautious(text: str) -> None:
-    """Each line that leaves a key alone has the chain in the few lines above it, and words that say why."""
+    """Each line that leaves only keys has the chain and the reason in the lines above it."""
     lines = text.splitlines()
     for at, line in enumerate(lines):
         if line.strip() == LINE:
@@ -107,7 +107,7 @@ def test_a_golden_host_that_lists_keys_alone_may_ask_for_more() -> None:
 
 
 def test_alibabas_chain_is_whole_where_a_step_was_off() -> None:
-    """sshd drops a chain whose methods are not all on: nobody would get in."""
+    """sshd drops a chain if one of its methods is off: no login would work."""
     found = remedy(modern(authentication_methods=["keyboard-interactive"]), load_profile("alibaba-ecs"))
     assert found.lines[-3:] == [
         "PubkeyAuthentication yes",
@@ -117,7 +117,7 @@ def test_alibabas_chain_is_whole_where_a_step_was_off() -> None:
     assert found.compliant is True
     (change,) = found.changes
     assert change.caution == "have a public key and a password in place for everyone before you apply it"
-    # Before 6.2 there are no chains.
+    # Releases before 6.2 have no chains.
     old = modern(identification=identification("SSH-2.0-OpenSSH_6.0"), authentication_methods=["publickey", "password"])
     assert not [line for line in remedy(old, load_profile("alibaba-ecs")).lines if "AuthenticationMethods p" in line]
 

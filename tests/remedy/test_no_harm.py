@@ -1,4 +1,4 @@
-"""No advice introduces a finding: what a server is told is done and graded, each piece alone and all together."""
+"""No advice introduces a finding: each piece is applied alone and together, and graded."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ NO_STRICT = ["curve25519-sha256", "diffie-hellman-group14-sha1"]
 
 
 def followed(text: str, seen: Observation, about: AlgorithmType = "kex") -> Iterator[Observation]:
-    """The server when somebody did what one line of advice says: each choice that it leaves, and all of them.
+    """Return the server after one line of advice: for each choice that it leaves, and for all of them.
 
-    `about`: the class that is meant where the line names none.
+    `about`: the type of algorithm if the line names none.
     """
     for keyword, names in re.findall(rf"\b({'|'.join(KEYWORDS)}) (\S+)", text):
         category = KEYWORDS[keyword]
@@ -71,7 +71,7 @@ def followed(text: str, seen: Observation, about: AlgorithmType = "kex") -> Iter
 
 
 def assert_harmless(seen: Observation, profile: Profile, *, strict: bool = False) -> None:
-    """Grade what each finding says, what each line of the remedy says, and what all of it comes to."""
+    """Grade the advice of each finding, each line of the remedy, and all of it together."""
     now = grade(seen, profile, strict=strict)
     found = remedy(seen, profile, strict=strict)
     texts: dict[str, AlgorithmType] = dict.fromkeys([*found.lines, *found.advice], "kex")
@@ -130,7 +130,7 @@ def servers() -> list[Observation]:
 
 @pytest.mark.parametrize("profile", BUILT_IN, ids=lambda profile: profile.id)
 def test_no_advice_introduces_a_finding(profile: Profile) -> None:
-    """Each server by its own name and by one other, another one for each profile."""
+    """Each server under its own software name and one other, a different one for each profile."""
     turn = BUILT_IN.index(profile)
     for number, seen in enumerate(servers()):
         said = SOFTWARE[(number + turn) % len(SOFTWARE)]
@@ -167,7 +167,7 @@ def test_names_open_to_terrapin_are_never_missed(profile: Profile) -> None:
 
 
 def test_the_last_cipher_of_a_server_without_strict_kex() -> None:
-    """What a Huawei switch was told: chacha20-poly1305, which brought Terrapin, by two names of one cipher."""
+    """Old advice for a Huawei switch: chacha20-poly1305 by two names, which made Terrapin possible."""
     seen = modern(
         identification=identification("SSH-2.0-HUAWEI-1.5"),
         kex_algorithms=["diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"],
@@ -209,7 +209,7 @@ def test_an_appliance_with_open_logins_gets_fitting_advice() -> None:
 
 
 def test_advice_grows_linearly_with_the_offer() -> None:
-    """It stands in each of as many findings: names of one letter or two in every list made records of 260 MB."""
+    """Each finding has the advice: lists full of short names once made records of 260 MB."""
     many = [f"{at}@example.com" for at in range(500)]
     names = {
         **both("encryption", many),

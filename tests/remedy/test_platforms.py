@@ -1,4 +1,4 @@
-"""Commands and lines of a Unix go to servers alone that name a release of OpenSSH as a known system writes it."""
+"""Only servers with an identification of a known system get Unix commands and file names."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ OTHERS = (
 
 
 def bad(said: str) -> Observation:
-    """A server with something wrong in every place that advice is about."""
+    """A server with a fault in every place that advice covers."""
     weak = {
         f"{field}_client_to_server": names
         for field, names in (
@@ -83,14 +83,14 @@ def bad(said: str) -> Observation:
 
 
 def printed(seen: Observation) -> str:
-    """What `--fix` prints in each of its formats."""
+    """Return the output of `--fix` in each format."""
     plan = Plan()
     plan.add(HostRecord(**msgspec.structs.asdict(seen), verdicts=[grade(seen, MODERN)]), remedy(seen, MODERN))
     return "\n".join((sshd_config(plan), drop_in(plan), playbook(plan)))
 
 
 def table(seen: Observation) -> str:
-    """What a scan prints of it."""
+    """Return the output of a scan."""
     record = HostRecord(**msgspec.structs.asdict(seen), verdicts=[grade(seen, MODERN)])
     return block_of(record, Terminal(width=400), remedies={MODERN.id: remedy(seen, MODERN)}, verbose=True)
 
@@ -165,7 +165,7 @@ def test_no_key_is_lost_to_a_new_one(times: int, tmp_path: Path) -> None:
 
 
 def test_no_key_is_put_where_none_was(tmp_path: Path) -> None:
-    """Where sshd has its key in a path of its own, the new one would be used by nobody."""
+    """If sshd uses another path for its key, it would ignore the new one."""
     text = " && ".join(remedy(bad("OpenSSH_9.2p1 Debian-2+deb12u3"), MODERN).short_commands[1:])
     done = subprocess.run(["sh", "-c", text.replace("/etc/ssh/", f"{tmp_path}/")], capture_output=True, check=False)
     assert done.returncode != 0

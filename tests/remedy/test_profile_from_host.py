@@ -1,4 +1,4 @@
-"""Profiles made of a host: the host itself complies, one with more does not, and what was not seen makes none."""
+"""Profiles made from a host: the host complies, one with more does not, and unseen facts make no profile."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_a_captured_server_complies_with_the_profile_made_of_it(path: Any) -> No
     assert observation.identification is not None
     openssh = observation.identification.software.startswith("OpenSSH_")
     if any(size is None or size < 2048 or not openssh for size in bits):
-        # Less than 1024 bits was never asked for, and of others the captures have no answer to 1024 bits alone: so
-        # what is the smallest is not known.
+        # No request was below 1024 bits, and captures of other software have no answer to 1024 bits only:
+        # so the smallest group is unknown.
         with pytest.raises(InputError, match="was not observed in full: its smallest group-exchange modulus"):
             golden_profile(observation)
         return

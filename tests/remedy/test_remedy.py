@@ -1,4 +1,4 @@
-"""The remedy: lines for this server alone, and a grade that was computed for the server as it will be."""
+"""The remedy: lines for this server, and the grade computed for the changed server."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_other_software_keeps_unfixable_findings() -> None:
 
 
 def test_the_last_of_a_list_is_replaced_and_not_taken_out() -> None:
-    """A server without any cipher, host key or way to log in is of no use to anybody."""
+    """Without a cipher, host key or login method a server is useless."""
     other = modern(
         identification=identification("SSH-2.0-Other_1.0"),
         server_host_key_algorithms=["ssh-dss"],
@@ -275,7 +275,7 @@ def test_the_option_for_gss_api_is_not_given_where_a_waiver_covers_one() -> None
 
 
 def test_the_option_for_gss_api_is_not_given_where_nothing_else_is_left() -> None:
-    """Nothing that OpenSSH 3.0 has is still known to 9.2, so no other line could come with it."""
+    """OpenSSH 9.2 has no algorithm of 3.0 left, so no other line could come with it."""
     found = remedy(modern(kex_algorithms=[OLD_GSS]), load_profile("openssh-3.0"))
     assert "GSSAPIKeyExchange no" not in found.lines
     assert found.compliant is False
@@ -283,7 +283,7 @@ def test_the_option_for_gss_api_is_not_given_where_nothing_else_is_left() -> Non
 
 
 def test_the_option_for_gss_api_ignores_waivers() -> None:
-    """It would take what is sound, too: 9.2 knows nothing that the profile allows and that could come with it."""
+    """It would remove sound names too: 9.2 has no replacement that the profile allows."""
     old = "diffie-hellman-group14-sha1"
     waiver = Waiver(finding="kex.unlisted", algorithm=old, hosts=("*",), reason="old", until=datetime.date(2099, 1, 1))
     assert ALIBABA.kex is not None
@@ -305,7 +305,7 @@ def test_compression() -> None:
 
 
 def test_no_client_is_locked_out() -> None:
-    """`AuthenticationMethods publickey` with public keys off refuses everybody."""
+    """`AuthenticationMethods publickey` refuses every login if public keys are off."""
     found = remedy(modern(authentication_methods=["password"]), MODERN)
     assert found.lines[-2:] == ["PubkeyAuthentication yes", "AuthenticationMethods publickey"]
     assert found.compliant is True
@@ -319,7 +319,7 @@ def test_no_client_is_locked_out() -> None:
 
 
 def test_a_list_with_gss_api_is_not_a_sure_login() -> None:
-    """Red Hat's servers list it where nobody has a ticket."""
+    """Red Hat's servers list it even if users have no tickets."""
     ours = load_profile("sshprobe-2026")
     found = remedy(modern(authentication_methods=["gssapi-keyex", "gssapi-with-mic", "password"]), ours)
     assert found.lines[-2:] == ["PubkeyAuthentication yes", "PasswordAuthentication no"]
@@ -334,7 +334,7 @@ def test_a_key_is_made_before_the_last_one_goes() -> None:
     (command,) = found.commands
     assert command.startswith("test -e /etc/ssh/ssh_host_ed25519_256_key || ssh-keygen -q -t ed25519")
     assert (found.compliant, found.grade) == (True, "A")
-    # A line for this one finding alone would leave sshd without any host key.
+    # A line for this finding alone would leave sshd without a host key.
     (finding,) = (finding for finding in grade(dsa, MODERN).findings if finding.id == "host_key.unlisted")
     assert "make a key of another type first" in (finding.remediation or "")
 
@@ -408,7 +408,7 @@ def test_dropbear_is_given_another_mac_before_its_last_one_goes() -> None:
 
 
 def test_dropbear_is_left_a_cipher_in_either_direction() -> None:
-    """What stays in the one direction does not do for the other."""
+    """A cipher that remains in one direction does not help the other."""
     observed = modern(
         identification=identification("SSH-2.0-dropbear_2022.83"),
         encryption_algorithms_client_to_server=["3des-cbc"],
@@ -420,7 +420,7 @@ def test_dropbear_is_left_a_cipher_in_either_direction() -> None:
         ("#define DROPBEAR_ENABLE_CBC_MODE 0",),
     ]
     assert found.compliant is True
-    # 2018.76 has no GCM, and nothing else that could be compiled in: its last cipher stays, and the grade says so.
+    # 2018.76 has no GCM and no other replacement: its last cipher stays, as does its grade.
     older = msgspec.structs.replace(observed, identification=identification("SSH-2.0-dropbear_2018.76"))
     kept = remedy(older, ALIBABA)
     assert (kept.changes, kept.compliant) == ([], False)
@@ -486,7 +486,7 @@ def test_the_reason_stands_beside_each_line() -> None:
 
 
 def test_an_exchange_that_a_scan_computes_is_left() -> None:
-    """Of sntrup761 alone no signature of a host key could be checked, and nothing could be promised."""
+    """With sntrup761 only, no host key signature can be verified, so nothing could be promised."""
     found = remedy(
         modern(
             identification=identification("SSH-2.0-OpenSSH_10.0p2"),
@@ -499,7 +499,7 @@ def test_an_exchange_that_a_scan_computes_is_left() -> None:
 
 
 def test_ways_in_are_not_left_to_a_chain_that_cannot_be_seen() -> None:
-    """`AuthenticationMethods password`, which does not show, would leave nothing once passwords are off."""
+    """With an invisible `AuthenticationMethods password`, no method would remain without passwords."""
     both_ways = AuthenticationRule(where="w", allowed=("publickey", "gssapi-with-mic"))
     profile = msgspec.structs.replace(MODERN, authentication=both_ways)
     found = remedy(modern(authentication_methods=["password"]), profile)
@@ -508,7 +508,7 @@ def test_ways_in_are_not_left_to_a_chain_that_cannot_be_seen() -> None:
 
 
 def test_a_key_that_was_not_seen_is_left_where_it_lies() -> None:
-    """What lies in ssh_host_rsa_key of a server that shows no RSA key may be too small, or another's."""
+    """A file ssh_host_rsa_key of a server that shows no RSA key may have a small or foreign key."""
     assert MODERN.host_key is not None
     rsa = msgspec.structs.replace(MODERN.host_key, allowed=("rsa-sha2-512",), recommended=())
     profile = msgspec.structs.replace(MODERN, host_key=rsa)
@@ -540,7 +540,7 @@ def test_options_of_dropbear_keep_required_algorithms() -> None:
 
 
 def test_safety_lines_stay_even_if_other_findings_remain() -> None:
-    """Not compliant either way: public keys are switched on all the same before passwords go, and a cipher stays."""
+    """Even if the host stays non-compliant, public keys are enabled before passwords go, and a cipher stays."""
     terrapin = msgspec.structs.replace(
         modern(authentication_methods=["password"], kex_algorithms=["diffie-hellman-group1-sha1"]),
         identification=identification("SSH-2.0-OpenSSH_5.3"),
@@ -570,7 +570,7 @@ DROPBEARS = [path for path in CAPTURES if path.stem.startswith("dropbear-20")]
 @pytest.mark.parametrize("path", DROPBEARS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("profile", [id for id in available_profiles() if load_profile(id).kind == "server"])
 def test_a_fixed_dropbear_keeps_an_algorithm_of_each_type(profile: str, path: Path, strict: bool) -> None:
-    """Whatever else stays wrong, as it does under CNSA: a server that offers no cipher lets nobody in."""
+    """Even if other findings remain, as under CNSA, a server needs a cipher."""
     loaded, observed = load_profile(profile), captured(path)
     lines = [line for change in remedy(observed, loaded, strict=strict).changes for line in change.text]
     on = {line.split()[1] for line in lines if line.startswith("#define") and line.endswith(" 1")}
@@ -606,7 +606,7 @@ def test_a_waived_name_does_not_remain_alone(software: str, expected: str) -> No
 
 
 def test_a_waived_name_remains_if_it_has_no_replacement() -> None:
-    """As docs/grading.md says: no better name is allowed and known. Nobody is locked out whom the waiver is for."""
+    """As in docs/grading.md: there is no better allowed name. The clients of the waiver are not locked out."""
     profile = _waiving("mac.unlisted", "hmac-sha1")
     assert profile.mac is not None
     rule = msgspec.structs.replace(profile.mac, allowed=("hmac-of-tomorrow@example.org",), recommended=())
@@ -616,7 +616,7 @@ def test_a_waived_name_remains_if_it_has_no_replacement() -> None:
 
 
 def test_dropbear_does_not_lose_its_last_sound_name_for_one_that_is_waived() -> None:
-    """DROPBEAR_ECDH has all three curves: CNSA allows that of 384 bits, and nothing that could be compiled in."""
+    """DROPBEAR_ECDH has all three curves: CNSA allows only the 384-bit one, and no other compiled-in method."""
     until = datetime.date(2099, 1, 1)
     waiver = Waiver(
         finding="kex.forbidden", algorithm="diffie-hellman-group14-sha256", hosts=("*",), reason="old", until=until
@@ -646,7 +646,7 @@ def test_a_key_is_made_beside_one_that_is_waived() -> None:
         "HostKeyAlgorithms ssh-dss,ssh-ed25519",
     ]
 
-    # A key that is there and signs another way comes first, and what no other could join stays as it is.
+    # An existing key that can sign differently comes first; a name without a replacement stays.
     rsa = modern(server_host_key_algorithms=["ssh-rsa", "ssh-dss"], host_keys=[host_key("ssh-rsa", 3072)])
     lines = remedy(rsa, _waiving("host_key.weak", "ssh-rsa")).lines
     assert "HostKeyAlgorithms ssh-rsa,rsa-sha2-512,rsa-sha2-256" in lines

@@ -1,4 +1,4 @@
-"""Hosts of one kind share a remedy, and nobody gets the remedy of another kind: shared ones equal fresh ones."""
+"""Hosts of one kind share a remedy, and shared remedies equal fresh ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OTHER_HOST: dict[str, Any] = {
 
 
 def elsewhere(observation: Observation) -> Observation:
-    """The same kind of host at another place, with keys of its own."""
+    """Return the same kind of host at another address, with its own keys."""
     keys = observation.host_keys
     if keys is not None and len({key.type for key in keys}) == len(keys):
         keys = [msgspec.structs.replace(key, fingerprint=f"{key.fingerprint}, another") for key in keys]
@@ -104,7 +104,7 @@ def test_weak_keys_and_groups_make_a_kind() -> None:
 
 
 def test_the_system_of_a_host_makes_a_kind() -> None:
-    """The same release of OpenSSH has its files elsewhere: one verdict, and other commands."""
+    """The same release of OpenSSH with other file names: one verdict, other commands."""
     said = ("OpenSSH_9.2p1", "OpenSSH_9.2 FreeBSD-openssh-portable-9.2.p1,1", "OpenSSH_9.2p1 Debian-2+deb12u3")
     hosts = [modern(identification=identification(f"SSH-2.0-{each}"), group_exchange=[modulus(1024)]) for each in said]
     assert_shared_as_fresh(OURS, hosts)

@@ -1,4 +1,4 @@
-"""The shell commands of a remedy do what they say, and leave a server that can start."""
+"""The shell commands of a remedy work, and the server can start afterwards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODERN = load_profile("mozilla-modern")
 
 @pytest.mark.parametrize("kept", [True, False], ids=["some are large", "all are small"])
 def test_moduli_are_never_all_taken_out(kept: bool, tmp_path: Path) -> None:
-    """The first line of Debian's file is a comment, and its fifth word sorts behind every number."""
+    """The first line of Debian's file is a comment whose fifth word sorts behind every number."""
     file = tmp_path / "moduli"
     before = "# Time Type Tests Tries Size Generator Modulus\n20220714110357 2 6 100 2047 2 E98F\n"
     large = "20220714110358 2 6 100 4095 5 E98F\n"
@@ -25,7 +25,7 @@ def test_moduli_are_never_all_taken_out(kept: bool, tmp_path: Path) -> None:
     assert done.returncode == 0
     assert file.read_text() == (large if kept else before)
     assert bool(done.stderr) is not kept
-    # Once more, for more bits: what is kept is the file as it first was.
+    # Again, for more bits: the backup is still the original file.
     again = moduli_command(4096).replace("/etc/ssh/moduli", str(file))
     subprocess.run(["sh", "-ec", again], capture_output=True, check=True)
     backup = tmp_path / "moduli.sshprobe-backup"

@@ -1,4 +1,4 @@
-"""A remedy is the smallest set of changes: without any one of them its promise is not kept."""
+"""A remedy is the smallest set of changes: each one is needed for the promised grade."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sshprobe.remedy.what_if import usable
 from tests.grading.observations import identification, modern
 from tests.grading.test_properties import PROFILES, observations
 
-# What one definition takes is all of the one direction and nothing of the other.
+# One definition removes all of one direction and nothing of the other.
 TWO_DIRECTIONS = modern(
     identification=identification("SSH-2.0-dropbear_2022.83"),
     encryption_algorithms_client_to_server=["3des-cbc"],
     encryption_algorithms_server_to_client=["3des"],
 )
-# It has nothing but what one option switches off, and the profile allows nothing that this release still has.
+# One option disables all it has, and the profile allows nothing that this release has.
 GSS_ALONE = modern(kex_algorithms=["gss-13.3.132.0.10-sha256-toWM5Slw5Ew8Mqkay+al2g=="])
 
-# One step would bring a finding and is dropped; the others alone bring no point, and go too.
+# One step would add a finding and is dropped; the others alone gain no point, and go too.
 BEYOND_REPAIR = modern(
     identification=identification("SSH-2.0-dropbear_2022.83"),
     kex_algorithms=None,
@@ -93,8 +93,8 @@ def test_no_change_of_a_remedy_can_be_left_out(observation: Observation, profile
 
     whole = outcome(steps)
     assert whole[:3] == (found.grade, found.score, found.compliant)
-    # Nothing that could be taken before, of a list that had something, is taken from everybody; and where something
-    # did without a waiver, something does.
+    # No list loses its last usable name; and where a name was usable
+    # without a waiver, one remains.
     waived = context.waived
     bad: dict[AlgorithmType, frozenset[str]] = {
         category: context.to_remove[category] | waived[category] for category in ALGORITHM_TYPES

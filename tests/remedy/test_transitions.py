@@ -1,4 +1,4 @@
-"""What a verdict and a remedy cost: how often a call goes from one file to another, and how often a remedy grades."""
+"""The cost of a verdict and a remedy: calls from file to file, and gradings of a remedy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DEBIAN = next(path for path in CAPTURES if path.stem == "openssh-debian12-9.2p1"
 
 @pytest.fixture
 def debian() -> Observation:
-    """As a scan at full depth sees it."""
+    """Return a host as a full scan sees it."""
     return msgspec.structs.replace(
         captured(DEBIAN),
         depth="full",

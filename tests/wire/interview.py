@@ -1,4 +1,4 @@
-"""Talks to a real server over loopback, with nothing of ours but the wire between a socket and the test."""
+"""Runs our wire against a real server on loopback, over a plain socket."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.wire.playbook import take_outgoing
 
 E = TypeVar("E", bound=Event)
 Meddler = Callable[[bytes, ClientTransport], bytes]
-"""Stands in the middle: gets what the client sends and gives what the server gets."""
+"""Return the bytes for the server, given the bytes of the client."""
 
 
 async def interview(
@@ -28,7 +28,7 @@ async def interview(
     pieces: int = 65536,
     meddler: Meddler | None = None,
 ) -> list[Event]:
-    """All events of a conversation that ends with the host key, or, with a `suite`, with the authentication methods."""
+    """Return the events of a conversation up to the host key or, with a `suite`, the authentication methods."""
     reader, writer = await asyncio.open_connection(*server)
     client = ClientTransport(b"SSH-2.0-interview")
     events: list[Event] = []
@@ -60,12 +60,12 @@ async def interview(
         try:
             await writer.wait_closed()
         except ConnectionError:
-            pass  # a server may close with our goodbye unread
+            pass  # a server may close without reading our goodbye
     assert not any(isinstance(event, ConnectionClosed) for event in events), events
     return events
 
 
 def only(events: list[Event], kind: type[E]) -> E:
-    """The one event of this kind."""
+    """Return the one event of this type."""
     (event,) = [event for event in events if isinstance(event, kind)]
     return event

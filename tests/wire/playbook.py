@@ -1,13 +1,13 @@
-"""Conversations written down: what the server sends, and what has to come of it.
+"""Conversations as scripts: the server's messages and the expected results.
 
     Playbook() << client_sends(b"SSH-2.0-test\r\n")
         >> server_line(b"SSH-2.0-there")      << IdentificationReceived
         >> server_sends(kexinit())            << KexInitReceived
         >> client_starts("curve25519-sha256") << client_sends(KEXINIT, 30)
 
-`>>` is something that happens: bytes of the server, or a decision of the caller. `<<` is what must come of it: an
-event (its type, or the very event), messages that the client sends, or a breach. Whatever comes and is not expected
-fails, at the next `>>` or at `done()`.
+`>>` is an input: bytes of the server, or a call. `<<` is the expected result: an event (its type, or an equal
+event), messages of the client, or an error of the server. An unexpected result fails
+at the next `>>` or at `done()`.
 
 `ScriptedServer` is the other side where cryptography is needed: curve25519-sha256, ssh-ed25519, aes128-ctr and
 hmac-sha2-256, written for these tests with `cryptography` and hashlib alone. It shares no code with `sshprobe.wire`.
@@ -42,12 +42,12 @@ STRICT = b"kex-strict-s-v00@openssh.com"
 
 
 def take_outgoing(client: ClientTransport) -> bytes:
-    """What the client has to send, as if it were sent now."""
+    """Return the bytes that the client has to send, and mark them as sent."""
     data, client.outgoing = client.outgoing, b""
     return data
 
 
-# -- RFC 4251 and 4253 section 6, once more ----------------------------------------------------------------------------
+# -- RFC 4251 and 4253 section 6, independently -----------------------------------------------------------------------
 
 
 def u32(number: int) -> bytes:
@@ -59,12 +59,12 @@ def text(value: bytes) -> bytes:
 
 
 def number(value: int) -> bytes:
-    """An mpint of a positive number."""
+    """Return the mpint of a positive number."""
     return text(value.to_bytes(value.bit_length() // 8 + 1, "big")) if value else u32(0)
 
 
 def packet(payload: bytes, *, padding: int | None = None, length: int | None = None, block: int = 8) -> bytes:
-    """A packet without encryption. `padding`: its length and what padding_length says; `length`: what to say."""
+    """Return an unencrypted packet with this length of padding, and `length` as packet_length."""
     if padding is None:
         padding = block - (5 + len(payload)) % block
         padding += block if padding < 4 else 0
@@ -87,14 +87,14 @@ KEXINIT_LISTS: dict[str, bytes] = {
 
 
 def kexinit(*, follows: bool = False, reserved: int = 0, **lists: Any) -> bytes:
-    """The payload of a server's KEXINIT: `KEXINIT_LISTS` with some of them replaced."""
+    """Return the payload of a server's KEXINIT: `KEXINIT_LISTS` with some lists replaced."""
     assert lists.keys() <= KEXINIT_LISTS.keys()
     raw = b"".join(text(lists.get(name, usual)) for name, usual in KEXINIT_LISTS.items())
     return bytes((KEXINIT,)) + bytes(range(16)) + raw + bytes((follows,)) + u32(reserved)
 
 
 def relaxed(**lists: Any) -> bytes:
-    """A `kexinit` of a server from before strict key exchange."""
+    """Return the `kexinit` of a server without strict key exchange."""
     return kexinit(**{"kex_algorithms": b"curve25519-sha256", **lists})
 
 
@@ -117,7 +117,7 @@ Expectation = Callable[["Playbook"], None]
 
 
 class Playbook:
-    """A client transport and what has come of it so far. `pieces`: the size in which the server's bytes arrive.
+    """A client transport and its results so far. `pieces`: the size of pieces of the server's bytes.
 
     What else is given goes to the transport.
     """
@@ -147,7 +147,7 @@ class Playbook:
         return self
 
     def done(self) -> None:
-        """Nothing more came than was expected."""
+        """Check that there is no further result."""
         self._nothing_left()
 
     def feed(self, data: bytes) -> None:
@@ -208,7 +208,7 @@ def client_leaves(words: bytes = b"bye") -> Action:
 
 
 def client_sends(*expected: bytes | int) -> Expectation:
-    """The client has sent exactly this: a line, or packets in clear by their message number or whole payload."""
+    """The client has sent exactly this: a line, or clear packets by message number or payload."""
 
     def check(play: Playbook) -> None:
         for one in expected:
@@ -225,7 +225,7 @@ def client_sends(*expected: bytes | int) -> Expectation:
 
 
 def breaks(words: str) -> Expectation:
-    """The server broke the protocol: the one error says so, and the transport is silent from then on."""
+    """The server broke the protocol: there is one error, and the transport is silent afterwards."""
 
     def check(play: Playbook) -> None:
         assert play.events, f"nothing came where an error with {words!r} was expected"
@@ -240,7 +240,7 @@ def breaks(words: str) -> Expectation:
 
 
 def take_packet(buffer: bytearray) -> bytes:
-    """Take one whole packet without encryption off the front and return its payload, checking what RFC 4253 asks."""
+    """Remove one unencrypted packet, check it by RFC 4253, and return its payload."""
     length = int.from_bytes(buffer[:4], "big")
     assert (4 + length) % 8 == 0
     assert 16 <= 4 + length <= len(buffer)
@@ -253,7 +253,7 @@ def take_packet(buffer: bytearray) -> bytes:
 
 
 def opened(server: bytes = b"SSH-2.0-there", payload: bytes | None = None, **arguments: Any) -> Playbook:
-    """A playbook up to the server's KEXINIT, its two events taken."""
+    """Return a playbook up to the server's KEXINIT, with its two events read."""
     play = Playbook(**arguments)
     play.feed(server + b"\r\n" + packet(kexinit() if payload is None else payload))
     play.events.clear()
@@ -285,12 +285,12 @@ class ScriptedServer:
         return self.line + b"\r\n" + packet(self.kexinit)
 
     def clear(self, payload: bytes) -> bytes:
-        """A packet before NEWKEYS."""
+        """Return a packet before NEWKEYS."""
         self.sent += 1
         return packet(payload)
 
     def read_exchange(self, play: Playbook) -> None:
-        """Take the client's KEXINIT and share out of what it has sent."""
+        """Read the client's KEXINIT and share from its bytes."""
         self.client_kexinit = take_packet(play.sent)
         share = take_packet(play.sent)
         assert share[:1] == b"\x1e"
@@ -300,7 +300,7 @@ class ScriptedServer:
     def reply(
         self, *, blob: bytes | None = None, share: bytes | None = None, sign: Callable[[bytes], bytes] | None = None
     ) -> bytes:
-        """The payload of KEX_ECDH_REPLY; `sign` makes the signature blob from the exchange hash."""
+        """Return the payload of KEX_ECDH_REPLY; `sign` makes the signature blob from the exchange hash."""
         ours = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"share").digest())
         public = ours.public_key().public_bytes_raw() if share is None else share
         blob = self.blob if blob is None else blob
@@ -318,7 +318,7 @@ class ScriptedServer:
         return hashlib.sha256(self.k + self.hash + letter + self.hash).digest()[:size]
 
     def go_encrypted(self) -> bytes:
-        """The NEWKEYS packet; what `sealed` gives comes after it."""
+        """Return the NEWKEYS packet; packets of `sealed` follow it."""
         packets = self.clear(bytes((NEWKEYS,)))
         self._encrypt = Cipher(AES(self._key(b"D", 16)), CTR(self._key(b"B", 16))).encryptor()
         self._decrypt = Cipher(AES(self._key(b"C", 16)), CTR(self._key(b"A", 16))).decryptor()
@@ -336,7 +336,7 @@ class ScriptedServer:
         return out
 
     def client_payloads(self, play: Playbook) -> list[bytes]:
-        """Take the client's packets after its NEWKEYS, checking their MACs against our own count."""
+        """Read the client's packets after its NEWKEYS, and check their MACs with our own count."""
         payloads = []
         while play.sent:
             head = self._decrypt.update(bytes(play.sent[:16]))
@@ -356,7 +356,7 @@ class ScriptedServer:
 
 
 def splits(data: bytes, sizes: Iterable[int]) -> Sequence[bytes]:
-    """`data` in pieces of these sizes, the rest as the last."""
+    """Return `data` in pieces of these sizes, and the rest."""
     pieces, at = [], 0
     for size in sizes:
         pieces.append(data[at : at + size])

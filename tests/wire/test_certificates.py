@@ -1,4 +1,4 @@
-"""Certificates made by `ssh-keygen -s` and by asyncssh; what we read must be what `ssh-keygen -L` prints."""
+"""Certificates made by `ssh-keygen -s` and asyncssh; our fields must equal the output of `ssh-keygen -L`."""
 
 from __future__ import annotations
 
@@ -246,5 +246,5 @@ def test_arbitrary_fields_raise_nothing_else(fields: dict[str, bytes]) -> None:
 
 
 def test_a_ca_key_of_small_order_proves_nothing() -> None:
-    # All zero is the point (sqrt(-1), 0): OpenSSL takes an all-zero signature of it for a quarter of all messages.
+    # All zero is the point (sqrt(-1), 0): OpenSSL accepts its all-zero signature for a quarter of all messages.
     assert {verify_certificate(certificate_of(build(kind=kind))) for kind in range(64)} == {False}

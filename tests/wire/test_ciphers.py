@@ -1,4 +1,4 @@
-"""Packets after NEWKEYS. What they look like is held to real servers in test_key_exchange.py; here are the rules."""
+"""Rules of packets after NEWKEYS. test_key_exchange.py compares them with real servers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_no_bit_may_change(cipher: str, mac: str) -> None:
     for bit in range(0, len(sealed) * 8, 3):
         changed = bytearray(sealed)
         changed[bit // 8] ^= 1 << bit % 8
-        # A changed length may ask for more bytes than there are: then there is no packet yet.
+        # A changed length may need more bytes than there are: then there is no packet yet.
         try:
             assert read_all(cipher, mac, bytes(changed)) == []
         except RemoteProtocolError:
@@ -76,7 +76,7 @@ def test_the_sequence_number_is_under_the_mac(cipher: str, mac: str) -> None:
 
 
 def test_gcm_counts_for_itself() -> None:
-    """RFC 5647: the invocation counter, not the sequence number; a packet left out is noticed all the same."""
+    """RFC 5647: the invocation counter, not the sequence number; it also detects a missing packet."""
     cipher = "aes128-gcm@openssh.com"
     sealed = write_all(cipher, PLAIN, [b"one", b"two"])
     assert read_all(cipher, PLAIN, sealed, first=77) == [b"one", b"two"]
@@ -142,7 +142,7 @@ def test_encrypt_and_mac_rules_hold_behind_a_right_mac(plain: bytes, fault: str)
     [
         (16, b"\x03" + bytes(15), "padding_length 3 is below 4"),
         (16, b"\x0f" + bytes(15), "leaves no payload"),
-        (12, bytes(12), "not a multiple"),  # right where the length is encrypted too
+        (12, bytes(12), "not a multiple"),  # right if the length is encrypted too
         (0, b"", "too small"),
     ],
 )
@@ -154,7 +154,7 @@ def test_encrypt_then_mac_rules_hold_behind_a_right_mac(length: int, body: bytes
 
 
 def test_as_rfc_4253_has_it() -> None:
-    """The independent writer of the playbook, read by ours."""
+    """Our reader opens packets of the playbook's independent writer."""
     plain = packet(b"\x33hello", block=16)
     sealed = ctr(plain) + hmac.digest(MATERIAL[:32], u32(7) + plain, "sha256")
     for piece in (None, 1, 16, 17):

@@ -1,4 +1,4 @@
-"""Our KEXINIT before the server's lists are known, and what both sides agree on (RFC 4253 section 7.1)."""
+"""Our KEXINIT before the server's lists are known, and the negotiation (RFC 4253 section 7.1)."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_the_exchange_goes_on_behind_both_kexinits(strict: bool) -> None:
 
 
 def test_a_guess_is_right_if_it_matches_our_first_names() -> None:
-    """RFC 4253 section 7: the server's first names are compared with our first ones, not with what is agreed on."""
+    """RFC 4253 section 7 compares the first names of both sides, not the negotiated ones."""
     server = ScriptedServer(strict=False)
     server.kexinit = relaxed(follows=True)
     client = proposing(server)
@@ -145,6 +145,6 @@ def test_each_kexinit_has_a_cookie_of_its_own() -> None:
 
 
 def test_the_first_message_has_no_line_end() -> None:
-    # One in 17 of all cookies has one, which a server that waits for a line would take for its end.
+    # One of 17 cookies has a line end, which a server that waits for a line could misread.
     for _ in range(500):
         assert not {0x0A, 0x0D} & set(broad_kexinit())

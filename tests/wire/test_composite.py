@@ -1,4 +1,4 @@
-"""Host keys of ML-DSA-44 and Ed25519 together, as OpenSSH has them since 10.4."""
+"""Composite host keys of ML-DSA-44 and Ed25519, as in OpenSSH since 10.4."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sshprobe.wire.public_keys import HostKey
 from sshprobe.wire.signatures import verify
 
 SEEN = json.loads((Path(__file__).parent / "openssh_10_6_mldsa44_ed25519.json").read_text())
-"""What a real OpenSSH 10.6 signed in an exchange with this program."""
+"""A signature of a real OpenSSH 10.6 in an exchange with this program."""
 
 NAME = "ssh-mldsa44-ed25519"
 BLOB, SIGNATURE, DATA = (base64.b64decode(SEEN[field]) for field in ("blob", "signature", "data"))
@@ -59,7 +59,7 @@ def test_a_signature_of_another_length_is_wrong(length: int) -> None:
 
 
 def test_a_traditional_half_of_somebody_else_is_wrong() -> None:
-    """Only who holds both keys is the server: here Ed25519's is another's, and signs as it should."""
+    """Only the holder of both keys is the server: here a foreign Ed25519 key signs correctly."""
     other = Ed25519PrivateKey.generate()
     public = Reader(BLOB, "key")
     public.string("name")

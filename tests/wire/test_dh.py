@@ -1,4 +1,4 @@
-"""Diffie-Hellman and group exchange as machines: what a server may answer. Real servers: test_key_exchange.py."""
+"""Diffie-Hellman and group exchange: possible answers of a server. Real servers: test_key_exchange.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ P1 = group("group1")
 
 
 def negative(value: int) -> bytes:
-    """An mpint of a number below zero."""
+    """Return the mpint of a negative number."""
     return text(value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
 
 
@@ -31,7 +31,7 @@ def test_the_secret_is_shared() -> None:
 
 @pytest.mark.parametrize("name", ["group1", "group14", "group16", "group18"])
 def test_our_share_looks_like_any_other(name: str) -> None:
-    """As long as the modulus, with about as many ones as zeros: OpenSSH refuses one of fewer than 4 ones (dh.c)."""
+    """It is as long as the modulus with about as many ones as zeros: OpenSSH requires at least 4 ones (dh.c)."""
     e = Reader(FixedGroupExchange("x", "sha1", name).first[1:], "KEXDH_INIT").mpint("e")
     bits = group(name).bit_length()
     assert bits - 32 < e.bit_length() <= bits
@@ -90,7 +90,7 @@ def test_faulty_groups(modulus: bytes, generator: bytes) -> None:
 
 
 def test_a_group_above_the_maximum_is_used_if_possible() -> None:
-    """A server that ignores the maximum is told by the size that is recorded, not by a failure."""
+    """A server that ignores the maximum is recognized by the recorded size, not by a failure."""
     step = chosen(GroupExchange("x", "sha1", GroupExchangeRequest(1024, 1024, 2048)), (1 << 3071) | 1, 2)
     assert step.payload is not None
 
@@ -113,7 +113,7 @@ def test_truncated_anywhere() -> None:
 
 
 def test_a_padded_number_is_hashed_in_its_shortest_form() -> None:
-    """The server hashes the number that it sent, and both ends know it without those bytes."""
+    """The server hashes the number, and both ends know it without the extra bytes."""
     run = FixedGroupExchange("diffie-hellman-group1-sha1", "sha1", "group1")
     e = Reader(run.first[1:], "KEXDH_INIT").mpint("e")
     step = run.read_reply(b"\x1f" + text(b"key") + text(b"\0\0\x07") + text(b"signature"))

@@ -1,4 +1,4 @@
-"""ECDH and the post-quantum hybrids: what a server may answer. Real servers: test_key_exchange.py."""
+"""ECDH and the post-quantum hybrids: possible answers of a server. Real servers: test_key_exchange.py."""
 
 from __future__ import annotations
 

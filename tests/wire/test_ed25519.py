@@ -1,4 +1,4 @@
-"""Signatures of Ed25519 that no signing program makes: what OpenSSL refuses, libsodium has to refuse too."""
+"""Odd Ed25519 signatures: libsodium must refuse whatever OpenSSL refuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SECRET, NONCE = 0x5EC2E7, 0xC0FFEE
 
 
 def point(y: int) -> Point:
-    """The point with this y and an even x."""
+    """Return the point with this y and an even x."""
     square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
     x = pow(square, (P + 3) // 8, P)
     x = x if x * x % P == square else x * ROOT % P
@@ -58,7 +58,7 @@ KEY = times(SECRET, BASE)
 
 
 def signed(key: Point, r: Point, nonce: int, *, laps: int = 0) -> tuple[bytes, bytes]:
-    """A key and a signature of DATA by SECRET. `laps`: how often the order is added to S."""
+    """Return a key and a signature of DATA by SECRET. `laps`: how often the order is added to S."""
     a, first = encoded(key), encoded(r)
     h = int.from_bytes(hashlib.sha512(first + a + DATA).digest(), "little")
     return a, first + ((nonce + h * SECRET) % ORDER + laps * ORDER).to_bytes(32, "little")

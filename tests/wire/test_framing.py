@@ -1,4 +1,4 @@
-"""RFC 4253 section 6: every rule of a packet, on what comes in and on what goes out."""
+"""RFC 4253 section 6: every rule of a packet, for reading and writing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.wire.playbook import packet, take_packet, u32
 
 
 def read_all(data: bytes, piece: int | None = None) -> list[bytes]:
-    """The payloads in `data`, which arrives in pieces of that size."""
+    """Return the payloads in `data`, which arrives in pieces of this size."""
     buffer, payloads = bytearray(), []
     size = piece or max(1, len(data))
     for at in range(0, len(data), size):

@@ -1,4 +1,4 @@
-"""The fuzz targets as ordinary tests: their seeds, every captured server, and a little of what hypothesis thinks of."""
+"""The fuzz targets as ordinary tests: their seeds, every captured server, and some random input."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_arbitrary_inputs(target: ModuleType, data: bytes) -> None:
 
 
 def test_seeds_reach_the_end() -> None:
-    """A fuzzer that never gets past KEXINIT finds nothing behind it."""
+    """A fuzzer that never passes KEXINIT finds nothing behind it."""
     reached = set()
     for seed in fuzz_transport.seeds():
         events, _, sent = fuzz_transport.converse(seed[0], [fuzz_transport.stream(seed)])

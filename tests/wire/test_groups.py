@@ -1,4 +1,4 @@
-"""The MODP groups: made from a formula, so compared with the numbers that others have written down."""
+"""The MODP groups come from a formula; compare them with published numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Servers that put other sizes than they were asked for into the exchange hash of a group exchange."""
+"""Servers that hash other sizes than the requested ones in a group exchange."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ REQUEST = GroupExchangeRequest(1024, 1024, 8192)
 
 
 def host_key_of(kex: str, sizes: bytes, *, cookie: bytes = b"", bits: str = "group14") -> HostKeyReceived:
-    """Play a group exchange in which `sizes` are hashed, and `cookie` for the first bytes of our KEXINIT's cookie."""
+    """Run a group exchange whose hash has `sizes`, and `cookie` as the start of our KEXINIT's cookie."""
     digest = hashlib.sha256 if kex.endswith("sha256") else hashlib.sha1
     server = kexinit(kex_algorithms=kex.encode())
     client = ClientTransport(CLIENT)
@@ -71,6 +71,6 @@ def test_any_other_sizes_prove_nothing(hashed: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("hashed", [(1024, 1024, 8192), (1024, 2048, 8192)])
 def test_a_signature_over_another_cookie_proves_nothing(hashed: tuple[int, int, int]) -> None:
-    """It was made for another connection."""
+    """The signature is from another connection."""
     event = host_key_of("diffie-hellman-group-exchange-sha256", sizes(*hashed), cookie=bytes(16))
     assert (event.signature_verified, event.hash_deviation) == (False, None)

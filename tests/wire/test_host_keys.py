@@ -1,4 +1,4 @@
-"""Key blobs made by `ssh-keygen` and by asyncssh; what we read must be what `ssh-keygen -l` prints."""
+"""Key blobs made by `ssh-keygen` and asyncssh; our fields must equal the output of `ssh-keygen -l`."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_numbers_are_read_as_they_are() -> None:
 
 
 def padded(value: int, zeros: int) -> bytes:
-    """An mpint with needless zeros in front."""
+    """Return an mpint with superfluous leading zeros."""
     return string(bytes(zeros) + value.to_bytes(value.bit_length() // 8 + 1, "big"))
 
 

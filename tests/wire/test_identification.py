@@ -1,4 +1,4 @@
-"""RFC 4253 section 4.2, and what servers do beyond it."""
+"""RFC 4253 section 4.2, and servers that deviate from it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Every method, cipher, MAC and host key type, against servers that share no code with us.
 
-asyncssh speaks all but these: `curve448-sha512@libssh.org` (another name for what is tested as `curve448-sha512`),
-`rijndael-cbc@lysator.liu.se` (another name for `aes256-cbc`) and both names of sntrup761x25519. OpenSSH has the last
-two of those. asyncssh gets ML-KEM from the same library as we do, so OpenSSH 10 has to agree too.
+asyncssh supports all except `curve448-sha512@libssh.org` (another name of `curve448-sha512`),
+`rijndael-cbc@lysator.liu.se` (another name of `aes256-cbc`) and both names of sntrup761x25519. OpenSSH has the last
+two. asyncssh uses the same library for ML-KEM as we do, so OpenSSH 10 must agree too.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def address(server: Any) -> tuple[str, int]:
 
 
 def check_answers(events: list[Event]) -> None:
-    """NEWKEYS, EXT_INFO and the methods came, so both directions were encrypted and every MAC was right."""
+    """NEWKEYS, EXT_INFO and the methods arrived, so both directions were encrypted and every MAC was right."""
     only(events, NewKeysReceived)
     names = [name for event in events if isinstance(event, ExtensionsReceived) for name, _ in event.extensions]
     assert b"server-sig-algs" in names
@@ -138,7 +138,7 @@ async def test_host_key(server: AsyncSSHServer, algorithm: str) -> None:
 @on_one_loop
 @pytest.mark.parametrize("cipher", EVERYTHING.ciphers or ())
 async def test_cipher(server: AsyncSSHServer, cipher: str) -> None:
-    """Either way alone, so that a mistake made twice does not cancel out, and byte by byte."""
+    """Each direction alone, so that a double mistake does not cancel out, and byte by byte."""
     plain = "hmac-sha2-512"
     for suite in (Suite(cipher, "aes128-ctr", plain, plain), Suite("aes128-ctr", cipher, plain, plain)):
         events = await interview(address(server), "curve25519-sha256", "ssh-ed25519", suite=suite)
@@ -166,7 +166,7 @@ async def test_group_exchange_shows_the_group(server: AsyncSSHServer, kex: str) 
 
 @on_one_loop
 async def test_old_request_form(stack: AsyncExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server from before RFC 4419: asyncssh still knows 30, and the one in the middle knows no 34."""
+    """A server from before RFC 4419: asyncssh still supports message 30, and the relay rejects 34."""
     # Strict key exchange, which no such server has, would forbid the UNIMPLEMENTED.
     monkeypatch.setattr(asyncssh.SSHServerConnection, "_get_extra_kex_algs", lambda self: [b"ext-info-s"])
     kex = "diffie-hellman-group-exchange-sha1"
@@ -186,7 +186,7 @@ async def test_old_request_form(stack: AsyncExitStack, monkeypatch: pytest.Monke
 
     events = await interview(address(old), kex, "ssh-ed25519", meddler=meddler)
     assert refused == [34]
-    # Ours is (n), and so is the hash: asked for 1024 bits, asyncssh gives the smallest it has.
+    # Our request is (n), and so is the hash: for 1024 bits, asyncssh sends its smallest group.
     assert only(events, GroupReceived).modulus.bit_length() >= 1024
     assert only(events, HostKeyReceived).signature_verified is True
 
@@ -234,7 +234,7 @@ async def test_certificate(stack: AsyncExitStack, plain: str) -> None:
 
 @on_one_loop
 async def test_openssh(stack: AsyncExitStack) -> None:
-    """Everything that the system's OpenSSH speaks of ours, its certificates included."""
+    """Everything that the system's OpenSSH and we support, including certificates."""
     found = find_openssh()
     need(found, "OpenSSH's sshd", "openssh-server")
     names = [name for name in METHODS if name in SYSTEM_KEX]
@@ -302,7 +302,7 @@ async def test_openssh_10(stack: AsyncExitStack, kex: str) -> None:
 @pytest.mark.parametrize("tampered", [False, True])
 @pytest.mark.parametrize("kind", ["sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"])
 def test_security_key(kind: str, tampered: bool) -> None:
-    """No server can be started with a security key here, so it is one of our own (PROTOCOL.u2f)."""
+    """No server here can have a security key, so the test signs itself (PROTOCOL.u2f)."""
     server = ScriptedServer()
     private = ec.derive_private_key(7, ec.SECP256R1())
     point = private.public_key().public_numbers()

@@ -1,4 +1,4 @@
-"""Signatures made by asyncssh, `cryptography` and openssl: each one holds, and none with a single bit turned over."""
+"""Signatures by asyncssh, `cryptography` and openssl verify, and fail with any bit flipped."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def private_key(algorithm: str) -> asyncssh.SSHKey:
 
 
 def signed(algorithm: str, data: bytes = DATA) -> tuple[bytes, bytes]:
-    """A key blob and a signature blob."""
+    """Return a key blob and a signature blob."""
     if algorithm.startswith("sk-"):
         return signed_by_security_key(algorithm, data)
     key = private_key("ssh-rsa" if algorithm in RSA_ALGORITHMS else algorithm)
@@ -171,7 +171,7 @@ def test_signatures_of_openssh(tmp_path: Path, kind: str, algorithm: str) -> Non
 
 @given(data=st.binary(max_size=80), cut=st.integers(0, 144))
 def test_the_data_does_not_decide_where_a_signature_ends(data: bytes, cut: int) -> None:
-    """libsodium takes signature and data in one piece: each byte moved from one to the other must show."""
+    """libsodium takes signature and data in one piece: moving a byte between them must fail."""
     key = ed25519.Ed25519PrivateKey.generate()
     host_key = parse_host_key(string(b"ssh-ed25519") + string(key.public_key().public_bytes_raw()))
     whole = key.sign(data) + data

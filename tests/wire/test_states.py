@@ -1,4 +1,4 @@
-"""The table of states: it is complete, and in every state the transport does what the table has for everything."""
+"""The table of states is complete, and the transport follows it in every state."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from tests.wire.playbook import (
 ROOT = Path(__file__).resolve().parents[2]
 
 Key = int | str
-"""What may happen: a key of a row of the table."""
+"""An input: a key of a row of the table."""
 
 METHODS = {
     states.ECDH: "curve25519-sha256",
@@ -80,7 +80,7 @@ class RecordingTransport(ClientTransport):
 
 
 class Connection:
-    """A client, and a scripted server whose lists and method lead to what `path` has of the row AGREED."""
+    """A client, and a scripted server whose lists and method lead along `path` at AGREED."""
 
     def __init__(self, path: list[Key], *, strict: bool = False) -> None:
         agreed = next((key for key in path if key in TRANSITIONS[State.AGREED]), states.ECDH)
@@ -95,7 +95,7 @@ class Connection:
         self.sent = bytearray(take_outgoing(self.client))
 
     def drain(self) -> str | None:
-        """Take all events. Return the error that ends them."""
+        """Read all events. Return the error at their end."""
         try:
             while self.client.next_event() is not NEED_DATA:
                 pass
@@ -128,7 +128,7 @@ class Connection:
         self.sent += take_outgoing(client)
 
     def reply(self) -> bytes:
-        """The payload of the server's reply, with a right signature but in a group exchange."""
+        """Return the payload of the server's reply, with a right signature except in a group exchange."""
         server = self.server
         if self.kex == METHODS[states.GEX]:
             return bytes((msg.KEX_DH_GEX_REPLY,)) + text(server.blob) + number(5) + text(b"")
@@ -144,7 +144,7 @@ class Connection:
         return bytes((msg.KEXDH_REPLY,)) + text(server.blob) + f + text(server._sign(exchange_hash))
 
     def do(self, key: Key) -> str | None:
-        """Let happen what `key` stands for. Return the server's error, if it is one."""
+        """Apply the input `key`. Return the server's error, if any."""
         state = self.client.state
         if key in TRANSITIONS[State.AGREED]:
             return None  # follows from the lists
@@ -180,7 +180,7 @@ class Connection:
 
 
 def path_to(state: State, *, strict: bool = False) -> list[Key] | None:
-    """The shortest way to `state`; None if there is none."""
+    """Return the shortest way to `state`, or None."""
     ways: dict[State, list[Key]] = {State.IDENTIFICATION: []}
     queue = deque(ways)
     while queue:
@@ -194,7 +194,7 @@ def path_to(state: State, *, strict: bool = False) -> list[Key] | None:
 
 
 def connection_in(state: State, *, strict: bool = False, then: Key | None = None) -> Connection:
-    """A connection in `state`, at AGREED about to do what `then` says."""
+    """Return a connection in `state`; at AGREED, `then` is the next input."""
     path = path_to(state, strict=strict)
     assert path is not None
     made = Connection(path if then is None else [*path, then], strict=strict)
@@ -238,7 +238,7 @@ def test_an_old_request_needs_a_server_without_strict_key_exchange() -> None:
 
 @pytest.mark.parametrize(("state", "key"), [(state, key) for state in State for key in TRANSITIONS[state]], ids=label)
 def test_every_transition(state: State, key: Key) -> None:
-    """All of the table, by a conversation of its own for each transition."""
+    """Every transition of the table, each with its own conversation."""
     made = connection_in(state, then=key)
     before = len(made.client.walk)
     error = made.do(key)
@@ -309,7 +309,7 @@ WALKS: dict[str, list[tuple[Key, State]]] = {
 
 @pytest.mark.parametrize("name", WALKS)
 def test_walks_of_known_servers(name: str) -> None:
-    """These do not follow the table, so they hold what it should say."""
+    """These conversations are independent of the table."""
     made = Connection([name])
     for key, following in WALKS[name]:
         assert made.do(key) is None
@@ -338,11 +338,11 @@ def test_a_packet_that_is_not_allowed_is_an_error(state: State, strict: bool) ->
             assert error == words(state, message, strict=strict)
             assert made.client.state is State.CLOSED
             refused.append(message)
-    assert refused or state is State.GEX_GUESS  # which ignores what it does not answer
+    assert refused or state is State.GEX_GUESS  # which ignores other messages
 
 
 def words(state: State, message: int, *, strict: bool) -> str:
-    """The error of a packet, as records have it."""
+    """Return the error of a packet, as in records."""
     if strict and state in STRICT_STATES and message < 20:
         return f"message {message} during strict key exchange"
     if message == 3:
@@ -397,7 +397,7 @@ CALLERS = [*CALLS, states.LEAVE, states.END_OF_STREAM]
     st.sampled_from(sorted(TRANSITIONS[State.AGREED])),
 )
 def test_any_bytes_and_calls_walk_along_the_table(steps: list[bytes | str], agreed: str) -> None:
-    """Only `RemoteProtocolError` comes of bytes, only `LocalProtocolError` of calls, and each step is in the table."""
+    """Bytes raise only `RemoteProtocolError`, calls only `LocalProtocolError`, and each step is in the table."""
     made = Connection([agreed])
     for step in steps:
         try:

@@ -1,4 +1,4 @@
-"""Which ciphers and MACs to agree on: one that both sides can, in each direction alone."""
+"""The choice of ciphers and MACs: one that both sides support, in each direction."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_compression_that_may_be_left_out() -> None:
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
 def test_every_captured_server(capture: Path) -> None:
-    """Every server in use that was captured can be spoken to, with what it offers."""
+    """We share algorithms with every captured server."""
     truth = json.loads(capture.with_suffix(".json").read_text("utf-8"))
     client = ClientTransport(b"SSH-2.0-test")
     client.receive_data(capture.read_bytes())

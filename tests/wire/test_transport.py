@@ -1,4 +1,4 @@
-"""A connection as a conversation: what a server may do, what it may not, and what we make of it."""
+"""A connection as a conversation: allowed and forbidden messages of a server, and our events."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ GEX = "diffie-hellman-group-exchange-sha256"
 
 
 def events_of(pieces: Sequence[bytes]) -> list[Event | str]:
-    """What comes of a server that sends these pieces and closes."""
+    """Return the events of a server that sends these pieces and closes."""
     client = ClientTransport(CLIENT)
     events: list[Event | str] = []
     for piece in [*pieces, None]:
@@ -110,7 +110,7 @@ def test_captured_server(capture: Path, bytewise: bool) -> None:
     identified, offered = events
     assert isinstance(identified, IdentificationReceived)
     assert isinstance(offered, KexInitReceived)
-    if not truth["server"].lower().startswith("tinyssh"):  # its comment is random, each time anew
+    if not truth["server"].lower().startswith("tinyssh"):  # its comment is random
         assert identified.identification.raw.decode("ascii") == truth["identification"]
     for field in NAME_LISTS:
         assert [name.decode("ascii") for name in getattr(offered.kexinit, field)] == truth[field]
@@ -145,7 +145,7 @@ def test_captured_refusal(name: str, kinds: list[type[Event]], bytewise: bool) -
 
 
 def keyed(server: ScriptedServer, **arguments: Any) -> Playbook:
-    """A conversation up to the host key, which is taken."""
+    """Return a conversation up to the host key, whose event is read."""
     play = Playbook(**arguments) << client_sends(CLIENT + b"\r\n") >> raw(server.opening())
     play = play << IdentificationReceived << KexInitReceived
     client_starts()(play)
@@ -155,7 +155,7 @@ def keyed(server: ScriptedServer, **arguments: Any) -> Playbook:
 
 
 def encrypted(server: ScriptedServer, user: bytes = b"root", **arguments: Any) -> Playbook:
-    """A conversation up to our SERVICE_REQUEST."""
+    """Return a conversation up to our SERVICE_REQUEST."""
     play = keyed(server, **arguments) >> raw(server.go_encrypted()) << NewKeysReceived
     client_asks(user)(play)
     play._collect()
@@ -231,7 +231,7 @@ def test_the_signature_is_verified() -> None:
 
 
 def answered(**reply: Any) -> tuple[Playbook, ScriptedServer]:
-    """A conversation up to a reply that may be wrong; what came of it is in its events."""
+    """Return a conversation up to a reply that may be wrong; its events have the result."""
     server = ScriptedServer()
     play = opened(server.line, server.kexinit)
     server.sent = 1
@@ -360,7 +360,7 @@ def test_endless_chatter_after_newkeys() -> None:
 
 
 def test_newkeys_after_our_request() -> None:
-    """The server's NEWKEYS may come late: nothing of it is awaited before we go on."""
+    """The server's NEWKEYS may come late: we continue without it."""
     server = ScriptedServer()
     play = keyed(server)
     client_asks()(play)
@@ -394,7 +394,7 @@ def test_no_encrypted_part_without_keys() -> None:
 @pytest.mark.parametrize("message", [IGNORED, DEBUGGING, unimplemented_message(0)])
 def test_strict_nothing_before_kexinit(message: bytes) -> None:
     play = Playbook() << client_sends(CLIENT + b"\r\n") >> server_line(b"SSH-2.0-x") << IdentificationReceived
-    play = play >> server_sends(message, kexinit()) << KexInitReceived  # the lists are facts all the same
+    play = play >> server_sends(message, kexinit()) << KexInitReceived  # the lists are still facts
     (play >> client_starts() << breaks("something came before KEXINIT under strict key exchange")).done()
 
 
@@ -420,7 +420,7 @@ def test_strict_disconnect_may_come_anywhere() -> None:
 
 def test_strict_restarts_the_sequence_numbers() -> None:
     server = ScriptedServer()
-    play = encrypted(server)  # its MACs, and ours, are over 0: `client_payloads` has checked ours
+    play = encrypted(server)  # its MACs and ours start at 0: `client_payloads` has checked ours
     assert server.sent == 0
     play = play >> raw(server.sealed(ACCEPTED))
     assert server.client_payloads(play) == [NONE_REQUEST]
@@ -442,7 +442,7 @@ def test_relaxed_a_server_that_restarts_them() -> None:
 
 
 def test_relaxed_ignored_messages_are_counted() -> None:
-    """Terrapin lives on this: the numbers run on through IGNORE when strict key exchange is off."""
+    """Terrapin needs this: without strict key exchange, IGNORE increments the sequence number."""
     server = ScriptedServer(strict=False)
     play = Playbook() << client_sends(CLIENT + b"\r\n")
     play = play >> raw(
@@ -582,7 +582,7 @@ def test_wrong_guess_is_skipped(lists: dict[str, Any], pieces: int | None) -> No
 
 @pytest.mark.parametrize("signed", [True, False])
 def test_a_guess_that_is_announced_and_never_comes(signed: bool) -> None:
-    """The right reply is taken for what it is; one whose signature is wrong could be the guess."""
+    """A right reply is accepted; one with a wrong signature could be the guess."""
     wrong = {"kex_algorithms": b"ecdh-sha2-nistp256,curve25519-sha256"}
     server = ScriptedServer(strict=False, **wrong)
     server.kexinit = relaxed(follows=True, **wrong)
@@ -595,7 +595,7 @@ def test_a_guess_that_is_announced_and_never_comes(signed: bool) -> None:
     if signed:
         (play << HostKeyReceived).done()
     else:
-        play.done()  # it is not taken for a proof, nor for a wrong one
+        play.done()  # it counts neither as a proof nor as a wrong one
 
 
 def test_only_one_message_is_a_guess() -> None:
@@ -620,7 +620,7 @@ def test_right_guess_is_the_first_message() -> None:
 
 
 def early(payload: bytes, kex: str = "curve25519-sha256", **arguments: Any) -> Playbook:
-    """A playbook in which nothing has come, and the exchange is started by the lists of `payload`."""
+    """Return a playbook without server data, with the exchange started by the lists of `payload`."""
     play = Playbook(**arguments) << client_sends(CLIENT + b"\r\n")
     play = play >> client_starts(kex, expected=KexInit.parse(payload))
     return play << client_sends(KEXINIT, 34 if kex == GEX else 30)
@@ -634,7 +634,9 @@ def test_identification_lists_and_first_message_are_one_piece() -> None:
     ours = KexInit.parse(take_packet(sent))
     assert (line, take_packet(sent)[0], bytes(sent)) == (CLIENT, 30, b"")
     assert (ours.kex_algorithms[0], ours.server_host_key_algorithms) == (b"curve25519-sha256", (b"ssh-ed25519",))
-    assert not ours.first_kex_packet_follows  # it would say that ours is a guess, to be dropped if others are preferred
+    assert (
+        not ours.first_kex_packet_follows
+    )  # it would mark our message as a guess, to be dropped if others are preferred
 
 
 @pytest.mark.parametrize("pieces", [None, 1, 5])
@@ -649,7 +651,7 @@ def test_the_whole_way_early(strict: bool, pieces: int | None, before: bytes) ->
     play.feed(before)
     play.events.clear()
     opening = server.opening()
-    play.feed(opening + server.clear(server.reply()))  # all of it may come at once: there is nothing left to decide
+    play.feed(opening + server.clear(server.reply()))  # all of it may come at once, as nothing needs a decision
     play = play << IdentificationReceived << KexInitReceived(KexInit.parse(server.kexinit))
     event = play.events.pop()
     assert isinstance(event, HostKeyReceived)
@@ -675,7 +677,7 @@ def test_it_may_start_behind_the_identification() -> None:
     [field for field in NAME_LISTS if not field.startswith("languages")],
 )
 def test_lists_without_the_named_algorithms(field: str) -> None:
-    """They are facts all the same, and nothing that comes behind them is read."""
+    """They are still facts, and later data is not read."""
     play = early(relaxed()) >> raw(b"SSH-2.0-x\r\n" + packet(relaxed(**{field: b"something-else"})) + packet(b"\x1f"))
     (play << IdentificationReceived << KexInitReceived << breaks("does not offer what it was expected to")).done()
 
@@ -719,7 +721,7 @@ def test_early_anything_else_before_kexinit(number: int) -> None:
 
 
 def test_early_unimplemented() -> None:
-    """Before KEXINIT it can mean nothing but what was sent; behind it, a group may be asked for the old way."""
+    """Before KEXINIT it answers our first message; after it, a group may be requested the old way."""
     play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
     (play >> server_sends(unimplemented_message(0)) << breaks("does not implement what was sent")).done()
     lists = relaxed(kex_algorithms=GEX.encode())
@@ -734,7 +736,7 @@ def test_early_and_over() -> None:
     (play >> server_sends(bye) << DisconnectReceived(2, b"no") >> server_sends(kexinit())).done()
     (early(kexinit()) >> server_closes() << ConnectionClosed(b"")).done()
     (early(kexinit()) >> server_line(b"SSH-1.5-x") << IdentificationReceived >> client_leaves()).done()
-    (early(kexinit()) >> client_leaves()).done()  # before an identification came there is nobody to speak to
+    (early(kexinit()) >> client_leaves()).done()  # before an identification there is no SSH server to answer
     play = early(kexinit()) >> server_line(b"SSH-2.0-x") << IdentificationReceived
     (play >> client_leaves() << client_sends(disconnect_message(11, b"bye"))).done()
     play = early(kexinit(), byte_limit=20) >> server_line(b"SSH-2.0-x") << IdentificationReceived
@@ -822,7 +824,7 @@ def test_public_value_out_of_range(f: int) -> None:
 
 @pytest.mark.parametrize("pieces", [None, 1000, 65536])
 def test_byte_budget(pieces: int | None) -> None:
-    """What came before the flood is told, in whatever pieces it came."""
+    """Data before the flood is reported, in any pieces."""
     play = Playbook(pieces=pieces) << client_sends(CLIENT + b"\r\n")
     server = packet(relaxed())
     flood = packet(IGNORED) * (CONNECTION_BYTES // len(packet(IGNORED)))
@@ -837,7 +839,7 @@ def test_byte_budget_to_the_byte() -> None:
     (play >> raw(b"") >> raw(b"x") << breaks(f"more than {len(data)} bytes")).done()
     play = Playbook(byte_limit=len(data) - 1)
     play.client.receive_data(data)
-    play.client.receive_data(b"")  # what was past the limit stays so
+    play.client.receive_data(b"")  # data past the limit stays unread
     play._collect()
     (play << client_sends(CLIENT + b"\r\n") << IdentificationReceived << breaks("more than")).done()
     play = Playbook(byte_limit=len(data) - 1) << client_sends(CLIENT + b"\r\n") >> raw(data)
@@ -870,7 +872,7 @@ def test_decisions_at_the_wrong_time() -> None:
     with pytest.raises(LocalProtocolError, match="no key exchange can start now"):
         client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE)
     lists = KexInit.parse(kexinit())
-    for play in (early(kexinit()), opened(), keyed(ScriptedServer())):  # once, and not by lists that are here already
+    for play in (early(kexinit()), opened(), keyed(ScriptedServer())):  # once, and not with lists that have arrived
         with pytest.raises(LocalProtocolError, match="no key exchange can start now"):
             play.client.start_key_exchange("curve25519-sha256", "ssh-ed25519", suite=SUITE, expected=lists)
     with pytest.raises(LocalProtocolError, match="no keys to go on with"):
@@ -901,9 +903,9 @@ VALID: list[tuple[bytes, str]] = [
 def conversation(
     pieces: Sequence[bytes], kex: str, *, close: bool = True, expected: KexInit | None = None
 ) -> tuple[list[Event | str], bytes]:
-    """What comes of it when the caller goes on wherever it can, and the numbers of what was sent.
+    """Return the events if the caller always continues, and the numbers of sent messages.
 
-    `expected`: it starts before anything has come.
+    `expected`: it starts before the server's first byte.
     """
     client, budget = ClientTransport(CLIENT), sum(map(len, pieces)) + 4
     events: list[Event | str] = []
@@ -984,7 +986,7 @@ def test_arbitrary_messages_mean_the_same_to_an_early_start(payloads: list[bytes
 
 @given(st.sampled_from(VALID), st.data())
 def test_mutations_early(script: tuple[bytes, str], draw: st.DataObject) -> None:
-    """Whatever comes, and in whatever pieces: the lists that were expected are those of another connection."""
+    """For any data in any pieces; the expected lists are from another connection."""
     data, kex = bytearray(script[0]), script[1]
     expected = KexInit.parse(kexinit(kex_algorithms=kex.encode()))
     for _ in range(draw.draw(st.integers(0, 4))):
