@@ -16,7 +16,6 @@ from sshprobe.model.escape import escape_bytes
 from sshprobe.net import Address
 from sshprobe.net.clock import running_clock
 from sshprobe.net.errors import LOCAL
-from sshprobe.probe.connections import Connections
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.probe_progress import ProbeProgress
@@ -34,35 +33,33 @@ class FallbackError(Exception):
 
 
 async def ask_asyncssh(
+    address: Address,
+    port: int,
     kexinit: KexInit,
     options: ProbeOptions,
-    connections: Connections,
+    timeout: float,
     facts: ObservationBuilder,
     progress: ProbeProgress,
-) -> None:
-    """Ask for the authentication methods of the first user, and keep the answer in `facts` and `progress`."""
+) -> int:
+    """Ask for the authentication methods of the first user, and keep the answer in `facts` and `progress`.
+
+    `timeout`: seconds. Returns how many connections were made.
+    """
     user = options.auth_users[0]
     banners: list[str] = []
     try:
         methods = await authentication_methods(
-            connections.addresses[0],  # lists came from it
-            connections.port,
-            kexinit,
-            user=user,
-            client_id=options.client_id,
-            timeout=min(options.timeout, connections.time_left()),
-            on_banner=banners.append,
+            address, port, kexinit, user=user, client_id=options.client_id, timeout=timeout, on_banner=banners.append
         )
     except FallbackError as error:
-        connections.made += error.connected
         progress.authentication = "failed"
         facts.warn(f"authentication methods: {error}")
-        return
-    connections.made += 1
+        return int(error.connected)
     progress.authentication = "answered"
     if banners:
         facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
     facts.add_methods(user, None if methods is None else tuple(map(str.encode, methods)))
+    return 1
 
 
 async def authentication_methods(

@@ -26,13 +26,14 @@ import msgspec
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Action, Address, CloseGracefully, Exchange, Network, NetworkError
-from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT, OURS_FIRST
+from sshprobe.probe.connections import OURS_FIRST
+from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
 from sshprobe.probe.driver import Driver, FirstAnswer, Slot
 from sshprobe.probe.greetings import Greeting, GreetingCache, Weighed, observe, split_greeting
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.observation_builder import identification_record
-from sshprobe.probe.observations import unprobed
+from sshprobe.probe.observation_builder import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
+from sshprobe.probe.record_fields import identification_record
 from sshprobe.wire.framing import PlainPacketWriter
 from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import DISCONNECT_BY_APPLICATION, Disconnect

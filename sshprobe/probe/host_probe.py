@@ -2,37 +2,62 @@
 
 The questions of one connection, in their order: identification, lists, one key exchange, authentication methods.
 
-What was found out is kept: a `HostProbe` that was throttled or reset can be driven again later, for what is missing.
+Facts are kept: a `HostProbe` that was throttled or reset can be driven again later, for the missing ones.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
 from sshprobe.algorithms.openssh import SIGN, claims_openssh
 from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import Observation, Status
-from sshprobe.net import NetworkError
-from sshprobe.probe.conversation import LATE_SHARE, ConnectionEnded, Conversation
-from sshprobe.probe.effects import STILL_OPEN, ProbeGenerator, RunAsync
+from sshprobe.model.observation import Observation
+from sshprobe.net import CloseGracefully, Exchange, NetworkError
+from sshprobe.probe.conversation import (
+    EXCHANGE,
+    IDENTIFICATION,
+    KEXINIT,
+    METHODS,
+    ConnectionEnded,
+    Conversation,
+    throttled,
+)
+from sshprobe.probe.effects import STILL_OPEN, Connect, Pause, ProbeGenerator, RunAsync
 from sshprobe.probe.host_state import HostState, log
-from sshprobe.probe.plan import authentication_needs_fallback, is_optional, negotiated_exchange
+from sshprobe.probe.plan import authentication_needs_fallback, negotiated_exchange
 from sshprobe.probe.plan_cache import next_exchange
 from sshprobe.probe.probe_progress import NARROW, ExchangePlan
 from sshprobe.probe.probe_status import classify_missing_identification
-from sshprobe.probe.trace import describe_exchange, traced
+from sshprobe.probe.trace import TracedTransport, describe_exchange, traced
+from sshprobe.wire import events
+from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.messages import KexInit
+from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
-ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
-"""Statuses after which no further connection is made in this run."""
+# Events are told apart by their very type: where `isinstance` is false, a msgspec.Struct goes through its metaclass.
+
+THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
+"""What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
+
+LATE_SHARE = 0.3
+"""Share of the wait for KEXINIT that is left for one more connection, in which our identification comes after theirs:
+some servers throw away what comes before they have sent their own (Cisco IOS), and then wait for it."""
+
+APART = 0.5
+"""Seconds between our KEXINIT and the first message of the exchange once an exchange has failed. Some servers take what
+they read at once for one packet (Cisco IOS 15), and nothing says when they have read."""
+
+SILENT_LINGER = 0.1
+"""Seconds that a server which let a deadline pass gets to close its side."""
 
 
 class HostProbe(HostState):
     """See the module, and `HostState`."""
 
-    _silence: ConnectionEnded | None = None
-    """How the first connection ended, if it brought no lists."""
+    _clock: Callable[[], float] = time.monotonic
+    _host_deadline = 0.0
 
     def effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
         """Probe the host by effects, in a first try or another one. `clock` is the driver's."""
@@ -40,7 +65,10 @@ class HostProbe(HostState):
         return effects if self._trace is None else traced(effects, self._trace, clock)
 
     def _all_effects(self, clock: Callable[[], float]) -> ProbeGenerator[Observation]:
-        started = self._connections.begin(clock)
+        self._clock = clock
+        started = clock()
+        self._host_deadline = started + self._options.host_timeout
+        self._connections.begin()
         self._status.begin()
         try:
             while (yield from self._one_connection()):
@@ -55,22 +83,39 @@ class HostProbe(HostState):
         self._elapsed += clock() - started
         return self._known()
 
+    def _fallback(self) -> ProbeGenerator[None]:
+        """Ask for the authentication methods through asyncssh if we could not."""
+        kexinit = self.facts.kexinit
+        if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
+            from sshprobe.probe.asyncssh_fallback import ask_asyncssh  # few hosts need it
+
+            now = yield from self._pause(names_a_user=True)
+            self._stages.add("authentication")
+            address, timeout = self.candidates[0], min(self._options.timeout, self._host_deadline - now)
+
+            async def ask() -> None:
+                self._connections.made += await ask_asyncssh(
+                    address, self.port, kexinit, self._options, timeout, self.facts, self._progress
+                )
+
+            yield RunAsync(ask)
+
+    # -- one connection ------------------------------------------------------------------------------------------------
+
     def _one_connection(self) -> ProbeGenerator[bool]:
-        """Make one connection and ask what the plan says. Returns whether there is more to ask."""
+        """Make one connection and ask the questions of the plan. Returns whether there are more."""
         connections, planned = self._connections, self._planned
         if self._trace is not None:
             self._trace.log(describe_exchange(planned))
         early = planned if connections.start_early else None
-        conversation = yield from connections.open(names_a_user=planned is not None and planned.suite is not None)
+        conversation = yield from self._connect(names_a_user=planned is not None and planned.suite is not None)
         exchange: ExchangePlan | None = None
         trouble: ConnectionEnded | None = None
         try:
             if early is not None:
                 self._start(conversation, early, self.facts.kexinit)
             yield from self._identify(conversation)
-            self._stage = "kexinit"
-            kexinit = yield from self._lists(conversation)
-            exchange = self._choose_exchange(kexinit, conversation)
+            exchange = self._choose_exchange((yield from self._lists(conversation)), conversation)
             if self._trace is not None and exchange is not None and exchange is not planned:
                 self._trace.log(describe_exchange(exchange))
             if exchange is not None:
@@ -79,52 +124,141 @@ class HostProbe(HostState):
             trouble = ended.with_traceback(None)  # which refers to this frame, and so to `trouble`
         except Exception:  # a bug of ours: the server's log need not show it as an error
             with suppress(Exception):
-                yield conversation.goodbye(self._options.goodbye, self._options.linger)
+                yield self._goodbye(conversation)
             raise
-        finally:
-            self._status.reached(self._stage)
-        settled = (yield conversation.goodbye(self._options.goodbye, self._options.linger)) != STILL_OPEN
-        odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
-        connections.ended(conversation, settled=settled, in_order=not odd, failed=trouble is not None)
-        if trouble is not None:
-            if self.facts.kexinit is None and self._tries_late(trouble, conversation):
-                return True
-            if conversation.early and trouble.status not in ENDS_THE_HOST:
-                return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early
-            self._sort_out(trouble, exchange)
-        # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
-        return (exchange is not None or conversation.proposed) and self._more_to_ask()
+        conversation.is_settled = (yield self._goodbye(conversation)) != STILL_OPEN
+        return self._next_connection(conversation, exchange, trouble)
 
-    def _tries_late(self, trouble: ConnectionEnded, conversation: Conversation) -> bool:
-        """Say whether to connect once more, and to identify ourselves only after the server.
+    def _pause(self, *, names_a_user: bool = False) -> ProbeGenerator[float]:
+        """Wait until the next connection may be made, and return the time."""
+        now = self._clock()
+        seconds = self._connections.delay(now, names_a_user=names_a_user)
+        if seconds:
+            yield Pause(seconds)
+            now = self._clock()
+        self._connections.last_start = now
+        return now
 
-        Where that brought no lists either, the first failure is what counts: raises it.
+    def _connect(self, *, names_a_user: bool) -> ProbeGenerator[Conversation]:
+        """Connect to the address that answered before, or to the first that does now.
+
+        Raises `NetworkError`, or `ConnectionEnded`.
         """
-        if self._silence is not None:
-            raise self._silence
-        lost = conversation.may_have_lost_ours and (trouble.status == "timeout" or conversation.waited_for_ours)
-        if not (lost and conversation.waits_for_lists and self._connections.made < self._options.max_connections):
-            return False
-        self._silence = trouble
-        self._connections.identify_late(conversation.lists_deadline)
-        return True
+        now = yield from self._pause(names_a_user=names_a_user)
+        candidates = self.candidates
+        failure: NetworkError | None = None
+        for left, address in zip(range(len(candidates), 0, -1), candidates, strict=True):
+            remaining = self._host_deadline - now
+            # Where others come after it, leave time for them.
+            timeout = min(self._options.connect_timeout, remaining if left == 1 else remaining / (left + 1))
+            try:
+                if remaining <= 0:
+                    raise NetworkError("timeout", "out of time for this host")
+                yield Connect(address, self.port, now + timeout, timeout)
+            except NetworkError as error:
+                failure = failure or error
+                now = self._clock()
+                self.not_connected(error)
+                if self._connections.identified and error.failure in ("refused", "reset"):
+                    raise ConnectionEnded("throttled", f"{error}, after earlier connections") from None
+                continue
+            self._connections.made += 1
+            self.candidates = (address,)
+            until, self._kexinit_deadline = self._kexinit_deadline, None
+            return Conversation(self._new_transport(), self._clock(), self._host_deadline, until)
+        assert failure is not None  # there is at least one candidate
+        try:
+            if len(candidates) > 1:
+                raise NetworkError(failure.failure, f"{failure} (and {len(candidates) - 1} more addresses)")
+            raise failure
+        finally:
+            del failure  # it refers to this frame by its traceback
 
-    # -- the questions of one connection ---------------------------------------------------------------------------
+    def _new_transport(self) -> ClientTransport:
+        client_id, key_pairs = self._options.client_id, self._key_pairs
+        if self._trace is None:
+            return ClientTransport(client_id, key_pairs=key_pairs)
+        return TracedTransport(client_id, key_pairs=key_pairs, trace=self._trace)
+
+    def _goodbye(self, conversation: Conversation) -> CloseGracefully:
+        """Return the effect that ends the connection as quietly as possible, in any state."""
+        transport, data = conversation.transport, b""
+        if not conversation.is_over:
+            transport.disconnect(self._options.goodbye)
+            data, transport.outgoing = transport.outgoing, b""
+        # A server that was silent so far will not close in time either.
+        linger = self._options.linger
+        return CloseGracefully(data, min(linger, SILENT_LINGER) if conversation.is_silent else linger)
+
+    # -- the questions of one connection -----------------------------------------------------------------------------
+
+    def _wait_for(self, awaited: str, conversation: Conversation, now: float, until: float | None = None) -> None:
+        """Begin a question: its answer is `awaited` for the timeout of one question, or `until` then."""
+        until = now + self._options.timeout if until is None else until
+        conversation.awaited = awaited
+        conversation.deadline = until if until < self._host_deadline else self._host_deadline
+
+    def _identify(self, conversation: Conversation) -> ProbeGenerator[None]:
+        """Wait for the server's identification. Raises `ConnectionEnded`, also for servers without SSH-2."""
+        connections = self._connections
+        self._stages.add("identification")
+        self._wait_for(IDENTIFICATION, conversation, conversation.opened)
+        try:
+            while type(event := (yield from self._next(conversation))) is not events.IdentificationReceived:
+                if type(event) is events.LineReceived:
+                    conversation.lines.append(event.line)
+                    if event.line.rstrip() in THROTTLED_LINES:
+                        raise throttled(event.line.rstrip())
+        except ConnectionEnded as ended:
+            raise classify_missing_identification(
+                ended, conversation, self.facts, after_others=connections.identified
+            ) from None
+        finally:
+            if not connections.identified:
+                for line in conversation.lines:
+                    self.facts.add_line(line)
+        conversation.identified_after = self._clock() - conversation.opened
+        identification = event.identification
+        known = connections.identified and self._progress.maybe_openssh
+        self._progress.maybe_openssh = known or claims_openssh(identification.software)
+        if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
+            self._planned = None  # another server than before
+        connections.answered(identification)
+        self.facts.add_identification(identification)
+        if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
+            raise ConnectionEnded("ssh1_only", "the server speaks SSH-1 only")
+        if not identification.speaks_2:
+            raise ConnectionEnded(
+                "protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only"
+            )
 
     def _lists(self, conversation: Conversation) -> ProbeGenerator[KexInit]:
         """Wait for the server's lists; where it waits for ours, send them first."""
-        if conversation.early:
-            return (yield from conversation.kexinit())
         connections = self._connections
-        may_be_lost = conversation.may_have_lost_ours and not connections.late and self.facts.kexinit is None
-        leave = LATE_SHARE * self._options.timeout if may_be_lost else 0.0
-        return (yield from conversation.kexinit(self._go_first, patience=connections.patience, leave=leave))
+        self._stages.add("kexinit")
+        assert conversation.identified_after is not None
+        now = conversation.opened + conversation.identified_after
+        self._wait_for(KEXINIT, conversation, now, conversation.lists_deadline)
+        conversation.lists_deadline = conversation.deadline
+        if not conversation.early:
+            if conversation.may_have_lost_ours and not connections.late and self.facts.kexinit is None:
+                conversation.deadline -= LATE_SHARE * self._options.timeout
+            conversation.our_turn = min(now + connections.patience, conversation.deadline)
+        while type(event := (yield from self._next(conversation))) is not events.KexInitReceived:
+            pass
+        conversation.our_turn = None
+        return event.kexinit
 
     def _go_first(self, conversation: Conversation) -> None:
         """Send our KEXINIT before the server's: by the lists of an earlier connection, or else with all we speak."""
+        conversation.our_turn = None
+        if conversation.transport.unread:
+            return  # the server's has begun
+        conversation.waited_for_ours = True
         planned, known = self._planned, self.facts.kexinit
         if planned is None or known is None:
-            conversation.propose()
+            conversation.proposed = True
+            conversation.transport.propose()
         else:
             self._start(conversation, planned, known, alone=True)
 
@@ -139,80 +273,77 @@ class HostProbe(HostState):
         return next_exchange(kexinit, self._progress, self._wanted)
 
     def _start(
-        self,
-        conversation: Conversation,
-        exchange: ExchangePlan,
-        expected: KexInit | None = None,
-        *,
-        alone: bool = False,
+        self, conversation: Conversation, plan: ExchangePlan, expected: KexInit | None = None, *, alone: bool = False
     ) -> None:
-        """Start an exchange; before the lists have come, if they are `expected`; with our KEXINIT `alone` at first."""
-        conversation.start_key_exchange(
-            exchange.kex,
-            exchange.host_key_algorithm,
-            suite=exchange.suite,
-            request=exchange.request,
-            expected=expected,
-            alone=alone,
-        )
+        """Start an exchange; before the lists have come, if they are `expected`.
 
-    def _identify(self, conversation: Conversation) -> ProbeGenerator[None]:
-        """Wait for the server's identification. Raises `ConnectionEnded`, also for servers without SSH-2."""
-        connections = self._connections
-        self._stage = "identification"
-        try:
-            identification = yield from conversation.identification()
-        except ConnectionEnded as ended:
-            raise classify_missing_identification(
-                ended, conversation, self.facts, after_others=connections.identified
-            ) from None
-        finally:
-            if not connections.identified:
-                for line in conversation.answers.lines:
-                    self.facts.add_line(line)
-        known = connections.identified and self._progress.maybe_openssh
-        self._progress.maybe_openssh = known or claims_openssh(identification.software)
-        if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
-            self._planned = None  # another server than before
-        connections.answered(identification)
-        self.facts.add_identification(identification)
-        if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
-            raise ConnectionEnded("ssh1_only", "the server speaks SSH-1 only")
-        if not identification.speaks_2:
-            raise ConnectionEnded(
-                "protocol_error", f"the server speaks SSH {escape_bytes(identification.protocol, 20)} only"
-            )
+        `alone`: the first message follows our KEXINIT when the server must have read that.
+        """
+        conversation.early = expected is not None and not alone
+        conversation.started, conversation.alone = True, alone
+        conversation.transport.start_key_exchange(
+            plan.kex, plan.host_key_algorithm, suite=plan.suite, request=plan.request, expected=expected, alone=alone
+        )
 
     def _exchange(self, conversation: Conversation, exchange: ExchangePlan) -> ProbeGenerator[None]:
         """Do an exchange: its group, its host key, and the authentication methods if they are planned with it."""
-        self._stage = "key_exchange"
+        self._stages.add("key_exchange")
+        transport = conversation.transport
         if not conversation.started:
             self._start(conversation, exchange, alone=self._connections.cautious and not conversation.proposed)
         try:
-            event = yield from conversation.host_key()
+            if conversation.alone:
+                if not conversation.waited_for_ours:
+                    yield from conversation.rest(min(self._clock() + APART, self._host_deadline))
+                transport.continue_key_exchange()
+            self._wait_for(EXCHANGE, conversation, self._clock())
+            while type(event := (yield from self._next(conversation))) is not events.HostKeyReceived:
+                if type(event) is events.GroupReceived:
+                    conversation.early = False
+                    conversation.group = event
+                    if event.fault is not None:
+                        raise ConnectionEnded("protocol_error", event.fault)
+            conversation.early = False
         except ConnectionEnded:
-            self.facts.add_other_host_key(conversation.answers.other_host_key, exchange)
+            self.facts.add_other_host_key(conversation.other_host_key, exchange)
             raise
         finally:
             if exchange.request is not None and not conversation.early:
-                group = conversation.answers.group
+                group = conversation.group
                 if group is not None or not self._progress.is_doubtful(exchange):
                     bits = self.facts.add_group(exchange.kex, exchange.request, group)
                     self._progress.add_group(exchange, bits, faulty=group is not None and bits is None)
         self.facts.add_host_key(event)
         if not self._progress.shown(exchange, event.signature_verified):
             return  # what follows would be encrypted by a hash that may not be the server's
-        if exchange.user is not None and conversation.transport.can_encrypt:
-            self._stage = "authentication"
-            yield from self._authentication(conversation, exchange.user)
+        if exchange.user is not None and transport.can_encrypt:
+            yield from self._methods(conversation, exchange.user)
 
-    def _authentication(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
-        self._connections.names_a_user()
+    def _methods(self, conversation: Conversation, user: str) -> ProbeGenerator[None]:
+        """Ask for the authentication methods of `user`."""
+        self._stages.add("authentication")
+        conversation.named_a_user = True
+        connections, transport = self._connections, conversation.transport
+        # Apart: the first encrypted packet follows our NEWKEYS when the server must have read that.
+        apart = self._progress.authentication_attempts > 0 or connections.cautious
         answered = False
+        methods: tuple[bytes, ...] | None = None  # "none" logged us in
         try:
-            connections = self._connections
-            apart = self._progress.authentication_attempts > 0 or connections.cautious
-            methods = yield from conversation.methods(user, at_once=connections.read_ahead and not apart, apart=apart)
+            transport.request_authentication_methods(
+                user.encode(), at_once=connections.read_ahead and not apart, alone=apart
+            )
+            if apart:
+                yield from conversation.rest(min(self._clock() + APART, self._host_deadline))
+                transport.continue_authentication()
+            self._wait_for(METHODS, conversation, self._clock())
+            while type(event := (yield from self._next(conversation))) is not events.AuthenticationSucceeded:
+                if type(event) is events.AuthenticationFailed:
+                    methods = event.methods
+                    break
+                if type(event) is events.ExtensionsReceived:
+                    conversation.extensions = (conversation.extensions or ()) + event.extensions
+                elif type(event) is events.AuthenticationBanner:
+                    conversation.banner = (conversation.banner or b"") + event.message
             answered = True
         except ConnectionEnded as ended:
             self._progress.authentication_failed(user)
@@ -220,40 +351,44 @@ class HostProbe(HostState):
             self.facts.warn(f"authentication methods{whose}: {ended}")
             return
         finally:
-            if conversation.answers.extensions is not None:
-                self.facts.add_extensions(conversation.answers.extensions, whole=answered)
+            if conversation.extensions is not None:
+                self.facts.add_extensions(conversation.extensions, whole=answered)
                 self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
-            if conversation.answers.banner is not None and user == self._options.auth_users[0]:
-                self.facts.banner = escape_bytes(conversation.answers.banner, 4096)
+            if conversation.banner is not None and user == self._options.auth_users[0]:
+                self.facts.banner = escape_bytes(conversation.banner, 4096)
         self._progress.authentication_answered(user, self._wanted)
         self.facts.add_methods(user, methods)
 
-    # -- what comes next -----------------------------------------------------------------------------------------
-
-    def _sort_out(self, ended: ConnectionEnded, exchange: ExchangePlan | None) -> None:
-        """Give up the host, or note that one exchange failed and go on."""
-        if exchange is None or ended.status in ENDS_THE_HOST:
-            raise ended
-        self._progress.failed(exchange, str(ended))
-
-    def _more_to_ask(self) -> bool:
-        if self.facts.kexinit is None:
-            return False
-        self._planned = next_exchange(self.facts.kexinit, self._progress, self._wanted)
-        if self._planned is None:
-            return False
-        if self._connections.made >= self._options.max_connections:
-            if is_optional(self._planned, self._progress):
-                return False
-            raise ConnectionEnded("partial", f"stopped after {self._connections.made} connections")
-        return True
-
-    def _fallback(self) -> ProbeGenerator[None]:
-        """Ask for the authentication methods through asyncssh if we could not."""
-        kexinit = self.facts.kexinit
-        if kexinit is not None and authentication_needs_fallback(kexinit, self._progress, self._wanted):
-            from sshprobe.probe.asyncssh_fallback import ask_asyncssh  # few hosts need it
-
-            yield from self._connections.pace(names_a_user=True)
-            self._status.reached("authentication")
-            yield RunAsync(lambda: ask_asyncssh(kexinit, self._options, self._connections, self.facts, self._progress))
+    def _next(self, conversation: Conversation) -> ProbeGenerator[events.Event]:
+        """Return the next event, within the deadline of this question. Raises `ConnectionEnded`."""
+        transport = conversation.transport
+        data: bytes | None = None
+        try:
+            while True:
+                if data is not None or transport.has_more:
+                    event = transport.next_event(data)
+                    if event is not NEED_DATA:
+                        break
+                    data = None
+                if conversation.failure is not None:
+                    raise conversation.failure
+                # Sent when there is nothing left to read: each write wakes the server, and one is enough.
+                ours = b""
+                if not self._connections.late or conversation.identified_after is not None:
+                    ours, transport.outgoing = transport.outgoing, b""
+                turn = conversation.our_turn
+                try:
+                    data = yield Exchange(ours, conversation.deadline if turn is None else turn)
+                except NetworkError as error:
+                    if error.failure != "timeout" or turn is None:
+                        raise
+                    self._go_first(conversation)
+                    continue
+                conversation.reads += bool(data)
+        except NetworkError as error:
+            raise conversation.failed(error) from None
+        except RemoteProtocolError as error:
+            raise conversation.broke_protocol(error) from None
+        if type(event) is events.DisconnectReceived or type(event) is events.ConnectionClosed:
+            raise conversation.closed(event)
+        return event

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import get_args
 
 from sshprobe.model import timestamps
 from sshprobe.model.observation import Observation, Stage, Status
 from sshprobe.net import Address, NetworkError
 from sshprobe.probe.connections import Connections
+from sshprobe.probe.conversation import ConnectionEnded, Conversation
 from sshprobe.probe.observation_builder import ObservationBuilder
-from sshprobe.probe.observations import with_facts
 from sshprobe.probe.plan import is_optional, unanswered
 from sshprobe.probe.plan_cache import next_exchange
 from sshprobe.probe.probe_options import ProbeOptions
@@ -29,6 +30,12 @@ RETRIED: frozenset[Status] = frozenset({"throttled", "reset"})
 its limit without a word."""
 
 
+ENDS_THE_HOST: frozenset[Status] = frozenset({"throttled", "not_ssh", "ssh1_only"})
+"""Statuses after which no further connection is made in this run."""
+
+_RANK: dict[Stage, int] = {stage: rank for rank, stage in enumerate(get_args(Stage))}
+
+
 class HostState:
     """One host: the first of `addresses` that takes a connection."""
 
@@ -44,27 +51,32 @@ class HostState:
         self.target = target
         self.host = host
         self.port = port
+        self.candidates: Sequence[Address] = tuple(addresses)
+        """The address of the host; until one took a connection, all that it may be."""
         self.facts = ObservationBuilder()
         self.started_at = datetime.now(UTC)
         self._options = options
         self._wanted = options.wanted
+        self._key_pairs: KeyPairs = {} if key_pairs is None else key_pairs
         self._elapsed = 0.0
+        self._stages: set[Stage] = {"connect"}  # those that some connection reached
         self._progress = ProbeProgress()
-        self._planned: ExchangePlan | None = None  # what comes next, if the lists are those of the first connection
         self._status = ProbeStatus()
-        self._stage: Stage = "connect"  # how far the connection under way got
+        self._connections = Connections(options)
         self._trace = host_trace(host, port)
-        self._connections = Connections(addresses, port, options, self._status, key_pairs, self._trace)
+        self._planned: ExchangePlan | None = None  # the next exchange, if the lists are those of the first connection
+        self._silence: ConnectionEnded | None = None  # how the first connection ended, if it brought no lists
+        self._kexinit_deadline: float | None = None  # of the wait for KEXINIT, if an earlier connection began it
 
     @property
     def addresses(self) -> Sequence[str]:
         """The address of the host; until one took a connection, all that it may be."""
-        return [address.ip for address in self._connections.addresses]
+        return [address.ip for address in self.candidates]
 
     @property
     def address(self) -> Address:
         """The address of the host, or the first that is tried."""
-        return self._connections.addresses[0]
+        return self.candidates[0]
 
     @property
     def retry_later(self) -> bool:
@@ -82,20 +94,75 @@ class HostState:
 
     def abandon(self, error: Exception) -> Observation:
         """Take `error`, a bug of ours, as the reason why the host gave no more, and return what is known."""
-        self._status.reached(self._stage)
         self._status.failed(error)
         return self._known()
 
     def not_connected(self, error: NetworkError) -> None:
-        """Take the failure of a connection that was not made."""
-        self._connections.not_made(error)
+        """Take the failure of a connection that was not made.
+
+        A connection that was taken and reset before we knew of it counts; one that was refused is "refused".
+        """
+        if error.failure == "reset":
+            self._connections.made += 1
+            self._stages.add("identification")
 
     def set_lists(self, identification: Identification, kexinit: KexInit) -> None:
         """Take the lists of a server as one connection brought them, where nothing else is wanted."""
         self._connections.made = 1
-        self._status.reached("kexinit")
+        self._stages.add("kexinit")
         self.facts.add_identification(identification)
         self.facts.add_kexinit(kexinit)
+
+    # -- between two connections -------------------------------------------------------------------------------------
+
+    def _next_connection(
+        self, conversation: Conversation, exchange: ExchangePlan | None, trouble: ConnectionEnded | None
+    ) -> bool:
+        """Take how a connection ended, and plan the next. Return whether there is one.
+
+        Raises `ConnectionEnded` where the host cannot be probed further.
+        """
+        odd = trouble is not None or self.facts.several_servers or self._progress.authentication_attempts > 0
+        self._connections.ended(conversation, in_order=not odd, failed=trouble is not None)
+        if trouble is not None:
+            if self.facts.kexinit is None and self._tries_late(trouble, conversation):
+                return True
+            if conversation.early and trouble.status not in ENDS_THE_HOST:
+                return self._more_to_ask()  # the same, in the usual order: it may have failed for coming early
+            if exchange is None or trouble.status in ENDS_THE_HOST:
+                raise trouble
+            self._progress.failed(exchange, str(trouble))
+        # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
+        return (exchange is not None or conversation.proposed) and self._more_to_ask()
+
+    def _tries_late(self, trouble: ConnectionEnded, conversation: Conversation) -> bool:
+        """Return whether to connect once more, and to identify ourselves only after the server.
+
+        Where that brought no lists either, the first failure is what counts: raises it.
+        """
+        if self._silence is not None:
+            raise self._silence
+        lost = conversation.may_have_lost_ours and (trouble.status == "timeout" or conversation.waited_for_ours)
+        if not (lost and conversation.waits_for_lists and self._connections.made < self._options.max_connections):
+            return False
+        self._silence = trouble
+        self._connections.late = True
+        self._kexinit_deadline = conversation.lists_deadline
+        return True
+
+    def _more_to_ask(self) -> bool:
+        if self.facts.kexinit is None:
+            return False
+        self._planned = next_exchange(self.facts.kexinit, self._progress, self._wanted)
+        if self._planned is None:
+            return False
+        if self._connections.made >= self._options.max_connections:
+            if is_optional(self._planned, self._progress):
+                return False
+            raise ConnectionEnded("partial", f"stopped after {self._connections.made} connections")
+        return True
+
+    # -- the record --------------------------------------------------------------------------------------------------
 
     def _known(self) -> Observation:
         """Return what is known; no more than target and status, where a bug of ours is in the code for the rest."""
@@ -114,7 +181,7 @@ class HostState:
             port=self.port,
             status=status,
             error=error,
-            stage="done" if status == "ok" else self._status.stage,
+            stage="done" if status == "ok" else max(self._stages, key=_RANK.__getitem__),
             depth=self._options.depth,
             started_at=timestamps.encode(self.started_at),
             duration_ms=round(self._elapsed * 1000, 1),
@@ -133,4 +200,4 @@ class HostState:
         facts, wanted = self.facts, self._wanted
         missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
         status, error = self._status.final(facts, missing, whole=self._lacks_an_option)
-        return with_facts(self._bare(status, error), facts, self._progress, wanted)
+        return facts.observation(self._bare(status, error), self._progress, wanted)

@@ -1,44 +1,54 @@
-"""What has been learnt of one host so far, and the `Observation` made of it.
-
-Everything from the wire is escaped here, once, on its way into the record.
-"""
+"""The facts about one host so far, and the `Observation` made of them."""
 
 from __future__ import annotations
 
 import binascii
-import hashlib
-import re
 from collections.abc import Collection, Mapping
-from functools import lru_cache
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import ClassVar
 
 import msgspec
 
-from sshprobe.algorithms import lookup
+from sshprobe.model import timestamps
 from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import Certificate, GroupExchange, HostKey, Identification, UserAuthentication
+from sshprobe.model.observation import (
+    Certificate,
+    Depth,
+    GroupExchange,
+    HostKey,
+    Identification,
+    Observation,
+    Status,
+    UserAuthentication,
+)
 from sshprobe.probe.merged_name_list import MergedNameList
-from sshprobe.probe.probe_progress import ExchangePlan
+from sshprobe.probe.probe_progress import ExchangePlan, ProbeProgress, Wanted
+from sshprobe.probe.record_fields import (
+    TEXT_KEPT,
+    any_post_quantum,
+    certificate_record,
+    escape_lists,
+    escape_names,
+    escape_pairs,
+    hassh,
+    hexadecimal,
+    identification_record,
+)
 from sshprobe.wire import identification as wire_identification
 from sshprobe.wire import messages
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
-from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KexInit
-from sshprobe.wire.public_keys import Certificate as WireCertificate
 from sshprobe.wire.public_keys import HostKey as WireHostKey
 
 LINES_KEPT = 20
 """Lines before the identification that go into the record."""
 
-TEXT_KEPT = 4096
-"""Bytes of a banner or a line that go into the record."""
-
 SMALL_GROUP = 2048
 """Bits below which a modulus is too small for every profile (RFC 8270)."""
 
-_VERSION = re.compile(r"[_-](\d\S*)")
+_UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
 
 class ObservationBuilder(msgspec.Struct):
@@ -68,6 +78,14 @@ class ObservationBuilder(msgspec.Struct):
     oddities: list[str] = []
 
     _lists_of: ClassVar = staticmethod(attrgetter(*messages.NAME_LISTS))
+    _fingerprinted: ClassVar = staticmethod(
+        attrgetter(
+            "kex_algorithms",
+            "encryption_algorithms_server_to_client",
+            "mac_algorithms_server_to_client",
+            "compression_algorithms_server_to_client",
+        )
+    )
 
     def add_line(self, line: bytes) -> None:
         """Keep a line before the identification."""
@@ -96,7 +114,7 @@ class ObservationBuilder(msgspec.Struct):
             return True
         is_strict = not messages.STRICT_KEX_SERVER.isdisjoint(kexinit.kex_algorithms)
         self.strict_kex = is_strict and self.strict_kex is not False
-        self.post_quantum_kex = _any_post_quantum(kexinit.kex_algorithms) and self.post_quantum_kex is not False
+        self.post_quantum_kex = any_post_quantum(kexinit.kex_algorithms) and self.post_quantum_kex is not False
         if self.kexinit is None:
             self.kexinit = kexinit
             return True
@@ -124,7 +142,7 @@ class ObservationBuilder(msgspec.Struct):
         if same_type:
             self.several_servers = True
             self.warn(f"the {key.type} host key differs between connections to this address")
-        certificate = None if key.certificate is None else _certificate(key.certificate)
+        certificate = None if key.certificate is None else certificate_record(key.certificate)
         if certificate is not None and certificate.ca_signature_verified is False:
             self.warn(f"the CA's signature of the {key.type} host key is wrong")
         self.host_keys.append(_host_key(event, blob, certificate))
@@ -134,7 +152,7 @@ class ObservationBuilder(msgspec.Struct):
         if key is not None:
             event = HostKeyReceived(key, False, exchange.host_key_algorithm, exchange.kex)
             blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
-            certificate = None if key.certificate is None else _certificate(key.certificate)
+            certificate = None if key.certificate is None else certificate_record(key.certificate)
             self.other_host_keys[exchange.family] = _host_key(event, blob, certificate)
 
     def all_host_keys(self, answered: Collection[str]) -> list[HostKey]:
@@ -169,7 +187,9 @@ class ObservationBuilder(msgspec.Struct):
 
     def add_methods(self, user: str, methods: tuple[bytes, ...] | None) -> None:
         """Keep the methods that `user` may use; None: "none" logged us in."""
-        self.methods[user] = UserAuthentication(methods=list(_escaped(methods or ())), none_accepted=methods is None)
+        self.methods[user] = UserAuthentication(
+            methods=list(escape_names(methods or ())), none_accepted=methods is None
+        )
 
     def _add_again(self, known: HostKey, event: HostKeyReceived) -> None:
         """Keep what another exchange says of a key that is known: one right signature proves it."""
@@ -193,7 +213,7 @@ class ObservationBuilder(msgspec.Struct):
 
         It comes before any user is named (RFC 8308 section 2.4; a later one, at the login, is of those who got in).
         """
-        found = _escaped_pairs(pairs)
+        found = escape_pairs(pairs)
         if whole and self.whole_extensions not in (None, found):
             self.several_servers = True
             self.warn("the extensions differ between connections to this address")
@@ -211,7 +231,37 @@ class ObservationBuilder(msgspec.Struct):
         """The oddities, and what was left out of the lists."""
         return [*self.oddities, *(words for later in self.later_names.values() for words in later.warnings())]
 
-    # -- what follows from the lists -----------------------------------------------------------------------------
+    def observation(self, bare: Observation, progress: ProbeProgress, wanted: Wanted) -> Observation:
+        """Return `bare` (target, status, times) with all facts. Later changes of the facts do not reach it."""
+        asked = self.kexinit is not None
+        first = wanted.users[0]
+        answer = self.methods.get(first, _UNSEEN)
+        by_user: dict[str, UserAuthentication] | None = None
+        if wanted.authentication and asked:
+            by_user = {first: answer}
+            for user in progress.further:
+                by_user[user] = self.methods.get(user, _UNSEEN)
+        return msgspec.structs.replace(
+            bare,
+            **self.lists(),
+            lines_before_identification=list(self.lines),
+            identification=self.identification,
+            first_kex_packet_follows=self.kexinit.first_kex_packet_follows if self.kexinit else None,
+            host_keys=self.all_host_keys(progress.answered) if wanted.host_keys and asked else None,
+            group_exchange=list(self.group_exchange) if wanted.group_exchange and asked else None,
+            extensions=self.extensions,
+            authentication_user=first if wanted.authentication else None,
+            authentication_methods=answer.methods,
+            authentication_none_accepted=answer.none_accepted,
+            authentication_by_user=by_user,
+            authentication_banner=self.banner,
+            hassh_server=self.hassh_server(),
+            strict_kex=self.strict_kex,
+            post_quantum_kex=self.post_quantum_kex,
+            several_servers=self.several_servers,
+            names_left_out=self.names_left_out(),
+            warnings=self.warnings,
+        )
 
     def lists(self) -> Mapping[str, list[str] | None]:
         """Return the ten name-lists by their record names, each None if no KEXINIT was read.
@@ -220,7 +270,7 @@ class ObservationBuilder(msgspec.Struct):
         """
         if self.kexinit is None:
             return dict.fromkeys(messages.NAME_LISTS)
-        lists = dict(zip(messages.NAME_LISTS, map(list, _escaped_lists(self._lists_of(self.kexinit))), strict=True))
+        lists = dict(zip(messages.NAME_LISTS, map(list, escape_lists(self._lists_of(self.kexinit))), strict=True))
         for name, later in self.later_names.items():
             lists[name] += later
         return lists
@@ -230,69 +280,11 @@ class ObservationBuilder(msgspec.Struct):
         return sum(later.left_out for later in self.later_names.values() if later.of_algorithms)
 
     def hassh_server(self) -> str | None:
-        """Return the MD5 of four lists that fingerprints a server's software and configuration (HASSH, 2018)."""
-        if self.kexinit is None:
-            return None
-        return _hassh(
-            self.kexinit.kex_algorithms,
-            self.kexinit.encryption_algorithms_server_to_client,
-            self.kexinit.mac_algorithms_server_to_client,
-            self.kexinit.compression_algorithms_server_to_client,
-        )
-
-
-@lru_cache(maxsize=256)  # most servers of a fleet send one of a few
-def identification_record(seen: wire_identification.Identification) -> Identification:
-    """Return an identification as records have it."""
-    software = escape_bytes(seen.software, TEXT_KEPT)
-    version = _VERSION.search(software)
-    return Identification(
-        raw=escape_bytes(seen.raw, TEXT_KEPT),
-        protocol=escape_bytes(seen.protocol),
-        software=software,
-        version=version[1] if version else None,
-        comments=None if seen.comments is None else escape_bytes(seen.comments, TEXT_KEPT),
-    )
+        """Return the fingerprint of four lists (`record_fields.hassh`)."""
+        return None if self.kexinit is None else hassh(*self._fingerprinted(self.kexinit))
 
 
 _lasting = attrgetter("protocol", "software", "lasting_comments")
-
-
-def is_post_quantum(kex: str) -> bool:
-    """Return whether a key exchange name stands for a settled post-quantum method, hybrid or pure."""
-    algorithm = lookup("kex", kex)
-    return algorithm is not None and algorithm.post_quantum in ("hybrid", "pure")
-
-
-@lru_cache(maxsize=256)  # fleets offer the same lists again and again; one who makes names up sends 2,048 in each
-def _escaped(raw: tuple[bytes, ...]) -> tuple[str, ...]:
-    return tuple(map(escape_bytes, raw))
-
-
-@lru_cache(maxsize=64)
-def _escaped_lists(raw: tuple[tuple[bytes, ...], ...]) -> tuple[tuple[str, ...], ...]:
-    return tuple(map(_escaped, raw))
-
-
-@lru_cache(maxsize=64)  # most servers of a fleet send one of a few; an entry has at most the names of a packet
-def _escaped_pairs(raw: tuple[tuple[bytes, bytes], ...]) -> dict[str, str]:
-    return {escape_bytes(name, TEXT_KEPT): escape_bytes(value, TEXT_KEPT) for name, value in raw}
-
-
-@lru_cache(maxsize=64)
-def _hassh(*lists: tuple[bytes, ...]) -> str:
-    joined = b";".join(map(b",".join, lists))
-    return hashlib.md5(joined, usedforsecurity=False).hexdigest()
-
-
-@lru_cache(maxsize=64)
-def _any_post_quantum(kex_algorithms: tuple[bytes, ...]) -> bool:
-    return any(map(is_post_quantum, _escaped(kex_algorithms)))
-
-
-def hexadecimal(number: int) -> str | None:
-    """Return a number of a group as moduli(5) writes it, or None for one so large that no group has it."""
-    return f"{number:X}" if number.bit_length() <= GROUP_EXCHANGE_MODULUS_BITS else None
 
 
 def _host_key(event: HostKeyReceived, blob: str, certificate: Certificate | None) -> HostKey:
@@ -308,21 +300,18 @@ def _host_key(event: HostKeyReceived, blob: str, certificate: Certificate | None
     )
 
 
-def _certificate(certificate: WireCertificate) -> Certificate:
-    from sshprobe.wire.signatures import verify_certificate
-
-    return Certificate(
-        serial=certificate.serial,
-        kind=certificate.kind_name,
-        key_id=escape_bytes(certificate.key_id, TEXT_KEPT),
-        principals=[escape_bytes(principal) for principal in certificate.principals],
-        valid_after=certificate.valid_after,
-        valid_before=certificate.valid_before,
-        critical_options=[escape_bytes(name) for name, _ in certificate.critical_options],
-        extensions=[escape_bytes(name) for name, _ in certificate.extensions],
-        ca_type=certificate.ca_key.type,
-        ca_bits=certificate.ca_key.bits,
-        ca_fingerprint=certificate.ca_key.fingerprint,
-        signature_algorithm=escape_bytes(certificate.signature_algorithm),
-        ca_signature_verified=verify_certificate(certificate),
+def unprobed(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
+    """Return the observation of a target to which no connection was made, with status "dns_error" or "excluded"."""
+    return Observation(
+        target=target,
+        host=host,
+        address=None,
+        port=port,
+        status=status,
+        error=error,
+        stage="resolve",
+        depth=depth,
+        started_at=timestamps.encode(datetime.now(UTC)),
+        duration_ms=0.0,
+        connections=0,
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import Stage, Status
+from sshprobe.model.observation import Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.net.errors import LOCAL, network_error
 from sshprobe.probe.busy_words import says_busy
-from sshprobe.probe.conversation import IDENTIFICATION, ConnectionEnded, Conversation
+from sshprobe.probe.conversation import IDENTIFICATION, ConnectionEnded, Conversation, throttled
 from sshprobe.probe.observation_builder import ObservationBuilder
 from sshprobe.wire.identification import MALFORMED
 
@@ -19,24 +19,11 @@ TARPIT_READS = 5
 TARPIT_LINES = 100
 """The same for whole lines, of a server that sends more than are read."""
 
-_STAGES: tuple[Stage, ...] = (
-    "resolve",
-    "connect",
-    "identification",
-    "kexinit",
-    "key_exchange",
-    "authentication",
-    "done",
-)
-_RANK = {stage: rank for rank, stage in enumerate(_STAGES)}
-
 
 class ProbeStatus:
     """Of one host, so far."""
 
     def __init__(self) -> None:
-        self.stage: Stage = "connect"
-        """The furthest that any connection got."""
         self.begin()
 
     def begin(self) -> None:
@@ -46,11 +33,6 @@ class ProbeStatus:
         self.local = False
         """Whether this machine, not the host, was short of something."""
         self._bug = False
-
-    def reached(self, stage: Stage) -> None:
-        """Note how far a connection got."""
-        if _RANK[stage] > _RANK[self.stage]:
-            self.stage = stage
 
     def failed(self, error: Exception) -> None:
         """Take `error` as the reason why the host gave no more."""
@@ -93,7 +75,7 @@ def classify_missing_identification(
     ended: ConnectionEnded, conversation: Conversation, facts: ObservationBuilder, *, after_others: bool
 ) -> ConnectionEnded:
     """Sort out what a connection without an identification means. `after_others`: an earlier one brought it."""
-    lines, unread = conversation.answers.lines, conversation.transport.unread
+    lines, unread = conversation.lines, conversation.transport.unread
     if ended.status == "throttled":
         return ended
     if ended.status == "timeout" and conversation.reads >= TARPIT_READS:
@@ -106,7 +88,7 @@ def classify_missing_identification(
         return ended  # an identification that was begun, whatever came with it
     busy = next((line for line in (*lines, unread) if says_busy(line)), None)
     if busy is not None:
-        return ConnectionEnded("throttled", f'the server says "{escape_bytes(busy.strip(), 80)}"')
+        return throttled(busy.strip(), 80)
     if lines or unread:
         # Whether it then closed, or waits for us to say more (SMTP, telnet), or never ends (a tarpit).
         said = next((line for line in lines if line.strip()), unread)

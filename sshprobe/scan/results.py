@@ -21,7 +21,7 @@ from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
 from sshprobe.net import Address
-from sshprobe.probe.observations import unprobed
+from sshprobe.probe.observation_builder import unprobed
 from sshprobe.scan.verdict_cache import EncodedVerdicts, VerdictCache
 from sshprobe.views.host_names import Place
 from sshprobe.views.host_stats import HostStats, host_stats, record_stats

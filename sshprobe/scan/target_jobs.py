@@ -13,7 +13,7 @@ from sshprobe.net.resolve import resolve
 from sshprobe.probe.driver import Driver, Slot
 from sshprobe.probe.fast_lists import FastLists, Host, ListsProbe
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.observations import unprobed
+from sshprobe.probe.observation_builder import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.scan.job import Job
 from sshprobe.scan.results import HostResult, Result

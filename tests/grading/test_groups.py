@@ -13,7 +13,7 @@ from sshprobe.grading.keys import safe_primes
 from sshprobe.grading.keys.safe_primes import has_smooth_order, kind_of_modulus
 from sshprobe.grading.keys.small_factors import primes_below
 from sshprobe.model.observation import GroupExchange, Observation
-from sshprobe.probe.observation_builder import hexadecimal
+from sshprobe.probe.record_fields import hexadecimal
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.wire.kex.groups import group

@@ -8,11 +8,11 @@ import pytest
 
 from sshprobe.algorithms.openssh import may_charge_for_users
 from sshprobe.probe.connections import CAREFUL, CHARGE, USER_CHARGE, Connections
-from sshprobe.probe.effects import Pause
+from sshprobe.probe.conversation import Conversation
 from sshprobe.probe.probe_options import ProbeOptions
-from sshprobe.probe.probe_status import ProbeStatus
 from sshprobe.wire.identification import parse_identification
-from tests.probe.test_effects import FIRST, OURS
+from sshprobe.wire.transport import ClientTransport
+from tests.probe.test_effects import OURS
 
 SCAN = (True, False, True)
 """Whether each connection names a user, in a scan of a default server."""
@@ -22,19 +22,15 @@ def starts(software: bytes, scans: int, gap: float) -> Iterator[tuple[float, boo
     """When each connection of several scans begins, without time of its own, and whether it names a user."""
     now = 0.0
 
-    def clock() -> float:
-        return now
-
     for _ in range(scans):
-        connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), ProbeStatus())
-        connections.begin(clock)
+        connections = Connections(ProbeOptions(client_id=OURS))
+        connections.begin()
         for names_a_user in SCAN:
-            for step in connections.pace(names_a_user=names_a_user):
-                assert isinstance(step, Pause)
-                now += step.seconds
+            now += connections.delay(now, names_a_user=names_a_user)
+            conversation = Conversation(ClientTransport(OURS), now, now, None)
+            conversation.identified_after, conversation.named_a_user = 0.0, names_a_user
             connections.answered(parse_identification(b"SSH-2.0-" + software))
-            if names_a_user:
-                connections.names_a_user()
+            connections.ended(conversation, in_order=True, failed=False)
             yield now, names_a_user
         now += gap
 
@@ -76,12 +72,12 @@ def test_who_may_charge_for_a_name(software: bytes, charges: bool) -> None:
 
 
 def test_a_host_that_refused_us_is_given_a_moment_between_connections() -> None:
-    connections = Connections([FIRST], 22, ProbeOptions(client_id=OURS), ProbeStatus())
-    connections.begin(lambda: 0.0)
-    assert list(connections.pace()) == []
+    connections = Connections(ProbeOptions(client_id=OURS))
+    connections.begin()
+    assert connections.delay(0.0) == 0
     connections.made = 2
-    assert list(connections.pace()) == []
-    connections.begin(lambda: 60.0)
-    assert list(connections.pace()) == []
+    assert connections.delay(0.0) == 0
+    connections.begin()
+    assert connections.delay(60.0) == 0
     connections.made = 3
-    assert list(connections.pace()) == [Pause(CAREFUL)]
+    assert connections.delay(60.0) == CAREFUL
