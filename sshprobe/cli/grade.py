@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -121,6 +122,7 @@ def grade(
         fleet=report,
         fix=fixes,
         quiet=written.quiet,
+        again=f"sshprobe grade {shlex.join(records)} --host",
         pause=line.pause,
     ) as sinks:
         if saved.header is None:

@@ -146,6 +146,7 @@ def open_output(
     fix: str | None = None,
     resumable: bool = False,
     quiet: bool = False,
+    again: str | None = None,
     followers: Sequence[Sink] = (),
 ) -> Iterator[ScanOutput]:
     """Open all that a scan is written to. A JSON document or report file appears only when the block ends well.
@@ -158,6 +159,7 @@ def open_output(
     `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
     report says how. Otherwise a file appears only when the block ends well.
     `quiet`: standard output gets a report only with the format "table", and no hints.
+    `again`: the command that shows one host, without the host; used where no file has the records.
     `followers`: get each host after the files and the screen. They get no header.
 
     Raises:
@@ -173,9 +175,10 @@ def open_output(
     index = None if fleet is None else FleetIndex(fleet)
     kept_in = name if format_ != "table" else None
     shows = not quiet or (name is None and format_ == "table")
-    in_full = "add `-v`" if kept_in is None else f"`sshprobe grade {shlex.quote(kept_in)} -v`"
+    if kept_in is not None:
+        again = f"sshprobe grade {shlex.quote(kept_in)} --host"
 
-    def text(write: Callable[[str], None], shown_on: Terminal, in_full: str | None) -> Sink:
+    def text(write: Callable[[str], None], shown_on: Terminal, again: str | None) -> Sink:
         return TextSink(
             write,
             shown_on,
@@ -184,7 +187,7 @@ def open_output(
             verbose=verbose,
             blocks=blocks,
             fleet=index,
-            in_full=in_full,
+            again=again,
             kept_in=kept_in,
             resumable=resumable and format_ == "jsonl",
         )
@@ -219,7 +222,7 @@ def open_output(
 
             screen.append(FixSink(fix, profiles[0], strict=strict, fleet=index))
         elif shows and (not records or name is not None):
-            screen.append(text(on_screen, terminal, in_full))
+            screen.append(text(on_screen, terminal, again))
         close = None if name is None else stack.close
         yield ScanOutput(records, [*screen, *followers], thresholds, reports=reports, fleet=fleet, close=close)
 

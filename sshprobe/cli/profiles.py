@@ -56,18 +56,11 @@ def list_(format_: str) -> None:
         rows = [{name: getattr(each, name) for name in names} | {"unverified": each.not_verified} for each in found]
         click.echo(msgspec.json.format(msgspec.json.encode(rows)))
         return
-    from tabulate import tabulate
-
-    from sshprobe.render.text.terminal import Terminal
+    from sshprobe.render.text.table_layout import stack
 
     cells = [[each.id, each.version, each.date, each.title + _remark(each)] for each in found]
     cells.append([FAMILY, stock_range(), "", "what that release of OpenSSH offers by default"])
-    screen = terminal()
-    if screen.cuts:
-        taken = sum(max(len(row[column]) for row in cells) + 2 for column in range(3))
-        for row in cells:
-            row[3] = "\n".join(Terminal(max(screen.width - taken, 24)).wrap(row[3], indent=""))
-    click.echo(tabulate(cells, ["id", "version", "date", "title"], tablefmt="plain", disable_numparse=True))
+    click.echo("\n".join(stack(["id", "version", "date", "title"], cells, terminal(), below=1)))
 
 
 def _remark(profile: Profile) -> str:

@@ -152,6 +152,7 @@ def scan(
         pause=progress.pause,
         fix=fixes,
         quiet=written.quiet,
+        again="sshprobe scan",
         resumable=True,
         followers=[] if kept is None else [kept],
     ) as sinks:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sshprobe.cli.neutral_profile import describe
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.model.observation import endpoint
 from sshprobe.remedy import RemedyCache
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import saw_nothing
@@ -27,7 +29,7 @@ class TextSink(Sink):
 
     - `blocks`: a block of each host, for few hosts; with `verbose`, of each one that was seen.
     - `fleet`: what the keys of all hosts say together, where that is known before the first host.
-    - `in_full`: what to do to see the blocks that are not shown; None: nothing is said of them.
+    - `again`: the command that shows one host, without the host; None: no hint on it.
     - `kept_in`: the file that gets the records. `resumable`: an interrupted scan can continue in it.
     """
 
@@ -41,7 +43,7 @@ class TextSink(Sink):
         verbose: bool,
         blocks: bool,
         fleet: FleetIndex | None = None,
-        in_full: str | None = None,
+        again: str | None = None,
         kept_in: str | None = None,
         resumable: bool = False,
     ) -> None:
@@ -53,7 +55,7 @@ class TextSink(Sink):
         self._verbose = verbose
         self._blocks = blocks or verbose
         self._shows_silent = blocks
-        self._in_full = in_full
+        self._again = again
         self._kept_in = kept_in
         self._resumable = resumable
         self._hosts = self._shown = 0
@@ -82,21 +84,24 @@ class TextSink(Sink):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""
-        text = ""
+        text, view = "", self._view.build(summary)
         if self._hosts != 1 or not self._blocks or summary.interrupted:
             from sshprobe.render.text.fleet_table import fleet_table
 
             text += "\n" if self._shown else ""
             text += fleet_table(
-                self._view.build(summary),
+                view,
                 self._terminal,
                 verbose=self._verbose,
                 kept_in=self._kept_in,
                 resumable=self._resumable,
             )
-        if self._is_graded and not self._blocks and self._in_full is not None:
-            words = escape_unprintable(f"What was found on each host, and what to change there: {self._in_full}.")
-            text += "\n".join(self._terminal.wrap(words, indent="")) + "\n"
+        if self._is_graded and not self._blocks and self._again is not None:
+            worst = view.rows[0]
+            place = worst.host if worst.port == 22 else endpoint(worst.host, worst.port)
+            text += (
+                f"One host, why, and what to change:\n  {escape_unprintable(f'{self._again} {shlex.quote(place)}')}\n"
+            )
         if self._unverified and self._hosts:
             text += _not_verified(self._unverified, self._terminal)
         self._write(text)

@@ -19,7 +19,7 @@ from sshprobe.grading import finding_types
 from sshprobe.model.records import HostRecord, Record
 from tests.sample_records import HEADER, captured, debian12, failed
 
-HEAVY = ("asyncio", "asyncssh", "cryptography", "msgspec", "paramiko", "rich", "tabulate", "uvloop")
+HEAVY = ("asyncio", "asyncssh", "cryptography", "msgspec", "paramiko", "rich", "uvloop")
 
 
 def sshprobe(

@@ -50,7 +50,7 @@ def test_by_host(saved: Path) -> None:
         ["192.0.2.4:22", "medium", "host_key.shared"],
     ]
     text = " ".join(run.stdout.decode().split())
-    assert "5 targets, 4 SSH servers. 1 host key is shared by 2 machines. 2 RSA keys share a prime." in text
+    assert "1 host key is shared by 2 machines: 192.0.2.3, 192.0.2.4. 2 RSA keys share a prime: 192.0.2.1:22, " in text
     assert "Compromised keys (such as CVE-2008-0166): not checked; name a list with --weak-keys." in text
 
 
@@ -133,7 +133,7 @@ def test_grade_adds_what_hosts_share(saved: Path) -> None:
     again = sshprobe("grade", "-", "--format", "jsonl", cwd=saved, stdin=(saved / "saved.jsonl").read_bytes())
     assert again.stdout == run.stdout
     table = " ".join(sshprobe("grade", "saved.jsonl", cwd=saved).stdout.decode().split())
-    assert "1 host key is shared by 2 machines. 2 RSA keys share a prime." in table
+    assert "1 host key is shared by 2 machines: 192.0.2.3, 192.0.2.4. 2 RSA keys share a prime: 192.0.2.1:22, " in table
 
 
 @pytest.mark.parametrize("command", ["grade", "report"])

@@ -62,7 +62,7 @@ def test_the_option_beats_variables_and_they_beat_the_terminal(
     assert (has_colour(Screen()), has_colour(io.StringIO())) == (on_terminal, in_pipe)
 
 
-@pytest.mark.parametrize("command", ["grade FILE", "explain hmac-sha1"])
+@pytest.mark.parametrize("command", ["grade FILE", "report FILE --by algorithm", "explain hmac-sha1"])
 def test_every_command_that_prints_takes_color(command: str, saved: str, capsys: pytest.CaptureFixture[str]) -> None:
     words = command.replace("FILE", saved).split()
     texts = []

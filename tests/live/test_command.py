@@ -14,7 +14,11 @@ from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepDocum
 from tests.live.conftest import StartAsyncSSH, StartOpenSSH
 
 NOT_FOR_ONE_HOST = (
-    *("asyncssh", "paramiko", "rich", "tabulate"),
+    *(
+        "asyncssh",
+        "paramiko",
+        "rich",
+    ),
     *("json", "multiprocessing", "secrets", "xml", "sqlite3", "http"),
     *("cryptography.hazmat.primitives.asymmetric.dsa", "cryptography.x509"),
     *("sshprobe.remedy.profile_from_host", "sshprobe.lab", "sshprobe.scan.workers", "sshprobe.probe.asyncssh_fallback"),

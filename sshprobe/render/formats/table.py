@@ -21,12 +21,19 @@ def _algorithms(view: AlgorithmView, terminal: Terminal, verbose: bool) -> str:
             escape_unprintable(use.algorithm),
             str(len(use.hosts)),
             use.severity or "",
-            few(use.hosts, view.names, verbose=verbose),
         ]
         for use in uses
     ]
-    headers = ["class", "algorithm", "hosts", "weakness", "which"]
-    return group_table(headers, rows, view, terminal, right=(2,), below=1, shortened=(("algorithm", 20),))
+    return group_table(
+        ["class", "algorithm", "hosts", "weakness"],
+        rows,
+        view,
+        terminal,
+        which=lambda room: [few(use.hosts, view.names, room, verbose=verbose) for use in uses],
+        right=("hosts",),
+        below=0,
+        shortened=(("algorithm", 20),),
+    )
 
 
 def _keys(view: KeyView, terminal: Terminal, verbose: bool) -> str:
@@ -41,20 +48,19 @@ def _keys(view: KeyView, terminal: Terminal, verbose: bool) -> str:
             "" if key.bits is None else str(key.bits),
             str(len(key.hosts)),
             ", ".join(_words(id, key.agree) for id in key.findings),
-            few(key.hosts, view.names, verbose=verbose),
         ]
         for key in shown
     ]
-    headers = ["fingerprint", "type", "bits", "hosts", "findings", "which"]
     listed = "it is" if hidden == 1 else "they are"
     sentence = f"{count(hidden, 'host key')} without a finding: {listed} listed with -v."
     return group_table(
-        headers,
+        ["fingerprint", "type", "bits", "hosts", "findings"],
         rows,
         view,
         terminal,
-        right=(2, 3),
-        below=2,
+        which=lambda room: [few(key.hosts, view.names, room, verbose=verbose) for key in shown],
+        right=("bits", "hosts"),
+        below=1,
         shortened=(("type", 15), ("fingerprint", 20)),
         left_out=sentence if hidden else "",
     )

@@ -21,22 +21,28 @@ _WEAK = {
 }
 
 
+_NAMED = 3
+"""Hosts that a sentence names."""
+
+
 def key_sentences(summary: SummaryRecord) -> list[str]:
     """Return the sentences: "3 host keys are shared by 14 machines." Empty if nothing was found."""
     sentences = []
     several = [key for key in summary.shared_host_keys if not key.agree]
     if several:
         keys, machines = count(len(several), "host key is", "host keys are"), _addresses(several)
-        sentences.append(f"{keys} shared by {count(machines, 'machine')}.")
+        sentences.append(f"{keys} shared by {count(len(machines), 'machine')}: {_few(machines)}.")
     alike = [key for key in summary.shared_host_keys if key.agree]
     if alike:
         keys, addresses = count(len(alike), "host key is", "host keys are"), _addresses(alike)
-        shared = f"{keys} shared by {count(addresses, 'address', 'addresses')} that look identical"
-        sentences.append(f"{shared}: one machine, or clones of one image.")
+        shared = f"{keys} shared by {count(len(addresses), 'address', 'addresses')} that look identical"
+        sentences.append(f"{shared} ({_few(addresses)}): one machine, or clones of one image.")
     if summary.shared_primes:
         sharing = len({fingerprint for prime in summary.shared_primes for fingerprint in prime.fingerprints})
         primes = len(summary.shared_primes)
-        sentences.append(f"{sharing:,} RSA keys share {'a prime' if primes == 1 else f'{primes:,} primes'}.")
+        places = dict.fromkeys(place for prime in summary.shared_primes for place in prime.hosts)
+        what = "a prime" if primes == 1 else f"{primes:,} primes"
+        sentences.append(f"{sharing:,} RSA keys share {what}: {_few([*places])}.")
     for id, number in (summary.weak_keys or {}).items():
         one_has, many_have = _WEAK.get(id, (f"has {id}", f"have {id}"))
         sentences.append(f"{count(number, f'host key {one_has}', f'host keys {many_have}')}.")
@@ -68,5 +74,10 @@ def unchecked_sentences(summary: SummaryRecord) -> list[str]:
     return sentences
 
 
-def _addresses(keys: Iterable[SharedKey]) -> int:
-    return len({place.rpartition(":")[0] for key in keys for place in key.hosts})
+def _addresses(keys: Iterable[SharedKey]) -> list[str]:
+    return list(dict.fromkeys(place.rpartition(":")[0] for key in keys for place in key.hosts))
+
+
+def _few(places: list[str]) -> str:
+    more = len(places) - _NAMED
+    return ", ".join(map(escape_unprintable, places[:_NAMED])) + (f" and {more:,} more" if more > 0 else "")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.render.text.fleet_phrases import key_sentences, waiver_sentences
 from sshprobe.render.text.phrases import compliance, count, finding_label, names, outcome, seconds, status
-from sshprobe.render.text.table_layout import cut, lay_out
+from sshprobe.render.text.table_layout import column_width, cut, table
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fleet import SHOWN_VERBOSE, FleetRow, FleetView
 from sshprobe.views.host_names import alias_of, letter
@@ -22,8 +24,16 @@ _NOT_WORDS = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
 _OF_A_NAME = frozenset({"forbidden", "unlisted", "weak", "dated"})
 """Reasons for which the algorithm's name says enough: that it is offered is what is wrong."""
 
-_NAME = 3
-"""The column of what a host is called beside its address."""
+_LEAST_WORST = 20
+_GOOD_WORST = 50
+"""Columns for the worst finding of a host: at least, and before the software gets more than it needs."""
+
+_LEAST_SOFTWARE = 16
+_WAYS = ((None, True), (16, True), (None, False), (16, False), (10, False), (0, False))
+"""Ways to use a narrow screen, best first: what names are cut to (0: left out), and whether software is shown."""
+
+_LONGEST = 100
+"""Columns for the worst finding where the output is not a screen, such as a file."""
 
 
 def fleet_table(
@@ -33,17 +43,7 @@ def fleet_table(
 
     `kept_in`: the file that has the records of all hosts. `resumable`: an interrupted scan can be resumed in it.
     """
-    headers = ["grade", "score", "host", "name", "software", "worst", *map(escape_unprintable, view.profiles[1:])]
-    rows = [_cells(row, view.profiles) for row in view.rows]
-    cells = [[*row, *[""] * (len(headers) - len(row))] for row in rows]
-    if not any(row[_NAME] for row in cells):
-        for line in (headers, *cells):
-            del line[_NAME]
-    lines, left_out = lay_out(headers, cells, terminal)
-    for index, (row, texts) in enumerate(zip(view.rows, rows, strict=True), start=len(lines) - len(rows)):
-        if row.stats.verdicts:
-            wide = len(texts[0])
-            lines[index] = terminal.grade(lines[index][:wide], row.stats.verdicts[0].grade) + lines[index][wide:]
+    lines, left_out = _rows(view, terminal)
     sentences = []
     if len(view.profiles) > 1:
         ours = "Grade and score" if "worst" in left_out else "Grade, score and worst"
@@ -52,6 +52,8 @@ def fleet_table(
         what = f"column {left_out[0]}" if len(left_out) == 1 else f"columns {' and '.join(left_out)}"
         sentences.append(f"This terminal is too narrow for the {what}.")
     sentences += _sentences(view)
+    if view.summary.weak_keys and kept_in is not None:
+        sentences.append(f"`sshprobe report {escape_unprintable(shlex.quote(kept_in))} --by key` names their hosts.")
     kept = f"{escape_unprintable(kept_in)} has" if kept_in is not None else "`-o FILE` records"
     sentences += _hidden(view, kept, verbose=verbose)
     if view.summary.interrupted:
@@ -60,47 +62,108 @@ def fleet_table(
             resume = f" Resume it with `sshprobe scan --resume {escape_unprintable(shlex.quote(kept_in))}`."
         sentences.append(f"Interrupted: the rest was not scanned.{resume}")
     wrapped = [line for sentence in sentences for line in terminal.wrap(sentence, indent="")]
-    return "\n".join([*([*lines, ""] if rows else []), *wrapped]) + "\n"
+    return "\n".join([*([*lines, ""] if lines else []), *wrapped]) + "\n"
 
 
-def _cells(row: FleetRow, profiles: list[str]) -> list[str]:
-    """Return the cells of a host, printable: a host without a verdict has no more than why."""
+def _rows(view: FleetView, terminal: Terminal) -> tuple[list[str], list[str]]:
+    """Return the lines of the table, and the columns for which the screen is too narrow."""
+    if not view.rows:
+        return [], []
+    columns: dict[str, list[str]] = {header: [] for header in ("grade", "score", "host", "name", "software", "worst")}
+    for row in view.rows:
+        for header, cell in _cells(row).items():
+            columns[header].append(escape_unprintable(cell))
+    if not any(columns["name"]):
+        del columns["name"]
+    for profile in view.profiles[1:]:
+        columns[escape_unprintable(profile)] = [_answer(row.stats, profile) for row in view.rows]
+    worst = [partial(_worst, row.stats) for row in view.rows]
+    left_out = _fit(columns, max(len(each(_LONGEST)) for each in worst), terminal)
+    if "worst" in columns:
+        room = _room(columns, terminal) if terminal.cuts else _LONGEST
+        columns["worst"] = [escape_unprintable(each(room)) for each in worst]
+    cells = list(zip(*columns.values(), strict=True))
+    return table(list(columns), cells, terminal, right=("score",)), left_out
+
+
+def _room(columns: Mapping[str, Sequence[str]], terminal: Terminal, *ignored: str) -> int:
+    """Return the width that is left for the worst finding, and for columns that are `ignored`."""
+    taken = (column_width(*each) for each in columns.items() if each[0] not in ("worst", *ignored))
+    return terminal.width - sum(width + 2 for width in taken)
+
+
+def _fit(columns: dict[str, list[str]], wanted: int, terminal: Terminal) -> list[str]:
+    """Cut columns, or take them out, until `wanted` characters fit or enough of them. Return what was taken out."""
+    if not terminal.cuts or _room(columns, terminal) >= wanted:
+        return []
+    for profile in list(columns)[list(columns).index("worst") + 1 :]:
+        columns[profile.replace("-", "\n")] = columns.pop(profile)
+    names, software = columns.get("name", []), columns["software"]
+    enough, good = min(wanted, _LEAST_WORST), min(wanted, _GOOD_WORST)
+    natural = column_width("software", software)
+    least = min(_LEAST_SOFTWARE, natural)
+    for limit, with_software in _WAYS:
+        if names and limit != 0:
+            columns["name"] = names if limit is None else [cut(each, limit) for each in names]
+        left_out = [*([] if with_software else ["software"]), *(["name"] if names and limit == 0 else [])]
+        room = _room(columns, terminal, "software", *left_out)
+        if room - (2 + least) * with_software >= enough:
+            break
+    else:
+        left_out = ["software", "worst"]
+    if with_software:
+        columns["software"] = [cut(each, max(least, min(natural, room - 2 - good))) for each in software]
+    for header in left_out:
+        del columns[header]
+    return left_out
+
+
+def _cells(row: FleetRow) -> dict[str, str]:
+    """Return the cells of a host but for the worst finding."""
     stats = row.stats
     place = row.host if row.port == 22 else endpoint(row.host, row.port)
+    verdict = stats.verdicts[0] if stats.verdicts else None
+    if verdict is not None and status_matters(stats):
+        place += f" ({status(stats)})"
+    return {
+        "grade": "-" if verdict is None else letter(verdict),
+        "score": "" if verdict is None else str(verdict.score),
+        "host": place,
+        "name": alias_of(row) or "",
+        "software": stats.software,
+    }
+
+
+def _answer(stats: HostStats, profile: str) -> str:
+    """Return grade and score under a further profile; empty if the host has no verdict of it."""
+    found = (each for each in stats.verdicts[1:] if each.profile == profile)
+    return next((f"{letter(each)} {each.score}" + _waived(each) for each in found), "")
+
+
+def _waived(verdict: VerdictStats) -> str:
+    return f" ({verdict.waived} waived)" if verdict.waived else ""
+
+
+def _worst(stats: HostStats, room: int) -> str:
+    """Return the worst finding in `room` characters; of a host without a verdict, how far it got."""
     if not stats.verdicts:
-        cells = ["-", "", place, alias_of(row) or "", stats.software, cut(outcome(stats), 72)]  # how far it got
-    else:
-        if status_matters(stats):
-            place += f" ({status(stats)})"
-        verdict, *others = stats.verdicts
-        answers = {
-            each.profile: f"{letter(each)} {each.score}" + (f" ({each.waived} waived)" if each.waived else "")
-            for each in others
-        }
-        cells = [letter(verdict), str(verdict.score), place, alias_of(row) or "", cut(stats.software, 34)]
-        cells += [_worst(stats, verdict), *(answers.get(profile, "") for profile in profiles[1:])]
-    return list(map(escape_unprintable, cells))
+        return cut(outcome(stats), room)
+    verdict = stats.verdicts[0]
+    across = f"{', '.join(map(finding_label, stats.fleet))}; " if stats.fleet else ""  # no letter counts it
+    words = _worst_that_counts(verdict, room - len(across) - len(_waived(verdict)))
+    return cut(f"{across}{words}{_waived(verdict)}", room)
 
 
-def _worst(stats: HostStats, verdict: VerdictStats) -> str:
-    words = _worst_that_counts(verdict)
-    if stats.fleet:
-        across = ", ".join(map(finding_label, stats.fleet))
-        words = f"{across}; {words}"  # beside the letter: another matter than what it counts
-    return words + (f" ({verdict.waived} waived)" if verdict.waived else "")
-
-
-def _worst_that_counts(verdict: VerdictStats) -> str:
+def _worst_that_counts(verdict: VerdictStats, room: int) -> str:
     worst = verdict.worst
     if worst is None:
         return compliance(verdict)
     algorithm = worst.algorithms[0]
-    if algorithm is None:
-        return cut(worst.message, 50)
-    if worst.id.rpartition(".")[2] in _OF_A_NAME:
-        return cut(names(worst.category, worst.algorithms, 50), 50)
+    if algorithm is not None and worst.id.rpartition(".")[2] in _OF_A_NAME:
+        return names(worst.category, worst.algorithms, room)
     # "ssh-rsa" alone would be taken for the algorithm where a short key is meant.
-    return cut(f"{algorithm}: {worst.message}", 50)
+    message = f"{algorithm}: {worst.message}" if algorithm is not None else worst.message
+    return message if len(message) <= room else re.split("[;,] ", message)[0]
 
 
 def _sentences(view: FleetView) -> list[str]:

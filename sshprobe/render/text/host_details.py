@@ -40,7 +40,7 @@ def offer_lines(offers: Mapping[AlgorithmType, Sequence[Offer]], terminal: Termi
             words = [*offer.reasons, *([f"{offer.direction} only"] if offer.direction else [])]
             words += [] if offer.reasons else offer.facts
             first, *rest = terminal.wrap("; ".join(words), indent=indent, first=lead)
-            lines += [f"    {terminal.strength(offer.strength)}{first[4 + len(offer.strength) :]}", *rest]
+            lines += [f"    {terminal.word(offer.strength)}{first[4 + len(offer.strength) :]}", *rest]
     return lines
 
 

@@ -9,27 +9,19 @@ from typing import Any, TypeVar
 import msgspec
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.verdict import GRADES, Grade, Severity
-from sshprobe.views.offers import Strength
+from sshprobe.model.verdict import GRADES, SEVERITIES, Grade, Severity
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 
 _GRADE_COLOURS: dict[Grade, str] = dict(
     zip(GRADES, ("green", "green", "green", "yellow", "yellow", "red"), strict=True)
 )
-_SEVERITY_COLOURS: dict[Severity, str] = {
-    "critical": "magenta",
-    "high": "red",
-    "medium": "yellow",
-    "low": "cyan",
-    "note": "dim",
-}
-
-
-_STRENGTH_COLOURS: dict[Strength, str] = {
+_SEVERITY_COLOURS: dict[Severity, str] = dict(zip(SEVERITIES, ("magenta", "red", "yellow", "cyan", "dim"), strict=True))
+_WORD_COLOURS: dict[str, str] = {
+    **dict(_GRADE_COLOURS.items()),
+    **dict(_SEVERITY_COLOURS.items()),
     "good": "green",
     "marker": "dim",
-    **dict(_SEVERITY_COLOURS.items()),
 }
 
 
@@ -54,9 +46,10 @@ class Terminal(msgspec.Struct, frozen=True):
         """Return `text` in the colour of a severity."""
         return self.paint(text, _SEVERITY_COLOURS[severity])
 
-    def strength(self, text: Strength) -> str:
-        """Return how an algorithm stands in its colour."""
-        return self.paint(text, _STRENGTH_COLOURS[text])
+    def word(self, text: str) -> str:
+        """Return a severity, a strength or a letter in its colour, and any other text as it is."""
+        style = _WORD_COLOURS.get(text.rstrip("?"))
+        return text if style is None else self.paint(text, style)
 
     def wrap(self, text: str, *, indent: str, first: str | None = None) -> list[str]:
         """Return `text` as lines that fit the width, the first led by `first` and the others by `indent`."""
