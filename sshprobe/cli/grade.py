@@ -100,6 +100,8 @@ def grade(
     def judged() -> Iterator[HostRecord]:
         for record in saved.hosts():
             line.count("hosts graded")
+            if not wanted.may_take(record):
+                continue
             gradeable = is_gradeable(record)
             verdicts = [judge(record, each, strict=strict) for each in profiles] if gradeable else []
             beside = fleet_findings_of(record, fleet, profiles)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import stat
@@ -317,23 +318,26 @@ def test_an_interrupted_scan_never_replaces_a_finished_one(name: str, tmp_path: 
     assert contents(tmp_path)[f"{name}~"] == last  # a finished one does
 
 
-def test_a_table_without_blocks_says_how_to_see_them(tmp_path: Path) -> None:
+def test_a_table_without_blocks_names_a_command_that_shows_one_host(tmp_path: Path) -> None:
     hosts = [captured("openssh-debian12-9.2p1", f"192.0.2.{last}") for last in range(1, 10)]
     write(tmp_path / "many.jsonl", hosts)
     write(tmp_path / "few.jsonl", hosts[:8])
-    words = "What was found on each host, and what to change there: "
+    words = "One host, why, and what to change:\n  "
     for arguments, command in (
-        (["many.jsonl"], "add `-v`"),
-        (["many.jsonl", "-o", "new file.jsonl"], "`sshprobe grade 'new file.jsonl' -v`"),
+        (["many.jsonl"], "sshprobe grade many.jsonl --host 192.0.2.1"),
+        (["many.jsonl", "-o", "new file.jsonl"], "sshprobe grade 'new file.jsonl' --host 192.0.2.1"),
         (["few.jsonl"], None),
         (["many.jsonl", "-v"], None),
     ):
         out = sshprobe("grade", *arguments, cwd=tmp_path).stdout.decode()
         assert out.count(words) == (command is not None)
         if command is not None:
-            assert out.endswith(f"{words}{command}.\n")
+            assert out.endswith(f"{words}{command}\n")
+            one = sshprobe(*shlex.split(command)[1:], cwd=tmp_path).stdout.decode()
+            assert "192.0.2.1:22  OpenSSH 9.2p1" in one
+            assert "put first in /etc/ssh/sshd_config" in one
     hidden = sshprobe("grade", "many.jsonl", "--format", "table", "-o", "r.txt", cwd=tmp_path).stdout.decode()
-    assert hidden.endswith(f"{words}add `-v`.\n")
+    assert hidden.endswith(f"{words}sshprobe grade many.jsonl --host 192.0.2.1\n")
     assert words not in (tmp_path / "r.txt").read_text()
 
 

@@ -79,15 +79,19 @@ class HostFilter(NamedTuple):
         """Return whether a finding is one of the wanted ones."""
         return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
 
+    def may_take(self, record: HostRecord) -> bool:
+        """Return whether a host is wanted as far as that follows from what was seen of it."""
+        return (
+            (not self.statuses or record.status in self.statuses)
+            and (not self.hosts or any(_is_named(record, name) for name in self.hosts))
+            and (not self.offers or any(_offers(record, name) for name in self.offers))
+        )
+
     def takes(self, record: HostRecord, findings: Callable[[], Iterable[Finding]]) -> bool:
         """Return whether a host is wanted. `findings` returns those of all profiles and the fleet; called if needed."""
-        if self.statuses and record.status not in self.statuses:
+        if not self.may_take(record):
             return False
         if self.grades and not any(verdict.grade in self.grades for verdict in record.verdicts):
-            return False
-        if self.hosts and not any(_is_named(record, name) for name in self.hosts):
-            return False
-        if self.offers and not any(_offers(record, name) for name in self.offers):
             return False
         if not self.wants_findings:
             return True
