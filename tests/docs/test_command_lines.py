@@ -78,6 +78,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
             f"sshprobe scan {there} 127.0.4.4:{silent.getsockname()[1]} --timeout 1 -o monday.jsonl",
             "cp monday.jsonl nightly.jsonl; cp monday.jsonl graded.jsonl",
             "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
+            "sshprobe history import monday.jsonl --history fleet.db",
             f"sshprobe scan --save-as nightly {there}",
             "sshprobe scan --inventory inventory.json -o fleet.jsonl",
             "sshprobe grade fleet.jsonl --fix --format ansible > fix.yml",

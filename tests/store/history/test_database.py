@@ -13,9 +13,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import URL, create_engine
 
 from sshprobe.model.errors import InputError
-from sshprobe.store.history.database import REVISIONS, history_url, open_history
+from sshprobe.store.history.database import REVISIONS, history_url, open_history, upgrade
 from sshprobe.store.history.tables import METADATA, VERSION_TABLE
 
 
@@ -96,6 +97,32 @@ def test_a_newer_history_is_refused(tmp_path: Path) -> None:
         connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
         connection.commit()
     refused(path, "a newer version of sshprobe")
+
+
+def test_an_older_history_is_migrated_after_a_backup(tmp_path: Path) -> None:
+    path, url = tmp_path / "history.db", URL.create("sqlite", database=str(tmp_path / "history.db"))
+    old = create_engine(url)
+    upgrade(old, REVISIONS[0])
+    old.dispose()
+    open_history(str(path), create=False).close()
+    backup = tmp_path / f"history.db.before-{REVISIONS[0]}"
+    assert backup.stat().st_mode & 0o777 == 0o600
+    for file, revision in ((path, REVISIONS[-1]), (backup, REVISIONS[0])):
+        with closing(sqlite3.connect(file)) as connection:
+            assert connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall() == [(revision,)]
+
+
+def test_a_locked_history_is_an_error_of_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "history.db"
+    open_history(str(path), create=True).close()
+    monkeypatch.setattr("sshprobe.store.history.database.LOCK_SECONDS", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        database = open_history(str(path), create=False)
+        with pytest.raises(InputError, match="database is locked") as error, database.writing():
+            pass
+        assert str(path) in str(error.value)
+        database.close()
 
 
 def test_a_scan_without_history_imports_none_of_it() -> None:
