@@ -199,19 +199,27 @@ def trend(name: str | None, of: str, label: str, last: int | None, history: str 
     from sshprobe.store.history import queries
 
     with _opened(history) as database:
-        points = queries.trend(database, _KINDS[of], name=name, label=label, last=last)
+        by_scan = name is not None or of in ("grades", "statuses", "compliant")
+        ends = format_ == "table" and not by_scan
+        found = queries.trend(database, _KINDS[of], name=name, label=label, last=last, ends=ends)
     if format_ == "json":
-        fields = [
-            {"scan_id": each.scan.scan_id, "started_at": each.scan.started_at, "complete": each.scan.complete}
-            | {"scope": each.scope, "name": each.name, "hosts": each.hosts}
-            for each in points
-        ]
-        print_json(fields)
-        return
-    if not points:
+        print_json(
+            [
+                scan_fields(scan)
+                | {
+                    "counts": [
+                        {"scope": scope, "name": each, "hosts": hosts[scan.id]}
+                        for (scope, each), hosts in sorted(found.series.items())
+                        if scan.id in hosts
+                    ]
+                }
+                for scan in found.scans
+            ]
+        )
+    elif not found.series:
         note(f"no scan counted {name or of}")
-        return
-    print_trend(points, by_scan=name is not None or of in ("grades", "statuses", "compliant"))
+    else:
+        print_trend(found, by_scan=by_scan)
 
 
 @history.command()

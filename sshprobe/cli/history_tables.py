@@ -13,7 +13,7 @@ from sshprobe.model.timestamps import format_minutes, parse
 from sshprobe.model.verdict import GRADES
 
 if TYPE_CHECKING:
-    from sshprobe.store.history.queries import Scan, TrendPoint
+    from sshprobe.store.history.queries import Scan, Trend
 
 
 def print_json(value: object) -> None:
@@ -58,35 +58,25 @@ def state(scan: Scan) -> str:
     return "interrupted" if scan.duration_ms is not None else "running or killed"
 
 
-def print_trend(points: Sequence[TrendPoint], *, by_scan: bool) -> None:
+def print_trend(trend: Trend, *, by_scan: bool) -> None:
     """Print a row for each scan, or, for many names, a row for each name with its first and last count."""
-    scans = list({each.scan.id: each.scan for each in points}.values())
-    values = {(each.scan.id, each.scope, each.name): each.hosts for each in points}
+    scans, series = trend
     order: dict[str, int] = {letter: number for number, letter in enumerate(GRADES)}  # an A+ is before an A
-    series = sorted({(each.scope, each.name) for each in points}, key=lambda each: (order.get(each[1], 9), each))
+    keys = sorted(series, key=lambda each: (order.get(each[1], 9), each))
     if by_scan:
         scopes = {scope for scope, _ in series}
-        headers = ["scan", "started", *(f"{scope} {name}" if len(scopes) > 1 else name for scope, name in series)]
+        headers = ["scan", "started", *(f"{scope} {name}" if len(scopes) > 1 else name for scope, name in keys)]
         rows = [
-            [scan.scan_id, minutes(scan.started_at), *(f"{values.get((scan.id, *each), 0):,}" for each in series)]
+            [scan.scan_id, minutes(scan.started_at), *(f"{series[key].get(scan.id, 0):,}" for key in keys)]
             for scan in scans
         ]
         print_table(headers, rows)
         return
     first, latest = scans[0], scans[-1]
-
-    def change(each: tuple[str, str]) -> int:
-        return values.get((latest.id, *each), 0) - values.get((first.id, *each), 0)
-
-    rows = [
-        [
-            each[1],
-            each[0],
-            f"{values.get((first.id, *each), 0):,}",
-            f"{values.get((latest.id, *each), 0):,}",
-            f"{change(each):+,}",
-        ]
-        for each in sorted(series, key=lambda each: (-abs(change(each)), each))
-    ]
+    counted = [(series[key].get(first.id, 0), series[key].get(latest.id, 0), key) for key in keys]
+    counted.sort(key=lambda each: (-abs(each[1] - each[0]), each[2]))
     click.echo(f"from {minutes(first.started_at)} to {minutes(latest.started_at)}, {len(scans):,} scans")
-    print_table(["name", "of", "first", "last", "change"], rows)
+    print_table(
+        ["name", "of", "first", "last", "change"],
+        [[name, scope, f"{old:,}", f"{new:,}", f"{new - old:+,}"] for old, new, (scope, name) in counted],
+    )

@@ -142,22 +142,28 @@ def counters(database: Database, scan: Scan) -> dict[CounterKey, int]:
     return {CounterKey(*row[:-1]): row[-1] for row in rows}
 
 
-class TrendPoint(NamedTuple):
-    """One value of a trend."""
+class Trend(NamedTuple):
+    """Counters of one kind over scans."""
 
-    scan: Scan
-    scope: str
-    name: str
-    hosts: int
+    scans: list[Scan]
+    """The oldest first."""
+    series: dict[tuple[str, str], dict[int, int]]
+    """Scope and name of a counter to `Scan.id` to hosts. A scan that is missing had none."""
 
 
 def trend(
-    database: Database, kind: str, *, name: str | None = None, label: str = ALL, last: int | None = None
-) -> list[TrendPoint]:
-    """Return the counters of one kind over scans, the oldest scan first.
+    database: Database,
+    kind: str,
+    *,
+    name: str | None = None,
+    label: str = ALL,
+    last: int | None = None,
+    ends: bool = False,
+) -> Trend:
+    """Return the counters of one kind over scans. It reads no hosts.
 
     `kind`: see `counters.Kind`. `name`: only this status, letter, finding or algorithm. `label`: only hosts with it.
-    `last`: only as many scans. It reads no hosts.
+    `last`: only as many scans, the newest. `ends`: only the counters of the first and the last of them.
     """
     chosen = _SCAN.order_by(SCAN.c.started_at.desc(), SCAN.c.id.desc())
     if last is not None:
@@ -166,11 +172,16 @@ def trend(
     points = points.where(COUNTER.c.label == label, COUNTER.c.kind == kind)
     if name is not None:
         points = points.where(COUNTER.c.name == name)
+    series: dict[tuple[str, str], dict[int, int]] = {}
     with database.reading() as connection:
-        known = {row[0]: Scan(*row) for row in reversed(connection.execute(chosen).all())}
-        found = [TrendPoint(known[scan], *rest) for scan, *rest in connection.execute(points) if scan in known]
-    order = {id_: number for number, id_ in enumerate(known)}
-    return sorted(found, key=lambda point: (order[point.scan.id], point.scope, point.name))
+        found = [Scan(*row) for row in reversed(connection.execute(chosen).all())]
+        wanted = {scan.id for scan in ([found[0], found[-1]] if ends and found else found)}
+        if ends:
+            points = points.where(COUNTER.c.scan.in_(wanted))
+        for scan, *key, hosts in connection.execute(points):
+            if scan in wanted:
+                series.setdefault((key[0], key[1]), {})[scan] = hosts
+    return Trend(found, series)
 
 
 def counts(database: Database) -> dict[str, int]:

@@ -196,7 +196,7 @@ class Recorder:
         verdicts = {row.verdict: row.verdicts for row in rows}
         addresses = {row.address for row in rows if row.address is not None}
         host_ids = self._ids_of(
-            connection, HOST, ("via", "name", "port"), {row.host for row in rows}, lambda host: host._asdict()
+            connection, HOST, HostIdentity._fields, {row.host for row in rows}, lambda host: host._asdict()
         )
         address_ids = self._ids_of(connection, ADDRESS, ("address",), addresses, lambda each: {"address": each})
         observation_ids = self._ids_of(

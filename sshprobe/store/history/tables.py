@@ -54,10 +54,10 @@ HOST = Table(
     Column("via", String, nullable=False),
     Column("name", String, nullable=False),
     Column("port", Integer, nullable=False),
-    UniqueConstraint("via", "name", "port"),
+    UniqueConstraint("name", "port", "via"),
 )
 """One row for each host. `via`: the network segment or bastion through which it was scanned, else "". `name`: the name
-that the user gave, in lower case, else the address."""
+that the user gave, in lower case, else the address. The key begins with it, since timelines look it up."""
 
 ADDRESS = Table(
     f"{PREFIX}address",

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("via", sa.String, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("port", sa.Integer, nullable=False),
-        sa.UniqueConstraint("via", "name", "port"),
+        sa.UniqueConstraint("name", "port", "via"),
     )
     op.create_table(
         "sshprobe_address",
