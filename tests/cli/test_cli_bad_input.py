@@ -69,7 +69,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a range of ports backwards": (["scan", "HERE", "-p", "22,90-80"], "'90-80' ends before it begins"),
     "a range of ports past the end": (["scan", "HERE", "-p", "22-65536"], "'22-65536' is not a port"),
     "an endless port": (["scan", "HERE", "-p", "9" * 5000], "ports are 1 to 65535"),
-    "a pattern that is none": (["scan", "HERE", "10.0.*"], '"10.0.*" is not a range'),
+    "an invalid pattern": (["scan", "HERE", "10.0.*"], '"10.0.*" is not a range'),
     "a pattern in too many pieces": (["scan", "HERE", "*.*.*.1"], "falls into 16,777,216 pieces"),
     "a large sweep": (["scan", "HERE", "10.0.0.0/8"], "16,777,215 targets are more than 65,536: add"),
     "a large sweep by its ports": (["scan", "HERE", "10.0.0.0/24", "-p", "1-300"], "76,201 targets are more than"),
@@ -162,7 +162,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "an unknown profile to show": (["profiles", "show", "mozila"], "mozila"),
     "a broken profile to check": (["profiles", "check", "broken.toml"], "broken.toml:2: "),
     "a broken profile to show": (["profiles", "show", "broken.toml", "--format", "toml"], "broken.toml:2: "),
-    "a release of OpenSSH that is none": (
+    "an unknown release of OpenSSH": (
         ["profiles", "show", "mozilla-modern", "--format", "sshd_config", "--openssh", "nine"],
         "`nine` is not a release of OpenSSH",
     ),
@@ -173,7 +173,7 @@ BAD: dict[str, tuple[list[str], str]] = {
     "a release where none is asked": (["profiles", "show", "mozilla-modern", "--openssh", "9.2"], "`--openssh` is for"),
     "no host to make a profile of": (["profiles", "make"], "no host: name one"),
     "many hosts to make a profile of": (["profiles", "make", "127.0.0.0/29"], "127.0.0.0/29: names 6 hosts"),
-    "an id that is none": (["profiles", "make", "HERE", "--id", "Ours!"], "`--id Ours!` is not made of lower-case"),
+    "an invalid id": (["profiles", "make", "HERE", "--id", "Ours!"], "`--id Ours!` is not made of lower-case"),
     "standard output as a profile": (["profiles", "make", "HERE", "-o", "-"], "`-o -` is not a file"),
     "records without the host": (
         ["profiles", "make", "HERE", "--from-records", "none.jsonl"],

@@ -27,7 +27,7 @@ static const char *folder;
 static _Thread_local int busy;
 static long *count;
 
-/* Begin anew in a forked process, which asks for this by ctypes. */
+/* Start again in a forked process, which asks for this by ctypes. */
 void fault_begin(long number, int kill_at_it, const char *where) {
   at = number;
   must_kill = kill_at_it;

@@ -161,7 +161,7 @@ def test_small_private_exponents() -> None:
         key = RSAKey(pow(d, -1, phi), p * q)
         assert has_small_private_exponent(key) is expected
         assert rsa_weaknesses(key) == (("small_private_exponent",) if expected else ())
-    for e in range(2**1000 + 1, 2**1000 + 41, 2):  # large public exponents alone are no fault
+    for e in range(2**1000 + 1, 2**1000 + 41, 2):  # large public exponents alone are not a fault
         assert not has_small_private_exponent(RSAKey(e, p * q))
 
 

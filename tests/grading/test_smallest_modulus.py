@@ -19,7 +19,7 @@ OPENSSH = "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10"
 CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
     "an OpenSSH sends what is next to the size asked for": (OPENSSH, [WIDE_2048], 2048, True),
     "and less than the profile asks for": (OPENSSH, [WIDE_2048], 3072, False),
-    "a built-in group of an OpenSSH is no finding": (OPENSSH, [WIDE_3072, modulus(2048, max=1024)], 3072, True),
+    "a built-in group of an OpenSSH is not a finding": (OPENSSH, [WIDE_3072, modulus(2048, max=1024)], 3072, True),
     "nor is it proof": (OPENSSH, [modulus(2048, max=1024)], 2048, None),
     "one that says so on Windows": ("SSH-2.0-OpenSSH_for_Windows_9.5", [WIDE_2048], 2048, True),
     "OpenBSD": ("SSH-2.0-OpenSSH_9.7", [WIDE_2048], 2048, True),
@@ -28,7 +28,7 @@ CASES: dict[str, tuple[str, list[Any], int, bool | None]] = {
     "and a refusal says nothing": (OTHER, [WIDE_2048, NARROW_REFUSED], 2048, None),
     "nor does it of a larger one": (OTHER, [WIDE_3072, NARROW_REFUSED], 2048, None),
     "but 2048 bits are less than 3072": (OTHER, [WIDE_2048, NARROW_REFUSED], 3072, False),
-    "who does not keep to the largest has no smaller": (OTHER, [WIDE_2048, modulus(2048, max=1024)], 2048, True),
+    "a server that ignores the maximum has no smaller": (OTHER, [WIDE_2048, modulus(2048, max=1024)], 2048, True),
     "nor one that the profile asks for": (OTHER, [WIDE_2048, modulus(2048, max=1024)], 3072, False),
     "alone it is enough": (OTHER, [modulus(3072, max=1024)], 3072, True),
     "1024 bits": (OTHER, [WIDE_2048, modulus(1024, max=1024)], 2048, False),

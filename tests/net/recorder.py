@@ -1,4 +1,4 @@
-"""A handler that writes down what happens, and does what a test wants it to do then."""
+"""A handler that records events and runs the test's reactions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Do = Callable[["Recorder"], object]
 
 
 class Recorder:
-    """Writes down events as words. What `on` has for an event is called behind that."""
+    """Records events as words, and then calls the reaction in `on`, if any."""
 
     def __init__(
         self, network: Network, port: int, address: Address = LOOPBACK, on: Mapping[str, Do] | None = None
@@ -44,7 +44,7 @@ class Recorder:
         self._happened("connected")
 
     def received(self, data: bytes) -> None:
-        # What comes in pieces counts as one.
+        # Pieces of data count as one.
         if data and self.heard and self.heard[-1].startswith("received "):
             self.heard[-1] += data.decode()
             self._happened("received", None)
@@ -87,7 +87,7 @@ def listening(backlog: int = 100, host: str = "127.0.0.1") -> Iterator[socket.so
 
 @contextmanager
 def silent_port() -> Iterator[int]:
-    """A port at which no connection is accepted any more: its queue is full."""
+    """A port with a full queue, which accepts no further connection."""
     with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
         for each in (filling, more):
             each.setblocking(False)

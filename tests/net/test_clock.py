@@ -1,4 +1,4 @@
-"""The clock of deadlines: gaps are taken out, those of a busy machine within bounds."""
+"""The clock of deadlines skips gaps, and within bounds those of a busy machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sshprobe.net.clock import BEAT, CLOCK_JUMP, MAX_EXTENSION, Clock, running_c
 
 
 class Hands:
-    """The time that a `Clock` reads."""
+    """The time source of a `Clock`."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -26,7 +26,7 @@ async def hands() -> Hands:
 
 
 def after(hands: Hands, clock: Clock, seconds: float) -> float:
-    """How far the clock goes in a gap of so many seconds."""
+    """Return how far the clock advances in a gap of this many seconds."""
     before = clock.time()
     hands.now += seconds
     return clock.time() - before
@@ -61,7 +61,7 @@ async def test_a_clock_that_nobody_uses_runs(hands: Hands) -> None:
 
 
 async def test_a_busy_machine_slows_the_clock_to_half_its_speed_at_most(hands: Hands) -> None:
-    """Late by 0.3 s again and again: after a first extension, each deadline comes."""
+    """Repeated delays of 0.3 s: after a first extension, each deadline comes."""
     clock = Clock(hands)
     clock.start()
     begun, began = hands.now, clock.time()

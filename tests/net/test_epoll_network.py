@@ -1,4 +1,4 @@
-"""Many connections by callbacks: made, refused, silent, broken, late; and a process that did not run for a while."""
+"""Many connections by callbacks: made, refused, silent, broken, late; and a stopped process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOOPBACK = Address("127.0.0.1", socket.AF_INET)
 
 
 class Quiet:
-    """Ignores what happens."""
+    """Ignores events."""
 
     def __init__(self, network: EpollNetwork, port: int) -> None:
         self.network = network
@@ -53,7 +53,7 @@ class Quiet:
 
 
 class Recorder(Quiet):
-    """Writes down what happens, and closes at the end of the stream."""
+    """Records events, and closes at the end of the stream."""
 
     def __init__(self, network: EpollNetwork, port: int, *, bug: bool = False) -> None:
         super().__init__(network, port)
@@ -157,7 +157,7 @@ async def test_data_and_end_that_come_together_are_both_seen(network: EpollNetwo
 
 
 class Talker(Recorder):
-    """Answers each piece at once, and notes whether the kernel acknowledges what comes next without delay."""
+    """Answers each piece at once, and notes whether the kernel acknowledges the next data without delay."""
 
     def received(self, data: bytes) -> Action | None:
         super().received(data)
@@ -205,7 +205,7 @@ async def test_what_came_while_this_process_did_not_run_is_in_time(network: Epol
 
 
 async def test_lost_time_extends_every_deadline_by_as_much(network: EpollNetwork) -> None:
-    """That of a connect, and that of an answer; what is there by then is read first."""
+    """The deadlines of a connect and of an answer; pending data is read first."""
     with listening(backlog=0) as full, listening() as server, ExitStack() as stack:
         for _ in range(2):
             filling = stack.enter_context(socket.socket())
@@ -248,7 +248,7 @@ async def test_closing_drops_everything() -> None:
 
 
 class Answerer(Recorder):
-    """Sends its last words for the first that comes."""
+    """Sends its last message at the first data."""
 
     def received(self, data: bytes) -> Action | None:
         self.heard.append(data.decode())
@@ -256,7 +256,7 @@ class Answerer(Recorder):
 
 
 async def test_what_is_said_in_the_round_of_the_end_is_said(network: EpollNetwork) -> None:
-    """Closing comes before the end of the round, in which what is gathered goes out."""
+    """The close comes before the end of the round, which sends collected data."""
     with listening() as server:
         connection = Answerer(network, server.getsockname()[1])
         connection.dial(5)
@@ -286,7 +286,7 @@ async def test_last_words_that_cannot_be_sent_end_the_connection(network: EpollN
 
 
 class Closer(Recorder):
-    """Closes another one for what comes; says in a list of all whose turn it is."""
+    """Closes another connection at the first data; notes its turn in a shared list."""
 
     def __init__(self, network: EpollNetwork, port: int, order: list[Quiet]) -> None:
         super().__init__(network, port)
@@ -305,7 +305,7 @@ class Closer(Recorder):
 async def pairs(
     network: EpollNetwork, stack: ExitStack, number: int
 ) -> tuple[list[Closer], list[socket.socket], list[Quiet]]:
-    """Connections, their peers, and the list of whose turn it is."""
+    """Return connections, their peers, and the shared list of turns."""
     server = stack.enter_context(listening())
     order: list[Quiet] = []
     made = [Closer(network, server.getsockname()[1], order) for _ in range(number)]
@@ -327,7 +327,7 @@ async def test_who_is_not_far_into_a_conversation_is_served_first(network: Epoll
             await made[who].turn.wait()
         order.clear()
         for peer in peers:
-            peer.sendall(b"hello")  # in the order in which the poll set has them
+            peer.sendall(b"hello")  # in the order of the poll set
         await asyncio.sleep(0.05)
         assert order == [made[2], made[1], made[0]]
         for each in made:
@@ -405,7 +405,7 @@ async def test_a_reset_before_we_know_of_the_connection_fails_it(network: EpollN
 
 
 class Listener(Quiet):
-    """Writes down when something came."""
+    """Records the times of events."""
 
     def __init__(self, network: EpollNetwork, port: int) -> None:
         super().__init__(network, port)
@@ -420,9 +420,9 @@ class Listener(Quiet):
 
 
 async def times_of(number: int, pauses: list[float], dead: int = 0) -> list[tuple[float, float]]:
-    """Return when each piece of data was sent, and when it came; to each of `number` connections in turn.
+    """Return when each piece of data was sent and received, for each of `number` connections in turn.
 
-    Beside them are those to `dead` addresses, which nobody takes.
+    Beside them are connections to `dead` addresses, which do not answer.
     """
     network = EpollNetwork()
     network.open()
@@ -441,7 +441,7 @@ async def times_of(number: int, pauses: list[float], dead: int = 0) -> list[tupl
             each.dial(600)
             peers.append(stack.enter_context(server.accept()[0]))
             await asyncio.sleep(0.001)
-        await asyncio.sleep(0.3)  # nothing has been for a while
+        await asyncio.sleep(0.3)  # no event for a while
         sent: list[list[float]] = [[] for _ in made]
         for turn, pause in enumerate(pauses):
             peers[turn % number].sendall(b"hello")
@@ -453,7 +453,7 @@ async def times_of(number: int, pauses: list[float], dead: int = 0) -> list[tupl
 
 
 def test_events_of_many_connections_gather() -> None:
-    """500 a second, with 100 connections: some 50 at once, and not each by itself."""
+    """500 a second on 100 connections: some 50 at once, not one by one."""
     times = run_unhurried(times_of(100, [0.002] * 500))
     rounds = {came for _, came in times}
     assert 8 <= len(rounds) <= 60
@@ -473,7 +473,7 @@ def test_but_nobody_waits_with(number: int, pauses: list[float], dead: int) -> N
 
 
 class Faulty(Listener):
-    """Has a bug, and another one in what is done about bugs."""
+    """Has a bug, and another one in its handling of bugs."""
 
     def received(self, data: bytes) -> Action | None:
         raise RuntimeError("bug")
@@ -504,7 +504,7 @@ class FaultyConnection(EpollConnection):
 
 
 class FaultyToTheEnd(Recorder):
-    """Has a bug, and another one in what is sent before it is closed."""
+    """Has a bug, and another one in its goodbye."""
 
     def __init__(self, network: EpollNetwork, port: int) -> None:
         super().__init__(network, port)

@@ -1,4 +1,4 @@
-"""What every network does: one suite for epoll, and for asyncio's transports on its own loop and on uvloop."""
+"""One suite for every network: epoll, and asyncio's transports on its own loop and on uvloop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Run = Callable[[Scenario], None]
 
 
 class LikeThatOfWindows(asyncio.SelectorEventLoop):
-    """Cannot watch sockets that are not its own."""
+    """A loop that cannot watch other sockets."""
 
     add_writer = asyncio.AbstractEventLoop.add_writer
 
@@ -60,7 +60,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 
 @asynccontextmanager
 async def pair(network: Network, **on: Do) -> AsyncIterator[tuple[Recorder, socket.socket]]:
-    """A made connection, and its peer."""
+    """Return a connection and its peer."""
     with listening() as server:
         handler = Recorder(network, server.getsockname()[1], on=on)
         handler.dial(20)
@@ -81,7 +81,7 @@ async def in_thread(read: Callable[[int], bytes], size: int = 100) -> bytes:
 
 
 async def settle() -> None:
-    """Let happen what must not."""
+    """Give unwanted events time to happen."""
     await asyncio.sleep(0.15)
 
 
@@ -109,7 +109,7 @@ def test_connecting_takes_too_long(run: Run) -> None:
 
 
 def test_a_network_cannot_be_reached(run: Run) -> None:
-    """240.0.0.0/4 (RFC 1112): Linux has no route to it, and says so at once."""
+    """240.0.0.0/4 (RFC 1112): Linux has no route to it, and reports that at once."""
 
     async def scenario(network: Network) -> None:
         handler = Recorder(network, 22, Address("255.255.255.255", socket.AF_INET))
@@ -188,7 +188,7 @@ def test_a_reset_is_told_once_and_behind_what_came(run: Run) -> None:
 
 
 def test_a_reset_before_we_look(run: Run) -> None:
-    """The system decides which event it becomes. There is exactly one."""
+    """The system decides on the event. There is exactly one."""
 
     async def scenario(network: Network) -> None:
         with listening() as server:
@@ -274,7 +274,7 @@ def test_what_is_sent_before_closing_is_sent(run: Run) -> None:
 
 
 def test_what_came_before_a_failed_send_is_heard(run: Run) -> None:
-    """A server that says why it closes, and resets the connection for what we sent meanwhile."""
+    """A server that sends its reason, closes, and resets the connection because of our data."""
 
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
@@ -680,7 +680,7 @@ with asyncio.Runner(loop_factory=FACTORY) as runner:
     [("EpollNetwork", "loop_factory()"), ("AsyncioNetwork", "loop_factory()"), ("AsyncioNetwork", "None")],
 )
 def test_a_link_local_address_is_dialled_on_its_interface_and_on_no_other(network: str, factory: str) -> None:
-    """In a network namespace of its own: one interface, which has the address. libuv would take it for any zone."""
+    """In a network namespace with one interface, which has the address. libuv would accept it for any zone."""
     shell = 'ip link set lo up && ip -6 address add fe80::5/64 dev lo nodad && exec "$@"'
     code = ZONES.replace("FACTORY", factory).replace("NETWORK", network)
     run = subprocess.run(

@@ -1,4 +1,4 @@
-"""When the network counts as lost: by the paths to hosts that answered before, and by nothing else."""
+"""The network counts as lost only by the paths to hosts that answered before."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BY_VPN = Path(5, "", works=True)
 
 
 class World:
-    """Paths as a kernel would know them, and a clock."""
+    """Paths as a kernel would report them, and a clock."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -200,7 +200,7 @@ def test_a_firewall_here_that_lets_no_datagram_pass_is_waited_for_once(world: Wo
 
 
 def test_processes_of_a_scan_share_one_witness_for_each_path(world: World) -> None:
-    """The second one has made no connection yet when the network goes."""
+    """The second one has no connection yet when the network is lost."""
     other = World()
     sent: list[Address] = []
     shared, others = SharedWitnesses(sent.append), SharedWitnesses(lambda address: None)
@@ -228,7 +228,7 @@ def test_a_vpn_that_goes_is_an_outage_although_the_rest_works(world: World) -> N
 
 @pytest.mark.parametrize("back", [True, False])
 def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) -> None:
-    """A VPN that reconnects takes a few seconds; another network in its place is accepted."""
+    """A VPN reconnects within a few seconds; another network instead is accepted."""
     world.answers(VPN, FAR)
     started = world.monitor.checks
     world.paths[VPN] = BY_GATEWAY
@@ -244,7 +244,7 @@ def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) ->
 
 
 def test_who_answered_before_the_first_look_is_a_witness_too(world: World) -> None:
-    """A scan of less than a second; its path is not known, so it has not moved when it is back."""
+    """A scan of less than a second has no known path, so the path cannot have changed."""
     world.last_made = FAR
     world.paths[FAR] = NO_PATH
     assert world.disturbed()

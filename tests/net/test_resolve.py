@@ -1,4 +1,4 @@
-"""Names to addresses: our own queue and our own shortages are not the resolver's fault, nor the name's."""
+"""Name lookups: our queue and our shortages are blamed neither on the resolver nor on the name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Any]) -> N
 
 @pytest.fixture
 def silence() -> Iterator[threading.Event]:
-    """What a resolver that does not answer waits for: the end of the test."""
+    """An event that a silent resolver waits for: the end of the test."""
     ended = threading.Event()
     yield ended
     ended.set()
@@ -60,7 +60,7 @@ def lookup_threads() -> list[threading.Thread]:
 
 
 async def test_dozens_of_names_are_looked_up_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody gets an answer before all threads have a name; the others wait for a thread, and not for the resolver."""
+    """No answer comes before all threads have a name; the other names wait for a thread, not for the resolver."""
     together = threading.Barrier(lookups.MAX_LOOKUPS)
 
     def answer(host: str) -> Any:
@@ -89,7 +89,7 @@ async def test_names_that_wait_for_a_thread_outlast_their_timeout(monkeypatch: p
 
 
 async def test_names_that_hang_do_not_hold_up_others(monkeypatch: pytest.MonkeyPatch, silence: threading.Event) -> None:
-    """24 of them, as in a list of hosts whose zone is down."""
+    """24 names, as in a list of hosts whose zone is down."""
 
     def answer(host: str) -> Any:
         if host.startswith("hangs"):
@@ -127,7 +127,7 @@ async def test_abandoned_lookups_are_bounded(monkeypatch: pytest.MonkeyPatch, si
     silence.set()
     for thread in lookup_threads():
         thread.join()
-    assert len(called) == 3  # what nobody waits for any more is not looked up late
+    assert len(called) == 3  # an abandoned name is not looked up later
 
 
 HANGS = """
@@ -204,7 +204,7 @@ async def test_trouble_that_stays_is_recorded_as_what_it_is(
 
 
 async def test_a_resolver_without_a_descriptor_is_our_shortage(monkeypatch: pytest.MonkeyPatch) -> None:
-    """glibc says "temporary failure" of it, as of a resolver that is down."""
+    """glibc reports "temporary failure" for it, as for a resolver that is down."""
 
     def answer(host: str) -> Any:
         def none_left(*args: object) -> None:
@@ -224,7 +224,7 @@ OTHER = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
 
 
 async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As one it would be excluded by the other's name only, and two connections could go to it at once."""
+    """Otherwise an exclusion of one form would miss the other, and two connections could be open at once."""
     answers: list[Any] = []
 
     def answer(host: str) -> Any:
@@ -247,7 +247,7 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
 async def test_a_name_of_the_other_ip_version_is_no_unknown_name(
     family: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """glibc says "Name or service not known" of `localhost` where /etc/hosts has it for one version alone."""
+    """glibc reports "Name or service not known" for `localhost` if /etc/hosts has it for one version only."""
     asked: list[int] = []
 
     def getaddrinfo(host: str, port: None, *, family: int, type: int) -> Any:
@@ -264,17 +264,17 @@ async def test_a_name_of_the_other_ip_version_is_no_unknown_name(
     assert (caught.value.failure, asked) == ("dns_error", [family, 0])
     with pytest.raises(NetworkError, match=r"^name or service not known$"):
         await resolve("unknown.example.test", family=family, timeout=5)
-    with pytest.raises(NetworkError, match="temporary failure"):  # which is no answer
+    with pytest.raises(NetworkError, match="temporary failure"):  # which is not an answer
         await resolve("busy.example.test", family=family, timeout=5)
     asked.clear()
     with pytest.raises(NetworkError, match=r"^name or service not known$"):
         await resolve("unknown.example.test", family=None, timeout=5)
-    assert asked == [0]  # there is nothing else to ask
+    assert asked == [0]  # there is no other source
 
 
 @contextlib.asynccontextmanager
 async def counting_server(ip: str = "127.0.0.1") -> AsyncIterator[tuple[int, Callable[[], int]]]:
-    """A server on loopback that closes soon: its port, and how many connections it had at once at most."""
+    """A server on loopback that closes soon. Yield its port and its largest number of connections at once."""
     open_now = most = 0
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -292,7 +292,7 @@ async def counting_server(ip: str = "127.0.0.1") -> AsyncIterator[tuple[int, Cal
 async def test_a_second_name_of_a_refusing_address_has_one_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """As of `localhost` and 127.0.0.1 where nobody listens on ::1."""
+    """As for `localhost` and 127.0.0.1 without a listener on ::1."""
 
     def answer(host: str) -> Any:
         return [(*ANSWER[0][:4], (ip, 0)) for ip in ("127.0.0.2", "127.0.0.1")]
@@ -306,7 +306,7 @@ async def test_a_second_name_of_a_refusing_address_has_one_connection(
 
 
 async def test_two_spellings_of_an_address_have_one_connection() -> None:
-    """`Target`s from Python come as they were written."""
+    """A `Target` from Python keeps its text."""
     async with counting_server() as (port, most):
         targets = [Target(host, host, port) for host in ("127.0.0.1", "::ffff:127.0.0.1", "::ffff:7f00:1")]
         records = [record async for record in Scanner(throttle_wait=0, timeout=5).scan(targets)]
@@ -333,7 +333,7 @@ def test_an_interface_has_one_name() -> None:
 
 
 async def test_an_address_of_a_name_keeps_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python's getaddrinfo gives the zone beside the text. Of an address that is not link-local it means nothing."""
+    """Python's getaddrinfo returns the zone separately. It has no meaning for other than link-local addresses."""
     number, name = socket.if_nameindex()[0]
 
     def answer(host: str) -> Any:

@@ -1,4 +1,4 @@
-"""A server with nothing that we speak is asked by asyncssh."""
+"""asyncssh queries a server that shares no algorithm with us."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from tests.live.asking import ask
 
-# asyncssh speaks all of these, and none of them unless it is told to.
+# asyncssh supports all of these, but enables none by default.
 ANCIENT = Preset(
     "a server of 1999",
     host_keys=("ssh-rsa:1024",),
@@ -32,7 +32,7 @@ async def test_an_ancient_server_tells_its_methods() -> None:
 
 
 async def test_and_its_banner() -> None:
-    """Without it, "asked and none sent" could not be told from "sent and not kept"."""
+    """Without it, "requested and not sent" would look like "sent and not stored"."""
     async with AsyncSSHServer(ANCIENT, banner="Use\x1b[2J only\n") as server:
         observation = await ask(server)
     assert observation.authentication_methods == ["publickey", "password"]
@@ -52,7 +52,7 @@ async def test_without_a_descriptor_it_is_this_machines_trouble(monkeypatch: pyt
 
 
 async def test_nothing_is_offered_that_could_be_a_bomb() -> None:
-    """A megabyte of zlib is a gigabyte of text. So a server without "none" is not asked."""
+    """A megabyte of zlib is a gigabyte of text, so a server without "none" is not queried."""
     for compression in (("zlib",), ("zlib@openssh.com", "zlib")):
         async with AsyncSSHServer(replace(ANCIENT, compression=compression)) as server:
             observation = await ask(server)

@@ -1,4 +1,4 @@
-"""The driver performs effects, on every network: what a server does, and what this machine does, is told as it was."""
+"""The driver performs effects on every network, and reports events of servers and of this machine."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def test_a_good_server(network: Network, depth: str) -> None:
 
 async def test_others_have_the_slot_while_a_host_rests(network: Network) -> None:
     class Timers:
-        """A network whose pauses are over at once."""
+        """A network whose pauses end at once."""
 
         seconds: list[float] = []  # noqa: RUF012
 
@@ -116,7 +116,7 @@ async def test_a_resource_error_is_not_the_hosts(network: Network, monkeypatch: 
 async def test_a_module_that_cannot_be_read_now_is_not_a_bug(
     network: Network, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Some are imported when a host first needs them, which takes a descriptor."""
+    """Some modules are imported at first use, which needs a descriptor."""
 
     def no_descriptor(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "ecdh.py")
@@ -152,7 +152,7 @@ async def test_a_silent_server_leaves_its_question_unanswered(network: Network) 
 
 
 async def test_many_addresses_that_fail_at_once_do_not_nest(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dialling says so before it returns, and the next address is dialled then."""
+    """The error comes before `dial` returns, and then the next address is dialled."""
 
     def no_socket(*_: object, **__: object) -> socket.socket:
         raise OSError(errno.ENETUNREACH, "Network is unreachable")
@@ -170,7 +170,7 @@ async def test_a_bug_of_ours_is_told_as_one(network: Network, where: str, monkey
     asked = probe(9)
     monkeypatch.setattr(asked, where, lambda *_: 1 // 0)
     if where == "effects":
-        with pytest.raises(ZeroDivisionError):  # for the engine to tell
+        with pytest.raises(ZeroDivisionError):  # for the engine to report
             await driven(network, asked)
         return
     found = await driven(network, asked)
@@ -195,7 +195,7 @@ async def test_a_bug_in_a_task_is_told_as_one(network: Network, monkeypatch: pyt
 
 
 async def test_a_half_closed_server_is_heard_to_its_end(network: Network) -> None:
-    """Its end came with what it said, and comes no second time."""
+    """The end came with the data, and comes only once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-2.0-There_1.0\r\n")
@@ -218,7 +218,7 @@ async def test_who_does_not_close_is_not_waited_for(network: Network) -> None:
 
 
 async def test_what_was_said_before_a_reset_counts(network: Network) -> None:
-    """A reset that comes with words does not hide them: here they say "come back later"."""
+    """A reset does not hide the text before it: here "come back later"."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"Exceeded MaxStartups\r\n")
@@ -232,7 +232,7 @@ async def test_what_was_said_before_a_reset_counts(network: Network) -> None:
 
 
 async def test_what_follows_urgent_data_is_read(network: Network) -> None:
-    """Reading stops in front of it, although there is more, and of what is there already we are told once."""
+    """Reading stops before it although there is more, and pending data is reported once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
@@ -248,7 +248,7 @@ async def test_what_follows_urgent_data_is_read(network: Network) -> None:
 
 
 async def test_who_sends_a_little_at_a_time_gets_lost_time_back_once(network: Network) -> None:
-    """Else each piece would buy as much again, and a tarpit would hold the sweep for ever."""
+    """Else each piece would extend the deadline, and a tarpit would hold the scan forever."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while not reader.at_eof():

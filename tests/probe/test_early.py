@@ -1,4 +1,4 @@
-"""The second and later connections begin with our KEXINIT, where that may be: what comes of it, without a network."""
+"""Later connections begin with our KEXINIT if allowed: the results, without a network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def lists(*keys: bytes, **others: Any) -> dict[str, Any]:
 
 
 def messages(step: Effect) -> list[bytes | int]:
-    """What a step sends: our line if it is there, then the numbers of the messages."""
+    """Return our line if a step sends it, and the numbers of its messages."""
     assert isinstance(step, Exchange)
     line, end, rest = step.data.partition(b"\r\n") if step.data.startswith(b"SSH-") else (b"", b"", step.data)
     sent = bytearray(rest)
@@ -49,19 +49,19 @@ USUAL, EARLY = [IDENTIFIED], [IDENTIFIED, KEXINIT, 30]
 
 
 class Host(Asked):
-    """A host with three host keys, of which no name but the first is known."""
+    """A host with three host keys; only the first name is known."""
 
     def __init__(self, line: bytes = OPENSSH, **options: Any) -> None:
         super().__init__(**{"depth": "keys", "timeout": 3, "host_timeout": 60, **options})
         self.line = line
 
     def connected(self) -> list[bytes | int]:
-        """Let it connect, and return what it sends first."""
+        """Connect, and return the first data."""
         assert isinstance(self.step, Connect), self.step
         return messages(self.answer(b""))
 
     def keyed(self, **others: Any) -> Effect:
-        """Show the next host key, in whichever order it is asked for, and take the goodbye."""
+        """Show the next requested host key, and read the goodbye."""
         server = ScriptedServer(line=self.line, **lists(**others))
         server.client_line = OURS
         name = KEYS[len(self.probe.facts.host_keys)]
@@ -120,20 +120,20 @@ FAILURES: dict[str, list[Answer]] = {
     "UNIMPLEMENTED": [LINE + packet(unimplemented_message(0))],
     "UNIMPLEMENTED behind KEXINIT": [LINE + THEIRS + packet(unimplemented_message(1))],
     "the reply before KEXINIT": [LINE + packet(b"\x1f")],
-    "a reply that is none": [LINE + THEIRS + packet(b"\x1f")],
+    "an invalid reply": [LINE + THEIRS + packet(b"\x1f")],
     "a breach of strict key exchange": [LINE + packet(IGNORED) + THEIRS],
     "a later breach of it": [LINE + THEIRS + packet(IGNORED)],
     "lists without the key": [LINE + packet(kexinit(**lists(b"ssh-ed25519")))],
     "lists without the method": [LINE + packet(kexinit(**lists(kex_algorithms=b"ecdh-sha2-nistp256")))],
     "lists without a cipher": [LINE + packet(kexinit(**lists(encryption_algorithms_client_to_server=b"3des-cbc")))],
     "no SSH-2": [b"SSH-3.0-OpenSSH_9.9\r\n"],
-    "an identification that is none": [b"SSH-2\r\n"],
+    "an invalid identification": [b"SSH-2\r\n"],
 }
 
 
 @pytest.mark.parametrize("name", FAILURES)
 def test_what_failed_early_is_asked_again_in_the_usual_order(name: str) -> None:
-    """For one more connection, and nothing comes early to this host any more."""
+    """It costs one more connection, and this host gets no early messages any more."""
     host = Host()
     host.connected()
     host.keyed()
@@ -223,7 +223,7 @@ def test_nor_before_its_turn() -> None:
 
 
 def test_other_lists_that_offer_what_was_named_are_gone_on_with() -> None:
-    """They are told all the same, and the next connection waits for its lists."""
+    """They are still recorded, and the next connection waits for its lists."""
     host = Host()
     host.connected()
     host.keyed()

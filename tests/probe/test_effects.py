@@ -1,4 +1,4 @@
-"""How a host is asked, without a network: the steps that a probe takes for what it is answered."""
+"""The effects of a probe for given answers, without a network."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def reset() -> NetworkError:
 
 
 class Asked:
-    """A probe that is driven by hand. `answer` gives it what came of the last step and returns the next one."""
+    """A probe driven by hand. `answer` gives it the result of the last effect and returns the next one."""
 
     def __init__(self, addresses: Sequence[Address] = (FIRST,), **options: Any) -> None:
         self.now = 1000.0
@@ -48,7 +48,7 @@ class Asked:
         return self.step
 
     def end(self, *answers: Answer) -> Observation:
-        """Give the last answers, after which nothing more is asked."""
+        """Give the last answers, after which the plan is empty."""
         with pytest.raises(StopIteration) as ended:
             self.answer(*answers)
         assert isinstance(ended.value.value, Observation)
@@ -56,7 +56,7 @@ class Asked:
 
 
 def goodbye(step: Effect) -> bytes:
-    """The message that a `CloseGracefully` sends, as its number; b"" for none."""
+    """Return the number of the message that a `CloseGracefully` sends; b"" without one."""
     assert isinstance(step, CloseGracefully)
     return step.data[5:6]
 
@@ -66,10 +66,10 @@ def test_the_lists_are_one_connection() -> None:
     assert asked.step == Connect(FIRST, 22, 1005, 5)
     assert asked.answer(b"") == Exchange(OURS + b"\r\n", 1010)
     asked.now = 1002
-    assert asked.answer(THEIRS) == Exchange(b"", 1003)  # a question of its own; ours goes first if there is no answer
+    assert asked.answer(THEIRS) == Exchange(b"", 1003)  # a wait of its own; ours goes first without an answer
     asked.now = 1003
     assert asked.answer(LISTS[:9]) == Exchange(b"", 1003)
-    assert asked.answer(TIMEOUT) == Exchange(b"", 1009)  # theirs has begun; a little time is left for another try
+    assert asked.answer(TIMEOUT) == Exchange(b"", 1009)  # theirs has started; a little time is left for another try
     assert goodbye(asked.answer(LISTS[9:])) == bytes((DISCONNECT,))
     found = asked.end(b"")
     assert (found.status, found.connections, found.duration_ms) == ("ok", 1, 3000)
@@ -106,7 +106,7 @@ def test_the_host_deadline_ends_a_question_early() -> None:
     step = asked.answer(NetworkError("timeout", "no answer in time"))
     assert step == CloseGracefully(
         b"", 0.1
-    )  # nothing can be said before the identification, and it will not close either
+    )  # no message is possible before the identification, and it will not close either
     assert asked.end(b"").status == "timeout"
 
 
@@ -127,7 +127,7 @@ def test_a_broken_connection_gets_no_goodbye() -> None:
 
 @pytest.mark.parametrize("addresses", [[FIRST], [FIRST, SECOND]], ids=["one address", "two"])
 def test_the_way_of_closing_does_not_change_the_record(addresses: list[Address]) -> None:
-    """An end, a reset while we wait, or a reset before we knew that we were connected: a race of TCP decides."""
+    """An end, a reset while we wait, or a reset during connect: TCP timing decides."""
     found = []
     everywhere: list[Answer] = [reset()] * len(addresses)
     ways: list[list[Answer]] = [[b"", b"", b""], [b"", reset(), b""], everywhere]

@@ -1,4 +1,4 @@
-"""The fast path of `--depth lists` gives the record that the probe gives, byte for byte but for the times."""
+"""The fast path of `--depth lists` gives the same bytes as the probe, except for times."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ TIMES = re.compile(rb'"started_at":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","dur
 
 @asynccontextmanager
 async def server(host: str, pieces: Sequence[bytes], *, stays: bool = False) -> AsyncIterator[int]:
-    """Send `pieces` one after the other and end, or wait for the other side to end. Yields the port."""
+    """Send `pieces` in order and close, or wait for the other side to close. Yield the port."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -72,10 +72,10 @@ async def server(host: str, pieces: Sequence[bytes], *, stays: bool = False) -> 
 async def scanned(
     targets: Sequence[Target], *, fast: bool = True, without_epoll: bool = False, **options: Any
 ) -> list[tuple[bytes, bool]]:
-    """The line of each target, in their order, without times; and whether it took the fast path to its end."""
+    """Return the line of each target in order, without times, and whether it stayed on the fast path."""
     times = {"timeout": 0.4, "connect_timeout": 2.0, "host_timeout": 5.0, "throttle_wait": 0.01, **options}
     found = []
-    # One after the other: what the first one teaches is known to the next.
+    # One after the other, so that the first fills the cache.
     with pytest.MonkeyPatch.context() as patch:
         if not fast:
             patch.setattr(ScanContext, "_has_fast_path", lambda _: False)
@@ -119,7 +119,7 @@ def with_other_cookie(greeting: bytes) -> bytes:
 
 @pytest.mark.parametrize("greeting", GREETINGS, ids=[path.stem for path in CAPTURES])
 async def test_every_capture_gives_the_same_record(greeting: bytes) -> None:
-    for before in (greeting, MODERN):  # known already, and not
+    for before in (greeting, MODERN):  # known, and new
         record, took = await both_ways(before, [with_other_cookie(greeting)], stays=True)
         assert took
         assert (record.status, record.connections, record.stage) == ("ok", 1, "done")
@@ -155,7 +155,7 @@ async def test_a_greeting_in_pieces_is_gathered() -> None:
     parts = [MODERN[at : at + 20] for at in range(0, len(MODERN), 20)]
     record, _ = await both_ways(MODERN, parts, stays=True, timeout=25, host_timeout=28)
     assert record.status == "ok"
-    assert len(parts) > PIECES  # how many reads they take is the kernel's choice
+    assert len(parts) > PIECES  # the kernel decides on the number of reads
 
 
 async def test_what_follows_the_lists_is_not_read() -> None:
@@ -174,7 +174,7 @@ ODD: dict[str, tuple[list[bytes], str]] = {
     "SSH-1": ([b"SSH-1.5-old\n"], "ssh1_only"),
     "throttled": ([b"Not allowed at this time\r\n"], "throttled"),
     "a length that no packet has": ([MODERN.replace(b"\n\0\0\x04", b"\n\0\xff\x04", 1)], "protocol_error"),
-    "an identification that is none": ([MODERN.replace(b"SSH-2.0-", b"SSH-2-", 1)], "protocol_error"),
+    "an invalid identification": ([MODERN.replace(b"SSH-2.0-", b"SSH-2-", 1)], "protocol_error"),
     "a comment without end": (
         [b"SSH-2.0-OpenSSH_9.2p1 " + b"x" * 9000 + MODERN[MODERN.index(b"\n") :]],
         "protocol_error",
@@ -198,7 +198,7 @@ async def test_silence_is_timed_out(kept: int) -> None:
 
 
 def test_a_driver_that_takes_over_keeps_the_deadlines() -> None:
-    """By a clock that counts idle time alone: 0.3 s until the identification, then 1.2 s for KEXINIT, and no more."""
+    """The clock counts idle time only: 0.3 s until the identification, then 1.2 s for KEXINIT, and no more."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.3)
@@ -259,7 +259,7 @@ async def test_nobody_there() -> None:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
-    """A greeting of a real server, and another made of it: bytes changed, taken away, put in; cut into pieces."""
+    """A real greeting, and a changed one: bytes replaced, removed, added; cut into pieces."""
     first = draw(st.sampled_from(GREETINGS))
     data = bytearray(first)
     for _ in range(draw(st.integers(1, 3))):
@@ -291,7 +291,7 @@ def test_whatever_comes_gives_the_same_record(case: tuple[bytes, list[bytes]]) -
     ("failure", "taken"), [("reset", True), ("refused", False), ("timeout", False), ("unreachable", False)]
 )
 def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Failure, taken: bool) -> None:
-    """As in the usual way: `--fail-on` lets nobody pass who took a connection and could not be judged."""
+    """As without the fast path: `--fail-on` fails a host that accepted a connection and could not be judged."""
     encoder = ResultEncoder(VerdictCache(PROFILES, strict=False))
     options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")
     lists = FastLists(options, encoder.template)
@@ -321,7 +321,7 @@ def test_every_other_byte_makes_another_kind() -> None:
     for greeting in (MODERN, TINY):
         end, key = greeting.index(b"\n") + 1, split_greeting(greeting)
         assert isinstance(key, Greeting)
-        # Those of a TinySSH are random; others say of which package a server is, and some hints depend on it.
+        # Comments of TinySSH are random; others name the package, and some hints depend on it.
         comment = range(greeting.find(b" ", 0, end) + 1, end - 1) if greeting is TINY else ()
         for at in range(len(greeting) - greeting[end + 4]):
             changed = greeting[:at] + bytes([greeting[at] ^ 1]) + greeting[at + 1 :]

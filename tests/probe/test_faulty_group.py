@@ -1,4 +1,4 @@
-"""A server whose group exchange sends what is no group, byte by byte on loopback."""
+"""A server whose group exchange sends an invalid group, byte by byte on loopback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the connections of one scan have in common."""
+"""Key pairs shared by the connections of one scan."""
 
 from __future__ import annotations
 

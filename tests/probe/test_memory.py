@@ -1,4 +1,4 @@
-"""What is remembered of servers stays small, whatever they send."""
+"""Memory for servers stays small, whatever they send."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of the names that only later connections brought: nothing weak is lost, and records stay bounded."""
+"""Names from later connections: no weak name is lost, and records stay bounded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def seen(*turns: dict[str, list[str]]) -> ObservationBuilder:
 
 
 def as_offered(name: str) -> list[str]:
-    """A name of the catalogue as servers send it: a GSS-API exchange by two of its mechanisms."""
+    """Return a catalogue name as servers send it: a GSS-API exchange with two mechanisms."""
     return [f"{name[:-1]}{digest}" for digest in ("toWM5Slw5Ew8Mqkay+al2g==", "odd/==")] if name[-1] == "*" else [name]
 
 
@@ -67,7 +67,7 @@ def test_a_made_up_end_of_a_known_exchange_is_no_way_around_the_bound() -> None:
 
 
 def test_further_mechanisms_are_judged_as_the_first_and_cost_nothing() -> None:
-    """As of a server without GSS-API and one with it that share an address: six methods, a dozen mechanisms each."""
+    """As if servers with and without GSS-API shared an address: six methods with a dozen mechanisms each."""
     methods = ["group14-sha256", "group16-sha512", "nistp256-sha256", "curve25519-sha256", "group14-sha1", "gex-sha1"]
     gss = [f"gss-{method}-{number:022}==" for number in range(12) for method in methods]
     first = ["curve25519-sha256"]
@@ -124,10 +124,10 @@ def conversations(draw: st.DrawFn) -> list[dict[str, list[str]]]:
     return [turn_of(draw, turn) for turn in range(draw(st.integers(2, 4)))]
 
 
-@settings(max_examples=30)  # each judges some hundred names twice
+@settings(max_examples=30)  # each grades some hundred names twice
 @given(turns=conversations(), profile=st.sampled_from(PROFILES))
 def test_no_verdict_is_better_for_what_is_left_out(turns: list[dict[str, list[str]]], profile: Profile) -> None:
-    """Against the verdict on all names: never compliant, each known name judged alike, no score that is higher."""
+    """Compared with the verdict on all names: never compliant, equal findings of known names, no higher score."""
     facts = seen(*turns)
     whole = {field: list(dict.fromkeys(name for turn in turns for name in turn[field])) for field in FIELD_CLASSES}
     several = any(turn != turns[0] for turn in turns)

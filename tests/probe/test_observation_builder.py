@@ -1,4 +1,4 @@
-"""What is learnt of one host is its own, whatever is worked out once for all that are alike."""
+"""Facts of one host stay separate, although equal hosts share computations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_what_only_later_lists_name_stands_behind_the_first() -> None:
 
 
 class Name(bytes):
-    """Counts how often one is compared with another."""
+    """Counts comparisons."""
 
     compared = 0
 
@@ -52,7 +52,7 @@ class Name(bytes):
 
 
 def test_changing_names_are_compared_with_few_others() -> None:
-    """With 2,000 names in each of twelve connections that took seconds, in which no other host was served."""
+    """2,000 names in each of twelve connections once took seconds and blocked other hosts."""
     facts, names, turns = ObservationBuilder(), 500, 6
     for turn in range(turns):
         made_up = tuple(Name(b"%d.%d" % (turn, at)) for at in range(names))

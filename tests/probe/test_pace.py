@@ -1,4 +1,4 @@
-"""What OpenSSH 10.3 and later may charge for the names of users is counted, so that a scan can be repeated."""
+"""Possible penalties of OpenSSH 10.3 for user names are counted, so that a scan can be repeated."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sshprobe.wire.transport import ClientTransport
 from tests.probe.test_effects import OURS
 
 SCAN = (True, False, True)
-"""Whether each connection names a user, in a scan of a default server."""
+"""Return whether each connection names a user, for a default server."""
 
 
 def starts(software: bytes, scans: int, gap: float) -> Iterator[tuple[float, bool]]:
-    """When each connection of several scans begins, without time of its own, and whether it names a user."""
+    """Return the start of each connection of several scans, and whether it names a user."""
     now = 0.0
 
     for _ in range(scans):
@@ -36,7 +36,7 @@ def starts(software: bytes, scans: int, gap: float) -> Iterator[tuple[float, boo
 
 
 def most_charged(software: bytes, scans: int, gap: float) -> float:
-    """The most penalty that a server has outstanding which bars every user, in seconds."""
+    """Return the largest penalty in seconds of a server that refuses every user."""
     until, most = 0.0, 0.0
     for now, names_a_user in starts(software, scans, gap):
         until = max(until, now) + (USER_CHARGE if names_a_user else CHARGE)
@@ -45,7 +45,7 @@ def most_charged(software: bytes, scans: int, gap: float) -> float:
 
 
 def test_a_scan_of_an_openssh_that_bars_both_users_can_be_repeated() -> None:
-    assert most_charged(b"OpenSSH_10.6p1", 2, 0) <= 15  # refused past 15
+    assert most_charged(b"OpenSSH_10.6p1", 2, 0) <= 15  # refused above 15
     assert most_charged(b"OpenSSH_10.6p1", 50, 8) <= 15
 
 

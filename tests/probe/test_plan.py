@@ -95,7 +95,7 @@ def test_a_failed_key_is_tried_another_way_and_then_left() -> None:
 
 
 def test_methods_are_not_asked_by_an_exchange_that_does_not_encrypt() -> None:
-    """It was made until the connections were used up: it worked each time, and asked nothing."""
+    """It was once repeated until no connection was left: it worked each time, and asked nothing."""
     server = kexinit(
         kex_algorithms=["curve25519-sha256", "sntrup761x25519-sha512@openssh.com"],
         server_host_key_algorithms=["ssh-ed25519"],
@@ -156,7 +156,7 @@ KEY_NAMES = [
 ]
 
 
-@example(  # each further size was asked once, besides two exchanges for each key
+@example(  # each further size was requested once, besides two exchanges for each key
     kex=["curve25519-sha256", "diffie-hellman-group-exchange-sha256"],
     keys=["ssh-ed25519", "rsa-sha2-512"],
     ciphers=["aes128-gcm@openssh.com"],

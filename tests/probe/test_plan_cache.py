@@ -1,4 +1,4 @@
-"""What remembers plans returns what the plan says, whatever happened before."""
+"""The plan cache returns the same as the plan, in any state."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def test_a_refused_group_is_asked_for_once_more_with_2048_bits() -> None:
     assert (LARGE.min, LARGE.n) == (2048, 2048)
     progress.failed(second, "closed")
     sizes = []
-    for _ in range(2):  # the key alone, and nothing for the group
+    for _ in range(2):  # only the key, and nothing for the group
         third = ask(progress, **lists)
         assert not third.group_exchange
         sizes.append(third.request)
@@ -126,7 +126,7 @@ def test_a_certificate_that_is_missing_is_no_refusal_of_the_group() -> None:
 
 
 def suites(ciphers: list[str], macs: list[str]) -> tuple[Suite | None, Suite | None]:
-    """What is chosen first, and when that failed."""
+    """The first choice, and the next after a failure."""
     lists = {f"encryption_algorithms_{way}": ciphers for way in WAYS} | {f"mac_algorithms_{way}": macs for way in WAYS}
     server = kexinit(**lists, **{f"compression_algorithms_{way}": ["none"] for way in WAYS})
     first = choose_suite(server)

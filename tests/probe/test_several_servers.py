@@ -1,4 +1,4 @@
-"""Servers that share an address and offer the same lists: what tells them apart within one scan, at no cost."""
+"""Servers with equal lists at one address are recognized within one scan, at no cost."""
 
 from __future__ import annotations
 

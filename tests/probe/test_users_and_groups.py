@@ -1,4 +1,4 @@
-"""Requests for a group of 1024 bits, and users after the first: on which connection, and what a refusal costs."""
+"""Requests for 1024-bit groups and for further users: their connections, and the cost of a refusal."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def asked(
     return exchanges, progress
 
 
-def told(exchanges: list[ExchangePlan]) -> list[tuple[str, object, str | None]]:
+def summary(exchanges: list[ExchangePlan]) -> list[tuple[str, object, str | None]]:
     return [(exchange.family, exchange.request, exchange.user) for exchange in exchanges]
 
 
 def test_a_default_openssh_has_three_connections_and_two_users() -> None:
     exchanges, _ = asked(lists(3, "curve25519-sha256", SHA256), openssh=True)
-    assert told(exchanges) == [
+    assert summary(exchanges) == [
         ("ssh-ed25519", None, "root"),
         ("ssh-rsa", WIDE, None),
         ("ecdsa-sha2-nistp256", None, "nobody"),
@@ -66,7 +66,7 @@ def test_the_second_user_comes_before_a_second_method_for_groups() -> None:
 
 def test_other_software_is_asked_narrowly_with_another_host_key() -> None:
     exchanges, _ = asked(lists(4, "curve25519-sha256", SHA256), openssh=False)
-    assert told(exchanges) == [
+    assert summary(exchanges) == [
         ("ssh-ed25519", None, "root"),
         ("ssh-rsa", WIDE, None),
         ("ecdsa-sha2-nistp256", NARROW, None),
@@ -76,9 +76,9 @@ def test_other_software_is_asked_narrowly_with_another_host_key() -> None:
 
 def test_or_else_on_one_connection_more() -> None:
     one, _ = asked(lists(1, "curve25519-sha256", SHA256), openssh=False)
-    assert told(one) == [("ssh-ed25519", WIDE, "root"), ("ssh-ed25519", NARROW, None)]
+    assert summary(one) == [("ssh-ed25519", WIDE, "root"), ("ssh-ed25519", NARROW, None)]
     two, _ = asked(lists(2, "curve25519-sha256", SHA256, SHA1), openssh=False)
-    assert told(two) == [
+    assert summary(two) == [
         ("ssh-ed25519", None, "root"),
         ("ssh-rsa", WIDE, None),
         ("ssh-ed25519", NARROW, None),
@@ -87,11 +87,11 @@ def test_or_else_on_one_connection_more() -> None:
 
 def test_a_refusal_costs_no_host_key_and_no_record() -> None:
     exchanges, progress = asked(lists(3, "curve25519-sha256", SHA256), openssh=False, refuses=(NARROW,))
-    assert told(exchanges) == [
+    assert summary(exchanges) == [
         ("ssh-ed25519", None, "root"),
         ("ssh-rsa", WIDE, None),
         ("ecdsa-sha2-nistp256", NARROW, None),
-        ("ecdsa-sha2-nistp256", None, "nobody"),  # which is made anyway, now
+        ("ecdsa-sha2-nistp256", None, "nobody"),  # which is needed anyway, now
     ]
     assert progress.attempts == {}
     assert unanswered(lists(3), progress, FULL) is None
@@ -99,14 +99,14 @@ def test_a_refusal_costs_no_host_key_and_no_record() -> None:
 
 def test_after_a_refusal_no_small_group_is_requested() -> None:
     server = lists(1, "curve25519-sha256", SHA256)
-    assert told(asked(server, openssh=False, bits=1024)[0]) == [("ssh-ed25519", WIDE, "root")]
+    assert summary(asked(server, openssh=False, bits=1024)[0]) == [("ssh-ed25519", WIDE, "root")]
     refused, _ = asked(lists(2, "curve25519-sha256", SHA256), openssh=False, refuses=(WIDE, NARROW))
     assert [exchange.request for exchange in refused] == [None, WIDE, LARGE]
 
 
 def test_a_server_with_group_exchanges_only_names_both_users() -> None:
     exchanges, progress = asked(lists(3, SHA256), openssh=True)
-    assert told(exchanges) == [
+    assert summary(exchanges) == [
         ("ssh-ed25519", WIDE, "root"),
         ("ssh-rsa", WIDE, "nobody"),
         ("ecdsa-sha2-nistp256", WIDE, None),

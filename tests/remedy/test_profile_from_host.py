@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a tiny key": ({"host_keys": [host_key("ssh-rsa", 768)]}, "768 is not between 1024 and 16384 bits"),
     "a login without credential": ({"authentication_none_accepted": True}, "logs in without any credential"),
-    "a name that is none": (both("mac", ['a"b c']), "cannot be written as a profile: mac.allowed: `a"),
+    "an invalid name": (both("mac", ['a"b c']), "cannot be written as a profile: mac.allowed: `a"),
     "a line in a name": (both("mac", ["a\nid = 1"]), "cannot be written as a profile: mac"),
     "no list at all": (both("encryption", []), "ciphers client to server: the list is empty, ciphers server"),
 }
