@@ -9,7 +9,7 @@ from typing import Any
 import gmpy2
 import pytest
 
-from sshprobe.grading.keys import batch_gcd, safe_primes
+from sshprobe.grading.keys import batch_gcd, primes
 from sshprobe.wire.kex import dh
 from sshprobe.wire.kex.dh import FixedGroupExchange
 from sshprobe.wire.kex.groups import group
@@ -19,7 +19,7 @@ Power = Callable[[int, int, int], Any]
 
 
 def test_gmpy2_is_used() -> None:
-    assert dh._powmod() is safe_primes.power_modulo() is gmpy2.powmod
+    assert dh._powmod() is primes.power_modulo() is gmpy2.powmod
     assert batch_gcd.has_gmp()
 
 
@@ -39,8 +39,8 @@ def test_an_exchange_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("modulus", [group("group1"), group("group1") + 2, 3 * 2**600 + 1, 15, 23])
 def test_the_kind_of_a_modulus_is_the_same(modulus: int, monkeypatch: pytest.MonkeyPatch) -> None:
     def kind(power: Power) -> object:
-        monkeypatch.setattr(safe_primes, "power_modulo", lambda: power)
-        return safe_primes.kind_of_modulus.__wrapped__(modulus)
+        monkeypatch.setattr(primes, "power_modulo", lambda: power)
+        return primes.kind_of_modulus.__wrapped__(modulus)
 
     assert kind(pow) == kind(gmpy2.powmod)
 

@@ -10,7 +10,7 @@ from sshprobe.grading.checks.fleet_keys import FleetIndex
 from sshprobe.grading.checks.registry import explain_finding, finding_ids, finding_types, weakness_meanings
 from sshprobe.grading.checks.versions import VersionHint, version_hints
 from sshprobe.grading.findings import FindingType
-from sshprobe.grading.fleet.collector import FleetFacts
+from sshprobe.grading.fleet.comparison import FleetFacts
 from sshprobe.grading.key_findings import fleet_findings_of, fleet_key_findings, key_findings
 from sshprobe.grading.keys.known_keys import KnownKeys
 from sshprobe.grading.open_names import leaves_open

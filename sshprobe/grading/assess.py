@@ -1,54 +1,51 @@
-"""One observation, one profile, one verdict: findings, compliance, score and grade, without advice."""
+"""One observation and one profile make one verdict: findings, compliance, score and grade, without advice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sshprobe.algorithms import ALGORITHM_TYPES
+from sshprobe.algorithms import ALGORITHM_TYPES, lookup
+from sshprobe.grading.checks.group_exchange import leaves_groups_untested
 from sshprobe.grading.checks.protocol import protocol_of
 from sshprobe.grading.checks.registry import GradedHost, graded_host, judge, not_observed
 from sshprobe.grading.checks.waivers import waive
-from sshprobe.grading.findings import findings_of, worst_first
-from sshprobe.grading.long_lists import shorten_lists
-from sshprobe.grading.offers import is_observed
+from sshprobe.grading.findings import count_points_once, worst_first
+from sshprobe.grading.offers import has_missing_lists, is_observed, shorten_lists
 from sshprobe.grading.open_names import names_left_open
-from sshprobe.grading.partial_grade import is_partial
 from sshprobe.grading.score import by_category, total
-from sshprobe.grading.users import answers_by_user
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, group_exchange_methods, smallest_modulus
+from sshprobe.grading.users import answers_by_user, unanswered_users
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Category, Verdict
 from sshprobe.profiles import Profile
 
 
 def is_gradeable(observation: Observation) -> bool:
-    """Return whether there is enough to judge: the server's lists, or the fact that it speaks SSH-1 only.
-
-    A host that could not be reached has a status and no grade.
-    """
+    """Return whether there is enough to judge: the server's lists, or the fact that it speaks SSH-1 only."""
     if observation.status == "ssh1_only":
         return True
     return observation.status in ("ok", "partial") and any(is_observed(observation, name) for name in ALGORITHM_TYPES)
 
 
 def assess(observation: Observation, profile: Profile, *, strict: bool = False) -> Verdict:
-    """Judge what was observed of a host against a profile. No finding has a `remediation`: see `sshprobe.remedy.grade`.
+    """Judge an observation against a profile. Findings have no `remediation`: see `sshprobe.remedy.grade`.
 
-    Depends on its arguments and the catalogue, and on nothing else; on who the host is and when it was seen only where
-    the profile has waivers. What the keys of other hosts say stands beside a verdict, not in it (`fleet_findings_of`).
+    The verdict depends only on the arguments and the catalogue. The identity of the host and the time of the scan
+    matter only under profiles with waivers. Findings about keys of other hosts are not part of it: see
+    `fleet_findings_of`.
 
-    `strict`: an algorithm that the profile does not name is a deviation even if it is no weaker. An observation that is
-    not `is_gradeable` scores 0 by a cap that says so, and is never compliant: callers leave its verdicts out. Raises
-    `InputError` for a profile of clients.
+    `strict`: an algorithm that the profile does not name is a deviation even if it is as strong as the named ones. An
+    observation that is not gradeable scores 0 by a cap that says so, and is never compliant: callers drop the verdict.
+    Raises `InputError` for a client profile.
     """
     profile.need_server()
     observation = shorten_lists(observation)
     gradeable = is_gradeable(observation)
     host = graded_host(observation, profile, strict=strict)
-    judgements = worst_first(waive(profile, observation, judge(host)))
-    missing = [*not_observed(host), *_not_comparable(observation), *names_left_open(host, judgements)]
+    findings = count_points_once(worst_first(waive(profile, observation, judge(host))))
+    missing = [*not_observed(host), *_not_comparable(observation), *names_left_open(host, findings)]
     if not gradeable and not missing:
         missing = ["anything"]
-    findings = findings_of(judgements)
     score = total(findings, unseen=_unseen(observation) if gradeable else "nothing observed")
     compliant: bool | None = True
     if any(finding.deviation for finding in findings):
@@ -68,7 +65,7 @@ def assess(observation: Observation, profile: Profile, *, strict: bool = False) 
         categories=by_category(findings, list(_judged(host))),
         findings=findings,
         waived=sum(finding.waived is not None for finding in findings),
-        grade_is_partial=is_partial(observation, profile),
+        grade_is_partial=_is_partial(observation, profile),
         authentication_users=list(answers_by_user(observation)),
     )
 
@@ -95,3 +92,45 @@ def _judged(host: GradedHost) -> Iterator[Category]:
             yield "group_exchange"
     if answers_by_user(host.observation):
         yield "authentication"
+
+
+def _is_partial(observation: Observation, profile: Profile) -> bool:
+    """Return whether the score may hide points (`Verdict.grade_is_partial`): a scan saw less than findings need."""
+    if observation.status == "ssh1_only":
+        return False  # it has nothing more to show
+    return (
+        observation.status != "ok"
+        or observation.depth != "full"
+        or observation.identification is None
+        or observation.several_servers
+        or observation.names_left_out > 0
+        or has_missing_lists(observation)
+        or _hides_keys(observation)
+        or _hides_groups(observation, profile)
+        or _hides_methods(observation)
+    )
+
+
+def _hides_keys(observation: Observation) -> bool:
+    """Return whether a key on offer was not shown, or has no proof."""
+    if observation.host_keys is None or any(key.signature_verified is not True for key in observation.host_keys):
+        return True
+    entries = (lookup("host_key", name) for name in observation.server_host_key_algorithms or () if name)
+    return not observation.host_keys and any(entry is None or entry.family != "none" for entry in entries)
+
+
+def _hides_groups(observation: Observation, profile: Profile) -> bool:
+    """Return whether the smallest group is unknown, or a group was not tested."""
+    if not group_exchange_methods(observation):
+        return False
+    if leaves_groups_untested(observation):
+        return True
+    least = SAFE_MODULUS_BITS if profile.group_exchange is None else profile.group_exchange.min_bits
+    return smallest_modulus(observation, least) is None
+
+
+def _hides_methods(observation: Observation) -> bool:
+    """Return whether the server listed no method for a user of the scan. After a login by "none" it lists none."""
+    answers = answers_by_user(observation)
+    listed = all(each.none_accepted or any(each.methods or ()) for each in answers.values())
+    return not (answers and listed) or bool(unanswered_users(observation))

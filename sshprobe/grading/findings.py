@@ -1,65 +1,119 @@
-"""Types of findings, judgements of one type on one host, and the findings of a record that they become."""
+"""Types of findings, and the findings of a verdict in order."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import msgspec
 
 from sshprobe.grading.score import CAPS, POINTS
-from sshprobe.model.verdict import SEVERITIES, Category, Effect, Finding, Severity, Waived
+from sshprobe.model.verdict import SEVERITIES, Category, Effect, Finding, Severity
 
-_TEXTS = ("title", "severity", "deviation", "when", "meaning", "why", "see", "fix")
+_TEXTS = ("title", "severity", "deviation", "when", "meaning", "why", "see", "fix", "advice", "advice_elsewhere")
+
+_ALL_CODES = ("*",)
 
 
 class FindingType(msgspec.Struct, frozen=True, kw_only=True):
-    """What all findings of one id have in common: texts, label and codes.
+    """Everything that the findings of one id share: texts, label and codes.
 
-    A text can be wrapped: line breaks are blanks. Commands stand in back-quotes.
+    Line breaks in a text count as blanks. Commands stand in back-quotes.
     """
 
     id: str
     """Stable, "category.reason": "kex.terrapin"."""
     title: str
     severity: str
-    """Which severities it can have, in words: "high below 2048 bits, else low"."""
+    """Its possible severities in words: "high below 2048 bits, else low"."""
     deviation: str = "no"
-    """Whether it makes `compliant` false: "yes", "no", or when."""
+    """Whether it makes `compliant` false: "yes", "no", or the condition."""
     when: str
-    """What was seen."""
-    meaning: str
+    """The condition under which it is found."""
+    meaning: str = ""
+    """The condition at length. Empty: `when` as a sentence."""
     why: str
     see: str
     """How to see it without sshprobe."""
     fix: str
+    """How to fix it, for the page of the finding."""
+    advice: str | None = None
+    """How to fix one host, in one line: `Finding.remediation`. "{algorithm}", "{expected}", "{observed}" and "{names}"
+    (`observed` without blanks) stand for fields of the finding. None: `sshprobe.remedy.hints` works it out."""
+    advice_elsewhere: str | None = None
+    """The same for software other than OpenSSH. None: as `advice`. Empty: no advice."""
     references: tuple[str, ...]
     cap: int | None = None
-    """Cap of a severity that has none of its own."""
+    """Cap for a severity without one."""
     points: int | None = None
-    """Points in place of those of the severity; then it has no cap either."""
+    """Points instead of those of the severity. There is no cap then."""
     label: str | None = None
-    """What counts of hosts call it, in the plural: "small moduli". None: by its algorithm, or by its reason."""
-    weaknesses: tuple[str, ...] = ()
-    """Codes of what is weak whatever a profile says, unless a judgement has codes of its own. None for a hint."""
+    """Name in counts of hosts, in the plural: "small moduli". None: its algorithm, or its reason."""
     codes: Mapping[str, str] = {}
-    """Codes that no other type of finding brings, and what each says. Codes stay: other programs count by them."""
+    """Codes of weaknesses that only this type uses, with their meanings. They never change: programs count by them."""
+    weaknesses: tuple[str, ...] = _ALL_CODES
+    """Codes of its findings, unless a finding has its own. By default all of `codes`. Empty for a hint."""
     also_called: tuple[str, ...] = ()
     """Other words by which `sshprobe explain` finds it."""
     across_hosts: bool = False
-    """Other hosts or a list of keys decide it: it stands beside the verdicts, without effect on them."""
+    """Whether other hosts or a list of keys decide it. It then stands beside the verdicts and does not affect them."""
     category: Category = "profile"
-    """The part of `id` before the dot; never given."""
+    """The part of `id` before the dot. Set here, never by the caller."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "category", self.id.partition(".")[0])
+        if self.weaknesses == _ALL_CODES:
+            msgspec.structs.force_setattr(self, "weaknesses", tuple(self.codes))
+        if not self.meaning:
+            msgspec.structs.force_setattr(self, "meaning", f"{self.when[0].upper()}{self.when[1:]}.")
         for name in _TEXTS:
-            if "\n" in (text := getattr(self, name)):
+            if "\n" in (text := getattr(self, name) or ""):
                 msgspec.structs.force_setattr(self, name, " ".join(text.split()))
+
+    def judge(
+        self,
+        *,
+        message: str,
+        expected: str,
+        observed: str,
+        severity: Severity | None = None,
+        algorithm: str | None = None,
+        deviation: bool | None = None,
+        references: Iterable[str] | None = None,
+        weaknesses: Sequence[str] = (),
+        cap: int | None = None,
+        points: int | None = None,
+        hint: bool = False,
+    ) -> Finding:
+        """Return a finding of this type, without advice. The parameters are the fields of `Finding`.
+
+        `severity` is needed unless the type has only one, and `deviation` unless all or none of its findings deviate.
+        `references`, `weaknesses`, `cap` and `points` replace those of the type and of the severity.
+        """
+        severity = severity or cast(Severity, self.severity)
+        effect = Effect(
+            points=POINTS[severity] if points is None else points, cap=CAPS.get(severity) if cap is None else cap
+        )
+        return Finding(
+            id=self.id,
+            severity=severity,
+            category=self.category,
+            algorithm=algorithm,
+            message=message,
+            expected=expected,
+            observed=observed,
+            effect=effect,
+            remediation=None,
+            references=list(dict.fromkeys(self.references if references is None else references)),
+            deviation=self.deviation == "yes" if deviation is None else deviation,
+            hint=hint,
+            weaknesses=list(weaknesses or self.weaknesses),
+        )
 
     @property
     def cost(self) -> str:
-        """Return points and cap of each severity that it can have: "high: 25 points, at most 54; low: 4 points"."""
+        """Points and cap of each possible severity: "high: 25 points, and a score of 54 at most; low: 4 points"."""
         named = [each for each in SEVERITIES if re.search(rf"\b{each}\b", self.severity)]
         costs = []
         for severity in named:
@@ -73,94 +127,41 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
         return "; ".join(costs)
 
 
-class Judgement(msgspec.Struct, frozen=True):
-    """A finding before its effect and its remediation are known. Fields without a text as in `Finding`."""
-
-    type: FindingType
-    severity: Severity
-    message: str
-    expected: str
-    observed: str
-    algorithm: str | None = None
-    references: tuple[str, ...] | None = None
-    """None: those of its type."""
-    deviation: bool = False
-    cap: int | None = None
-    """In place of the cap of the severity."""
-    points: int | None = None
-    """In place of the points of the severity."""
-    weaknesses: tuple[str, ...] = ()
-    """In place of the codes of its type."""
-    waived: Waived | None = None
-    hint: bool = False
-
-    @property
-    def effect(self) -> Effect:
-        """Return points and cap by itself. `findings_of` counts points once for each class and weakness."""
-        if self.waived is not None:
-            return Effect()
-        cap = CAPS.get(self.severity) if self.cap is None else self.cap
-        return Effect(points=POINTS[self.severity] if self.points is None else self.points, cap=cap)
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings sorted by severity, then by category, algorithm and id."""
+    return sorted(findings, key=_order)
 
 
-def worst_first(judgements: Iterable[Judgement]) -> list[Judgement]:
-    """Return judgements sorted by severity, then by category, algorithm and id."""
-    return sorted(judgements, key=_order)
-
-
-def worst_of_each(judgements: Iterable[Judgement]) -> list[Judgement]:
-    """Return the worst of all judgements with the same id and algorithm."""
-    found: dict[tuple[str, str | None], Judgement] = {}
-    for judgement in sorted(judgements, key=lambda each: (*_order(each), each.message, each.observed)):
-        found.setdefault((judgement.type.id, judgement.algorithm), judgement)
+def worst_of_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the worst of all findings with the same id and algorithm."""
+    found: dict[tuple[str, str | None], Finding] = {}
+    for finding in sorted(findings, key=lambda each: (*_order(each), each.message, each.observed)):
+        found.setdefault((finding.id, finding.algorithm), finding)
     return list(found.values())
 
 
-def _order(judgement: Judgement) -> tuple[int, str, str, str]:
-    kind = judgement.type
-    return SEVERITIES.index(judgement.severity), kind.category, judgement.algorithm or "", kind.id
+def _order(finding: Finding) -> tuple[int, str, str, str]:
+    return SEVERITIES.index(finding.severity), finding.category, finding.algorithm or "", finding.id
 
 
-def findings_of(judgements: Iterable[Judgement]) -> list[Finding]:
-    """Return the findings of a verdict, without advice, given judgements worst first.
+def count_points_once(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings of a verdict, from findings sorted worst first that each have their own points.
 
-    Points are counted once for each category and weakness, or without one for each id, and of authentication for each
-    method: `hmac-sha1` and `hmac-sha1-etm@openssh.com` share a weakness. The first has the most points, so that one
-    more name never raises a score. All keep their caps.
+    Points count once per category and weakness: `hmac-sha1` and `hmac-sha1-etm@openssh.com` share one. Without a
+    weakness they count once per id, and in authentication once per method. The first finding has the most points, so
+    one more name never raises a score. All keep their caps.
     """
     found = []
     counted: set[tuple[str, ...]] = set()
-    for judgement in judgements:
-        effect, kind = judgement.effect, judgement.type
-        if effect.points:
-            codes = judgement.weaknesses or kind.weaknesses
-            habit: tuple[str, ...] = (kind.category, codes[0]) if codes else (kind.category, "", kind.id)
-            if not codes and kind.category == "authentication":
-                habit = (*habit, judgement.algorithm or "")
+    for finding in findings:
+        if finding.effect.points:
+            habit: tuple[str, ...] = (finding.category, "", finding.id)
+            if finding.weaknesses:
+                habit = (finding.category, finding.weaknesses[0])
+            elif finding.category == "authentication":
+                habit = (*habit, finding.algorithm or "")
             if habit in counted:
-                effect = Effect(cap=effect.cap)
+                finding = msgspec.structs.replace(finding, effect=Effect(cap=finding.effect.cap))
             counted.add(habit)
-        found.append(finding_of(judgement, effect))
+        found.append(finding)
     return found
-
-
-def finding_of(judgement: Judgement, effect: Effect, remediation: str | None = None) -> Finding:
-    """Return one judgement as the finding of a record."""
-    kind = judgement.type
-    references = kind.references if judgement.references is None else judgement.references
-    return Finding(
-        id=kind.id,
-        severity=judgement.severity,
-        category=kind.category,
-        algorithm=judgement.algorithm,
-        message=judgement.message,
-        expected=judgement.expected,
-        observed=judgement.observed,
-        effect=effect,
-        remediation=remediation,
-        references=list(dict.fromkeys(references)),
-        deviation=judgement.deviation,
-        waived=judgement.waived,
-        hint=judgement.hint,
-        weaknesses=list(judgement.weaknesses or kind.weaknesses),
-    )

@@ -1,4 +1,4 @@
-"""The name-lists of a KEXINIT as a server sent them (RFC 4253 section 7.1): both directions together, by algorithm."""
+"""The name-lists of a server's KEXINIT (RFC 4253 section 7.1), both directions together, by algorithm."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from sshprobe.algorithms import (
-    AlgorithmType,
-    canonical,
-    is_marker,
-    lookup,
-    names_aead_cipher,
-)
+from sshprobe.algorithms import AlgorithmType, canonical, is_marker, is_unknown, lookup, names_aead_cipher
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 
@@ -24,21 +18,29 @@ WORDS: dict[AlgorithmType, str] = {
     "compression": "compression methods",
 }
 
-
 MOST_NAMES = 32
-"""Names of one algorithm that a finding has."""
+"""Names of one algorithm that a finding lists."""
+
+LONGEST_LIST = 256
+"""Names of one list that are never left out. The catalogue has fewer of any type."""
+
+MOST_UNKNOWN = 64
+"""Unknown names that are kept of a longer list."""
+
+
+_FIELDS = tuple((category, field) for category in WORDS for _, field in FIELDS[category])
 
 
 class Offer(msgspec.Struct):
-    """One algorithm as a server offers it, by whatever names and in whatever direction."""
+    """One algorithm that a server offers, with all its names and directions."""
 
     name: str
-    """The one that stands for it: the shortest, which leaves out a vendor's "@..."."""
+    """The shortest one, without a vendor's "@..."."""
     names: list[str]
     directions: list[str]
 
     def observed(self) -> str:
-        """Return the names in words, and the direction if there is only one of two."""
+        """Return the names in words, and the direction if it is only one of two."""
         names = sorted(self.names)
         text = ", ".join(names[:MOST_NAMES])
         if len(names) > MOST_NAMES:
@@ -67,15 +69,12 @@ def offers(observation: Observation, category: AlgorithmType) -> dict[str, Offer
 
 
 def offers_by_type(observation: Observation) -> dict[AlgorithmType, dict[str, Offer]]:
-    """Return `offers` of each type whose lists were seen."""
+    """Return `offers` for each type whose lists were seen."""
     return {category: offers(observation, category) for category in FIELDS if is_observed(observation, category)}
 
 
 def seen_lists(observation: Observation, category: AlgorithmType) -> list[list[str]]:
-    """Return the lists of a type that were seen, one for each direction, without markers and empty names.
-
-    A server with one empty list ends every connection, whatever the other list has.
-    """
+    """Return the lists of a type that were seen, one per direction, without markers and empty names."""
     found = [getattr(observation, field) for _, field in FIELDS[category]]
     return [[name for name in names if name and not is_marker(name)] for names in found if names is not None]
 
@@ -86,7 +85,7 @@ def is_observed(observation: Observation, category: AlgorithmType) -> bool:
 
 
 def missing_lists(observation: Observation, category: AlgorithmType) -> Iterator[str]:
-    """Yield in words the lists of a type that were not seen, or that leave nothing to negotiate."""
+    """Yield in words the lists of a type that were not seen, or that hold nothing to negotiate."""
     for direction, field in FIELDS[category]:
         names = getattr(observation, field)
         what = f"{WORDS[category]} {direction}".strip()
@@ -104,7 +103,6 @@ def has_missing_lists(observation: Observation) -> bool:
 
 
 def _can_be_chosen(category: AlgorithmType, name: str) -> bool:
-    """Return whether a client can choose an algorithm of the type by a name."""
     return bool(name) and not is_marker(name) and not (category == "mac" and names_aead_cipher(name))
 
 
@@ -112,3 +110,35 @@ def _all_aead(observation: Observation, direction: str) -> bool:
     ciphers = getattr(observation, dict(FIELDS["cipher"])[direction])
     entries = [lookup("cipher", name) for name in ciphers or ()]
     return bool(entries) and all(entry is not None and entry.aead == "yes" for entry in entries)
+
+
+def shorten_lists(observation: Observation) -> Observation:
+    """Return an observation without most of the unknown names of lists that are too long to judge.
+
+    A host can make up names by the ten thousand, and each would be a finding. `Observation.names_left_out` counts the
+    names left out. Nobody can judge them, so with any the score is 0 and `compliant` is never true. Further names of
+    one algorithm, such as GSS-API mechanisms, are left out too. They are judged like the first ones.
+    """
+    changes: dict[str, list[str]] = {}
+    left_out = 0
+    for category, field in _FIELDS:
+        names = getattr(observation, field)
+        if names is None or len(names) <= LONGEST_LIST:
+            continue
+        kept: list[str] = []
+        unknown = 0
+        of_one: dict[str, int] = {}
+        for name in dict.fromkeys(names):
+            if name and is_unknown(category, name):
+                unknown += 1
+                if unknown > MOST_UNKNOWN:
+                    continue
+            same = canonical(category, name)
+            of_one[same] = of_one.get(same, 0) + 1
+            if of_one[same] <= MOST_UNKNOWN:
+                kept.append(name)
+        changes[field] = kept
+        left_out += max(0, unknown - MOST_UNKNOWN)
+    if not changes:
+        return observation
+    return msgspec.structs.replace(observation, names_left_out=observation.names_left_out + left_out, **changes)

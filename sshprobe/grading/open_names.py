@@ -1,11 +1,11 @@
 """Algorithms on offer that a profile without a closed list does not name: nobody can say whether they comply.
 
-A list of what is forbidden names what its authors met. A name that nobody knows may hide one of those; and a weak
-algorithm that no OpenSSH ever had, such as "des-ctr", was outside of what such a list is about. Neither is a
-deviation, and neither lets a verdict be `true`.
+A list of forbidden algorithms has the names that its authors knew. An unknown name may hide one of them, and a weak
+algorithm that no OpenSSH ever had, such as "des-ctr", is beyond such a list. Neither is a deviation, and neither lets a
+verdict be `true`.
 
-Where a profile has no rule for a type, less is left open: an unknown name, because it may stand for no protection at
-all; and what is of high severity under a vendor's name. Compressions and known host key algorithms are never left open.
+Without a rule for a type, fewer names are open: unknown ones, which may mean no protection at all, and those of high
+severity under a vendor's name. Compressions and known host key algorithms are never open.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from collections.abc import Iterable, Iterator
 
 from sshprobe.algorithms import AlgorithmType, canonical, is_unknown, lookup, weakness, weakness_of
 from sshprobe.grading.checks.registry import GradedHost
-from sshprobe.grading.findings import Judgement
 from sshprobe.grading.offers import WORDS
-from sshprobe.model.verdict import SEVERITIES
+from sshprobe.model.verdict import SEVERITIES, Finding
 from sshprobe.profiles import Profile
 
 SHOWN = 4
-"""Names of each class; the rest are counted."""
+"""Names of each type that are listed. The rest are counted."""
 
 _SERIOUS = SEVERITIES.index("medium")
 
 
-def names_left_open(host: GradedHost, judgements: Iterable[Judgement]) -> Iterator[str]:
-    """Yield in words, as in `Verdict.not_observed`, algorithms that may or may not comply. Waived ones are left out."""
-    waived = {(each.type.category, each.algorithm) for each in judgements if each.waived is not None}
+def names_left_open(host: GradedHost, findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield in words the algorithms that may or may not comply, for `Verdict.not_observed`. Waived ones are left
+    out."""
+    waived = {(each.category, each.algorithm) for each in findings if each.waived is not None}
     profile = host.profile
     for category, offers in host.offers.items():
         rule = host.rules[category]
@@ -39,20 +39,20 @@ def names_left_open(host: GradedHost, judgements: Iterable[Judgement]) -> Iterat
             offer.name for same, offer in offers.items() if same not in named and (category, offer.name) not in waived
         ]
         what = WORDS[category].removesuffix("s")
-        unknown = [f"what the {what} {name} is, an unknown name" for name in found if is_unknown(category, name)]
+        unknown = [f"the {what} {name}: an unknown name" for name in found if is_unknown(category, name)]
         weak = [
-            f"whether the {what} {name} may be offered, which the profile does not name"
+            f"whether the profile allows the {what} {name}, which it does not name"
             for name in found
             if leaves_open(profile, category, name)
         ]
-        for lines, kind in ((unknown, "unknown names"), (weak, "weak names that the profile does not have")):
+        for lines, kind in ((unknown, "unknown names"), (weak, "weak names that the profile does not name")):
             yield from lines[:SHOWN]
             if len(lines) > SHOWN:
                 yield f"{len(lines) - SHOWN:,} more {kind} of {WORDS[category]}"
 
 
 def leaves_open(profile: Profile, category: AlgorithmType, name: str) -> bool:
-    """Return whether a profile leaves it open if a known algorithm that it does not name may be offered."""
+    """Return whether a profile leaves open whether a known algorithm, which it does not name, may be offered."""
     if profile.algorithms(category) is not None:
         return _is_outside(category, name)
     serious = category not in ("host_key", "compression") and _is_serious(category, name)
@@ -60,10 +60,10 @@ def leaves_open(profile: Profile, category: AlgorithmType, name: str) -> bool:
 
 
 def _is_outside(category: AlgorithmType, name: str) -> bool:
-    """Return whether an algorithm is weak, medium or worse, and no OpenSSH offers it by this name.
+    """Return whether an algorithm has a weakness of medium severity or worse, and no OpenSSH offers it by this name.
 
-    For high severity, a release that had it does not count if the newest one has dropped it: a list for OpenSSH 9 is
-    not about RC4. A cipher without a mode is one of SSH-1, or "none", which no server of theirs offers.
+    For high severity only the newest release counts: a list for OpenSSH 9 is not about RC4. A cipher without a mode is
+    one of SSH-1, or "none", which no OpenSSH server offers.
     """
     entry = lookup(category, name)
     weak = None if entry is None else weakness(entry)

@@ -1,4 +1,4 @@
-"""Points, caps and letters. `docs/grading.md` has the same numbers, and a test holds the two together."""
+"""Points, caps and letters. A test compares them with the numbers in `docs/grading.md`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import msgspec
 from sshprobe.model.verdict import Category, CategoryScore, Finding, Grade, Severity
 
 POINTS: dict[Severity, int] = {"critical": 100, "high": 25, "medium": 10, "low": 4, "note": 0}
-"""What one finding takes off."""
+"""Points that one finding takes off."""
 
 CAPS: dict[Severity, int] = {"critical": 10, "high": 54, "medium": 89}
-"""What one finding limits the score to, so that many good answers cannot hide a bad one."""
+"""The limit that one finding sets to the score, so that many good answers cannot hide a bad one."""
 
 UNSEEN_CAP = 0
-"""Nothing was observed that could be judged, or the record leaves out what a profile might forbid."""
+"""For a host without observations, or a record that leaves out names that a profile might forbid."""
 
 LETTERS: tuple[tuple[int, Grade], ...] = ((98, "A+"), (90, "A"), (70, "B"), (55, "C"), (40, "D"), (0, "F"))
-"""The least score of each letter."""
+"""The lowest score of each letter."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ def letter(score: int) -> Grade:
 
 
 def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
-    """Return points, cap and letter of all findings together. `unseen`: in words, why there is nothing to score."""
+    """Return points, cap and letter of all findings together. `unseen`: why the score is 0, in words."""
     points = 0
     cap: int | None = None if unseen is None else UNSEEN_CAP
     reasons: list[str] = [] if unseen is None else [unseen]
@@ -55,7 +55,7 @@ def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
 
 
 def by_category(findings: Sequence[Finding], judged: Iterable[Category]) -> dict[str, CategoryScore]:
-    """Return the score of each category in `judged`: those with something observed."""
+    """Return the score of each category in `judged`, the categories with an observation."""
     scores: dict[str, CategoryScore] = {}
     for category in judged:
         own = [finding for finding in findings if finding.category == category]

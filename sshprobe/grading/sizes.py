@@ -1,6 +1,8 @@
-"""Sizes of groups and host keys: what was seen of them, and what a profile asks for."""
+"""Sizes of groups and host keys: the observed ones, and the ones that a profile requires."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from sshprobe.algorithms import canonical, lookup
 from sshprobe.algorithms.openssh import SIGN, claims_openssh, is_openssh_release
@@ -9,7 +11,7 @@ from sshprobe.model.observation import Observation
 from sshprobe.profiles import Profile
 
 SAFE_MODULUS_BITS = 2048
-"""RFC 8270, and NIST SP 800-131A Rev. 2 for RSA: less is weak whatever a profile says."""
+"""RFC 8270, and NIST SP 800-131A Rev. 2 for RSA. Less is weak under every profile."""
 
 
 def group_exchange_methods(observation: Observation) -> set[str]:
@@ -77,25 +79,23 @@ def _may_be_openssh(observation: Observation) -> bool:
 
 
 def _keeps_to_n(observation: Observation) -> bool:
-    """Return whether it is an OpenSSH by its identification."""
     found = observation.identification
     return found is not None and is_openssh_release(found.software, found.lasting_comments)
 
 
-def minimum_bits(profile: Profile, family: str) -> int | None:
-    """Return the least size of a host key of a family, where the profile states one."""
-    if profile.host_key is None:
-        return None
-    return {"rsa": profile.host_key.min_bits.rsa, "dsa": profile.host_key.min_bits.dsa}.get(family)
+class KeySizes(NamedTuple):
+    """The sizes in bits that a profile states for the host keys of a family. Zero or empty: it states none."""
+
+    least: int
+    advised: int
+    exact: tuple[int, ...]
+    """The allowed sizes, if it allows no others."""
 
 
-def advised_bits(profile: Profile, family: str) -> int | None:
-    """Return the size of a host key of a family that the profile advises without asking for it."""
-    if profile.host_key is None:
-        return None
-    return {"rsa": profile.host_key.advised_bits.rsa, "dsa": profile.host_key.advised_bits.dsa}.get(family)
-
-
-def exact_bits(profile: Profile, family: str) -> tuple[int, ...]:
-    """Return the sizes of a host key of a family that the profile allows, where it allows no other."""
-    return profile.host_key.exact_bits.rsa if profile.host_key is not None and family == "rsa" else ()
+def key_sizes(profile: Profile, family: str) -> KeySizes:
+    """Return the sizes that a profile states for the host keys of a family: "rsa", "dsa"."""
+    rule = profile.host_key
+    if rule is None or family not in ("rsa", "dsa"):
+        return KeySizes(0, 0, ())
+    exact = rule.exact_bits.rsa if family == "rsa" else ()
+    return KeySizes(getattr(rule.min_bits, family) or 0, getattr(rule.advised_bits, family) or 0, exact)

@@ -1,4 +1,4 @@
-"""Whether an algorithm that a profile does not name is at least as strong as the weakest one it allows."""
+"""Whether an algorithm that a profile does not name is at least as strong as the weakest one that it allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sshprobe.profiles import AlgorithmRule, Profile
 GROUP_EXCHANGE_FAMILIES = ("dh-gex", "gss-dh-gex")
 
 REVIEWED_CIPHERS = ("AES", "ChaCha20-Poly1305", "Camellia", "Serpent", "Twofish")
-"""Primitives with years of public analysis and no attack that matters."""
+"""Primitives with years of public analysis and without a serious attack."""
 
 _MODE_RANKS = {"gcm": 3, "poly1305": 3, "ocb": 3, "ctr": 2}
 _CONSTRUCTION_RANKS = {"etm": 2, "aead": 2, "e&m": 1}
@@ -20,7 +20,7 @@ _MODULUS_STRENGTHS = (
     (6144, 176),
     (4096, 152),
     (3072, 128),
-    (3000, 120),  # BSI TR-02102-1, which asks no more
+    (3000, 120),  # BSI TR-02102-1 requires no more
     (2048, 112),
     (1024, 80),
 )
@@ -37,7 +37,7 @@ def has_post_quantum(names: Iterable[str]) -> bool:
 
 
 def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
-    """Return whether `name` is at least as strong as the weakest that `profile` allows. An unknown name never is."""
+    """Return whether `name` is at least as strong as the weakest that `profile` allows. An unknown name is not."""
     rule = profile.algorithms(category)
     entry = lookup(category, name)
     if rule is None or entry is None or weakness_of(category, name) is not None:
@@ -45,24 +45,18 @@ def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
     if category == "kex":
         return entry.forward_secrecy == "yes" and (_is_post_quantum(name) or _reaches(entry, "kex", rule, profile))
     if category == "host_key":
-        # A certificate or a token's key of an allowed type is that type with something more; a shorter curve is not.
+        # A certificate or a key in a token counts as its type, a shorter curve does not.
         return _is_of_allowed_type(entry, rule) or _reaches(entry, "host_key", rule, profile)
     if category == "cipher":
-        return (
-            entry.family in REVIEWED_CIPHERS
-            and _reaches(entry, "cipher", rule, profile)
-            and _rank(entry, _MODE_RANKS, entry.mode)
-            >= min((_rank(a, _MODE_RANKS, a.mode) for a in _entries("cipher", rule)), default=9)
-        )
+        reviewed = entry.family in REVIEWED_CIPHERS
+        return reviewed and _reaches(entry, "cipher", rule, profile) and _ranks_with(entry, category, rule)
     if category == "mac":
-        return _reaches(entry, "mac", rule, profile) and _rank(entry, _CONSTRUCTION_RANKS, entry.construction) >= min(
-            (_rank(a, _CONSTRUCTION_RANKS, a.construction) for a in _entries("mac", rule)), default=9
-        )
+        return _reaches(entry, "mac", rule, profile) and _ranks_with(entry, category, rule)
     return True
 
 
 def weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
-    """Return the strength of the weakest algorithm that a profile allows; None where none of known strength is."""
+    """Return the strength of the weakest algorithm that a profile allows. None: it allows none of known strength."""
     rule = profile.algorithms(category)
     if rule is None:
         return None
@@ -100,5 +94,12 @@ def _reaches(entry: Algorithm, category: AlgorithmType, rule: AlgorithmRule, pro
     return least is not None and own is not None and own >= least
 
 
-def _rank(entry: Algorithm, ranks: dict[str, int], key: str) -> int:
-    return ranks.get(key, 0)
+def _ranks_with(entry: Algorithm, category: AlgorithmType, rule: AlgorithmRule) -> bool:
+    allowed = [_rank(other) for other in _entries(category, rule)]
+    return _rank(entry) >= min(allowed, default=9)
+
+
+def _rank(entry: Algorithm) -> int:
+    if entry.category == "cipher":
+        return _MODE_RANKS.get(entry.mode, 0)
+    return _CONSTRUCTION_RANKS.get(entry.construction, 0)

@@ -1,4 +1,4 @@
-"""For whom authentication methods were seen, and what they come to together."""
+"""Authentication methods by user, and of all users together."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import msgspec
 from sshprobe.model.observation import Observation, UserAuthentication
 
 SOMEBODY = "the user asked"
-"""Who is meant where a record does not name the user."""
+"""Stands for the user where a record does not name one."""
 
 
 def answers_by_user(observation: Observation) -> Mapping[str, UserAuthentication]:
-    """Return the answers that came, by user. Empty: nobody's methods were seen."""
+    """Return the answers of the server by user. Empty: there are none."""
     found = observation.authentication_by_user
     if found is None:
         methods, accepted = observation.authentication_methods, observation.authentication_none_accepted
@@ -23,20 +23,24 @@ def answers_by_user(observation: Observation) -> Mapping[str, UserAuthentication
 
 
 def unanswered_users(observation: Observation) -> list[str]:
-    """Return the users who were asked about and of whom no list came."""
+    """Return the users of the scan without a list of methods."""
     return [user for user, each in (observation.authentication_by_user or {}).items() if each.methods is None]
 
 
 def methods_of_all(observation: Observation) -> list[str] | None:
-    """Return the methods that are listed for any user, each once, as they came; None: no list was seen."""
-    lists = [each.methods for each in answers_by_user(observation).values() if each.methods is not None]
+    """Return the methods that are listed for any user, each once, in order. None: there is no list."""
+    lists = _lists(observation)
     return list(dict.fromkeys(name for names in lists for name in names)) if lists else None
 
 
 def methods_for_everybody(observation: Observation) -> list[str]:
-    """Return the methods that are listed for each user of whom a list came: who switches others off leaves these."""
-    lists = [each.methods for each in answers_by_user(observation).values() if each.methods is not None]
+    """Return the methods that are listed for every user with a list."""
+    lists = _lists(observation)
     return [name for name in lists[0] if all(name in names for names in lists)] if lists else []
+
+
+def _lists(observation: Observation) -> list[list[str]]:
+    return [each.methods for each in answers_by_user(observation).values() if each.methods is not None]
 
 
 def users_with(observation: Observation, method: str) -> list[str]:
@@ -45,7 +49,7 @@ def users_with(observation: Observation, method: str) -> list[str]:
 
 
 def users_with_an_empty_list(observation: Observation) -> list[str]:
-    """Return the users for whom an answer came that lists no method, and was no success either."""
+    """Return the users whose answer was a refusal that lists no method."""
     answers = answers_by_user(observation).items()
     return [user for user, each in answers if not (each.none_accepted or each.methods is None or any(each.methods))]
 
@@ -56,16 +60,13 @@ def accepted_without_credential(observation: Observation) -> list[str]:
 
 
 def with_answers(observation: Observation, change: Callable[[UserAuthentication], UserAuthentication]) -> Observation:
-    """Return what would be seen if each answer that came were changed so, in the old fields and by user."""
+    """Return an observation with every answer changed, in the old fields and by user."""
 
     def changed(answer: UserAuthentication) -> UserAuthentication:
         return answer if answer.methods is None and answer.none_accepted is None else change(answer)
 
-    first = changed(
-        UserAuthentication(
-            methods=observation.authentication_methods, none_accepted=observation.authentication_none_accepted
-        )
-    )
+    methods, accepted = observation.authentication_methods, observation.authentication_none_accepted
+    first = changed(UserAuthentication(methods=methods, none_accepted=accepted))
     found = observation.authentication_by_user
     return msgspec.structs.replace(
         observation,
@@ -76,7 +77,7 @@ def with_answers(observation: Observation, change: Callable[[UserAuthentication]
 
 
 def in_words(users: list[str]) -> str:
-    """Return users as a phrase: "users root and nobody", "user nobody", which "nobody" alone would turn around."""
+    """Return users as a phrase: "users root and nobody", "user nobody"."""
     *others, last = users
     if others:
         return f"users {', '.join(others)} and {last}"

@@ -1,9 +1,8 @@
-"""What a verdict depends on, as a key: two observations with the same key have the same verdict.
+"""A key for verdicts: two observations with the same key have the same verdict.
 
-A verdict depends on nothing but observation, profile and catalogue. What is left out of the key is named below, and a
-test checks that `grade` reads none of it. Each host has keys of its own: for a key and for a group, the weaknesses
-found in its numbers take the place of the numbers. A profile with waivers reads host, address and day: then the
-waivers that apply (`applicable_waivers`) are in the key.
+The constants below name the fields that are not in the key, and a test checks that `grade` does not read them. Host
+keys and groups differ between hosts, so the weaknesses of their numbers stand in for the numbers. Profiles with waivers
+depend on host, address and day, so the key has the waivers that apply (`applicable_waivers`).
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from operator import attrgetter
 
 import msgspec
 
-from sshprobe.grading.checks.group_numbers import judge_groups
+from sshprobe.grading.checks.group_exchange import judge_groups
 from sshprobe.grading.checks.waivers import applicable_waivers
 from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.model.observation import GroupExchange, HostKey, Observation
@@ -37,19 +36,18 @@ FIELDS_WITHOUT_EFFECT = frozenset(
         "warnings",
     }
 )
-"""Fields of an observation that no verdict depends on, except the ones below, and with profiles that have waivers. The
-banner counts only where a profile has a rule about it: then it is in the key."""
+"""Fields of an observation that no verdict depends on, except for certificates (below) and profiles with waivers. The
+banner is in the key if a profile has a rule about it."""
 
 FIELDS_A_CERTIFICATE_NEEDS = ("started_at", "host")
-"""Whether a certificate is valid depends on when it was seen, and whether it names the host, on the host."""
+"""A certificate is judged by the time of the scan and the name of the host."""
 
 KEY_MATERIAL_FIELDS = frozenset({"blob", "fingerprint"})
-"""Fields of a host key replaced by `weaknesses_of`, unless two keys have one type or one key has a certificate.
-
-The fingerprints of two keys of one type decide which comes first."""
+"""Fields of a host key that `weaknesses_of` stands in for, unless a key has a certificate or two keys have one type,
+whose fingerprints decide which comes first."""
 
 GROUP_MATERIAL_FIELDS = frozenset({"modulus", "generator"})
-"""Fields of a group exchange replaced by `judge_groups`."""
+"""Fields of a group exchange that `judge_groups` stands in for."""
 
 _fields = attrgetter(
     *(
@@ -62,29 +60,25 @@ _identification = attrgetter("protocol", "software", "version", "lasting_comment
 _key_fields = attrgetter(*(field for field in HostKey.__struct_fields__ if field not in KEY_MATERIAL_FIELDS))
 _group_fields = attrgetter(*(field for field in GroupExchange.__struct_fields__ if field not in GROUP_MATERIAL_FIELDS))
 _moment_and_host = attrgetter(*FIELDS_A_CERTIFICATE_NEEDS)
-
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
 def verdict_key(observation: Observation, profiles: Sequence[Profile]) -> bytes:
     """Return the key of an observation for its verdicts under `profiles`."""
     key = _encode(_judged(observation))
-    reads_banner = False
     for profile in profiles:
         if profile.waiver:
             key += _encode(applicable_waivers(profile, observation))
-        if profile.banner is not None:
-            reads_banner = True
-    return key + _encode(observation.authentication_banner) if reads_banner else key
+    if any(profile.banner is not None for profile in profiles):
+        key += _encode(observation.authentication_banner)
+    return key
 
 
 def _judged(observation: Observation) -> tuple[object, ...]:
-    """Return everything that a verdict depends on whatever the profile."""
-    said, groups, keys = observation.identification, observation.group_exchange, observation.host_keys
+    software, groups, keys = observation.identification, observation.group_exchange, observation.host_keys
     fields = (
         _fields(observation),
-        None if said is None else _identification(said),
+        None if software is None else _identification(software),
         None if groups is None else (list(map(_group_fields, groups)), _found_in_numbers(groups)),
     )
     if not keys:
@@ -97,8 +91,8 @@ def _judged(observation: Observation) -> tuple[object, ...]:
 
 
 def _found_in_numbers(groups: Sequence[GroupExchange]) -> list[object]:
-    """Return what `judge_groups` says of each group, without the texts that all findings of a type share."""
+    """Return the findings of `judge_groups` on each group, by the fields that differ within a type."""
     return [
-        found and [(each.type.id, each.severity, each.message, each.observed) for each in found]
+        found and [(each.id, each.severity, each.message, each.observed) for each in found]
         for found in judge_groups(groups)
     ]

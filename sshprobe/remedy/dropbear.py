@@ -84,7 +84,7 @@ ADDED: dict[AlgorithmType, tuple[tuple[str, tuple[str, ...]], ...]] = {
 """What can be compiled in where nothing would be left."""
 
 TAKEN_OUT = "not offered before it is compiled in"
-NOT_BROUGHT = "would come with what is compiled in"
+NOT_BROUGHT = "would be compiled in too"
 
 
 def dropbear_version(observation: Observation) -> tuple[int, int] | None:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, lookup, names, weakness, weakness_of
-from sshprobe.grading.checks.terrapin import would_expose
+from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES, has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS
 from sshprobe.remedy.remedy_context import NO_GSS, RemedyContext, not_waived
@@ -28,7 +28,7 @@ KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
 CLIENTS = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
 """OpenSSH of RHEL 6 and of Debian 7 to 13: a fleet's clients are one of these or the next older one."""
 
-NOT_ALONE = "so that what is waived is not all that is left"
+NOT_ALONE = "so that more is left than what is waived"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
 """Names that can stand in a line. Others of a server would be read as something else, by sshd ("-name", blanks) or by a
@@ -121,13 +121,13 @@ def no_gss_refused(context: RemedyContext) -> str | None:
     found = context.offered["kex"]
     gss = {same for same in found if same.startswith("gss-")}
     if gss & context.waived["kex"]:
-        return f"{NO_GSS} would take what is waived along"
+        return f"{NO_GSS} would also remove a waived method"
     others = [name for same, offer in found.items() if same not in gss for name in offer.names]
     if config_line(context, "kex") is not None:
         others = [name for name in kept_names(context, "kex") if not name.startswith("gss-")]
     sound = gss - context.to_remove["kex"]
     if not (not_waived(context, "kex", others) if sound else others):
-        return f"with {NO_GSS} no other would be left" if not others else f"{NO_GSS} would leave what is waived alone"
+        return f"{NO_GSS} would leave no key exchange" if not others else f"{NO_GSS} would leave only waived methods"
     return None
 
 

@@ -139,7 +139,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     lines = authentication_lines(context, unlisted)
     # In one step with what switches the rest off: it is never left out where nobody could log in without it.
     before_it, more = ([PUBLIC_KEYS], ["publickey"]) if lines[:1] == [PUBLIC_KEYS] else ([], [])
-    added = ("publickey: off until now, and nothing else is left that is sure to let you in",) if more else ()
+    added = ("publickey: off until now, and no other method is sure to let you in",) if more else ()
     comment = f"without {', '.join(unlisted)}: {caution(lines)}"
     known = {"comment": comment, "caution": caution(lines)}
     if lines and lines[-1].startswith(f"{CHAIN} "):

@@ -65,7 +65,7 @@ def _made_key(context: RemedyContext, names: list[str], made: str, gone: list[st
         comment=f"without {', '.join(gone)}" + "".join(f": {words}" for words in note),
         reasons=(
             *why,
-            f"{made}: a new key, {NOT_ALONE if families else 'because no key that is there may stay'}",
+            f"{made}: a new key, {NOT_ALONE if families else 'because no present key may stay'}",
             *note,
         ),
         caution=TELL_CLIENTS,

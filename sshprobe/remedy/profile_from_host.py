@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, is_marker, lookup, weakness_of
 from sshprobe.grading.assess import assess
-from sshprobe.grading.checks.terrapin import offers_strict_kex
+from sshprobe.grading.checks.key_exchange import offers_strict_kex
 from sshprobe.grading.offers import missing_lists
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, group_exchange_methods, smallest_modulus
 from sshprobe.grading.strength import has_post_quantum

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sshprobe.grading import FleetIndex, fleet_key_findings, verdict_key
-from sshprobe.grading.checks.group_numbers import leaves_groups_untested
+from sshprobe.grading.checks.group_exchange import leaves_groups_untested
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Remedy

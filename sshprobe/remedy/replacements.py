@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_marker, lookup, names, weakness_of
-from sshprobe.grading.checks.terrapin import would_expose
+from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.grading.offers import offers
-from sshprobe.grading.sizes import SAFE_MODULUS_BITS, minimum_bits
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, key_sizes
 from sshprobe.grading.strength import has_post_quantum, is_as_strong
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
@@ -71,7 +71,7 @@ def others(observation: Observation, profile: Profile, category: AlgorithmType) 
         entry = lookup(category, name)
         if entry is None or weakness_of(category, name) is not None or would_expose(observation, category, name):
             continue
-        sized = entry.bits is not None and minimum_bits(profile, entry.family) is None
+        sized = entry.bits is not None and not key_sizes(profile, entry.family).least
         if sized or (entry.family == "rsa" and entry.format == "plain" and _has_large_rsa_key(observation, profile)):
             found.setdefault(canonical(category, name), entry.name)
     if category != "host_key":
@@ -83,7 +83,7 @@ def others(observation: Observation, profile: Profile, category: AlgorithmType) 
 
 
 def _has_large_rsa_key(observation: Observation, profile: Profile) -> bool:
-    least = max(SAFE_MODULUS_BITS, minimum_bits(profile, "rsa") or 0)
+    least = max(SAFE_MODULUS_BITS, key_sizes(profile, "rsa").least)
     keys = [key for key in observation.host_keys or () if key.type == "ssh-rsa"]
     return bool(keys) and all((key.bits or 0) >= least for key in keys)
 

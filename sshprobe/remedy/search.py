@@ -14,10 +14,8 @@ from sshprobe.grading.checks.fleet_keys import FleetIndex
 from sshprobe.grading.checks.group_exchange import smallest_group
 from sshprobe.grading.checks.host_keys import shown_keys
 from sshprobe.grading.checks.registry import graded_host
-from sshprobe.grading.findings import Judgement
 from sshprobe.grading.key_findings import fleet_key_findings
-from sshprobe.grading.long_lists import shorten_lists
-from sshprobe.grading.offers import offers_by_type
+from sshprobe.grading.offers import offers_by_type, shorten_lists
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
 from sshprobe.model.verdict import Finding, Verdict
@@ -162,12 +160,12 @@ class _Projections:
             return False
         known = _deviations(verdict)
         return any(
-            (judged.deviation and (judged.type.id, judged.algorithm) not in known)
+            (judged.deviation and (judged.id, judged.algorithm) not in known)
             or (judged.effect.points > 0 and verdict.score == 100)
             for judged in self._judge_differences(some, whole)
         )
 
-    def _judge_differences(self, some: Observation, whole: Observation) -> Iterator[Judgement]:
+    def _judge_differences(self, some: Observation, whole: Observation) -> Iterator[Finding]:
         host = graded_host(some, self._profile, strict=self._strict)
         there = offers_by_type(whole)
         differing = {category: found for category, found in host.offers.items() if found != there.get(category)}
@@ -200,7 +198,7 @@ def _across(observation: Observation, profile: Profile, fleet: FleetIndex | None
 def _advice(first: str | None, changes: list[Change]) -> list[str]:
     lines = [] if first is None else [first]
     for change in changes:
-        where = {"localoptions.h": "localoptions.h, compiled anew: ", "argument": "option of dropbear: "}
+        where = {"localoptions.h": "localoptions.h, then compile again: ", "argument": "option of dropbear: "}
         why = f" ({change.reasons[0]})" if change.kind != "words" and change.reasons else ""
         lines += [f"{where.get(change.kind, '')}{text}{why}" for text in (*change.text, *change.commands)]
     return lines

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sshprobe.algorithms import lookup
-from sshprobe.grading.sizes import advised_bits, exact_bits, minimum_bits
+from sshprobe.grading.sizes import key_sizes
 from sshprobe.model.remedy import NewKey, Platform
 from sshprobe.profiles import Profile
 from sshprobe.remedy.platforms import UNNAMED
@@ -72,5 +72,6 @@ def rsa_key_commands(bits: int) -> tuple[str, ...]:
 
 def rsa_key_bits(profile: Profile) -> int:
     """Return the size for a new RSA host key: at least 3072, what the profile asks or advises, and one it allows."""
-    least = max(3072, minimum_bits(profile, "rsa") or 0, advised_bits(profile, "rsa") or 0)
-    return min((bits for bits in exact_bits(profile, "rsa") if bits >= least), default=least)
+    own, advised, exact = key_sizes(profile, "rsa")
+    least = max(3072, own, advised)
+    return min((bits for bits in exact if bits >= least), default=least)

@@ -15,7 +15,7 @@ from sshprobe.model.remedy import Change
 from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.remedy.remedy_context import AGAINST_A_NAME
 
-NO_QUANTUM = "no post-quantum exchange is left: the profile takes none of those that are here"
+NO_QUANTUM = "no post-quantum exchange is left: the profile accepts none that the server offers"
 
 
 class Step(NamedTuple):

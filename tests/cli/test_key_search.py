@@ -16,7 +16,7 @@ from sshprobe.grading import FleetFacts
 from sshprobe.grading.fleet import comparison
 from sshprobe.grading.fleet.comparison import Test
 from sshprobe.grading.keys.batch_gcd import shared_factors
-from sshprobe.grading.keys.weaknesses import is_well_formed
+from sshprobe.grading.keys.primes import has_small_factor
 from sshprobe.render.text.fleet_phrases import key_sentences
 from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write
@@ -65,7 +65,7 @@ def test_without_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _long(bits: int) -> int:
     n = random.Random(bits).getrandbits(bits) | 1 | 1 << (bits - 1)
-    while not is_well_formed(n):
+    while has_small_factor(n):
         n += 2
     return n
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import random
 
-from sshprobe.grading.keys.roca import GENERATOR, M
+from sshprobe.grading.keys.weaknesses import GENERATOR, M
 from sshprobe.model.observation import HostKey
 from sshprobe.wire.codec import mpint, string
 

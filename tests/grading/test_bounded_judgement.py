@@ -10,14 +10,13 @@ import pytest
 
 from sshprobe.cli.fail_on import reached
 from sshprobe.grading import is_gradeable
-from sshprobe.grading.checks import group_numbers
-from sshprobe.grading.checks.group_numbers import judge_groups
-from sshprobe.grading.keys import safe_primes
+from sshprobe.grading.checks import group_exchange
+from sshprobe.grading.checks.group_exchange import judge_groups
+from sshprobe.grading.keys import primes
 from sshprobe.grading.keys.blobs import RSAKey
-from sshprobe.grading.keys.safe_primes import BUDGET
-from sshprobe.grading.keys.small_factors import primes_below, smooth_part
+from sshprobe.grading.keys.primes import BUDGET, primes_below, smooth_part
 from sshprobe.grading.keys.weaknesses import LARGEST_BITS, has_small_private_exponent
-from sshprobe.grading.long_lists import MOST_NAMES, MOST_UNKNOWN, shorten_lists
+from sshprobe.grading.offers import LONGEST_LIST, MOST_UNKNOWN, shorten_lists
 from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
@@ -33,7 +32,7 @@ def composite(bits: int) -> int:
     """Return a composite number that passes all cheap tests."""
     while True:
         n = _RANDOM.getrandbits(bits) | 1 | 1 << (bits - 1)
-        if not safe_primes._has_small_factor(n) and not safe_primes._has_small_factor(n >> 1):
+        if not primes._has_small_factor(n) and not primes._has_small_factor(n >> 1):
             return n
 
 
@@ -50,11 +49,11 @@ def powers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
         computed.append(n.bit_length() if exponent.bit_length() > 64 else 0)
         return 4
 
-    monkeypatch.setattr(safe_primes, "power_modulo", lambda: power)
-    monkeypatch.setattr(group_numbers, "kind_of_modulus", safe_primes.kind_of_modulus.__wrapped__)
-    group_numbers._judge_numbers.cache_clear()
+    monkeypatch.setattr(primes, "power_modulo", lambda: power)
+    monkeypatch.setattr(group_exchange, "kind_of_modulus", primes.kind_of_modulus.__wrapped__)
+    group_exchange._judge_numbers.cache_clear()
     yield computed
-    group_numbers._judge_numbers.cache_clear()
+    group_exchange._judge_numbers.cache_clear()
 
 
 def cost(powers: list[int]) -> int:
@@ -66,18 +65,18 @@ def test_300_composite_groups(bits: int, powers: list[int]) -> None:
     groups = [sent(composite(bits)) for _ in range(100)] * 3
     judged = judge_groups(groups)
     assert (None in judged) is (bits > 2048)  # a hundred of 2048 bits are within the bounds
-    # `group_numbers` computes each twice here, as the cache between is taken away.
+    # `group_exchange` computes each twice here, as the cache between is taken away.
     assert 0 < cost(powers) <= 2 * BUDGET
-    assert next(each for each in judged if each)[0].type.id == "group_exchange.not_safe_prime"
+    assert next(each for each in judged if each)[0].id == "group_exchange.not_safe_prime"
 
 
 def test_one_group_that_comes_often_is_tested_once() -> None:
     p = composite(1024)
-    group_numbers._judge_numbers.cache_clear()
-    safe_primes.kind_of_modulus.cache_clear()
+    group_exchange._judge_numbers.cache_clear()
+    primes.kind_of_modulus.cache_clear()
     judge_groups([sent(p) for _ in range(300)])
     judge_groups([sent(p), *(sent(composite(1024)) for _ in range(5))] * 40)
-    assert safe_primes.kind_of_modulus.cache_info().misses == 6
+    assert primes.kind_of_modulus.cache_info().misses == 6
 
 
 def test_small_factors_are_found_in_every_group(powers: list[int]) -> None:
@@ -162,9 +161,9 @@ def test_weak_names_behind_thousands_of_others_are_found() -> None:
 
 
 def test_real_servers_are_within_the_bounds() -> None:
-    long = modern(**{KEX: [*(modern().kex_algorithms or ()), *names(MOST_NAMES - 40)]})
+    long = modern(**{KEX: [*(modern().kex_algorithms or ()), *names(LONGEST_LIST - 40)]})
     assert shorten_lists(long) is long
-    assert sum(each.id == "kex.unlisted" for each in grade(long, PROFILE).findings) >= MOST_NAMES - 40
+    assert sum(each.id == "kex.unlisted" for each in grade(long, PROFILE).findings) >= LONGEST_LIST - 40
 
 
 def test_ten_thousand_mechanisms_of_one_exchange_are_one_finding() -> None:

@@ -56,7 +56,7 @@ def test_the_words_name_both_moments() -> None:
     found = ids(shown(valid_after=0, valid_before=NOW - 3600))["certificate_expired"]
     assert (found.severity, found.deviation, found.algorithm) == ("medium", False, NAME)
     assert found.observed == "valid until 2026-11-21 12:00 UTC"
-    assert (found.remediation or "").startswith("sign the host key anew: ssh-keygen -s CA ")
+    assert (found.remediation or "").startswith("sign the host key again: ssh-keygen -s CA ")
     assert "2026-11-21 13:00 UTC" in found.expected
 
 

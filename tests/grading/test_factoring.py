@@ -8,9 +8,8 @@ import pytest
 
 from sshprobe.grading import FleetFacts, FleetIndex
 from sshprobe.grading.fleet import comparison
-from sshprobe.grading.keys import factoring
-from sshprobe.grading.keys.factoring import _exponent, is_factored, smooth_bound
-from sshprobe.grading.keys.small_factors import primes_below
+from sshprobe.grading.keys import primes
+from sshprobe.grading.keys.primes import _exponent, is_factored, primes_below, smooth_bound
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.observation import HostKey
 from tests.grading.observations import modern
@@ -72,7 +71,7 @@ def test_the_exponent() -> None:
 def test_the_larger_the_modulus_the_less_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [smooth_bound(bits, fast=True) for bits in (1024, 2048, 3072, 4096, 4097)] == [20000, 20000, 12000, 6000, 1]
     assert [smooth_bound(bits, fast=False) for bits in (2048, 4096, 8192)] == [1000, 1000, 1]
-    monkeypatch.setattr(factoring, "LARGEST_BITS", 512)
+    monkeypatch.setattr(primes, "LARGEST_BITS", 512)
     assert not is_factored.__wrapped__(PRIME, fast=True)
 
 
@@ -90,10 +89,8 @@ def test_the_finding_is_critical_and_counted(thorough: bool) -> None:
         (bad.fingerprint, ["host_key.factored"], 2)
     ]
     index = FleetIndex(found)
-    (judged,) = [
-        each for each in index.judge(modern(host_keys=[bad], address="192.0.2.0")) if "shared" not in each.type.id
-    ]
-    assert (judged.type.id, judged.severity, judged.algorithm) == ("host_key.factored", "critical", "ssh-rsa")
+    (judged,) = [each for each in index.judge(modern(host_keys=[bad], address="192.0.2.0")) if "shared" not in each.id]
+    assert (judged.id, judged.severity, judged.algorithm) == ("host_key.factored", "critical", "ssh-rsa")
     assert list(index.judge(modern(host_keys=[good], address="192.0.2.1"))) == []
 
 

@@ -9,9 +9,8 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import catalogue, known_group
-from sshprobe.grading.keys import safe_primes
-from sshprobe.grading.keys.safe_primes import has_smooth_order, kind_of_modulus
-from sshprobe.grading.keys.small_factors import primes_below
+from sshprobe.grading.keys import primes
+from sshprobe.grading.keys.primes import has_smooth_order, kind_of_modulus, primes_below
 from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.probe.record_fields import hexadecimal
 from sshprobe.profiles import load_profile
@@ -68,8 +67,8 @@ def test_the_test_of_primes_agrees_with_the_table() -> None:
     """Compute the same groups without the table."""
     for name in ("group1", "group14"):
         p = group(name)
-        assert safe_primes._passes(p, 2)
-        assert all(safe_primes._passes(p >> 1, base) for base in safe_primes._bases(p >> 1))
+        assert primes._passes(p, 2)
+        assert all(primes._passes(p >> 1, base) for base in primes._bases(p >> 1))
 
 
 def test_a_record_keeps_modulus_and_generator() -> None:

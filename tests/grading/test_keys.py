@@ -12,12 +12,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sshprobe.grading.keys.blobs import RSAKey, plain_blob, rsa_key
-from sshprobe.grading.keys.roca import _TELLING, GENERATOR, ORDER, PRIMES, M, is_roca
-from sshprobe.grading.keys.small_factors import has_small_factor, smooth_part
+from sshprobe.grading.keys.primes import has_small_factor, smooth_part
 from sshprobe.grading.keys.weaknesses import (
+    _TELLING,
+    GENERATOR,
+    ORDER,
+    PRIMES,
+    M,
     has_close_primes,
     has_small_private_exponent,
-    is_well_formed,
+    is_roca,
     rsa_weaknesses,
     weaknesses_of,
 )
@@ -51,7 +55,7 @@ def test_the_numbers_of_roca() -> None:
 @example(65537 * 65539)
 @example(65537)
 def test_a_factor_below_65536_is_found(n: int) -> None:
-    assert is_well_formed(n) == all(n % d for d in range(2, 1 << 16))
+    assert (not has_small_factor(n)) == all(n % d for d in range(2, 1 << 16))
     smooth = smooth_part(n)
     assert n % smooth == 0
     assert not has_small_factor(n // smooth)

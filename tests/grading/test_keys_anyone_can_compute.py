@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from sshprobe.grading.keys.blobs import rsa_key
-from sshprobe.grading.keys.points import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
+from sshprobe.grading.keys.discrete_logs import _EDWARDS, MULTIPLES, _Edwards, _edwards_multiples
 from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.model.observation import HostKey
 from sshprobe.profiles import load_profile
@@ -108,14 +108,14 @@ def test_small_multiples_on_the_curves_of_edwards(type_: str) -> None:
     curve = _EDWARDS[type_.encode()]
     assert isinstance(curve, _Edwards)
     size = 32 if type_ == "ssh-ed25519" else 57
-    point = curve.generator
+    point = curve.x, curve.y
     for number in range(1, 12):
         for sign in (0, 1):
             encoded = (point[1] | sign << 8 * size - 1).to_bytes(size, "little")
             assert weaknesses(type_.encode(), encoded) == ("small_private_key",), number
         x, y = point
         assert (curve.a * x * x + y * y - 1 - curve.d * x * x * y * y) % curve.p == 0
-        point = curve.sums([point, curve.generator])[0]
+        point = curve.sums([point, (curve.x, curve.y)])[0]
     assert len(_edwards_multiples(type_.encode())) == MULTIPLES
 
 

@@ -50,6 +50,13 @@ loader.exec_module(script)
 profile = load_profile("mozilla-modern")
 print(json.dumps({
     "findings": [(each.id, each.weaknesses) for each in grade(host, profile).findings],
+    "advice": [
+        each.remediation
+        for software in ("OpenSSH_9.2p1", "Other_1.0")
+        for named in (identification(f"SSH-2.0-{software} Debian-{'x' * 50}"),)
+        for each in grade(modern(identification=named), profile).findings
+        if each.id == "protocol.long_comment"
+    ],
     "without": [each.id for each in grade(modern(), profile).findings],
     "page": script.page(finding_types()["protocol.long_comment"]),
     "labels": script.module(list(finding_types().values())),
@@ -74,6 +81,8 @@ def test_a_new_file_is_a_new_check(tmp_path: Path) -> None:
     found = json.loads(first)
     assert ["protocol.long_comment", ["long-comment"]] in found["findings"]
     assert "protocol.long_comment" not in found["without"]
+    comment = "Debian-" + "x" * 50
+    assert found["advice"] == [f"VersionAddendum none, in place of {comment}", f"remove the comment {comment}"]
     assert found["page"].splitlines()[2] == "# protocol.long_comment: A long comment in the identification"
     assert '    "protocol.long_comment": "long comments",' in found["labels"].splitlines()
     assert "| `protocol.long_comment` | low | no | the comment has more than 40 characters |" in found["table"]
@@ -106,7 +115,7 @@ def test_a_check_finds_what_it_registered(path: Path) -> None:
         if profile.kind == "server":
             host = graded_host(captured(path), profile)
             for each in checks():
-                assert {judged.type.id for judged in each.find(host)} <= {type.id for type in each.types}
+                assert {judged.id for judged in each.find(host)} <= {type.id for type in each.types}
 
 
 def test_missing_facts_are_named_in_a_fixed_order() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sshprobe.algorithms import AlgorithmType, canonical, is_marker
-from sshprobe.grading.checks.terrapin import would_expose
+from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, both, captured, host_key, modern, modulus

@@ -190,7 +190,7 @@ def test_removed_post_quantum_exchanges_are_named() -> None:
         server = msgspec.structs.replace(seen, identification=identification(f"SSH-2.0-{said}"))
         found = remedy(server, load_profile("cnsa-1.0"))
         (change,) = [each for each in found.changes if re.search("KexAlgorithms|key exchange", each.text[0])]
-        assert change.reasons[-1] == "no post-quantum exchange is left: the profile takes none of those that are here"
+        assert change.reasons[-1] == "no post-quantum exchange is left: the profile accepts none that the server offers"
 
 
 def test_an_appliance_with_open_logins_gets_fitting_advice() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from sshprobe.algorithms import is_marker, lookup
 from sshprobe.cli.neutral_profile import describe, findings_of
-from sshprobe.grading.checks.terrapin import exposed_directions
+from sshprobe.grading.checks.key_exchange import exposed_directions
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy

@@ -1,7 +1,7 @@
-"""The text that a server sends before login (RFC 4252 section 5.4), where a profile has a rule for it.
+"""The text that a server sends before login (RFC 4252 section 5.4), for profiles with a rule about it.
 
-It comes with the answer to the first authentication request. With an answer and no text in the record, there was none.
-Without an answer it was not observed.
+It comes with the answer to the first authentication request. An answer without a text means that the server has none.
+Without an answer the text was not observed.
 """
 
 from __future__ import annotations
@@ -10,47 +10,48 @@ import re
 from collections.abc import Iterator
 
 from sshprobe.grading.checks.registry import GradedHost, check
-from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.grading.findings import FindingType
 from sshprobe.model.escape import ELLIPSIS, escape_text, unescape_text
 from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Finding
 from sshprobe.profiles import BannerRule, Profile
 
 SHOWN = 200
-"""Characters of a banner that a finding repeats: the record has it."""
+"""Characters of a banner that a finding repeats. The record has all of it."""
 
 LONGEST_BANNER = 4096
-"""Bytes of a banner that go into a record (`sshprobe.probe`)."""
+"""Bytes of a banner that a record keeps (`sshprobe.probe`)."""
 
+_SEE = "`ssh -o PreferredAuthentications=none USER@HOST` prints the text before the refusal."
+_REFERENCES = ("RFC 4252 section 5.4", "sshd_config(5) Banner")
 
 NO_BANNER = FindingType(
     id="authentication.no_banner",
     title="No banner before login",
     severity="low",
     deviation="yes",
-    when="the profile asks for a text before login, and a server that answered an authentication request sent none",
-    meaning="""The profile asks that a text is shown before anyone logs in. The server answered the first request and
-        sent none.""",
-    why="""It is a matter of law more than of cryptography: who was told that access is watched and reserved cannot say
-        otherwise later.""",
-    see="`ssh -o PreferredAuthentications=none USER@HOST` prints the text before it is refused.",
-    fix="""`Banner /etc/issue.net` in sshd_config, with the text of your site in that file. sshd sends nothing where
-        the file is not there.""",
-    references=("RFC 4252 section 5.4", "sshd_config(5) Banner"),
+    when="the profile requires a text before login, and the server answered an authentication request without one",
+    why="""It matters in law more than in cryptography: nobody can claim later that they were not warned.""",
+    see=_SEE,
+    fix="""`Banner /etc/issue.net` in sshd_config, with the text of your site in that file. Without the file sshd sends
+        nothing.""",
+    references=_REFERENCES,
     label="no banner before login",
     also_called=("banner",),
 )
 
 BANNER = FindingType(
     id="authentication.banner",
-    title="A banner before login that the profile does not want",
+    title="A banner before login that the profile rejects",
     severity="low",
     deviation="yes",
-    when="the profile wants no text before login, and the server sent one",
-    meaning="The server sends a text before anyone logs in, and the profile says `Banner none`.",
-    why="What it says is read by everyone who reaches the port.",
-    see="`ssh -o PreferredAuthentications=none USER@HOST` prints the text before it is refused.",
+    when="the profile says `Banner none`, and the server sends a text before login",
+    why="Everyone who reaches the port can read it.",
+    see=_SEE,
     fix="`Banner none` in sshd_config.",
-    references=("RFC 4252 section 5.4", "sshd_config(5) Banner"),
+    advice="Banner none",
+    advice_elsewhere="send no text before login",
+    references=_REFERENCES,
     label="banners before login",
 )
 
@@ -59,21 +60,20 @@ BANNER_TEXT = FindingType(
     title="A banner before login with the wrong text",
     severity="low",
     deviation="yes",
-    when="""the text before login holds what the profile forbids in it, such as the name of the system, or lacks what
-        it asks for""",
-    meaning="""The server sends a text before login. It names the system or holds one of the escapes of /etc/issue
-        (\\m, \\r, \\s, \\v), which sshd does not replace; or it is not the text that the profile asks for.""",
-    why="""A text that names the system helps an attacker who looks for a way in. A text other than the required one
-        may not hold before a court.""",
-    see="`ssh -o PreferredAuthentications=none USER@HOST` prints the text before it is refused.",
+    when="the text before login has a part that the profile forbids, or lacks the text that it requires",
+    meaning="""The server sends a text before login. The text names the system, or holds an escape of /etc/issue (\\m,
+        \\r, \\s, \\v), which sshd does not replace; or it is not the text that the profile requires.""",
+    why="""A text that names the system helps attackers to choose a weakness. A text other than the required one may not
+        stand up in court.""",
+    see=_SEE,
     fix="Write the text of your site into the file that `Banner` of sshd_config names.",
-    references=("RFC 4252 section 5.4", "sshd_config(5) Banner"),
+    references=_REFERENCES,
     label="wrong banners before login",
 )
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """Yield the banner where the profile has a rule for it, and no login was tried or the text was cut."""
+    """Yield the banner if the profile has a rule for it, and no login was tried or the text was cut."""
     observation = host.observation
     rule = host.profile.banner
     if rule is None:
@@ -85,7 +85,7 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 
 @check(NO_BANNER, BANNER, BANNER_TEXT, missing=_missing)
-def banner(host: GradedHost) -> Iterator[Judgement]:
+def banner(host: GradedHost) -> Iterator[Finding]:
     """Find a missing, unwanted or wrong text before login. All are deviations."""
     observation, profile = host.observation, host.profile
     rule = profile.banner
@@ -95,14 +95,7 @@ def banner(host: GradedHost) -> Iterator[Judgement]:
     shown = observation.authentication_banner or ""
     if not text.strip():
         if rule.sent:
-            yield _deviation(
-                profile,
-                rule,
-                NO_BANNER,
-                message="no banner",
-                expected="a banner",
-                observed="none sent",
-            )
+            yield _deviation(profile, rule, NO_BANNER, message="no banner", expected="a banner", observed="none sent")
     elif not rule.sent:
         yield _deviation(profile, rule, BANNER, message="a banner", expected="none", observed=shown)
     else:
@@ -119,10 +112,9 @@ def banner(host: GradedHost) -> Iterator[Judgement]:
 
 
 def _faults(rule: BannerRule, text: str, *, cut: bool) -> Iterator[tuple[str, str]]:
-    """Yield in words what is wrong with a text, and what is wanted."""
     found = ", ".join(part for part in rule.without if _holds(text, part))
     if found:
-        yield f"may tell what system it is ({escape_text(found)})", f"a text without {escape_text(found)}"
+        yield f"may name the system ({escape_text(found)})", f"a text without {escape_text(found)}"
     if rule.any_of and not cut and not any(_squeezed(part) in _squeezed(text) for part in rule.any_of):
         yield "is not the one that the profile asks for", f"a text with: {rule.any_of[0]}"
 
@@ -134,7 +126,7 @@ def was_asked_for(observation: Observation) -> bool:
 
 
 def banner_of(observation: Observation) -> str:
-    """Return the text as the server sent it; empty where it sent none."""
+    """Return the text as the server sent it, empty without one."""
     return unescape_text(observation.authentication_banner or "")
 
 
@@ -156,13 +148,10 @@ def _squeezed(text: str) -> str:
 
 def _deviation(
     profile: Profile, rule: BannerRule, kind: FindingType, *, message: str, expected: str, observed: str
-) -> Judgement:
-    return Judgement(
-        kind,
-        severity="low",
+) -> Finding:
+    return kind.judge(
         message=f"{message} before login",
         expected=expected,
         observed=observed if len(observed) <= SHOWN else f"{observed[:SHOWN]}{ELLIPSIS}",
         references=(profile.cite(rule), "RFC 4252 section 5.4"),
-        deviation=True,
     )

@@ -1,4 +1,4 @@
-"""Whether a server proved that it holds its host keys, and how large they are (RFC 4253 section 8)."""
+"""Whether a server proved that it holds its host keys, and the size of the keys (RFC 4253 section 8)."""
 
 from __future__ import annotations
 
@@ -6,34 +6,28 @@ from collections.abc import Iterator
 
 from sshprobe.algorithms import lookup
 from sshprobe.grading.checks.registry import GradedHost, check
-from sshprobe.grading.findings import FindingType, Judgement
-from sshprobe.grading.sizes import (
-    SAFE_MODULUS_BITS,
-    advised_bits,
-    exact_bits,
-    minimum_bits,
-)
+from sshprobe.grading.findings import FindingType
+from sshprobe.grading.sizes import SAFE_MODULUS_BITS, key_sizes
 from sshprobe.model.observation import HostKey, Observation
-from sshprobe.model.verdict import Severity
+from sshprobe.model.verdict import Finding, Severity
 from sshprobe.profiles import Profile
 
 FACTORED_BITS = 1024
 """RSA moduli of up to 829 bits have been factored (RSA-250, 2020); 512 bits cost less than a meal."""
-
 
 SIZE = FindingType(
     id="host_key.size",
     title="A small host key",
     severity="critical below 1024 bits, high below 2048, else low",
     deviation="if below the profile",
-    when="an RSA key is below 2048 bits, or any key below the profile",
-    meaning="The server proved itself by a key of fewer bits than the profile asks, or than 2048.",
-    why="Who factors the key can pass for the server, to every client, unseen.",
+    when="an RSA key is below 2048 bits, or any key is below the size that the profile requires",
+    why="Anyone who factors the key can impersonate the server to every client, unseen.",
     see="`ssh-keyscan HOST | ssh-keygen -lf -` prints the bits of each key.",
-    fix="""Make a new key and replace the old one: `ssh-keygen -t rsa -b 3072 -f FILE`. Clients that know the old one
-        must be told.""",
+    fix="""Make a new key and replace the old one: `ssh-keygen -t rsa -b 3072 -f FILE`. Give the new key to clients that
+        know the old one.""",
     references=("NIST SP 800-131A Rev. 2", "NIST SP 800-57 Part 1 Rev. 5, Table 2"),
     label="small host keys",
+    weaknesses=(),
     codes={"small-rsa": "an RSA key of less than 2048 bits, of the host or of its certificate authority"},
 )
 
@@ -42,16 +36,16 @@ UNPROVEN = FindingType(
     title="A host key without proof",
     severity="high",
     deviation="no, but never `true`",
-    when="the signature of the host key is wrong, or it is of another type than was negotiated",
-    meaning="""The server showed a host key, and its signature over the exchange hash was wrong. Or it showed a key of
-        another type than the one that was negotiated.""",
-    why="""It may not hold the key at all: someone in between, or a broken server. The size of a key that is not proven
-        says nothing, and no verdict on it can be a pass.""",
-    see='`ssh HOST` says "incorrect signature" and breaks off.',
+    when="the signature of the host key is wrong, or the key is of another type than negotiated",
+    meaning="""The server showed a host key with a wrong signature over the exchange hash, or a key of another type than
+        negotiated.""",
+    why="""The server may not hold the key at all: it may be a man in the middle, or broken. The size of an unproven key
+        says nothing, so no verdict on it can be a pass.""",
+    see='`ssh HOST` says "incorrect signature" and gives up.',
     fix="Find out who answers here: a faulty server, or someone in between without the key.",
+    advice="find out who answers here: a faulty server, or someone in between without the key",
     references=("RFC 4253 section 8",),
     label="host keys without proof",
-    weaknesses=("unproven-key",),
     codes={"unproven-key": "a host key without a right signature"},
 )
 
@@ -61,11 +55,10 @@ UNVERIFIED = FindingType(
     severity="note",
     deviation="no, but never `true`",
     when="the signature could not be checked",
-    meaning="The server offers no key exchange that this tool can finish, so the key was seen but not proven.",
-    why="""It says nothing against the server. But without its proof a key is only a claim, so no verdict on it can be
-        a pass.""",
+    meaning="The server offers no key exchange that sshprobe can finish, so the scan saw the key without proof.",
+    why="It says nothing against the server. But an unproven key is only a claim, so no verdict on it can be a pass.",
     see="`ssh HOST` with a client that knows the key exchange of the server.",
-    fix="Nothing need be done. A server that offers curve25519-sha256 too can be checked.",
+    fix="Nothing. The key can be checked on servers that also offer curve25519-sha256.",
     references=("RFC 4253 section 8",),
 )
 
@@ -74,13 +67,12 @@ SHA1_ONLY = FindingType(
     title="Signs with SHA-1 alone",
     severity="low",
     when="every host key algorithm on offer signs over SHA-1",
-    meaning="""All that the server can prove itself with is a signature over SHA-1: ssh-rsa without rsa-sha2-256 and
+    meaning="""Every signature that the server can make is over SHA-1: it offers ssh-rsa without rsa-sha2-256 and
         rsa-sha2-512, or ssh-dss.""",
-    why="""Collisions of SHA-1 can be made, and clients have stopped to accept such signatures: OpenSSH's of 8.8 and
-        later refuse to connect, so that people switch their protection off to get in.""",
-    see='`ssh -vv HOST` prints "host key algorithms"; a client of 8.8 or later says "no matching host key type found".',
-    fix="""Update: OpenSSH 7.2 and later sign with SHA-2 by the same RSA key. Or add an Ed25519 key, from OpenSSH 6.5
-        on.""",
+    why="""Collisions of SHA-1 can be made, and clients no longer accept such signatures: OpenSSH 8.8 and later refuse
+        to connect, and users switch their protection off to get in.""",
+    see='`ssh -vv HOST` prints "host key algorithms"; OpenSSH 8.8 and later say "no matching host key type found".',
+    fix="Update to OpenSSH 7.2 or later, which signs with SHA-2 by the same RSA key; or add an Ed25519 key (6.5 on).",
     references=("RFC 8332", "OpenSSH 8.8 release notes"),
     points=0,
     label="signatures with SHA-1 alone",
@@ -89,7 +81,7 @@ SHA1_ONLY = FindingType(
 
 
 def is_of_type_asked_for(key: HostKey) -> bool:
-    """Return whether a key has the negotiated type (RFC 4253 section 7.1), as far as the catalogue knows both."""
+    """Return whether a key is of the negotiated type (RFC 4253 section 7.1). True where the catalogue does not know."""
     shown, asked = lookup("host_key", key.type), lookup("host_key", key.signature_algorithm)
     if asked is None or not asked.family:
         return True
@@ -97,15 +89,15 @@ def is_of_type_asked_for(key: HostKey) -> bool:
 
 
 def is_unproven(key: HostKey) -> bool:
-    """Return whether the server's proof for a key was wrong, or the key is not of the type that was negotiated."""
+    """Return whether the proof for a key was wrong, or the key is not of the negotiated type."""
     return key.signature_verified is False or (key.signature_verified is None and not is_of_type_asked_for(key))
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """Yield the keys without proof, whatever the profile asks, and those whose size it bounds and nobody saw.
+    """Yield the keys without proof, under every profile, and the keys whose size the profile bounds and nobody saw.
 
-    A key that was asked for and never came has none either. It is missed where the record is partial: where it is
-    whole all keys were asked for and came, or nobody asked (`--depth lists`).
+    A key that the scan requested and never got has no proof either. That happens only in partial records: in a whole
+    one all requested keys came.
     """
     observation = host.observation
     sizes = _sizes_not_seen(host.profile, observation)
@@ -122,38 +114,34 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 
 @check(SIZE, UNPROVEN, UNVERIFIED, missing=_missing)
-def shown_keys(host: GradedHost) -> Iterator[Judgement]:
+def shown_keys(host: GradedHost) -> Iterator[Finding]:
     """Find small keys and keys without proof, one of each per key type."""
     seen: set[tuple[str, str]] = set()
-    # Smallest first: of two keys of one type the finding is about the smaller.
+    # Smallest first: the finding is about the smaller of two keys of one type.
     for key in sorted(host.observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
         for judged in _judge_host_key(host.profile, key):
-            if (judged.type.id, key.type) not in seen:
-                seen.add((judged.type.id, key.type))
+            if (judged.id, key.type) not in seen:
+                seen.add((judged.id, key.type))
                 yield judged
 
 
 @check(SHA1_ONLY)
-def sha1_alone(host: GradedHost) -> Iterator[Judgement]:
+def sha1_alone(host: GradedHost) -> Iterator[Finding]:
     """Find a list of host key algorithms that all sign with SHA-1."""
     offered = [name for name in host.observation.server_host_key_algorithms or () if name]
     entries = [lookup("host_key", name) for name in offered]
     if offered and all(entry is not None and entry.hash == "sha1" for entry in entries):
-        yield Judgement(
-            SHA1_ONLY,
-            severity="low",
+        yield SHA1_ONLY.judge(
             message="signs with SHA-1 alone: OpenSSH's client refuses it since 8.8",
             expected="rsa-sha2-512, rsa-sha2-256, ssh-ed25519 or another over SHA-2",
             observed=", ".join(sorted(set(offered))),
-            points=0,  # each of its algorithms costs more
+            points=0,  # its algorithms cost points already
         )
 
 
-def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
+def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Finding]:
     if is_unproven(key):
-        yield Judgement(
-            UNPROVEN,
-            severity="high",
+        yield UNPROVEN.judge(
             algorithm=key.type,
             message="the server did not prove that it holds this key"
             if is_of_type_asked_for(key)
@@ -165,9 +153,7 @@ def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
         )
         return
     if key.signature_verified is None:
-        yield Judgement(
-            UNVERIFIED,
-            severity="note",
+        yield UNVERIFIED.judge(
             algorithm=key.type,
             message="its signature could not be checked",
             expected="a signature of this key over the exchange hash",
@@ -179,9 +165,8 @@ def _judge_host_key(profile: Profile, key: HostKey) -> Iterator[Judgement]:
     yield from _judge_size(profile, key, entry.family, key.bits)
 
 
-def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Iterator[Judgement]:
-    own, advised = minimum_bits(profile, family) or 0, advised_bits(profile, family) or 0
-    exact = exact_bits(profile, family)
+def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Iterator[Finding]:
+    own, advised, exact = key_sizes(profile, family)
     small = family == "rsa" and bits < SAFE_MODULUS_BITS
     severity: Severity = ("critical" if bits < FACTORED_BITS else "high") if small else "low"
     expected = f"{max(own, advised, SAFE_MODULUS_BITS if small else 0)} bits or more"
@@ -197,8 +182,7 @@ def _judge_size(profile: Profile, key: HostKey, family: str, bits: int) -> Itera
         message, source = "less than 2048 is weak", "min_bits"
     else:
         return
-    yield Judgement(
-        SIZE,
+    yield SIZE.judge(
         severity=severity,
         algorithm=key.type,
         message=f"{bits} bits; {message}",
@@ -216,24 +200,23 @@ def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
 
 
 def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[str, str]]:
-    """Return family and format of each host key on offer whose size the profile bounds and no proven key showed."""
+    """Return family and format of each host key on offer whose size the profile bounds, without a proven key."""
     if profile.host_key is None:
         return []
-    # A key without its proof is a claim, as any server can show any key.
+    # Any server can show any key: without proof it is a claim.
     shown = [key for key in observation.host_keys or () if key.bits is not None and key.signature_verified]
     sized = {_size_of(key.type) for key in shown}
     wanted = {_size_of(name) for name in observation.server_host_key_algorithms or ()} - sized
-    return sorted(each for each in wanted if each is not None and minimum_bits(profile, each[0]) is not None)
+    return sorted(each for each in wanted if each is not None and key_sizes(profile, each[0]).least)
 
 
 def _size_of(name: str) -> tuple[str, str] | None:
-    """Return family and format of a host key algorithm: its keys share a size."""
     entry = lookup("host_key", name)
     return None if entry is None else (entry.family, entry.format)
 
 
 def _never_shown(observation: Observation) -> Iterator[str]:
-    """Yield the host keys on offer, by the first name of each, that are read here and did not come."""
+    """Yield the host keys on offer that the scan can read and did not get, by the first name of each."""
     seen = {_kind_of_key(key.type) for key in observation.host_keys or ()}
     for name in observation.server_host_key_algorithms or ():
         kind = _kind_of_key(name)
@@ -243,7 +226,7 @@ def _never_shown(observation: Observation) -> Iterator[str]:
 
 
 def _kind_of_key(name: str) -> tuple[str, ...] | None:
-    """Return what tells one host key from another, however it signs; None for names that need not have a key.
+    """Return an identity of a host key, whatever algorithm it signs with. None: the name may not have a key.
 
     Some servers list X.509 names without a certificate (Cisco IOS XE).
     """

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.grading.checks.registry import GradedHost, check
-from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.grading.findings import FindingType
 from sshprobe.model.observation import Observation
+from sshprobe.model.verdict import Finding
 
 SSH1 = FindingType(
     id="protocol.ssh1",
@@ -14,17 +15,15 @@ SSH1 = FindingType(
     severity="critical; high for 1.99",
     deviation="if the profile does not name it",
     when="the identification says 1.x",
-    meaning="The identification says 1.99 (SSH-1 and SSH-2) or 1.x (SSH-1 only).",
-    why="""SSH-1 protects its packets with a CRC and can be altered by anyone in between. SSH-1 only is as good as no
-        protection.""",
+    meaning="The identification says 1.99 (SSH-1 and SSH-2) or 1.x (only SSH-1).",
+    why="A CRC protects the packets of SSH-1, so a man in the middle can alter them. SSH-1 alone is no protection.",
     see="`nc HOST 22` prints the identification: SSH-1.99- or SSH-1.5-.",
-    fix="""`Protocol 2` in sshd_config of OpenSSH 2.0 to 7.3; later ones have no SSH-1, so that something else answers,
-        and 1.x has no SSH-2: upgrade. One that speaks SSH-1 only may lack a host key for SSH-2, without which sshd
-        does not start: make it first, or upgrade what is older than 2.5 and has DSA keys alone. Elsewhere switch SSH-1
-        off, or replace the device.""",
+    fix="""OpenSSH 2.0 to 7.3: `Protocol 2` in sshd_config. Later releases have no SSH-1, so something else answers; 1.x
+        has no SSH-2, so upgrade it. A server that speaks only SSH-1 may lack a host key for SSH-2, and sshd does not
+        start without one: make it first, or upgrade releases before 2.5, which have only DSA keys. Other software:
+        switch SSH-1 off, or replace the device.""",
     references=("RFC 4253 section 5", "OpenSSH 7.4 release notes"),
     label="SSH-1",
-    weaknesses=("ssh1",),
     codes={"ssh1": "SSH-1"},
     also_called=("ssh1", "ssh-1"),
 )
@@ -34,11 +33,10 @@ UNLISTED = FindingType(
     title="A protocol version that the profile does not name",
     severity="low",
     deviation="yes",
-    when="the identification says another version that the profile does not name",
-    meaning="The identification has a version other than those of the profile.",
+    when="the identification has a version other than SSH-1 that the profile does not name",
     why="No client knows what such a server means by it.",
     see="`nc HOST 22` prints the identification.",
-    fix="Find out which software answers, and have it speak 2.0.",
+    fix="Find out which software answers, and configure it for 2.0.",
     references=("RFC 4253 section 4.2",),
     label="unlisted protocol versions",
 )
@@ -50,7 +48,7 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 
 @check(SSH1, UNLISTED, missing=_missing)
-def protocol_version(host: GradedHost) -> Iterator[Judgement]:
+def protocol_version(host: GradedHost) -> Iterator[Finding]:
     """Find SSH-1 and unlisted versions (RFC 4253 section 5.1: "1.99" speaks both)."""
     profile = host.profile
     protocol = protocol_of(host.observation)
@@ -62,8 +60,7 @@ def protocol_version(host: GradedHost) -> Iterator[Judgement]:
     where = () if profile.protocol is None else (profile.cite(profile.protocol),)
     if protocol.startswith("1."):
         both = protocol == "1.99"
-        yield Judgement(
-            SSH1,
+        yield SSH1.judge(
             severity="high" if both else "critical",
             message="speaks SSH-1 besides SSH-2" if both else "speaks SSH-1 only",
             expected=expected,
@@ -72,21 +69,18 @@ def protocol_version(host: GradedHost) -> Iterator[Judgement]:
             deviation=not listed,
         )
     elif not listed:
-        yield Judgement(
-            UNLISTED,
-            severity="low",
+        yield UNLISTED.judge(
             message="a protocol version that the profile does not name",
             expected=expected,
             observed=protocol,
             references=where,
-            deviation=True,
         )
 
 
 def protocol_of(observation: Observation) -> str | None:
-    """Return the protocol version that was seen; "1.5" for a server that is known to speak SSH-1 only.
+    """Return the observed protocol version, "1.5" for a server that speaks only SSH-1.
 
-    Without leading zeros, as OpenSSH reads it: "02.0" is 2.0, and "01.99" speaks SSH-1.
+    Leading zeros are dropped, as OpenSSH does: "02.0" is 2.0, and "01.99" speaks SSH-1.
     """
     if observation.identification is not None:
         return ".".join(part.lstrip("0") or "0" for part in observation.identification.protocol.split("."))

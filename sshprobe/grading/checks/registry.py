@@ -1,6 +1,6 @@
 """Registers checks. A check is a function in a module of this package, with the types of its findings beside it.
 
-All modules of the package are imported: a new file is enough. CONTRIBUTING.md, "Add a check", has an example.
+All modules of the package are imported, so a new file is enough: see "Add a check" in CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from typing import NamedTuple, get_args
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType
-from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.grading.findings import FindingType
 from sshprobe.grading.offers import Offer, offers_by_type
 from sshprobe.grading.sizes import group_exchange_methods
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Observation
-from sshprobe.model.verdict import Category
+from sshprobe.model.verdict import Category, Finding
 from sshprobe.profiles import AlgorithmRule, Profile
 
 _CATEGORIES: tuple[Category, ...] = get_args(Category)
 
 
 class GradedHost(msgspec.Struct, frozen=True):
-    """Argument of every check: one host under one profile."""
+    """The argument of every check: one host under one profile."""
 
     observation: Observation
     profile: Profile
     strict: bool
-    """Whether an algorithm that the profile does not name is a deviation even if it is no weaker."""
+    """Whether an algorithm that the profile does not name is a deviation even if it is as strong as the named ones."""
     rules: dict[AlgorithmType, AlgorithmRule | None]
-    """What the profile says of each type of algorithm."""
+    """The rule of the profile for each type of algorithm."""
     offers: dict[AlgorithmType, dict[str, Offer]]
-    """What the server offers, by canonical name, for each type whose lists were seen."""
+    """The server's offers by canonical name, for each type whose lists were seen."""
     offers_group_exchange: bool
 
 
@@ -46,11 +46,11 @@ def graded_host(observation: Observation, profile: Profile, *, strict: bool = Fa
     return GradedHost(observation, profile, strict, rules, offers, bool(group_exchange_methods(observation)))
 
 
-Find = Callable[[GradedHost], Iterable[Judgement]]
-"""Return what is found on a host. What was not observed is neither found nor passed: see `Missing`."""
+Find = Callable[[GradedHost], Iterable[Finding]]
+"""Returns the findings on a host. An unobserved fact is never found and never passes: see `Missing`."""
 
 Missing = Callable[[GradedHost], Iterable[str]]
-"""Return in words what the profile needs, and was not observed."""
+"""Returns in words the facts that the profile needs and that were not observed."""
 
 
 class Check(NamedTuple):
@@ -68,8 +68,8 @@ _types: dict[str, FindingType] = {}
 def check(*types: FindingType, missing: Missing | None = None) -> Callable[[Find], Find]:
     """Register the decorated function as the check that finds `types`, at least one.
 
-    `missing` returns what the check needed under the profile and was not observed. Raises ValueError for an id that
-    another check has.
+    `missing` returns the facts that the check needs under the profile and that were not observed. Raises ValueError for
+    an id of another check.
     """
 
     def register(find: Find) -> Find:
@@ -81,7 +81,7 @@ def check(*types: FindingType, missing: Missing | None = None) -> Callable[[Find
 
 
 def add_types(*types: FindingType) -> None:
-    """Register types of findings that no check of a single host finds. Raises ValueError for an id that is taken."""
+    """Register types of findings that no check finds. Raises ValueError for an id that is in use."""
     for each in types:
         if each.id in _types:
             raise ValueError(f"two types of findings have the id {each.id}")
@@ -90,23 +90,23 @@ def add_types(*types: FindingType) -> None:
 
 @cache
 def checks() -> tuple[Check, ...]:
-    """Return all checks: by the category of their first type, then by module, then as they stand in it."""
+    """Return all checks, sorted by the category of their first type and by module, then in order of registration."""
     package = importlib.import_module(__name__.rpartition(".")[0])
     for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
     return tuple(sorted(_checks, key=lambda each: (_CATEGORIES.index(each.types[0].category), each.find.__module__)))
 
 
-def judge(host: GradedHost) -> list[Judgement]:
+def judge(host: GradedHost) -> list[Finding]:
     """Return the findings of all checks on a host."""
-    found: list[Judgement] = []
+    found: list[Finding] = []
     for each in checks():
         found += each.find(host)
     return found
 
 
 def not_observed(host: GradedHost) -> list[str]:
-    """Return in words what any check needed and was not observed, as in `Verdict.not_observed`."""
+    """Return in words the facts that any check needs and that were not observed: `Verdict.not_observed`."""
     found: list[str] = []
     for each in checks():
         if each.missing is not None:
@@ -126,13 +126,14 @@ def finding_ids() -> list[str]:
 
 
 def explain_finding(id: str) -> FindingType:
-    """Return what a finding means. Raises `InputError` for an unknown id."""
+    """Return the type of a finding. Raises `InputError` for an unknown id."""
+    checks()
     try:
-        return finding_types()[id]
+        return _types[id]
     except KeyError:
         raise InputError(f"unknown finding `{id}`") from None
 
 
 def weakness_meanings() -> dict[str, str]:
-    """Return every code of `Finding.weaknesses`, and what it says."""
+    """Return every code of `Finding.weaknesses` with its meaning."""
     return {code: meaning for each in finding_types().values() for code, meaning in each.codes.items()}

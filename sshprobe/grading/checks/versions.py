@@ -1,8 +1,8 @@
-"""Hints from the version in an identification string: known weaknesses of that release, which no byte here proves.
+"""Hints from the version in an identification: known weaknesses of that release, without proof.
 
-Distributions fix without raising the version, so a hint looks at the package revision where the comment has one
-(Debian, Raspbian and Ubuntu), and otherwise says that it cannot know. A hint is a note: it never costs a point, a
-letter or compliance. `data/version_hint.tsv` holds the table, with the source of each row.
+Distributions fix without raising the version. So a hint looks at the package revision in the comment (Debian, Raspbian
+and Ubuntu), and without one says that it cannot know. A hint is a note: it never costs a point, a letter or compliance.
+`data/version_hint.tsv` holds the table, with the source of each row.
 """
 
 from __future__ import annotations
@@ -15,23 +15,25 @@ from functools import cache, lru_cache
 import msgspec
 
 from sshprobe.grading.checks.registry import GradedHost, check
-from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.grading.findings import FindingType
 from sshprobe.model.observation import Identification
+from sshprobe.model.verdict import Finding
 
 VERSION_HINT = FindingType(
     id="protocol.version_hint",
     title="A hint: this version is known for a weakness",
     severity="note",
-    when="""the version in the identification is one with a known weakness, and no package revision says that it was
-        fixed""",
-    meaning="""The identification names a release that has a known weakness. It is a hint: nothing was tried, and no
-        byte that was seen proves it.""",
-    why="""Distributions fix without raising the version. Where the comment names a package of Debian, Raspbian or
-        Ubuntu whose fixed revision is known, that decides; Red Hat and others show none. So it costs no point, no
-        letter and no compliance.""",
+    when="the identification names a version with a known weakness, and no package revision with the fix",
+    meaning="""The identification names a release with a known weakness. It is a hint: the scan tried nothing, and
+        nothing that it saw proves the weakness.""",
+    why="""Distributions fix without raising the version. A package of Debian, Raspbian or Ubuntu in the comment
+    decides,
+        if its fixed revision is known. Red Hat and others show none. So it costs no point, no letter and no
+        compliance.""",
     see="""On the host: `dpkg -l openssh-server` or `rpm -q --changelog openssh-server | grep CVE`, against the
-        advisory of the distributor.""",
-    fix="Update the package. If it is up to date and the distributor says that it is fixed, nothing need be done.",
+        distributor's advisory.""",
+    fix="Update the package. Nothing, if it is up to date and the distributor lists the weakness as fixed.",
+    advice="see that the package is up to date: {expected}",
     references=("https://security-tracker.debian.org", "https://ubuntu.com/security/cves"),
 )
 
@@ -45,49 +47,47 @@ class VersionHint(msgspec.Struct, frozen=True, kw_only=True):
     """A key of `_SOFTWARE`."""
     first: str
     last: str
-    """The first and last version that has it. Where a version leaves parts out that `last` has, it counts as in."""
+    """The first and last version that has it. A version that omits parts of `last` counts as affected."""
     fixed: str
     """The first release without it, in words."""
     what: str
     distributions: tuple[str, ...]
-    """The first packages that fix it under an older version: "Debian 9.2p1-2+deb12u3"."""
+    """The first packages with the fix under an older version: "Debian 9.2p1-2+deb12u3"."""
     references: tuple[str, ...]
 
 
 _SOFTWARE = {
-    # Whole strings: OpenSSH_for_Windows counts its versions on its own. Builds with the patches of HPN-SSH do not.
+    # Whole strings, because OpenSSH_for_Windows has version numbers of its own. Builds with HPN-SSH patches do not.
     "OpenSSH": re.compile(r"OpenSSH_(\d+\.\d+(?:\.\d+)?(?:p\d+)?)(?:[-_]hpn\w*)?"),
     "libssh": re.compile(r"libssh[_-](\d+\.\d+\.\d+)"),
     "Erlang": re.compile(r"Erlang/(\d+(?:\.\d+)+)"),
 }
 
 DIGITS = 9
-"""Of a number in a version."""
+"""Digits that are read of a number in a version. No release has more, and `int` refuses thousands of them."""
 
 _PACKAGE = re.compile(r"(Debian|Raspbian|Ubuntu)-(\S+)")
 
 _BUILT_FROM = {"Debian": (), "Raspbian": ("Debian",), "Ubuntu": ("Debian",)}
-"""Distributions whose packages are those of another, with more behind the revision: "Ubuntu-7ubuntu4" has all that
-Debian's revision 7 has, "Raspbian-10+deb10u2+rpt1" all of 10+deb10u2."""
+"""Distributions that build on packages of another and extend the revision: "Ubuntu-7ubuntu4" has the fixes of Debian's
+revision 7, "Raspbian-10+deb10u2+rpt1" the fixes of 10+deb10u2."""
 
 _REBUILT = re.compile(r"~(?:bpo|deb|ubuntu)?\d[\w.+]*")
-"""End of the revision of a package that was built again for an older release: "5~bpo11+1" has all that 5 has."""
+"""End of the revision of a package that was rebuilt for an older release: "5~bpo11+1" has the fixes of 5."""
 
 _SECURITY = re.compile(r"\+deb\d+u\d+")
-"""In a revision of Debian's stable releases, which no other distribution builds from, but for Raspbian."""
+"""Part of a revision of Debian's stable releases. Only Raspbian builds on those."""
 
 
 @check(VERSION_HINT)
-def known_weaknesses(host: GradedHost) -> Iterator[Judgement]:
-    """Find each known weakness of the version. Nothing for software that hides its version."""
+def known_weaknesses(host: GradedHost) -> Iterator[Finding]:
+    """Find each known weakness of the version. Software that hides its version has none."""
     found = host.observation.identification
     if found is None:
         return
     for hint, package in _hints(found.software, found.lasting_comments):
         about = "its distributor may have fixed it" if package is None else f"{package} fixes it"
-        yield Judgement(
-            VERSION_HINT,
-            severity="note",
+        yield VERSION_HINT.judge(
             algorithm=hint.id,
             message=f"by the version alone, not verified: {hint.what}; {about}",
             expected=f"{hint.fixed} or later" + (f", or {package} or later" if package else ""),
@@ -99,7 +99,7 @@ def known_weaknesses(host: GradedHost) -> Iterator[Judgement]:
 
 @lru_cache(maxsize=1024)
 def _hints(software: str, comments: str | None) -> tuple[tuple[VersionHint, str | None], ...]:
-    """Return the hints for a version, each with the package that would fix it, if its distributor has one."""
+    """Return the hints for a version, each with the package that fixes it, if the distributor has one."""
     for name, pattern in _SOFTWARE.items():
         match = pattern.fullmatch(software)
         if match is not None:
@@ -112,7 +112,7 @@ def _of_version(software: str, version: str, comments: str | None) -> Iterator[t
     found = _PACKAGE.match(comments or "")
     for hint in version_hints():
         last = _numbers(hint.last)
-        # "9.9" says no patch level: it may be 9.9p1. "9.7" as a bound takes in every patch level.
+        # "9.9" has no patch level and may be 9.9p1. "9.7" as a limit includes every patch level.
         if hint.software != software or asked < _numbers(hint.first) or asked[: len(last)] > last:
             continue
         fixing = [] if found is None else list(_fixing(hint, found[1], version))
@@ -122,7 +122,7 @@ def _of_version(software: str, version: str, comments: str | None) -> Iterator[t
 
 
 def _fixing(hint: VersionHint, distribution: str, version: str) -> Iterator[str]:
-    """Yield the packages of this release that fix it, of a distribution or of the one it builds from; its own first."""
+    """Yield the fixing packages of this release, of the distribution first, then of the one that it builds on."""
     for name in (distribution, *_BUILT_FROM[distribution]):
         for each in hint.distributions:
             owner, _, package = each.partition(" ")
@@ -132,7 +132,7 @@ def _fixing(hint: VersionHint, distribution: str, version: str) -> Iterator[str]
 
 
 def _release(version: str) -> tuple[int, ...]:
-    """Return (6, 6) of "6.6.1p1", as a server says it, and of "6.6p1", as its package is called."""
+    """Return (6, 6) for "6.6.1p1" of a server and for "6.6p1" of its package."""
     return _numbers(version)[:2]
 
 
@@ -147,9 +147,9 @@ def compare_revisions(one: str, other: str) -> int:
 
 
 def _parts(revision: str) -> list[tuple[tuple[int, ...], int, str]]:
-    """Return text and number in turns. "~" sorts before the end of the text, and letters before everything else.
+    """Return text and number in turns. "~" sorts before the end of the text, and letters before all other characters.
 
-    A number is its length and its digits, which sort as it does: it is a server's, and `int` refuses very long ones.
+    A number is its length and its digits, which sort like it. A server can send numbers that are too long for `int`.
     """
     parts = ((text, number.lstrip("0")) for text, number in re.findall(r"(\D*)(\d*)", revision))
     return [((*map(_rank, text), 0), len(number), number) for text, number in parts]
@@ -160,7 +160,6 @@ def _rank(character: str) -> int:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    # No release has more digits, and `int` refuses the thousands that a server can send.
     return tuple(int(number[:DIGITS]) for number in re.findall(r"\d+", version))
 
 
@@ -178,12 +177,7 @@ def version_hints() -> tuple[VersionHint, ...]:
     rows = (dict(zip(columns, line.split("\t"), strict=True)) for line in lines)
     return tuple(
         VersionHint(
-            id=row["id"],
-            software=row["software"],
-            first=row["first"],
-            last=row["last"],
-            fixed=row["fixed"],
-            what=row["what"],
+            **{name: row[name] for name in ("id", "software", "first", "last", "fixed", "what")},
             distributions=tuple(each for each in row["distributions"].split(", ") if each),
             references=(row["references"],),
         )

@@ -1,7 +1,7 @@
 """Waivers: findings that a company accepts on some hosts until a day. They stay in the verdict and cost nothing.
 
-The only part of a verdict that depends on who and when: on the host and address of the observation, and on the day it
-was made (`applicable_waivers`). A profile without waivers has no such part.
+Waivers are the one part of a verdict that depends on the host, its address and the day of the scan
+(`applicable_waivers`). Verdicts of a profile without waivers do not depend on them.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, canonical
 from sshprobe.grading.checks.registry import add_types
-from sshprobe.grading.findings import FindingType, Judgement
+from sshprobe.grading.findings import FindingType
 from sshprobe.model import timestamps
 from sshprobe.model.observation import Observation
-from sshprobe.model.verdict import SEVERITIES, Waived
+from sshprobe.model.verdict import SEVERITIES, Effect, Finding, Waived
 from sshprobe.profiles import Profile, Waiver
 from sshprobe.profiles.host_patterns import host_pattern
 
 Standing = tuple[int, str, Literal["holds", "ran out", "undated"]]
 """A waiver by its number in the profile, the pattern that the host matches, and whether it holds."""
 
-
 WAIVER_EXPIRED = FindingType(
     id="profile.waiver_expired",
     title="An expired waiver",
     severity="low",
-    when="a waiver of the profile for this host ran out, and what it covered was found",
-    meaning="""The profile waives a finding of this host, but the host was seen after the last day of the waiver, or
-        the record does not say when. What was waived counts again.""",
-    why="A waiver is a promise to look again. Who renews it should know why; most often it was forgotten.",
-    see="`sshprobe profiles check FILE` names the waivers that ran out.",
-    fix="Fix what was waived, or give the waiver a new day and its reason.",
+    when="a waiver of the profile for this host ran out, and the host still has the finding",
+    meaning="""The profile waives a finding of this host, but the scan was after the last day of the waiver, or the
+        record has no time. The finding counts again.""",
+    why="A waiver is a promise to look again. Most expired ones were forgotten, and a renewal needs a reason.",
+    see="`sshprobe profiles check FILE` lists the waivers that ran out.",
+    fix="Fix the waived finding, or give the waiver a new day and a reason.",
+    advice="fix what it covers, or decide again and change its `until`",
     references=("docs/profiles.md, Waivers",),
     label="expired waivers",
 )
@@ -41,7 +41,7 @@ add_types(WAIVER_EXPIRED)
 
 
 def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Standing, ...]:
-    """Return the waivers for this host. Nothing else in a verdict depends on which host it is, and when."""
+    """Return the waivers for this host. Nothing else in a verdict depends on its identity and the day."""
     if not profile.waiver:
         return ()
     day = _day(observation)
@@ -54,21 +54,21 @@ def applicable_waivers(profile: Profile, observation: Observation) -> tuple[Stan
     return tuple(found)
 
 
-def waive(profile: Profile, observation: Observation, judgements: Sequence[Judgement]) -> list[Judgement]:
-    """Return the judgements, waived ones marked, and one more for each waiver that has expired."""
+def waive(profile: Profile, observation: Observation, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with the waived ones marked, and one more per expired waiver."""
     ours = applicable_waivers(profile, observation)
     if not ours:
-        return list(judgements)
-    found: list[Judgement] = []
-    lapsed: dict[int, Judgement] = {}
-    for judgement in judgements:
-        covering = [standing for standing in ours if _covers(profile.waiver[standing[0]], judgement)]
+        return list(findings)
+    found: list[Finding] = []
+    lapsed: dict[int, Finding] = {}
+    for finding in findings:
+        covering = [standing for standing in ours if _covers(profile.waiver[standing[0]], finding)]
         holding = next((standing for standing in covering if standing[2] == "holds"), None)
         if holding is not None:
-            judgement = _waived(judgement, profile.waiver[holding[0]], holding[1])
+            finding = _waived(finding, profile.waiver[holding[0]], holding[1])
         else:
             lapsed.update({number: _lapsed(profile.waiver[number], how) for number, _, how in covering})
-        found.append(judgement)
+        found.append(finding)
     return found + list(lapsed.values())
 
 
@@ -79,44 +79,42 @@ def _standing(waiver: Waiver, day: str | None) -> Literal["holds", "ran out", "u
 
 
 def _day(observation: Observation) -> str | None:
-    """Return the day in UTC on which it was seen, "2026-11-21"; None where the record does not say it."""
+    """Return the day of the scan in UTC, "2026-11-21". None: the record does not say it."""
     seconds = timestamps.parse(observation.started_at)
     return None if seconds is None else timestamps.format_day(seconds)
 
 
-def _covers(waiver: Waiver, judgement: Judgement) -> bool:
-    if waiver.finding != judgement.type.id or SEVERITIES.index(judgement.severity) < SEVERITIES.index(waiver.severity):
+def _covers(waiver: Waiver, finding: Finding) -> bool:
+    if waiver.finding != finding.id or SEVERITIES.index(finding.severity) < SEVERITIES.index(waiver.severity):
         return False
-    return waiver.algorithm is None or _same(waiver.algorithm, judgement)
+    return waiver.algorithm is None or _same(waiver.algorithm, finding)
 
 
-def _same(algorithm: str, judgement: Judgement) -> bool:
-    if judgement.algorithm is None:
+def _same(algorithm: str, finding: Finding) -> bool:
+    if finding.algorithm is None:
         return False
-    category = judgement.type.category
+    category = finding.category
     if category not in ALGORITHM_TYPES:
-        return algorithm == judgement.algorithm
-    return canonical(category, algorithm) == canonical(category, judgement.algorithm)
+        return algorithm == finding.algorithm
+    return canonical(category, algorithm) == canonical(category, finding.algorithm)
 
 
-def _waived(judgement: Judgement, waiver: Waiver, pattern: str) -> Judgement:
+def _waived(finding: Finding, waiver: Waiver, pattern: str) -> Finding:
     waived = Waived(
         reason=waiver.reason,
         until=waiver.until.isoformat(),
         hosts=pattern,
-        effect=judgement.effect,
-        deviation=judgement.deviation,
+        effect=finding.effect,
+        deviation=finding.deviation,
     )
-    return msgspec.structs.replace(judgement, waived=waived, deviation=False)
+    return msgspec.structs.replace(finding, waived=waived, deviation=False, effect=Effect())
 
 
-def _lapsed(waiver: Waiver, how: Literal["holds", "ran out", "undated"]) -> Judgement:
+def _lapsed(waiver: Waiver, how: Literal["holds", "ran out", "undated"]) -> Finding:
     about = waiver.finding if waiver.algorithm is None else f"{waiver.finding} {waiver.algorithm}"
     until = waiver.until.isoformat()
     words = f"ran out on {until}" if how == "ran out" else "cannot hold: the record does not say when it was made"
-    return Judgement(
-        WAIVER_EXPIRED,
-        severity="low",
+    return WAIVER_EXPIRED.judge(
         algorithm=waiver.algorithm,
         message=f"the waiver of {about} {words}. It was: {waiver.reason}",
         expected=f"{about} fixed, or a waiver that holds",

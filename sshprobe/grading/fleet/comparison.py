@@ -1,24 +1,38 @@
-"""Compares the host keys of a fleet: keys and primes that hosts share, and moduli that can be factored."""
+"""Compares the host keys of a fleet: keys and primes that hosts share, and moduli that can be factored.
+
+`FleetFacts` collects the facts while records go by, and keeps no record.
+"""
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 
 import msgspec
 
 from sshprobe.grading.checks.fleet_keys import FACTORED, KNOWN
-from sshprobe.grading.checks.key_numbers import JUDGEMENTS
-from sshprobe.grading.fleet.facts import Facets, HostFacts, KeyFacts
+from sshprobe.grading.checks.key_numbers import FINDINGS
+from sshprobe.grading.fleet.facts import (
+    Facets,
+    HostFacts,
+    KeyFacts,
+    answers_of,
+    facets_of,
+    fingerprint_digest,
+    is_counted,
+    key_facts,
+)
 from sshprobe.grading.keys.batch_gcd import has_gmp, shared_factors
-from sshprobe.grading.keys.factoring import is_factored
+from sshprobe.grading.keys.known_keys import KnownKeys
+from sshprobe.grading.keys.primes import is_factored
+from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport, SharedKey, SharedPrime, WeakKey
+from sshprobe.model.observation import HostKey, Observation
 
 MODULI_WITHOUT_GMPY2 = 10_000
-"""With more RSA keys than this, shared primes are looked for only if gmpy2 is installed: it would take minutes."""
-
+"""With more RSA keys than this, shared primes are searched only with gmpy2: without it, it would take minutes."""
 
 MODULI_FACTORED = {
     # thorough, with gmpy2: up to 50 ms a key; without it up to 0.4 s
@@ -27,34 +41,74 @@ MODULI_FACTORED = {
     (False, True): 100,
     (False, False): 20,
 }
-"""With more RSA keys than this, none is tried to be factored: a scan leaves that to `grade` and `report`."""
-
+"""With more RSA keys than this, none is tested for easy factors. A scan leaves that to `grade` and `report`."""
 
 FEW_MODULI = 3
-"""A scan of so few RSA keys tries the p-1 method only as far as without gmpy2: one host is answered at once."""
-
+"""A scan of this few RSA keys tries the p-1 method only as far as without gmpy2, so that one host is done at once."""
 
 FEW_FACTORED = 500
-"""Up to so many RSA keys the p-1 method goes as far as it can; with more, as far as without gmpy2: 5,000 would take
-minutes."""
-
+"""With more RSA keys than this the p-1 method uses its limits without gmpy2: 5,000 keys would take minutes."""
 
 _FINDINGS: dict[str, str] = {
-    **{weakness: judged.type.id for weakness, judged in JUDGEMENTS.items()},
+    **{weakness: finding.id for weakness, finding in FINDINGS.items()},
     "known": KNOWN.id,
     "factored": FACTORED.id,
 }
 """Weakness to the id of its finding."""
 
-
-_encode = msgspec.json.Encoder().encode  # takes all that a record can hold, numbers of any size too
-
+_encode = msgspec.json.Encoder().encode  # it takes numbers of any size, unlike msgpack
 
 Test = Callable[[int], bool]
-
-
 Search = Callable[[Sequence[bytes], Test], set[bytes]]
-"""Moduli and a test of one to those that pass it."""
+"""Takes moduli and a test, returns the moduli that pass the test."""
+
+
+class FleetFacts:
+    """Collects the facts of hosts one by one. Iterating gives the `HostFacts` of hosts with keys."""
+
+    def __init__(self, known: KnownKeys | None = None) -> None:
+        self.known = known
+        self._hosts: list[HostFacts] = []
+        self._keys: dict[bytes, KeyFacts] = {}
+        self._facets: dict[Facets, Facets] = {}
+        self._kinds: LruCache[bytes, Facets] = LruCache()
+
+    def __iter__(self) -> Iterator[HostFacts]:
+        return iter(self._hosts)
+
+    def add(self, observation: Observation) -> None:
+        """Keep the facts of one host."""
+        keys = [self._fact(key) for key in observation.host_keys or () if is_counted(key)]
+        if keys:
+            address, facets = observation.address or observation.host, self._facets_of(observation)
+            self._hosts.append(HostFacts(address, observation.port, facets, tuple(dict.fromkeys(keys))))
+
+    def _facets_of(self, observation: Observation) -> Facets:
+        """Return the facets of a host, the same object for all equal hosts: most of a fleet are equal."""
+        answers = answers_of(observation)
+        kind = _encode(answers)
+        known = self._kinds.get(kind)
+        if known is None:
+            found = facets_of(answers)
+            known = self._facets.setdefault(found, found)
+            self._kinds.put(kind, known, len(kind))
+        return known
+
+    def _fact(self, key: HostKey) -> KeyFacts:
+        digest = fingerprint_digest(key.fingerprint)
+        found = self._keys.get(digest)
+        if found is None or key.type < found.type:  # plain before certificate, whichever comes first
+            found = key_facts(key, digest, self.known)
+            self._keys[digest] = found
+        return found
+
+    def report(self, *, thorough: bool = True, search: Search | None = None) -> FleetReport:
+        """Compare all hosts. Not `thorough`: skip the tests that would delay the end of a scan.
+
+        `search` tests moduli in place of `factored_moduli`, for example in several processes.
+        """
+        known = self.known is not None
+        return compare_hosts(self._hosts, known_keys_checked=known, thorough=thorough, search=search)
 
 
 def compare_hosts(
@@ -64,7 +118,7 @@ def compare_hosts(
     thorough: bool = True,
     search: Search | None = None,
 ) -> FleetReport:
-    """Return what hosts share, and which keys are weak. Neither the order of hosts nor a repeated host changes it.
+    """Return the keys that hosts share, and the weak keys. The order of hosts and repeated hosts change nothing.
 
     `thorough` and `search` as for `FleetFacts.report`.
     """
@@ -116,7 +170,7 @@ def factored_moduli(moduli: Sequence[bytes], test: Test) -> set[bytes]:
 
 
 def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set[bytes] | None:
-    """Return the digests of RSA keys whose modulus is factored; None where so many are not tested."""
+    """Return the digests of RSA keys whose modulus is factored. None: there are too many to test."""
     moduli = {key.modulus for key in keys if key.modulus}
     fast = bool(moduli) and has_gmp()
     if len(moduli) > MODULI_FACTORED[thorough, fast]:
@@ -127,10 +181,10 @@ def _factored(keys: Collection[KeyFacts], thorough: bool, search: Search) -> set
 
 
 def agree(hosts: Iterable[HostFacts]) -> bool:
-    """Return whether hosts may be one machine, or clones: nothing that was seen of two of them differs.
+    """Return whether hosts may be one machine, or clones: no fact that was seen of two of them differs.
 
-    Compared are keys of the same type, and of `answers_of` what both have. What was seen of one host alone is no
-    difference: the other may not have been asked.
+    The comparison covers keys of the same type and the answers of `answers_of` that both hosts have. A fact of one host
+    alone does not count: the scan may not have asked the other.
     """
     met: set[tuple[Facets, tuple[KeyFacts, ...]]] = set()
     answers: dict[str, bytes] = {}

@@ -1,6 +1,4 @@
-"""What is kept of a host: its address, which keys it has and a digest of what else it showed. Of each distinct key its
-fingerprint and, if it is RSA, its modulus.
-"""
+"""Facts of a host for the comparison of a fleet: its address, its keys, and digests of its other answers."""
 
 from __future__ import annotations
 
@@ -11,7 +9,8 @@ from typing import NamedTuple
 
 from sshprobe.grading.keys.blobs import decoded, plain_blob, rsa_key
 from sshprobe.grading.keys.known_keys import KnownKeys
-from sshprobe.grading.keys.weaknesses import is_well_formed, weaknesses_of
+from sshprobe.grading.keys.primes import has_small_factor
+from sshprobe.grading.keys.weaknesses import weaknesses_of
 from sshprobe.grading.users import answers_by_user
 from sshprobe.model.name_lists import FIELDS, LANGUAGES
 from sshprobe.model.observation import HostKey, Observation, endpoint
@@ -20,29 +19,27 @@ LARGEST_MODULUS_BITS = 16_384
 """Longer RSA moduli are left out of the search for shared primes: no software makes them, and one of 270,000 bits,
 which fits into a packet, costs as much as a hundred others."""
 
-
 _LISTS = {
     "algorithms": attrgetter(*(field for fields in FIELDS.values() for _, field in fields)),
     "languages": attrgetter(*LANGUAGES),
 }
 
-
 Facets = tuple[tuple[str, bytes], ...]
-"""What else a host showed: a name for what was asked and a digest of the answer, if there was one."""
+"""The name of each question and a digest of its answer, for questions with an answer."""
 
 
 class KeyFacts(NamedTuple):
-    """What is kept of a distinct host key."""
+    """The facts of a distinct host key."""
 
     digest: bytes
     """SHA-256 of the plain blob: the fingerprint."""
     type: str
     bits: int | None
     modulus: bytes
-    """Big-endian; empty for other types than RSA, and for a modulus that is not the product of two large primes."""
+    """Big-endian. Empty for other types than RSA, and for a modulus that is not the product of two large primes."""
     weaknesses: tuple[str, ...]
     is_oversized: bool = False
-    """Whether it is RSA and has more than `LARGEST_MODULUS_BITS`: then `modulus` is empty."""
+    """Whether it is an RSA key of more than `LARGEST_MODULUS_BITS`, and `modulus` is empty for that."""
 
     @property
     def fingerprint(self) -> str:
@@ -53,7 +50,7 @@ class KeyFacts(NamedTuple):
 
 
 class HostFacts(NamedTuple):
-    """What is kept of a host."""
+    """The facts of a host."""
 
     address: str
     port: int
@@ -67,11 +64,11 @@ class HostFacts(NamedTuple):
 
 
 def answers_of(observation: Observation) -> list[tuple[str, object]]:
-    """Return what a server sends alike on each connection, besides its keys: it can tell two machines apart.
+    """Return the answers that a server repeats on each connection, besides its keys: they tell two machines apart.
 
-    Identification, name-lists, extensions, authentication methods, and the sizes of the groups that came, each with a
-    name for what was asked, and None where there was no answer. Left out are banners and what came before the
-    identification, which may hold the time or an address, and the lists of an address where several servers answer.
+    Identification, name-lists, extensions, authentication methods, and sizes of groups, each with the name of its
+    question, and None without an answer. Banners and lines before the identification are left out, as they may hold the
+    time or an address, and so are the lists of an address with several servers.
     """
     answers: list[tuple[str, object]] = []
     said = observation.identification
@@ -91,7 +88,7 @@ def answers_of(observation: Observation) -> list[tuple[str, object]]:
 
 
 def facets_of(answers: list[tuple[str, object]]) -> Facets:
-    """Return a digest of each answer of `answers_of` that there is."""
+    """Return a digest of each answer of `answers_of`."""
     return tuple((name, _short_digest(answer)) for name, answer in answers if answer is not None)
 
 
@@ -100,7 +97,7 @@ def _short_digest(answer: object) -> bytes:
 
 
 def is_counted(key: HostKey) -> bool:
-    """Return whether a key says anything of the host: one whose signature was wrong may be anybody's."""
+    """Return whether a key belongs to the host. A key with a wrong signature may be anybody's."""
     return key.signature_verified is not False
 
 
@@ -108,17 +105,17 @@ def fingerprint_digest(fingerprint: str) -> bytes:
     """Return the SHA-256 in a fingerprint, "SHA256:..."."""
     text = fingerprint.removeprefix("SHA256:")
     found = decoded(text + "=" * (-len(text) % 4))
-    # Records can come from anywhere: a text that is not a SHA-256 is kept as it is, longer than one.
+    # Records can come from anywhere. A text that is not a SHA-256 is kept unchanged, longer than one.
     return found if len(found) == 32 else fingerprint.encode("utf-8", "replace").ljust(33, b"\0")
 
 
 def key_facts(key: HostKey, digest: bytes, known: KnownKeys | None) -> KeyFacts:
-    """Return what is kept of a key. `known`: the keys whose private half is known."""
+    """Return the facts of a key. `known`: the keys whose private half is known."""
     blob = decoded(key.blob)
     rsa = rsa_key(blob)
     modulus = b""
     is_oversized = rsa is not None and rsa.n.bit_length() > LARGEST_MODULUS_BITS
-    if rsa is not None and not is_oversized and is_well_formed(rsa.n):
+    if rsa is not None and not is_oversized and not has_small_factor(rsa.n):
         modulus = rsa.n.to_bytes((rsa.n.bit_length() + 7) // 8, "big")
     weaknesses: tuple[str, ...] = weaknesses_of(key.blob)
     if known is not None and plain_blob(blob) in known:

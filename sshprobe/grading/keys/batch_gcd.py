@@ -1,8 +1,7 @@
 """Factors that moduli share: all greatest common divisors at once, by a product tree and a remainder tree.
 
-D. J. Bernstein, "How to find the smooth parts of integers" (2004); used on keys of the whole Internet by Heninger et
-al., "Mining your Ps and Qs" (USENIX Security 2012). gmpy2 multiplies and divides large numbers far faster, if it is
-installed; the result is the same.
+D. J. Bernstein, "How to find the smooth parts of integers" (2004). Heninger et al. used it on keys of the whole
+Internet ("Mining your Ps and Qs", USENIX Security 2012). gmpy2, if installed, is far faster with the same result.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from functools import cache
 from typing import Any
 
 _PLAIN_DIVISION_BITS = 1 << 15
-"""Below this Python's own division, which takes time by the square of the length, is the faster one."""
+"""Below this length Python's own quadratic division is faster."""
 
 
 @cache
 def _integer() -> Callable[[int], Any]:
-    """Return the type of large numbers. gmpy2 takes long to import, for a scan that has none to multiply."""
+    """Return the type for large numbers. gmpy2 is slow to import, so most scans do without it."""
     try:
         from gmpy2 import mpz
     except ImportError:
@@ -28,7 +27,7 @@ def _integer() -> Callable[[int], Any]:
 
 
 def has_gmp() -> bool:
-    """Return whether gmpy2 is there."""
+    """Return whether gmpy2 is installed."""
     return _integer() is not int
 
 
@@ -37,7 +36,7 @@ def batch_gcd(moduli: Sequence[int]) -> list[int]:
     if len(moduli) < 2:
         return [1] * len(moduli)
     # Each node holds a product and its derivative, the sum of the products with one modulus left out. Modulo one of
-    # the moduli that sum is the product of all others, which spares the usual way's division by squares.
+    # the moduli that sum is the product of all others. So no division by squares is needed.
     integer = _integer()
     levels: list[list[Any]] = [[integer(n) for n in moduli]]
     derivatives: list[Any] = [integer(1)] * len(moduli)
@@ -57,13 +56,12 @@ def batch_gcd(moduli: Sequence[int]) -> list[int]:
 def shared_factors(moduli: Sequence[int]) -> dict[int, list[int]]:
     """Return each factor that two or more of the moduli share, with the positions of those that it divides.
 
-    The moduli are distinct, and have no small factors; each is the product of two primes, or the factors are not
-    all prime.
+    The moduli are distinct and have no small factors. Factors are prime if each modulus is a product of two primes.
     """
     common = batch_gcd(moduli)
     suspects = [i for i, factor in enumerate(common) if factor > 1]
     factors = {common[i] for i in suspects if common[i] < moduli[i]}
-    # Where both primes of a modulus are shared, the divisor is all of it: the others of its kind split it.
+    # If both primes of a modulus are shared, its divisor is the modulus itself. Others of that kind split it.
     for i in suspects:
         if common[i] == moduli[i] and not any(moduli[i] % factor == 0 for factor in factors):
             for j in suspects:
@@ -78,7 +76,6 @@ def shared_factors(moduli: Sequence[int]) -> dict[int, list[int]]:
 
 
 def _remainder(a: Any, b: Any) -> Any:
-    """Return a % b."""
     plain = b.bit_length() < _PLAIN_DIVISION_BITS or a.bit_length() < b.bit_length() + _PLAIN_DIVISION_BITS // 2
     if plain or has_gmp():
         return a % b
@@ -86,7 +83,7 @@ def _remainder(a: Any, b: Any) -> Any:
 
 
 def _divide(a: int, b: int) -> tuple[int, int]:
-    """Divmod of numbers from 0 on, by halves (Burnikel and Ziegler 1998): as fast as the multiplication is."""
+    """Return `divmod` of numbers from 0 on, by halves (Burnikel and Ziegler 1998): as fast as multiplication."""
     width = b.bit_length()
     mask = (1 << width) - 1
     parts = []

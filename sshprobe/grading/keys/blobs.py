@@ -10,11 +10,11 @@ from typing import NamedTuple
 def without_x509(blob: bytes) -> bytes:
     """Return the plain blob (RFC 4253 section 6.6) of the key in the first certificate of an X.509 blob.
 
-    Any other blob as it is, and so is one whose certificate cannot be read.
+    Other blobs, and X.509 blobs with an unreadable certificate, are returned unchanged.
     """
     if blob[4:11] == b"x509v3-":
         size = int.from_bytes(blob[:4], "big")
-        start = 4 + size + 8  # after the name: how many certificates there are, and the length of the first
+        start = 4 + size + 8  # after the name, the number of certificates and the length of the first
         length = int.from_bytes(blob[start - 4 : start], "big")
         return _plain(blob[start : start + length]) or blob
     return (_plain(blob) or blob) if blob[:1] == b"\x30" else blob
@@ -22,7 +22,7 @@ def without_x509(blob: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def _plain(certificate: bytes) -> bytes | None:
-    # Few hosts have one: what reads it takes longer to import than a host to be asked.
+    # Imported here because few hosts have a certificate, and the import takes longer than a host.
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     from cryptography.x509 import load_der_x509_certificate
@@ -43,9 +43,9 @@ class RSAKey(NamedTuple):
 
 
 def rsa_key(blob: bytes) -> RSAKey | None:
-    """Read the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (OpenSSH's PROTOCOL.certkeys, RFC 6187).
+    """Return the RSA key in a key blob (RFC 4253 section 6.6) or a certificate (PROTOCOL.certkeys, RFC 6187).
 
-    None for other types, and for a blob that is not a whole key.
+    None: another type, or an incomplete key.
     """
     fields = strings(without_x509(blob), 4)
     if not fields or fields[0] not in _NUMBERS_AT:
@@ -63,11 +63,11 @@ _NUMBERS_AT = {
     b"rsa-sha2-256-cert-v01@openssh.com": 2,
     b"rsa-sha2-512-cert-v01@openssh.com": 2,
 }
-"""Which field e is. In a certificate a nonce stands before it."""
+"""Key type to the position of e. A certificate has a nonce before it."""
 
 
 def strings(blob: bytes, most: int) -> list[bytes]:
-    """Return the strings (RFC 4251 section 5) that a blob begins with, at most so many; none that is cut short."""
+    """Return up to `most` strings (RFC 4251 section 5) from the start of a blob, without an incomplete one."""
     found: list[bytes] = []
     start = 0
     while start + 4 <= len(blob) and len(found) < most:
@@ -80,7 +80,7 @@ def strings(blob: bytes, most: int) -> list[bytes]:
 
 
 def plain_blob(blob: bytes) -> bytes:
-    """Return the blob of the RSA key inside a certificate; any other blob as it is."""
+    """Return the blob of the RSA key inside a certificate, and other blobs unchanged."""
     blob = without_x509(blob)
     fields = strings(blob, 4)
     if len(fields) == 4 and _NUMBERS_AT.get(fields[0]) == 2:
@@ -89,7 +89,7 @@ def plain_blob(blob: bytes) -> bytes:
 
 
 def decoded(blob: str) -> bytes:
-    """Return the bytes of a blob that records have in base64; empty bytes where it is not base64."""
+    """Return the bytes of a base64 blob of a record. Empty: it is not base64."""
     try:
         return binascii.a2b_base64(blob, strict_mode=True)
     except (binascii.Error, ValueError):

@@ -1,12 +1,11 @@
-"""Host keys whose private half is known, by a list that the operator has: Debian's of 2008 (CVE-2008-0166), firmware.
+"""Host keys whose private half is known, from the user's lists: Debian's of 2008 (CVE-2008-0166), keys of firmware.
 
-No list is shipped: without one, keys are "not checked". Three formats are read:
+sshprobe ships no list: without one, keys are "not checked". Three formats are read:
 
-- openssh-blacklist, as Debian's package of that name had it: one key a line, the last 20 of the 32 hex digits of the
-  MD5 of the key blob;
-- the block list of badkeys (`blocklist.dat`): entries of 16 bytes in ascending order, 15 of the SHA-256 of a number of
-  the public key in big-endian bytes (RSA: the modulus, DSA: y, ECDSA: x, EdDSA: the key) and one that names a list;
-- fingerprints as `ssh-keygen -l` prints them, "SHA256:...", one a line, with anything behind them.
+- openssh-blacklist of Debian's package: one key a line, the last 20 of the 32 hex digits of the MD5 of the key blob;
+- the block list of badkeys (`blocklist.dat`): entries of 16 bytes in ascending order. 15 bytes are of the SHA-256 of a
+  number of the public key in big-endian bytes (RSA: the modulus, DSA: y, ECDSA: x, EdDSA: the key), one names a list;
+- fingerprints as `ssh-keygen -l` prints them, "SHA256:...", one a line, with any text behind them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import base64
 import bisect
 import hashlib
 import re
-from collections.abc import Sequence
 
 from sshprobe.grading.keys.blobs import strings
 from sshprobe.model.errors import InputError
@@ -26,26 +24,26 @@ _FINGERPRINT = re.compile(rb"SHA256:[A-Za-z0-9+/]{43}")
 
 
 class KnownKeys:
-    """The lists that keys are looked up in. Empty at first."""
+    """A set of lists to look keys up in, empty at first."""
 
     def __init__(self) -> None:
         self._tails: set[bytes] = set()
         self._fingerprints: set[bytes] = set()
-        self._sorted: list[_SortedEntries] = []
+        self._sorted: list[bytes] = []
 
     def __len__(self) -> int:
-        return len(self._tails) + len(self._fingerprints) + sum(map(len, self._sorted))
+        return len(self._tails) + len(self._fingerprints) + sum(len(data) // _ENTRY for data in self._sorted)
 
     def add(self, data: bytes, *, source: str) -> None:
-        """Add the contents of a file. Raises `InputError` for one in none of the formats, or without a key."""
+        """Add the contents of a file. Raises `InputError` for another format, or for a file without a key."""
         before = len(self)
         if _is_text(data):
             self._add_lines(data, source)
         else:
-            entries = _SortedEntries(data)
-            if len(data) % _ENTRY or not entries.is_sorted():
+            entries = [data[start : start + _ENTRY - 1] for start in range(0, len(data), _ENTRY)]
+            if len(data) % _ENTRY or any(entries[i] > entries[i + 1] for i in range(len(entries) - 1)):
                 raise InputError("is not a list of keys: neither text nor the block list of badkeys", source=source)
-            self._sorted.append(entries)
+            self._sorted.append(data)
         if len(self) == before:
             raise InputError("holds no keys", source=source)
 
@@ -75,28 +73,15 @@ class KnownKeys:
         if number is None:
             return False
         digest = hashlib.sha256(number.to_bytes((number.bit_length() + 7) // 8, "big")).digest()[: _ENTRY - 1]
-        return any(digest in entries for entries in self._sorted)
+        return any(_has_entry(data, digest) for data in self._sorted)
 
 
-class _SortedEntries(Sequence[bytes]):
-    """The block list of badkeys, without the byte that names a list."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def __len__(self) -> int:
-        return len(self._data) // _ENTRY
-
-    def __getitem__(self, index: int) -> bytes:  # type: ignore[override] # no slices
-        return self._data[index * _ENTRY : (index + 1) * _ENTRY - 1]
-
-    def __contains__(self, digest: object) -> bool:
-        assert isinstance(digest, bytes)
-        place = bisect.bisect_left(self, digest)
-        return place < len(self) and self[place] == digest
-
-    def is_sorted(self) -> bool:
-        return all(self[i] <= self[i + 1] for i in range(len(self) - 1))
+def _has_entry(data: bytes, digest: bytes) -> bool:
+    """Return whether a sorted block list of badkeys has a digest, whatever the byte for its list."""
+    start = _ENTRY * bisect.bisect_left(
+        range(len(data) // _ENTRY), digest, key=lambda index: data[index * _ENTRY : (index + 1) * _ENTRY - 1]
+    )
+    return data[start : start + _ENTRY - 1] == digest
 
 
 def _is_text(data: bytes) -> bool:

@@ -1,7 +1,12 @@
-"""Return what is wrong with one host key by itself: numbers that make the private key easy to find, or needless.
+"""Weaknesses of one host key by itself: numbers that make the private key easy to find, or unnecessary.
 
-RSA is tested here; DSA and the curves have modules of their own.
-Works on the blob of a record alone. Records of a fleet repeat their keys, so answers are kept by blob.
+RSA is tested here, DSA and the curves in `discrete_logs`. Records of a fleet repeat their keys, so answers are cached
+by blob.
+
+ROCA (CVE-2017-15361): a faulty Infineon library made primes p = k * M + (65537^a mod M), with M a primorial. So p, q
+and N = p * q lie in the subgroup that 65537 generates modulo M (Nemec et al., "The Return of Coppersmith's Attack", CCS
+2017). M of the shortest keys, the product of the 39 primes up to 167, divides M of all longer ones: one test serves
+all.
 """
 
 from __future__ import annotations
@@ -11,10 +16,8 @@ from functools import cache, lru_cache
 from typing import Literal
 
 from sshprobe.grading.keys.blobs import RSAKey, decoded, rsa_key, strings, without_x509
-from sshprobe.grading.keys.dsa import DSAWeakness, dsa_weaknesses
-from sshprobe.grading.keys.points import PointWeakness, point_weaknesses
-from sshprobe.grading.keys.roca import is_roca
-from sshprobe.grading.keys.small_factors import has_small_factor
+from sshprobe.grading.keys.discrete_logs import DSAWeakness, PointWeakness, dsa_weaknesses, point_weaknesses
+from sshprobe.grading.keys.primes import has_small_factor, primes_below
 
 RSAWeakness = Literal["malformed", "close_primes", "roca", "exponent", "small_private_exponent", "small_exponent"]
 Weakness = RSAWeakness | DSAWeakness | PointWeakness
@@ -23,18 +26,31 @@ STANDARD_EXPONENT = 65537
 """The least public exponent that FIPS 186-5 (appendix A.1.1: above 2^16) allows."""
 
 FERMAT_ROUNDS = 300
-"""Steps of Fermat's factoring. Ordinary primes would need more than there are atoms in the world."""
+"""Steps of Fermat's method. Ordinary primes would need more steps than the world has atoms."""
 
 LARGEST_BITS = 8192
-"""The method of Wiener is tried up to here: it takes time by the cube of the length. Software makes no longer keys."""
+"""Limit for the method of Wiener, which takes time by the cube of the length. Software makes no longer keys."""
 
 _MOST_STRINGS = 6
 """A certificate of DSA has its type, a nonce and four numbers."""
 
+_SIEVE = (64, 63, 65, 11, 17, 19, 23, 29, 31)
+"""A square is one modulo each of these. Of other numbers one in 3000 is."""
+
+GENERATOR = 65537
+PRIMES = tuple(primes_below(168))
+M = math.prod(PRIMES)
+
+_POWERS = (16, 81, 25, 7, 11, 13, 17, 23, 29, 37, 41, 53, 83)
+"""The prime powers of `ORDER`."""
+
+ORDER = math.prod(_POWERS)
+"""The order of 65537 modulo M: 2454106387091158800."""
+
 
 @lru_cache(maxsize=4096)
 def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
-    """Return what is wrong with the host key of a record, given its `blob`: RSA, DSA, ECDSA, Ed25519 and Ed448."""
+    """Return the weaknesses of a host key, from `HostKey.blob`: RSA, DSA, ECDSA, Ed25519 and Ed448."""
     whole = without_x509(decoded(blob))
     key = rsa_key(whole)
     if key is not None:
@@ -44,7 +60,7 @@ def weaknesses_of(blob: str) -> tuple[Weakness, ...]:
 
 
 def rsa_weaknesses(key: RSAKey) -> tuple[RSAWeakness, ...]:
-    """Return what is wrong with an RSA key, worst first.
+    """Return the weaknesses of an RSA key, worst first.
 
     - "malformed": the modulus is even or has another factor below 2^16: not a product of two large primes;
     - "close_primes": a few steps of Fermat's method factor it (CVE-2022-26320);
@@ -54,7 +70,7 @@ def rsa_weaknesses(key: RSAKey) -> tuple[RSAWeakness, ...]:
     - "small_exponent": below 65537.
     """
     found: list[RSAWeakness] = []
-    if not is_well_formed(key.n):
+    if has_small_factor(key.n):
         found.append("malformed")
     elif has_close_primes(key.n):
         found.append("close_primes")
@@ -67,11 +83,6 @@ def rsa_weaknesses(key: RSAKey) -> tuple[RSAWeakness, ...]:
     if is_roca(key.n):
         found.append("roca")
     return tuple(found)
-
-
-def is_well_formed(n: int) -> bool:
-    """Return whether a modulus has no factor below 2^16."""
-    return not has_small_factor(n)
 
 
 def has_small_private_exponent(key: RSAKey) -> bool:
@@ -117,12 +128,44 @@ def has_close_primes(n: int, rounds: int = FERMAT_ROUNDS) -> bool:
     return False
 
 
-_SIEVE = (64, 63, 65, 11, 17, 19, 23, 29, 31)
-"""What is a square is one modulo each of these; of other numbers one in 3000 is."""
-
-
 @cache
 def _possible(m: int, n: int, rounds: int) -> int:
     """Return a number with bit i set if i * i - n is a square modulo m, for `rounds` numbers from one below m on."""
     squares = {x * x % m for x in range(m)}
     return sum(1 << i for i in range(m + rounds) if (i * i - n) % m in squares)
+
+
+def _reached(p: int) -> frozenset[int]:
+    powers = [1]
+    while (power := powers[-1] * GENERATOR % p) != 1:
+        powers.append(power)
+    return frozenset(powers)
+
+
+# The primes modulo which 65537 does not reach everything. By themselves they let one in 2^27.8 random moduli through.
+_TELLING = {p: reached for p in PRIMES[1:] if len(reached := _reached(p)) < p - 1}
+
+
+def is_roca(modulus: int) -> bool:
+    """Return whether a modulus lies in the subgroup. One in 2^155 random ones does."""
+    residue = modulus % M
+    if any(residue % p not in reached for p, reached in _TELLING.items()):
+        return False
+    return _is_power_of_generator(residue)
+
+
+def _is_power_of_generator(residue: int) -> bool:
+    """Return whether `residue` is 65537^a modulo M for some a: the exact test.
+
+    An element whose order divides the generator's order is the product of its components of prime power order. Each of
+    them must be a power of the generator's component (Pohlig and Hellman).
+    """
+    if pow(residue, ORDER, M) != 1:
+        return False
+    return all(pow(residue, ORDER // power, M) in _component(power) for power in _POWERS)
+
+
+@cache
+def _component(power: int) -> frozenset[int]:
+    base = pow(GENERATOR, ORDER // power, M)
+    return frozenset(pow(base, exponent, M) for exponent in range(power))
