@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
@@ -15,11 +14,10 @@ def run() -> int:
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         from sshprobe.cli import main
-        from sshprobe.interrupts import ENDING_SIGNALS
+        from sshprobe.platform.signals import ignore
 
         code = main()
-        for number in ENDING_SIGNALS:  # all output is written: keep the exit code
-            signal.signal(number, signal.SIG_IGN)
+        ignore()  # all output is written: keep the exit code
     except KeyboardInterrupt:  # while modules are imported, or a signal on the way out
         return 130
     except Exception as error:  # a module that cannot be read: no descriptor is left, or the disk is broken

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import sys
-import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
 from sshprobe.grading.fleet.comparison import Test, factored_moduli
+from sshprobe.platform.signals import ignore
+from sshprobe.platform.system import cores, may_fork
 
 FEW = 64
 """So many are tested in this process: another takes as long to start."""
@@ -29,11 +28,10 @@ def search_in_processes(
 
     What a process that died, or could not be started, was to test is tested here.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # A copy of a process with threads may hang; where processes are no copies, all would be imported again.
-    if len(moduli) <= FEW or cores < 2 or sys.platform != "linux" or threading.active_count() > 1:
+    number = cores()
+    if len(moduli) <= FEW or number < 2 or not may_fork():
         return _search_here(moduli, test, on_tested, len(moduli))
-    shares = [list(moduli[number::cores]) for number in range(cores)]
+    shares = [list(moduli[first::number]) for first in range(number)]
     found: set[bytes] = set()
     left: dict[Connection, list[bytes]] = {}
     processes = []
@@ -79,7 +77,7 @@ def _search_here(moduli: Sequence[bytes], test: Test, on_tested: OnTested, total
 
 
 def _work(results: Connection, moduli: list[bytes], test: Test) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    ignore([signal.SIGINT])  # the parent ends it
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for start in range(0, len(moduli), _AT_ONCE):
         some = moduli[start : start + _AT_ONCE]

@@ -21,9 +21,9 @@ from sshprobe.cli.standard_streams import (
     has_colour,
     standard_output_error,
 )
-from sshprobe.interrupts import handling
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
+from sshprobe.platform.signals import handling
 
 COMMANDS = {
     "scan": LazyCommand("sshprobe.cli.scan:scan", "Probe SSH servers and grade them."),

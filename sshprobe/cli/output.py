@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING
 from sshprobe.cli.fail_on import reached, reached_by_fleet
 from sshprobe.cli.output_file import format_of, note
 from sshprobe.cli.standard_streams import forgive_standard_output
-from sshprobe.interrupts import delaying_interrupts
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport
+from sshprobe.platform.signals import delaying_interrupts
 from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.sinks import CountingSink, FleetSink, JsonDocumentSink, JsonLinesSink, Sink
 

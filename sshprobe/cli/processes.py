@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sshprobe.cli.output_file import note
 from sshprobe.model.errors import MachineError
-from sshprobe.platform import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
+from sshprobe.platform.system import FILES_OF_A_LOOP, FILES_OF_A_WORKER, affordable_workers, allow_open_sockets, cores
 
 if TYPE_CHECKING:
     from sshprobe.cli.run import ScanRun

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sshprobe.cli.standard_streams import has_colour, is_quiet
-from sshprobe.interrupts import around_stops
+from sshprobe.platform.signals import around_stops
 
 if TYPE_CHECKING:
     from rich.live import Live

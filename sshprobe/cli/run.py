@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sshprobe.cli.output_file import note
 from sshprobe.cli.standard_streams import abandon_writes, is_blocked
 from sshprobe.model.errors import MachineError, log_in_one_line
-from sshprobe.platform import FILES_OF_A_LOOP, free_files, loop_factory, on_interrupt
+from sshprobe.platform.signals import on_interrupt
+from sshprobe.platform.sockets import loop_factory
+from sshprobe.platform.system import FILES_OF_A_LOOP, free_files
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput

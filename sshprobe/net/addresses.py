@@ -6,7 +6,7 @@ import socket
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
-from sshprobe.platform import interface_number, ipv6_text
+from sshprobe.platform.sockets import interface_number, ipv6_text
 
 
 class Address(NamedTuple):

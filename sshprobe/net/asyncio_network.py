@@ -18,7 +18,7 @@ from sshprobe.net.addresses import Address
 from sshprobe.net.base_network import BaseNetwork
 from sshprobe.net.errors import NetworkError, network_error, no_connection_in_time
 from sshprobe.net.network import LINGER_BYTES, Action, Exchange, Handler, fail_internally
-from sshprobe.platform import MORE_COMES
+from sshprobe.platform.sockets import MORE_COMES
 
 SECOND_LOOK = 0.002
 """Seconds from a deadline to its end: uvloop serves timers first, and what is ready goes before them."""

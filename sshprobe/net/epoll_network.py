@@ -25,7 +25,7 @@ from sshprobe.net.base_network import BaseNetwork
 from sshprobe.net.coalescing import COALESCE_FROM, Coalescing
 from sshprobe.net.errors import NetworkError, network_error, no_connection_in_time
 from sshprobe.net.network import LINGER_BYTES, Action, Exchange, Handler, fail_internally
-from sshprobe.platform import (
+from sshprobe.platform.sockets import (
     MORE_COMES,
     POLL_EVERYTHING,
     POLL_FAILED,

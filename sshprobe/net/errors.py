@@ -7,6 +7,7 @@ import socket
 from typing import Literal
 
 from sshprobe.net.addresses import Address
+from sshprobe.platform.sockets import queued_errors
 
 Failure = Literal["refused", "unreachable", "timeout", "reset", "dns_error", "local"]
 """How a connection failed. "local": this machine is short of something (descriptors, ports, buffers)."""
@@ -97,11 +98,8 @@ def is_rejected_here(connecting: socket.socket) -> bool:
     looks like one of the host: there the kernel queues errors only for sockets with IPV6_RECVERR, on which errors in
     transit end a connection.
     """
-    if connecting.family != socket.AF_INET or not hasattr(socket, "MSG_ERRQUEUE"):
+    if connecting.family != socket.AF_INET:
         return False
-    try:
-        _, messages, _, _ = connecting.recvmsg(512, 512, socket.MSG_ERRQUEUE)
-        own = socket.inet_aton(connecting.getsockname()[0])
-    except OSError:  # nothing is queued
-        return False
-    return any(data[_ORIGIN_AT] == _ICMP_ORIGIN and data[_IP] == own for _, _, data in messages)
+    errors = queued_errors(connecting)
+    own = socket.inet_aton(connecting.getsockname()[0]) if errors else b""
+    return any(data[_ORIGIN_AT] == _ICMP_ORIGIN and data[_IP] == own for data in errors)

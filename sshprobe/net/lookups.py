@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import threading
 import time
@@ -20,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from sshprobe.net.clock import running_clock
+from sshprobe.platform.system import after_fork
 
 Answer = tuple[Any, ...]
 """One address as `socket.getaddrinfo` returns it: family, type, protocol, canonical name, address."""
@@ -154,5 +154,4 @@ def _after_fork() -> None:
     _pool = _Pool()  # threads do not survive fork(2), and the lock may be held for ever
 
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_after_fork)
+after_fork(_after_fork)

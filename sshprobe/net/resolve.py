@@ -9,14 +9,10 @@ from typing import Any
 from sshprobe.net.addresses import Address, parse_ip
 from sshprobe.net.errors import LOCAL, NetworkError, network_error
 from sshprobe.net.lookups import Answer, LookupTimeout, look_up
+from sshprobe.platform.sockets import NAME_NOT_KNOWN
 
 RESOLVER_PAUSES = (0.5, 1.0, 2.0, 4.0)
 """Seconds before a resolver that cannot answer now is queried again."""
-
-_NOT_KNOWN = frozenset(
-    getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)
-)
-"""A resolver's errors for a name without an address of the wanted family. The system decides which."""
 
 
 async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:
@@ -40,7 +36,7 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
             break
         except socket.gaierror as error:
             if pause is None or error.errno not in (socket.EAI_AGAIN, socket.EAI_MEMORY):
-                if family is not None and error.errno in _NOT_KNOWN and await _is_of_others(host, family, timeout):
+                if family is not None and error.errno in NAME_NOT_KNOWN and await _is_of_others(host, family, timeout):
                     raise _no_address(family) from None
                 raise _resolver_error(error) from None
         except OSError as error:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from sshprobe.net.addresses import Address
+from sshprobe.platform.sockets import has_netlink
 
 # linux/netlink.h, linux/rtnetlink.h, linux/neighbour.h, linux/if.h
 _REQUEST, _ERROR = 1, 2
@@ -51,7 +52,7 @@ NO_PATH = Path(0, "", works=False)
 
 def path_to(address: Address) -> Path:
     """Return the path to `address`. Where it cannot be found out, it works."""
-    if hasattr(socket, "AF_NETLINK"):
+    if has_netlink():
         try:
             with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0) as kernel:
                 kernel.settimeout(1.0)

@@ -10,13 +10,13 @@ import contextlib
 import errno
 import io
 import os
-import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from sshprobe.compression import Codec, codec_of_name, compressing
-from sshprobe.interrupts import delaying_interrupts
+from sshprobe.platform.file_access import copy_owner_and_mode
+from sshprobe.platform.signals import delaying_interrupts
 from sshprobe.store.backups import back_up
 from sshprobe.store.locks import locked
 from sshprobe.store.paths import PART, descriptor_path, errors_named, hidden, unwritable, writable_path
@@ -239,31 +239,12 @@ def _opened_beside(path: Path, name: str, keeping: Say | None, private: bool) ->
         return number, None
     try:
         with errors_named(name):
-            _copy_owner_and_mode(number, path, private)
+            copy_owner_and_mode(number, path, private=private)
     except BaseException:
         os.close(number)
         part.unlink(missing_ok=True)
         raise
     return number, part
-
-
-def _copy_owner_and_mode(number: int, path: Path, private: bool) -> None:
-    """Give a new file the owner and mode of the one that it replaces."""
-    try:
-        before = path.stat()
-    except FileNotFoundError:
-        if not private:
-            mask = os.umask(0)
-            os.umask(mask)
-            os.fchmod(number, 0o666 & ~mask)
-        return
-    now = os.fstat(number)
-    if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid) and hasattr(os, "fchown"):
-        for owner in ((before.st_uid, before.st_gid), (-1, before.st_gid)):
-            with contextlib.suppress(PermissionError):  # only root gives files away
-                os.fchown(number, *owner)
-                break
-    os.fchmod(number, stat.S_IMODE(before.st_mode))
 
 
 def _tidy(path: Path) -> None:

@@ -14,12 +14,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sshprobe.interrupts import delaying_interrupts
 from sshprobe.model.errors import InputError
+from sshprobe.platform.file_access import OPEN_SAFELY, locks_stop_readers, read_beginning, try_lock
+from sshprobe.platform.signals import delaying_interrupts
+from sshprobe.platform.system import after_fork
 from sshprobe.store.paths import hidden
 
 ATTEMPTS = 100
@@ -45,8 +46,7 @@ def _forget_in_child() -> None:
     _contents.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_in_child)
+after_fork(_forget_in_child)
 
 
 @contextlib.contextmanager
@@ -98,14 +98,14 @@ def _release(place: Path) -> None:
 
 def _lock_content(place: Path, path: Path, name: str) -> None:
     """Lock what is at the path, under whatever names. Raises `InputError` if another process holds it."""
-    if sys.platform == "win32" or _is_at(_held[place][0], path):  # there a lock keeps readers out
+    if locks_stop_readers() or _is_at(_held[place][0], path):
         return
     try:
-        number = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+        number = os.open(path, os.O_RDWR | os.O_NONBLOCK | OPEN_SAFELY)
     except OSError:  # there is none yet
         return
     try:
-        free = _try_lock(number)
+        free = try_lock(number)
     except OSError:  # no locks there, which was said
         free = True
     if not free:
@@ -121,7 +121,7 @@ def is_locked(path: Path) -> bool:
     except (OSError, ValueError, RuntimeError):
         return False
     try:
-        return not _try_lock(number)
+        return not try_lock(number)
     except OSError:
         return False
     finally:
@@ -141,7 +141,7 @@ def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | N
         for _ in range(ATTEMPTS):
             number = _opened(place, path)
             try:
-                free = _try_lock(number)
+                free = try_lock(number)
             except OSError as error:
                 if error.errno not in _UNSUPPORTED:
                     os.close(number)
@@ -171,15 +171,14 @@ def _acquired(place: Path, path: Path, name: str, say: Callable[[str], None] | N
 
 def _opened(place: Path, path: Path) -> int:
     """Open the lock file, or the file itself where no file can be made beside it."""
-    flags = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
     try:
-        return os.open(place, os.O_RDWR | os.O_CREAT | flags, 0o644)
+        return os.open(place, os.O_RDWR | os.O_CREAT | OPEN_SAFELY, 0o644)
     except OSError as error:
         if error.errno not in _NOT_OURS:
             raise
         for other in (place, path):  # the lock file of another user, or a file in a folder that is not ours
             with contextlib.suppress(OSError):
-                return os.open(other, os.O_RDONLY | flags)
+                return os.open(other, os.O_RDONLY | OPEN_SAFELY)
         raise
 
 
@@ -192,30 +191,7 @@ def _is_at(number: int, place: Path) -> bool:
 
 def _owner(number: int) -> str:
     try:
-        text = os.pread(number, 20, 0) if hasattr(os, "pread") else b""
+        text = read_beginning(number, 20)
     except OSError:
         return ""
     return f" ({int(text)})" if text.isdigit() else ""
-
-
-def _try_lock(number: int) -> bool:
-    """Lock an open file for this process, or return False if another has it. It is released when the file is closed.
-
-    By flock(2), which on NFS becomes a lock of the server; on Windows by a lock on the first byte. Raises `OSError`
-    where a file system has no locks.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        import msvcrt
-
-        try:
-            msvcrt.locking(number, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        except PermissionError:
-            return False
-        return True
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

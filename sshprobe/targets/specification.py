@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text, escape_unprintable
 from sshprobe.model.observation import endpoint
-from sshprobe.platform import ipv6_text
+from sshprobe.platform.sockets import ipv6_text
 from sshprobe.targets.host_names import Malformed, host_of_url, ipv4_value, no_ipv4_address, parse_host_name
 from sshprobe.targets.specs import HostSpec, PatternSpec, RangeSpec, Spec, is_unspecified
 

@@ -14,7 +14,7 @@ from sshprobe.cli.processes import usable_workers
 from sshprobe.model.observation import Status
 from sshprobe.model.records import Record, SummaryRecord
 from sshprobe.model.verdict import GRADES, Grade
-from sshprobe.platform import cores
+from sshprobe.platform.system import cores
 from sshprobe.targets import parse_targets
 from sshprobe.targets.inventories import FORMATS
 from tests.cli.test_cli_commands import sshprobe

@@ -126,7 +126,7 @@ def test_a_shortage_is_recognized_as_local(code: int) -> None:
 PORTS = """
 import asyncio, socket
 from sshprobe.net import NETWORK
-from sshprobe.platform import loop_factory
+from sshprobe.platform.sockets import loop_factory
 from tests.net.recorder import Recorder
 
 async def main():

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from sshprobe.net import LINGER_BYTES, Address, AsyncioNetwork, EpollNetwork, Network, open_network
-from sshprobe.platform import loop_factory
+from sshprobe.platform.sockets import loop_factory
 from tests.net.recorder import LOOPBACK, Do, Recorder, listening, silent_port
 
 Scenario = Callable[[Network], Awaitable[None]]
@@ -653,7 +653,7 @@ async def test_without_a_descriptor_for_epoll_there_is_still_a_network() -> None
 ZONES = """
 import asyncio, socket
 from sshprobe.net import NETWORK, parse_ip
-from sshprobe.platform import loop_factory
+from sshprobe.platform.sockets import loop_factory
 from tests.net.recorder import Recorder
 
 async def main():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sshprobe.model.errors import InputError
-from sshprobe.platform import config_directory
+from sshprobe.platform.system import config_directory
 
 
 def config_file() -> Path:

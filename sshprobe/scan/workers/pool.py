@@ -22,7 +22,7 @@ from multiprocessing.connection import wait
 
 from sshprobe.model.errors import MachineError
 from sshprobe.net.outage import MAX_WITNESSES
-from sshprobe.platform import may_fork
+from sshprobe.platform.system import may_fork
 from sshprobe.scan.job import Progress
 from sshprobe.scan.results import HostBatch, HostResult
 from sshprobe.scan.workers import channel

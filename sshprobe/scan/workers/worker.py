@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
-from sshprobe.interrupts import ENDING_SIGNALS
 from sshprobe.model.errors import log_in_one_line
 from sshprobe.net import Address
 from sshprobe.net.outage import SharedWitnesses
-from sshprobe.platform import loop_factory
+from sshprobe.platform.signals import ignore
+from sshprobe.platform.sockets import loop_factory
 from sshprobe.scan.engine import Engine
 from sshprobe.scan.results import HostResult
 from sshprobe.scan.workers import channel
@@ -46,9 +45,8 @@ and a function that turns a result of it into a `HostResult`."""
 
 def serve(connection: socket.socket, make_engine: MakeEngine) -> None:
     """Scan the targets that arrive, until the pool sends no more or is gone."""
-    for number in ENDING_SIGNALS:
-        # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
-        signal.signal(number, signal.SIG_IGN)
+    # Ctrl-C reaches the whole group, and SIGTERM all of a service; the pool decides what they mean.
+    ignore()
     log_in_one_line()
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_Worker(connection, make_engine).run())

@@ -6,14 +6,13 @@ resolved; a host whose address depends on that is left out.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import cache
 
 import msgspec
 
 from sshprobe.model.errors import InputError
+from sshprobe.platform.system import user_name
 from sshprobe.targets.inventories.patterns import Names, TooManyComparisons, in_pattern_list, is_pattern
 from sshprobe.targets.inventories.source import BEHIND_JUMP, Source, can_be_host
 from sshprobe.targets.inventories.ssh_config_lines import Setting, read_settings, split_criteria
@@ -204,10 +203,10 @@ def _holds(criteria: list[tuple[str, str, bool]], host: _Host, *, again: bool) -
         elif criterion == "final":
             holds = again
         elif criterion == "localuser":
-            holds = in_pattern_list(_local_user(), argument)
+            holds = in_pattern_list(user_name(), argument)
         elif criterion == "user":
             user = host.settings.get("user")
-            holds = in_pattern_list(_local_user() if user is None else user.arguments[0], argument)
+            holds = in_pattern_list(user_name() if user is None else user.arguments[0], argument)
         else:
             name = host.name
             if criterion == "host":
@@ -230,16 +229,6 @@ def _address(host: _Host) -> str | None:
     if any(token not in tokens for token in _TOKEN.findall(text)):
         return None
     return _TOKEN.sub(lambda token: tokens[token[1]], text)
-
-
-@cache
-def _local_user() -> str:
-    try:
-        from pwd import getpwuid  # not on Windows
-
-        return getpwuid(os.getuid()).pw_name
-    except (ImportError, KeyError):  # a user without a name
-        return ""
 
 
 def _targets(source: Source, hosts: Iterable[_Host]) -> Iterator[Spec]:

@@ -1,11 +1,12 @@
-"""The signals that ask this process to end, and handlers for them."""
+"""The signals that ask this process to end, and handlers for them. Windows has two of them, and no Ctrl-Z."""
 
 from __future__ import annotations
 
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
@@ -73,3 +74,52 @@ def delaying_interrupts() -> Iterator[None]:
         yield
     if waiting:
         signal.raise_signal(waiting[0])
+
+
+def ignore(signals: Iterable[signal.Signals] = ENDING_SIGNALS) -> None:
+    """Ignore signals from now on: another process decides, or all work is done."""
+    for number in signals:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    pass
+
+
+@contextmanager
+def on_interrupt(
+    handler: Callable[[], None], *, is_blocked: Callable[[], bool] = _never, unblock: Callable[[], None] = _nothing
+) -> Iterator[None]:
+    """Call `handler`, in the main thread, for each Ctrl-C, SIGTERM, SIGHUP and SIGQUIT during the block.
+
+    Works with and without an event loop; without one, only between two steps of Python. SIGHUP and SIGQUIT stay ignored
+    if they were (nohup).
+
+    `is_blocked`: whether the main thread waits for a reader of its output. Then the second Ctrl-C, or the first of
+    another signal, counts twice and calls `unblock`, which may raise.
+    """
+    loop: Any = None
+    if "asyncio" in sys.modules:  # else no loop is running
+        with suppress(RuntimeError):
+            loop = sys.modules["asyncio"].get_running_loop()
+    times = 0
+
+    def called(number: int, frame: FrameType | None) -> None:
+        nonlocal times
+        times += 1
+        blocked = is_blocked() and (times > 1 or number != signal.SIGINT)
+        for _ in range(2 if blocked and times == 1 else 1):
+            if loop is None:
+                handler()
+            else:
+                loop.call_soon_threadsafe(handler)
+        if blocked:
+            times += 1
+            unblock()
+
+    with handling(called):
+        yield
