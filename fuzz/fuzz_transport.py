@@ -56,7 +56,7 @@ SMALL = (
     byte(msg.USERAUTH_BANNER) + string(b"hello") + string(b""),
     byte(msg.USERAUTH_FAILURE) + name_list([b"publickey"]) + b"\x00",
     byte(msg.USERAUTH_SUCCESS),
-    msg.Disconnect(2, b"bye").encode(),
+    msg.disconnect(b"bye"),
 )
 
 

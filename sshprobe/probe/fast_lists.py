@@ -36,7 +36,7 @@ from sshprobe.probe.probe_options import ProbeOptions
 from sshprobe.probe.record_fields import identification_record
 from sshprobe.wire.framing import PlainPacketWriter
 from sshprobe.wire.identification import parse_identification
-from sshprobe.wire.messages import DISCONNECT_BY_APPLICATION, Disconnect
+from sshprobe.wire.messages import disconnect
 
 PIECES = 32
 """Reads that a greeting may take. A server that sends it byte by byte is the state machine's, which is linear."""
@@ -225,7 +225,7 @@ class FastLists(Generic[R]):
         self.connect_timeout = min(options.connect_timeout, options.host_timeout)
         self.greetings = GreetingCache(make)
         self.identification = options.client_id + b"\r\n"
-        farewell = Disconnect(DISCONNECT_BY_APPLICATION, options.goodbye).encode()
+        farewell = disconnect(options.goodbye)
         self.goodbye = CloseGracefully(PlainPacketWriter().write(farewell, 0), options.linger)
 
     def probe(self, host: Host) -> HostProbe:

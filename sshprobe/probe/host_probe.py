@@ -219,12 +219,13 @@ class HostProbe(HostState):
                     self.facts.add_line(line)
         conversation.identified_after = self._clock() - conversation.opened
         identification = event.identification
-        known = connections.identified and self._progress.maybe_openssh
-        self._progress.maybe_openssh = known or claims_openssh(identification.software)
-        if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
-            self._planned = None  # another server than before
-        connections.answered(identification)
-        self.facts.add_identification(identification)
+        if identification != connections.identification:
+            known = connections.identified and self._progress.maybe_openssh
+            self._progress.maybe_openssh = known or claims_openssh(identification.software)
+            if self._planned is not None and self._planned.request == NARROW and self._progress.maybe_openssh:
+                self._planned = None  # another server than before
+            connections.answered(identification)
+            self.facts.add_identification(identification)
         if identification.protocol.lstrip(b"0").startswith(b"1.") and not identification.speaks_2:
             raise ConnectionEnded("ssh1_only", "the server speaks SSH-1 only")
         if not identification.speaks_2:

@@ -139,14 +139,11 @@ class Disconnect(msgspec.Struct, frozen=True):
         reader = _open(payload, DISCONNECT, "DISCONNECT")
         return cls(reader.uint32("reason code"), reader.string("description"))
 
-    def encode(self) -> bytes:
-        """Return the payload, with an empty language tag."""
-        return _disconnect(self.code, self.description)
-
 
 @lru_cache(maxsize=8)  # the same for a whole scan, like both requests below
-def _disconnect(code: int, description: bytes) -> bytes:
-    return byte(DISCONNECT) + uint32(code) + string(description) + string(b"")
+def disconnect(description: bytes) -> bytes:
+    """Return the payload of SSH_MSG_DISCONNECT with reason 11 (by application) and an empty language tag."""
+    return byte(DISCONNECT) + uint32(DISCONNECT_BY_APPLICATION) + string(description) + string(b"")
 
 
 class ExtInfo(msgspec.Struct, frozen=True):

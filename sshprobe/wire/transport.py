@@ -19,14 +19,17 @@ from typing import final
 
 from sshprobe.wire import messages as msg
 from sshprobe.wire import states
-from sshprobe.wire.authentication import MethodsRequest
 from sshprobe.wire.client_kexinit import NegotiatedAlgorithms
 from sshprobe.wire.codec import byte
 from sshprobe.wire.errors import LimitExceeded, LocalProtocolError, RemoteProtocolError
 from sshprobe.wire.events import (
+    AuthenticationBanner,
+    AuthenticationFailed,
+    AuthenticationSucceeded,
     ConnectionClosed,
     DisconnectReceived,
     Event,
+    ExtensionsReceived,
     IdentificationReceived,
     KexInitReceived,
     LineReceived,
@@ -36,7 +39,7 @@ from sshprobe.wire.framing import PacketReader, PacketWriter, PlainPacketReader,
 from sshprobe.wire.handshake import Handshake
 from sshprobe.wire.identification import IdentificationReader, check_client_identification, parse_identification
 from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyPairs, Secrets
-from sshprobe.wire.limits import CONNECTION_BYTES
+from sshprobe.wire.limits import AUTHENTICATION_PACKETS, CONNECTION_BYTES
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.states import LINE_STATES, TRANSITIONS, WAITING_STATES, State
 from sshprobe.wire.suites import Suite
@@ -52,6 +55,14 @@ _AGREED, _BREACH, _CLOSED = State.AGREED, State.BREACH, State.CLOSED
 _NEWKEYS = byte(msg.NEWKEYS)
 _BEFORE_SERVICE = (State.CLIENT_NEWKEYS, State.SERVICE)
 _GENERIC = (msg.DISCONNECT, msg.IGNORE, msg.UNIMPLEMENTED, msg.DEBUG)
+
+
+_AUTHENTICATION_EVENTS: dict[int, Callable[[bytes], Event]] = {
+    msg.EXT_INFO: lambda payload: ExtensionsReceived(msg.ExtInfo.parse(payload).extensions),
+    msg.USERAUTH_FAILURE: lambda payload: AuthenticationFailed(msg.UserauthFailure.parse(payload).methods),
+    msg.USERAUTH_SUCCESS: lambda payload: AuthenticationSucceeded(),
+    msg.USERAUTH_BANNER: lambda payload: AuthenticationBanner(msg.UserauthBanner.parse(payload).message),
+}
 
 
 class ClientTransport:
@@ -84,7 +95,9 @@ class ClientTransport:
         self._packets = states.PACKETS  # the packets that each state allows
         self._handshake = Handshake(identification, key_pairs)
         self._first: bytes | None = None  # the first message of the key exchange, where that is sent later
-        self._request: MethodsRequest  # from `request_authentication_methods` on
+        self._requests: tuple[bytes, ...] = ()  # the service request, and the "none" request if that goes along
+        self._none_request: bytes | None = None  # where it is sent after SERVICE_ACCEPT
+        self._encrypted = 0  # packets after the server's NEWKEYS
 
     # -- calls ---------------------------------------------------------------------------------------------------
 
@@ -160,7 +173,9 @@ class ClientTransport:
         """
         if states.REQUEST_METHODS not in TRANSITIONS[self.state] or self._handshake.keys is None:
             raise LocalProtocolError(states.CALLS[states.REQUEST_METHODS])
-        self._request = MethodsRequest(user, at_once=at_once)
+        service_request, none_request = msg.service_request(b"ssh-userauth"), msg.userauth_none_request(user)
+        self._requests = (service_request, none_request) if at_once else (service_request,)
+        self._none_request = None if at_once else none_request
         self._send(_NEWKEYS)
         self._writer = self._make_packet_writer(*self._handshake.keys)
         if self._handshake.strict:
@@ -172,7 +187,7 @@ class ClientTransport:
     def continue_authentication(self) -> None:
         """Send what follows our NEWKEYS."""
         if self.state in _BEFORE_SERVICE:
-            self._send(*self._request.payloads)
+            self._send(*self._requests)
 
     def disconnect(self, description: bytes) -> None:
         """Send DISCONNECT with reason 11 (by application), in clear unless we encrypt, and close.
@@ -181,7 +196,7 @@ class ClientTransport:
         """
         if self.state is not _CLOSED:
             if self.state not in LINE_STATES:
-                self._send(msg.Disconnect(msg.DISCONNECT_BY_APPLICATION, description).encode())
+                self._send(msg.disconnect(description))
             self.state = TRANSITIONS[self.state][states.LEAVE]
 
     # -- bytes -----------------------------------------------------------------------------------------------------
@@ -318,10 +333,19 @@ class ClientTransport:
         if number == msg.NEWKEYS:
             raise RemoteProtocolError("a second NEWKEYS")
         sequence, expected = (self._received - 1) % 2**32, number in TRANSITIONS[before]
-        event, message = self._request.receive(payload, sequence, expected=expected)
-        if message is not None:
-            self._send(message)
-        return event
+        self._encrypted += 1
+        if self._encrypted > AUTHENTICATION_PACKETS:
+            raise LimitExceeded(f"more than {AUTHENTICATION_PACKETS} packets before an answer to the request")
+        if not expected:
+            self._send(msg.unimplemented(sequence))
+            return None
+        if number == msg.SERVICE_ACCEPT:
+            if self._none_request is not None:
+                self._send(self._none_request)
+            return None
+        if number not in _AUTHENTICATION_EVENTS:
+            raise RemoteProtocolError("the server wants new keys before it answers")
+        return _AUTHENTICATION_EVENTS[number](payload)
 
     # The fuzzer stays in clear, so that its bytes get past NEWKEYS. `ciphers` imports cryptography.
     @staticmethod

@@ -136,7 +136,7 @@ async def main():
         made = 0
         while True:
             handler = Recorder(network, server.getsockname()[1])
-            handler.connection.dial(5)
+            handler.dial(5)
             await handler.until("")
             if handler.error is not None:
                 break

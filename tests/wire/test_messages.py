@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sshprobe.wire import messages as msg
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.limits import NAME_LENGTH, NAME_LIST_NAMES
-from sshprobe.wire.messages import NAME_LISTS, Disconnect, ExtInfo, KexInit, UserauthBanner, UserauthFailure
+from sshprobe.wire.messages import NAME_LISTS, Disconnect, ExtInfo, KexInit, UserauthBanner, UserauthFailure, disconnect
 from tests.wire.playbook import KEXINIT_LISTS, disconnect_message, kexinit, text, u32
 
 
@@ -103,7 +103,7 @@ def test_an_endless_name() -> None:
 def test_disconnect() -> None:
     sent = disconnect_message(11, b"bye")
     assert Disconnect.parse(sent) == Disconnect(11, b"bye")
-    assert Disconnect(11, b"bye").encode() == sent
+    assert disconnect(b"bye") == sent
     assert Disconnect.parse(sent[:-4]) == Disconnect(11, b"bye")  # no language tag: old servers
 
 
