@@ -191,6 +191,8 @@ class OutageMonitor:
         path = self._read_path(witness)
         if not path.works:
             return True
+        if (path.interface, path.gateway) == _UNKNOWN != key:
+            return False  # it could not be read: for want of a descriptor, say
         if (path.interface, path.gateway) != key:
             if key != _UNKNOWN and now - self._moved.setdefault(key, now) < SETTLE_SECONDS:
                 return True

@@ -47,6 +47,8 @@ class Connections:
     def __init__(self, options: ProbeOptions) -> None:
         self.made = 0
         """How many connections were made."""
+        self.identified = False
+        """Whether some connection got as far as the identification."""
         self.identification: Identification | None = None
         """The last one."""
         self.read_ahead = False
@@ -74,11 +76,6 @@ class Connections:
         """Begin a first try or another one."""
         self._made_before, self._is_first_try = None if self._is_first_try else self.made, False
 
-    @property
-    def identified(self) -> bool:
-        """Whether some connection got as far as the identification."""
-        return self.identification is not None
-
     def delay(self, now: float, *, names_a_user: bool = False) -> float:
         """Return the seconds until the next connection: one at a time, at a rate at which penalties never add up."""
         seconds = 0.0 if self._settled else SETTLE
@@ -93,6 +90,7 @@ class Connections:
 
     def answered(self, identification: Identification) -> None:
         """Take the identification of the server."""
+        self.identified = True
         self.identification = identification
         self.read_ahead = identification.software.startswith(READS_AHEAD)
         self._charges_for_users = may_charge_for_users(identification.software)

@@ -243,6 +243,17 @@ def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) ->
     assert world.monitor.disturbed(started)
 
 
+def test_a_path_that_cannot_be_read_is_no_outage(world: World) -> None:
+    """Without a descriptor the kernel cannot be queried."""
+    world.answers(FAR)
+    world.paths[FAR] = Path(0, "", works=True)
+    world.after(2)
+    assert not world.monitor.check()
+    world.paths[FAR] = NO_PATH
+    world.after(2)
+    assert world.monitor.check(), "the witness is still known"
+
+
 def test_who_answered_before_the_first_look_is_a_witness_too(world: World) -> None:
     """A scan of less than a second has no known path, so the path cannot have changed."""
     world.last_made = FAR
