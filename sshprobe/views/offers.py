@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -47,29 +47,31 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
 
 def offers_of(record: Observation, findings: Iterable[Finding], describe: Describe) -> dict[AlgorithmType, list[Offer]]:
     """Return what a host offers, in the server's order. `findings`: those of the verdict that it is shown with."""
-    found: dict[tuple[str, str], list[Finding]] = {}
+    names = offered_names(record)
+    found: dict[tuple[AlgorithmType, str], list[Finding]] = {}
     for finding in findings:
-        for place in offers_meant(finding, record):
+        for place in offers_meant(finding, record, names):
             found.setdefault(place, []).append(finding)
     return {
         category: [
             _offer(name, describe(category, name), found.get((category, name), []), direction)
-            for name, direction in names.items()
+            for name, direction in directions.items()
         ]
-        for category, names in _names(record)
+        for category, directions in names.items()
     }
 
 
-def _names(record: Observation) -> Iterator[tuple[AlgorithmType, dict[str, str]]]:
-    """Yield each type that was seen, and its names with the direction of those that are in one alone."""
+def offered_names(record: Observation) -> dict[AlgorithmType, dict[str, str]]:
+    """Return each type that was seen, and its names with the direction of those that are in one alone."""
+    offered: dict[AlgorithmType, dict[str, str]] = {}
     for category, fields in FIELDS.items():
         lists = [(direction, getattr(record, field)) for direction, field in fields]
         if any(names is not None for _, names in lists):
-            found: dict[str, str] = {}
+            found = offered[category] = {}
             for direction, names in lists:
                 for name in names or ():
                     found[name] = direction if found.get(name, direction) == direction else ""
-            yield category, found
+    return offered
 
 
 def _offer(name: str, notes: AlgorithmNotes, findings: list[Finding], direction: str) -> Offer:
@@ -87,23 +89,20 @@ def _offer(name: str, notes: AlgorithmNotes, findings: list[Finding], direction:
     )
 
 
-def offers_meant(finding: Finding, record: Observation) -> Iterator[tuple[AlgorithmType, str]]:
-    """Yield type and name of the offers that a finding is about: a short RSA key is about each name it signs under."""
+def offers_meant(
+    finding: Finding, record: Observation, offered: Mapping[AlgorithmType, Collection[str]]
+) -> Iterator[tuple[AlgorithmType, str]]:
+    """Yield type and name of what a finding is about and is `offered`: of a short RSA key, each name it signs under."""
+    category = finding.category
     if finding.id == "kex.terrapin":
         yield from _open_to_terrapin(record)
-        return
-    for category, names in _names(record):
-        for name in names:
-            if _is_about(finding, category, name):
-                yield category, name
-
-
-def _is_about(finding: Finding, category: AlgorithmType, name: str) -> bool:
-    if finding.category == "host_key" and finding.id.partition(".")[2] not in OF_ALGORITHMS:
-        return category == "host_key" and name in signature_names(finding.algorithm or "")
-    if finding.category == "group_exchange":
-        return category == "kex" and is_group_exchange(name)
-    return category == finding.category and name == finding.algorithm
+    elif category == "group_exchange":
+        yield from (("kex", name) for name in offered.get("kex", ()) if is_group_exchange(name))
+    elif category == "host_key" and finding.id.partition(".")[2] not in OF_ALGORITHMS:
+        names = signature_names(finding.algorithm or "")
+        yield from (("host_key", name) for name in offered.get("host_key", ()) if name in names)
+    elif category in FIELDS and finding.algorithm is not None and finding.algorithm in offered.get(category, ()):
+        yield category, finding.algorithm
 
 
 def is_group_exchange(name: str) -> bool:

@@ -54,9 +54,10 @@ def test_silent_addresses_take_no_memory(verbose: bool, more: int) -> None:
     assert output.counting.counts.hosts == 4400 + more + more // 10
 
 
-def test_servers_take_memory_for_rows_and_keys_only() -> None:
-    """Without keys (`--depth lists`) a server adds only counts."""
-    text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=False, blocks=False)
+@pytest.mark.parametrize(("verbose", "more"), [(False, 9000), (True, 200)])
+def test_servers_take_memory_for_rows_and_keys_only(verbose: bool, more: int) -> None:
+    """Without keys (`--depth lists`) a server adds only counts; with -v its block is written and forgotten."""
+    text = TextSink(lambda words: None, Terminal(), [], strict=False, verbose=verbose, blocks=False)
     output = ScanOutput([], [text])
     template = judged(captured("dropbear-2022.83"), WANTING)
 
@@ -71,8 +72,11 @@ def test_servers_take_memory_for_rows_and_keys_only() -> None:
 
     tracemalloc.start()
     try:
-        few = feed(range(1000))
-        many = feed(range(1000, 10_000))
+        text._blocks = False
+        feed(range(2100 if verbose else 900))  # all rows that a table keeps
+        text._blocks = verbose
+        few = feed(range(2100, 2200))
+        many = feed(range(2200, 2200 + more))
     finally:
         tracemalloc.stop()
     assert many - few < 300_000

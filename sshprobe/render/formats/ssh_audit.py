@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import IO, Any, Literal
 
 import msgspec
@@ -22,7 +22,7 @@ from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
 from sshprobe.render.formats.format import HostFacts, HostFormat
 from sshprobe.render.text.terminal import printable
-from sshprobe.views.offers import is_group_exchange, offers_meant, signature_names
+from sshprobe.views.offers import is_group_exchange, offered_names, offers_meant, signature_names
 
 List = Literal["kex", "key", "enc", "mac"]
 """The lists of algorithms by ssh-audit's names."""
@@ -74,8 +74,9 @@ def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
     }
     marks = _Marks()
     offered = {list_: _both(record, fields) for list_, fields in _FIELDS.items()}
+    by_type = offered_names(record)
     for finding in findings:
-        marks.take(finding, record)
+        marks.take(finding, record, by_type)
     if record.kex_algorithms is not None:
         document["compression"] = _both(record, _COMPRESSION)
         for list_, names in offered.items():
@@ -114,12 +115,12 @@ class _Marks:
         self._worst: dict[tuple[List, str], int] = {}
         self.recommendations: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
 
-    def take(self, finding: Finding, record: HostRecord) -> None:
+    def take(self, finding: Finding, record: HostRecord, offered: Mapping[AlgorithmType, Collection[str]]) -> None:
         """Attach a finding to its entries. Findings on single names come from `describe`."""
         if finding.id.endswith(".weak"):
             return
         text = escape_unprintable(f"{finding.message} ({finding.severity})")
-        places = [(_LISTS[type_], name) for type_, name in offers_meant(finding, record) if type_ in _LISTS]
+        places = [(_LISTS[type_], name) for type_, name in offers_meant(finding, record, offered) if type_ in _LISTS]
         if finding.id == "kex.terrapin":
             self.terrapin.update(places)
         if not places or finding.id == "kex.terrapin":

@@ -55,6 +55,8 @@ class Terminal(msgspec.Struct, frozen=True):
         """Return `text` as lines that fit the width, the first led by `first` and the others by `indent`."""
         lead = indent if first is None else first
         room = max(self.width, len(indent) + 20)
+        if len(lead) + len(text) <= room and text.isprintable():
+            return [(lead + text).rstrip()]  # most lines; textwrap takes ten times as long
         return textwrap.wrap(
             text, room, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
         ) or [lead.rstrip()]
