@@ -201,7 +201,7 @@ def _live_line(words: Callable[[], str], style: str = "") -> Live:
 
     return Live(
         console=Console(stderr=True, no_color=not has_colour(sys.stderr)),
-        get_renderable=lambda: Text(words(), style, no_wrap=True, overflow="ellipsis"),
+        get_renderable=lambda: Text(words(), style, no_wrap=True, overflow="crop"),
         transient=True,
         redirect_stdout=False,
         redirect_stderr=False,
