@@ -51,23 +51,23 @@ class Period(msgspec.Struct, frozen=True):
 
 def hosts(database: Database, name: str | None = None) -> Iterator[KnownHost]:
     """Yield all hosts, or those with a name or address, by name and port."""
+    # Not a join: SQLite would begin with the scans, and sort all sightings.
+    started_at = select(SCAN.c.started_at).where(SCAN.c.id == SIGHTING.c.scan).scalar_subquery()
+    sightings = select(
+        SIGHTING.c.host,
+        func.min(started_at).label("first"),
+        func.max(started_at).label("last"),
+        func.count(SIGHTING.c.scan.distinct()).label("scans"),
+        func.count(SIGHTING.c.observation.distinct()).label("observations"),
+    ).group_by(SIGHTING.c.host)
+    if name is not None:
+        sightings = sightings.where(SIGHTING.c.host.in_(select(HOST.c.id).where(HOST.c.name == name.lower())))
+    seen = sightings.subquery()
     query: Select[Any] = (
-        select(
-            HOST.c.name,
-            HOST.c.port,
-            func.min(SCAN.c.started_at),
-            func.max(SCAN.c.started_at),
-            func.count(SCAN.c.id.distinct()),
-            func.count(SIGHTING.c.observation.distinct()),
-        )
-        .select_from(HOST)
-        .join(SIGHTING, SIGHTING.c.host == HOST.c.id)
-        .join(SCAN, SIGHTING.c.scan == SCAN.c.id)
-        .group_by(HOST.c.id, HOST.c.name, HOST.c.port)
+        select(HOST.c.name, HOST.c.port, seen.c.first, seen.c.last, seen.c.scans, seen.c.observations)
+        .join(seen, seen.c.host == HOST.c.id)
         .order_by(HOST.c.name, HOST.c.port)
     )
-    if name is not None:
-        query = query.where(HOST.c.name == name.lower())
     with database.reading() as connection:
         for row in connection.execute(query):
             yield KnownHost(*row)
