@@ -18,6 +18,7 @@ from sshprobe.model.records import HostRecord, Record, SweepDocument, SweepRecor
 from sshprobe.small_files import MEBIBYTE, open_named, read_at_most, reading
 from sshprobe.store.latest import LatestRecords
 from sshprobe.store.locks import is_locked
+from sshprobe.store.record_decoder import RecordDecoder
 
 
 class Records(Iterator[Record]):
@@ -86,6 +87,8 @@ def read_records(
     All files are read and checked before the first record is returned, and then read again: a broken file raises, and
     a large one does not fill the memory. `first_pass` is called with each record before this returns. Of a compressed
     file that is cut off, the records before the cut are returned, and `on_cut` is called with a message.
+
+    Records share lists with each other: do not change them.
 
     Raises:
         InputError: a file cannot be read, or something in it is not a record; the message names file and line.
@@ -164,6 +167,7 @@ class _Source:
         """Whether the file is compressed and ended inside a frame, once it was read."""
         self._is_locked = False
         """Whether another process writes to it."""
+        self._decode = RecordDecoder().decode
         self._end: int | None = None
         """The end of the last whole line, in a plain file to which another process writes. None: read to the end."""
         with reading(self.name):
@@ -199,7 +203,6 @@ class _Source:
                 yield from self._lines()
 
     def _lines(self) -> Iterator[Record]:
-        decoder = msgspec.json.Decoder(Record)
         at = 0
         for number, line in numbered_lines(self._stream, self.name):
             at += len(line)
@@ -210,7 +213,7 @@ class _Source:
             if not line.endswith(b"\n") and isinstance(self._stream, Decompressed) and self._stream.is_cut_off:
                 break
             try:
-                record: Record = decoder.decode(line)
+                record = self._decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
                 words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
                 if words == _CUT_OFF and number > 1 and not line.endswith(b"\n"):
