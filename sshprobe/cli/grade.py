@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _SORTED_UP_TO = 1000
 """Hosts whose blocks come worst first. More are shown as they are read, or they would fill the memory."""
 
+_BATCH = 256
+"""Hosts that are written and shown together."""
+
 
 @click.command()
 @click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
@@ -53,10 +56,10 @@ def grade(
     from sshprobe.cli.key_search import search_in_processes
     from sshprobe.cli.output import BLOCKS_UP_TO, open_output
     from sshprobe.cli.sweep_header import TOOL, references, sweep_header
-    from sshprobe.grading import FleetIndex, fleet_findings_of, is_gradeable
+    from sshprobe.grading import FleetIndex, fleet_findings_of
     from sshprobe.model.observation import endpoint
-    from sshprobe.remedy import grade as judge
-    from sshprobe.scan.results import HostBatch, HostResult
+    from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
+    from sshprobe.scan.verdict_cache import VerdictCache
     from sshprobe.store.reading import read_records
     from sshprobe.views.host_stats import worst_first
 
@@ -97,21 +100,20 @@ def grade(
     line.end()
     fleet = FleetIndex(report)
 
-    def judged() -> Iterator[HostRecord]:
+    encoder = ResultEncoder(VerdictCache(profiles, strict=strict))
+
+    def regraded() -> Iterator[HostResult]:
         for record in saved.hosts():
             line.count("hosts graded")
             if not wanted.may_take(record):
                 continue
-            gradeable = is_gradeable(record)
-            verdicts = [judge(record, each, strict=strict) for each in profiles] if gradeable else []
-            beside = fleet_findings_of(record, fleet, profiles)
-            record = msgspec.structs.replace(record, verdicts=verdicts, fleet_findings=beside)
-            if not wanted.is_active or wanted.takes(record, partial(_findings_of, record)):
-                yield record
+            result = encoder.regraded(record, fleet_findings_of(record, fleet, profiles))
+            if not wanted.is_active or wanted.takes(result.record, partial(_findings_of, result.record)):
+                yield result
 
-    hosts = judged()
-    first_hosts = list(itertools.islice(hosts, _SORTED_UP_TO + 1))
-    in_blocks = len(first_hosts) <= BLOCKS_UP_TO
+    results = regraded()
+    first = list(itertools.islice(results, _SORTED_UP_TO + 1))
+    in_blocks = len(first) <= BLOCKS_UP_TO
     with open_output(
         format_,
         output,
@@ -131,13 +133,13 @@ def grade(
             sinks.header(sweep_header(profiles, strict=strict))
         else:
             sinks.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
-        if (in_blocks or verbose) and len(first_hosts) <= _SORTED_UP_TO:
-            results = [HostResult.of_record(record) for record in first_hosts]
-            sinks.write(HostBatch(results))  # the file has them in their order
-            sinks.show(HostBatch(sorted(results, key=lambda result: worst_first(result.stats))))
+        if (in_blocks or verbose) and len(first) <= _SORTED_UP_TO:
+            sinks.write(HostBatch(first))  # the file has them in their order
+            sinks.show(HostBatch(sorted(first, key=lambda result: worst_first(result.stats))))
         else:
-            for record in itertools.chain(first_hosts, hosts):
-                sinks.add(HostBatch([HostResult.of_record(record)]))
+            sinks.add(HostBatch(first))
+            while batch := list(itertools.islice(results, _BATCH)):
+                sinks.add(HostBatch(batch))
         line.end()
         sinks.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
     if answered:

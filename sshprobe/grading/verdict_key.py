@@ -60,7 +60,7 @@ _identification = attrgetter("protocol", "software", "version", "lasting_comment
 _key_fields = attrgetter(*(field for field in HostKey.__struct_fields__ if field not in KEY_MATERIAL_FIELDS))
 _group_fields = attrgetter(*(field for field in GroupExchange.__struct_fields__ if field not in GROUP_MATERIAL_FIELDS))
 _moment_and_host = attrgetter(*FIELDS_A_CERTIFICATE_NEEDS)
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.json.Encoder().encode  # takes all that a record can hold, numbers of any size too
 
 
 def verdict_key(observation: Observation, profiles: Sequence[Profile]) -> bytes:

@@ -12,7 +12,7 @@ from sshprobe.model.remedy import Remedy
 from sshprobe.profiles import Profile
 from sshprobe.remedy.search import remedy
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.json.Encoder().encode  # takes all that a record can hold, numbers of any size too
 
 
 class RemedyCache:

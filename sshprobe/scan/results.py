@@ -20,11 +20,12 @@ from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.model.timestamps import encode_seconds
+from sshprobe.model.verdict import Finding
 from sshprobe.net import Address
 from sshprobe.probe.observation_builder import unprobed
-from sshprobe.scan.verdict_cache import EncodedVerdicts, VerdictCache
+from sshprobe.scan.verdict_cache import END_OF_LINE, EncodedVerdicts, VerdictCache, new_key
 from sshprobe.views.host_names import Place
-from sshprobe.views.host_stats import HostStats, host_stats, record_stats
+from sshprobe.views.host_stats import HostStats, host_stats, record_stats, subjects_of
 
 _log = logging.getLogger("sshprobe")
 
@@ -34,6 +35,8 @@ _decode_observation = msgspec.json.Decoder(Observation).decode
 _FIELDS = HostRecord.__struct_fields__
 
 NO_VERDICTS = EncodedVerdicts([])
+
+_NO_VERDICTS = b'[],"fleet_findings":[]}'
 
 STATS_WEIGHT = 500
 """About how many bytes the stats of a host take."""
@@ -61,7 +64,7 @@ class HostResult:
         """
         self.target = target
         self.key = key
-        """Hosts with the same key have the same verdicts."""
+        """Hosts with the same key have the same verdicts, and the same findings across the fleet."""
         self.stats = stats
         """What is counted of the host: the same object for all hosts of a scan where it is equal."""
         self._chunks = chunks
@@ -209,6 +212,19 @@ class ResultEncoder:
         fields = {name: getattr(observation, name) for name in names}
         return self._encoded(msgspec.structs.replace(bare, **fields), NO_VERDICTS)
 
+    def regraded(self, record: HostRecord, fleet_findings: list[Finding]) -> HostResult:
+        """Return the result of a saved record with new verdicts, and with `fleet_findings` in place of its own."""
+        verdicts = self._cache.verdicts_for(record)
+        bare = msgspec.structs.replace(record, verdicts=[], fleet_findings=[])
+        own, chunk = _encode(bare).removesuffix(_NO_VERDICTS), verdicts.chunk
+        key, stats = verdicts.key, host_stats(record, verdicts.stats)
+        if fleet_findings:
+            key = new_key()  # the findings are about this host's keys
+            chunk = chunk.removesuffix(END_OF_LINE) + b',"fleet_findings":' + _encode(fleet_findings) + b"}\n"
+            stats = stats._replace(fleet=subjects_of(fleet_findings))
+        record = msgspec.structs.replace(record, verdicts=verdicts.verdicts, fleet_findings=fleet_findings)
+        return HostResult(record, key, self._shared(stats), (own, chunk), record=record)
+
     def _encoded(self, observation: Observation, verdicts: EncodedVerdicts) -> HostResult:
         own = b'{"type":"host",' + _encode(observation)[1:-1] + b',"verdicts":'
         stats = self._stats_of(observation, verdicts)
@@ -216,7 +232,9 @@ class ResultEncoder:
 
     def _stats_of(self, observation: Observation, verdicts: EncodedVerdicts) -> HostStats:
         """Return the stats of a host: equal ones are the same object."""
-        stats = host_stats(observation, verdicts.stats)
+        return self._shared(host_stats(observation, verdicts.stats))
+
+    def _shared(self, stats: HostStats) -> HostStats:
         known = self._stats.get(stats)
         if known is None:
             self._stats.put(stats, stats, STATS_WEIGHT)

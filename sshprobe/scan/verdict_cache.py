@@ -19,15 +19,17 @@ END_OF_LINE = b',"fleet_findings":[]}\n'
 """The end of a host's line, behind the verdicts. A scan knows the fleet's findings only at its end."""
 
 
+new_key = itertools.count().__next__
+"""Returns a key for hosts with the same verdicts, each time another one."""
+
+
 class EncodedVerdicts:
     """The verdicts of all profiles on one kind of observation."""
 
     __slots__ = ("chunk", "key", "stats", "verdicts")
 
-    _keys = itertools.count()
-
     def __init__(self, verdicts: list[Verdict]) -> None:
-        self.key = next(self._keys)
+        self.key = new_key()
         """Different for each kind of observation."""
         self.verdicts = verdicts
         self.chunk = msgspec.json.encode(verdicts) + END_OF_LINE

@@ -89,7 +89,7 @@ def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostSta
 
 def record_stats(record: HostRecord) -> HostStats:
     """Return the stats of a record."""
-    return host_stats(record, verdict_stats(record.verdicts))._replace(fleet=_subjects(record.fleet_findings))
+    return host_stats(record, verdict_stats(record.verdicts))._replace(fleet=subjects_of(record.fleet_findings))
 
 
 def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
@@ -101,7 +101,7 @@ def verdict_stats(verdicts: Sequence[Verdict]) -> tuple[VerdictStats, ...]:
             verdict.compliant,
             verdict.score,
             verdict.waived,
-            _subjects(verdict.findings),
+            subjects_of(verdict.findings),
             verdict.grade_is_partial,
             _severities(verdict),
             _worst(verdict),
@@ -121,7 +121,8 @@ def subject_of(finding: Finding) -> Subject:
     return Subject(finding.id)
 
 
-def _subjects(findings: Iterable[Finding]) -> tuple[Subject, ...]:
+def subjects_of(findings: Iterable[Finding]) -> tuple[Subject, ...]:
+    """Return the subjects of the findings that count, each once."""
     return tuple(dict.fromkeys(subject_of(finding) for finding in findings if finding.counts))
 
 

@@ -11,6 +11,7 @@ from sshprobe.remedy import grade, remedy
 from tests.remedy.test_no_harm import assert_harmless
 from tests.remedy.test_remedy_cache import assert_shared_as_fresh, elsewhere
 from tests.reports.conftest import StartDevice
+from tests.scan.test_regrading import assert_as_alone
 
 SERVERS = [profile for profile in map(load_profile, available_profiles()) if profile.kind == "server"]
 OURS = load_profile("sshprobe-2026")
@@ -21,6 +22,8 @@ UNIX = re.compile(r"/etc/|ssh-keygen|systemctl|sshd_config|PermitEmptyPasswords|
 async def test_a_device_gets_advice_that_fits_and_does_no_harm(number: str, device: StartDevice) -> None:
     seen = await (await device(number)).probe()
     assert seen.kex_algorithms
+    for strict in (False, True):
+        assert_as_alone([seen, elsewhere(seen)], SERVERS, strict=strict)
     for profile in SERVERS:
         assert_harmless(seen, profile)
         found = remedy(seen, profile)
