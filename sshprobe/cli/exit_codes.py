@@ -21,10 +21,12 @@ class ExitCode(IntEnum):
     """Standard output was closed by its reader, as in `| head` (128 + SIGPIPE)."""
 
 
-def exit_code(*, interrupted: bool, graded: int, failed: bool) -> ExitCode:
-    """Return the code of a sweep that ran: interrupted before nothing graded before `--fail-on`."""
+def exit_code(*, interrupted: bool, graded: int, failed: bool, bad_lines: int = 0) -> ExitCode:
+    """Return the code of a scan that ran: interrupted, then bad lines of a stream, nothing graded, `--fail-on`."""
     if interrupted:
         return ExitCode.INTERRUPTED
+    if bad_lines:
+        return ExitCode.USAGE
     if not graded:
         return ExitCode.NOTHING_SCANNED
     return ExitCode.FAIL_ON if failed else ExitCode.OK

@@ -16,7 +16,7 @@ from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.values import FILE
-from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
+from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.work_line import WorkLine
@@ -54,7 +54,7 @@ def grade(
 
     from sshprobe.cli.fail_on import reached
     from sshprobe.cli.key_search import search_in_processes
-    from sshprobe.cli.output import BLOCKS_UP_TO, open_output
+    from sshprobe.cli.output import open_output
     from sshprobe.cli.sweep_header import TOOL, references, sweep_header
     from sshprobe.grading import FleetIndex, fleet_findings_of
     from sshprobe.model.observation import endpoint

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from sshprobe.render.text.terminal import Terminal
     from sshprobe.store.files import Kept
 
-BLOCKS_UP_TO = 8
-"""With more hosts than this, only -v shows a block of each."""
-
 
 class FailOnSink(Sink):
     """Looks for a host that reaches one of the thresholds of `--fail-on`."""
@@ -139,7 +136,7 @@ def open_output(
     thresholds: Sequence[str],
     strict: bool,
     verbose: bool,
-    blocks: bool,
+    blocks: bool | None,
     keep: Kept | None = None,
     fleet: FleetReport | None = None,
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,

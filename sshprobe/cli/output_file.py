@@ -22,6 +22,9 @@ def note(words: str) -> None:
         print(f"note: {escape_unprintable(words)}", file=sys.stderr, flush=True)
 
 
+BLOCKS_UP_TO = 8
+"""With more hosts than this, only -v shows a block of each."""
+
 FORMATS = {".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".txt": "table"}
 """What the suffix of a file says of its format."""
 

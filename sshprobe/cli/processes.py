@@ -11,7 +11,7 @@ from sshprobe.platform.system import FILES_OF_A_LOOP, FILES_OF_A_WORKER, afforda
 if TYPE_CHECKING:
     from sshprobe.cli.run import ScanRun
     from sshprobe.scan.settings import ScanSettings
-    from sshprobe.targets import TargetStream
+    from sshprobe.targets import LiveTargets, TargetStream
 
 PARALLEL_FROM = 4096
 """Targets from which on several processes are worth their start."""
@@ -45,7 +45,7 @@ def affordable(wanted: int) -> int:
     return workers
 
 
-def usable_workers(wanted: int | None, stream: TargetStream, *, follows: bool = False) -> int:
+def usable_workers(wanted: int | None, stream: TargetStream | LiveTargets, *, follows: bool = False) -> int:
     """Return how many processes a sweep has, and say so where that is not what the user wants.
 
     `follows`: every step is logged, by this process.
@@ -61,7 +61,7 @@ def usable_workers(wanted: int | None, stream: TargetStream, *, follows: bool = 
         if wanted is not None and wanted > 1:
             note(f"one process, not {wanted}: some targets are names, and two could be one address")
         return 1
-    return wanted or (cores() if stream.total >= PARALLEL_FROM else 1)
+    return wanted or (cores() if stream.total is not None and stream.total >= PARALLEL_FROM else 1)
 
 
 def fit_to_limits(settings: ScanSettings, workers: int) -> tuple[ScanSettings, str | None]:

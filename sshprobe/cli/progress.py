@@ -31,7 +31,7 @@ class SweepProgress:
     """Shows how far a sweep is. Silent unless `wanted`."""
 
     def __init__(
-        self, counters: Progress, total: int, only: str, *, wanted: bool, interval: float | None = None
+        self, counters: Progress, total: int | None, only: str, *, wanted: bool, interval: float | None = None
     ) -> None:
         self._counters = counters
         self._total = total
@@ -57,6 +57,10 @@ class SweepProgress:
         with around_stops(self._before_stop, self._after_stop), self._way():
             yield
 
+    def _is_done(self) -> bool:
+        """Whether no target is left; a stream can always have another."""
+        return self._total is not None and self.held + self._counters.done >= self._total
+
     def _before_stop(self) -> None:
         """Give the shell a clean line and its cursor."""
         self._stopped_at = time.monotonic()
@@ -68,7 +72,7 @@ class SweepProgress:
     def _after_stop(self) -> None:
         self._start += time.monotonic() - self._stopped_at  # a stop is not the scan's speed
         with self._live_is_ours:
-            if self._hidden is not None and self.held + self._counters.done < self._total:
+            if self._hidden is not None and not self._is_done():
                 self._hidden.start()
 
     @contextlib.contextmanager
@@ -103,7 +107,7 @@ class SweepProgress:
             try:
                 yield
             finally:
-                if self.held + self._counters.done < self._total:
+                if not self._is_done():
                     with self._switching():
                         self._live.start()
 
@@ -118,14 +122,16 @@ class SweepProgress:
         """Return "612 of 1,024   298 ssh   71/s   6 s left   A 201  B 60"."""
         new = self._counters.done
         done = self.held + new
-        parts = [f"{done:,} of {self._total:,}"]
+        parts = [f"{done:,} of {self._total:,}" if self._total is not None else f"{done:,} targets"]
         if self._summary is not None:
             parts.append(f"{sum(self._first_grades().values()):,} ssh")
         elapsed = time.monotonic() - self._start
         if new and elapsed > 1:
             rate = new / elapsed
-            left = max(self._total - done, 0) / rate
-            parts += [f"{rate:,.0f}/s", f"{left:,.0f} s left" if left < 100 else f"{left / 60:,.0f} min left"]
+            parts.append(f"{rate:,.0f}/s")
+            if self._total is not None:
+                left = max(self._total - done, 0) / rate
+                parts.append(f"{left:,.0f} s left" if left < 100 else f"{left / 60:,.0f} min left")
         if self._counters.waiting:
             parts.append(f"{self._counters.waiting:,} to ask again")
         grades = "  ".join(f"{letter} {number}" for letter, number in sorted(self._first_grades().items()))
@@ -171,7 +177,7 @@ class SweepProgress:
                 if self._live is None and time.monotonic() >= until:
                     live = _live_line(lambda: f"waiting for {self._only} ...", style="dim")
                     with self._live_is_ours:
-                        if self.held + self._counters.done < self._total:
+                        if not self._is_done():
                             self._live = live
                             live.start()
 
@@ -222,9 +228,9 @@ def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
 
 
 def sweep_progress(
-    counters: Progress, *, total: int, only: str = "", wanted: bool, stats: float | None = None
+    counters: Progress, *, total: int | None, only: str = "", wanted: bool, stats: float | None = None
 ) -> SweepProgress:
-    """Return the progress of a sweep of `total` targets at most; of the `only` one, that and why it waits is shown.
+    """Return the progress of a scan of `total` targets at most (None: a stream). For the `only` one, waits are shown.
 
     `stats`: seconds between plain lines, for logs; then no live line is drawn.
     """

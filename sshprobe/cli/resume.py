@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sshprobe.store.resuming import Resumption
     from sshprobe.targets import TargetStream
 
+_WAS_STREAM = "had targets from standard input: write them to a file and give that, with the same options"
+
 SHOWN = 8
 """Targets that are printed before a scan is resumed."""
 
@@ -122,7 +124,7 @@ def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chos
         for source in getattr(before, field):
             _refuse_changed(name, source)
     if "-" in before.targets:
-        raise InputError("had targets from standard input: give them again", source=name)
+        raise InputError(_WAS_STREAM, source=name)
     values: dict[str, Any] = {field: tuple(_names(getattr(before, field))) for field in _TARGETS}
     restored = chosen._replace(
         **values,
@@ -187,7 +189,7 @@ def _names(values: Sequence[Any]) -> list[str]:
 
 def _refuse_changed(name: str, source: SourceFile) -> None:
     if source.name == "-":
-        raise InputError("had targets from standard input: give them again", source=name)
+        raise InputError(_WAS_STREAM, source=name)
     if source.digest is None or not Path(source.name).exists():
         raise InputError(f"had targets from {source.name}, which cannot be read again: give them again", source=name)
     if digest_of(source.name) != source.digest:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sshprobe.scan.job import Progress
     from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
-    from sshprobe.targets import Target
+    from sshprobe.targets import LiveTargets, Target
 
 Result = TypeVar("Result")
 
@@ -40,7 +40,7 @@ class ScanRun(Protocol):
     def progress(self) -> Progress:
         """How far it is."""
 
-    def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
+    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
         """Scan all targets. Returns whether it was interrupted; `output` has what finished before."""
 
 
@@ -57,18 +57,20 @@ class OneProcess:
         """How far it is."""
         return self._context.progress
 
-    def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
+    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
         """See `ScanRun`."""
         return on_loop(scan_here(self._context, targets, output, say))
 
 
 async def scan_here(
     context: ScanContext,
-    targets: Iterable[Target],
+    targets: Iterable[Target] | LiveTargets,
     output: ScanOutput,
     say: Callable[[str], None] = lambda words: None,
 ) -> bool:
     """Scan all targets on the running loop. Return whether Ctrl-C or SIGTERM ended it early."""
+    from sshprobe.targets import LiveTargets
+
     task = asyncio.current_task()
     assert task is not None
     interrupts = 0
@@ -78,6 +80,8 @@ async def scan_here(
         interrupts += 1
         if interrupts == 1:
             context.stop()
+            if isinstance(targets, LiveTargets):
+                targets.stop()  # it may wait for a line
             say(INTERRUPTED)
         else:
             task.cancel()
@@ -132,7 +136,7 @@ class SeveralProcesses:
         """How far it is."""
         return self._pool.progress
 
-    def run(self, targets: Iterator[Target], output: ScanOutput, say: Callable[[str], None]) -> bool:
+    def run(self, targets: Iterator[Target] | LiveTargets, output: ScanOutput, say: Callable[[str], None]) -> bool:
         """See `ScanRun`."""
         log_in_one_line()
         self._say = say

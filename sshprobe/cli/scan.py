@@ -15,14 +15,17 @@ from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import FILE, SECONDS, WholeNumber
-from sshprobe.cli.output_file import format_of, lock_output, note, refuse_inputs
+from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.processes import affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.tracing import TraceOptions, refuse_trace, trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sshprobe.scan.settings import ScanSettings
+    from sshprobe.targets import Target
 
 
 @click.command(cls=SavableCommand)
@@ -59,16 +62,19 @@ def scan(
 ) -> int:
     """Probe SSH servers and grade them.
 
-    TARGET is a host, host:port, [v6]:port, a network (10.0.0.0/24), a range (10.0.0.5-9, 10.0.1-5.*), or - for standard
-    input. Everything is checked before the first connection is opened.
+    TARGET is a host, host:port, [v6]:port, a network (10.0.0.0/24), a range (10.0.0.5-9, 10.0.1-5.*), or - for a
+    stream of targets on standard input. All but a stream is checked before the first connection is opened.
     """
     import msgspec
 
-    from sshprobe.cli.output import BLOCKS_UP_TO, open_output
+    from sshprobe.cli.output import open_output
     from sshprobe.cli.progress import sweep_progress
     from sshprobe.cli.sweep_header import sweep_header, sweep_settings
     from sshprobe.model.observation import endpoint
+    from sshprobe.targets import LiveTargets
 
+    if chosen.is_stream:
+        chosen.check_stream(resume)
     context = click.get_current_context()
     verbose = written.verbose or traced.steps
     is_restored = resume is not None and not chosen.any_named
@@ -105,15 +111,17 @@ def scan(
         chosen.exclusions(stdin=standard_input())
         new_table.write()
         return 0
-    stream, exclusions = chosen.read(stdin=standard_input())
+    follows = traced.steps or traced.trace is not None
+    stream, exclusions = chosen.read(stdin=standard_input(), takes_names=workers in (None, 1) or follows)
+    live = stream if isinstance(stream, LiveTargets) else None
     if new_table is not None:
         new_table.write()
-    if chosen.count_only:
+    if chosen.count_only and not isinstance(stream, LiveTargets):
         click.echo(stream.count(exclusions))
         return 0
     settings = msgspec.structs.replace(settings, profiles=tuple(profiles), strict=grading.strict, exclude=exclusions)
     asked = sweep_settings(chosen, grading.profile_names, settings)
-    workers = affordable(usable_workers(workers, stream, follows=traced.steps or traced.trace is not None))
+    workers = affordable(usable_workers(workers, stream, follows=follows))
     settings, notice = fit_to_limits(settings, workers)
     context.with_resource(tracing(to_stderr=traced.steps, file=traced.trace, format_=traced.log_format))
     kept = None
@@ -123,18 +131,18 @@ def scan(
         kept = HistorySink(history)
         context.call_on_close(kept.close)
     run = new_run(settings, workers)
-    first = stream.at(0)
-    progress = sweep_progress(
-        run.progress, total=stream.total, only=endpoint(first.host, first.port), wanted=not no_progress, stats=stats
-    )
+    only = "" if isinstance(stream, LiveTargets) else endpoint(stream.at(0).host, stream.at(0).port)
+    progress = sweep_progress(run.progress, total=stream.total, only=only, wanted=not no_progress, stats=stats)
+    if live is not None:
+        live.note = lambda words: progress.say(f"note: {words}")
     done = None
-    if resume is not None:
+    if resume is not None and not isinstance(stream, LiveTargets):
         done = read_resumed(resume, profiles, strict=settings.strict, all_addresses=settings.all_addresses)
         if is_restored:
             note_targets(resume, chosen)
         note_other_version(done)
         progress.held = note_foreign_hosts(done, stream)
-    elif output is None and format_ in (None, "table") and fixes is None and stream.total > 1:
+    elif output is None and format_ in (None, "table") and fixes is None and stream.total != 1:
         note("only the table will remain of this scan: add `-o FILE` to keep the records")
     header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked)
     if kept is not None:
@@ -147,7 +155,7 @@ def scan(
         thresholds=grading.thresholds,
         strict=settings.strict,
         verbose=verbose,
-        blocks=stream.total <= BLOCKS_UP_TO,
+        blocks=None if stream.total is None else stream.total <= BLOCKS_UP_TO,
         keep=None if done is None else done.kept,
         pause=progress.pause,
         fix=fixes,
@@ -163,7 +171,11 @@ def scan(
         else:
             done.replay(sinks.replay)
         start = time.monotonic()
-        left = (target for target in stream if done is None or (target.host, target.port) not in done)
+        left: Iterator[Target] | LiveTargets
+        if isinstance(stream, LiveTargets):
+            left = stream
+        else:
+            left = (target for target in stream if done is None or (target.host, target.port) not in done)
         failure: Exception | None = None
         try:
             with progress.showing(sinks.counting.counts):
@@ -176,8 +188,15 @@ def scan(
             interrupted, failure = True, error
         duration_ms = (time.monotonic() - start) * 1000 + (0 if done is None else done.duration_ms)
         sinks.finish(duration_ms=round(duration_ms, 3), interrupted=interrupted)
+    for words in () if live is None else live.summary():
+        note(words)
     if failure is not None:
         raise failure
     if kept is not None:
         kept.check()
-    return exit_code(interrupted=interrupted, graded=sinks.counting.graded, failed=sinks.fail_on.is_reached)
+    return exit_code(
+        interrupted=interrupted,
+        graded=sinks.counting.graded,
+        failed=sinks.fail_on.is_reached,
+        bad_lines=0 if live is None else live.bad_lines,
+    )

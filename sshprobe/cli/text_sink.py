@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sshprobe.cli.neutral_profile import describe
+from sshprobe.cli.output_file import BLOCKS_UP_TO
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.remedy import RemedyCache
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, SummaryRecord
     from sshprobe.profiles import Profile
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.scan.results import HostBatch
+    from sshprobe.scan.results import HostBatch, HostResult
 
 
 class TextSink(Sink):
     """Writes the report with `write`, as `terminal` can show it.
 
-    - `blocks`: a block of each host, for few hosts; with `verbose`, of each one that was seen.
+    - `blocks`: a block of each host, for few hosts; with `verbose`, of each one that was seen. None: blocks at the end
+      if there are at most `BLOCKS_UP_TO` hosts then.
     - `fleet`: what the keys of all hosts say together, where that is known before the first host.
     - `again`: the command that shows one host, without the host; None: no hint on it.
     - `kept_in`: the file that gets the records. `resumable`: an interrupted scan can continue in it.
@@ -41,7 +43,7 @@ class TextSink(Sink):
         *,
         strict: bool,
         verbose: bool,
-        blocks: bool,
+        blocks: bool | None,
         fleet: FleetIndex | None = None,
         again: str | None = None,
         kept_in: str | None = None,
@@ -54,7 +56,8 @@ class TextSink(Sink):
         self._unverified = {each.id: each.not_verified for each in profiles if each.not_verified}
         self._verbose = verbose
         self._blocks = blocks or verbose
-        self._shows_silent = blocks
+        self._shows_silent = bool(blocks)
+        self._held: list[HostResult] | None = [] if blocks is None and not verbose else None
         self._again = again
         self._kept_in = kept_in
         self._resumable = resumable
@@ -72,6 +75,10 @@ class TextSink(Sink):
         if self._blocks:
             for result in batch.results:
                 self._show(result.record)
+        elif self._held is not None:
+            self._held += batch.results
+            if len(self._held) > BLOCKS_UP_TO:
+                self._held = None
 
     def _show(self, record: HostRecord) -> None:
         if saw_nothing(record) and not self._shows_silent:
@@ -84,6 +91,10 @@ class TextSink(Sink):
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the fleet, unless it is one host whose block says it all; then what of profiles was not verified."""
+        if self._held is not None:
+            self._blocks = self._shows_silent = True
+            for result in self._held:
+                self._show(result.record)
         text, view = "", self._view.build(summary)
         if self._hosts != 1 or not self._blocks or summary.interrupted:
             from sshprobe.render.text.fleet_table import fleet_table

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import Any, TypeVar
 
@@ -93,7 +93,10 @@ class ScanContext:
             self._engines.remove(engine)
 
     async def batches(
-        self, targets: Iterable[Target], *, on_resource_error: Callable[[str], None] | None = None
+        self,
+        targets: Iterable[Target] | AsyncIterator[Target],
+        *,
+        on_resource_error: Callable[[str], None] | None = None,
     ) -> AsyncGenerator[HostBatch, None]:
         """Yield the results of all hosts, each time all that are ready."""
         engine = self.engine(self.jobs.of, on_resource_error=on_resource_error)

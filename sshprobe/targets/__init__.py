@@ -5,12 +5,14 @@ All syntax is checked before the first target; targets are expanded one by one. 
 
 from sshprobe.targets.exclusions import Exclusions
 from sshprobe.targets.iterables import ADDRESSES, TargetLike, Targets, TargetSource, open_target, open_targets, word_of
+from sshprobe.targets.live import LiveTargets
 from sshprobe.targets.specs import Target
 from sshprobe.targets.stream import TargetStream, parse_targets, targets_of_records
 
 __all__ = [
     "ADDRESSES",
     "Exclusions",
+    "LiveTargets",
     "Target",
     "TargetLike",
     "TargetSource",

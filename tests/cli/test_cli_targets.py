@@ -50,7 +50,7 @@ def test_count(tmp_path: Path) -> None:
         (("2001:db8::/32", "-p", "1-65535", "--seed", "1"), 2**96 * 65535),
     ):
         assert count(*arguments, cwd=tmp_path) == number, arguments
-    assert count("-", cwd=tmp_path, stdin=b"192.0.2.1\n192.0.2.1\n192.0.2.0/30\n") == 2
+    assert count("-f", "/dev/stdin", cwd=tmp_path, stdin=b"192.0.2.1\n192.0.2.1\n192.0.2.0/30\n") == 2
 
 
 @pytest.fixture

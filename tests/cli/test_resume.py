@@ -125,7 +125,10 @@ def test_standard_input_is_refused(words: list[str], folder: Path) -> None:
     sshprobe("scan", *words, "-o", "x.jsonl", cwd=folder, stdin=b"127.0.0.2:1\n127.0.0.3:1\n")
     cut(folder / "x.jsonl", 1)
     run = sshprobe("scan", "--resume", "x.jsonl", cwd=folder)
-    assert (run.returncode, run.stderr) == (2, b"error: x.jsonl: had targets from standard input: give them again\n")
+    assert (run.returncode, run.stderr) == (
+        2,
+        b"error: x.jsonl: had targets from standard input: write them to a file and give that, with the same options\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,9 @@ from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
 
 if TYPE_CHECKING:
-    from sshprobe.targets import Exclusions, TargetStream
+    from collections.abc import Iterator
+
+    from sshprobe.targets import Exclusions, LiveTargets, Target, TargetStream
 
 LARGE_SWEEP = 65_536
 """More targets than this are scanned only with `--yes`: as many as a /16 has addresses."""
@@ -57,6 +59,24 @@ class ChosenTargets(NamedTuple):
         files = [*self.files, *self.inventories, *self.records, *self.exclude_files]
         return [*files, *(word for word in self.targets if word == "-")]
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether targets arrive on standard input while the scan runs."""
+        return "-" in (*self.targets, *self.files)
+
+    def check_stream(self, resume: str | None) -> None:
+        """Raise `click.UsageError` for options that need all targets before the first connection."""
+        for option, is_given, reason in (
+            ("--count", self.count_only, "its end is not known"),
+            ("--seed", self.seed is not None, "it keeps its own order"),
+            ("--resume", resume is not None, "its targets cannot be compared with those in the file"),
+        ):
+            if is_given:
+                raise click.UsageError(
+                    f"`{option}` does not apply to a stream of targets: {reason}. Write the targets to a file and name "
+                    "it with `-f FILE`"
+                )
+
     def check(self) -> None:
         """Raise `click.UsageError` for options that make no sense without others."""
         if self.inventory_format and not self.inventories:
@@ -74,11 +94,19 @@ class ChosenTargets(NamedTuple):
 
         return Exclusions.parse(self.exclude, files=self.exclude_files, stdin=stdin)
 
-    def read(self, *, stdin: IO[bytes] | None) -> tuple[TargetStream, Exclusions]:
-        """Read and check everything, say on standard error what was left out, and return what is to be scanned.
+    def read(
+        self, *, stdin: IO[bytes] | None, takes_names: bool = True
+    ) -> tuple[TargetStream | LiveTargets, Exclusions]:
+        """Read and check all targets, or wait for the first target of a stream. See `read_all` and `open_stream`."""
+        if self.is_stream:
+            return self.open_stream(stdin=stdin, takes_names=takes_names)
+        return self.read_all(stdin=stdin)
+
+    def read_all(self, *, stdin: IO[bytes] | None) -> tuple[TargetStream, Exclusions]:
+        """Read and check all targets, note entries that were left out, and return the targets and exclusions.
 
         Raises:
-            InputError: something is malformed, there is no target, or there are more than `--yes` is needed for.
+            InputError: something is malformed, there is no target, or there are too many without `--yes`.
         """
         from sshprobe.targets import parse_targets, targets_of_records
 
@@ -124,6 +152,35 @@ class ChosenTargets(NamedTuple):
         for notice in stream.notices:
             note(notice)
         return stream, exclusions
+
+    def open_stream(self, *, stdin: IO[bytes] | None, takes_names: bool) -> tuple[LiveTargets, Exclusions]:
+        """Read all other targets, and return those and a stream after the first target of it has arrived.
+
+        Raises:
+            InputError: as `read`, or the stream ends without a target.
+        """
+        from sshprobe.targets import LiveTargets
+
+        if stdin is None:
+            raise InputError("standard input is closed")
+        if "-" in self.inventories:
+            raise InputError("is an inventory and can be read only once", source="standard input")
+        if "-" in self.records:
+            raise InputError("standard input cannot be targets and records at once")
+        if "-" in self.exclude_files:
+            raise InputError("standard input cannot be targets and exclusions at once")
+        targets, files = (tuple(word for word in words if word != "-") for words in (self.targets, self.files))
+        others = self._replace(targets=targets, files=files)
+        first: Iterator[Target] = iter(())
+        if others.any_named:
+            first, exclusions = others.read_all(stdin=stdin)
+        else:
+            self.check()
+            exclusions = self.exclusions(stdin=stdin)
+        most = None if self.yes else LARGE_SWEEP
+        live = LiveTargets(stdin, self.ports, first=first, most_of_a_line=most, takes_names=takes_names, note=note)
+        live.wait()
+        return live, exclusions
 
 
 def _all_ports(

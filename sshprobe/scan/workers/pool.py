@@ -104,10 +104,10 @@ class Pool:
             slot.send(channel.Configure(settings))
         atexit.register(self.kill)  # before multiprocessing asks its children to end, which they do not do for SIGTERM
 
-    def batches(self, targets: Iterator[Target]) -> Iterator[HostBatch]:
+    def batches(self, targets: Iterator[Target | None]) -> Iterator[HostBatch]:
         """Yield the results of every target, in the batches in which they arrive. Ends all workers at the end."""
         try:
-            source: Iterator[Target] | None = targets
+            source: Iterator[Target | None] | None = targets
             is_told_to_stop = False
             while True:
                 if self._is_stopping and not is_told_to_stop:
@@ -144,17 +144,20 @@ class Pool:
         for slot in self._slots:
             slot.close()
 
-    def _read(self, source: Iterator[Target]) -> bool:
-        """Read targets while a worker has room. Returns False at their end."""
+    def _read(self, source: Iterator[Target | None]) -> bool:
+        """Read targets while a worker has room. Returns False at their end. None: a stream has no target yet."""
         while True:
             slot = max(self._slots, key=self._wanted)
             wanted = self._wanted(slot)
             if wanted <= 0:
                 return True
             for _ in range(min(BATCH, wanted)):
-                target = next(source, None)
-                if target is None:
+                try:
+                    target = next(source)
+                except StopIteration:
                     return False
+                if target is None:
+                    return True
                 claim = self._claims.setdefault(exclusive_key(target), _Claim(slot))
                 claim.targets += 1
                 claim.slot.pending.append((self._next_number, target))

@@ -37,12 +37,15 @@ def read(source: Source) -> Iterator[Spec]:
     """Yield the targets of all these formats; each object shows its own."""
     in_array = source.head().lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"[")
     for line, value in json_objects(source):
-        for recognise, read_one in _FORMATS.values():
-            if recognise(value):
-                yield from read_one(source, line, value)
-                break
-        else:
-            raise _unknown(source, line, value, in_array=in_array)
+        yield from read_object(source, line, value, in_array=in_array)
+
+
+def read_object(source: Source, line: int, value: Object, *, in_array: bool) -> Iterator[Spec]:
+    """Yield the targets of one object. Raises `InputError` if no program is known that writes it."""
+    for recognise, read_one in _FORMATS.values():
+        if recognise(value):
+            return read_one(source, line, value)
+    raise _unknown(source, line, value, in_array=in_array)
 
 
 def reader(
