@@ -151,7 +151,7 @@ PARSERS: tuple[Callable[[bytes], None], ...] = (
 
 
 def one_input(data: bytes) -> None:
-    """Parse; nothing but `RemoteProtocolError` may come of it."""
+    """Parse; only `RemoteProtocolError` may be raised."""
     if not data:
         return
     try:

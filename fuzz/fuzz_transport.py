@@ -1,17 +1,16 @@
-"""A whole connection: a fuzzed server against `ClientTransport`, as deep as the answer to the "none" request.
+"""A whole connection: a fuzzed server against `ClientTransport`, up to the answer to the "none" request.
 
-Bytes that are merely arbitrary end at the identification, so most inputs are a script:
+Arbitrary bytes would end at the identification, so most inputs are a script:
 
-    byte 0      bits 0-1  the key exchange method; bits 2-3 the host key algorithm; bit 4 go on encrypted;
+    byte 0      bits 0-1  the key exchange method; bits 2-3 the host key algorithm; bit 4 continue encrypted;
                 bit 5     also feed it in other pieces and expect the same; bit 6 the server closes at the end;
-                bit 7     the rest is what is sent, as it is: no script
+                bit 7     the rest is the raw data of the server: no script
     the rest    a line up to LF (none: a usual identification), then steps:
                 a tag modulo 8:  0 a payload, 1 raw bytes, 2 a payload with other padding, 3 a KEXINIT,
                 4 a KEXINIT with the strict marker, 5 the reply of the method, 6 a group, 7 one of `SMALL`
                 for 0 to 2 two bytes of length and as many of data follow, for 5 to 7 one byte
 
-Payloads become packets without encryption, after NEWKEYS too: keys are taken out of the way (`fuzz_ciphers` is for
-those). The group of a group exchange is tiny, so that an input costs no time.
+Payloads become unencrypted packets, after NEWKEYS too: keys are disabled (`fuzz_ciphers` tests those). The group of a group exchange is tiny, so that an input costs no time.
 """
 
 from __future__ import annotations
