@@ -10,7 +10,8 @@ Arbitrary bytes would end at the identification, so most inputs are a script:
                 4 a KEXINIT with the strict marker, 5 the reply of the method, 6 a group, 7 one of `SMALL`
                 for 0 to 2 two bytes of length and as many of data follow, for 5 to 7 one byte
 
-Payloads become unencrypted packets, after NEWKEYS too: keys are disabled (`fuzz_ciphers` tests those). The group of a group exchange is tiny, so that an input costs no time.
+Payloads become unencrypted packets, after NEWKEYS too: keys are disabled, and `fuzz_ciphers` tests them. The group of a
+group exchange is tiny, so that an input costs no time.
 """
 
 from __future__ import annotations
