@@ -17,7 +17,11 @@ import pytest
 from sshprobe.lab.asyncssh_server import AsyncSSHServer, Preset
 from sshprobe.lab.dropbear import DropbearServer, find_dropbear
 from sshprobe.lab.openssh import OpenSSH, OpenSSHServer, find_openssh
-from sshprobe.lab.other_servers import (
+from sshprobe.lab.paramiko_server import ParamikoServer
+from sshprobe.lab.server import LabServer
+from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
+from tests.installed import need, need_program
+from tests.live.other_servers import (
     ConchServer,
     ErlangServer,
     GoServer,
@@ -31,10 +35,6 @@ from sshprobe.lab.other_servers import (
     find_lsh,
     find_proftpd,
 )
-from sshprobe.lab.paramiko_server import ParamikoServer
-from sshprobe.lab.server import LabServer
-from sshprobe.lab.tinyssh import TinySSHServer, find_tinyssh
-from tests.installed import need, need_program
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 
 from sshprobe.grading import is_gradeable
-from sshprobe.lab.other_servers import ProFTPDServer
 from sshprobe.lab.server import LabServer
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Verdict
@@ -20,6 +19,7 @@ from sshprobe.wire.messages import NAME_LISTS
 from tests.installed import need_program
 from tests.live.asking import ask, connections_in_log, keygen_fingerprints, nmap_lists
 from tests.live.conftest import OTHER_SERVERS, other_server
+from tests.live.other_servers import ProFTPDServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -36,13 +36,6 @@ class StoredObservation(Observation, frozen=True, kw_only=True, omit_defaults=Tr
     """
 
 
-class StoredVerdicts(msgspec.Struct, frozen=True, kw_only=True):
-    """The judgement on a host, as it is stored."""
-
-    verdicts: msgspec.Raw
-    fleet_findings: msgspec.Raw
-
-
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
 _NOT_STORED = {
