@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sshprobe.cli.options.values import Suggested
+from sshprobe.cli.options.values import Suggested, close_names
 from sshprobe.cli.profiles import fields
-from sshprobe.cli.similar_names import close_names
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
 

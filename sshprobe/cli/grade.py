@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
-from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
+from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options, fleet_facts, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
-from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
+from sshprobe.cli.saved_sweeps import SavedSweeps, WorkLine, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
-from sshprobe.cli.work_line import WorkLine
 
 if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, Record

@@ -215,7 +215,7 @@ def open_output(
         elif name is not None:
             reports.append(text(lambda words: _write(stream, words), Terminal(), None))
         if fix is not None:
-            from sshprobe.cli.fix_sink import FixSink
+            from sshprobe.cli.text_sink import FixSink
 
             screen.append(FixSink(fix, profiles[0], strict=strict, fleet=index))
         elif shows and (not records or name is not None):

@@ -14,14 +14,12 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options
-from sshprobe.cli.options.fleet import fleet_facts, weak_keys_option
+from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options, fleet_facts, weak_keys_option
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
-from sshprobe.cli.saved_sweeps import SavedSweeps, collect_keys, note_superseded
+from sshprobe.cli.saved_sweeps import SavedSweeps, WorkLine, collect_keys, note_superseded
 from sshprobe.cli.standard_streams import standard_input, terminal
-from sshprobe.cli.work_line import WorkLine
 from sshprobe.model.errors import InputError
 from sshprobe.render.formats import DEFAULT, format_names, load_format, suffixes
 

@@ -1,4 +1,4 @@
-"""Running a scan from the command line: in this process or in several, and what Ctrl-C does to it.
+"""Running a scan from the command line: in how many processes, within which limits, and what Ctrl-C does to it.
 
 Ctrl-C (or SIGTERM, SIGHUP, SIGQUIT) once: no new hosts, those under way are finished. Twice: stop at once.
 """
@@ -16,14 +16,21 @@ from sshprobe.cli.standard_streams import abandon_writes, is_blocked
 from sshprobe.model.errors import MachineError, log_in_one_line
 from sshprobe.platform.signals import on_interrupt
 from sshprobe.platform.sockets import loop_factory
-from sshprobe.platform.system import FILES_OF_A_LOOP, free_files
+from sshprobe.platform.system import (
+    FILES_OF_A_LOOP,
+    FILES_OF_A_WORKER,
+    affordable_workers,
+    allow_open_sockets,
+    cores,
+    free_files,
+)
 
 if TYPE_CHECKING:
     from sshprobe.cli.output import ScanOutput
     from sshprobe.scan.job import Progress
     from sshprobe.scan.scan_context import ScanContext
     from sshprobe.scan.settings import ScanSettings
-    from sshprobe.targets import LiveTargets, Target
+    from sshprobe.targets import LiveTargets, Target, TargetStream
 
 Result = TypeVar("Result")
 
@@ -174,3 +181,63 @@ class SeveralProcesses:
 
 class _StopAtOnce(BaseException):
     """The second Ctrl-C. Not an Exception: nothing between here and there may take it for a failure of its own."""
+
+
+PARALLEL_FROM = 4096
+"""Targets from which on several processes are worth their start."""
+
+
+def new_run(settings: ScanSettings, workers: int) -> ScanRun:
+    """Return what runs the scan. Raises `InputError` for settings that cannot be used."""
+    if workers > 1:
+        try:
+            return SeveralProcesses(settings, workers)
+        except MachineError as error:
+            note(f"one process, not {workers}: {error}")
+    return OneProcess(settings)
+
+
+def affordable(wanted: int) -> int:
+    """Return how many workers this machine takes, and say so if they are fewer. Raises `MachineError` for none."""
+    need_files(FILES_OF_A_LOOP + FILES_OF_A_WORKER)
+    if wanted == 1:
+        return 1
+    allow_open_sockets(FILES_OF_A_WORKER * wanted)  # which raises the limit
+    workers = affordable_workers(wanted)
+    if workers < wanted:
+        note(
+            f"{'1 worker' if workers == 1 else f'{workers} workers'}, not {wanted}: the limit on open files is too low"
+        )
+    return workers
+
+
+def usable_workers(wanted: int | None, stream: TargetStream | LiveTargets, *, follows: bool = False) -> int:
+    """Return how many processes a sweep has, and say so where that is not what the user wants.
+
+    `follows`: every step is logged, by this process.
+
+    What a name resolves to may be a target by itself, and two workers know nothing of each other: where there are
+    names, only one process can see to it that nobody has two connections at once.
+    """
+    if follows:
+        if wanted is not None and wanted > 1:
+            note(f"one process, not {wanted}: `-vv` and `--trace` follow each step here")
+        return 1
+    if stream.has_names:
+        if wanted is not None and wanted > 1:
+            note(f"one process, not {wanted}: some targets are names, and two could be one address")
+        return 1
+    return wanted or (cores() if stream.total is not None and stream.total >= PARALLEL_FROM else 1)
+
+
+def fit_to_limits(settings: ScanSettings, workers: int) -> tuple[ScanSettings, str | None]:
+    """Raise the limit on open files as far as needed. Return settings that fit it, and what was changed in them."""
+    import msgspec
+
+    wanted = settings.concurrency
+    each = -(-wanted // workers)
+    allowed = allow_open_sockets(each)
+    if allowed >= each:
+        return settings, None
+    lowered = msgspec.structs.replace(settings, concurrency=allowed * workers)
+    return lowered, f"concurrency lowered from {wanted:,} to {allowed * workers:,}: the limit on open files is too low"

@@ -16,7 +16,7 @@ from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_o
 from sshprobe.cli.options.targets import ChosenTargets, target_options
 from sshprobe.cli.options.values import FILE, SECONDS, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
-from sshprobe.cli.processes import affordable, fit_to_limits, new_run, usable_workers
+from sshprobe.cli.run import affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.cli.tracing import TraceOptions, refuse_trace, trace_options, tracing
 from sshprobe.model.errors import InputError, MachineError

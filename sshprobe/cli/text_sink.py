@@ -1,8 +1,9 @@
-"""The report of a scan as text: blocks of hosts as they finish, and the table at the end."""
+"""The report of a scan as text: blocks of hosts and a table, or with --fix what to paste."""
 
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from sshprobe.cli.output_file import BLOCKS_UP_TO
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 from sshprobe.remedy import RemedyCache
+from sshprobe.render.fix import load_format
 from sshprobe.render.text.host_block import host_block
 from sshprobe.render.text.host_details import saw_nothing
 from sshprobe.scan.sinks import Sink
@@ -123,3 +125,25 @@ def _not_verified(profiles: Mapping[str, str], terminal: Terminal) -> str:
         line for id, what in profiles.items() for line in terminal.wrap(f"{id}, not verified: {what}", indent="  ")
     ]
     return "\n" + "\n".join(map(escape_unprintable, lines)) + "\n"
+
+
+class FixSink(Sink):
+    """Prints at the end what fixes the hosts, those that need the same changes together."""
+
+    def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
+        self._format = format_
+        self._remedies = RemedyCache(profile, strict=strict, fleet=fleet)
+        from sshprobe.views.fixes import Plan  # for --fix alone
+
+        self._plan = Plan()
+
+    def add(self, batch: HostBatch) -> None:
+        """Work out what fixes these hosts."""
+        for result in batch.results:
+            record = result.record
+            self._plan.add(record, self._remedies.remedy_for(record) if record.verdicts else None)
+
+    def finish(self, summary: SummaryRecord) -> None:
+        """Print what was found so far, also of a scan that was interrupted."""
+        sys.stdout.write(load_format(self._format)(self._plan))
+        sys.stdout.flush()

@@ -12,9 +12,9 @@ import pytest
 
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.fail_on import reached
-from sshprobe.cli.help_groups import HEADINGS
 from sshprobe.cli.main import COMMANDS
 from sshprobe.cli.main import sshprobe as sshprobe_group
+from sshprobe.cli.options.values import HEADINGS
 from sshprobe.grading import finding_types
 from sshprobe.model.records import HostRecord, Record
 from tests.sample_records import HEADER, captured, debian12, failed

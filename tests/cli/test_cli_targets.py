@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sshprobe.cli.options import targets as target_options
-from sshprobe.cli.processes import usable_workers
+from sshprobe.cli.run import usable_workers
 from sshprobe.model.observation import Status
 from sshprobe.model.records import Record, SummaryRecord
 from sshprobe.model.verdict import GRADES, Grade

@@ -81,7 +81,7 @@ async def scan(folder: Path, *options: str) -> tuple[int, str, list[dict[str, ob
     assert process.returncode is not None
     records = [json.loads(line) for line in (folder / "out.jsonl").read_bytes().splitlines()]
     for record in records:
-        for times in ("started_at", "duration_ms", "arguments"):
+        for times in ("started_at", "duration_ms", "arguments", "scan_id"):
             record.pop(times, None)
     records.sort(key=lambda record: (record["type"], record.get("host", "")))
     return process.returncode, TIMES.sub("", said.decode()), records

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.cli.work_line import WorkLine
+from sshprobe.cli.saved_sweeps import WorkLine
 from sshprobe.model.records import HostRecord
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.sample_records import captured, failed

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import sshprobe.cli.fix_sink
 import sshprobe.cli.grade
 import sshprobe.cli.output
 import sshprobe.cli.progress

@@ -1,4 +1,4 @@
-"""Which hosts of saved records are meant: `--host`, `--grade`, `--status`, `--finding`, `--weakness` and `--offers`.
+"""Options for saved records: which hosts are meant (`--host`, `--finding` and others), and lists of known weak keys.
 
 A host has to fit each kind of filter that is given, and of one kind one of its values.
 """
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import click
 
-from sshprobe.cli.options.values import Command, Suggested, add_together
-from sshprobe.cli.similar_names import close_names
+from sshprobe.cli.options.values import FILE, Command, Suggested, add_together, close_names
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Status, endpoint
 from sshprobe.model.verdict import GRADES
+from sshprobe.small_files import MEBIBYTE, read_small_file
 
 if TYPE_CHECKING:
+    from sshprobe.grading import FleetFacts
     from sshprobe.model.records import HostRecord, Record
     from sshprobe.model.verdict import Finding
 
@@ -229,3 +230,39 @@ def _is_named(record: HostRecord, name: str) -> bool:
         return host_pattern(name).matches(record.host, record.address)
     except ValueError:
         return False
+
+
+LARGEST_LIST = 128 * MEBIBYTE
+"""Bytes of a list of keys: eight million entries as badkeys has them."""
+
+
+def weak_keys_option(command: Command) -> Command:
+    """Add --weak-keys."""
+    return click.option(
+        "--weak-keys",
+        "weak_keys",
+        type=FILE,
+        metavar="FILE",
+        multiple=True,
+        help="Find the keys in this list of compromised keys, e.g. of badkeys. Repeatable.",
+    )(command)
+
+
+def fleet_facts(weak_keys: tuple[str, ...]) -> FleetFacts:
+    """Return what collects the facts of hosts, with the lists read.
+
+    Raises:
+        InputError: a list cannot be read, or is none.
+    """
+    from sshprobe.grading import FleetFacts, KnownKeys
+
+    if not weak_keys:
+        return FleetFacts()
+    known = KnownKeys()
+    for name in weak_keys:
+        try:
+            data = read_small_file(name, most=LARGEST_LIST, advice="is it a list of keys?")
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", source=name) from None
+        known.add(data, source=name)
+    return FleetFacts(known)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeVar
 import click
 from click.core import ParameterSource
 
-from sshprobe.cli.help_groups import GroupedHelp
 from sshprobe.cli.options.config_file import ConfigFile, config_file
 from sshprobe.cli.options.output import RECORD_FORMATS
+from sshprobe.cli.options.values import GroupedHelp
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 

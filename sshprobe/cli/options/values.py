@@ -1,10 +1,11 @@
-"""Types that check the values of options, and options whose values come as one struct."""
+"""Types that check the values of options, options whose values come as one struct, and help under headings."""
 
 from __future__ import annotations
 
+import difflib
 import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -143,3 +144,61 @@ class Ports(click.ParamType):  # type: ignore[type-arg] # generic only since cli
 SECONDS = PositiveNumber("seconds", 86_400)
 WAIT = PositiveNumber("seconds", 86_400, zero=True)
 RATE = PositiveNumber("rate", 1_000_000, zero=True)
+
+
+SHOWN = 5
+"""Names that an error proposes, at most."""
+
+
+def close_names(word: str, known: Collection[str]) -> list[str]:
+    """Return what `word` may have meant: names that contain it from the beginning of a part on, else similar ones."""
+    word = word.lower()
+    if len(word) >= 3:
+        inside = [name for name in sorted(known) if f".{word}" in f".{name.lower().replace('_', '.')}"]
+        if inside:
+            return inside[:SHOWN]
+    return difflib.get_close_matches(word, sorted(known), n=3, cutoff=0.6)
+
+
+HEADINGS: Mapping[str, tuple[str, ...]] = {
+    "Most used": ("files", "profile_names", "output", "fix", "thresholds", "depth", "fast", "verbose", "quiet"),
+    "What to scan": (
+        *("ports", "inventories", "inventory_format", "records", "statuses", "grades"),
+        *("exclude", "exclude_files", "ipv4", "ipv6", "all_addresses", "count_only", "seed", "yes"),
+    ),
+    "Probing and grading": ("no_auth_methods", "auth_user", "client_id", "strict"),
+    "How fast": (
+        *("concurrency", "rate", "workers"),
+        *("connect_timeout", "timeout", "host_timeout", "throttle_wait"),
+    ),
+    "Output": (
+        "format_",
+        "resume",
+        "history",
+        "stats",
+        "no_progress",
+        "steps",
+        "trace",
+        "log_format",
+        "color",
+        "debug",
+    ),
+    "Saved options": ("saved", "save_as"),
+}
+"""Heading to the names of its options' parameters, in this order. What no heading has comes at the end."""
+
+REST = "Other options"
+
+
+class GroupedHelp(click.Command):
+    """A command whose help has `HEADINGS`."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options."""
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        left = {str(option.name): option.get_help_record(ctx) for option in options}
+        for heading, names in {**HEADINGS, REST: tuple(left)}.items():
+            rows = [row for name in names if (row := left.pop(name, None)) is not None]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
