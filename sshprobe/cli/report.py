@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, Record
     from sshprobe.model.verdict import Finding, Severity
     from sshprobe.render.formats.format import HostFormat
-    from sshprobe.views.by_algorithm import AlgorithmBuilder
-    from sshprobe.views.by_host import HostBuilder
-    from sshprobe.views.by_key import KeyBuilder
+    from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder
 
 
 @click.command()
@@ -167,21 +165,22 @@ def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
 
 
 def _builder(by: str, fleet: FleetReport, wanted: HostFilter) -> AlgorithmBuilder | HostBuilder | KeyBuilder:
-    if by == "algorithm":
-        from sshprobe.views.by_algorithm import AlgorithmBuilder
+    from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder
 
+    if by == "algorithm":
         return AlgorithmBuilder(_assess)
     if by == "key":
-        from sshprobe.views.by_key import KeyBuilder
-
         return KeyBuilder(fleet)
     from sshprobe.grading import FleetIndex, key_findings
-    from sshprobe.views.by_host import HostBuilder
 
     index = FleetIndex(fleet)
     if wanted.wants_findings:
-        return HostBuilder(lambda record: _worst_first(filter(wanted.finds, _all_findings(record, index))), every=True)
-    return HostBuilder(lambda record: key_findings(record, index), every=wanted.is_active)
+
+        def find(record: HostRecord) -> list[Finding]:
+            return _worst_first(filter(wanted.finds, _all_findings(record, index)))
+
+        return HostBuilder(find, is_filtered=True)
+    return HostBuilder(lambda record: key_findings(record, index), is_filtered=wanted.is_active)
 
 
 def _worst_first(findings: Iterable[Finding]) -> list[Finding]:

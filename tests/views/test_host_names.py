@@ -9,11 +9,9 @@ from sshprobe.render.fix.comments import ungraded
 from sshprobe.render.formats.table import FORMAT
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.targets import Target
-from sshprobe.views.by_algorithm import AlgorithmBuilder
-from sshprobe.views.by_host import HostBuilder
-from sshprobe.views.by_key import KeyBuilder
 from sshprobe.views.fixes import Plan
 from sshprobe.views.host_names import alias_of, name_beside
+from sshprobe.views.report import AlgorithmBuilder, AlgorithmReport, HostBuilder, KeyBuilder
 from tests.render.blocks import block_of
 from tests.render.test_text import render
 from tests.sample_records import CLEAN, WANTING, captured, failed, finding, judged
@@ -109,6 +107,7 @@ def test_reports_of_a_fleet_have_names() -> None:
     algorithms = by_algorithm.build(SUMMARY, servers=2)
     assert "192.0.2.10:2222 (web1), 192.0.2.1:22" in FORMAT.render(algorithms, Terminal(), False)
     # Programs get only the address.
+    assert isinstance(algorithms.report, AlgorithmReport)
     assert {host for use in algorithms.report.algorithms for host in use.hosts} == {"192.0.2.1:22", "192.0.2.10:2222"}
     alone = HostBuilder(lambda record: [finding("host_key.shared", "medium", "ssh-rsa", "shared")])
     alone.add(OTHER)

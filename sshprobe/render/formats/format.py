@@ -8,19 +8,14 @@ from typing import IO, NamedTuple
 from sshprobe.model.records import HostRecord
 from sshprobe.model.verdict import Finding
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.views.by_algorithm import AlgorithmView
-from sshprobe.views.by_host import HostsView
-from sshprobe.views.by_key import KeyView
 from sshprobe.views.offers import Describe
-
-View = AlgorithmView | HostsView | KeyView
-"""What `--by` chooses."""
+from sshprobe.views.report import ReportView
 
 
 class ViewFormat(NamedTuple):
     """A format of a view."""
 
-    render: Callable[[View, Terminal, bool], str]
+    render: Callable[[ReportView, Terminal, bool], str]
     """A view, what the output can show, and whether -v was given, to text that ends with a line end."""
     suffixes: tuple[str, ...] = ()
     """Suffixes of the files of `-o` that are in this format, such as ".json"."""

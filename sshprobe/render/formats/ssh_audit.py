@@ -83,7 +83,7 @@ def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
             document[list_] = [_entry(list_, name, record, facts, marks) for name in names]
         document["fingerprints"] = _fingerprints(record.host_keys or ())
         marks.leave_something(record)
-    document["recommendations"] = marks.recommendations
+    document["recommendations"] = marks.recommendations()
     document["additional_notes"] = [*marks.additional, *_not_seen(record)]
     return document
 
@@ -113,7 +113,8 @@ class _Marks:
         """Entries with no finding but Terrapin."""
         self.signals: set[str] = set()
         self._worst: dict[tuple[List, str], int] = {}
-        self.recommendations: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
+        self._advice: dict[tuple[str, str, List, str], str] = {}
+        """Level, action ("chg" or "del"), list and name to the change."""
 
     def take(self, finding: Finding, record: HostRecord, offered: Mapping[AlgorithmType, Collection[str]]) -> None:
         """Attach a finding to its entries. Findings on single names come from `describe`."""
@@ -135,47 +136,36 @@ class _Marks:
         rank = SEVERITIES.index(severity)
         self._worst[list_, name] = min(rank, self._worst.get((list_, name), rank))
         level = _level(severity)
-        if level == "info":
-            return
-        words = {"fail": "critical", "warn": "warning"}[level]
-        actions = self.recommendations.setdefault(words, {})
-        entries = actions.setdefault("chg" if change else "del", {}).setdefault(list_, [])
-        if all(entry["name"] != name for entry in entries):
-            entries.append({"name": name, "notes": change})
+        if level != "info":
+            key = ({"fail": "critical", "warn": "warning"}[level], "chg" if change else "del", list_, name)
+            self._advice.setdefault(key, change)
 
     def leave_something(self, record: HostRecord) -> None:
         """If a whole list would be removed, recommend a change for its best entries: else nobody could log in."""
         for list_, fields in _FIELDS.items():
-            gone = {entry["name"] for actions in self.recommendations.values() for entry in _dels(actions, list_)}
-            lists = [[name for name in getattr(record, field) or () if name not in self.signals] for field in fields]
-            last: set[str] = set()
-            for names in lists:
+            gone = {name for _, action, where, name in self._advice if action == "del" and where == list_}
+            for field in fields:
+                names = [name for name in getattr(record, field) or () if name not in self.signals]
                 if names and gone.issuperset(names):
                     # What only Terrapin speaks against is sound with strict key exchange; else the least bad stays.
                     mildest = max(self._worst[list_, name] for name in names)
                     sound = [name for name in names if (list_, name) in self.terrapin]
-                    last.update(sound or [name for name in names if self._worst[list_, name] == mildest])
-            for words, actions in list(self.recommendations.items()):
-                kept = [entry for entry in _dels(actions, list_) if entry["name"] not in last]
-                for name in (entry["name"] for entry in _dels(actions, list_) if entry["name"] in last):
-                    changes = actions.setdefault("chg", {}).setdefault(list_, [])
-                    change = _STRICT if (list_, name) in self.terrapin else _OTHERS
-                    changes.append({"name": name, "notes": change})
-                self._put(words, list_, kept)
+                    self._keep(list_, sound or [name for name in names if self._worst[list_, name] == mildest])
 
-    def _put(self, words: str, list_: List, entries: list[dict[str, str]]) -> None:
-        # An empty list or level is left out: importers take what is there for something to do.
-        actions = self.recommendations[words]
-        if "del" in actions:
-            actions["del"].pop(list_, None)
-            if entries:
-                actions["del"][list_] = entries
-            if not actions["del"]:
-                del actions["del"]
+    def _keep(self, list_: List, names: Collection[str]) -> None:
+        for level, action, where, name in list(self._advice):
+            if action == "del" and where == list_ and name in names:
+                del self._advice[level, action, where, name]
+                change = _STRICT if (list_, name) in self.terrapin else _OTHERS
+                self._advice[level, "chg", where, name] = change
 
-
-def _dels(actions: dict[str, dict[str, list[dict[str, str]]]], list_: List) -> list[dict[str, str]]:
-    return actions.get("del", {}).get(list_, [])
+    def recommendations(self) -> dict[str, dict[str, dict[str, list[dict[str, str]]]]]:
+        """Return level to action to list to entries. Empty ones are left out: importers act on all that is there."""
+        found: dict[str, dict[str, dict[str, list[dict[str, str]]]]] = {}
+        for (level, action, list_, name), change in self._advice.items():
+            entries = found.setdefault(level, {}).setdefault(action, {}).setdefault(list_, [])
+            entries.append({"name": name, "notes": change})
+        return found
 
 
 def _level(severity: Severity) -> Literal["fail", "warn", "info"]:

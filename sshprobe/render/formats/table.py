@@ -1,65 +1,80 @@
-"""A view as a table, for people: by host, by algorithm, by key."""
+"""A view as a table, for people: by host, by algorithm, by key; and sentences on all hosts under it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
+
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.render.formats.format import View, ViewFormat
-from sshprobe.render.text.group_table import few, group_table
+from sshprobe.render.formats.format import ViewFormat
+from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences
 from sshprobe.render.text.phrases import count
+from sshprobe.render.text.table_layout import column_width, stack
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.views.by_algorithm import AlgorithmView
-from sshprobe.views.by_host import HostsView
-from sshprobe.views.by_key import KeyView
+from sshprobe.views.host_names import with_alias
+from sshprobe.views.report import AlgorithmReport, HostReport, KeyReport, ReportView
+
+_SHOWN, _SHOWN_AT_MOST = 3, 100
+"""Hosts that a cell names: at least, and at most where there is room."""
+
+_MORE = len(" and 65,536 more")
+
+_ROOM_BESIDE, _ROOM_BELOW = 60, 8
+"""Columns that hosts need to stand in their row, and columns that are not theirs where they stand below it."""
+
+_Rows = Sequence[Sequence[str]]
 
 
-def _algorithms(view: AlgorithmView, terminal: Terminal, verbose: bool) -> str:
+def _render(view: ReportView, terminal: Terminal, verbose: bool) -> str:
+    report = view.report
+    if isinstance(report, AlgorithmReport):
+        return _algorithms(view, report, terminal, verbose)
+    if isinstance(report, KeyReport):
+        return _keys(view, report, terminal, verbose)
+    return _hosts(view, report, terminal, verbose)
+
+
+def _algorithms(view: ReportView, report: AlgorithmReport, terminal: Terminal, verbose: bool) -> str:
     """Return the table of algorithms. Markers in the list of key exchanges stand apart, at the end."""
-    uses = sorted(view.report.algorithms, key=lambda use: use.is_marker)
+    uses = sorted(report.algorithms, key=lambda use: use.is_marker)
     rows = [
-        [
-            "marker" if use.is_marker else use.category,
-            escape_unprintable(use.algorithm),
-            str(len(use.hosts)),
-            use.severity or "",
-        ]
+        ["marker" if use.is_marker else use.category, use.algorithm, str(len(use.hosts)), use.severity or ""]
         for use in uses
     ]
-    return group_table(
+    return _table(
         ["class", "algorithm", "hosts", "weakness"],
         rows,
         view,
         terminal,
-        which=lambda room: [few(use.hosts, view.names, room, verbose=verbose) for use in uses],
-        right=("hosts",),
+        which=lambda room: [_few(use.hosts, view.names, room, verbose=verbose) for use in uses],
         below=0,
         shortened=(("algorithm", 20),),
     )
 
 
-def _keys(view: KeyView, terminal: Terminal, verbose: bool) -> str:
+def _keys(view: ReportView, report: KeyReport, terminal: Terminal, verbose: bool) -> str:
     """Return the table of keys with findings, and with `verbose` all."""
-    keys = view.report.keys
-    shown = [key for key in keys if key.findings or verbose]
-    hidden = len(keys) - len(shown)
+    shown = [key for key in report.keys if key.findings or verbose]
+    hidden = len(report.keys) - len(shown)
     rows = [
         [
-            escape_unprintable(key.fingerprint),
-            escape_unprintable(key.type),
+            key.fingerprint,
+            key.type,
             "" if key.bits is None else str(key.bits),
             str(len(key.hosts)),
             ", ".join(_words(id, key.agree) for id in key.findings),
         ]
         for key in shown
     ]
-    listed = "it is" if hidden == 1 else "they are"
-    sentence = f"{count(hidden, 'host key')} without a finding: {listed} listed with -v."
-    return group_table(
+    sentence = (
+        f"{count(hidden, 'host key')} without a finding: {'it is' if hidden == 1 else 'they are'} listed with -v."
+    )
+    return _table(
         ["fingerprint", "type", "bits", "hosts", "findings"],
         rows,
         view,
         terminal,
-        which=lambda room: [few(key.hosts, view.names, room, verbose=verbose) for key in shown],
-        right=("bits", "hosts"),
+        which=lambda room: [_few(key.hosts, view.names, room, verbose=verbose) for key in shown],
         below=1,
         shortened=(("type", 15), ("fingerprint", 20)),
         left_out=sentence if hidden else "",
@@ -71,39 +86,31 @@ def _words(id: str, agree: bool | None) -> str:
     return f"{reason} (one machine or clones)" if reason == "shared" and agree else reason
 
 
-def _hosts(view: HostsView, terminal: Terminal, verbose: bool) -> str:
+def _hosts(view: ReportView, report: HostReport, terminal: Terminal, verbose: bool) -> str:
     """Return the table of findings above a note, and with `verbose` all."""
-    hosts = view.report.hosts
+    hosts = list(zip(report.hosts, view.row_names, strict=True))
     rows = [
         [
-            host.host,
-            name,
-            "",
-            finding.severity,
-            finding.id,
-            escape_unprintable(finding.algorithm or ""),
-            "" if finding.observed == finding.algorithm else escape_unprintable(finding.observed),
+            *(host.host, name, "", finding.severity, finding.id, finding.algorithm or ""),
+            "" if finding.observed == finding.algorithm else finding.observed,
         ]
-        for host, name in zip(hosts, view.names, strict=True)
+        for host, name in hosts
         for finding in host.findings
-        if finding.severity != "note" or verbose or view.every
+        if finding.severity != "note" or verbose or view.is_filtered
     ]
     rows += [
-        [host.host, name, host.software or host.status, "", "", "", ""]
-        for host, name in zip(hosts, view.names, strict=True)
-        if not host.findings
+        [host.host, name, host.software or host.status, "", "", "", ""] for host, name in hosts if not host.findings
     ]
-    about = "algorithm" if view.every else "key"
-    headers = ["host", "name", "answer", "severity", "finding", about, "observed"]
-    notes = sum(finding.severity == "note" for host in hosts for finding in host.findings)
+    notes = sum(finding.severity == "note" for host in report.hosts for finding in host.findings)
     left_out = ""
-    if notes and not (verbose or view.every):
+    if notes and not (verbose or view.is_filtered):
         left_out = f"{count(notes, 'note is', 'notes are')} listed with -v."
     elif not rows and view.has_keys:
         left_out = "No shared or broken key or group was found. `sshprobe grade` judges sizes and algorithms."
-    return group_table(
-        headers,
-        [[escape_unprintable(cell) for cell in row] for row in rows],
+    about = "algorithm" if view.is_filtered else "key"
+    return _table(
+        ["host", "name", "answer", "severity", "finding", about, "observed"],
+        rows,
         view,
         terminal,
         below=2,
@@ -112,10 +119,55 @@ def _hosts(view: HostsView, terminal: Terminal, verbose: bool) -> str:
     )
 
 
-def _render(view: View, terminal: Terminal, verbose: bool) -> str:
-    if isinstance(view, AlgorithmView):
-        return _algorithms(view, terminal, verbose)
-    return _keys(view, terminal, verbose) if isinstance(view, KeyView) else _hosts(view, terminal, verbose)
+def _few(hosts: Sequence[str], names: Mapping[str, str], room: int, *, verbose: bool) -> str:
+    """Return hosts for a cell: all of them with `verbose`, else as many as fit into `room` columns, and how many more.
+
+    `names`: what some of them are called beside that.
+    """
+    words = [with_alias(host, names.get(host)) for host in (hosts if verbose else hosts[:_SHOWN_AT_MOST])]
+    ends = list(accumulate(len(word) + 2 for word in words))
+    number = len(words) if verbose else max(_SHOWN, sum(end + _MORE <= room for end in ends))
+    more = len(hosts) - min(number, len(words))
+    return ", ".join(words[:number]) + (f" and {more:,} more" if more else "")
+
+
+def _table(
+    headers: Sequence[str],
+    rows: _Rows,
+    view: ReportView,
+    terminal: Terminal,
+    *,
+    which: Callable[[int], Sequence[str]] | None = None,
+    below: int,
+    shortened: Sequence[tuple[str, int]],
+    left_out: str = "",
+) -> str:
+    """Return a table and sentences on all hosts, its last line ended. Columns without a word are left out.
+
+    `which`: cells of one more column, the hosts of each row, for a width. `below` and `shortened`: see `stack`.
+    `left_out`: a sentence on what the table does not have.
+    """
+    lines: list[str] = []
+    if rows:
+        used = [column for column in range(len(headers)) if any(row[column] for row in rows)]
+        kept = [[escape_unprintable(row[column]) for column in used] for row in rows]
+        shown = [headers[column] for column in used]
+        below -= sum(column not in used for column in range(len(headers) - below, len(headers)))
+        if which is not None:
+            taken = sum(column_width(header, [row[at] for row in kept]) + 2 for at, header in enumerate(shown))
+            room = terminal.width - taken if terminal.width - taken >= _ROOM_BESIDE else terminal.width - _ROOM_BELOW
+            shown.append("which")
+            cells = map(escape_unprintable, which(room if terminal.cuts else 0))
+            kept = [[*row, cell] for row, cell in zip(kept, cells, strict=True)]
+            below += 1
+        lines = stack(shown, kept, terminal, right=("bits", "hosts"), below=below, shortened=shortened)
+        lines.append("")
+    summary = view.report.summary
+    words = [f"{count(summary.hosts, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
+    cut_off = ["Interrupted: the rest was not scanned."] if summary.interrupted else []
+    for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary), *cut_off):
+        lines += terminal.wrap(sentence, indent="")
+    return "\n".join(lines) + "\n"
 
 
 FORMAT = ViewFormat(_render, suffixes=("", ".txt"))

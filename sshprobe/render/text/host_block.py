@@ -81,7 +81,7 @@ def _head(view: HostView, terminal: Terminal) -> list[str]:
         lines, column = [], max(min(room, 66), len(left) + 2)
     for verdict, answer in zip(record.verdicts, answers, strict=True):
         lead = " " * column if lines else terminal.paint(left, "bold") + " " * (column - len(left))
-        grade = terminal.grade(f"{letter(verdict):<{wide}} {verdict.score:>3}", verdict.grade)
+        grade = terminal.word(f"{letter(verdict):<{wide}} {verdict.score:>3}", verdict.grade)
         lines.append(f"{lead}{grade}   {answer}")
     if view.is_cut_short:
         lines += terminal.wrap(f"{outcome(record)}. Not everything was seen.", indent="  ")
@@ -139,7 +139,7 @@ def _findings(
         about_end = len(lead) + len(about)
         if first[len(lead) : about_end] == about:
             first = first[: len(lead)] + terminal.paint(about, "bold") + first[about_end:]
-        lines += ["  " + terminal.severity(word, group[0].severity) + first[2 + len(word) :], *rest]
+        lines += ["  " + terminal.word(word, group[0].severity) + first[2 + len(word) :], *rest]
         lines += details(group, indent) if details is not None else []
     return lines
 

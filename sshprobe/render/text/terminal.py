@@ -9,20 +9,32 @@ from typing import Any, TypeVar
 import msgspec
 
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.verdict import GRADES, SEVERITIES, Grade, Severity
+from sshprobe.model.verdict import GRADES, SEVERITIES
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
 
-_GRADE_COLOURS: dict[Grade, str] = dict(
-    zip(GRADES, ("green", "green", "green", "yellow", "yellow", "red"), strict=True)
+_WORD_COLOURS: dict[str, str] = dict(
+    zip(
+        (*GRADES, *SEVERITIES, "good", "marker"),
+        (
+            "green",
+            "green",
+            "green",
+            "yellow",
+            "yellow",
+            "red",
+            "magenta",
+            "red",
+            "yellow",
+            "cyan",
+            "dim",
+            "green",
+            "dim",
+        ),
+        strict=True,
+    )
 )
-_SEVERITY_COLOURS: dict[Severity, str] = dict(zip(SEVERITIES, ("magenta", "red", "yellow", "cyan", "dim"), strict=True))
-_WORD_COLOURS: dict[str, str] = {
-    **dict(_GRADE_COLOURS.items()),
-    **dict(_SEVERITY_COLOURS.items()),
-    "good": "green",
-    "marker": "dim",
-}
+"""Letters, severities and strengths."""
 
 
 class Terminal(msgspec.Struct, frozen=True):
@@ -38,17 +50,9 @@ class Terminal(msgspec.Struct, frozen=True):
         """Return `text` in `style` ("bold", "red", ...), or unchanged without colour."""
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
 
-    def grade(self, text: str, grade: Grade) -> str:
-        """Return `text` in the colour of a letter."""
-        return self.paint(text, _GRADE_COLOURS[grade])
-
-    def severity(self, text: str, severity: Severity) -> str:
-        """Return `text` in the colour of a severity."""
-        return self.paint(text, _SEVERITY_COLOURS[severity])
-
-    def word(self, text: str) -> str:
-        """Return a severity, a strength or a letter in its colour, and any other text as it is."""
-        style = _WORD_COLOURS.get(text.rstrip("?"))
+    def word(self, text: str, meaning: str | None = None) -> str:
+        """Return `text` in the colour of a severity, a strength or a letter: of `meaning`, or its own."""
+        style = _WORD_COLOURS.get((meaning or text).rstrip("?"))
         return text if style is None else self.paint(text, style)
 
     def wrap(self, text: str, *, indent: str, first: str | None = None) -> list[str]:
