@@ -13,7 +13,7 @@ PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")
 ]
 
 FILES = re.compile(r"`((?:tests|sshprobe|bench|scripts|profiles|docs|fuzz|docker)/[\w./*-]*)`")
-TESTS = re.compile(r"`([a-z]+/test_[\w*]+\.py)`")
+TESTS = re.compile(r"`((?!tests/)[a-z]+/test_[\w*]+\.py)`")
 MODULES = re.compile(r"`((?:cli|scan|probe|net|wire|targets|store|views|render|remedy|grading|model)\.[a-z_.]+)\b")
 
 
