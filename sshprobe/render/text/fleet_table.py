@@ -188,7 +188,7 @@ def _sentences(view: FleetView) -> list[str]:
         named = ", ".join(f"{escape_unprintable(name)} on {number:,}" for name, number in _most(labels)[:3])
         sentences.append(f"Most common: {named}.")
     if view.one_user:
-        sentences.append(f"On {count(view.one_user, 'host')} the login methods of one user only were seen.")
+        sentences.append(f"On {count(view.one_user, 'host')} only one user's login methods were seen.")
     if view.partial:
         hosts = count(view.partial, "host has", "hosts have")
         sentences.append(f"{hosts} a letter with ?: not everything was seen there that can cost points.")
