@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from sshprobe.wire import events
 from sshprobe.wire import messages as msg
 from sshprobe.wire.codec import Reader, boolean, byte, mpint, name_list, string, uint32, uint64
 from sshprobe.wire.errors import RemoteProtocolError
@@ -143,10 +144,10 @@ PARSERS: tuple[Callable[[bytes], None], ...] = (
     _lines,
     _kexinit,
     _fields,
-    _with_number(msg.DISCONNECT, msg.Disconnect.parse),
-    _with_number(msg.EXT_INFO, msg.ExtInfo.parse),
-    _with_number(msg.USERAUTH_FAILURE, msg.UserauthFailure.parse),
-    _with_number(msg.USERAUTH_BANNER, msg.UserauthBanner.parse),
+    _with_number(msg.DISCONNECT, events.DisconnectReceived.parse),
+    _with_number(msg.EXT_INFO, events.ExtensionsReceived.parse),
+    _with_number(msg.USERAUTH_FAILURE, events.AuthenticationFailed.parse),
+    _with_number(msg.USERAUTH_BANNER, events.AuthenticationBanner.parse),
 )
 
 

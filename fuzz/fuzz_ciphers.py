@@ -14,7 +14,7 @@ from functools import cache
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from sshprobe.wire.ciphers import make_packet_reader, make_packet_writer
+from sshprobe.wire.ciphers import packets
 from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
 
@@ -29,7 +29,7 @@ def _keys(cipher: str, mac: str) -> DirectionKeys:
 
 
 def _opened(cipher: str, mac: str, data: bytes, size: int) -> tuple[list[bytes], str | None]:
-    reader, buffer = make_packet_reader(cipher, mac, _keys(cipher, mac)), bytearray()
+    reader, buffer = packets(cipher, mac, _keys(cipher, mac), encrypting=False), bytearray()
     payloads: list[bytes] = []
     try:
         for at in range(0, len(data), size):
@@ -66,7 +66,7 @@ def one_input(data: bytes) -> None:
         sent = clear + AESGCM(_MATERIAL[:16]).encrypt(_MATERIAL[:12], body, clear)
     else:
         payloads = _payloads(data[5:])
-        writer = make_packet_writer(cipher, mac, _keys(cipher, mac))
+        writer = packets(cipher, mac, _keys(cipher, mac), encrypting=True)
         sent = b"".join(writer.write(payload, number) for number, payload in enumerate(payloads))
     changed = bytearray(sent)
     if kind == 2 and sent:

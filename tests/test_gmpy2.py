@@ -11,8 +11,7 @@ import pytest
 
 from sshprobe.grading.keys import batch_gcd, primes
 from sshprobe.wire.kex import dh
-from sshprobe.wire.kex.dh import FixedGroupExchange
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import FixedGroupExchange, group
 from tests.wire.playbook import number, text
 
 Power = Callable[[int, int, int], Any]

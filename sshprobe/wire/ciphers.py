@@ -35,22 +35,22 @@ BAD_MAC = "a packet with a wrong MAC"
 def packet_reader(suite: Suite, secrets: Secrets) -> PacketReader:
     """Return the reader of the server's packets after its NEWKEYS."""
     cipher, mac = suite.encryption_server_to_client, suite.mac_server_to_client
-    return make_packet_reader(cipher, mac, _direction_keys(cipher, mac, secrets, b"B", b"D", b"F"))
+    return packets(cipher, mac, _direction_keys(cipher, mac, secrets, b"BDF"), encrypting=False)
 
 
 def packet_writer(suite: Suite, secrets: Secrets) -> PacketWriter:
     """Return the writer of our packets after our NEWKEYS."""
     cipher, mac = suite.encryption_client_to_server, suite.mac_client_to_server
-    return make_packet_writer(cipher, mac, _direction_keys(cipher, mac, secrets, b"A", b"C", b"E"))
+    return packets(cipher, mac, _direction_keys(cipher, mac, secrets, b"ACE"), encrypting=True)
 
 
-def _direction_keys(cipher: str, mac: str, secrets: Secrets, iv: bytes, key: bytes, mac_key: bytes) -> DirectionKeys:
-    """Derive the keys that `cipher` and `mac` need, each with its letter (RFC 4253 section 7.2)."""
+def _direction_keys(cipher: str, mac: str, secrets: Secrets, letters: bytes) -> DirectionKeys:
+    """Derive the IV, key and MAC key that `cipher` and `mac` need, by their `letters` (RFC 4253 section 7.2)."""
     spec = CIPHERS[cipher]
     return DirectionKeys(
-        _derive(secrets, iv, spec.iv),
-        _derive(secrets, key, spec.key),
-        b"" if spec.aead else _derive(secrets, mac_key, MACS[mac].key),
+        _derive(secrets, letters[:1], spec.iv),
+        _derive(secrets, letters[1:2], spec.key),
+        b"" if spec.aead else _derive(secrets, letters[2:], MACS[mac].key),
     )
 
 
@@ -67,21 +67,12 @@ def _derive(secrets: Secrets, letter: bytes, size: int) -> bytes:
     return key[:size]
 
 
-def make_packet_reader(cipher: str, mac: str, keys: DirectionKeys) -> PacketReader:
-    """Return the reader of packets encrypted with `cipher` and, unless that is an AEAD, `mac`."""
-    return _make(cipher, mac, keys, encrypting=False)
+class PacketCodec(PacketReader, PacketWriter, Protocol):
+    """Reads or writes the packets of one direction."""
 
 
-def make_packet_writer(cipher: str, mac: str, keys: DirectionKeys) -> PacketWriter:
-    """Return the writer of packets encrypted with `cipher` and, unless that is an AEAD, `mac`."""
-    return _make(cipher, mac, keys, encrypting=True)
-
-
-class _Framing(PacketReader, PacketWriter, Protocol):
-    pass
-
-
-def _make(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> _Framing:
+def packets(cipher: str, mac: str, keys: DirectionKeys, *, encrypting: bool) -> PacketCodec:
+    """Return a reader, or with `encrypting` a writer, of packets under `cipher` and, unless that is an AEAD, `mac`."""
     spec = CIPHERS[cipher]
     if spec.mode == "chacha20-poly1305":
         return _ChaCha(keys.key)

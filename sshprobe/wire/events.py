@@ -1,9 +1,18 @@
-"""The events of a `ClientTransport`. All bytes are as the server sent them, so none of them is safe to print."""
+"""The events of a `ClientTransport`. All bytes are as the server sent them, so they are not safe to print.
+
+`parse` reads a whole payload with its message number, and raises `RemoteProtocolError` unless it is exactly one such
+message.
+"""
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import Self
+
 import msgspec
 
+from sshprobe.wire import messages as msg
+from sshprobe.wire.errors import LimitExceeded
 from sshprobe.wire.identification import Identification
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.public_keys import HostKey
@@ -61,21 +70,48 @@ class NewKeysReceived(Event, frozen=True):
 
 
 class ExtensionsReceived(Event, frozen=True):
-    """EXT_INFO (RFC 8308): names and values in their order."""
+    """EXT_INFO (RFC 8308 section 2.3): names and values in their order."""
 
     extensions: tuple[tuple[bytes, bytes], ...]
 
+    @classmethod
+    @lru_cache(maxsize=64)  # the servers of a fleet send few different ones
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload."""
+        reader = msg.read_payload(payload, msg.EXT_INFO, "EXT_INFO")
+        count = reader.uint32("nr-extensions")
+        if count > msg.MAX_EXTENSIONS:
+            raise LimitExceeded(f"EXT_INFO announces more than {msg.MAX_EXTENSIONS} extensions")
+        pairs = tuple((reader.string("extension-name"), reader.string("extension-value")) for _ in range(count))
+        reader.end()
+        return cls(pairs)
+
 
 class AuthenticationBanner(Event, frozen=True):
-    """USERAUTH_BANNER: text that a client shows before login."""
+    """USERAUTH_BANNER (RFC 4252 section 5.4): text that a client shows before login."""
 
     message: bytes
 
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload. The language tag is not read."""
+        return cls(msg.read_payload(payload, msg.USERAUTH_BANNER, "USERAUTH_BANNER").string("message"))
+
 
 class AuthenticationFailed(Event, frozen=True):
-    """The "none" request failed, as it should: these methods can continue."""
+    """USERAUTH_FAILURE (RFC 4252 section 5.1): the "none" request failed, and these methods can continue."""
 
     methods: tuple[bytes, ...]
+
+    @classmethod
+    @lru_cache(maxsize=64)
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload."""
+        reader = msg.read_payload(payload, msg.USERAUTH_FAILURE, "USERAUTH_FAILURE")
+        failure = cls(reader.name_list("authentications that can continue"))
+        reader.boolean("partial success")
+        reader.end()
+        return failure
 
 
 class AuthenticationSucceeded(Event, frozen=True):
@@ -83,10 +119,16 @@ class AuthenticationSucceeded(Event, frozen=True):
 
 
 class DisconnectReceived(Event, frozen=True):
-    """The server sent DISCONNECT. `code`: the reason (RFC 4253 section 11.1)."""
+    """DISCONNECT (RFC 4253 section 11.1). `code`: the reason."""
 
     code: int
     description: bytes
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Self:
+        """Parse a payload. Old servers omit the language tag, so it is not read."""
+        reader = msg.read_payload(payload, msg.DISCONNECT, "DISCONNECT")
+        return cls(reader.uint32("reason code"), reader.string("description"))
 
 
 class ConnectionClosed(Event, frozen=True):

@@ -139,11 +139,6 @@ class Handshake:
         ours = broad_guess() if self._proposed else (self.method.encode(), self._host_key_algorithm.encode())
         return right if guess == ours else wrong
 
-    def read_group(self, payload: bytes) -> tuple[GroupReceived, bytes | None]:
-        """Read the server's group. Return its event and our answer; None for a group that is not used."""
-        group = self.run.read_group(payload)
-        return GroupReceived(group.modulus, group.generator, group.fault), group.payload
-
     def read_reply(self, payload: bytes) -> HostKeyReceived:
         """Read the server's reply and verify its signature. Raises `RemoteProtocolError` if it is malformed."""
         kexinits = strings(self._client_kexinit, self._server_kexinit)
@@ -165,7 +160,7 @@ class Handshake:
             return None, None
         try:
             if METHODS[self.method].kind == "gex":
-                group, message = self.read_group(payload)
+                group, message = self.run.read_group(payload)
                 return (group, message) if message is not None else (None, None)
             reply = self.read_reply(payload)
         except RemoteProtocolError:

@@ -1,7 +1,6 @@
-"""The messages of RFC 4253, 4252 and 8308 that a client receives before login, as values.
+"""The numbers of messages (RFC 4253, 4252, 8308), the payloads that we send, and KEXINIT as a value.
 
-`parse` reads a whole payload with its message number, and raises `RemoteProtocolError` unless it is exactly one such
-message. `encode` returns a payload.
+Other messages of the server are values of `sshprobe.wire.events`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import ClassVar, Self
 import msgspec
 
 from sshprobe.wire.codec import Reader, boolean, byte, name_list, string, uint32
-from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
+from sshprobe.wire.errors import RemoteProtocolError
 
 DISCONNECT = 1
 IGNORE = 2
@@ -63,10 +62,11 @@ STRICT_KEX_SERVER = frozenset({b"kex-strict-s", b"kex-strict-s-v00@openssh.com"}
 """The server's marker in the same two forms."""
 
 MAX_EXTENSIONS = 64
-"""EXT_INFO entries read. OpenSSH sends four."""
+"""EXT_INFO entries that are read. OpenSSH sends four."""
 
 
-def _open(payload: bytes, number: int, what: str) -> Reader:
+def read_payload(payload: bytes, number: int, what: str) -> Reader:
+    """Return a reader behind the message number. Raises `RemoteProtocolError` unless that is `number`."""
     reader = Reader(payload, what)
     if reader.byte("message number") != number:
         raise RemoteProtocolError(f"not a {what}")
@@ -95,9 +95,12 @@ class KexInit(msgspec.Struct, frozen=True):
 
     @classmethod
     def parse(cls, payload: bytes) -> Self:
-        """Parse a payload. `reserved` may have any value: the RFC reserves it for extension."""
+        """Parse a payload. `reserved` may have any value: the RFC reserves it for extension.
+
+        Raises `RemoteProtocolError` unless the payload is exactly one KEXINIT.
+        """
         if len(payload) < 17 or payload[0] != KEXINIT:
-            _open(payload, KEXINIT, "KEXINIT").take(16, "cookie")  # raises the error
+            read_payload(payload, KEXINIT, "KEXINIT").take(16, "cookie")  # raises the error
         cookie = payload[1:17]
         lists, follows, reserved = _kexinit_after_cookie(payload[17:])
         kex, keys, enc_cs, enc_sc, mac_cs, mac_sc, comp_cs, comp_sc, lang_cs, lang_sc = lists
@@ -127,68 +130,10 @@ def _kexinit_after_cookie(body: bytes) -> tuple[tuple[tuple[bytes, ...], ...], b
     return lists, follows, reserved
 
 
-class Disconnect(msgspec.Struct, frozen=True):
-    """SSH_MSG_DISCONNECT (RFC 4253 section 11.1)."""
-
-    code: int
-    description: bytes
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Self:
-        """Parse a payload. Old servers omit the language tag, so it is not read."""
-        reader = _open(payload, DISCONNECT, "DISCONNECT")
-        return cls(reader.uint32("reason code"), reader.string("description"))
-
-
 @lru_cache(maxsize=8)  # the same for a whole scan, like both requests below
 def disconnect(description: bytes) -> bytes:
     """Return the payload of SSH_MSG_DISCONNECT with reason 11 (by application) and an empty language tag."""
     return byte(DISCONNECT) + uint32(DISCONNECT_BY_APPLICATION) + string(description) + string(b"")
-
-
-class ExtInfo(msgspec.Struct, frozen=True):
-    """SSH_MSG_EXT_INFO (RFC 8308 section 2.3): names and values in their order."""
-
-    extensions: tuple[tuple[bytes, bytes], ...]
-
-    @classmethod
-    @lru_cache(maxsize=64)  # the servers of a fleet send few different ones
-    def parse(cls, payload: bytes) -> Self:
-        """Parse a payload."""
-        reader = _open(payload, EXT_INFO, "EXT_INFO")
-        count = reader.uint32("nr-extensions")
-        if count > MAX_EXTENSIONS:
-            raise LimitExceeded(f"EXT_INFO announces more than {MAX_EXTENSIONS} extensions")
-        pairs = tuple((reader.string("extension-name"), reader.string("extension-value")) for _ in range(count))
-        reader.end()
-        return cls(pairs)
-
-
-class UserauthFailure(msgspec.Struct, frozen=True):
-    """SSH_MSG_USERAUTH_FAILURE (RFC 4252 section 5.1)."""
-
-    methods: tuple[bytes, ...]
-    partial_success: bool
-
-    @classmethod
-    @lru_cache(maxsize=64)
-    def parse(cls, payload: bytes) -> Self:
-        """Parse a payload."""
-        reader = _open(payload, USERAUTH_FAILURE, "USERAUTH_FAILURE")
-        failure = cls(reader.name_list("authentications that can continue"), reader.boolean("partial success"))
-        reader.end()
-        return failure
-
-
-class UserauthBanner(msgspec.Struct, frozen=True):
-    """SSH_MSG_USERAUTH_BANNER (RFC 4252 section 5.4)."""
-
-    message: bytes
-
-    @classmethod
-    def parse(cls, payload: bytes) -> Self:
-        """Parse a payload. The language tag is not read."""
-        return cls(_open(payload, USERAUTH_BANNER, "USERAUTH_BANNER").string("message"))
 
 
 @lru_cache(maxsize=8)

@@ -55,13 +55,11 @@ _AGREED, _BREACH, _CLOSED = State.AGREED, State.BREACH, State.CLOSED
 _NEWKEYS = byte(msg.NEWKEYS)
 _BEFORE_SERVICE = (State.CLIENT_NEWKEYS, State.SERVICE)
 _GENERIC = (msg.DISCONNECT, msg.IGNORE, msg.UNIMPLEMENTED, msg.DEBUG)
-
-
 _AUTHENTICATION_EVENTS: dict[int, Callable[[bytes], Event]] = {
-    msg.EXT_INFO: lambda payload: ExtensionsReceived(msg.ExtInfo.parse(payload).extensions),
-    msg.USERAUTH_FAILURE: lambda payload: AuthenticationFailed(msg.UserauthFailure.parse(payload).methods),
+    msg.EXT_INFO: ExtensionsReceived.parse,
+    msg.USERAUTH_FAILURE: AuthenticationFailed.parse,
     msg.USERAUTH_SUCCESS: lambda payload: AuthenticationSucceeded(),
-    msg.USERAUTH_BANNER: lambda payload: AuthenticationBanner(msg.UserauthBanner.parse(payload).message),
+    msg.USERAUTH_BANNER: AuthenticationBanner.parse,
 }
 
 
@@ -285,8 +283,7 @@ class ClientTransport:
 
     def _generic_message(self, payload: bytes, before: State) -> Event | None:
         if payload[0] == msg.DISCONNECT:
-            disconnect = msg.Disconnect.parse(payload)
-            return DisconnectReceived(disconnect.code, disconnect.description)
+            return DisconnectReceived.parse(payload)
         if self.state is not before:  # UNIMPLEMENTED, and our request has an older form
             self._send(self._handshake.run.start_again())
         return None
@@ -311,7 +308,7 @@ class ClientTransport:
         return event
 
     def _group_received(self, payload: bytes, before: State) -> Event:
-        event, message = self._handshake.read_group(payload)
+        event, message = self._handshake.run.read_group(payload)
         if message is None:
             self.state = TRANSITIONS[before][states.BAD_GROUP]
         else:

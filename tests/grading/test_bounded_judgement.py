@@ -21,7 +21,7 @@ from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.model.records import HostRecord
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade, remedy
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 from tests.grading.observations import modern, modulus
 
 PROFILE = load_profile("sshprobe-2026")

@@ -15,7 +15,7 @@ from sshprobe.model.observation import GroupExchange, Observation
 from sshprobe.probe.record_fields import hexadecimal
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 from tests.grading.observations import modern, modulus
 from tests.grading.rsa_keys import is_prime, prime
 

@@ -35,7 +35,7 @@ from sshprobe.profiles import (
 )
 from sshprobe.profiles.model import Requirement
 from sshprobe.remedy import grade, remedy
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 from tests.grading.observations import STRICT, certified, good_banner, host_key, identification, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
 

@@ -25,7 +25,7 @@ from sshprobe.profiles import Profile, available_profiles, load_profile
 from sshprobe.remedy import grade, remedy
 from sshprobe.render.fix.pasted import drop_in, sshd_config
 from sshprobe.views.fixes import Plan
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 
 WHOLE = os.environ.get("SSHPROBE_LIVE_MATRIX") == "1"
 """Whether to test every combination of configuration, profile and server, instead of each pair once."""

@@ -11,7 +11,7 @@ from sshprobe.lab.paramiko_server import ParamikoServer
 from sshprobe.model.observation import Observation
 from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 from tests.live.asking import ask
 from tests.reports.conftest import StartDevice
 

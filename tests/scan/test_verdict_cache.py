@@ -23,7 +23,7 @@ from sshprobe.profiles import load_profile
 from sshprobe.remedy import grade
 from sshprobe.scan.results import ResultEncoder
 from sshprobe.scan.verdict_cache import EncodedVerdicts, VerdictCache
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 from tests.grading.observations import captured as captured_from
 from tests.grading.observations import certified, host_key, modern, modulus
 from tests.grading.rsa_keys import next_prime, prime, roca_prime, rsa_host_key

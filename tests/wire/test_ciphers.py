@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CTR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.wire.ciphers import make_packet_reader, make_packet_writer
+from sshprobe.wire.ciphers import packets
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
 from sshprobe.wire.suites import CIPHERS, MACS, DirectionKeys
 from tests.wire.playbook import packet, u32
@@ -29,7 +29,7 @@ def keys(cipher: str, mac: str) -> DirectionKeys:
 
 
 def read_all(cipher: str, mac: str, data: bytes, *, piece: int | None = None, first: int = 0) -> list[bytes]:
-    reader, buffer = make_packet_reader(cipher, mac, keys(cipher, mac)), bytearray()
+    reader, buffer = packets(cipher, mac, keys(cipher, mac), encrypting=False), bytearray()
     payloads: list[bytes] = []
     size = piece or max(1, len(data))
     for at in range(0, len(data), size):
@@ -40,7 +40,7 @@ def read_all(cipher: str, mac: str, data: bytes, *, piece: int | None = None, fi
 
 
 def write_all(cipher: str, mac: str, payloads: list[bytes], first: int = 0) -> bytes:
-    writer = make_packet_writer(cipher, mac, keys(cipher, mac))
+    writer = packets(cipher, mac, keys(cipher, mac), encrypting=True)
     return b"".join(writer.write(payload, first + at) for at, payload in enumerate(payloads))
 
 
@@ -87,13 +87,13 @@ def test_gcm_counts_for_itself() -> None:
 
 def test_gcm_counter_wraps() -> None:
     mine = DirectionKeys(b"\x01\x02\x03\x04" + b"\xff" * 8, bytes(16), b"")
-    writer = make_packet_writer("aes128-gcm@openssh.com", "", mine)
-    reader = make_packet_reader("aes128-gcm@openssh.com", "", mine)
+    writer = packets("aes128-gcm@openssh.com", "", mine, encrypting=True)
+    reader = packets("aes128-gcm@openssh.com", "", mine, encrypting=False)
     buffer = bytearray(writer.write(b"one", 0) + writer.write(b"two", 1))
     assert (reader.read(buffer, 0), reader.read(buffer, 1)) == (b"one", b"two")
     again = AESGCM(bytes(16)).encrypt(b"\x01\x02\x03\x04" + bytes(8), b"\x0b\x33" + bytes(14), u32(16))
-    reader = make_packet_reader("aes128-gcm@openssh.com", "", mine)
-    first = bytearray(make_packet_writer("aes128-gcm@openssh.com", "", mine).write(b"one", 0) + u32(16) + again)
+    reader = packets("aes128-gcm@openssh.com", "", mine, encrypting=False)
+    first = bytearray(packets("aes128-gcm@openssh.com", "", mine, encrypting=True).write(b"one", 0) + u32(16) + again)
     assert reader.read(first, 0) == b"one"
     assert reader.read(first, 1) == b"\x33" + bytes(3)
 

@@ -6,9 +6,9 @@ import pytest
 
 from sshprobe.wire.codec import Reader
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange
-from sshprobe.wire.kex.exchange import ChosenGroup, GroupExchangeRequest, KeyExchange, Reply
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.events import GroupReceived
+from sshprobe.wire.kex.dh import FixedGroupExchange, GroupExchange, group
+from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, Reply
 from tests.wire.playbook import number, text, u32
 
 P1 = group("group1")
@@ -48,7 +48,7 @@ def test_f_out_of_range(f: bytes) -> None:
         run.read_reply(b"\x1f" + text(b"key") + f + text(b"signature"))
 
 
-def chosen(run: KeyExchange, modulus: int = 23, generator: int = 5) -> ChosenGroup:
+def chosen(run: KeyExchange, modulus: int = 23, generator: int = 5) -> tuple[GroupReceived, bytes | None]:
     return run.read_group(b"\x1f" + number(modulus) + number(generator))
 
 
@@ -67,10 +67,10 @@ def test_the_requested_sizes_are_hashed(old: bool) -> None:
     assert run.first == b"\x22" + u32(1024) + u32(3072) + u32(8192)
     if old:
         assert run.start_again() == b"\x1e" + u32(3072)
-    step = chosen(run)
+    step, answer = chosen(run)
     assert (step.modulus, step.generator, step.fault) == (23, 5, None)
-    assert step.payload is not None
-    e = Reader(step.payload[1:], "KEX_DH_GEX_INIT").mpint("e")
+    assert answer is not None
+    e = Reader(answer[1:], "KEX_DH_GEX_INIT").mpint("e")
     reply = run.read_reply(b"\x21" + text(b"key") + number(6) + text(b"signature"))
     sizes = u32(3072) if old else u32(1024) + u32(3072) + u32(8192)
     assert reply.public == text(b"key") + sizes + number(23) + number(5) + number(e) + number(6)
@@ -84,15 +84,15 @@ def test_default_request_is_the_one_that_finds_the_smallest_group() -> None:
 @pytest.mark.parametrize("modulus", [number(0), number(1), number(2), negative(-23), number(1 << 2047)], ids=range(5))
 def test_faulty_groups(modulus: bytes, generator: bytes) -> None:
     run = GroupExchange("x", "sha1", GroupExchangeRequest())
-    step = run.read_group(b"\x1f" + modulus + generator)
-    assert step.payload is None
+    step, answer = run.read_group(b"\x1f" + modulus + generator)
+    assert answer is None
     assert step.fault
 
 
 def test_a_group_above_the_maximum_is_used_if_possible() -> None:
     """A server that ignores the maximum is recognized by the recorded size, not by a failure."""
-    step = chosen(GroupExchange("x", "sha1", GroupExchangeRequest(1024, 1024, 2048)), (1 << 3071) | 1, 2)
-    assert step.payload is not None
+    _, answer = chosen(GroupExchange("x", "sha1", GroupExchangeRequest(1024, 1024, 2048)), (1 << 3071) | 1, 2)
+    assert answer is not None
 
 
 def test_truncated_anywhere() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncssh.kex_dh
 import pytest
 
-from sshprobe.wire.kex.groups import GENERATOR, group
+from sshprobe.wire.kex.dh import GENERATOR, group
 
 PRINTED = {
     # RFC 2409 section 6.2

@@ -8,8 +8,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sshprobe.wire.events import GroupReceived, HostKeyReceived
+from sshprobe.wire.kex.dh import group
 from sshprobe.wire.kex.exchange import GroupExchangeRequest
-from sshprobe.wire.kex.groups import group
 from sshprobe.wire.transport import ClientTransport
 from tests.wire.playbook import CLIENT, kexinit, number, packet, take_outgoing, take_packet, text, u32
 

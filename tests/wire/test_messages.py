@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from sshprobe.wire import messages as msg
 from sshprobe.wire.errors import LimitExceeded, RemoteProtocolError
+from sshprobe.wire.events import AuthenticationBanner, AuthenticationFailed, DisconnectReceived, ExtensionsReceived
 from sshprobe.wire.limits import NAME_LENGTH, NAME_LIST_NAMES
-from sshprobe.wire.messages import NAME_LISTS, Disconnect, ExtInfo, KexInit, UserauthBanner, UserauthFailure, disconnect
+from sshprobe.wire.messages import NAME_LISTS, KexInit, disconnect
 from tests.wire.playbook import KEXINIT_LISTS, disconnect_message, kexinit, text, u32
 
 
@@ -102,48 +103,48 @@ def test_an_endless_name() -> None:
 
 def test_disconnect() -> None:
     sent = disconnect_message(11, b"bye")
-    assert Disconnect.parse(sent) == Disconnect(11, b"bye")
+    assert DisconnectReceived.parse(sent) == DisconnectReceived(11, b"bye")
     assert disconnect(b"bye") == sent
-    assert Disconnect.parse(sent[:-4]) == Disconnect(11, b"bye")  # no language tag: old servers
+    assert DisconnectReceived.parse(sent[:-4]) == DisconnectReceived(11, b"bye")  # no language tag: old servers
 
 
 def test_ext_info() -> None:
     pairs = text(b"server-sig-algs") + text(b"ssh-ed25519,rsa-sha2-512") + text(b"") + text(b"\x00\xff")
-    found = ExtInfo.parse(b"\x07" + u32(2) + pairs)
+    found = ExtensionsReceived.parse(b"\x07" + u32(2) + pairs)
     assert found.extensions == ((b"server-sig-algs", b"ssh-ed25519,rsa-sha2-512"), (b"", b"\x00\xff"))
-    assert ExtInfo.parse(b"\x07" + u32(0)).extensions == ()
+    assert ExtensionsReceived.parse(b"\x07" + u32(0)).extensions == ()
 
 
 @pytest.mark.parametrize("count", [1, 3, msg.MAX_EXTENSIONS + 1, 2**32 - 1])
 def test_ext_info_with_another_count(count: int) -> None:
     with pytest.raises(RemoteProtocolError, match="EXT_INFO"):
-        ExtInfo.parse(b"\x07" + u32(count) + (text(b"a") + text(b"b")) * 2)
+        ExtensionsReceived.parse(b"\x07" + u32(count) + (text(b"a") + text(b"b")) * 2)
     with pytest.raises(RemoteProtocolError, match="EXT_INFO has 16 bytes too many"):
-        ExtInfo.parse(b"\x07" + u32(0) + text(b"abcd") + text(b"efgh"))
+        ExtensionsReceived.parse(b"\x07" + u32(0) + text(b"abcd") + text(b"efgh"))
 
 
 def test_ext_info_without_end() -> None:
     with pytest.raises(LimitExceeded, match="more than 64 extensions"):
-        ExtInfo.parse(b"\x07" + u32(65) + (text(b"a") + text(b"b")) * 65)
+        ExtensionsReceived.parse(b"\x07" + u32(65) + (text(b"a") + text(b"b")) * 65)
 
 
 def test_userauth_failure() -> None:
-    found = UserauthFailure.parse(b"\x33" + text(b"publickey,password") + b"\x01")
-    assert found == UserauthFailure((b"publickey", b"password"), True)
-    assert UserauthFailure.parse(b"\x33" + text(b"") + b"\x00") == UserauthFailure((), False)
+    found = AuthenticationFailed.parse(b"\x33" + text(b"publickey,password") + b"\x01")
+    assert found == AuthenticationFailed((b"publickey", b"password"))
+    assert AuthenticationFailed.parse(b"\x33" + text(b"") + b"\x00") == AuthenticationFailed(())
 
 
 def test_userauth_banner() -> None:
-    assert UserauthBanner.parse(b"\x35" + text(b"hello\r\n") + text(b"en")).message == b"hello\r\n"
-    assert UserauthBanner.parse(b"\x35" + text(b"")).message == b""
+    assert AuthenticationBanner.parse(b"\x35" + text(b"hello\r\n") + text(b"en")).message == b"hello\r\n"
+    assert AuthenticationBanner.parse(b"\x35" + text(b"")).message == b""
 
 
 PARSERS: list[Callable[[bytes], object]] = [
     KexInit.parse,
-    Disconnect.parse,
-    ExtInfo.parse,
-    UserauthFailure.parse,
-    UserauthBanner.parse,
+    DisconnectReceived.parse,
+    ExtensionsReceived.parse,
+    AuthenticationFailed.parse,
+    AuthenticationBanner.parse,
 ]
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sshprobe.wire import messages as msg
 from sshprobe.wire import states
 from sshprobe.wire.errors import LocalProtocolError, RemoteProtocolError
-from sshprobe.wire.kex.groups import group
+from sshprobe.wire.kex.dh import group
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.states import CALLS, LINE_STATES, PACKET_STATES, STRICT_STATES, TRANSITIONS, State
 from sshprobe.wire.transport import NEED_DATA, ClientTransport

@@ -1,4 +1,4 @@
-"""Diffie-Hellman over finite fields: fixed groups (RFC 4253, 8268) and group exchange (RFC 4419).
+"""Diffie-Hellman over finite fields: fixed groups (RFC 4253, 8268; RFC 2409, 3526) and group exchange (RFC 4419).
 
 `cryptography` deprecates these and refuses half of the groups that servers use, so this is plain `pow()` with the
 cheapest exponent: see `_exponent`. gmpy2, if installed, makes many of them five times as fast.
@@ -13,8 +13,8 @@ from functools import cache, lru_cache
 
 from sshprobe.wire.codec import byte, mpint, read_mpints, read_strings, uint32
 from sshprobe.wire.errors import RemoteProtocolError
-from sshprobe.wire.kex.exchange import ChosenGroup, GroupExchangeRequest, KeyExchange, Reply
-from sshprobe.wire.kex.groups import GENERATOR, group
+from sshprobe.wire.events import GroupReceived
+from sshprobe.wire.kex.exchange import GroupExchangeRequest, KeyExchange, Reply
 from sshprobe.wire.limits import GROUP_EXCHANGE_MODULUS_BITS
 from sshprobe.wire.messages import KEX_DH_GEX_INIT, KEX_DH_GEX_REQUEST, KEX_DH_GEX_REQUEST_OLD, KEXDH_INIT
 
@@ -22,6 +22,23 @@ _INIT, _GEX_INIT = byte(KEXDH_INIT), byte(KEX_DH_GEX_INIT)
 _GEX_REQUEST, _GEX_REQUEST_OLD = byte(KEX_DH_GEX_REQUEST), byte(KEX_DH_GEX_REQUEST_OLD)
 _REPLY = ("K_S", "f", "signature")
 _SIZES = struct.Struct(">III")  # min, n, max
+
+GENERATOR = 2
+"""Of all groups below."""
+
+_FORMULA = {
+    "group1": (1024, 129093),  # RFC 2409 6.2, the Second Oakley Group
+    "group5": (1536, 741804),  # RFC 3526 2
+    "group14": (2048, 124476),  # RFC 3526 3
+    "group15": (3072, 1690314),  # RFC 3526 4
+    "group16": (4096, 240904),  # RFC 3526 5
+    "group17": (6144, 929484),  # RFC 3526 6
+    "group18": (8192, 4743158),  # RFC 3526 7
+}
+"""Bits and the constant c of the MODP groups: p = 2^b - 2^(b-64) - 1 + 2^64 * (floor(2^(b-130) * pi) + c).
+
+All have a prime (p-1)/2. RFC 4253 section 8.1 calls the 1024-bit one "group1".
+"""
 
 POWERS_WITHOUT_GMPY2 = 200
 """The import of gmpy2 takes as long as this many powers, so a scan of one host does not need it."""
@@ -62,6 +79,31 @@ def _our_share(modulus: int, generator: int) -> tuple[int, bytes, bytes]:
     """Return our exponent, e as mpint, and p and g as mpints. They depend on the group only."""
     exponent = _exponent(modulus, generator)
     return exponent, mpint(_power(generator, exponent, modulus)), mpint(modulus) + mpint(generator)
+
+
+@cache
+def group(name: str) -> int:
+    """Return the prime of a group: "group14"."""
+    bits, constant = _FORMULA[name]
+    return (1 << bits) - (1 << (bits - 64)) - 1 + ((_pi(bits - 130) + constant) << 64)
+
+
+@cache
+def _pi(bits: int) -> int:
+    """Return floor(2^bits * pi), by Machin's formula with 64 guard bits."""
+    one = 1 << (bits + 64)
+    return 4 * (4 * _arctan_inverse(5, one) - _arctan_inverse(239, one)) >> 64
+
+
+def _arctan_inverse(x: int, one: int) -> int:
+    total = term = one // x
+    square, divisor, sign = x * x, 3, -1
+    while term:
+        term //= square
+        total += sign * (term // divisor)
+        divisor += 2
+        sign = -sign
+    return total
 
 
 class _Shares:
@@ -145,20 +187,16 @@ class GroupExchange(KeyExchange):
             if minimum <= n <= maximum and (minimum, n, maximum) != (request.min, request.n, request.max):
                 yield f"min {minimum}, n {n}, max {maximum}", head + _SIZES.pack(minimum, n, maximum) + rest
 
-    def read_group(self, payload: bytes) -> ChosenGroup:
+    def read_group(self, payload: bytes) -> tuple[GroupReceived, bytes | None]:
         """Read KEX_DH_GEX_GROUP."""
         modulus, generator = read_mpints(payload, "KEX_DH_GEX_GROUP", ("p", "g"), 1)
         if modulus <= 3 or modulus % 2 == 0 or not 1 < generator < modulus - 1:
-            return ChosenGroup(
-                modulus,
-                generator,
-                None,
-                "the server's group is no group: an even or tiny modulus, or a generator out of range",
-            )
+            fault = "the server's group is no group: an even or tiny modulus, or a generator out of range"
+            return GroupReceived(modulus, generator, fault), None
         if modulus.bit_length() > max(self._request.max, GROUP_EXCHANGE_MODULUS_BITS):
-            return ChosenGroup(modulus, generator, None, "the server's modulus is larger than what we asked for")
+            return GroupReceived(modulus, generator, "the server's modulus is larger than what we asked for"), None
         self._shares = _Shares(modulus, generator)
         self._modulus_bits = modulus.bit_length()
         e = self._shares.e
         self._hashed = self._sizes() + self._shares.group + e
-        return ChosenGroup(modulus, generator, _GEX_INIT + e)
+        return GroupReceived(modulus, generator, None), _GEX_INIT + e

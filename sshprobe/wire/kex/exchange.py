@@ -17,6 +17,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from sshprobe.wire.events import GroupReceived
+
 HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "sha1": hashlib.sha1,
     "sha224": hashlib.sha224,
@@ -25,21 +27,6 @@ HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {
     "sha512": hashlib.sha512,
 }
 """Constructors of the hashes of key exchange methods. They take half as long as `hashlib.new`."""
-
-
-class ChosenGroup(msgspec.Struct, frozen=True):
-    """The group that the server chose (RFC 4419 section 3). `payload` is our answer, None for a group we do not use.
-
-    `fault` then names the reason, for people.
-    """
-
-    modulus: int
-    generator: int
-    payload: bytes | None
-    fault: str | None = None
-
-    def __repr__(self) -> str:
-        return f"ChosenGroup({self.modulus.bit_length()} bits, fault={self.fault!r})"  # Python prints no huge numbers
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -77,8 +64,11 @@ class KeyExchange(ABC):
     def read_reply(self, payload: bytes) -> Reply:
         """Read the server's reply. Raises `RemoteProtocolError` if it is malformed or its public value is invalid."""
 
-    def read_group(self, payload: bytes) -> ChosenGroup:
-        """Read the server's group. Only a group exchange has one. Raises `RemoteProtocolError` if it is malformed."""
+    def read_group(self, payload: bytes) -> tuple[GroupReceived, bytes | None]:
+        """Read the server's group. Return its event and our answer, None for a group that is not used.
+
+        Only a group exchange has one. Raises `RemoteProtocolError` if it is malformed.
+        """
         raise NotImplementedError  # the table of states leads here for group exchanges alone, which define it
 
     def start_again(self) -> bytes:
