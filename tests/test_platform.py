@@ -243,7 +243,7 @@ def test_the_user_of_this_process(without: Callable[[str], None]) -> None:
     assert system.user_name() == ""
 
 
-def test_what_only_linux_tells_of_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_facts_of_linux_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """tests/net/test_outage.py and tests/network check what follows."""
     with socket.socket() as unconnected:
         assert sockets.queued_errors(unconnected) == []
@@ -326,8 +326,8 @@ ROWS = {
     "Open files": test_windows_has_no_such_limit,
     "Processors": test_the_number_of_cores,
     "Workers": test_workers_are_forked_on_linux_with_one_thread_only,
-    "Lost networks": test_what_only_linux_tells_of_networks,
-    "Firewall of this machine": test_what_only_linux_tells_of_networks,
+    "Lost networks": test_network_facts_of_linux_only,
+    "Firewall of this machine": test_network_facts_of_linux_only,
     "IPv6 zones": test_windows_names_zones_by_number,
     "Signals": test_windows_knows_two_of_the_signals,
     "Locks": test_windows_locks_the_first_byte,

@@ -53,7 +53,7 @@ def test_output_is_the_same_in_each_locale_but_for_letters_of_servers(
     assert err.endswith(b"no-such: cannot be read: No such file or directory\n")
 
 
-def test_what_we_print_ourselves_is_ascii() -> None:
+def test_our_own_text_is_ascii() -> None:
     for room in ("cli", "render", "views"):
         for path in (ROOT / "sshprobe" / room).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -30,7 +30,7 @@ def test_a_moment_beyond_the_calendar_is_a_number() -> None:
 @pytest.mark.parametrize(
     "text", ["never", "", "2026-11-21", "2026-11-21T10:19:51", "2026-02-30T10:19:51Z", "2026-11-21T24:00:00Z", "9" * 99]
 )
-def test_what_is_not_a_time_is_none(text: str) -> None:
+def test_other_text_is_not_a_time(text: str) -> None:
     assert parse(text) is None
 
 

@@ -32,7 +32,7 @@ def after(hands: Hands, clock: Clock, seconds: float) -> float:
     return clock.time() - before
 
 
-async def test_a_stop_is_taken_out_however_long(hands: Hands) -> None:
+async def test_a_stop_of_any_length_is_skipped(hands: Hands) -> None:
     clock = Clock(hands)
     clock.start()
     for gap in (2.0, 60.0, 86_400.0):
@@ -41,7 +41,7 @@ async def test_a_stop_is_taken_out_however_long(hands: Hands) -> None:
     clock.stop()
 
 
-async def test_what_is_no_gap_counts(hands: Hands) -> None:
+async def test_short_gaps_count(hands: Hands) -> None:
     clock = Clock(hands)
     clock.start()
     for _ in range(100):
@@ -49,7 +49,7 @@ async def test_what_is_no_gap_counts(hands: Hands) -> None:
     clock.stop()
 
 
-async def test_a_clock_that_nobody_uses_runs(hands: Hands) -> None:
+async def test_an_unused_clock_runs(hands: Hands) -> None:
     clock = Clock(hands)
     assert after(hands, clock, 60) == 60
     clock.start()
@@ -71,7 +71,7 @@ async def test_a_busy_machine_slows_the_clock_to_half_its_speed_at_most(hands: H
     assert hands.now - begun <= 2 * (clock.time() - began) + MAX_EXTENSION + 1
 
 
-async def test_what_this_process_computes_is_no_gap() -> None:
+async def test_computing_is_not_a_gap() -> None:
     clock = running_clock()
     clock.start()
     before, end = clock.time(), time.thread_time() + 0.6

@@ -116,7 +116,7 @@ async def test_refused(network: EpollNetwork) -> None:
     assert await heard(Recorder(network, port)) == ["refused"]
 
 
-async def test_nobody_answers(network: EpollNetwork) -> None:
+async def test_no_answer(network: EpollNetwork) -> None:
     with listening(backlog=0) as server, socket.socket() as filling, socket.socket() as more:
         for each in (filling, more):
             each.setblocking(False)
@@ -124,7 +124,7 @@ async def test_nobody_answers(network: EpollNetwork) -> None:
         assert await heard(Recorder(network, server.getsockname()[1])) == ["timeout"]
 
 
-async def test_what_cannot_be_watched_is_this_machines_trouble(
+async def test_an_unwatchable_socket_is_a_resource_error(
     network: EpollNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Full:
@@ -190,7 +190,7 @@ async def test_a_bug_costs_one_connection(network: EpollNetwork) -> None:
         assert await heard(Recorder(network, port)) == ["connected", "expired"]
 
 
-async def test_what_came_while_this_process_did_not_run_is_in_time(network: EpollNetwork) -> None:
+async def test_data_from_a_stopped_time_is_in_time(network: EpollNetwork) -> None:
     with listening() as server:
         connection = Recorder(network, server.getsockname()[1])
         connection.dial(0.1)
@@ -255,7 +255,7 @@ class Answerer(Recorder):
         return CloseGracefully(b"goodbye", 60)
 
 
-async def test_what_is_said_in_the_round_of_the_end_is_said(network: EpollNetwork) -> None:
+async def test_data_sent_in_the_last_round_is_sent(network: EpollNetwork) -> None:
     """The close comes before the end of the round, which sends collected data."""
     with listening() as server:
         connection = Answerer(network, server.getsockname()[1])
@@ -318,7 +318,7 @@ async def pairs(
     return made, peers, order
 
 
-async def test_who_is_not_far_into_a_conversation_is_served_first(network: EpollNetwork) -> None:
+async def test_early_conversations_are_served_first(network: EpollNetwork) -> None:
     with ExitStack() as stack:
         made, peers, order = await pairs(network, stack, 3)
         for who in (0, 0, 1):
@@ -334,7 +334,7 @@ async def test_who_is_not_far_into_a_conversation_is_served_first(network: Epoll
             each.close()
 
 
-async def test_what_was_read_is_not_handed_over_to_who_was_closed_meanwhile(network: EpollNetwork) -> None:
+async def test_data_is_not_passed_to_a_connection_closed_meanwhile(network: EpollNetwork) -> None:
     with ExitStack() as stack:
         (first, second), peers, _ = await pairs(network, stack, 2)
         first.other, second.other = second, first
@@ -350,7 +350,7 @@ async def test_what_was_read_is_not_handed_over_to_who_was_closed_meanwhile(netw
         second.close()
 
 
-async def test_nor_is_it_when_that_one_has_connected_anew(network: EpollNetwork) -> None:
+async def test_data_is_not_passed_to_a_reopened_connection(network: EpollNetwork) -> None:
     with ExitStack() as stack:
         (first, second), peers, order = await pairs(network, stack, 2)
         first.other, second.other = second, first
@@ -370,7 +370,7 @@ async def test_nor_is_it_when_that_one_has_connected_anew(network: EpollNetwork)
         closed.close()
 
 
-async def test_more_than_is_read_at_once_comes_in_order_and_before_the_end(network: EpollNetwork) -> None:
+async def test_long_data_comes_in_order_before_the_end(network: EpollNetwork) -> None:
     with ExitStack() as stack:
         (made,), (peer,), _ = await pairs(network, stack, 1)
         peer.sendall(b"ab" * READ)
@@ -381,7 +381,7 @@ async def test_more_than_is_read_at_once_comes_in_order_and_before_the_end(netwo
     assert made.heard[-1] == ""
 
 
-async def test_a_reset_is_told_once(network: EpollNetwork) -> None:
+async def test_a_reset_is_reported_once(network: EpollNetwork) -> None:
     with ExitStack() as stack:
         (made,), (peer,), _ = await pairs(network, stack, 1)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -468,7 +468,7 @@ def test_events_of_many_connections_gather() -> None:
         pytest.param(100, [0.3] * 4, 0, id="events after a while without any"),
     ],
 )
-def test_but_nobody_waits_with(number: int, pauses: list[float], dead: int) -> None:
+def test_two_events_are_not_delayed_with_few_connections(number: int, pauses: list[float], dead: int) -> None:
     assert all(came - sent < 0.001 for sent, came in run_unhurried(times_of(number, pauses, dead)))
 
 
@@ -516,7 +516,7 @@ class FaultyToTheEnd(Recorder):
         raise RuntimeError("bug")
 
 
-async def test_a_bug_in_closing_is_told_and_leaves_no_socket(network: EpollNetwork) -> None:
+async def test_a_bug_in_closing_is_reported_and_leaves_no_socket(network: EpollNetwork) -> None:
     with listening() as server:
         connection = FaultyToTheEnd(network, server.getsockname()[1])
         assert await heard(connection) == ["failed: bug"]
@@ -573,9 +573,7 @@ class Ending(Recorder):
 
 @pytest.mark.parametrize("where", ["connected", "received", "expired"])
 @pytest.mark.parametrize("others", [0, 4 * COALESCE_FROM])
-async def test_a_network_can_be_closed_by_who_is_served(
-    monkeypatch: pytest.MonkeyPatch, where: str, others: int
-) -> None:
+async def test_a_network_can_be_closed_in_a_callback(monkeypatch: pytest.MonkeyPatch, where: str, others: int) -> None:
     """No timer is left and nothing fires later, whether events were coalesced or not."""
     loop, timers, faults = asyncio.get_running_loop(), [], []
     call_at = loop.call_at

@@ -120,7 +120,7 @@ def test_a_network_cannot_be_reached(run: Run) -> None:
     run(scenario)
 
 
-def test_an_interface_that_is_not_here(run: Run) -> None:
+def test_a_missing_interface(run: Run) -> None:
     async def scenario(network: Network) -> None:
         handler = Recorder(network, 22, Address("fe80::1%none-such", socket.AF_INET6))
         handler.dial(20)
@@ -147,7 +147,7 @@ def no_descriptors() -> Iterator[None]:
             each.close()
 
 
-def test_without_a_descriptor_it_is_this_machines_trouble(run: Run) -> None:
+def test_a_missing_descriptor_is_a_resource_error(run: Run) -> None:
     async def scenario(network: Network) -> None:
         with listening() as server:
             handler = Recorder(network, server.getsockname()[1])
@@ -174,7 +174,7 @@ def test_data_and_end_that_come_together_are_both_seen(run: Run) -> None:
     run(scenario)
 
 
-def test_a_reset_is_told_once_and_behind_what_came(run: Run) -> None:
+def test_a_reset_is_reported_once_behind_the_data(run: Run) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             peer.sendall(b"hello")
@@ -203,7 +203,7 @@ def test_a_reset_before_we_look(run: Run) -> None:
     run(scenario)
 
 
-def test_who_closes_its_side_can_still_be_talked_to(run: Run) -> None:
+def test_a_half_closed_peer_still_gets_data(run: Run) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             peer.sendall(b"bye")
@@ -220,7 +220,7 @@ def test_who_closes_its_side_can_still_be_talked_to(run: Run) -> None:
     run(scenario)
 
 
-def test_our_end_goes_out_and_theirs_is_waited_for(run: Run) -> None:
+def test_our_end_is_sent_and_theirs_awaited(run: Run) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network, connected=lambda handler: handler.send_last(b"bye")) as (handler, peer):
             assert [await in_thread(peer.recv), await in_thread(peer.recv)] == [b"bye", b""]
@@ -259,7 +259,7 @@ def test_a_reset_behind_our_end_is_the_end(run: Run) -> None:
     run(scenario)
 
 
-def test_what_is_sent_before_closing_is_sent(run: Run) -> None:
+def test_data_sent_before_closing_arrives(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def answer(handler: Recorder) -> None:
             handler.send_last(b"goodbye")
@@ -273,7 +273,7 @@ def test_what_is_sent_before_closing_is_sent(run: Run) -> None:
     run(scenario)
 
 
-def test_what_came_before_a_failed_send_is_heard(run: Run) -> None:
+def test_data_before_a_failed_send_is_reported(run: Run) -> None:
     """A server that sends its reason, closes, and resets the connection because of our data."""
 
     async def scenario(network: Network) -> None:
@@ -295,7 +295,7 @@ def test_what_came_before_a_failed_send_is_heard(run: Run) -> None:
 
 
 @pytest.mark.parametrize("last", [False, True])
-def test_a_send_that_fails_breaks_the_connection_behind_what_came(run: Run, last: bool) -> None:
+def test_a_failed_send_breaks_the_connection_behind_the_data(run: Run, last: bool) -> None:
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             connection: Any = handler.connection
@@ -355,7 +355,7 @@ def test_a_flood_is_read_as_it_comes_and_others_are_served(run: Run) -> None:
     run(scenario)
 
 
-def test_silence_expires_and_may_go_on(run: Run) -> None:
+def test_silence_expires_and_can_be_extended(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def wait_on(handler: Recorder) -> None:
             if handler.heard.count("expired") < 3:
@@ -389,7 +389,7 @@ def test_deadlines_can_be_changed(run: Run) -> None:
     run(scenario)
 
 
-def test_what_is_ready_goes_before_a_deadline(run: Run) -> None:
+def test_ready_data_comes_before_a_deadline(run: Run) -> None:
     async def scenario(network: Network) -> None:
         def wait(handler: Recorder) -> None:
             handler.wait_until(network.time() + 0.1)
@@ -468,9 +468,7 @@ def test_closing_in_a_callback_is_the_end_of_all_events(run: Run, event: str, wh
 
 
 @pytest.mark.parametrize("event", ["connected", "received", "end", "broken", "expired", "closed"])
-def test_a_bug_in_a_callback_costs_this_connection_alone(
-    run: Run, event: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_bug_in_a_callback_costs_one_connection(run: Run, event: str, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(network: Network) -> None:
         def bug(handler: Recorder) -> None:
             raise RuntimeError("bug")
@@ -507,7 +505,7 @@ def test_a_bug_in_a_callback_costs_this_connection_alone(
     assert [record.message for record in caplog.records if record.levelno == logging.ERROR] != []
 
 
-def test_a_bug_in_giving_up_is_logged_too(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_in_abandoning_is_logged_too(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(network: Network) -> None:
         def bug(handler: Recorder) -> None:
             raise RuntimeError("bug")
@@ -568,7 +566,7 @@ def test_a_connection_can_be_dialled_again(run: Run) -> None:
 
 
 @pytest.mark.parametrize("turns", [0, 1, 2])
-def test_a_connection_that_is_closed_before_it_is_made_is_never_heard_of(run: Run, turns: int) -> None:
+def test_a_connection_closed_before_it_is_made_reports_nothing(run: Run, turns: int) -> None:
     async def scenario(network: Network) -> None:
         with listening() as server, silent_port() as dead:
             handlers = [Recorder(network, port) for port in (server.getsockname()[1], dead)]
@@ -585,7 +583,7 @@ def test_a_connection_that_is_closed_before_it_is_made_is_never_heard_of(run: Ru
     run(scenario)
 
 
-def test_a_closed_network_calls_nobody(run: Run) -> None:
+def test_a_closed_network_makes_no_callback(run: Run) -> None:
     async def scenario(network: Network) -> None:
         called: list[str] = []
         with listening() as server:
@@ -643,7 +641,7 @@ async def test_the_network_of_this_system_is_opened() -> None:
     network.close()
 
 
-async def test_without_a_descriptor_for_epoll_there_is_still_a_network() -> None:
+async def test_the_network_works_without_a_descriptor_for_epoll() -> None:
     with no_descriptors():
         network = open_network()
     assert type(network) is AsyncioNetwork
@@ -679,7 +677,7 @@ with asyncio.Runner(loop_factory=FACTORY) as runner:
     ("network", "factory"),
     [("EpollNetwork", "loop_factory()"), ("AsyncioNetwork", "loop_factory()"), ("AsyncioNetwork", "None")],
 )
-def test_a_link_local_address_is_dialled_on_its_interface_and_on_no_other(network: str, factory: str) -> None:
+def test_a_link_local_address_is_dialled_on_its_interface_only(network: str, factory: str) -> None:
     """In a network namespace with one interface, which has the address. libuv would accept it for any zone."""
     shell = 'ip link set lo up && ip -6 address add fe80::5/64 dev lo nodad && exec "$@"'
     code = ZONES.replace("FACTORY", factory).replace("NETWORK", network)

@@ -68,7 +68,7 @@ def world() -> World:
     return World()
 
 
-def test_a_target_without_a_route_from_the_start_is_no_outage(world: World) -> None:
+def test_a_target_without_a_route_from_the_start_is_not_an_outage(world: World) -> None:
     assert not world.disturbed()
     world.answers(NEAR)
     assert not world.disturbed()
@@ -95,7 +95,7 @@ def test_a_link_without_a_carrier_is_an_outage(world: World) -> None:
     assert world.monitor.check()
 
 
-def test_dead_neighbours_are_no_outage(world: World) -> None:
+def test_dead_neighbours_are_not_an_outage(world: World) -> None:
     """240 of them on a link where one host answers."""
     world.answers(NEAR)
     for _ in range(240):
@@ -103,7 +103,7 @@ def test_dead_neighbours_are_no_outage(world: World) -> None:
         assert not world.disturbed()
 
 
-def test_a_dead_gateway_is_an_outage_for_who_answered_behind_it(world: World) -> None:
+def test_a_dead_gateway_is_an_outage_for_hosts_behind_it(world: World) -> None:
     world.answers(NEAR)
     world.gateway("failed")
     world.after(1)
@@ -122,7 +122,7 @@ def test_a_dead_gateway_is_an_outage_for_who_answered_behind_it(world: World) ->
     assert not world.monitor.check()
 
 
-def test_a_gateway_that_is_looked_for_has_a_second_to_answer(world: World) -> None:
+def test_a_gateway_has_a_second_to_answer(world: World) -> None:
     world.answers(FAR)
     world.gateway("sought")
     assert not world.monitor.check()
@@ -161,7 +161,7 @@ def test_a_blocking_local_firewall_is_an_outage(world: World) -> None:
     assert world.sought == [FAR, FAR]
 
 
-def test_a_firewall_here_that_drops_shows_in_what_could_not_be_sent_again(world: World) -> None:
+def test_a_dropping_local_firewall_shows_in_unsent_segments(world: World) -> None:
     world.answers(FAR)
     world.blocked.add(FAR)
     world.unsent += 1
@@ -169,7 +169,7 @@ def test_a_firewall_here_that_drops_shows_in_what_could_not_be_sent_again(world:
     assert world.monitor.check()
 
 
-def test_a_firewall_here_that_stops_one_network_is_no_outage(world: World) -> None:
+def test_a_local_firewall_for_one_network_is_not_an_outage(world: World) -> None:
     world.answers(FAR)
     for _ in range(15):
         world.rejected += 1
@@ -188,7 +188,7 @@ def test_no_datagram_is_sent_to_a_witness_without_a_gateway(world: World) -> Non
     assert world.sought == []
 
 
-def test_a_firewall_here_that_lets_no_datagram_pass_is_waited_for_once(world: World) -> None:
+def test_a_local_firewall_for_datagrams_pauses_once(world: World) -> None:
     world.answers(FAR)
     world.blocked.add(FAR)
     world.rejected += 1
@@ -219,7 +219,7 @@ def test_processes_of_a_scan_share_one_witness_for_each_path(world: World) -> No
     assert not monitor_of_other.check()
 
 
-def test_a_vpn_that_goes_is_an_outage_although_the_rest_works(world: World) -> None:
+def test_a_lost_vpn_is_an_outage_although_the_rest_works(world: World) -> None:
     world.answers(VPN, FAR, NEAR)
     world.paths[VPN] = NO_PATH
     world.after(1)
@@ -243,7 +243,7 @@ def test_a_path_that_moves_is_an_outage_for_a_while(world: World, back: bool) ->
     assert world.monitor.disturbed(started)
 
 
-def test_a_path_that_cannot_be_read_is_no_outage(world: World) -> None:
+def test_an_unreadable_path_is_not_an_outage(world: World) -> None:
     """Without a descriptor the kernel cannot be queried."""
     world.answers(FAR)
     world.paths[FAR] = Path(0, "", works=True)
@@ -254,7 +254,7 @@ def test_a_path_that_cannot_be_read_is_no_outage(world: World) -> None:
     assert world.monitor.check(), "the witness is still known"
 
 
-def test_who_answered_before_the_first_look_is_a_witness_too(world: World) -> None:
+def test_a_host_that_answered_before_the_first_check_is_a_witness(world: World) -> None:
     """A scan of less than a second has no known path, so the path cannot have changed."""
     world.last_made = FAR
     world.paths[FAR] = NO_PATH
@@ -277,7 +277,7 @@ def test_an_unwatched_gateway_is_ignored(world: World) -> None:
     assert not world.disturbed()
 
 
-def test_a_network_that_stays_away_is_taken_as_it_is(world: World) -> None:
+def test_a_network_that_stays_lost_ends_the_pause(world: World) -> None:
     world.answers(NEAR, FAR)
     world.paths[FAR] = NO_PATH
     world.after(1)
@@ -289,7 +289,7 @@ def test_a_network_that_stays_away_is_taken_as_it_is(world: World) -> None:
     assert world.monitor.check(), "the other witness still counts"
 
 
-def test_a_short_failure_is_looked_into_and_others_not_each_time(world: World) -> None:
+def test_failures_are_checked_at_limited_intervals(world: World) -> None:
     world.answers(FAR)
     started = world.monitor.checks - 1
     read = world.read
@@ -329,7 +329,7 @@ def test_this_machine_has_a_path_to_itself(ip: str, family: int) -> None:
     assert path.interface == socket.if_nametoindex("lo")
 
 
-def test_without_netlink_a_udp_socket_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_udp_socket_replaces_netlink(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(socket, "AF_NETLINK")
     assert path_to(address("127.0.0.1")).works
     assert path_to(Address("fe80::1%none-such", socket.AF_INET6)).works, "what cannot be found out works"

@@ -167,7 +167,7 @@ def test_ctrl_c_ends_lookups_at_once(times: int, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trouble", [AGAIN, OSError(errno.EMFILE, "Too many open files")])
-async def test_trouble_that_passes_is_waited_out(trouble: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_passing_shortage_is_waited_out(trouble: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
     troubles = [trouble, trouble]
 
     def answer(host: str) -> Any:
@@ -188,7 +188,7 @@ async def test_trouble_that_passes_is_waited_out(trouble: OSError, monkeypatch: 
         (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), 1, "dns_error", "name or service not known"),
     ],
 )
-async def test_trouble_that_stays_is_recorded_as_what_it_is(
+async def test_a_lasting_shortage_is_recorded(
     trouble: OSError, asked: int, status: str, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = 0
@@ -244,7 +244,7 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
 
 
 @pytest.mark.parametrize(("family", "words"), [(socket.AF_INET6, "IPv6"), (socket.AF_INET, "IPv4")])
-async def test_a_name_of_the_other_ip_version_is_no_unknown_name(
+async def test_a_name_of_the_other_ip_version_is_not_unknown(
     family: int, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """glibc reports "Name or service not known" for `localhost` if /etc/hosts has it for one version only."""

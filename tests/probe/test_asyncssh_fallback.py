@@ -23,7 +23,7 @@ ANCIENT = Preset(
 )
 
 
-async def test_an_ancient_server_tells_its_methods() -> None:
+async def test_an_ancient_server_shows_its_methods() -> None:
     async with AsyncSSHServer(ANCIENT) as server:
         observation = await ask(server)
     assert (observation.status, observation.error, observation.warnings) == ("ok", None, [])
@@ -31,7 +31,7 @@ async def test_an_ancient_server_tells_its_methods() -> None:
     assert observation.connections == server.connections() == 2
 
 
-async def test_and_its_banner() -> None:
+async def test_an_ancient_server_shows_its_banner() -> None:
     """Without it, "requested and not sent" would look like "sent and not stored"."""
     async with AsyncSSHServer(ANCIENT, banner="Use\x1b[2J only\n") as server:
         observation = await ask(server)
@@ -39,7 +39,7 @@ async def test_and_its_banner() -> None:
     assert observation.authentication_banner == "Use\\x1b[2J only\\x0a"
 
 
-async def test_without_a_descriptor_it_is_this_machines_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_missing_descriptor_is_a_resource_error(monkeypatch: pytest.MonkeyPatch) -> None:
     async def no_descriptor(*_: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 

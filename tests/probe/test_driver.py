@@ -98,7 +98,7 @@ async def test_others_have_the_slot_while_a_host_rests(network: Network) -> None
         assert timeless(found) == timeless(await driven(network, probe(server.port)))
 
 
-async def test_a_resource_error_is_not_the_hosts(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_resource_error_is_not_blamed_on_the_host(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_socket(*_: object, **__: object) -> socket.socket:
         raise OSError(24, "Too many open files")
 
@@ -132,7 +132,7 @@ async def test_a_module_that_cannot_be_read_now_is_not_a_bug(
         assert (await driven(network, asked)).status == "ok"
 
 
-async def test_nobody_there(network: Network) -> None:
+async def test_no_listener(network: Network) -> None:
     with socket.socket() as unused:
         unused.bind((HERE.ip, 0))
         port = unused.getsockname()[1]
@@ -166,7 +166,7 @@ async def test_many_addresses_that_fail_at_once_do_not_nest(network: Network, mo
 
 
 @pytest.mark.parametrize("where", ["effects", "observation"])
-async def test_a_bug_of_ours_is_told_as_one(network: Network, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_of_ours_is_reported_as_one(network: Network, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = probe(9)
     monkeypatch.setattr(asked, where, lambda *_: 1 // 0)
     if where == "effects":
@@ -177,7 +177,7 @@ async def test_a_bug_of_ours_is_told_as_one(network: Network, where: str, monkey
     assert (found.status, found.error) == ("protocol_error", "internal error: ZeroDivisionError")
 
 
-async def test_a_bug_in_a_task_is_told_as_one(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_bug_in_a_task_is_reported_as_one(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     async def broken(*_: object) -> None:
         raise RuntimeError("of ours")
 
@@ -194,7 +194,7 @@ async def test_a_bug_in_a_task_is_told_as_one(network: Network, monkeypatch: pyt
     assert (found.status, found.error) == ("protocol_error", "internal error: RuntimeError")
 
 
-async def test_a_half_closed_server_is_heard_to_its_end(network: Network) -> None:
+async def test_a_half_closed_server_is_read_to_its_end(network: Network) -> None:
     """The end came with the data, and comes only once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -207,7 +207,7 @@ async def test_a_half_closed_server_is_heard_to_its_end(network: Network) -> Non
     assert found.error == "the connection was closed before KEXINIT"
 
 
-async def test_who_does_not_close_is_not_waited_for(network: Network) -> None:
+async def test_a_server_that_does_not_close_is_not_awaited(network: Network) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"SSH-1.5-There_1.0\r\n")
         await asyncio.sleep(1)
@@ -217,7 +217,7 @@ async def test_who_does_not_close_is_not_waited_for(network: Network) -> None:
     assert found.status == "ssh1_only"
 
 
-async def test_what_was_said_before_a_reset_counts(network: Network) -> None:
+async def test_data_before_a_reset_counts(network: Network) -> None:
     """A reset does not hide the text before it: here "come back later"."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -231,7 +231,7 @@ async def test_what_was_said_before_a_reset_counts(network: Network) -> None:
     assert (found.status, asked.retry_later) == ("throttled", True)
 
 
-async def test_what_follows_urgent_data_is_read(network: Network) -> None:
+async def test_data_behind_urgent_data_is_read(network: Network) -> None:
     """Reading stops before it although there is more, and pending data is reported once."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -247,7 +247,7 @@ async def test_what_follows_urgent_data_is_read(network: Network) -> None:
     assert found.error == "timed out waiting for KEXINIT"
 
 
-async def test_who_sends_a_little_at_a_time_gets_lost_time_back_once(network: Network) -> None:
+async def test_slow_senders_get_lost_time_back_once(network: Network) -> None:
     """Else each piece would extend the deadline, and a tarpit would hold the scan forever."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

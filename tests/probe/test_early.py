@@ -81,7 +81,7 @@ class Host(Asked):
         return [key.type for key in self.probe.facts.host_keys]
 
 
-def test_later_connections_begin_with_all_there_is_to_say() -> None:
+def test_later_connections_send_everything_at_once() -> None:
     host = Host()
     assert host.connected() == USUAL
     host.keyed()
@@ -94,7 +94,7 @@ def test_later_connections_begin_with_all_there_is_to_say() -> None:
     assert host.keys() == [name.decode() for name in KEYS]
 
 
-def test_other_software_is_waited_for() -> None:
+def test_other_software_gets_no_early_message() -> None:
     host = Host(b"SSH-2.0-There_1.0")
     for _ in KEYS:
         assert host.connected() == USUAL
@@ -132,7 +132,7 @@ FAILURES: dict[str, list[Answer]] = {
 
 
 @pytest.mark.parametrize("name", FAILURES)
-def test_what_failed_early_is_asked_again_in_the_usual_order(name: str) -> None:
+def test_early_failures_are_repeated_in_the_usual_order(name: str) -> None:
     """It costs one more connection, and this host gets no early messages any more."""
     host = Host()
     host.connected()
@@ -153,7 +153,7 @@ def test_what_failed_early_is_asked_again_in_the_usual_order(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in FAILURES if name.endswith("behind KEXINIT")])
-def test_what_fails_in_the_usual_order_too_is_noted_as_ever(name: str) -> None:
+def test_repeated_failures_are_noted(name: str) -> None:
     host = Host(burst=12)
     host.connected()
     host.keyed()
@@ -174,7 +174,7 @@ def test_what_fails_in_the_usual_order_too_is_noted_as_ever(name: str) -> None:
 
 
 @pytest.mark.parametrize("failure", [b"", RESET])
-def test_a_close_before_the_identification_is_throttling_as_ever(failure: Answer) -> None:
+def test_a_close_before_the_identification_is_throttling(failure: Answer) -> None:
     host = Host()
     host.connected()
     host.keyed()
@@ -189,7 +189,7 @@ def test_a_close_before_the_identification_is_throttling_as_ever(failure: Answer
     assert host.connected() == USUAL
 
 
-def test_so_is_the_word_for_it() -> None:
+def test_a_refusal_in_words_is_throttling() -> None:
     host = Host()
     host.connected()
     host.keyed()
@@ -200,7 +200,7 @@ def test_so_is_the_word_for_it() -> None:
     assert host.probe.retry_later
 
 
-def test_what_failed_early_is_not_asked_again_past_the_last_connection() -> None:
+def test_no_repetition_beyond_the_last_connection() -> None:
     host = Host(max_connections=2)
     host.connected()
     host.keyed()
@@ -211,7 +211,7 @@ def test_what_failed_early_is_not_asked_again_past_the_last_connection() -> None
     assert (found.status, found.error, found.connections) == ("partial", "stopped after 2 connections", 2)
 
 
-def test_nor_before_its_turn() -> None:
+def test_no_repetition_before_its_turn() -> None:
     host = Host(burst=2, pace=1.5)
     host.connected()
     host.keyed()
@@ -222,7 +222,7 @@ def test_nor_before_its_turn() -> None:
     assert host.answer(b"") == Pause(1.0)
 
 
-def test_other_lists_that_offer_what_was_named_are_gone_on_with() -> None:
+def test_other_lists_with_the_named_algorithms_continue() -> None:
     """They are still recorded, and the next connection waits for its lists."""
     host = Host()
     host.connected()

@@ -139,7 +139,7 @@ def test_the_way_of_closing_does_not_change_the_record(addresses: list[Address])
 
 
 @pytest.mark.parametrize("way", [[b"", b"", b""], [b"", reset(), b""], [reset()]], ids=["end", "reset", "connecting"])
-def test_nor_where_earlier_connections_were_answered(way: list[Answer]) -> None:
+def test_the_way_of_closing_does_not_matter_after_answers(way: list[Answer]) -> None:
     asked = Asked()
     asked.answer(b"", THEIRS + LISTS, b"", b"")
     while not isinstance(asked.step, Connect):
@@ -148,14 +148,14 @@ def test_nor_where_earlier_connections_were_answered(way: list[Answer]) -> None:
     assert (found.status, found.error) == ("partial", "the connection was closed, after earlier connections")
 
 
-def test_nor_does_a_server_that_said_goodbye() -> None:
+def test_a_goodbye_before_the_end_does_not_matter() -> None:
     asked = Asked(depth="lists")
     farewell = packet(bytes((DISCONNECT,)) + u32(2) + text(b"go away") + text(b""))
     assert goodbye(asked.answer(b"", THEIRS + farewell)) == b""
     assert asked.end(b"").error == 'the server disconnected with reason 2: "go away"'
 
 
-def test_a_server_that_ends_is_asked_nothing_more() -> None:
+def test_a_server_that_closes_gets_no_more_questions() -> None:
     asked = Asked(depth="lists")
     assert goodbye(asked.answer(b"", THEIRS, b"")) == b""
     assert asked.end(b"").error == "the connection was closed before KEXINIT"
@@ -172,7 +172,7 @@ def test_connections_beyond_the_burst_are_paced() -> None:
     assert isinstance(asked.answer(b""), Connect)
 
 
-def test_who_drives_may_stop_at_every_step() -> None:
+def test_a_driver_can_stop_at_every_step() -> None:
     for answers in ([], [b""], [b"", THEIRS], [b"", THEIRS + LISTS]):
         asked = Asked(depth="keys")
         asked.answer(*answers)
@@ -184,7 +184,7 @@ BUG = "internal error: RuntimeError"
 
 @pytest.mark.parametrize("said", [(b"",), (b"", THEIRS), (b"", THEIRS + LISTS)])
 @pytest.mark.parametrize("answer", [b"", STILL_OPEN, RuntimeError("another one")])
-def test_a_bug_is_told_as_such_after_a_goodbye(said: Sequence[bytes], answer: Answer) -> None:
+def test_a_bug_after_a_goodbye_is_reported(said: Sequence[bytes], answer: Answer) -> None:
     asked = Asked(depth="keys")
     asked.answer(*said)
     step = asked.answer(RuntimeError("of ours"))
@@ -198,7 +198,7 @@ def test_a_bug_is_told_as_such_after_a_goodbye(said: Sequence[bytes], answer: An
     assert found.connections == 1
 
 
-def test_a_bug_in_the_goodbye_is_the_first_one_still(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_the_goodbye_keeps_the_first_error(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = Asked(depth="keys")
     asked.answer(b"", THEIRS)
     monkeypatch.setattr(ClientTransport, "disconnect", lambda *words: 1 // 0)

@@ -126,7 +126,7 @@ async def test_every_capture_gives_the_same_record(greeting: bytes) -> None:
         assert len(record.verdicts) == 2
 
 
-async def test_a_malformed_identification_is_one_whatever_comes_with_it() -> None:
+async def test_a_malformed_identification_counts_whatever_follows() -> None:
     broken = MODERN.replace(b"SSH-2.0", b"SSH-\x00.0", 1)
     end = broken.index(b"\n") + 1
     for pieces in ([broken], [broken[:end], broken[end:]], [b"hello\r\n" + broken]):
@@ -134,7 +134,7 @@ async def test_a_malformed_identification_is_one_whatever_comes_with_it() -> Non
         assert (record.status, record.error) == ("protocol_error", "malformed identification")
 
 
-async def test_comments_are_those_of_each_connection() -> None:
+async def test_each_connection_keeps_its_comments() -> None:
     other = TINY.replace(COMMENT, b" <\xffABCD\x1b", 1)
     assert other != TINY
     record, took = await both_ways(TINY, [other], stays=True)
@@ -158,7 +158,7 @@ async def test_a_greeting_in_pieces_is_gathered() -> None:
     assert len(parts) > PIECES  # the kernel decides on the number of reads
 
 
-async def test_what_follows_the_lists_is_not_read() -> None:
+async def test_data_behind_the_lists_is_not_read() -> None:
     record, took = await both_ways(MODERN, [MODERN + b"\0\0\0\x0c\x0a\x02" + bytes(10) + b"more" * 5000])
     assert (record.status, took) == ("ok", True)
 
@@ -183,7 +183,7 @@ ODD: dict[str, tuple[list[bytes], str]] = {
 
 
 @pytest.mark.parametrize("name", ODD)
-async def test_what_is_odd_is_replayed_to_the_probe(name: str) -> None:
+async def test_odd_data_is_replayed_to_the_probe(name: str) -> None:
     pieces, status = ODD[name]
     record, took = await both_ways(MODERN, pieces, without_epoll=True)
     assert (record.status, took) == (status, False)
@@ -248,7 +248,7 @@ async def test_the_time_for_a_host_is_the_time_for_all_of_it() -> None:
     assert (record.status, took) == ("timeout", False)
 
 
-async def test_nobody_there() -> None:
+async def test_no_listener() -> None:
     async with server(FIRST, []) as port:
         pass
     targets = [Target("a", FIRST, port), Target("b", SECOND, port)]
@@ -282,7 +282,7 @@ def mutated(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
 
 @settings(max_examples=60)
 @given(mutated())
-def test_whatever_comes_gives_the_same_record(case: tuple[bytes, list[bytes]]) -> None:
+def test_any_data_gives_the_same_record(case: tuple[bytes, list[bytes]]) -> None:
     first, pieces = case
     asyncio.run(both_ways(first, pieces))
 
@@ -290,7 +290,7 @@ def test_whatever_comes_gives_the_same_record(case: tuple[bytes, list[bytes]]) -
 @pytest.mark.parametrize(
     ("failure", "taken"), [("reset", True), ("refused", False), ("timeout", False), ("unreachable", False)]
 )
-def test_a_connection_that_was_reset_before_we_knew_of_it_was_taken(failure: Failure, taken: bool) -> None:
+def test_a_connection_reset_during_connect_was_accepted(failure: Failure, taken: bool) -> None:
     """As without the fast path: `--fail-on` fails a host that accepted a connection and could not be judged."""
     encoder = ResultEncoder(VerdictCache(PROFILES, strict=False))
     options = ProbeOptions(client_id=b"SSH-2.0-test", depth="lists")

@@ -34,7 +34,7 @@ def packet(payload: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(("modulus", "bits"), [(1 << 3071, None), (1 << 1023, 1024)])
-async def test_what_is_no_group_has_no_size_that_could_pass(modulus: int, bits: int | None) -> None:
+async def test_an_invalid_group_has_no_passing_size(modulus: int, bits: int | None) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lists = b"".join(string(LISTS.get(name, b"")) for name in NAME_LISTS)
         writer.write(b"SSH-2.0-odd\r\n" + packet(b"\x14" + bytes(16) + lists + bytes(5)))

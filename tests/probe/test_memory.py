@@ -21,7 +21,7 @@ def made_up(seed: int) -> bytes:
     return kexinit(**lists)
 
 
-def test_a_fleet_that_makes_its_lists_up_is_soon_forgotten() -> None:
+def test_invented_lists_are_soon_forgotten() -> None:
     tracemalloc.start()
     try:
         for seed in range(300):

@@ -48,7 +48,7 @@ def as_offered(name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("category", "field"), [(each, field) for each in ALGORITHM_TYPES for _, field in FIELDS[each]]
 )
-def test_every_known_name_is_kept_behind_thousands_that_are_made_up(category: AlgorithmType, field: str) -> None:
+def test_known_names_are_kept_behind_thousands_of_invented_ones(category: AlgorithmType, field: str) -> None:
     known = [*names(category), *(marker_names() if category == "kex" else [])]
     offered = [each for name in known for each in as_offered(name)]
     facts = seen({field: ["first"]}, {field: made_up(1, LIMIT)}, {field: [*made_up(2, LIMIT), *offered]})
@@ -60,7 +60,7 @@ def test_every_known_name_is_kept_behind_thousands_that_are_made_up(category: Al
     assert facts.names_left_out() == 2 * LIMIT - UNKNOWN_KEPT
 
 
-def test_a_made_up_end_of_a_known_exchange_is_no_way_around_the_bound() -> None:
+def test_an_invented_suffix_does_not_evade_the_bound() -> None:
     turns = [[f"gss-group14-sha256-{turn}.{number}==" for number in range(LIMIT)] for turn in range(3)]
     facts = seen(*({"kex_algorithms": names} for names in turns))
     assert len(facts.lists()["kex_algorithms"] or ()) == LIMIT + 1 + MECHANISMS_KEPT
@@ -87,7 +87,7 @@ def test_further_mechanisms_are_judged_as_the_first_and_cost_nothing() -> None:
         assert [each.id for each in ours.findings] == [each.id for each in theirs.findings]
 
 
-def test_what_is_left_out_is_counted_in_a_warning() -> None:
+def test_left_out_names_are_counted_in_a_warning() -> None:
     first = {"languages_client_to_server": ["en"], "mac_algorithms_client_to_server": ["hmac-sha2-256"]}
     facts = seen(first, {**first, "mac_algorithms_client_to_server": made_up(1, UNKNOWN_KEPT)})
     assert facts.warnings == ["mac_algorithms_client_to_server differs between connections to this address"]
@@ -126,7 +126,7 @@ def conversations(draw: st.DrawFn) -> list[dict[str, list[str]]]:
 
 @settings(max_examples=30)  # each grades some hundred names twice
 @given(turns=conversations(), profile=st.sampled_from(PROFILES))
-def test_no_verdict_is_better_for_what_is_left_out(turns: list[dict[str, list[str]]], profile: Profile) -> None:
+def test_left_out_names_improve_no_verdict(turns: list[dict[str, list[str]]], profile: Profile) -> None:
     """Compared with the verdict on all names: never compliant, equal findings of known names, no higher score."""
     facts = seen(*turns)
     whole = {field: list(dict.fromkeys(name for turn in turns for name in turn[field])) for field in FIELD_CLASSES}
@@ -184,7 +184,7 @@ def test_a_name_that_was_left_out_passes_under_no_profile(rule: KexRule, waiver:
     assert "names of algorithms: 1 unknown name left out" in verdict.not_observed
 
 
-def test_names_of_languages_are_judged_by_nobody_and_left_out_by_the_way() -> None:
+def test_names_of_languages_are_not_judged() -> None:
     field = "languages_client_to_server"
     facts = seen({field: []}, {field: made_up(1, LIMIT)})
     assert len(facts.warnings) == 2

@@ -27,7 +27,7 @@ def test_lists_of_one_host_can_be_changed_without_harm_to_the_next() -> None:
         kex.append("changed")
 
 
-def test_what_only_later_lists_name_stands_behind_the_first() -> None:
+def test_names_of_later_lists_come_last() -> None:
     facts = ObservationBuilder()
     for names in ((b"a", b"b"), (b"c", b"a", b"c"), (b"d", b"c")):
         facts.add_kexinit(kexinit(mac_algorithms_client_to_server=names))
@@ -61,7 +61,7 @@ def test_changing_names_are_compared_with_few_others() -> None:
     assert Name.compared < 10 * turns * names
 
 
-def test_extensions_of_one_host_are_not_those_of_the_next() -> None:
+def test_hosts_do_not_share_extensions() -> None:
     one, another = ObservationBuilder(), ObservationBuilder()
     one.add_extensions(EXTENSIONS)
     one.add_extensions(((b"server-sig-algs", b"ssh-rsa"), (b"ping@openssh.com", b"0")))

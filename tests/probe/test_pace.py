@@ -44,12 +44,12 @@ def most_charged(software: bytes, scans: int, gap: float) -> float:
     return most
 
 
-def test_a_scan_of_an_openssh_that_bars_both_users_can_be_repeated() -> None:
+def test_a_server_that_bars_both_users_can_be_scanned_again() -> None:
     assert most_charged(b"OpenSSH_10.6p1", 2, 0) <= 15  # refused above 15
     assert most_charged(b"OpenSSH_10.6p1", 50, 8) <= 15
 
 
-def test_where_names_cost_no_more_nothing_waits() -> None:
+def test_nothing_waits_if_names_cost_nothing() -> None:
     for software in (b"OpenSSH_10.2", b"OpenSSH_9.2p1 Debian-2+deb12u2", b"dropbear_2025.89"):
         assert list(starts(software, 1, 0)) == [(0.0, True), (0.0, False), (0.0, True)]
 
@@ -67,7 +67,7 @@ def test_where_names_cost_no_more_nothing_waits() -> None:
         (b"libssh_0.12.0", False),
     ],
 )
-def test_who_may_charge_for_a_name(software: bytes, charges: bool) -> None:
+def test_releases_that_may_charge_for_a_name(software: bytes, charges: bool) -> None:
     assert may_charge_for_users(software) is charges
 
 

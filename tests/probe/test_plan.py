@@ -66,7 +66,7 @@ def test_default_openssh_9_2() -> None:
     assert not third.group_exchange
 
 
-def test_rsa_is_one_key_asked_for_by_sha_2_first() -> None:
+def test_rsa_is_one_key_and_requested_with_sha_2_first() -> None:
     server = kexinit(
         kex_algorithms=["curve25519-sha256"], server_host_key_algorithms=["ssh-rsa", "rsa-sha2-256", "rsa-sha2-512"]
     )
@@ -82,7 +82,7 @@ def test_a_server_that_hangs_up_on_groups_costs_two_connections_more() -> None:
     assert [exchange.request == LARGE for exchange in exchanges if exchange.group_exchange] == [False, True]
 
 
-def test_a_failed_key_is_tried_another_way_and_then_left() -> None:
+def test_a_failed_key_gets_one_other_try() -> None:
     server = kexinit(
         kex_algorithms=["curve25519-sha256", "ecdh-sha2-nistp256"], server_host_key_algorithms=["ssh-ed25519"]
     )
@@ -94,7 +94,7 @@ def test_a_failed_key_is_tried_another_way_and_then_left() -> None:
     assert progress.failures == {"ssh-ed25519": "reset"}
 
 
-def test_methods_are_not_asked_by_an_exchange_that_does_not_encrypt() -> None:
+def test_methods_need_an_encrypted_exchange() -> None:
     """It was once repeated until no connection was left: it worked each time, and asked nothing."""
     server = kexinit(
         kex_algorithms=["curve25519-sha256", "sntrup761x25519-sha512@openssh.com"],
@@ -120,17 +120,17 @@ def test_methods_are_not_asked_by_an_exchange_that_does_not_encrypt() -> None:
     ]
 
 
-def test_lists_alone_ask_nothing() -> None:
+def test_depth_lists_plans_no_exchange() -> None:
     nothing = Wanted(host_keys=False, group_exchange=False, authentication=False)
     assert next_exchange(captured(CAPTURES[0]), ProbeProgress(), nothing) is None
 
 
-def test_gss_null_host_key_is_no_host_key() -> None:
+def test_gss_null_is_not_a_host_key() -> None:
     offered = offer(kexinit(server_host_key_algorithms=["null", "ssh-ed25519"]))
     assert offered.families == {"ssh-ed25519": ["ssh-ed25519"]}
 
 
-def test_names_that_cannot_be_sent_back_are_not_asked_for() -> None:
+def test_unprintable_names_are_not_requested() -> None:
     server = KexInit(bytes(16), (), (b"\xff\xfe", b"a\x00b", b"", b"ssh-ed25519"), (), (), (), (), (), ())
     assert list(offer(server).families) == ["ssh-ed25519"]
 
@@ -172,7 +172,7 @@ KEY_NAMES = [
     wanted=st.builds(Wanted, host_keys=st.booleans(), group_exchange=st.booleans(), authentication=st.booleans()),
     outcomes=st.lists(st.sampled_from(["ok", "no group", "failed", "no methods"]), max_size=60),
 )
-def test_whatever_happens_it_ends(
+def test_the_plan_always_ends(
     kex: list[str], keys: list[str], ciphers: list[str], macs: list[str], wanted: Wanted, outcomes: list[str]
 ) -> None:
     server = kexinit(

@@ -73,7 +73,7 @@ def test_a_remembered_plan_is_the_plan(
                 progress.authentication_answered(exchange.user, wanted)
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_plan_cache_is_bounded() -> None:
     server = kexinit(kex_algorithms=["curve25519-sha256"], server_host_key_algorithms=["ssh-ed25519"])
     for number in range(3 * plan_cache.PLANS_KEPT):
         plan_cache.next_exchange(server, ProbeProgress(answered={f"key {number}"}), FULL)

@@ -34,7 +34,7 @@ def test_the_second_try_has_another_group_or_curve_and_another_name() -> None:
     assert (second.kex, second.host_key_algorithm) == ("ecdh-sha2-nistp256", "rsa-sha2-256")
 
 
-def test_what_cannot_be_verified_stays_the_last_resort() -> None:
+def test_unverifiable_methods_are_the_last_resort() -> None:
     lists = {
         "kex_algorithms": ["sntrup761x25519-sha512", "curve25519-sha256"],
         "server_host_key_algorithms": ["rsa-sha2-256", "rsa-sha2-512"],
@@ -44,7 +44,7 @@ def test_what_cannot_be_verified_stays_the_last_resort() -> None:
     assert ask(progress, **lists).kex == "curve25519-sha256"
 
 
-def test_a_refused_group_is_asked_for_once_more_with_2048_bits() -> None:
+def test_a_refused_group_is_requested_again_with_2048_bits() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["ssh-ed25519"]}
     progress = ProbeProgress()
     first = ask(progress, **lists)
@@ -95,7 +95,7 @@ def test_the_size_that_was_granted_carries_the_next_key_too() -> None:
     assert set(families[2:]) == {"ssh-rsa", "ssh-ed25519"}
 
 
-def test_the_larger_group_is_asked_for_with_another_key() -> None:
+def test_the_larger_group_comes_with_another_key() -> None:
     lists = {
         "kex_algorithms": ["curve25519-sha256", GEX],
         "server_host_key_algorithms": ["ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-256"],
@@ -110,7 +110,7 @@ def test_the_larger_group_is_asked_for_with_another_key() -> None:
     assert first.family != second.family
 
 
-def test_a_certificate_that_is_missing_is_no_refusal_of_the_group() -> None:
+def test_a_missing_certificate_does_not_refuse_the_group() -> None:
     lists = {"kex_algorithms": [GEX], "server_host_key_algorithms": ["x509v3-ssh-rsa", "ssh-rsa"]}
     progress, asked = ProbeProgress(), []
     while (exchange := next_exchange(kexinit(**lists), progress, FULL)) is not None:

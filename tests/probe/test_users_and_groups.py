@@ -64,7 +64,7 @@ def test_the_second_user_comes_before_a_second_method_for_groups() -> None:
     assert [exchange.kex for exchange in exchanges if exchange.request] == [SHA256, SHA1]
 
 
-def test_other_software_is_asked_narrowly_with_another_host_key() -> None:
+def test_other_software_gets_the_small_request_with_another_key() -> None:
     exchanges, _ = asked(lists(4, "curve25519-sha256", SHA256), openssh=False)
     assert summary(exchanges) == [
         ("ssh-ed25519", None, "root"),
@@ -74,7 +74,7 @@ def test_other_software_is_asked_narrowly_with_another_host_key() -> None:
     ]
 
 
-def test_or_else_on_one_connection_more() -> None:
+def test_the_small_request_may_need_one_more_connection() -> None:
     one, _ = asked(lists(1, "curve25519-sha256", SHA256), openssh=False)
     assert summary(one) == [("ssh-ed25519", WIDE, "root"), ("ssh-ed25519", NARROW, None)]
     two, _ = asked(lists(2, "curve25519-sha256", SHA256, SHA1), openssh=False)
@@ -128,7 +128,7 @@ def test_a_user_without_an_answer_gets_another_try() -> None:
     assert (progress.further, unanswered(server, progress, FULL)) == ({"nobody": "failed"}, None)
 
 
-def test_what_is_encrypted_is_post_quantum_where_that_is_offered() -> None:
+def test_encrypted_exchanges_prefer_post_quantum() -> None:
     server = lists(3, "curve25519-sha256", "mlkem768x25519-sha256", SHA256)
     exchanges, _ = asked(server, openssh=True)
     assert [exchange.kex for exchange in exchanges] == ["mlkem768x25519-sha256", SHA256, "mlkem768x25519-sha256"]

@@ -23,7 +23,7 @@ extends = "mozilla-modern"
 """
 
 
-def test_without_changes_it_demands_the_same_under_its_own_name() -> None:
+def test_an_extension_without_changes_demands_the_same() -> None:
     for id in available_profiles():
         base, ours = load_profile(id), parse_profile(HEAD.replace("mozilla-modern", id), source="ours.toml")
         own = {name: getattr(ours, name) for name in ("id", "title", "version", "date", "source")}

@@ -72,5 +72,5 @@ def test_seeds_reach_the_end() -> None:
     }
 
 
-def test_its_packets_are_packets() -> None:
+def test_fuzzed_packets_are_valid_packets() -> None:
     assert fuzz_transport.packet(b"\x14payload") == packet(b"\x14payload")
