@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -26,11 +25,9 @@ from sshprobe.cli.output_file import lock_output, note
 from sshprobe.cli.standard_streams import standard_input
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
-from sshprobe.model.timestamps import parse
 
 if TYPE_CHECKING:
     from sshprobe.store.history.database import Database
-    from sshprobe.store.history.queries import Scan
 
 DEFAULT = "default"
 
@@ -237,17 +234,8 @@ def prune(days: float | None, keep: int | None, history: str | None) -> None:
 
     if days is None and keep is None:
         raise click.UsageError("`sshprobe history prune` needs `--older-than DAYS`, `--keep N` or both")
-    now = datetime.now(UTC)
-
-    def is_old(position: int, scan: Scan) -> bool:
-        seconds = parse(scan.started_at)
-        by_age = days is None or (
-            seconds is not None and datetime.fromtimestamp(seconds, UTC) < now - timedelta(days=days)
-        )
-        return by_age and (keep is None or position >= keep)
-
     with _opened(history) as database:
-        removed = remove(database, is_old)
+        removed = remove(database, days=days, keep=keep)
     click.echo(
         f"removed {removed.scans:,} scans with {removed.sightings:,} results, {removed.observations:,} observations "
         f"and {removed.hosts:,} hosts that no other scan has"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sshprobe.cli.options.history import open_database
+from sshprobe.cli.output_file import note
 from sshprobe.model.errors import InputError
 from sshprobe.scan.sinks import Sink
 
@@ -14,9 +15,14 @@ if TYPE_CHECKING:
 
 
 class HistorySink(Sink):
-    """Writes the hosts of one scan into the history that `words` names. Raises `InputError` if it cannot be used."""
+    """Writes the hosts of one scan into a history.
 
-    def __init__(self, words: str) -> None:
+    `words`: the name of the history. `days`: after the scan, remove scans that are older. Raises `InputError` if the
+    history cannot be used.
+    """
+
+    def __init__(self, words: str, days: float | None = None) -> None:
+        self._days = days
         self._database = open_database(words, create=True)
         from sshprobe.store.history.recorder import Recorder
 
@@ -34,8 +40,15 @@ class HistorySink(Sink):
         self._recorder.add(batch.results)
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Wait until all hosts are written, and write the summary."""
+        """Wait until all hosts are written, write the summary, and remove old scans."""
+        from sshprobe.store.history.transfer import prune
+
         self._recorder.finish(summary)
+        if self._days is not None and self._recorder.failure is None:
+            try:
+                prune(self._database, days=self._days)
+            except InputError as error:
+                note(f"{error}: old scans are still in the history")
 
     def check(self) -> None:
         """Raise `InputError` if the history lacks a part of the scan."""

@@ -14,7 +14,7 @@ from sshprobe.cli.options.output import OutputOptions, fix_format, output_option
 from sshprobe.cli.options.probing import probing_options
 from sshprobe.cli.options.saved_options import NewTable, SavableCommand, saved_options
 from sshprobe.cli.options.targets import ChosenTargets, target_options
-from sshprobe.cli.options.values import FILE, SECONDS, WholeNumber
+from sshprobe.cli.options.values import FILE, SECONDS, PositiveNumber, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
 from sshprobe.cli.run import affordable, fit_to_limits, new_run, usable_workers
 from sshprobe.cli.standard_streams import standard_input, terminal
@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     "--resume", type=FILE, metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped."
 )
 @history_option("Keep the results in a database too: `default`, a file, or postgresql://USER@HOST/NAME.")
+@click.option(
+    "--history-days",
+    type=PositiveNumber("days", 36_500),
+    metavar="DAYS",
+    help="Remove scans older than DAYS from the history after this scan.",
+)
 @trace_options
 @click.option("--stats", type=SECONDS, metavar="SECONDS", help="Print a line of progress this often, for logs.")
 @click.option("--no-progress", is_flag=True, envvar="NO_PROGRESS", help="Print no progress on standard error.")
@@ -56,6 +62,7 @@ def scan(
     workers: int | None,
     resume: str | None,
     history: str | None,
+    history_days: float | None,
     stats: float | None,
     no_progress: bool,
     save_as: str | None,
@@ -125,10 +132,12 @@ def scan(
     settings, notice = fit_to_limits(settings, workers)
     context.with_resource(tracing(to_stderr=traced.steps, file=traced.trace, format_=traced.log_format))
     kept = None
+    if history is None and history_days is not None:
+        raise click.UsageError("`--history-days` needs `--history`")
     if history is not None:
         from sshprobe.cli.history_sink import HistorySink
 
-        kept = HistorySink(history)
+        kept = HistorySink(history, history_days)
         context.call_on_close(kept.close)
     run = new_run(settings, workers)
     only = "" if isinstance(stream, LiveTargets) else endpoint(stream.at(0).host, stream.at(0).port)

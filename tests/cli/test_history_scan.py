@@ -74,6 +74,23 @@ def test_the_environment_and_saved_options_name_a_history(tmp_path: Path) -> Non
         assert of_history(tmp_path / name)[0].hosts == 1
 
 
+def test_old_scans_are_removed_after_a_scan(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert sshprobe("scan", "127.0.0.2:1", "--history", "h.db", cwd=tmp_path).returncode == 3
+    with closing(sqlite3.connect(tmp_path / "h.db")) as connection:
+        connection.execute("UPDATE sshprobe_scan SET started_at = '2020-01-01T00:00:00.000Z' WHERE id = 1")
+        connection.commit()
+    keep = ["--history", "h.db", "--history-days", "30"]
+    done = sshprobe("scan", "127.0.0.3:1", *keep, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (3, b"")
+    database = open_history(str(tmp_path / "h.db"), create=False)
+    assert len(scans(database)) == 2
+    assert all(scan.started_at > "2021" for scan in scans(database))
+    assert counts(database)["sightings"] == 2
+    database.close()
+    assert sshprobe("scan", "127.0.0.3:1", "--history-days", "30", cwd=tmp_path).returncode == 2
+
+
 def test_without_the_option_nothing_is_kept(tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path / "state"), "HOME": str(tmp_path)}
     assert sshprobe("scan", "127.0.0.2:1", cwd=tmp_path, env=environment).returncode == 3

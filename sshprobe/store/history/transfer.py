@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import delete, select
 
+from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
 from sshprobe.store.history import queries
@@ -101,12 +103,20 @@ class Pruned(NamedTuple):
     hosts: int
 
 
-def prune(database: Database, is_old: Callable[[int, Scan], bool]) -> Pruned:
-    """Remove scans and all that only they refer to.
+def prune(database: Database, *, days: float | None = None, keep: int | None = None) -> Pruned:
+    """Remove old scans and all that only they refer to.
 
-    `is_old`: is called with the position of each scan, 0 for the newest, and the scan.
+    `days`: a scan is old if it began more than as many days ago. `keep`: the newest scans, as many, are not old. With
+    both, a scan is removed only if it is old by both. A scan whose start is not a time is old by `keep` alone.
     """
-    old = [scan.id for number, scan in enumerate(queries.scans(database)) if is_old(number, scan)]
+    limit = datetime.now(UTC) - timedelta(days=days or 0)
+
+    def is_old(position: int, scan: Scan) -> bool:
+        seconds = timestamps.parse(scan.started_at)
+        by_age = days is None or (seconds is not None and datetime.fromtimestamp(seconds, UTC) < limit)
+        return by_age and (keep is None or position >= keep)
+
+    old = [scan.id for position, scan in enumerate(queries.scans(database)) if is_old(position, scan)]
     sightings = 0
     for scan in old:  # each in a transaction of its own, so that a scan that runs need not wait for all
         with database.writing() as connection:

@@ -163,6 +163,6 @@ def test_a_killed_scan_is_completed_by_resume(url: str, tmp_path: Path) -> None:
 def test_prune(database: Database) -> None:  # noqa: F811
     store(database, hosts(5), "aa01", header("2026-11-01T12:00:00.000Z"))
     store(database, hosts(3), "bb02", header("2026-11-02T12:00:00.000Z"))
-    removed = prune(database, lambda position, scan: position > 0)
+    removed = prune(database, keep=1)
     assert removed == (1, 5, 2, 2)
     assert counts(database)["hosts"] == 3
