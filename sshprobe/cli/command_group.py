@@ -23,7 +23,7 @@ class LazyCommand(NamedTuple):
 
 
 class ReaderGone(Exception):
-    """Whoever read our standard output closed it."""
+    """The reader of our standard output closed it."""
 
 
 class Interrupted(Exception):

@@ -1,4 +1,4 @@
-"""`sshprobe demo`: real servers of different quality on loopback, swept, graded and stopped again."""
+"""`sshprobe demo`: start real servers on loopback, scan and grade them, stop them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
-"""Judged besides the default: each has a column in the table, and more would not fit."""
+"""Profiles besides the default. Each has a column in the table, and more would not fit."""
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`sshprobe explain`: what an algorithm or a finding is, why it matters, and who says so."""
+"""`sshprobe explain`: what an algorithm or a finding is, why it matters, and its sources."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def explain(name: str) -> None:
 
     given, types, codes = name, finding_types(), weakness_meanings()
     known_as = [entry for category in ALGORITHM_TYPES if (entry := lookup(category, name)) is not None]
-    # A cipher's name among the MACs is a mistake of some server: nobody who asks for the cipher means that.
+    # Some server lists a cipher's name among its MACs by mistake: explain the cipher.
     found = [entry for entry in known_as if entry.standing != "bogus"] or known_as
     extension = marker(name)
     hints = [hint for hint in version_hints() if hint.id == (name.upper() if name.lower().startswith("cve-") else name)]
@@ -94,7 +94,7 @@ def _finding(text: FindingType) -> dict[str, Any]:
 
 
 def _weakness(code: str, meaning: str) -> dict[str, Any]:
-    """Return what is known of a code of weakness, which stands for several algorithms or findings."""
+    """Return what is known of a weakness code, which stands for several algorithms or findings."""
     return {
         "weakness": code,
         "meaning": meaning,
@@ -103,7 +103,7 @@ def _weakness(code: str, meaning: str) -> dict[str, Any]:
 
 
 def _hint(hint: VersionHint) -> dict[str, Any]:
-    """Return what is known of a weakness that versions hint at."""
+    """Return what is known of a weakness that some versions have."""
     first = "" if hint.first == "0" else f"{hint.first} "
     return {
         "id": hint.id,

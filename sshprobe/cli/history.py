@@ -20,9 +20,10 @@ from sshprobe.cli.history_tables import (
 )
 from sshprobe.cli.options.history import history_option, open_database
 from sshprobe.cli.options.output import refuse_option_as_file
-from sshprobe.cli.options.values import Command, PositiveNumber, WholeNumber
+from sshprobe.cli.options.values import FILE, Command, PositiveNumber, WholeNumber
 from sshprobe.cli.output_file import lock_output, note
 from sshprobe.cli.standard_streams import standard_input
+from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
 
@@ -35,6 +36,17 @@ _SHOWN = ("status", "grade", "compliant", "finding")
 """Kinds of counters that `show` prints, in this order: algorithms are too many."""
 
 _url = history_option("Read this history.  [default: the file in the state folder]")
+
+
+def _scan_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    """Return the scans that a shell suggests; none of a history that cannot be read."""
+    from sshprobe.store.history.queries import scans
+
+    try:
+        with _opened(context.params.get("history")) as database:
+            return [scan.scan_id for scan in scans(database) if scan.scan_id.startswith(incomplete)]
+    except InputError:
+        return []
 
 
 def _with_format(command: Command) -> Command:
@@ -85,7 +97,7 @@ def list_(history: str | None, format_: str) -> None:
 
 
 @history.command()
-@click.argument("scan", metavar="SCAN", default="latest")
+@click.argument("scan", metavar="SCAN", default="latest", shell_complete=_scan_ids)
 @_url
 @_with_format
 def show(scan: str, history: str | None, format_: str) -> None:
@@ -243,7 +255,7 @@ def prune(days: float | None, keep: int | None, history: str | None) -> None:
 
 
 @history.command("import")
-@click.argument("records", metavar="RECORDS...", nargs=-1, required=True)
+@click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1, required=True)
 @_url
 def import_(records: tuple[str, ...], history: str | None) -> None:
     """Add the scans in saved records; a scan that is there already is replaced."""
@@ -259,8 +271,8 @@ def import_(records: tuple[str, ...], history: str | None) -> None:
 
 
 @history.command()
-@click.argument("scan", metavar="SCAN", default="latest")
-@click.option("-o", "--output", metavar="FILE", help="Write the records to FILE, e.g. scan.jsonl.")
+@click.argument("scan", metavar="SCAN", default="latest", shell_complete=_scan_ids)
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write the records to FILE, e.g. scan.jsonl.")
 @_url
 def export(scan: str, output: str | None, history: str | None) -> None:
     """Write the records of a scan as JSON lines.

@@ -59,7 +59,7 @@ def add_shared_options(command: click.Command) -> None:
 
 
 def words_of(error: BaseException) -> str:
-    """Return one line for an exception that nothing expected, and print its traceback first with `--debug`."""
+    """Return one line for an unexpected exception; with `--debug`, print its traceback first."""
     if is_debugging():
         traceback.print_exception(error, file=sys.stderr)
     known = machine_error(error)
@@ -67,7 +67,7 @@ def words_of(error: BaseException) -> str:
 
 
 def machine_error(error: BaseException) -> MachineError | None:
-    """Return what this machine lacks, if that is what an exception means."""
+    """Return the error of this machine that an exception stands for: no memory, no threads; else None."""
     if isinstance(error, MachineError):
         return error
     if isinstance(error, MemoryError):
@@ -78,7 +78,7 @@ def machine_error(error: BaseException) -> MachineError | None:
 
 
 def one_line_hooks() -> None:
-    """Have exceptions of threads, and those that Python ignores, in one line too."""
+    """Print one line too for exceptions in threads, and for those that Python ignores."""
 
     def of_thread(arguments: Any) -> None:
         if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):

@@ -1,4 +1,4 @@
-"""Tests many RSA keys in several processes: of 5,000 they take minutes in one."""
+"""Tests many RSA keys in several processes: 5,000 keys take minutes in one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sshprobe.platform.signals import ignore
 from sshprobe.platform.system import cores, may_fork
 
 FEW = 64
-"""So many are tested in this process: another takes as long to start."""
+"""Up to so many keys are tested in this process: another takes as long to start."""
 
 _AT_ONCE = 8
 """Keys between two messages of a process."""
@@ -26,7 +26,7 @@ def search_in_processes(
 ) -> set[bytes]:
     """Return the moduli that `test` factors, as `factored_moduli` does, by as many processes as there are cores.
 
-    What a process that died, or could not be started, was to test is tested here.
+    This process tests the share of a process that died or could not be started.
     """
     number = cores()
     if len(moduli) <= FEW or number < 2 or not may_fork():

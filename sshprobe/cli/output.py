@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class FailOnSink(Sink):
-    """Looks for a host that reaches one of the thresholds of `--fail-on`."""
+    """Notes whether a host reaches a threshold of `--fail-on`."""
 
     def __init__(self, thresholds: Sequence[str]) -> None:
         self._thresholds = thresholds
@@ -146,9 +146,9 @@ def open_output(
     again: str | None = None,
     followers: Sequence[Sink] = (),
 ) -> Iterator[ScanOutput]:
-    """Open all that a scan is written to. A JSON document or report file appears only when the block ends well.
+    """Open the outputs of a scan. A JSON document or report file appears only when the block ends well.
 
-    What the file held before is kept beside it, and a note says so (`sshprobe.store.files`).
+    An older file is kept beside it, and a note says so (`sshprobe.store.files`).
 
     `keep`: the part of a file of lines that stays.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.

@@ -1,4 +1,4 @@
-"""The file of `-o`: it never takes the place of what is read, and what it held is not gone without a word."""
+"""The file of `-o`: it never replaces an input, and a note says where its old content is."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
             with contextlib.suppress(OSError):
                 written.append((kept, Path(kept).stat()))
     except (OSError, ValueError):
-        return  # there is none, or it cannot be written: that is said elsewhere
+        return  # there is none, or it cannot be written, which raises an error later
     for name in named:
         try:
             read = os.fstat(sys.stdin.fileno()) if name == "-" else Path(name).stat()

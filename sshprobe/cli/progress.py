@@ -1,4 +1,4 @@
-"""One live line on standard error while a sweep runs; a plain one now and then where that is no terminal."""
+"""One live line on standard error while a scan runs; without a terminal, a plain line now and then."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _WAITS = "note: the host throttles, or the connection was closed; it is probed o
 
 
 class SweepProgress:
-    """Shows how far a sweep is. Silent unless `wanted`."""
+    """Shows how far a scan is. Silent unless `wanted`."""
 
     def __init__(
         self, counters: Progress, total: int | None, only: str, *, wanted: bool, interval: float | None = None
@@ -44,10 +44,10 @@ class SweepProgress:
         self._hidden: Live | None = None  # while this process is stopped
         self._is_switching = False
         self._live: Live | None = None
-        self._live_is_ours = threading.RLock()  # that of one host comes up in a thread of its own
+        self._live_is_ours = threading.RLock()  # for one host another thread shows it
         self._summary: SummaryBuilder | None = None
         self.held = 0
-        """Targets that the file of a resumed sweep holds already."""
+        """Targets that the file of a resumed scan already has."""
 
     @contextlib.contextmanager
     def showing(self, summary: SummaryBuilder) -> Iterator[None]:
@@ -62,7 +62,7 @@ class SweepProgress:
         return self._total is not None and self.held + self._counters.done >= self._total
 
     def _before_stop(self) -> None:
-        """Give the shell a clean line and its cursor."""
+        """Leave the shell an empty line and a visible cursor."""
         self._stopped_at = time.monotonic()
         with self._live_is_ours:
             self._hidden = None if self._is_switching else self._live
@@ -85,7 +85,7 @@ class SweepProgress:
             self._is_switching = False
 
     def _way(self) -> contextlib.AbstractContextManager[None]:
-        """Return the way to show it that suits where it is shown."""
+        """Return the display for a log, a terminal with one host, or one with many."""
         one = self._total == 1
         if not self._wanted or not _may_start_threads():
             return contextlib.nullcontext()
@@ -97,7 +97,7 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
-        """Take the live line away while something else is printed; for good, once there is nothing to wait for."""
+        """Hide the live line while other text is printed. It stays hidden once all hosts are done."""
         with self._live_is_ours:
             if self._live is None:
                 yield
@@ -112,7 +112,7 @@ class SweepProgress:
                         self._live.start()
 
     def say(self, words: str) -> None:
-        """Print one line of words, past the live line, unless `-q` was given."""
+        """Print one line above the live line, unless `-q` was given."""
         if is_quiet():
             return
         with self.pause():
@@ -138,7 +138,7 @@ class SweepProgress:
         return "   ".join([*parts, grades] if grades else parts)
 
     def _first_grades(self) -> dict[str, int]:
-        # Read from the thread that draws while the sweep counts: copies, never a live iteration.
+        # The drawing thread reads while the scan counts, so it iterates over copies.
         profiles = [] if self._summary is None else list(self._summary.grades.values())
         return dict(profiles[0]) if profiles else {}
 
@@ -165,7 +165,7 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def _of_a_wait(self) -> Iterator[None]:
-        """Of one host there is nothing to count, but a silence is explained: that of the host, and ours of 20 s."""
+        """One host gives nothing to count. Explain silences: of the host, and our own wait before a second try."""
 
         def write(ended: threading.Event) -> None:
             until = time.monotonic() + _SILENCE
@@ -191,7 +191,7 @@ class SweepProgress:
 
 
 def _may_start_threads() -> bool:
-    """Whether this machine has a thread left: a scan does without progress rather than without an end."""
+    """Whether this machine can start a thread. Without one, a scan runs without progress."""
     try:
         threading.Thread(target=str, daemon=True).start()
     except RuntimeError:
@@ -200,7 +200,7 @@ def _may_start_threads() -> bool:
 
 
 def _live_line(words: Callable[[], str], style: str = "") -> Live:
-    """Return a line on standard error that is gone without a trace once it is stopped."""
+    """Return a live line on standard error, which stopping erases."""
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
@@ -216,7 +216,7 @@ def _live_line(words: Callable[[], str], style: str = "") -> Live:
 
 @contextlib.contextmanager
 def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
-    """Run `work` in a thread of its own, until the block ends and the event says so."""
+    """Run `work` in a thread. Its event is set when the block ends."""
     ended = threading.Event()
     thread = threading.Thread(target=work, args=(ended,), name="progress", daemon=True)
     thread.start()
@@ -224,7 +224,7 @@ def _beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
         yield
     finally:
         ended.set()
-        thread.join(1.0)  # it may wait for somebody to read standard error
+        thread.join(1.0)  # standard error may block
 
 
 def sweep_progress(

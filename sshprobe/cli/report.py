@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     type=click.Choice(format_names()),
     default=DEFAULT,
     show_default=True,
-    help="Set the output format; ssh-audit is that of `ssh-audit -j`.",
+    help="Set the output format; ssh-audit means as `ssh-audit -j`.",
 )
 @click.option(
     "-o", "--output", type=FILE, metavar="FILE", help="Write the report to FILE, e.g. report.json or report.txt."

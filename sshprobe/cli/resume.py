@@ -1,4 +1,4 @@
-"""`scan --resume FILE`: what its header says of its sweep, and what would make two kinds of records of one file."""
+"""`scan --resume FILE`: restore the options in its header, and refuse options that would make other records."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chos
 def restored_settings(before: SweepSettings, now: ScanSettings, context: click.Context) -> ScanSettings:
     """Return the settings of a header, with the pace that was given here.
 
-    A network for which somebody chose a gentle pace has to meet it again, also where `--resume` stands alone.
+    A gentle pace that was chosen for a network holds again, also for `--resume` alone.
     """
     import msgspec
 
@@ -160,19 +160,19 @@ def is_given(context: click.Context, parameter: str) -> bool:
 
 
 def note_targets(name: str, chosen: ChosenTargets) -> None:
-    """Note the targets of a scan that is resumed, where nobody typed them."""
+    """Note the targets of a resumed scan if nobody typed them."""
     note(f"{name} is resumed with {_described(chosen)}")
 
 
 def _refuse_foreign(name: str, now: ScanSettings) -> None:
-    """Raise `InputError` if a file is not a scan that can be resumed: a better reason than missing targets."""
+    """Raise `InputError` if a file is not a resumable scan: a better reason than missing targets."""
     from sshprobe.store.resuming import Resumption
 
     Resumption(name, all_addresses=now.all_addresses)
 
 
 def _refuse_unknown(name: str, settings: SweepSettings) -> None:
-    """Raise `InputError` for settings that no option gives: somebody wrote the header."""
+    """Raise `InputError` for settings that no option can have: the header was edited."""
     ports_are_wrong = not settings.ports or not all(1 <= port <= 65535 for port in settings.ports)
     if ports_are_wrong or settings.family not in (None, 4, 6) or not settings.auth_users:
         raise InputError("has settings that no scan has: give its targets and options again", source=name, line=1)
@@ -238,14 +238,14 @@ def refuse_other_settings(
 
 
 def note_other_version(done: Resumption) -> None:
-    """Note that a file will hold what two versions saw and graded: its header names only the first."""
+    """Note that two versions of sshprobe write one file; its header names the first."""
     if done.header is not None and done.header.tool != TOOL:
         again = f"`sshprobe grade {shlex.quote(done.name)} -o NEW` grades all of it alike"
         note(f"{done.name} was begun by {done.header.tool} and is resumed with {TOOL}: {again}")
 
 
 def note_foreign_hosts(done: Resumption, stream: TargetStream) -> int:
-    """Return how many targets a file to resume holds, and note other hosts in it: hardly one scan."""
+    """Return how many targets a file to resume already has, and note hosts in it that are not targets."""
     if stream.total > LARGE_SWEEP:  # as many would take long to look up
         return min(len(done), stream.total)
     known = {(target.host, target.port) for target in map(stream.at, range(stream.total))}
@@ -268,7 +268,7 @@ def read_resumed(name: str, profiles: Sequence[Profile], *, strict: bool, all_ad
 
 
 def refuse_other_rules(header: SweepRecord, profiles: Sequence[Profile], *, strict: bool, source: str) -> None:
-    """Raise `InputError` where a file would hold verdicts by two rules. Old files do not say all of theirs."""
+    """Raise `InputError` if a file would get verdicts by two profiles. Old files do not name all they used."""
     before = [(profile.id, profile.version) for profile in header.profiles]
     if before != [(profile.id, profile.version) for profile in profiles]:
         words = ", ".join(identifier for identifier, _ in before) or "no profile"

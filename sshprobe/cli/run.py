@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 INTERRUPTED = "interrupted: finishing the hosts under way; once more stops at once"
 
 SAME_PAUSE = 5.0
-"""Seconds in which the same report of several workers is one."""
+"""Seconds in which equal reports of several workers are shown once."""
 
 
 class ScanRun(Protocol):
@@ -124,7 +124,7 @@ def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(work)
     finally:
-        work.close()  # where there was no descriptor for a loop it never began
+        work.close()  # without a descriptor for a loop it never began
 
 
 class SeveralProcesses:
@@ -147,7 +147,7 @@ class SeveralProcesses:
         """See `ScanRun`."""
         log_in_one_line()
         self._say = say
-        writing = False  # what is written is counted too, whenever the second Ctrl-C comes
+        writing = False  # a batch is written and counted as a whole, whenever the second Ctrl-C comes
 
         def interrupted() -> None:
             self._interrupts += 1
@@ -180,11 +180,11 @@ class SeveralProcesses:
 
 
 class _StopAtOnce(BaseException):
-    """The second Ctrl-C. Not an Exception: nothing between here and there may take it for a failure of its own."""
+    """The second Ctrl-C. Not an Exception, so that no `except Exception` on the way catches it."""
 
 
 PARALLEL_FROM = 4096
-"""Targets from which on several processes are worth their start."""
+"""From so many targets on, several processes are worth their start."""
 
 
 def new_run(settings: ScanSettings, workers: int) -> ScanRun:
@@ -198,7 +198,7 @@ def new_run(settings: ScanSettings, workers: int) -> ScanRun:
 
 
 def affordable(wanted: int) -> int:
-    """Return how many workers this machine takes, and say so if they are fewer. Raises `MachineError` for none."""
+    """Return how many workers fit the limit on open files, and note if fewer. Raises `MachineError` for none."""
     need_files(FILES_OF_A_LOOP + FILES_OF_A_WORKER)
     if wanted == 1:
         return 1
@@ -216,8 +216,7 @@ def usable_workers(wanted: int | None, stream: TargetStream | LiveTargets, *, fo
 
     `follows`: every step is logged, by this process.
 
-    What a name resolves to may be a target by itself, and two workers know nothing of each other: where there are
-    names, only one process can see to it that nobody has two connections at once.
+    Names need one process: two names, or a name and an address, can be one host, and workers do not know of each other.
     """
     if follows:
         if wanted is not None and wanted > 1:

@@ -113,7 +113,7 @@ class WorkLine:
             sys.stderr.flush()
 
     def end(self) -> None:
-        """Take the line away, and begin to count anew."""
+        """Erase the line, and restart the count."""
         self._counted = 0
         if self._is_drawn:
             self._is_drawn = False

@@ -189,7 +189,7 @@ def scan(
         try:
             with progress.showing(sinks.counting.counts):
                 interrupted = run.run(left, sinks, progress.say)
-        except MachineError as error:  # what is there is saved
+        except MachineError as error:  # the records so far are saved
             interrupted, failure = True, error
         except (InputError, OSError):  # nothing can be written, or nobody reads
             raise

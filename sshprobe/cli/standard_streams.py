@@ -1,7 +1,7 @@
-"""Standard output and standard error that cannot cost a run its file, nor keep it from ending.
+"""Standard output and error whose failure neither loses records nor stops the process from ending.
 
-The writes of this process to descriptors 1 and 2 go through `StandardStream`: an error there is remembered and not
-raised where a file holds the records, and a write that nobody reads is given up when the user insists on the end.
+`StandardStream` does the writes to descriptors 1 and 2. If a file holds the records, it remembers an error instead of
+raising it. A second Ctrl-C ends a write that waits for a reader.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Abandoned(BaseException):
-    """Raised by a handler of signals inside a blocked write. It never leaves `StandardStream.write`."""
+    """Raised by a signal handler inside a blocked write. `StandardStream.write` catches it."""
 
 
 class StandardStream(io.FileIO):
@@ -29,16 +29,16 @@ class StandardStream(io.FileIO):
         super().__init__(number, "wb", closefd=False)
         self.number = number
         self.forgiving = forgiving
-        """Whether an error ends what is written here, and nothing else."""
+        """Whether an error only ends this stream, not the process."""
         self.error: OSError | None = None
-        """The error that was forgiven."""
+        """The error that was not raised."""
         self.is_gone = False
-        """Whether what is written goes nowhere from now on."""
+        """Whether all further data is discarded."""
         self.in_write = False
-        """Whether this process waits for the system to take bytes."""
+        """Whether a write(2) is under way."""
 
     def write(self, data: Any) -> int:
-        """Write, and return how many bytes are taken care of."""
+        """Write, and return the number of bytes written or discarded."""
         if self.is_gone:
             return memoryview(data).nbytes
         self.in_write = True
@@ -53,7 +53,7 @@ class StandardStream(io.FileIO):
             self.error = error
             self.is_gone = True
             return memoryview(data).nbytes
-        except BaseException as error:  # Ctrl-C; nobody reads, perhaps, so that the next write would block again
+        except BaseException as error:  # Ctrl-C: perhaps nobody reads, and the next write would block too
             self.in_write = False
             self.is_gone = True
             if isinstance(error, Abandoned):
@@ -68,7 +68,7 @@ def guard_standard_streams() -> None:
     choose_quiet(False)
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if type(stream) is not io.TextIOWrapper:  # that of a test, or of a program that calls `main`
+        if type(stream) is not io.TextIOWrapper:  # a test, or a program that calls `main`, has its own
             continue
         raw = getattr(stream.buffer, "raw", stream.buffer)
         if isinstance(raw, StandardStream):
@@ -88,14 +88,14 @@ def guard_standard_streams() -> None:
 
 
 def forgive_standard_output() -> None:
-    """Do not end this run for an error of standard output: a file has the records."""
+    """Continue after an error of standard output: a file has the records."""
     stream = _guarded(sys.stdout)
     if stream is not None:
         stream.forgiving = True
 
 
 def standard_output_error() -> InputError | None:
-    """Return the error that was forgiven, or None. A reader that stopped reading is not an error."""
+    """Return the error that was not raised, or None. A closed pipe is not an error."""
     stream = _guarded(sys.stdout)
     if stream is None or stream.error is None or isinstance(stream.error, BrokenPipeError):
         return None
@@ -103,23 +103,23 @@ def standard_output_error() -> InputError | None:
 
 
 def give_up_standard_output() -> None:
-    """Send what is left in the buffer nowhere: the interpreter flushes it once more when it ends."""
+    """Discard the buffer of standard output, which the interpreter would flush at its end."""
     stream = _guarded(sys.stdout)
     if stream is not None:
         stream.is_gone = True
 
 
 def is_blocked() -> bool:
-    """Whether a write to standard output or error waits for a reader, for a handler of signals."""
+    """Whether a write to standard output or error waits for a reader. For signal handlers."""
     waiting = [stream.number for stream in _all() if stream.in_write]
     try:
         return bool(waiting) and len(select.select([], waiting, [], 0)[1]) < len(waiting)
-    except (OSError, ValueError):  # Windows asks this of sockets only
+    except (OSError, ValueError):  # Windows has select for sockets only
         return False
 
 
 def abandon_writes() -> None:
-    """Let standard output and error go, and end the write that is under way. Only for a handler of signals."""
+    """Discard all further output, and end a write under way. Only for signal handlers."""
     streams = _all()
     for stream in streams:
         stream.is_gone = True
@@ -138,7 +138,7 @@ def _guarded(stream: Any) -> StandardStream | None:
 
 
 def standard_input() -> IO[bytes] | None:
-    """Return standard input as bytes; None where the process was started without one."""
+    """Return standard input as bytes, or None if the process has none."""
     stream: TextIO | None = sys.stdin
     return None if stream is None else stream.buffer
 
@@ -170,7 +170,7 @@ def is_quiet() -> bool:
 def has_colour(stream: TextIO) -> bool:
     """Return whether to use colours: `--color`, then NO_COLOR, FORCE_COLOR, TERM=dumb, then whether it is a terminal.
 
-    The order of the variables is that of Python's own `_colorize.can_colorize`.
+    Python's own `_colorize.can_colorize` checks the variables in this order.
     """
     if _colour != "auto":
         return _colour == "always"
@@ -182,14 +182,14 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def terminal() -> Terminal:
-    """Return what standard output can show."""
+    """Return the width and colours of standard output."""
     from sshprobe.render.text.terminal import Terminal
 
     is_terminal = sys.stdout.isatty()
     width = 100
     has_width = is_terminal or "COLUMNS" in os.environ
     if has_width:
-        import shutil  # archives and what compresses them come with it
+        import shutil  # it imports archives and compressors
 
         width = shutil.get_terminal_size((width, 24)).columns
     return Terminal(max(width, 40), has_colour(sys.stdout), has_width)

@@ -33,7 +33,7 @@ def sweep_header(
 ) -> SweepRecord:
     """Return the header of a sweep that starts now, with the arguments of this process.
 
-    `seed` is that of its order, `settings` what of its options changes its records.
+    `seed`: of its random order. `settings`: the options that change its records.
     """
     from sshprobe.model.records import SweepRecord
 

@@ -74,7 +74,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TraceFile(logging.FileHandler):
-    """The file of `--trace`: the first error of the system ends what is written there, and nothing else."""
+    """The file of `--trace`. After the first write error it takes no more lines, and the scan continues."""
 
     error: OSError | None = None
 
@@ -91,7 +91,7 @@ class TraceFile(logging.FileHandler):
         self.error = error
 
     def close(self) -> None:
-        """Write what is left, and close."""
+        """Flush and close."""
         try:
             super().close()
         except OSError as error:
@@ -99,7 +99,7 @@ class TraceFile(logging.FileHandler):
 
 
 def refuse_trace(trace: str | None, records: str | None) -> None:
-    """Raise an error for a trace that would take the place of records: of this scan, or of another.
+    """Raise an error for a trace that would replace records, of this scan or another.
 
     Raises:
         click.UsageError: both have one name.
@@ -150,4 +150,4 @@ def tracing(*, to_stderr: bool, file: str | None, format_: str) -> Iterator[None
             logger.setLevel(level)
             logger.propagate = propagate
     if written is not None and written.error is not None:
-        raise InputError(f"cannot be written: {written.error.strerror}, so the trace is not whole", source=file)
+        raise InputError(f"cannot be written: {written.error.strerror}, so the trace is incomplete", source=file)

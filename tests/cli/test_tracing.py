@@ -99,6 +99,6 @@ def test_a_full_disk_ends_the_trace_and_not_the_scan(tmp_path: Path) -> None:
     run = sshprobe("scan", "127.0.0.1:1", "--trace", "/dev/full", "-o", "x.jsonl", cwd=tmp_path)
     assert run.returncode == 2
     assert run.stderr.decode().splitlines() == [
-        "error: /dev/full: cannot be written: No space left on device, so the trace is not whole"
+        "error: /dev/full: cannot be written: No space left on device, so the trace is incomplete"
     ]
     assert (tmp_path / "x.jsonl").read_bytes().count(b"\n") == 3

@@ -1,4 +1,4 @@
-"""The file in which options are saved: where it is, what is in it, and on which line."""
+"""The file of saved options: its place, its tables, and their lines for errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def config_file() -> Path:
 
 
 class ConfigFile:
-    """The file as it is; one that does not exist is empty. Raises `InputError` naming the line that is wrong."""
+    """The tables of the file; none if it does not exist. Raises `InputError` with the line that is wrong."""
 
     def __init__(self, path: Path) -> None:
         from sshprobe.profiles.text import TomlText
@@ -27,7 +27,7 @@ class ConfigFile:
 
         self.path = path
         try:
-            data = read_small_file(path, most=LARGEST_FILE, advice="take out what is not used any more")
+            data = read_small_file(path, most=LARGEST_FILE, advice="remove unused tables")
         except FileNotFoundError:
             data = b""
         except OSError as error:
@@ -47,7 +47,7 @@ class ConfigFile:
         return found
 
     def line(self, *place: str) -> int:
-        """Return where something is."""
+        """Return the line of a table or key, from 1."""
         return self._lines.line(place)
 
     def fail(self, place: tuple[str, ...], message: str) -> NoReturn:

@@ -26,7 +26,7 @@ _LISTED = 40
 
 
 class _OneOf(Suggested):
-    """One of values that would take long to import for `--help`."""
+    """One of many values, which are imported only to check or complete one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value."""
@@ -68,16 +68,16 @@ class HostFilter(NamedTuple):
 
     @property
     def is_active(self) -> bool:
-        """Whether some hosts may be left out."""
+        """Whether there is any filter."""
         return any(self)
 
     @property
     def wants_findings(self) -> bool:
-        """Whether findings decide."""
+        """Whether a filter needs findings."""
         return bool(self.findings or self.weaknesses)
 
     def finds(self, finding: Finding) -> bool:
-        """Return whether a finding is one of the wanted ones."""
+        """Return whether a finding matches."""
         return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
 
     def may_take(self, record: HostRecord) -> bool:
@@ -153,7 +153,7 @@ def filter_options(command: Command) -> Command:
 
 
 class SeenValues:
-    """Takes the records of a first pass, and says which hosts and algorithms of a filter are in none of them."""
+    """Reads the records of a first pass, and finds hosts and algorithms of a filter that no record has."""
 
     def __init__(self, wanted: HostFilter) -> None:
         self._wanted = wanted
@@ -175,7 +175,7 @@ class SeenValues:
             self._offered.update(name for names in _lists(record) for name in names)
 
     def check(self) -> None:
-        """Raise `InputError` for a host that is not in the records, or an algorithm that neither they nor we know."""
+        """Raise `InputError` for a host that no record has, or an algorithm that neither records nor catalogue have."""
         for name in self._wanted.hosts:
             if name in self._unmet:
                 raise InputError(f"`--host {name}` is not in the records: they have {_some(list(self._hosts))}")
@@ -249,10 +249,10 @@ def weak_keys_option(command: Command) -> Command:
 
 
 def fleet_facts(weak_keys: tuple[str, ...]) -> FleetFacts:
-    """Return what collects the facts of hosts, with the lists read.
+    """Return an empty collector of facts, with the lists of weak keys read.
 
     Raises:
-        InputError: a list cannot be read, or is none.
+        InputError: a file cannot be read, or is not a list of keys.
     """
     from sshprobe.grading import FleetFacts, KnownKeys
 

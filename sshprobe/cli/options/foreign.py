@@ -177,7 +177,7 @@ def _words_for(word: str, command: click.Command, valued: dict[str, bool]) -> st
     return f"`{word}` is not an option: see `sshprobe {command.name} --help`"
 
 
-# -- words that are no options ---------------------------------------------------------------------------------------
+# -- words in place of targets ---------------------------------------------------------------------------------------
 
 _LISTS = frozenset({".txt", ".lst", ".list", ".hosts", ".targets", ".ips", ".log", ".cfg", ".conf"})
 _INVENTORIES = frozenset({".xml", ".gnmap", ".nmap", ".json", ".jsonl", ".csv", ".tsv", ".yml", ".yaml", ".ini", ".gz"})

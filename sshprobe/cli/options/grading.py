@@ -1,4 +1,4 @@
-"""Options of what hosts are graded against: `--profile`, `--strict` and `--fail-on`."""
+"""Options for grading: `--profile`, `--strict` and `--fail-on`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sshprobe.profiles import Profile
 
 DEFAULT_PROFILE = "sshprobe-2026"
-"""`sshprobe.profiles.DEFAULT_PROFILE`, which would take long to import for `--help`; a test holds them together."""
+"""As in `sshprobe.profiles`, which `--help` has no time to import; a test compares them."""
 
 
 def _profile_ids() -> Iterable[str]:

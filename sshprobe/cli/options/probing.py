@@ -1,4 +1,4 @@
-"""Options of how hosts are probed, and how fast. They make one `ScanSettings`."""
+"""Options for what to ask hosts, and how fast. They make one `ScanSettings`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from sshprobe.scan.settings import ScanSettings
 
 DEFAULT_AUTH_USERS = ("root", "nobody")
-"""Those of `sshprobe.probe.probe_options`, which would take long to import for `--help`; a test holds them together."""
+"""As in `sshprobe.probe.probe_options`, which `--help` has no time to import; a test compares them."""
 
 FAST_CONCURRENCY = 2000
 FAST_CONNECT_TIMEOUT = 2.0
 DEFAULT_RATE = 200.0
-"""Hosts started a second unless told otherwise: what the translation tables of a home router survive."""
+"""Hosts started a second by default. The translation tables of a home router survive it."""
 
 SET_BY_FAST = frozenset({"concurrency", "rate", "connect_timeout"})
 """Parameters whose default `--fast` changes."""
@@ -54,7 +54,7 @@ _OPTIONS = (
     click.option(
         "-c", "--concurrency", type=WholeNumber(1, 100_000), metavar="N", help="Probe N hosts at once.  [default: 100]"
     ),
-    click.option("--rate", type=RATE, metavar="N", help="Start N hosts per second; 0 is no limit.  [default: 200]"),
+    click.option("--rate", type=RATE, metavar="N", help="Start N hosts per second; 0 for no limit.  [default: 200]"),
     click.option("--connect-timeout", type=SECONDS, help="Limit each TCP connection attempt.  [default: 5]"),
     click.option(
         "--fast",
@@ -97,7 +97,7 @@ def _settings(
     fast: bool,
     **others: Any,
 ) -> ScanSettings:
-    """Return the settings of options. None stands for a default that `--fast` changes; a rate of 0 is no limit."""
+    """Return the settings of options. None is a default that `--fast` changes; a rate of 0 means without limit."""
     from sshprobe.scan.settings import ScanSettings
 
     if ipv4 and ipv6:

@@ -1,8 +1,7 @@
-"""Options that are saved under a name, in the user's `config.toml`, and used again: one table `[COMMAND.NAME]` each.
+"""Saved options: tables `[COMMAND.NAME]` in the user's `config.toml`.
 
-The command line comes before the environment, that before what is saved, and that before defaults, with three
-exceptions for what would surprise: exclusions add up, options that stand for each other displace each other, and a
-saved `--yes` holds for the saved targets alone.
+The command line comes first, then the environment, the saved table, and defaults. Three exceptions avoid surprises:
+exclusions add up, an option displaces weaker ones that it replaces, and a saved `--yes` holds for saved targets only.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from sshprobe.model.escape import escape_unprintable
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NOT_SAVED = frozenset({"saved", "save_as", "count_only", "resume", "color", "debug", "help"})
-"""Parameters that are of one run only."""
+"""Parameters of one run only."""
 
 ADDED = ("exclude", "exclude_files")
 """Exclusions of all places add up."""
@@ -37,7 +36,7 @@ _META = "sshprobe.saved"
 
 
 class Displacement(NamedTuple):
-    """If one of `by` is given, those of `what` count no more that were given in a weaker place."""
+    """If one of `by` is given, those of `what` from weaker places do not count."""
 
     by: tuple[str, ...]
     what: tuple[str, ...]
@@ -75,7 +74,7 @@ class SavableCommand(GroupedHelp):
     """A command whose options can come from a saved table."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and settle what comes from where."""
+        """Parse, and choose for each option between command line, environment, saved table and default."""
         given: dict[str, Any] = dict(self.make_parser(ctx).parse_args(args=list(args))[0])
         rest = super().parse_args(ctx, args)
         if ctx.resilient_parsing:
@@ -104,7 +103,7 @@ _COMMAND_LINE, _ENVIRONMENT, _SAVED, _DEFAULT = range(4)
 
 
 def _rank(ctx: click.Context, name: str) -> int:
-    """Return where a value comes from, the strongest place first; what says no counts as not given."""
+    """Return the place of a value, 0 for the strongest. False, None and () count as not given."""
     value = ctx.params.get(name)
     if value is None or value is False or value == ():
         return _DEFAULT
@@ -209,9 +208,9 @@ def _is_word(value: object) -> bool:
 
 
 class NewTable:
-    """What is to be saved: checked when it is made, written by `write`.
+    """A table to save: checked by the constructor, written by `write`.
 
-    Raises `InputError`: the name cannot be one, or is taken; the file is no TOML.
+    Raises `InputError`: the name cannot be one, or is taken; or the file is not TOML.
     """
 
     def __init__(self, ctx: click.Context, name: str) -> None:
@@ -222,7 +221,7 @@ class NewTable:
         self._file = ConfigFile(config_file())
         if name in self._file.tables(command):
             raise InputError(
-                f"`{name}` is saved already: take the table out that begins here, or choose another name",
+                f"`{name}` is saved already: remove the table that begins here, or choose another name",
                 source=str(self._file.path),
                 line=self._file.line(command, name),
             )
@@ -247,7 +246,7 @@ class NewTable:
             ) from None
 
     def write(self) -> None:
-        """Add the table at the end of the file, and say so on standard error. Raises `InputError`.
+        """Append the table to the file, and report it on standard error. Raises `InputError`.
 
         The file is replaced as a whole: half a table would make it unreadable.
         """
@@ -266,12 +265,12 @@ class NewTable:
 
 
 def _key(param: click.Parameter) -> str:
-    """Return how a parameter is called in the file: as on the command line."""
+    """Return the name of a parameter in the file, as on the command line."""
     return next((name[2:] for name in param.opts if name.startswith("--")), param.name or "")
 
 
 def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) -> Any:
-    """Return what to write: words as they were given, but numbers and flags as such."""
+    """Return the value to write: text as it was given, numbers and flags as such."""
     if param.name in ADDED:
         return [*_words(given), *_words(saved)]
     if isinstance(value, (bool, int, float)):

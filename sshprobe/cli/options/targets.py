@@ -1,4 +1,4 @@
-"""Options of what to scan: the sources of targets, exclusions, order."""
+"""Options for what to scan: sources of targets, exclusions, order."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from sshprobe.targets import Exclusions, LiveTargets, Target, TargetStream
 
 LARGE_SWEEP = 65_536
-"""More targets than this are scanned only with `--yes`: as many as a /16 has addresses."""
+"""More targets than this need `--yes`: the addresses of a /16."""
 
 _INVENTORY_FORMATS = (
     *("nmap", "masscan", "naabu", "httpx", "zmap", "zgrab2", "rustscan", "shodan"),
     *("ansible", "ssh-config", "known-hosts", "list"),
 )
-"""Those of `sshprobe.targets`, which is imported only when something is scanned. A test holds the two together."""
+"""As in `sshprobe.targets`, which `--help` has no time to import; a test compares them."""
 
 _STATUSES = (
     *("ok", "partial", "refused", "unreachable", "timeout", "reset", "dns_error"),
@@ -55,7 +55,7 @@ class ChosenTargets(NamedTuple):
         return bool(self.targets or self.files or self.inventories or self.records)
 
     def names_of_files(self) -> list[str]:
-        """Return what is read: the names of files, and `-` where standard input is one."""
+        """Return the files to read, with `-` for standard input."""
         files = [*self.files, *self.inventories, *self.records, *self.exclude_files]
         return [*files, *(word for word in self.targets if word == "-")]
 
