@@ -175,6 +175,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
         "format_",
         "resume",
         "history",
+        "history_days",
         "stats",
         "no_progress",
         "steps",
