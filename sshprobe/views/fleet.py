@@ -30,7 +30,8 @@ _COUNTED_SUBJECTS = 4096
 
 _MOST_COMMON = 3
 
-_SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
+SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
+"""Statuses of hosts that gave no answer or were excluded."""
 
 _NUMBERS = re.compile(r"(\d+)")
 
@@ -130,7 +131,7 @@ class FleetBuilder:
                 self._common[subject] += number
             if len(self._common) > _COUNTED_SUBJECTS:
                 self._common = Counter(dict(self._common.most_common(_COUNTED_SUBJECTS // 2)))
-        elif stats.status in _SILENT:
+        elif stats.status in SILENT:
             rows = self._silent
             if not self._verbose:
                 hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # beyond that none of them is listed

@@ -424,6 +424,8 @@ def test_many_silent_hosts_are_counted_and_listed_with_v() -> None:
     assert "192.0.2.117" not in render(records)
     assert "31 targets gave no SSH answer; list them with -v." in render(records)
     assert "192.0.2.117" in render(records, verbose=True)
+    kept = " ".join(render(records, kept_in="my file.jsonl").split())
+    assert "; `sshprobe report 'my file.jsonl' --status refused --status timeout` lists them." in kept
 
 
 def scored(number: int) -> list[HostRecord]:
@@ -446,13 +448,13 @@ def test_of_a_large_fleet_the_worst_are_listed_and_all_are_counted(verbose: bool
     assert "2,300 targets: 2,300 ok." in words
     assert "hmac-sha1 on 2,300" in words
     assert f"{2300 - shown:,} more hosts are not in the table, none worse than these:" in words
-    assert ("list up to 1,000 with -v; `-o FILE` records all." in words) is not verbose
+    assert ("-v lists up to 1,000; `-o FILE` records all." in words) is not verbose
     assert render(hosts[::-1], verbose=verbose) == text
 
 
 def test_the_file_of_all_records_is_named() -> None:
     text = " ".join(render(scored(SHOWN + 1), kept_in="my file.jsonl").split())
-    assert "list up to 1,000 with -v; my file.jsonl has all." in text
+    assert "none worse than these: my file.jsonl has all." in text
     assert "-o FILE" not in text
 
 
@@ -579,7 +581,7 @@ def test_a_partial_grade_is_shown_with_a_question_mark() -> None:
         partial, Terminal(), remedies={"mozilla-modern": a_remedy(["MACs x"], grade_is_partial=True)}
     )
     assert "?" not in block_of(whole, Terminal())
-    for records, words in (([whole, partial], "1 host has a letter with ?"), ([whole, whole], None)):
+    for records, words in (([whole, partial], "1 host has a grade with ?"), ([whole, whole], None)):
         table = FleetBuilder()
         builder = SummaryBuilder()
         for record in records:

@@ -14,7 +14,7 @@ from sshprobe.render.text.fleet_phrases import key_sentences, waiver_sentences
 from sshprobe.render.text.phrases import compliance, count, finding_label, names, outcome, seconds, status
 from sshprobe.render.text.table_layout import column_width, cut, table
 from sshprobe.render.text.terminal import Terminal
-from sshprobe.views.fleet import SHOWN_VERBOSE, FleetRow, FleetView
+from sshprobe.views.fleet import SHOWN_VERBOSE, SILENT, FleetRow, FleetView
 from sshprobe.views.host_names import alias_of, letter
 from sshprobe.views.host_stats import HostStats, VerdictStats, status_matters
 
@@ -54,8 +54,7 @@ def fleet_table(
     sentences += _sentences(view)
     if view.summary.weak_keys and kept_in is not None:
         sentences.append(f"`sshprobe report {escape_unprintable(shlex.quote(kept_in))} --by key` names their hosts.")
-    kept = f"{escape_unprintable(kept_in)} has" if kept_in is not None else "`-o FILE` records"
-    sentences += _hidden(view, kept, verbose=verbose)
+    sentences += _hidden(view, kept_in, verbose=verbose)
     if view.summary.interrupted:
         resume = ""
         if kept_in and resumable:
@@ -191,25 +190,24 @@ def _sentences(view: FleetView) -> list[str]:
         sentences.append(f"On {count(view.one_user, 'host')} only one user's login methods were seen.")
     if view.partial:
         hosts = count(view.partial, "host has", "hosts have")
-        sentences.append(f"{hosts} a letter with ?: not everything was seen there that can cost points.")
+        sentences.append(f"{hosts} a grade with ?: something that can cost points was not seen.")
     return sentences
 
 
-def _hidden(view: FleetView, kept: str, *, verbose: bool) -> list[str]:
-    """Return what the table leaves out, and where it is."""
+def _hidden(view: FleetView, kept_in: str | None, *, verbose: bool) -> list[str]:
+    """Return what the table leaves out, and where it is. Of a file, with a command that does not scan again."""
     sentences = []
-    upto = "" if verbose else f"list up to {SHOWN_VERBOSE:,} with -v; "
+    kept = "`-o FILE` records all" if kept_in is None else f"{escape_unprintable(kept_in)} has all"
+    upto = "" if verbose or kept_in is not None else f"-v lists up to {SHOWN_VERBOSE:,}; "
     if view.hidden:
         more = count(view.hidden, "more host is", "more hosts are")
-        sentences.append(f"{more} not in the table, none worse than these: {upto}{kept} all.")
+        sentences.append(f"{more} not in the table, none worse than these: {upto}{kept}.")
     if view.hidden_silent:
-        short = _hidden_silent(view, verbose=verbose)
-        if verbose:
-            sentences.append(f"{short}; {kept} all.")
-        elif view.hidden_silent <= SHOWN_VERBOSE:
-            sentences.append(f"{short}; list them with -v.")
-        else:
-            sentences.append(f"{short}; {upto}{kept} all.")
+        where = f"{upto}{kept}" if verbose or view.hidden_silent > SHOWN_VERBOSE else "list them with -v"
+        if kept_in is not None and not verbose:
+            statuses = " ".join(f"--status {each}" for each in sorted(SILENT & view.summary.statuses.keys()))
+            where = f"`sshprobe report {escape_unprintable(shlex.quote(kept_in))} {statuses}` lists them"
+        sentences.append(f"{_hidden_silent(view, verbose=verbose)}; {where}.")
     return sentences
 
 
