@@ -1,4 +1,4 @@
-"""Hosts that need the same changes, together."""
+"""Hosts grouped by the changes that they need."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Group(NamedTuple):
 
 
 class Plan:
-    """Takes hosts with their remedies, and groups them. It keeps a name and a port of each host."""
+    """Takes hosts with their remedies and groups them. It keeps only name and port of each host."""
 
     def __init__(self) -> None:
         self._groups: dict[object, Group] = {}

@@ -17,16 +17,16 @@ from sshprobe.views.host_names import Place, alias_of, letter
 from sshprobe.views.host_stats import HostStats, Subject, record_stats, status_matters, worst_first
 
 SHOWN = 100
-"""Rows of hosts that answered, the worst."""
+"""Rows of hosts that answered; the worst ones are kept."""
 
 SHOWN_VERBOSE = 1000
 """The same with -v, and as many rows of hosts that gave no answer."""
 
 _SHOWN_SILENT = 10
-"""Hosts that gave no answer or were excluded have rows up to this many, and beyond it are only counted."""
+"""Up to this many silent or excluded hosts have rows; if there are more, they are only counted."""
 
 _COUNTED_SUBJECTS = 4096
-"""Subjects in the count of what is most common. Servers can make names up, so it needs a bound."""
+"""Bound on counted subjects: servers can make up names without end."""
 
 _MOST_COMMON = 3
 
@@ -56,27 +56,27 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[FleetRow]
     """The worst hosts first; those without a verdict last."""
     hidden: int
-    """Hosts that have no row, and are no worse than those that have one."""
+    """Hosts without a row; none is worse than a host with one."""
     hidden_silent: int
     """Hosts that have no row because they gave no answer or were excluded."""
     excluded: int
     servers: int
     """Hosts that sent an identification."""
     partial: int
-    """Graded hosts whose letter is partial: not everything was seen that can cost points."""
+    """Graded hosts with a partial letter: something that can cost points was not seen."""
     one_user: int
     """Graded hosts that showed the authentication methods of their first user alone."""
     common: list[tuple[Subject, int]]
-    """The most common subjects of findings, and on how many hosts each is: three, and all that tie with the third."""
+    """The three most common subjects of findings, and all that tie with the third, with their number of hosts."""
 
 
 class _FirstRows:
-    """Keeps the rows that come first, `limit` of them; counts all."""
+    """Keeps the first `limit` rows and counts all."""
 
     def __init__(self, limit: int) -> None:
         self.count = 0
         self.bar: tuple[object, ...] | None = None
-        """Rows whose key is not below this one will not be among the first."""
+        """Rows with a key of this or above are not among the first."""
         self._limit = limit
         self._rows: list[tuple[tuple[object, ...], FleetRow]] = []
 
@@ -88,10 +88,10 @@ class _FirstRows:
             self.bar = self._rows[-1][0]
 
     def rows(self) -> list[tuple[tuple[object, ...], FleetRow]]:
-        """Return keys and rows in order. It does not depend on which of two rows of one place came first."""
+        """Return keys and rows in order, independent of the order in which they came."""
         ordered = sorted(self._rows, key=_key)
         groups = (list(group) for _, group in groupby(ordered, key=_key))
-        # Only rows of one place tie, and few do: the second key costs more than the first.
+        # The second key costs more than the first, and only rows of one place need it.
         rows = chain.from_iterable(
             group if len(group) == 1 else sorted(group, key=lambda each: _order_at_one_place(each[1]))
             for group in groups
@@ -134,12 +134,12 @@ class FleetBuilder:
         elif stats.status in SILENT:
             rows = self._silent
             if not self._verbose:
-                hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # beyond that none of them is listed
+                hosts = hosts[: max(0, _SHOWN_SILENT - rows.count)]  # more are not listed
         rows.count += number
         order = worst_first(stats)
         for host in hosts:
             if rows.bar is not None and rows.bar < order:
-                break  # nor do the others come before it
+                break  # the other hosts sort after this one
             key = (*order, _natural(host.host if host.port == 22 else endpoint(host.host, host.port)))
             if rows.bar is None or key < rows.bar:
                 rows.add(key, FleetRow(host.target, host.host, host.port, stats))
@@ -179,5 +179,5 @@ def _natural(text: str) -> tuple[tuple[int, str], ...]:
 
 @lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and the dots between them
 def _natural_part(part: str) -> tuple[int, str]:
-    # A number of very many digits stays text: it is not a part of an address.
+    # A number of ten digits or more stays text: it cannot be part of an address.
     return (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)

@@ -36,7 +36,7 @@ class Graded(Protocol):
 
     @property
     def grade_is_partial(self) -> bool:
-        """Whether not everything was seen that can cost points."""
+        """Whether something that can cost points was not seen."""
 
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
@@ -48,11 +48,11 @@ _OF_ADDRESSES = re.compile(
 """Addresses, networks and ranges, which are not names of a host."""
 
 
-@lru_cache(maxsize=256)  # many hosts have the same
+@lru_cache(maxsize=256)  # many hosts have the same software
 def software(identification: Identification | None) -> str:
     """Return the software that a server names: "OpenSSH 9.2p1 (Debian 12)". Empty if it names none.
 
-    Comments that a server makes anew for each connection are not a part of it.
+    Comments that a server makes up for each connection are left out.
     """
     if identification is None:
         return ""
@@ -67,7 +67,7 @@ def software(identification: Identification | None) -> str:
 
 
 def letter(graded: Graded) -> str:
-    """Return the grade; "A+?" where not everything was seen that can cost points."""
+    """Return the grade: "A+?" if something that can cost points was not seen."""
     return f"{graded.grade}?" if graded.grade_is_partial else graded.grade
 
 
@@ -77,7 +77,7 @@ def place_of(record: HostRecord) -> str:
 
 
 def alias_of(host: Place) -> str | None:
-    """Return the further name of a host, as it stands in the record, or None."""
+    """Return the name that the user gave a host beside its address, or None."""
     target = host.target
     if target == host.host or target.lower().removesuffix(".") in ("", host.host, endpoint(host.host, host.port)):
         return None

@@ -1,7 +1,7 @@
 """Stats of a host: all that a summary and a row of a table need, without the record.
 
-A record has 20 kB, mostly findings. Hosts that are alike share one `HostStats`, which goes beside the encoded line from
-one process to another, so that the line is not decoded. It holds ids and no English: `sshprobe.render` has the labels.
+A record has 20 kB, mostly findings. Worker processes send stats beside encoded lines, so that nobody decodes these.
+Hosts that are alike share one `HostStats`. It holds ids and no English: `sshprobe.render` has the labels.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ class Subject(NamedTuple):
     finding_id: str
     """Id of a finding, as in "kex.terrapin"."""
     algorithm: str = ""
-    """Algorithm or method, if the finding is that it is offered: "3des-cbc"."""
+    """The algorithm or method that is offered or missing: "3des-cbc"."""
 
 
 class WorstFinding(NamedTuple):
-    """The first finding that counts, and others that say the same of further algorithms. Fields as in `Finding`."""
+    """The first finding that counts, and those with the same message on other algorithms. Fields as in `Finding`."""
 
     id: str
     category: Category
@@ -45,7 +45,7 @@ class VerdictStats(NamedTuple):
     """Subjects of the findings that count, each once."""
     grade_is_partial: bool
     severities: tuple[int, ...] = ()
-    """For sorting, worse is less: findings that count, negative, of each severity from critical to low."""
+    """Sort key: minus the number of counting findings of each severity, from critical to low."""
     worst: WorstFinding | None = None
     """None: no finding counts."""
 
@@ -61,7 +61,7 @@ class HostStats(NamedTuple):
     """Whether host keys were seen, which are compared over the fleet."""
     verdicts: tuple[VerdictStats, ...]
     software: str = ""
-    """As returned by `sshprobe.views.host.software`."""
+    """As returned by `sshprobe.views.host_names.software`."""
     error: str | None = None
     """As in the record."""
     fleet: tuple[Subject, ...] = ()
@@ -144,7 +144,7 @@ def _worst(verdict: Verdict) -> WorstFinding | None:
 
 
 def says_the_same(finding: Finding) -> tuple[str, ...]:
-    """Return a key that is equal for findings that say the same of several algorithms."""
+    """Return a key that is equal for findings with the same message on several algorithms."""
     return finding.severity, finding.category, finding.message
 
 

@@ -1,7 +1,7 @@
-"""An Ansible playbook: one play for each group of OpenSSH servers that need the same, of builtin modules alone.
+"""An Ansible playbook: one play for each group of OpenSSH servers that need the same changes. It uses builtin modules.
 
-Nothing that a server said is in a value of it: names of hosts are, if they are names or addresses and no pattern, and
-lines and commands that `sshprobe.grading` made. What servers said is in comments, where it can do nothing.
+Text of a server stands in comments alone, where it has no effect. Values hold names and addresses of hosts, never a
+pattern, and lines and commands from `sshprobe.remedy`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sshprobe.views.host_names import letter
 CHAIN = "AuthenticationMethods "
 
 NOTHING = (
-    "# No host has anything that a playbook can change. Ansible refuses a playbook without a play: this says so.",
+    "# No host needs a change that a playbook can make. Ansible refuses a playbook without a play, so here is one.",
     "- name: Nothing to change",
     "  hosts: localhost",
     "  connection: local",
@@ -36,7 +36,7 @@ OF_GROUPS = frozenset({"all", "ungrouped"})
 
 def playbook(plan: Plan) -> str:
     """Return the playbook."""
-    # A list of algorithms is one line of sshd_config, as long as it is.
+    # sshd_config has a list of algorithms on one line, however long.
     lines = ["---", "# yamllint disable rule:line-length"]
     plays = 0
     for group in plan.groups():
@@ -68,7 +68,7 @@ def playbook(plan: Plan) -> str:
 
 
 def is_inventory_name(host: str) -> bool:
-    """Return whether a name is one host as a pattern of Ansible: not a wildcard, a group or a template."""
+    """Return whether Ansible reads a name as one host, and not as a wildcard, a group or a template."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -103,13 +103,13 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
     service = platform.service or "{{ 'ssh' if ansible_facts['os_family'] == 'Debian' else 'sshd' }}"
     yield f"    sshd_service: {json.dumps(service)}"
     yield "  tasks:"
-    # No pattern of Ansible stands for a host and not for a group. Before the facts, for which it logs in.
+    # Ansible takes a name for a group where one has it. The check comes before the facts, which need a login.
     yield "    - name: Stop at a host that was not scanned"
     yield "      ansible.builtin.fail:"
-    yield '        msg: "a group of the inventory is called as a host of the sweep: take it out of `hosts`"'
+    yield '        msg: "a group of the inventory has the name of a scanned host: take it out of `hosts`"'
     yield "      when: inventory_hostname not in sshprobe_hosts"
     if renamed:
-        # Nor does a name alone say that it is the same machine in the inventory that the play is run with.
+        # The inventory of the play may have another machine under this name.
         yield "    - name: Stop at a host that has another address than the one that was scanned"
         yield "      ansible.builtin.fail:"
         yield '        msg: "its ansible_host is not what was scanned under this name: see sshprobe_addresses"'
@@ -132,7 +132,7 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
     yield "      changed_when: false"
     yield "    - name: Restart sshd now"
     yield "      ansible.builtin.meta: flush_handlers"
-    yield "    - name: Log in anew"
+    yield "    - name: Log in again"
     yield "      ansible.builtin.meta: reset_connection"
     yield "    - name: See that a new login works"
     yield "      ansible.builtin.wait_for_connection:"
@@ -145,7 +145,7 @@ def _play(group: Group, platform: Platform, names: dict[str, list[str]], number:
 
 
 def _text(text: str) -> str:
-    """Return a double-quoted scalar: JSON strings are YAML. Braces do not begin a template."""
+    """Return a double-quoted scalar: JSON strings are YAML. Braces in it start no template."""
     return json.dumps(re.sub(r"\{(?=[{%#])", "{ ", text))
 
 
@@ -154,9 +154,9 @@ def _indented(lines: Iterable[str]) -> Iterator[str]:
 
 
 def _stop_at_a_chain(platform: Platform) -> Iterator[str]:
-    """Yield tasks that end the play at a host where a second factor is required: the line would end that.
+    """Yield tasks that end the play at a host that requires a second factor, as the new line would drop it.
 
-    On the host it can be seen, except in a Match block.
+    `sshd -T` shows the requirement, except in a Match block.
     """
     yield "- name: Read which methods sshd requires today"
     yield f"  ansible.builtin.command: {platform.sshd} -T"
@@ -180,7 +180,7 @@ def _moduli(change: Change, bits: int, file: str) -> Iterator[str]:
 
 
 def _shell_lines(command: str) -> list[str]:
-    """Return the parts of a command, one a line: it is split after `;` and `&&` outside of quotes."""
+    """Split a command into lines after each `;` and `&&` outside quotes."""
     parts = re.split(r"((?:[^';&]|'[^']*'|&(?!&))+(?:&&|;|$))", command)
     return [part.strip() for part in parts if part.strip()]
 
@@ -197,7 +197,7 @@ def _key(change: Change, key: NewKey) -> Iterator[str]:
     yield f"    ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {new}"
     creates = key.file
     if key.replaces:
-        # The key that goes stays beside it: that it is there says that this was done.
+        # The old key is kept under this name; the task has run where the file exists.
         creates = f"{key.file}.before-sshprobe"
         yield f"    if test -e {key.file}"
         yield f"    then cp -p {key.file} {creates}"
@@ -217,7 +217,7 @@ def _configuration(group: Group, platform: Platform) -> Iterator[str]:
 
 
 def _block(change: Change, platform: Platform) -> Iterator[str]:
-    # A block for each matter, by its keyword: what another scan finds later must not put back what this one fixes.
+    # One block per keyword: a later playbook must not undo the fixes of this one.
     keyword = change.text[-1].split()[0]
     yield from comment([*change.reasons, *change.beside])
     yield f"- name: {_text(f'Put {keyword} first in sshd_config')}"

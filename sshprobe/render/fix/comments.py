@@ -1,4 +1,4 @@
-"""Comments above and below lines to paste: for which hosts, the grade with these changes, what they leave."""
+"""Comments around lines to paste: the hosts, their grade with these changes, and the findings that remain."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sshprobe.views.host_names import letter
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
 UNLESS = (
-    "That holds unless something overrides these lines: a Match block, or an option on sshd's command line "
+    "Unless something overrides these lines: a Match block, or an option on sshd's command line "
     "(`ps ax | grep sshd`; Red Hat 8 gives it the crypto policy of /etc/sysconfig/sshd)."
 )
 OTHER_KEYS = (
-    "And where {} is the key in use: if `sshd -T | grep -i ^hostkey` shows another file, take that one in its place."
+    "And if {} is the key in use: if `sshd -T | grep -i ^hostkey` shows another file, replace that one instead."
 )
 WIDTH = 118
 
@@ -74,7 +74,7 @@ def cautions(group: Group) -> Iterator[str]:
 
 
 def left(group: Group) -> Iterator[str]:
-    """Yield what the changes leave."""
+    """Yield the findings that the changes do not fix."""
     if group.remedy.left:
         yield "This leaves:" if group.changes else "To change by hand:"
         for line in group.remedy.left:

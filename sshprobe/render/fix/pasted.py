@@ -1,6 +1,6 @@
-"""Lines and commands for one terminal after the other: sshd_config, a drop-in of it, or Dropbear's localoptions.h.
+"""Lines and commands to paste: for sshd_config, for a file in sshd_config.d, or for Dropbear's localoptions.h.
 
-All that is no line or command is a comment: the output can be pasted, or written to a file, as it is.
+All other text is in comments, so the output can be pasted or saved to a file as it is.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ FIRST_LINES = (
 
 
 def sshd_config(plan: Plan) -> str:
-    """Return what to paste for every group, whatever its software."""
-    # Comments of sshd_config would be directives of C's preprocessor.
+    """Return what to paste for every group, of any software."""
+    # Dropbear gets C comments: "#" would start a directive of the preprocessor.
     blocks = [list(_localoptions(group) if _is_dropbear(group) else _block(group)) for group in plan.groups()]
     blocks.append(comment(ungraded(plan)))
     return _joined(blocks)

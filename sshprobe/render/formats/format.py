@@ -1,4 +1,4 @@
-"""What a format of `sshprobe report` is: one of views, or one of hosts that come one after the other."""
+"""The two kinds of formats of `sshprobe report`: of a view, or of hosts one after the other."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ class ViewFormat(NamedTuple):
     """A format of a view."""
 
     render: Callable[[ReportView, Terminal, bool], str]
-    """A view, what the output can show, and whether -v was given, to text that ends with a line end."""
+    """Takes a view, the terminal and whether -v was given. Returns text that ends with a line end."""
     suffixes: tuple[str, ...] = ()
     """Suffixes of the files of `-o` that are in this format, such as ".json"."""
 
 
 class HostFacts(NamedTuple):
-    """What a format of hosts can ask about them, whatever a profile says."""
+    """Functions that tell a format of hosts about them, independent of profiles."""
 
     describe: Describe
     findings: Callable[[HostRecord], Iterable[Finding]]
@@ -30,8 +30,8 @@ class HostFacts(NamedTuple):
 
 
 class HostFormat(NamedTuple):
-    """A format of hosts one after the other, which has its own order: it goes without `--by`."""
+    """A format of hosts one after the other. It has its own order, so it does not take `--by`."""
 
     write: Callable[[Iterable[HostRecord], IO[bytes], HostFacts, bool], int]
-    """Hosts, a stream, facts about them, and whether there are several, to the number of hosts that it left out."""
+    """Takes hosts, a stream, facts, and whether there are several hosts. Returns how many hosts it left out."""
     suffixes: tuple[str, ...] = ()

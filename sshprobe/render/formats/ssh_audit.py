@@ -1,8 +1,8 @@
-"""Records as ssh-audit prints them (`ssh-audit -j`), for the programs that import that: DefectDojo, secureCodeBox.
+"""Records in the format of `ssh-audit -j`, for programs that import it: DefectDojo, secureCodeBox.
 
-Keys, types and order are those of `build_struct` in ssh-audit 3.9.0 (MIT, 2026-07-04); what it says of an algorithm is
-our own. One host is an object, several are a list, as ssh-audit prints for `-T`. A key is left out where ssh-audit
-leaves it out: without name-lists there is no "kex", and not an empty one, which would read as a host without fault.
+Keys, types and order are those of `build_struct` in ssh-audit 3.9.0 (MIT, 2026-07-04); the notes on algorithms are our
+own. One host is an object, several are a list, as with `ssh-audit -T`. A key is left out where ssh-audit leaves it out:
+without name-lists there is no "kex", since an empty one would read as a host without a fault.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ List = Literal["kex", "key", "enc", "mac"]
 _CLASSES: dict[List, AlgorithmType] = {"kex": "kex", "key": "host_key", "enc": "cipher", "mac": "mac"}
 _LISTS = {type_: list_ for list_, type_ in _CLASSES.items()}
 _FIELDS = {list_: tuple(field for _, field in reversed(FIELDS[type_])) for list_, type_ in _CLASSES.items()}
-"""ssh-audit has the direction server to client only. What is named in the other alone must not be lost."""
+"""ssh-audit lists server to client only. Names that stand in the other direction alone must not be lost."""
 _COMPRESSION = tuple(field for _, field in reversed(FIELDS["compression"]))
 
 _CERTIFICATE = "-cert-v01@openssh.com"
@@ -89,7 +89,7 @@ def ssh_audit_document(record: HostRecord, facts: HostFacts) -> dict[str, Any]:
 
 
 def _not_seen(record: HostRecord) -> Iterator[str]:
-    """Yield what was not observed: it must not read as a host without a finding."""
+    """Yield notes on what was not observed, which must not read as a host without findings."""
     if record.status != "ok":
         yield f"not all was seen: {record.error or record.status}"
     if record.kex_algorithms is None:
@@ -147,7 +147,7 @@ class _Marks:
             for field in fields:
                 names = [name for name in getattr(record, field) or () if name not in self.signals]
                 if names and gone.issuperset(names):
-                    # What only Terrapin speaks against is sound with strict key exchange; else the least bad stays.
+                    # Open to Terrapin alone: sound with strict key exchange. Else the least bad ones are kept.
                     mildest = max(self._worst[list_, name] for name in names)
                     sound = [name for name in names if (list_, name) in self.terrapin]
                     self._keep(list_, sound or [name for name in names if self._worst[list_, name] == mildest])
@@ -169,7 +169,7 @@ class _Marks:
 
 
 def _level(severity: Severity) -> Literal["fail", "warn", "info"]:
-    """Return ssh-audit's level: importers make High of "fail" and Medium of "warn", and know no other."""
+    """Return ssh-audit's level: importers read "fail" as High and "warn" as Medium, and ignore others."""
     if severity in ("critical", "high"):
         return "fail"
     return "info" if severity == "note" else "warn"
@@ -227,7 +227,7 @@ def _of_key(name: str, keys: Iterable[HostKey]) -> dict[str, Any]:
 
 
 def _fingerprints(keys: Iterable[HostKey]) -> list[dict[str, str]]:
-    """Return SHA-256 and MD5 of each key, by type. Not of certificates: ssh-audit has none of them."""
+    """Return SHA-256 and MD5 of each key, by type. ssh-audit has no certificates there."""
     found = []
     for key in sorted(keys, key=lambda key: (key.type, key.fingerprint)):
         if _CERTIFICATE in key.type or key.type.endswith("-cert"):

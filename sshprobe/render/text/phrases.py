@@ -27,8 +27,8 @@ def compliance(verdict: Verdict | VerdictStats) -> str:
 def names(category: Category, algorithms: Iterable[str | None], room: int) -> str:
     """Return the algorithms of findings of one category in at most `room` characters: "aes128-cbc, aes192-cbc +1".
 
-    The first is named in any case. Of authentication methods that is `password`, if it is one: others mean the same
-    and are known to fewer. A finding about the group exchange has no algorithm, and is named so.
+    The first one is always named: of authentication methods it is `password`, which people know best. Findings on the
+    group exchange have no algorithm, and are named "group exchange".
     """
     found = [algorithm or _NAMELESS.get(category, "") for algorithm in algorithms]
     found.sort(key=lambda name: name != "password")
@@ -44,12 +44,12 @@ _NAMELESS: dict[Category, str] = {"group_exchange": "group exchange"}
 
 
 def status(record: HostRecord | HostStats) -> str:
-    """Return how the host ended, in words: "dns_error" is "name not resolved"."""
+    """Return the status in words: "dns_error" is "name not resolved"."""
     return _STATUSES.get(record.status, record.status)
 
 
 def outcome(record: HostRecord | HostStats) -> str:
-    """Return how the host ended and why: "timeout: no connection within 5 s"; the error alone if it says both."""
+    """Return status and error: "timeout: no connection within 5 s"; the error alone if it contains the status."""
     words, error = status(record), record.error
     if not error:
         return words
@@ -76,6 +76,6 @@ def seconds(milliseconds: float) -> str:
 
 
 def finding_label(subject: Subject) -> str:
-    """Return what a subject of findings is called: an algorithm, "Terrapin", "small moduli"."""
+    """Return the label of a subject of findings: an algorithm, "Terrapin", "small moduli"."""
     id = subject.finding_id
     return subject.algorithm or LABELS.get(id) or id.partition(".")[2].replace("_", " ")

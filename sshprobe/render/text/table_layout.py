@@ -16,7 +16,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def column_width(header: str, cells: Sequence[str]) -> int:
-    """Return the width of a column, of a header with several lines that of its longest."""
+    """Return the width of a column. A header can have several lines."""
     return max(map(len, (*header.split("\n"), *cells)))
 
 
