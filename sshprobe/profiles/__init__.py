@@ -1,4 +1,4 @@
-"""Recommended profiles: data in TOML, their types, and the loader that checks them. See `docs/profiles.md`."""
+"""Profiles of recommendations: TOML data, types, and a loader that checks them. See `docs/profiles.md`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Which hosts a waiver is for: "10.1.*", "10.2.0.0/16", "2001:db8::7", "*.lab.example", "*".
+"""Patterns for the hosts of a waiver: "10.1.*", "10.2.0.0/16", "2001:db8::7", "*.lab.example", "*".
 
-What is compared is what the user named and what that resolved to: the host and the address of a record. Nothing that
-a server sends takes part, nor what an inventory calls a host besides the address that it was scanned by.
+They are compared with the host and the address of a record: the user's name and its resolution. Nothing that a server
+sends counts, nor another name in an inventory.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ EVERY_HOST = "*"
 
 
 class HostPattern:
-    """One pattern. Raises `ValueError` in words for what is none: "is neither ..."."""
+    """One pattern. Raises `ValueError` for another text: "is neither ..."."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         self._network = _network(text)
         self._parts: list[str] = []
-        """Of a pattern for names: what stands between the `*`."""
+        """The parts of a pattern for names, between the `*`."""
         if self._network is None and text != EVERY_HOST:
             name = text.lower().removesuffix(".")
-            # Without a letter it is meant as an address, and none of ours.
+            # Without a letter it is meant as an address.
             if not re.fullmatch(r"[a-z0-9_*.-]+", name) or not re.search(r"[a-z]", name):
                 raise ValueError("is neither an address, a network, 10.1.*, a name with or without `*`, nor `*`")
             self._parts = name.split("*")
@@ -34,14 +34,14 @@ class HostPattern:
         return self.text == EVERY_HOST or (self._network is not None and self._network.prefixlen == 0)
 
     def matches(self, host: str, address: str | None) -> bool:
-        """Whether a host that was named as `host` and reached at `address` is meant.
+        """Return whether the pattern covers a host named `host` and reached at `address`.
 
-        A pattern for names never matches an address, nor the other way round.
+        A pattern for names never matches an address, and a pattern for addresses never matches a name.
         """
         if self.text == EVERY_HOST:
             return True
         if self._network is not None:
-            # The address that was reached counts, even where the host was named by another.
+            # The address of the connection counts, even if the user named another one.
             reached = _address(host if address is None else address)
             return reached is not None and reached.version == self._network.version and reached in self._network
         name = host.lower().removesuffix(".")
@@ -49,9 +49,9 @@ class HostPattern:
 
 
 def _fits(name: str, parts: list[str]) -> bool:
-    """Whether the parts stand in a name in order, the first at its beginning and the last at its end.
+    """Return whether a name has the parts in order, the first at its start and the last at its end.
 
-    Each part is taken where it comes first, which never costs a match: so nothing is tried twice.
+    The first occurrence of each part is enough, so nothing is tried twice.
     """
     if len(parts) == 1:
         return name == parts[0]
@@ -69,7 +69,7 @@ def _fits(name: str, parts: list[str]) -> bool:
 
 @lru_cache(maxsize=4096)
 def host_pattern(text: str) -> HostPattern:
-    """The pattern of a text, read once. Raises `ValueError`."""
+    """Return the pattern of a text, from a cache. Raises `ValueError`."""
     return HostPattern(text)
 
 

@@ -1,4 +1,4 @@
-"""Reads profiles and says in one line, with file, line and field, what is wrong with one."""
+"""Reads and checks profiles. Errors are one line with file, line and field."""
 
 from __future__ import annotations
 
@@ -27,27 +27,26 @@ from sshprobe.profiles.model import (
     Waiver,
 )
 from sshprobe.profiles.stock import FAMILY, is_stock, stock_profile_text
-from sshprobe.profiles.text import Place, TomlText
-from sshprobe.profiles.toml_files import LARGEST_FILE, toml_document, toml_text
+from sshprobe.profiles.toml_files import LARGEST_FILE, Place, TomlText, toml_document, toml_text
 from sshprobe.small_files import read_small_file
 
 
 def available_profiles() -> list[str]:
-    """Ids of the built-in profiles that have a file, sorted. `openssh-X.Y` there is besides, for every release."""
+    """Return the ids of the built-in profiles with a file, sorted. `openssh-X.Y` also exists for every release."""
     return sorted(path.stem for path in _directory().glob("*.toml"))
 
 
 def is_built_in(id: str) -> bool:
-    """Whether an id is that of a built-in profile, in a file or of the family `openssh-X.Y`."""
+    """Return whether an id belongs to a built-in profile, in a file or of the family `openssh-X.Y`."""
     return is_stock(id) or id in available_profiles()
 
 
 def builtin_profile_text(id: str) -> str:
-    """The TOML of a built-in profile. Raises `InputError` for an unknown id."""
+    """Return the TOML of a built-in profile. Raises `InputError` for an unknown id."""
     if is_stock(id):
         return stock_profile_text(id)
     if id not in available_profiles():
-        import difflib  # for a mistake alone
+        import difflib  # only needed after a mistake
 
         within = [each for each in available_profiles() if len(id) > 2 and id.lower() in each]
         close = within or difflib.get_close_matches(id, available_profiles(), n=1)
@@ -59,24 +58,24 @@ def builtin_profile_text(id: str) -> str:
 
 
 def load_profile(name_or_path: str = DEFAULT_PROFILE) -> Profile:
-    """A built-in profile by its id, or a user's by its path.
+    """Return a built-in profile by its id, or a user's profile by its path.
 
-    Raises `InputError`, one line "FILE:LINE: field: what is wrong". A name that the catalogue does not know is
-    no error: see `Profile.unknown_names`.
+    Raises `InputError`, one line "FILE:LINE: field: fault". A name that the catalogue does not know is not an error:
+    see `Profile.unknown_names`.
     """
     return _load(name_or_path, ())
 
 
 def parse_profile(text: str, *, source: str) -> Profile:
-    """The profile in `text`; `source` names it in errors, and the folder that `extends` starts from.
+    """Return the profile in `text`. Raises `InputError`.
 
-    Raises `InputError`.
+    `source`: its name in errors. `extends` starts from its folder.
     """
     return _parse(text, source, (source,))
 
 
 def _load(name_or_path: str, extending: tuple[str, ...]) -> Profile:
-    """`extending`: the files that led here by `extends`, outermost first."""
+    """Return a profile. `extending`: the files that led here by `extends`, outermost first."""
     if is_built_in(name_or_path):
         source = f"{name_or_path}.toml"
         return _parse(builtin_profile_text(name_or_path), source, (*extending, source))
@@ -87,7 +86,7 @@ def _load(name_or_path: str, extending: tuple[str, ...]) -> Profile:
 
 
 def profile_text(name: str) -> str:
-    """The TOML of a profile of the user. Raises `InputError`."""
+    """Return the TOML of a user's profile. Raises `InputError`."""
     try:
         data = read_small_file(name, most=LARGEST_FILE, advice="a profile is a short TOML file")
     except OSError as error:
@@ -110,7 +109,7 @@ def _parse(text: str, source: str, extending: tuple[str, ...]) -> Profile:
 
 
 def _base(name: object, reader: TomlText, extending: tuple[str, ...]) -> Profile:
-    """The profile that another extends: a built-in one, or a file named from the folder of that other."""
+    """Return the profile that another extends: a built-in one, or a file relative to the folder of that other."""
     place = ("extends",)
     if not isinstance(name, str):
         reader.fail(place, f"expected `str`, got `{type(name).__name__}`")
@@ -132,7 +131,7 @@ def _directory() -> Path:
 
 
 def _check_printable(value: object, place: Place, reader: TomlText) -> None:
-    """Texts of a profile go into findings and on to terminals: one line each, nothing unprintable."""
+    """Raise `InputError` for a text with a line end or an unprintable character: findings and terminals show them."""
     if isinstance(value, dict):
         for key, item in value.items():
             _check_printable(key, place, reader)
@@ -145,12 +144,12 @@ def _check_printable(value: object, place: Place, reader: TomlText) -> None:
 
 
 def is_profile_id(text: str) -> bool:
-    """Whether a profile can have this id."""
+    """Return whether a profile can have this id."""
     return re.fullmatch(r"[a-z0-9][a-z0-9._-]*", text) is not None
 
 
 def _check(profile: Profile, reader: TomlText) -> None:
-    """What types cannot say. Raises `InputError` for the first thing wrong."""
+    """Raise `InputError` for the first fault that types cannot express."""
     if not is_profile_id(profile.id):
         reader.fail(("id",), f"`{profile.id}` is not made of lower-case letters, digits, `.`, `_` and `-`")
     if not re.fullmatch(r"\d{4}(-\d\d(-\d\d)?)?", profile.date):
@@ -162,23 +161,22 @@ def _check(profile: Profile, reader: TomlText) -> None:
         raise InputError(f"names nothing to check: none of {', '.join(SECTIONS)}", source=reader.source, line=1)
     for category in ALGORITHM_TYPES:
         _check_algorithms(profile, category, reader)
+    sizes: list[tuple[Place, int | None]] = []
     if profile.group_exchange is not None:
-        _check_bits(profile.group_exchange.min_bits, ("group_exchange", "min_bits"), reader)
-        if profile.group_exchange.advised_bits is not None:
-            _check_bits(profile.group_exchange.advised_bits, ("group_exchange", "advised_bits"), reader)
+        for field in ("min_bits", "advised_bits"):
+            sizes.append((("group_exchange", field), getattr(profile.group_exchange, field)))
     if profile.host_key is not None:
         for field in ("min_bits", "advised_bits"):
             for family in ("rsa", "dsa"):
-                bits = getattr(getattr(profile.host_key, field), family)
-                if bits is not None:
-                    _check_bits(bits, ("host_key", field, family), reader)
-        for bits in profile.host_key.exact_bits.rsa:
-            _check_bits(bits, ("host_key", "exact_bits", "rsa"), reader)
+                sizes.append((("host_key", field, family), getattr(getattr(profile.host_key, field), family)))
+        sizes += [(("host_key", "exact_bits", "rsa"), bits) for bits in profile.host_key.exact_bits.rsa]
+    for place, bits in sizes:
+        if bits is not None and not 1024 <= bits <= 16384:
+            reader.fail(place, f"{bits} is not between 1024 and 16384 bits")
     if profile.protocol is not None:
         _check_names(profile.protocol.allowed, ("protocol", "allowed"), reader)
     if profile.authentication is not None:
         _check_authentication(profile.authentication, reader)
-        _check_chain(profile.authentication, reader)
     if profile.banner is not None:
         _check_banner(profile.banner, reader)
     if profile.user_key is not None:
@@ -190,15 +188,6 @@ def _check(profile: Profile, reader: TomlText) -> None:
         seen.add(item.id)
     for index, waiver in enumerate(profile.waiver):
         _check_waiver(waiver, ("waiver", index), reader)
-
-
-def _check_chain(rule: AuthenticationRule, reader: TomlText) -> None:
-    steps = rule.chain.split(",")
-    if rule.chain and (len(steps) < 2 or not {"publickey", "password", "keyboard-interactive"}.issuperset(steps)):
-        reader.fail(("authentication", "chain"), f"`{rule.chain}` is not a chain such as publickey,password")
-    if rule.chain and steps[0] not in rule.allowed:
-        # A server lists the first step of a chain.
-        reader.fail(("authentication", "chain"), f"`{steps[0]}`, its first step, is not among `allowed`")
 
 
 def _check_authentication(rule: AuthenticationRule, reader: TomlText) -> None:
@@ -214,16 +203,21 @@ def _check_authentication(rule: AuthenticationRule, reader: TomlText) -> None:
         for name in getattr(rule, field):
             if name in forbidden or (allowed and name not in allowed):
                 reader.fail(("authentication", field), f"`{name}` is not among what passes", name)
+    steps = rule.chain.split(",")
+    if rule.chain and (len(steps) < 2 or not {"publickey", "password", "keyboard-interactive"}.issuperset(steps)):
+        reader.fail(("authentication", "chain"), f"`{rule.chain}` is not a chain such as publickey,password")
+    if rule.chain and steps[0] not in rule.allowed:
+        reader.fail(("authentication", "chain"), f"`{steps[0]}`, its first step, is not among `allowed`")
 
 
 def _check_banner(rule: BannerRule, reader: TomlText) -> None:
-    # It is written into lines of sshd_config and into playbooks.
+    # The name goes into lines of sshd_config and into playbooks.
     if not re.fullmatch(r"/[A-Za-z0-9_./-]+", rule.file):
         reader.fail(("banner", "file"), f"`{rule.file}` is not a path made of letters, digits, `_`, `.`, `-` and `/`")
     for field in ("any_of", "without"):
         values = getattr(rule, field)
         if values and not rule.sent:
-            reader.fail(("banner", field), "is of no use where `sent` is false")
+            reader.fail(("banner", field), "has no effect where `sent` is false")
         if any(not value.strip() for value in values):
             reader.fail(("banner", field), "has an empty text")
 
@@ -304,8 +298,3 @@ def _check_names(names: tuple[str, ...], place: Place, reader: TomlText) -> None
         if name in seen:
             reader.fail(place, f"`{name}` is there twice", name)
         seen.add(name)
-
-
-def _check_bits(bits: int, place: Place, reader: TomlText) -> None:
-    if not 1024 <= bits <= 16384:
-        reader.fail(place, f"{bits} is not between 1024 and 16384 bits")

@@ -1,8 +1,8 @@
-"""What a release of OpenSSH offers by default, as a profile: `openssh-9.2`. It is computed, so it has no file.
+"""Profiles of the defaults of OpenSSH releases: `openssh-9.2`. They are computed and have no files.
 
-Names are those whose column `openssh_default` in the catalogue has the release. Protocol, compression and
-authentication are the defaults of `servconf.c`, read at the tags V_3_0_P1, V_4_1_P1, V_4_2_P1, V_5_3_P1, V_5_4_P1 and
-later ones; dates are those of the tags of openssh-portable.
+Names are from the column `openssh_default` of the catalogue. Protocol, compression and authentication are the defaults
+of `servconf.c` at the tags V_3_0_P1, V_4_1_P1, V_4_2_P1, V_5_3_P1, V_5_4_P1 and later ones. Dates are those of the tags
+of openssh-portable.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ RELEASES: dict[str, str] = dict(
     """,
     )
 )
-"""Portable releases and the month of their tag, of 10.6 that of Debian's package. There was no portable 4.8."""
+"""Portable releases and the months of their tags (of Debian's package for 10.6). There was no portable 4.8."""
 
 STRICT_KEX = "kex-strict-s-v00@openssh.com"
 
 
 def is_stock(id: str) -> bool:
-    """Whether an id is of this family, be there such a release or not."""
+    """Return whether an id is of this family, even without such a release."""
     return re.fullmatch(r"openssh-\d[\w.]*", id) is not None
 
 
 def stock_range() -> str:
-    """The releases there are profiles of, in words."""
+    """Return the range of releases with a profile, in words."""
     first, *_, last = RELEASES
     return f"{first} to {last}"
 
 
 @cache
 def stock_profile_text(id: str) -> str:
-    """The TOML of `openssh-9.2`. Raises `InputError` for a release that is none."""
+    """Return the TOML of `openssh-9.2`. Raises `InputError` for an unknown release."""
     version = id.removeprefix("openssh-")
     if version not in RELEASES:
         raise InputError(
@@ -61,7 +61,7 @@ def stock_profile_text(id: str) -> str:
             f"openssh-{' to openssh-'.join(stock_range().split(' to '))}"
         )
     lines = [
-        "# Computed from the catalogue: every release of OpenSSH has such a profile, and none has a file.",
+        "# Computed from the catalogue: every release of OpenSSH has such a profile, without a file.",
         *_pairs(
             id=id,
             title=f"OpenSSH {version}, what its server offers by default",
@@ -86,7 +86,7 @@ def stock_profile_text(id: str) -> str:
     lines += [
         "",
         "[authentication]",
-        # keyboard-interactive by ChallengeResponseAuthentication, which was on from the beginning.
+        # keyboard-interactive through ChallengeResponseAuthentication, which was on from the start.
         *_pairs(
             where=f"OpenSSH {version}, servconf.c: PubkeyAuthentication, PasswordAuthentication, {interactive}",
             allowed=["publickey", "password", "keyboard-interactive"],
@@ -98,9 +98,9 @@ def stock_profile_text(id: str) -> str:
             recommendation="the defaults of the distribution",
             where="the package of the server",
             why="login",
-            explanation="distributions change what OpenSSH offers, by patches (GSS-API, strict key exchange put into "
-            "older releases), an sshd_config of their own or a policy: such a difference is drift from OpenSSH, and "
-            "none from the distribution",
+            explanation="distributions change the offers of OpenSSH by patches (GSS-API, strict key exchange in older "
+            "releases), an sshd_config of their own or a policy: such a difference is drift from OpenSSH, not from the "
+            "distribution",
         ),
     ]
     return "\n".join(lines) + "\n"
@@ -130,7 +130,7 @@ def _is_default(category: AlgorithmType, name: str, version: str) -> bool:
 
 
 def _is_made(name: str) -> bool:
-    """Whether a host key for it is there after `ssh-keygen -A`."""
+    """Return whether `ssh-keygen -A` makes a host key for it."""
     entry = lookup("host_key", name)
     return entry is not None and entry.format == "plain" and not entry.hardware.startswith("yes")
 
@@ -146,5 +146,5 @@ def _pairs(**values: str | list[str]) -> list[str]:
 
 
 def _json(text: str) -> str:
-    # A JSON string of ASCII is one of TOML too.
+    # A JSON string of ASCII is also a TOML string.
     return msgspec.json.encode(text).decode("ascii")

@@ -1,13 +1,12 @@
-"""What to change on a host: a hint for each finding, and the smallest set of changes with what it comes to.
+"""Advice for a host: a hint for each finding, and the smallest set of changes with the grade that follows.
 
-Above `sshprobe.grading`, which judges without advice. Pure: no I/O, no clock. Profiles made from a host are in
-`profile_from_host`, which a scan does not need.
+It is above `sshprobe.grading`, which judges without advice. Pure: no I/O, no clock. `profile_from_host` makes profiles
+from hosts, and a scan does not need it.
 """
 
 from __future__ import annotations
 
 from sshprobe.remedy.hints import grade
-from sshprobe.remedy.remedy_cache import RemedyCache
-from sshprobe.remedy.search import remedy
+from sshprobe.remedy.search import RemedyCache, remedy
 
 __all__ = ["RemedyCache", "grade", "remedy"]

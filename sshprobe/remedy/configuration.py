@@ -1,17 +1,11 @@
-"""A profile as lines of OpenSSH's own configuration, for the release asked for: only what that release knows.
+"""A profile as lines of OpenSSH's configuration, with only the names and keywords that a release knows.
 
-Which release knows a name says the catalogue; the keywords are from the release notes and the manual pages of
-sshd_config(5) and ssh_config(5).
+The names of a release are from the catalogue, the keywords from the release notes, sshd_config(5) and ssh_config(5).
 """
 
 from __future__ import annotations
 
-from sshprobe.algorithms import (
-    ALGORITHM_TYPES,
-    AlgorithmType,
-    in_openssh,
-    lookup,
-)
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
 from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import GROUP_EXCHANGE_FAMILIES
 from sshprobe.model.errors import InputError
@@ -19,26 +13,24 @@ from sshprobe.profiles import Profile
 from sshprobe.profiles.model import HostKeyRule
 from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.list_lines import NO_LINE, known_names, names_line, place, weak_names
-from sshprobe.remedy.login_lines import client_login, server_login
+from sshprobe.remedy.login_methods import client_login, server_login
 from sshprobe.remedy.shell_commands import moduli_command, rsa_key_bits, rsa_key_commands
 
 OLDEST_OPENSSH, NEWEST_OPENSSH = "3.0", "10.6"
-"""The releases whose source the catalogue was computed from."""
+"""The releases in the catalogue."""
 
 _SINCE: dict[AlgorithmType, str] = {
     **{category: since for category, (_, since) in KEYWORDS.items()},
     "host_key": "3.0+",
 }
-"""Releases of the client that know the keyword of a class. HostKeyAlgorithms is older there."""
+"""Releases of the client that know the keyword of a type. Its HostKeyAlgorithms is older."""
 
 
 def check_release(version: str) -> str:
-    """Return a release of OpenSSH that the catalogue knows: "9.2" of "9.2p1". Raises `InputError` for another."""
+    """Return a release of OpenSSH that the catalogue knows, "9.2" of "9.2p1". Raises `InputError` for another one."""
     number = version.partition("p")[0]
     known = number.replace(".", "", 1).isdecimal() and number.isascii() and "." in number[1:-1]
-    if not known or not (
-        in_openssh(f"{OLDEST_OPENSSH}..{NEWEST_OPENSSH}", number)  # both ends included
-    ):
+    if not known or not in_openssh(f"{OLDEST_OPENSSH}..{NEWEST_OPENSSH}", number):  # both ends included
         raise InputError(
             f"`{version}` is not a release of OpenSSH that sshprobe knows: {OLDEST_OPENSSH} to {NEWEST_OPENSSH}"
         )
@@ -48,8 +40,8 @@ def check_release(version: str) -> str:
 def sshd_config(profile: Profile, version: str) -> list[str]:
     """Return lines of sshd_config(5), each after a comment with its place in the document.
 
-    `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot do what the profile demands: fewer lines
-    than the profile has would pass for all of it.
+    `version`: the release of OpenSSH, "9.2". Raises `InputError` if it cannot meet the profile: some of the lines would
+    pass for all of them.
     """
     if profile.kind == "client":
         raise InputError(f"{profile.id} is about clients: `--format ssh_config` prints its lines")
@@ -93,7 +85,7 @@ def ssh_config(profile: Profile, version: str) -> list[str]:
         if rule is None:
             continue
         if category == "compression":
-            # The client names zlib@openssh.com and zlib, or "none" first: only "no" leaves anything out for sure.
+            # With compression the client offers all methods, so only "no" leaves any out.
             if set(rule.allowed) == {"none"}:
                 lines += [*place(profile, rule), "Compression no"]
             elif "none" not in rule.allowed:
@@ -126,9 +118,9 @@ def _settled(
 def _protocol(profile: Profile, release: str, last: str, problems: list[str]) -> list[str]:
     assert profile.protocol is not None
     if "2.0" not in profile.protocol.allowed:
-        problems.append(f"it cannot be held to protocol {', '.join(profile.protocol.allowed)}")
+        problems.append(f"it cannot be limited to protocol {', '.join(profile.protocol.allowed)}")
         return []
-    # Later releases have no SSH-1 and take the keyword for a deprecated one.
+    # Later releases have no SSH-1, and warn of the keyword.
     if "1.99" in profile.protocol.allowed or in_openssh(f"{OLDEST_OPENSSH}..{last}", release) is not True:
         return []
     return [*place(profile, profile.protocol), "Protocol 2"]
@@ -148,7 +140,7 @@ def _server_compression(profile: Profile, release: str, problems: list[str]) -> 
 
 
 def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list[str]:
-    """Return HostKey lines: before 7.0 sshd has no HostKeyAlgorithms, and offers the types that have such a line."""
+    """Return HostKey lines. Before 7.0 sshd has no HostKeyAlgorithms and offers the types of its HostKey lines."""
     rule = profile.host_key
     assert rule is not None
     found = known_names(profile, "host_key", release)
@@ -161,7 +153,7 @@ def _host_key_files(profile: Profile, release: str, problems: list[str]) -> list
     return [
         *place(profile, rule),
         *weak_names("host_key", [name for name in found if name in ("ssh-rsa", "ssh-dss")]),
-        "# take every other HostKey line out, they add up, and have one of these keys in place before you apply it",
+        "# remove all other HostKey lines, they add up, and have one of these keys in place before you apply it",
         *(f"HostKey /etc/ssh/ssh_host_{family}_key" for family in families),
     ]
 
@@ -184,7 +176,7 @@ def _rsa_host_key(profile: Profile, release: str) -> list[str]:
     least = max(rule.min_bits.rsa or 0, rule.advised_bits.rsa or 0)
     if not least or not any("rsa" in name for name in known_names(profile, "host_key", release)):
         return []
-    # Not RequiredRSASize (9.1): it refuses the users' own keys too, of which the profile says nothing.
+    # Not RequiredRSASize (9.1): it also refuses keys of users, and the profile has no rule about them.
     return [
         *place(profile, rule, where=_source_of_size(rule)),
         f"# an RSA host key of {least} bits or more; to replace a smaller one, run:",
@@ -201,7 +193,7 @@ def _required_rsa_size(profile: Profile, release: str) -> list[str]:
     line = f"RequiredRSASize {least}"
     if in_openssh("9.1+", release) is not True:
         line = f"# {line}: needs OpenSSH 9.1 or later"
-    # Of the client it bounds the servers' keys and the user's own.
+    # On a client it bounds the keys of servers and of the user.
     return [*place(profile, rule, where=_source_of_size(rule)), line]
 
 

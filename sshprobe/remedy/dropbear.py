@@ -1,8 +1,8 @@
-"""The steps that fix Dropbear: options of the compiler, the command line, host keys.
+"""The steps that fix Dropbear: compile-time options, the command line, host keys.
 
-Dropbear has no configuration for algorithms: they are chosen when it is compiled, by definitions in localoptions.h
-that override those of default_options.h (2018.76 and later). The names are those of default_options.h of 2018.76,
-2020.81, 2022.83 and 2025.89; passwords go by `-s` (dropbear(8)).
+Dropbear has no configuration for algorithms. Definitions in localoptions.h override those of default_options.h when it
+is compiled (2018.76 and later). The names are from default_options.h of 2018.76, 2020.81, 2022.83 and 2025.89.
+Passwords are switched off by `-s` (dropbear(8)).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sshprobe.remedy.steps import Step, reasons, reasons_to_go
 from sshprobe.remedy.what_if import with_methods, with_names, with_new_keys, without_names, without_user_signatures
 
 FIRST_VERSION = (2018, 76)
-"""The first with localoptions.h; before, options.h itself is edited."""
+"""The first version with localoptions.h. Earlier ones need an edited options.h."""
 
 
 class Definition(NamedTuple):
-    """A definition of default_options.h, the version that brought it, and the algorithms that it is about."""
+    """A definition of default_options.h, its first version, and its algorithms."""
 
     name: str
     since: tuple[int, int]
@@ -74,7 +74,7 @@ DEFINITIONS = (
     Definition("DROPBEAR_SHA2_256_HMAC", FIRST_VERSION, "mac", _is("hmac-sha2-256")),
     Definition("DROPBEAR_SHA2_512_HMAC", FIRST_VERSION, "mac", _is("hmac-sha2-512")),
 )
-"""Of two that cover a name the first is tried first: it takes less with it."""
+"""If two cover a name, the first one comes first: it removes fewer others."""
 
 ADDED: dict[AlgorithmType, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "kex": (("DROPBEAR_CURVE25519", ("curve25519-sha256", "curve25519-sha256@libssh.org")),),
@@ -119,10 +119,9 @@ def _definitions(
     lists = [names for names in seen_lists(context.observation, category) if names]
     left = [[name for name in names if not any(each.covers(name) for each in taken)] for names in lists]
     if taken and not all(not_waived(context, category, names) for names in left):
-        # Nothing would be left of a list, or what is waived alone: something else is compiled in, and what that needs
-        # stays.
+        # A list would be empty or have only waived names: compile something else in, and keep what that needs.
         steps, good, bad = _added(context, category, known)
-        # Where nothing can be, no list loses its last name, nor its last sound one beside what is waived.
+        # If nothing can be, no list loses its last name, or its last sound one beside waived ones.
         sound = [not_waived(context, category, [name for name in names if name not in gone]) for names in lists]
         kept = [not_waived(context, category, names) if had else names for names, had in zip(left, sound, strict=True)]
         if not good and not all(kept):
@@ -142,7 +141,7 @@ def _definitions(
 def _taken(
     known: list[Definition], offered: Sequence[str], gone: Sequence[str], kept: Sequence[str]
 ) -> list[Definition]:
-    """Return definitions that together remove all names of `gone`, as few others as possible, and none of `kept`."""
+    """Return definitions that remove all names of `gone`, few others, and none of `kept`."""
     left, taken = list(offered), []
     for name in gone:
         candidates = [each for each in known if each.covers(name) and not any(map(each.covers, kept))]
@@ -156,7 +155,7 @@ def _taken(
 def _added(
     context: RemedyContext, category: AlgorithmType, known: list[Definition]
 ) -> tuple[list[Step], list[str], list[str]]:
-    """Return steps that compile something in, the names they bring that the profile allows, and the others."""
+    """Return steps that compile something in, their names that the profile allows, and their other names."""
     rule = context.profile.algorithms(category)
     steps: list[Step] = []
     good: list[str] = []
@@ -172,11 +171,11 @@ def _added(
 
 
 def _without(observation: Observation, *, definition: Definition) -> Observation:
-    """Return the observation without all that a definition is about, whatever was compiled in before."""
+    """Return the observation without the algorithms of a definition."""
     there = [name for offer in offers(observation, definition.category).values() for name in offer.names]
     gone = {canonical(definition.category, name) for name in there if definition.covers(name)}
     changed = without_names(observation, definition.category, gone)
-    # What signs for the host verifies users' signatures: it goes from server-sig-algs, too (src/signkey.c, sigalgs).
+    # The same code verifies users' signatures, so the names also go from server-sig-algs (src/signkey.c, sigalgs).
     return without_user_signatures(changed, definition.covers) if definition.category == "host_key" else changed
 
 
@@ -214,7 +213,7 @@ def _rsa_key(context: RemedyContext, before: Verdict) -> Iterator[Step]:
             kind="host_key",
             commands=(f"dropbearkey -t rsa -s {bits} -f {file}.new && {backup_command(file)} && mv {file}.new {file}",),
             reasons=reasons(found),
-            caution="clients that know the old key will warn: tell them the new one",
+            caution="clients that know the old key will warn: give them the new one",
             key=key,
         )
         yield Step(change, partial(with_new_keys, type="ssh-rsa", bits=bits))

@@ -1,7 +1,6 @@
-"""Which names an OpenSSH server keeps, and the lines of sshd_config for them.
+"""The names that an OpenSSH server keeps, and the lines of sshd_config for them.
 
-A line must lock nobody out: names join it until the clients of the server's own release and of the next older one find
-one that they speak.
+A line must lock nobody out: it gets names until the clients of the server's release and of the next older one know one.
 """
 
 from __future__ import annotations
@@ -23,29 +22,28 @@ KEYWORDS: dict[AlgorithmType, tuple[str, str]] = {
     "mac": ("MACs", "3.0+"),
     "compression": ("Compression", "4.2+"),
 }
-"""sshd_config keyword of each class, and the releases of OpenSSH that know it (release notes; sshd_config(5))."""
+"""sshd_config keyword of each type, and the releases of OpenSSH that know it (release notes; sshd_config(5))."""
 
 CLIENTS = ("5.3", "6.0", "6.7", "7.4", "7.9", "8.4", "9.2", "10.0")
-"""OpenSSH of RHEL 6 and of Debian 7 to 13: a fleet's clients are one of these or the next older one."""
+"""OpenSSH of RHEL 6 and of Debian 7 to 13. The clients of a fleet have one of these or the next older one."""
 
 NOT_ALONE = "so that more is left than what is waived"
 
 _WRITABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9@._+/=-]*")
-"""Names that can stand in a line. Others of a server would be read as something else, by sshd ("-name", blanks) or by a
-program that the line goes through (the templates of Ansible), be they waived or not."""
+"""Names that can stand in a line. sshd ("-name", blanks) or Ansible's templates would misread other names of a
+server."""
 
 
 def has_keyword(context: RemedyContext, category: AlgorithmType) -> bool:
-    """Return whether this release of OpenSSH has the option for a class. A hidden release counts as a recent one."""
+    """Return whether this release of OpenSSH has the option for a type. A hidden release counts as a recent one."""
     return in_openssh(KEYWORDS[category][1], context.version) is not False
 
 
 def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    """Return the names left when the others go, in the server's order.
+    """Return the names that stay, in the server's order.
 
-    Where that leaves nothing but what is waived, or nothing that the next older release of OpenSSH speaks, names that
-    the profile allows and this release knows join them. Empty: there are none, or a host key has to be made first
-    (`host_key_plan`).
+    If only waived names stay, or none that the next older release of OpenSSH knows, names join them that the profile
+    allows and this release knows. Empty: there are none, or a host key must be made first (`host_key_plan`).
     """
     if category == "host_key":
         found, new = host_key_plan(context)
@@ -64,7 +62,6 @@ def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
         found = list(dict.fromkeys([*_replacements(context, category), *kept]))
     if found and locked_out_clients(category, found, version):
         found = [*found, *(name for name in _replacements(context, category) if name not in found)]
-        # No more than is needed for everyone.
         while len(found) > len(kept) + 1 and not locked_out_clients(category, found[:-1], version):
             found.pop()
     if category == "kex" and found and not any(map(proves_keys, found)):
@@ -75,7 +72,7 @@ def kept_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
 def host_key_plan(context: RemedyContext) -> tuple[list[str], str | None]:
     """Return the host key algorithms to offer, and the one, if any, whose key must be made first.
 
-    A key that is there and signs another way comes before a new one: the RSA key of ssh-rsa makes rsa-sha2-512 too.
+    An existing key that also signs another way comes before a new one: the key of ssh-rsa also makes rsa-sha2-512.
     """
     version = context.version
     kept = _kept(context, "host_key")
@@ -96,14 +93,14 @@ def host_key_plan(context: RemedyContext) -> tuple[list[str], str | None]:
 
 
 def proves_keys(name: str) -> bool:
-    """Return whether a scan computes the exchange, and so can check what the host keys sign."""
+    """Return whether a scan can compute the exchange, and so check the signatures of host keys."""
     return not name.startswith("sntrup")
 
 
 def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
-    """Return the line of sshd_config that keeps the remaining algorithms, None where there is none to write."""
+    """Return the line of sshd_config with the remaining algorithms. None: there is no such line."""
     if category == "compression":
-        # Without zlib@openssh.com, which starts after authentication, nothing is left but "none".
+        # Without zlib@openssh.com, which starts after authentication, only "none" is left.
         value = "no" if "zlib@openssh.com" in context.to_remove[category] else "delayed"
         return f"Compression {value}" if has_keyword(context, category) else None
     # GSS-API methods have options of their own: KexAlgorithms refuses their names.
@@ -114,9 +111,9 @@ def config_line(context: RemedyContext, category: AlgorithmType) -> str | None:
 
 
 def no_gss_refused(context: RemedyContext) -> str | None:
-    """Return why `GSSAPIKeyExchange no`, the one option for all exchanges by GSS-API, is not given; None where it is.
+    """Return why the advice cannot be `GSSAPIKeyExchange no`, the option for all exchanges by GSS-API. None: it can.
 
-    It is given where others are left, and where no waiver covers one of those that it takes.
+    It can if other exchanges are left and no waiver covers one that it removes.
     """
     found = context.offered["kex"]
     gss = {same for same in found if same.startswith("gss-")}
@@ -132,14 +129,14 @@ def no_gss_refused(context: RemedyContext) -> str | None:
 
 
 def first_release(context: RemedyContext, category: AlgorithmType) -> str:
-    """Return the first release with what the profile allows that locks out no client of the next older release."""
+    """Return, in words, the first release with allowed names that do not lock out clients of the next older one."""
     rule = context.profile.algorithms(category)
     version = context.version
     entries = [lookup(category, name) for name in (() if rule is None else rule.allowed)]
     sound = [e for e in entries if e is not None and weakness(e) is None]
     known = [e for e in sound if in_openssh(e.openssh_in_code, version)]
     if known:
-        # It could be had here, but no client of the next older release speaks it.
+        # This release has such names, but no client of the next older one does.
         names_ = [e.name for e in known]
         releases = " and ".join(f"OpenSSH {release}" for release in locked_out_clients(category, names_, version))
         first = _first([e.openssh_default for e in sound])
@@ -151,14 +148,14 @@ def first_release(context: RemedyContext, category: AlgorithmType) -> str:
 
 
 def removed_names(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    """Return the names offered that do not stay, in the order of the alphabet."""
+    """Return the offered names that do not stay, sorted."""
     kept = set(host_key_plan(context)[0] if category == "host_key" else kept_names(context, category))
     found = context.offered[category].values()
     return sorted({name for offer in found for name in offer.names if name not in kept})
 
 
 def added_reasons(context: RemedyContext, category: AlgorithmType, names: Iterable[str]) -> tuple[str, ...]:
-    """Return why those of `names` that are not offered are added."""
+    """Return the reasons for the `names` that the server does not offer yet."""
     there = {name for offer in context.offered[category].values() for name in offer.names}
     new = [name for name in names if name not in there]
     if category == "kex" and context.needs_post_quantum:
@@ -173,10 +170,10 @@ def added_reasons(context: RemedyContext, category: AlgorithmType, names: Iterab
 
 
 def locked_out_clients(category: AlgorithmType, names: Iterable[str], version: str | None) -> list[str]:
-    """Return the releases of clients that speak none of `names`: the server's own one, and the next older one.
+    """Return the releases, among the server's own and the next older one, whose clients know none of `names`.
 
-    As installed: a release's client offers by default at least what its server does (myproposal.h has one list for
-    both, or a longer one for the client).
+    Clients as installed: they offer at least what the server of their release does (myproposal.h has one list for both,
+    or a longer one for the client).
     """
     entries = [entry for name in names if (entry := lookup(category, name)) is not None]
     releases = (_older_client(version), version or CLIENTS[-1])
@@ -184,7 +181,7 @@ def locked_out_clients(category: AlgorithmType, names: Iterable[str], version: s
 
 
 def _older_client(version: str | None) -> str:
-    """Return the release of `CLIENTS` before a version; for a server that hides its version, the last but one."""
+    """Return the release of `CLIENTS` before a version, or the last but one for a hidden version."""
     if version is None:
         return CLIENTS[-2]
     older = [
@@ -212,14 +209,14 @@ def _kept(context: RemedyContext, category: AlgorithmType) -> list[str]:
 
 
 def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
-    """Return sound names that the profile allows and this release knows; its defaults where the profile is silent."""
+    """Return sound names that the profile allows and this release knows, or its defaults without a rule."""
     rule = context.profile.algorithms(category)
     version = context.version
     forbidden = () if rule is None else rule.words.items()
     gone = context.to_remove[category] | {
         canonical(category, name) for name, word in forbidden if word in FORBIDDING_WORDS
     }
-    # A document that only forbids allows nothing by name.
+    # A document that only forbids names nothing as allowed.
     named = () if rule is None else rule.allowed
     found = []
     for name in named or names(category):
@@ -231,7 +228,7 @@ def _replacements(context: RemedyContext, category: AlgorithmType) -> list[str]:
         releases = entry.openssh_in_code if named else entry.openssh_default
         if in_openssh(releases, version) is True and entry.format in ("", "plain") and entry.hardware != "yes":
             found.append(name)
-    # The moduli of a group exchange that was not offered were not seen either.
+    # Nobody has seen the moduli of a group exchange that is not on offer.
     fixed = [name for name in found if (e := lookup(category, name)) and e.family not in GROUP_EXCHANGE_FAMILIES]
     return fixed or found
 

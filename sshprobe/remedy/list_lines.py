@@ -1,7 +1,5 @@
-"""The lists of a profile as lines of sshd_config and ssh_config, with only the names that a release of OpenSSH knows.
-
-The catalogue says which release knows a name.
-"""
+"""The lists of a profile as lines of sshd_config and ssh_config, with only the names that a release of OpenSSH
+knows."""
 
 from __future__ import annotations
 
@@ -17,10 +15,10 @@ from sshprobe.remedy.kept_names import KEYWORDS
 from sshprobe.remedy.remedy_context import CHACHA20
 
 NO_LINE = "no line is needed"
-"""Begins the comment where a profile only forbids, and the release knows nothing of it."""
+"""Begins the comment for a profile that only forbids names which the release does not know."""
 
 _REMOVING = "7.5+"
-"""Releases that take "-name,name": their default less those names."""
+"""Releases that accept "-name,name": the default without those names."""
 
 _POST_QUANTUM = "8.5"
 
@@ -28,7 +26,7 @@ _POST_QUANTUM = "8.5"
 def names_line(
     profile: Profile, category: AlgorithmType, release: str, keyword_since: str, problems: list[str]
 ) -> Iterator[str]:
-    """Yield the line of one class of algorithms, after comments. What `release` cannot do is added to `problems`.
+    """Yield the line of one type of algorithms, after comments. `problems` gets the faults that prevent a line.
 
     `keyword_since`: releases that know the keyword, "5.7+".
     """
@@ -45,7 +43,7 @@ def names_line(
     if category == "kex":
         yield from _required(profile, found, release, problems)
     if rule.others == "allowed" and not rule.allowed:
-        # Not only of the defaults: the line stands before one that may have added more.
+        # Not only of the defaults, as a later line may add names.
         gone = [
             name
             for name in names(category)
@@ -55,7 +53,6 @@ def names_line(
             yield from (*place(profile, rule), f"# {NO_LINE}: OpenSSH {release} knows nothing of that")
             return
         if in_openssh(_REMOVING, release):
-            # What is left keeps sshd's own order of preference.
             yield from (*place(profile, rule), *weak_names(category, found), f"{keyword} -{','.join(gone)}")
             return
     yield from place(profile, rule)
@@ -70,8 +67,8 @@ def names_line(
 def known_names(profile: Profile, category: AlgorithmType, release: str) -> list[str]:
     """Return the names that the profile allows and the release knows, in the profile's order.
 
-    A name stands in for another name of the same algorithm that the release does not know. For a profile that only
-    forbids: what the release offers by default without what is forbidden.
+    Another name of the same algorithm replaces one that the release does not know. For a profile that only forbids:
+    the defaults of the release without the forbidden names.
     """
     rule = profile.algorithms(category)
     assert rule is not None
@@ -108,7 +105,7 @@ def place(profile: Profile, rule: Rule, *, where: str = "") -> list[str]:
 
 
 def _required(profile: Profile, found: list[str], release: str, problems: list[str]) -> Iterator[str]:
-    """Yield what the profile requires of the list of key exchanges as a whole: no line can bring it about."""
+    """Yield comments on what the profile requires of the key exchanges as a whole. No line can provide it."""
     rule = profile.kex
     assert rule is not None
     if "post-quantum" in rule.require and not has_post_quantum(found):
@@ -129,7 +126,7 @@ def _has_strict_kex(release: str) -> bool:
 
 
 def _by_default(category: AlgorithmType, release: str) -> list[str]:
-    """Return what this release offers without a line of configuration, in the order of the alphabet."""
+    """Return the names that this release offers by default, sorted."""
     return [
         name
         for name in names(category)

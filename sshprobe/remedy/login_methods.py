@@ -1,13 +1,13 @@
-"""Lines of sshd_config about the ways to log in, and what has to stand beside each: chains of methods cannot be seen.
+"""Lines of sshd_config and ssh_config about logins: methods, the banner, keys of users.
 
-A server that asks for a key and then a code lists `publickey`, the first step, as one does that asks for a key alone
-(sshd_config(5), AuthenticationMethods; RFC 4252 section 5.1). So no line here is safe to paste unread:
+A scan cannot see chains of methods. A server that requires a key and then a code lists only `publickey`, like one that
+requires a key alone (sshd_config(5), AuthenticationMethods; RFC 4252 section 5.1). So users must read each line first:
 
-- `AuthenticationMethods publickey` locks nobody out who has a key, and ends a second factor.
-- `PasswordAuthentication no` and its like end no second factor, and lock everybody out where a chain needs that method:
-  sshd drops a chain whose methods are not all on.
+- `AuthenticationMethods publickey` lets everybody in who has a key, and ends a second factor.
+- `PasswordAuthentication no` and its like end no second factor, but lock everybody out if a chain needs that method:
+  sshd drops a chain if one of its methods is off.
 
-The first is given where public keys are all that the profile allows, and the chain form beside it.
+The first is the advice if the profile allows only public keys, with the form for a chain beside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sshprobe.algorithms import in_openssh
 from sshprobe.grading.users import methods_for_everybody
-from sshprobe.profiles import AuthenticationRule
+from sshprobe.profiles import AuthenticationRule, Profile
 from sshprobe.remedy.remedy_context import RemedyContext
 
 METHODS = {
@@ -32,7 +32,7 @@ CHALLENGE_RESPONSE, KEYBOARD = "ChallengeResponseAuthentication no", "KbdInterac
 CHAIN = "AuthenticationMethods"
 ONLY_PUBLIC_KEYS = f"{CHAIN} publickey"
 SECOND_FACTOR = f"{CHAIN} publickey,keyboard-interactive"
-"""The form of a chain: a key, and then what PAM asks for."""
+"""A chain: a key, and then the questions of PAM."""
 
 CHAINS_SINCE = "6.2+"
 """Releases of OpenSSH that know AuthenticationMethods (release notes)."""
@@ -41,22 +41,22 @@ YOUR_KEY = "have your public key in place before you apply it"
 KEY_AND_PASSWORD = "have a public key and a password in place for everyone before you apply it"
 
 NONE_ON_AN_APPLIANCE = (
-    "log in by hand with no password. Some appliances ask for name and password inside the session: if this one does, "
-    "let administrators alone reach its port, and update it where its maker has changed that; if it does not, close "
+    "log in by hand without a password. Some appliances ask for name and password inside the session. If this one "
+    "does, let only administrators reach its port, and update it if its maker has changed that. If it does not, close "
     "the port until it asks"
 )
-"""What to do where "none" lets anyone in. Cisco's wireless controllers ask later, and have no option for it."""
+"""Advice if "none" lets anyone in. Cisco's wireless controllers ask later, and have no option for it."""
 
 _WHERE = "`sshd -T | grep -i authenticationmethods`, and the Match blocks"
 
 
 def keyboard_line(release: str | None) -> str:
-    """Return the line that switches keyboard-interactive off, by the name that a release of OpenSSH knows."""
+    """Return the line that switches keyboard-interactive off, with the keyword of a release of OpenSSH."""
     return CHALLENGE_RESPONSE if in_openssh("8.7+", release) is False else KEYBOARD
 
 
 def chain_lines(rule: AuthenticationRule, on: Iterable[str], release: str | None) -> list[str]:
-    """Return lines for the chain that the document itself has, with what switches its steps on; none if it has none.
+    """Return lines for the chain in the document and for its steps. Empty: it has no chain.
 
     `on`: methods that are known to be on.
     """
@@ -72,7 +72,7 @@ def chain_lines(rule: AuthenticationRule, on: Iterable[str], release: str | None
 
 
 def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list[str]:
-    """Return sshd_config lines that end the offer of `methods`; none where no other method would be left."""
+    """Return sshd_config lines that switch `methods` off. Empty: no other method would be left."""
     rule = context.profile.authentication
     version = context.version
     allowed = set() if rule is None else set(rule.passing)
@@ -83,10 +83,10 @@ def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list
     if none_left and "publickey" not in allowed:
         return []
     if not left - GSS_METHODS and "publickey" in allowed:
-        # Where it is off, `AuthenticationMethods publickey` would lock everybody out; and many servers list GSS-API
-        # where nobody has a ticket.
+        # If it is off, `AuthenticationMethods publickey` locks everybody out. GSS-API alone does not count: many
+        # servers list it, and nobody has a ticket.
         lines.append(PUBLIC_KEYS)
-    # An `AuthenticationMethods password` cannot be seen, and would leave nothing once passwords are off.
+    # A scan cannot see `AuthenticationMethods password`, which would leave nothing once passwords are off.
     if (allowed == {"publickey"} or none_left) and in_openssh(CHAINS_SINCE, version) is not False:
         chain = [] if rule is None or allowed != {"publickey"} else chain_lines(rule, listed, version)
         return chain or [*lines, ONLY_PUBLIC_KEYS]
@@ -95,17 +95,17 @@ def authentication_lines(context: RemedyContext, methods: Iterable[str]) -> list
         if line and line not in lines:
             lines.append(line)
     if in_openssh("2.5+", version) is False and not {PUBLIC_KEYS, CHALLENGE_RESPONSE}.isdisjoint(lines):
-        return []  # it does not know them by these names, and with an unknown keyword sshd does not start
+        return []  # it does not know these keywords, and sshd does not start with an unknown one
     return [] if lines == [PUBLIC_KEYS] else lines
 
 
 def caution(lines: Sequence[str]) -> str:
-    """Return what must be true before the lines are applied."""
+    """Return the precondition for applying the lines."""
     return YOUR_KEY if not lines or "password" not in lines[-1] else KEY_AND_PASSWORD
 
 
 def beside(lines: Sequence[str]) -> Iterator[str]:
-    """Yield what must be read beside the lines: comments without their sign."""
+    """Yield the comments that belong to the lines, without "#"."""
     off = [line for line in lines if line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD)]
     if off:
         what, locks = ("this", "the line locks") if len(off) == 1 else ("one of these", "they lock")
@@ -121,10 +121,82 @@ def beside(lines: Sequence[str]) -> Iterator[str]:
 
 
 def in_one_line(lines: Sequence[str]) -> str:
-    """Return the lines with what to know about them, for a finding."""
+    """Return the lines with a warning, for a finding."""
     text = "; ".join(lines)
     if ONLY_PUBLIC_KEYS in lines:
         return f"{text} (ends a second factor, which cannot be seen: where one is required today, {SECOND_FACTOR})"
     if any(line in (METHODS["password"], CHALLENGE_RESPONSE, KEYBOARD) for line in lines):
         return f"{text} (locks everybody out if {CHAIN} asks for it after a key: check that before)"
     return text
+
+
+def server_login(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    """Return lines of sshd_config(5) for methods, banner and users' keys. `problems` gets unmet demands, in words."""
+    return [*_server_authentication(profile, release, problems), *_banner(profile), *_user_keys(profile, release)]
+
+
+def _server_authentication(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    rule = profile.authentication
+    if rule is None:
+        return []
+    allowed = set(rule.passing)
+    off = _switched_off(allowed, release)
+    known = {"publickey", "keyboard-interactive", *METHODS}
+    if not allowed & known:
+        problems.append(f"it has none of the methods {', '.join(rule.passing)} ({rule.where})")
+        return []
+    lines = [f"# {profile.cite(rule)}"]
+    if "publickey" not in allowed:
+        return [*lines, "PubkeyAuthentication no", *off]
+    if allowed == {"publickey"} and in_openssh(CHAINS_SINCE, release):
+        chain = chain_lines(rule, (), release) or [PUBLIC_KEYS, ONLY_PUBLIC_KEYS]
+    else:
+        chain = [PUBLIC_KEYS, *off]
+    return [*lines, f"# {caution(chain)}", *(f"# {words}" for words in beside(chain)), *chain]
+
+
+def _banner(profile: Profile) -> list[str]:
+    rule = profile.banner
+    if rule is None:
+        return []
+    if not rule.sent:
+        return [f"# {profile.cite(rule)}", "Banner none"]
+    return [f"# {profile.cite(rule)}", f"# write the text into {rule.file}", f"Banner {rule.file}"]
+
+
+def _user_keys(profile: Profile, release: str) -> list[str]:
+    rule = profile.user_key
+    if rule is None:
+        return []
+    value = ",".join(rule.allowed) if rule.allowed else f"-{','.join(rule.forbidden)}"
+    line = f"PubkeyAcceptedAlgorithms {value}"
+    if in_openssh("8.5+", release) is not True:
+        return [f"# {profile.cite(rule)}", f"# {line}: the keyword came with OpenSSH 8.5"]
+    return [f"# {profile.cite(rule)}", "# have a key of your own that signs so before you apply it", line]
+
+
+def client_login(profile: Profile, release: str, problems: list[str]) -> list[str]:
+    """Return lines of ssh_config(5) for methods. `problems` gets unmet demands, in words."""
+    rule = profile.authentication
+    if rule is None:
+        return []
+    allowed = [name for name in rule.passing if name in {"publickey", "keyboard-interactive", *METHODS}]
+    if not allowed:
+        problems.append(f"it has none of the methods {', '.join(rule.passing)} ({rule.where})")
+        return []
+    keys = [] if "publickey" in allowed else ["PubkeyAuthentication no"]
+    return [
+        f"# {profile.cite(rule)}",
+        f"PreferredAuthentications {','.join(allowed)}",
+        *keys,
+        *_switched_off(set(allowed), release),
+    ]
+
+
+def _switched_off(allowed: set[str], release: str) -> list[str]:
+    lines = [line for method, line in METHODS.items() if method not in allowed]
+    if "gssapi-with-mic" in allowed or "gssapi-keyex" in allowed:
+        lines = [line for line in lines if not line.startswith("GSSAPI")]
+    if "keyboard-interactive" not in allowed:
+        lines.append(keyboard_line(release))
+    return [line for line in dict.fromkeys(lines) if not line.startswith("GSSAPI") or in_openssh("3.7+", release)]

@@ -1,4 +1,4 @@
-"""Prepares advice: from the findings of an observation, which names should go and which stay."""
+"""Prepares advice: decides from the findings of an observation which names go and which stay."""
 
 from __future__ import annotations
 
@@ -15,19 +15,13 @@ from sshprobe.profiles import Profile
 from sshprobe.remedy.kept_names import config_line
 from sshprobe.remedy.platforms import openssh_version, platform_of
 from sshprobe.remedy.remedy_context import AGAINST_A_NAME, CHACHA20, OLD_RSA, RemedyContext, is_unknown
-from sshprobe.remedy.replacements import (
-    choose,
-    in_place_of,
-    last_over_sha2,
-    loses_post_quantum,
-    post_quantum_exchanges,
-)
+from sshprobe.remedy.replacements import choose, in_place_of, last_over_sha2, loses_post_quantum, post_quantum_exchanges
 
 
 def prepare_context(
     observation: Observation, profile: Profile, findings: Sequence[Finding], *, strict: bool = False
 ) -> RemedyContext:
-    """Return the context of advice for the findings of one observation. What is waived stays as it is."""
+    """Return the context of advice for the findings of one observation. Waived names stay."""
     profile = _with_waived_methods(profile, findings)
     platform, version = platform_of(observation), openssh_version(observation)
     offered: dict[AlgorithmType, dict[str, Offer]] = {category: {} for category in ALGORITHM_TYPES}
@@ -40,7 +34,7 @@ def prepare_context(
         for category, names in gone.items():
             names -= {name for name in names if is_unknown(category, name)}
     if old and any((finding.id, finding.algorithm) == OLD_RSA for finding in findings):
-        # Where the profile lets it pass, it stays.
+        # It stays if the profile accepts it.
         gone["host_key"].discard("ssh-rsa")
     if any(finding.id == "kex.terrapin" for finding in findings):
         _end_terrapin(offered["cipher"], gone)
@@ -81,7 +75,7 @@ def prepare_context(
 
 
 def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
-    """Return by class the canonical names that findings are about."""
+    """Return the canonical names that findings are against, by type."""
     found: dict[AlgorithmType, set[str]] = {category: set() for category in ALGORITHM_TYPES}
     for finding in findings:
         is_against = finding.severity != "note" and finding.id.partition(".")[2] in AGAINST_A_NAME
@@ -91,7 +85,7 @@ def _named(findings: Iterable[Finding]) -> dict[AlgorithmType, set[str]]:
 
 
 def _with_waived_methods(profile: Profile, findings: Sequence[Finding]) -> Profile:
-    """Return the profile for advice: a line must not switch off a method that a waiver covers."""
+    """Return the profile with the waived methods allowed: no line may switch them off."""
     rule = profile.authentication
     waived = [each.algorithm for each in findings if each.waived and each.id == "authentication.unlisted"]
     if rule is None or not waived:
@@ -101,7 +95,7 @@ def _with_waived_methods(profile: Profile, findings: Sequence[Finding]) -> Profi
 
 
 def _end_terrapin(ciphers: dict[str, Offer], gone: dict[AlgorithmType, set[str]]) -> None:
-    """Add the ciphers that Terrapin works on, which must go without strict key exchange, if others are left."""
+    """Add the ciphers that Terrapin attacks to those that go, if other ciphers are left."""
     ending = {
         same
         for same, offer in ciphers.items()

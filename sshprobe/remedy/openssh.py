@@ -1,4 +1,4 @@
-"""Steps that fix an OpenSSH server: lines of sshd_config, moduli; those for host keys are in `openssh_keys`."""
+"""Steps that fix an OpenSSH server: lines of sshd_config, moduli, host keys."""
 
 from __future__ import annotations
 
@@ -7,46 +7,53 @@ from functools import partial
 
 import msgspec
 
-from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup
 from sshprobe.grading.users import accepted_without_credential
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change
-from sshprobe.model.verdict import Verdict
+from sshprobe.model.verdict import Finding, Verdict
 from sshprobe.remedy.kept_names import (
+    NOT_ALONE,
     added_reasons,
     config_line,
+    has_keyword,
+    host_key_plan,
     kept_names,
     no_gss_refused,
     proves_keys,
     removed_names,
 )
 from sshprobe.remedy.login_methods import CHAIN, PUBLIC_KEYS, authentication_lines, beside, caution
-from sshprobe.remedy.openssh_keys import host_key_steps, new_key_steps
 from sshprobe.remedy.platforms import UNNAMED
-from sshprobe.remedy.remedy_context import NO_GSS, SSH1, RemedyContext
-from sshprobe.remedy.shell_commands import least_moduli, moduli_command
+from sshprobe.remedy.remedy_context import NEW_KEY, NO_GSS, SSH1, RemedyContext
+from sshprobe.remedy.shell_commands import key_commands, least_moduli, moduli_command, new_key
 from sshprobe.remedy.steps import Step, config_step, quantum_goes, reasons, reasons_to_go
 from sshprobe.remedy.what_if import (
     with_a_refusal_of_none,
     with_methods,
     with_moduli,
     with_names,
+    with_new_keys,
+    with_one_key,
     with_protocol_2,
     with_unchecked_keys,
     without_banner,
     without_names,
 )
 
+TELL_CLIENTS = "clients that know the old key will warn: give them the new one"
+FORGET = "remove all other HostKey lines, they add up"
+
 
 def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """Yield all steps that may help: `minimal_steps` finds out which do."""
+    """Yield all steps that may help. `minimal_steps` selects from them."""
     yield from _protocol(context, before)
     for category in ALGORITHM_TYPES:
         if category == "kex":
             yield from _gss(context, before)
         if category == "host_key" and context.to_remove["host_key"]:
-            yield from host_key_steps(context, before)
+            yield from _host_key_steps(context, before)
         elif category == "compression" and context.to_remove["compression"]:
             yield from _compression(context, before)
         elif category in context.lines and config_line(context, category) is not None:
@@ -54,7 +61,7 @@ def openssh_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     yield from _authentication(context, before)
     yield from _banner(context, before)
     yield from _moduli(context, before)
-    yield from new_key_steps(context, before)
+    yield from _new_key_steps(context, before)
 
 
 def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
@@ -65,7 +72,7 @@ def _protocol(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _gss(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """Yield the step for all key exchanges by GSS-API: they have one option."""
+    """Yield the step for all key exchanges by GSS-API, which have one option."""
     found = context.offered["kex"]
     gss = {same for same in found if same.startswith("gss-")}
     gone = gss & context.to_remove["kex"]
@@ -97,7 +104,7 @@ def _list(context: RemedyContext, before: Verdict, category: AlgorithmType) -> S
 
 
 def _with_names(observation: Observation, *, category: AlgorithmType, names: list[str]) -> Observation:
-    # GSS-API methods are not in KexAlgorithms: they stay until their own option goes.
+    # GSS-API methods are not in KexAlgorithms and stay until their own option changes.
     gss = [name for name in observation.kex_algorithms or () if name.startswith("gss-")] if category == "kex" else []
     changed = with_names(observation, category, [*gss, *names])
     return with_unchecked_keys(changed) if category == "kex" and not any(map(proves_keys, names)) else changed
@@ -137,13 +144,13 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
     if not unlisted:
         return
     lines = authentication_lines(context, unlisted)
-    # In one step with what switches the rest off: it is never left out where nobody could log in without it.
+    # One step with the lines that switch the rest off: without it nobody could log in.
     before_it, more = ([PUBLIC_KEYS], ["publickey"]) if lines[:1] == [PUBLIC_KEYS] else ([], [])
     added = ("publickey: off until now, and no other method is sure to let you in",) if more else ()
     comment = f"without {', '.join(unlisted)}: {caution(lines)}"
     known = {"comment": comment, "caution": caution(lines)}
     if lines and lines[-1].startswith(f"{CHAIN} "):
-        # The first step of the one chain is all that a server then lists.
+        # A server lists only the first step of its chain.
         effect = partial(with_methods, more=more, only="publickey")
         yield config_step(lines, effect, reasons=(*added, *reasons(about)), beside=tuple(beside(lines)), **known)
         return
@@ -156,7 +163,7 @@ def _authentication(context: RemedyContext, before: Verdict) -> Iterator[Step]:
 
 
 def _banner(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """Yield a line where there must be no banner. The text of a banner is up to its owner: no line brings it."""
+    """Yield the line against a banner. The text of a banner is up to its owner, so no line adds one."""
     found = [finding for finding in before.findings if finding.id == "authentication.banner"]
     if found:
         yield config_step(
@@ -176,3 +183,95 @@ def _moduli(context: RemedyContext, before: Verdict) -> Iterator[Step]:
             moduli_bits=least,
         )
         yield Step(change, partial(with_moduli, least=least))
+
+
+def _host_key_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
+    """Yield the step for the host key algorithms that go: a line with the others, or a new key for one of them."""
+    names, made = host_key_plan(context)
+    gone = removed_names(context, "host_key")
+    why = reasons_to_go(before, "host_key", gone)
+    if made is not None:
+        yield _made_key(context, names, made, gone, why)
+    elif names and has_keyword(context, "host_key"):
+        effect = partial(with_names, category="host_key", names=names)
+        why = (*why, *added_reasons(context, "host_key", names))
+        line = f"HostKeyAlgorithms {','.join(names)}"
+        yield config_step(line, effect, comment=f"without {', '.join(gone)}", reasons=why)
+    elif names:
+        # Before 7.0 there is no HostKeyAlgorithms: a key type goes with its HostKey line.
+        families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name)))
+        kept = [name for name in context.observation.server_host_key_algorithms or () if _family(name) in families]
+        out = sorted(set(context.observation.server_host_key_algorithms or ()) - set(kept))
+        if kept and out:
+            yield config_step(
+                [f"HostKey {(context.platform or UNNAMED).key_file(family)}" for family in families],
+                partial(with_names, category="host_key", names=kept),
+                comment=f"without {', '.join(out)}: {FORGET}",
+                reasons=(*why, FORGET),
+            )
+
+
+def _made_key(context: RemedyContext, names: list[str], made: str, gone: list[str], why: tuple[str, ...]) -> Step:
+    """Return one step that makes a key, adds its HostKey line and removes the rest, as no part helps alone."""
+    platform = context.platform or UNNAMED
+    key = new_key(made, context.profile, replaces=False, platform=platform)
+    there = context.observation.server_host_key_algorithms or ()
+    families = list(dict.fromkeys(_family(name) for name in names if _is_plain(name) and name in there))
+    # sshd uses the first of two keys of one type.
+    text = [f"HostKey {key.file}", *(f"HostKey {platform.key_file(family)}" for family in families)]
+    if has_keyword(context, "host_key"):
+        text.append(f"HostKeyAlgorithms {','.join(names)}")
+    note = () if has_keyword(context, "host_key") else (FORGET,)
+    type = next((name for name in names if name == made and key.type != "rsa"), "ssh-rsa")
+    effect = partial(with_one_key, names=names, type=type, bits=_bits(key.type, key.bits))
+    change = Change(
+        kind="host_key",
+        text=tuple(text),
+        commands=key_commands(key),
+        comment=f"without {', '.join(gone)}" + "".join(f": {words}" for words in note),
+        reasons=(
+            *why,
+            f"{made}: a new key, {NOT_ALONE if families else 'because no present key may stay'}",
+            *note,
+        ),
+        caution=TELL_CLIENTS,
+        key=key,
+    )
+    return Step(change, effect)
+
+
+def _new_key_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
+    """Yield a step for each type of host key that must be replaced."""
+    about: dict[str, list[Finding]] = {}
+    for finding in before.findings:
+        if finding.id in NEW_KEY and finding.severity != "note":
+            about.setdefault(finding.algorithm or "", []).append(finding)
+    for type, found in about.items():
+        if not _is_plain(type) or _family(type) not in ("rsa", "ecdsa", "ed25519"):
+            continue
+        if not any(key.type == type for key in context.observation.host_keys or ()):
+            continue
+        key = new_key(type, context.profile, replaces=True, platform=context.platform or UNNAMED)
+        change = Change(
+            kind="host_key",
+            commands=key_commands(key),
+            comment=f"a new {type} host key",
+            reasons=reasons(found),
+            caution=TELL_CLIENTS,
+            key=key,
+        )
+        yield Step(change, partial(with_new_keys, type=type, bits=_bits(key.type, key.bits)))
+
+
+def _bits(family: str, bits: int | None) -> int:
+    return 256 if bits is None or family == "ed25519" else bits
+
+
+def _family(name: str) -> str:
+    entry = lookup("host_key", name)
+    return "" if entry is None else entry.family
+
+
+def _is_plain(name: str) -> bool:
+    entry = lookup("host_key", name)
+    return entry is not None and entry.format == "plain"

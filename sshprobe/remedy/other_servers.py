@@ -1,4 +1,4 @@
-"""What to change on software whose configuration we do not write, in plain words, one line for each matter."""
+"""Steps in plain words for software whose configuration sshprobe does not write, one line each."""
 
 from __future__ import annotations
 
@@ -26,15 +26,14 @@ from sshprobe.remedy.what_if import (
 )
 
 COMPILED_IN = {"tinyssh": "TinySSH's algorithms are fixed when it is compiled: update it"}
-"""Software that has no options for algorithms, by how its identification begins (tinysshd(8))."""
-
+"""Start of the identification of software without options for algorithms (tinysshd(8)), and the advice."""
 
 PLACES = {"openssh_for_windows": r"its options are in %ProgramData%\ssh\sshd_config; then: Restart-Service sshd"}
-"""Where to change it (Microsoft's documentation of OpenSSH for Windows, server configuration)."""
+"""The place of the options (Microsoft's documentation of OpenSSH for Windows, server configuration)."""
 
 
 def other_server_steps(context: RemedyContext, before: Verdict) -> Iterator[Step]:
-    """Yield the steps, in words."""
+    """Yield all steps that may help, in words."""
     yield from _protocol(context, before)
     yield from _algorithms(context, before)
     yield from _sizes(context, before)
@@ -42,7 +41,7 @@ def other_server_steps(context: RemedyContext, before: Verdict) -> Iterator[Step
 
 
 def preamble(observation: Observation, steps: list[Step]) -> str | None:
-    """Return where the software has its options, or that it has none for the algorithms that should go."""
+    """Return the place of the software's options, or the advice for software without options for algorithms."""
     found = observation.identification
     software = "" if found is None else found.software.lower()
     place = next((words for name, words in PLACES.items() if software.startswith(name)), None)

@@ -1,13 +1,13 @@
-"""On which system an OpenSSH runs, as far as its identification says it, and what is where on that system.
+"""The system of an OpenSSH, from its identification, and the places of its files.
 
-Many appliances carry an OpenSSH under a number of their own, and have neither a shell for users nor /etc/ssh. So
-commands and lines of sshd_config are for those alone that write a release of OpenSSH as known systems do:
+Many appliances have an OpenSSH with a number of their own, and neither a shell for users nor /etc/ssh. So commands and
+lines of sshd_config are only for servers that write a release of OpenSSH as known systems do:
 
-- Debian, Ubuntu and Raspbian name the package (debian/rules, SSH_EXTRAVERSION); FreeBSD the day of the import, or its
-  port (version.h; security/openssh-portable); NetBSD the day (crypto/external/bsd/openssh/dist/version.h).
+- Debian, Ubuntu and Raspbian name the package (debian/rules, SSH_EXTRAVERSION), FreeBSD the day of the import or its
+  port (version.h; security/openssh-portable), NetBSD the day (crypto/external/bsd/openssh/dist/version.h).
 - Red Hat, SUSE, Alpine, Arch, OpenBSD and macOS add nothing: `OpenSSH_9.6` (version.h of OpenSSH).
-- FreeBSD up to 10 and Gentoo had the patches of HPN-SSH in: `OpenSSH_6.6.1_hpn13v11`. HPN-SSH itself, from version 17
-  on, has a folder of its own, and other numbers.
+- FreeBSD up to 10 and Gentoo had the patches of HPN-SSH: `OpenSSH_6.6.1_hpn13v11`. HPN-SSH itself has a folder of its
+  own and other numbers from version 17 on.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _RELEASE = re.compile(
     r"|_(?:2\.[19]|3\.\d|4\.[0-79]|[5-9]\.\d|[1-9]\d\.\d)(?:p[12])?"
     r")(?:[-_]hpn\d{1,2}v\d{1,2})?"
 )
-"""Releases of OpenSSH (its release notes), and those to come."""
+"""Past releases of OpenSSH (its release notes), and future ones."""
 
 _COMMENTS: tuple[tuple[re.Pattern[str], Platform], ...] = (
     (re.compile(r"(?:Debian|Ubuntu|Raspbian)[- ][A-Za-z0-9.+~:-]+"), DEBIAN),
@@ -59,13 +59,13 @@ _COMMENTS: tuple[tuple[re.Pattern[str], Platform], ...] = (
 
 
 def platform_of(observation: Observation) -> Platform | None:
-    """Return the system of a server that names a release of OpenSSH as a known system does; None for all others."""
+    """Return the system of a server that names a release of OpenSSH as a known system does. None: another server."""
     found = observation.identification
     return None if found is None else _platform(found.software, found.lasting_comments)
 
 
 def openssh_version(observation: Observation) -> str | None:
-    """Return the version of OpenSSH that a known system names, "9.2p1"; None for all others."""
+    """Return the version of OpenSSH on a known system, "9.2p1". None: another server."""
     found = observation.identification
     return None if found is None or _platform(found.software, found.lasting_comments) is None else found.version
 

@@ -1,4 +1,4 @@
-"""A profile made of one host that others are to be like: exactly what it offers, and what of that is weak."""
+"""Makes a profile from one host as a model for others: exactly its offers, with comments on weak ones."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from sshprobe.profiles import Profile, parse_profile
 
 
 def golden_profile(observation: Observation, id: str | None = None, *, exact: bool = False) -> str:
-    """Return the TOML of a profile that allows what this host offers, with a comment on each weak name.
+    """Return the TOML of a profile that allows the offers of this host, with a comment on each weak name.
 
-    The host complies with the profile, always.
+    The host always complies with the profile.
 
     Arguments:
         observation: the host, observed in full.
-        id: of the profile; by default made of the host's name.
-        exact: forbid the rest, even what is stronger.
+        id: id of the profile. Default: made from the host's name.
+        exact: forbid all other algorithms, even stronger ones.
 
     Raises:
-        InputError: the host was not observed in full, or is not an example.
+        InputError: the host was not observed in full, or is not a good example.
     """
     _refuse(observation)
     lines = [*_head(observation, id), *_protocol(observation)]
@@ -52,7 +52,7 @@ def golden_profile(observation: Observation, id: str | None = None, *, exact: bo
         raise InputError(f"{_place(observation)} was not observed in full: {', '.join(verdict.not_observed)}")
     if verdict.compliant is not True:
         wrong = [f"{each.id} {each.algorithm or ''}".strip() for each in verdict.findings if each.deviation]
-        raise InputError(f"{_place(observation)} is not an example for others: {', '.join(wrong)}")
+        raise InputError(f"{_place(observation)} is not a good example: {', '.join(wrong)}")
     return "\n".join([*_remarks(observation, profile), text])
 
 
@@ -66,7 +66,7 @@ def _refuse(observation: Observation) -> None:
     if observation.several_servers:
         raise InputError(f"{place} is several servers: connections met different ones")
     if accepted_without_credential(observation):
-        raise InputError(f"{place} is not an example for others: it logs in without any credential")
+        raise InputError(f"{place} is not a good example: it logs in without any credential")
     for key in observation.host_keys or ():
         if key.signature_verified is not True:
             raise InputError(f"{place} was not observed in full: its {key.type} host key was not proven")
@@ -77,7 +77,7 @@ def _place(observation: Observation) -> str:
 
 
 def _quoted(text: str) -> str:
-    # A basic string of TOML has the escapes of JSON; what lies beyond 16 bits stays as it is.
+    # A basic string of TOML has the escapes of JSON, except for characters beyond 16 bits.
     return json.dumps(text, ensure_ascii=all(ord(character) < 0x10000 for character in text))
 
 
@@ -114,11 +114,10 @@ def _algorithms(observation: Observation, category: AlgorithmType, *, exact: boo
         dict.fromkeys(_of_every_mechanism(name) for found in lists for name in found if name and not is_marker(name))
     )
     if not names:
-        # AEAD ciphers alone need no MAC: nothing to demand.
-        return
+        return  # AEAD ciphers need no MAC
     yield from ("", f"[{category}]", _where(observation))
     if len({tuple(found) for found in lists}) > 1:
-        yield "# The two directions differ: this is what either has."
+        yield "# The two directions differ: these are the names of both."
     if exact:
         yield 'others = "forbidden"'
     if category == "kex":
@@ -130,7 +129,7 @@ def _algorithms(observation: Observation, category: AlgorithmType, *, exact: boo
 
 
 def _required(names: list[str], offered: list[str]) -> Iterator[str]:
-    """Yield what the list has as a whole: a server without it is weaker, even if all its names are allowed."""
+    """Yield the properties of the whole list: a server without them is weaker, even if all its names are allowed."""
     found = [
         *(["post-quantum"] if has_post_quantum(names) else []),
         *(["strict-kex"] if offers_strict_kex(offered) else []),
@@ -178,7 +177,7 @@ def _authentication(observation: Observation) -> list[str]:
     if not methods:
         raise InputError(f"{_place(observation)} was not observed in full: its authentication methods")
     names = ", ".join(_quoted(method) for method in dict.fromkeys(methods) if method)
-    chain = ["# A second factor after the key does not show: a server lists the first step of a chain alone."]
+    chain = ["# A second factor after the key is invisible: a server lists only the first step of a chain."]
     guessed = [method for method in ("password", "keyboard-interactive") if method in methods]
     remark = (
         [f"# {' and '.join(guessed)}: passwords can be guessed; most guides want publickey alone"] if guessed else []
@@ -188,11 +187,11 @@ def _authentication(observation: Observation) -> list[str]:
 
 
 def _remarks(observation: Observation, profile: Profile) -> Iterator[str]:
-    """Yield what a verdict on the host itself still finds: to allow something does not make it stronger."""
-    yield "# What this host offers, no more. Read it before others are held to it."
+    """Yield the weaknesses that a verdict on the host itself still has: allowing them does not fix them."""
+    yield "# Exactly the offers of this host. Read it before you apply it to other hosts."
     found = [each for each in assess(observation, profile).findings if each.severity != "note"]
     if found:
-        yield "# Weak, and costs points under this profile too; take out what is not needed:"
+        yield "# Weak, and costs points under this profile too. Remove what is not needed:"
     for each in found:
         about = each.id if each.algorithm is None else f"{each.id} {each.algorithm}"
         yield escape_unprintable(f"#   {each.severity}: {about}: {each.message}")

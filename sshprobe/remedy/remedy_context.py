@@ -1,4 +1,4 @@
-"""What advice depends on: which names a server should stop offering, and what its software can be told."""
+"""The context of advice: names that a server should stop offering, and the abilities of its software."""
 
 from __future__ import annotations
 
@@ -28,49 +28,50 @@ NEW_KEY = (
 """Findings that a new host key fixes."""
 
 SSH1 = "2.0..7.3"
-"""Releases of OpenSSH whose `Protocol` chooses: later ones have no SSH-1 (7.4 release notes), earlier ones no SSH-2."""
+"""Releases of OpenSSH with a choice of `Protocol`: later ones have no SSH-1 (7.4 release notes), earlier ones no
+SSH-2."""
 
 NO_GSS = "GSSAPIKeyExchange no"
 AGAINST_A_NAME = ("forbidden", "unlisted", "stronger", "weak", "dated")
-"""Reasons, as in the id "cipher.weak", of findings that one name brings about."""
+"""Second parts of ids, as in "cipher.weak", of findings against one name."""
 
 OLD_RSA = ("host_key.weak", "ssh-rsa")
-"""Id and algorithm of the finding about an RSA key that signs with SHA-1."""
+"""Id and algorithm of the finding on an RSA key that signs with SHA-1."""
 
 CHACHA20 = "chacha20-poly1305@openssh.com"
 
 
 class RemedyContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One observation under one profile, as `prepare_context` prepares it."""
+    """One observation under one profile, made by `prepare_context`."""
 
     observation: Observation
     profile: Profile
-    """Methods of login that are waived are allowed in it."""
+    """With the waived methods of login allowed."""
     strict: bool
-    """Whether a name that the profile does not list deviates even if it is as strong."""
+    """Whether an unlisted name deviates even if it is as strong as the listed ones."""
     platform: Platform | None
-    """The system of the server, where its sshd_config can be written; None for all other software."""
+    """The system of the server, if sshprobe can write its sshd_config. None: other software."""
     version: str | None
-    """The version of OpenSSH that the identification names, "9.2p1". A distribution may have patched it. None where
-    `platform` is None or the identification hides the version."""
+    """The version of OpenSSH in the identification, "9.2p1", perhaps with patches of a distribution. None: `platform`
+    is None, or the identification hides the version."""
     is_newer_than_known: bool
-    """Whether the catalogue was made from releases before `version`."""
+    """Whether `version` is newer than the releases in the catalogue."""
     signs_with_sha1_only: bool
     """Whether an RSA key of `version` signs with SHA-1 only: OpenSSH before 7.2."""
     offered: dict[AlgorithmType, dict[str, Offer]]
-    """What the server offers, by canonical name."""
+    """The server's offers by canonical name."""
     to_remove: dict[AlgorithmType, frozenset[str]]
     """Canonical names that should go."""
     waived: dict[AlgorithmType, frozenset[str]]
-    """Canonical names that should go but for a waiver. They stay, but no list may consist of them alone."""
+    """Canonical names that stay because of a waiver. No list may consist of them alone."""
     must_stay: dict[AlgorithmType, set[str]]
-    """Canonical names that cost something and stay: without them something worse would be found."""
+    """Canonical names that have a finding and stay: without them the host would be worse."""
     needs_post_quantum: bool
-    """Whether the profile requires a post-quantum key exchange, and none is offered or none of those may stay."""
+    """Whether the profile requires a post-quantum key exchange, and the server has none that may stay."""
     instead: dict[AlgorithmType, list[str] | None]
-    """For other software, what to offer in place of what goes: see `replacements.choose`."""
+    """For other software, the replacements of the names that go: see `replacements.choose`."""
     lines: dict[AlgorithmType, str | None]
-    """The line of sshd_config that keeps the rest. For other software `instead` in words."""
+    """The line of sshd_config with the remaining names. For other software `instead` in words."""
 
 
 def not_waived(context: RemedyContext, category: AlgorithmType, found: Iterable[str]) -> list[str]:
@@ -80,6 +81,6 @@ def not_waived(context: RemedyContext, category: AlgorithmType, found: Iterable[
 
 
 def is_unknown(category: AlgorithmType, name: str) -> bool:
-    """Return whether the only fault of a name is that the catalogue does not have it. A later release may have it."""
+    """Return whether the only fault of a name is that the catalogue does not know it. A later release may have it."""
     weak = weakness_of(category, name)
     return weak is not None and weak.reason == "unknown"

@@ -1,4 +1,4 @@
-"""Which algorithms a server can be told to offer, so that nothing is wrong with what is offered instead."""
+"""Algorithms that a server can offer in place of others without a new finding."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ QUANTUM = (
     "mlkem768nistp256-sha256",
     "mlkem1024nistp384-sha384",
 )
-"""Post-quantum exchanges in the order in which they are named: what most servers have comes first."""
+"""Post-quantum exchanges in the order of advice: the most common ones come first."""
 
 NAMED = 24
-"""Names of what is to go that stand in advice. It is in every finding, and a server may offer thousands of a class."""
+"""Names to remove that advice lists. It is in every finding, and a server may offer thousands of names."""
 
 
 def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool) -> bool:
-    """Return whether a server can add an algorithm without a finding. An unknown name always brings one."""
+    """Return whether a server can add an algorithm without a new finding. An unknown name always causes one."""
     rule = profile.algorithms(category)
     if weakness_of(category, name) is not None:
         return False
@@ -45,7 +45,7 @@ def takes(profile: Profile, category: AlgorithmType, name: str, *, strict: bool)
 def would_be_empty(
     observation: Observation, category: AlgorithmType, gone: Collection[str], waived: Collection[str] = ()
 ) -> bool:
-    """Return whether a list that was seen has no name left, or only `waived` ones, without the names of `gone`.
+    """Return whether an observed list would have no name but `waived` ones without the names of `gone`.
 
     Both are canonical names.
     """
@@ -60,10 +60,10 @@ def would_be_empty(
 
 
 def others(observation: Observation, profile: Profile, category: AlgorithmType) -> list[str]:
-    """Return one or two different algorithms that the profile allows and that bring no finding.
+    """Return one or two different algorithms that the profile allows and that cause no finding.
 
-    Without strict key exchange none that Terrapin works on. None whose size would have to be seen, but for RSA where a
-    key that is large enough was: the key that signs over SHA-1 signs over SHA-2 too.
+    Without strict key exchange, none that Terrapin attacks. None with an unknown size, except RSA if the host showed a
+    key that is large enough: the key that signs over SHA-1 also signs over SHA-2.
     """
     rule = profile.algorithms(category)
     found: dict[str, str] = {}
@@ -76,7 +76,7 @@ def others(observation: Observation, profile: Profile, category: AlgorithmType) 
             found.setdefault(canonical(category, name), entry.name)
     if category != "host_key":
         return list(found.values())[:2]
-    # A key that is there comes before one that would have to be made.
+    # An existing key comes before a new one.
     there = {key.type for key in observation.host_keys or ()}
     chosen = sorted(found.values(), key=lambda name: ("ssh-rsa" if name.startswith("rsa-") else name) not in there)
     return chosen[:1]
@@ -97,10 +97,10 @@ def choose(
     *,
     strict: bool,
 ) -> list[str] | None:
-    """Return what to offer in place of `gone`. None: nothing is needed; empty: something is, and there is nothing.
+    """Return the replacements of `gone`. None: none is needed. Empty: one is needed, and there is none.
 
-    Something is needed where a list would be left without a name, and where a profile that requires a post-quantum
-    exchange would lose the last one.
+    One is needed if a list would lose its last name, or its last post-quantum exchange under a profile that requires
+    one.
     """
     if category == "kex" and loses_post_quantum(observation, profile, gone):
         return [name for name in QUANTUM if takes(profile, "kex", name, strict=strict)][:1]
@@ -112,7 +112,7 @@ def choose(
 
 
 def loses_post_quantum(observation: Observation, profile: Profile, gone: Collection[str]) -> bool:
-    """Return whether a profile requires a post-quantum exchange, and all that the server offers go."""
+    """Return whether a profile requires a post-quantum exchange, and all of the server's go."""
     had = observation.kex_algorithms or ()
     if profile.kex is None or "post-quantum" not in profile.kex.require or not has_post_quantum(had):
         return False
@@ -122,9 +122,9 @@ def loses_post_quantum(observation: Observation, profile: Profile, gone: Collect
 def post_quantum_exchanges(
     profile: Profile, gone: Collection[str], platform: Platform | None, version: str | None, *, strict: bool
 ) -> list[str]:
-    """Return the post-quantum exchanges that the profile takes, without the canonical names `gone`.
+    """Return the post-quantum exchanges that the profile accepts, without the canonical names `gone`.
 
-    For OpenSSH those that its `version` offers by default or, if it offers none, those that it knows.
+    For OpenSSH the defaults of its `version` or, without any, the ones that it knows.
     """
     sound = [
         name
@@ -143,7 +143,7 @@ def post_quantum_exchanges(
 def in_place_of(
     observation: Observation, category: AlgorithmType, gone: Collection[str], chosen: list[str] | None
 ) -> str | None:
-    """Return the same in words; None where nothing has to take their place."""
+    """Return the replacement in words. None: none is needed."""
     if chosen is None:
         return None
     found = _names(observation, category, gone)
@@ -154,9 +154,9 @@ def in_place_of(
 
 
 def last_over_sha2(observation: Observation, gone: Collection[str], waived: Collection[str]) -> set[str]:
-    """Return the host key algorithms of `gone` that must stay: those over SHA-2, where only SHA-1 would be left.
+    """Return the host key algorithms of `gone` that must stay: those over SHA-2, if only SHA-1 would be left.
 
-    It is so of documents that know no others. Where all that would be left is waived, another joins it.
+    Some documents know no others. If only waived names would be left, others join them elsewhere.
     """
     names = dict.fromkeys(canonical("host_key", name) for name in observation.server_host_key_algorithms or () if name)
     left = [name for name in names if name not in gone and name not in waived]

@@ -1,4 +1,4 @@
-"""The smallest change that fixes a host, and the grade it then has: computed, never assumed."""
+"""The smallest change that fixes a host, and the grade that follows: computed, never assumed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from sshprobe.grading.assess import assess
 from sshprobe.grading.checks.algorithms import algorithms
 from sshprobe.grading.checks.authentication import login_methods
 from sshprobe.grading.checks.fleet_keys import FleetIndex
-from sshprobe.grading.checks.group_exchange import smallest_group
+from sshprobe.grading.checks.group_exchange import leaves_groups_untested, smallest_group
 from sshprobe.grading.checks.host_keys import shown_keys
 from sshprobe.grading.checks.registry import graded_host
 from sshprobe.grading.key_findings import fleet_key_findings
 from sshprobe.grading.offers import offers_by_type, shorten_lists
+from sshprobe.grading.verdict_key import verdict_key
+from sshprobe.lru_cache import LruCache
 from sshprobe.model.observation import Observation
 from sshprobe.model.remedy import Change, Remedy
 from sshprobe.model.verdict import Finding, Verdict
@@ -37,10 +39,10 @@ KEYS = "# If `sshd -T | grep -i ^hostkey` shows another file than {}, take that 
 def remedy(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> Remedy:
-    """Return what to change, with the verdict on the observation as it will then be.
+    """Return the changes for a host, with the grade that follows.
 
-    Lines are for OpenSSH alone, and only with names that this server offers or its release knows. For other
-    software there is advice in plain words. `fleet`: what the keys of other hosts say is fixed too.
+    Only OpenSSH gets lines, with names that this server offers or its release knows. Other software gets advice in
+    plain words. `fleet`: findings about keys of other hosts are fixed too.
     """
     observation = shorten_lists(observation)
     steps, projected = planned(observation, profile, strict=strict, fleet=fleet)
@@ -82,7 +84,7 @@ def remedy(
 def planned(
     observation: Observation, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None
 ) -> tuple[list[Step], Verdict]:
-    """Return the smallest set of steps that fixes a host, and the verdict on the observation as it will then be."""
+    """Return the smallest set of steps that fixes a host, and the verdict after them."""
     observation = shorten_lists(observation)
     now = assess(observation, profile, strict=strict)
     context = prepare_context(observation, profile, now.findings, strict=strict)
@@ -93,7 +95,7 @@ def planned(
     steps = minimal_steps(list(find(context, msgspec.structs.replace(now, findings=before))), projections.are_equal)
     projected = projections.verdict(steps)
     while steps and introduced(now, projected):
-        # Never so far for what servers offer: the one goes without which the least is left that was not there before.
+        # Not seen with real servers. Drop the step whose absence leaves the fewest new findings.
         ways = [[other for other in steps if other is not step] for step in steps]
         way = min(ways, key=lambda way: len(introduced(now, projections.verdict(way))))
         steps = minimal_steps(way, projections.are_equal)
@@ -102,7 +104,7 @@ def planned(
 
 
 class _Projections:
-    """The observation after steps, and the verdict on it: each set of steps is applied and graded once at most."""
+    """Observations and verdicts after sets of steps. Each set is applied and graded at most once."""
 
     def __init__(
         self,
@@ -122,24 +124,21 @@ class _Projections:
         self._verdicts: dict[tuple[int, ...], Verdict] = {(): now}
 
     def observation(self, steps: Sequence[Step]) -> Observation:
-        """Return the observation after some steps."""
         key = tuple(map(id, steps))
         if key not in self._observations:
             self._observations[key] = after(self._observations[()], steps)
         return self._observations[key]
 
     def verdict(self, steps: Sequence[Step]) -> Verdict:
-        """Return the verdict after some steps."""
         key = tuple(map(id, steps))
         if key not in self._verdicts:
             self._verdicts[key] = assess(self.observation(steps), self._profile, strict=self._strict)
         return self._verdicts[key]
 
     def are_equal(self, some: Sequence[Step], steps: Sequence[Step]) -> bool:
-        """Return whether some steps come to the same as `steps`: in score, compliance, and what still differs.
+        """Return whether some steps have the outcome of `steps`: score, compliance and remaining deviations.
 
-        So does what keeps a list from being empty or from having only waived names, whatever else stays wrong, and a
-        new key in place of a shared one, which no score counts.
+        The outcome includes lists that are empty or have only waived names, and shared keys, which no score counts.
         """
         whole = self.verdict(steps)
         if self._is_worse(self.observation(some), self.observation(steps), whole):
@@ -152,9 +151,9 @@ class _Projections:
         return verdict.score, verdict.compliant, _deviations(verdict), usable(observation, self._waived), across
 
     def _is_worse(self, some: Observation, whole: Observation, verdict: Verdict) -> bool:
-        """Return whether `some` surely differs from the verdict on `whole`: in a deviation, or as that has 100 points.
+        """Return whether `some` surely has a new deviation, or points where the verdict on `whole` has none.
 
-        Only the checks of what differs are run. So most steps are known to be needed without a whole verdict.
+        This runs only the checks of facts that differ. It shows most steps to be needed without a whole verdict.
         """
         if self._profile.waiver:
             return False
@@ -178,9 +177,9 @@ class _Projections:
 
 
 def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
-    """Return id and algorithm of the findings of `after` that cost something and are not in `before`.
+    """Return id and algorithm of the findings above a note that are in `after` and not in `before`.
 
-    `kex.no_strict_kex` after `kex.terrapin` is what is left of the same fault, where nothing can be attacked any more.
+    `kex.no_strict_kex` after `kex.terrapin` does not count: it is the rest of the same fault, without an attack.
     """
     known = {(finding.id, finding.algorithm) for finding in before.findings}
     new = {(finding.id, finding.algorithm) for finding in after.findings if finding.counts} - known
@@ -190,7 +189,7 @@ def introduced(before: Verdict, after: Verdict) -> set[tuple[str, str | None]]:
 
 
 def _across(observation: Observation, profile: Profile, fleet: FleetIndex | None) -> list[Finding]:
-    """Return what other hosts' keys say of this one, per key type; neither notes nor what is waived."""
+    """Return the findings about keys of other hosts, per key type, without notes and waived ones."""
     found = [] if fleet is None else fleet_key_findings(observation, fleet, [profile])
     return [finding for finding in found if finding.counts]
 
@@ -213,3 +212,45 @@ def _left(finding: Finding, *, briefly: bool = False) -> str:
     if finding.remediation is None:
         return f"{about}: {finding.message}"
     return f"{about}: {finding.remediation}" if briefly else f"{about}: {finding.message}; {finding.remediation}"
+
+
+_encode = msgspec.json.Encoder().encode  # it takes numbers of any size, unlike msgpack
+
+
+class RemedyCache:
+    """Makes remedies under one profile, and caches those of the latest kinds of hosts.
+
+    A remedy depends on the same facts as the verdict, and on the findings about the host's keys across the fleet. A
+    test compares cached remedies with fresh ones.
+
+    Arguments:
+        profile: the profile that hosts should meet.
+        strict: as for `grade`.
+        fleet: findings across the fleet are fixed too.
+    """
+
+    def __init__(self, profile: Profile, *, strict: bool = False, fleet: FleetIndex | None = None) -> None:
+        self._profile = profile
+        self._strict = strict
+        self._fleet = fleet
+        self._known: LruCache[bytes, Remedy] = LruCache()
+
+    def remedy_for(self, observation: Observation) -> Remedy:
+        """Return the remedy for an observation. Hosts share it, so callers must not change it."""
+        key = self._key(observation)
+        found = self._known.get(key)
+        if found is None:
+            found = remedy(observation, self._profile, strict=self._strict, fleet=self._fleet)
+            self._known.put(key, found, len(key) + len(_encode(found)))
+        return found
+
+    def _key(self, observation: Observation) -> bytes:
+        key = verdict_key(observation, (self._profile,))
+        if leaves_groups_untested(observation):
+            # After a step there may be fewer groups, and others get tested.
+            key += _encode(observation.group_exchange)
+        if self._fleet is not None:
+            # Without `observed`, which names other hosts and which no remedy reads.
+            across = fleet_key_findings(observation, self._fleet, (self._profile,))
+            key += _encode([(each.id, each.algorithm, each.message, each.remediation, each.counts) for each in across])
+        return key

@@ -1,4 +1,4 @@
-"""Shell commands for the server of an OpenSSH: its moduli and its host keys, which no line of sshd_config fixes."""
+"""Shell commands for OpenSSH servers: moduli and host keys, which no line of sshd_config fixes."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from sshprobe.remedy.platforms import UNNAMED
 
 
 def least_moduli(profile: Profile) -> int:
-    """Return the bits of the smallest moduli to keep: 2048, or what the profile asks or advises if that is more."""
+    """Return the bits of the smallest moduli to keep: 2048, or more if the profile requires or advises it."""
     return max(2048, 0 if profile.group_exchange is None else profile.group_exchange.wanted_bits)
 
 
 def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
     """Return a shell command that keeps moduli of `bits` and more, and a copy of the first file beside it.
 
-    It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left: the first line of
-    most files is a comment, whose fifth word is not a number and would count as more than any. The fifth field of
-    moduli(5) holds the bits less one.
+    It writes in place, which keeps owner, mode and label, and not at all if no modulus would be left. It skips
+    comments, whose fifth word awk would compare as text. The fifth field of moduli(5) holds the bits less one.
     """
     file = platform.moduli
     kept, backup = f"{file}.kept", f"{file}.sshprobe-backup"
@@ -34,8 +33,8 @@ def moduli_command(bits: int, platform: Platform = UNNAMED) -> str:
 def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform = UNNAMED) -> NewKey:
     """Return the host key to make for a host key algorithm or key type: "rsa-sha2-512", "ecdsa-sha2-nistp384".
 
-    One that replaces none has a file of its own, which names its size. Of a file of the usual name that was not seen
-    nothing is known: with a key of another curve, a small one or an empty file sshd would have no host key to use.
+    An additional key gets a file of its own, named by its size. A file of the usual name may exist, with a key of
+    another curve, a small key or nothing, and sshd would have no host key to use.
     """
     entry = lookup("host_key", type)
     family = "ed25519" if entry is None else entry.family
@@ -45,10 +44,10 @@ def new_key(type: str, profile: Profile, *, replaces: bool, platform: Platform =
 
 
 def key_commands(key: NewKey) -> tuple[str, ...]:
-    """Return shell commands that make a host key. Clients that know the key it replaces must be told.
+    """Return shell commands that make a host key. Clients that know the old key need the new one.
 
-    The old key stays beside the new one. Where there is none at that place, sshd has its key elsewhere, and nothing is
-    put there.
+    The old key stays beside the new one. If the file of the old key does not exist, sshd has its key elsewhere, and the
+    commands fail without a change.
     """
     size = "" if key.bits is None else f" -b {key.bits}"
     make = f"ssh-keygen -q -t {key.type}{size} -N '' -C '' -f {key.file}"
@@ -61,7 +60,7 @@ def key_commands(key: NewKey) -> tuple[str, ...]:
 
 
 def backup_command(file: str) -> str:
-    """Return a shell command that copies a file beside itself, under a new name each time, or fails without it."""
+    """Return a shell command that copies a file beside itself under a new name, or fails without the file."""
     return f'test -e {file} && cp -p {file} "$(mktemp {file}.before-XXXXXX)"'
 
 
@@ -71,7 +70,7 @@ def rsa_key_commands(bits: int) -> tuple[str, ...]:
 
 
 def rsa_key_bits(profile: Profile) -> int:
-    """Return the size for a new RSA host key: at least 3072, what the profile asks or advises, and one it allows."""
+    """Return the size for a new RSA host key: at least 3072, or more if the profile requires or advises it."""
     own, advised, exact = key_sizes(profile, "rsa")
     least = max(3072, own, advised)
     return min((bits for bits in exact if bits >= least), default=least)

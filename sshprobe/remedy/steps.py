@@ -1,4 +1,4 @@
-"""Changes on a server: as data for people and machines, each with what it does to an observation."""
+"""Changes on a server as data, each with its effect on an observation."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NO_QUANTUM = "no post-quantum exchange is left: the profile accepts none that th
 
 
 class Step(NamedTuple):
-    """A change and what it makes of an observation."""
+    """A change and its effect on an observation."""
 
     change: Change
     effect: Callable[[Observation], Observation]
 
 
 def config_step(text: str | Iterable[str], effect: partial[Observation], *, comment: str, **more: object) -> Step:
-    """Return the step of one line of sshd_config, or of several; `more`: further fields of the change."""
+    """Return the step for one or several lines of sshd_config. `more`: further fields of the change."""
     lines = (text,) if isinstance(text, str) else tuple(text)
     return Step(msgspec.structs.replace(Change(kind="sshd_config", text=lines, comment=comment), **more), effect)
 
@@ -37,9 +37,9 @@ def after(observation: Observation, steps: Iterable[Step]) -> Observation:
 
 
 def minimal_steps(steps: Sequence[Step], are_equal: Callable[[Sequence[Step], Sequence[Step]], bool]) -> list[Step]:
-    """Return the smallest set of the steps with the same outcome: no single step of it can be left out.
+    """Return the smallest set of the steps with the same outcome: no step of it can be left out.
 
-    `are_equal(some, steps)` returns whether some of the steps come to the same as all.
+    `are_equal(some, steps)` returns whether some of the steps have the same outcome as all of them.
     """
     kept = list(steps)
     found = True
@@ -54,7 +54,7 @@ def minimal_steps(steps: Sequence[Step], are_equal: Callable[[Sequence[Step], Se
 
 
 def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> tuple[str, ...]:
-    """Return the messages of findings, each once with its algorithms; if `names` is given, only for those."""
+    """Return the messages of findings, each once with its algorithms. `names`: only findings about these."""
     wanted = None if names is None else set(names)
     said: dict[str, list[str]] = {}
     for finding in findings:
@@ -64,13 +64,13 @@ def reasons(findings: Iterable[Finding], names: Iterable[str] | None = None) -> 
 
 
 def quantum_goes(observation: Observation, category: AlgorithmType, left: Iterable[str]) -> tuple[str, ...]:
-    """Return a reason where the key exchanges `left` have no post-quantum one, and the server had one."""
+    """Return a reason if the server had a post-quantum exchange, and `left` has none."""
     had = category == "kex" and has_post_quantum(observation.kex_algorithms or ())
     return () if not had or has_post_quantum(left) else (NO_QUANTUM,)
 
 
 def reasons_to_go(before: Verdict, category: AlgorithmType, gone: Iterable[str]) -> tuple[str, ...]:
-    """Return why names go: the findings about them; a name without a finding of its own goes because of Terrapin."""
+    """Return the reasons for removing names: their findings, or Terrapin for names without a finding."""
     same = {canonical(category, name) for name in gone}
     about = [
         finding

@@ -1,4 +1,4 @@
-"""Observations as they will be after a change: a remedy is graded from these. Each function returns a changed copy."""
+"""Observations after a change, for the grade of a remedy. Each function returns a changed copy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sshprobe.model.observation import HostKey, Observation, UserAuthentication
 
 
 def with_names(observation: Observation, category: AlgorithmType, names: Sequence[str]) -> Observation:
-    """Offer exactly `names` in every list of a class that was seen. Markers stay, keys out of use go."""
+    """Offer exactly `names` in every observed list of a type. Markers stay, unused keys go."""
     return _with_lists(observation, category, lambda old: [*names, *(name for name in old if is_marker(name))])
 
 
@@ -28,7 +28,7 @@ def without_names(observation: Observation, category: AlgorithmType, gone: Colle
 def with_others(
     observation: Observation, category: AlgorithmType, names: Sequence[str], gone: Collection[str]
 ) -> Observation:
-    """Offer `names` in every list of a class, before all that is not among the canonical names `gone`."""
+    """Offer `names` in every list of a type, before the names that are not among the canonical names `gone`."""
 
     def change(old: list[str]) -> list[str]:
         kept = [name for name in old if canonical(category, name) not in gone]
@@ -38,9 +38,9 @@ def with_others(
 
 
 def with_protocol_2(observation: Observation) -> Observation:
-    """Speak SSH-2 alone, where the identification said 1.99."""
+    """Speak SSH-2 alone, after an identification with 1.99."""
     found = observation.identification
-    if found is None:  # a record of another program
+    if found is None:  # in a record of another program
         return observation
     fixed = msgspec.structs.replace(found, protocol="2.0", raw=found.raw.replace("SSH-1.99-", "SSH-2.0-", 1))
     return msgspec.structs.replace(observation, identification=fixed)
@@ -58,7 +58,7 @@ def with_moduli(observation: Observation, least: int) -> Observation:
 
 
 def with_new_keys(observation: Observation, type: str, bits: int) -> Observation:
-    """Show new keys of a type, of `bits`. Of a new key nothing is known: no blob, no fingerprint."""
+    """Show new keys of a type with `bits`, without blob and fingerprint, which nobody knows yet."""
     keys = [
         msgspec.structs.replace(key, bits=bits, blob="", fingerprint="")
         if key.type == type and key.signature_verified is not False
@@ -69,7 +69,7 @@ def with_new_keys(observation: Observation, type: str, bits: int) -> Observation
 
 
 def with_one_key(observation: Observation, names: Sequence[str], type: str, bits: int) -> Observation:
-    """Offer `names` alone, with a key of `type` that was made for them beside those that fit."""
+    """Offer only `names`, with a new key of `type` beside the fitting ones."""
     changed = with_names(observation, "host_key", names)
     if changed.host_keys is None:
         return changed
@@ -86,7 +86,7 @@ def with_one_key(observation: Observation, names: Sequence[str], type: str, bits
 
 
 def with_unchecked_keys(observation: Observation) -> Observation:
-    """Show the same keys by exchanges that a scan does not compute: what they sign cannot be checked."""
+    """Show the same keys without proof, by exchanges that a scan cannot compute."""
     keys = [
         key if key.signature_verified is False else msgspec.structs.replace(key, signature_verified=None)
         for key in observation.host_keys or ()
@@ -97,7 +97,7 @@ def with_unchecked_keys(observation: Observation) -> Observation:
 def with_methods(
     observation: Observation, *, more: Iterable[str] = (), only: str | None = None, gone: Iterable[str] = ()
 ) -> Observation:
-    """List no authentication method of `gone`, those of `more` besides, and of these `only` one if it is given."""
+    """List no authentication method of `gone`, the methods of `more` too, and then `only` one if it is given."""
 
     def changed(answer: UserAuthentication) -> UserAuthentication:
         methods = [method for method in answer.methods or () if method not in set(gone)]
@@ -110,7 +110,7 @@ def with_methods(
 
 
 def without_user_signatures(observation: Observation, gone: Callable[[str], bool]) -> Observation:
-    """Accept no user's signature by an algorithm that is `gone` (server-sig-algs, RFC 8308 section 3.1)."""
+    """Accept no user signature by an algorithm that is `gone` (server-sig-algs, RFC 8308 section 3.1)."""
     extensions = observation.extensions
     if extensions is None or EXTENSION not in extensions:
         return observation
@@ -124,9 +124,9 @@ def without_banner(observation: Observation) -> Observation:
 
 
 def usable(observation: Observation, waived: Mapping[AlgorithmType, Collection[str]]) -> tuple[int, ...]:
-    """Return for each list of algorithms, and for the methods, whether a client could use anything in it.
+    """Return whether a client could use each list of algorithms and the methods. `waived`: canonical names by type.
 
-    2: yes; 1: nothing but `waived`, canonical names by class; 0: no.
+    2: yes. 1: only waived names. 0: no.
     """
     found = []
     for category, fields in FIELDS.items():
@@ -139,7 +139,7 @@ def usable(observation: Observation, waived: Mapping[AlgorithmType, Collection[s
 
 
 def with_a_refusal_of_none(observation: Observation) -> Observation:
-    """Refuse "none". The methods that it then lists were never seen, and are not assumed."""
+    """Refuse "none". The methods that the server would list then are unknown."""
 
     def changed(answer: UserAuthentication) -> UserAuthentication:
         return msgspec.structs.replace(answer, none_accepted=False, methods=answer.methods or None)

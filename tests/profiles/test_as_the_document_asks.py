@@ -276,7 +276,7 @@ source = "the wiki"
         ('[authentication]\nwhere = "1"\nallowed = ["publickey"]\nforbidden = ["hostbased"]', "forbids all others"),
         ('[authentication]\nwhere = "1"', "authentication.allowed: is empty"),
         ('[authentication]\nwhere = "1"\nforbidden = ["password"]\nrequire = ["password"]', "not among what passes"),
-        ('[banner]\nwhere = "1"\nsent = false\nwithout = ["debian"]', "banner.without: is of no use"),
+        ('[banner]\nwhere = "1"\nsent = false\nwithout = ["debian"]', "banner.without: has no effect"),
         ('[banner]\nwhere = "1"\nsent = true\nfile = "/etc/a b"', "banner.file: `/etc/a b` is not a path"),
         ('[banner]\nwhere = "1"\nsent = true\nany_of = [" "]', "banner.any_of: has an empty text"),
         ('[user_key]\nwhere = "1"', "user_key: needs `allowed` or `forbidden`"),

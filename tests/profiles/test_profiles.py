@@ -159,7 +159,7 @@ def test_a_users_profile(tmp_path: Path) -> None:
         ),
         ("[host_key.min_bits]", '"a\\nb" = 1\n[host_key.min_bits]', 14, "host_key: has a line end"),
         ("rsa = 4096", "rsa = 4", 19, "host_key.min_bits.rsa: 4 is not between 1024 and 16384 bits"),
-        ("rsa = 4096", 'rsa = "big"', 19, "host_key.min_bits.rsa: expected `int | null`, got `str`"),
+        ("rsa = 4096", 'rsa = "big"', 19, "host_key.min_bits.rsa: expected `int`, got `str`"),
         ("rsa = 4096", "ecdsa = 256", 19, "host_key.min_bits.ecdsa: unknown field"),
         ('allowed = ["rsa-sha2-512"]', "allowed = []", 16, "host_key.allowed: is empty"),
         ('"MUST NOT"', '"MUSTNT"', 26, "kex.words.diffie-hellman-group1-sha1: `MUSTNT` is not one of MUST"),

@@ -128,7 +128,7 @@ def test_a_release_with_another_name_for_it_gets_that_name() -> None:
         ('[host_key]\nwhere = "p"\nallowed = ["rsa-sha2-512"]', "6.6", "knows none of the profile's host key"),
         ('[compression]\nwhere = "p"\nallowed = ["zlib@openssh.com"]', "9.2", "always offers the compression `none`"),
         ('[authentication]\nwhere = "p"\nallowed = ["smartcard@example.com"]', "9.2", "has none of the methods smart"),
-        ('[protocol]\nwhere = "p"\nallowed = ["1.5"]', "9.2", "cannot be held to protocol 1.5"),
+        ('[protocol]\nwhere = "p"\nallowed = ["1.5"]', "9.2", "cannot be limited to protocol 1.5"),
         ('[protocol]\nwhere = "p"\nallowed = ["2.0"]', "9.2", "nothing that a line for sshd of OpenSSH 9.2 could say"),
     ],
 )

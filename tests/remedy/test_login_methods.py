@@ -102,7 +102,7 @@ def test_a_profile_as_lines_has_the_caution_too(profile: Profile, release: str) 
 
 def test_a_golden_host_that_lists_keys_alone_may_ask_for_more() -> None:
     text = golden_profile(modern())
-    assert "# A second factor after the key does not show" in text
+    assert "# A second factor after the key is invisible" in text
     assert_cautious("\n".join(configuration(parse_profile(text, source="golden"), "9.2")))
 
 

@@ -107,7 +107,7 @@ def test_weak_names_get_a_note_in_the_profile() -> None:
 
 def test_directions_that_differ() -> None:
     observation = modern(encryption_algorithms_server_to_client=["aes256-ctr", "aes192-ctr"])
-    assert "# The two directions differ: this is what either has." in golden_profile(observation)
+    assert "# The two directions differ: these are the names of both." in golden_profile(observation)
     assert grade(observation, made(observation)).compliant is True
 
 

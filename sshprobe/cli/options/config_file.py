@@ -21,8 +21,7 @@ class ConfigFile:
     """The tables of the file; none if it does not exist. Raises `InputError` with the line that is wrong."""
 
     def __init__(self, path: Path) -> None:
-        from sshprobe.profiles.text import TomlText
-        from sshprobe.profiles.toml_files import LARGEST_FILE, toml_document, toml_text
+        from sshprobe.profiles.toml_files import LARGEST_FILE, TomlText, toml_document, toml_text
         from sshprobe.small_files import read_small_file
 
         self.path = path
