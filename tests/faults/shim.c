@@ -1,8 +1,8 @@
 /* Makes one call of a process fail, or kills the process at it: LD_PRELOAD of tests/faults/harness.py.
  *
- * Counted are, from fault_begin() on, in this process and its children: open, rename, link and unlink of paths below a
+ * From fault_begin() on, it counts calls of this process and its children: open, rename, link and unlink of paths below a
  * folder, write, truncate and fsync of files there, and every fork and thread. FAULT_LOG names a file that gets a line
- * for each. The call of the number that was asked for fails, or the process that began is killed with -9 at it.
+ * for each. The call with the chosen number fails, or the first process is killed with -9 at it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
