@@ -9,8 +9,8 @@ from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord
 from sshprobe.model.remedy import Change, Platform, Remedy
 from sshprobe.model.verdict import Verdict
-from sshprobe.views.host_names import alias_of, letter, software, with_alias
-from sshprobe.views.host_stats import HostStats, record_stats
+from sshprobe.views.host_names import alias_of, software, with_alias
+from sshprobe.views.host_stats import HostStats, letter, record_stats
 
 
 class Group(NamedTuple):

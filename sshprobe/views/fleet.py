@@ -13,8 +13,8 @@ import msgspec
 
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
-from sshprobe.views.host_names import Place, alias_of, letter
-from sshprobe.views.host_stats import HostStats, Subject, record_stats, status_matters, worst_first
+from sshprobe.views.host_names import Place, alias_of
+from sshprobe.views.host_stats import HostStats, Subject, letter, record_stats, status_matters, worst_first
 
 SHOWN = 100
 """Rows of hosts that answered; the worst ones are kept."""

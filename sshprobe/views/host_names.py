@@ -1,4 +1,4 @@
-"""How people see a host named: its address, names, software and grade."""
+"""How people see a host named: its address, names and software."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Protocol
 
 from sshprobe.model.observation import Identification, endpoint
 from sshprobe.model.records import HostRecord
-from sshprobe.model.verdict import Grade
 
 
 class Place(Protocol):
@@ -25,18 +24,6 @@ class Place(Protocol):
     @property
     def port(self) -> int:
         """A port."""
-
-
-class Graded(Protocol):
-    """A verdict, its stats, or a remedy."""
-
-    @property
-    def grade(self) -> Grade:
-        """The letter."""
-
-    @property
-    def grade_is_partial(self) -> bool:
-        """Whether something that can cost points was not seen."""
 
 
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
@@ -64,11 +51,6 @@ def software(identification: Identification | None) -> str:
         return name
     debian = _DEBIAN.match(comments)
     return f"{name} ({f'Debian {debian[1]}' if debian else comments})"
-
-
-def letter(graded: Graded) -> str:
-    """Return the grade: "A+?" if something that can cost points was not seen."""
-    return f"{graded.grade}?" if graded.grade_is_partial else graded.grade
 
 
 def place_of(record: HostRecord) -> str:

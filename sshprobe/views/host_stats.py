@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sshprobe.model.observation import Observation, Status
 from sshprobe.model.records import HostRecord
+from sshprobe.model.remedy import Remedy
 from sshprobe.model.verdict import SEVERITIES, Category, Finding, Grade, Verdict
 from sshprobe.views.host_names import software
 
@@ -146,6 +147,11 @@ def _worst(verdict: Verdict) -> WorstFinding | None:
 def says_the_same(finding: Finding) -> tuple[str, ...]:
     """Return a key that is equal for findings with the same message on several algorithms."""
     return finding.severity, finding.category, finding.message
+
+
+def letter(graded: Verdict | VerdictStats | Remedy) -> str:
+    """Return the grade: "A+?" if something that can cost points was not seen."""
+    return f"{graded.grade}?" if graded.grade_is_partial else graded.grade
 
 
 def worst_first(stats: HostStats) -> tuple[object, ...]:

@@ -12,7 +12,8 @@ from sshprobe.model.name_lists import FIELDS, AlgorithmType
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding, Severity
-from sshprobe.views.host_names import letter, name_beside, place_of, software
+from sshprobe.views.host_names import name_beside, place_of, software
+from sshprobe.views.host_stats import letter
 
 Assess = Callable[[AlgorithmType, str], tuple[Severity | None, str, bool]]
 """Type and name to the severity of a weakness, if it has one, words about it, and whether it is a marker."""

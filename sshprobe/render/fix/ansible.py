@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from sshprobe.model.remedy import Change, NewKey, Platform
 from sshprobe.render.fix.comments import cautions, comment, heading, left, not_for, ungraded
 from sshprobe.views.fixes import Group, Plan
-from sshprobe.views.host_names import letter
+from sshprobe.views.host_stats import letter
 
 CHAIN = "AuthenticationMethods "
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.render.text.phrases import count, status
 from sshprobe.views.fixes import Group, Plan
-from sshprobe.views.host_names import letter
+from sshprobe.views.host_stats import letter
 
 KEEP_A_SESSION = "Keep a session open until a new login has worked."
 UNLESS = (

@@ -6,7 +6,7 @@ All other text is in comments, so the output can be pasted or saved to a file as
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.remedy import Change, Platform
@@ -23,42 +23,38 @@ FIRST_LINES = (
 def sshd_config(plan: Plan) -> str:
     """Return what to paste for every group, of any software."""
     # Dropbear gets C comments: "#" would start a directive of the preprocessor.
-    blocks = [list(_localoptions(group) if _is_dropbear(group) else _block(group)) for group in plan.groups()]
-    blocks.append(comment(ungraded(plan)))
-    return _joined(blocks)
+    return _pasted(plan, lambda group: _localoptions(group) if _is_dropbear(group) else _block(group), comment)
 
 
 def drop_in(plan: Plan) -> str:
     """Return a file for sshd_config.d for every group of OpenSSH servers."""
-    blocks = []
-    for group in plan.groups():
-        if group.platform is not None:
-            blocks.append(list(_drop_in(group, group.platform)))
-        else:
-            blocks.append(comment(_other(group, not_for(group))))
-    blocks.append(comment(ungraded(plan)))
-    return _joined(blocks)
+
+    def block(group: Group) -> Iterable[str]:
+        platform = group.platform
+        return comment(_other(group, not_for(group))) if platform is None else _drop_in(group, platform)
+
+    return _pasted(plan, block, comment)
 
 
 def dropbear(plan: Plan) -> str:
     """Return definitions for localoptions.h for every group of Dropbear servers."""
-    blocks = []
-    for group in plan.groups():
-        if _is_dropbear(group):
-            blocks.append(list(_localoptions(group)))
-        else:
-            blocks.append(_c_comment(_other(group, "not a Dropbear")))
-    blocks.append(_c_comment(ungraded(plan)))
-    return _joined(blocks)
+
+    def block(group: Group) -> Iterable[str]:
+        return _localoptions(group) if _is_dropbear(group) else _c_comment(_other(group, "not a Dropbear"))
+
+    return _pasted(plan, block, _c_comment)
+
+
+def _pasted(
+    plan: Plan, block: Callable[[Group], Iterable[str]], comment: Callable[[Iterable[str]], Iterable[str]]
+) -> str:
+    blocks = ["\n".join(each) for each in (*map(block, plan.groups()), comment(ungraded(plan)))]
+    text = "\n\n".join(filter(None, blocks))
+    return text + "\n" if text else ""
 
 
 def _is_dropbear(group: Group) -> bool:
     return group.software.lower().startswith("dropbear")
-
-
-def _joined(blocks: list[list[str]]) -> str:
-    text = "\n\n".join("\n".join(block) for block in blocks if block)
-    return text + "\n" if text else ""
 
 
 def _other(group: Group, why: str) -> Iterator[str]:

@@ -15,8 +15,8 @@ from sshprobe.render.text.phrases import compliance, count, finding_label, names
 from sshprobe.render.text.table_layout import column_width, cut, table
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.fleet import SHOWN_VERBOSE, SILENT, FleetRow, FleetView
-from sshprobe.views.host_names import alias_of, letter
-from sshprobe.views.host_stats import HostStats, VerdictStats, status_matters
+from sshprobe.views.host_names import alias_of
+from sshprobe.views.host_stats import HostStats, VerdictStats, letter, status_matters
 
 _NOT_WORDS = {"not_ssh": "not SSH", "ssh1_only": "SSH-1 only"}
 """Statuses, behind a number of hosts, that do not become words without their "_"."""

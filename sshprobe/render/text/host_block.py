@@ -11,7 +11,8 @@ from sshprobe.render.text.host_details import fact_lines, finding_details, offer
 from sshprobe.render.text.phrases import compliance, count, methods_seen_for, names, outcome, seconds, status
 from sshprobe.render.text.terminal import Terminal, printable
 from sshprobe.views.host import FindingGroup, HostView, RemedyView, VerdictView
-from sshprobe.views.host_names import alias_of, letter, with_alias
+from sshprobe.views.host_names import alias_of, with_alias
+from sshprobe.views.host_stats import letter
 
 CATEGORY_WORDS = {
     "protocol": "protocol",
