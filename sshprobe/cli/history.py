@@ -267,7 +267,8 @@ def import_(records: tuple[str, ...], history: str | None) -> None:
         for name in records:
             for scan in import_scans(database, scans_in(name, stdin=standard_input()), name):
                 end = "" if scan.complete else ", without its end"
-                click.echo(f"imported scan {scan.scan_id}: {scan.hosts:,} hosts{end}")
+                others = f", and {scan.superseded:,} records of hosts with a later one" if scan.superseded else ""
+                click.echo(f"imported scan {scan.scan_id}: {scan.hosts:,} hosts{others}{end}")
 
 
 @history.command()

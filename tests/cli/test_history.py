@@ -189,6 +189,16 @@ def test_import_again_replaces_a_scan(folder: Path) -> None:
     assert "running or killed" in history(folder, "list")
 
 
+def test_of_two_records_of_a_host_the_later_counts(folder: Path) -> None:
+    write_scan(folder / "twice.jsonl", "cc04", 28, [graded(OLD), STEADY, graded(NEW)])
+    assert history(folder, "import", "twice.jsonl") == (
+        "imported scan cc04: 2 hosts, and 1 records of hosts with a later one\n"
+    )
+    counted = as_json(folder, "show", "cc04")["counters"]
+    assert counted == as_json(folder, "show", "bb03")["counters"]
+    assert counted["status"] == {"": {"ok": 2}}
+
+
 def test_several_scans_of_one_file_are_imported(folder: Path) -> None:
     (folder / "both.jsonl").write_bytes((folder / "aa01.jsonl").read_bytes() + (folder / "bb03.jsonl").read_bytes())
     assert history(folder, "import", "both.jsonl", "--history", "new.db").count("imported scan") == 2

@@ -8,7 +8,8 @@ was seen, and comments that are random (TinySSH). The host is not part of an obs
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+import zlib
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -98,6 +99,15 @@ def encode_verdicts(record: HostRecord) -> bytes:
 def verdicts_hash(encoded: bytes) -> bytes:
     """Return `HASH_SIZE` bytes for the result of `encode_verdicts`."""
     return _digest(encoded)
+
+
+def decode_record(observation: bytes, verdicts: bytes, **fields: Any) -> HostRecord:
+    """Return the record of what the tables of observations and verdicts have (compressed), with `fields` of a host."""
+    stored = {
+        **msgspec.json.decode(zlib.decompress(observation)),
+        **msgspec.json.decode(zlib.decompress(verdicts)),
+    }
+    return msgspec.convert({"type": "host", **_NOT_STORED, **stored, **fields}, HostRecord)
 
 
 def _digest(data: bytes) -> bytes:

@@ -15,6 +15,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.counters import ALL, CounterKey
 from sshprobe.store.history.database import Database
+from sshprobe.store.history.hashing import decode_record
 from sshprobe.store.history.tables import (
     ADDRESS,
     COUNTER,
@@ -119,19 +120,17 @@ def _record(row: Any, begin: datetime) -> HostRecord:
     name, port, code, address, started_ms, duration_us, connections, observation, verdicts = row
     if code in (SAME_ADDRESS, UNKNOWN_ADDRESS):
         address = name if code == SAME_ADDRESS else None
-    fields = {
-        **msgspec.json.decode(zlib.decompress(observation)),
-        **msgspec.json.decode(zlib.decompress(verdicts)),
-        "type": "host",
-        "target": name,
-        "host": name,
-        "address": address,
-        "port": port,
-        "started_at": timestamps.encode(begin + timedelta(milliseconds=started_ms)),
-        "duration_ms": duration_us / 1000,
-        "connections": connections,
-    }
-    return msgspec.convert(fields, HostRecord)
+    return decode_record(
+        observation,
+        verdicts,
+        target=name,
+        host=name,
+        address=address,
+        port=port,
+        started_at=timestamps.encode(begin + timedelta(milliseconds=started_ms)),
+        duration_ms=duration_us / 1000,
+        connections=connections,
+    )
 
 
 def counters(database: Database, scan: Scan) -> dict[CounterKey, int]:

@@ -26,6 +26,7 @@ from sshprobe.store.history.counters import CounterKey, counters_of
 from sshprobe.store.history.database import Database, one_line
 from sshprobe.store.history.hashing import (
     HostIdentity,
+    decode_record,
     encode_observation,
     encode_verdicts,
     identity_of,
@@ -91,6 +92,8 @@ class Recorder:
         self._scan = 0
         self._started_at: datetime | None = None
         self._counters: Counter[CounterKey] = Counter()
+        self.added = 0
+        """Hosts that were written. After `finish` it is final."""
         self._counters_at = 0.0  # when they were written
         self._ids: dict[str, LruCache[Any, int]] = {}
         self._verdicts: LruCache[Hashable, tuple[bytes, bytes]] = LruCache()
@@ -126,8 +129,11 @@ class Recorder:
                 self._room.acquire()
             self._queue.put(part)
 
-    def finish(self, summary: SummaryRecord) -> None:
-        """Wait until all hosts are written, and write the summary. Afterwards `failure` is final."""
+    def finish(self, summary: SummaryRecord | None) -> None:
+        """Wait until all hosts are written, and write the summary. Afterwards `failure` is final.
+
+        `summary`: None for a file that ends without one. The scan then stays incomplete.
+        """
         self.abandon()
         if self.failure is None:
             self._retrying(lambda connection: self._close_scan(connection, summary))
@@ -152,6 +158,7 @@ class Recorder:
             try:
                 if self.failure is None and results:
                     rows = [self._row(result) for result in results]
+                    self.added += len(results)
                     for result in results:
                         self._counters.update(counters_of(result.record))
                     self._retrying(lambda connection: self._write(connection, rows))  # noqa: B023 - called at once
@@ -270,19 +277,31 @@ class Recorder:
                 cache.put(found, id_, 100)
         return {key: id_ for key, id_ in known.items() if id_ is not None}
 
-    def _close_scan(self, connection: Connection, summary: SummaryRecord) -> None:
+    def _close_scan(self, connection: Connection, summary: SummaryRecord | None) -> None:
+        hosts = connection.scalars(select(func.count()).where(SIGHTING.c.scan == self._scan)).one()
+        if hosts != self.added:  # of two records of one host only the later is here
+            self._counters = self._recounted(connection)
         self._write_counters(connection)
-        hosts = select(func.count()).where(SIGHTING.c.scan == self._scan).scalar_subquery()
-        connection.execute(
-            update(SCAN)
-            .where(SCAN.c.id == self._scan)
-            .values(
-                summary=zlib.compress(msgspec.json.encode(summary)),
-                duration_ms=summary.duration_ms,
-                complete=not summary.interrupted,
-                hosts=hosts,
-            )
+        values: dict[str, Any] = {"hosts": hosts}
+        if summary is not None:
+            encoded = zlib.compress(msgspec.json.encode(summary))
+            values |= {"summary": encoded, "duration_ms": summary.duration_ms, "complete": not summary.interrupted}
+        connection.execute(update(SCAN).where(SCAN.c.id == self._scan).values(**values))
+
+    def _recounted(self, connection: Connection) -> Counter[CounterKey]:
+        """Count the hosts of this scan from the database."""
+        kinds = (
+            select(OBSERVATION.c.record, VERDICT.c.record, func.count())
+            .select_from(SIGHTING)
+            .join(OBSERVATION, SIGHTING.c.observation == OBSERVATION.c.id)
+            .join(VERDICT, SIGHTING.c.verdict == VERDICT.c.id)
+            .where(SIGHTING.c.scan == self._scan)
+            .group_by(OBSERVATION.c.id, OBSERVATION.c.record, VERDICT.c.id, VERDICT.c.record)
         )
+        counted: Counter[CounterKey] = Counter()
+        for observation, verdicts, hosts in connection.execute(kinds):
+            counted.update(dict.fromkeys(counters_of(decode_record(observation, verdicts)), hosts))
+        return counted
 
     def _since_start(self, started_at: str) -> int:
         """Return the milliseconds from the start of the scan to a time of RFC 3339; 0 if either is not one."""

@@ -18,14 +18,14 @@ from sshprobe.store.history.queries import Scan
 from sshprobe.store.history.recorder import Recorder, RecordResult
 from sshprobe.store.history.tables import ADDRESS, COUNTER, HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
 
-_HOSTS_AT_ONCE = 500
-
 
 class Imported(NamedTuple):
     """A scan that was read from a file."""
 
     scan_id: str
     hosts: int
+    superseded: int
+    """Records of hosts that have a later one in the same scan."""
     complete: bool
     """Whether the file has its summary."""
 
@@ -36,48 +36,35 @@ def import_scans(database: Database, records: Iterable[Record], source: str) -> 
     `source`: the name of the file. Raises `InputError` for hosts before the first header, and if the database fails.
     """
     recorder: Recorder | None = None
-    scan_id, hosts = "", 0
-    waiting: list[RecordResult] = []
+    scan_id = ""
     try:
         for record in records:
             if isinstance(record, SweepRecord):
                 if recorder is not None:
-                    _end(recorder, waiting, None)
-                    waiting = []
-                    yield Imported(scan_id, hosts, False)
-                recorder, scan_id, hosts = Recorder(database), scan_id_of(record), 0
+                    yield _end(database, recorder, scan_id, None)
+                recorder, scan_id = Recorder(database), scan_id_of(record)
                 recorder.begin(record, scan_id)
             elif recorder is None:
                 raise InputError("does not begin with the header of a scan", source=source)
             elif isinstance(record, HostRecord):
-                hosts += 1
-                waiting.append(RecordResult(record))
-                if len(waiting) >= _HOSTS_AT_ONCE:
-                    recorder.add(waiting)
-                    waiting = []
-                    _check(recorder)
+                recorder.add([RecordResult(record)])
+                _check(recorder)
             else:
-                _end(recorder, waiting, record)
-                waiting = []
-                yield Imported(scan_id, hosts, True)
+                yield _end(database, recorder, scan_id, record)
                 recorder = None
         if recorder is not None:
-            _end(recorder, waiting, None)
-            yield Imported(scan_id, hosts, False)
+            yield _end(database, recorder, scan_id, None)
             recorder = None
     finally:
         if recorder is not None:
             recorder.abandon()
 
 
-def _end(recorder: Recorder, waiting: list[RecordResult], summary: SummaryRecord | None) -> None:
-    if waiting:
-        recorder.add(waiting)
-    if summary is None:
-        recorder.abandon()
-    else:
-        recorder.finish(summary)
+def _end(database: Database, recorder: Recorder, scan_id: str, summary: SummaryRecord | None) -> Imported:
+    recorder.finish(summary)
     _check(recorder)
+    hosts = queries.find_scan(database, scan_id).hosts
+    return Imported(scan_id, hosts, recorder.added - hosts, summary is not None)
 
 
 def _check(recorder: Recorder) -> None:
