@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal, NamedTuple
 
 from sshprobe.model.name_lists import NAME_LISTS
@@ -32,6 +33,29 @@ FLEET = "fleet"
 """The scope of findings across the fleet, which belong to no profile."""
 
 
+MAX_NAMES = 256
+"""Names in one name-list that are counted. The longest list of a known server has fewer than 100."""
+
+LONGEST_NAME = 64
+"""Characters of an algorithm's name (RFC 4251 section 6). Longer names are not counted."""
+
+MAX_COUNTERS = 50_000
+"""Counters of one scan. Servers that make names up cannot fill the database: further names are not counted."""
+
+
+class ScanCounters:
+    """Counts the hosts of one scan."""
+
+    def __init__(self) -> None:
+        self.hosts: Counter[CounterKey] = Counter()
+
+    def add(self, record: HostRecord, hosts: int = 1) -> None:
+        """Count hosts that have the same record."""
+        for key in counters_of(record):
+            if key in self.hosts or len(self.hosts) < MAX_COUNTERS:
+                self.hosts[key] += hosts
+
+
 def counters_of(record: HostRecord) -> list[CounterKey]:
     """Return the counters to which a host adds one, those of its labels included."""
     found = {("status", "", str(record.status))}
@@ -41,6 +65,7 @@ def counters_of(record: HostRecord) -> list[CounterKey]:
         found |= {("finding", verdict.profile, finding.id) for finding in verdict.findings if finding.counts}
     found |= {("finding", FLEET, finding.id) for finding in record.fleet_findings if finding.counts}
     for field in NAME_LISTS:
-        found |= {("algorithm", field, name) for name in getattr(record, field) or ()}
+        names = (getattr(record, field) or ())[:MAX_NAMES]
+        found |= {("algorithm", field, name) for name in names if len(name) <= LONGEST_NAME}
     labels = (ALL, *getattr(record, "labels", ()))
     return [CounterKey(label, *each) for label in labels for each in found]
