@@ -29,17 +29,17 @@ if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, Record
     from sshprobe.model.verdict import Finding, Severity
     from sshprobe.render.formats.format import HostFormat
-    from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder
+    from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
 
 @click.command()
 @click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
 @click.option(
     "--by",
-    type=click.Choice(["host", "algorithm", "key"]),
+    type=click.Choice(["host", "algorithm", "key", "label"]),
     default="host",
     show_default=True,
-    help="Show findings by host, or hosts by algorithm or key.",
+    help="Show findings by host, or hosts by algorithm, key or label.",
 )
 @weak_keys_option
 @click.option(
@@ -164,13 +164,17 @@ def _all_findings(record: HostRecord, index: FleetIndex) -> list[Finding]:
     return [*findings_of(record, fleet=index), *saved, *record.fleet_findings, *key_findings(record, index)]
 
 
-def _builder(by: str, fleet: FleetReport, wanted: HostFilter) -> AlgorithmBuilder | HostBuilder | KeyBuilder:
-    from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder
+def _builder(
+    by: str, fleet: FleetReport, wanted: HostFilter
+) -> AlgorithmBuilder | HostBuilder | KeyBuilder | LabelBuilder:
+    from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
 
     if by == "algorithm":
         return AlgorithmBuilder(_assess)
     if by == "key":
         return KeyBuilder(fleet)
+    if by == "label":
+        return LabelBuilder()
     from sshprobe.grading import FleetIndex, key_findings
 
     index = FleetIndex(fleet)

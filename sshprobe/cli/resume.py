@@ -132,6 +132,7 @@ def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chos
         exclude=_joined(before.exclude, chosen.exclude),
         exclude_files=_joined(_names(before.exclude_files), chosen.exclude_files),
         ports=tuple(before.ports),
+        labels=tuple(before.labels),
         seed=header.seed if chosen.seed is None else chosen.seed,
     )
     if not restored.any_named:

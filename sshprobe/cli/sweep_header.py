@@ -87,6 +87,7 @@ def sweep_settings(chosen: ChosenTargets, profiles: Sequence[str], settings: Sca
         client_id=settings.client_id,
         family=settings.family,
         all_addresses=settings.all_addresses,
+        labels=list(chosen.labels),
         pace=PaceSettings(**{field: getattr(settings, field) for field in PaceSettings.__struct_fields__}),
     )
 

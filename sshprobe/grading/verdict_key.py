@@ -25,6 +25,7 @@ FIELDS_WITHOUT_EFFECT = frozenset(
         "host",
         "address",
         "port",
+        "labels",
         "error",
         "stage",
         "started_at",

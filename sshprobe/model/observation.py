@@ -163,6 +163,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """The address that was connected to. None where no name was resolved."""
     port: int
     """The TCP port."""
+    labels: list[str] = []
+    """The user's labels of the target, such as "env=prod": at most eight."""
     status: Status
     """How the probe of the host ended."""
     error: str | None = None

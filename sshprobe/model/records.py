@@ -107,6 +107,8 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     """4 or 6: only addresses of that family. None: both."""
     all_addresses: bool
     """Whether every address of a name is scanned."""
+    labels: list[str] = []
+    """Labels of all targets (`--label`)."""
     pace: PaceSettings | None = None
     """None: in records of before this field."""
 

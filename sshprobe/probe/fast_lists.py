@@ -17,7 +17,7 @@ Rules:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -53,6 +53,7 @@ class Host(NamedTuple):
     host: str
     address: Address
     port: int
+    labels: Sequence[str] = ()
 
 
 class Kind(Weighed, Protocol[R_co]):
@@ -155,9 +156,9 @@ class ListsProbe(Generic[R]):
     def failed_internally(self, error: Exception) -> None:
         """End with a record that says so."""
         # Not with a cached one, and not by a probe: the code that makes those may have the bug.
-        target, host, address, port = self.host
+        target, host, address, port, labels = self.host
         words = f"internal error: {type(error).__name__}"
-        known = unprobed(target, host, port, self._lists.options.depth, "protocol_error", words)
+        known = unprobed(target, host, port, self._lists.options.depth, "protocol_error", words, labels=labels)
         self._done(
             msgspec.structs.replace(
                 known,
@@ -230,7 +231,7 @@ class FastLists(Generic[R]):
 
     def probe(self, host: Host) -> HostProbe:
         """Return the usual probe of a host."""
-        return HostProbe(host.target, host.host, host.port, [host.address], self.options)
+        return HostProbe(host.target, host.host, host.port, [host.address], self.options, labels=host.labels)
 
     def unconnected(self, host: Host, error: NetworkError) -> Kind[R]:
         """Return the kind of a host to which no connection could be made."""

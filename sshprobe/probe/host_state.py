@@ -47,8 +47,11 @@ class HostState:
         addresses: Sequence[Address],
         options: ProbeOptions,
         key_pairs: KeyPairs | None = None,
+        *,
+        labels: Sequence[str] = (),
     ) -> None:
         self.target = target
+        self._labels = labels
         self.host = host
         self.port = port
         self.candidates: Sequence[Address] = tuple(addresses)
@@ -179,6 +182,7 @@ class HostState:
             host=self.host,
             address=self.address.ip,
             port=self.port,
+            labels=list(self._labels),
             status=status,
             error=error,
             stage="done" if status == "ok" else max(self._stages, key=_RANK.__getitem__),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import ClassVar
@@ -300,13 +300,16 @@ def _host_key(event: HostKeyReceived, blob: str, certificate: Certificate | None
     )
 
 
-def unprobed(target: str, host: str, port: int, depth: Depth, status: Status, error: str) -> Observation:
+def unprobed(
+    target: str, host: str, port: int, depth: Depth, status: Status, error: str, *, labels: Sequence[str] = ()
+) -> Observation:
     """Return the observation of a target to which no connection was made, with status "dns_error" or "excluded"."""
     return Observation(
         target=target,
         host=host,
         address=None,
         port=port,
+        labels=list(labels),
         status=status,
         error=error,
         stage="resolve",

@@ -120,6 +120,10 @@ class Host(Place, Protocol):
     def address(self) -> Address:
         """The address that was probed."""
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """The labels of its target."""
+
 
 class _OwnFields(msgspec.Struct):
     """The fields of a record that differ between hosts of one template."""
@@ -128,6 +132,7 @@ class _OwnFields(msgspec.Struct):
     host: str
     address: str
     port: int
+    labels: list[str]
     started_at: str
     duration_ms: float
     identification: Identification | None
@@ -142,7 +147,7 @@ class RecordTemplate:
         """Take the first observation of this kind, with its verdicts and stats."""
         record = _record_of(observation, verdicts)
         self._before_who = b'{"type":"host",' + _members(record, _between("", "target")) + b","
-        self._before_when = b"," + _members(record, _between("port", "started_at")) + b","
+        self._before_when = b"," + _members(record, _between("labels", "started_at")) + b","
         self._middle = b"," + _members(record, _between("duration_ms", "identification")) + b',"identification":'
         self._identification = _encode(record.identification)
         rest = b"," + _members(record, _between("identification", "verdicts")) + b',"verdicts":'
@@ -163,7 +168,13 @@ class RecordTemplate:
 
         `identification`: None if it is the first host's. `started_at` is in seconds since 1970-01-01 UTC.
         """
-        who = {"target": host.target, "host": host.host, "address": host.address.ip, "port": host.port}
+        who = {
+            "target": host.target,
+            "host": host.host,
+            "address": host.address.ip,
+            "port": host.port,
+            "labels": host.labels,
+        }
         when = {"started_at": encode_seconds(started_at), "duration_ms": duration_ms}
         own = b"".join(
             (
@@ -207,7 +218,7 @@ class ResultEncoder:
         except Exception:
             _log.exception("internal error while encoding %s port %d", observation.host, observation.port)
         host, port, depth = observation.host, observation.port, observation.depth
-        bare = unprobed(observation.target, host, port, depth, "protocol_error", words)
+        bare = unprobed(observation.target, host, port, depth, "protocol_error", words, labels=observation.labels)
         names = ("address", "stage", "started_at", "duration_ms", "connections")
         fields = {name: getattr(observation, name) for name in names}
         return self._encoded(msgspec.structs.replace(bare, **fields), NO_VERDICTS)

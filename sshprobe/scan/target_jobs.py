@@ -66,7 +66,7 @@ class TargetJobs:
             address = self._only_address(target)
             if address is not None:
                 if self._lists is not None and not self.is_traced:
-                    host = Host(target.text, target.host, address, target.port)
+                    host = Host(target.text, target.host, address, target.port, target.labels)
                     probe: ListsProbe[HostResult] = ListsProbe(self._lists, host)
                     return [probe]
                 return [self._job(target, [address])]
@@ -117,7 +117,8 @@ class TargetJobs:
             self._lookups.discard(lookup)
 
     def _job(self, target: Target, addresses: Sequence[Address]) -> Driver:
-        return Driver(HostProbe(target.text, target.host, target.port, addresses, self._options, self._key_pairs))
+        text, host, port, labels = target
+        return Driver(HostProbe(text, host, port, addresses, self._options, self._key_pairs, labels=labels))
 
     def _failed(self, target: Target, error: Exception) -> Job[Observation]:
         _log.error("internal error while preparing %s port %d", target.host, target.port, exc_info=error)
@@ -126,7 +127,8 @@ class TargetJobs:
     def _unprobed(
         self, target: Target, status: Literal["excluded", "dns_error", "unreachable", "protocol_error"], error: str
     ) -> Job[Observation]:
-        return _Known(unprobed(target.text, target.host, target.port, self._options.depth, status, error))
+        text, host, port, labels = target
+        return _Known(unprobed(text, host, port, self._options.depth, status, error, labels=labels))
 
     def stop(self) -> None:
         """End the lookups under way, and start no new one."""

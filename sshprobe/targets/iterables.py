@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import Any
 
 from sshprobe.model.errors import InputError
+from sshprobe.targets.labels import is_label
 from sshprobe.targets.specification import quote
 from sshprobe.targets.specs import Target
 from sshprobe.targets.stream import TargetStream, parse_targets
@@ -148,7 +149,9 @@ def word_of(entry: object) -> str:
 
 def _checked(target: Target) -> Target:
     """Return a target that a program made. Its host is checked when it is resolved."""
-    text, host, port = map(_anything, target)
+    text, host, port, labels = map(_anything, target)
+    if not isinstance(labels, tuple) or not all(isinstance(each, str) and is_label(each) for each in labels):
+        raise InputError(f'labels of a `Target` are a tuple of strings such as "env=prod", not {_name(labels)}')
     for value in (text, host):
         if not isinstance(value, str):
             raise TypeError(f"text and host of a `Target` are strings, not {_name(value)}")

@@ -17,8 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import IO, TYPE_CHECKING
 
+import msgspec
+
 from sshprobe.model.errors import InputError
 from sshprobe.targets.host_names import ipv4_value
+from sshprobe.targets.labels import joined, labels_of_comment
 from sshprobe.targets.sources import GZIP, UTF_16_MARKS, refuse_nothing
 from sshprobe.targets.space import TargetSpace
 from sshprobe.targets.specification import parse_specification, quote, refuse_unspecified
@@ -61,15 +64,17 @@ class LiveTargets(Iterator[Target | None]):
         first: Iterator[Target] = iter(()),  # noqa: B008 - empty
         most_of_a_line: int | None = None,
         takes_names: bool = True,
+        labels: Sequence[str] = (),
         note: Callable[[str], None] = lambda words: None,
     ) -> None:
-        """`most_of_a_line`: targets of one line; `takes_names`: whether a line can be a host name."""
+        """`most_of_a_line`: targets of one line; `takes_names`: whether a line can be a host name; `labels`: of all."""
         self.bad_lines = 0
         """Lines that were not a target so far."""
         self.note = note
         """Called with a message for people."""
         self.takes_names = takes_names
         self._ports = ports
+        self._labels = labels
         self._most_of_a_line = most_of_a_line
         self._ready: Iterator[Target] = first
         self._first: Target | None = None  # which `wait` waited for
@@ -236,15 +241,20 @@ class LiveTargets(Iterator[Target | None]):
         elif text in ("[", "]"):  # around objects, one a line
             return
         else:
-            text = text.partition("#")[0].strip()
+            text, _, comment = text.partition("#")
+            text = text.strip()
             refuse_nothing(text, STANDARD_INPUT, self._line)
-            specs = iter([parse_specification(text, source=STANDARD_INPUT, line=self._line)] if text else ())
+            own = labels_of_comment(comment)
+            specs = iter(
+                [parse_specification(text, source=STANDARD_INPUT, line=self._line, labels=own)] if text else ()
+            )
         for spec in specs:
             refuse_unspecified(spec, source=STANDARD_INPUT, line=self._line)
             if not self.takes_names and isinstance(spec, HostSpec) and not _is_address(spec.host):
                 words = f"{quote(spec.text)} is a name: several workers take addresses only; omit `--workers`"
                 raise InputError(words, source=STANDARD_INPUT, line=self._line)
-            yield spec
+            labels = joined(self._labels, spec.labels, source=STANDARD_INPUT, line=self._line)
+            yield msgspec.structs.replace(spec, labels=labels) if labels else spec
 
     def _of_program(self, text: str) -> Iterator[Spec]:
         from sshprobe.targets.inventories.scan_lists import read_line

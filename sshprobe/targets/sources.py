@@ -9,6 +9,7 @@ from typing import IO
 import msgspec
 
 from sshprobe.model.errors import InputError
+from sshprobe.targets.labels import labels_of_comment
 
 STANDARD_INPUT = "-"
 
@@ -43,6 +44,7 @@ class Word(msgspec.Struct, frozen=True):
     text: str
     source: str | None = None
     line: int | None = None
+    labels: tuple[str, ...] = ()
 
 
 def read_words(arguments: Iterable[str], files: Iterable[str], stdin: IO[bytes] | None, *, what: str) -> Iterator[Word]:
@@ -93,10 +95,11 @@ def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:
             text = data.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
             raise InputError("is not UTF-8 text", source=source, line=number) from None
-        text = text.partition("#")[0].strip()
+        text, sharp, comment = text.partition("#")
+        text = text.strip()
         if text:
             empty = False
-            yield Word(text, source, number)
+            yield Word(text, source, number, labels_of_comment(comment) if sharp else ())
     if empty:
         raise InputError(f"holds no {what}", source=source)
 

@@ -26,7 +26,10 @@ from sshprobe.targets.specs import HostSpec, Spec, Target
 _TEXT_IS_HOST = 0
 _TEXT_IS_ENDPOINT = 1
 _FIRST_TEXT = 2
-"""Numbers of texts. The user mostly wrote the address itself; from 2 they are places in a table of other texts."""
+"""Numbers of texts. The user mostly wrote the address itself; from 2 they are places in a table of texts and labels."""
+
+_Entry = tuple[str, tuple[str, ...]]
+"""A text of the user, and labels."""
 
 
 class TargetSpace:
@@ -77,7 +80,7 @@ class _Addresses(msgspec.Struct):
     def size(self) -> int:
         return self.addresses * len(self.ports)
 
-    def target(self, index: int, texts: Sequence[str]) -> Target:
+    def target(self, index: int, texts: Sequence[_Entry]) -> Target:
         offset, which = divmod(index, len(self.ports))
         interval = bisect_right(self.starts, offset) - 1
         value = self.firsts[interval] + offset - self.starts[interval]
@@ -87,7 +90,8 @@ class _Addresses(msgspec.Struct):
             host = str(IPv6Address(value))
         port, text = self.ports[which], self.texts[interval]
         if text >= _FIRST_TEXT:
-            return Target(texts[text - _FIRST_TEXT], host, port)
+            words, labels = texts[text - _FIRST_TEXT]
+            return Target(words, host, port, labels)
         return Target(host if text == _TEXT_IS_HOST else endpoint(host, port), host, port)
 
     def intervals(self) -> Iterator[tuple[int, int, int]]:
@@ -116,11 +120,12 @@ class _Names(msgspec.Struct):
     def size(self) -> int:
         return len(self.hosts) * len(self.ports)
 
-    def target(self, index: int, texts: Sequence[str]) -> Target:
+    def target(self, index: int, texts: Sequence[_Entry]) -> Target:
         number, which = divmod(index, len(self.ports))
         host = self.hosts[number]
         text = self.texts.get(host, _TEXT_IS_HOST)
-        return Target(host if text == _TEXT_IS_HOST else texts[text - _FIRST_TEXT], host, self.ports[which])
+        words, labels = (host, ()) if text == _TEXT_IS_HOST else texts[text - _FIRST_TEXT]
+        return Target(words, host, self.ports[which], labels)
 
     def count(self, exclusions: Exclusions) -> int:
         return sum(not exclusions.covers(host) for host in self.hosts) * len(self.ports)
@@ -160,7 +165,7 @@ class _Collected:
     """The targets of the user, by class. The port None stands for all ports of the scan."""
 
     def __init__(self) -> None:
-        self.texts: dict[str, int] = {}
+        self.texts: dict[_Entry, int] = {}
         self._piles: dict[tuple[int, int | None], _Pile] = {}
         self._names: dict[int | None, dict[str, int]] = {}
 
@@ -168,19 +173,21 @@ class _Collected:
         if isinstance(spec, HostSpec):
             number = _number(spec.host)
             if number is None:
-                text = _TEXT_IS_HOST if spec.text == spec.host else self._text(spec.text)
+                text = _TEXT_IS_HOST if spec.text == spec.host and not spec.labels else self._text(spec)
                 self._names.setdefault(spec.port, {}).setdefault(spec.host, text)
                 return
             version, value = number
-            if spec.text == spec.host:
+            if spec.labels:
+                text = self._text(spec)
+            elif spec.text == spec.host:
                 text = _TEXT_IS_HOST
             elif spec.port is not None and spec.text == endpoint(spec.host, spec.port):
                 text = _TEXT_IS_ENDPOINT
             else:
-                text = self._text(spec.text)
+                text = self._text(spec)
             self._pile(version, spec.port).add(value, value, text)
         else:
-            text = self._text(spec.text)
+            text = self._text(spec)
             for version, first, last in spec.intervals():
                 if last > 0:  # 0.0.0.0 and :: are not hosts: this machine would answer
                     self._pile(version, spec.port).add(max(first, 1), last, text)
@@ -212,8 +219,8 @@ class _Collected:
             pile = self._piles[version, port] = _Pile.of(version)
         return pile
 
-    def _text(self, text: str) -> int:
-        return self.texts.setdefault(text, len(self.texts) + _FIRST_TEXT)
+    def _text(self, spec: Spec) -> int:
+        return self.texts.setdefault((spec.text, spec.labels), len(self.texts) + _FIRST_TEXT)
 
 
 def _without(

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
+import msgspec
+
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text, escape_unprintable
 from sshprobe.model.observation import endpoint
@@ -29,16 +31,19 @@ MAX_PIECES = 65_536
 """The most intervals of one pattern: as many as "10.*.*.1" has. "*.*.*.1" would have 16 million."""
 
 
-def parse_specification(text: str, *, source: str | None = None, line: int | None = None) -> Spec:
+def parse_specification(
+    text: str, *, source: str | None = None, line: int | None = None, labels: tuple[str, ...] = ()
+) -> Spec:
     """Parse one target. `source` and `line` are its place, for the error.
 
     Raises:
         InputError: `text` has none of the forms above; the message quotes it and says why.
     """
     try:
-        return _parse(text)
+        spec = _parse(text)
     except Malformed as error:
         raise InputError(f"{quote(text)} {error}", source=source, line=line) from None
+    return msgspec.structs.replace(spec, labels=labels) if labels else spec
 
 
 def host_specification(

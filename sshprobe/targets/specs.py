@@ -29,6 +29,8 @@ class Target(NamedTuple):
     host: str
     """An address, or a host name in ASCII (other letters by IDNA)."""
     port: int
+    labels: tuple[str, ...] = ()
+    """The labels of the user, such as "env=prod"."""
 
     @property
     def target(self) -> str:
@@ -42,6 +44,7 @@ class HostSpec(msgspec.Struct, frozen=True):
     text: str
     host: str
     port: int | None
+    labels: tuple[str, ...] = ()
 
 
 class RangeSpec(msgspec.Struct, frozen=True):
@@ -52,6 +55,7 @@ class RangeSpec(msgspec.Struct, frozen=True):
     first: int
     last: int
     port: int | None
+    labels: tuple[str, ...] = ()
 
     def intervals(self) -> Iterator[tuple[int, int, int]]:
         """Yield (version, first, last) of each interval. The mapped part of an IPv6 network is one of IPv4."""
@@ -72,6 +76,7 @@ class PatternSpec(msgspec.Struct, frozen=True):
     numbers: tuple[tuple[int, int], ...]
     """The lowest and the highest value of each of the four numbers."""
     port: int | None
+    labels: tuple[str, ...] = ()
 
     @property
     def pieces(self) -> int:

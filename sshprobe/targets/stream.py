@@ -8,14 +8,23 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import IO, Protocol
 
+import msgspec
+
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, Record
 from sshprobe.model.verdict import Grade
 from sshprobe.targets.exclusions import Exclusions
+from sshprobe.targets.labels import joined
 from sshprobe.targets.sources import STANDARD_INPUT, read_words, refuse_header, refuse_nothing
 from sshprobe.targets.space import TargetSpace
-from sshprobe.targets.specification import host_specification, parse_specification, refuse_unspecified, with_port
+from sshprobe.targets.specification import (
+    host_specification,
+    parse_specification,
+    quote,
+    refuse_unspecified,
+    with_port,
+)
 from sshprobe.targets.specs import HostSpec, Spec, Target
 
 _64_BITS = 2**64 - 1
@@ -29,6 +38,7 @@ def parse_targets(
     inventories: Iterable[str] = (),
     inventory_format: str | None = None,
     more: Iterable[Spec] = (),
+    labels: Sequence[str] = (),
     port: int | Sequence[int] = 22,
     stdin: IO[bytes] | None = None,
     seed: int | None = None,
@@ -37,7 +47,8 @@ def parse_targets(
 
     `port`, one or several, is for targets without one. `-` among `arguments`, `files` or `inventories` is `stdin`.
     `inventories` are files of other programs; without `inventory_format` their content shows the format.
-    `more` are targets that were read elsewhere. A host and port comes once, also if networks overlap.
+    `more` are targets that were read elsewhere. `labels` are for all targets, besides the labels of each. A host and
+    port comes once, also if networks overlap, as the first of them.
 
     With a `seed` (0 or more) the order is a permutation of all targets, the same for the same targets and seed. Without
     one, addresses come in ascending order, those without a port first, then names in the order given.
@@ -58,8 +69,9 @@ def parse_targets(
                 source = word.source
                 refuse_header(word.text, source, word.line)
             refuse_nothing(word.text, source, word.line)
-            spec = parse_specification(word.text, source=word.source, line=word.line)
+            spec = parse_specification(word.text, source=word.source, line=word.line, labels=word.labels)
             refuse_unspecified(spec, source=word.source, line=word.line)
+            joined((), spec.labels, source=word.source, line=word.line)
             yield spec
             if word.text.count(":") > 1 and (meant := with_port(word.text)) is not None:
                 first = next(iter(ambiguous), f"{word.text} is read as an address: for a port write {meant}")
@@ -74,12 +86,20 @@ def parse_targets(
             yield spec
 
     ports = (port,) if isinstance(port, int) else tuple(port)
-    space = TargetSpace(specs(), ports)
+    space = TargetSpace(specs() if not labels else _labelled(specs(), labels), ports)
     if not space.total:
         raise InputError("no target: name a host, a network or, with `-f`, a file of them")
     for notice, times in ambiguous.items():  # only the first is shown
         notices.append(notice + (f" ({times - 1:,} more like it)" if times > 1 else ""))
     return TargetStream(space, seed=seed, notices=notices)
+
+
+def _labelled(specs: Iterable[Spec], labels: Sequence[str]) -> Iterator[Spec]:
+    for spec in specs:
+        try:
+            yield msgspec.structs.replace(spec, labels=joined(labels, spec.labels))
+        except InputError as error:
+            raise InputError(f"{quote(spec.text)} {error}") from None
 
 
 class TargetStream(Iterator[Target]):
@@ -193,6 +213,6 @@ def targets_of_records(
                 raise InputError(f'"{record.port}" is not a port: ports are 1 to 65535', source=source, line=line)
             spec = host_specification(record.host, record.port, text=record.target, source=source, line=line)
             refuse_unspecified(spec, source=source, line=line)
-            yield spec
+            yield msgspec.structs.replace(spec, labels=tuple(record.labels)) if record.labels else spec
     if not found:
         raise InputError(f"no target: none of {seen:,} hosts in the records has that status or grade", source=name)

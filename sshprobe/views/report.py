@@ -1,4 +1,4 @@
-"""The views of `sshprobe report`: which host offers which algorithm, which host has which key, and findings by host."""
+"""The views of `sshprobe report`: who offers which algorithm, who has which key, findings by host, counts by label."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding, Severity
 from sshprobe.views.host_names import name_beside, place_of, software
 from sshprobe.views.host_stats import letter
+from sshprobe.views.summary import SummaryBuilder
 
 Assess = Callable[[AlgorithmType, str], tuple[Severity | None, str, bool]]
 """Type and name to the severity of a weakness, if it has one, words about it, and whether it is a marker."""
+
+_NO_LABEL = ""
+"""Stands for the hosts without a label."""
 
 
 class AlgorithmUse(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,10 +93,35 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
     summary: SummaryRecord
 
 
+class LabelUse(msgspec.Struct, frozen=True, kw_only=True):
+    """One label and the hosts that have it."""
+
+    label: str
+    """ "env=prod"; empty for the hosts without a label."""
+    hosts: int
+    servers: int
+    """Hosts that sent an identification."""
+    statuses: dict[str, int]
+    """Status to hosts."""
+    grades: dict[str, dict[str, int]]
+    """Profile id to letter to hosts, as in the summary."""
+    compliant: dict[str, dict[str, int]]
+    """Profile id to "true", "false", "null" to hosts."""
+
+
+class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`sshprobe report --by label --format json`."""
+
+    by: str = "label"
+    labels: list[LabelUse]
+    """Sorted by label, the hosts without one last. A host counts for each of its labels."""
+    summary: SummaryRecord
+
+
 class ReportView(NamedTuple):
     """A report for programs, and what people see besides."""
 
-    report: AlgorithmReport | KeyReport | HostReport
+    report: AlgorithmReport | KeyReport | HostReport | LabelReport
     servers: int
     """Hosts that sent an identification."""
     names: dict[str, str]
@@ -225,3 +254,32 @@ def _place_with_name(record: HostRecord, names: dict[str, str]) -> str:
     if name is not None:
         names.setdefault(place, name)
     return place
+
+
+class LabelBuilder:
+    """Takes hosts one by one and counts them for each of their labels."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, SummaryBuilder] = {}
+
+    def add(self, record: HostRecord) -> None:
+        """Take one host."""
+        for label in record.labels or [_NO_LABEL]:
+            self._counts.setdefault(label, SummaryBuilder()).add(record)
+
+    def build(self, summary: SummaryRecord, *, servers: int) -> ReportView:
+        """Return the view of all hosts so far."""
+        labels = []
+        for label, counts in sorted(self._counts.items(), key=lambda item: (item[0] == _NO_LABEL, item[0])):
+            total = counts.build(duration_ms=0.0)
+            labels.append(
+                LabelUse(
+                    label=label,
+                    hosts=total.hosts,
+                    servers=counts.servers,
+                    statuses=total.statuses,
+                    grades=total.grades,
+                    compliant=total.compliant,
+                )
+            )
+        return ReportView(LabelReport(labels=labels, summary=summary), servers, {})

@@ -29,6 +29,7 @@ CHOSEN = ChosenTargets(
     statuses=(),
     grades=(),
     ports=(22,),
+    labels=(),
     exclude=(),
     exclude_files=(),
     seed=None,

@@ -44,6 +44,7 @@ OTHERWISE = {
     "host": "other.example",
     "address": "192.0.2.99",
     "port": 2222,
+    "labels": ["env=prod"],
     "error": "something",
     "stage": "authentication",
     "started_at": "2030-01-01T00:00:00.000Z",

@@ -65,6 +65,7 @@ class HostFilter(NamedTuple):
     findings: tuple[str, ...]
     weaknesses: tuple[str, ...]
     offers: tuple[str, ...]
+    labels: tuple[str, ...]
 
     @property
     def is_active(self) -> bool:
@@ -84,6 +85,7 @@ class HostFilter(NamedTuple):
         """Return whether a host is wanted as far as that follows from what was seen of it."""
         return (
             (not self.statuses or record.status in self.statuses)
+            and (not self.labels or any(_is_labelled(record, label) for label in self.labels))
             and (not self.hosts or any(_is_named(record, name) for name in self.hosts))
             and (not self.offers or any(_offers(record, name) for name in self.offers))
         )
@@ -144,6 +146,13 @@ _OPTIONS = (
         multiple=True,
         help="Only hosts that offer this algorithm, by any of its names. Repeatable.",
     ),
+    click.option(
+        "--label",
+        "labels",
+        metavar="KEY[=VALUE]",
+        multiple=True,
+        help="Only hosts with this label, e.g. env=prod or env. Repeatable.",
+    ),
 )
 
 
@@ -159,6 +168,8 @@ class SeenValues:
         self._wanted = wanted
         self._hosts: dict[str, None] = {}
         self._unmet = set(wanted.hosts)
+        self._unmet_labels = set(wanted.labels)
+        self._labels: set[str] = set()
         self._offered: set[str] = set()
 
     def add(self, record: Record) -> None:
@@ -171,6 +182,9 @@ class SeenValues:
             self._unmet -= {name for name in self._unmet if _is_named(record, name)}
             if len(self._hosts) < _LISTED:
                 self._hosts.setdefault(endpoint(record.host, record.port))
+        if self._wanted.labels:
+            self._unmet_labels -= {label for label in self._unmet_labels if _is_labelled(record, label)}
+            self._labels.update(record.labels)
         if self._wanted.offers:
             self._offered.update(name for names in _lists(record) for name in names)
 
@@ -179,6 +193,9 @@ class SeenValues:
         for name in self._wanted.hosts:
             if name in self._unmet:
                 raise InputError(f"`--host {name}` is not in the records: they have {_some(list(self._hosts))}")
+        for label in self._wanted.labels:
+            if label in self._unmet_labels:
+                raise InputError(f"`--label {label}` is not in the records: they have {_some(sorted(self._labels))}")
         for name in self._wanted.offers:
             if name not in self._offered and not _is_known(name):
                 raise InputError(
@@ -216,6 +233,10 @@ def _offers(record: HostRecord, name: str) -> bool:
             if name in names or any(canonical(category, each) == same for each in names):
                 return True
     return False
+
+
+def _is_labelled(record: HostRecord, label: str) -> bool:
+    return label in record.labels or ("=" not in label and any(each.startswith(f"{label}=") for each in record.labels))
 
 
 def _is_named(record: HostRecord, name: str) -> bool:

@@ -43,6 +43,7 @@ class ChosenTargets(NamedTuple):
     statuses: tuple[Any, ...]
     grades: tuple[Any, ...]
     ports: tuple[int, ...]
+    labels: tuple[str, ...]
     exclude: tuple[str, ...]
     exclude_files: tuple[str, ...]
     seed: int | None
@@ -140,6 +141,7 @@ class ChosenTargets(NamedTuple):
             inventory_format=self.inventory_format,
             more=(spec for specs in more for spec in specs),
             port=self.ports,
+            labels=self.labels,
             stdin=stdin,
             # 32 bits: short enough to be typed, and there are more orders than anyone will run.
             seed=int.from_bytes(os.urandom(4), "big") if self.seed is None else self.seed,
@@ -178,7 +180,9 @@ class ChosenTargets(NamedTuple):
             self.check()
             exclusions = self.exclusions(stdin=stdin)
         most = None if self.yes else LARGE_SWEEP
-        live = LiveTargets(stdin, self.ports, first=first, most_of_a_line=most, takes_names=takes_names, note=note)
+        live = LiveTargets(
+            stdin, self.ports, first=first, most_of_a_line=most, takes_names=takes_names, labels=self.labels, note=note
+        )
         live.wait()
         return live, exclusions
 
@@ -188,6 +192,20 @@ def _all_ports(
 ) -> tuple[int, ...]:
     """Return the ports of all `-p`, each once, in the order given."""
     return tuple(dict.fromkeys(port for ports in values for port in ports))
+
+
+def _checked_labels(context: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values of `--label`, each once. Raises `click.BadParameter` for one that is not a label."""
+    if values:
+        from sshprobe.targets.labels import MAX_LABELS, is_label
+
+        for value in values:
+            if not is_label(value):
+                raise click.BadParameter(f"`{value}` is not KEY=VALUE without spaces and commas, such as env=prod")
+        values = tuple(dict.fromkeys(values))
+        if len(values) > MAX_LABELS:
+            raise click.BadParameter(f"a target has at most {MAX_LABELS} labels")
+    return values
 
 
 _OPTIONS = (
@@ -249,6 +267,14 @@ _OPTIONS = (
         show_default=True,
         metavar="PORTS",
         help="Set the ports of targets that name none, e.g. 22,2222,8000-8010. Repeatable.",
+    ),
+    click.option(
+        "--label",
+        "labels",
+        metavar="KEY=VALUE",
+        multiple=True,
+        callback=_checked_labels,
+        help="Label all targets, e.g. env=prod, for reports. Repeatable.",
     ),
     click.option(
         "--exclude", metavar="HOST", multiple=True, help="Never contact this address, network, range or name."

@@ -1,4 +1,4 @@
-"""A view as a table, for people: by host, by algorithm, by key; and sentences on all hosts under it."""
+"""A view as a table, for people: by host, algorithm, key or label; and sentences on all hosts under it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import column_width, stack
 from sshprobe.render.text.terminal import Terminal
 from sshprobe.views.host_names import with_alias
-from sshprobe.views.report import AlgorithmReport, HostReport, KeyReport, ReportView
+from sshprobe.views.report import AlgorithmReport, HostReport, KeyReport, LabelReport, ReportView
 
 _SHOWN, _SHOWN_AT_MOST = 3, 100
 """Hosts that a cell names: at least, and at most where there is room."""
@@ -21,6 +21,9 @@ _MORE = len(" and 65,536 more")
 
 _ROOM_BESIDE, _ROOM_BELOW = 60, 8
 """Columns that hosts need to stand in their row, and columns that are not theirs where they stand below it."""
+
+_NUMBERS = ("bits", "hosts", "SSH", "not compliant")
+"""Columns that stand at the right of their cells."""
 
 _Rows = Sequence[Sequence[str]]
 
@@ -31,6 +34,8 @@ def _render(view: ReportView, terminal: Terminal, verbose: bool) -> str:
         return _algorithms(view, report, terminal, verbose)
     if isinstance(report, KeyReport):
         return _keys(view, report, terminal, verbose)
+    if isinstance(report, LabelReport):
+        return _labels(view, report, terminal)
     return _hosts(view, report, terminal, verbose)
 
 
@@ -119,6 +124,24 @@ def _hosts(view: ReportView, report: HostReport, terminal: Terminal, verbose: bo
     )
 
 
+def _labels(view: ReportView, report: LabelReport, terminal: Terminal) -> str:
+    """Return the table of labels, with a row for each profile of the verdicts."""
+    rows = []
+    for use in report.labels:
+        for profile in use.grades or [""]:
+            grades = "  ".join(f"{letter} {number}" for letter, number in use.grades.get(profile, {}).items())
+            failed = use.compliant.get(profile, {}).get("false", 0)
+            rows.append([use.label or "(none)", str(use.hosts), str(use.servers), profile, grades, str(failed or "")])
+    return _table(
+        ["label", "hosts", "SSH", "profile", "grades", "not compliant"],
+        rows,
+        view,
+        terminal,
+        below=0,
+        shortened=(("profile", 12), ("label", 16)),
+    )
+
+
 def _few(hosts: Sequence[str], names: Mapping[str, str], room: int, *, verbose: bool) -> str:
     """Return hosts for a cell: all of them with `verbose`, else as many as fit into `room` columns, and how many more.
 
@@ -160,7 +183,9 @@ def _table(
             cells = map(escape_unprintable, which(room if terminal.cuts else 0))
             kept = [[*row, cell] for row, cell in zip(kept, cells, strict=True)]
             below += 1
-        lines = stack(shown, kept, terminal, right=("bits", "hosts"), below=below, shortened=shortened)
+        lines = stack(
+            shown, kept, terminal, right=("bits", "hosts", "SSH", "not compliant"), below=below, shortened=shortened
+        )
         lines.append("")
     summary = view.report.summary
     words = [f"{count(summary.hosts, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]

@@ -51,5 +51,5 @@ def scan_pool(
 
 def _lost(depth: Depth, target: Target) -> HostResult:
     error = "internal error: the scanner died on this host"
-    observation = unprobed(target.text, target.host, target.port, depth, "protocol_error", error)
+    observation = unprobed(target.text, target.host, target.port, depth, "protocol_error", error, labels=target.labels)
     return ResultEncoder(VerdictCache((), strict=False)).result(observation)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from sshprobe.targets.inventories.source import BEHIND_JUMP, Source
+from sshprobe.targets.labels import MAX_LABELS, is_label
 from sshprobe.targets.specification import quote
 from sshprobe.targets.specs import Spec
 
@@ -16,6 +19,11 @@ NO_TEXT = "hosts whose `ansible_host` is null, a list or empty; the first is"
 NO_NUMBER = "hosts whose `ansible_port` is not a number; the first is"
 
 FLATTEN = "`ansible-inventory -i FILE --list`, without `--export`, writes what can be read"
+
+LABEL_VARIABLE = "sshprobe_label_"
+"""The beginning of variables that are labels: `sshprobe_label_env: prod` is "env=prod"."""
+NO_LABEL = "labels with spaces, commas or an empty value"
+MANY_LABELS = f"labels of hosts that have more than {MAX_LABELS}"
 
 _SSH_CONNECTIONS = frozenset({"ssh", "smart", "paramiko", "paramiko_ssh", "libssh", "network_cli", "netconf"})
 """Connection plugins of Ansible 2.19 that speak SSH."""
@@ -51,6 +59,8 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
     """
     hostvars = _mapping(_mapping(value.get("_meta")).get("hostvars"))
     names: dict[str, None] = {}
+    groups: dict[str, list[str]] = {}
+    children: dict[str, list[str]] = {}
     for group, content in value.items():
         if group == "_meta":
             continue
@@ -61,7 +71,14 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
         if isinstance(_mapping(content).get("children"), dict) or (isinstance(hosts, dict) and any(hosts.values())):
             raise source.error(f"group {quote(group)} is written as in Ansible's YAML: {FLATTEN}", line)
         if isinstance(hosts, (list, dict)):
-            names.update((name, None) for name in hosts if isinstance(name, str))
+            for name in hosts:
+                if isinstance(name, str):
+                    names[name] = None
+                    groups.setdefault(name, []).append(group)
+        inner = _mapping(content).get("children")
+        if isinstance(inner, list):
+            for child in inner:
+                children.setdefault(str(child), []).append(group)
     for name in [*names, *(name for name in hostvars if name not in names)]:
         variables = _mapping(hostvars.get(name))
         host = variables.get("ansible_host", variables.get("ansible_ssh_host", name))
@@ -83,7 +100,37 @@ def read_inventory_object(source: Source, line: int, value: Mapping[str, Any]) -
         else:
             # Ansible passes it to ssh, which reads a user name before "@".
             host = host.strip().rpartition("@")[2]
-            yield source.host(host, port, text=name, line=line, path=f"host {quote(name)}")
+            spec = source.host(host, port, text=name, line=line, path=f"host {quote(name)}")
+            labels = _labels(source, variables, _all_groups(groups.get(name, []), children))
+            yield msgspec.structs.replace(spec, labels=labels) if labels else spec
+
+
+def _all_groups(direct: Sequence[str], parents: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield the groups of a host, and the groups that these are in; each once, without "all" and "ungrouped"."""
+    seen = {"all", "ungrouped"}
+    left = list(direct)
+    while left:
+        group = left.pop(0)
+        if group not in seen:
+            seen.add(group)
+            yield group
+            left += parents.get(group, ())
+
+
+def _labels(source: Source, variables: Mapping[str, Any], groups: Iterator[str]) -> tuple[str, ...]:
+    """Return the labels of a host: its variables `sshprobe_label_KEY`, then its groups."""
+    own = [
+        f"{name.removeprefix(LABEL_VARIABLE)}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in variables.items()
+        if name.startswith(LABEL_VARIABLE)
+    ]
+    words = list(dict.fromkeys([*own, *(f"group={group}" for group in groups)]))
+    labels = [word for word in words if is_label(word)]
+    if len(labels) < len(words):
+        source.left_out[NO_LABEL] += len(words) - len(labels)
+    if len(labels) > MAX_LABELS:
+        source.left_out[MANY_LABELS] += len(labels) - MAX_LABELS
+    return tuple(labels[:MAX_LABELS])
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

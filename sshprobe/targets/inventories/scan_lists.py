@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from sshprobe.targets.inventories import json_values
 from sshprobe.targets.inventories.source import NOT_OPEN, Source
+from sshprobe.targets.labels import labels_of_comment
 from sshprobe.targets.sources import refuse_header, refuse_nothing
 from sshprobe.targets.specification import parse_specification
 from sshprobe.targets.specs import Spec
@@ -21,12 +22,13 @@ def read_list(source: Source) -> Iterator[Spec]:
     """Yield the targets of a list, one a line, as of zmap, subfinder, naabu and others."""
     is_first = True
     for number, line in source.lines():
-        text = line.partition("#")[0].strip()
+        text, _, comment = line.partition("#")
+        text = text.strip()
         if is_first:
             is_first = False
             refuse_header(text, source.name, number)
         refuse_nothing(text, source.name, number)
-        yield parse_specification(text, source=source.name, line=number)
+        yield parse_specification(text, source=source.name, line=number, labels=labels_of_comment(comment))
 
 
 def is_masscan(lines: Sequence[str]) -> bool:
