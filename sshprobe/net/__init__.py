@@ -12,7 +12,6 @@ from sshprobe.net.network import (
     Exchange,
     Handler,
     Network,
-    TimerHandle,
 )
 
 __all__ = [
@@ -28,7 +27,6 @@ __all__ = [
     "Handler",
     "Network",
     "NetworkError",
-    "TimerHandle",
     "open_network",
     "parse_ip",
 ]

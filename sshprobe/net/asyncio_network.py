@@ -11,13 +11,12 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.base_network import BaseNetwork
-from sshprobe.net.errors import NetworkError, network_error, no_connection_in_time
-from sshprobe.net.network import LINGER_BYTES, Action, Exchange, Handler, fail_internally
+from sshprobe.net.errors import network_error, no_connection_in_time
+from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Handler, Network
 from sshprobe.platform.sockets import MORE_COMES
 
 SECOND_LOOK = 0.002
@@ -26,8 +25,8 @@ SECOND_LOOK = 0.002
 _CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 
 
-class AsyncioNetwork(BaseNetwork):
-    """A `network.Network`. See there."""
+class AsyncioNetwork(Network):
+    """See `Network`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,35 +55,16 @@ class AsyncioNetwork(BaseNetwork):
         """Return a connection that is not dialled yet."""
         return AsyncioConnection(self, handler, address, port)
 
-    def begin_looking(self) -> None:
-        """Nothing: `AsyncioConnection.expire` looks a second time."""
 
-    def end_looking(self) -> None:
-        """Nothing: everything is done at once."""
+class AsyncioConnection(Connection):
+    """See `Connection`."""
 
-
-class AsyncioConnection:
-    """A `network.Connection`. See there."""
+    network: AsyncioNetwork
 
     def __init__(self, network: AsyncioNetwork, handler: Handler, address: Address, port: int) -> None:
-        self.handler = handler
-        self.address = address
-        self.port = port
-        self.network = network
-        self.deadline = 0.0
-        """When `expire` is called, by the network's clock."""
+        super().__init__(network, handler, address, port)
         self._wanted_deadline = 0.0
-        self._timeout = 0.0
         self._link: Link | None = None
-        self._is_closing = False
-        self._discarded = 0
-        self._ended = False
-        self._failure: NetworkError | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a socket."""
-        return self._link is not None
 
     # -- for the handler ---------------------------------------------------------------------------------------------
 
@@ -92,17 +72,18 @@ class AsyncioConnection:
         """Connect until `deadline`: the first time, or after a connection ended."""
         if not self.network.is_open:
             return
-        self._timeout = timeout
+        self.timeout = timeout
         self._is_closing = self._ended = False
         self._discarded = 0
         self._wanted_deadline = 0.0
-        self._failure = None
+        self.failure = None
         try:
             made = socket.socket(self.address.family, socket.SOCK_STREAM)
         except OSError as error:
-            self._fail_soon(network_error(error))
+            self.fail_soon(network_error(error))
             return
         self._link = Link(self, made)
+        self.is_open = True
         self.network.connections.add(self)
         self._wait_until(deadline)
         try:
@@ -110,15 +91,7 @@ class AsyncioConnection:
         except OSError as error:
             failure = self.network.connect_failure(error, self.address, made)
             self.close()
-            self._fail_soon(failure)
-
-    def _fail_soon(self, error: NetworkError) -> None:
-        self._failure = error
-        self.network.loop.call_soon(self._report, error)
-
-    def _report(self, error: NetworkError) -> None:
-        if self._failure is error and self.network.is_open:  # else closed, or dialled again
-            self.act(self.handler.broken, error)
+            self.fail_soon(failure)
 
     def _wait_until(self, deadline: float) -> None:
         if deadline != self._wanted_deadline:
@@ -136,8 +109,8 @@ class AsyncioConnection:
             self._wait_until(self.network.time() + action.linger)
         if action.data or self._is_closing:
             self._send(self._link.socket, action.data)
-        if self._is_closing and (self._ended or self._failure is not None):
-            self._end(still_open=False)
+        if self._is_closing and (self._ended or self.failure is not None):
+            self.end(still_open=False)
 
     def _send(self, to: socket.socket, data: bytes) -> None:
         try:
@@ -146,61 +119,41 @@ class AsyncioConnection:
             if self._is_closing:
                 to.shutdown(socket.SHUT_WR)
         except OSError as error:
-            self._failure = network_error(error)
+            self.failure = network_error(error)
 
     def close(self) -> None:
         """Close at once, whatever is unread. No event follows."""
-        self._failure = None
+        self.failure = None
         link, self._link = self._link, None
         if link is not None:
+            self.is_open = False
             self.network.connections.discard(self)
             link.close()
 
-    def fail_internally(self, error: Exception) -> None:
-        """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
-        fail_internally(self, error)
-
-    # -- for the link and the network --------------------------------------------------------------------------------
-
-    def act(self, event: Callable[..., Action | None], *arguments: Any) -> None:
-        """Call a method of the handler, and do what it returns. A bug in it costs this connection alone."""
-        try:
-            self.perform(event(*arguments))
-        except Exception as error:
-            self.fail_internally(error)
-
-    def _end(self, *, still_open: bool) -> None:
-        self.close()
-        self.act(lambda: self.handler.closed(still_open=still_open))
-
-    def break_off(self, error: NetworkError) -> None:
-        """Close, and report a failure."""
-        self.close()
-        self.act(self.handler.broken, error)
+    # -- for the link ------------------------------------------------------------------------------------------------
 
     def not_made(self, error: OSError) -> None:
         """The connection could not be made."""
         if self._link is not None:
             self.break_off(self.network.connect_failure(error, self.address, self._link.socket))
 
-    def take(self, data: bytes) -> None:
-        """Data came, or the end of the stream."""
-        self._ended = not data
+    def take(self, event: bytes | OSError) -> None:
+        """Take data, the end of the stream, or a failure."""
+        if isinstance(event, OSError):
+            if self._is_closing:
+                self.end(still_open=False)
+            else:
+                self.break_off(network_error(event))
+            return
+        self._ended = not event
         if self._is_closing:
-            self._discarded += len(data)
-            if not data or self._discarded >= LINGER_BYTES:
-                self._end(still_open=bool(data))
-        elif self._ended and self._failure is not None:
-            self.break_off(self._failure)
+            self._discarded += len(event)
+            if not event or self._discarded >= LINGER_BYTES:
+                self.end(still_open=bool(event))
+        elif self._ended and self.failure is not None:
+            self.break_off(self.failure)
         else:
-            self.act(self.handler.received, data)
-
-    def take_failure(self, error: OSError) -> None:
-        """The connection broke."""
-        if self._is_closing:
-            self._end(still_open=False)
-        else:
-            self.break_off(network_error(error))
+            self.perform(self.handler.received(event))
 
     def is_at(self, link: Link) -> bool:
         """Whether `link` is not that of an earlier connection."""
@@ -213,11 +166,11 @@ class AsyncioConnection:
             return
         self._wanted_deadline = 0.0  # it is over: the same deadline is another wait
         if self._link is None or not self._link.is_made:
-            self.break_off(no_connection_in_time(self._timeout))
+            self.break_off(no_connection_in_time(self.timeout))
         elif self._is_closing:
-            self._end(still_open=True)
+            self.end(still_open=True)
         else:
-            self.act(self.handler.expired)
+            self.perform(self.handler.expired())
 
 
 class Link(asyncio.Protocol):
@@ -252,9 +205,12 @@ class Link(asyncio.Protocol):
         self._stop_watching()
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._connection.not_made(OSError(code, os.strerror(code)))
+            self._not_made(OSError(code, os.strerror(code)))
         else:
             self._start(self._adopt())
+
+    def _not_made(self, error: OSError) -> None:
+        self._connection.act(lambda: self._connection.not_made(error))
 
     def _stop_watching(self) -> None:
         if self._is_watched:
@@ -278,7 +234,7 @@ class Link(asyncio.Protocol):
             await self._network.loop.sock_connect(self.socket, place)
         except OSError as error:
             if self._connection.is_at(self):
-                self._connection.not_made(error)
+                self._not_made(error)
         else:
             self._connecting = None
             await self._adopt()
@@ -288,7 +244,7 @@ class Link(asyncio.Protocol):
             self._transport, _ = await self._network.loop.create_connection(lambda: self, sock=self.socket)
         except OSError as error:
             if self._connection.is_at(self):
-                self._connection.not_made(error)
+                self._not_made(error)
             return
         # Not earlier, although uvloop 0.23 may have read something: it does not own the socket before this, and would
         # not close it.
@@ -333,7 +289,4 @@ class Link(asyncio.Protocol):
             self._early.append(event)
         elif connection.is_at(self) and not self._ended:
             self._ended = not event or isinstance(event, OSError)
-            if isinstance(event, OSError):
-                connection.take_failure(event)
-            else:
-                connection.take(event)
+            connection.act(lambda: connection.take(event))

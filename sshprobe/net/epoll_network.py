@@ -17,14 +17,13 @@ import errno
 import os
 import select
 import socket
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from operator import attrgetter
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.base_network import BaseNetwork
 from sshprobe.net.coalescing import COALESCE_FROM, Coalescing
 from sshprobe.net.errors import NetworkError, network_error, no_connection_in_time
-from sshprobe.net.network import LINGER_BYTES, Action, Exchange, Handler, fail_internally
+from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Handler, Network
 from sshprobe.platform.sockets import (
     MORE_COMES,
     POLL_EVERYTHING,
@@ -57,8 +56,8 @@ _step = attrgetter("step")
 _CONNECTING = frozenset({0, errno.EINPROGRESS})
 
 
-class EpollNetwork(BaseNetwork):
-    """A `network.Network`. See there."""
+class EpollNetwork(Network):
+    """See `Network`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -137,47 +136,49 @@ class EpollNetwork(BaseNetwork):
         ready.sort(key=_step)
         for connection in ready:
             if connection.is_open:  # else another one's handler has closed it
-                connection.act(EpollConnection.dispatch)
-        self.end_looking()
+                try:
+                    connection.dispatch()
+                except Exception as error:
+                    connection.fail_internally(error)
+        self._end_round()
         return len(happened)
 
-    def begin_looking(self) -> None:
-        """Serve what is ready: a process that was stopped, or got no CPU, sees its timers first."""
+    def look(self) -> None:
+        """See `Network`. A process that was stopped, or got no CPU, sees its timers before its events."""
         for _ in range(1 + len(self.connections) // EVENTS):
             if self.is_open:
                 self.serve()
         self.in_round = True
+        super().look()
+        self._end_round()
 
-    def end_looking(self) -> None:
+    def _end_round(self) -> None:
         """Send and dial what was put off."""
         self.in_round = False
         to_send, self.to_send = self.to_send, []
         to_dial, self.to_dial = self.to_dial, []
         if self.is_open:  # else what was to be sent is sent
-            for connection in to_send:
-                connection.act(EpollConnection.send_now)
-            for connection in to_dial:
-                connection.act(EpollConnection.dial_now)
+            for connections, action in ((to_send, EpollConnection.send_now), (to_dial, EpollConnection.dial_now)):
+                for connection in connections:
+                    try:
+                        action(connection)
+                    except Exception as error:
+                        connection.fail_internally(error)
 
 
-class EpollConnection:
-    """A `network.Connection`. See there."""
+class EpollConnection(Connection):
+    """See `Connection`."""
+
+    network: EpollNetwork
 
     def __init__(self, network: EpollNetwork, handler: Handler, address: Address, port: int) -> None:
-        self.handler = handler
-        self.address = address
-        self.port = port
+        super().__init__(network, handler, address, port)
         self.step = 0
         """How many events it has had. Each connection made begins at a multiple of `STEPS`."""
-        self.is_open = False
-        """Whether there is a socket, which the network watches."""
         self.is_made = False
         """Whether the other side accepted it."""
-        self.deadline = self.timeout = 0.0
-        self._network = network
         self._unsent: bytes | None = None
         self._came: bytes | OSError | None = None
-        self._failure: NetworkError | None = None
 
     # -- for the handler ---------------------------------------------------------------------------------------------
 
@@ -186,12 +187,12 @@ class EpollConnection:
         self.deadline, self.timeout = deadline, timeout
         self.is_made = self._is_closing = self._ended = False
         self._discarded = 0
-        self._came = self._failure = None  # of the connection before, if it was closed between reading and dispatch
+        self._came = self.failure = None  # of the connection before, if it was closed between reading and dispatch
         self.step += STEPS - self.step % STEPS
-        if self._network.in_round:
-            self._network.to_dial.append(self)
-        elif self._network.is_open:
-            self.act(EpollConnection.dial_now)
+        if self.network.in_round:
+            self.network.to_dial.append(self)
+        elif self.network.is_open:
+            self.act(self.dial_now)
 
     def perform(self, action: Action | None) -> None:
         """Do what a handler returned. Data is sent at the end of this round."""
@@ -200,49 +201,38 @@ class EpollConnection:
         if type(action) is Exchange:
             deadline = action.deadline
         else:
-            deadline = self._network.time() + action.linger
+            deadline = self.network.time() + action.linger
             self._is_closing = True
         if deadline != self.deadline:
             self.deadline = deadline
-            if deadline < self._network.due:
-                self._network.due_at(deadline)
+            if deadline < self.network.due:
+                self.network.due_at(deadline)
         if action.data or self._is_closing:
             if self._unsent is not None:
                 self._unsent += action.data
             else:
                 self._unsent = action.data
-                if self._network.in_round:
-                    self._network.to_send.append(self)
+                if self.network.in_round:
+                    self.network.to_send.append(self)
                 else:
-                    self.act(EpollConnection.send_now)
-        if self._is_closing and (self._ended or self._failure is not None):
-            self._end(still_open=False)
+                    self.act(self.send_now)
+        if self._is_closing and (self._ended or self.failure is not None):
+            self.end(still_open=False)
 
     def close(self) -> None:
         """Close at once, whatever is unread or the kernel has not sent. No event follows."""
-        self._failure = None
+        self.failure = None
         if self.is_open:
             self.is_open = False
             try:
                 if self._unsent is not None:
                     self.send_now()
             finally:
-                self._network.made -= self.is_made
-                del self._network.connections[self._number]
+                self.network.made -= self.is_made
+                del self.network.connections[self._number]
                 self._socket.close()  # which takes it out of the poll set
 
-    def fail_internally(self, error: Exception) -> None:
-        """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
-        fail_internally(self, error)
-
     # -- for the network ---------------------------------------------------------------------------------------------
-
-    def act(self, action: Callable[[EpollConnection], None]) -> None:
-        """Call a method of this class. A bug in the handler costs this connection alone."""
-        try:
-            action(self)
-        except Exception as error:
-            self.fail_internally(error)
 
     def read(self, events: int) -> None:
         """Read what is ready. Where the connect may have failed, `dispatch` fetches its error first."""
@@ -258,12 +248,12 @@ class EpollConnection:
             if events & POLL_FAILED:
                 code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if code:
-                    self._break(self._connect_failure(code))
+                    self.break_off(self._connect_failure(code))
                     return
                 came = self._read_now()
             self.is_made = True
-            self._network.made += 1
-            self._network.last_made = self.address
+            self.network.made += 1
+            self.network.last_made = self.address
             self.perform(self.handler.connected())
         while came is not None and self.is_open:
             self._ended = not came
@@ -272,8 +262,8 @@ class EpollConnection:
                 break
             if self._is_closing:
                 self._discard(came)
-            elif self._ended and self._failure is not None:
-                self._break(self._failure)
+            elif self._ended and self.failure is not None:
+                self.break_off(self.failure)
             else:
                 self.perform(self.handler.received(came))
             more = len(came) == READ or (came and events & POLL_TO_THE_END)
@@ -293,28 +283,21 @@ class EpollConnection:
     def _discard(self, came: bytes) -> None:
         self._discarded += len(came)
         if not came or self._discarded >= LINGER_BYTES:
-            self._end(still_open=bool(came))
+            self.close()
+            self.handler.closed(still_open=bool(came))
 
     def _failed(self, error: NetworkError) -> None:
         if self._is_closing:
-            self._end(still_open=False)
+            self.end(still_open=False)
         else:
-            self._break(error)
-
-    def _end(self, *, still_open: bool) -> None:
-        self.close()
-        self.handler.closed(still_open=still_open)
-
-    def _break(self, error: NetworkError) -> None:
-        self.close()
-        self.handler.broken(error)
+            self.break_off(error)
 
     def dial_now(self) -> None:
         """Begin to connect."""
         try:
             self._socket = made = socket.socket(self.address.family, STREAM_NONBLOCKING)
         except OSError as error:
-            self._fail_soon(network_error(error))
+            self.fail_soon(network_error(error))
             return
         ip = self.address.ip
         try:
@@ -324,30 +307,22 @@ class EpollConnection:
         if code not in _CONNECTING:
             failure = self._connect_failure(code)
             made.close()
-            self._fail_soon(failure)
+            self.fail_soon(failure)
             return
         self._number = made.fileno()
         try:
-            self._network.poll.register(self._number, POLL_EVERYTHING)
+            self.network.poll.register(self._number, POLL_EVERYTHING)
         except OSError as error:  # what a user may watch has a limit, too: epoll(7), max_user_watches
             made.close()
-            self._fail_soon(network_error(error))
+            self.fail_soon(network_error(error))
             return
-        self._network.connections[self._number] = self
+        self.network.connections[self._number] = self
         self.is_open = True
-        if self.deadline < self._network.due:
-            self._network.due_at(self.deadline)
+        if self.deadline < self.network.due:
+            self.network.due_at(self.deadline)
 
     def _connect_failure(self, code: int) -> NetworkError:
-        return self._network.connect_failure(OSError(code, os.strerror(code)), self.address, self._socket)
-
-    def _fail_soon(self, error: NetworkError) -> None:
-        self._failure = error
-        self._network.loop.call_soon(self._report, error)
-
-    def _report(self, error: NetworkError) -> None:
-        if self._failure is error and self._network.is_open:  # else closed, or dialled again
-            self.act(lambda self: self._break(error))
+        return self.network.connect_failure(OSError(code, os.strerror(code)), self.address, self._socket)
 
     def send_now(self) -> None:
         """Send what waits for it, and close our side if that was the last. A failure is reported behind what comes."""
@@ -368,18 +343,15 @@ class EpollConnection:
             if not self.is_open:
                 return
             if self._is_closing:
-                self._end(still_open=False)
+                self.end(still_open=False)
             else:
-                self._failure = network_error(error)
+                self.failure = network_error(error)
 
     def expire(self) -> None:
-        """Call the handler: the deadline has passed."""
-        self.act(EpollConnection._expire)
-
-    def _expire(self) -> None:
+        """Report that the deadline has passed."""
         if not self.is_made:
-            self._break(no_connection_in_time(self.timeout))
+            self.break_off(no_connection_in_time(self.timeout))
         elif self._is_closing:
-            self._end(still_open=True)
+            self.end(still_open=True)
         else:
             self.perform(self.handler.expired())

@@ -1,22 +1,29 @@
-"""The interface of a network: many TCP connections on one event loop, which report by callbacks.
+"""A network: many TCP connections on one event loop, which report by callbacks.
 
-`EpollNetwork` (Linux) and `AsyncioNetwork` (every system) implement it. A host needs no task, future or timer of its
+`EpollNetwork` (Linux) and `AsyncioNetwork` (every system) are the two. A host needs no task, future or timer of its
 own: its `Handler` is called when something happens on its `Connection`, and returns what the connection does next.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection
 from typing import Protocol, final
 
 import msgspec
 
 from sshprobe.net.addresses import Address
-from sshprobe.net.clock import Clock
-from sshprobe.net.errors import NetworkError
+from sshprobe.net.clock import Clock, Timer, Timers, running_clock
+from sshprobe.net.errors import REJECTED, NetworkError, connect_error, is_rejected_here
 
 _log = logging.getLogger("sshprobe")
+
+TICK = 0.02
+"""Seconds between two looks at the deadlines, at least: they are kept no more exactly than that."""
 
 LINGER_BYTES = 65_536
 """Bytes dropped while we wait for the other side to close."""
@@ -73,14 +80,25 @@ class Handler(Protocol):
         """One of the methods above raised: a bug. The connection is closed, and the error logged."""
 
 
-class Connection(Protocol):
+class Connection(ABC):
     """One connection at a time to one address and port, used by the handler of one host."""
 
-    handler: Handler
-    """Gets the events. May be replaced while the connection is open."""
-    address: Address
-    port: int
+    def __init__(self, network: Network, handler: Handler, address: Address, port: int) -> None:
+        self.handler = handler
+        """Gets the events. May be replaced while the connection is open."""
+        self.address = address
+        self.port = port
+        self.deadline = 0.0
+        """When `expire` is called, by the network's clock."""
+        self.is_open = False
+        """Whether there is a socket."""
+        self.timeout = 0.0
+        """Seconds for the connect, for its error."""
+        self.failure: NetworkError | None = None
+        """Of a send, to be reported behind what comes; of a dial, to be reported soon."""
+        self.network = network
 
+    @abstractmethod
     def dial(self, deadline: float, timeout: float) -> None:
         """Connect until `deadline`, a time of the network's clock: the first time, or after a connection ended.
 
@@ -88,56 +106,132 @@ class Connection(Protocol):
         returns.
         """
 
+    @abstractmethod
     def perform(self, action: Action | None) -> None:
         """Do what a handler returned."""
 
+    @abstractmethod
     def close(self) -> None:
         """Close at once, whatever is unread; what has to be sent is handed to the system. No event follows."""
 
+    @abstractmethod
+    def expire(self) -> None:
+        """Take the deadline as passed."""
+
+    def act(self, action: Callable[[], Action | None]) -> None:
+        """Do something, such as to call the handler. A bug in it costs this connection alone."""
+        try:
+            self.perform(action())
+        except Exception as error:
+            self.fail_internally(error)
+
     def fail_internally(self, error: Exception) -> None:
-        """Log a bug in the handler, close, and call `failed_internally`. Never raises."""
+        """Log a bug in the handler, close, and call its `failed_internally`. Never raises."""
+        _log.error("internal error while probing %s port %d", self.address.ip, self.port, exc_info=error)
+        try:
+            try:
+                self.close()
+            finally:
+                self.handler.failed_internally(error)
+        except Exception:  # a second bug must not keep the round from the others, nor the next round from coming
+            _log.exception("internal error while giving up %s port %d", self.address.ip, self.port)
+
+    def end(self, *, still_open: bool) -> None:
+        """Close, at the end of `CloseGracefully`."""
+        self.close()
+        self.handler.closed(still_open=still_open)
+
+    def break_off(self, error: NetworkError) -> None:
+        """Close, and report a failure."""
+        self.close()
+        self.handler.broken(error)
+
+    def fail_soon(self, error: NetworkError) -> None:
+        """Report that dialling failed, once `dial` has returned."""
+        self.failure = error
+        self.network.loop.call_soon(self._report, error)
+
+    def _report(self, error: NetworkError) -> None:
+        if self.failure is error and self.network.is_open:  # else closed, or dialled again
+            self.act(lambda: self.break_off(error))
 
 
-class TimerHandle(Protocol):
-    """A planned call."""
+class Network(ABC):
+    """The connections of one scan. `open` and `close` it on the running loop; `close` also in a method of a handler.
 
-    def cancel(self) -> None:
-        """Do not call."""
+    One timer serves the deadlines of all connections.
+    """
 
-
-class Network(Protocol):
-    """The connections of one scan. `open` and `close` it on the running loop; `close` also in a method of a handler."""
-
-    time: Callable[[], float]
-    """The clock of deadlines, in seconds; to be called once the network is open."""
+    loop: asyncio.AbstractEventLoop
     clock: Clock
-    """The same clock, once the network is open."""
-    last_made: Address | None
-    """The address of the last connection that was made."""
-    rejected: int
-    """How many connects a firewall of this machine rejected (`sshprobe.net.errors.is_rejected_here`)."""
+    """The clock of deadlines, once the network is open."""
 
-    def open(self) -> None:
-        """Begin. Raises `OSError` where a descriptor is needed and none is left."""
+    def __init__(self) -> None:
+        self.is_open = False
+        self.last_made: Address | None = None
+        """The address of the last connection that was made."""
+        self.rejected = 0
+        """How many connects a firewall of this machine rejected (`sshprobe.net.errors.is_rejected_here`)."""
+        self.time: Callable[[], float] = time.monotonic
+        """The time of `clock` in seconds; to be called once the network is open."""
+        self.due = float("inf")
+        """When the deadlines are looked at next."""
+        self._timer: asyncio.TimerHandle | None = None
 
-    def close(self) -> None:
-        """End: close every connection and cancel every timer. No event follows, and nothing is dialled any more."""
-
+    @abstractmethod
     def connection(self, handler: Handler, address: Address, port: int) -> Connection:
         """Return a connection that is not dialled yet."""
 
-    def call_later(self, seconds: float, callback: Callable[[], None]) -> TimerHandle:
-        """Call `callback` after `seconds` of the network's clock."""
+    @abstractmethod
+    def open_connections(self) -> Collection[Connection]:
+        """Return those that have a socket."""
 
+    def open(self) -> None:
+        """Begin. Raises `OSError` where a descriptor is needed and none is left."""
+        self.loop = asyncio.get_running_loop()
+        self.clock = running_clock()
+        self.clock.start()
+        self.time = self.clock.time
+        self._timers = Timers(self.clock)
+        self.is_open = True
 
-def fail_internally(connection: Connection, error: Exception) -> None:
-    """Do what `Connection.fail_internally` does."""
-    address, port = connection.address, connection.port
-    _log.error("internal error while probing %s port %d", address.ip, port, exc_info=error)
-    try:
-        try:
+    def close(self) -> None:
+        """End: close every connection and cancel every timer. No event follows, and nothing is dialled any more."""
+        self.is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timers.cancel()
+        self.clock.stop()
+        for connection in list(self.open_connections()):
             connection.close()
-        finally:
-            connection.handler.failed_internally(error)
-    except Exception:  # a second bug must not keep the round from the others, nor the next round from coming
-        _log.exception("internal error while giving up %s port %d", address.ip, port)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Timer:
+        """Call `callback` after `seconds` of the network's clock."""
+        return self._timers.call_later(seconds, callback)
+
+    def connect_failure(self, error: OSError, address: Address, connecting: socket.socket) -> NetworkError:
+        """Return the error of a connect that failed, and count it if a firewall of this machine rejected it."""
+        if is_rejected_here(connecting):
+            self.rejected += 1
+            return NetworkError("unreachable", REJECTED)
+        return connect_error(error, address)
+
+    # -- deadlines ---------------------------------------------------------------------------------------------------
+
+    def due_at(self, deadline: float) -> None:
+        """Look at the deadlines then, if that is before `due`."""
+        if deadline < self.due and self.is_open:
+            self.due = deadline
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self.loop.call_later(max(deadline - self.time(), TICK), self.look)
+
+    def look(self) -> None:
+        """Expire the connections whose deadline has passed."""
+        now = self.time()
+        self._timer = None
+        self.due = float("inf")
+        for connection in list(self.open_connections()):
+            if connection.is_open and connection.deadline <= now:
+                connection.act(connection.expire)
+        self.due_at(min((connection.deadline for connection in self.open_connections()), default=float("inf")))
