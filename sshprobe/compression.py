@@ -91,7 +91,7 @@ def new_decompressor(codec: Codec) -> _Decompressor:
 
 def codec_of_name(name: str) -> Codec | None:
     """Return the compression that the suffix of a file means, or None."""
-    return CODECS.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - a name may be no path
+    return CODECS.get(os.path.splitext(name)[1].lower())  # noqa: PTH122 - a name may not be a path
 
 
 def codec_of(head: bytes) -> Codec | None:

@@ -43,7 +43,7 @@ def is_debugging() -> bool:
 
 
 def bug_line(error: BaseException) -> str:
-    """Return one line that says what went wrong inside, where, and what to do about it."""
+    """Return one line about an internal error: its text, its place, and the advice to report it."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "sshprobe" in frame.filename] or frames
     place = ""

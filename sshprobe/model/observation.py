@@ -118,7 +118,7 @@ class HostKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
-    """One group-exchange request (RFC 4419) and what came back. Sizes are in bits."""
+    """One group-exchange request (RFC 4419) and its answer. Sizes are in bits."""
 
     algorithm: str
     """The group-exchange method: "diffie-hellman-group-exchange-sha256"."""
@@ -220,8 +220,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     authentication_banner: str | None = None
     """The banner that the server sent before login (RFC 4252 section 5.4), escaped. None: none came."""
     authentication_by_user: dict[str, UserAuthentication] | None = None
-    """User to answer, the first user's too. Users after the first are asked about on connections that are made anyway:
-    who is not here was not asked about, as there was none. None: nobody was, or the record is of before this field."""
+    """Answers by user, the first included. Questions about further users need a connection that is made anyway;
+    without one, the user is missing here. None: no user was asked about, or the record is older than this field."""
     hassh_server: str | None = None
     """MD5 over four name-lists, for clustering (HASSH)."""
     strict_kex: bool | None = None
@@ -229,8 +229,8 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     post_quantum_kex: bool | None = None
     """Whether the server offers a post-quantum key exchange. None: not observed."""
     several_servers: bool = False
-    """True: connections to this address met different lists, host keys of one type, identifications (but for comments
-    that are made anew each time) or extensions, as behind a load balancer. The lists are
+    """True: connections to this address met different lists, host keys of one type, identifications (except for random
+    comments) or extensions, as behind a load balancer. The lists are
     those of all of them, but others may answer there that were never met, so `compliant` is null at best. Of names that
     only later connections had and no catalogue knows, each list has 32 at most, and as many further mechanisms of
     GSS-API exchanges; `warnings` count the rest."""

@@ -21,7 +21,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
     bits: int | None
     file: str
     replaces: bool
-    """Whether a key of this file goes. If not, the file has a name of its own: what is there was made by this."""
+    """Whether a key of this file goes. If not, the file has a name of its own, and only this remedy writes to it."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

@@ -73,7 +73,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     deviation: bool
     """True: this differs from the profile, and alone makes `compliant` false."""
     waived: Waived | None = None
-    """Not None: a waiver of the profile covers it. Then it has no effect and is no deviation."""
+    """Not None: a waiver of the profile covers it. Then it has no effect and is not a deviation."""
     hint: bool = False
     """True: follows from what the server says of itself, and no byte proves it. Costs nothing, ever."""
     weaknesses: list[str] = []

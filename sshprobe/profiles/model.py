@@ -65,7 +65,7 @@ class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     recommended: tuple[str, ...] = ()
     """Those of `allowed` whose absence is worth a note."""
     dated: tuple[str, ...] = ()
-    """Names that pass today and are to go: a low finding, or that of their weakness, and no deviation."""
+    """Names that pass today but should go: a finding of low severity, or their weakness's, and not a deviation."""
     words: dict[str, str] = {}
     """Name to one of `WORDS`. A forbidding word is a deviation that cites it; any other allows the name."""
 
@@ -166,7 +166,7 @@ class BannerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     file: str = "/etc/issue.net"
     """The file that the document names, for advice: `Banner /etc/issue.net`."""
     any_of: tuple[str, ...] = ()
-    """Texts of which it has to hold one. Runs of white space count as one blank, and case counts."""
+    """Texts; it must have one of them. Runs of white space count as one blank, and case counts."""
     without: tuple[str, ...] = ()
     """What it must not hold: "\\m" anywhere, "debian" as a word. Case does not count."""
 
@@ -268,7 +268,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def digest(self) -> str:
-        """SHA-256 in hex of all that it says, with what it `extends`. Comments and the order of keys are no part."""
+        """SHA-256 in hex of all that it says, with what it `extends`. Comments and the order of keys do not count."""
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
     def need_server(self) -> None:

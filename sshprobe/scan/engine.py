@@ -12,7 +12,7 @@ Rules:
    started. Then only as many jobs run at once as did not fail. After several tries its result is taken as it is.
 5. Memory follows `concurrency`, not the number of targets.
 6. While this machine has lost its network, nothing new is started, for `MAX_PAUSE` seconds at most. A target that left
-   a question unanswered in an outage, or while this process was stopped, is started anew: see `sshprobe.scan.pauses`.
+   a question unanswered in an outage, or while this process was stopped, is started again: see `sshprobe.scan.pauses`.
 
 Jobs are not awaited: `sshprobe.scan.target_run` starts them, and they call back at their end. A target that has to be
 resolved first gets a task for that.

@@ -1,7 +1,7 @@
 """Pauses of a scan, in which nothing new is started: this machine ran out of something, or has lost its network.
 
 A job that failed and overlaps an outage (`sshprobe.net.outage`), or a stop of this process, waits for the end of the
-outage and is started anew.
+outage and is started again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NETWORK_BACK = "the network is back"
 """How the message of the end of an outage begins."""
 
 MAX_FRESH_STARTS = 3
-"""Times that a target is started anew because of outages."""
+"""Times that a target is started again because of outages."""
 
 LOOK_INTERVAL = 1.0
 """Seconds between two looks at the network."""
@@ -84,7 +84,7 @@ class Pauses:
     def disturbed(self, checks: int) -> bool:
         """Return whether a job that failed now, and started at `checks`, says nothing about its host.
 
-        May begin a pause. The caller waits for `outage_over` and starts the host anew.
+        May begin a pause. The caller waits for `outage_over` and starts the host again.
         """
         disturbed = self.monitor.disturbed(checks)
         if self.monitor.is_lost:

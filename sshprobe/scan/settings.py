@@ -63,7 +63,7 @@ class ScanSettings(msgspec.Struct, frozen=True, kw_only=True):
         if self.concurrency < 1:
             raise InputError("concurrency must be 1 or more")
         if self.rate is not None and not self.rate > 0:
-            raise InputError("rate must be more than 0; None is no limit")
+            raise InputError("rate must be more than 0; None means no limit")
         if self.depth not in get_args(Depth):
             raise InputError(f"depth is {', '.join(get_args(Depth))}, not {self.depth!r}")
         if self.family not in _FAMILIES:

@@ -273,7 +273,7 @@ class TargetRun(Generic[T, R]):
             runs.fail(error)
 
     async def _start_anew(self, result: R) -> None:
-        """Start the target anew after the outage that cut its job off; take the job's result if the scan is to end."""
+        """Start the target again after the outage that cut its job off; take the job's result if the scan is to end."""
         runs = self._runs
         await runs.pauses.outage_over.wait()
         if runs.limits.pace is not None and not runs.is_stopped:

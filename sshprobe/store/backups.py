@@ -80,7 +80,7 @@ def backup_name(name: str) -> str:
 
 
 def interrupted_backup_name(name: str) -> str:
-    """Return the name of the backup of an interrupted scan, where that of a finished one exists."""
+    """Return the name of an interrupted scan's backup, for a file whose backup is a finished scan."""
     return f"{_real_name(name)}.interrupted~"
 
 

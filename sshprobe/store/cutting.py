@@ -30,7 +30,7 @@ class Cut(NamedTuple):
 
 
 def find_cut(content: Decompressed, most: int) -> Cut:
-    """Return the last cut after a line that keeps at most `most` bytes of content, all of which has been read.
+    """Return the last cut after a line that keeps at most `most` bytes of content. All content must have been read.
 
     Raises:
         InputError: the file is of another program, whose blocks end inside lines.

@@ -106,7 +106,7 @@ class LatestRecords:
 
 
 def is_informative(record: HostRecord) -> bool:
-    """Return whether a record says what is there: a server that can be graded, or something other than SSH."""
+    """Return whether a record shows a server that can be graded, or something other than SSH."""
     if record.status in ("ok", "partial"):
         return record.kex_algorithms is not None
     return record.status in ("ssh1_only", "refused", "not_ssh")

@@ -2,7 +2,7 @@
 
 The lock of FILE is flock(2) on `.FILE.lock` beside it, which is there only while somebody writes. The file itself
 cannot carry the lock: a new file takes its place by rename, and before the first run there is none. `FILE~` and
-`FILE.interrupted~` share the lock of FILE, because whoever writes FILE moves them. A killed process leaves its lock
+`FILE.interrupted~` share the lock of FILE, because a writer of FILE moves them. A killed process leaves its lock
 file, but no lock: the next process that writes FILE takes it over and removes it. What is at FILE is locked too,
 because `--resume` writes to it in its place: it may have another name, by a hard link.
 
@@ -106,7 +106,7 @@ def _lock_content(place: Path, path: Path, name: str) -> None:
         return
     try:
         free = try_lock(number)
-    except OSError:  # no locks there, which was said
+    except OSError:  # no locks there; a note has said so
         free = True
     if not free:
         os.close(number)

@@ -131,7 +131,7 @@ class Resumption:
             if torn or (most is not None and end + len(line) > most):
                 break
             self._take(record, number, end, all_addresses)
-            if isinstance(record, SummaryRecord):  # written anew at the end
+            if isinstance(record, SummaryRecord):  # written again at the end
                 self._refuse_more(lines)
                 break
             end += len(line)

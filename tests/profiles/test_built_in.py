@@ -221,8 +221,8 @@ def test_the_documents_say_which_profiles_require_a_post_quantum_exchange() -> N
     grading, profiles = (" ".join((docs / f"{name}.md").read_text().split()) for name in ("grading", "profiles"))
     assert "of the other built-in ones only stock OpenSSH from 8.9 on requires a post-quantum exchange" in grading
     assert (
-        "what it lacks is a note. But to lack every post-quantum exchange (stock since 8.9), or the strict one "
-        "(since 9.6), is a deviation" in profiles
+        "less is a note. A missing post-quantum exchange (default since 8.9) or strict key exchange (since 9.6) "
+        "is a deviation too." in profiles
     )
 
 

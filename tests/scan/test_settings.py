@@ -58,7 +58,7 @@ WRONG: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"host_timeout": math.nan}, InputError, "host_timeout must be more than 0 seconds"),
     ({"throttle_wait": math.nan}, InputError, "throttle_wait must be 0 seconds or more"),
     ({"concurrency": 0}, InputError, "concurrency must be 1 or more"),
-    ({"rate": 0}, InputError, "rate must be more than 0; None is no limit"),
+    ({"rate": 0}, InputError, "rate must be more than 0; None means no limit"),
     ({"auth_users": ("root", "")}, InputError, "auth_users must not be empty"),
     ({"auth_users": (7,)}, TypeError, "auth_users are strings"),
     ({"client_id": "SSH-2.0-ü"}, InputError, "client id: an identification is printable ASCII"),

@@ -38,7 +38,7 @@ _SHORT_DIGITS = 4096 // 4
 
 _NEW_MODULI = """Replace the moduli file with the vendor's, or make a new one: `ssh-keygen -M generate`, then `-M
     screen`."""
-_NUMBERS_ADVICE = "replace the moduli file by that of the vendor or by a new one"
+_NUMBERS_ADVICE = "replace the moduli file by the vendor's or by a new one"
 
 MODULUS = FindingType(
     id="group_exchange.modulus",

@@ -16,7 +16,7 @@ SSH1 = FindingType(
     deviation="if the profile does not name it",
     when="the identification says 1.x",
     meaning="The identification says 1.99 (SSH-1 and SSH-2) or 1.x (only SSH-1).",
-    why="A CRC protects the packets of SSH-1, so a man in the middle can alter them. SSH-1 alone is no protection.",
+    why="A CRC protects the packets of SSH-1, so a man in the middle can alter them. SSH-1 alone does not protect.",
     see="`nc HOST 22` prints the identification: SSH-1.99- or SSH-1.5-.",
     fix="""OpenSSH 2.0 to 7.3: `Protocol 2` in sshd_config. Later releases have no SSH-1, so something else answers; 1.x
         has no SSH-2, so upgrade it. A server that speaks only SSH-1 may lack a host key for SSH-2, and sshd does not

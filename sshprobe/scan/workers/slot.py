@@ -60,7 +60,7 @@ class WorkerSlot:
         self.results = channel.ResultReader()
         self._messages: channel.ChannelReader[channel.ToParent] = channel.ChannelReader(channel.ToParent)
         self.is_ended = False
-        """The worker was told that no more targets come."""
+        """The worker knows that no more targets come."""
 
     def lose(self) -> list[tuple[int, Target]]:
         """Take the targets that a dead worker had not answered."""

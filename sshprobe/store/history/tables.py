@@ -77,7 +77,7 @@ OBSERVATION = Table(
     Column("hash", LargeBinary(16), nullable=False, unique=True),
     Column("record", LargeBinary, nullable=False),
 )
-"""Observations, each kind once: `hash` is that of `hashing.observation_hash`, `record` the compressed JSON of the first
+"""Observations, each kind once: `hash` comes from `hashing.observation_hash`, `record` the compressed JSON of the first
 of its kind, without the fields that say which host it is and when it was seen."""
 
 VERDICT = Table(
