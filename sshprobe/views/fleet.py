@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import chain, groupby, islice
 from operator import itemgetter
 
@@ -13,7 +11,7 @@ import msgspec
 
 from sshprobe.model.observation import endpoint
 from sshprobe.model.records import HostRecord, SummaryRecord
-from sshprobe.views.host_names import Place, alias_of
+from sshprobe.views.host_names import Place, alias_of, natural_order
 from sshprobe.views.host_stats import HostStats, Subject, letter, record_stats, status_matters, worst_first
 
 SHOWN = 100
@@ -32,8 +30,6 @@ _MOST_COMMON = 3
 
 SILENT = frozenset({"refused", "unreachable", "timeout", "excluded", "dns_error"})
 """Statuses of hosts that gave no answer or were excluded."""
-
-_NUMBERS = re.compile(r"(\d+)")
 
 _key = itemgetter(0)
 
@@ -140,7 +136,7 @@ class FleetBuilder:
         for host in hosts:
             if rows.bar is not None and rows.bar < order:
                 break  # the other hosts sort after this one
-            key = (*order, _natural(host.host if host.port == 22 else endpoint(host.host, host.port)))
+            key = (*order, natural_order(host.host if host.port == 22 else endpoint(host.host, host.port)))
             if rows.bar is None or key < rows.bar:
                 rows.add(key, FleetRow(host.target, host.host, host.port, stats))
 
@@ -170,14 +166,3 @@ def _order_at_one_place(row: FleetRow) -> tuple[str, ...]:
         return alias_of(row) or "", stats.software, repr(stats)
     status = stats.status if status_matters(stats) else ""
     return status, letter(stats.verdicts[0]), alias_of(row) or "", stats.software, repr(stats)
-
-
-def _natural(text: str) -> tuple[tuple[int, str], ...]:
-    """Return a key that sorts 10.0.0.9 before 10.0.0.10."""
-    return tuple(map(_natural_part, _NUMBERS.split(text)))
-
-
-@lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and the dots between them
-def _natural_part(part: str) -> tuple[int, str]:
-    # A number of ten digits or more stays text: it cannot be part of an address.
-    return (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)

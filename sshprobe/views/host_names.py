@@ -26,6 +26,7 @@ class Place(Protocol):
         """A port."""
 
 
+_NUMBERS = re.compile(r"(\d+)")
 _DEBIAN = re.compile(r"Debian-.*[+~]deb(\d+)u")
 """Debian marks security updates with the release they are for: "Debian-2+deb12u10"."""
 
@@ -75,3 +76,14 @@ def name_beside(record: HostRecord) -> str | None:
 def with_alias(place: str, alias: str | None) -> str:
     """Return a place with its further name in brackets."""
     return place if alias is None else f"{place} ({alias})"
+
+
+def natural_order(text: str) -> tuple[tuple[int, str], ...]:
+    """Return a key that sorts 10.0.0.9 before 10.0.0.10."""
+    return tuple(map(_natural_part, _NUMBERS.split(text)))
+
+
+@lru_cache(maxsize=1024)  # the parts of addresses: 256 numbers, and the dots between them
+def _natural_part(part: str) -> tuple[int, str]:
+    # A number of ten digits or more stays text: it cannot be part of an address.
+    return (int(part), "") if part.isascii() and part.isdigit() and len(part) < 10 else (-1, part)

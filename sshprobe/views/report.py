@@ -12,7 +12,7 @@ from sshprobe.model.name_lists import FIELDS, AlgorithmType
 from sshprobe.model.observation import Status
 from sshprobe.model.records import HostRecord, SummaryRecord
 from sshprobe.model.verdict import Finding, Severity
-from sshprobe.views.host_names import name_beside, place_of, software
+from sshprobe.views.host_names import name_beside, natural_order, place_of, software
 from sshprobe.views.host_stats import letter
 from sshprobe.views.summary import SummaryBuilder
 
@@ -89,7 +89,7 @@ class HostReport(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str = "host"
     hosts: list[HostFindings]
-    """Hosts with findings; with a filter, such as `--weakness`, the hosts that it selects."""
+    """Hosts with findings; with a filter, such as `--weakness`, the hosts that it selects. Sorted by address."""
     summary: SummaryRecord
 
 
@@ -238,11 +238,12 @@ class HostBuilder:
 
     def build(self, summary: SummaryRecord, *, servers: int) -> ReportView:
         """Return the view of all hosts so far."""
+        rows = sorted(zip(self._hosts, self._names, strict=True), key=lambda row: natural_order(row[0].host))
         return ReportView(
-            HostReport(hosts=self._hosts, summary=summary),
+            HostReport(hosts=[host for host, _ in rows], summary=summary),
             servers,
             {},
-            row_names=self._names,
+            row_names=[name for _, name in rows],
             is_filtered=self._is_filtered,
             has_keys=self._has_keys,
         )

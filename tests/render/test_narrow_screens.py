@@ -83,3 +83,12 @@ def test_columns_that_have_no_room_are_left_out_and_named() -> None:
     whole = table(graded(*profiles), 80, cuts=False)
     assert "OpenSSH 9.2p1 (Debian 12)" in whole[1]
     assert not any("too narrow" in line for line in whole)
+
+
+def test_a_command_is_never_broken_where_it_fits_a_line() -> None:
+    text = "249 targets gave no SSH answer; `sshprobe report monday.jsonl --status refused` lists them."
+    assert Terminal(60).wrap(text, indent="") == [
+        "249 targets gave no SSH answer;",
+        "`sshprobe report monday.jsonl --status refused` lists them.",
+    ]
+    assert max(map(len, Terminal(40).wrap(text, indent=""))) <= 40

@@ -251,6 +251,14 @@ def test_a_host_without_an_answer() -> None:
     )
 
 
+def test_of_a_host_without_an_answer_v_lists_no_algorithms() -> None:
+    text = block_of(failed("refused", "connection refused"), Terminal(), verbose=True)
+    assert "last stage connect, status refused" in text
+    assert "not seen" not in text
+    silent = msgspec.structs.replace(debian12(), **dict.fromkeys(NAME_LISTS), verdicts=[])
+    assert "\n  Algorithms\n    not seen\n" in block_of(silent, Terminal(), verbose=True)
+
+
 def test_an_answer_that_is_too_long_for_a_line_has_lines_of_its_own() -> None:
     text = block_of(failed("timeout", "no connection within 5 s"), Terminal())
     assert text.startswith("192.0.2.200:22  timeout: no connection within 5 s\n")

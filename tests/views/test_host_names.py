@@ -103,6 +103,7 @@ def test_reports_of_a_fleet_have_names() -> None:
     table = FORMAT.render(by_host.build(SUMMARY, servers=2), Terminal(), True)
     assert table.splitlines()[0].split()[:2] == ["host", "name"]
     assert "192.0.2.10:2222  web1  " in table
+    assert table.index("192.0.2.1:22") < table.index("192.0.2.10:2222"), "in the order of addresses"
     assert "192.0.2.10:2222 (web1)" in FORMAT.render(by_key.build(SUMMARY, servers=2), Terminal(), True)
     algorithms = by_algorithm.build(SUMMARY, servers=2)
     assert "192.0.2.10:2222 (web1), 192.0.2.1:22" in FORMAT.render(algorithms, Terminal(), False)

@@ -56,7 +56,7 @@ def host_block(view: HostView, terminal: Terminal, *, verbose: bool = False) -> 
         if each.remedy is not None:
             lines += _remedy(each.remedy, each.verdict, terminal, several=several, verbose=verbose)
     if verbose:
-        lines += [*offer_lines(view.offers, terminal), *fact_lines(view.record, terminal)]
+        lines += [*(offer_lines(view.offers, terminal) if view.offers else ()), *fact_lines(view.record, terminal)]
     lines += _foot(view, terminal, verbose=verbose)
     return "\n".join(line.rstrip() for line in lines) + "\n"
 

@@ -59,6 +59,8 @@ def fact_lines(record: HostRecord, terminal: Terminal) -> list[str]:
             lines.extend(terminal.wrap(item, indent="      ", first="    "))
 
     if not saw_nothing(record):
+        if record.kex_algorithms is None:
+            add("Algorithms", None)
         keys = record.host_keys
         add("Host keys", None if keys is None else [text for key in keys for text in _host_key(key)])
         groups = record.group_exchange

@@ -37,6 +37,10 @@ _WORD_COLOURS: dict[str, str] = dict(
 """Letters, severities and strengths."""
 
 
+_NO_BREAK = "\0"
+"""Stands for a space where a line must not end. Text to be wrapped is printable, so it has none."""
+
+
 class Terminal(msgspec.Struct, frozen=True):
     """What the output can show. Colour never carries meaning alone."""
 
@@ -56,14 +60,20 @@ class Terminal(msgspec.Struct, frozen=True):
         return text if style is None else self.paint(text, style)
 
     def wrap(self, text: str, *, indent: str, first: str | None = None) -> list[str]:
-        """Return `text` as lines that fit the width, the first led by `first` and the others by `indent`."""
+        """Return `text` as lines that fit the width, the first led by `first` and the others by `indent`.
+
+        A command in backticks stays on one line if it fits there.
+        """
         lead = indent if first is None else first
         room = max(self.width, len(indent) + 20)
         if len(lead) + len(text) <= room and text.isprintable():
             return [(lead + text).rstrip()]  # most lines; textwrap takes ten times as long
-        return textwrap.wrap(
+        longest = room - len(indent) - 2
+        text = re.sub(f"`[^`]{{1,{longest}}}`", lambda found: found[0].replace(" ", _NO_BREAK), text)
+        lines = textwrap.wrap(
             text, room, initial_indent=lead, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-        ) or [lead.rstrip()]
+        )
+        return [line.replace(_NO_BREAK, " ") for line in lines] or [lead.rstrip()]
 
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
