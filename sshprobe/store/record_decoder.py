@@ -27,6 +27,7 @@ class _OwnFields(msgspec.Struct, tag="host", tag_field="type", forbid_unknown_fi
     error: str | None = None
     stage: Stage = "done"
     depth: Depth = "full"
+    labels: list[str] = []
 
 
 _OWN = _OwnFields.__struct_fields__
