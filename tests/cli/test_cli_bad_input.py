@@ -110,7 +110,7 @@ BAD: dict[str, tuple[list[str], str]] = {
         'malformed.txt:3: "10.0.0.0/99" is not a network: the prefix of an IPv4 network is 0 to 32',
     ),
     "a binary target file": (["scan", "HERE", "-f", "binary.txt"], "binary.txt:2: is not text: it holds NUL bytes"),
-    "empty standard input": (["scan", "HERE", "-"], "standard input: holds no target"),
+    "empty standard input": (["scan", "-"], "standard input: holds no target"),  # hosts beside it are scanned first
     "a malformed network": (["scan", "HERE", "10.0.0.0/33"], '"10.0.0.0/33" is not a network'),
     "a malformed range": (["scan", "HERE", "10.0.0.9-1"], '"10.0.0.9-1" is not a range'),
     "a malformed address": (["scan", "HERE", "300.0.0.1"], '"300.0.0.1" is not an IPv4 address'),
