@@ -98,3 +98,9 @@ def test_the_files_that_the_dockerfile_copies_are_enough_for_a_wheel(tmp_path: P
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path / "dist")]
     done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_wheel_has_the_migrations_of_a_history(unpacked: Path, tmp_path: Path) -> None:
+    kept = run(unpacked, tmp_path, "scan", "127.0.0.2:1", "--history", "fleet.db")
+    assert (kept.returncode, kept.stderr) == (3, "")
+    assert run(unpacked, tmp_path, "history", "list", "--history", "fleet.db").stdout.count("complete") == 1

@@ -13,6 +13,7 @@ import click
 from sshprobe.cli.exit_codes import exit_code
 from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options, fleet_facts, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
+from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
@@ -22,6 +23,7 @@ from sshprobe.cli.standard_streams import standard_input, terminal
 if TYPE_CHECKING:
     from sshprobe.model.records import HostRecord, Record
     from sshprobe.model.verdict import Finding
+    from sshprobe.store.latest import LatestRecords
 
 
 _SORTED_UP_TO = 1000
@@ -36,12 +38,14 @@ _BATCH = 256
 @grading_options
 @weak_keys_option
 @output_options
+@history_option("Keep the new verdicts in this history: they replace those of the scan.")
 @filter_options
 def grade(
     records: tuple[str, ...],
     weak_keys: tuple[str, ...],
     grading: GradingOptions,
     written: OutputOptions,
+    history: str | None,
     wanted: HostFilter,
 ) -> int:
     """Grade saved records again, offline, and compare their host keys.
@@ -68,6 +72,8 @@ def grade(
     if output is not None and format_ is None:
         format_ = format_of(output)
     lock_output(output)
+    if history is not None and wanted.is_active:
+        raise click.UsageError("`--history` keeps all hosts of a scan: omit the filters")
     values, line = SeenValues(wanted), WorkLine()
     facts = fleet_facts(weak_keys)
     take = collect_keys(facts)
@@ -82,12 +88,17 @@ def grade(
         if any(reached(threshold, record) for threshold in grading.thresholds):
             answered.append(endpoint(record.host, record.port))
 
+    def several(latest: LatestRecords) -> None:
+        if history is not None:
+            raise click.UsageError("`--history` keeps one scan: grade the records of one")
+        note_superseded(latest)
+
     saved = SavedSweeps(
         read_records(
             records,
             stdin=standard_input(),
             first_pass=first_pass,
-            several=note_superseded,
+            several=several,
             silence=silence,
             on_cut=note,
         )
@@ -112,6 +123,17 @@ def grade(
     results = regraded()
     first = list(itertools.islice(results, _SORTED_UP_TO + 1))
     in_blocks = len(first) <= BLOCKS_UP_TO
+    if saved.header is None:
+        header = sweep_header(profiles, strict=strict)
+    else:
+        header = msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict)
+    kept = None
+    if history is not None:
+        from sshprobe.cli.history_sink import HistorySink
+
+        kept = HistorySink(history)
+        click.get_current_context().call_on_close(kept.close)
+        kept.header(header)
     with open_output(
         format_,
         output,
@@ -126,11 +148,9 @@ def grade(
         quiet=written.quiet,
         again=f"sshprobe grade {shlex.join(records)} --host",
         pause=line.pause,
+        followers=[] if kept is None else [kept],
     ) as sinks:
-        if saved.header is None:
-            sinks.header(sweep_header(profiles, strict=strict))
-        else:
-            sinks.header(msgspec.structs.replace(saved.header, tool=TOOL, profiles=references(profiles), strict=strict))
+        sinks.header(header)
         if (in_blocks or verbose) and len(first) <= _SORTED_UP_TO:
             sinks.write(HostBatch(first))  # the file has them in their order
             sinks.show(HostBatch(sorted(first, key=lambda result: worst_first(result.stats))))
@@ -140,6 +160,8 @@ def grade(
                 sinks.add(HostBatch(batch))
         line.end()
         sinks.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
+    if kept is not None:
+        kept.check()
     if answered:
         others = f" and {len(answered) - 1:,} more" if len(answered) > 1 else ""
         note(f"{answered[0]}{others} answered the last time and could not be judged: `--fail-on` counts that")

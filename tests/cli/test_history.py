@@ -181,6 +181,25 @@ def test_prune(folder: Path) -> None:
     assert b"needs `--older-than DAYS`, `--keep N` or both" in done.stderr
 
 
+def test_grade_replaces_the_verdicts_of_its_scan(folder: Path) -> None:
+    before = as_json(folder, "show", "aa02")
+    done = sshprobe("grade", "aa02.jsonl", "--profile", "mozilla-modern", "--history", "history.db", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b"")
+    after = as_json(folder, "show", "aa02")
+    assert set(after["counters"]["grade"]) == {"mozilla-modern"}
+    for kind in ("status", "algorithm"):
+        assert after["counters"][kind] == before["counters"][kind]
+    assert (after["hosts"], after["complete"]) == (3, True)
+    assert len(as_json(folder, "list")) == 3
+    for words, message in (
+        (["aa01.jsonl", "aa02.jsonl"], b"`--history` keeps one scan"),
+        (["aa01.jsonl", "--host", "192.0.2.1"], b"`--history` keeps all hosts of a scan"),
+    ):
+        done = sshprobe("grade", *words, "--history", "history.db", cwd=folder)
+        assert done.returncode == 2
+        assert message in done.stderr
+
+
 def test_import_again_replaces_a_scan(folder: Path) -> None:
     write_scan(folder / "part.jsonl", "aa02", 14, [STEADY], whole=False)
     assert history(folder, "import", "part.jsonl") == "imported scan aa02: 1 hosts, without its end\n"

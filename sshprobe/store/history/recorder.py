@@ -151,11 +151,12 @@ class Recorder:
 
     def _row(self, result: Result) -> Row:
         record = result.record
-        found = self._verdicts.get(result.key)
+        found = None if record.fleet_findings else self._verdicts.get(result.key)
         if found is None:
             encoded = encode_verdicts(record)
             found = verdicts_hash(encoded), encoded
-            self._verdicts.put(result.key, found, len(encoded))
+            if not record.fleet_findings:  # they are the host's own, whatever its verdicts
+                self._verdicts.put(result.key, found, len(encoded))
         return Row(record, identity_of(record), observation_hash(record), *found)
 
 
