@@ -159,6 +159,7 @@ def grade(
             while batch := list(itertools.islice(results, _BATCH)):
                 sinks.add(HostBatch(batch))
         line.end()
+        sinks.counting.counts.silent.update(saved.silent)
         sinks.finish(duration_ms=saved.duration_ms, interrupted=saved.interrupted)
     if kept is not None:
         kept.check()

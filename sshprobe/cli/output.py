@@ -142,6 +142,7 @@ def open_output(
     pause: Callable[[], AbstractContextManager[None]] = nullcontext,
     fix: str | None = None,
     resumable: bool = False,
+    skip_silent: bool = False,
     quiet: bool = False,
     again: str | None = None,
     followers: Sequence[Sink] = (),
@@ -153,6 +154,7 @@ def open_output(
     `keep`: the part of a file of lines that stays.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.
     `fix`: standard output gets what fixes the hosts, in this format, in place of the report.
+    `skip_silent`: no record of hosts that take no connection is written.
     `resumable`: a sweep that is interrupted can go on in a file of lines, which gets each host as it comes, and the
     report says how. Otherwise a file appears only when the block ends well.
     `quiet`: standard output gets a report only with the format "table", and no hints.
@@ -211,7 +213,8 @@ def open_output(
                 stream = stack.enter_context(compressing(opened, codec_of_name(name)))
         if format_ in ("jsonl", "json"):
             make = JsonLinesSink if format_ == "jsonl" else JsonDocumentSink
-            records.append(make(stream, pause) if name is None and sys.stdout.isatty() else make(stream))
+            on_terminal = name is None and sys.stdout.isatty()
+            records.append(make(stream, pause if on_terminal else nullcontext, skip_silent=skip_silent))
         elif name is not None:
             reports.append(text(lambda words: _write(stream, words), Terminal(), None))
         if fix is not None:

@@ -123,6 +123,7 @@ def report(
         seen.add(record)
     line.end()
     verbose = verbose or (wanted.is_active and by != "host")
+    counts.silent.update(saved.silent)
     summary = counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
     view = seen.build(summary, servers=counts.servers)
     text = format.render(view, terminal() if output is None else Terminal(), verbose)

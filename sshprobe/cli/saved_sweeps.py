@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,8 @@ class SavedSweeps:
         """The first header: when the sweep was made, and how."""
         self.duration_ms = 0.0
         """Of all sweeps together."""
+        self.silent: Counter[str] = Counter()
+        """Status to hosts without a record (`--skip-silent`), of all scans."""
         self.interrupted = False
         """Whether one of them was cut off: it says so, or it was killed and has no summary."""
 
@@ -43,6 +46,7 @@ class SavedSweeps:
                 ended = False
             else:
                 self.duration_ms += record.duration_ms
+                self.silent.update(record.silent)
                 self.interrupted = self.interrupted or record.interrupted
                 ended = True
         self.interrupted = self.interrupted or not ended

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     help="Scan in N processes; 1 for host names.  [default: one per core for large scans, else 1]",
 )
 @output_options
+@click.option("--skip-silent", is_flag=True, help="Count hosts that take no connection, but write no record of them.")
 @click.option(
     "--resume", type=FILE, metavar="FILE", help="Continue the scan in FILE; hosts already in FILE are skipped."
 )
@@ -60,6 +61,7 @@ def scan(
     written: OutputOptions,
     traced: TraceOptions,
     workers: int | None,
+    skip_silent: bool,
     resume: str | None,
     history: str | None,
     history_days: float | None,
@@ -127,7 +129,7 @@ def scan(
         click.echo(stream.count(exclusions))
         return 0
     settings = msgspec.structs.replace(settings, profiles=tuple(profiles), strict=grading.strict, exclude=exclusions)
-    asked = sweep_settings(chosen, grading.profile_names, settings)
+    asked = sweep_settings(chosen, grading.profile_names, settings, skip_silent=skip_silent)
     workers = affordable(usable_workers(workers, stream, follows=follows))
     settings, notice = fit_to_limits(settings, workers)
     context.with_resource(tracing(to_stderr=traced.steps, file=traced.trace, format_=traced.log_format))
@@ -147,6 +149,8 @@ def scan(
     done = None
     if resume is not None and not isinstance(stream, LiveTargets):
         done = read_resumed(resume, profiles, strict=settings.strict, all_addresses=settings.all_addresses)
+        before = None if done.header is None else done.header.settings
+        skip_silent = skip_silent or (before is not None and before.skip_silent)
         if is_restored:
             note_targets(resume, chosen)
         note_other_version(done)
@@ -171,6 +175,7 @@ def scan(
         quiet=written.quiet,
         again="sshprobe scan",
         resumable=True,
+        skip_silent=skip_silent,
         followers=[] if kept is None else [kept],
     ) as sinks:
         if notice:
@@ -179,6 +184,8 @@ def scan(
             sinks.header(header)
         else:
             done.replay(sinks.replay)
+            sinks.counting.counts.silent.update(done.silent)
+        sinks.counting.counts.skip_silent = skip_silent
         start = time.monotonic()
         left: Iterator[Target] | LiveTargets
         if isinstance(stream, LiveTargets):

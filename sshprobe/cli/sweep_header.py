@@ -65,7 +65,9 @@ def references(profiles: Sequence[Profile]) -> list[ProfileReference]:
     ]
 
 
-def sweep_settings(chosen: ChosenTargets, profiles: Sequence[str], settings: ScanSettings) -> SweepSettings:
+def sweep_settings(
+    chosen: ChosenTargets, profiles: Sequence[str], settings: ScanSettings, *, skip_silent: bool = False
+) -> SweepSettings:
     """Return what a header says of the options of its scan. `profiles`: as the user named them."""
     from sshprobe.model.records import PaceSettings, SweepSettings
 
@@ -88,6 +90,7 @@ def sweep_settings(chosen: ChosenTargets, profiles: Sequence[str], settings: Sca
         family=settings.family,
         all_addresses=settings.all_addresses,
         labels=list(chosen.labels),
+        skip_silent=skip_silent,
         pace=PaceSettings(**{field: getattr(settings, field) for field in PaceSettings.__struct_fields__}),
     )
 

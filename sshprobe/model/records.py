@@ -109,6 +109,8 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Whether every address of a name is scanned."""
     labels: list[str] = []
     """Labels of all targets (`--label`)."""
+    skip_silent: bool = False
+    """Whether hosts that take no connection have no record (`--skip-silent`)."""
     pace: PaceSettings | None = None
     """None: in records of before this field."""
 
@@ -183,10 +185,33 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     counts once, however many of its keys are meant."""
     waived: dict[str, WaivedCount] = {}
     """Profile id to what its waivers did. Profiles under which nothing was waived are left out."""
+    silent: dict[str, int] = {}
+    """Status to hosts that took no connection and have no record (`--skip-silent`). `hosts` and `statuses` are without
+    them."""
+
+    @property
+    def targets(self) -> int:
+        """The number of hosts with and without a record."""
+        return self.hosts + sum(self.silent.values())
+
+    @property
+    def all_statuses(self) -> dict[str, int]:
+        """Status to hosts with and without a record."""
+        both = self.statuses.keys() | self.silent.keys()
+        return {status: self.statuses.get(status, 0) + self.silent.get(status, 0) for status in sorted(both)}
+
+
+class SilentRecord(msgspec.Struct, frozen=True, kw_only=True, tag="silent", tag_field="type"):
+    """A line of `--skip-silent` for hosts that have no record. `--resume` reads it, other commands skip it."""
+
+    schema: str = SCHEMA
+    """Version of the record format."""
+    hosts: dict[str, list[str]]
+    """Status to hosts that took no connection: "192.0.2.7:22"."""
 
 
 Record = SweepRecord | HostRecord | SummaryRecord
-"""Any line of the native format (`--format jsonl`)."""
+"""Any line of the native format (`--format jsonl`), but `SilentRecord`."""
 
 
 class SweepDocument(msgspec.Struct, frozen=True, kw_only=True):

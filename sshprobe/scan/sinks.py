@@ -10,9 +10,14 @@ import msgspec
 
 from sshprobe.grading import FleetFacts
 from sshprobe.model.fleet import FleetReport
-from sshprobe.model.records import SummaryRecord, SweepRecord
+from sshprobe.model.observation import endpoint
+from sshprobe.model.records import SilentRecord, SummaryRecord, SweepRecord
 from sshprobe.scan.results import HostBatch
+from sshprobe.views.host_stats import took_no_connection
 from sshprobe.views.summary import SummaryBuilder
+
+SILENT_PER_LINE = 500
+"""Hosts in a line of those that took no connection. After a kill, as many are scanned again."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -39,9 +44,18 @@ class JsonLinesSink(Sink):
     should be small: long lines that wait together are more than a processor's cache holds.
     """
 
-    def __init__(self, stream: IO[bytes], pause: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        skip_silent: bool = False,
+    ) -> None:
+        """`skip_silent`: write no record of hosts that take no connection, but a line for many of them."""
         self._stream = stream
         self._pause = pause
+        self._skip_silent = skip_silent
+        self._silent: dict[str, list[str]] = {}
 
     def header(self, record: SweepRecord) -> None:
         """Write the first line."""
@@ -51,24 +65,43 @@ class JsonLinesSink(Sink):
         """Write a line for each host."""
         with self._pause():
             for result in batch.results:
-                self._stream.write(result.line())
+                if self._skip_silent and took_no_connection(result.stats):
+                    place = endpoint(result.target.host, result.target.port)
+                    self._silent.setdefault(result.stats.status, []).append(place)
+                else:
+                    self._stream.write(result.line())
+            if sum(map(len, self._silent.values())) >= SILENT_PER_LINE:
+                self._write_silent()
             self._stream.flush()
 
     def finish(self, summary: SummaryRecord) -> None:
         """Write the last line."""
+        self._write_silent()
         self._write(summary)
 
-    def _write(self, record: SweepRecord | SummaryRecord) -> None:
+    def _write_silent(self) -> None:
+        if self._silent:
+            self._write(SilentRecord(hosts=self._silent))
+            self._silent = {}
+
+    def _write(self, record: SweepRecord | SilentRecord | SummaryRecord) -> None:
         self._stream.write(_encode(record) + b"\n")
         self._stream.flush()
 
 
 class JsonDocumentSink(Sink):
-    """Writes one JSON document, one host a line: {"sweep": {}, "hosts": [], "summary": {}}. `pause`: as above."""
+    """Writes one JSON document, one host a line: {"sweep": {}, "hosts": [], "summary": {}}. Parameters: as above."""
 
-    def __init__(self, stream: IO[bytes], pause: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    def __init__(
+        self,
+        stream: IO[bytes],
+        pause: Callable[[], AbstractContextManager[None]] = nullcontext,
+        *,
+        skip_silent: bool = False,
+    ) -> None:
         self._stream = stream
         self._pause = pause
+        self._skip_silent = skip_silent
         self._separator = b"\n"
 
     def header(self, record: SweepRecord) -> None:
@@ -79,6 +112,8 @@ class JsonDocumentSink(Sink):
         """Write hosts."""
         with self._pause():
             for result in batch.results:
+                if self._skip_silent and took_no_connection(result.stats):
+                    continue
                 self._stream.write(self._separator + result.line().rstrip(b"\n"))
                 self._separator = b",\n"
 

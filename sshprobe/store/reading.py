@@ -14,7 +14,7 @@ import msgspec
 from sshprobe.compression import Decompressed, codec_of, plain
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
-from sshprobe.model.records import HostRecord, Record, SweepDocument, SweepRecord
+from sshprobe.model.records import HostRecord, Record, SilentRecord, SweepDocument, SweepRecord
 from sshprobe.small_files import MEBIBYTE, open_named, read_at_most, reading
 from sshprobe.store.latest import LatestRecords
 from sshprobe.store.locks import is_locked
@@ -64,6 +64,9 @@ MOST_BLANK_LINES = 10_000
 
 _CUT_OFF = "input data was truncated"
 """The message of msgspec for a value that is cut off."""
+
+_SILENT = b'{"type":"silent",'
+_decode_silent = msgspec.json.Decoder(SilentRecord).decode
 
 _DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
@@ -213,7 +216,7 @@ class _Source:
             if not line.endswith(b"\n") and isinstance(self._stream, Decompressed) and self._stream.is_cut_off:
                 break
             try:
-                record = self._decode(line)
+                record = _decode_silent(line) if line.startswith(_SILENT) else self._decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
                 words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
                 if words == _CUT_OFF and number > 1 and not line.endswith(b"\n"):
@@ -221,7 +224,8 @@ class _Source:
                 raise InputError(f"is not a record: {words}", source=self.name, line=number) from None
             self._check_schema(record, number)
             self.line = number
-            yield record
+            if not isinstance(record, SilentRecord):
+                yield record
         if isinstance(self._stream, Decompressed):
             self.is_cut_off = self._stream.is_cut_off and not self._is_locked
 
@@ -237,7 +241,7 @@ class _Source:
             self._check_schema(record, None)
             yield record
 
-    def _check_schema(self, record: Record, line: int | None) -> None:
+    def _check_schema(self, record: Record | SilentRecord, line: int | None) -> None:
         major = record.schema.partition(".")[0]
         ours = SCHEMA.partition(".")[0]
         if major != ours:

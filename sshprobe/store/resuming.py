@@ -13,6 +13,7 @@ import os
 import stat
 from array import array
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import IO
 
@@ -21,7 +22,7 @@ import msgspec
 from sshprobe.compression import Decompressed, plain
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
-from sshprobe.model.records import HostRecord, Record, SummaryRecord, SweepRecord
+from sshprobe.model.records import HostRecord, Record, SilentRecord, SummaryRecord, SweepRecord
 from sshprobe.small_files import open_named, reading
 from sshprobe.store.cutting import find_cut
 from sshprobe.store.files import Kept
@@ -65,6 +66,8 @@ class Resumption:
         """The part of the file that is kept."""
         self.duration_ms = 0.0
         """Duration so far, if the file has a summary."""
+        self.silent: Counter[str] = Counter()
+        """Status to hosts without a record, which took no connection (`--skip-silent`)."""
         self._keys = array("Q")
         self._held: list[tuple[str, int]] = []
         with reading(name), open_named(name) as file:
@@ -83,7 +86,7 @@ class Resumption:
 
     def replay(self, take: Callable[[HostRecord], None]) -> None:
         """Call `take` with each host record that is kept, before the file is written to."""
-        decoder = msgspec.json.Decoder(Record)
+        decoder = msgspec.json.Decoder(Record | SilentRecord)
         left = self.size
         with plain(open_named(self.name)) as stream:
             while left > 0:
@@ -108,12 +111,13 @@ class Resumption:
                 content.seek(0)
                 self.header = None
                 self._keys = array("Q")
+                self.silent.clear()
                 self._read_lines(content, all_addresses, most=cut.content)
             self.kept = Kept(cut.size if self.size else 0, cut.ending, content.codec)
 
     def _read_lines(self, content: IO[bytes], all_addresses: bool, most: int | None = None) -> None:
         """Read the lines, or only the first `most` bytes."""
-        decoder = msgspec.json.Decoder(Record)
+        decoder = msgspec.json.Decoder(Record | SilentRecord)
         end = 0
         line = b""
         lines = numbered_lines(content, self.name)
@@ -155,7 +159,7 @@ class Resumption:
                     line=number,
                 )
 
-    def _take(self, record: SweepRecord | HostRecord | SummaryRecord, number: int, start: int, hold: bool) -> None:
+    def _take(self, record: Record | SilentRecord, number: int, start: int, hold: bool) -> None:
         if isinstance(record, SweepRecord):
             if self.header is not None:
                 raise InputError("holds a second sweep", source=self.name, line=number)
@@ -165,6 +169,10 @@ class Resumption:
             return
         if self.header is None:
             raise InputError("does not begin with the header of a sweep", source=self.name, line=number)
+        if isinstance(record, SilentRecord):
+            if not hold:  # else a name may have other addresses, whose records are missing
+                self._take_silent(record)
+            return
         if isinstance(record, SummaryRecord):
             self.duration_ms = record.duration_ms
             if not (hold and record.interrupted):
@@ -174,6 +182,13 @@ class Resumption:
         if not (hold and place in self._held):
             self._release(start)
         self._held.append(place)
+
+    def _take_silent(self, record: SilentRecord) -> None:
+        for status, places in record.hosts.items():
+            self.silent[status] += len(places)
+            for place in places:
+                host, _, port = place.rpartition(":")
+                self._keys.append(host_key_of(host.strip("[]"), int(port) if port.isdecimal() else 0))
 
     def _release(self, end: int) -> None:
         """Keep the records of the last target: it is complete. `end` is the end of its last line."""

@@ -71,6 +71,15 @@ class HostStats(NamedTuple):
     """Whether authentication methods were seen for the first user alone."""
 
 
+NO_CONNECTION = frozenset({"refused", "timeout", "unreachable"})
+"""Statuses of hosts that may have taken no connection."""
+
+
+def took_no_connection(stats: HostStats) -> bool:
+    """Return whether a host took no connection: `--skip-silent` counts it alone."""
+    return not stats.connections and stats.status in NO_CONNECTION
+
+
 def host_stats(seen: Observation, verdicts: tuple[VerdictStats, ...]) -> HostStats:
     """Return the stats of an observation with the stats of its verdicts."""
     users = seen.authentication_by_user

@@ -8,13 +8,17 @@ from sshprobe.model.finding_table import FLEET_FINDINGS
 from sshprobe.model.fleet import FleetReport
 from sshprobe.model.records import HostRecord, SummaryRecord, WaivedCount
 from sshprobe.model.verdict import GRADES, Severity
-from sshprobe.views.host_stats import HostStats, record_stats
+from sshprobe.views.host_stats import HostStats, record_stats, took_no_connection
 
 
 class SummaryBuilder:
     """Counts hosts."""
 
     def __init__(self) -> None:
+        self.skip_silent = False
+        """Whether hosts that take no connection are counted apart, because they have no record."""
+        self.silent: Counter[str] = Counter()
+        """Status to those hosts."""
         self.hosts = 0
         self.servers = 0
         """Hosts that sent an identification."""
@@ -30,6 +34,9 @@ class SummaryBuilder:
 
     def add_alike(self, stats: HostStats, hosts: int) -> None:
         """Count hosts that share their stats."""
+        if self.skip_silent and took_no_connection(stats):
+            self.silent[stats.status] += hosts
+            return
         self.hosts += hosts
         self.servers += hosts * stats.answered
         self.statuses[stats.status] += hosts
@@ -68,6 +75,7 @@ class SummaryBuilder:
             moduli_left_out=0 if fleet is None else fleet.moduli_left_out,
             fleet_findings={} if fleet is None else _fleet_counts(fleet),
             waived={profile: WaivedCount(**found) for profile, found in sorted(self._waived.items())},
+            silent=dict(sorted(self.silent.items())),
         )
 
 

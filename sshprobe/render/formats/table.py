@@ -188,7 +188,7 @@ def _table(
         )
         lines.append("")
     summary = view.report.summary
-    words = [f"{count(summary.hosts, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
+    words = [f"{count(summary.targets, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
     cut_off = ["Interrupted: the rest was not scanned."] if summary.interrupted else []
     for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary), *cut_off):
         lines += terminal.wrap(sentence, indent="")

@@ -167,11 +167,11 @@ def _worst_that_counts(verdict: VerdictStats, room: int) -> str:
 
 def _sentences(view: FleetView) -> list[str]:
     summary = view.summary
-    statuses = ", ".join(f"{number:,} {_status_words(name)}" for name, number in _most(summary.statuses))
+    statuses = ", ".join(f"{number:,} {_status_words(name)}" for name, number in _most(summary.all_statuses))
     time = count(summary.connections, "connection")
     if summary.duration_ms:  # records that were cut off have no summary to say it
         time += f" in {seconds(summary.duration_ms)}"
-    sentences = [f"{count(summary.hosts, 'target')}: {statuses}. {time}."]
+    sentences = [f"{count(summary.targets, 'target')}: {statuses}. {time}."]
     answer = f"{count(view.servers, 'SSH server')}"
     if view.profiles:
         words = summary.compliant.get(view.profiles[0], {})
