@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import Any
 
 from sshprobe.net.clock import running_clock
+from sshprobe.net.errors import NetworkError
 from sshprobe.platform.system import after_fork
 
 Answer = tuple[Any, ...]
@@ -33,15 +34,11 @@ STUCK_SECONDS = 60.0
 glibc gives up after 10 s for each name server by default (resolv.conf(5): `timeout:5`, `attempts:2`)."""
 
 
-class LookupTimeout(Exception):
-    """The resolver gave no answer in time. `str()` is one line for people."""
-
-
 async def look_up(host: str, family: int, timeout: float) -> list[Answer]:
     """Return what `socket.getaddrinfo` returns for `host`, or raise what it raises.
 
     `family` is an address family or 0 for any. `timeout`, in seconds, begins when the lookup gets a thread. Raises
-    `LookupTimeout` after it, and `OSError` (ENOMEM) where no thread can be started.
+    `NetworkError` ("dns_error") after it, and `OSError` (ENOMEM) where no thread can be started.
     """
     pool = _pool
     clock = running_clock()
@@ -52,9 +49,11 @@ async def look_up(host: str, family: int, timeout: float) -> list[Answer]:
             left = max(pool.last_change + STUCK_SECONDS - time.monotonic(), timeout)
             before = pool.last_change
             if not await clock.wait_for(lookup.started, left) and pool.last_change == before:
-                raise LookupTimeout(f"the resolver hangs: all of {MAX_LOOKUPS} lookups still wait for an answer")
+                raise NetworkError(
+                    "dns_error", f"the resolver hangs: all of {MAX_LOOKUPS} lookups still wait for an answer"
+                )
         if not await clock.wait_for(lookup.answer, timeout):
-            raise LookupTimeout(f"no answer from the resolver within {timeout:g} s")
+            raise NetworkError("dns_error", f"no answer from the resolver within {timeout:g} s")
         return lookup.answer.result()
     finally:
         lookup.abandon()

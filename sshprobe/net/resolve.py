@@ -8,7 +8,7 @@ from typing import Any
 
 from sshprobe.net.addresses import Address, parse_ip
 from sshprobe.net.errors import LOCAL, NetworkError, network_error
-from sshprobe.net.lookups import Answer, LookupTimeout, look_up
+from sshprobe.net.lookups import look_up
 from sshprobe.platform.sockets import NAME_NOT_KNOWN
 
 RESOLVER_PAUSES = (0.5, 1.0, 2.0, 4.0)
@@ -32,7 +32,7 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
         return [known]
     for pause in (*RESOLVER_PAUSES, None):
         try:
-            answers = await _look_up(host, family or 0, timeout)
+            answers = await look_up(host, family or 0, timeout)
             break
         except socket.gaierror as error:
             if pause is None or error.errno not in (socket.EAI_AGAIN, socket.EAI_MEMORY):
@@ -71,17 +71,9 @@ def _no_address(family: int | None) -> NetworkError:
 async def _is_of_others(host: str, family: int, timeout: float) -> bool:
     """Whether a name has addresses, none of them of `family`: resolvers call such a name unknown, too."""
     try:
-        return family not in {answer[0] for answer in await _look_up(host, 0, timeout)}
+        return family not in {answer[0] for answer in await look_up(host, 0, timeout)}
     except (NetworkError, OSError, UnicodeError):
         return False
-
-
-async def _look_up(host: str, family: int, timeout: float) -> list[Answer]:
-    """Query the resolver once. The timeout begins with the query: a queue of ours is not a slow resolver."""
-    try:
-        return await look_up(host, family, timeout)
-    except LookupTimeout as error:
-        raise NetworkError("dns_error", str(error)) from None
 
 
 def _resolver_error(error: socket.gaierror) -> NetworkError:

@@ -31,8 +31,8 @@ from sshprobe.probe.conversation import IDENTIFICATION, KEXINIT
 from sshprobe.probe.driver import Driver, FirstAnswer, Slot
 from sshprobe.probe.greetings import Greeting, GreetingCache, Weighed, observe, split_greeting
 from sshprobe.probe.host_probe import HostProbe
-from sshprobe.probe.observation_builder import unprobed
 from sshprobe.probe.probe_options import ProbeOptions
+from sshprobe.probe.probe_status import unprobed
 from sshprobe.probe.record_fields import identification_record
 from sshprobe.wire.framing import PlainPacketWriter
 from sshprobe.wire.identification import parse_identification
@@ -56,8 +56,8 @@ class Host(NamedTuple):
     labels: Sequence[str] = ()
 
 
-class Kind(Weighed, Protocol[R_co]):
-    """What is kept of hosts that are alike."""
+class HostTemplate(Weighed, Protocol[R_co]):
+    """The result of hosts that are alike, but for what differs between them."""
 
     def result(self, host: Host, identification: Identification | None, started_at: float, duration_ms: float) -> R_co:
         """Return the result of one of them.
@@ -180,8 +180,8 @@ class ListsProbe(Generic[R]):
         return until if what is IDENTIFICATION else min(until, now + OURS_FIRST)
 
     def _report(self) -> None:
-        kind, identification = self._cached
-        result = kind.result(self.host, identification, self._started_at, self._duration())
+        template, identification = self._cached
+        result = template.result(self.host, identification, self._started_at, self._duration())
         done = self._done
         del (
             self._connection,
@@ -218,10 +218,10 @@ class ListsProbe(Generic[R]):
 class FastLists(Generic[R]):
     """What the `ListsProbe`s of a scan share.
 
-    `make` returns what is kept of a kind of host, of its first observation; see `GreetingCache`.
+    `make` returns the template of a kind of host from its first observation; see `GreetingCache`.
     """
 
-    def __init__(self, options: ProbeOptions, make: Callable[[Observation], Kind[R]]) -> None:
+    def __init__(self, options: ProbeOptions, make: Callable[[Observation], HostTemplate[R]]) -> None:
         self.options = options
         self.connect_timeout = min(options.connect_timeout, options.host_timeout)
         self.greetings = GreetingCache(make)
@@ -233,13 +233,13 @@ class FastLists(Generic[R]):
         """Return the usual probe of a host."""
         return HostProbe(host.target, host.host, host.port, [host.address], self.options, labels=host.labels)
 
-    def unconnected(self, host: Host, error: NetworkError) -> Kind[R]:
-        """Return the kind of a host to which no connection could be made."""
+    def unconnected(self, host: Host, error: NetworkError) -> HostTemplate[R]:
+        """Return the template of hosts to which no connection could be made."""
         key = f"{error.failure} {error}".encode()
         cached = self.greetings.find(key)
         if cached is None:
             cached = self.greetings.add(key, self.unconnected_probe(host, error).observation())
-        return cached.kind
+        return cached.template
 
     def unconnected_probe(self, host: Host, error: NetworkError) -> HostProbe:
         """Return a probe that found that no connection to a host could be made."""
@@ -248,8 +248,10 @@ class FastLists(Generic[R]):
         probe.failed(error)
         return probe
 
-    def recognise(self, host: Host, greeting: Greeting, data: bytes) -> tuple[Kind[R], Identification | None] | None:
-        """Return the kind of a host, and its identification where it is not that of the kind.
+    def recognise(
+        self, host: Host, greeting: Greeting, data: bytes
+    ) -> tuple[HostTemplate[R], Identification | None] | None:
+        """Return the template of a host, and its identification where it differs from that of the template.
 
         None if its greeting, at the beginning of `data`, is out of the ordinary.
         """
@@ -258,8 +260,8 @@ class FastLists(Generic[R]):
             first = observe(self.probe(host), self.options.client_id, data[: greeting.end])
             if first is None:
                 return None
-            return self.greetings.add(greeting.key, first, greeting.line).kind, None
+            return self.greetings.add(greeting.key, first, greeting.line).template, None
         if cached.line == greeting.line:
-            return cached.kind, None
+            return cached.template, None
         line = greeting.line.removesuffix(b"\n").removesuffix(b"\r")
-        return cached.kind, identification_record(parse_identification(line))
+        return cached.template, identification_record(parse_identification(line))

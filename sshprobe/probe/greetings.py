@@ -30,26 +30,26 @@ _RANDOM_COMMENTS = f"SSH-2.0-{RANDOM_COMMENTS}".encode()
 
 
 class Weighed(Protocol):
-    """What is cached for a kind of host."""
+    """A template of results."""
 
     @property
     def weight(self) -> int:
-        """About how many bytes it takes."""
+        """Its size in bytes, roughly."""
 
 
 K = TypeVar("K", bound=Weighed)
 
 
 class CachedGreeting(NamedTuple, Generic[K]):
-    """What is known of hosts with the same greeting."""
+    """The template of hosts with the same greeting."""
 
-    kind: K
+    template: K
     line: bytes
     """The identification of the first of them, with its line end; empty for hosts that did not answer."""
 
 
 class GreetingCache(Generic[K]):
-    """What `make` made of the first observation for each key: a `Greeting.key`, or a failure of the connection."""
+    """The template that `make` returned for the first observation of each key: a `Greeting.key` or a failed connect."""
 
     def __init__(self, make: Callable[[Observation], K]) -> None:
         self.make = make
@@ -59,7 +59,7 @@ class GreetingCache(Generic[K]):
     def add(self, key: bytes, first: Observation, line: bytes = b"") -> CachedGreeting[K]:
         """Add the first observation for a key, and return the entry."""
         cached = CachedGreeting(self.make(first), line)
-        self._known.put(key, cached, len(key) + cached.kind.weight)
+        self._known.put(key, cached, len(key) + cached.template.weight)
         return cached
 
 

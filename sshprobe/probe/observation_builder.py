@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from operator import attrgetter
 from typing import ClassVar
 
 import msgspec
 
-from sshprobe.model import timestamps
 from sshprobe.model.escape import escape_bytes
 from sshprobe.model.observation import (
-    Certificate,
-    Depth,
     GroupExchange,
     HostKey,
     Identification,
     Observation,
-    Status,
     UserAuthentication,
 )
 from sshprobe.probe.merged_name_list import MergedNameList
@@ -129,7 +124,7 @@ class ObservationBuilder(msgspec.Struct):
     def add_host_key(self, event: HostKeyReceived) -> None:
         """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
         key = event.host_key
-        blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
+        blob = _base64(key.blob)
         if event.hash_deviation is not None:
             self.warn(
                 f"{event.kex_algorithm}: the server hashes other sizes than it was asked for ({event.hash_deviation})"
@@ -142,25 +137,16 @@ class ObservationBuilder(msgspec.Struct):
         if same_type:
             self.several_servers = True
             self.warn(f"the {key.type} host key differs between connections to this address")
-        certificate = None if key.certificate is None else certificate_record(key.certificate)
-        if certificate is not None and certificate.ca_signature_verified is False:
+        added = _host_key(event, blob)
+        if added.certificate is not None and added.certificate.ca_signature_verified is False:
             self.warn(f"the CA's signature of the {key.type} host key is wrong")
-        self.host_keys.append(_host_key(event, blob, certificate))
+        self.host_keys.append(added)
 
     def add_other_host_key(self, key: WireHostKey | None, exchange: ExchangePlan) -> None:
         """Keep a host key of another type than was negotiated, if there was one: it proves nothing."""
         if key is not None:
             event = HostKeyReceived(key, False, exchange.host_key_algorithm, exchange.kex)
-            blob = binascii.b2a_base64(key.blob, newline=False).decode("ascii")
-            certificate = None if key.certificate is None else certificate_record(key.certificate)
-            self.other_host_keys[exchange.family] = _host_key(event, blob, certificate)
-
-    def all_host_keys(self, answered: Collection[str]) -> list[HostKey]:
-        """Return the host keys, and behind them those of another type than was asked for, where no right one came."""
-        found = list(self.host_keys)
-        if self.other_host_keys:
-            found += [key for family, key in self.other_host_keys.items() if family not in answered]
-        return found
+            self.other_host_keys[exchange.family] = _host_key(event, _base64(key.blob))
 
     def add_group(self, kex: str, request: GroupExchangeRequest, group: GroupReceived | None) -> int | None:
         """Keep a request for a group and what it brought. Returns the bits of a sound one."""
@@ -241,13 +227,16 @@ class ObservationBuilder(msgspec.Struct):
             by_user = {first: answer}
             for user in progress.further:
                 by_user[user] = self.methods.get(user, _UNSEEN)
+        host_keys = [*self.host_keys]
+        # Behind them those of another type than was asked for, where no right one came.
+        host_keys += [key for family, key in self.other_host_keys.items() if family not in progress.answered]
         return msgspec.structs.replace(
             bare,
             **self.lists(),
             lines_before_identification=list(self.lines),
             identification=self.identification,
             first_kex_packet_follows=self.kexinit.first_kex_packet_follows if self.kexinit else None,
-            host_keys=self.all_host_keys(progress.answered) if wanted.host_keys and asked else None,
+            host_keys=host_keys if wanted.host_keys and asked else None,
             group_exchange=list(self.group_exchange) if wanted.group_exchange and asked else None,
             extensions=self.extensions,
             authentication_user=first if wanted.authentication else None,
@@ -287,7 +276,12 @@ class ObservationBuilder(msgspec.Struct):
 _lasting = attrgetter("protocol", "software", "lasting_comments")
 
 
-def _host_key(event: HostKeyReceived, blob: str, certificate: Certificate | None) -> HostKey:
+def _base64(blob: bytes) -> str:
+    return binascii.b2a_base64(blob, newline=False).decode("ascii")
+
+
+def _host_key(event: HostKeyReceived, blob: str) -> HostKey:
+    certificate = event.host_key.certificate
     return HostKey(
         type=event.host_key.type,
         bits=event.host_key.bits,
@@ -296,25 +290,5 @@ def _host_key(event: HostKeyReceived, blob: str, certificate: Certificate | None
         signature_verified=event.signature_verified,
         signature_algorithm=event.signature_algorithm,
         kex_algorithm=event.kex_algorithm,
-        certificate=certificate,
-    )
-
-
-def unprobed(
-    target: str, host: str, port: int, depth: Depth, status: Status, error: str, *, labels: Sequence[str] = ()
-) -> Observation:
-    """Return the observation of a target to which no connection was made, with status "dns_error" or "excluded"."""
-    return Observation(
-        target=target,
-        host=host,
-        address=None,
-        port=port,
-        labels=list(labels),
-        status=status,
-        error=error,
-        stage="resolve",
-        depth=depth,
-        started_at=timestamps.encode(datetime.now(UTC)),
-        duration_ms=0.0,
-        connections=0,
+        certificate=None if certificate is None else certificate_record(certificate),
     )

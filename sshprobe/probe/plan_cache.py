@@ -1,9 +1,8 @@
-"""Plans that were made before. Only for speed: `sshprobe.probe.plan` says what comes next, and this remembers it.
+"""Plans that were made before. Only for speed: `sshprobe.probe.plan` decides, and this remembers.
 
-Most hosts of a fleet offer what others offered and answer what is asked, so the same few plans are made again and
-again. What is kept is found by all that a plan is made of while nothing has failed: the lists, what is wanted, and what
-was answered. It is made from those alone, too, so nothing else can have had a part in it. After the first failure,
-`plan` is asked each time.
+Most hosts of a fleet offer the same lists and give the same answers, so the same few plans are made again and again.
+The key of a plan is everything that it depends on while nothing has failed: the lists, the wanted facts and the
+answers. After the first failure nothing is remembered.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
     if done not in known:
         if len(known) >= PLANS_KEPT:
             known.clear()
-        known[done] = _planned(_lists(server), wanted, *done)
+        known[done] = plan.next_exchange(server, progress, wanted)
     return known[done]
 
 
@@ -48,27 +47,3 @@ Done = tuple[frozenset[str], tuple[str, ...], tuple[str, ...], int | None, bool,
 @lru_cache(maxsize=64)  # fleets offer the same lists again and again; few, as in `wire.messages`
 def _plans(lists: tuple[tuple[bytes, ...], ...], wanted: Wanted) -> dict[Done, ExchangePlan | None]:
     return {}
-
-
-def _planned(
-    lists: tuple[tuple[bytes, ...], ...],
-    wanted: Wanted,
-    answered: frozenset[str],
-    groups: tuple[str, ...],
-    narrow_groups: tuple[str, ...],
-    least_bits: int | None,
-    maybe_openssh: bool,
-    authentication: Answer,
-    further: tuple[str, ...],
-) -> ExchangePlan | None:
-    progress = ProbeProgress(
-        answered=set(answered),
-        groups=dict.fromkeys(groups, "answered"),
-        narrow_groups=dict.fromkeys(narrow_groups, "answered"),
-        least_bits=least_bits,
-        maybe_openssh=maybe_openssh,
-        authentication=authentication,
-        further=dict.fromkeys(further, "answered"),
-    )
-    server = KexInit(cookie=bytes(16), **dict(zip(NAME_LISTS, lists, strict=True)))  # type: ignore[arg-type]
-    return plan.next_exchange(server, progress, wanted)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
+from sshprobe.model import timestamps
 from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import Status
+from sshprobe.model.observation import Depth, Observation, Status
 from sshprobe.net import CLOSED, NetworkError
 from sshprobe.net.errors import LOCAL, network_error
 from sshprobe.probe.busy_words import says_busy
@@ -18,6 +20,26 @@ TARPIT_READS = 5
 
 TARPIT_LINES = 100
 """The same for whole lines, of a server that sends more than are read."""
+
+
+def unprobed(
+    target: str, host: str, port: int, depth: Depth, status: Status, error: str, *, labels: Sequence[str] = ()
+) -> Observation:
+    """Return the observation of a target to which no connection was made, with status "dns_error" or "excluded"."""
+    return Observation(
+        target=target,
+        host=host,
+        address=None,
+        port=port,
+        labels=list(labels),
+        status=status,
+        error=error,
+        stage="resolve",
+        depth=depth,
+        started_at=timestamps.encode(datetime.now(UTC)),
+        duration_ms=0.0,
+        connections=0,
+    )
 
 
 class ProbeStatus:
