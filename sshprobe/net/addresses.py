@@ -36,7 +36,7 @@ _MAPPED = bytes(10) + b"\xff\xff"
 
 
 def parse_ip(host: str) -> Address | None:
-    """Return the address that `host` spells, in its canonical form, or None if it is a name.
+    """Return `host` as an address in its canonical form, or None if it is a name.
 
     A mapped IPv4 address is that IPv4 address.
     """
@@ -54,5 +54,5 @@ def parse_ip(host: str) -> Address | None:
 def _ipv6_text(host: str) -> str:
     try:
         return ipv6_text(IPv6Address(host))
-    except ValueError:  # "%" and nothing after it: the resolver says what it is
+    except ValueError:  # "%" and nothing after it: the resolver reports it
         return host

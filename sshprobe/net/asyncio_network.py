@@ -20,7 +20,7 @@ from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Han
 from sshprobe.platform.sockets import MORE_COMES
 
 SECOND_LOOK = 0.002
-"""Seconds from a deadline to its end: uvloop serves timers first, and what is ready goes before them."""
+"""Seconds from a deadline to its end: uvloop serves timers first, and events that are ready go before them."""
 
 _CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
 
@@ -99,7 +99,7 @@ class AsyncioConnection(Connection):
             self.network.due_at(deadline)
 
     def perform(self, action: Action | None) -> None:
-        """Do what a handler returned."""
+        """Perform the action that a handler returned."""
         if action is None or self._link is None:
             return
         if type(action) is Exchange:
@@ -122,7 +122,7 @@ class AsyncioConnection(Connection):
             self.failure = network_error(error)
 
     def close(self) -> None:
-        """Close at once, whatever is unread. No event follows."""
+        """Close at once, even with data unread. No event follows."""
         self.failure = None
         link, self._link = self._link, None
         if link is not None:
@@ -156,7 +156,7 @@ class AsyncioConnection(Connection):
             self.perform(self.handler.received(event))
 
     def is_at(self, link: Link) -> bool:
-        """Whether `link` is not that of an earlier connection."""
+        """Return whether `link` is the current one, not of an earlier connection."""
         return link is self._link
 
     def expire(self) -> None:
@@ -186,7 +186,7 @@ class Link(asyncio.Protocol):
         self._connecting: asyncio.Task[None] | None = None  # where we cannot watch
         self._is_adopted = False  # a transport has the socket, or gets it
         self._ended = False
-        self._early: list[bytes | OSError] = []  # what came before `connected`
+        self._early: list[bytes | OSError] = []  # events before `connected`
 
     def connect(self) -> None:
         """Begin to connect, by ourselves: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""

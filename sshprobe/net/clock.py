@@ -1,11 +1,11 @@
 """The clock of deadlines. It stands still while this process does not run.
 
-A process does not run while it is stopped (Ctrl-Z), while the machine sleeps, and while it waits for a reader of what
-it writes. An active clock is read at least every `BEAT`, so a longer gap between two readings is such a time. It is
-taken out of the clock: deadlines move by as much, and durations do not include it.
+A process does not run while it is stopped (Ctrl-Z), while the machine sleeps, and while it waits for the reader of its
+output. An active clock is read at least every `BEAT`, so a longer gap between two readings is such a time. It is taken
+out of the clock: deadlines move by as much, and durations do not include it.
 
-A busy machine makes gaps, too. What this process computed meanwhile is no gap. Gaps of less than `LONG_GAP` may slow
-the clock down to half its speed in the long run and by `MAX_EXTENSION` in between, so deadlines still come.
+A busy machine makes gaps, too. Time that this process spent computing is not a gap. Gaps of less than `LONG_GAP` may
+slow the clock down to half its speed in the long run and by `MAX_EXTENSION` in between, so deadlines still come.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 BEAT = 0.1
-"""Seconds between two readings of an active clock; the clock goes on by that in each gap."""
+"""Seconds between two readings of an active clock; the clock advances by that in each gap."""
 
 CLOCK_JUMP = 0.3
 """Seconds between two readings that are a gap."""
@@ -171,7 +171,7 @@ class Timer:
     def _fire(self) -> None:
         clock = self._timers.clock
         left = self._due - clock.time()
-        if clock.lost > self._lost:  # some loops serve timers first: what is ready after a gap comes before this
+        if clock.lost > self._lost:  # some loops serve timers first, but events after a gap go before this
             self._plan(max(left, BEAT))
         elif left > _EARLY:
             self._plan(left)

@@ -75,7 +75,7 @@ class Coalescing:
             return
         if events:
             self._timer = self._loop.call_at(began + self._wait(began, events), self._serve)
-        else:  # what comes after a while without events is served at once
+        else:  # after a while without events the next one is served at once
             self._timer = None
             self._network.watch()
 

@@ -4,11 +4,11 @@ asyncio's cost of a connection is most of the cost of a short conversation. An `
 (`sshprobe.platform.poll_set`), which is one descriptor in the loop's. When the loop finds it readable, all that is
 ready is served in one round. One timer serves all deadlines.
 
-A round does the same things together, because the processor's caches then hold what comes next: it reads from all
+A round does the same things together, because the processor's caches then hold its code and data: it reads from all
 connections that are ready, dispatches the data, first to those with the fewest events so far, and sends and dials at
 its end. Besides, each send wakes its receiver: on loopback, and on any busy machine, that takes the processor from us.
 
-Each socket is in the poll set once, for everything, and edge-triggered: what is ready is read until there is no more.
+Each socket is in the poll set once, for everything, and edge-triggered: it is read until there is no more.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ STEPS = 64
 """Events of one connection that the order of a round distinguishes."""
 
 FIRST_STEPS = 2
-"""Events of a connection after which what is sent asks for the answer's segments to be acknowledged at once.
+"""Events of a connection after which the segments of each answer are acknowledged at once.
 
 sshd answers two requests in two segments, and Nagle's algorithm (RFC 896) keeps the second until the first is
 acknowledged. We have nothing to send with the acknowledgement, so Linux delays it by 40 ms: tcp(7), TCP_QUICKACK.
@@ -72,7 +72,7 @@ class EpollNetwork(Network):
 
     @staticmethod
     def works() -> bool:
-        """Whether this system has what it takes."""
+        """Whether this system has epoll(7)."""
         return has_poll_set()
 
     def open(self) -> None:
@@ -153,7 +153,7 @@ class EpollNetwork(Network):
         self._end_round()
 
     def _end_round(self) -> None:
-        """Send and dial what was put off."""
+        """Send and dial for the connections that put it off."""
         self.in_round = False
         to_send, self.to_send = self.to_send, []
         to_dial, self.to_dial = self.to_dial, []
@@ -220,7 +220,7 @@ class EpollConnection(Connection):
             self.end(still_open=False)
 
     def close(self) -> None:
-        """Close at once, whatever is unread or the kernel has not sent. No event follows."""
+        """Close at once, even with data unread or not sent by the kernel. No event follows."""
         self.failure = None
         if self.is_open:
             self.is_open = False
@@ -235,14 +235,14 @@ class EpollConnection(Connection):
     # -- for the network ---------------------------------------------------------------------------------------------
 
     def read(self, events: int) -> None:
-        """Read what is ready. Where the connect may have failed, `dispatch` fetches its error first."""
+        """Read. Where the connect may have failed, `dispatch` fetches its error first."""
         self._events = events
         self.step += 1
         if events & POLL_READABLE and not self._ended and (self.is_made or not events & POLL_FAILED):
             self._came = self._read_now()
 
     def dispatch(self) -> None:
-        """Call the handler for what was ready."""
+        """Call the handler for the events of `read`."""
         events, came, self._came = self._events, self._came, None
         if not self.is_made:
             if events & POLL_FAILED:
@@ -270,7 +270,7 @@ class EpollConnection(Connection):
             came = self._read_now() if more else None
 
     def _read_now(self) -> bytes | OSError | None:
-        """Read what there is; None: nothing."""
+        """Return data, b"" at the end of the stream, None if nothing is there, or an error."""
         if not self.is_open:
             return None
         try:
@@ -325,7 +325,7 @@ class EpollConnection(Connection):
         return self.network.connect_failure(OSError(code, os.strerror(code)), self.address, self._socket)
 
     def send_now(self) -> None:
-        """Send what waits for it, and close our side if that was the last. A failure is reported behind what comes."""
+        """Send the waiting data, and close our side behind the last. A failure is reported later, behind data."""
         data, self._unsent = self._unsent, None
         if data is None:
             return  # sent before it was closed

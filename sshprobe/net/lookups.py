@@ -35,7 +35,7 @@ glibc gives up after 10 s for each name server by default (resolv.conf(5): `time
 
 
 async def look_up(host: str, family: int, timeout: float) -> list[Answer]:
-    """Return what `socket.getaddrinfo` returns for `host`, or raise what it raises.
+    """Call `socket.getaddrinfo` for `host`: its result, or its error.
 
     `family` is an address family or 0 for any. `timeout`, in seconds, begins when the lookup gets a thread. Raises
     `NetworkError` ("dns_error") after it, and `OSError` (ENOMEM) where no thread can be started.

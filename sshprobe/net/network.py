@@ -43,8 +43,8 @@ class Exchange(msgspec.Struct, frozen=True, gc=False):
 class CloseGracefully(msgspec.Struct, frozen=True, gc=False):
     """Send `data` and close our side, in one segment where possible; wait up to `linger` seconds for the other side.
 
-    Closing with bytes unread would send a reset, which can overtake our last words, so what comes is dropped. And a
-    server counts the connection until it has seen its end.
+    Closing with bytes unread would send a reset, which can overtake our last words, so data is dropped. And a server
+    counts the connection until it has seen its end.
     """
 
     data: bytes
@@ -95,7 +95,7 @@ class Connection(ABC):
         self.timeout = 0.0
         """Seconds for the connect, for its error."""
         self.failure: NetworkError | None = None
-        """Of a send, to be reported behind what comes; of a dial, to be reported soon."""
+        """The failure of a send, to be reported behind data that came before; or of a dial, to be reported soon."""
         self.network = network
 
     @abstractmethod
@@ -108,11 +108,11 @@ class Connection(ABC):
 
     @abstractmethod
     def perform(self, action: Action | None) -> None:
-        """Do what a handler returned."""
+        """Perform the action that a handler returned."""
 
     @abstractmethod
     def close(self) -> None:
-        """Close at once, whatever is unread; what has to be sent is handed to the system. No event follows."""
+        """Close at once, even with data unread; data to be sent goes to the system first. No event follows."""
 
     @abstractmethod
     def expire(self) -> None:

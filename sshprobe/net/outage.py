@@ -1,7 +1,7 @@
 """Whether this machine has lost its network: then failed connections say nothing about hosts.
 
-An unroutable target, a dead host and a lost network give the same errors. What tells them apart are witnesses: hosts
-that answered before. The network is lost while the path to one of them is gone: its route, the link of its interface,
+An unroutable target, a dead host and a lost network give the same errors. Witnesses, hosts that answered before, make
+the difference. The network is lost while the path to one of them is gone: its route, the link of its interface,
 or its gateway. A neighbour that does not answer ARP is a dead host, so only gateways count. A firewall of this machine
 leaves the path as it is. Where it stopped something of ours, a datagram towards the witnesses, which their gateway
 drops, finds out whether it stops all.
@@ -22,7 +22,7 @@ MAX_WITNESSES = 8
 """Paths that are watched."""
 
 SOUGHT_SECONDS = 1.0
-"""Seconds for which a gateway may be looked for: ARP asks once a second, and one that is there answers at once."""
+"""Seconds for a gateway to answer: ARP sends a request once a second, and a working gateway answers at once."""
 
 SETTLE_SECONDS = 5.0
 """Seconds for which a path that has moved counts as gone: a VPN that reconnects is back by then, and another network
@@ -128,12 +128,12 @@ class OutageMonitor:
         return self._disturbed_at > checks or bool(self._sought)
 
     def give_up(self) -> None:
-        """Take a lost network as the state of things: forget witnesses whose path is gone."""
+        """Accept that the network is lost: forget witnesses whose path is gone."""
         now = self._network.time()
         self._witnesses = {key: each for key, each in self._witnesses.items() if not self._is_gone(key, each, now)}
         self._sought.clear()
         self._moved.clear()
-        self._heeds_firewall = not self._blocked  # it may let TCP pass and no datagram: this is asked once only
+        self._heeds_firewall = not self._blocked  # it may let TCP pass but no datagram: this is tried only once
         self._blocked.clear()
         self.is_lost = False
 
@@ -208,7 +208,7 @@ class OutageMonitor:
             return False
         since = self._sought.setdefault(key, now)
         if path.gateway_state == "failed":
-            self._to_ask[key] = witness  # nobody else looks for it while nothing is dialled
+            self._to_ask[key] = witness  # without dialling nothing else makes the kernel look for it
             return True
         # Behind a failure it is looked for again and again.
         return self.is_lost or now - since >= SOUGHT_SECONDS

@@ -18,17 +18,17 @@ RESOLVER_PAUSES = (0.5, 1.0, 2.0, 4.0)
 async def resolve(host: str, *, family: int | None, timeout: float) -> list[Address]:
     """Return the addresses of `host` in the resolver's order, without duplicates; at least one.
 
-    `family` keeps one of `socket.AF_INET` and `socket.AF_INET6`. `timeout` is for each question to the resolver; one
-    that cannot answer now is asked again (`RESOLVER_PAUSES`). Raises `NetworkError`: "dns_error", or "local" where
+    `family` keeps one of `socket.AF_INET` and `socket.AF_INET6`. `timeout` is for each query; a resolver that cannot
+    answer now is queried again (`RESOLVER_PAUSES`). Raises `NetworkError`: "dns_error", or "local" where
     this machine was short of something each time.
     """
     known = parse_ip(host)
     if known is not None:
         if family is not None and known.family != family:
             is_one, wanted_one = ("IPv4", "IPv6") if known.family == socket.AF_INET else ("IPv6", "IPv4")
-            raise NetworkError("dns_error", f"it is an {is_one} address, and {wanted_one} alone is wanted")
+            raise NetworkError("dns_error", f"it is an {is_one} address, and only {wanted_one} is wanted")
         if known.unspecified:
-            raise NetworkError("dns_error", "the unspecified address is no host")
+            raise NetworkError("dns_error", "the unspecified address is not a host")
         return [known]
     for pause in (*RESOLVER_PAUSES, None):
         try:
@@ -52,8 +52,8 @@ async def resolve(host: str, *, family: int | None, timeout: float) -> list[Addr
     if not wanted:
         raise _no_address(family)
     wanted = [address for address in wanted if not address.unspecified]
-    if not wanted:  # so some resolvers answer for names that they block
-        raise NetworkError("dns_error", "the name has the unspecified address alone, which is no host")
+    if not wanted:  # the answer of some resolvers for blocked names
+        raise NetworkError("dns_error", "the name has only the unspecified address, which is not a host")
     return wanted
 
 

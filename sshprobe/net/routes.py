@@ -32,7 +32,7 @@ DISCARD_PORT = 9
 
 
 GatewayState = Literal["unknown", "reached", "sought", "failed"]
-"""Whether a gateway answers ARP or neighbour discovery. "unknown": nobody tried lately, or there is none."""
+"""Whether a gateway answers ARP or neighbour discovery. "unknown": not tried lately, or no gateway."""
 
 
 class Path(NamedTuple):

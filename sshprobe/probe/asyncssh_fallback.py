@@ -107,7 +107,7 @@ async def authentication_methods(
             raise FallbackError(f"asyncssh cannot ask: {error}", connected=False) from None
         try:
             async with running_clock().timeout(timeout):
-                # What this function takes itself, it does not take from `options`.
+                # This function does not read its own parameters from `options`.
                 methods = await asyncssh.get_server_auth_methods(
                     address.ip,
                     port,
@@ -119,7 +119,7 @@ async def authentication_methods(
                     config=None,
                     options=options,
                 )
-        except Exception as error:  # what a server sends may raise anything there
+        except Exception as error:  # a server's data may raise anything there
             if isinstance(error, OSError) and error.errno in LOCAL:
                 raise
             words = f"more than {CONNECTION_BYTES} bytes" if connector.exceeded else type(error).__name__
@@ -128,7 +128,7 @@ async def authentication_methods(
 
 
 class _Bounded(asyncio.Protocol):
-    """Hands on to asyncssh what comes, up to `CONNECTION_BYTES`; then the connection is over."""
+    """Passes data to asyncssh, up to `CONNECTION_BYTES`; then aborts the connection."""
 
     def __init__(self, inner: asyncio.Protocol) -> None:
         self._inner = inner
@@ -162,7 +162,7 @@ class _Bounded(asyncio.Protocol):
 
 
 class _Connector:
-    """What asyncssh calls a tunnel: it makes the connection in its place."""
+    """A "tunnel" of asyncssh: makes the connection in its place."""
 
     def __init__(self, address: Address) -> None:
         self._address = address
@@ -185,7 +185,7 @@ class _Connector:
 
 
 def _both(server: tuple[bytes, ...], ours: list[bytes]) -> list[str]:
-    """Return what both sides speak, in the server's order. Raises `ValueError` if that is nothing."""
+    """Return the names that both sides speak, in the server's order. Raises `ValueError` if there are none."""
     names = [name.decode("ascii") for name in server if name in ours]
     if not names:
         raise ValueError("it shares no method, cipher or MAC with the server either")

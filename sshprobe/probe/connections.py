@@ -15,7 +15,7 @@ OURS_FIRST = 1.0
 servers wait for the client (Cisco Catalyst 1200, AudioCodes). All others send theirs with their identification."""
 
 READS_AHEAD = b"OpenSSH_"
-"""Software that was seen to answer messages that came before it asked for them: a "none" request together with the
+"""Software that answers messages before it is ready for them: a "none" request together with the
 request for the service; in the second and later connections our KEXINIT and the first message of the exchange together
 with our identification. Other software gets one after it answered the other, and so does this after any failure."""
 
@@ -34,8 +34,8 @@ SETTLE = 0.05
 """Seconds given to a server that did not close its side, to see that we closed ours, before we connect again."""
 
 CAREFUL = 0.25
-"""The same where a host is asked again that refused us: one that takes a single connection (MaxStartups, VTY lines) may
-count the last one a little longer than it is open."""
+"""The same in another try of a host that refused us: a server that takes a single connection (MaxStartups, VTY lines)
+may count the last one a little longer than it is open."""
 
 
 class Connections:

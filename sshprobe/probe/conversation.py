@@ -62,7 +62,7 @@ class Conversation:
         self.identified_after: float | None = None
         """Seconds from `opened` to the server's identification."""
         self.early = False
-        """Whether a key exchange was started before the lists came, and nothing has come of it yet."""
+        """Whether a key exchange was started before the lists came, and is not answered yet."""
         self.started = False
         """Whether a key exchange was started."""
         self.alone = False
@@ -74,7 +74,7 @@ class Conversation:
         self.waited_for_ours = False
         """Whether the server's KEXINIT came only after ours."""
         self.failure: NetworkError | None = None
-        """The end of the connection, behind what it brought before."""
+        """The failure of the connection, to be reported behind the data before it."""
         self.is_silent = False
         """Whether the server let a deadline pass."""
         self.is_settled = True
@@ -114,7 +114,7 @@ class Conversation:
                     return
         except NetworkError as error:
             if error.failure != "timeout":
-                self.failure = error  # behind what came before
+                self.failure = error  # to be reported behind the data before it
 
     def failed(self, error: NetworkError) -> ConnectionEnded:
         """Return the end of a connection that broke, or on which an answer did not come in time."""

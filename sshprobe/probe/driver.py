@@ -24,20 +24,20 @@ UNANSWERED: frozenset[Status] = frozenset({"unreachable", "timeout", "reset", "p
 
 
 class Slot(Protocol):
-    """What the engine gives to a running job."""
+    """The engine's side of a running job."""
 
     def release(self) -> None:
         """Let another job run, while this one rests with no connection open."""
 
     def acquire(self, acquired: Callable[[], None]) -> None:
-        """Call `acquired` when the job may go on after `release`: at once or later."""
+        """Call `acquired` when the job may continue after `release`: at once or later."""
 
     def create_task(self, work: Coroutine[Any, Any, None]) -> object:
         """Run `work` in a task, which is cancelled when the scan ends early."""
 
 
 class FirstAnswer(NamedTuple):
-    """What happened on a connection on which our identification was sent. Times are those of the network's clock."""
+    """The data of a connection on which our identification was sent. Times are those of the network's clock."""
 
     started: float
     """When the probe began."""
@@ -49,7 +49,7 @@ class FirstAnswer(NamedTuple):
 
 
 class Driver:
-    """A job: one host. `start` it, and start it again for another try, which asks what is missing."""
+    """A job: one host. `start` it again for another try, which asks the missing questions only."""
 
     _connection: Connection
     _done: Callable[[Observation], None] | None
@@ -89,7 +89,7 @@ class Driver:
         done: Callable[[Observation], None],
         before: FirstAnswer,
     ) -> Action | None:
-        """Continue on `connection`: replay what came `before`, by the clock of then, to the probe. Its events follow.
+        """Continue on `connection`: replay the data of `before` to the probe, at its times. Later events follow.
 
         The probe must be new. Returns the next action.
         """
@@ -135,7 +135,7 @@ class Driver:
         self._advance(self._effects.throw, error)
 
     def failed_internally(self, error: Exception) -> None:
-        """End with what is known."""
+        """End with the facts so far."""
         self._end(self.probe.abandon(error))
 
     # -- effects -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""Effects: what a probe wants done. A probe does no I/O itself; `sshprobe.probe.driver` performs its effects.
+"""Effects: the actions of a probe. A probe does no I/O itself; `sshprobe.probe.driver` performs its effects.
 
 A probe is a generator (`ProbeGenerator`). It yields an effect and is sent the answer, or thrown the `NetworkError` with
-which the effect failed. At its end it returns what it found. Tests perform effects by hand, clock included.
+which the effect failed. At its end it returns its result. Tests perform effects by hand, clock included.
 
     Connect          b"", or the error
     Exchange         the data received, b"" at the end of the stream, or an error: "timeout" past its deadline, "reset"

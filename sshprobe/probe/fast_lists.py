@@ -8,10 +8,10 @@ How a host is probed, as a handler in front of the driver on one connection:
 
 Rules:
 
-1. Nothing is judged here. Anything else than exactly this (a line before the identification, another message, a length
-   that no packet has, an end or a reset too early, a deadline) goes to a `Driver`, which replays it to a `HostProbe`:
-   so the probe sees every piece at its time, and continues on the same connection.
-2. A connection that could not be made is a result here, with the status that `HostProbe` has for it.
+1. Any other event (a line before the identification, another message, an impossible length, an early end or reset, a
+   deadline) goes to a `Driver`. It replays the data to a `HostProbe`, which sees every piece at its time and continues
+   on the same connection.
+2. A failed connect is a result here, with the status that a `HostProbe` gives it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from sshprobe.wire.identification import parse_identification
 from sshprobe.wire.messages import disconnect
 
 PIECES = 32
-"""Reads that a greeting may take. A server that sends it byte by byte is the state machine's, which is linear."""
+"""Reads that a greeting may take. The state machine takes more, in linear time."""
 
 
 R = TypeVar("R")
@@ -62,12 +62,12 @@ class HostTemplate(Weighed, Protocol[R_co]):
     def result(self, host: Host, identification: Identification | None, started_at: float, duration_ms: float) -> R_co:
         """Return the result of one of them.
 
-        `identification`: None where it is that of the first one. `started_at` is in seconds since 1970-01-01 UTC.
+        `identification`: None if it equals the first one. `started_at` is in seconds since 1970-01-01 UTC.
         """
 
 
 class ListsProbe(Generic[R]):
-    """A job: one host that is asked for its lists, by the fast path or, from the first odd event on, by a `Driver`."""
+    """A job: the lists of one host, by the fast path or, from the first odd event on, by a `Driver`."""
 
     def __init__(self, lists: FastLists[R], host: Host) -> None:
         self.host = host
@@ -191,7 +191,7 @@ class ListsProbe(Generic[R]):
         done(result)
 
     def _drive(self) -> tuple[Driver, Action | None]:
-        """Have a driver continue on this connection. Return it, and its action for what came so far."""
+        """Have a driver continue on this connection. Return it, and its action for the data so far."""
         probe = self._lists.probe(self.host)
         probe.started_at = datetime.fromtimestamp(self._started_at, UTC)
         self._driver = driver = Driver(probe)
@@ -216,7 +216,7 @@ class ListsProbe(Generic[R]):
 
 
 class FastLists(Generic[R]):
-    """What the `ListsProbe`s of a scan share.
+    """The part that the `ListsProbe`s of a scan share.
 
     `make` returns the template of a kind of host from its first observation; see `GreetingCache`.
     """

@@ -7,7 +7,7 @@ A fleet sends the same few greetings again and again:
 Two greetings that agree in all but cookie and padding give records that agree in all but host and time. (The comments
 of a TinySSH are random, and left out of the comparison too.) So only the first of a kind is parsed, by the state
 machine that parses all others (`sshprobe.wire.transport`), and its observation is made by `HostProbe`; a
-`GreetingCache` keeps what the caller makes of it. The framing is in what is compared, so it is checked with it.
+`GreetingCache` keeps the template that the caller makes of it. The key includes the framing, so that is checked too.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def split_greeting(data: bytes) -> Greeting | int | None:
 def observe(probe: HostProbe, client_id: bytes, greeting: bytes) -> Observation | None:
     """Return the observation of a host that sent exactly this; None if it is not an identification and a KEXINIT.
 
-    `probe` is of that host, and asked nothing yet.
+    `probe` is a new one for that host.
     """
     transport = ClientTransport(client_id)
     transport.receive_data(greeting)

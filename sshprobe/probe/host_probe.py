@@ -36,7 +36,7 @@ from sshprobe.wire.errors import RemoteProtocolError
 from sshprobe.wire.messages import KexInit
 from sshprobe.wire.transport import NEED_DATA, ClientTransport
 
-# Events are told apart by their very type: where `isinstance` is false, a msgspec.Struct goes through its metaclass.
+# Events are compared by their very type: where `isinstance` is false, a msgspec.Struct goes through its metaclass.
 
 THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 """What OpenSSH sends in place of an identification: 9.8 and later under penalty, 8.2 and later past MaxStartups."""
@@ -264,7 +264,7 @@ class HostProbe(HostState):
             self._start(conversation, planned, known, alone=True)
 
     def _choose_exchange(self, kexinit: KexInit, conversation: Conversation) -> ExchangePlan | None:
-        """Keep the lists of this connection, and return the exchange to do; None: there is nothing more to ask."""
+        """Keep the lists of this connection, and return the exchange to do; None if no question is left."""
         planned, self._planned = self._planned, None
         same = self.facts.add_kexinit(kexinit)
         if conversation.proposed:

@@ -1,4 +1,4 @@
-"""What is known of one host: facts, progress and status, and the `Observation` made of them."""
+"""The state of one host: facts, progress and status, the plan between two connections, and the `Observation`."""
 
 from __future__ import annotations
 
@@ -92,11 +92,11 @@ class HostState:
         return self._status.error if self._status.local else None
 
     def failed(self, error: Exception) -> None:
-        """Take `error` as the reason why the host gave no more."""
+        """Record `error` as the end of the try."""
         self._status.failed(error)
 
     def abandon(self, error: Exception) -> Observation:
-        """Take `error`, a bug of ours, as the reason why the host gave no more, and return what is known."""
+        """Record `error`, a bug of ours, as the end of the try, and return the facts so far."""
         self._status.failed(error)
         return self._known()
 
@@ -110,7 +110,7 @@ class HostState:
             self._stages.add("identification")
 
     def set_lists(self, identification: Identification, kexinit: KexInit) -> None:
-        """Take the lists of a server as one connection brought them, where nothing else is wanted."""
+        """Take the lists of a server from one connection, where nothing else is wanted."""
         self._connections.made = 1
         self._stages.add("kexinit")
         self.facts.add_identification(identification)
@@ -135,7 +135,7 @@ class HostState:
             if exchange is None or trouble.status in ENDS_THE_HOST:
                 raise trouble
             self._progress.failed(exchange, str(trouble))
-        # Where later lists hold nothing to ask, although the first ones did, another connection would not either.
+        # If later lists allow no question although the first ones did, another connection would not help.
         return (exchange is not None or conversation.proposed) and self._more_to_ask()
 
     def _tries_late(self, trouble: ConnectionEnded, conversation: Conversation) -> bool:
@@ -168,7 +168,7 @@ class HostState:
     # -- the record --------------------------------------------------------------------------------------------------
 
     def _known(self) -> Observation:
-        """Return what is known; no more than target and status, where a bug of ours is in the code for the rest."""
+        """Return the observation; only target and status, if a bug of ours is in the code for the rest."""
         try:
             return self.observation()
         except Exception as error:
@@ -193,14 +193,14 @@ class HostState:
         )
 
     def _lacks_an_option(self) -> bool:
-        """Return whether all questions were answered but one that a record is whole without."""
+        """Return whether only an optional question is left."""
         if self.facts.kexinit is None:
             return False
         exchange = next_exchange(self.facts.kexinit, self._progress, self._wanted)
         return exchange is not None and is_optional(exchange, self._progress)
 
     def observation(self) -> Observation:
-        """Return what is known now. Nothing in it changes when the probe goes on."""
+        """Return the facts so far. Nothing in it changes when the probe continues."""
         facts, wanted = self.facts, self._wanted
         missing = None if facts.kexinit is None else unanswered(facts.kexinit, self._progress, wanted)
         status, error = self._status.final(facts, missing, whole=self._lacks_an_option)

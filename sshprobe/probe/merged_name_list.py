@@ -1,15 +1,15 @@
-"""What the KEXINITs of further connections name that the first did not: all that is known, and some of the rest.
+"""The names that only the KEXINITs of later connections have: all known ones, and some of the others.
 
-The first KEXINIT is kept whole, as it came: a packet bounds it. A server that makes names up in each of a dozen
-connections would fill a record with tens of megabytes, most of it findings. So of later names are kept
+The first KEXINIT is kept whole: a packet bounds it. A server that invents names in each of a dozen connections would
+fill a record with tens of megabytes, most of it findings. So these later names are kept:
 
-1. every name that the catalogue has, and every marker: a weak name that was offered once must not pass unseen;
-2. of each GSS-API exchange that it knows, the first mechanism. All others are judged as that one, so nothing is missed
-   without them: `MECHANISMS_KEPT` stay for who reads the list, and a warning counts the rest. Servers that share an
-   address may differ by dozens: one without GSS-API, another with six methods for each of its mechanisms;
-3. of names that it does not know, `UNKNOWN_KEPT` in each list. The record counts the rest, and a warning says so. A
-   profile may forbid one of those, or allow or waive all that are kept: so a verdict with any left out scores 0, and
-   reaches every `--fail-on`.
+1. every name in the catalogue and every marker: a weak name that was offered once must not pass unseen;
+2. the first mechanism of each GSS-API exchange. Others are graded like it, so nothing is missed without them:
+   `MECHANISMS_KEPT` stay for readers, and a warning counts the rest. Servers that share an address may differ by
+   dozens: one without GSS-API, another with six methods for each of its mechanisms;
+3. `UNKNOWN_KEPT` unknown names in each list. The record counts the rest, and a warning says so. A profile may forbid
+   one of them, or allow or waive all that are kept: so a verdict with any left out scores 0, and reaches every
+   `--fail-on`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CLASSES = {field: type_ for type_, fields in FIELDS.items() for _, field in fie
 
 
 class MergedNameList:
-    """Of one name-list."""
+    """The later names of one name-list."""
 
     def __init__(self, field: str) -> None:
         self._field = field
@@ -42,16 +42,16 @@ class MergedNameList:
         self._unknown = 0
         self._mechanisms = 0
         self.left_out = 0
-        """How many unknown names are not kept; each counts once for each connection that brought it."""
+        """How many unknown names are not kept; each counts once per connection."""
         self._mechanisms_left_out = 0
 
     @property
     def of_algorithms(self) -> bool:
-        """Whether its names are judged: those of languages are not."""
+        """Whether its names are graded: languages are not."""
         return self._class is not None
 
     def add(self, names: Iterable[bytes], first: Set[bytes]) -> None:
-        """Take what a connection brought. `first` are the names of the first KEXINIT."""
+        """Add the names of a connection. `first`: the names of the first KEXINIT."""
         for raw in dict.fromkeys(names):
             if raw in first:
                 continue
@@ -72,7 +72,7 @@ class MergedNameList:
             self._kept[name] = None
 
     def _kind(self, name: str) -> Literal["known", "mechanism", "unknown"]:
-        """Say whether the catalogue has it: by this name or as a first mechanism, or as a further one."""
+        """Return whether the catalogue has a name, and whether it is a further mechanism of an exchange."""
         entry = None if self._class is None else lookup(self._class, name)
         if entry is None:
             return "known" if self._class == "kex" and is_marker(name) else "unknown"
@@ -83,11 +83,11 @@ class MergedNameList:
         return "mechanism" if further else "known"
 
     def __iter__(self) -> Iterator[str]:
-        """Yield what is kept, safe to print, in the order in which it came."""
+        """Yield the kept names, safe to print, in their order of arrival."""
         return iter(self._kept)
 
     def warnings(self) -> Iterator[str]:
-        """Yield how many names are not kept, in words."""
+        """Yield a sentence for the names that are not kept."""
         if self.left_out:
             yield f"{self._field}: {self.left_out:,} unknown names of later connections are left out"
         if self._mechanisms_left_out:

@@ -47,23 +47,23 @@ _UNSEEN = UserAuthentication(methods=None, none_accepted=None)
 
 
 class ObservationBuilder(msgspec.Struct):
-    """Mutable while the host is asked. Its attributes are those of `sshprobe.model.observation.Observation`."""
+    """The facts. Its attributes are like those of `sshprobe.model.observation.Observation`."""
 
     lines: list[str] = []
     identification: Identification | None = None
     kexinit: KexInit | None = None
     """The first."""
     later_names: dict[str, MergedNameList] = {}
-    """Name-list to what later KEXINITs named beyond the first."""
+    """Name-list to the names that only later KEXINITs had."""
     host_keys: list[HostKey] = []
     other_host_keys: dict[str, HostKey] = {}
-    """Family that was asked for to a key of another type, which the server showed in its place."""
+    """Requested family to the key of another type that the server showed."""
     group_exchange: list[GroupExchange] = []
     extensions: dict[str, str] | None = None
     whole_extensions: dict[str, str] | None = None
-    """Those of the first connection that got as far as an answer about the methods."""
+    """Those of the first connection with an answer about the methods."""
     methods: dict[str, UserAuthentication] = {}
-    """User to the answer for that user."""
+    """User to their answer."""
     banner: str | None = None
     several_servers: bool = False
     strict_kex: bool | None = None
@@ -88,9 +88,9 @@ class ObservationBuilder(msgspec.Struct):
             self.lines.append(escape_bytes(line, TEXT_KEPT))
 
     def add_identification(self, seen: wire_identification.Identification) -> None:
-        """Keep the identification. The first one stays; say so if a later one differs in more than comments made anew.
+        """Keep the first identification. Warn if a later one differs in more than random comments.
 
-        What does not speak SSH-2 ends the host in any case.
+        A server without SSH-2 ends the host in any case.
         """
         found, first = identification_record(seen), self.identification
         if first is None:
@@ -100,10 +100,10 @@ class ObservationBuilder(msgspec.Struct):
             self.warn("the identification differs between connections to this address")
 
     def add_kexinit(self, kexinit: KexInit) -> bool:
-        """Keep the first lists; say so if later ones differ, as behind a load balancer of unlike servers.
+        """Keep the first lists. Return whether these are the same.
 
-        What only later ones name is kept too, within bounds (`MergedNameList`). Returns whether these are the same as
-        the first.
+        Warn if they differ, as behind a load balancer of unlike servers. Names that only later lists have are kept
+        within bounds (`MergedNameList`).
         """
         if self.kexinit is not None and self._lists_of(kexinit) == self._lists_of(self.kexinit):
             return True
@@ -122,7 +122,7 @@ class ObservationBuilder(msgspec.Struct):
         return False
 
     def add_host_key(self, event: HostKeyReceived) -> None:
-        """Keep a host key, once; say so if there was another of its type, as behind a load balancer."""
+        """Keep a host key, once. Warn about another one of its type, as behind a load balancer."""
         key = event.host_key
         blob = _base64(key.blob)
         if event.hash_deviation is not None:
@@ -143,13 +143,13 @@ class ObservationBuilder(msgspec.Struct):
         self.host_keys.append(added)
 
     def add_other_host_key(self, key: WireHostKey | None, exchange: ExchangePlan) -> None:
-        """Keep a host key of another type than was negotiated, if there was one: it proves nothing."""
+        """Keep a host key of another type than negotiated, if there is one: it proves nothing."""
         if key is not None:
             event = HostKeyReceived(key, False, exchange.host_key_algorithm, exchange.kex)
             self.other_host_keys[exchange.family] = _host_key(event, _base64(key.blob))
 
     def add_group(self, kex: str, request: GroupExchangeRequest, group: GroupReceived | None) -> int | None:
-        """Keep a request for a group and what it brought. Returns the bits of a sound one."""
+        """Keep a request for a group and its answer. Returns the bits of a sound group."""
         bits = None if group is None else group.modulus.bit_length()
         sound = bits
         if group is not None and group.fault is not None:
@@ -178,7 +178,7 @@ class ObservationBuilder(msgspec.Struct):
         )
 
     def _add_again(self, known: HostKey, event: HostKeyReceived) -> None:
-        """Keep what another exchange says of a key that is known: one right signature proves it."""
+        """Update a known key from another exchange: one right signature proves it."""
         before, now = known.signature_verified, event.signature_verified
         if {before, now} == {True, False}:
             wrong, right = known.kex_algorithm, event.kex_algorithm
@@ -195,9 +195,9 @@ class ObservationBuilder(msgspec.Struct):
         )
 
     def add_extensions(self, pairs: tuple[tuple[bytes, bytes], ...], *, whole: bool = False) -> None:
-        """Keep EXT_INFO of a connection; say so if that of an earlier one differs, where both are `whole`.
+        """Keep the EXT_INFO of a connection. Warn if an earlier one differs, where both are `whole`.
 
-        It comes before any user is named (RFC 8308 section 2.4; a later one, at the login, is of those who got in).
+        It comes before we name a user (RFC 8308 section 2.4; a later one follows a login).
         """
         found = escape_pairs(pairs)
         if whole and self.whole_extensions not in (None, found):
@@ -228,7 +228,7 @@ class ObservationBuilder(msgspec.Struct):
             for user in progress.further:
                 by_user[user] = self.methods.get(user, _UNSEEN)
         host_keys = [*self.host_keys]
-        # Behind them those of another type than was asked for, where no right one came.
+        # Behind them those of another type than requested, where no right one came.
         host_keys += [key for family, key in self.other_host_keys.items() if family not in progress.answered]
         return msgspec.structs.replace(
             bare,

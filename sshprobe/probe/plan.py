@@ -1,29 +1,27 @@
-"""Which questions go into which connection. A pure function of what is known so far; it opens nothing.
+"""The plan: which questions go into the next connection. A pure function of the progress so far.
 
-Why it is a plan. One connection yields one host key and at most one group; no server allows a second exchange before
-login. But the server's lists arrive before we must choose, and one exchange can answer several questions: a host key,
-the smallest group-exchange modulus, and, once it is encrypted, the authentication methods. So the least number of
-connections is the number of host keys, or one where only lists are asked.
+One connection yields one host key and at most one group; no server allows a second exchange before login. But the
+server's lists arrive before we must choose, and one exchange can answer several questions: a host key, the smallest
+group-exchange modulus and, once it is encrypted, the authentication methods. So the least number of connections is the
+number of host keys.
 
 Rules:
 
-1. RSA is one key under several names: it is asked for once, by rsa-sha2-512 first, SHA-1 last.
+1. RSA is one key under several names: it is requested once, by rsa-sha2-512 first, SHA-1 last.
 2. The authentication methods ride on the first exchange that leads to encryption.
-3. Group exchange carries a host key too. It goes to the second host key if there is one, because some servers offer
-   it and hang up on any request (paramiko, ssh2 for Node): then the first connection has not been wasted.
-4. What failed is tried once more, another way. What failed twice is left, and the record says so. The methods ride
-   on an exchange, so they are left too where every exchange failed. A refused group is asked for once more, larger and
-   with another host key. Where a group carries a host key and the size is refused, the further sizes of `CARRYING`
-   are tried, each once a host.
-5. A request for a group that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Others may raise the
-   size that is asked for and keep to the largest that is allowed (ProFTPD): these get a `NARROW` request besides, with
-   another host key, or else on one more connection. OpenSSH never gets it: since 7.2 it hangs up when the largest
-   allowed is below 2048 bits (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when nothing in its
-   moduli file fits. A refusal costs the connection and nothing else.
-6. The methods of users after the first ride on connections that are made anyway, but not on a group exchange, unless
-   the server has nothing else. There may be none, and then nobody asks. To close the connection at the name of a user
-   is an answer, as it is to a request for a group: the record says that no list came, and is whole.
-7. The exchange that goes on encrypted is mlkem768x25519-sha256 where it is offered: OpenSSH 10.6 warns in its log of
+3. A group exchange carries a host key too: the second one, if there are two. Some servers offer the exchange and hang
+   up on any request (paramiko, ssh2 for Node), and then the first connection was not wasted.
+4. A failed question is repeated once, another way. After two failures the record says that it failed. Where every
+   exchange failed, the methods fail too. A refused group is requested once more, larger and with another host key.
+   Where only a group exchange carries a host key, the sizes of `CARRYING` are tried, each once per host.
+5. A request that leaves the server room (`WIDE`) finds the smallest group of OpenSSH. Other servers may raise the
+   requested size up to the largest allowed (ProFTPD): these also get a `NARROW` request, with another host key or on
+   one more connection. OpenSSH never gets one: since 7.2 it hangs up when the largest allowed size is below 2048 bits
+   (dh.h, DH_GRP_MIN), and up to 9.9 it answers with a built-in group when its moduli file has no match.
+6. The methods of users after the first ride on connections for other questions, but not on a group exchange, unless
+   the server has nothing else. A server that closes the connection at the name of a user has answered: the record says
+   that no list came, and is complete. The same holds for a request for a group.
+7. The exchange that leads to encryption is mlkem768x25519-sha256 where it is offered: OpenSSH 10.6 logs a warning for
    one that is not post-quantum.
 """
 
@@ -61,16 +59,16 @@ _RSA_ORDER = ("rsa-sha2-512", "rsa-sha2-256", "rsa-sha2-512-cert-v01@openssh.com
 
 
 class Offer(msgspec.Struct, frozen=True):
-    """What lists hold to ask for. Made once for each kind of lists; it is not to be changed."""
+    """The questions that lists allow. Shared by all hosts with the same lists, so it must not be changed."""
 
     families: dict[str, list[str]]
-    """Host keys: family to the names to ask for it by, best first."""
+    """Host key family to its algorithm names, best first."""
     groups: list[Method]
     """Group exchanges."""
     carriers: list[Method]
     """All methods, in the order in which they are tried for a host key."""
     encrypting: list[Method]
-    """The same for an exchange that goes on encrypted."""
+    """The same for an exchange that leads to encryption."""
     encrypts: bool
     """Whether any of them leads to encryption."""
 
@@ -109,7 +107,7 @@ def pending_families(offered: Offer, progress: ProbeProgress) -> list[str]:
 
 
 def unanswered(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> str | None:
-    """Return in words what is wanted and was not answered when nothing more is asked; None if all was."""
+    """Describe what was wanted but never answered; None if nothing is missing."""
     words = [
         f"no {'proof of the ' if family in progress.unproven else ''}{family} host key: {reason}"
         for family, reason in progress.failures.items()
@@ -126,7 +124,7 @@ def unanswered(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> str 
 
 
 def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> ExchangePlan | None:
-    """Return what to ask in the connection whose KEXINIT is `server`; None if nothing is left to ask."""
+    """Return the exchange for the connection whose KEXINIT is `server`; None if no question is left."""
     if not (wanted.host_keys or wanted.group_exchange or wanted.authentication):
         return None
     offered = offer(server)
@@ -155,7 +153,7 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
         family = sure[1]  # rule 4: the refusal may have been for the sake of the key that came with it
     methods = [found[0]] if found is not None else offered.carriers if suite is None else offered.encrypting
     if found is None and not pending:
-        methods = [method for method in methods if method.verifiable]  # nothing but the user's methods is asked
+        methods = [method for method in methods if method.verifiable]  # the user's methods are the only question
     method, algorithm = _pair(methods, offered.families[family], progress)
     if not method.verifiable:
         suite = None
@@ -173,23 +171,23 @@ def next_exchange(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> E
 
 
 def _carrying(progress: ProbeProgress) -> GroupExchangeRequest:
-    """Return what to ask where a group is there for a host key alone: what was not refused yet."""
+    """Return the request for a group that only carries a host key: one that was not refused yet."""
     return next((request for request in CARRYING if request not in progress.refused), CARRYING[-1])
 
 
 def is_optional(exchange: ExchangePlan, progress: ProbeProgress) -> bool:
-    """Return whether a `NARROW` request is all that `exchange` is for: a record is whole without its answer."""
+    """Return whether a `NARROW` request is the only purpose: a record is complete without its answer."""
     return exchange.request == NARROW and exchange.family in progress.answered
 
 
 def _suite(server: KexInit, progress: ProbeProgress) -> Suite | None:
-    """Return what to go on encrypted with: on a second try, another cipher and MAC."""
+    """Return cipher and MAC; on a second try, others."""
     suite = choose_suite(server)
     return choose_suite(server, other_than=suite) if progress.authentication_attempts else suite
 
 
 def _user(progress: ProbeProgress, wanted: Wanted, offered: Offer, pending: list[str]) -> str | None:
-    """Return whose methods come next; those after the first only with a host key."""
+    """Return the user for the next request of methods; users after the first only along with a host key."""
     if not wanted.authentication or not offered.encrypts:
         return None
     if progress.authentication != "answered":
@@ -201,7 +199,7 @@ def _user(progress: ProbeProgress, wanted: Wanted, offered: Offer, pending: list
 
 
 def _group(groups: list[Method], progress: ProbeProgress, wanted: Wanted) -> tuple[Method, GroupExchangeRequest] | None:
-    """Return what to ask next for the sake of a group, worth a connection of its own or not."""
+    """Return the next request for a group, whether or not it deserves a connection of its own."""
     if not wanted.group_exchange:
         return None
     refused = [method for method in groups if progress.groups.get(method.name) == "refused"]
@@ -221,7 +219,7 @@ def _worth_a_connection(request: GroupExchangeRequest, progress: ProbeProgress) 
 
 
 def _carrier(offered: Mapping[str, list[str]], progress: ProbeProgress) -> str:
-    """Return a host key to ask for although it is known, because an exchange needs one: one that worked."""
+    """Return a known host key, because an exchange needs one: preferably one that worked."""
     return next((family for family in offered if family in progress.answered), next(iter(offered)))
 
 
@@ -244,7 +242,7 @@ def _pair(methods: list[Method], names: list[str], progress: ProbeProgress) -> t
 def negotiated_exchange(
     agreed: NegotiatedAlgorithms | None, progress: ProbeProgress, wanted: Wanted
 ) -> ExchangePlan | None:
-    """Return what is asked where both sides have sent all they speak, and `agreed`; None: nothing that is wanted."""
+    """Return the exchange after both sides proposed everything they speak; None if it answers no question."""
     if agreed is None:
         return None
     method, family = METHODS[agreed.kex], host_key_family(agreed.host_key_algorithm)

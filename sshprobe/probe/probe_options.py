@@ -1,4 +1,4 @@
-"""How one host is asked."""
+"""The options of probing one host."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sshprobe.model.observation import Depth
 from sshprobe.probe.probe_progress import Wanted
 
 DEFAULT_AUTH_USERS = ("root", "nobody")
-"""Both exist on every Unix. An OpenSSH that has no user of a name, or bars it, charges more for it (`connections`)."""
+"""Both exist on every Unix. OpenSSH charges more for the name of an unknown or barred user (`connections`)."""
 
 
 class ProbeOptions(msgspec.Struct, frozen=True):
@@ -21,26 +21,25 @@ class ProbeOptions(msgspec.Struct, frozen=True):
     depth: Depth = "full"
     auth_methods: bool = True
     auth_users: tuple[str, ...] = DEFAULT_AUTH_USERS
-    """Whose methods to ask for: of the first in any case, of the others on connections that are made anyway."""
+    """Users to request methods for: the first always, the others on connections for other questions."""
     connect_timeout: float = 5.0
     timeout: float = 10.0
     """For each question: the identification, the lists, one key exchange, the authentication methods."""
     host_timeout: float = 60.0
-    """For everything that is asked of the host together."""
+    """For all questions to the host together."""
     max_connections: int = 12
     """Below the 16 that a stock OpenSSH >= 9.8 takes from one source in a burst (PerSourcePenalties)."""
     burst: int = 5
-    """Connections made one right after the other; each later one is a second after the one before, the rate at which
-    those penalties never add up."""
+    """Connections without a pause between them. Later ones are `pace` apart, so that those penalties never add up."""
     pace: float = 1.0
     linger: float = 1.0
-    """How long the server gets to close its side after our goodbye."""
+    """The server's time to close its side after our goodbye."""
     goodbye: bytes = b"sshprobe: done"
-    """What the operator reads in the server's log beside "Received disconnect"."""
+    """The text in the server's log beside "Received disconnect"."""
 
     @property
     def wanted(self) -> Wanted:
-        """What the plan has to cover."""
+        """The facts that the plan has to cover."""
         return _wanted(self.depth, self.auth_methods, self.auth_users)
 
 

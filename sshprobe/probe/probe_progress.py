@@ -1,4 +1,4 @@
-"""What has been asked of one host so far, and what came of it. What comes next of that, `sshprobe.probe.plan` says."""
+"""The questions to one host so far, and their outcomes. `sshprobe.probe.plan` decides the next ones."""
 
 from __future__ import annotations
 
@@ -11,108 +11,108 @@ from sshprobe.wire.kex.exchange import GroupExchangeRequest
 from sshprobe.wire.suites import Suite
 
 ATTEMPTS = 2
-"""Exchanges tried for one host key."""
+"""Exchanges that are tried for one host key."""
 
 WIDE = GroupExchangeRequest(1024, 1024, 8192)
-"""Brings the smallest group that an OpenSSH will ever use, and that of any other server which keeps to `n`."""
+"""Finds the smallest group that an OpenSSH will ever use, and the group of 1024 bits of a server that obeys `n`."""
 
 NARROW = GroupExchangeRequest(1024, 1024, 1024)
-"""Brings a group of 1024 bits from a server that uses one at all."""
+"""Finds a group of 1024 bits on any server that has one."""
 
 LARGE = GroupExchangeRequest(2048, 2048, 8192)
-"""Asked after a refusal: some servers hang up on a request for less (Cisco's `ip ssh dh min size 2048`, Go's)."""
+"""Sent after a refusal: some servers hang up on a request for less (Cisco's `ip ssh dh min size 2048`, Go's)."""
 
 CARRYING = (WIDE, LARGE, GroupExchangeRequest(3072, 4096, 8192), GroupExchangeRequest(1024, 2048, 4096))
-"""Asked, one after the other, where a host key can be carried by a group alone, and what came before was refused: some
-servers want more (`ip ssh dh min size 4096`), or may shrink from the maximum."""
+"""Sent one after the other, each after a refusal, where only a group exchange carries a host key. Some servers want
+more (`ip ssh dh min size 4096`), or refuse because of the maximum."""
 
 
 class Wanted(msgspec.Struct, frozen=True):
-    """What to find out besides the lists."""
+    """The wanted facts besides the lists."""
 
     host_keys: bool
     group_exchange: bool
     authentication: bool
     users: tuple[str, ...] = ("root",)
-    """Whose methods: those of the first in any case, of the others where a connection is left for it."""
+    """Users to request methods for: the first always, the others where a connection is left for it."""
 
 
 class ExchangePlan(msgspec.Struct, frozen=True):
-    """What one connection does after the server's KEXINIT."""
+    """The questions of one connection after the server's KEXINIT."""
 
     kex: str
     host_key_algorithm: str
     family: str
     request: GroupExchangeRequest | None
-    """What to ask a group with; None: `kex` is no group-exchange method."""
+    """The request for a group; None if `kex` is not a group-exchange method."""
     group_exchange: bool
-    """Whether it asks for the group, and the host key comes with it."""
+    """Whether the group is the question, and the host key comes with it."""
     suite: Suite | None
-    """Go on encrypted with this and ask for the authentication methods; None: stop after the host key."""
+    """Cipher and MAC for a request of the authentication methods; None: stop after the host key."""
     user: str | None
-    """Whose methods; None where `suite` is."""
+    """The user of that request; None if `suite` is None."""
 
 
 Answer = Literal["open", "answered", "failed"]
 
 
 class ProbeProgress(msgspec.Struct):
-    """What has been asked of one host so far, and what came of it."""
+    """See the module."""
 
     answered: set[str] = set()
     """Host key families that were shown."""
     failures: dict[str, str] = {}
-    """Family to what ended its last attempt."""
+    """Family to the error of its last attempt."""
     attempts: dict[str, int] = {}
     tried: set[tuple[str, str]] = set()
     """Pairs of method and host key algorithm that failed."""
     groups: dict[str, Literal["answered", "refused"]] = {}
     """Group-exchange method to the outcome of the `WIDE` request."""
     narrow_groups: dict[str, Literal["answered", "refused"]] = {}
-    """The same of the `NARROW` one."""
+    """The same for the `NARROW` request."""
     large_groups: dict[str, Literal["answered", "refused"]] = {}
-    """The same of the `LARGE` one, which comes after a refusal, and of `OTHERS`."""
+    """The same for the `LARGE` request, which comes after a refusal, and the others of `CARRYING`."""
     refused: set[GroupExchangeRequest] = set()
-    """Requests that brought no group, by whatever method."""
+    """Requests without a group in return, by any method."""
     unproven: set[str] = set()
     """Host key families that were shown with a wrong signature, and not yet in a second exchange."""
     least_bits: int | None = None
-    """Of the smallest sound group that came."""
+    """Bits of the smallest sound group so far."""
     maybe_openssh: bool = True
-    """Whether some connection was answered by what may be an OpenSSH: then no `NARROW` request is sent."""
+    """Whether the server of some connection may be an OpenSSH: then no `NARROW` request is sent."""
     authentication: Answer = "open"
-    """Of the first user."""
+    """The outcome for the first user."""
     authentication_attempts: int = 0
-    """Of any user, that gave no answer."""
+    """Requests without an answer, for any user."""
     further: dict[str, Literal["answered", "failed"]] = {}
-    """Users after the first, who were asked about, to their outcome."""
+    """Users after the first to their outcome."""
     further_attempts: dict[str, int] = {}
     troubled: bool = False
-    """Whether anything failed so far, in whatever way (`sshprobe.probe.plan_cache`)."""
+    """Whether anything has failed so far (`sshprobe.probe.plan_cache`)."""
 
     def outcomes(self, request: GroupExchangeRequest | None) -> dict[str, Literal["answered", "refused"]]:
         """Return the outcomes of requests like this."""
         return self.groups if request == WIDE else self.narrow_groups if request == NARROW else self.large_groups
 
     def add_group(self, exchange: ExchangePlan, bits: int | None, *, faulty: bool = False) -> None:
-        """Note what a request for a group brought: a sound one of so many bits, or None; a `faulty` one, too."""
+        """Note the outcome of a request for a group: the bits of a sound one, or None. `faulty`: it was not sound."""
         outcomes = self.outcomes(exchange.request)
         self.troubled |= bits is None
         if faulty:
-            self.large_groups[exchange.kex] = "refused"  # what is no group is an answer: no larger one is asked for
+            self.large_groups[exchange.kex] = "refused"  # it is an answer: no larger one is requested
         outcomes[exchange.kex] = "refused" if bits is None else "answered"
         if bits is not None:
             self.least_bits = min(bits, self.least_bits or bits)
 
     @property
     def asks_narrowly(self) -> bool:
-        """Whether a `NARROW` request may be sent, and could bring something smaller than came before."""
+        """Whether a `NARROW` request may be sent, and could find a smaller group."""
         if self.maybe_openssh or "refused" in self.narrow_groups.values():
             return False
         return self.least_bits is None or self.least_bits > NARROW.n
 
     def failed(self, exchange: ExchangePlan, reason: str) -> None:
-        """Note that `exchange` ended before the host key, or before a group where one was asked for."""
+        """Note that `exchange` ended before the host key, or before the requested group."""
         self.troubled = True
         newly_refused = False
         if exchange.request is not None and not self.is_doubtful(exchange):
@@ -126,7 +126,7 @@ class ProbeProgress(msgspec.Struct):
             if exchange.group_exchange and exchange.request == NARROW:
                 return
         if exchange.family in self.answered or self.attempts.get(exchange.family, 0) >= ATTEMPTS:
-            self.authentication_failed(exchange.user)  # nothing but the methods was asked
+            self.authentication_failed(exchange.user)  # the methods were the only question
             return
         self.failures[exchange.family] = reason
         if newly_refused and exchange.request in CARRYING[:-1]:
@@ -136,7 +136,7 @@ class ProbeProgress(msgspec.Struct):
         self.tried.add((exchange.kex, exchange.host_key_algorithm))
 
     def is_doubtful(self, exchange: ExchangePlan) -> bool:
-        """Whether a failure of `exchange` may be that of its host key: one of a kind that needs a certificate, say."""
+        """Return whether a failure of `exchange` may be due to its host key, such as one that needs a certificate."""
         family = exchange.family
         return is_foreign(family) and family not in self.answered and self.attempts.get(family, 0) < ATTEMPTS
 

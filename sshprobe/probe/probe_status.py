@@ -1,4 +1,4 @@
-"""How far a host was asked, and why no further: every way to end has its status here."""
+"""The status of a host: every way to end is mapped to one here."""
 
 from __future__ import annotations
 
@@ -43,23 +43,23 @@ def unprobed(
 
 
 class ProbeStatus:
-    """Of one host, so far."""
+    """The status of one host so far."""
 
     def __init__(self) -> None:
         self.begin()
 
     def begin(self) -> None:
-        """Ask for the first time, or go on: what went wrong before is over."""
+        """Begin a try. Earlier failures are over."""
         self.status: Status = "ok"
         self.error: str | None = None
         self.local = False
-        """Whether this machine, not the host, was short of something."""
+        """Whether this machine ran out of something."""
         self._bug = False
 
     def failed(self, error: Exception) -> None:
-        """Take `error` as the reason why the host gave no more."""
+        """Record `error` as the end of the try."""
         if isinstance(error, OSError) and error.errno in LOCAL:
-            error = network_error(error)  # to import a module that is needed now takes a descriptor, too
+            error = network_error(error)  # a late import takes a descriptor, too
         self.local = isinstance(error, NetworkError) and error.failure == "local"
         self._bug = not isinstance(error, (ConnectionEnded, NetworkError))
         if isinstance(error, ConnectionEnded):
@@ -67,7 +67,7 @@ class ProbeStatus:
         elif isinstance(error, NetworkError):
             self.status = "unreachable" if error.failure == "local" else error.failure
             self.error = str(error)
-            if error.failure == "reset":  # while we connected: any later one is `ConnectionEnded`, which says so itself
+            if error.failure == "reset":  # while we connected; later ones are `ConnectionEnded`
                 self.error = self.error.replace(CLOSED, f"{CLOSED} before {IDENTIFICATION}", 1)
         else:
             self.status, self.error = "protocol_error", f"internal error: {type(error).__name__}"
@@ -77,9 +77,8 @@ class ProbeStatus:
     ) -> tuple[Status, str | None]:
         """Return status and error of the record: "ok" only if every question was answered or definitely refused.
 
-        `missing` names what was not, in words. `whole` says whether what was left to ask when the host ended is nothing
-        that a record needs. After a bug of ours nobody knows what else is missing: that host is not
-        judged by what was seen, however much it is.
+        `missing` names the others. `whole` returns whether a record is complete without the questions that were left.
+        After a bug of ours nobody knows what else is missing, so that host is not graded.
         """
         if self.status == "ok":
             return ("partial", missing) if missing else ("ok", None)

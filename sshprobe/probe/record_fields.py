@@ -39,7 +39,7 @@ def is_post_quantum(kex: str) -> bool:
     return algorithm is not None and algorithm.post_quantum in ("hybrid", "pure")
 
 
-@lru_cache(maxsize=256)  # fleets offer the same lists again and again; one who makes names up sends 2,048 in each
+@lru_cache(maxsize=256)  # fleets offer the same lists again and again; a server that invents names sends 2,048 in each
 def escape_names(raw: tuple[bytes, ...]) -> tuple[str, ...]:
     """Return the names of a list."""
     return tuple(map(escape_bytes, raw))

@@ -1,4 +1,4 @@
-"""What happens with one host, step by step, for those who ask why a record is as it is.
+"""The steps of probing one host, for readers who wonder why a record is as it is.
 
 A probe is a generator of steps (`sshprobe.probe.effects`), so `traced` wraps it and logs each step with its answer; a
 `TracedTransport` logs each packet by name, with the states of the connection. Both exist only while the logger
@@ -51,12 +51,12 @@ class HostTrace:
         LOGGER.debug("%s", text, extra=extra)
 
     def until(self, deadline: float) -> str:
-        """Return how long a wait may last, in words."""
+        """Describe the length of a wait."""
         return "" if self._clock is None else f", {max(0.0, deadline - self._clock()):.1f} s at most"
 
 
 def host_trace(host: str, port: int) -> HostTrace | None:
-    """Return the log of a host, if anybody listens."""
+    """Return the log of a host, if the logger is enabled."""
     return HostTrace(host, port) if LOGGER.isEnabledFor(logging.DEBUG) else None
 
 
@@ -111,7 +111,7 @@ def _describe_answer(step: Effect, answer: bytes) -> str:
 
 
 def describe_exchange(exchange: ExchangePlan | None) -> str:
-    """Return what a connection is made for; None: that follows from the server's lists."""
+    """Describe the questions of a connection; None: they follow from the server's lists."""
     if exchange is None:
         return "plan: read the lists"
     asked = [f"the {exchange.family} host key by {exchange.kex}"]
@@ -124,7 +124,7 @@ def describe_exchange(exchange: ExchangePlan | None) -> str:
 
 
 class TracedTransport(ClientTransport):
-    """A `ClientTransport` that logs what it sends, receives and becomes."""
+    """A `ClientTransport` that logs its packets, sent and received, and its states."""
 
     def __init__(self, identification: bytes, *, key_pairs: KeyPairs | None = None, trace: HostTrace) -> None:
         super().__init__(identification, key_pairs=key_pairs)

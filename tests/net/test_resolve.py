@@ -239,7 +239,7 @@ async def test_a_mapped_address_is_the_ipv4_address_that_it_reaches(monkeypatch:
     with pytest.raises(NetworkError, match="the name has no IPv6 address"):
         await resolve("web.example.test", family=socket.AF_INET6, timeout=5)
     assert await resolve("::ffff:c000:201", family=None, timeout=5) == FOUND
-    with pytest.raises(NetworkError, match="it is an IPv4 address, and IPv6 alone is wanted"):
+    with pytest.raises(NetworkError, match="it is an IPv4 address, and only IPv6 is wanted"):
         await resolve("::ffff:192.0.2.1", family=socket.AF_INET6, timeout=5)
 
 
