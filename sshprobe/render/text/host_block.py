@@ -30,6 +30,8 @@ _SHOWN_FINDINGS = 10
 """With these, the screen of most hosts has 24 lines or fewer."""
 _SHOWN_NOTES = 3
 _SHOWN_LEFT = 4
+_IMPLIED = "; not in the profile"
+"""End of a message that says why an algorithm is weak, and that the profile does not list it either."""
 _NAME_WIDTH = 38
 """Columns for the names of a finding at most. A longer single name is not cut."""
 
@@ -136,6 +138,8 @@ def _findings(
     for group, word, category, about, message in zip(groups, words, kinds, found, messages, strict=True):
         lead = f"  {word:<{wide}}  {category:<{kind}}  "
         text = f"{about:<{name}}  {message}" if in_columns else f"{about}: {message}" if about else message
+        if details is None and len(lead) + len(text) > terminal.width:
+            text = text.removesuffix(_IMPLIED)  # a line less, and -v has it
         first, *rest = [lead + text] if in_columns else terminal.wrap(text, indent=indent, first=lead)
         about_end = len(lead) + len(about)
         if first[len(lead) : about_end] == about:
