@@ -72,10 +72,10 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[
     folder = tmp_path_factory.mktemp("docs")
     async with OpenSSHServer(config_lines=["KexAlgorithms +diffie-hellman-group1-sha1"]) as server:
         silent = socket.create_server(("127.0.4.4", 0))  # accepts and sends nothing: "timeout"
-        there = f"{server.host}:{server.port}"
+        there, timeout = f"{server.host}:{server.port}", f"127.0.4.4:{silent.getsockname()[1]} --timeout 1"
         _write_files(folder, there)
         for line in (
-            f"sshprobe scan {there} 127.0.4.4:{silent.getsockname()[1]} --timeout 1 -o monday.jsonl",
+            f"sshprobe scan {there} {timeout} --label site=berlin -o monday.jsonl",
             "cp monday.jsonl nightly.jsonl; cp monday.jsonl graded.jsonl",
             "sshprobe grade monday.jsonl --profile company.toml -o now.jsonl",
             "sshprobe history import monday.jsonl --history fleet.db",
@@ -93,6 +93,7 @@ def _write_files(folder: Path, there: str) -> None:
     host, port = there.split(":")
     (folder / "company.toml").write_text(PROFILE)
     (folder / "ours.txt").write_text("192.0.2.99\n")
+    (folder / "hosts.txt").write_text(f"{there}\n")
     (folder / "hosts.ini").write_text(f"web1 ansible_host={host} ansible_port={port}\n")
     hosts = {"web1": {"ansible_host": host, "ansible_port": int(port)}}
     inventory = {"_meta": {"hostvars": hosts}, "all": {"children": ["ssh"]}, "ssh": {"hosts": ["web1"]}}
