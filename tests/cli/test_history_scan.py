@@ -109,7 +109,7 @@ def test_several_processes_write_one_history(tmp_path: Path) -> None:
     database.close()
 
 
-@pytest.mark.parametrize("attempt", range(3))
+@pytest.mark.parametrize("attempt", range(2))
 def test_a_killed_scan_is_readable_and_resume_completes_it(tmp_path: Path, attempt: int) -> None:
     options = ["-p", "1", "--rate", "250", "--history", "h.db", "--no-progress"]
     command = [sys.executable, "-m", "sshprobe", "scan", CLOSED, *options, "-o", "x.jsonl"]

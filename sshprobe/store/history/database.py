@@ -111,7 +111,7 @@ def open_history(words: str, *, create: bool, migrate: bool = False) -> Database
     """
     url = history_url(words)
     is_sqlite = url.get_backend_name() == "sqlite"
-    name = str(url.database) if is_sqlite else url.render_as_string(hide_password=True)
+    name = str(url.database) if is_sqlite else url.set(drivername="postgresql").render_as_string(hide_password=True)
     with one_line(name):
         if is_sqlite:
             _prepare_file(Path(str(url.database)), create=create)
