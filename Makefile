@@ -50,7 +50,7 @@ check: ## Lint, formatting, types, the one-way street, the profiles, and what is
 	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/reference --check
 	@echo scripts/scores --check; $(BIN)/python scripts/scores --check
 	$(BIN)/python scripts/wire_states --check
-	scripts/habits --most 60
+	scripts/habits --most 20
 	scripts/habits --tests --most 20
 
 docs: ## Build the docs site into site/; a link that leads nowhere fails
