@@ -1,4 +1,4 @@
-"""The views of `sshprobe report`: who offers which algorithm, who has which key, findings by host, counts by label."""
+"""The views of `sshprobe report`: hosts by algorithm and by key, findings by host, and counts by label."""
 
 from __future__ import annotations
 

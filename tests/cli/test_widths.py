@@ -31,6 +31,7 @@ OTHERS = (
     "grade ONE -v",
     "scan 127.0.0.1:1",
     "scan 127.0.0.1-12 -p 1",
+    "report FILE --by label",
     "explain hmac-sha1",
     "explain kex.terrapin",
     "profiles list",
@@ -56,7 +57,12 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     for number in range(1, HOSTS + 1):
         name = ("openssh-6.7p1", "openssh-debian12-9.2p1", "dropbear-2022.83")[number % 3]
         seen = captured(name, f"2001:db8:1234:5678:9abc:def0:1234:{number:x}")
-        seen = msgspec.structs.replace(seen, target=f"database-{number}-of-the-second-hall.example.org", port=2222)
+        seen = msgspec.structs.replace(
+            seen,
+            target=f"database-{number}-of-the-second-hall.example.org",
+            port=2222,
+            labels=[f"team=the-team-of-the-second-hall-in-the-{number % 2}-building"],
+        )
         hosts.append(msgspec.structs.replace(seen, verdicts=[grade(seen, "mozilla-modern")]))
     for file, some in (("fleet", hosts), ("one", hosts[:1])):
         lines = (msgspec.json.encode(each) + b"\n" for each in (HEADER, *some))

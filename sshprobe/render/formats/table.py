@@ -23,7 +23,7 @@ _ROOM_BESIDE, _ROOM_BELOW = 60, 8
 """Columns that hosts need to stand in their row, and columns that are not theirs where they stand below it."""
 
 _NUMBERS = ("bits", "hosts", "SSH", "not compliant")
-"""Columns that stand at the right of their cells."""
+"""Headers of columns that are aligned to the right."""
 
 _Rows = Sequence[Sequence[str]]
 
@@ -183,9 +183,7 @@ def _table(
             cells = map(escape_unprintable, which(room if terminal.cuts else 0))
             kept = [[*row, cell] for row, cell in zip(kept, cells, strict=True)]
             below += 1
-        lines = stack(
-            shown, kept, terminal, right=("bits", "hosts", "SSH", "not compliant"), below=below, shortened=shortened
-        )
+        lines = stack(shown, kept, terminal, right=_NUMBERS, below=below, shortened=shortened)
         lines.append("")
     summary = view.report.summary
     words = [f"{count(summary.targets, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
