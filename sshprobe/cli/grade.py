@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 import click
 
 from sshprobe.cli.exit_codes import exit_code
-from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options, fleet_facts, weak_keys_option
+from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
 from sshprobe.cli.options.values import FILE
-from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, refuse_inputs
-from sshprobe.cli.saved_sweeps import SavedSweeps, WorkLine, collect_keys, note_superseded
-from sshprobe.cli.standard_streams import standard_input, terminal
+from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, note_superseded, refuse_inputs
+from sshprobe.cli.saved_sweeps import read_and_compare
+from sshprobe.cli.standard_streams import terminal
 
 if TYPE_CHECKING:
-    from sshprobe.model.records import HostRecord, Record
+    from sshprobe.model.records import HostRecord
     from sshprobe.model.verdict import Finding
     from sshprobe.store.latest import LatestRecords
 
@@ -55,14 +55,12 @@ def grade(
     import msgspec
 
     from sshprobe.cli.fail_on import reached
-    from sshprobe.cli.key_search import search_in_processes
     from sshprobe.cli.output import open_output
     from sshprobe.cli.sweep_header import TOOL, references, sweep_header
     from sshprobe.grading import FleetIndex, fleet_findings_of
     from sshprobe.model.observation import endpoint
     from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
     from sshprobe.scan.verdict_cache import VerdictCache
-    from sshprobe.store.reading import read_records
     from sshprobe.views.host_stats import worst_first
 
     profiles = load_profiles(grading.profile_names)
@@ -74,15 +72,7 @@ def grade(
     lock_output(output)
     if history is not None and wanted.is_active:
         raise click.UsageError("`--history` keeps all hosts of a scan: omit the filters")
-    values, line = SeenValues(wanted), WorkLine()
-    facts = fleet_facts(weak_keys)
-    take = collect_keys(facts)
     answered: list[str] = []
-
-    def first_pass(record: Record) -> None:
-        take(record)
-        values.add(record)
-        line.count("records read")
 
     def silence(record: HostRecord) -> None:
         if any(reached(threshold, record) for threshold in grading.thresholds):
@@ -93,20 +83,7 @@ def grade(
             raise click.UsageError("`--history` keeps one scan: grade the records of one")
         note_superseded(latest)
 
-    saved = SavedSweeps(
-        read_records(
-            records,
-            stdin=standard_input(),
-            first_pass=first_pass,
-            several=several,
-            silence=silence,
-            on_cut=note,
-        )
-    )
-    values.check()
-    line.show("comparing keys")
-    report = facts.report(search=partial(search_in_processes, on_tested=line.keys))
-    line.end()
+    saved, report, _, line = read_and_compare(records, wanted, weak_keys, several=several, silence=silence)
     fleet = FleetIndex(report)
 
     encoder = ResultEncoder(VerdictCache(profiles, strict=strict))

@@ -20,7 +20,7 @@ from sshprobe.cli.history_tables import (
 )
 from sshprobe.cli.options.history import history_option, open_database
 from sshprobe.cli.options.output import refuse_option_as_file
-from sshprobe.cli.options.values import FILE, Command, PositiveNumber, WholeNumber
+from sshprobe.cli.options.values import FILE, PositiveNumber, WholeNumber, table_or_json
 from sshprobe.cli.output_file import lock_output, note
 from sshprobe.cli.standard_streams import standard_input
 from sshprobe.model.errors import InputError
@@ -49,17 +49,6 @@ def _scan_ids(context: click.Context, parameter: click.Parameter, incomplete: st
         return []
 
 
-def _with_format(command: Command) -> Command:
-    return click.option(
-        "--format",
-        "format_",
-        type=click.Choice(["table", "json"]),
-        default="table",
-        show_default=True,
-        help="Set the output format.",
-    )(command)
-
-
 @click.group(invoke_without_command=True, no_args_is_help=False)
 @click.pass_context
 def history(context: click.Context) -> None:
@@ -82,7 +71,7 @@ def _opened(url: str | None, **options: bool) -> Iterator[Database]:
 
 @history.command("list")
 @_url
-@_with_format
+@table_or_json
 def list_(history: str | None, format_: str) -> None:
     """List all scans, the newest first."""
     from sshprobe.store.history.queries import scans
@@ -99,7 +88,7 @@ def list_(history: str | None, format_: str) -> None:
 @history.command()
 @click.argument("scan", metavar="SCAN", default="latest", shell_complete=_scan_ids)
 @_url
-@_with_format
+@table_or_json
 def show(scan: str, history: str | None, format_: str) -> None:
     """Show one scan: its statuses, grades and most frequent findings.
 
@@ -136,7 +125,7 @@ def show(scan: str, history: str | None, format_: str) -> None:
 @history.command()
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @_url
-@_with_format
+@table_or_json
 def hosts(host: str | None, history: str | None, format_: str) -> None:
     """List all hosts, or show when one host changed and what."""
     from sshprobe.store.history import timelines
@@ -202,7 +191,7 @@ _KINDS = {
 @click.option("--label", metavar="K=V", default="", help="Count only hosts with this label.")
 @click.option("--last", type=WholeNumber(1, 100_000), metavar="N", help="Show only the newest N scans.")
 @_url
-@_with_format
+@table_or_json
 def trend(name: str | None, of: str, label: str, last: int | None, history: str | None, format_: str) -> None:
     """Show how many hosts had each grade, status, finding or algorithm, scan by scan."""
     from sshprobe.store.history import queries

@@ -8,12 +8,16 @@ import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sshprobe.cli.standard_streams import is_quiet
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
+
+if TYPE_CHECKING:
+    from sshprobe.store.latest import LatestRecords
 
 
 def note(words: str) -> None:
@@ -92,3 +96,19 @@ def refuse_inputs(output: str | None, inputs: Iterable[str], *, option: str = "-
             if os.path.samestat(there, read):
                 words = "is read too" if place == output else "is read, and would be where what it held before is kept"
                 raise InputError(f"{words}: name another file with `{option}`", source=output)
+
+
+def note_superseded(latest: LatestRecords) -> None:
+    """Note which records of several scans do not count, because a later one of the same target does."""
+    if latest.left_out:
+        words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"
+        note(f"{words} left out: the same target has a later one")
+    silent = latest.silent
+    if silent:
+        from sshprobe.model.observation import endpoint
+
+        first, oldest = endpoint(*next(iter(silent))), min(silent.values())[:10]
+        others = "" if len(silent) == 1 else f" and {len(silent) - 1:,} more"
+        which = f"its record of {oldest} counts" if not others else f"earlier records count, the oldest of {oldest}"
+        it_was = "it was" if not others else "they were"
+        note(f"{first}{others} did not answer when {it_was} last scanned: {which}")

@@ -13,7 +13,7 @@ from sshprobe.cli.exit_codes import ExitCode
 from sshprobe.cli.options.grading import PROFILE
 from sshprobe.cli.options.output import refuse_option_as_file
 from sshprobe.cli.options.probing import auth_user_option
-from sshprobe.cli.options.values import FILE
+from sshprobe.cli.options.values import FILE, table_or_json
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
 from sshprobe.cli.standard_streams import standard_input, terminal
 from sshprobe.model.errors import InputError
@@ -35,14 +35,7 @@ def profiles(context: click.Context) -> None:
 
 
 @profiles.command("list")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Set the output format.",
-)
+@table_or_json
 def list_(format_: str) -> None:
     """List the built-in profiles."""
     from sshprobe.profiles import available_profiles, load_profile

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,19 +13,19 @@ import click
 from click.core import ParameterSource
 
 from sshprobe.cli.exit_codes import ExitCode
-from sshprobe.cli.options.filters import HostFilter, SeenValues, filter_options, fleet_facts, weak_keys_option
+from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_option
 from sshprobe.cli.options.output import quiet_option, refuse_option_as_file
 from sshprobe.cli.options.values import FILE
 from sshprobe.cli.output_file import lock_output, note, refuse_inputs
-from sshprobe.cli.saved_sweeps import SavedSweeps, WorkLine, collect_keys, note_superseded
-from sshprobe.cli.standard_streams import standard_input, terminal
+from sshprobe.cli.saved_sweeps import WorkLine, read_and_compare
+from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.errors import InputError
 from sshprobe.render.formats import DEFAULT, format_names, load_format, suffixes
 
 if TYPE_CHECKING:
     from sshprobe.grading import FleetIndex
     from sshprobe.model.fleet import FleetReport
-    from sshprobe.model.records import HostRecord, Record
+    from sshprobe.model.records import HostRecord
     from sshprobe.model.verdict import Finding, Severity
     from sshprobe.render.formats.format import HostFormat
     from sshprobe.views.report import AlgorithmBuilder, HostBuilder, KeyBuilder, LabelBuilder
@@ -75,12 +74,9 @@ def report(
     RECORDS are files that `sshprobe scan` wrote, or - for standard input. With a filter, such as `--weakness sha1`, it
     lists every host that matches.
     """
-    from sshprobe.cli.key_search import search_in_processes
     from sshprobe.grading import FleetIndex
-    from sshprobe.model.records import HostRecord
     from sshprobe.render.formats.format import HostFormat
     from sshprobe.render.text.terminal import Terminal
-    from sshprobe.store.reading import read_records
     from sshprobe.views.summary import SummaryBuilder
 
     if output is not None and context.get_parameter_source("format_") is ParameterSource.DEFAULT:
@@ -93,28 +89,11 @@ def report(
     refuse_option_as_file(output)
     refuse_inputs(output, (*records, *weak_keys))
     lock_output(output)
-    values, line = SeenValues(wanted), WorkLine()
-    facts = fleet_facts(weak_keys)
-    hosts = Counter[type]()
-    take = collect_keys(facts)
-
-    def first_pass(record: Record) -> None:
-        hosts[type(record)] += 1
-        take(record)
-        values.add(record)
-        line.count("records read")
-
-    saved = SavedSweeps(
-        read_records(records, stdin=standard_input(), first_pass=first_pass, several=note_superseded, on_cut=note)
-    )
-    values.check()
-    line.show("comparing keys")
-    fleet = facts.report(search=partial(search_in_processes, on_tested=line.keys))
-    line.end()
+    saved, fleet, count, line = read_and_compare(records, wanted, weak_keys)
     chosen = _chosen(saved.hosts(), wanted, FleetIndex(fleet), line)
     if isinstance(format, HostFormat):
         with _stream(output) as stream:
-            _write_hosts(chosen, format, fleet, stream, several=hosts[HostRecord] > 1)
+            _write_hosts(chosen, format, fleet, stream, several=count > 1)
         line.end()
         return ExitCode.OK
     seen, counts = _builder(by, fleet, wanted), SummaryBuilder()

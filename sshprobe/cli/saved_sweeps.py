@@ -7,13 +7,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
-from sshprobe.cli.output_file import note
-from sshprobe.cli.standard_streams import is_quiet
+from sshprobe.cli.options.filters import HostFilter, SeenValues, fleet_facts
+from sshprobe.cli.output_file import note, note_superseded
+from sshprobe.cli.standard_streams import is_quiet, standard_input
 
 if TYPE_CHECKING:
-    from sshprobe.grading import FleetFacts
+    from sshprobe.model.fleet import FleetReport
     from sshprobe.model.records import HostRecord, Record, SweepRecord
     from sshprobe.store.latest import LatestRecords
 
@@ -50,33 +52,6 @@ class SavedSweeps:
                 self.interrupted = self.interrupted or record.interrupted
                 ended = True
         self.interrupted = self.interrupted or not ended
-
-
-def collect_keys(facts: FleetFacts) -> Callable[[Record], None]:
-    """Return what gives the hosts of a first pass over records to `facts`."""
-    from sshprobe.model.records import HostRecord
-
-    def take(record: Record) -> None:
-        if isinstance(record, HostRecord):
-            facts.add(record)
-
-    return take
-
-
-def note_superseded(latest: LatestRecords) -> None:
-    """Note which records of several scans do not count, because a later one of the same target does."""
-    if latest.left_out:
-        words = "1 record is" if latest.left_out == 1 else f"{latest.left_out:,} records are"
-        note(f"{words} left out: the same target has a later one")
-    silent = latest.silent
-    if silent:
-        from sshprobe.model.observation import endpoint
-
-        first, oldest = endpoint(*next(iter(silent))), min(silent.values())[:10]
-        others = "" if len(silent) == 1 else f" and {len(silent) - 1:,} more"
-        which = f"its record of {oldest} counts" if not others else f"earlier records count, the oldest of {oldest}"
-        it_was = "it was" if not others else "they were"
-        note(f"{first}{others} did not answer when {it_was} last scanned: {which}")
 
 
 _INTERVAL = 0.2
@@ -131,3 +106,49 @@ class WorkLine:
         self.end()
         self._counted = counted
         yield
+
+
+class Compared(NamedTuple):
+    """Saved scans after a first pass, in which the keys of all hosts were compared."""
+
+    saved: SavedSweeps
+    fleet: FleetReport
+    hosts: int
+    """Records of hosts, those that do not count included."""
+    line: WorkLine
+
+
+def read_and_compare(
+    records: tuple[str, ...],
+    wanted: HostFilter,
+    weak_keys: tuple[str, ...],
+    *,
+    several: Callable[[LatestRecords], None] = note_superseded,
+    silence: Callable[[HostRecord], None] | None = None,
+) -> Compared:
+    """Read records once to check the filter and compare keys. They are read again where their hosts are used.
+
+    `several` and `silence` as for `sshprobe.store.reading.read_records`. Raises `InputError` for a wrong file, list or
+    filter.
+    """
+    from sshprobe.cli.key_search import search_in_processes
+    from sshprobe.model.records import HostRecord
+    from sshprobe.store.reading import read_records
+
+    values, facts, line, hosts = SeenValues(wanted), fleet_facts(weak_keys), WorkLine(), 0
+
+    def first_pass(record: Record) -> None:
+        nonlocal hosts
+        if isinstance(record, HostRecord):
+            hosts += 1
+            facts.add(record)
+        values.add(record)
+        line.count("records read")
+
+    stdin = standard_input()
+    read = read_records(records, stdin=stdin, first_pass=first_pass, several=several, silence=silence, on_cut=note)
+    values.check()
+    line.show("comparing keys")
+    fleet = facts.report(search=partial(search_in_processes, on_tested=line.keys))
+    line.end()
+    return Compared(SavedSweeps(read), fleet, hosts, line)

@@ -116,7 +116,7 @@ class ChosenTargets(NamedTuple):
             raise InputError("standard input cannot be targets and records at once")
         more = []
         if self.records:
-            from sshprobe.cli.saved_sweeps import note_superseded
+            from sshprobe.cli.output_file import note_superseded
             from sshprobe.store.reading import read_records
 
             more.append(

@@ -36,6 +36,18 @@ def add_together(
     return with_struct  # type: ignore[return-value] # it takes other arguments, which click does not mind
 
 
+def table_or_json(command: Command) -> Command:
+    """Add --format, whose value is the argument `format_`."""
+    return click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["table", "json"]),
+        default="table",
+        show_default=True,
+        help="Set the output format.",
+    )(command)
+
+
 class Suggested(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
     """A text for which a shell suggests values, and with `files` names of files. Other texts are taken too.
 
