@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import subprocess
 import sys
@@ -25,12 +26,18 @@ def test_the_lock_file_has_every_dependency_and_names_only_pypi() -> None:
     """`uv lock` writes it; `make release-check` compares it with PyPI."""
     text = (ROOT / "uv.lock").read_text()
     assert set(re.findall(r"\w+://([^/\"]+)", text)) == {"pypi.org", "files.pythonhosted.org"}
-    locked = {each["name"]: each["source"] for each in tomllib.loads(text)["package"]}
-    assert locked.pop("sshprobe") == {"editable": "."}
-    assert {tuple(source.items()) for source in locked.values()} == {(("registry", "https://pypi.org/simple"),)}
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    named = [*project["project"]["dependencies"]]
-    for group in (*project["project"]["optional-dependencies"].values(), *project["dependency-groups"].values()):
-        named += group
-    names = {re.split(r"[\[<>=; ]", each)[0].lower().replace("_", "-") for each in named} - {"sshprobe"}
-    assert names - set(locked) == set(), "run `uv lock`"
+    locked = {each["name"]: each for each in tomllib.loads(text)["package"]}
+    ours = locked.pop("sshprobe")
+    assert ours["source"] == {"editable": "."}
+    assert all(each["source"] == {"registry": "https://pypi.org/simple"} for each in locked.values())
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project, groups = settings["project"], settings["dependency-groups"]
+    named = [*project["dependencies"], *itertools.chain(*project["optional-dependencies"].values())]
+    metadata = ours["metadata"]
+    assert names(named) == {each["name"] for each in metadata["requires-dist"]}, "run `uv lock`"
+    locked_groups = {group: {each["name"] for each in found} for group, found in metadata["requires-dev"].items()}
+    assert {group: names(words) for group, words in groups.items()} == locked_groups, "run `uv lock`"
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.split(r"[\[<>=; ]", each)[0].lower().replace("_", "-") for each in requirements} - {"sshprobe"}
