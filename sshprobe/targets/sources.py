@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import IO
 
 import msgspec
 
 from sshprobe.model.errors import InputError
+from sshprobe.small_files import open_named, reading
 from sshprobe.targets.labels import labels_of_comment
 
 STANDARD_INPUT = "-"
@@ -60,32 +60,19 @@ def read_words(arguments: Iterable[str], files: Iterable[str], stdin: IO[bytes] 
         if name == STANDARD_INPUT:
             if not stdin_was_read:
                 stdin_was_read = True
-                yield from _read_stdin(stdin, what)
+                if stdin is None:
+                    raise InputError("standard input is closed")
+                with reading("standard input"):
+                    yield from _read_lines(stdin, "standard input", what)
         elif is_file:
             yield from _read_file(name, what)
         else:
             yield Word(name)
 
 
-def _read_stdin(stdin: IO[bytes] | None, what: str) -> Iterator[Word]:
-    if stdin is None:
-        raise InputError("standard input is closed")
-    try:
-        yield from _read_lines(stdin, "standard input", what)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source="standard input") from None
-
-
 def _read_file(name: str, what: str) -> Iterator[Word]:
-    try:
-        with Path(name).open("rb") as stream:
-            yield from _read_lines(stream, name, what)
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", source=name) from None
-    except ValueError as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError("is not a file name", source=name) from None
+    with reading(name), open_named(name) as stream:
+        yield from _read_lines(stream, name, what)
 
 
 def _read_lines(stream: IO[bytes], source: str, what: str) -> Iterator[Word]:

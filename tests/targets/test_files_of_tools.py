@@ -306,7 +306,7 @@ def test_lines_of_known_hosts() -> None:
         (b"masscan/1.1\ns:17\n\0\0\0", ": is masscan's binary format: `masscan --readscan FILE -oJ -`"),
         (b"PK\x03\x04\x14\0", ": is an archive or a spreadsheet"),
         (bz2.compress(b"web1\n"), ": is compressed: `bzcat FILE | sshprobe scan --inventory -`"),
-        (gzip.compress(b"web1\n" * 100, mtime=0)[:-9], ": is a gzip file that is cut off or damaged"),
+        (gzip.compress(b"web1\n" * 100, mtime=0)[:-9], ": is a compressed file that is cut off"),
         (gzip.compress(gzip.compress(b"web1\n", mtime=0), mtime=0), ": is compressed: decompress it"),
         (b"web1\0\n", ": is not text: it holds NUL bytes"),
         (b"\xff\xfeweb", ": is not UTF-16 text"),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import tempfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Any, Self
 
+from sshprobe.compression import Decompressed, codec_of, plain
 from sshprobe.model.errors import InputError
+from sshprobe.small_files import open_named, reading
 from sshprobe.targets.sources import (
-    GZIP,
     MOST_UTF_16,
     NOT_TEXT,
     UTF_16_MARKS,
@@ -37,7 +35,7 @@ MOST = 2**30
 _LONGEST_LINE = 2**20
 _CHUNK = 2**16
 
-_COMPRESSED = {b"BZh": "bzcat", b"\xfd7zXZ": "xzcat", b"\x28\xb5\x2f\xfd": "zstdcat"}
+_COMPRESSED = {b"BZh": "bzcat", b"\xfd7zXZ": "xzcat"}
 _OTHERS = {
     b"PK\x03\x04": "is an archive or a spreadsheet: save the addresses as text, one a line",
     b"masscan/": "is masscan's binary format: `masscan --readscan FILE -oJ -` writes it as JSON",
@@ -69,22 +67,16 @@ class Source:
             InputError: it cannot be read.
         """
         shown = "standard input" if name == "-" else name
-        try:
+        if name == "-" and stdin is None:
+            raise InputError("standard input is closed")
+        with reading(shown):
+            stream = stdin if name == "-" and stdin is not None else open_named(name)
             if name == "-":
-                if stdin is None:
-                    raise InputError("standard input is closed")
-                return cls(shown, *_plain(_spool(stdin, shown), shown), ports)
-            stream: IO[bytes] = Path(name).open("rb")  # noqa: SIM115 - closed by close()
-            if not stream.seekable():
+                stream = _spool(stream, shown)
+            elif not stream.seekable():
                 with stream as pipe:
                     stream = _spool(pipe, shown)
             return cls(shown, *_plain(stream, shown), ports)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror or error}", source=shown) from None
-        except ValueError as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError("is not a file name", source=shown) from None
 
     def close(self) -> None:
         """Close the file."""
@@ -92,11 +84,9 @@ class Source:
 
     def head(self) -> bytes:
         """Return the first bytes and leave the file at its beginning."""
-        try:
+        with reading(self.name):
             head = self.stream.read(_HEAD)
             self.stream.seek(0)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", source=self.name) from None
         return head
 
     def text(self) -> io.TextIOWrapper:
@@ -188,7 +178,7 @@ def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
 
 
 def _is_binary(head: bytes) -> bool:
-    return b"\0" in head and not head.startswith((GZIP, *UTF_16_MARKS, *_COMPRESSED, *_OTHERS))
+    return b"\0" in head and codec_of(head) is None and not head.startswith((*UTF_16_MARKS, *_COMPRESSED, *_OTHERS))
 
 
 def _plain(stream: IO[bytes], name: str, *, is_unpacked: bool = False) -> tuple[IO[bytes], bool]:
@@ -212,12 +202,14 @@ def _converted(stream: IO[bytes], name: str, *, is_unpacked: bool) -> tuple[IO[b
         raise too_large(name, MOST)
     head = stream.read(_CHUNK)
     stream.seek(0)
-    if head.startswith(GZIP) and not is_unpacked:
-        try:
-            with stream, gzip.GzipFile(fileobj=stream, mode="rb") as compressed:
-                return _plain(_spool(compressed, name), name, is_unpacked=True)  # type: ignore[arg-type]
-        except (EOFError, zlib.error, gzip.BadGzipFile):
-            raise InputError("is a gzip file that is cut off or damaged", source=name) from None
+    content = stream if is_unpacked else plain(stream)
+    if isinstance(content, Decompressed):
+        with content:
+            unpacked = _spool(content, name)
+            if content.is_cut_off:
+                unpacked.close()
+                raise InputError("is a compressed file that is cut off", source=name)
+        return _plain(unpacked, name, is_unpacked=True)
     for signature, program in _COMPRESSED.items():
         if head.startswith(signature):
             raise InputError(f"is compressed: `{program} FILE | sshprobe scan --inventory -`", source=name)
