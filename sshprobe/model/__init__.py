@@ -1,1 +1,1 @@
-"""Data only: what the other rooms hand to each other, and what is written to disk."""
+"""Data only: the types that other packages share, and that records are written from."""

@@ -1,6 +1,6 @@
-"""The exceptions that users meet, and the one line that they see of a bug of ours.
+"""Exceptions for users, and the one line that they see of an internal error.
 
-Everything that a *server* does wrong is data in its record, never an exception out of the public API.
+Faults of a *server* are data in its record, never exceptions of the public API.
 """
 
 from __future__ import annotations
@@ -9,27 +9,26 @@ import os
 import traceback
 
 DEBUG_VARIABLE = "SSHPROBE_DEBUG"
-"""The environment variable that `--debug` sets, so that worker processes know of it."""
+"""The environment variable that `--debug` sets for worker processes."""
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used: an argument, a file, a line of a file.
+    """An input of the user is unusable: an argument, a file, a line of a file.
 
-    `str()` is one line, ready for standard error. `source` names the argument or file, `line` (1-based)
-    the line of it, where there is one.
+    `str()` is one line for standard error. `source` names the argument or file, `line` (1-based) its line, if any.
     """
 
     def __init__(self, message: str, *, source: str | None = None, line: int | None = None) -> None:
         self.message = message
         self.source = source
         self.line = line
-        named = source or '""'  # a shell variable that is empty, mostly
+        named = source or '""'  # mostly an empty shell variable
         place = "" if source is None else f"{named}: " if line is None else f"{named}:{line}: "
         super().__init__(f"{place}{message}")
 
 
 class MachineError(InputError):
-    """This machine lacks what the work needs: processes, threads, memory, descriptors. `str()` is one line."""
+    """This machine lacks processes, threads, memory or descriptors. `str()` is one line."""
 
 
 def missing_extra(package: str, extra: str, *, source: str) -> InputError:
@@ -38,7 +37,7 @@ def missing_extra(package: str, extra: str, *, source: str) -> InputError:
 
 
 def is_debugging() -> bool:
-    """Whether tracebacks are wanted."""
+    """Return whether to show tracebacks."""
     return os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
 
 

@@ -1,9 +1,9 @@
-"""Bytes and text from servers, made safe to print.
+"""Makes bytes and text from servers safe to print.
 
-A banner can hold terminal escapes, bidirectional overrides and worse. Nothing that a server sent reaches a
-record, a terminal or a log unless it went through here. The result is printable ASCII plus those printable
-non-ASCII characters that cannot move the cursor or reorder text; all else becomes a visible escape of the
-form \\x1b or \\u202e, and a backslash is doubled so that the original can be told from its escape.
+A banner can hold terminal escapes, bidirectional overrides and worse. All data of a server goes through here on its way
+to a record, a terminal or a log. The result has printable ASCII, and printable characters that cannot move the cursor
+or reorder text. All others become visible escapes such as \\x1b or \\u202e. A backslash is doubled, so that the
+original can be restored.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def escape_bytes(data: bytes, limit: int | None = None) -> str:
-    """Return `data` as printable text. Valid UTF-8 is read as such, any other byte becomes \\xNN.
+    """Return `data` as printable text: valid UTF-8 as characters, any other byte as \\xNN.
 
-    With `limit`, at most that many bytes are shown and an ellipsis says that there was more.
+    `limit`: the most bytes to show, with an ellipsis for the rest.
     """
     cut = limit is not None and len(data) > limit
     text = (data[:limit] if cut else data).decode("utf-8", "surrogateescape")
@@ -31,22 +31,21 @@ def escape_bytes(data: bytes, limit: int | None = None) -> str:
 
 
 def escape_text(text: str) -> str:
-    """Return `text` with every character that is unsafe to print replaced by a visible escape."""
+    """Return `text` with a visible escape for every character that is unsafe to print."""
     if text.isascii() and text.isprintable() and "\\" not in text:
         return text
     return "".join("\\\\" if character == "\\" else _escape_character(character) for character in text)
 
 
 def unescape_text(text: str) -> str:
-    """Return the text that `escape_text` made `text` of. A byte that was not UTF-8 becomes that character."""
+    """Return the original of an escaped text. A byte that was not UTF-8 becomes that character."""
     return _ESCAPES.sub(lambda found: "\\" if found[0] == "\\\\" else chr(int(found[0][2:], 16)), text)
 
 
 def escape_unprintable(text: str) -> str:
-    """Return `text` with what is unsafe to print escaped, and every backslash left alone.
+    """Return `text` with unsafe characters escaped and backslashes unchanged, for the step before a terminal.
 
-    For the last step before a terminal: text in a record is escaped already (and comes out of this as it was),
-    but a records file can come from anywhere and hold anything.
+    Escaped text of a record stays the same. But a records file can come from anywhere and hold anything.
     """
     if text.isascii() and text.isprintable():
         return text

@@ -1,4 +1,4 @@
-"""What the host keys of many hosts say together."""
+"""The comparison of the host keys of many hosts."""
 
 from __future__ import annotations
 
@@ -15,21 +15,19 @@ class SharedKey(msgspec.Struct, frozen=True, kw_only=True):
     hosts: list[str]
     """"address:port", sorted."""
     agree: bool | None = None
-    """True: the hosts agree in all that was seen of two of them: identification, name-lists, extensions, keys, sizes of
-    groups, authentication methods. They are one machine under several addresses, or clones of one image. False:
-    they differ, so they are several machines.
-    None: in records of before this field."""
+    """True: no fact that was seen of two hosts differs: they are one machine with several addresses, or clones of one
+    image. False: they differ, so they are several machines. None: the record is older than this field."""
 
 
 class SharedPrime(msgspec.Struct, frozen=True, kw_only=True):
-    """A prime that the moduli of two or more RSA host keys have in common: all their private keys are known."""
+    """A prime in the moduli of two or more RSA host keys: anyone can compute their private keys."""
 
     bits: int
     """Size of the prime in bits."""
     fingerprints: list[str]
     """The keys, sorted."""
     hosts: list[str]
-    """"address:port" of all that have one of them, sorted."""
+    """"address:port" of all hosts with one of the keys, sorted."""
 
 
 class WeakKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +38,7 @@ class WeakKey(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     """Key type."""
     bits: int | None
-    """Size in bits. None: a type that we cannot decode."""
+    """Size in bits. None: an unknown type."""
     findings: list[str]
     """Ids of findings, sorted: "host_key.roca"."""
     hosts: list[str]
@@ -48,12 +46,12 @@ class WeakKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host keys of many hosts say together. Keys whose signature was wrong are left out."""
+    """The comparison of the host keys of many hosts, without keys that had a wrong signature."""
 
     shared_host_keys: list[SharedKey]
     """Keys that were seen on more than one address."""
     shared_primes: list[SharedPrime] | None
-    """None: not looked for."""
+    """Primes that keys share. None: not searched."""
     weak_keys: list[WeakKey]
     """Keys that are weak by themselves."""
     known_keys_checked: bool
@@ -61,4 +59,4 @@ class FleetReport(msgspec.Struct, frozen=True, kw_only=True):
     moduli_tested: bool = False
     """Whether each RSA modulus was tested for being prime or easy to factor."""
     moduli_left_out: int = 0
-    """Distinct RSA keys of more than 16,384 bits, which were left out of the search for shared primes."""
+    """Distinct RSA keys of more than 16,384 bits, without a search for shared primes."""

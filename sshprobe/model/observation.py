@@ -1,7 +1,7 @@
-"""What was observed of a host. Facts alone: what the server sent and how far we got.
+"""The observation of a host: facts alone, the server's data and the end of the probe.
 
-`None` means "not observed"; an empty list means "observed, and empty". The two are never mixed. Names follow RFC 4253.
-All text that came from a server is escaped (`sshprobe.model.escape`) before it is put here.
+`None` means "not observed", an empty list means "observed, and empty". Names follow RFC 4253. All text of a server is
+escaped (`sshprobe.model.escape`).
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Status = Literal[
     "protocol_error",
     "excluded",
 ]
-"""How a host ended. `ok`: every question got an answer or a definite refusal."""
+"""The end of a host. `ok`: every question got an answer or a definite refusal."""
 
 Stage = Literal["resolve", "connect", "identification", "kexinit", "key_exchange", "authentication", "done"]
-"""The last stage that was entered, in the order in which they come."""
+"""The stages of a probe, in order."""
 
 Depth = Literal["lists", "keys", "full"]
-"""How much was asked: the name-lists; and host keys; and group-exchange moduli and authentication methods."""
+"""The questions of a scan: name-lists; also host keys; also group-exchange moduli and authentication methods."""
 
 RANDOM_COMMENTS = "tinyssh"
-"""How the software begins whose comments are random bytes (tinysshd.c, main_tinysshd)."""
+"""Start of the name of software with random bytes in its comments (tinysshd.c, main_tinysshd)."""
 
 
 def endpoint(host: str, port: int) -> str:
-    """Return "host:port", an IPv6 address in brackets: how records and reports name a host."""
+    """Return "host:port", with brackets around an IPv6 address, as in records and reports."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -60,7 +60,7 @@ class Identification(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def lasting_comments(self) -> str | None:
-        """The comments, where they say something of the server: a TinySSH makes new ones for each connection."""
+        """The comments, unless they change with each connection, as those of TinySSH do."""
         return None if self.software.startswith(RANDOM_COMMENTS) else self.comments
 
 
@@ -68,13 +68,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     """The certificate part of an OpenSSH `*-cert-v01@openssh.com` host key (PROTOCOL.certkeys)."""
 
     serial: int
-    """The serial number that the authority gave it."""
+    """The serial number from the authority."""
     kind: str
     """"host", "user" or the number."""
     key_id: str
-    """The identity that the authority gave it."""
+    """The identity from the authority."""
     principals: list[str]
-    """Host names that it is for."""
+    """The host names that it covers."""
     valid_after: int
     """Seconds since 1970-01-01 UTC; 0 is "always"."""
     valid_before: int
@@ -86,13 +86,13 @@ class Certificate(msgspec.Struct, frozen=True, kw_only=True):
     ca_type: str
     """Key type of the authority: "ssh-ed25519"."""
     ca_bits: int | None
-    """Size of the authority's key in bits. None: a type that we cannot decode."""
+    """Size of the authority's key in bits. None: an unknown type."""
     ca_fingerprint: str
     """Fingerprint of the authority's key, as `HostKey.fingerprint`."""
     signature_algorithm: str
-    """The algorithm with which the authority signed it."""
+    """The algorithm of the authority's signature."""
     ca_signature_verified: bool | None
-    """None where the CA's key type is one we cannot verify with."""
+    """Whether the authority's signature is right. None: sshprobe cannot verify with its key type."""
 
 
 class HostKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,18 +101,18 @@ class HostKey(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     """The type named in the key blob: "ssh-rsa", "ssh-ed25519", "ssh-ed25519-cert-v01@openssh.com"."""
     bits: int | None
-    """Size in bits as `ssh-keygen -l` counts it; None for a type that we cannot decode."""
+    """Size in bits as `ssh-keygen -l` counts it. None: an unknown type."""
     fingerprint: str
-    """"SHA256:" and unpadded base64, as OpenSSH prints it. Of a certificate: of the key inside it."""
+    """"SHA256:" and unpadded base64, as OpenSSH prints it. For a certificate: the fingerprint of its key."""
     blob: str
     """The public key blob in base64."""
     signature_verified: bool | None
-    """True: the server proved that it holds the key. False: its proof was wrong, or it is of another
-    type than was negotiated. None: could not be checked."""
+    """True: the server proved that it holds the key. False: its proof was wrong, or the key is of another type than
+    negotiated. None: the proof could not be checked."""
     signature_algorithm: str
-    """The name the server signed with: "rsa-sha2-512". Of a refused signature: the name that was negotiated."""
+    """The algorithm of the signature, "rsa-sha2-512", or the negotiated one after a refused signature."""
     kex_algorithm: str
-    """The key exchange in which the key was seen."""
+    """The key exchange that showed the key."""
     certificate: Certificate | None = None
     """Its certificate, if the server presented one."""
 
@@ -123,66 +123,66 @@ class GroupExchange(msgspec.Struct, frozen=True, kw_only=True):
     algorithm: str
     """The group-exchange method: "diffie-hellman-group-exchange-sha256"."""
     min: int
-    """The smallest size that we asked for."""
+    """The smallest size in the request."""
     n: int
-    """The size that we preferred."""
+    """The preferred size in the request."""
     max: int
-    """The largest size that we asked for."""
+    """The largest size in the request."""
     modulus_bits: int | None
-    """Bits of the prime sent. None: no group came, or none that can be used: a warning says why."""
+    """Bits of the prime. None: the server sent no group, or an unusable one, and a warning says why."""
     refused: bool
-    """True: no group came: the server objected, the connection was closed, or time ran out."""
+    """True: the server sent no group: it objected, closed the connection, or time ran out."""
     modulus: str | None = None
-    """The prime sent, in upper-case hex as moduli(5) writes it. None: no group came, or one above 8192 bits."""
+    """The prime in upper-case hex, as in moduli(5). None: the server sent no group, or one above 8192 bits."""
     generator: str | None = None
-    """The generator sent, in hex. None: no group came, or it has more than 8192 bits."""
+    """The generator in hex. None: the server sent no group, or a generator above 8192 bits."""
 
 
 class UserAuthentication(msgspec.Struct, frozen=True, kw_only=True):
-    """What a server answered to the one "none" request for a user (RFC 4252 section 5.2)."""
+    """The answer to the one "none" request for a user (RFC 4252 section 5.2)."""
 
     methods: list[str] | None
-    """The methods that it lists. None: no answer came."""
+    """The methods in the answer. None: there was no answer."""
     none_accepted: bool | None
-    """True: "none" logged us in. None: no answer came."""
+    """True: "none" logged the user in. None: there was no answer."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything seen of one host: one address and port.
+    """Everything that was seen of one host: one address and port.
 
-    Name-lists hold the names in the server's order, escaped. All are None until the server's KEXINIT was read.
+    Name-lists have the names in the server's order, escaped. All are None without a KEXINIT from the server.
     """
 
     schema: str = SCHEMA
     """Version of the record format."""
     target: str
-    """What the user named."""
+    """The target as the user named it."""
     host: str
-    """The host name or address that `target` meant."""
+    """The host name or address in `target`."""
     address: str | None
-    """The address that was connected to. None where no name was resolved."""
+    """The address of the connections. None: the name was not resolved."""
     port: int
     """The TCP port."""
     labels: list[str] = []
     """The user's labels of the target, such as "env=prod": at most eight."""
     status: Status
-    """How the probe of the host ended."""
+    """The end of the probe."""
     error: str | None = None
-    """One line for people: what ended the conversation, where `status` is not "ok"."""
+    """One line on the end of the probe, if `status` is not "ok"."""
     stage: Stage = "done"
-    """The last stage that the probe entered."""
+    """The last stage of the probe."""
     depth: Depth = "full"
-    """How much the scan queried."""
+    """The questions of the scan."""
     started_at: str
     """RFC 3339, UTC."""
     duration_ms: float
     """Milliseconds from the start of the probe to its end."""
     connections: int
-    """TCP connections that were opened to the address."""
+    """TCP connections to the address."""
     lines_before_identification: list[str] = []
-    """Lines that the server sent before its identification string."""
+    """Lines before the identification string."""
     identification: Identification | None = None
-    """The identification string. None: none came."""
+    """The identification string. None: the server sent none."""
     kex_algorithms: list[str] | None = None
     """Key exchange methods, extension markers included."""
     server_host_key_algorithms: list[str] | None = None
@@ -206,26 +206,26 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     first_kex_packet_follows: bool | None = None
     """Whether the server announced a guessed key exchange packet (RFC 4253 section 7.1)."""
     host_keys: list[HostKey] | None = None
-    """None: not asked for (depth "lists") or never reached."""
+    """Host keys. None: not requested (depth "lists") or not reached."""
     group_exchange: list[GroupExchange] | None = None
-    """None: not asked. Empty: the server offers no group exchange."""
+    """Requests for groups. None: there were none. Empty: the server offers no group exchange."""
     extensions: dict[str, str] | None = None
     """EXT_INFO (RFC 8308), names and values, escaped: "server-sig-algs". None: not observed."""
     authentication_user: str | None = None
-    """The first user name for whom the methods were asked."""
+    """The first user name in a request for methods."""
     authentication_methods: list[str] | None = None
-    """What the server lists after a "none" request of the first user. None: not asked or not answered."""
+    """The methods after a "none" request for the first user. None: no request, or no answer."""
     authentication_none_accepted: bool | None = None
-    """True: "none" logged the first user in. The connection was closed at once."""
+    """True: "none" logged the first user in. The scan closed the connection at once."""
     authentication_banner: str | None = None
-    """The banner that the server sent before login (RFC 4252 section 5.4), escaped. None: none came."""
+    """The banner before login (RFC 4252 section 5.4), escaped. None: the server sent none."""
     authentication_by_user: dict[str, UserAuthentication] | None = None
     """Answers by user, the first included. Questions about further users need a connection that is made anyway;
     without one, the user is missing here. None: no user was asked about, or the record is older than this field."""
     hassh_server: str | None = None
     """MD5 over four name-lists, for clustering (HASSH)."""
     strict_kex: bool | None = None
-    """Whether the server offers strict key exchange, the countermeasure to Terrapin. None: not observed."""
+    """Whether the server offers strict key exchange, the defence against Terrapin. None: not observed."""
     post_quantum_kex: bool | None = None
     """Whether the server offers a post-quantum key exchange. None: not observed."""
     several_servers: bool = False
@@ -235,8 +235,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     only later connections had and no catalogue knows, each list has 32 at most, and as many further mechanisms of
     GSS-API exchanges; `warnings` count the rest."""
     names_left_out: int = 0
-    """How many names of algorithms that later connections had are not in the lists, but for further mechanisms of
-    GSS-API exchanges; each counts once for each connection and list. Nobody can judge them: with any, the score is 0
-    and `compliant` is never true."""
+    """Number of algorithm names of later connections that are not in the lists, without GSS-API mechanisms, counted
+    once per connection and list. Nobody can judge them: with any, the score is 0 and `compliant` is never true."""
     warnings: list[str] = []
     """Oddities that change no verdict by themselves."""

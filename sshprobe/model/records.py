@@ -1,8 +1,7 @@
-"""The lines of a scan: a header, one record for each host, a summary.
+"""The lines of a scan: a header, one record per host, a summary.
 
-A `HostRecord` is an observation plus the verdicts on it; it can be graded again from itself. Fields are only ever added
-within a major version of `SCHEMA`. All types are frozen `msgspec.Struct`s: `msgspec.json.encode` writes them,
-`msgspec.json.decode` validates.
+A `HostRecord` is an observation with its verdicts, and can be graded again. A major version of `SCHEMA` only ever adds
+fields. All types are frozen `msgspec.Struct`s: `msgspec.json.encode` writes them, `msgspec.json.decode` validates.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from sshprobe.model.verdict import Finding, Verdict
 
 
 class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="type"):
-    """A line of a sweep: the observation of one host and the verdicts on it."""
+    """A line of a scan: the observation of one host with its verdicts."""
 
     verdicts: list[Verdict] = []
-    """One verdict for each profile; empty where nothing could be graded."""
+    """One verdict per profile. Empty: there was nothing to grade."""
     fleet_findings: list[Finding] = []
-    """What the keys of other hosts say of this one: a shared or listed key, a shared prime. One of each id at most,
-    worst first. They stand beside the verdicts and never change score, grade or compliance. A scan writes none, as it
-    knows them at its end only (`SummaryRecord.fleet_findings`); `sshprobe grade` does."""
+    """Findings that depend on keys of other hosts: a shared or listed key, a shared prime. One of each id at most,
+    worst first. They never change score, grade or compliance. `sshprobe grade` writes them. A scan knows them only at
+    its end (`SummaryRecord.fleet_findings`)."""
 
     def to_json(self) -> str:
         """Return the record as one line of JSON without line end: a line of `--format jsonl`."""
@@ -30,36 +29,36 @@ class HostRecord(Observation, frozen=True, kw_only=True, tag="host", tag_field="
 
 
 class ProfileReference(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A profile that a sweep was graded against."""
+    """A profile of a scan."""
 
     id: str
     """Id of the profile."""
     version: str
     """Version of the profile."""
     extends: list[str] = []
-    """The profiles that it is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
+    """The profiles that it extends, nearest first: "mozilla-modern 2022-07"."""
     unverified: str = ""
-    """What of the profile was not checked against the document that it is of. Left out where all was."""
+    """Parts that were not checked against the document. Left out if all were checked."""
     digest: str = ""
-    """SHA-256 in hex of all that the profile said (`Profile.digest`). Left out in records of before this field."""
+    """SHA-256 in hex of the profile's content (`Profile.digest`). Left out in records older than this field."""
 
 
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a sweep had targets from."""
+    """A file with targets of a scan."""
 
     name: str
-    """As the user named it; "-" is standard input."""
+    """Its name from the user. "-" is standard input."""
     digest: str | None
-    """SHA-256 of its bytes in hex. None: it can be read only once, as standard input."""
+    """SHA-256 of its bytes in hex. None: it can be read only once, like standard input."""
 
 
 class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How fast a sweep was asked to go, and for how long to wait, in seconds. It changes no record of a host."""
+    """Speed and timeouts of a scan, in seconds. They change no record of a host."""
 
     concurrency: int
     """Hosts at once."""
     rate: float | None
-    """Hosts started a second. None: no limit."""
+    """Hosts started per second. None: no limit."""
     connect_timeout: float
     """For the lookup of a name and for each TCP connection."""
     timeout: float
@@ -71,7 +70,7 @@ class PaceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What of the options of a sweep changes its records: `scan --resume FILE` goes on with it. It names no output."""
+    """The options of a scan that change its records, without output: `scan --resume FILE` needs them."""
 
     targets: list[str]
     """Words of the command line."""
@@ -80,9 +79,9 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     inventories: list[SourceFile]
     """Inventories (`--inventory`)."""
     inventory_format: str | None
-    """Their format, where the user named it."""
+    """Their format, if the user named it."""
     records: list[SourceFile]
-    """Saved records that targets came from (`--from-records`)."""
+    """Saved records with targets (`--from-records`)."""
     statuses: list[str]
     """Only hosts with these statuses of those records."""
     grades: list[str]
@@ -94,7 +93,7 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     exclude_files: list[SourceFile]
     """Files of such hosts."""
     profiles: list[str]
-    """Ids or files, as the user named them. Their texts are those of `SweepRecord.profiles`."""
+    """Ids or files from the user. `SweepRecord.profiles` has their digests."""
     depth: Depth
     """How much is queried."""
     auth_methods: bool
@@ -112,11 +111,11 @@ class SweepSettings(msgspec.Struct, frozen=True, kw_only=True):
     skip_silent: bool = False
     """Whether hosts that take no connection have no record (`--skip-silent`)."""
     pace: PaceSettings | None = None
-    """None: in records of before this field."""
+    """Speed and timeouts. None: the record is older than this field."""
 
 
 class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="type"):
-    """The first line of a sweep."""
+    """The first line of a scan."""
 
     schema: str = SCHEMA
     """Version of the record format."""
@@ -125,32 +124,32 @@ class SweepRecord(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_fi
     arguments: list[str]
     """The command line of the scan."""
     profiles: list[ProfileReference]
-    """The profiles that hosts are graded against."""
+    """The profiles of the verdicts."""
     started_at: str
     """When the scan began; RFC 3339, UTC."""
     seed: int | None = None
-    """What the order of the hosts was drawn from: `--seed` with it and the same targets gives the same order."""
+    """The seed for the order of the hosts: `--seed` with it and the same targets repeats the order."""
     strict: bool | None = None
-    """Whether `--strict` held for the verdicts. None: in records of before this field."""
+    """Whether the verdicts used `--strict`. None: the record is older than this field."""
     settings: SweepSettings | None = None
-    """None: in records of before this field."""
+    """The options of the scan. None: the record is older than this field."""
     scan_id: str | None = None
     """Identifies the scan, here and in a history: 16 random hex digits. None: in records of before this field."""
 
 
 class WaivedCount(msgspec.Struct, frozen=True, kw_only=True):
-    """What waivers did in a sweep, under one profile."""
+    """The effect of waivers in a scan, under one profile."""
 
     findings: int
     """Findings that were waived."""
     hosts: int
-    """Hosts that have any."""
+    """Hosts with any."""
     compliant: int
-    """Those of them whose `compliant` is true: without the waivers some would not be."""
+    """Those of them with `compliant` true: without the waivers some would not be."""
 
 
 class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", tag_field="type"):
-    """The last line of a sweep."""
+    """The last line of a scan."""
 
     schema: str = SCHEMA
     """Version of the record format."""
@@ -163,28 +162,28 @@ class SummaryRecord(msgspec.Struct, frozen=True, kw_only=True, tag="summary", ta
     compliant: dict[str, dict[str, int]]
     """Profile id to "true", "false", "null" to hosts."""
     shared_host_keys: list[SharedKey]
-    """Host keys that were seen on more than one address."""
+    """Host keys on more than one address."""
     connections: int
     """TCP connections of the whole scan."""
     duration_ms: float
-    """Milliseconds that the scan took, those of resumed parts included."""
+    """Milliseconds of the scan, resumed parts included."""
     interrupted: bool = False
-    """True: the scan was ended early, so hosts are missing."""
+    """True: the scan ended early, so hosts are missing."""
     shared_primes: list[SharedPrime] | None = None
-    """None: not looked for."""
+    """Primes that host keys share. None: not searched."""
     weak_keys: dict[str, int] | None = None
-    """Id of a finding, such as "host_key.roca", to distinct host keys. None: not looked for."""
+    """Id of a finding, such as "host_key.roca", to distinct host keys. None: not searched."""
     known_keys_checked: bool = False
     """Whether the keys were looked up in a list of keys whose private half is known (`--weak-keys`)."""
     moduli_tested: bool = False
     """Whether each RSA modulus was tested for being prime or easy to factor."""
     moduli_left_out: int = 0
-    """Distinct RSA keys of more than 16,384 bits, which were left out of the search for shared primes."""
+    """Distinct RSA keys of more than 16,384 bits, without a search for shared primes."""
     fleet_findings: dict[str, int] = {}
-    """Id of a finding across the fleet, such as "host_key.shared", to hosts for which it is more than a note. A host
-    counts once, however many of its keys are meant."""
+    """Id of a finding across the fleet, such as "host_key.shared", to hosts with it above a note. A host counts once,
+    whatever the number of its keys."""
     waived: dict[str, WaivedCount] = {}
-    """Profile id to what its waivers did. Profiles under which nothing was waived are left out."""
+    """Profile id to the effect of its waivers. Profiles without a waived finding are left out."""
     silent: dict[str, int] = {}
     """Status to hosts that took no connection and have no record (`--skip-silent`). `hosts` and `statuses` are without
     them."""
@@ -215,7 +214,7 @@ Record = SweepRecord | HostRecord | SummaryRecord
 
 
 class SweepDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """The same as one document (`--format json`)."""
+    """A whole scan as one document (`--format json`)."""
 
     sweep: SweepRecord
     """The header."""

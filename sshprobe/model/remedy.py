@@ -1,4 +1,4 @@
-"""What to change on a host, and what that comes to."""
+"""The changes for a host, and the grade that follows."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import msgspec
 from sshprobe.model.verdict import Grade
 
 Kind = Literal["sshd_config", "moduli", "host_key", "localoptions.h", "argument", "words"]
-"""Where a change is made: a line of sshd_config, the moduli file, a host key file, Dropbear's compile-time options, its
-command line; or only said in words."""
+"""The place of a change: sshd_config, the moduli file, a host key file, Dropbear's compile-time options, its command
+line, or plain words."""
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A host key to be made, in ssh-keygen's or dropbearkey's words."""
+    """A host key to make, in the words of ssh-keygen or dropbearkey."""
 
     type: str
     """"rsa", "ecdsa", "ed25519"."""
@@ -29,38 +29,38 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Kind
     text: tuple[str, ...] = ()
-    """Lines as they are pasted: of sshd_config or localoptions.h, an argument, or words."""
+    """Lines to paste into sshd_config or localoptions.h, an argument, or words."""
     commands: tuple[str, ...] = ()
-    """Shell commands for root, to be run before the lines are pasted."""
+    """Shell commands for root, before the lines."""
     comment: str = ""
-    """What the change is about, in a few words."""
+    """The change in a few words."""
     reasons: tuple[str, ...] = ()
-    """Why, one matter each, in the words of the findings that it fixes."""
+    """Reasons, from the messages of the findings that it fixes."""
     caution: str = ""
-    """What has to be so before it is applied."""
+    """The precondition."""
     beside: tuple[str, ...] = ()
-    """What has to be read with the lines: comments, without their sign."""
+    """Comments that belong to the lines, without "#"."""
     moduli_bits: int | None = None
-    """Of the kind "moduli": the least size that stays."""
+    """For the kind "moduli": the smallest size that stays."""
     key: NewKey | None = None
-    """Of the kind "host_key"."""
+    """For the kind "host_key"."""
 
 
 class Platform(msgspec.Struct, frozen=True, kw_only=True):
-    """A kind of system, and where it has what belongs to sshd."""
+    """A kind of system, and the places of sshd's files."""
 
     name: str
-    """"Debian", "FreeBSD", "NetBSD"; empty where the identification does not say it."""
+    """"Debian", "FreeBSD", "NetBSD". Empty: the identification does not say it."""
     folder: str = "/etc/ssh"
-    """Holds sshd_config and the host keys."""
+    """The folder of sshd_config and of the host keys."""
     moduli: str = "/etc/ssh/moduli"
     sshd: str = "/usr/sbin/sshd"
     service: str = ""
-    """Its name for a service manager; empty: "ssh" on Debian and its kin, "sshd" elsewhere."""
+    """Its name for a service manager. Empty: "ssh" on Debian and its derivatives, "sshd" elsewhere."""
     check: str
     """A shell command for root that checks the configuration and reloads the server."""
     notes: tuple[str, ...] = ()
-    """What else there is to know about reloading it."""
+    """Further notes about reloading it."""
 
     def key_file(self, name: str) -> str:
         """The file of a host key: `name` is "rsa", "ecdsa", "ed25519", "dsa"."""
@@ -68,31 +68,31 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Remedy(msgspec.Struct, frozen=True, kw_only=True):
-    """What to change on a host, and what it comes to."""
+    """The changes for a host, and the grade that follows."""
 
     changes: list[Change]
-    """The smallest set: without any one of them the promise is not kept."""
+    """The smallest set: all of them are needed for the promised grade."""
     platform: Platform | None
-    """Where the server has what the lines and commands are for; None: no commands, and advice in words."""
+    """The system for the lines and commands. None: there is only advice in words."""
     file: str
-    """The configuration that the lines are for: "/etc/ssh/sshd_config". Empty for other software."""
+    """The file for the lines: "/etc/ssh/sshd_config". Empty for other software."""
     lines: list[str]
-    """Ready lines of sshd_config, comments among them. Empty: nothing to change there."""
+    """Lines of sshd_config with comments. Empty: nothing to change there."""
     commands: list[str]
     """Shell commands for root: moduli, host keys."""
     short_commands: list[str]
-    """Those of them that can stand in a report: they come before the lines."""
+    """The commands that are short enough for a report, before the lines."""
     long_commands: list[str]
-    """What the others are about, in a few words."""
+    """The other commands in a few words."""
     advice: list[str]
-    """For software other than OpenSSH, in plain words: one line for each matter."""
+    """Advice in plain words for other software than OpenSSH, one line each."""
     grade: Grade
     score: int
     compliant: bool | None
     """Grade, score and compliance when all of it is applied."""
     grade_is_partial: bool
-    """Whether something that can cost points was not seen, or will not have been seen."""
+    """Whether something that can cost points was not seen, or cannot be known after the changes."""
     left: list[str]
-    """What this cannot fix, one finding a line."""
+    """The findings that it cannot fix, one per line."""
     left_briefly: list[str]
-    """The same for where the findings are shown: what to do about each, without what it says."""
+    """The same without the messages, for places that show the findings."""

@@ -1,7 +1,4 @@
-"""The one reader and writer of times in records: RFC 3339, in UTC.
-
-Seconds are those since 1970-01-01 UTC. No clock is read here: callers hand in the time.
-"""
+"""Reads and writes the times in records: RFC 3339, in UTC. Seconds are since 1970-01-01 UTC. It reads no clock."""
 
 from __future__ import annotations
 
@@ -13,9 +10,9 @@ _RFC_3339 = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:)(\d{2})(?:\.\d+)?
 
 
 def parse(text: str) -> int | None:
-    """Return the seconds of an RFC 3339 time, in any offset. None for what is not one: records come from anywhere.
+    """Return the seconds of an RFC 3339 time with any offset. None: another text, as records come from anywhere.
 
-    A fraction is dropped, and a leap second is taken for the second before it, as POSIX has no number for it.
+    Fractions are dropped. A leap second counts as the second before, because POSIX has no number for it.
     """
     match = _RFC_3339.fullmatch(text)
     if match is None:
@@ -46,7 +43,7 @@ def _to_the_second(seconds: int) -> str:
 
 
 def format_minutes(seconds: int) -> str:
-    """Return a time as people write it, "2026-11-21 13:00 UTC"; "second N" outside of the years 1970 to 9999."""
+    """Return a time for people, "2026-11-21 13:00 UTC", or "second N" outside of the years 1970 to 9999."""
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if seconds >= 0 else f"second {seconds}"
     except (ValueError, OverflowError, OSError):
@@ -54,5 +51,5 @@ def format_minutes(seconds: int) -> str:
 
 
 def format_day(seconds: int) -> str:
-    """Return the day in UTC, "2026-11-21". Days so written sort as text. Raises ValueError past the year 9999."""
+    """Return the day in UTC, "2026-11-21", which sorts as text. Raises ValueError past the year 9999."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d}"

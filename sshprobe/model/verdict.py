@@ -1,4 +1,4 @@
-"""What a profile says of an observation: findings, score, grade and compliance."""
+"""The verdict of a profile on an observation: findings, score, grade and compliance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 Severity = Literal["critical", "high", "medium", "low", "note"]
-"""How much a finding matters. A note costs nothing."""
+"""The weight of a finding. A note costs nothing."""
 
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low", "note")
 """All severities, worst first."""
@@ -20,69 +20,69 @@ GRADES: tuple[Grade, ...] = ("A+", "A", "B", "C", "D", "F")
 Category = Literal[
     "protocol", "kex", "group_exchange", "host_key", "cipher", "mac", "compression", "authentication", "profile"
 ]
-"""What a finding is about. "profile": the profile itself, such as a waiver that ran out."""
+"""The subject of a finding. "profile": the profile itself, such as an expired waiver."""
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a finding does to the score: points taken off, a cap on the result, or neither."""
+    """The effect of a finding on the score: points, a cap, or neither."""
 
     points: int = 0
     """Points taken off 100."""
     cap: int | None = None
-    """The score can be no more than this. None: no cap."""
+    """The limit of the score. None: no limit."""
 
 
 class Waived(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a finding costs nothing: the waiver in the profile that covers it, and what it would cost."""
+    """The waiver that covers a finding, and the cost of the finding without it."""
 
     reason: str
-    """The reason that the waiver states."""
+    """The reason in the waiver."""
     until: str
-    """The last day on which it holds, in UTC: "2027-01-31"."""
+    """The last day of the waiver, in UTC: "2027-01-31"."""
     hosts: str
-    """The pattern of the waiver that the host matches: "10.1.*"."""
+    """The pattern of the waiver for the host: "10.1.*"."""
     effect: Effect
-    """What the finding would do to the score by itself."""
+    """The effect of the finding by itself."""
     deviation: bool
     """Whether it would make `compliant` false."""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One difference that matters. One per algorithm."""
+    """One difference or weakness. One per algorithm."""
 
     id: str
     """Stable, "category.reason": "kex.weak". `sshprobe explain ID` says more."""
     severity: Severity
-    """How much it matters."""
+    """Its weight."""
     category: Category
-    """What it is about."""
+    """Its subject."""
     algorithm: str | None
-    """The algorithm, key type or method that it is about, if it is about one."""
+    """The algorithm, key type or method, if it is about one."""
     message: str
-    """What was found, in a few words."""
+    """The finding in a few words."""
     expected: str
-    """What the profile or the rule expects."""
+    """The expectation of the profile or the rule."""
     observed: str
-    """What the host showed instead."""
+    """The observation that differs from it."""
     effect: Effect
-    """Points are counted once for each category and weakness: the first finding has them, further ones have none."""
+    """Points and cap. Points count once per category and weakness: the first finding has them, others have none."""
     remediation: str | None
-    """What to change. None: nothing, or not known for this server."""
+    """Advice in one line. None: there is nothing to change, or no advice for this server."""
     references: list[str]
     """Sources: RFC sections, CVEs, pages of a document."""
     deviation: bool
-    """True: this differs from the profile, and alone makes `compliant` false."""
+    """True: it differs from the profile, and by itself makes `compliant` false."""
     waived: Waived | None = None
     """Not None: a waiver of the profile covers it. Then it has no effect and is not a deviation."""
     hint: bool = False
-    """True: follows from what the server says of itself, and no byte proves it. Costs nothing, ever."""
+    """True: it follows from the server's own words, without proof. It never costs anything."""
     weaknesses: list[str] = []
-    """Codes of what is weak whatever a profile says, such as "sha1" or "sweet32", that which gives the severity first.
+    """Codes of weaknesses that do not depend on the profile, such as "sha1" or "sweet32". The first sets the severity.
     Empty: it only differs from the profile, or is a hint. `docs/grading.md` lists all codes."""
 
     @property
     def counts(self) -> bool:
-        """Whether it is more than a note and not waived."""
+        """Whether it is above a note and not waived."""
         return self.severity != "note" and self.waived is None
 
 
@@ -96,16 +96,16 @@ class CategoryScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """All that one profile says of one observation."""
+    """The verdict of one profile on one observation."""
 
     profile: str
     """Id of the profile."""
     profile_version: str
     """Version of the profile."""
     compliant: bool | None
-    """None: nothing differs, but something that the profile needs was not observed."""
+    """Whether the host complies. None: nothing differs, but a fact that the profile needs was not observed."""
     not_observed: list[str]
-    """What the profile needs and was not observed, in words."""
+    """The facts that the profile needs and that were not observed, in words."""
     raw_score: int
     """100 less all points, at least 0; before the cap."""
     cap: int | None
@@ -121,9 +121,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding]
     """Worst first, then by category and algorithm."""
     authentication_users: list[str] = []
-    """The users whose authentication methods were seen: others may log in otherwise."""
+    """The users with observed authentication methods. Others may log in in other ways."""
     waived: int = 0
-    """How many of `findings` are waived: with any, `compliant` true means compliant with waivers."""
+    """Number of waived findings. With any, `compliant` true means compliant with waivers."""
     grade_is_partial: bool = False
-    """True: not everything was seen that can cost points, so `score` and `grade` may be too good. Reports write "A+?".
-    False too in records of before this field."""
+    """True: the scan did not see everything that can cost points, so `score` and `grade` may be too good. Reports write
+    "A+?". Also false in records older than this field."""

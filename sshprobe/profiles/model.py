@@ -1,7 +1,7 @@
-"""The types of a profile: what one edition of one document recommends, as far as a server shows it.
+"""The types of a profile: the recommendations of one edition of one document, as far as a server shows them.
 
-Each section names the place in the document (`where`) and, in the built-in profiles, the numbers of the
-recommendations it checks (`covers`). A section that is absent demands nothing.
+Each section names its place in the document (`where`) and, in built-in profiles, the numbers of its recommendations
+(`covers`). A missing section requires nothing.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Literal
 
 import msgspec
 
-from sshprobe.algorithms import AlgorithmType, lookup
+from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, lookup
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Severity
 
 WORDS = ("MUST", "SHOULD+", "SHOULD", "SHOULD-", "MAY", "SHOULD NOT", "MUST NOT")
-"""The words of RFC 2119 as RFC 8247 and RFC 9142 use them, strongest recommendation first."""
+"""The words of RFC 2119 as in RFC 8247 and RFC 9142, strongest recommendation first."""
 
 FORBIDDING_WORDS = ("SHOULD NOT", "MUST NOT")
 
@@ -35,64 +35,64 @@ SECTIONS = (
 )
 
 METHODS = ("publickey", "password", "hostbased", "keyboard-interactive", "gssapi-with-mic", "gssapi-keyex")
-"""Authentication methods that have an RFC: 4252, 4256 and 4462."""
+"""Authentication methods with an RFC: 4252, 4256 and 4462."""
 
 DEFAULT_PROFILE = "sshprobe-2026"
-"""What hosts are graded against where no profile is named."""
+"""The profile for hosts if the user names none."""
 
 NOT_VERIFIED = "not verified"
-"""Follows a place that was not checked in the document itself."""
+"""Marks a place that was not checked in the document itself."""
 
 Why = Literal["login", "client", "intrusive", "obsolete", "error", "level"]
 
 Requirement = Literal["post-quantum", "strict-kex", "no-terrapin"]
-"""What a profile can ask of a server's list of key exchanges as a whole."""
+"""Requirements for the whole list of key exchanges."""
 
 
 class AlgorithmRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One class of algorithms: `[cipher]`, `[mac]`, `[compression]`, and more of it in `[kex]` and `[host_key]`."""
+    """One type of algorithms: `[cipher]`, `[mac]`, `[compression]`, and with more fields `[kex]` and `[host_key]`."""
 
     where: str
     places: dict[str, str] = {}
-    """Name to the place of that very entry, where the document has one nearer than `where`."""
+    """Name to a place in the document that is more exact than `where`."""
     covers: tuple[str, ...] = ()
     unverified: str = ""
-    """What of this section was not checked against the document itself."""
+    """The parts of this section that were not checked against the document itself."""
     allowed: tuple[str, ...] = ()
-    """Names as on the wire; an alias stands for its algorithm, "gss-group16-sha512-*" for every mechanism."""
+    """Names as on the wire. An alias stands for its algorithm, "gss-group16-sha512-*" for every mechanism."""
     others: Literal["as-strong", "allowed", "forbidden"] = "as-strong"
-    """What the section does not name passes if it is as strong, or always (a document that only forbids), or never."""
+    """Whether other algorithms pass: if they are as strong, always (a document that only forbids), or never."""
     recommended: tuple[str, ...] = ()
-    """Those of `allowed` whose absence is worth a note."""
+    """Names of `allowed` whose absence is a note."""
     dated: tuple[str, ...] = ()
     """Names that pass today but should go: a finding of low severity, or their weakness's, and not a deviation."""
     words: dict[str, str] = {}
-    """Name to one of `WORDS`. A forbidding word is a deviation that cites it; any other allows the name."""
+    """Name to one of `WORDS`. A name with a forbidding word is a deviation. Any other word allows the name."""
 
 
 class KexRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[kex]`: key exchange methods, and what their list must have."""
+    """`[kex]`: key exchange methods, and requirements for their list."""
 
     require: tuple[Requirement, ...] = ()
     """"post-quantum": a hybrid of ML-KEM or sntrup761. "strict-kex": strict key exchange. "no-terrapin": strict key
-    exchange where a cipher is offered that needs it (CVE-2023-48795)."""
+    exchange if a cipher on offer needs it (CVE-2023-48795)."""
 
 
 class MinimumBits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Least sizes of host keys in bits, for the types whose size is free."""
+    """Smallest sizes of host keys in bits, for types with a free size."""
 
     rsa: int | None = None
     dsa: int | None = None
     where: str | None = None
-    """Where the sizes are from, if that is not the section's `where`: findings about a size cite it."""
+    """The place of the sizes, if it is not the section's `where`, for findings about a size."""
 
 
 class ExactBits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The sizes of host keys in bits that a document names, where it allows no other."""
+    """The only allowed sizes of host keys in bits."""
 
     rsa: tuple[int, ...] = ()
     where: str | None = None
-    """Where the sizes are from, if that is not the section's `where`."""
+    """The place of the sizes, if it is not the section's `where`."""
 
 
 class HostKeyRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,13 +101,13 @@ class HostKeyRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_field
     min_bits: MinimumBits = MinimumBits()
     """Less is a deviation."""
     advised_bits: MinimumBits = MinimumBits()
-    """Less is a low finding and no deviation: what a document does not ask, or does not ask yet."""
+    """Less is a low finding and not a deviation: the document does not require it, or not yet."""
     exact_bits: ExactBits = ExactBits()
     """Any other size is a deviation."""
 
 
 class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[group_exchange]`: the least modulus in bits, where the server offers a group exchange."""
+    """`[group_exchange]`: the smallest modulus in bits, if the server offers a group exchange."""
 
     where: str
     covers: tuple[str, ...] = ()
@@ -115,11 +115,11 @@ class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     min_bits: int
     """Less is a deviation."""
     advised_bits: int | None = None
-    """Less is a low finding and no deviation."""
+    """Less is a low finding and not a deviation."""
 
     @property
     def wanted_bits(self) -> int:
-        """The larger of the two: moduli of that size give no finding."""
+        """The larger of the two: moduli of this size cause no finding."""
         return max(self.min_bits, self.advised_bits or 0)
 
 
@@ -139,19 +139,19 @@ class AuthenticationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     covers: tuple[str, ...] = ()
     unverified: str = ""
     allowed: tuple[str, ...] = ()
-    """Empty: all but `forbidden`."""
+    """Empty: all except `forbidden`."""
     forbidden: tuple[str, ...] = ()
-    """What a document that names no others forbids."""
+    """For a document that allows all others."""
     require: tuple[str, ...] = ()
-    """Methods that have to be listed. One that is not may be a later step of a chain: then it was not observed."""
+    """Methods that must be listed. A missing one may be a later step of a chain, so it counts as not observed."""
     recommended: tuple[str, ...] = ()
     chain: str = ""
-    """The chain of methods that the document itself writes: "publickey,password". A server lists its first step alone,
-    so it is for advice and never judged."""
+    """The chain of methods in the document: "publickey,password". A server lists only its first step, so it is advice
+    and is not judged."""
 
     @property
     def passing(self) -> tuple[str, ...]:
-        """The methods that pass: `allowed`, or of those that have an RFC all but `forbidden`."""
+        """The methods that pass: `allowed`, or all methods with an RFC except `forbidden`."""
         return self.allowed or tuple(method for method in METHODS if method not in self.forbidden)
 
 
@@ -162,43 +162,43 @@ class BannerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     covers: tuple[str, ...] = ()
     unverified: str = ""
     sent: bool
-    """True: there has to be one. False: there must be none."""
+    """True: it is required. False: it is forbidden."""
     file: str = "/etc/issue.net"
-    """The file that the document names, for advice: `Banner /etc/issue.net`."""
+    """The file in the document, for advice: `Banner /etc/issue.net`."""
     any_of: tuple[str, ...] = ()
     """Texts; it must have one of them. Runs of white space count as one blank, and case counts."""
     without: tuple[str, ...] = ()
-    """What it must not hold: "\\m" anywhere, "debian" as a word. Case does not count."""
+    """Texts that it must not contain: "\\m" anywhere, "debian" as a word. Case does not count."""
 
 
 class UserKeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[user_key]`: what the server lets keys of users sign with ("server-sig-algs", RFC 8308 section 3.1).
+    """`[user_key]`: accepted signature algorithms of users' keys ("server-sig-algs", RFC 8308 section 3.1).
 
-    Of OpenSSH before 9.6 it was not observed: it lists all that it was compiled with, whatever it accepts.
+    The list of OpenSSH before 9.6 counts as not observed: it has everything that it was compiled with.
     """
 
     where: str
     covers: tuple[str, ...] = ()
     unverified: str = ""
     allowed: tuple[str, ...] = ()
-    """A closed list: any other is a deviation, and not to have seen the list leaves the verdict open."""
+    """A closed list: others are deviations, and without an observed list the verdict is open."""
     forbidden: tuple[str, ...] = ()
-    """What must not be in the list where it is seen, of a document that names no others."""
+    """Algorithms that an observed list must not have, for a document that allows all others."""
 
 
 Rule = AlgorithmRule | GroupExchangeRule | ProtocolRule | AuthenticationRule | BannerRule | UserKeyRule
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A recommendation that a scan cannot check, and why."""
+    """A recommendation that a scan cannot check, and the reason."""
 
     id: str
     recommendation: str
     where: str
     why: Why
-    """"login": needs a login or the host's files. "client": about clients or people. "intrusive": the check
-    would harm. "obsolete": without effect today. "error": a mistake in the document. "level": asked by another level
-    of the document."""
+    """"login": it needs a login or the host's files. "client": it is about clients or people. "intrusive": the check
+    would do harm. "obsolete": it has no effect today. "error": the document has a mistake. "level": it is of another
+    level of the document."""
     explanation: str
 
 
@@ -208,14 +208,14 @@ class Waiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     finding: str
     """Id, "mac.unlisted"."""
     algorithm: str | None = None
-    """The one that it is about, by any of its names. None: whichever."""
+    """Its algorithm, by any of its names. None: any algorithm."""
     hosts: tuple[str, ...]
     """See `host_patterns`."""
     reason: str
     until: datetime.date
-    """The last day on which it holds, in UTC."""
+    """Its last day, in UTC."""
     severity: Severity = "high"
-    """The worst that it covers: what grew worse since is no longer what was accepted."""
+    """The worst severity that it covers. A finding that has become worse was not accepted."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -223,19 +223,19 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     id: str
     kind: Literal["server", "client"] = "server"
-    """Whom the document is about. A scan sees servers, so only their profiles can be graded against."""
+    """The subject of the document. A scan sees servers, so only their profiles can grade."""
     title: str
     version: str
     """The edition."""
     date: str
-    """Of the edition: "2022", "2022-07" or "2022-07-14"."""
+    """Date of the edition: "2022", "2022-07" or "2022-07-14"."""
     source: str
     extends: tuple[str, ...] = ()
-    """The profiles that this one is made of by `extends`, nearest first: "mozilla-modern 2022-07"."""
+    """The profiles that it extends, nearest first: "mozilla-modern 2022-07"."""
     verified: str = ""
-    """What the entries were checked against, and when."""
+    """The sources that the entries were checked against, with dates."""
     unverified: str = ""
-    """What was not checked against the document itself, for the whole profile."""
+    """The parts of the whole profile that were not checked against the document itself."""
     protocol: ProtocolRule | None = None
     kex: KexRule | None = None
     group_exchange: GroupExchangeRule | None = None
@@ -250,18 +250,18 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     waiver: tuple[Waiver, ...] = ()
 
     def algorithms(self, category: AlgorithmType) -> AlgorithmRule | None:
-        """The section of one class of algorithms."""
+        """Return the section of one type of algorithms."""
         rule: AlgorithmRule | None = getattr(self, category)
         return rule
 
     def cite(self, rule: Rule, name: str = "", *, where: str = "") -> str:
-        """The place that a finding about `name` cites; it says so where that was not checked in the document."""
+        """Return the place for a finding about `name`, marked if it was not checked in the document."""
         place = where or (rule.places.get(name, rule.where) if isinstance(rule, AlgorithmRule) else rule.where)
         return f"{place} [{NOT_VERIFIED}]" if rule.unverified or self.unverified else place
 
     @property
     def not_verified(self) -> str:
-        """All that was not checked against the document, in one line. Empty: nothing."""
+        """The parts that were not checked against the document, in one line."""
         rules = {name: getattr(self, name) for name in SECTIONS}
         sections = [f"[{name}]: {rule.unverified}" for name, rule in rules.items() if rule and rule.unverified]
         return "; ".join(filter(None, (self.unverified, *sections)))
@@ -272,7 +272,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return hashlib.sha256(msgspec.json.encode(self, order="deterministic")).hexdigest()
 
     def need_server(self) -> None:
-        """Raise `InputError` for a profile of clients, against which no server can be graded."""
+        """Raise `InputError` for a profile of clients, which cannot grade a server."""
         if self.kind == "client":
             raise InputError(
                 f"profile `{self.id}` says what a client should offer, and a scan sees servers: "
@@ -281,13 +281,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def unknown_names(self) -> tuple[str, ...]:
-        """Names, as "category: name", that the catalogue does not know: a slip, or private to a company."""
-        unknown: list[str] = []
-        categories: tuple[AlgorithmType, ...] = ("kex", "host_key", "cipher", "mac", "compression")
-        for category in categories:
-            rule = self.algorithms(category)
-            if rule is not None:
-                for name in dict.fromkeys((*rule.allowed, *rule.dated, *rule.words)):
-                    if lookup(category, name) is None:
-                        unknown.append(f"{category}: {name}")
-        return tuple(unknown)
+        """Names, as "category: name", that the catalogue does not know: misspelled, or private to a company."""
+        rules = ((category, self.algorithms(category)) for category in ALGORITHM_TYPES)
+        return tuple(
+            f"{category}: {name}"
+            for category, rule in rules
+            if rule is not None
+            for name in dict.fromkeys((*rule.allowed, *rule.dated, *rule.words))
+            if lookup(category, name) is None
+        )
