@@ -15,7 +15,7 @@ from sshprobe.cli.options.filters import HostFilter, filter_options, weak_keys_o
 from sshprobe.cli.options.grading import GradingOptions, grading_options, load_profiles
 from sshprobe.cli.options.history import history_option
 from sshprobe.cli.options.output import OutputOptions, fix_format, output_options
-from sshprobe.cli.options.values import FILE
+from sshprobe.cli.options.values import FILE, WholeNumber
 from sshprobe.cli.output_file import BLOCKS_UP_TO, format_of, lock_output, note, note_superseded, refuse_inputs
 from sshprobe.cli.saved_sweeps import read_and_compare
 from sshprobe.cli.standard_streams import terminal
@@ -37,12 +37,19 @@ _BATCH = 256
 @click.argument("records", type=FILE, metavar="RECORDS...", nargs=-1)
 @grading_options
 @weak_keys_option
+@click.option(
+    "--workers",
+    type=WholeNumber(1, 256),
+    metavar="N",
+    help="Grade in N processes.  [default: one per core for many hosts, else 1]",
+)
 @output_options
 @history_option("Keep the new verdicts in this history: they replace those of the scan.")
 @filter_options
 def grade(
     records: tuple[str, ...],
     weak_keys: tuple[str, ...],
+    workers: int | None,
     grading: GradingOptions,
     written: OutputOptions,
     history: str | None,
@@ -56,11 +63,13 @@ def grade(
 
     from sshprobe.cli.fail_on import reached
     from sshprobe.cli.output import open_output
+    from sshprobe.cli.run import PARALLEL_FROM
     from sshprobe.cli.sweep_header import TOOL, references, sweep_header
     from sshprobe.grading import FleetIndex, fleet_findings_of
     from sshprobe.model.observation import endpoint
-    from sshprobe.scan.results import HostBatch, HostResult, ResultEncoder
-    from sshprobe.scan.verdict_cache import VerdictCache
+    from sshprobe.platform.system import cores
+    from sshprobe.scan.regrading import Regrader
+    from sshprobe.scan.results import HostBatch, HostResult
     from sshprobe.views.host_stats import worst_first
 
     profiles = load_profiles(grading.profile_names)
@@ -83,17 +92,21 @@ def grade(
             raise click.UsageError("`--history` keeps one scan: grade the records of one")
         note_superseded(latest)
 
-    saved, report, _, line = read_and_compare(records, wanted, weak_keys, several=several, silence=silence)
+    saved, report, hosts, line = read_and_compare(records, wanted, weak_keys, several=several, silence=silence)
     fleet = FleetIndex(report)
 
-    encoder = ResultEncoder(VerdictCache(profiles, strict=strict))
+    regrader = click.get_current_context().with_resource(
+        Regrader(
+            profiles,
+            strict=strict,
+            findings_of=lambda record: fleet_findings_of(record, fleet, profiles),
+            workers=workers or (cores() if hosts >= PARALLEL_FROM else 1),
+        )
+    )
 
     def regraded() -> Iterator[HostResult]:
-        for record in saved.hosts():
+        for result in regrader.results(filter(wanted.may_take, saved.hosts())):
             line.count("hosts graded")
-            if not wanted.may_take(record):
-                continue
-            result = encoder.regraded(record, fleet_findings_of(record, fleet, profiles))
             if not wanted.is_active or wanted.takes(result.record, partial(_findings_of, result.record)):
                 yield result
 

@@ -55,7 +55,7 @@ class HostResult:
         chunks: tuple[bytes, ...] = (),
         *,
         record: HostRecord | None = None,
-        graded: tuple[Observation, EncodedVerdicts] | None = None,
+        graded: tuple[Observation, EncodedVerdicts, list[Finding]] | None = None,
         example: HostRecord | None = None,
     ) -> None:
         """Take `chunks` or `record`; the other one is made of it.
@@ -223,9 +223,8 @@ class ResultEncoder:
         fields = {name: getattr(observation, name) for name in names}
         return self._encoded(msgspec.structs.replace(bare, **fields), NO_VERDICTS)
 
-    def regraded(self, record: HostRecord, fleet_findings: list[Finding]) -> HostResult:
+    def regraded(self, record: HostRecord, verdicts: EncodedVerdicts, fleet_findings: list[Finding]) -> HostResult:
         """Return the result of a saved record with new verdicts, and with `fleet_findings` in place of its own."""
-        verdicts = self._cache.verdicts_for(record)
         bare = msgspec.structs.replace(record, verdicts=[], fleet_findings=[])
         own, chunk = _encode(bare).removesuffix(_NO_VERDICTS), verdicts.chunk
         key, stats = verdicts.key, host_stats(record, verdicts.stats)
@@ -233,13 +232,12 @@ class ResultEncoder:
             key = new_key()  # the findings are about this host's keys
             chunk = chunk.removesuffix(END_OF_LINE) + b',"fleet_findings":' + _encode(fleet_findings) + b"}\n"
             stats = stats._replace(fleet=subjects_of(fleet_findings))
-        record = msgspec.structs.replace(record, verdicts=verdicts.verdicts, fleet_findings=fleet_findings)
-        return HostResult(record, key, self._shared(stats), (own, chunk), record=record)
+        return HostResult(record, key, self._shared(stats), (own, chunk), graded=(bare, verdicts, fleet_findings))
 
     def _encoded(self, observation: Observation, verdicts: EncodedVerdicts) -> HostResult:
         own = b'{"type":"host",' + _encode(observation)[1:-1] + b',"verdicts":'
         stats = self._stats_of(observation, verdicts)
-        return HostResult(observation, verdicts.key, stats, (own, verdicts.chunk), graded=(observation, verdicts))
+        return HostResult(observation, verdicts.key, stats, (own, verdicts.chunk), graded=(observation, verdicts, []))
 
     def _stats_of(self, observation: Observation, verdicts: EncodedVerdicts) -> HostStats:
         """Return the stats of a host: equal ones are the same object."""
@@ -253,8 +251,11 @@ class ResultEncoder:
         return known
 
 
-def _record_of(observation: Observation, verdicts: EncodedVerdicts) -> HostRecord:
-    return HostRecord(**msgspec.structs.asdict(observation), verdicts=verdicts.verdicts)
+def _record_of(
+    observation: Observation, verdicts: EncodedVerdicts, fleet_findings: Sequence[Finding] = ()
+) -> HostRecord:
+    judged = {"verdicts": verdicts.verdicts, "fleet_findings": list(fleet_findings)}
+    return HostRecord(**(msgspec.structs.asdict(observation) | judged))
 
 
 def _between(after: str, before: str) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Self
 
 import msgspec
 
@@ -13,7 +14,10 @@ from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
-from sshprobe.views.host_stats import verdict_stats
+from sshprobe.views.host_stats import VerdictStats, verdict_stats
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(list[Verdict]).decode
 
 END_OF_LINE = b',"fleet_findings":[]}\n'
 """The end of a host's line, behind the verdicts. A scan knows the fleet's findings only at its end."""
@@ -24,18 +28,34 @@ new_key = itertools.count().__next__
 
 
 class EncodedVerdicts:
-    """The verdicts of all profiles on one kind of observation."""
+    """The verdicts of all profiles on one kind of observation.
 
-    __slots__ = ("chunk", "key", "stats", "verdicts")
+    - `key`: different for each kind.
+    - `chunk`: the last piece of a line: the verdicts in JSON, and the end of the line.
+    - `stats`: what the summary counts of the verdicts.
+    """
+
+    __slots__ = ("_verdicts", "chunk", "key", "stats")
 
     def __init__(self, verdicts: list[Verdict]) -> None:
         self.key = new_key()
-        """Different for each kind of observation."""
-        self.verdicts = verdicts
-        self.chunk = msgspec.json.encode(verdicts) + END_OF_LINE
-        """The last piece of a line: the verdicts in JSON, and the end of the line."""
+        self._verdicts: list[Verdict] | None = verdicts
+        self.chunk = _encode(verdicts) + END_OF_LINE
         self.stats = verdict_stats(verdicts)
-        """What the summary counts of the verdicts."""
+
+    @classmethod
+    def decoded(cls, chunk: bytes, stats: tuple[VerdictStats, ...]) -> Self:
+        """Return verdicts that another process encoded."""
+        made = cls([])
+        made._verdicts, made.chunk, made.stats = None, chunk, stats
+        return made
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """The verdicts, one for each profile; none if the host cannot be graded."""
+        if self._verdicts is None:
+            self._verdicts = _decode(self.chunk.removesuffix(END_OF_LINE))
+        return self._verdicts
 
 
 class VerdictCache:
@@ -56,12 +76,24 @@ class VerdictCache:
         """Whether verdicts depend on host and time, because a profile has waivers."""
         return any(profile.waiver for profile in self._profiles)
 
-    def verdicts_for(self, observation: Observation) -> EncodedVerdicts:
-        """Return the verdicts on an observation; none if it cannot be graded."""
-        key = verdict_key(observation, self._profiles)
+    def key(self, observation: Observation) -> bytes:
+        """Return the key of an observation in this cache."""
+        return verdict_key(observation, self._profiles)
+
+    def get(self, key: bytes) -> EncodedVerdicts | None:
+        """Return the verdicts that are kept for a key."""
+        return self._known.get(key)
+
+    def put(self, key: bytes, verdicts: EncodedVerdicts) -> None:
+        """Keep the verdicts on all observations with a key that is not kept."""
+        self._known.put(key, verdicts, len(key) + len(verdicts.chunk))
+
+    def verdicts_for(self, observation: Observation, key: bytes | None = None) -> EncodedVerdicts:
+        """Return the verdicts on an observation. `key`: its key, if it is known."""
+        key = key or verdict_key(observation, self._profiles)
         found = self._known.get(key)
         if found is None:
             profiles = self._profiles if is_gradeable(observation) else ()
             found = EncodedVerdicts([grade(observation, profile, strict=self._strict) for profile in profiles])
-            self._known.put(key, found, len(key) + len(found.chunk))
+            self.put(key, found)
         return found

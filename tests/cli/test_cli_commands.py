@@ -493,3 +493,23 @@ def test_headings_name_options_that_exist_each_once() -> None:
     named = [name for names in HEADINGS.values() for name in names]
     assert len(named) == len(set(named))
     assert set(named) <= {param.name for param in command.params}
+
+
+def test_grade_writes_the_same_with_one_process_and_with_three(tmp_path: Path) -> None:
+    hosts: list[HostRecord] = []
+    for number in range(300):
+        seen = captured("openssh-debian12-9.2p1", f"192.0.2.{number % 250}")
+        offered = ["hmac-sha2-256", f"odd{number % 120}@example.com"]
+        hosts.append(msgspec.structs.replace(seen, port=1000 + number, mac_algorithms_client_to_server=offered))
+    write(tmp_path / "in.jsonl", hosts)
+    found: list[tuple[object, ...]] = []
+    for workers in ("1", "3"):
+        folder = tmp_path / workers
+        folder.mkdir()
+        words = ["grade", "../in.jsonl", "--workers", workers, "--profile", "mozilla-modern", "--fail-on", "high"]
+        run = sshprobe(*words, "-o", "out.jsonl", cwd=folder)
+        written = (folder / "out.jsonl").read_bytes().splitlines()
+        fixed = sshprobe(*words, "--fix", cwd=folder)
+        assert len(written) == 1 + len(hosts) + 1
+        found.append((run.returncode, run.stdout, run.stderr, written[1:-1], fixed.returncode, fixed.stdout))
+    assert found[0] == found[1]

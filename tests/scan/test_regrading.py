@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from sshprobe.grading import FleetFacts, FleetIndex, fleet_findings_of, is_gradeable
 from sshprobe.model.observation import Observation
 from sshprobe.model.records import HostRecord
+from sshprobe.model.verdict import Finding
 from sshprobe.profiles import Profile
 from sshprobe.remedy import grade
-from sshprobe.scan.results import ResultEncoder
-from sshprobe.scan.verdict_cache import VerdictCache
+from sshprobe.scan import regrading
+from sshprobe.scan.regrading import BATCH, Regrader
+from sshprobe.scan.results import HostResult
 from sshprobe.views.host_stats import record_stats
 from tests.grading.observations import CAPTURES, captured, certified, host_key, modern, modulus
 from tests.grading.rsa_keys import prime, roca_prime, rsa_host_key
@@ -41,13 +44,28 @@ def alone(record: HostRecord, profiles: list[Profile], strict: bool, fleet: Flee
     return msgspec.structs.replace(record, verdicts=verdicts, fleet_findings=fleet_findings_of(record, fleet, profiles))
 
 
+def regraded(
+    records: list[HostRecord],
+    profiles: list[Profile],
+    *,
+    strict: bool = False,
+    fleet: FleetIndex = NOBODY,
+    workers: int = 1,
+) -> list[HostResult]:
+    def findings_of(record: HostRecord) -> list[Finding]:
+        return fleet_findings_of(record, fleet, profiles)
+
+    with Regrader(profiles, strict=strict, findings_of=findings_of, workers=workers) as regrader:
+        return list(regrader.results(records))
+
+
 def assert_as_alone(
     hosts: list[Observation], profiles: list[Profile], *, strict: bool, fleet: FleetIndex = NOBODY
 ) -> None:
-    encoder = ResultEncoder(VerdictCache(profiles, strict=strict))
     expected: dict[object, HostRecord] = {}
-    for record in map(record_of, [*hosts, *hosts]):
-        result = encoder.regraded(record, fleet_findings_of(record, fleet, profiles))
+    records = [record_of(host) for host in (*hosts, *hosts)]
+    results = regraded(records, profiles, strict=strict, fleet=fleet)
+    for record, result in zip(records, results, strict=True):
         wanted = alone(record, profiles, strict, fleet)
         assert result.line() == msgspec.json.encode(wanted) + b"\n"
         assert result.record == wanted
@@ -131,3 +149,80 @@ def test_a_shared_key_is_found_on_its_hosts_alone() -> None:
     for host in hosts:
         facts.add(host)
     assert_as_alone([hosts[2], *hosts], BUILT_IN, strict=False, fleet=FleetIndex(facts.report()))
+
+
+def different(number: int) -> list[HostRecord]:
+    """Records of which no two are of one kind, each with a name of its own, and a few that come again."""
+    hosts = [
+        modern(
+            address=f"192.0.2.{index % 250}",
+            mac_algorithms_client_to_server=["hmac-md5", f"odd{index % 150}@example.com"],
+            names_left_out=10**30 if index % 50 == 0 else 0,
+        )
+        for index in range(number)
+    ]
+    return [record_of(host) for host in hosts]
+
+
+def lines(records: list[HostRecord]) -> list[bytes]:
+    return [msgspec.json.encode(alone(each, PAIR, False, NOBODY)) + b"\n" for each in records]
+
+
+PAIR = BUILT_IN[:2]
+
+
+def test_several_processes_write_what_one_writes_in_its_order() -> None:
+    records = different(5 * BATCH + 7)
+    for workers in (2, 3):
+        results = regraded(records, PAIR, workers=workers)
+        assert [each.line() for each in results] == lines(records)
+        assert [each.record for each in results] == [alone(each, PAIR, False, NOBODY) for each in records]
+        assert [each.stats for each in results] == [record_stats(each.record) for each in results]
+
+
+def test_workers_that_die_cost_nothing_but_time() -> None:
+    records = different(4 * BATCH)
+    found: list[bytes] = []
+    with Regrader(PAIR, strict=False, findings_of=lambda record: [], workers=2) as regrader:
+        for number, result in enumerate(regrader.results(records)):
+            found.append(result.line())
+            if number in (0, 2 * BATCH):
+                worker = regrader._started[bool(number)]
+                assert worker.process.is_alive()
+                worker.process.kill()
+                worker.process.join()
+    assert found == lines(records)
+
+
+def test_no_worker_outlives_its_parent() -> None:
+    with Regrader(PAIR, strict=False, findings_of=lambda record: [], workers=2) as regrader:
+        next(regrader.results(different(3 * BATCH)))
+        processes = [worker.process for worker in regrader._started]
+        assert [process.is_alive() for process in processes] == [True, True]
+        for worker in regrader._started:
+            worker.connection.close()  # as the end of this process does
+        for process in processes:
+            process.join(timeout=60)
+        assert [process.exitcode for process in processes] == [0, 0]
+
+
+def test_few_new_kinds_start_no_process() -> None:
+    with Regrader(PAIR, strict=False, findings_of=lambda record: [], workers=2) as regrader:
+        like = different(regrading.WORTH_SENDING - 1) * 100
+        assert [each.line() for each in regrader.results(like)] == lines(like)
+        assert not regrader._started
+
+
+def test_memory_does_not_grow_with_the_records() -> None:
+    """While one worker grades, batches that need none are not piled up."""
+    taken = 0
+
+    def records() -> Iterator[HostRecord]:
+        nonlocal taken
+        for record in different(BATCH) + different(1) * 100 * BATCH:
+            taken += 1
+            yield record
+
+    with Regrader(PAIR, strict=False, findings_of=lambda record: [], workers=2) as regrader:
+        for number, _ in enumerate(regrader.results(records()), 1):
+            assert taken - number <= 4 * BATCH
