@@ -45,6 +45,7 @@ def test_the_example_of_contributing_is_a_format(tmp_path: Path, records: Path) 
     (folder / "plain_list.py").write_text(example)
     assert "hmac-sha1 1 hosts\n" in report(folder, records, "--by", "algorithm", "--format", "plain-list")
     assert "SHA256:" in report(folder, records, "--by", "key", "--format", "plain-list")
+    assert report(folder, records, "--by", "label", "--format", "plain-list") == " 1 hosts\n"
     assert report(folder, records, "-o", str(tmp_path / "hosts.list"), "--weakness", "sha1") == ""
     assert (tmp_path / "hosts.list").read_text().startswith("192.0.2.1:22 ")
     assert "[table|json|plain-list|ssh-audit]" in report(folder, records, "--help")
