@@ -122,7 +122,7 @@ class SweepProgress:
         """Return "612 of 1,024   298 ssh   71/s   6 s left   A 201  B 60"."""
         new = self._counters.done
         done = self.held + new
-        parts = [f"{done:,} of {self._total:,}" if self._total is not None else f"{done:,} targets"]
+        parts = [f"{done:,} of {self._total:,}" if self._total is not None else f"{done:,} done"]
         if self._summary is not None:
             parts.append(f"{sum(self._first_grades().values()):,} ssh")
         elapsed = time.monotonic() - self._start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -15,9 +14,10 @@ from sshprobe.compression import Decompressed, codec_of, plain
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
 from sshprobe.model.records import HostRecord, Record, SilentRecord, SweepDocument, SweepRecord
-from sshprobe.small_files import MEBIBYTE, open_named, read_at_most, reading
+from sshprobe.small_files import open_named, read_at_most, reading
 from sshprobe.store.latest import LatestRecords
 from sshprobe.store.locks import is_locked
+from sshprobe.store.pipes import LARGEST_DOCUMENT, LONGEST_RECORD, is_document, numbered_lines, spool
 from sshprobe.store.record_decoder import RecordDecoder
 
 
@@ -50,25 +50,11 @@ class Records(Iterator[Record]):
         self.source, self.line = source.name, source.line
 
 
-LONGEST_RECORD = 32 * MEBIBYTE
-"""Bytes of a line. A host that sends as much as we read makes a tenth of that."""
-
-LARGEST_DOCUMENT = 512 * MEBIBYTE
-"""Bytes of a document, which is read as a whole."""
-
-MOST_OF_A_PIPE = 1 << 34
-"""Bytes that are copied from a pipe, which can be read only once."""
-
-MOST_BLANK_LINES = 10_000
-"""Blank lines in a row after which a pipe is not read any further."""
-
 _CUT_OFF = "input data was truncated"
 """The message of msgspec for a value that is cut off."""
 
 _SILENT = b'{"type":"silent",'
 _decode_silent = msgspec.json.Decoder(SilentRecord).decode
-
-_DOCUMENT = re.compile(rb'\s*\{\s*("(sweep|hosts|summary)"\s*:|$)')
 
 
 def read_records(
@@ -180,11 +166,11 @@ class _Source:
         if name == "-":
             if stdin is None:
                 raise InputError("is closed", source=self.name)
-            return _spool(stdin, self.name)
+            return spool(stdin, self.name)
         stream = open_named(name)
         if not stream.seekable():
             with stream as pipe:
-                return _spool(pipe, self.name)
+                return spool(pipe, self.name)
         self._is_locked = is_locked(Path(name))
         if self._is_locked and codec_of(stream.read(4)) is None:
             self._end = _end_of_lines(stream)
@@ -199,7 +185,7 @@ class _Source:
             self._stream.seek(0)
             first = self._stream.readline(LONGEST_RECORD + 1)
             self._stream.seek(0)
-            if _is_document(first):
+            if is_document(first):
                 advice = "records as lines (`--format jsonl`) may be larger"
                 yield from self._document(read_at_most(self._stream, LARGEST_DOCUMENT, source=self.name, advice=advice))
             else:
@@ -252,48 +238,6 @@ class _Source:
             )
 
 
-def numbered_lines(stream: IO[bytes], source: str) -> Iterator[tuple[int, bytes]]:
-    """Yield (number, line) of a file of records. Raises `InputError` for a line that is too long for a record."""
-    number = 0
-    while line := stream.readline(LONGEST_RECORD + 1):
-        number += 1
-        if len(line) > LONGEST_RECORD:
-            words = f"the line is longer than {LONGEST_RECORD // MEBIBYTE} MiB, the most of a record"
-            raise InputError(words, source=source, line=number)
-        yield number, line
-
-
-def _spool(stream: IO[bytes], name: str) -> IO[bytes]:
-    """Copy a pipe to a file that can be read twice. The copy ends where it is certain that an error comes."""
-    spool = tempfile.SpooledTemporaryFile(max_size=2**24)  # noqa: SIM115 - closed by _Source.close()
-    try:
-        size = blank = 0
-        known = False
-        while line := stream.readline(LONGEST_RECORD + 1):
-            spool.write(line)
-            if not size and codec_of(line) is not None:
-                size = _copy(stream, spool, MOST_OF_A_PIPE + 1)
-                break
-            if not size and _is_document(line):
-                _copy(stream, spool, LARGEST_DOCUMENT + 1)
-                break
-            size += len(line)
-            blank = 0 if line.strip() else blank + 1
-            known = known or (blank == 0 and _is_record(line))
-            # The error is certain by now, and the rest may be endless.
-            if blank > MOST_BLANK_LINES or (blank == 0 and not known) or len(line) > LONGEST_RECORD:
-                break
-            if size > MOST_OF_A_PIPE:
-                break
-        if size > MOST_OF_A_PIPE:
-            raise InputError(f"is longer than {MOST_OF_A_PIPE >> 30} GiB: write it into a file first", source=name)
-    except BaseException:  # such as Ctrl-C while waiting for the pipe
-        spool.close()
-        raise
-    spool.seek(0)
-    return spool
-
-
 def _end_of_lines(stream: IO[bytes]) -> int:
     """Return where the last whole line ends."""
     end = stream.seek(0, 2)
@@ -305,29 +249,6 @@ def _end_of_lines(stream: IO[bytes]) -> int:
             return start + found + 1
         end = start
     return 0
-
-
-def _copy(stream: IO[bytes], to: IO[bytes], most: int) -> int:
-    size = 0
-    while size < most and (data := stream.read(min(most - size, MEBIBYTE))):
-        size += to.write(data)
-    return size
-
-
-def _is_record(line: bytes) -> bool:
-    try:
-        msgspec.json.decode(line, type=Record)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return False
-    return True
-
-
-def _is_document(first_line: bytes) -> bool:
-    try:
-        value = msgspec.json.decode(first_line)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return _DOCUMENT.match(first_line) is not None
-    return isinstance(value, dict) and "type" not in value and not value.keys().isdisjoint({"sweep", "hosts"})
 
 
 def _one_line(error: Exception) -> str:

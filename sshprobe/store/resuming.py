@@ -26,7 +26,7 @@ from sshprobe.model.records import HostRecord, Record, SilentRecord, SummaryReco
 from sshprobe.small_files import open_named, reading
 from sshprobe.store.cutting import find_cut
 from sshprobe.store.files import Kept
-from sshprobe.store.reading import numbered_lines
+from sshprobe.store.pipes import numbered_lines
 
 _NAMED = 1 << 63
 """Set in the keys of everything but IPv4 addresses, which are kept exactly: 32 bits of address, 16 of port."""

@@ -12,7 +12,7 @@ from sshprobe.cli import main
 from sshprobe.model.errors import InputError
 from sshprobe.profiles import load_profile
 from sshprobe.profiles.toml_files import LARGEST_FILE, toml_document
-from sshprobe.store import reading
+from sshprobe.store import pipes, reading
 from sshprobe.store.reading import read_records
 
 PROFILE = """\
@@ -103,9 +103,10 @@ class _Endless(io.RawIOBase):
     ],
 )
 def test_a_pipe_without_end(text: bytes, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "LONGEST_RECORD", 1 << 16)
-    monkeypatch.setattr(reading, "LARGEST_DOCUMENT", 1 << 20)
-    monkeypatch.setattr(reading, "MOST_OF_A_PIPE", 1 << 20)
+    for module in (pipes, reading):
+        monkeypatch.setattr(module, "LONGEST_RECORD", 1 << 16)
+        monkeypatch.setattr(module, "LARGEST_DOCUMENT", 1 << 20)
+    monkeypatch.setattr(pipes, "MOST_OF_A_PIPE", 1 << 20)
     endless = _Endless(text)
     with pytest.raises(InputError, match=says):
         next(read_records(["-"], stdin=io.BufferedReader(endless)))
