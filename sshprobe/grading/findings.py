@@ -123,7 +123,7 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
                 f"{severity}: {points or 'no'} points" + ("" if cap is None else f", and a score of {cap} at most")
             )
         if "weakness" in self.severity:
-            costs.append("what its weakness costs, by its severity")
+            costs.append("the cost of its weakness, by its severity")
         return "; ".join(costs)
 
 
