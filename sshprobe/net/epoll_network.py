@@ -192,7 +192,7 @@ class EpollConnection(Connection):
         if self.network.in_round:
             self.network.to_dial.append(self)
         elif self.network.is_open:
-            self.act(self.dial_now)
+            self.dial_now()
 
     def perform(self, action: Action | None) -> None:
         """Do what a handler returned. Data is sent at the end of this round."""
@@ -215,7 +215,7 @@ class EpollConnection(Connection):
                 if self.network.in_round:
                     self.network.to_send.append(self)
                 else:
-                    self.act(self.send_now)
+                    self.send_now()
         if self._is_closing and (self._ended or self.failure is not None):
             self.end(still_open=False)
 
