@@ -1,8 +1,7 @@
-"""Many TCP connections by asyncio's transports: on every system, and with uvloop.
+"""Many TCP connections by asyncio's socket calls: on every system, and with uvloop.
 
-A transport reads. What is sent goes straight into the socket, because a transport that cannot send also drops what it
-has not read. The handler takes data at once, so nothing is buffered in either direction: a peer that floods fills its
-own send buffer and not our memory.
+A task for each connection connects and reads. The handler takes data at once, so nothing is buffered in either
+direction: a peer that floods fills its own send buffer and not our memory.
 """
 
 from __future__ import annotations
@@ -11,18 +10,21 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Collection, Coroutine
-from typing import Any
+from collections.abc import Collection
+from functools import partial
 
 from sshprobe.net.addresses import Address
 from sshprobe.net.errors import network_error, no_connection_in_time
 from sshprobe.net.network import LINGER_BYTES, Action, Connection, Exchange, Handler, Network
 from sshprobe.platform.sockets import MORE_COMES
 
+READ = 16_384
+"""Bytes read at once."""
+
 SECOND_LOOK = 0.002
 """Seconds from a deadline to its end: uvloop serves timers first, and events that are ready go before them."""
 
-_CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK, getattr(errno, "WSAEWOULDBLOCK", 0)})
+_CONNECTING = frozenset({0, errno.EINPROGRESS, errno.EINTR, errno.EWOULDBLOCK})
 
 
 class AsyncioNetwork(Network):
@@ -37,15 +39,13 @@ class AsyncioNetwork(Network):
     def open(self) -> None:
         """Begin, on the running loop."""
         super().open()
-        # The loop of Windows has no add_writer: it cannot watch a socket that is not its own.
+        # The loop of Windows has no add_writer: it cannot watch a socket.
         self.can_watch = type(self.loop).add_writer is not asyncio.AbstractEventLoop.add_writer
 
     def close(self) -> None:
         """End: close every connection and cancel every timer. No event follows."""
         if self.is_open:
             super().close()
-            for task in self.tasks:
-                task.cancel()
 
     def open_connections(self) -> Collection[AsyncioConnection]:
         """Return those that have a socket."""
@@ -64,7 +64,9 @@ class AsyncioConnection(Connection):
     def __init__(self, network: AsyncioNetwork, handler: Handler, address: Address, port: int) -> None:
         super().__init__(network, handler, address, port)
         self._wanted_deadline = 0.0
-        self._link: Link | None = None
+        self._is_made = False
+        self._socket: socket.socket
+        self._task: asyncio.Task[None]
 
     # -- for the handler ---------------------------------------------------------------------------------------------
 
@@ -73,25 +75,24 @@ class AsyncioConnection(Connection):
         if not self.network.is_open:
             return
         self.timeout = timeout
-        self._is_closing = self._ended = False
+        self._is_made = self._is_closing = self._ended = False
         self._discarded = 0
         self._wanted_deadline = 0.0
         self.failure = None
         try:
-            made = socket.socket(self.address.family, socket.SOCK_STREAM)
+            self._socket = socket.socket(self.address.family, socket.SOCK_STREAM)
         except OSError as error:
             self.fail_soon(network_error(error))
             return
-        self._link = Link(self, made)
+        self._socket.setblocking(False)
         self.is_open = True
         self.network.connections.add(self)
         self._wait_until(deadline)
-        try:
-            self._link.connect()
-        except OSError as error:
-            failure = self.network.connect_failure(error, self.address, made)
-            self.close()
-            self.fail_soon(failure)
+        own = self._socket
+        self._task = self.network.loop.create_task(self._run(own))
+        self.network.tasks.add(self._task)
+        self._task.add_done_callback(self.network.tasks.discard)
+        self._task.add_done_callback(lambda _: own.close())  # also if it never ran
 
     def _wait_until(self, deadline: float) -> None:
         if deadline != self._wanted_deadline:
@@ -100,7 +101,7 @@ class AsyncioConnection(Connection):
 
     def perform(self, action: Action | None) -> None:
         """Perform the action that a handler returned."""
-        if action is None or self._link is None:
+        if action is None or not self.is_open:
             return
         if type(action) is Exchange:
             self._wait_until(action.deadline)
@@ -108,56 +109,26 @@ class AsyncioConnection(Connection):
             self._is_closing = True
             self._wait_until(self.network.time() + action.linger)
         if action.data or self._is_closing:
-            self._send(self._link.socket, action.data)
+            self._send(action.data)
         if self._is_closing and (self._ended or self.failure is not None):
             self.end(still_open=False)
 
-    def _send(self, to: socket.socket, data: bytes) -> None:
+    def _send(self, data: bytes) -> None:
         try:
-            if data and to.send(data, MORE_COMES if self._is_closing else 0) != len(data):
+            if data and self._socket.send(data, MORE_COMES if self._is_closing else 0) != len(data):
                 raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
             if self._is_closing:
-                to.shutdown(socket.SHUT_WR)
+                self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:
             self.failure = network_error(error)
 
     def close(self) -> None:
         """Close at once, even with data unread. No event follows."""
         self.failure = None
-        link, self._link = self._link, None
-        if link is not None:
+        if self.is_open:
             self.is_open = False
             self.network.connections.discard(self)
-            link.close()
-
-    # -- for the link ------------------------------------------------------------------------------------------------
-
-    def not_made(self, error: OSError) -> None:
-        """The connection could not be made."""
-        if self._link is not None:
-            self.break_off(self.network.connect_failure(error, self.address, self._link.socket))
-
-    def take(self, event: bytes | OSError) -> None:
-        """Take data, the end of the stream, or a failure."""
-        if isinstance(event, OSError):
-            if self._is_closing:
-                self.end(still_open=False)
-            else:
-                self.break_off(network_error(event))
-            return
-        self._ended = not event
-        if self._is_closing:
-            self._discarded += len(event)
-            if not event or self._discarded >= LINGER_BYTES:
-                self.end(still_open=bool(event))
-        elif self._ended and self.failure is not None:
-            self.break_off(self.failure)
-        else:
-            self.perform(self.handler.received(event))
-
-    def is_at(self, link: Link) -> bool:
-        """Return whether `link` is the current one, not of an earlier connection."""
-        return link is self._link
+            self._task.cancel()  # which closes the socket, once the loop has stopped watching it
 
     def expire(self) -> None:
         """Call the handler: the deadline has passed."""
@@ -165,128 +136,68 @@ class AsyncioConnection(Connection):
             self.deadline += SECOND_LOOK
             return
         self._wanted_deadline = 0.0  # it is over: the same deadline is another wait
-        if self._link is None or not self._link.is_made:
+        if not self._is_made:
             self.break_off(no_connection_in_time(self.timeout))
         elif self._is_closing:
             self.end(still_open=True)
         else:
             self.perform(self.handler.expired())
 
+    # -- the task ----------------------------------------------------------------------------------------------------
 
-class Link(asyncio.Protocol):
-    """The socket of one connection, and then its transport."""
-
-    def __init__(self, connection: AsyncioConnection, made: socket.socket) -> None:
-        self.socket = made
-        self.is_made = False
-        self._connection = connection
-        self._network = connection.network
-        self._transport: asyncio.Transport | None = None
-        self._is_watched = False
-        self._connecting: asyncio.Task[None] | None = None  # where we cannot watch
-        self._is_adopted = False  # a transport has the socket, or gets it
-        self._ended = False
-        self._early: list[bytes | OSError] = []  # events before `connected`
-
-    def connect(self) -> None:
-        """Begin to connect, by ourselves: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
-        self.socket.setblocking(False)
-        place = self._connection.address.socket_address(self._connection.port)
-        if not self._network.can_watch:
-            self._connecting = self._start(self._connect_and_adopt(place))
+    async def _run(self, own: socket.socket) -> None:
+        """Connect, then read until the end. `own`: the socket, which is another one after the next `dial`."""
+        loop = self.network.loop
+        try:
+            await self._connect(own)
+        except OSError as error:
+            failure = self.network.connect_failure(error, self.address, own)
+            self.act(lambda: self.break_off(failure))
             return
-        code = self.socket.connect_ex(place)
-        if code not in _CONNECTING:
-            raise OSError(code, os.strerror(code))
-        self._network.loop.add_writer(self.socket.fileno(), self._connect_ended)
-        self._is_watched = True
+        self._is_made = True
+        self.network.last_made = self.address
+        self.act(self.handler.connected)
+        came: bytes | OSError = b"?"
+        while came and not isinstance(came, OSError):
+            await asyncio.sleep(0)  # others have their turn, although there may be more. Here `close` ends the task
+            try:
+                came = await loop.sock_recv(own, READ)
+            except OSError as error:
+                came = error
+            self.act(partial(self._take, came))
+        await loop.create_future()  # we may still send
 
-    def _connect_ended(self) -> None:
-        self._stop_watching()
-        code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    async def _connect(self, own: socket.socket) -> None:
+        """Connect by ourselves, where we can: uvloop 0.23 drops the zone of a link-local address (RFC 4007)."""
+        loop, place = self.network.loop, self.address.socket_address(self.port)
+        if not self.network.can_watch:
+            await loop.sock_connect(own, place)
+            return
+        code = own.connect_ex(place)
+        if code in _CONNECTING:
+            ready = asyncio.Event()
+            loop.add_writer(own.fileno(), ready.set)
+            try:
+                await ready.wait()
+            finally:
+                loop.remove_writer(own.fileno())
+            code = own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
-            self._not_made(OSError(code, os.strerror(code)))
+            raise OSError(code, os.strerror(code))
+
+    def _take(self, came: bytes | OSError) -> None:
+        """Take data, the end of the stream, or a failure."""
+        self._ended = isinstance(came, OSError) or not came
+        if isinstance(came, OSError):
+            if self._is_closing:
+                self.end(still_open=False)
+            else:
+                self.break_off(network_error(came))
+        elif self._is_closing:
+            self._discarded += len(came)
+            if not came or self._discarded >= LINGER_BYTES:
+                self.end(still_open=bool(came))
+        elif self._ended and self.failure is not None:
+            self.break_off(self.failure)
         else:
-            self._start(self._adopt())
-
-    def _not_made(self, error: OSError) -> None:
-        self._connection.act(lambda: self._connection.not_made(error))
-
-    def _stop_watching(self) -> None:
-        if self._is_watched:
-            self._is_watched = False
-            self._network.loop.remove_writer(self.socket.fileno())
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        self._is_adopted = True
-        task = self._network.loop.create_task(work)
-        self._network.tasks.add(task)
-        task.add_done_callback(self._adopted)
-        return task
-
-    def _adopted(self, task: asyncio.Task[None]) -> None:
-        self._network.tasks.discard(task)
-        if self._transport is None:
-            self.socket.close()
-
-    async def _connect_and_adopt(self, place: tuple[str, int] | tuple[str, int, int, int]) -> None:
-        try:
-            await self._network.loop.sock_connect(self.socket, place)
-        except OSError as error:
-            if self._connection.is_at(self):
-                self._not_made(error)
-        else:
-            self._connecting = None
-            await self._adopt()
-
-    async def _adopt(self) -> None:
-        try:
-            self._transport, _ = await self._network.loop.create_connection(lambda: self, sock=self.socket)
-        except OSError as error:
-            if self._connection.is_at(self):
-                self._not_made(error)
-            return
-        # Not earlier, although uvloop 0.23 may have read something: it does not own the socket before this, and would
-        # not close it.
-        self.is_made = True
-        if not self._connection.is_at(self):
-            self._transport.abort()
-            return
-        self._network.last_made = self._connection.address
-        self._connection.act(self._connection.handler.connected)
-        early, self._early = self._early, []
-        for event in early:
-            self._report(event)
-
-    def close(self) -> None:
-        """Close the socket, unless a transport gets it later, which is closed then."""
-        self._stop_watching()
-        if self._transport is not None:
-            self._transport.abort()
-        elif self._connecting is not None:
-            self._connecting.cancel()
-        elif not self._is_adopted:
-            self.socket.close()
-
-    # -- asyncio.Protocol --------------------------------------------------------------------------------------------
-
-    def data_received(self, data: bytes) -> None:
-        """Pass data on."""
-        self._report(data)
-
-    def eof_received(self) -> bool:
-        """Keep our side open: the peer's half-close is an event like any other."""
-        self._report(b"")
-        return True
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Report how the connection ended, unless that is known."""
-        self._report(exc if isinstance(exc, OSError) else b"")
-
-    def _report(self, event: bytes | OSError) -> None:
-        connection = self._connection
-        if not self.is_made:
-            self._early.append(event)
-        elif connection.is_at(self) and not self._ended:
-            self._ended = not event or isinstance(event, OSError)
-            connection.act(lambda: connection.take(event))
+            self.perform(self.handler.received(came))

@@ -299,7 +299,7 @@ def test_a_failed_send_breaks_the_connection_behind_the_data(run: Run, last: boo
     async def scenario(network: Network) -> None:
         async with pair(network) as (handler, peer):
             connection: Any = handler.connection
-            sending = connection._socket if isinstance(network, EpollNetwork) else connection._link.socket
+            sending = connection._socket
             sending.shutdown(socket.SHUT_WR)
             handler.send(b"more")
             assert handler.heard == ["connected"]
