@@ -67,5 +67,4 @@ def counters_of(record: HostRecord) -> list[CounterKey]:
     for field in NAME_LISTS:
         names = (getattr(record, field) or ())[:MAX_NAMES]
         found |= {("algorithm", field, name) for name in names if len(name) <= LONGEST_NAME}
-    labels = (ALL, *getattr(record, "labels", ()))
-    return [CounterKey(label, *each) for label in labels for each in found]
+    return [CounterKey(label, *each) for label in (ALL, *record.labels) for each in found]

@@ -39,7 +39,7 @@ class StoredObservation(Observation, frozen=True, kw_only=True, omit_defaults=Tr
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
-_NOT_STORED = {
+_NOT_STORED: dict[str, Any] = {
     "target": "",
     "host": "",
     "address": None,
@@ -47,8 +47,9 @@ _NOT_STORED = {
     "started_at": "",
     "duration_ms": 0.0,
     "connections": 0,
+    "labels": [],
 }
-"""Fields that the tables of hosts and sightings have, or that change by themselves."""
+"""Fields that other tables have, or that change by themselves. Labels are the user's, and no change of a server."""
 
 _SHARED = tuple(field for field in Observation.__struct_fields__ if field not in _NOT_STORED)
 
@@ -92,8 +93,9 @@ def normalised(record: Observation) -> StoredObservation:
 
 
 def encode_verdicts(record: HostRecord) -> bytes:
-    """Return the judgement on a host as JSON."""
-    return _encode({"verdicts": record.verdicts, "fleet_findings": record.fleet_findings})
+    """Return the judgement on a host, and its labels, as JSON."""
+    fields = {"verdicts": record.verdicts, "fleet_findings": record.fleet_findings, "labels": record.labels}
+    return _encode({name: value for name, value in fields.items() if value or name == "verdicts"})
 
 
 def verdicts_hash(encoded: bytes) -> bytes:

@@ -151,12 +151,13 @@ class Recorder:
 
     def _row(self, result: Result) -> Row:
         record = result.record
-        found = None if record.fleet_findings else self._verdicts.get(result.key)
+        key = (result.key, tuple(record.labels))
+        found = None if record.fleet_findings else self._verdicts.get(key)
         if found is None:
             encoded = encode_verdicts(record)
             found = verdicts_hash(encoded), encoded
             if not record.fleet_findings:  # they are the host's own, whatever its verdicts
-                self._verdicts.put(result.key, found, len(encoded))
+                self._verdicts.put(key, found, len(encoded))
         return Row(record, identity_of(record), observation_hash(record), *found)
 
 

@@ -87,7 +87,7 @@ VERDICT = Table(
     Column("hash", LargeBinary(16), nullable=False, unique=True),
     Column("record", LargeBinary, nullable=False),
 )
-"""The verdicts and fleet findings of a host, each kind once, as compressed JSON."""
+"""The verdicts, fleet findings and labels of a host, each kind once, as compressed JSON."""
 
 SIGHTING = Table(
     f"{PREFIX}sighting",

@@ -42,6 +42,7 @@ CHANGES_BY_ITSELF = {
     "the exchange of a key": changed(BEFORE, "host_keys", kex_algorithm="sntrup761x25519-sha512"),
     "the order of keys": msgspec.structs.replace(BEFORE, host_keys=list(reversed(BEFORE.host_keys or ()))),
     "the version of the format": msgspec.structs.replace(BEFORE, schema="1.9"),
+    "the user's labels": msgspec.structs.replace(BEFORE, labels=["env=prod"]),
     "the host": msgspec.structs.replace(BEFORE, target="a", host="a", address="192.0.2.9", port=2222),
 }
 CHANGES = {

@@ -20,7 +20,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.database import Database, open_history
 from sshprobe.store.history.hashing import observation_hash
-from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans
+from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans, trend
 from sshprobe.store.history.recorder import Recorder, RecordResult
 from sshprobe.views.summary import SummaryBuilder
 from tests.installed import need_program
@@ -81,6 +81,22 @@ def test_every_address_of_a_name_is_kept(database: Database) -> None:
     store(database, hosts, "f00d")
     assert {record.address for record in records(database, scans(database)[0])} == {"192.0.2.1", "192.0.2.2"}
     assert counts(database)["hosts"] == 1
+
+
+def test_labels_belong_to_a_host_and_not_to_what_was_seen(database: Database) -> None:
+    like = captured("openssh-9.9p2")
+    hosts = [
+        msgspec.structs.replace(like, host=f"192.0.2.{number}", address=f"192.0.2.{number}", labels=labels)
+        for number, labels in enumerate((["env=prod"], ["env=prod", "team=a"], []))
+    ]
+    store(database, hosts, "f00d")
+    assert counts(database)["observations"] == 1
+    [scan] = scans(database)
+    assert {host.host: host.labels for host in records(database, scan)} == {host.host: host.labels for host in hosts}
+    found = trend(database, "status", label="env=prod")
+    assert found.series == {("", "ok"): {scan.id: 2}}
+    assert trend(database, "status").series == {("", "ok"): {scan.id: 3}}
+    assert trend(database, "status", label="env=test").series == {}
 
 
 def test_a_scan_that_is_written_again_replaces_itself(database: Database) -> None:
