@@ -117,7 +117,7 @@ def _digest(data: bytes) -> bytes:
 
 
 def _stored(record: Observation) -> StoredObservation:
-    return StoredObservation(**_NOT_STORED, **{field: getattr(record, field) for field in _SHARED})  # type: ignore[arg-type]
+    return StoredObservation(**_NOT_STORED, **{field: getattr(record, field) for field in _SHARED})
 
 
 def _lasting(found: Identification | None) -> Identification | None:
