@@ -94,7 +94,7 @@ def test_only_given_options_are_saved(run: Run) -> None:
 def test_every_saved_option_is_read_back(run: Run, values: Values) -> None:
     """Each option alone, with a value of its type."""
     samples = {"--exclude-file": "ours.txt", "--profile": "alibaba-ecs", "--seed": "7", "--fail-on": "low"}
-    samples |= {"--client-id": "SSH-2.0-me", "--exclude": "10.0.0.1"}
+    samples |= {"--client-id": "SSH-2.0-me", "--exclude": "10.0.0.1", "--label": "env=prod"}
     command = group.get_command(click.Context(group), "scan")
     assert command is not None
     options = [each for each in command.params if isinstance(each, click.Option) and each.name not in NOT_SAVED]

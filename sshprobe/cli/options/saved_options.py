@@ -17,6 +17,7 @@ from click.core import ParameterSource
 from sshprobe.cli.options.config_file import ConfigFile, config_file
 from sshprobe.cli.options.output import RECORD_FORMATS
 from sshprobe.cli.options.values import GroupedHelp
+from sshprobe.cli.standard_streams import is_quiet
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_unprintable
 
@@ -261,7 +262,8 @@ class NewTable:
                 stream.write(self._addition.encode("utf-8"))
         except OSError as error:
             raise InputError(f"cannot be written: {error.strerror}", source=str(path)) from None
-        print(f"saved as `{self._name}` in {escape_unprintable(str(path))}", file=sys.stderr, flush=True)
+        if not is_quiet():
+            print(f"saved as `{self._name}` in {escape_unprintable(str(path))}", file=sys.stderr, flush=True)
 
 
 def _key(param: click.Parameter) -> str:
