@@ -59,7 +59,7 @@ class Coalescing:
             self._timer = self._loop.call_at(began + wait, self._serve)
 
     def _wait(self, began: float, events: int) -> float:
-        """Return the seconds from the beginning of one round to that of the next."""
+        """Return the seconds between the beginnings of two rounds."""
         self._seconds += (min(began - self._began, MAX_COALESCE) - self._seconds) / 4
         self._events += (events - self._events) / 4
         self._began = began

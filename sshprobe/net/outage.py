@@ -124,7 +124,7 @@ class OutageMonitor:
         is_news = self._network.rejected != self._stopped_here[0] and now - self._asked_at >= ASK_SECONDS
         if checks == self.checks or is_news or now - self._checked > FRESH_SECONDS:
             self.check()
-        # A gateway that is looked for may be lost: to start one job anew for nothing costs less than to blame its host.
+        # A gateway that is looked for may be lost: one needless restart of a job costs less than a wrongly blamed host.
         return self._disturbed_at > checks or bool(self._sought)
 
     def give_up(self) -> None:

@@ -1,4 +1,4 @@
-"""One connection: what was sent and received on it so far, and how it ended.
+"""One connection: the messages in both directions so far, and its end.
 
 Every early end of a connection becomes one exception, `ConnectionEnded`, with the status that the record gets.
 `sshprobe.probe.host_probe` asks the questions.

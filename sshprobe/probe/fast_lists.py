@@ -251,7 +251,7 @@ class FastLists(Generic[R]):
     def recognise(
         self, host: Host, greeting: Greeting, data: bytes
     ) -> tuple[HostTemplate[R], Identification | None] | None:
-        """Return the template of a host, and its identification where it differs from that of the template.
+        """Return the template of a host, and its identification where the template has another.
 
         None if its greeting, at the beginning of `data`, is out of the ordinary.
         """

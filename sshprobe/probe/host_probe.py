@@ -43,7 +43,7 @@ THROTTLED_LINES = (b"Not allowed at this time", b"Exceeded MaxStartups")
 
 LATE_SHARE = 0.3
 """Share of the wait for KEXINIT that is left for one more connection, in which our identification comes after theirs:
-some servers throw away what comes before they have sent their own (Cisco IOS), and then wait for it."""
+some servers drop data until they have sent theirs (Cisco IOS), and then wait for it."""
 
 APART = 0.5
 """Seconds between our KEXINIT and the first message of the exchange once an exchange has failed. Some servers take what

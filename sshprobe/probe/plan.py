@@ -107,7 +107,7 @@ def pending_families(offered: Offer, progress: ProbeProgress) -> list[str]:
 
 
 def unanswered(server: KexInit, progress: ProbeProgress, wanted: Wanted) -> str | None:
-    """Describe what was wanted but never answered; None if nothing is missing."""
+    """Describe the wanted facts that were never answered; None if nothing is missing."""
     words = [
         f"no {'proof of the ' if family in progress.unproven else ''}{family} host key: {reason}"
         for family, reason in progress.failures.items()
