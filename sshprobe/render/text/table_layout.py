@@ -24,19 +24,18 @@ def table(
     headers: Sequence[str], rows: Sequence[Sequence[str]], terminal: Terminal, *, right: Sequence[str] = ()
 ) -> list[str]:
     """Return a table, as wide as its content: lines of the headers first. `right`: headers of what is aligned right."""
-    heads = [header.split("\n") for header in headers]
-    above = [[head[line] if line < len(head) else "" for head in heads] for line in range(max(map(len, heads)))]
-    widths = [column_width(header, [row[column] for row in rows]) for column, header in enumerate(headers)]
+    from tabulate import tabulate  # slow to import, and one host has no table
 
-    def line(row: Sequence[str], coloured: bool) -> str:
-        cells = []
-        for header, cell, width in zip(headers, row, widths, strict=True):
-            gap = " " * (width - len(cell))
-            shown = terminal.word(cell) if coloured and header in _COLOURED else cell
-            cells.append(gap + shown if header in right else shown + gap)
-        return "  ".join(cells).rstrip()
-
-    return [*(line(row, False) for row in above), *(line(row, True) for row in rows)]
+    coloured = [header in _COLOURED for header in headers]
+    cells = [[terminal.word(cell) if mark else cell for cell, mark in zip(row, coloured, strict=True)] for row in rows]
+    text = tabulate(
+        [headers, *cells],  # not as its headers, which it would make two columns wider
+        tablefmt="plain",
+        colalign=["right" if header in right else "left" for header in headers],
+        disable_numparse=True,
+        preserve_whitespace=True,
+    )
+    return [line.rstrip() for line in text.split("\n")]
 
 
 def stack(
