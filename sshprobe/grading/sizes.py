@@ -29,9 +29,10 @@ def smallest_modulus(observation: Observation, least: int) -> int | None:
     A modulus below `least` counts unless the request forced it by a `max` below `least` and the server may be an
     OpenSSH: releases up to 9.9 answer such a request with a built-in group of 2048 bits, however clean the moduli file.
 
-    A modulus of `least` or more counts only if the request welcomed a smaller one (`n` below `least`). That is enough
-    for OpenSSH, which sends what lies nearest to `n` (dh.c, choose_dh). Other software may raise `n` and obey `max`
-    (ProFTPD). Its answer counts only if `max` was below `least` too, and the server sent more.
+    A modulus of `least` or more counts only if the request welcomed a smaller one (`n` below `least`). For OpenSSH, `n`
+    up to 2048 is enough: it sends the next larger size, and has none below 2048 bits since 7.2 (dh.c, choose_dh). What
+    it sends below `n` is its largest. Other software may raise `n` and obey `max` (ProFTPD). Its answer counts only if
+    `max` was below `least` too, and the server sent more.
     """
     counted = _counted(observation, least)
     smallest = min(counted.values(), default=None)
@@ -59,7 +60,7 @@ def _counted(observation: Observation, least: int) -> dict[str, int]:
         elif forced:
             counts = not maybe_openssh
         else:
-            counts = wide_is_proof and (exchange.n < least or bits < exchange.n)
+            counts = wide_is_proof and exchange.n < least and exchange.n <= SAFE_MODULUS_BITS
         if counts:
             method = canonical("kex", exchange.algorithm)
             counted[method] = min(bits, counted.get(method, bits))

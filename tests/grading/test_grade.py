@@ -727,6 +727,14 @@ def test_the_smallest_of_several_moduli_counts() -> None:
     assert grade(forced, MODERN).compliant is True
 
 
+@pytest.mark.parametrize(("bits", "min", "n"), [(3072, 3072, 4096), (4096, 2048, 8192), (4096, 2560, 2560)])
+def test_an_answer_to_a_large_request_does_not_prove_the_smallest_modulus(bits: int, min: int, n: int) -> None:
+    """OpenSSH with 2048 bits too answers like this: below `n` it sends the largest size (dh.c, choose_dh)."""
+    verdict = grade(modern(group_exchange=[modulus(bits, min=min, n=n)]), SIZED)
+    assert verdict.compliant is None
+    assert "the smallest group-exchange modulus" in verdict.not_observed
+
+
 def test_the_smallest_of_several_keys_of_a_type_counts() -> None:
     verdict = grade(modern(host_keys=[host_key("ssh-rsa", 4096), host_key("ssh-rsa", 1024)]), MODERN)
     assert only(verdict, "host_key.size").observed == "1024 bits"
