@@ -1,8 +1,9 @@
 """Which host an observation belongs to, and whether two observations are equal.
 
 Two observations are equal if they differ only in what changes by itself: times, durations, numbers of connections, the
-modulus and its generator that a server draws for a group exchange (the size counts), the key exchange in which a key
-was seen, and comments that are random (TinySSH). The host is not part of an observation, so two hosts can share one.
+modulus and its generator that a server draws for a group exchange (their size and findings count), the key exchange in
+which a key was seen, and comments that are random (TinySSH). The host is not part of an observation, so two hosts can
+share one.
 """
 
 from __future__ import annotations
@@ -71,7 +72,18 @@ def encode_observation(record: Observation) -> bytes:
 
 def observation_hash(record: Observation) -> bytes:
     """Return `HASH_SIZE` bytes that are the same for equal observations."""
-    return _digest(_encode(normalised(record)))
+    found = sorted(_found_in_groups(record)) if isinstance(record, HostRecord) else []
+    return _digest(_encode(normalised(record)) + (_encode(found) if found else b""))
+
+
+def _found_in_groups(record: HostRecord) -> set[tuple[str, str]]:
+    """Return the findings about moduli and generators: a host that has them gets no modulus of a host without."""
+    return {
+        (finding.id, finding.observed)
+        for verdict in record.verdicts
+        for finding in verdict.findings
+        if finding.id.startswith("group_exchange.") and finding.id != "group_exchange.modulus"
+    }
 
 
 def normalised(record: Observation) -> StoredObservation:

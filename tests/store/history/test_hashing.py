@@ -9,7 +9,7 @@ import pytest
 
 from sshprobe.model.observation import Identification, Observation
 from sshprobe.store.history.hashing import HostIdentity, encode_observation, identity_of, observation_hash
-from tests.sample_records import captured, failed
+from tests.sample_records import CLEAN, captured, failed, finding
 
 BEFORE = msgspec.structs.replace(
     captured("openssh-debian12-9.2p1"),
@@ -100,3 +100,15 @@ def test_a_host_is_the_name_that_the_user_gave() -> None:
     named = msgspec.structs.replace(BEFORE, host="Web.Example.ORG", address="192.0.2.1")
     assert identity_of(named) == HostIdentity("", "web.example.org", 22)
     assert identity_of(BEFORE) == HostIdentity("", "192.0.2.1", 22)
+
+
+def test_a_host_with_a_weak_modulus_does_not_share_the_modulus_of_another() -> None:
+    """Else its exported record, graded again, would have the verdict of the other host."""
+    weak = finding("group_exchange.not_safe_prime", "high", None, "the modulus is not prime")
+    small = finding("group_exchange.modulus", "low", None, "2048-bit modulus")
+    plain, by_size, by_number = (
+        msgspec.structs.replace(BEFORE, verdicts=[msgspec.structs.replace(CLEAN, findings=findings)])
+        for findings in ([], [small], [weak, small])
+    )
+    assert observation_hash(plain) == observation_hash(by_size) == observation_hash(BEFORE)
+    assert observation_hash(by_number) != observation_hash(plain)
