@@ -43,14 +43,21 @@ def history_url(words: str) -> URL:
         return URL.create("sqlite", database=words)
     try:
         url = make_url(words)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InputError(f"is not the URL of a database: {_HOW}", source="--history") from None
+    if "@" in (url.host or ""):
+        raise InputError("has an @ in its password: write it as %40", source="--history")
     kind = url.get_backend_name()
     if kind == "sqlite" and url.database not in (None, "", ":memory:"):
         return url.set(drivername="sqlite")
     if kind in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
-    raise InputError(f"{url.render_as_string()} cannot hold a history: {_HOW}", source="--history")
+    raise InputError(f"{_shown(url)} cannot hold a history: {_HOW}", source="--history")
+
+
+def _shown(url: URL) -> str:
+    """Return a URL for messages: without its password, and without its query, which can hold one too."""
+    return url.set(query={}).render_as_string(hide_password=True)
 
 
 class Database:
@@ -111,7 +118,7 @@ def open_history(words: str, *, create: bool, migrate: bool = False) -> Database
     """
     url = history_url(words)
     is_sqlite = url.get_backend_name() == "sqlite"
-    name = str(url.database) if is_sqlite else url.set(drivername="postgresql").render_as_string(hide_password=True)
+    name = str(url.database) if is_sqlite else _shown(url.set(drivername="postgresql"))
     with one_line(name):
         if is_sqlite:
             _prepare_file(Path(str(url.database)), create=create)

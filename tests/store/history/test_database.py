@@ -59,9 +59,19 @@ def test_databases_that_cannot_hold_a_history(words: str) -> None:
         history_url(words)
 
 
-def test_a_password_is_in_no_message() -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        "mysql://me:secret@db/fleet",
+        "mysql://me@db/fleet?password=secret",
+        "postgresql://me@127.0.0.1:1/fleet?password=secret",
+        "postgresql://me:my@secret@127.0.0.1:1/fleet",
+        "postgresql://me:secret@127.0.0.1:port/fleet",
+    ],
+)
+def test_a_password_is_in_no_message(words: str) -> None:
     with pytest.raises(InputError) as refused:
-        history_url("mysql://me:secret@db/fleet")
+        open_history(words, create=False)
     assert "secret" not in str(refused.value)
 
 
