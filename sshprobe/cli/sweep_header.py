@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 TOOL = f"sshprobe {__version__}"
 
-_PASSWORD = re.compile(r"(\w://[^:/@\s]*):[^/\s]*@")
-"""A password in a URL, as in `--history postgresql://me:secret@db/fleet`: records have no secrets."""
+_PASSWORD = re.compile(r"(?<=\w://)([^:/@\s]*:)\S*(?=@)|([?&]\w*password=)[^&\s]*", re.IGNORECASE)
+"""A password in a URL, as in `--history postgresql://me:secret@db/fleet`: records have no secrets. It may hold a slash,
+and stand in the query, "?password=secret"."""
 
 
 def sweep_header(
@@ -39,7 +40,7 @@ def sweep_header(
 
     return SweepRecord(
         tool=TOOL,
-        arguments=[escape_unprintable(_PASSWORD.sub(r"\1:***@", argument)) for argument in sys.argv[1:]],
+        arguments=[escape_unprintable(_PASSWORD.sub(r"\1\2***", argument)) for argument in sys.argv[1:]],
         profiles=references(profiles),
         started_at=timestamps.encode(datetime.now(UTC)),
         seed=seed,

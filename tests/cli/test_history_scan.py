@@ -169,12 +169,21 @@ def test_a_database_that_fails_later_ends_with_2_and_whole_files(tmp_path: Path)
     assert not of_history(tmp_path / "h.db")[0].complete
 
 
-def test_records_have_no_password(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("x://a:secret@b", "x://a:***@b"),
+        ("x://:sec/secret@b/c", "x://:***@b/c"),
+        ("x://a@b/c?password=secret&d=e", "x://a@b/c?password=***&d=e"),
+        ("x://a:secret@b/c?d=e&sslpassword=secret", "x://a:***@b/c?d=e&sslpassword=***"),
+    ],
+)
+def test_records_have_no_password(tmp_path: Path, url: str, shown: str) -> None:
     """The arguments of a header name a URL without it."""
-    done = sshprobe("scan", "127.0.0.2:1", "--client-id", "SSH-2.0-x://a:secret@b", "-o", "x.jsonl", cwd=tmp_path)
+    done = sshprobe("scan", "127.0.0.2:1", "--client-id", f"SSH-2.0-{url}", "-o", "x.jsonl", cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     arguments = json.loads((tmp_path / "x.jsonl").read_bytes().splitlines()[0])["arguments"]
-    assert "SSH-2.0-x://a:***@b" in arguments
+    assert f"SSH-2.0-{shown}" in arguments
 
 
 def test_two_scans_at_once_lose_nothing(tmp_path: Path) -> None:
