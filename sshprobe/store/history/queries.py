@@ -90,7 +90,11 @@ def records(database: Database, scan: Scan) -> Iterator[HostRecord]:
     Each has its own host and times. Random values, such as the modulus of a group exchange, are those of the first
     observation that is equal otherwise.
     """
-    begin = datetime.fromisoformat(scan.started_at)
+    try:
+        begin = datetime.fromisoformat(scan.started_at)
+    except ValueError:  # imported from a file: the times of its hosts are not known
+        words = f"scan {scan.scan_id} began at {scan.started_at!r}, which is not a time: it cannot be exported"
+        raise InputError(words, source=database.name) from None
     query = (
         select(
             HOST.c.name,

@@ -118,6 +118,12 @@ def test_a_scan_without_an_end_is_readable(database: Database) -> None:
     assert len(list(records(database, scan))) == 1
 
 
+def test_a_scan_without_a_time_of_its_start_cannot_be_read_back(database: Database) -> None:
+    store(database, [captured("openssh-debian12-9.2p1")], "0" * 16, header("yesterday"))
+    with pytest.raises(InputError, match="'yesterday', which is not a time"):
+        list(records(database, find_scan(database, "latest")))
+
+
 def test_an_interrupted_scan_is_not_complete(database: Database) -> None:
     recorder = Recorder(database)
     recorder.begin(header(), "f00d")
