@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -117,6 +119,6 @@ def prune(database: Database, *, days: float | None = None, keep: int | None = N
             done = connection.execute(delete(table).where(table.c.id.not_in(in_use)))
             removed[column] = done.rowcount
     if old and database.is_sqlite:
-        with database.engine.connect() as connection:
+        with database.engine.connect() as connection, suppress(sqlite3.OperationalError):  # locked, or a full disk
             connection.connection.dbapi_connection.execute("VACUUM")  # type: ignore[union-attr]
     return Pruned(len(old), sightings, removed["observation"], removed["host"])

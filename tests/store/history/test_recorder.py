@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import Connection, create_engine
 
 from sshprobe import Scanner
 from sshprobe.lab.dropbear import DropbearServer
@@ -22,6 +25,7 @@ from sshprobe.store.history.database import Database, open_history
 from sshprobe.store.history.hashing import observation_hash
 from sshprobe.store.history.queries import counts, find_scan, header_of, records, scans, trend
 from sshprobe.store.history.recorder import Recorder, RecordResult
+from sshprobe.store.history.transfer import prune
 from sshprobe.views.summary import SummaryBuilder
 from tests.installed import need_program
 from tests.sample_records import captured, failed
@@ -122,6 +126,25 @@ def test_a_scan_without_a_time_of_its_start_cannot_be_read_back(database: Databa
     store(database, [captured("openssh-debian12-9.2p1")], "0" * 16, header("yesterday"))
     with pytest.raises(InputError, match="'yesterday', which is not a time"):
         list(records(database, find_scan(database, "latest")))
+
+
+def test_scans_are_removed_although_another_one_begins_to_write(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(database, [captured("openssh-debian12-9.2p1")], "0" * 16)
+    found = scans(database)
+    engine = create_engine(f"sqlite:///{database.name}", connect_args={"timeout": 0})
+    with closing(sqlite3.connect(database.name, isolation_level=None)) as other:
+
+        def locked() -> Connection:
+            other.execute("BEGIN IMMEDIATE")
+            return engine.connect()
+
+        monkeypatch.setattr(database.engine, "connect", locked)  # for VACUUM alone: others are begun
+        monkeypatch.setattr(database.engine, "begin", engine.begin)
+        monkeypatch.setattr("sshprobe.store.history.queries.scans", lambda _: found)
+        assert prune(database, keep=0).scans == 1
+    engine.dispose()
 
 
 def test_an_interrupted_scan_is_not_complete(database: Database) -> None:
