@@ -40,10 +40,10 @@ _url = history_option("Read this history.  [default: the file in the state folde
 
 def _scan_ids(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """Return the scans that a shell suggests; none of a history that cannot be read."""
-    from sshprobe.store.history.queries import scans
-
     try:
         with _opened(context.params.get("history")) as database:
+            from sshprobe.store.history.queries import scans
+
             return [scan.scan_id for scan in scans(database) if scan.scan_id.startswith(incomplete)]
     except InputError:
         return []
@@ -65,6 +65,7 @@ def history(context: click.Context) -> None:
 
 @contextlib.contextmanager
 def _opened(url: str | None, **options: bool) -> Iterator[Database]:
+    """Open a history. The modules that read it need the extra, so commands import them in this block."""
     with contextlib.closing(open_database(url or DEFAULT, **options)) as database:
         yield database
 
@@ -74,9 +75,9 @@ def _opened(url: str | None, **options: bool) -> Iterator[Database]:
 @table_or_json
 def list_(history: str | None, format_: str) -> None:
     """List all scans, the newest first."""
-    from sshprobe.store.history.queries import scans
-
     with _opened(history) as database:
+        from sshprobe.store.history.queries import scans
+
         found = scans(database)
     if format_ == "json":
         print_json([scan_fields(scan) for scan in found])
@@ -94,10 +95,10 @@ def show(scan: str, history: str | None, format_: str) -> None:
 
     SCAN is an id, the beginning of one, or `latest`.
     """
-    from sshprobe.store.history.counters import ALL
-    from sshprobe.store.history.queries import counters, find_scan, header_of
-
     with _opened(history) as database:
+        from sshprobe.store.history.counters import ALL
+        from sshprobe.store.history.queries import counters, find_scan, header_of
+
         found = find_scan(database, scan)
         header, summary = header_of(database, found)
         counted = [(key, hosts) for key, hosts in counters(database, found).items() if key.label == ALL]
@@ -128,9 +129,9 @@ def show(scan: str, history: str | None, format_: str) -> None:
 @table_or_json
 def hosts(host: str | None, history: str | None, format_: str) -> None:
     """List all hosts, or show when one host changed and what."""
-    from sshprobe.store.history import timelines
-
     with _opened(history) as database:
+        from sshprobe.store.history import timelines
+
         if host is None:
             known = timelines.hosts(database)
             if format_ == "json":
@@ -167,6 +168,7 @@ def hosts(host: str | None, history: str | None, format_: str) -> None:
             ]
             for each in periods
         ],
+        below=2,
     )
 
 
@@ -194,9 +196,9 @@ _KINDS = {
 @table_or_json
 def trend(name: str | None, of: str, label: str, last: int | None, history: str | None, format_: str) -> None:
     """Show how many hosts had each grade, status, finding or algorithm, scan by scan."""
-    from sshprobe.store.history import queries
-
     with _opened(history) as database:
+        from sshprobe.store.history import queries
+
         by_scan = name is not None or of in ("grades", "statuses", "compliant")
         ends = format_ == "table" and not by_scan
         found = queries.trend(database, _KINDS[of], name=name, label=label, last=last, ends=ends)
@@ -231,11 +233,11 @@ def prune(days: float | None, keep: int | None, history: str | None) -> None:
 
     With both options a scan is removed only if both say so.
     """
-    from sshprobe.store.history.transfer import prune as remove
-
     if days is None and keep is None:
         raise click.UsageError("`sshprobe history prune` needs `--older-than DAYS`, `--keep N` or both")
     with _opened(history) as database:
+        from sshprobe.store.history.transfer import prune as remove
+
         removed = remove(database, days=days, keep=keep)
     click.echo(
         f"removed {removed.scans:,} scans with {removed.sightings:,} results, {removed.observations:,} observations "
@@ -272,13 +274,14 @@ def export(scan: str, output: str | None, history: str | None) -> None:
     import msgspec
 
     from sshprobe.store.files import replacing
-    from sshprobe.store.history.queries import find_scan
-    from sshprobe.store.history.transfer import export_scan
 
     refuse_option_as_file(output)
     lock_output(output)
     with contextlib.ExitStack() as stack:
         database = stack.enter_context(_opened(history))
+        from sshprobe.store.history.queries import find_scan
+        from sshprobe.store.history.transfer import export_scan
+
         found = find_scan(database, scan)
         stream: IO[bytes] = sys.stdout.buffer
         if output is not None:

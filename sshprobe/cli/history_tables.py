@@ -23,15 +23,18 @@ def print_json(value: object) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(value)))
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print aligned columns, cut to the width of a terminal."""
-    from tabulate import tabulate
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    below: int = 0,
+    shortened: Sequence[tuple[str, int]] = (),
+) -> None:
+    """Print aligned columns, fitted to a terminal: see `table_layout.stack`."""
+    from sshprobe.render.text.table_layout import stack
 
     cells = [[escape_unprintable(cell) for cell in row] for row in rows]
-    screen = terminal()
-    lines = tabulate(cells, headers, tablefmt="plain", disable_numparse=True).splitlines()
-    for line in lines:
-        click.echo(line[: screen.width].rstrip() if screen.cuts else line)
+    click.echo("\n".join(stack(headers, cells, terminal(), below=below, shortened=shortened)))
 
 
 def scan_fields(scan: Scan) -> dict[str, Any]:
@@ -60,6 +63,8 @@ def state(scan: Scan) -> str:
 
 def print_trend(trend: Trend, *, by_scan: bool) -> None:
     """Print a row for each scan, or, for many names, a row for each name with its first and last count."""
+    from sshprobe.render.text.phrases import count
+
     scans, series = trend
     order: dict[str, int] = {letter: number for number, letter in enumerate(GRADES)}  # an A+ is before an A
     keys = sorted(series, key=lambda each: (order.get(each[1], 9), each))
@@ -75,8 +80,9 @@ def print_trend(trend: Trend, *, by_scan: bool) -> None:
     first, latest = scans[0], scans[-1]
     counted = [(series[key].get(first.id, 0), series[key].get(latest.id, 0), key) for key in keys]
     counted.sort(key=lambda each: (-abs(each[1] - each[0]), each[2]))
-    click.echo(f"from {minutes(first.started_at)} to {minutes(latest.started_at)}, {len(scans):,} scans")
+    click.echo(f"from {minutes(first.started_at)} to {minutes(latest.started_at)}, {count(len(scans), 'scan')}")
     print_table(
         ["name", "of", "first", "last", "change"],
         [[name, scope, f"{old:,}", f"{new:,}", f"{new - old:+,}"] for old, new, (scope, name) in counted],
+        shortened=(("of", 16), ("name", 20)),
     )

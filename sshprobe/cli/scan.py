@@ -155,7 +155,7 @@ def scan(
             note_targets(resume, chosen)
         note_other_version(done)
         progress.held = note_foreign_hosts(done, stream)
-    elif output is None and format_ in (None, "table") and fixes is None and stream.total != 1:
+    elif output is None and history is None and format_ in (None, "table") and fixes is None and stream.total != 1:
         note("only the table will remain of this scan: add `-o FILE` to keep the records")
     header = sweep_header(profiles, strict=settings.strict, seed=stream.seed, settings=asked)
     if kept is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe
 from tests.sample_records import captured, failed
+from tests.screens import on_a_screen
 
 
 def graded(record: HostRecord, **changes: Any) -> HostRecord:
@@ -141,6 +143,16 @@ def test_the_timeline_of_a_host(folder: Path) -> None:
         2,
         b"error: history.db: has no host 192.0.2.9:22: see `sshprobe history hosts`\n",
     )
+
+
+def test_tables_are_whole_on_a_narrow_screen(folder: Path) -> None:
+    command = [sys.executable, "-m", "sshprobe", "--color", "never", "history"]
+    text = on_a_screen([*command, "hosts", "192.0.2.1", "--history", "history.db"], folder=folder)
+    assert "kex_algorithms" in text
+    assert "host_keys" in text
+    trend = on_a_screen([*command, "trend", "--of", "algorithms", "--history", "history.db"], folder=folder)
+    assert "change" in trend.splitlines()[1]
+    assert max(map(len, (text + trend).splitlines())) <= 80
 
 
 def test_trend(folder: Path) -> None:

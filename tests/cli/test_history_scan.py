@@ -63,6 +63,11 @@ def test_a_scan_is_kept_under_the_id_of_its_header(tmp_path: Path) -> None:
     assert summary.hosts == 2
 
 
+def test_a_scan_into_a_history_says_nothing_of_lost_records(tmp_path: Path) -> None:
+    done = sshprobe("scan", "127.0.0.2:1", "127.0.0.3:1", "--history", "h.db", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (3, b"")
+
+
 def test_the_environment_and_saved_options_name_a_history(tmp_path: Path) -> None:
     environment = {"SSHPROBE_HISTORY": str(tmp_path / "a.db"), "XDG_CONFIG_HOME": str(tmp_path)}
     assert sshprobe("scan", "127.0.0.2:1", cwd=tmp_path, env=environment).returncode == 3

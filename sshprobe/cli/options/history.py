@@ -34,4 +34,5 @@ def open_database(words: str, *, create: bool = False, migrate: bool = False) ->
         return open_history(words, create=create, migrate=migrate)
     except ImportError as error:
         package = (error.name or "sqlalchemy").partition(".")[0]
-        raise missing_extra(package, "history", source="--history") from None
+        extra = "postgresql" if words.startswith("postgresql") else "history"
+        raise missing_extra(package, extra, source="--history") from None
