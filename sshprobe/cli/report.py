@@ -111,7 +111,7 @@ def report(
     else:
         with _stream(output) as stream:
             stream.write(text.encode("utf-8", "backslashreplace"))
-    return ExitCode.OK
+    return ExitCode.OK if count or saved.silent else ExitCode.NOTHING_SCANNED
 
 
 def _format_of(name: str) -> str:

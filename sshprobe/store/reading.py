@@ -89,13 +89,14 @@ def read_records(
         sources = [checking.enter_context(contextlib.closing(_Source(name, stdin))) for name in names]
         sweeps = 0
         for source in sources:
-            records = -1
+            records, hosts = -1, 0
             for records, record in enumerate(source.records()):
                 sweeps += records == 0 or isinstance(record, SweepRecord)
+                hosts += isinstance(record, HostRecord)
             if records < 0:
                 raise InputError("holds no records", source=source.name)
             if source.is_cut_off and on_cut is not None:
-                on_cut(f"{source.name} is cut off: only its {records + 1:,} records before the cut are read")
+                on_cut(f"{source.name} is cut off: hosts read before the cut: {hosts:,}")
         latest = None
         if sweeps > 1:
             latest = LatestRecords(silence_counts=silence_counts)

@@ -513,3 +513,10 @@ def test_grade_writes_the_same_with_one_process_and_with_three(tmp_path: Path) -
         assert len(written) == 1 + len(hosts) + 1
         found.append((run.returncode, run.stdout, run.stderr, written[1:-1], fixed.returncode, fixed.stdout))
     assert found[0] == found[1]
+
+
+def test_a_report_on_no_host_exits_with_3(tmp_path: Path) -> None:
+    assert sshprobe("scan", "127.0.0.2:1", "-o", "x.jsonl", cwd=tmp_path).returncode == 3
+    lines = (tmp_path / "x.jsonl").read_bytes().splitlines(keepends=True)
+    (tmp_path / "x.jsonl").write_bytes(lines[0] + lines[-1])
+    assert [sshprobe(command, "x.jsonl", cwd=tmp_path).returncode for command in ("report", "grade")] == [3, 3]
