@@ -61,6 +61,7 @@ def key_commands(key: NewKey) -> tuple[str, ...]:
 
 def backup_command(file: str) -> str:
     """Return a shell command that copies a file beside itself under a new name, or fails without the file."""
+    # mktemp replaces the six X, so that no earlier copy is overwritten.
     return f'test -e {file} && cp -p {file} "$(mktemp {file}.before-XXXXXX)"'
 
 

@@ -130,4 +130,4 @@ def _encoded(value: Any) -> Any:
 def _decoded(type_: type, value: Any) -> Any:
     if type_ is Exclusions:
         return Exclusions.decode(value)
-    raise NotImplementedError(type_.__name__)  # as in `_encoded`
+    raise NotImplementedError(type_.__name__)  # how a hook tells msgspec that it does not know a type

@@ -177,4 +177,5 @@ def test_dropbear_keeps_its_old_key_too() -> None:
         modern(identification=identification("SSH-2.0-dropbear_2022.83"), host_keys=[host_key("ssh-rsa", 1024)]), MODERN
     )
     (command,) = [command for change in found.changes for command in change.commands]
+    # XXXXXX is the template of mktemp, which makes a new name of it.
     assert re.search(r"cp -p (\S+) \"\$\(mktemp \1\.before-XXXXXX\)\" && mv \1\.new \1$", command)

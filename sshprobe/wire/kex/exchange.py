@@ -73,7 +73,7 @@ class KeyExchange(ABC):
 
     def start_again(self) -> bytes:
         """Return the payload of our first message in its old form. Only a group exchange has one."""
-        raise NotImplementedError  # as in `read_group`
+        raise NotImplementedError  # the transport calls it for group exchanges alone, which define it
 
     def hash_variants(self, reply: Reply) -> Iterator[tuple[str, bytes]]:
         """Yield the fields that servers in use hash in place of `reply.public`, each with a description for people."""
