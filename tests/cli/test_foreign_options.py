@@ -1,10 +1,12 @@
 """Options of other tools are errors that name ours, and write no file."""
 
+import gzip
 import re
 from pathlib import Path
 
 import click
 import pytest
+import zstandard
 
 from sshprobe.cli.main import main
 from sshprobe.cli.main import sshprobe as group
@@ -134,6 +136,39 @@ def test_a_file_as_a_target(name: str, content: str, option: str, capsys: pytest
     Path(name).write_text(content)
     assert error(capsys, "scan", name) == f"`{name}` is a file here: `{option} {name}` reads the targets in it"
     assert error(capsys, "scan", "127.0.0.1", name, "--count").startswith(f"`{name}` is a file here")
+
+
+RECORDS = b'{"type":"sweep","schema":"1.0"}\n'
+
+
+@pytest.mark.parametrize("content", [RECORDS, b'{"sweep":{"type":"sweep"}}'], ids=["lines", "document"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("r.json", "r.jsonl", "r.ndjson", "r.txt", "./r", "r.jsonl~", "r.jsonl.interrupted~"),
+        *("r.jsonl.zst", "./r.jsonl.zst", "r.jsonl.gz", "r.JSONL.GZ", "r.json.zst", "r.ndjson.zst", "r.gz", "r.zst~"),
+    ],
+)
+def test_records_as_a_target(name: str, content: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    data = zstandard.compress(content) if ".zst" in name else content
+    Path(name).write_bytes(gzip.compress(content) if ".gz" in name.lower() else data)
+    words = error(capsys, "scan", "--count", name)
+    assert words == f"`{name}` is a file here: `--from-records {name}` reads the targets in it"
+
+
+def test_compressed_records_that_are_damaged_as_a_target(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("r.jsonl.zst").write_bytes(zstandard.compress(RECORDS)[:4] + b"\xff" * 20)
+    assert error(capsys, "scan", "r.jsonl.zst").startswith("`r.jsonl.zst` is a file here: `--inventory r.jsonl.zst`")
+
+
+def test_a_history_or_a_profile_as_a_target(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("fleet.db").write_bytes(b"SQLite format 3\0" + bytes(84))
+    words = "`fleet.db` is a file here: `sshprobe history list --history fleet.db` lists the scans in it"
+    assert error(capsys, "scan", "fleet.db") == words
+    Path("ours.toml").write_text("")
+    assert error(capsys, "scan", "ours.toml") == "`ours.toml` is a file here: `--profile ours.toml` grades by it"
+    Path("web.db").write_text("")
+    assert main(["scan", "--count", "web.db"]) == 0
 
 
 def test_a_host_may_be_called_as_a_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,9 +180,17 @@ def _words_for(word: str, command: click.Command, valued: dict[str, bool]) -> st
 # -- words in place of targets ---------------------------------------------------------------------------------------
 
 _LISTS = frozenset({".txt", ".lst", ".list", ".hosts", ".targets", ".ips", ".log", ".cfg", ".conf"})
-_INVENTORIES = frozenset({".xml", ".gnmap", ".nmap", ".json", ".jsonl", ".csv", ".tsv", ".yml", ".yaml", ".ini", ".gz"})
+_INVENTORIES = frozenset(
+    {".xml", ".gnmap", ".nmap", ".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".yml", ".yaml", ".ini"}
+)
+_DATABASES = frozenset({".db", ".sqlite", ".sqlite3"})
+_PROFILE = ".toml"
 _NAMES_OF_INVENTORIES = frozenset({"known_hosts", "config", "inventory"})
-_SWEEP = b'{"type":"sweep"'
+_RECORDS_BEGIN = re.compile(rb'\s*\{\s*"(type"\s*:\s*"(sweep|host|silent|summary)"|sweep"\s*:)')
+"""The first bytes of records, as lines or as one document."""
+_SQLITE = b"SQLite format 3\0"
+_BACKUP = "~"
+"""Ends the names of older files, as in `x.jsonl~` and `x.jsonl.interrupted~`."""
 
 
 _PORTS_ALONE = re.compile(r"\d{1,5}([-,]\d{1,5})+")
@@ -200,28 +208,54 @@ def refuse_words(targets: Sequence[str]) -> None:
             raise click.UsageError(f"`{word}` is a port and not a host: write {meant}, or `--port {word}` for all")
         if _PORTS_ALONE.fullmatch(word) and all(1 <= int(each) <= 65535 for each in re.split("[-,]", word)):
             raise click.UsageError(f"`{word}` are ports and not a host: write `--port {word}`")
-        option = _option_for(word)
-        if option is not None:
-            raise click.UsageError(f"`{word}` is a file here: `{option} {word}` reads the targets in it")
+        answer = _answer_for(word)
+        if answer is not None:
+            raise click.UsageError(f"`{word}` is a file here: {answer}")
 
 
-def _option_for(word: str) -> str | None:
-    """Return the option that reads a file which was given as a target, if it is one and its name is hardly a host's."""
-    path = Path(word)
-    suffix = path.suffix.lower()
-    is_inventory = suffix in _INVENTORIES or path.name in _NAMES_OF_INVENTORIES
+def _answer_for(word: str) -> str | None:
+    """Return how to use a file that was given as a target, if it is one and its name is hardly a host's."""
+    from sshprobe.compression import codec_of_name
+
+    bare = word.removesuffix(_BACKUP).removesuffix(".interrupted")
+    is_compressed = codec_of_name(bare) is not None
+    suffix, name = Path(bare).suffix.lower(), Path(bare).name
+    is_inventory = is_compressed or suffix in _INVENTORIES or name in _NAMES_OF_INVENTORIES
     looks_so = (
         is_inventory
         or suffix in _LISTS
-        or path.name in ("hosts", "targets")
+        or suffix in _DATABASES
+        or suffix == _PROFILE
+        or bare != word
+        or name in ("hosts", "targets")
         or word.startswith(("/", "./", "../", "~"))
     )
     try:
-        if not looks_so or not path.is_file():
+        if not looks_so or not Path(word).is_file():
             return None
-        with path.open("rb") as stream:
-            if stream.read(len(_SWEEP)) == _SWEEP:
-                return "--from-records"
+        head = _head_of(word)
     except (OSError, ValueError):
         return None
-    return "--inventory" if is_inventory else "-f"
+    if _RECORDS_BEGIN.match(head):
+        return f"`--from-records {word}` reads the targets in it"
+    if head.startswith(_SQLITE):
+        return f"`sshprobe history list --history {word}` lists the scans in it"
+    if suffix == _PROFILE:
+        return f"`--profile {word}` grades by it"
+    if suffix in _DATABASES:
+        return None
+    return f"`{'--inventory' if is_inventory else '-f'} {word}` reads the targets in it"
+
+
+def _head_of(name: str) -> bytes:
+    """Return the first bytes of a file, decompressed; none if its compressed data is damaged. Raises `OSError`."""
+    from sshprobe.compression import Decompressed, plain
+
+    with Path(name).open("rb") as stream:
+        content = plain(stream)
+        try:
+            return content.read(4096)
+        except OSError:
+            if not isinstance(content, Decompressed):
+                raise
+            return b""
