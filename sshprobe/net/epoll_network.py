@@ -247,10 +247,13 @@ class EpollConnection(Connection):
         if not self.is_made:
             if events & POLL_FAILED:
                 code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                if code:
-                    self.break_off(self._connect_failure(code))
-                    return
                 came = self._read_now()
+                if code:
+                    if not isinstance(came, bytes) or not came:
+                        self.break_off(self._connect_failure(code))
+                        return
+                    # The connection was made, and reset behind its first data.
+                    self.failure = network_error(OSError(code, os.strerror(code)))
             self.is_made = True
             self.network.made += 1
             self.network.last_made = self.address
