@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import sqlite3
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from click.testing import CliRunner
 
 from sshprobe import grade
 from sshprobe.cli.history import history as group
+from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.records import HostRecord, SweepRecord
 from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe
@@ -112,7 +114,7 @@ def test_show(folder: Path) -> None:
     assert shown["scan_id"] == "bb03"
     assert shown["counters"]["status"] == {"": {"ok": 2}}
     assert sum(shown["counters"]["grade"]["sshprobe-2026"].values()) == 2
-    assert shown["counters"]["algorithm"]["kex_algorithms"]["curve25519-sha256"] == 2
+    assert shown["counters"]["algorithm"]["kex"]["curve25519-sha256"] == 2
 
 
 def test_hosts(folder: Path) -> None:
@@ -170,6 +172,27 @@ def test_trend(folder: Path) -> None:
     changes = {line.split()[0]: line.split()[-1] for line in history(folder, "trend", "--of", "findings").splitlines()}
     assert changes["host_key.sha1_only"] == "-1"
     assert history(folder, "trend").count("\n") == 4
+
+
+def test_the_algorithms_of_an_old_history_are_counted_by_type(folder: Path) -> None:
+    def of_sha1() -> tuple[Any, Any]:
+        shown = as_json(folder, "show", "aa01")["counters"]["algorithm"]
+        return shown, as_json(folder, "trend", "--of", "algorithms", "hmac-sha1")
+
+    new = of_sha1()
+    assert [each["scope"] for each in new[1][0]["counts"]] == ["mac"]
+    insert = "INSERT INTO sshprobe_counter (label, kind, scope, name, scan, hosts)"
+    with contextlib.closing(sqlite3.connect(folder / "history.db")) as connection:
+        for category, fields in FIELDS.items():
+            for number, (_, field) in enumerate(fields):  # a host less in the second direction
+                connection.execute(
+                    f"{insert} SELECT label, kind, ?, name, scan, hosts - ? FROM sshprobe_counter WHERE scope = ?",
+                    (field, number, category),
+                )
+            connection.execute("DELETE FROM sshprobe_counter WHERE scope = ?", (category,))
+        connection.execute(f"{insert} VALUES ('', 'algorithm', 'languages_client_to_server', 'en', 1, 2)")
+        connection.commit()
+    assert of_sha1() == new
 
 
 def test_export_gives_back_the_records(folder: Path) -> None:

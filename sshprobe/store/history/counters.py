@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
-from sshprobe.model.name_lists import NAME_LISTS
+from sshprobe.model.name_lists import FIELDS, LANGUAGES
 from sshprobe.model.records import HostRecord
 
 Kind = Literal["status", "grade", "compliant", "finding", "algorithm"]
@@ -24,13 +25,19 @@ class CounterKey(NamedTuple):
     kind: str
     """One of `KINDS`."""
     scope: str
-    """Of grades, compliance and findings: the id of the profile. Of algorithms: the name-list. Else ""."""
+    """Of grades, compliance and findings: the id of the profile. Of algorithms: the type, such as "kex". Else ""."""
     name: str
     """The status, letter, "true"/"false"/"null", id of a finding, or algorithm."""
 
 
 FLEET = "fleet"
 """The scope of findings across the fleet, which belong to no profile."""
+
+_OLD_SCOPES: dict[str, str | None] = {
+    **{field: category for category, fields in FIELDS.items() for _, field in fields},
+    **dict.fromkeys(LANGUAGES),
+}
+"""Scopes of algorithms in old histories, which counted each name-list: their type, None for languages."""
 
 
 MAX_NAMES = 256
@@ -64,7 +71,22 @@ def counters_of(record: HostRecord) -> list[CounterKey]:
         found.add(("compliant", verdict.profile, {True: "true", False: "false", None: "null"}[verdict.compliant]))
         found |= {("finding", verdict.profile, finding.id) for finding in verdict.findings if finding.counts}
     found |= {("finding", FLEET, finding.id) for finding in record.fleet_findings if finding.counts}
-    for field in NAME_LISTS:
-        names = (getattr(record, field) or ())[:MAX_NAMES]
-        found |= {("algorithm", field, name) for name in names if len(name) <= LONGEST_NAME}
+    for category, fields in FIELDS.items():  # a host with an algorithm in both directions counts once
+        names = {name for _, field in fields for name in (getattr(record, field) or ())[:MAX_NAMES]}
+        found |= {("algorithm", category, name) for name in names if len(name) <= LONGEST_NAME}
     return [CounterKey(label, *each) for label in (ALL, *record.labels) for each in found]
+
+
+def merge_name_lists(counted: Iterable[tuple[CounterKey, int]]) -> dict[CounterKey, int]:
+    """Return counters of one scan in which each algorithm counts once for its type.
+
+    Old histories counted the name-lists of the two directions apart. Of the two numbers the higher is returned: nearly
+    all servers offer the same in both directions.
+    """
+    merged: dict[CounterKey, int] = {}
+    for key, hosts in counted:
+        scope = _OLD_SCOPES.get(key.scope, key.scope) if key.kind == "algorithm" else key.scope
+        if scope is not None:
+            new = key._replace(scope=scope)
+            merged[new] = max(hosts, merged.get(new, 0))
+    return merged

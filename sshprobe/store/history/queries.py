@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
-from sshprobe.store.history.counters import ALL, CounterKey
+from sshprobe.store.history.counters import ALL, CounterKey, merge_name_lists
 from sshprobe.store.history.database import Database
 from sshprobe.store.history.hashing import decode_record
 from sshprobe.store.history.tables import (
@@ -142,7 +142,7 @@ def counters(database: Database, scan: Scan) -> dict[CounterKey, int]:
     columns = [COUNTER.c[name] for name in (*CounterKey._fields, "hosts")]
     with database.reading() as connection:
         rows = connection.execute(select(*columns).where(COUNTER.c.scan == scan.id)).all()
-    return {CounterKey(*row[:-1]): row[-1] for row in rows}
+    return merge_name_lists((CounterKey(*row[:-1]), row[-1]) for row in rows)
 
 
 class Trend(NamedTuple):
@@ -175,15 +175,19 @@ def trend(
     points = points.where(COUNTER.c.label == label, COUNTER.c.kind == kind)
     if name is not None:
         points = points.where(COUNTER.c.name == name)
-    series: dict[tuple[str, str], dict[int, int]] = {}
+    counted: dict[int, list[tuple[CounterKey, int]]] = {}
     with database.reading() as connection:
         found = [Scan(*row) for row in reversed(connection.execute(chosen).all())]
         wanted = {scan.id for scan in ([found[0], found[-1]] if ends and found else found)}
         if ends:
             points = points.where(COUNTER.c.scan.in_(wanted))
-        for scan, *key, hosts in connection.execute(points):
+        for scan, scope, each, hosts in connection.execute(points):
             if scan in wanted:
-                series.setdefault((key[0], key[1]), {})[scan] = hosts
+                counted.setdefault(scan, []).append((CounterKey(label, kind, scope, each), hosts))
+    series: dict[tuple[str, str], dict[int, int]] = {}
+    for scan, numbers in counted.items():
+        for key, hosts in merge_name_lists(numbers).items():
+            series.setdefault((key.scope, key.name), {})[scan] = hosts
     return Trend(found, series)
 
 

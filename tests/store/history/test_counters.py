@@ -18,8 +18,17 @@ def test_a_host_counts_once_for_each_thing() -> None:
     found = counters_of(record)
     assert len(found) == len(set(found))
     kinds = {(key.kind, key.scope) for key in found}
-    assert {("status", ""), ("grade", "sshprobe-2026"), ("algorithm", "kex_algorithms")} <= kinds
-    assert CounterKey("", "algorithm", "encryption_algorithms_client_to_server", "arcfour") in found
+    assert {("status", ""), ("grade", "sshprobe-2026"), ("algorithm", "kex")} <= kinds
+    assert CounterKey("", "algorithm", "cipher", "arcfour") in found
+
+
+def test_an_algorithm_counts_once_for_its_type() -> None:
+    record = msgspec.structs.replace(
+        OLD, mac_algorithms_client_to_server=["hmac-md5"], mac_algorithms_server_to_client=["hmac-md5", "hmac-sha1"]
+    )
+    found = [key for key in counters_of(record) if key.kind == "algorithm"]
+    assert {key.scope for key in found} == {"kex", "host_key", "cipher", "mac", "compression"}
+    assert sorted(key.name for key in found if key.scope == "mac") == ["hmac-md5", "hmac-sha1"]
 
 
 def test_a_silent_host_counts_by_its_status_alone() -> None:
