@@ -147,6 +147,24 @@ def test_the_timeline_of_a_host(folder: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("ports", "hint"),
+    [
+        ([24101], "did you mean 192.0.2.5:24101?"),
+        ([24102, 24101], "did you mean 192.0.2.5:24101 or 192.0.2.5:24102?"),
+        (range(1, 8), "192.0.2.5:4 or 192.0.2.5:5? It has 2 more ports of this host"),
+    ],
+)
+def test_a_host_on_other_ports_is_named_with_them(folder: Path, ports: Sequence[int], hint: str) -> None:
+    hosts = [msgspec.structs.replace(STEADY, host="192.0.2.5", address="192.0.2.5", port=port) for port in ports]
+    write_scan(folder / "ports.jsonl", "cc04", 28, hosts)
+    history(folder, "import", "ports.jsonl")
+    done = sshprobe("history", "hosts", "192.0.2.5", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "has no host 192.0.2.5:22: " in done.stderr.decode()
+    assert done.stderr.decode().endswith(f"{hint}\n")
+
+
 def test_tables_are_whole_on_a_narrow_screen(folder: Path) -> None:
     command = [sys.executable, "-m", "sshprobe", "--color", "never", "history"]
     text = on_a_screen([*command, "hosts", "192.0.2.1", "--history", "history.db"], folder=folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,9 @@ from sshprobe.model.observation import Observation, endpoint
 from sshprobe.store.history.database import Database
 from sshprobe.store.history.hashing import normalised
 from sshprobe.store.history.tables import HOST, OBSERVATION, SCAN, SIGHTING, VERDICT
+
+MAX_PORTS = 5
+"""Ports of a host that an error lists."""
 
 
 class KnownHost(msgspec.Struct, frozen=True):
@@ -86,7 +89,10 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
     with database.reading() as connection:
         rows = connection.execute(query).all()
         if not rows:
-            raise InputError(f"has no host {endpoint(name, port)}: see `sshprobe history hosts`", source=database.name)
+            ports = connection.scalars(
+                select(HOST.c.port).where(HOST.c.name == name.lower()).distinct().order_by(HOST.c.port)
+            ).all()
+            raise InputError(f"has no host {endpoint(name, port)}: {_elsewhere(name, ports)}", source=database.name)
         seen = _decoded(connection, OBSERVATION, {row[1] for row in rows})
         judged = _decoded(connection, VERDICT, {row[2] for row in rows})
     periods: list[Period] = []
@@ -103,6 +109,15 @@ def timeline(database: Database, name: str, port: int) -> list[Period]:
         periods.append(Period(started_at, started_at, 1, now.status, words, grades, changed))
         before = observation
     return periods[::-1]
+
+
+def _elsewhere(name: str, ports: Sequence[int]) -> str:
+    """Return the endpoints that a history has of a host, in words, or where to look for hosts."""
+    if not ports:
+        return "see `sshprobe history hosts`"
+    more = len(ports) - MAX_PORTS
+    shown = " or ".join(endpoint(name, port) for port in ports[:MAX_PORTS])
+    return f"did you mean {shown}?" + (f" It has {more:,} more ports of this host" if more > 0 else "")
 
 
 def _decoded(connection: Any, table: Any, ids: set[int]) -> dict[int, Any]:
