@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import shutil
 import sqlite3
 import sys
@@ -190,6 +191,28 @@ def test_trend(folder: Path) -> None:
     changes = {line.split()[0]: line.split()[-1] for line in history(folder, "trend", "--of", "findings").splitlines()}
     assert changes["host_key.sha1_only"] == "-1"
     assert history(folder, "trend").count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        ("findings kex.weak", "no scan counted kex.weak: did you mean kex.dated or kex.unlisted or kex."),
+        ("findings kex.unlistd", "no scan counted kex.unlistd: did you mean kex.unlisted?"),
+        ("findings unlisted", "no scan counted unlisted: did you mean authentication.unlisted or cipher.unlisted"),
+        ("algorithms curve25519", "no scan counted curve25519: did you mean curve25519-sha256 or curve25519-sha256@"),
+        ("statuses zzzz", "no scan counted zzzz\n"),
+        ("algorithms arcfour --last 1", "these scans did not count arcfour, but earlier ones did: see it without"),
+        ("findings --label env=none", "no scan counted findings\n"),
+    ],
+)
+def test_a_name_that_no_scan_counted(folder: Path, arguments: str, note: str) -> None:
+    assert history(folder, "trend", "--of", *arguments.split()).startswith(f"note: {note}")
+
+
+def test_the_finding_in_the_documentation_is_counted(folder: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "history.md"
+    [name] = re.findall(r"--of findings (\S+)", page.read_text())
+    assert history(folder, "trend", "--of", "findings", name).startswith("scan  started")
 
 
 def test_the_algorithms_of_an_old_history_are_counted_by_type(folder: Path) -> None:

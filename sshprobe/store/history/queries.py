@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from sshprobe.model import timestamps
 from sshprobe.model.errors import InputError
+from sshprobe.model.name_lists import LANGUAGES
 from sshprobe.model.records import HostRecord, SummaryRecord, SweepRecord
 from sshprobe.store.history.counters import ALL, CounterKey, merge_name_lists
 from sshprobe.store.history.database import Database
@@ -189,6 +190,14 @@ def trend(
         for key, hosts in merge_name_lists(numbers).items():
             series.setdefault((key.scope, key.name), {})[scan] = hosts
     return Trend(found, series)
+
+
+def counted_names(database: Database, kind: str, label: str = ALL) -> list[str]:
+    """Return the names that any scan counted, sorted. `kind` and `label`: see `trend`."""
+    query = select(COUNTER.c.name).where(COUNTER.c.label == label, COUNTER.c.kind == kind).distinct()
+    query = query.where(COUNTER.c.scope.not_in(LANGUAGES))  # old histories have them
+    with database.reading() as connection:
+        return sorted(connection.scalars(query))
 
 
 def counts(database: Database) -> dict[str, int]:
