@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from sshprobe.cli.history_tables import (
+    distinct_times,
     duration,
     minutes,
     print_json,
@@ -83,7 +84,8 @@ def list_(history: str | None, format_: str) -> None:
     if format_ == "json":
         print_json([scan_fields(scan) for scan in found])
         return
-    rows = [[scan.scan_id, minutes(scan.started_at), f"{scan.hosts:,}", duration(scan), state(scan)] for scan in found]
+    times = distinct_times(scan.started_at for scan in found)
+    rows = [[scan.scan_id, times[scan.started_at], f"{scan.hosts:,}", duration(scan), state(scan)] for scan in found]
     print_table(["scan", "started", "hosts", "took", "state"], rows)
 
 
@@ -129,7 +131,7 @@ def show(scan: str, history: str | None, format_: str) -> None:
 @_url
 @table_or_json
 def hosts(host: str | None, history: str | None, format_: str) -> None:
-    """List all hosts, or show when one host changed and what."""
+    """List all hosts, or show when one host changed and what, the newest first."""
     with _opened(history) as database:
         from sshprobe.store.history import timelines
 
@@ -155,12 +157,13 @@ def hosts(host: str | None, history: str | None, format_: str) -> None:
     if format_ == "json":
         print_json(periods)
         return
+    times = distinct_times(time for each in periods for time in (each.first, each.last))
     print_table(
         ["from", "to", "scans", "status", "grade", "software", "changed"],
         [
             [
-                minutes(each.first),
-                minutes(each.last),
+                times[each.first],
+                times[each.last],
                 f"{each.scans:,}",
                 each.status,
                 " ".join(each.grades.values()),
@@ -169,7 +172,7 @@ def hosts(host: str | None, history: str | None, format_: str) -> None:
             ]
             for each in periods
         ],
-        below=2,
+        below=3,
     )
 
 
@@ -196,7 +199,7 @@ _KINDS = {
 @_url
 @table_or_json
 def trend(name: str | None, of: str, label: str, last: int | None, history: str | None, format_: str) -> None:
-    """Show how many hosts had each grade, status, finding or algorithm, scan by scan."""
+    """Show how many hosts had each grade, status, finding or algorithm, scan by scan, the oldest first."""
     with _opened(history) as database:
         from sshprobe.store.history import queries
 

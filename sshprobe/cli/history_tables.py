@@ -9,7 +9,7 @@ import click
 
 from sshprobe.cli.standard_streams import terminal
 from sshprobe.model.escape import escape_unprintable
-from sshprobe.model.timestamps import format_minutes, parse
+from sshprobe.model.timestamps import format_minutes, format_seconds, parse
 from sshprobe.model.verdict import GRADES
 
 if TYPE_CHECKING:
@@ -44,9 +44,19 @@ def scan_fields(scan: Scan) -> dict[str, Any]:
 
 
 def minutes(started_at: str) -> str:
-    """Return a time as people write it."""
+    """Return a time as people write it, to the minute."""
     seconds = parse(started_at)
     return escape_unprintable(started_at) if seconds is None else format_minutes(seconds)
+
+
+def distinct_times(started_at: Iterable[str]) -> dict[str, str]:
+    """Return each time as people write it: to the minute, or all to the second where two have the same minute."""
+    found = {each: minutes(each) for each in started_at}
+    if len(set(found.values())) == len(found):
+        return found
+    return {
+        each: words if (seconds := parse(each)) is None else format_seconds(seconds) for each, words in found.items()
+    }
 
 
 def duration(scan: Scan) -> str:
@@ -71,8 +81,9 @@ def print_trend(trend: Trend, *, by_scan: bool) -> None:
     if by_scan:
         scopes = {scope for scope, _ in series}
         headers = ["scan", "started", *(f"{scope} {name}" if len(scopes) > 1 else name for scope, name in keys)]
+        times = distinct_times(scan.started_at for scan in scans)
         rows = [
-            [scan.scan_id, minutes(scan.started_at), *(f"{series[key].get(scan.id, 0):,}" for key in keys)]
+            [scan.scan_id, times[scan.started_at], *(f"{series[key].get(scan.id, 0):,}" for key in keys)]
             for scan in scans
         ]
         print_table(headers, rows)
@@ -80,7 +91,8 @@ def print_trend(trend: Trend, *, by_scan: bool) -> None:
     first, latest = scans[0], scans[-1]
     counted = [(series[key].get(first.id, 0), series[key].get(latest.id, 0), key) for key in keys]
     counted.sort(key=lambda each: (-abs(each[1] - each[0]), each[2]))
-    click.echo(f"from {minutes(first.started_at)} to {minutes(latest.started_at)}, {count(len(scans), 'scan')}")
+    times = distinct_times([first.started_at, latest.started_at])
+    click.echo(f"from {times[first.started_at]} to {times[latest.started_at]}, {count(len(scans), 'scan')}")
     print_table(
         ["name", "of", "first", "last", "change"],
         [[name, scope, f"{old:,}", f"{new:,}", f"{new - old:+,}"] for old, new, (scope, name) in counted],

@@ -44,8 +44,17 @@ def _to_the_second(seconds: int) -> str:
 
 def format_minutes(seconds: int) -> str:
     """Return a time for people, "2026-11-21 13:00 UTC", or "second N" outside of the years 1970 to 9999."""
+    return _for_people(seconds, "%Y-%m-%d %H:%M UTC")
+
+
+def format_seconds(seconds: int) -> str:
+    """Return a time for people as `format_minutes` does, with its second: "2026-11-21 13:00:05 UTC"."""
+    return _for_people(seconds, "%Y-%m-%d %H:%M:%S UTC")
+
+
+def _for_people(seconds: int, pattern: str) -> str:
     try:
-        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC" if seconds >= 0 else f"second {seconds}"
+        return datetime.fromtimestamp(seconds, UTC).strftime(pattern) if seconds >= 0 else f"second {seconds}"
     except (ValueError, OverflowError, OSError):
         return f"second {seconds}"
 

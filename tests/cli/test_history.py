@@ -107,6 +107,30 @@ def test_list(folder: Path) -> None:
     }
 
 
+def test_two_scans_in_a_minute_differ_by_their_seconds(folder: Path) -> None:
+    for scan_id, second, hosts in (("dd01", 5, graded(OLD)), ("dd02", 40, graded(NEW))):
+        write_scan(folder / "now.jsonl", scan_id, 28, [hosts])
+        text = (folder / "now.jsonl").read_text()
+        (folder / "now.jsonl").write_text(text.replace("-28T12:00:00", f"-28T12:00:{second:02}"))
+        history(folder, "import", "now.jsonl", "--history", "new.db")
+    start, end = "2026-11-28 12:00:05 UTC", "2026-11-28 12:00:40 UTC"
+    times = re.compile(r"\d{4}-\d\d-\d\d [\d:]+ UTC")
+    shown = {
+        words: times.findall(history(folder, *words.split(), "--history", "new.db"))
+        for words in ("list", "hosts 192.0.2.1", "trend", "trend --of findings")
+    }
+    assert shown["list"] == [end, start]
+    assert shown["hosts 192.0.2.1"] == [end, end, start, start]
+    assert shown["trend"] == shown["trend --of findings"] == [start, end]
+    command = [sys.executable, "-m", "sshprobe", "history", "hosts", "192.0.2.1", "--history", "new.db"]
+    assert max(map(len, on_a_screen(command, folder=folder).splitlines())) <= 80
+
+
+@pytest.mark.parametrize(("command", "order"), [("list", "newest"), ("hosts", "newest"), ("trend", "oldest")])
+def test_the_help_names_the_order(command: str, order: str) -> None:
+    assert f"the {order} first." in (group.commands[command].help or "")
+
+
 def test_show(folder: Path) -> None:
     text = history(folder, "show", "aa02")
     assert text.startswith("scan aa02 of 2026-11-14 12:00 UTC: 3 hosts, complete\nsshprobe scan 192.0.2.0/30\n")

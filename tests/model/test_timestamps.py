@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sshprobe.model.timestamps import encode, encode_seconds, format_day, format_minutes, parse
+from sshprobe.model.timestamps import encode, encode_seconds, format_day, format_minutes, format_seconds, parse
 
 
 @given(st.integers(86400, 253402214400), st.integers(-14 * 60, 14 * 60))
@@ -21,6 +21,7 @@ def test_moments_agree_with_the_calendar(seconds: int, minutes: int) -> None:
     assert parse(text) == seconds
     assert parse(f"{utc.replace(tzinfo=None).isoformat()}Z") == seconds
     assert format_minutes(seconds) == f"{utc.date().isoformat()} {utc.hour:02}:{utc.minute:02} UTC"
+    assert format_seconds(seconds) == f"{utc.date().isoformat()} {utc.time().isoformat()} UTC"
 
 
 def test_a_moment_beyond_the_calendar_is_a_number() -> None:
