@@ -329,6 +329,16 @@ def test_several_scans_of_one_file_are_imported(folder: Path) -> None:
     assert len(as_json(folder, "list", "--history", "new.db")) == 2
 
 
+@pytest.mark.parametrize("number", ["1e300", "1.7e308", "-1e300", "1e18"])
+def test_numbers_too_large_for_a_database_are_imported(folder: Path, number: str) -> None:
+    huge = msgspec.structs.replace(STEADY, duration_ms=float(number), connections=10**17)
+    write_scan(folder / "huge.jsonl", "ee01", 28, [graded(OLD), huge])
+    done = sshprobe("history", "import", "huge.jsonl", cwd=folder)
+    assert (done.returncode, done.stderr) == (0, b""), done.stderr
+    assert done.stdout == b"imported scan ee01: 2 hosts\n"
+    assert len(history(folder, "export", "ee01").splitlines()) == 4
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

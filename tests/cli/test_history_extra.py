@@ -25,7 +25,8 @@ def run_blocked(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    "command", ["list", "show", "hosts", "hosts 127.0.0.1", "trend", "prune --keep 1", "export", "migrate"]
+    "command",
+    ["list", "show", "hosts", "hosts 127.0.0.1", "trend", "prune --keep 1", "export", "import scan.jsonl", "migrate"],
 )
 def test_a_command_of_history_names_the_missing_extra(command: str, tmp_path: Path) -> None:
     code, error = run_blocked("history", *command.split(), "--history", str(tmp_path / "h.db"))

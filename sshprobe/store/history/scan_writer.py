@@ -31,6 +31,12 @@ from sshprobe.store.history.tables import (
 COUNTER_SECONDS = 5.0
 """Seconds between two writes of the counters of a scan that runs."""
 
+MAX_DURATION_US = 2**63 - 1
+"""The largest duration of a host, in microseconds: the column has 64 bits."""
+
+MAX_CONNECTIONS = 2**31 - 1
+"""The largest number of connections of a host: the column has 32 bits in PostgreSQL."""
+
 _PARAMETERS = 300
 """Values in one query, below the limit of every SQLite (999)."""
 
@@ -127,8 +133,8 @@ class ScanWriter:
                 "observation": observation_ids[row.observation],
                 "verdict": verdict_ids[row.verdict],
                 "started_ms": self._since_start(row.record.started_at),
-                "duration_us": round(row.record.duration_ms * 1000),
-                "connections": row.record.connections,
+                "duration_us": _within(row.record.duration_ms * 1000, MAX_DURATION_US),
+                "connections": _within(row.record.connections, MAX_CONNECTIONS),
             }
         entered = self._database.insert(SIGHTING)
         changed = {name: entered.excluded[name] for name in next(iter(sightings.values()))}
@@ -213,6 +219,11 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else None
+
+
+def _within(number: float, limit: int) -> int:
+    """Return a number rounded, or the nearest limit: records come from anywhere, and a column has a size."""
+    return round(min(max(number, -limit), limit))
 
 
 def _parts(values: Sequence[Any], size: int) -> Iterable[Sequence[Any]]:
