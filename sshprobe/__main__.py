@@ -1,4 +1,4 @@
-"""The command `sshprobe`, also `python -m sshprobe`: the command line in a process of its own."""
+"""The command `sshprobe`, also `python -m sshprobe`: the command line in its own process."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import gc
 import sys
 
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
-"""New objects between two collections of garbage. A start makes 60,000; Python's default is 700."""
+"""New objects between two garbage collections. Startup creates 60,000 objects; Python's default is 700."""
 
 
 def run() -> int:
-    """Run the command line and return the exit code. The garbage collector never looks at imported objects."""
+    """Run the command line and return the exit code. The garbage collector ignores imported objects."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     try:
         from sshprobe.cli import main
@@ -25,7 +25,7 @@ def run() -> int:
 
         print(f"error: {error.strerror if isinstance(error, OSError) else bug_line(error)}", file=sys.stderr)
         return 2
-    gc.freeze()  # else the interpreter searches all objects for garbage several times as it ends
+    gc.freeze()  # otherwise the interpreter scans all objects for garbage several times at exit
     return code
 
 

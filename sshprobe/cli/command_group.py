@@ -83,7 +83,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that `args` begins with."""
-        if ctx.resilient_parsing:  # for a shell that completes: a half-typed line is not wrong yet
+        if ctx.resilient_parsing:  # shell completion: an incomplete line is not an error
             return super().resolve_command(ctx, args)
         if args and not args[0].startswith("-") and args[0] not in self._lazy:
             import difflib  # for a mistake alone

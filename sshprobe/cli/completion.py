@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 VARIABLE = "_SSHPROBE_COMPLETE"
-"""Set by the script when the shell asks for completions; click then answers in place of the command."""
+"""The script sets it when the shell requests completions; click then answers instead of the command."""
 
 
 @click.command()

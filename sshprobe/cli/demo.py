@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 GUIDES = ("mozilla-modern", "mozilla-intermediate", "alibaba-ecs")
-"""Profiles besides the default. Each has a column in the table, and more would not fit."""
+"""Profiles in addition to the default. Each has a column in the table, and more would not fit."""
 
 
 @click.command()

@@ -12,7 +12,7 @@ _SEVERITIES = ("critical", "high", "medium", "low")
 _GRADES = ("A+", "A", "B", "C", "D", "F")
 _COMPLIANCE = "noncompliant"
 THRESHOLDS = (*_SEVERITIES, *_GRADES[1:], _COMPLIANCE)
-"""The values of `--fail-on`: without A+, which every graded host reaches."""
+"""The values of `--fail-on`. A+ is not one of them, because every graded host would fail at it."""
 
 _UNJUDGED = ("partial", "throttled", "protocol_error")
 

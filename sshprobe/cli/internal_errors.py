@@ -1,4 +1,4 @@
-"""The options of every command, `--color` and `--debug`; and bugs of ours in one line, on every path."""
+"""The options of every command, `--color` and `--debug`; and one line for each of our own bugs, on every path."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def _set_debugging(context: click.Context, parameter: click.Parameter, value: bo
 
 def _set_colour(context: click.Context, parameter: click.Parameter, value: str) -> None:
     is_given = context.get_parameter_source("color") is not ParameterSource.DEFAULT
-    if is_given or context.parent is None:  # else `sshprobe --color` before the command holds
+    if is_given or context.parent is None:  # otherwise `sshprobe --color` before the command applies
         choose_colour(value)
-        context.color = has_colour(sys.stdout)  # click.echo asks it
+        context.color = has_colour(sys.stdout)  # click.echo reads it
 
 
 def add_shared_options(command: click.Command) -> None:
@@ -67,7 +67,7 @@ def words_of(error: BaseException) -> str:
 
 
 def machine_error(error: BaseException) -> MachineError | None:
-    """Return the error of this machine that an exception stands for: no memory, no threads; else None."""
+    """Return the `MachineError` for an exception caused by a lack of memory or threads, else None."""
     if isinstance(error, MachineError):
         return error
     if isinstance(error, MemoryError):
@@ -78,7 +78,7 @@ def machine_error(error: BaseException) -> MachineError | None:
 
 
 def one_line_hooks() -> None:
-    """Print one line too for exceptions in threads, and for those that Python ignores."""
+    """Print one line for exceptions in threads and for ignored exceptions too."""
 
     def of_thread(arguments: Any) -> None:
         if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):

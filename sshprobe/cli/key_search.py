@@ -12,7 +12,7 @@ from sshprobe.platform.signals import ignore
 from sshprobe.platform.system import cores, may_fork
 
 FEW = 64
-"""Up to so many keys are tested in this process: another takes as long to start."""
+"""Up to this many keys are tested in this process: starting another takes as long."""
 
 _AT_ONCE = 8
 """Keys between two messages of a process."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class FailOnSink(Sink):
-    """Notes whether a host reaches a threshold of `--fail-on`."""
+    """Records whether a host reaches a threshold of `--fail-on`."""
 
     def __init__(self, thresholds: Sequence[str]) -> None:
         self._thresholds = thresholds
@@ -149,7 +149,7 @@ def open_output(
 ) -> Iterator[ScanOutput]:
     """Open the outputs of a scan. A JSON document or report file appears only when the block ends well.
 
-    An older file is kept beside it, and a note says so (`sshprobe.store.files`).
+    An older file becomes a backup, with a note (`sshprobe.store.files`).
 
     `keep`: the part of a file of lines that stays.
     `fleet` is what the keys of all hosts say together, where it is known before the first host comes.

@@ -1,4 +1,4 @@
-"""The file of `-o`: it never replaces an input, and a note says where its old content is."""
+"""The file of `-o`: it never replaces an input, and a note names the backup of its old content."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _WAITS = "note: the host throttles, or the connection was closed; it is probed o
 
 
 class SweepProgress:
-    """Shows how far a scan is. Silent unless `wanted`."""
+    """Shows the progress of a scan. Prints nothing unless `wanted`."""
 
     def __init__(
         self, counters: Progress, total: int | None, only: str, *, wanted: bool, interval: float | None = None
@@ -62,7 +62,7 @@ class SweepProgress:
         return self._total is not None and self.held + self._counters.done >= self._total
 
     def _before_stop(self) -> None:
-        """Leave the shell an empty line and a visible cursor."""
+        """Erase the line and show the cursor again."""
         self._stopped_at = time.monotonic()
         with self._live_is_ours:
             self._hidden = None if self._is_switching else self._live
@@ -165,7 +165,8 @@ class SweepProgress:
 
     @contextlib.contextmanager
     def _of_a_wait(self) -> Iterator[None]:
-        """One host gives nothing to count. Explain silences: of the host, and our own wait before a second try."""
+        """The line for a single host, which has no counts. It explains waits: for the host, and before our second
+        try."""
 
         def write(ended: threading.Event) -> None:
             until = time.monotonic() + _SILENCE

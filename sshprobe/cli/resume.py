@@ -143,7 +143,7 @@ def restored_targets(name: str, header: SweepRecord, before: SweepSettings, chos
 def restored_settings(before: SweepSettings, now: ScanSettings, context: click.Context) -> ScanSettings:
     """Return the settings of a header, with the pace that was given here.
 
-    A gentle pace that was chosen for a network holds again, also for `--resume` alone.
+    A slow rate that was chosen for a network applies again, also with `--resume` alone.
     """
     import msgspec
 
@@ -166,7 +166,7 @@ def note_targets(name: str, chosen: ChosenTargets) -> None:
 
 
 def _refuse_foreign(name: str, now: ScanSettings) -> None:
-    """Raise `InputError` if a file is not a resumable scan: a better reason than missing targets."""
+    """Raise `InputError` if a file is not a resumable scan: a clearer error than "no targets"."""
     from sshprobe.store.resuming import Resumption
 
     Resumption(name, all_addresses=now.all_addresses)

@@ -1,4 +1,4 @@
-"""Running a scan from the command line: in how many processes, within which limits, and what Ctrl-C does to it.
+"""Runs a scan from the command line: the number of processes, the limits, and the effect of Ctrl-C.
 
 Ctrl-C (or SIGTERM, SIGHUP, SIGQUIT) once: no new hosts, those under way are finished. Twice: stop at once.
 """
@@ -124,7 +124,7 @@ def on_loop(work: Coroutine[Any, Any, Result]) -> Result:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(work)
     finally:
-        work.close()  # without a descriptor for a loop it never began
+        work.close()  # it never began if there was no descriptor for a loop
 
 
 class SeveralProcesses:
@@ -147,7 +147,7 @@ class SeveralProcesses:
         """See `ScanRun`."""
         log_in_one_line()
         self._say = say
-        writing = False  # a batch is written and counted as a whole, whenever the second Ctrl-C comes
+        writing = False  # the second Ctrl-C must not split a batch: it is written and counted as a whole
 
         def interrupted() -> None:
             self._interrupts += 1
@@ -184,7 +184,7 @@ class _StopAtOnce(BaseException):
 
 
 PARALLEL_FROM = 4096
-"""From so many targets on, several processes are worth their start."""
+"""From this many targets on, several processes save more time than they take to start."""
 
 
 def new_run(settings: ScanSettings, workers: int) -> ScanRun:
@@ -202,7 +202,7 @@ def affordable(wanted: int) -> int:
     need_files(FILES_OF_A_LOOP + FILES_OF_A_WORKER)
     if wanted == 1:
         return 1
-    allow_open_sockets(FILES_OF_A_WORKER * wanted)  # which raises the limit
+    allow_open_sockets(FILES_OF_A_WORKER * wanted)  # raises the limit
     workers = affordable_workers(wanted)
     if workers < wanted:
         note(
@@ -212,7 +212,7 @@ def affordable(wanted: int) -> int:
 
 
 def usable_workers(wanted: int | None, stream: TargetStream | LiveTargets, *, follows: bool = False) -> int:
-    """Return how many processes a sweep has, and say so where that is not what the user wants.
+    """Return the number of processes of a scan, with a note if it is not the number that the user gave.
 
     `follows`: every step is logged, by this process.
 

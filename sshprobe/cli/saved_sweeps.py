@@ -1,4 +1,4 @@
-"""Saved scans as they are read: their hosts, which records do not count, and how far the command is."""
+"""Saved scans while they are read: their hosts, the superseded records, and the progress."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class WorkLine:
-    """Draws when its methods are called, without a thread. `end` erases it."""
+    """A progress line that is drawn when its methods are called, without a thread. `end` erases it."""
 
     def __init__(self) -> None:
         self._wanted = sys.stderr is not None and sys.stderr.isatty() and not is_quiet()
@@ -83,7 +83,7 @@ class WorkLine:
         self.show(f"{done:,} of {total:,} RSA keys tested")
 
     def show(self, words: str, *, now: bool = False) -> None:
-        """Show how far it is. `now`: without a limit on how often."""
+        """Show the progress. `now`: draw even if the last drawing was recent."""
         moment = time.monotonic()
         if self._wanted and (now or moment >= self._next):
             self._next = moment + _INTERVAL
@@ -101,7 +101,7 @@ class WorkLine:
 
     @contextlib.contextmanager
     def pause(self) -> Iterator[None]:
-        """Take the line away while something else is printed."""
+        """Hide the line while something else is printed."""
         counted = self._counted
         self.end()
         self._counted = counted
@@ -114,7 +114,7 @@ class Compared(NamedTuple):
     saved: SavedSweeps
     fleet: FleetReport
     hosts: int
-    """Records of hosts, those that do not count included."""
+    """Records of hosts, including superseded ones."""
     line: WorkLine
 
 

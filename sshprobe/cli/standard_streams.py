@@ -1,4 +1,4 @@
-"""Standard output and error whose failure neither loses records nor stops the process from ending.
+"""Standard output and error. Their failure neither loses records nor keeps the process from ending.
 
 `StandardStream` does the writes to descriptors 1 and 2. If a file holds the records, it remembers an error instead of
 raising it. A second Ctrl-C ends a write that waits for a reader.
@@ -53,7 +53,7 @@ class StandardStream(io.FileIO):
             self.error = error
             self.is_gone = True
             return memoryview(data).nbytes
-        except BaseException as error:  # Ctrl-C: perhaps nobody reads, and the next write would block too
+        except BaseException as error:  # Ctrl-C: there may be no reader, so the next write would block too
             self.in_write = False
             self.is_gone = True
             if isinstance(error, Abandoned):
@@ -68,7 +68,7 @@ def guard_standard_streams() -> None:
     choose_quiet(False)
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
-        if type(stream) is not io.TextIOWrapper:  # a test, or a program that calls `main`, has its own
+        if type(stream) is not io.TextIOWrapper:  # a test, or a program that calls `main`, has its own streams
             continue
         raw = getattr(stream.buffer, "raw", stream.buffer)
         if isinstance(raw, StandardStream):
@@ -163,7 +163,7 @@ def choose_quiet(value: bool) -> None:
 
 
 def is_quiet() -> bool:
-    """Return whether standard error gets errors alone."""
+    """Return whether standard error gets only errors."""
     return _is_quiet
 
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 TOOL = f"sshprobe {__version__}"
 
 _PASSWORD = re.compile(r"(?<=\w://)([^:/@\s]*:)\S*(?=@)|([?&]\w*password=)[^&\s]*", re.IGNORECASE)
-"""A password in a URL, as in `--history postgresql://me:secret@db/fleet`: records have no secrets. It may hold a slash,
-and stand in the query, "?password=secret"."""
+"""A password in a URL, as in `--history postgresql://me:secret@db/fleet`: records have no secrets. It may contain a
+slash, and may be in the query, "?password=secret"."""
 
 
 def sweep_header(

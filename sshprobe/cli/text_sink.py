@@ -33,7 +33,7 @@ class TextSink(Sink):
     - `blocks`: a block of each host, for few hosts; with `verbose`, of each one that was seen. None: blocks at the end
       if there are at most `BLOCKS_UP_TO` hosts then.
     - `fleet`: what the keys of all hosts say together, where that is known before the first host.
-    - `again`: the command that shows one host, without the host; None: no hint on it.
+    - `again`: the command that shows one host, without the host; None: no hint.
     - `kept_in`: the file that gets the records. `resumable`: an interrupted scan can continue in it.
     """
 
@@ -128,7 +128,7 @@ def _not_verified(profiles: Mapping[str, str], terminal: Terminal) -> str:
 
 
 class FixSink(Sink):
-    """Prints at the end what fixes the hosts, those that need the same changes together."""
+    """Prints the fixes at the end. Hosts that need the same changes are grouped."""
 
     def __init__(self, format_: str, profile: Profile, *, strict: bool, fleet: FleetIndex | None = None) -> None:
         self._format = format_
@@ -138,12 +138,12 @@ class FixSink(Sink):
         self._plan = Plan()
 
     def add(self, batch: HostBatch) -> None:
-        """Work out what fixes these hosts."""
+        """Compute the fixes for these hosts."""
         for result in batch.results:
             record = result.record
             self._plan.add(record, self._remedies.remedy_for(record) if record.verdicts else None)
 
     def finish(self, summary: SummaryRecord) -> None:
-        """Print what was found so far, also of a scan that was interrupted."""
+        """Print the results so far, also after an interrupted scan."""
         sys.stdout.write(load_format(self._format)(self._plan))
         sys.stdout.flush()

@@ -74,7 +74,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TraceFile(logging.FileHandler):
-    """The file of `--trace`. After the first write error it takes no more lines, and the scan continues."""
+    """The file of `--trace`. After the first write error it writes no more lines, and the scan continues."""
 
     error: OSError | None = None
 

@@ -18,7 +18,7 @@ def config_file() -> Path:
 
 
 class ConfigFile:
-    """The tables of the file; none if it does not exist. Raises `InputError` with the line that is wrong."""
+    """The tables of the file; empty if it does not exist. Raises `InputError` with the faulty line."""
 
     def __init__(self, path: Path) -> None:
         from sshprobe.profiles.toml_files import LARGEST_FILE, TomlText, toml_document, toml_text

@@ -26,7 +26,7 @@ _LISTED = 40
 
 
 class _OneOf(Suggested):
-    """One of many values, which are imported only to check or complete one."""
+    """One of many values. They are imported only to check or complete one."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Return the value."""
@@ -82,7 +82,7 @@ class HostFilter(NamedTuple):
         return finding.id in self.findings or not set(self.weaknesses).isdisjoint(finding.weaknesses)
 
     def may_take(self, record: HostRecord) -> bool:
-        """Return whether a host is wanted as far as that follows from what was seen of it."""
+        """Return whether a host matches, as far as its observation shows."""
         return (
             (not self.statuses or record.status in self.statuses)
             and (not self.labels or any(_is_labelled(record, label) for label in self.labels))
@@ -254,7 +254,7 @@ def _is_named(record: HostRecord, name: str) -> bool:
 
 
 LARGEST_LIST = 128 * MEBIBYTE
-"""Bytes of a list of keys: eight million entries as badkeys has them."""
+"""Bytes of a list of keys: eight million entries of badkeys."""
 
 
 def weak_keys_option(command: Command) -> Command:

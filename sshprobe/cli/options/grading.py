@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sshprobe.profiles import Profile
 
 DEFAULT_PROFILE = "sshprobe-2026"
-"""As in `sshprobe.profiles`, which `--help` has no time to import; a test compares them."""
+"""A copy from `sshprobe.profiles`, so that `--help` need not import it. A test compares them."""
 
 
 def _profile_ids() -> Iterable[str]:

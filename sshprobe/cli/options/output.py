@@ -19,7 +19,7 @@ RECORD_FORMATS = ("table", "json", "jsonl")
 
 
 def refuse_option_as_file(value: str | None) -> None:
-    """Raise `click.UsageError` if the name of a file is missing, so that the next option took its place."""
+    """Raise `click.UsageError` if a file name is missing and the next option was read as its value."""
     if value is not None and value.startswith("-"):
         raise click.UsageError(f"`-o` needs a file: `{value}` looks like an option; write `./{value}` if it is a file")
 
@@ -88,7 +88,7 @@ def output_options(command: Command) -> Command:
 
 
 def fix_format(written: OutputOptions, profiles: Sequence[Profile], *, verbose: bool) -> tuple[str | None, str | None]:
-    """Return two formats: of the fix, None without `--fix`, and of the records.
+    """Return the format of the fix (None without `--fix`) and the format of the records.
 
     Raises:
         click.UsageError: the two were mixed.

@@ -1,4 +1,4 @@
-"""Options for what to ask hosts, and how fast. They make one `ScanSettings`."""
+"""Options for the questions to hosts and the speed. They make one `ScanSettings`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from sshprobe.scan.settings import ScanSettings
 
 DEFAULT_AUTH_USERS = ("root", "nobody")
-"""As in `sshprobe.probe.probe_options`, which `--help` has no time to import; a test compares them."""
+"""A copy from `sshprobe.probe.probe_options`, so that `--help` need not import it. A test compares them."""
 
 FAST_CONCURRENCY = 2000
 FAST_CONNECT_TIMEOUT = 2.0
 DEFAULT_RATE = 200.0
-"""Hosts started a second by default. The translation tables of a home router survive it."""
+"""Hosts started per second by default. The translation table of a home router can handle it."""
 
 SET_BY_FAST = frozenset({"concurrency", "rate", "connect_timeout"})
 """Parameters whose default `--fast` changes."""
@@ -97,7 +97,7 @@ def _settings(
     fast: bool,
     **others: Any,
 ) -> ScanSettings:
-    """Return the settings of options. None is a default that `--fast` changes; a rate of 0 means without limit."""
+    """Return the settings of options. None is a default that `--fast` changes; a rate of 0 means no limit."""
     from sshprobe.scan.settings import ScanSettings
 
     if ipv4 and ipv6:

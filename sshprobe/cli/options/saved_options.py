@@ -1,7 +1,7 @@
 """Saved options: tables `[COMMAND.NAME]` in the user's `config.toml`.
 
 The command line comes first, then the environment, the saved table, and defaults. Three exceptions avoid surprises:
-exclusions add up, an option displaces weaker ones that it replaces, and a saved `--yes` holds for saved targets only.
+exclusions add up, an option removes the lower ones that it replaces, and a saved `--yes` applies to saved targets only.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _META = "sshprobe.saved"
 
 
 class Displacement(NamedTuple):
-    """If one of `by` is given, those of `what` from weaker places do not count."""
+    """If an option of `by` is given, options of `what` from places of lower precedence are ignored."""
 
     by: tuple[str, ...]
     what: tuple[str, ...]
@@ -104,7 +104,7 @@ _COMMAND_LINE, _ENVIRONMENT, _SAVED, _DEFAULT = range(4)
 
 
 def _rank(ctx: click.Context, name: str) -> int:
-    """Return the place of a value, 0 for the strongest. False, None and () count as not given."""
+    """Return the precedence of a value; 0 is the highest. False, None and () count as not given."""
     value = ctx.params.get(name)
     if value is None or value is False or value == ():
         return _DEFAULT
@@ -211,7 +211,7 @@ def _is_word(value: object) -> bool:
 class NewTable:
     """A table to save: checked by the constructor, written by `write`.
 
-    Raises `InputError`: the name cannot be one, or is taken; or the file is not TOML.
+    Raises `InputError` if the name is invalid or in use, or the file is not TOML.
     """
 
     def __init__(self, ctx: click.Context, name: str) -> None:
@@ -272,7 +272,7 @@ def _key(param: click.Parameter) -> str:
 
 
 def _worth_saving(param: click.Parameter, value: Any, given: Any, saved: Any) -> Any:
-    """Return the value to write: text as it was given, numbers and flags as such."""
+    """Return the value to write: text as typed, numbers and flags with their types."""
     if param.name in ADDED:
         return [*_words(given), *_words(saved)]
     if isinstance(value, (bool, int, float)):

@@ -23,7 +23,7 @@ _INVENTORY_FORMATS = (
     *("nmap", "masscan", "naabu", "httpx", "zmap", "zgrab2", "rustscan", "shodan"),
     *("ansible", "ssh-config", "known-hosts", "list"),
 )
-"""As in `sshprobe.targets`, which `--help` has no time to import; a test compares them."""
+"""A copy from `sshprobe.targets`, so that `--help` need not import it. A test compares them."""
 
 _STATUSES = (
     *("ok", "partial", "refused", "unreachable", "timeout", "reset", "dns_error"),
@@ -107,7 +107,7 @@ class ChosenTargets(NamedTuple):
         """Read and check all targets, note entries that were left out, and return the targets and exclusions.
 
         Raises:
-            InputError: something is malformed, there is no target, or there are too many without `--yes`.
+            InputError: if a target is malformed, none is given, or there are too many without `--yes`.
         """
         from sshprobe.targets import parse_targets, targets_of_records
 
@@ -156,10 +156,10 @@ class ChosenTargets(NamedTuple):
         return stream, exclusions
 
     def open_stream(self, *, stdin: IO[bytes] | None, takes_names: bool) -> tuple[LiveTargets, Exclusions]:
-        """Read all other targets, and return those and a stream after the first target of it has arrived.
+        """Read all other targets, wait for the first target of the stream, and return the stream and the exclusions.
 
         Raises:
-            InputError: as `read`, or the stream ends without a target.
+            InputError: as for `read`, or if the stream ends without a target.
         """
         from sshprobe.targets import LiveTargets
 

@@ -49,9 +49,9 @@ def table_or_json(command: Command) -> Command:
 
 
 class Suggested(click.ParamType):  # type: ignore[type-arg] # generic only since click 8.5
-    """A text for which a shell suggests values, and with `files` names of files. Other texts are taken too.
+    """A text for which a shell suggests values and, with `files`, file names. Other texts are accepted too.
 
-    `values` is called only to complete: most take long to import for `--help`.
+    `values` is called only for completion, because most are too slow to import for `--help`.
     """
 
     def __init__(self, name: str, values: Callable[[], Iterable[str]] = tuple, *, files: bool = False) -> None:
@@ -60,7 +60,7 @@ class Suggested(click.ParamType):  # type: ignore[type-arg] # generic only since
         self._files = files
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Return the values that begin with `incomplete`; without any, let the shell complete names of files."""
+        """Return the values that begin with `incomplete`; without any, let the shell complete file names."""
         from click.shell_completion import CompletionItem
 
         found = [CompletionItem(value) for value in sorted(set(self.values())) if value.startswith(incomplete)]
@@ -159,7 +159,7 @@ RATE = PositiveNumber("rate", 1_000_000, zero=True)
 
 
 SHOWN = 5
-"""Names that an error proposes, at most."""
+"""The most names that an error suggests."""
 
 
 def close_names(word: str, known: Collection[str]) -> list[str]:
@@ -198,7 +198,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "Saved options": ("saved", "save_as"),
 }
-"""Heading to the names of its options' parameters, in this order. What no heading has comes at the end."""
+"""Heading to the names of its options' parameters, in this order. Parameters without a heading come last."""
 
 REST = "Other options"
 
