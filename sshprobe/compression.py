@@ -1,8 +1,8 @@
-"""Compressed files of lines: zstd and gzip, written while lines come and read as if they were plain.
+"""Compressed files of lines: zstd and gzip, written line by line and read like plain files.
 
-A file is a row of frames of `LINES_PER_FRAME` lines (RFC 8878 section 3.1; "members" in RFC 1952). A block of a frame
-holds whole lines, and a block is finished every `FLUSH_SECONDS`. So a process that is killed loses one second at most,
-and its last frame can be ended after any block (`sshprobe.store.cutting`).
+A file is a sequence of frames of `LINES_PER_FRAME` lines (RFC 8878 section 3.1; "members" in RFC 1952). A block of a
+frame holds whole lines, and a block is finished every `FLUSH_SECONDS`. So a process that is killed loses one second at
+most, and its last frame can be ended after any block (`sshprobe.store.cutting`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LEVEL: dict[Codec, int] = {"zstd": 3, "gzip": 6}
 
 class _Compressor(Protocol):
     def compress(self, data: bytes, /) -> bytes:
-        """Take data; return what is ready."""
+        """Compress data and return the finished bytes."""
 
     def flush(self, mode: int, /) -> bytes:
         """End a block or the frame."""
@@ -56,7 +56,7 @@ class _Decompressor(Protocol):
         """The data after its end."""
 
     def decompress(self, data: bytes, /) -> bytes:
-        """Take data; return what is ready."""
+        """Decompress data and return the finished bytes."""
 
 
 def _new_compressor(codec: Codec) -> tuple[_Compressor, int, int]:

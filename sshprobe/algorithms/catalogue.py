@@ -26,7 +26,7 @@ from sshprobe.model.name_lists import AlgorithmType
 
 
 class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts about one name. Which fields apply depends on `category`; the others are empty."""
+    """The facts about one name. `category` determines which fields apply; the others are empty."""
 
     category: str
     name: str
@@ -76,7 +76,7 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_table(name: str) -> list[list[str]]:
-    """Return the cells of `data/<name>.tsv`, its header first."""
+    """Return the cells of `data/<name>.tsv`, header first."""
     data = pkgutil.get_data("sshprobe.algorithms", f"data/{name}.tsv")
     assert data is not None
     return [line.split("\t") for line in data.decode("utf-8").splitlines()]
@@ -116,7 +116,7 @@ def lookup(category: AlgorithmType, name: str) -> Algorithm | None:
 
 @lru_cache(maxsize=4096)
 def canonical(category: AlgorithmType, name: str) -> str:
-    """Return the one name that counts an algorithm and its aliases. An unknown name is returned unchanged."""
+    """Return the canonical name of an algorithm and its aliases. An unknown name is returned unchanged."""
     entry = lookup(category, name)
     return name if entry is None else entry.alias_of or entry.name
 
@@ -140,7 +140,7 @@ _AEAD_NAME = re.compile(
 def names_aead_cipher(name: str) -> bool:
     """Return whether a name in a list of MACs names an AEAD cipher.
 
-    It is in the list beside its cipher (RFC 5647 section 5.1), or by mistake. An AEAD cipher needs no MAC, so the name
+    The name is listed with its cipher (RFC 5647 section 5.1), or by mistake. An AEAD cipher needs no MAC, so the name
     is not a MAC that the server can use.
     """
     for category in ("mac", "cipher"):

@@ -1,6 +1,6 @@
 """The claims of the catalogue about one name, each with its source.
 
-`data/source.tsv` names the source of a column that has one of its own. The source of other claims are the references
+`data/source.tsv` names the source of a column that has its own. The source of other claims are the references
 of the entry, which define the method.
 """
 

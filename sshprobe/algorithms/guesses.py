@@ -1,7 +1,8 @@
 """Guesses about names without an entry: never strong, and weak if a part of the name is the name of a weak method.
 
-Vendors give old methods names of their own: "diffie-hellman-group1-sha1-win7@microsoft.com". Only whole parts of the
-name before its domain count: "group14" is not "group1", and "ecdsa" is not "dsa". The text of a guess calls it one.
+Vendors give old methods their own names: "diffie-hellman-group1-sha1-win7@microsoft.com". Only whole parts of the
+name before its domain count: "group14" is not "group1", and "ecdsa" is not "dsa". The text of a guess says that it is a
+guess.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ _PARTS: tuple[tuple[AlgorithmType, str, str, str], ...] = (
     ("mac", r"sha-?1-(?:32|64|80|96)", "sha1-truncated", "SHA-1, cut short"),
     ("mac", r"(?:hmac)?sha-?1", "hmac-sha1", "SHA-1"),
 )
-"""Algorithm type, pattern of one or more parts of a name, the rule of `weakness` that would hold, and words for it."""
+"""Algorithm type, pattern of one or more parts of a name, the rule of `weakness` that would apply, and its
+description."""
 
 _PATTERNS = tuple(
     (category, re.compile(f"-(?:{parts})(?=-)"), reason, words) for category, parts, reason, words in _PARTS

@@ -21,7 +21,7 @@ NEWEST = RELEASES[-1]
 """The catalogue does not know what later releases added and removed."""
 
 OLDEST = "3.0"
-"""In a column it means this release or an older one."""
+"""In a column it means this release or an earlier one."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     left_default: str | None = None
     """The first after that whose server does not offer it by default."""
     removed: str | None = None
-    """The first that does not know the name any more."""
+    """The first that no longer knows the name."""
 
 
 def history(entry: Algorithm) -> History:
@@ -77,13 +77,13 @@ def _span(releases: str) -> tuple[str | None, str | None]:
 
 
 def _release(version: str) -> tuple[int, int]:
-    # Servers send any number of digits, and `int` refuses thousands: nine are more than a release has.
+    # Servers can send any number of digits, and `int` refuses thousands. No release has as many as nine.
     found = re.match(r"(\d{1,9})\d*(?:\.(\d{1,9}))?", version)
     return (0, 0) if found is None else (int(found[1]), int(found[2] or 0))
 
 
 CLAIM = b"openssh"
-"""How the software name begins, in lower case, of an OpenSSH and of devices that are built on one or imitate it."""
+"""Lower-case prefix of the software name of OpenSSH, and of devices that are built on it or imitate it."""
 
 _RELEASE_NAME = re.compile(r"OpenSSH_(?:for_Windows_)?(\d{1,3})\.(\d{1,3})(?:\.\d{1,3})?(?:p\d{1,3})?(?:-hpn[\w.]*)?")
 """A release as its authors, Microsoft and HPN-SSH write it. Devices write, for example, "OpenSSH_7.3p1.RL"."""

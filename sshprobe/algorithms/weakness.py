@@ -1,7 +1,7 @@
 """The rules that derive the weaknesses of an algorithm from its facts.
 
-Each rule has a reason, a severity, a text and references. The worst rule that holds is the weakness of the algorithm.
-Findings carry the codes of all rules that hold (`weakness_codes`). A test compares this table with docs/grading.md.
+Each rule has a reason, a severity, a text and references. The worst rule that applies is the weakness of the algorithm.
+Findings have the codes of all rules that apply (`weakness_codes`). A test compares this table with docs/grading.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Weakness(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     """Its code in `Finding.weaknesses`: "sha1". Several rules may share one."""
     words: str
-    """A few words, for a table."""
+    """A short description, for a table."""
     why: str
     """The explanation, for `sshprobe explain`."""
     references: tuple[str, ...]
@@ -281,7 +281,7 @@ RULES: tuple[Rule, ...] = (
         lambda a: a.before_authentication == "yes",
     ),
 )
-"""Worst first. Of rules with equal severity, the first that holds supplies the words."""
+"""Worst first. Of rules with equal severity, the first that applies supplies the text."""
 
 UNKNOWN = Weakness(
     severity="low",

@@ -97,7 +97,7 @@ def _judged(host: GradedHost) -> Iterator[Category]:
 def _is_partial(observation: Observation, profile: Profile) -> bool:
     """Return whether the score may hide points (`Verdict.grade_is_partial`): a scan saw less than findings need."""
     if observation.status == "ssh1_only":
-        return False  # it has nothing more to show
+        return False  # nothing is missing
     return (
         observation.status != "ok"
         or observation.depth != "full"

@@ -17,22 +17,22 @@ _ALL_CODES = ("*",)
 
 
 class FindingType(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that the findings of one id share: texts, label and codes.
+    """The common part of all findings with one id: texts, label and codes.
 
-    Line breaks in a text count as blanks. Commands stand in back-quotes.
+    Line breaks in a text count as spaces. Commands are in backquotes.
     """
 
     id: str
     """Stable, "category.reason": "kex.terrapin"."""
     title: str
     severity: str
-    """Its possible severities in words: "high below 2048 bits, else low"."""
+    """Its possible severities: "high below 2048 bits, else low"."""
     deviation: str = "no"
     """Whether it makes `compliant` false: "yes", "no", or the condition."""
     when: str
     """The condition under which it is found."""
     meaning: str = ""
-    """The condition at length. Empty: `when` as a sentence."""
+    """The condition in full sentences. Empty: `when` as a sentence."""
     why: str
     see: str
     """How to see it without sshprobe."""
@@ -40,7 +40,7 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
     """How to fix it, for the page of the finding."""
     advice: str | None = None
     """How to fix one host, in one line: `Finding.remediation`. "{algorithm}", "{expected}", "{observed}" and "{names}"
-    (`observed` without blanks) stand for fields of the finding. None: `sshprobe.remedy.hints` works it out."""
+    (`observed` without blanks) stand for fields of the finding. None: `sshprobe.remedy.hints` computes it."""
     advice_elsewhere: str | None = None
     """The same for software other than OpenSSH. None: as `advice`. Empty: no advice."""
     references: tuple[str, ...]
@@ -57,7 +57,8 @@ class FindingType(msgspec.Struct, frozen=True, kw_only=True):
     also_called: tuple[str, ...] = ()
     """Other words by which `sshprobe explain` finds it."""
     across_hosts: bool = False
-    """Whether other hosts or a list of keys decide it. It then stands beside the verdicts and does not affect them."""
+    """Whether other hosts or a list of keys decide it. It is then separate from the verdicts and does not affect
+    them."""
     category: Category = "profile"
     """The part of `id` before the dot. Set here, never by the caller."""
 

@@ -46,7 +46,7 @@ def fleet_key_findings(observation: Observation, fleet: FleetIndex, profiles: Se
 def fleet_findings_of(observation: Observation, fleet: FleetIndex, profiles: Sequence[Profile] = ()) -> list[Finding]:
     """Return the findings of one host across the fleet as its record has them, one of each id, worst first.
 
-    They stand beside the verdicts: without points, cap or deviation, under every profile.
+    They are separate from the verdicts: without points, cap or deviation, under every profile.
     """
     by_id: dict[str, list[Finding]] = {}
     for finding in fleet_key_findings(observation, fleet, profiles):
@@ -56,7 +56,7 @@ def fleet_findings_of(observation: Observation, fleet: FleetIndex, profiles: Seq
 
 
 def _of_one_host(same: list[Finding]) -> Finding:
-    """Return one finding for all affected keys of a host: a cloned image is one fault, not one for each key."""
+    """Return one finding for all affected keys of a host: a cloned image is one fault, not one fault per key."""
     first, *others = sorted(worst_first(same), key=lambda each: each.waived is not None)
     if not others:
         return first

@@ -85,7 +85,7 @@ def is_observed(observation: Observation, category: AlgorithmType) -> bool:
 
 
 def missing_lists(observation: Observation, category: AlgorithmType) -> Iterator[str]:
-    """Yield in words the lists of a type that were not seen, or that hold nothing to negotiate."""
+    """Yield descriptions of the lists of a type that were not seen, or that have nothing to negotiate."""
     for direction, field in FIELDS[category]:
         names = getattr(observation, field)
         what = f"{WORDS[category]} {direction}".strip()
@@ -115,9 +115,9 @@ def _all_aead(observation: Observation, direction: str) -> bool:
 def shorten_lists(observation: Observation) -> Observation:
     """Return an observation without most of the unknown names of lists that are too long to judge.
 
-    A host can make up names by the ten thousand, and each would be a finding. `Observation.names_left_out` counts the
-    names left out. Nobody can judge them, so with any the score is 0 and `compliant` is never true. Further names of
-    one algorithm, such as GSS-API mechanisms, are left out too. They are judged like the first ones.
+    A host can invent tens of thousands of names, and each would be a finding. `Observation.names_left_out` counts the
+    names left out. They cannot be judged, so if there are any the score is 0 and `compliant` is never true. Further
+    names of one algorithm, such as GSS-API mechanisms, are left out too. They are judged like the first ones.
     """
     changes: dict[str, list[str]] = {}
     left_out = 0

@@ -1,8 +1,8 @@
 """Algorithms on offer that a profile without a closed list does not name: nobody can say whether they comply.
 
-A list of forbidden algorithms has the names that its authors knew. An unknown name may hide one of them, and a weak
-algorithm that no OpenSSH ever had, such as "des-ctr", is beyond such a list. Neither is a deviation, and neither lets a
-verdict be `true`.
+A list of forbidden algorithms contains the names that its authors knew. An unknown name may hide one of them, and a
+weak algorithm that no OpenSSH ever had, such as "des-ctr", is beyond such a list. Neither is a deviation, and neither
+lets a verdict be `true`.
 
 Without a rule for a type, fewer names are open: unknown ones, which may mean no protection at all, and those of high
 severity under a vendor's name. Compressions and known host key algorithms are never open.
@@ -25,8 +25,8 @@ _SERIOUS = SEVERITIES.index("medium")
 
 
 def names_left_open(host: GradedHost, findings: Iterable[Finding]) -> Iterator[str]:
-    """Yield in words the algorithms that may or may not comply, for `Verdict.not_observed`. Waived ones are left
-    out."""
+    """Yield descriptions of the algorithms that may or may not comply, for `Verdict.not_observed`, without waived
+    ones."""
     waived = {(each.category, each.algorithm) for each in findings if each.waived is not None}
     profile = host.profile
     for category, offers in host.offers.items():

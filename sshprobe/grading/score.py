@@ -37,7 +37,7 @@ def letter(score: int) -> Grade:
 
 
 def total(findings: Iterable[Finding], *, unseen: str | None = None) -> Score:
-    """Return points, cap and letter of all findings together. `unseen`: why the score is 0, in words."""
+    """Return points, cap and letter of all findings together. `unseen`: the reason for a score of 0."""
     points = 0
     cap: int | None = None if unseen is None else UNSEEN_CAP
     reasons: list[str] = [] if unseen is None else [unseen]

@@ -10,7 +10,7 @@ from sshprobe.profiles import AlgorithmRule, Profile
 GROUP_EXCHANGE_FAMILIES = ("dh-gex", "gss-dh-gex")
 
 REVIEWED_CIPHERS = ("AES", "ChaCha20-Poly1305", "Camellia", "Serpent", "Twofish")
-"""Primitives with years of public analysis and without a serious attack."""
+"""Primitives with years of public analysis and no serious attack."""
 
 _MODE_RANKS = {"gcm": 3, "poly1305": 3, "ocb": 3, "ctr": 2}
 _CONSTRUCTION_RANKS = {"etm": 2, "aead": 2, "e&m": 1}

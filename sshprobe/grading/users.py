@@ -9,7 +9,7 @@ import msgspec
 from sshprobe.model.observation import Observation, UserAuthentication
 
 SOMEBODY = "the user asked"
-"""Stands for the user where a record does not name one."""
+"""The key for answers in a record that does not name the user."""
 
 
 def answers_by_user(observation: Observation) -> Mapping[str, UserAuthentication]:
@@ -28,7 +28,7 @@ def unanswered_users(observation: Observation) -> list[str]:
 
 
 def methods_of_all(observation: Observation) -> list[str] | None:
-    """Return the methods that are listed for any user, each once, in order. None: there is no list."""
+    """Return the methods that are listed for any of the users, each once, in order. None: there is no list."""
     lists = _lists(observation)
     return list(dict.fromkeys(name for names in lists for name in names)) if lists else None
 

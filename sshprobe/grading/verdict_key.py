@@ -1,8 +1,8 @@
 """A key for verdicts: two observations with the same key have the same verdict.
 
 The constants below name the fields that are not in the key, and a test checks that `grade` does not read them. Host
-keys and groups differ between hosts, so the weaknesses of their numbers stand in for the numbers. Profiles with waivers
-depend on host, address and day, so the key has the waivers that apply (`applicable_waivers`).
+keys and groups differ between hosts, so the key has the weaknesses of their numbers instead of the numbers. Profiles
+with waivers depend on host, address and day, so the key has the waivers that apply (`applicable_waivers`).
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ FIELDS_A_CERTIFICATE_NEEDS = ("started_at", "host")
 """A certificate is judged by the time of the scan and the name of the host."""
 
 KEY_MATERIAL_FIELDS = frozenset({"blob", "fingerprint"})
-"""Fields of a host key that `weaknesses_of` stands in for, unless a key has a certificate or two keys have one type,
+"""Fields of a host key that `weaknesses_of` replaces, unless a key has a certificate or two keys have one type,
 whose fingerprints decide which comes first."""
 
 GROUP_MATERIAL_FIELDS = frozenset({"modulus", "generator"})
-"""Fields of a group exchange that `judge_groups` stands in for."""
+"""Fields of a group exchange that `judge_groups` replaces."""
 
 _fields = attrgetter(
     *(
@@ -61,7 +61,7 @@ _identification = attrgetter("protocol", "software", "version", "lasting_comment
 _key_fields = attrgetter(*(field for field in HostKey.__struct_fields__ if field not in KEY_MATERIAL_FIELDS))
 _group_fields = attrgetter(*(field for field in GroupExchange.__struct_fields__ if field not in GROUP_MATERIAL_FIELDS))
 _moment_and_host = attrgetter(*FIELDS_A_CERTIFICATE_NEEDS)
-_encode = msgspec.json.Encoder().encode  # takes all that a record can hold, numbers of any size too
+_encode = msgspec.json.Encoder().encode  # it encodes any value of a record, including numbers of any size
 
 
 def verdict_key(observation: Observation, profiles: Sequence[Profile]) -> bytes:

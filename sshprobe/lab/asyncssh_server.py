@@ -104,8 +104,8 @@ class AsyncSSHServer(LabServer):
     async def _start(self, directory: Path) -> None:
         import asyncssh
 
-        # cryptography 50 warns at each exchange in asyncssh that finite-field Diffie-Hellman will go. A legacy server
-        # needs it. The filter is never removed, because connections may outlive this call.
+        # cryptography 50 warns at each exchange in asyncssh that finite-field Diffie-Hellman will be removed. A legacy
+        # server needs it. The filter is never removed, because connections may outlive this call.
         warnings.filterwarnings("ignore", "Diffie-Hellman over finite fields", module=r"asyncssh\.crypto\.dh")
         self._lines, self._accepted = [], 0
         preset = self.preset

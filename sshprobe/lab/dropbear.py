@@ -1,4 +1,4 @@
-"""Dropbear: the system's, or a build of one's own."""
+"""Dropbear: the system's, or a custom build."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class DropbearServer(ProgramServer):
             words += ["-w", "-G", _empty_group()]
         else:
             # Every folder of the path has to be closed to others, which /tmp is not: a relative path has none above.
-            # Root, whom keys let in, cannot use a password either way (`-g`).
+            # Root can log in with keys, but never with a password (`-g`).
             words = ["env", "-C", self.authorized_keys, *words, "-g", "-D", "."]
         words += ["-P", directory / "pid", *self.options]
         for key in keys:

@@ -206,7 +206,7 @@ class OpenSSHServer(ProgramServer):
         return [*lines, *self.config_lines]
 
     def _who(self) -> list[str]:
-        """Return the lines that decide who may log in: ourselves by key, or nobody."""
+        """Return the lines that decide who may log in: this process's user by key, or nobody."""
         if self.authorized_keys is not None:
             keys, strict, root, users = (
                 str(self.authorized_keys),

@@ -103,7 +103,7 @@ class ServerProcess:
         return self._process.poll()
 
     def log(self) -> str:
-        """What it has written so far; bytes that are not UTF-8 are escaped."""
+        """Its output so far; bytes that are not UTF-8 are escaped."""
         return self._log_file.read_text("utf-8", "backslashreplace")
 
     async def wait_for_line(self, text: str) -> None:
@@ -121,8 +121,8 @@ class ServerProcess:
         raise LabError(f"`{self._process.args[0] if isinstance(self._process.args, list) else ''}` {state}: {tail}")
 
     async def stop(self) -> None:
-        """End it and its children, with SIGTERM and then SIGKILL. Return when they are gone."""
-        # sshd gives each connection a session of its own, outside the process group, and these outlive the listener.
+        """Stop it and its children with SIGTERM, then SIGKILL. Return when they have ended."""
+        # sshd puts each connection into its own session, outside the process group, and these outlive the listener.
         # So they are looked up while the listener is still their parent.
         family = descendants(self.pid)
         try:

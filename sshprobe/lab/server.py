@@ -104,7 +104,7 @@ class LabServer(ABC):
 
     @abstractmethod
     async def _stop(self) -> None:
-        """End everything that `_start` started, also if `_start` failed half way."""
+        """Stop everything that `_start` started, also if `_start` failed halfway."""
 
     async def __aenter__(self) -> Self:
         self._directory = Path(tempfile.mkdtemp(prefix="sshprobe-lab-"))

@@ -180,7 +180,7 @@ def missing_algorithms(host: GradedHost) -> Iterator[Finding]:
         rule = host.rules[category]
         if rule is None:
             continue
-        # A key type is there as soon as one of its names is.
+        # One of its names is enough for a key type.
         families = {entry.family for name in offers if category == "host_key" and (entry := lookup("host_key", name))}
         gss = any(name.startswith("gss-") for name in offers)
         wanted = [*rule.recommended, *(name for name, word in rule.words.items() if word in _RECOMMENDING)]
@@ -188,7 +188,7 @@ def missing_algorithms(host: GradedHost) -> Iterator[Finding]:
             entry = lookup(category, same)
             if same in offers or (entry is not None and entry.family in families):
                 continue
-            # Nobody should add a weak algorithm, GSS-API that is not in use, or a way in for Terrapin.
+            # Do not advise a weak algorithm, unused GSS-API, or one that Terrapin can attack.
             if weakness_of(category, same) is not None or (same.startswith("gss-") and not gss):
                 continue
             if would_expose(host.observation, category, same):
@@ -225,7 +225,7 @@ def _judge_list(
             yield _judge_other(host.profile, rule, category, offer, word, host.strict)
             continue
         weak = weakness_of(category, offer.name)
-        # A name that only the profile knows is a private one of a company.
+        # A name that only the profile knows is a company's private name.
         if weak is not None and not (named and is_unknown(category, offer.name)):
             yield _weak(category, offer, weak)
 
@@ -277,7 +277,7 @@ def _judge_other(
 
 
 def _cite(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, name: str) -> str:
-    """Return the place in the document that says most about one name, for a finding to cite."""
+    """Return the most exact place in the document for one name, for a finding to cite."""
     same = canonical(category, name)
     return profile.cite(rule, next((each for each in rule.places if canonical(category, each) == same), ""))
 

@@ -101,7 +101,8 @@ CERTIFICATE_PRINCIPALS = FindingType(
 
 @check(AUTHORITY, CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_KIND, CERTIFICATE_PRINCIPALS)
 def certificates(host: GradedHost) -> list[Finding]:
-    """Find certificates that protect nobody: the worst of each type per key type, on keys without a failed proof."""
+    """Find certificates that do not protect clients: the worst of each type per key type, on keys without a failed
+    proof."""
     observation = host.observation
     found = [
         judged

@@ -94,7 +94,7 @@ def impossible_lists(host: GradedHost) -> Iterator[Finding]:
 def _is_strange(category: AlgorithmType, name: str, version: str) -> bool:
     _, at, domain = name.partition("@")
     if _OF_PATCHES.fullmatch(name) or (at and domain not in ("openssh.com", "libssh.org")):
-        return False  # from a patch
+        return False  # added by a patch
     entry = lookup(category, name)
     if entry is None:
         return True

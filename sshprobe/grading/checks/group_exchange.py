@@ -1,4 +1,4 @@
-"""The groups that a group exchange brings (RFC 4419, RFC 8270): the smallest modulus, and the numbers of each group.
+"""The groups of a group exchange (RFC 4419, RFC 8270): the smallest modulus, and the numbers of each group.
 
 The size depends on the profile. The numbers do not, and are never a deviation.
 """
@@ -171,7 +171,7 @@ def group_numbers(host: GradedHost) -> list[Finding]:
 def judge_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Finding, ...] | None]:
     """Return the findings on the group of each exchange. None: the group was not tested.
 
-    A server can send groups that take seconds to test. So `BUDGET` bounds the cost of the tests of one host. Each group
+    A server can send groups that take seconds to test. So `BUDGET` limits the cost of the tests of one host. Each group
     is tested once, the cheap tests first, then the smallest groups.
     """
     groups = {(each.modulus, each.generator) for each in exchanges}
@@ -246,7 +246,7 @@ def _judge_tested(p: int, g: int | None) -> Iterator[Finding]:
 
 
 def _number(text: str | None) -> int | None:
-    """Return a hexadecimal number. None: it is too long or not a number, as a record can come from anywhere."""
+    """Return the value of a hexadecimal number. None: too long or not a number, since records are not trusted."""
     if text is None or not text.isascii() or len(text) > LARGEST_BITS // 4 + 2:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Whether a server proved that it holds its host keys, and the size of the keys (RFC 4253 section 8)."""
+"""Whether a server proved that it has its host keys, and the size of the keys (RFC 4253 section 8)."""
 
 from __future__ import annotations
 
@@ -94,10 +94,10 @@ def is_unproven(key: HostKey) -> bool:
 
 
 def _missing(host: GradedHost) -> Iterator[str]:
-    """Yield the keys without proof, under every profile, and the keys whose size the profile bounds and nobody saw.
+    """Yield the keys without proof (under every profile), and the unseen keys whose size the profile limits.
 
-    A key that the scan requested and never got has no proof either. That happens only in partial records: in a whole
-    one all requested keys came.
+    A key that the scan requested and did not get has no proof either. That happens only in partial records: in a full
+    one all requested keys arrived.
     """
     observation = host.observation
     sizes = _sizes_not_seen(host.profile, observation)
@@ -200,7 +200,7 @@ def _source_of_size(profile: Profile, field: str) -> tuple[str, ...]:
 
 
 def _sizes_not_seen(profile: Profile, observation: Observation) -> list[tuple[str, str]]:
-    """Return family and format of each host key on offer whose size the profile bounds, without a proven key."""
+    """Return family and format of each host key on offer whose size the profile limits, without a proven key."""
     if profile.host_key is None:
         return []
     # Any server can show any key: without proof it is a claim.
@@ -216,7 +216,7 @@ def _size_of(name: str) -> tuple[str, str] | None:
 
 
 def _never_shown(observation: Observation) -> Iterator[str]:
-    """Yield the host keys on offer that the scan can read and did not get, by the first name of each."""
+    """Yield the first name of each host key on offer that the scan can read but did not get."""
     seen = {_kind_of_key(key.type) for key in observation.host_keys or ()}
     for name in observation.server_host_key_algorithms or ():
         kind = _kind_of_key(name)

@@ -1,8 +1,8 @@
 """The list of key exchanges as a whole: Terrapin, strict key exchange, and a post-quantum key exchange.
 
-Terrapin is CVE-2023-48795, exactly as its authors define it: F. Bäumer, M. Brinkmann, J. Schwenk, USENIX Security 2024.
-Their scanner (RUB-NDS/Terrapin-Scanner, tscanner.go) looks in the first KEXINIT for a missing marker of strict key
-exchange, with ChaCha20-Poly1305, or with a CBC cipher and encrypt-then-MAC in one direction. Here each direction is
+Terrapin is CVE-2023-48795, exactly as defined by its authors: F. Bäumer, M. Brinkmann, J. Schwenk, USENIX Security
+2024. Their scanner (RUB-NDS/Terrapin-Scanner, tscanner.go) looks in the first KEXINIT for a missing marker of strict
+key exchange, with ChaCha20-Poly1305, or with a CBC cipher and encrypt-then-MAC in one direction. Here each direction is
 judged by itself, because an attacker cuts off packets of one direction.
 """
 

@@ -47,10 +47,10 @@ def graded_host(observation: Observation, profile: Profile, *, strict: bool = Fa
 
 
 Find = Callable[[GradedHost], Iterable[Finding]]
-"""Returns the findings on a host. An unobserved fact is never found and never passes: see `Missing`."""
+"""Returns the findings on a host. An unobserved fact causes no finding and never passes: see `Missing`."""
 
 Missing = Callable[[GradedHost], Iterable[str]]
-"""Returns in words the facts that the profile needs and that were not observed."""
+"""Returns descriptions of the unobserved facts that the profile needs."""
 
 
 class Check(NamedTuple):
@@ -106,7 +106,7 @@ def judge(host: GradedHost) -> list[Finding]:
 
 
 def not_observed(host: GradedHost) -> list[str]:
-    """Return in words the facts that any check needs and that were not observed: `Verdict.not_observed`."""
+    """Return descriptions of the unobserved facts that any check needs: `Verdict.not_observed`."""
     found: list[str] = []
     for each in checks():
         if each.missing is not None:

@@ -64,7 +64,7 @@ _SOFTWARE = {
 }
 
 DIGITS = 9
-"""Digits that are read of a number in a version. No release has more, and `int` refuses thousands of them."""
+"""The most digits that are read from a number in a version. No release has more, and `int` refuses thousands."""
 
 _PACKAGE = re.compile(r"(Debian|Raspbian|Ubuntu)-(\S+)")
 

@@ -1,6 +1,6 @@
 """Compares the host keys of a fleet: keys and primes that hosts share, and moduli that can be factored.
 
-`FleetFacts` collects the facts while records go by, and keeps no record.
+`FleetFacts` collects the facts from each record, and does not keep the record.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ _FINDINGS: dict[str, str] = {
 }
 """Weakness to the id of its finding."""
 
-_encode = msgspec.json.Encoder().encode  # it takes numbers of any size, unlike msgpack
+_encode = msgspec.json.Encoder().encode  # it encodes numbers of any size, unlike msgpack
 
 Test = Callable[[int], bool]
 Search = Callable[[Sequence[bytes], Test], set[bytes]]
-"""Takes moduli and a test, returns the moduli that pass the test."""
+"""Takes moduli and a test; returns the moduli that pass the test."""
 
 
 class FleetFacts:
@@ -97,13 +97,13 @@ class FleetFacts:
     def _fact(self, key: HostKey) -> KeyFacts:
         digest = fingerprint_digest(key.fingerprint)
         found = self._keys.get(digest)
-        if found is None or key.type < found.type:  # plain before certificate, whichever comes first
+        if found is None or key.type < found.type:  # a plain key before a certificate, in any order of keys
             found = key_facts(key, digest, self.known)
             self._keys[digest] = found
         return found
 
     def report(self, *, thorough: bool = True, search: Search | None = None) -> FleetReport:
-        """Compare all hosts. Not `thorough`: skip the tests that would delay the end of a scan.
+        """Compare all hosts. Unless `thorough`, skip the tests that would delay the end of a scan.
 
         `search` tests moduli in place of `factored_moduli`, for example in several processes.
         """

@@ -64,11 +64,11 @@ class HostFacts(NamedTuple):
 
 
 def answers_of(observation: Observation) -> list[tuple[str, object]]:
-    """Return the answers that a server repeats on each connection, besides its keys: they tell two machines apart.
+    """Return the answers that a server repeats on each connection, except for its keys: they distinguish two machines.
 
     Identification, name-lists, extensions, authentication methods, and sizes of groups, each with the name of its
-    question, and None without an answer. Banners and lines before the identification are left out, as they may hold the
-    time or an address, and so are the lists of an address with several servers.
+    question, and None without an answer. Banners and lines before the identification are left out, as they may contain
+    the time or an address, and so are the lists of an address with several servers.
     """
     answers: list[tuple[str, object]] = []
     said = observation.identification
@@ -97,7 +97,7 @@ def _short_digest(answer: object) -> bytes:
 
 
 def is_counted(key: HostKey) -> bool:
-    """Return whether a key belongs to the host. A key with a wrong signature may be anybody's."""
+    """Return whether a key belongs to the host. A key with a wrong signature may belong to any host."""
     return key.signature_verified is not False
 
 
@@ -105,7 +105,7 @@ def fingerprint_digest(fingerprint: str) -> bytes:
     """Return the SHA-256 in a fingerprint, "SHA256:..."."""
     text = fingerprint.removeprefix("SHA256:")
     found = decoded(text + "=" * (-len(text) % 4))
-    # Records can come from anywhere. A text that is not a SHA-256 is kept unchanged, longer than one.
+    # Records are not trusted. A text that is not a SHA-256 is kept unchanged, and is longer than one.
     return found if len(found) == 32 else fingerprint.encode("utf-8", "replace").ljust(33, b"\0")
 
 

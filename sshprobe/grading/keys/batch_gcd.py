@@ -61,7 +61,7 @@ def shared_factors(moduli: Sequence[int]) -> dict[int, list[int]]:
     common = batch_gcd(moduli)
     suspects = [i for i, factor in enumerate(common) if factor > 1]
     factors = {common[i] for i in suspects if common[i] < moduli[i]}
-    # If both primes of a modulus are shared, its divisor is the modulus itself. Others of that kind split it.
+    # If both primes of a modulus are shared, its divisor is the modulus itself. Other such moduli split it.
     for i in suspects:
         if common[i] == moduli[i] and not any(moduli[i] % factor == 0 for factor in factors):
             for j in suspects:

@@ -1,4 +1,4 @@
-"""ECDSA, EdDSA and DSA host keys that anyone can sign with: small private keys, small orders, groups that are not one.
+"""ECDSA, EdDSA and DSA host keys that anyone can sign with: small private keys, small orders, invalid groups.
 
 ECDSA (RFC 5656 section 3.1) on the curves of NIST (SP 800-186 section 3.2.1) and on secp256k1 (SEC 2 section 2.4.1),
 Ed25519 and Ed448 (RFC 8032 section 5, RFC 8709 section 4), DSA (FIPS 186-4 section 4; RFC 4253 section 6.6).

@@ -21,7 +21,7 @@ LIMIT = 1 << 16
 """Primes below this are small."""
 
 NUMBERS_WITHOUT_GMPY2 = 200
-"""This many numbers are tested for small factors without gmpy2, whose import takes as long."""
+"""This many numbers are tested for small factors without gmpy2, because its import takes as long."""
 
 LARGEST_BITS = 8192
 """The largest modulus that is tested, and the largest that a scan requests."""
@@ -33,7 +33,7 @@ _ROUNDS = 2
 _LONG_BITS = 4096
 """Above this size one base is enough for (p-1)/2: a random composite passes it far less often than one of 2048 bits
 passes two (Damgard, Landrock and Pomerance, "Average case error estimates for the strong probable prime test", 1993).
-A second base costs as much as everything else together."""
+A second base would double the cost of the whole test."""
 
 _ALL_OF_THEM = 2000**2
 """Below this a number without a factor below 2000 is prime."""
@@ -81,7 +81,7 @@ def is_probable_prime(n: int) -> bool:
 
 @cache
 def power_modulo() -> Callable[[int, int, int], int]:
-    """Return the function that raises to a power. gmpy2 is slow to import, and scans of known groups do without it."""
+    """Return the power function. gmpy2 is slow to import, and scans of known groups do not need it."""
     try:
         from gmpy2 import powmod
     except ImportError:
@@ -111,7 +111,7 @@ def kind_of_modulus(p: int) -> Kind | None:
     """Return whether p is a safe prime, a prime with a composite (p-1)/2, or composite. None: too large to be tested.
 
     "safe" holds with overwhelming probability: p and (p-1)/2 pass the test of Miller and Rabin. The bases follow from
-    p, so the answer is always the same. A server gains nothing by a number that deceives this test: it can read the
+    p, so the answer is always the same. A server gains nothing from a number that deceives this test: it can read the
     connection anyway.
     """
     if known_group(p) is not None:

@@ -29,13 +29,13 @@ FERMAT_ROUNDS = 300
 """Steps of Fermat's method. Ordinary primes would need more steps than the world has atoms."""
 
 LARGEST_BITS = 8192
-"""Limit for the method of Wiener, which takes time by the cube of the length. Software makes no longer keys."""
+"""Limit for the method of Wiener, whose time grows with the cube of the length. Software does not make longer keys."""
 
 _MOST_STRINGS = 6
 """A certificate of DSA has its type, a nonce and four numbers."""
 
 _SIEVE = (64, 63, 65, 11, 17, 19, 23, 29, 31)
-"""A square is one modulo each of these. Of other numbers one in 3000 is."""
+"""A square is a square modulo each of these. So is one in 3000 other numbers."""
 
 GENERATOR = 65537
 PRIMES = tuple(primes_below(168))
@@ -142,7 +142,7 @@ def _reached(p: int) -> frozenset[int]:
     return frozenset(powers)
 
 
-# The primes modulo which 65537 does not reach everything. By themselves they let one in 2^27.8 random moduli through.
+# The primes modulo which 65537 does not reach everything. Alone they accept one in 2^27.8 random moduli.
 _TELLING = {p: reached for p in PRIMES[1:] if len(reached := _reached(p)) < p - 1}
 
 
