@@ -12,6 +12,10 @@ import pytest
 LOADER = SourceFileLoader("habits", str(Path(__file__).parents[2] / "scripts" / "habits"))
 
 
+# The texts below are examples of what is counted (first test) and of what is not (second test). They are bad on
+# purpose.
+
+
 def _habits(text: str) -> list[tuple[int, str]]:
     spec = spec_from_loader("habits", LOADER)
     assert spec is not None
