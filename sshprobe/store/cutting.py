@@ -33,7 +33,7 @@ def find_cut(content: Decompressed, most: int) -> Cut:
     """Return the last cut after a line that keeps at most `most` bytes of content. All content must have been read.
 
     Raises:
-        InputError: the file is of another program, whose blocks end inside lines.
+        InputError: the file is of another program, whose blocks end inside lines, or cut off inside its first block.
     """
     start, offset = max(each for each in content.starts if each[0] <= most)
     cut = Cut(start, offset, b"")
@@ -44,6 +44,8 @@ def find_cut(content: Decompressed, most: int) -> Cut:
         found = [Cut(start + each.content, offset + each.size, each.ending) for each in cuts]
         wanted = (each for each in reversed(found) if each.content <= most and _is_whole(content, offset, each))
         cut = next(wanted, cut)
+    if not cut.content and content.is_cut_off and most <= BLOCK:
+        raise InputError("is cut off inside its first block: decompress it, and resume that file")
     if most - cut.content > BLOCK or not cut.content:
         raise InputError("was compressed by another program: decompress it, and resume that file")
     return cut

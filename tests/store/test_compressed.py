@@ -132,6 +132,21 @@ def test_a_file_that_another_program_compressed_is_not_cut(suffix: str, tmp_path
         Resumption(str(path), all_addresses=False)
 
 
+def test_a_cut_inside_the_first_block_is_not_called_another_program(suffix: str, tmp_path: Path) -> None:
+    whole, path = tmp_path / f"whole{suffix}", tmp_path / f"r{suffix}"
+    write(whole, [HEADER, *map(host, NAMES)])
+    data, messages = whole.read_bytes(), set[str]()
+    for cut in range(20, len(data) - 8):
+        path.write_bytes(data[:cut])
+        try:
+            Resumption(str(path), all_addresses=False)
+        except InputError as error:
+            messages.add(error.message)
+    # A block of zstd has no content before its end.
+    advice = "is cut off inside its first block: decompress it, and resume that file"
+    assert messages == ({advice} if suffix == ".gz" else set())
+
+
 def test_a_block_is_finished_each_second_without_another_host(
     suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
