@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import TracebackType
 from typing import Self
 
@@ -49,7 +50,8 @@ def read_records(path: str | os.PathLike[str]) -> SavedRecords:
 
     `path`: a file of `--format jsonl` or `json`. From a file with several scans, only the latest record of each host is
     returned, as in `sshprobe grade`. The whole file is checked first, so a broken one raises before the first record.
-    Memory does not grow with the file, unless it is one document (`json`).
+    A file that is cut off, or has fewer hosts than its summary counts, causes a `UserWarning`. Memory does not grow
+    with the file, unless it is one document (`json`).
 
     Raises:
         InputError: the file cannot be read, or something in it is not a record; the message names file and line.
@@ -57,7 +59,8 @@ def read_records(path: str | os.PathLike[str]) -> SavedRecords:
     name = os.fspath(path)
     if not isinstance(name, str):
         raise TypeError(f"a path is a string or a `Path`, not {type(path).__name__}")
-    return SavedRecords(reading.read_records([os.path.join(".", name) if name == "-" else name]))  # noqa: PTH118
+    file = os.path.join(".", name) if name == "-" else name  # noqa: PTH118 - `Path` drops the "."
+    return SavedRecords(reading.read_records([file], on_missing=partial(warnings.warn, stacklevel=4)))
 
 
 def grade(observation: Observation, profile: Profile | str | os.PathLike[str], *, strict: bool = False) -> Verdict:

@@ -55,6 +55,14 @@ def test_a_broken_file_raises_before_the_first_record(tmp_path: Path) -> None:
             sshprobe.read_records(wrong)  # type: ignore[arg-type]
 
 
+def test_a_cut_file_warns_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    path.write_text(HOSTS[0].to_json() + "\n" + HOSTS[1].to_json()[:-20])
+    with pytest.warns(UserWarning, match=r"cut\.jsonl is cut off: hosts read before the cut: 1$") as warned:
+        assert list(sshprobe.read_records(path)) == HOSTS[:1]
+    assert warned[0].filename == __file__
+
+
 def test_a_file_is_closed_when_reading_stops_early(tmp_path: Path) -> None:
     """Warnings are errors, and an open file that is dropped causes one."""
     path = tmp_path / "monday.jsonl"

@@ -272,7 +272,8 @@ def import_(records: tuple[str, ...], history: str | None) -> None:
         from sshprobe.store.history.transfer import import_scans
 
         for name in records:
-            for scan in import_scans(database, scans_in(name, stdin=standard_input()), name):
+            read = scans_in(name, stdin=standard_input(), on_missing=note)
+            for scan in import_scans(database, read, name):
                 end = "" if scan.complete else ", without its end"
                 others = f", and {scan.superseded:,} records of hosts with a later one" if scan.superseded else ""
                 click.echo(f"imported scan {scan.scan_id}: {scan.hosts:,} hosts{others}{end}")

@@ -217,7 +217,7 @@ def _saved_host(file: str, host: str | None) -> Observation:
 
     found = [
         record
-        for record in read_records([file], stdin=standard_input(), on_cut=note)
+        for record in read_records([file], stdin=standard_input(), on_missing=note)
         if isinstance(record, HostRecord)
         and (host is None or host in (record.target, record.host, endpoint(record.host, record.port)))
     ]

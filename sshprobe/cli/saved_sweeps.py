@@ -18,21 +18,24 @@ if TYPE_CHECKING:
     from sshprobe.model.fleet import FleetReport
     from sshprobe.model.records import HostRecord, Record, SweepRecord
     from sshprobe.store.latest import LatestRecords
+    from sshprobe.store.reading import Records
 
 
 class SavedSweeps:
     """The hosts of saved sweeps, one after the other, and what their other records say."""
 
-    def __init__(self, records: Iterator[Record]) -> None:
+    def __init__(self, records: Records) -> None:
         self._records = records
+        self.is_cut_off = records.is_cut_off
+        """Whether a file ends inside a record."""
         self.header: SweepRecord | None = None
         """The first header: when the sweep was made, and how."""
         self.duration_ms = 0.0
         """Of all sweeps together."""
         self.silent: Counter[str] = Counter()
         """Status to hosts without a record (`--skip-silent`), of all scans."""
-        self.interrupted = False
-        """Whether one of them was cut off: it says so, or it was killed and has no summary."""
+        self.interrupted = records.is_cut_off
+        """Whether hosts are missing in one of them: it says so, or it was killed or its file is cut off."""
 
     def hosts(self) -> Iterator[HostRecord]:
         """Yield the hosts."""
@@ -146,7 +149,7 @@ def read_and_compare(
         line.count("records read")
 
     stdin = standard_input()
-    read = read_records(records, stdin=stdin, first_pass=first_pass, several=several, silence=silence, on_cut=note)
+    read = read_records(records, stdin=stdin, first_pass=first_pass, several=several, silence=silence, on_missing=note)
     values.check()
     line.show("comparing keys")
     fleet = facts.report(search=partial(search_in_processes, on_tested=line.keys))

@@ -13,7 +13,7 @@ import msgspec
 from sshprobe.compression import Decompressed, codec_of, plain
 from sshprobe.model.errors import InputError
 from sshprobe.model.observation import SCHEMA
-from sshprobe.model.records import HostRecord, Record, SilentRecord, SweepDocument, SweepRecord
+from sshprobe.model.records import HostRecord, Record, SilentRecord, SummaryRecord, SweepDocument, SweepRecord
 from sshprobe.small_files import open_named, read_at_most, reading
 from sshprobe.store.latest import LatestRecords
 from sshprobe.store.locks import is_locked
@@ -29,6 +29,8 @@ class Records(Iterator[Record]):
         """Its file."""
         self.line: int | None = None
         """Its line there; None in a document."""
+        self.is_cut_off = any(source.is_cut_off for source in sources)
+        """Whether one of the files ends inside a line or, compressed, inside a frame."""
         self._opened = opened
         self._records = self._read(sources, latest, opened)
 
@@ -65,7 +67,7 @@ def read_records(
     several: Callable[[LatestRecords], None] | None = None,
     silence: Callable[[HostRecord], None] | None = None,
     silence_counts: bool = False,
-    on_cut: Callable[[str], None] | None = None,
+    on_missing: Callable[[str], None] | None = None,
 ) -> Records:
     """Return the records of all files, in order. `-` is `stdin`. Compressed files are recognised by their first bytes.
 
@@ -74,8 +76,9 @@ def read_records(
     the choice, and `silence` with the last record of each target whose latest scan was not informative.
 
     All files are read and checked before the first record is returned, and then read again: a broken file raises, and
-    a large one does not fill the memory. `first_pass` is called with each record before this returns. Of a compressed
-    file that is cut off, the records before the cut are returned, and `on_cut` is called with a message.
+    a large one does not fill the memory. `first_pass` is called with each record before this returns. Of lines that are
+    cut off, the records before the cut are returned. `on_missing` is called with a message for each file that is cut
+    off, or has fewer hosts than a summary in it counts.
 
     Records share lists with each other: do not change them.
 
@@ -89,14 +92,7 @@ def read_records(
         sources = [checking.enter_context(contextlib.closing(_Source(name, stdin))) for name in names]
         sweeps = 0
         for source in sources:
-            records, hosts = -1, 0
-            for records, record in enumerate(source.records()):
-                sweeps += records == 0 or isinstance(record, SweepRecord)
-                hosts += isinstance(record, HostRecord)
-            if records < 0:
-                raise InputError("holds no records", source=source.name)
-            if source.is_cut_off and on_cut is not None:
-                on_cut(f"{source.name} is cut off: hosts read before the cut: {hosts:,}")
+            sweeps += _check(source, on_missing)
         latest = None
         if sweeps > 1:
             latest = LatestRecords(silence_counts=silence_counts)
@@ -111,14 +107,61 @@ def read_records(
     return Records(sources, latest, opened)
 
 
-def scans_in(name: str, *, stdin: IO[bytes] | None = None) -> Iterator[Record]:
+def _check(source: _Source, on_missing: Callable[[str], None] | None) -> int:
+    """Read a file to its end and return how many scans are in it. Raises `InputError` for a broken or empty file."""
+    count, sweeps = _Count(), 0
+    for record in source.records():
+        sweeps += count.records == 0 or isinstance(record, SweepRecord)
+        count.add(record)
+    if not count.records:
+        cut = "is cut off before the end of its first record"
+        raise InputError(cut if source.is_cut_off else "holds no records", source=source.name)
+    words = count.words(is_cut_off=source.is_cut_off)
+    if words and on_missing is not None:
+        on_missing(f"{source.name} {words}")
+    return sweeps
+
+
+class _Count:
+    """Counts the records of one file, and the hosts of each scan in it."""
+
+    def __init__(self) -> None:
+        self.records = self._hosts = self._of_scan = self._counted = 0
+
+    def add(self, record: Record) -> None:
+        """Count a record. A scan ends with its summary, or with the header of the next."""
+        self.records += 1
+        if isinstance(record, HostRecord):
+            self._hosts += 1
+            self._of_scan += 1
+            return
+        if isinstance(record, SummaryRecord):
+            self._counted += max(record.hosts, self._of_scan)
+        else:
+            self._counted += self._of_scan
+        self._of_scan = 0
+
+    def words(self, *, is_cut_off: bool) -> str:
+        """Return what is missing in the file. Empty: nothing is known to be."""
+        if is_cut_off:
+            return f"is cut off: hosts read before the cut: {self._hosts:,}"
+        counted = self._counted + self._of_scan
+        return (
+            f"lacks hosts: its summary counts {counted:,}, the file has {self._hosts:,}"
+            if counted > self._hosts
+            else ""
+        )
+
+
+def scans_in(
+    name: str, *, stdin: IO[bytes] | None = None, on_missing: Callable[[str], None] | None = None
+) -> Iterator[Record]:
     """Yield all records of one file in their order, every scan with its header. `-` is `stdin`.
 
-    The whole file is checked before the first record. Raises `InputError` as `read_records` does.
+    The whole file is checked before the first record. `on_missing`, and `InputError`, as of `read_records`.
     """
     with contextlib.closing(_Source(name, stdin)) as source:
-        for _ in source.records():
-            pass
+        _check(source, on_missing)
         yield from source.records()
 
 
@@ -154,7 +197,7 @@ class _Source:
         self.line: int | None = None
         """The line of the last record."""
         self.is_cut_off = False
-        """Whether the file is compressed and ended inside a frame, once it was read."""
+        """Whether the file ended inside a line or, compressed, inside a frame, once it was read."""
         self._is_locked = False
         """Whether another process writes to it."""
         self._decode = RecordDecoder().decode
@@ -193,7 +236,7 @@ class _Source:
                 yield from self._lines()
 
     def _lines(self) -> Iterator[Record]:
-        at = 0
+        at, is_torn = 0, False
         for number, line in numbered_lines(self._stream, self.name):
             at += len(line)
             if self._end is not None and at > self._end:
@@ -206,15 +249,16 @@ class _Source:
                 record = _decode_silent(line) if line.startswith(_SILENT) else self._decode(line)
             except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
                 words = _one_line(error) if line.lstrip().startswith(b"{") else "a record is a JSON object"
-                if words == _CUT_OFF and number > 1 and not line.endswith(b"\n"):
-                    words = "it is cut off; resume the scan with `scan --resume`, or remove the line"
+                if words == _CUT_OFF and not line.endswith(b"\n"):
+                    is_torn = True
+                    break
                 raise InputError(f"is not a record: {words}", source=self.name, line=number) from None
             self._check_schema(record, number)
             self.line = number
             if not isinstance(record, SilentRecord):
                 yield record
-        if isinstance(self._stream, Decompressed):
-            self.is_cut_off = self._stream.is_cut_off and not self._is_locked
+        ends_early = is_torn or (isinstance(self._stream, Decompressed) and self._stream.is_cut_off)
+        self.is_cut_off = ends_early and not self._is_locked
 
     def _document(self, data: bytes) -> Iterator[Record]:
         try:
@@ -222,7 +266,10 @@ class _Source:
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             found = re.search(r"\(byte (\d+)\)", str(error))
             line = data.count(b"\n", 0, int(found[1])) + 1 if found else None
-            raise InputError(f"is not a document of records: {_one_line(error)}", source=self.name, line=line) from None
+            words = _one_line(error)
+            if words == _CUT_OFF:
+                words = "it is cut off, and a document is only read whole"
+            raise InputError(f"is not a document of records: {words}", source=self.name, line=line) from None
         records: list[Record] = [document.sweep, *document.hosts, document.summary]
         for record in records:
             self._check_schema(record, None)

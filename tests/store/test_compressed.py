@@ -18,7 +18,7 @@ from sshprobe.model.errors import InputError
 from sshprobe.model.records import HostRecord
 from sshprobe.store.backups import contents_of, holds_sweep
 from sshprobe.store.files import Kept, appending_lines
-from sshprobe.store.reading import read_records
+from sshprobe.store.reading import read_records, scans_in
 from sshprobe.store.resuming import Resumption
 from tests.store.test_resuming import HEADER, SUMMARY, host, replayed
 
@@ -100,7 +100,7 @@ def test_before_a_cut_everything_is_read_with_a_note(suffix: str, tmp_path: Path
     write(path, [HEADER, *map(host, NAMES), SUMMARY])
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
-    records = list(read_records([str(path)], on_cut=notes.append))
+    records = list(read_records([str(path)], on_missing=notes.append))
     assert 2 < len(records) < 31
     assert records == [HEADER, *map(host, NAMES)][: len(records)]
     hosts = sum(isinstance(record, HostRecord) for record in records)
@@ -109,6 +109,33 @@ def test_before_a_cut_everything_is_read_with_a_note(suffix: str, tmp_path: Path
     with pytest.raises(InputError, match="cannot be read: its compressed data is damaged"):
         read_records([str(path)])
     assert contents_of(path) == (None, True)  # a scheduled scan backs it up
+
+
+@pytest.mark.usefixtures("flushing")
+def test_a_cut_before_the_end_of_the_first_record_is_named(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"r{suffix}"
+    write(path, [HEADER, SUMMARY])
+    path.write_bytes(path.read_bytes()[:30])
+    for reader in (lambda: read_records([str(path)]), lambda: next(scans_in(str(path)))):
+        with pytest.raises(InputError, match=r": is cut off before the end of its first record$"):
+            reader()
+
+
+def test_a_summary_that_counts_more_hosts_is_noted(suffix: str, tmp_path: Path) -> None:
+    path, notes = tmp_path / f"r{suffix}", list[str]()
+    three = msgspec.structs.replace(SUMMARY, hosts=3)
+    for records in ([HEADER, *map(host, NAMES[:3]), three], [HEADER, host("a"), HEADER, *map(host, NAMES[:3]), three]):
+        write(path, records)
+        read_records([str(path)], on_missing=notes.append).close()
+    assert notes == []
+    write(path, [three])
+    read_records([str(path)], on_missing=notes.append).close()
+    write(path, [HEADER, *map(host, NAMES[:5]), SUMMARY, HEADER, host("a"), three])
+    list(scans_in(str(path), on_missing=notes.append))
+    assert notes == [
+        f"{path} lacks hosts: its summary counts 3, the file has 0",
+        f"{path} lacks hosts: its summary counts 8, the file has 6",
+    ]
 
 
 @pytest.mark.usefixtures("flushing")

@@ -97,11 +97,12 @@ BROKEN = {
     b"{}\n": "records:1: is not a record: object missing required field `type`",
     b'{"type":"host"}\n': "records:1: is not a record: object missing required field",
     line(HEADER) + b'{"type":"host","schema"\n': "records:2: is not a record: ",
-    line(HEADER) + b"\n" + line(HOSTS[0])[:-20]: "records:3: is not a record: it is cut off; resume the scan with",
+    line(HEADER)[:-20]: "records: is cut off before the end of its first record",
     line(HEADER) + b"{,\n": "records:2: is not a record: JSON is malformed",
     line(HEADER).replace(b'"1.0"', b'"2.0"'): "records:1: has records of schema '2.0', this version reads 1.x",
     b"[" * 100_000 + b"\n": "records:1: is not a record: ",
     b'{"sweep":{},"hosts":[]}': "records: is not a document of records: object missing required field",
+    b'{"sweep":{"type":"sweep","sch': "records: is not a document of records: it is cut off, and a document is only",
     b'{\n"hosts": [\n,]}': "records:3: is not a document of records: ",
 }
 
@@ -113,6 +114,19 @@ def test_broken_files_are_named_with_their_line(data: bytes, tmp_path: Path) -> 
         read_records([str(tmp_path / "records")])
     assert str(caught.value).startswith(str(tmp_path / BROKEN[data]))
     assert "\n" not in str(caught.value)
+
+
+def test_before_a_cut_in_a_line_everything_is_read_with_a_note(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    whole = line(HEADER) + line(HOSTS[0])
+    for cut in [*range(1, 200), *range(len(line(HOSTS[1])) - 40, len(line(HOSTS[1])) - 1)]:
+        notes = list[str]()
+        path.write_bytes(whole + line(HOSTS[1])[:cut])
+        assert list(read_records([str(path)], on_missing=notes.append)) == [HEADER, HOSTS[0]]
+        assert notes == [f"{path} is cut off: hosts read before the cut: 1"]
+    path.write_bytes(whole + line(HOSTS[1])[:-1])  # the record is whole: only the end of its line is missing
+    assert list(read_records([str(path)], on_missing=notes.append)) == [HEADER, *HOSTS[:2]]
+    assert len(notes) == 1
 
 
 @given(st.binary(max_size=60), st.sampled_from([b"", line(HEADER), line(HOSTS[0])[:200], b'{"sweep":']))

@@ -127,7 +127,7 @@ class ChosenTargets(NamedTuple):
                         stdin=stdin,
                         several=note_superseded,
                         silence_counts=bool(self.statuses),
-                        on_cut=note,
+                        on_missing=note,
                     ),
                     statuses=self.statuses,
                     grades=self.grades,
