@@ -139,6 +139,7 @@ def grade(
         again=f"sshprobe grade {shlex.join(records)} --host",
         pause=line.pause,
         followers=[] if kept is None else [kept],
+        is_cut_off=saved.is_cut_off,
     ) as sinks:
         sinks.header(header)
         if (in_blocks or verbose) and len(first) <= _SORTED_UP_TO:

@@ -146,6 +146,7 @@ def open_output(
     quiet: bool = False,
     again: str | None = None,
     followers: Sequence[Sink] = (),
+    is_cut_off: bool = False,
 ) -> Iterator[ScanOutput]:
     """Open the outputs of a scan. A JSON document or report file appears only when the block ends well.
 
@@ -160,6 +161,7 @@ def open_output(
     `quiet`: standard output gets a report only with the format "table", and no hints.
     `again`: the command that shows one host, without the host; used where no file has the records.
     `followers`: get each host after the files and the screen. They get no header.
+    `is_cut_off`: the hosts come from a file that is cut off, and the report says so.
 
     Raises:
         InputError: the file cannot be written.
@@ -189,6 +191,7 @@ def open_output(
             again=again,
             kept_in=kept_in,
             resumable=resumable and format_ == "jsonl",
+            is_cut_off=is_cut_off,
         )
 
     def on_screen(words: str) -> None:

@@ -104,7 +104,7 @@ def report(
     verbose = verbose or (wanted.is_active and by != "host")
     counts.silent.update(saved.silent)
     summary = counts.build(duration_ms=saved.duration_ms, interrupted=saved.interrupted, fleet=fleet)
-    view = seen.build(summary, servers=counts.servers)
+    view = seen.build(summary, servers=counts.servers)._replace(is_cut_off=saved.is_cut_off)
     text = format.render(view, terminal() if output is None else Terminal(), verbose)
     if output is None:
         sys.stdout.write(text)

@@ -35,6 +35,7 @@ class TextSink(Sink):
     - `fleet`: what the keys of all hosts say together, where that is known before the first host.
     - `again`: the command that shows one host, without the host; None: no hint.
     - `kept_in`: the file that gets the records. `resumable`: an interrupted scan can continue in it.
+    - `is_cut_off`: hosts are missing because a file that was read is cut off.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class TextSink(Sink):
         again: str | None = None,
         kept_in: str | None = None,
         resumable: bool = False,
+        is_cut_off: bool = False,
     ) -> None:
         self._write = write
         self._terminal = terminal
@@ -63,6 +65,7 @@ class TextSink(Sink):
         self._again = again
         self._kept_in = kept_in
         self._resumable = resumable
+        self._is_cut_off = is_cut_off
         self._hosts = self._shown = 0
         self._is_graded = False
         self._view = FleetBuilder(verbose=verbose)
@@ -108,6 +111,7 @@ class TextSink(Sink):
                 verbose=self._verbose,
                 kept_in=self._kept_in,
                 resumable=self._resumable,
+                is_cut_off=self._is_cut_off,
             )
         if self._is_graded and not self._blocks and self._again is not None:
             worst = view.rows[0]

@@ -15,7 +15,9 @@ from sshprobe.store.paths import PART, hidden
 _HEADER = b'{"type":"sweep",'
 _HOST = b'{"type":"host",'
 _SUMMARY = b'{"type":"summary",'
-_INTERRUPTED = re.compile(rb'"interrupted"\s*:\s*true\b|\bInterrupted: the rest was not scanned')
+_INTERRUPTED = re.compile(
+    rb'"interrupted"\s*:\s*true\b|\bInterrupted: the rest was not scanned|\bCut off: the rest was not read'
+)
 
 TAIL = 2**20
 """Bytes at the end of a document or report that show whether its scan was interrupted."""

@@ -132,6 +132,8 @@ class ReportView(NamedTuple):
     """By host: hosts without a finding are listed too, and so are notes."""
     has_keys: bool = False
     """By host: whether there were keys or groups to look at."""
+    is_cut_off: bool = False
+    """Whether a file of records ends before its last one: hosts are missing for that reason."""
 
 
 class AlgorithmBuilder:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 
 from sshprobe.model.records import HostRecord, SweepRecord
+from sshprobe.store.backups import contents_of
 from sshprobe.views.summary import SummaryBuilder
 from tests.cli.test_cli_commands import sshprobe, write
 from tests.grading.rsa_keys import prime, rsa_host_key
@@ -187,6 +190,40 @@ def test_a_cut_off_scan_is_reported(command: list[str], records: str, tmp_path: 
     run = sshprobe(*command, *_sweeps(records, tmp_path), cwd=tmp_path)
     assert run.returncode == 0
     assert "Interrupted: the rest was not scanned." in run.stdout.decode().splitlines()
+
+
+@pytest.mark.parametrize("suffix", [".zst", ".gz", ".jsonl"])
+def test_a_file_that_is_cut_off_is_not_called_interrupted(suffix: str, tmp_path: Path) -> None:
+    (name,) = _sweeps("HABS", tmp_path)
+    data = (tmp_path / name).read_bytes()
+    cut = data.rindex(b"\n", 0, -1) + 50  # inside the summary
+    torn = data[:cut]
+    if suffix == ".gz":
+        packed = zlib.compressobj(wbits=31)
+        torn = packed.compress(torn) + packed.flush(zlib.Z_SYNC_FLUSH)
+    elif suffix == ".zst":
+        frame = zstandard.ZstdCompressor().compressobj()
+        torn = frame.compress(torn) + frame.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    (tmp_path / f"c{suffix}").write_bytes(torn)
+    for command in (["grade"], ["report"], ["report", "--by", "key"], ["grade", "-o", "new.jsonl"]):
+        run = sshprobe(*command, f"c{suffix}", cwd=tmp_path)
+        assert run.stderr.decode() == f"note: c{suffix} is cut off: hosts read before the cut: 2\n"
+        assert run.stdout.decode().splitlines().count("Cut off: the rest was not read.") == 1
+        assert b"Interrupted" not in run.stdout
+    assert json.loads((tmp_path / "new.jsonl").read_bytes().splitlines()[-1])["interrupted"]  # hosts are missing
+    for name in ("grade", "report"):
+        assert sshprobe(name, f"c{suffix}", "-o", f"{name}.txt", cwd=tmp_path).returncode == 0
+        assert contents_of(tmp_path / f"{name}.txt") == (None, False)  # replaces no backup of a whole scan
+
+
+@pytest.mark.parametrize("command", ["grade", "report"])
+def test_a_file_without_hosts_has_no_statuses(command: str, tmp_path: Path) -> None:
+    lost = SummaryBuilder().build(duration_ms=1.0)
+    (tmp_path / "s.jsonl").write_bytes(msgspec.json.encode(msgspec.structs.replace(lost, hosts=1)) + b"\n")
+    run = sshprobe(command, "s.jsonl", cwd=tmp_path)
+    assert run.returncode == 3
+    assert run.stderr.decode() == "note: s.jsonl lacks hosts: its summary counts 1, the file has 0\n"
+    assert run.stdout.decode().startswith(("0 targets.\n", "0 targets, 0 SSH servers."))
 
 
 @pytest.mark.parametrize("records", ["HAS", "A", "HAS HBS", "HASHBS", "HAS B"])

@@ -7,7 +7,7 @@ from itertools import accumulate
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.render.formats.format import ViewFormat
-from sshprobe.render.text.fleet_phrases import key_sentences, unchecked_sentences
+from sshprobe.render.text.fleet_phrases import CUT_OFF, INTERRUPTED, key_sentences, unchecked_sentences
 from sshprobe.render.text.phrases import count
 from sshprobe.render.text.table_layout import column_width, stack
 from sshprobe.render.text.terminal import Terminal
@@ -187,8 +187,8 @@ def _table(
         lines.append("")
     summary = view.report.summary
     words = [f"{count(summary.targets, 'target')}, {count(view.servers, 'SSH server')}.", *key_sentences(summary)]
-    cut_off = ["Interrupted: the rest was not scanned."] if summary.interrupted else []
-    for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary), *cut_off):
+    missing = [CUT_OFF if view.is_cut_off else INTERRUPTED] if summary.interrupted else []
+    for sentence in (" ".join(words), *([left_out] if left_out else ()), *unchecked_sentences(summary), *missing):
         lines += terminal.wrap(sentence, indent="")
     return "\n".join(lines) + "\n"
 

@@ -24,6 +24,10 @@ _WEAK = {
 _NAMED = 3
 """Hosts that a sentence names."""
 
+INTERRUPTED = "Interrupted: the rest was not scanned."
+CUT_OFF = "Cut off: the rest was not read."
+"""Why hosts are missing in a report. `sshprobe.store.backups` looks for these words."""
+
 
 def key_sentences(summary: SummaryRecord) -> list[str]:
     """Return the sentences: "3 host keys are shared by 14 machines." Empty if nothing was found."""

@@ -10,7 +10,7 @@ from functools import partial
 
 from sshprobe.model.escape import escape_unprintable
 from sshprobe.model.observation import endpoint
-from sshprobe.render.text.fleet_phrases import key_sentences, waiver_sentences
+from sshprobe.render.text.fleet_phrases import CUT_OFF, INTERRUPTED, key_sentences, waiver_sentences
 from sshprobe.render.text.phrases import compliance, count, finding_label, names, outcome, seconds, status
 from sshprobe.render.text.table_layout import column_width, cut, table
 from sshprobe.render.text.terminal import Terminal
@@ -37,11 +37,18 @@ _LONGEST = 100
 
 
 def fleet_table(
-    view: FleetView, terminal: Terminal, *, verbose: bool = False, kept_in: str | None = None, resumable: bool = False
+    view: FleetView,
+    terminal: Terminal,
+    *,
+    verbose: bool = False,
+    kept_in: str | None = None,
+    resumable: bool = False,
+    is_cut_off: bool = False,
 ) -> str:
     """Return the table and the sentences under it.
 
     `kept_in`: the file that has the records of all hosts. `resumable`: an interrupted scan can be resumed in it.
+    `is_cut_off`: hosts are missing because a file that was read is cut off.
     """
     lines, left_out = _rows(view, terminal)
     sentences = []
@@ -59,7 +66,7 @@ def fleet_table(
         resume = ""
         if kept_in and resumable:
             resume = f" Resume it with `sshprobe scan --resume {escape_unprintable(shlex.quote(kept_in))}`."
-        sentences.append(f"Interrupted: the rest was not scanned.{resume}")
+        sentences.append(CUT_OFF if is_cut_off else INTERRUPTED + resume)
     wrapped = [line for sentence in sentences for line in terminal.wrap(sentence, indent="")]
     return "\n".join([*([*lines, ""] if lines else []), *wrapped]) + "\n"
 
@@ -171,7 +178,8 @@ def _sentences(view: FleetView) -> list[str]:
     time = count(summary.connections, "connection")
     if summary.duration_ms:  # records that were cut off have no summary to say it
         time += f" in {seconds(summary.duration_ms)}"
-    sentences = [f"{count(summary.targets, 'target')}: {statuses}. {time}."]
+    targets = count(summary.targets, "target")
+    sentences = [f"{targets}: {statuses}. {time}." if statuses else f"{targets}."]
     answer = f"{count(view.servers, 'SSH server')}"
     if view.profiles:
         words = summary.compliant.get(view.profiles[0], {})
