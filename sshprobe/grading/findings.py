@@ -133,12 +133,17 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=_order)
 
 
-def worst_of_each(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the worst of all findings with the same id and algorithm."""
+def first_of_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the first of all findings with the same id and algorithm."""
     found: dict[tuple[str, str | None], Finding] = {}
-    for finding in sorted(findings, key=lambda each: (*_order(each), each.message, each.observed)):
+    for finding in findings:
         found.setdefault((finding.id, finding.algorithm), finding)
     return list(found.values())
+
+
+def worst_of_each(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the worst of all findings with the same id and algorithm."""
+    return first_of_each(sorted(findings, key=lambda each: (*_order(each), each.message, each.observed)))
 
 
 def _order(finding: Finding) -> tuple[int, str, str, str]:

@@ -70,8 +70,8 @@ def verdict_key(observation: Observation, profiles: Sequence[Profile]) -> bytes:
     for profile in profiles:
         if profile.waiver:
             key += _encode(applicable_waivers(profile, observation))
-    if any(profile.banner is not None for profile in profiles):
-        key += _encode(observation.authentication_banner)
+        if profile.banner is not None:
+            key += _encode(observation.authentication_banner)
     return key
 
 

@@ -104,13 +104,12 @@ def certificates(host: GradedHost) -> list[Finding]:
     """Find certificates that do not protect clients: the worst of each type per key type, on keys without a failed
     proof."""
     observation = host.observation
-    found = [
+    return worst_of_each(
         judged
         for key in observation.host_keys or ()
         if key.certificate is not None and key.signature_verified is not False
         for judged in _judge(observation, key, key.certificate)
-    ]
-    return worst_of_each(sorted(found, key=lambda each: (each.message, each.observed)))
+    )
 
 
 def _judge(observation: Observation, key: HostKey, certificate: Certificate) -> Iterator[Finding]:

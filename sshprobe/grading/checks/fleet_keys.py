@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from sshprobe.grading.checks.registry import add_types
-from sshprobe.grading.findings import FindingType
+from sshprobe.grading.findings import FindingType, first_of_each
 from sshprobe.model.fleet import FleetReport, SharedPrime
 from sshprobe.model.observation import HostKey, Observation, endpoint
 from sshprobe.model.verdict import Finding
@@ -98,15 +98,11 @@ class FleetIndex:
         self._known = {each.fingerprint for each in report.weak_keys if "host_key.known" in each.findings}
         self._factored = {each.fingerprint for each in report.weak_keys if "host_key.factored" in each.findings}
 
-    def judge(self, observation: Observation) -> Iterator[Finding]:
-        """Yield the findings about the keys of one host: at most one of each type per key type."""
-        seen: set[tuple[str, str]] = set()
-        for key in sorted(observation.host_keys or (), key=lambda key: (key.type, key.fingerprint)):
-            if key.signature_verified is not False:
-                for judged in self._judge_key(key, observation):
-                    if (judged.id, key.type) not in seen:
-                        seen.add((judged.id, key.type))
-                        yield judged
+    def judge(self, observation: Observation) -> list[Finding]:
+        """Return the findings about the keys of one host: at most one of each type per key type."""
+        keys = [key for key in observation.host_keys or () if key.signature_verified is not False]
+        keys.sort(key=lambda key: (key.type, key.fingerprint))
+        return first_of_each(judged for key in keys for judged in self._judge_key(key, observation))
 
     def _judge_key(self, key: HostKey, observation: Observation) -> Iterator[Finding]:
         own = endpoint(observation.address or observation.host, observation.port)

@@ -85,8 +85,8 @@ GENERATOR = FindingType(
         a time.""",
     see="The sixth field of a line of /etc/ssh/moduli is the generator, the seventh the modulus.",
     fix=_NEW_MODULI,
-    advice=f"{_NUMBERS_ADVICE} (ssh-keygen -M generate, then -M screen)",
-    advice_elsewhere=_NUMBERS_ADVICE,
+    advice=NOT_SAFE_PRIME.advice,
+    advice_elsewhere=NOT_SAFE_PRIME.advice_elsewhere,
     references=("RFC 4419 section 3", "Pohlig and Hellman, IEEE Transactions on Information Theory 24, 1978"),
     label="generators that give the secret away",
     codes={"bad-generator": "a generator that gives the secret away"},
@@ -164,8 +164,9 @@ def group_numbers(host: GradedHost) -> list[Finding]:
     """Find groups that give secrets away or that very many servers share: the worst of each type of finding."""
     if not host.offers_group_exchange:
         return []
-    found = [judged for each in judge_groups(host.observation.group_exchange or ()) for judged in each or ()]
-    return worst_of_each(sorted(found, key=lambda each: each.observed))
+    return worst_of_each(
+        judged for each in judge_groups(host.observation.group_exchange or ()) for judged in each or ()
+    )
 
 
 def judge_groups(exchanges: Sequence[GroupExchange]) -> list[tuple[Finding, ...] | None]:

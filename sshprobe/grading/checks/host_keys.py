@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sshprobe.algorithms import lookup
 from sshprobe.grading.checks.registry import GradedHost, check
-from sshprobe.grading.findings import FindingType
+from sshprobe.grading.findings import FindingType, first_of_each
 from sshprobe.grading.sizes import SAFE_MODULUS_BITS, key_sizes
 from sshprobe.model.observation import HostKey, Observation
 from sshprobe.model.verdict import Finding, Severity
@@ -114,15 +114,11 @@ def _missing(host: GradedHost) -> Iterator[str]:
 
 
 @check(SIZE, UNPROVEN, UNVERIFIED, missing=_missing)
-def shown_keys(host: GradedHost) -> Iterator[Finding]:
+def shown_keys(host: GradedHost) -> list[Finding]:
     """Find small keys and keys without proof, one of each per key type."""
-    seen: set[tuple[str, str]] = set()
     # Smallest first: the finding is about the smaller of two keys of one type.
-    for key in sorted(host.observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint)):
-        for judged in _judge_host_key(host.profile, key):
-            if (judged.id, key.type) not in seen:
-                seen.add((judged.id, key.type))
-                yield judged
+    keys = sorted(host.observation.host_keys or (), key=lambda key: (key.bits or 0, key.type, key.fingerprint))
+    return first_of_each(judged for key in keys for judged in _judge_host_key(host.profile, key))
 
 
 @check(SHA1_ONLY)

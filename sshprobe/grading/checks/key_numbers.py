@@ -91,8 +91,7 @@ SMALL_PRIVATE_KEY = FindingType(
         negative or inverse of that. No random private key is so small.""",
     why="Anyone finds the private key by trying, and can impersonate the server.",
     see="""`ssh-keygen -ef KEY.pub -m PKCS8 | openssl pkey -pubin -noout -text` prints the public point. For ECDSA, its
-    x
-        is the x of a small multiple of the generator.""",
+        x is the x of a small multiple of the generator.""",
     fix=_OTHER_SOFTWARE,
     references=("FIPS 186-5 appendix A.2", "RFC 8032 section 5.1.5"),
     label="keys with a small private key",
@@ -183,10 +182,9 @@ def key_numbers(host: GradedHost) -> list[Finding]:
 
     A key with a failed proof is not judged, except for numbers that allow no proof.
     """
-    found = [
+    return worst_of_each(
         msgspec.structs.replace(FINDINGS[weakness], algorithm=key.type)
         for key in host.observation.host_keys or ()
         for weakness in weaknesses_of(key.blob)
         if key.signature_verified is not False or weakness in _NEVER_PROVEN
-    ]
-    return worst_of_each(sorted(found, key=lambda each: each.observed))
+    )
