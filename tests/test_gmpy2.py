@@ -19,7 +19,7 @@ Power = Callable[[int, int, int], Any]
 
 def test_gmpy2_is_used() -> None:
     assert dh._powmod() is primes.power_modulo() is gmpy2.powmod
-    assert batch_gcd.has_gmp()
+    assert primes.has_gmp()
 
 
 @pytest.mark.parametrize("name", ["group1", "group14", "group18"])
@@ -48,7 +48,7 @@ def test_shared_factors_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     moduli = [random.getrandbits(400) | 1 for _ in range(60)]
 
     def divisors(integer: type) -> list[int]:
-        monkeypatch.setattr(batch_gcd, "_integer", lambda: integer)
+        monkeypatch.setattr(batch_gcd, "large_integer", lambda: integer)
         return batch_gcd.batch_gcd(moduli)
 
     assert divisors(int) == divisors(gmpy2.mpz)

@@ -24,9 +24,9 @@ from sshprobe.grading.fleet.facts import (
     is_counted,
     key_facts,
 )
-from sshprobe.grading.keys.batch_gcd import has_gmp, shared_factors
+from sshprobe.grading.keys.batch_gcd import shared_factors
 from sshprobe.grading.keys.known_keys import KnownKeys
-from sshprobe.grading.keys.primes import is_factored
+from sshprobe.grading.keys.primes import has_gmp, is_factored
 from sshprobe.lru_cache import LruCache
 from sshprobe.model.fleet import FleetReport, SharedKey, SharedPrime, WeakKey
 from sshprobe.model.observation import HostKey, Observation

@@ -7,28 +7,13 @@ Internet ("Mining your Ps and Qs", USENIX Security 2012). gmpy2, if installed, i
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from typing import Any
+
+from sshprobe.grading.keys.primes import has_gmp, large_integer
 
 _PLAIN_DIVISION_BITS = 1 << 15
 """Below this length Python's own quadratic division is faster."""
-
-
-@cache
-def _integer() -> Callable[[int], Any]:
-    """Return the type for large numbers. gmpy2 is slow to import, so most scans do without it."""
-    try:
-        from gmpy2 import mpz
-    except ImportError:
-        return int
-    integer: Callable[[int], Any] = mpz
-    return integer
-
-
-def has_gmp() -> bool:
-    """Return whether gmpy2 is installed."""
-    return _integer() is not int
 
 
 def batch_gcd(moduli: Sequence[int]) -> list[int]:
@@ -37,7 +22,7 @@ def batch_gcd(moduli: Sequence[int]) -> list[int]:
         return [1] * len(moduli)
     # Each node holds a product and its derivative, the sum of the products with one modulus left out. Modulo one of
     # the moduli that sum is the product of all others. So no division by squares is needed.
-    integer = _integer()
+    integer = large_integer()
     levels: list[list[Any]] = [[integer(n) for n in moduli]]
     derivatives: list[Any] = [integer(1)] * len(moduli)
     while len(levels[-1]) > 1:

@@ -80,6 +80,22 @@ def is_probable_prime(n: int) -> bool:
 
 
 @cache
+def large_integer() -> Callable[[int], Any]:
+    """Return the type for large numbers. gmpy2 is slow to import, so most scans do without it."""
+    try:
+        from gmpy2 import mpz
+    except ImportError:
+        return int
+    integer: Callable[[int], Any] = mpz
+    return integer
+
+
+def has_gmp() -> bool:
+    """Return whether gmpy2 is installed."""
+    return large_integer() is not int
+
+
+@cache
 def power_modulo() -> Callable[[int, int, int], int]:
     """Return the power function. gmpy2 is slow to import, and scans of known groups do not need it."""
     try:
@@ -223,8 +239,4 @@ def _product_of(factors: list[int]) -> int:
 
 @cache
 def _fast_product() -> Any:
-    try:
-        from gmpy2 import mpz
-    except ImportError:
-        return _product()
-    return mpz(_product())
+    return large_integer()(_product())
