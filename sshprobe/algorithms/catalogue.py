@@ -75,9 +75,9 @@ class Algorithm(msgspec.Struct, frozen=True, kw_only=True):
     notes: str = ""
 
 
-def read_table(name: str) -> list[list[str]]:
-    """Return the cells of `data/<name>.tsv`, header first."""
-    data = pkgutil.get_data("sshprobe.algorithms", f"data/{name}.tsv")
+def read_table(name: str, *, package: str = "sshprobe.algorithms") -> list[list[str]]:
+    """Return the cells of `data/<name>.tsv` in `package`, header first."""
+    data = pkgutil.get_data(package, f"data/{name}.tsv")
     assert data is not None
     return [line.split("\t") for line in data.decode("utf-8").splitlines()]
 

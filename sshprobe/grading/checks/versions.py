@@ -7,13 +7,13 @@ and Ubuntu), and without one says that it cannot know. A hint is a note: it neve
 
 from __future__ import annotations
 
-import pkgutil
 import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
 import msgspec
 
+from sshprobe.algorithms.catalogue import read_table
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.model.observation import Identification
@@ -27,8 +27,7 @@ VERSION_HINT = FindingType(
     meaning="""The identification names a release with a known weakness. It is a hint: the scan tried nothing, and
         nothing that it saw proves the weakness.""",
     why="""Distributions fix without raising the version. A package of Debian, Raspbian or Ubuntu in the comment
-    decides,
-        if its fixed revision is known. Red Hat and others show none. So it costs no point, no letter and no
+        decides, if its fixed revision is known. Red Hat and others show none. So it costs no point, no letter and no
         compliance.""",
     see="""On the host: `dpkg -l openssh-server` or `rpm -q --changelog openssh-server | grep CVE`, against the
         distributor's advisory.""",
@@ -170,11 +169,8 @@ def _observed(found: Identification) -> str:
 @cache
 def version_hints() -> tuple[VersionHint, ...]:
     """Return the whole table."""
-    data = pkgutil.get_data("sshprobe.grading", "data/version_hint.tsv")
-    assert data is not None
-    header, *lines = data.decode("utf-8").splitlines()
-    columns = header.split("\t")
-    rows = (dict(zip(columns, line.split("\t"), strict=True)) for line in lines)
+    columns, *lines = read_table("version_hint", package="sshprobe.grading")
+    rows = (dict(zip(columns, line, strict=True)) for line in lines)
     return tuple(
         VersionHint(
             **{name: row[name] for name in ("id", "software", "first", "last", "fixed", "what")},
