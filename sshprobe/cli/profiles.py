@@ -229,13 +229,13 @@ def _saved_host(file: str, host: str | None) -> Observation:
 
 def waiver_notes(profile: Profile, today: date) -> list[str]:
     """Return what to know of the waivers of a profile: which ran out, mean every host, or waive what nothing finds."""
-    from sshprobe.grading import finding_ids
+    from sshprobe.grading import finding_types
     from sshprobe.profiles.host_patterns import host_pattern
 
     notes = []
     for waiver in profile.waiver:
         about = waiver.finding if waiver.algorithm is None else f"{waiver.finding} {waiver.algorithm}"
-        if waiver.finding not in finding_ids():
+        if waiver.finding not in finding_types():
             notes.append(f"the waiver of {about} waives nothing: there is no such finding")
         if waiver.until < today:
             notes.append(f"the waiver of {about} ran out on {waiver.until}")

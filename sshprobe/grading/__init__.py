@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sshprobe.grading.assess import assess, is_gradeable
 from sshprobe.grading.checks.fleet_keys import FleetIndex
-from sshprobe.grading.checks.registry import explain_finding, finding_ids, finding_types, weakness_meanings
+from sshprobe.grading.checks.registry import explain_finding, finding_types, weakness_meanings
 from sshprobe.grading.checks.versions import VersionHint, version_hints
 from sshprobe.grading.findings import FindingType
 from sshprobe.grading.fleet.comparison import FleetFacts
@@ -27,7 +27,6 @@ __all__ = [
     "VersionHint",
     "assess",
     "explain_finding",
-    "finding_ids",
     "finding_types",
     "fleet_findings_of",
     "fleet_key_findings",

@@ -369,9 +369,9 @@ def test_markers_are_explained_as_what_they_are(name: str, capsys: pytest.Captur
 
 def test_every_finding_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     from sshprobe.cli import main
-    from sshprobe.grading import finding_ids
+    from sshprobe.grading import finding_types
 
-    for id_ in finding_ids():
+    for id_ in finding_types():
         assert main(["explain", id_]) == 0
         assert capsys.readouterr().out.strip()
 

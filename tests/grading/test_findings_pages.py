@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sshprobe.grading import CAPS, explain_finding, finding_ids
+from sshprobe.grading import CAPS, explain_finding, finding_types
 from sshprobe.model.verdict import SEVERITIES
 from sshprobe.profiles import available_profiles, load_profile
 from sshprobe.remedy import grade
@@ -22,10 +22,10 @@ PAGES = ROOT / "docs" / "findings"
 def test_pages_are_made_from_the_texts() -> None:
     done = subprocess.run([sys.executable, ROOT / "scripts" / "findings", "--check"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert {path.stem for path in PAGES.glob("*.md")} == {*finding_ids(), "README"}
+    assert {path.stem for path in PAGES.glob("*.md")} == {*finding_types(), "README"}
 
 
-@pytest.mark.parametrize("id", finding_ids())
+@pytest.mark.parametrize("id", finding_types())
 def test_a_page_says_what_it_should(id: str) -> None:
     text = explain_finding(id)
     page = (PAGES / f"{id}.md").read_text()
@@ -57,4 +57,6 @@ def test_costs_are_those_of_the_score() -> None:
         "medium: 10 points, and a score of 89 at most; note: no points, and a score of 97 at most"
     )
     assert explain_finding("protocol.version_hint").cost == "note: no points"
-    assert all(any(each in explain_finding(id).severity for each in (*SEVERITIES, "weakness")) for id in finding_ids())
+    assert all(
+        any(each in explain_finding(id).severity for each in (*SEVERITIES, "weakness")) for id in finding_types()
+    )

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, canonical, names_aead_cipher
-from sshprobe.grading import explain_finding, finding_ids, is_gradeable, weakness_meanings
+from sshprobe.grading import explain_finding, finding_types, is_gradeable, weakness_meanings
 from sshprobe.model.name_lists import FIELDS
 from sshprobe.model.observation import HostKey, Observation
 from sshprobe.model.verdict import GRADES, Effect, Finding, Verdict
@@ -711,9 +711,9 @@ def test_every_finding_is_explained() -> None:
         for profile in (MODERN, INTERMEDIATE, ALIBABA):
             for strict in (False, True):
                 seen |= {finding.id for finding in grade(observation, profile, strict=strict).findings}
-    assert seen <= set(finding_ids())
+    assert seen <= finding_types().keys()
     assert len(seen) > 15
-    for id in finding_ids():
+    for id in finding_types():
         text = explain_finding(id)
         assert all((text.title, text.meaning, text.why, text.references))
     with pytest.raises(ValueError, match="unknown finding `nope`"):

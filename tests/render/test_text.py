@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sshprobe.grading import FleetFacts, explain_finding, finding_ids
+from sshprobe.grading import FleetFacts, explain_finding, finding_types
 from sshprobe.model.name_lists import NAME_LISTS
 from sshprobe.model.observation import Identification
 from sshprobe.model.records import HostRecord
@@ -412,7 +412,7 @@ def test_common_findings_are_described() -> None:
 
 def test_every_finding_that_costs_something_has_words() -> None:
     found = {}
-    for id in finding_ids():
+    for id in finding_types():
         reason = id.partition(".")[2]
         if reason in ("forbidden", "unlisted", "stronger", "weak", "dated") and id != "protocol.unlisted":
             assert finding_label(subject_of(finding(id, "high", "an-algorithm", "because"))) == "an-algorithm"

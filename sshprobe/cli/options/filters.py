@@ -39,9 +39,9 @@ class _OneOf(Suggested):
 
 
 def _findings() -> Iterable[str]:
-    from sshprobe.grading import finding_ids
+    from sshprobe.grading import finding_types
 
-    return finding_ids()
+    return list(finding_types())
 
 
 def _weaknesses() -> Iterable[str]:

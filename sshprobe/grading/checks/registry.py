@@ -120,11 +120,6 @@ def finding_types() -> dict[str, FindingType]:
     return dict(sorted(_types.items()))
 
 
-def finding_ids() -> list[str]:
-    """Return all ids that a finding can have, sorted."""
-    return list(finding_types())
-
-
 def explain_finding(id: str) -> FindingType:
     """Return the type of a finding. Raises `InputError` for an unknown id."""
     checks()
