@@ -9,12 +9,26 @@ import msgspec
 
 from sshprobe.algorithms.catalogue import Algorithm
 
-RELEASES: tuple[str, ...] = (
-    *(f"3.{minor}" for minor in range(10)),
-    *(f"4.{minor}" for minor in range(10) if minor != 8),
-    *(f"{major}.{minor}" for major in range(5, 10) for minor in range(10)),
-    *(f"10.{minor}" for minor in range(7)),
+RELEASE_MONTHS: dict[str, str] = dict(
+    re.findall(
+        r"([\d.]+) ([\d-]+)",
+        """
+    3.0 2001-11, 3.1 2002-03, 3.2 2002-05, 3.3 2002-06, 3.4 2002-06, 3.5 2002-10, 3.6 2003-03, 3.7 2003-09,
+    3.8 2004-02, 3.9 2004-08, 4.0 2005-03, 4.1 2005-05, 4.2 2005-09, 4.3 2006-02, 4.4 2006-09, 4.5 2006-11,
+    4.6 2007-03, 4.7 2007-09, 4.9 2008-03, 5.0 2008-04, 5.1 2008-07, 5.2 2009-02, 5.3 2009-09, 5.4 2010-03,
+    5.5 2010-04, 5.6 2010-08, 5.7 2011-01, 5.8 2011-02, 5.9 2011-09, 6.0 2012-04, 6.1 2012-08, 6.2 2013-03,
+    6.3 2013-09, 6.4 2013-11, 6.5 2014-01, 6.6 2014-03, 6.7 2014-10, 6.8 2015-03, 6.9 2015-07, 7.0 2015-08,
+    7.1 2015-08, 7.2 2016-02, 7.3 2016-07, 7.4 2016-12, 7.5 2017-03, 7.6 2017-10, 7.7 2018-04, 7.8 2018-08,
+    7.9 2018-10, 8.0 2019-04, 8.1 2019-10, 8.2 2020-02, 8.3 2020-05, 8.4 2020-09, 8.5 2021-03, 8.6 2021-04,
+    8.7 2021-08, 8.8 2021-09, 8.9 2022-02, 9.0 2022-04, 9.1 2022-10, 9.2 2023-02, 9.3 2023-03, 9.4 2023-08,
+    9.5 2023-10, 9.6 2023-12, 9.7 2024-03, 9.8 2024-07, 9.9 2024-09, 10.0 2025-04, 10.1 2025-10, 10.2 2025-10,
+    10.3 2026-04, 10.4 2026-07, 10.5 2026-08, 10.6 2026-10
+    """,
+    )
 )
+"""Portable releases and the months of their tags (of Debian's package for 10.6). There was no portable 4.8."""
+
+RELEASES = tuple(RELEASE_MONTHS)
 """The releases that the catalogue was computed from: 75 tags of the portable release (no 4.8), and Debian's 10.6p1."""
 
 NEWEST = RELEASES[-1]
@@ -22,6 +36,9 @@ NEWEST = RELEASES[-1]
 
 OLDEST = "3.0"
 """In a column it means this release or an earlier one."""
+
+STRICT_KEX = "kex-strict-s-v00@openssh.com"
+"""The marker of strict key exchange that today's servers send (PROTOCOL 1.9)."""
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,31 +13,11 @@ from functools import cache
 import msgspec
 
 from sshprobe.algorithms import ALGORITHM_TYPES, AlgorithmType, in_openssh, lookup, marker, names
+from sshprobe.algorithms.openssh import RELEASE_MONTHS, STRICT_KEX
 from sshprobe.model.errors import InputError
 from sshprobe.model.escape import escape_text
 
 FAMILY = "openssh-X.Y"
-
-RELEASES: dict[str, str] = dict(
-    re.findall(
-        r"([\d.]+) ([\d-]+)",
-        """
-    3.0 2001-11, 3.1 2002-03, 3.2 2002-05, 3.3 2002-06, 3.4 2002-06, 3.5 2002-10, 3.6 2003-03, 3.7 2003-09,
-    3.8 2004-02, 3.9 2004-08, 4.0 2005-03, 4.1 2005-05, 4.2 2005-09, 4.3 2006-02, 4.4 2006-09, 4.5 2006-11,
-    4.6 2007-03, 4.7 2007-09, 4.9 2008-03, 5.0 2008-04, 5.1 2008-07, 5.2 2009-02, 5.3 2009-09, 5.4 2010-03,
-    5.5 2010-04, 5.6 2010-08, 5.7 2011-01, 5.8 2011-02, 5.9 2011-09, 6.0 2012-04, 6.1 2012-08, 6.2 2013-03,
-    6.3 2013-09, 6.4 2013-11, 6.5 2014-01, 6.6 2014-03, 6.7 2014-10, 6.8 2015-03, 6.9 2015-07, 7.0 2015-08,
-    7.1 2015-08, 7.2 2016-02, 7.3 2016-07, 7.4 2016-12, 7.5 2017-03, 7.6 2017-10, 7.7 2018-04, 7.8 2018-08,
-    7.9 2018-10, 8.0 2019-04, 8.1 2019-10, 8.2 2020-02, 8.3 2020-05, 8.4 2020-09, 8.5 2021-03, 8.6 2021-04,
-    8.7 2021-08, 8.8 2021-09, 8.9 2022-02, 9.0 2022-04, 9.1 2022-10, 9.2 2023-02, 9.3 2023-03, 9.4 2023-08,
-    9.5 2023-10, 9.6 2023-12, 9.7 2024-03, 9.8 2024-07, 9.9 2024-09, 10.0 2025-04, 10.1 2025-10, 10.2 2025-10,
-    10.3 2026-04, 10.4 2026-07, 10.5 2026-08, 10.6 2026-10
-    """,
-    )
-)
-"""Portable releases and the months of their tags (of Debian's package for 10.6). There was no portable 4.8."""
-
-STRICT_KEX = "kex-strict-s-v00@openssh.com"
 
 
 def is_stock(id: str) -> bool:
@@ -47,7 +27,7 @@ def is_stock(id: str) -> bool:
 
 def stock_range() -> str:
     """Return the range of releases with a profile, in words."""
-    first, *_, last = RELEASES
+    first, *_, last = RELEASE_MONTHS
     return f"{first} to {last}"
 
 
@@ -55,7 +35,7 @@ def stock_range() -> str:
 def stock_profile_text(id: str) -> str:
     """Return the TOML of `openssh-9.2`. Raises `InputError` for an unknown release."""
     version = id.removeprefix("openssh-")
-    if version not in RELEASES:
+    if version not in RELEASE_MONTHS:
         raise InputError(
             f"unknown profile `{escape_text(id)}`: there is one for each release of portable OpenSSH, "
             f"openssh-{' to openssh-'.join(stock_range().split(' to '))}"
@@ -66,7 +46,7 @@ def stock_profile_text(id: str) -> str:
             id=id,
             title=f"OpenSSH {version}, what its server offers by default",
             version=version,
-            date=RELEASES[version],
+            date=RELEASE_MONTHS[version],
             source="https://github.com/openssh/openssh-portable",
             verified="names against the source at the tag of every release, the defaults of servconf.c at some; "
             "distributions patch both",

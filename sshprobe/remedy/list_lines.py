@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sshprobe.algorithms import AlgorithmType, canonical, in_openssh, is_unknown, lookup, marker, names, weakness_of
-from sshprobe.grading.checks.key_exchange import STRICT_KEX
+from sshprobe.algorithms.openssh import STRICT_KEX
 from sshprobe.grading.offers import WORDS
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.profiles import FORBIDDING_WORDS, Profile

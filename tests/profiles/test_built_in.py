@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from sshprobe.algorithms import ALGORITHM_TYPES, canonical, lookup, names
+from sshprobe.algorithms import ALGORITHM_TYPES, RELEASES, canonical, lookup, names
 from sshprobe.cli.options import grading as options
 from sshprobe.model.errors import InputError
 from sshprobe.model.verdict import Verdict
@@ -21,7 +21,6 @@ from sshprobe.profiles import (
     parse_profile,
 )
 from sshprobe.profiles.model import SECTIONS
-from sshprobe.profiles.stock import RELEASES
 from sshprobe.remedy import grade
 from tests.grading.observations import CAPTURES, captured, good_banner
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from sshprobe.algorithms import AlgorithmType, aliases, in_openssh, is_newer_than_known, lookup
-from sshprobe.grading.checks.key_exchange import STRICT_KEX, offers_strict_kex
+from sshprobe.algorithms.openssh import STRICT_KEX
+from sshprobe.grading.checks.key_exchange import offers_strict_kex
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.model.verdict import Finding

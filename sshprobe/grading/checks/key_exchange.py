@@ -10,14 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from sshprobe.algorithms.openssh import STRICT_KEX
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.grading.strength import has_post_quantum
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
-
-STRICT_KEX = "kex-strict-s-v00@openssh.com"
-"""The marker that today's servers send."""
 
 STRICT_KEX_NAMES = ("kex-strict-s", STRICT_KEX)
 """Both forms of the marker: draft-ietf-sshm-strict-kex-02 section 3.1 and OpenSSH PROTOCOL 1.9. Erlang, SharkSSH and
