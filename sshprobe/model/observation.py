@@ -35,6 +35,9 @@ Stage = Literal["resolve", "connect", "identification", "kexinit", "key_exchange
 Depth = Literal["lists", "keys", "full"]
 """The questions of a scan: name-lists; also host keys; also group-exchange moduli and authentication methods."""
 
+LONGEST_BANNER = 4096
+"""Bytes of a banner that a record keeps."""
+
 RANDOM_COMMENTS = "tinyssh"
 """Start of the name of software with random bytes in its comments (tinysshd.c, main_tinysshd)."""
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from sshprobe.model.escape import escape_bytes
+from sshprobe.model.observation import LONGEST_BANNER
 from sshprobe.net import Address
 from sshprobe.net.clock import running_clock
 from sshprobe.net.errors import LOCAL
@@ -57,7 +58,7 @@ async def ask_asyncssh(
         return int(error.connected)
     progress.authentication = "answered"
     if banners:
-        facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), 4096)
+        facts.banner = escape_bytes("".join(banners).encode("utf-8", "surrogateescape"), LONGEST_BANNER)
     facts.add_methods(user, None if methods is None else tuple(map(str.encode, methods)))
     return 1
 

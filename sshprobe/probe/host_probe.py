@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from sshprobe.algorithms.openssh import SIGN, claims_openssh
 from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import Observation
+from sshprobe.model.observation import LONGEST_BANNER, Observation
 from sshprobe.net import CloseGracefully, Exchange, NetworkError
 from sshprobe.probe.conversation import (
     EXCHANGE,
@@ -356,7 +356,7 @@ class HostProbe(HostState):
                 self.facts.add_extensions(conversation.extensions, whole=answered)
                 self._progress.maybe_openssh |= SIGN in (self.facts.extensions or ())
             if conversation.banner is not None and user == self._options.auth_users[0]:
-                self.facts.banner = escape_bytes(conversation.banner, 4096)
+                self.facts.banner = escape_bytes(conversation.banner, LONGEST_BANNER)
         self._progress.authentication_answered(user, self._wanted)
         self.facts.add_methods(user, methods)
 

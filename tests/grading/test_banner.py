@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sshprobe.grading.checks.banner import LONGEST_BANNER
 from sshprobe.model.escape import escape_bytes
-from sshprobe.model.observation import Observation, UserAuthentication
+from sshprobe.model.observation import LONGEST_BANNER, Observation, UserAuthentication
 from sshprobe.model.verdict import Verdict
 from sshprobe.profiles import Profile, load_profile
 from sshprobe.remedy import grade, remedy

@@ -12,15 +12,12 @@ from collections.abc import Iterator
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.model.escape import ELLIPSIS, escape_text, unescape_text
-from sshprobe.model.observation import Observation
+from sshprobe.model.observation import LONGEST_BANNER, Observation
 from sshprobe.model.verdict import Finding
 from sshprobe.profiles import BannerRule, Profile
 
 SHOWN = 200
 """Characters of a banner that a finding repeats. The record has all of it."""
-
-LONGEST_BANNER = 4096
-"""Bytes of a banner that a record keeps (`sshprobe.probe`)."""
 
 _SEE = "`ssh -o PreferredAuthentications=none USER@HOST` prints the text before the refusal."
 _REFERENCES = ("RFC 4252 section 5.4", "sshd_config(5) Banner")
