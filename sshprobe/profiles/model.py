@@ -106,12 +106,17 @@ class HostKeyRule(AlgorithmRule, frozen=True, kw_only=True, forbid_unknown_field
     """Any other size is a deviation."""
 
 
-class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[group_exchange]`: the smallest modulus in bits, if the server offers a group exchange."""
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fields of all sections but those of algorithms, whose order `Profile.digest` keeps."""
 
     where: str
     covers: tuple[str, ...] = ()
     unverified: str = ""
+
+
+class GroupExchangeRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[group_exchange]`: the smallest modulus in bits, if the server offers a group exchange."""
+
     min_bits: int
     """Less is a deviation."""
     advised_bits: int | None = None
@@ -123,25 +128,28 @@ class GroupExchangeRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
         return max(self.min_bits, self.advised_bits or 0)
 
 
-class ProtocolRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ProtocolRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[protocol]`: versions of the identification string, "2.0"."""
 
-    where: str
-    covers: tuple[str, ...] = ()
-    unverified: str = ""
     allowed: tuple[str, ...]
 
 
-class AuthenticationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[authentication]`: methods that a server may list after a "none" request (RFC 4252 section 5.2)."""
+class NamesRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A section with a list of names that pass, or that do not pass."""
 
-    where: str
-    covers: tuple[str, ...] = ()
-    unverified: str = ""
     allowed: tuple[str, ...] = ()
-    """Empty: all except `forbidden`."""
+    """A closed list. Empty: all except `forbidden`."""
     forbidden: tuple[str, ...] = ()
     """For a document that allows all others."""
+
+    def passes(self, name: str) -> bool:
+        """Return whether a server may have this name."""
+        return name in self.allowed if self.allowed else name not in self.forbidden
+
+
+class AuthenticationRule(NamesRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[authentication]`: methods that a server may list after a "none" request (RFC 4252 section 5.2)."""
+
     require: tuple[str, ...] = ()
     """Methods that must be listed. A missing one may be a later step of a chain, so it counts as not observed."""
     recommended: tuple[str, ...] = ()
@@ -155,12 +163,9 @@ class AuthenticationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
         return self.allowed or tuple(method for method in METHODS if method not in self.forbidden)
 
 
-class BannerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BannerRule(Section, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[banner]`: the text that a server sends before login (SSH_MSG_USERAUTH_BANNER, RFC 4252 section 5.4)."""
 
-    where: str
-    covers: tuple[str, ...] = ()
-    unverified: str = ""
     sent: bool
     """True: it is required. False: it is forbidden."""
     file: str = "/etc/issue.net"
@@ -171,22 +176,15 @@ class BannerRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Texts that it must not contain: "\\m" anywhere, "debian" as a word. Case does not count."""
 
 
-class UserKeyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UserKeyRule(NamesRule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[user_key]`: accepted signature algorithms of users' keys ("server-sig-algs", RFC 8308 section 3.1).
 
-    The list of OpenSSH before 9.6 counts as not observed: it has everything that it was compiled with.
+    The list of OpenSSH before 9.6 counts as not observed: it has everything that it was compiled with. Without an
+    observed list the verdict of a closed list is open.
     """
 
-    where: str
-    covers: tuple[str, ...] = ()
-    unverified: str = ""
-    allowed: tuple[str, ...] = ()
-    """A closed list: others are deviations, and without an observed list the verdict is open."""
-    forbidden: tuple[str, ...] = ()
-    """Algorithms that an observed list must not have, for a document that allows all others."""
 
-
-Rule = AlgorithmRule | GroupExchangeRule | ProtocolRule | AuthenticationRule | BannerRule | UserKeyRule
+Rule = AlgorithmRule | Section
 
 
 class Explained(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

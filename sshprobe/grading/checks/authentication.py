@@ -17,7 +17,6 @@ from sshprobe.grading.users import (
     users_with_an_empty_list,
 )
 from sshprobe.model.verdict import Finding
-from sshprobe.profiles import AuthenticationRule
 from sshprobe.profiles.model import METHODS
 
 _SEE = '`ssh -v -o PreferredAuthentications=none USER@HOST` prints "Authentications that can continue".'
@@ -146,7 +145,7 @@ def login_methods(host: GradedHost) -> Iterator[Finding]:
     methods = methods_of_all(observation)
     if rule is None or methods is None:
         return
-    for method in sorted({method for method in methods if method and not _passes(rule, method)}):
+    for method in sorted({method for method in methods if method and not rule.passes(method)}):
         users = users_with(observation, method)
         yield UNLISTED.judge(
             algorithm=method,
@@ -170,10 +169,6 @@ def login_methods(host: GradedHost) -> Iterator[Finding]:
 
 _CODES = {"password": ("password",), "keyboard-interactive": ("password",), "hostbased": ("hostbased",)}
 """Method to codes. Most servers use keyboard-interactive (RFC 4256) to ask for a password."""
-
-
-def _passes(rule: AuthenticationRule, method: str) -> bool:
-    return method in rule.allowed if rule.allowed else method not in rule.forbidden
 
 
 def _wanted(methods: tuple[str, ...]) -> str:

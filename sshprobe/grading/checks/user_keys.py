@@ -13,7 +13,6 @@ from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.model.observation import Observation
 from sshprobe.model.verdict import Finding
-from sshprobe.profiles import UserKeyRule
 
 EXTENSION = "server-sig-algs"
 
@@ -21,8 +20,7 @@ _CONFIGURED = "9.6+"
 """Releases of OpenSSH that list the configured algorithms."""
 
 _MEANING = """The server's extensions list the signature algorithms that it accepts from keys of users. OpenSSH before
-9.6
-    lists everything that it was compiled with, so its list counts as not observed."""
+    9.6 lists everything that it was compiled with, so its list counts as not observed."""
 _SEE = '`ssh -vv HOST` prints "kex_ext_info_client_parse: server-sig-algs" or the like.'
 _ADVICE = "PubkeyAcceptedAlgorithms -{names}, once no user's key needs it"
 _ADVICE_ELSEWHERE = "do not accept {observed} of users' keys"
@@ -87,7 +85,7 @@ def user_signatures(host: GradedHost) -> Iterator[Finding]:
     if accepted is None:
         return
     rule = profile.user_key
-    bad = [] if rule is None else [name for name in accepted if not _passes(rule, name)]
+    bad = [] if rule is None else [name for name in accepted if not rule.passes(name)]
     if rule is not None and bad:
         yield SIGNATURE_UNLISTED.judge(
             message="accepts signatures of users' keys that the profile does not",
@@ -102,10 +100,6 @@ def user_signatures(host: GradedHost) -> Iterator[Finding]:
             expected="rsa-sha2-512, rsa-sha2-256 and others over SHA-2",
             observed=", ".join(weak),
         )
-
-
-def _passes(rule: UserKeyRule, name: str) -> bool:
-    return name in rule.allowed if rule.allowed else name not in rule.forbidden
 
 
 def _is_over_sha1(name: str) -> bool:
