@@ -55,7 +55,19 @@ def is_as_strong(profile: Profile, category: AlgorithmType, name: str) -> bool:
     return True
 
 
-def weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
+def less_strong(profile: Profile, category: AlgorithmType, name: str, asks: str) -> str | None:
+    """Return in words how much weaker `name` is than the weakest that `profile` allows. None: it is not.
+
+    `asks`: the verb for the profile, "asks for".
+    """
+    entry, least = lookup(category, name), _weakest_bits(profile, category)
+    if entry is None or entry.bits is None or least is None or entry.bits >= least:
+        return None
+    group = f"{entry.group[5:]}-bit group, " if entry.group.startswith("MODP-") else ""
+    return f"{group}{entry.bits} bits of strength; the profile {asks} {least}"
+
+
+def _weakest_bits(profile: Profile, category: AlgorithmType) -> int | None:
     """Return the strength of the weakest algorithm that a profile allows. None: it allows none of known strength."""
     rule = profile.algorithms(category)
     if rule is None:
@@ -90,7 +102,7 @@ def _bits(entry: Algorithm, profile: Profile) -> int | None:
 
 
 def _reaches(entry: Algorithm, category: AlgorithmType, rule: AlgorithmRule, profile: Profile) -> bool:
-    least, own = weakest_bits(profile, category), _bits(entry, profile)
+    least, own = _weakest_bits(profile, category), _bits(entry, profile)
     return least is not None and own is not None and own >= least
 
 

@@ -20,7 +20,7 @@ from sshprobe.grading.checks.key_exchange import would_expose
 from sshprobe.grading.checks.registry import GradedHost, check
 from sshprobe.grading.findings import FindingType
 from sshprobe.grading.offers import WORDS, Offer, missing_lists
-from sshprobe.grading.strength import is_as_strong, weakest_bits
+from sshprobe.grading.strength import is_as_strong, less_strong
 from sshprobe.model.verdict import SEVERITIES, Finding, Severity
 from sshprobe.profiles import FORBIDDING_WORDS, AlgorithmRule, Profile, is_stock
 
@@ -264,11 +264,13 @@ def _judge_other(
             references=(profile.cite(rule),),
             deviation=strict or closed,
         )
-    weaker = _less_strong(profile, category, offer, "asks for") or "not in the profile, and not known to be as strong"
+    weaker = less_strong(profile, category, offer.name, "asks for")
     return UNLISTED[category].judge(
         severity=_worse("low", weak),
         algorithm=offer.name,
-        message=weaker if weak is None else f"{weak.words}; not in the profile",
+        message=f"{weak.words}; not in the profile"
+        if weak is not None
+        else weaker or "not in the profile, and not known to be as strong",
         expected=_one_of(rule),
         observed=offer.observed(),
         references=(profile.cite(rule), *references),
@@ -302,20 +304,11 @@ def _dated(profile: Profile, rule: AlgorithmRule, category: AlgorithmType, offer
         return _weak(category, offer, weak)
     return DATED[category].judge(
         algorithm=offer.name,
-        message=_less_strong(profile, category, offer, "advises") or "accepted today, due for removal",
+        message=less_strong(profile, category, offer.name, "advises") or "accepted today, due for removal",
         expected=_one_of(rule),
         observed=offer.observed(),
         references=(_cite(profile, rule, category, offer.name),),
     )
-
-
-def _less_strong(profile: Profile, category: AlgorithmType, offer: Offer, asks: str) -> str | None:
-    """Return in words how much weaker an algorithm is than the weakest that the profile allows. None: it is not."""
-    entry, least = lookup(category, offer.name), weakest_bits(profile, category)
-    if entry is None or entry.bits is None or least is None or entry.bits >= least:
-        return None
-    group = f"{entry.group[5:]}-bit group, " if entry.group.startswith("MODP-") else ""
-    return f"{group}{entry.bits} bits of strength; the profile {asks} {least}"
 
 
 def _worse(severity: Severity, weak: Weakness | None) -> Severity:
